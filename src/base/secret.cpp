@@ -1,0 +1,69 @@
+// Secret: wiping and the ways a secret comes in.
+#include <postroad/secret.hpp>
+
+#include <cstdlib>
+#include <fstream>
+
+namespace postroad {
+
+void Secret::wipe() noexcept {
+  volatile char* at = value_.data();
+  for (std::size_t i = 0; i < value_.size(); ++i) at[i] = 0;
+  value_.clear();
+}
+
+Secret::Secret(Secret&& other) noexcept : value_(other.value_), origin_(std::move(other.origin_)) {
+  other.wipe();  // a short string is copied by a move, and would stay behind
+}
+
+Secret& Secret::operator=(const Secret& other) {
+  if (this != &other) {
+    wipe();
+    value_ = other.value_;
+    origin_ = other.origin_;
+  }
+  return *this;
+}
+
+Secret& Secret::operator=(Secret&& other) noexcept {
+  if (this != &other) {
+    wipe();
+    value_ = other.value_;
+    origin_ = std::move(other.origin_);
+    other.wipe();
+  }
+  return *this;
+}
+
+Secret::~Secret() { wipe(); }
+
+Secret Secret::from_env(const char* name) {
+  const char* value = std::getenv(name);
+  Secret secret(value != nullptr ? std::string(value) : std::string());
+  secret.origin_ = std::string("environment variable ") + name;
+  return secret;
+}
+
+Result<Secret> Secret::from_file(const std::string& path) {
+  std::ifstream file(path);
+  std::string line;
+  if (!file || !std::getline(file, line)) {
+    return fail(Fault::input, path, "cannot read a password from this file: it does not exist, may not be "
+                                    "read, or is empty");
+  }
+  if (!line.empty() && line.back() == '\r') line.pop_back();
+  Secret secret(std::move(line));
+  secret.origin_ = "file " + path;
+  return secret;
+}
+
+bool operator==(const Secret& a, const Secret& b) noexcept {
+  unsigned difference = a.value_.size() == b.value_.size() ? 0U : 1U;
+  for (std::size_t i = 0; i < a.value_.size(); ++i) {
+    const char other = b.value_.empty() ? '\0' : b.value_[i % b.value_.size()];
+    difference |= static_cast<unsigned char>(a.value_[i] ^ other);
+  }
+  return difference == 0;
+}
+
+}  // namespace postroad

@@ -1,0 +1,45 @@
+// The narrow door between the journal and the disk: the few calls it makes, so that a test disk can lose what
+// was not synced, tear a write or fail the Nth call. The real one (posix_disk.hpp) opens all names relative to
+// the folder's descriptor with O_NOFOLLOW|O_CLOEXEC, folder mode 0700, file mode 0600.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <postroad/result.hpp>
+
+namespace postroad::spool {
+
+/// One open file. Errors are Fault::full for ENOSPC and EDQUOT, Fault::io for the rest.
+class File {
+ public:
+  virtual ~File() = default;
+  /// Writes all parts one after the other from `offset` on, or fails: a short write is carried on.
+  virtual Result<void> write(std::span<const std::string_view> parts, std::uint64_t offset) = 0;
+  /// Reads up to `into.size()` octets; 0 at the end of the file.
+  virtual Result<std::size_t> read(std::span<char> into, std::uint64_t offset) const = 0;
+  /// fdatasync. After an error nothing written since the last good sync may be believed (and it is not retried).
+  virtual Result<void> sync() = 0;
+  virtual Result<void> truncate(std::uint64_t size) = 0;
+  [[nodiscard]] virtual Result<std::uint64_t> size() const = 0;
+};
+
+/// One folder.
+class Disk {
+ public:
+  virtual ~Disk() = default;
+  /// Creates a file that must not exist.
+  virtual Result<std::unique_ptr<File>> create(const std::string& name) = 0;
+  virtual Result<std::unique_ptr<File>> open(const std::string& name) = 0;
+  virtual Result<void> remove(const std::string& name) = 0;
+  virtual Result<void> rename(const std::string& from, const std::string& to) = 0;
+  [[nodiscard]] virtual Result<std::vector<std::string>> list() const = 0;
+  /// Makes created, renamed and removed names durable.
+  virtual Result<void> sync_folder() = 0;
+};
+
+}  // namespace postroad::spool
