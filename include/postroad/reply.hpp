@@ -1,0 +1,44 @@
+// What a server says to a command (RFC 5321 §4.2): data, whatever its code. Not an error: see error.hpp.
+#pragma once
+
+#include <cstdint>
+#include <iosfwd>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <postroad/version.hpp>
+
+namespace postroad {
+
+/// `class.subject.detail` of RFC 3463; class 0 stands for "none given".
+struct POSTROAD_EXPORT EnhancedStatus {
+  std::uint8_t klass = 0;
+  std::uint16_t subject = 0;
+  std::uint16_t detail = 0;
+  [[nodiscard]] bool is_given() const noexcept { return klass != 0; }
+  /// "5.1.1", or empty when none is given.
+  [[nodiscard]] std::string text() const;
+  friend bool operator==(const EnhancedStatus&, const EnhancedStatus&) = default;
+};
+
+/// One reply with all its lines.
+struct POSTROAD_EXPORT Reply {
+  int code = 0;           ///< 200–559; 0 stands for "no reply"
+  EnhancedStatus status;  ///< taken from the front of the text where the server gives it (RFC 2034)
+  std::string text;       ///< without code and status, lines parted by '\n'; the peer's octets as they came
+
+  [[nodiscard]] bool is_success() const noexcept { return code >= 200 && code < 300; }
+  [[nodiscard]] bool is_intermediate() const noexcept { return code >= 300 && code < 400; }
+  [[nodiscard]] bool is_temporary_failure() const noexcept { return code >= 400 && code < 500; }
+  [[nodiscard]] bool is_permanent_failure() const noexcept { return code >= 500 && code < 600; }
+  /// The lines of `text`; the views live as long as this reply is unchanged.
+  [[nodiscard]] std::vector<std::string_view> lines() const;
+  /// Code, status and text on one line, safe to show: control characters escaped, at most about 1 KiB.
+  [[nodiscard]] std::string one_line() const;
+  friend bool operator==(const Reply&, const Reply&) = default;
+};
+
+POSTROAD_EXPORT std::ostream& operator<<(std::ostream& out, const Reply& reply);
+
+}  // namespace postroad

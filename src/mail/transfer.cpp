@@ -1,0 +1,157 @@
+// Transfer encodings; see transfer.hpp.
+#include "mail/transfer.hpp"
+
+#include "base/text.hpp"
+
+namespace postroad::mail {
+
+namespace {
+
+constexpr std::string_view hex = "0123456789ABCDEF";
+constexpr std::size_t max_encoded_line = 76;
+constexpr std::size_t max_plain_line = 78;
+
+bool is_blank(char c) noexcept { return c == ' ' || c == '\t'; }
+
+// One line without its line end.
+void append_quoted_line(std::string_view line, std::string& out) {
+  std::size_t column = 0;
+  const bool mbox = line.starts_with("From ");
+  for (std::size_t i = 0; i < line.size(); ++i) {
+    const char c = line[i];
+    const bool last = i + 1 == line.size();
+    const bool literal = (c > ' ' && c < 0x7f && c != '=') || (is_blank(c) && !last);
+    const bool plain = literal && !(mbox && i == 0);
+    const std::size_t width = plain ? 1 : 3;
+    if (column + width > max_encoded_line - (last ? 0 : 1)) {
+      out += "=\r\n";
+      column = 0;
+    }
+    if (plain) {
+      out += c;
+    } else {
+      const auto octet = static_cast<unsigned char>(c);
+      out += {'=', hex[octet >> 4], hex[octet & 15]};
+    }
+    column += width;
+  }
+}
+
+bool is_plain_line(std::string_view line) noexcept {
+  if (line.size() > max_plain_line || line.starts_with("--=_") || line.starts_with("From ")) {
+    return false;
+  }
+  return std::all_of(line.begin(), line.end(),
+                     [](char c) { return (c >= ' ' && c < 0x7f) || c == '\t'; });
+}
+
+// Takes one line and its line end (CRLF, LF or none) from the front.
+std::string_view eat_line(std::string_view& text, std::string_view& line_end) noexcept {
+  const auto lf = text.find('\n');
+  auto line = text.substr(0, lf);
+  const bool crlf = lf != std::string_view::npos && line.ends_with('\r');
+  if (crlf) line.remove_suffix(1);
+  line_end = text.substr(line.size(), lf == std::string_view::npos ? 0 : crlf ? 2 : 1);
+  text.remove_prefix(line.size() + line_end.size());
+  return line;
+}
+
+void append_unquoted(std::string_view line, std::string& out) {
+  for (std::size_t i = 0; i < line.size(); ++i) {
+    const bool escape = line[i] == '=' && i + 2 < line.size() && hex_value(line[i + 1]) >= 0 &&
+                        hex_value(line[i + 2]) >= 0;
+    out += escape ? static_cast<char>(hex_value(line[i + 1]) * 16 + hex_value(line[i + 2])) : line[i];
+    if (escape) i += 2;
+  }
+}
+
+}  // namespace
+
+std::string with_crlf(std::string text) {
+  bool clean = true;
+  for (std::size_t at = text.find_first_of("\r\n"); at != std::string::npos && clean;
+       at = text.find_first_of("\r\n", at + 2)) {
+    clean = text.compare(at, 2, "\r\n") == 0;
+  }
+  if (clean) return text;
+  std::string out;
+  out.reserve(text.size() + text.size() / 16 + 2);
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (!(text[i] == '\r' || text[i] == '\n')) {
+      out += text[i];
+      continue;
+    }
+    if (text[i] == '\r' && i + 1 < text.size() && text[i + 1] == '\n') ++i;
+    out += "\r\n";
+  }
+  return out;
+}
+
+bool is_plain_7bit(std::string_view text) noexcept {
+  std::string_view line_end;
+  while (!text.empty()) {
+    if (!is_plain_line(eat_line(text, line_end))) return false;
+  }
+  return true;
+}
+
+std::string encode_quoted_printable(std::string_view text) {
+  std::string out;
+  out.reserve(text.size() + text.size() / 4);
+  std::string_view line_end;
+  while (!text.empty()) {
+    append_quoted_line(eat_line(text, line_end), out);
+    if (!line_end.empty()) out += "\r\n";
+  }
+  return out;
+}
+
+void append_base64_lines(std::string_view octets, std::string& out) {
+  for (; !octets.empty(); octets.remove_prefix(std::min(octets.size(), base64_line_octets))) {
+    out += base64_encode(octets.substr(0, base64_line_octets));
+    out += "\r\n";
+  }
+}
+
+std::string decode_quoted_printable(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  std::string_view line_end;
+  while (!text.empty()) {
+    auto line = eat_line(text, line_end);
+    while (!line.empty() && is_blank(line.back())) line.remove_suffix(1);
+    const bool soft = line.ends_with('=');
+    if (soft) line.remove_suffix(1);
+    append_unquoted(line, out);
+    if (!soft) out += line_end;
+  }
+  return out;
+}
+
+std::string decode_base64_tolerant(std::string_view text) {
+  std::string out;
+  out.reserve(text.size() / 4 * 3);
+  std::uint32_t group = 0;
+  int digits = 0;
+  for (const char c : text) {
+    if (c == '=') break;
+    int value = -1;
+    if (c >= 'A' && c <= 'Z') value = c - 'A';
+    if (c >= 'a' && c <= 'z') value = c - 'a' + 26;
+    if (is_digit(c)) value = c - '0' + 52;
+    if (c == '+') value = 62;
+    if (c == '/') value = 63;
+    if (value < 0) continue;
+    group = group << 6 | static_cast<std::uint32_t>(value);
+    if (++digits < 4) continue;
+    out += {static_cast<char>(group >> 16 & 255), static_cast<char>(group >> 8 & 255),
+            static_cast<char>(group & 255)};
+    group = 0;
+    digits = 0;
+  }
+  if (digits >= 2) out += static_cast<char>((digits == 2 ? group >> 4 : group >> 10) & 255);
+  if (digits == 3) out += static_cast<char>(group >> 2 & 255);
+  return out;
+}
+
+}  // namespace postroad::mail

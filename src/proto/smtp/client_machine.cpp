@@ -1,0 +1,332 @@
+// The client machine's loop, the opening and the plain commands; the mail transaction is in client_send.cpp.
+#include "proto/smtp/client_machine.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/text.hpp"
+
+namespace postroad::smtp {
+
+using proto::Action;
+using proto::Time;
+using proto::Wish;
+
+namespace {
+constexpr std::size_t max_initial_response = 500;  // RFC 4954 §4: what does not fit a command line waits for the 334
+}
+
+ClientMachine::ClientMachine(ClientOptions options) : options_(std::move(options)), parser_(options_.replies) {}
+
+Action ClientMachine::next(Time now) {
+  take_replies();
+  if (state_ == State::idle) return {Wish::done, {}, false, {}};
+  if (!std::exchange(waiting_, true)) deadline_ = now + patience();
+  sending_ = out_sent_ < out_.size();
+  if (sending_) {
+    return {Wish::send, std::string_view(out_).substr(out_sent_), secret_, deadline_};
+  }
+  if (state_ == State::handshake) return {Wish::start_tls, {}, false, deadline_};
+  if (state_ == State::body) return {Wish::consult, {}, false, {}};
+  return {Wish::receive, {}, false, deadline_};
+}
+
+std::chrono::milliseconds ClientMachine::patience() const {
+  const auto& times = options_.timeouts;
+  if (state_ == State::handshake) return times.handshake;
+  if (state_ == State::body || expects_.empty()) return times.data_block;
+  switch (expects_.front().step) {
+    case Step::greeting: return times.greeting;
+    case Step::data: return times.data;
+    case Step::end_of_data: return times.end_of_data;
+    default: return times.command;
+  }
+}
+
+void ClientMachine::received(std::string_view bytes) { input_ = bytes; }
+
+void ClientMachine::sent(std::size_t count) {
+  out_sent_ += count;
+  if (out_sent_ < out_.size()) return;
+  out_.clear();
+  out_sent_ = 0;
+  secret_ = false;
+  waiting_ = false;
+}
+
+void ClientMachine::put(std::string_view line, Expect expect, bool secret) {
+  out_ += line;
+  out_ += "\r\n";
+  secret_ = secret_ || secret;
+  if (expects_.empty()) waiting_ = false;
+  expects_.push_back(std::move(expect));
+}
+
+void ClientMachine::take_replies() {
+  while (!input_.empty() && (state_ == State::talking || state_ == State::draining) && !expects_.empty()) {
+    const auto reply = parser_.parse(input_);
+    if (!reply) return broke(make_error(Fault::protocol, expects_.front().stage, reply.error().detail));
+    if (!*reply) return;
+    waiting_ = false;
+    on_reply(**reply);
+  }
+  if (input_.empty()) return;
+  // Octets that answer nothing would be paired with the next command (CVE-2021-22947 is the worst of it).
+  input_ = {};
+  if (state_ == State::idle) {
+    usable_ = false;
+  } else if (state_ != State::handshake) {
+    broke(make_error(Fault::protocol, "", "the server sent a reply that nobody asked for"));
+  }
+}
+
+void ClientMachine::on_reply(const Reply& reply) {
+  const auto expect = std::move(expects_.front());
+  expects_.pop_front();
+  last_reply_ = reply;
+  if (reply.code == 421) usable_ = false;
+  switch (expect.step) {
+    case Step::greeting:
+      if (reply.code != 220) return refused(reply, expect.stage);
+      return hello();
+    case Step::ehlo:
+    case Step::helo: return on_hello_reply(expect.step, reply);
+    case Step::starttls: return on_starttls_reply(reply);
+    case Step::auth:
+      sasl_ == nullptr ? refused(reply, expect.stage) : on_auth_reply(reply);
+      return;
+    case Step::mail: return on_mail_reply(reply);
+    case Step::rcpt: return on_rcpt_reply(expect.recipient, reply);
+    case Step::data: return on_data_reply(reply);
+    case Step::end_of_data: return on_end_of_data(reply);
+    case Step::rset: return end();
+    case Step::command: return end();
+    case Step::quit: usable_ = false; return end();
+  }
+}
+
+void ClientMachine::begin() {
+  error_.reset();
+  report_ = {};
+  dot_put_ = false;
+  state_ = State::talking;
+  waiting_ = false;
+}
+
+void ClientMachine::open() {
+  begin();
+  usable_ = true;
+  const auto& name = options_.name;
+  if (name.empty() || std::any_of(name.begin(), name.end(), [](char c) { return is_control(c) || c == ' '; })) {
+    return end(make_error(Fault::input, "EHLO", "the client's own name is empty or holds a blank or a control character"));
+  }
+  if (options_.tls == TlsPolicy::implicit) {
+    state_ = State::handshake;
+    return;
+  }
+  expects_.push_back({Step::greeting, 0, "CONNECT"});
+}
+
+void ClientMachine::hello() {
+  const bool plain = options_.plain_helo;
+  put((plain ? "HELO " : "EHLO ") + options_.name, {plain ? Step::helo : Step::ehlo, 0, plain ? "HELO" : "EHLO"});
+}
+
+void ClientMachine::on_hello_reply(Step step, const Reply& reply) {
+  if (step == Step::ehlo && reply.is_permanent_failure()) {
+    capabilities_ = {};
+    return put("HELO " + options_.name, {Step::helo, 0, "HELO"});
+  }
+  if (!reply.is_success()) return refused(reply, step == Step::ehlo ? "EHLO" : "HELO");
+  capabilities_ = step == Step::ehlo ? parse_capabilities(reply) : Capabilities{};
+  after_hello();
+}
+
+void ClientMachine::after_hello() {
+  const bool wanted = options_.tls == TlsPolicy::opportunistic || options_.tls == TlsPolicy::required;
+  if (wanted && !tls_) {
+    if (capabilities_.starttls) return put("STARTTLS", {Step::starttls, 0, "STARTTLS"});
+    if (options_.tls == TlsPolicy::required) {
+      return broke(make_error(Fault::tls_required, "STARTTLS",
+                              "TLS is required and the server does not offer it; nothing was sent"));
+    }
+  }
+  if (options_.login) return start_auth();
+  end();
+}
+
+void ClientMachine::on_starttls_reply(const Reply& reply) {
+  if (reply.code == 220) {
+    if (!input_.empty()) {
+      return broke(make_error(Fault::protocol, "STARTTLS",
+                              "octets came in clear behind the reply to STARTTLS: somebody may have put them there"));
+    }
+    state_ = State::handshake;
+    waiting_ = false;
+    return;
+  }
+  if (options_.tls == TlsPolicy::required) {
+    auto error = make_error(Fault::tls_required, "STARTTLS", "TLS is required and was refused: " + reply.one_line());
+    error.reply_code = reply.code;
+    return broke(std::move(error));
+  }
+  if (options_.login) return start_auth();
+  end();
+}
+
+void ClientMachine::tls_up(proto::TlsFacts facts) {
+  tls_ = std::move(facts);
+  capabilities_ = {};  // what was offered in clear is not believed (RFC 3207 §4.2)
+  parser_ = ReplyParser(options_.replies);
+  state_ = State::talking;
+  waiting_ = false;
+  if (options_.tls == TlsPolicy::implicit) {
+    expects_.push_back({Step::greeting, 0, "CONNECT"});
+  } else {
+    hello();
+  }
+}
+
+std::string ClientMachine::choose_mechanism() const {
+  for (const auto name : sasl::mechanisms()) {
+    const bool allowed = options_.mechanism.empty() || iequals(options_.mechanism, name);
+    if (allowed && capabilities_.offers_auth(name)) return std::string(name);
+  }
+  return {};
+}
+
+void ClientMachine::start_auth() {
+  const auto& login = *options_.login;
+  if (!tls_ && !options_.allow_password_in_clear) {
+    return broke(make_error(Fault::auth, "AUTH",
+                            "the password is not sent without TLS, and there is none here; "
+                            "allow_password_in_clear would send it"));
+  }
+  if (login.user.find('\0') != std::string::npos || login.password.reveal().find('\0') != std::string_view::npos) {
+    return broke(make_error(Fault::input, "AUTH", "a NUL in the user name or the password"));
+  }
+  if (login.user.empty() || login.password.empty()) {
+    const auto origin = login.password.origin().empty() ? std::string() : " (" + login.password.origin() + ")";
+    return broke(make_error(Fault::input, "AUTH", "the user name or the password is empty" + origin));
+  }
+  const auto mechanism = choose_mechanism();
+  if (mechanism.empty()) {
+    std::string offered;
+    for (const auto& name : capabilities_.auth) offered += (offered.empty() ? "" : " ") + name;
+    return broke(make_error(Fault::auth, "AUTH",
+                            offered.empty() ? "the server does not offer AUTH" + std::string(tls_ ? "" : " (without TLS)")
+                                            : "no mechanism in common; the server offers " + printable(offered, 200)));
+  }
+  sasl_ = sasl::make_client(mechanism, login);
+  challenges_ = 0;
+  held_initial_ = sasl_->initial();
+  std::string line = "AUTH " + mechanism;
+  if (held_initial_) {
+    const auto encoded = base64_encode(held_initial_->response);
+    if (line.size() + 1 + encoded.size() <= max_initial_response) {
+      line += ' ' + (encoded.empty() ? "=" : encoded);
+      held_initial_.reset();
+    }
+  }
+  auth_stage_ = "AUTH " + mechanism;
+  put(line, {Step::auth, 0, auth_stage_}, true);
+}
+
+void ClientMachine::on_auth_reply(const Reply& reply) {
+  if (reply.code == 235) {
+    sasl_.reset();
+    return end();
+  }
+  if (reply.code != 334) return refused(reply, auth_stage_);
+  const auto challenge = base64_decode(reply.text);
+  std::optional<sasl::Client::Step> step;
+  if (held_initial_) {
+    step = std::exchange(held_initial_, std::nullopt);
+  } else if (challenge && ++challenges_ <= options_.challenges) {
+    step = sasl_->respond(*challenge);
+  } else if (!challenge && ++challenges_ <= options_.challenges) {
+    step = sasl_->respond(reply.text);  // LOGIN servers that forget the base64 of their prompt
+  }
+  if (!step) {
+    sasl_.reset();
+    return put("*", {Step::auth, 0, auth_stage_});
+  }
+  auth_stage_ = step->stage;
+  put(base64_encode(step->response), {Step::auth, 0, step->stage}, step->secret);
+}
+
+void ClientMachine::command(std::string_view verb, std::string_view argument) {
+  begin();
+  std::string line(verb);
+  if (!argument.empty()) line += ' ' + std::string(argument);
+  if (std::any_of(line.begin(), line.end(), is_line_breaker)) {
+    auto error = make_error(Fault::input, std::string(verb), "a CR, LF or NUL in the argument would begin another command");
+    error.usable = usable_;
+    return end(std::move(error));
+  }
+  put(line, {Step::command, 0, std::string(verb)});
+}
+
+void ClientMachine::quit() {
+  begin();
+  put("QUIT", {Step::quit, 0, "QUIT"});
+}
+
+void ClientMachine::closed() {
+  if (state_ == State::idle) {
+    usable_ = false;
+    return;
+  }
+  failed(fail(Fault::closed, {}, "the server closed the connection"));
+}
+
+void ClientMachine::failed(const Error& cause) {
+  usable_ = false;
+  out_.clear();
+  out_sent_ = 0;
+  if (state_ == State::idle) return;
+  if (state_ == State::draining) return broke(std::exchange(send_failure_, {}));
+  if (!expects_.empty() && expects_.front().step == Step::quit) return end();
+  std::string stage = !expects_.empty() ? expects_.front().stage : "CONNECT";
+  if (state_ == State::body) stage = "DATA";
+  if (state_ == State::handshake) stage = options_.tls == TlsPolicy::implicit ? "TLS" : "STARTTLS";
+  auto error = make_error(cause.fault, std::move(stage), cause.detail);
+  error.may_have_been_delivered = dot_put_;
+  // A server that refuses and hangs up has often said why: what it wrote is read before the line is given up.
+  const bool could_have_spoken = state_ == State::body || (state_ == State::talking && !expects_.empty());
+  if (cause.fault == Fault::closed && sending_ && could_have_spoken) {
+    if (expects_.empty()) expects_.push_back({Step::end_of_data, 0, "DATA"});
+    state_ = State::draining;
+    send_failure_ = std::move(error);
+    return;
+  }
+  broke(std::move(error));
+}
+
+Error ClientMachine::make_error(Fault fault, std::string stage, std::string detail) const {
+  auto error = fail(fault, options_.server, std::move(detail));
+  error.stage = std::move(stage);
+  return error;
+}
+
+void ClientMachine::refused(const Reply& reply, std::string stage) {
+  auto error = make_error(Fault::refused, std::move(stage), reply.one_line());
+  error.reply_code = reply.code;
+  broke(std::move(error));
+}
+
+void ClientMachine::end(std::optional<Error> error) {
+  error_ = std::move(error);
+  state_ = State::idle;
+  expects_.clear();
+  out_.clear();
+  out_sent_ = 0;
+}
+
+void ClientMachine::broke(Error error) {
+  usable_ = false;
+  settle_broken(error);
+  end(std::move(error));
+}
+
+}  // namespace postroad::smtp

@@ -1,0 +1,47 @@
+// Commands as a table: verb, the phases in which it is legal, whether it takes an argument, and the syntax that a 501
+// and HELP show. The server machine walks it; a new command is a row here and a function there.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+namespace postroad::smtp {
+
+enum class Verb : std::uint8_t {
+  helo, ehlo, mail, rcpt, data, rset, noop, quit, vrfy, expn, help, starttls, auth, unknown
+};
+
+/// Where a session stands. A bit each, so that a row can name several.
+enum class Phase : std::uint8_t { greeted = 1, ready = 2, mail = 4, rcpt = 8 };
+
+enum class Argument : std::uint8_t { none, optional, required };
+
+struct CommandRow {
+  Verb verb;
+  std::string_view name;
+  std::uint8_t phases;          ///< Phase bits in which it may come; otherwise 503
+  std::string_view before;      ///< what the 503 says must come first
+  Argument argument;
+  bool before_tls;              ///< legal where the listener insists on TLS and none is up (RFC 3207 §4)
+  bool before_auth;             ///< legal where the listener insists on authentication (RFC 4954 §6)
+  bool ends_pipeline;           ///< must be the last of a pipelined group (RFC 2920 §3.1)
+  std::string_view syntax;
+};
+
+/// All rows in the order in which HELP lists them.
+const std::array<CommandRow, 13>& command_table() noexcept;
+
+struct CommandLine {
+  const CommandRow* row = nullptr;  ///< nullptr for an unknown verb
+  std::string_view verb;            ///< as it was typed
+  std::string_view argument;        ///< without the blanks around it
+};
+
+/// Splits a line (without its line end) at the first blank and finds the verb, without regard to case.
+CommandLine parse_command(std::string_view line) noexcept;
+
+/// The verb that was probably meant, or empty.
+std::string_view nearest_verb(std::string_view verb);
+
+}  // namespace postroad::smtp

@@ -1,0 +1,285 @@
+// The commands of the server machine and the answers to their questions (RFC 5321 §4.1, §4.2, §4.3.2).
+// Each `on_*` checks all that may refuse, then asks; `answered` alone changes the transaction.
+#include <algorithm>
+#include <utility>
+
+#include "base/text.hpp"
+#include "mail/mailbox.hpp"
+#include "proto/smtp/reply.hpp"
+#include "proto/smtp/server_machine.hpp"
+
+namespace postroad::smtp {
+
+namespace {
+
+Reply syntax_error(std::string_view what, std::string_view syntax) {
+  return {501, {5, 5, 4}, printable(what, 300) + "; syntax: " + std::string(syntax)};
+}
+
+std::string_view syntax_of(Verb verb) {
+  for (const auto& row : command_table()) {
+    if (row.verb == verb) return row.syntax;
+  }
+  return {};
+}
+
+Reply unknown_verb(std::string_view verb) {
+  const auto hint = nearest_verb(verb);
+  std::string text = printable(verb, 40) + " is not a command";
+  if (!hint.empty()) text += "; did you mean " + std::string(hint) + "?";
+  return {500, {5, 5, 2}, std::move(text)};
+}
+
+// Takes `FROM:` or `TO:` off the argument; blanks around the colon are taken as many clients send them.
+bool eat_label(std::string_view& argument, std::string_view label) {
+  if (!istarts_with(argument, label)) return false;
+  auto rest = trim(argument.substr(label.size()));
+  if (rest.empty() || rest.front() != ':') return false;
+  argument = trim(rest.substr(1));
+  return true;
+}
+
+}  // namespace
+
+// What the table alone can refuse, in the order of the RFCs.
+std::optional<Reply> ServerMachine::check(const CommandLine& command) const {
+  if (command.row == nullptr) return unknown_verb(command.verb);
+  const auto& row = *command.row;
+  if (options_.tls == TlsMode::required && !tls_ && !row.before_tls) {
+    return Reply{530, {5, 7, 0}, "Must issue a STARTTLS command first"};
+  }
+  if (options_.auth_required && login_.empty() && !row.before_auth) {
+    return Reply{530, {5, 7, 0}, "Authentication required"};
+  }
+  if ((row.phases & static_cast<std::uint8_t>(phase_)) == 0) {
+    if (phase_ >= Phase::mail) return Reply{503, {5, 5, 1}, std::string(row.name) + " not now: a mail transaction is open; RSET ends it"};
+    return Reply{503, {5, 5, 1}, std::string(row.name) + " not now: send " + std::string(row.before) + " first"};
+  }
+  if (row.argument == Argument::required && command.argument.empty()) {
+    return syntax_error(std::string(row.name) + " needs an argument", row.syntax);
+  }
+  if (row.argument == Argument::none && !command.argument.empty()) {
+    return syntax_error(std::string(row.name) + " takes no argument", row.syntax);
+  }
+  return std::nullopt;
+}
+
+void ServerMachine::on_command(std::string_view line) {
+  if (++commands_ > options_.limits.commands) {
+    reply(421, {4, 7, 0}, options_.hostname + " closes: too many commands in one session");
+    return close(Ending::too_many_errors);
+  }
+  if (std::any_of(line.begin(), line.end(), [](char c) { return is_control(c) && c != '\t'; })) {
+    return refuse({500, {5, 5, 2}, "a control character in the command"});
+  }
+  const auto command = parse_command(line);
+  if (const auto refusal = check(command)) return refuse(*refusal);
+  switch (command.row->verb) {
+    case Verb::helo: return on_helo(command.argument, false);
+    case Verb::ehlo: return on_helo(command.argument, true);
+    case Verb::mail: return on_mail(command.argument);
+    case Verb::rcpt: return on_rcpt(command.argument);
+    case Verb::data: return on_data();
+    case Verb::rset: reset_transaction(); return reply(250, {2, 0, 0}, "Ok");
+    case Verb::noop: return reply(250, {2, 0, 0}, "Ok");
+    case Verb::quit: reply(221, {2, 0, 0}, "Bye"); return close(Ending::quit);
+    case Verb::vrfy: return on_vrfy(command.argument);
+    case Verb::expn: return on_expn(command.argument);
+    case Verb::help: return on_help(command.argument);
+    case Verb::starttls: return on_starttls();
+    case Verb::auth: return on_auth(command.argument);
+    case Verb::unknown: return;
+  }
+}
+
+void ServerMachine::on_helo(std::string_view name, bool extended) {
+  if (!mail::is_domain(name)) {
+    const auto verb = extended ? Verb::ehlo : Verb::helo;
+    return refuse(syntax_error("not a domain or address literal: " + printable(name, 80), syntax_of(verb)));
+  }
+  helo_ = name;
+  esmtp_ = extended;
+  ask(AskHelo{helo_});
+}
+
+Reply ServerMachine::greeting_lines() const {
+  Reply greeting{250, {}, options_.hostname};
+  if (!esmtp_) return greeting;
+  const auto add = [&](std::string_view line) { (greeting.text += '\n') += line; };
+  if (options_.pipelining) add("PIPELINING");
+  add("SIZE " + std::to_string(options_.limits.message_size));
+  if (options_.eight_bit_mime) add("8BITMIME");
+  if (options_.smtputf8) add("SMTPUTF8");
+  if (!tls_ && (options_.tls == TlsMode::offered || options_.tls == TlsMode::required)) add("STARTTLS");
+  if (options_.auth && login_.empty() && (tls_ || options_.allow_auth_in_clear)) {
+    std::string line = "AUTH";
+    for (const auto name : sasl::mechanisms()) (line += ' ') += name;
+    add(line);
+  }
+  if (options_.vrfy) add("VRFY");
+  if (options_.expn) add("EXPN");
+  add("HELP");
+  add("ENHANCEDSTATUSCODES");
+  return greeting;
+}
+
+std::optional<Reply> ServerMachine::apply_parameters(std::string_view text, Transaction& transaction) const {
+  const auto parameters = parse_parameters(text, options_.limits.parameters);
+  if (!parameters) return syntax_error(parameters.error().detail, syntax_of(Verb::mail));
+  for (const auto& [keyword, value] : *parameters) {
+    if (iequals(keyword, "SIZE") && value) {
+      transaction.declared_size = parse_number(*value);
+      if (!transaction.declared_size) return Reply{501, {5, 5, 4}, "SIZE wants a number of octets"};
+      if (*transaction.declared_size > options_.limits.message_size) {
+        return Reply{552, {5, 3, 4}, "the message is larger than " + std::to_string(options_.limits.message_size) + " octets"};
+      }
+    } else if (iequals(keyword, "BODY") && value && options_.eight_bit_mime) {
+      const bool eight = iequals(*value, "8BITMIME");
+      if (!eight && !iequals(*value, "7BIT")) return Reply{501, {5, 5, 4}, "BODY wants 7BIT or 8BITMIME"};
+      transaction.body = eight ? Body::eight_bit_mime : Body::seven_bit;
+    } else if (iequals(keyword, "SMTPUTF8") && !value && options_.smtputf8) {
+      transaction.smtputf8 = true;
+    } else if (iequals(keyword, "AUTH") && value && options_.auth) {
+      transaction.auth = decode_xtext(*value);
+      if (!transaction.auth) return Reply{501, {5, 5, 4}, "AUTH= wants xtext (RFC 3461)"};
+    } else {
+      return Reply{555, {5, 5, 4}, "parameter not recognised: " + printable(keyword, 80)};
+    }
+  }
+  return std::nullopt;
+}
+
+void ServerMachine::on_mail(std::string_view argument) {
+  const auto syntax = syntax_of(Verb::mail);
+  if (!eat_label(argument, "FROM")) return refuse(syntax_error("FROM: is missing", syntax));
+  const PathRules rules{.bare = options_.allow_bare_addresses, .null = true};
+  auto path = eat_path(argument, rules);
+  if (!path) return refuse(syntax_error(path.error().detail, syntax));
+  if (!path->is_null() && path->domain.empty()) return refuse(syntax_error("the domain is missing", syntax));
+  pending_ = {};
+  pending_.reverse_path = std::move(*path);
+  if (const auto refusal = apply_parameters(argument, pending_)) return refuse(*refusal);
+  if (pending_.reverse_path.needs_utf8() && !pending_.smtputf8) {
+    return refuse({553, {5, 6, 7}, "the address is not ASCII and SMTPUTF8 was not asked for"});
+  }
+  ask(AskMail{pending_});
+}
+
+void ServerMachine::on_rcpt(std::string_view argument) {
+  const auto syntax = syntax_of(Verb::rcpt);
+  if (!eat_label(argument, "TO")) return refuse(syntax_error("TO: is missing", syntax));
+  auto path = eat_path(argument, {.bare = options_.allow_bare_addresses, .null = false});
+  if (!path) return refuse(syntax_error(path.error().detail, syntax));
+  const auto parameters = parse_parameters(argument, options_.limits.parameters);
+  if (!parameters) return refuse(syntax_error(parameters.error().detail, syntax));
+  if (!parameters->empty()) {
+    return refuse({555, {5, 5, 4}, "parameter not recognised: " + printable(parameters->front().keyword, 80)});
+  }
+  if (path->needs_utf8() && !transaction_.smtputf8) {
+    return refuse({553, {5, 6, 7}, "the address is not ASCII and SMTPUTF8 was not asked for"});
+  }
+  if (transaction_.recipients.size() >= options_.limits.recipients) {
+    recipients_refused_ = true;
+    return refuse({452, {4, 5, 3}, "more than " + std::to_string(options_.limits.recipients) + " recipients in one message"});
+  }
+  pending_recipient_ = std::move(*path);
+  ask(AskRcpt{pending_recipient_});
+}
+
+void ServerMachine::on_data() {
+  if (transaction_.recipients.empty()) {
+    if (recipients_refused_) return refuse({554, {5, 5, 1}, "no valid recipients"});
+    return refuse({503, {5, 5, 1}, "DATA not now: send RCPT TO first"});
+  }
+  ask(AskData{});
+}
+
+void ServerMachine::on_starttls() {
+  if (tls_) return refuse({503, {5, 5, 1}, "TLS is up already"});
+  if (options_.tls != TlsMode::offered && options_.tls != TlsMode::required) {
+    return refuse({502, {5, 5, 1}, "STARTTLS is not offered here"});
+  }
+  if (phase_ >= Phase::mail) reset_transaction();
+  reply(220, {2, 0, 0}, "Ready to start TLS");
+  // What came with STARTTLS in one packet was not protected, whoever wrote it: gone (CVE-2011-0411).
+  input_ = {};
+  start_tls_ = true;
+}
+
+void ServerMachine::on_vrfy(std::string_view argument) {
+  if (options_.vrfy) return ask(AskVrfy{argument});
+  reply(252, {2, 5, 0}, "VRFY is off here; send RCPT TO and see");
+}
+
+void ServerMachine::on_expn(std::string_view argument) {
+  if (options_.expn) return ask(AskExpn{argument});
+  refuse({502, {5, 5, 1}, "EXPN is off here"});
+}
+
+void ServerMachine::on_help(std::string_view argument) {
+  if (argument.empty()) {
+    std::string text = "Commands:";
+    for (const auto& row : command_table()) (text += ' ') += row.name;
+    return reply(214, {2, 0, 0}, text + "\nHELP and a command shows its syntax; the standard is RFC 5321");
+  }
+  const auto command = parse_command(argument);
+  if (command.row == nullptr) return refuse({504, {5, 5, 4}, unknown_verb(command.verb).text});
+  reply(214, {2, 0, 0}, std::string(command.row->syntax));
+}
+
+void ServerMachine::answered(const Reply& answer) {
+  const Question asked = std::move(*question_);
+  question_.reset();
+  const bool yes = answer.code == 0 || answer.is_success();
+  const auto say = [&](int code, EnhancedStatus status, std::string text) {
+    if (answer.code != 0) return reply(answer);
+    reply(code, status, std::move(text));
+  };
+
+  if (std::holds_alternative<AskConnect>(asked)) {
+    say(220, {}, options_.hostname + " ESMTP " + options_.banner);
+    if (!yes) return close(Ending::refused);
+    mode_ = Mode::commands;
+  } else if (std::holds_alternative<AskHelo>(asked)) {
+    if (!yes) return refuse(answer);
+    reset_transaction();
+    phase_ = Phase::ready;
+    reply(greeting_lines());
+  } else if (std::holds_alternative<AskMail>(asked)) {
+    if (!yes) return refuse(answer);
+    transaction_ = std::move(pending_);
+    recipients_refused_ = false;
+    phase_ = Phase::mail;
+    say(250, {2, 1, 0}, "Ok");
+  } else if (std::holds_alternative<AskRcpt>(asked)) {
+    if (!yes) {
+      recipients_refused_ = true;
+      return refuse(answer);
+    }
+    transaction_.recipients.push_back(std::move(pending_recipient_));
+    phase_ = Phase::rcpt;
+    say(250, {2, 1, 5}, "Ok");
+  } else if (std::holds_alternative<AskData>(asked)) {
+    if (!yes) return refuse(answer);
+    mode_ = Mode::text;
+    decoder_ = {};
+    message_octets_ = block_octets_ = 0;
+    verdict_.reset();
+    transaction_deadline_ = {};
+    reply(354, {}, "End data with <CR><LF>.<CR><LF>");
+  } else if (std::holds_alternative<AskBody>(asked)) {
+    if (!yes && !verdict_) verdict_ = answer;
+  } else if (std::holds_alternative<AskEnd>(asked)) {
+    reset_transaction();
+    if (verdict_) return refuse(*verdict_);
+    if (!yes) return refuse(answer);
+    say(250, {2, 0, 0}, "Ok");
+  } else if (std::holds_alternative<AskAuth>(asked)) {
+    end_auth(answer);
+  } else {
+    if (!yes) return refuse(answer);
+    say(252, {2, 5, 0}, "cannot tell");
+  }
+}
+
+}  // namespace postroad::smtp

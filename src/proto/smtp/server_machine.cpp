@@ -1,0 +1,176 @@
+// The server machine's loop: wishes, lines, deadlines, answers. The commands are in server_commands.cpp.
+#include "proto/smtp/server_machine.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/text.hpp"
+#include "proto/smtp/reply.hpp"
+
+namespace postroad::smtp {
+
+using proto::Action;
+using proto::Time;
+using proto::Wish;
+
+ServerMachine::ServerMachine(const ServerOptions& options) : options_(options) { ask(AskConnect{}); }
+
+Action ServerMachine::next(Time now) {
+  for (;;) {
+    if (question_) return {Wish::consult, {}, false, {}};
+    const bool must_flush = mode_ == Mode::closing || start_tls_ || out_.size() - out_sent_ >= options_.limits.replies;
+    if (!must_flush && step(now)) continue;
+    if (out_sent_ < out_.size()) {
+      if (!std::exchange(sending_, true)) send_deadline_ = now + options_.limits.send;
+      return {Wish::send, std::string_view(out_).substr(out_sent_), mode_ == Mode::auth, send_deadline_};
+    }
+    if (mode_ == Mode::closing) return {Wish::done, {}, false, {}};
+    if (start_tls_) return {Wish::start_tls, {}, false, now + options_.limits.handshake};
+    if (stopping_ && mode_ == Mode::commands && phase_ < Phase::mail) {
+      reply(421, {4, 3, 2}, options_.hostname + " is closing for maintenance, try again later");
+      close(Ending::stopped);
+      continue;
+    }
+    arm(now);
+    return {Wish::receive, {}, mode_ == Mode::auth,
+            mode_ == Mode::text ? std::min(deadline_, transaction_deadline_) : deadline_};
+  }
+}
+
+// A deadline begins when the machine begins to wait for a command or a block, and no octet moves it.
+void ServerMachine::arm(Time now) {
+  if (std::exchange(waiting_, true)) return;
+  deadline_ = now + (mode_ == Mode::text ? options_.limits.data_block : options_.limits.command);
+}
+
+void ServerMachine::received(std::string_view bytes) { input_ = bytes; }
+
+void ServerMachine::sent(std::size_t count) {
+  out_sent_ += count;
+  if (out_sent_ < out_.size()) return;
+  out_.clear();
+  out_sent_ = 0;
+  sending_ = false;
+}
+
+void ServerMachine::closed() {
+  input_ = {};
+  out_.clear();
+  out_sent_ = 0;
+  close(Ending::closed_by_peer);
+}
+
+void ServerMachine::tls_up(proto::TlsFacts facts) {
+  tls_ = std::move(facts);
+  start_tls_ = false;
+  // RFC 3207 §4.2: nothing that the client said in clear is known any more.
+  helo_.clear();
+  login_.clear();
+  esmtp_ = false;
+  reset_transaction();
+  phase_ = Phase::greeted;
+}
+
+void ServerMachine::failed(const Error& error) {
+  const bool was_closing = mode_ == Mode::closing;
+  const bool handshake = std::exchange(start_tls_, false);
+  input_ = {};
+  out_.clear();
+  out_sent_ = 0;
+  sending_ = false;
+  if (error.fault == Fault::timeout && !was_closing && !handshake) {
+    reply(421, {4, 4, 2}, options_.hostname + " waited too long, closing");
+    close(Ending::timeout);
+    return;
+  }
+  if (!was_closing) close(error.fault == Fault::closed ? Ending::closed_by_peer : Ending::failed);
+}
+
+// One step that needs no wish; false when there is nothing left to do with what is here.
+bool ServerMachine::step(Time now) {
+  if (mode_ == Mode::text) {
+    if (input_.empty()) return false;
+    if (transaction_deadline_ == Time{}) transaction_deadline_ = now + options_.limits.transaction;
+    on_text();
+    return true;
+  }
+  std::string_view line;
+  if (mode_ == Mode::closing || !take_line(line)) return false;
+  waiting_ = false;
+  if (mode_ == Mode::auth) {
+    on_auth_line(line);
+  } else {
+    on_command(line);
+  }
+  return true;
+}
+
+// A whole line without its end: a view into the input, or into partial_ when it came in pieces. A bare LF ends a command,
+// for people who type; it never ends the text of a message.
+bool ServerMachine::take_line(std::string_view& line) {
+  if (std::exchange(line_taken_from_partial_, false)) partial_.clear();
+  while (!input_.empty()) {
+    const auto limit = mode_ == Mode::auth ? options_.limits.auth_line : options_.limits.command_line;
+    const auto end = input_.find('\n');
+    const auto piece = input_.substr(0, end);
+    input_.remove_prefix(end == std::string_view::npos ? input_.size() : end + 1);
+    if (partial_.size() + piece.size() + 1 > limit) skipping_line_ = true;
+    if (skipping_line_) partial_.clear();
+    if (end == std::string_view::npos) {
+      if (!skipping_line_) partial_ += piece;
+      return false;
+    }
+    if (std::exchange(skipping_line_, false)) {
+      line_too_long();
+      continue;
+    }
+    line_taken_from_partial_ = !partial_.empty();
+    if (line_taken_from_partial_) partial_ += piece;
+    line = line_taken_from_partial_ ? std::string_view(partial_) : piece;
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    return true;
+  }
+  return false;
+}
+
+void ServerMachine::line_too_long() {
+  waiting_ = false;
+  if (mode_ == Mode::auth) {
+    sasl_.reset();
+    mode_ = Mode::commands;
+    return refuse({500, {5, 5, 6}, "the response is longer than " + std::to_string(options_.limits.auth_line) + " octets"});
+  }
+  refuse({500, {5, 5, 2}, "the line is longer than " + std::to_string(options_.limits.command_line) + " octets"});
+}
+
+void ServerMachine::ask(Question question) { question_.emplace(std::move(question)); }
+
+void ServerMachine::reply(const Reply& reply) { format(reply, out_); }
+
+void ServerMachine::reply(int code, EnhancedStatus status, std::string text) {
+  reply(Reply{code, status, std::move(text)});
+}
+
+// A refusal that counts: too many of them end the session.
+void ServerMachine::refuse(const Reply& refusal) {
+  reply(refusal);
+  if (refusal.code == 421) return close(Ending::refused);
+  if (++errors_ <= options_.limits.errors) return;
+  reply(421, {4, 7, 0}, options_.hostname + " closes: too many errors");
+  close(Ending::too_many_errors);
+}
+
+void ServerMachine::close(Ending ending) {
+  mode_ = Mode::closing;
+  question_.reset();
+  if (ending_ == Ending::open) ending_ = ending;
+  input_ = {};
+}
+
+void ServerMachine::reset_transaction() {
+  transaction_ = {};
+  recipients_refused_ = false;
+  if (phase_ > Phase::ready) phase_ = Phase::ready;
+}
+
+}  // namespace postroad::smtp

@@ -1,0 +1,161 @@
+// The receiving SMTP as a machine without I/O: takes octets, asks a consultant (policy, store, users), gives replies.
+// In the form of proto/action.hpp; the table of commands is command.hpp, the replies stand beside their checks in
+// server_commands.cpp, AUTH in server_auth.cpp, the text of a message in server_data.cpp.
+//
+// A question is answered by `answered(reply)`: a reply with code 0 means "yes, in the usual words"; 2yz is yes in other
+// words; 4yz and 5yz refuse; 421 refuses and closes. Nothing may refuse after something changed: all checks of a command stand before
+// its question, and the transaction changes when the answer is in.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <postroad/mailbox.hpp>
+#include <postroad/reply.hpp>
+#include <postroad/result.hpp>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "proto/action.hpp"
+#include "proto/sasl/mechanism.hpp"
+#include "proto/smtp/command.hpp"
+#include "proto/smtp/dot_codec.hpp"
+#include "proto/smtp/path.hpp"
+#include "proto/smtp/server_options.hpp"
+
+namespace postroad::smtp {
+
+enum class Body : std::uint8_t { seven_bit, eight_bit_mime };
+
+/// One mail transaction (RFC 5321 §3.3) as far as it has come.
+struct Transaction {
+  Mailbox reverse_path;
+  std::vector<Mailbox> recipients;
+  Body body = Body::seven_bit;
+  bool smtputf8 = false;
+  std::optional<std::uint64_t> declared_size;  ///< of SIZE=; checked against the limit, reserves nothing
+  std::optional<std::string> auth;             ///< of AUTH=, xtext decoded (RFC 4954 §5)
+};
+
+/// What a consultant may be asked. Views and references live until the answer.
+struct AskConnect {};                                ///< a session begins; refusing sends the reply as greeting and closes
+struct AskHelo { std::string_view name; };           ///< the client's name
+struct AskMail { const Transaction& transaction; };  ///< a transaction is about to begin
+struct AskRcpt { const Mailbox& recipient; };        ///< a recipient is about to be added
+struct AskData {};                                   ///< a message is about to come: make room for it
+struct AskBody { std::string_view octets; };         ///< keep these; answered with a refusal, the rest is eaten
+struct AskEnd { bool keep; };                        ///< the end: commit (reply 250 when durable), or drop what came
+struct AskAuth { const sasl::Credentials& credentials; };  ///< 235, 535 or 454
+struct AskVrfy { std::string_view text; };
+struct AskExpn { std::string_view text; };
+using Question = std::variant<AskConnect, AskHelo, AskMail, AskRcpt, AskData, AskBody, AskEnd, AskAuth, AskVrfy, AskExpn>;
+
+/// How a session stands or ended, for logs.
+enum class Ending : std::uint8_t { open, quit, closed_by_peer, timeout, too_many_errors, stopped, refused, failed };
+
+class ServerMachine final {
+ public:
+  explicit ServerMachine(const ServerOptions& options);  ///< `options` must outlive the machine
+
+  [[nodiscard]] proto::Action next(proto::Time now);
+  void received(std::string_view bytes);
+  void closed();  ///< the peer ended its side
+  void sent(std::size_t count);
+  void tls_up(proto::TlsFacts facts);
+  void failed(const Error& error);
+  [[nodiscard]] const Question& question() const { return *question_; }
+  void answered(const Reply& reply);
+  /// No new transaction: an idle session is told 421 and closed, one inside a message ends that first.
+  void stop() { stopping_ = true; }
+
+  [[nodiscard]] const ServerOptions& options() const { return options_; }
+  [[nodiscard]] const Transaction& transaction() const { return transaction_; }
+  [[nodiscard]] const std::string& helo() const { return helo_; }
+  [[nodiscard]] bool is_esmtp() const { return esmtp_; }
+  [[nodiscard]] const std::string& login() const { return login_; }  ///< empty: nobody
+  [[nodiscard]] const std::optional<proto::TlsFacts>& tls() const { return tls_; }
+  [[nodiscard]] Ending ending() const { return ending_; }
+  [[nodiscard]] std::uint64_t message_octets() const { return message_octets_; }
+
+ private:
+  enum class Mode : std::uint8_t { start, commands, auth, text, closing };
+
+  bool step(proto::Time now);
+  bool take_line(std::string_view& line);
+  void line_too_long();
+  void arm(proto::Time now);
+
+  void on_command(std::string_view line);
+  std::optional<Reply> check(const CommandLine& command) const;
+  void on_helo(std::string_view name, bool extended);
+  void on_mail(std::string_view argument);
+  void on_rcpt(std::string_view argument);
+  void on_data();
+  void on_starttls();
+  void on_vrfy(std::string_view argument);
+  void on_expn(std::string_view argument);
+  void on_help(std::string_view argument);
+  Reply greeting_lines() const;
+  std::optional<Reply> apply_parameters(std::string_view text, Transaction& transaction) const;
+
+  void on_auth(std::string_view argument);
+  void on_auth_line(std::string_view line);
+  void continue_auth(std::optional<std::string_view> response);
+  void end_auth(const Reply& reply);
+
+  void on_text();
+  void on_text_end();
+
+  void ask(Question question);
+  void reply(int code, EnhancedStatus status, std::string text);
+  void reply(const Reply& reply);
+  void refuse(const Reply& reply);
+  void close(Ending ending);
+  void reset_transaction();
+
+  const ServerOptions& options_;
+  Mode mode_ = Mode::start;
+  Phase phase_ = Phase::greeted;
+  Ending ending_ = Ending::open;
+
+  std::string_view input_;   // octets of the last received(), not yet taken
+  std::string partial_;      // a line of which the end has not come; bounded by the line's limit
+  bool skipping_line_ = false;
+  bool line_taken_from_partial_ = false;
+  std::string out_;
+  std::size_t out_sent_ = 0;
+
+  std::optional<Question> question_;
+  bool start_tls_ = false;
+  bool stopping_ = false;
+
+  std::string helo_;
+  bool esmtp_ = false;
+  std::string login_;
+  std::optional<proto::TlsFacts> tls_;
+  Transaction transaction_;
+  Transaction pending_;        // what MAIL will begin once the answer is in
+  Mailbox pending_recipient_;
+  bool recipients_refused_ = false;
+
+  std::unique_ptr<sasl::Server> sasl_;
+  sasl::Credentials credentials_;
+
+  DotDecoder decoder_;
+  std::uint64_t message_octets_ = 0;
+  std::uint64_t block_octets_ = 0;
+  std::optional<Reply> verdict_;  // why the message being read will be refused
+
+  std::size_t commands_ = 0;
+  std::size_t errors_ = 0;
+  std::size_t auth_failures_ = 0;
+
+  bool waiting_ = false;  // deadline_ counts for the command or block now awaited
+  bool sending_ = false;
+  proto::Time deadline_{};
+  proto::Time transaction_deadline_{};
+  proto::Time send_deadline_{};
+};
+
+}  // namespace postroad::smtp
