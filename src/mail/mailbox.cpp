@@ -16,7 +16,8 @@ constexpr std::size_t max_domain = 255;
 constexpr std::size_t max_label = 63;
 
 bool is_atext(char c) noexcept {
-  return is_alnum(c) || is_8bit(c) || std::string_view("!#$%&'*+-/=?^_`{|}~").find(c) != std::string_view::npos;
+  return is_alnum(c) || is_8bit(c) ||
+         std::string_view("!#$%&'*+-/=?^_`{|}~").find(c) != std::string_view::npos;
 }
 
 Error bad(std::string why) { return fail(Fault::input, {}, std::move(why)); }
@@ -25,6 +26,7 @@ Result<std::string> eat_quoted(std::string_view& text) {
   std::string local;
   for (text.remove_prefix(1); !text.empty(); text.remove_prefix(1)) {
     if (text.front() == '"') {
+      if (!is_utf8(local)) return bad("the local part is not UTF-8");
       text.remove_prefix(1);
       return local;
     }
@@ -42,8 +44,10 @@ Result<std::string> eat_literal(std::string_view& text) {
   const std::string inner(text.substr(1, end - 1));
   unsigned char octets[16];
   const bool v6 = istarts_with(inner, "IPv6:");
-  if (v6 ? inet_pton(AF_INET6, inner.c_str() + 5, octets) != 1 : inet_pton(AF_INET, inner.c_str(), octets) != 1) {
-    return bad("not an IPv4 or IPv6 address literal; the forms are [192.0.2.1] and [IPv6:2001:db8::1]");
+  if (v6 ? inet_pton(AF_INET6, inner.c_str() + 5, octets) != 1
+         : inet_pton(AF_INET, inner.c_str(), octets) != 1) {
+    return bad(
+        "not an IPv4 or IPv6 address literal; the forms are [192.0.2.1] and [IPv6:2001:db8::1]");
   }
   if (inner.find('\0') != std::string::npos) return bad("a NUL in the address literal");
   std::string literal(text.substr(0, end + 1));
@@ -137,13 +141,16 @@ std::string Mailbox::text() const {
 }
 
 bool Mailbox::needs_utf8() const noexcept {
-  return std::any_of(local.begin(), local.end(), is_8bit) || std::any_of(domain.begin(), domain.end(), is_8bit);
+  return std::any_of(local.begin(), local.end(), is_8bit) ||
+         std::any_of(domain.begin(), domain.end(), is_8bit);
 }
 
 bool operator==(const Mailbox& a, const Mailbox& b) noexcept {
   return a.local == b.local && iequals(a.domain, b.domain);
 }
 
-std::ostream& operator<<(std::ostream& out, const Mailbox& mailbox) { return out << printable(mailbox.text()); }
+std::ostream& operator<<(std::ostream& out, const Mailbox& mailbox) {
+  return out << printable(mailbox.text());
+}
 
 }  // namespace postroad

@@ -1,12 +1,13 @@
-// The parts of the RFC 5321 §4.1.2 mailbox grammar, for the paths of the protocol and the addresses of headers.
+// The parts of the RFC 5321 §4.1.2 mailbox grammar, for the paths of the protocol and the addresses
+// of headers.
 //
-//   Mailbox        = Local-part "@" ( Domain / address-literal )
-//   Local-part     = Dot-string / Quoted-string          ; ≤ 64 octets: longer ones overflowed buffers elsewhere
-//   Domain         = sub-domain *("." sub-domain)        ; ≤ 255 octets, a label ≤ 63
-//   address-literal = "[" ( IPv4 / "IPv6:" IPv6 / tag ":" dcontent ) "]"
+//   Mailbox         = Local-part "@" ( Domain / address-literal )
+//   Local-part      = Dot-string / Quoted-string     ; ≤ 64 octets: longer ones overflowed buffers
+//   Domain          = sub-domain *("." sub-domain)   ; ≤ 255 octets, a label ≤ 63
+//   address-literal = "[" ( IPv4 / "IPv6:" IPv6 ) "]"
 //
-// Each `eat_*` takes its part from the front of `text` and returns what it means; an error gives the reason in
-// words and leaves `text` at the offending octet. One pass, no recursion.
+// Each `eat_*` takes its part from the front of `text` and returns what it means; an error gives
+// the reason in words and leaves `text` at the offending octet. One pass, no recursion.
 #pragma once
 
 #include <postroad/mailbox.hpp>

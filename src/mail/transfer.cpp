@@ -60,7 +60,8 @@ void append_unquoted(std::string_view line, std::string& out) {
   for (std::size_t i = 0; i < line.size(); ++i) {
     const bool escape = line[i] == '=' && i + 2 < line.size() && hex_value(line[i + 1]) >= 0 &&
                         hex_value(line[i + 2]) >= 0;
-    out += escape ? static_cast<char>(hex_value(line[i + 1]) * 16 + hex_value(line[i + 2])) : line[i];
+    out +=
+        escape ? static_cast<char>(hex_value(line[i + 1]) * 16 + hex_value(line[i + 2])) : line[i];
     if (escape) i += 2;
   }
 }

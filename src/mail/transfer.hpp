@@ -1,6 +1,6 @@
-// Content-Transfer-Encoding (RFC 2045 §6): 7bit, quoted-printable and base64, both ways, and line ends.
-// The encoders are strict, the decoders take what is found in mailboxes and never fail.
-// Not here: which encoding a body gets (compose.cpp), character sets (charset.hpp).
+// Content-Transfer-Encoding (RFC 2045 §6): 7bit, quoted-printable and base64, both ways, and line
+// ends. The encoders are strict, the decoders take what is found in mailboxes and never fail. Not
+// here: which encoding a body gets (compose.cpp), character sets (charset.hpp).
 #pragma once
 
 #include <cstdint>
@@ -15,8 +15,8 @@ inline constexpr std::size_t base64_line_octets = 57;
 /// `text` with every line end as CRLF: a bare LF or bare CR counts as one line end.
 std::string with_crlf(std::string text);
 
-/// Whether `text` (with CRLF line ends) can go as it is: printable ASCII and TAB, no line over 78 octets, no line
-/// that could be taken for a boundary of ours or for an mbox `From ` line.
+/// Whether `text` (with CRLF line ends) can go as it is: printable ASCII and TAB, no line over 78
+/// octets, no line that could be taken for a boundary of ours or for an mbox `From ` line.
 bool is_plain_7bit(std::string_view text) noexcept;
 
 /// Quoted-printable of text with CRLF line ends; lines of at most 76 characters.

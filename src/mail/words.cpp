@@ -48,7 +48,8 @@ std::size_t fitting(std::string_view text, std::size_t room, bool q) noexcept {
   for (std::size_t i = 0; i < text.size(); ++i) {
     width = q ? width + q_width(text[i]) : i / 3 * 4 + 4;
     if (width > room) return fit;
-    const bool ends = i + 1 == text.size() || (static_cast<unsigned char>(text[i + 1]) & 0xc0) != 0x80;
+    const bool ends =
+        i + 1 == text.size() || (static_cast<unsigned char>(text[i + 1]) & 0xc0) != 0x80;
     if (ends) fit = i + 1;
   }
   return fit;
@@ -115,7 +116,8 @@ std::vector<std::string> encode_words(std::string_view text, std::size_t first_r
     const std::size_t fit = fitting(text, room, q);
     const std::size_t take = fit == 0 ? std::min<std::size_t>(text.size(), 3) : fit;
     const auto piece = text.substr(0, take);
-    words.push_back(q ? "=?utf-8?Q?" + encode_q(piece) + "?=" : "=?utf-8?B?" + base64_encode(piece) + "?=");
+    words.push_back(q ? "=?utf-8?Q?" + encode_q(piece) + "?="
+                      : "=?utf-8?B?" + base64_encode(piece) + "?=");
     text.remove_prefix(take);
     room = max_encoded_word - overhead;
   }

@@ -72,6 +72,7 @@ void ServerMachine::tls_up(proto::TlsFacts facts) {
 }
 
 void ServerMachine::failed(const Error& error) {
+  if (error.fault == Fault::cancelled && stopping_ && mode_ != Mode::closing) return;  // woken by stop(): next() says 421
   const bool was_closing = mode_ == Mode::closing;
   const bool handshake = std::exchange(start_tls_, false);
   input_ = {};

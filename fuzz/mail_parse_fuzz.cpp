@@ -1,0 +1,46 @@
+// A whole mail: parsed, every part decoded and asked, and prepared as a raw message without Bcc.
+// Read on in src/mail/parse.hpp and src/mail/raw_message.hpp.
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+
+#include "base/text.hpp"
+#include "mail/parse.hpp"
+#include "mail/raw_message.hpp"
+#include "mail/received.hpp"
+
+namespace {
+
+using namespace postroad;
+
+void visit(const mail::Part& part) {
+  for (const auto& field : part.fields) {
+    const auto value = field.value();
+    if (std::any_of(value.begin(), value.end(), is_line_breaker)) std::abort();
+    if (std::string(part.header(field.name)).find('\n') != std::string::npos) std::abort();
+  }
+  if (!is_utf8(part.text()) || part.file_name().find('\n') != std::string::npos) std::abort();
+  (void)part.is_attachment();
+  (void)part.first("text/html");
+  for (const auto& inner : part.parts) visit(inner);
+}
+
+void check_raw(std::string_view octets) {
+  const auto raw = mail::prepare_raw(std::string(octets));
+  if (!raw) return;
+  const auto block = mail::split_fields(*raw->octets);
+  if (block.find("Bcc") != nullptr || block.find("Resent-Bcc") != nullptr) std::abort();
+  if (block.end != raw->header_end || block.fields.size() != raw->names.size()) std::abort();
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string_view octets(reinterpret_cast<const char*>(data), size);
+  visit(mail::parse_message(octets));
+  (void)mail::count_received(octets);
+  check_raw(octets);
+  return 0;
+}

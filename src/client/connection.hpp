@@ -1,0 +1,58 @@
+// One connection to one server as coroutines: opening it, sending on it, closing it. The blocking Client and the async one
+// both stand on it. Not here: several connections (a pool), retries of whole mails.
+// Thread rule: all calls on the thread of `executor`; one operation at a time.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <memory>
+#include <optional>
+#include <postroad/client.hpp>
+#include <vector>
+
+#include "client/url.hpp"
+#include "net/stream.hpp"
+#include "net/trace.hpp"
+#include "proto/smtp/client_machine.hpp"
+
+namespace postroad::client {
+
+using boost::asio::awaitable;
+
+class Connection final {
+ public:
+  /// `url_text` and `login` as Client takes them; a wrong URL is what every call then returns.
+  Connection(std::string_view url_text, std::optional<Login> login, ClientOptions options);
+
+  awaitable<Result<void>> open();
+  awaitable<Result<SendReport>> send(Envelope envelope, MessageSource& source);
+  awaitable<Result<Reply>> command(std::string verb, std::string argument);
+  awaitable<Result<Reply>> quit();
+  [[nodiscard]] std::string server() const { return url_.server(); }
+  [[nodiscard]] std::vector<std::string> capabilities() const;
+  [[nodiscard]] bool is_open() const { return machine_ && machine_->is_usable(); }
+
+ private:
+  awaitable<void> drive(MessageSource* source);
+  awaitable<Result<void>> dial();
+  [[nodiscard]] net::Time limit() const;
+  [[nodiscard]] smtp::ClientOptions machine_options() const;
+  void close();
+
+  Url url_;
+  std::optional<Error> wrong_;
+  std::optional<Login> login_;
+  ClientOptions options_;
+  std::optional<net::TlsContext> tls_;
+  std::optional<net::Trace> trace_;
+  std::optional<net::Stream> stream_;
+  std::optional<smtp::ClientMachine> machine_;
+  std::vector<char> buffer_;
+  net::Time until_ = net::Time::max();
+  bool used_ = false;  // a mail or command has gone over this connection
+};
+
+/// What a call returns: an Error when nothing was decided for anybody, else the report.
+Result<SendReport> judge(const std::optional<Error>& error, SendReport report);
+
+}  // namespace postroad::client

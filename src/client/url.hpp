@@ -1,0 +1,24 @@
+// The URL of a server: smtp://user:password@host:port?tls=required, smtps://….
+#pragma once
+
+#include <postroad/client.hpp>
+#include <postroad/result.hpp>
+#include <string>
+#include <string_view>
+
+namespace postroad::client {
+
+struct Url {
+  std::string host;  ///< a name or an address, without brackets
+  std::uint16_t port = 0;
+  std::string user;
+  Secret password;
+  Tls tls = Tls::automatic;
+  /// "host:port", brackets around an IPv6 address.
+  [[nodiscard]] std::string server() const;
+};
+
+/// `host` and `host:port` alone are taken as smtp://. Error: Fault::input; a password never stands in its text.
+Result<Url> parse_url(std::string_view text);
+
+}  // namespace postroad::client

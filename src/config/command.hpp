@@ -1,0 +1,123 @@
+// A command line, declared once: from the declaration come parsing, --help, the man page and shell completion.
+//
+//   std::string from; std::vector<std::string> to; Duration wait{30'000};
+//   Command root{.name = "postroad", .summary = "mail, sent and served", .subcommands = {
+//     {.name = "send", .summary = "sends one mail",
+//      .arguments = {{.name = "RECIPIENT", .doc = "who gets it", .target = &to, .required = false}},
+//      .flags = {{.name = "from", .letter = 'f', .value = "ADDRESS", .doc = "the reverse-path", .target = &from},
+//                {.name = "wait", .value = "TIME", .doc = "how long", .target = &wait}}}}};
+//   auto call = parse(root, arguments_of(argc, argv), {.version = "0.1.0"});
+//   if (!call) { std::cerr << call.error() << '\n'; return exit_usage; }
+//   if (call->show) { std::cout << *call->show; return 0; }
+//   if (call->command->name == "send") …
+//
+// Not here: options of the configuration file (option.hpp). Read on in help.hpp for the texts.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "config/units.hpp"
+
+namespace postroad::config {
+
+/// EX_USAGE of sysexits.h: what a program ends with when its command line is wrong.
+inline constexpr int exit_usage = 64;
+
+/// Where a value goes. A vector takes any number; a bool is a switch; a function takes any other type and judges it:
+/// the `detail` of its error is shown. Targets outlive the Command; parse writes to them only when all is right,
+/// except that functions are called last and the first that refuses ends it.
+using Target = std::variant<std::monostate, bool*, int*, std::string*, std::vector<std::string>*, Size*, Duration*,
+                            std::optional<std::string>*, std::optional<int>*, std::optional<Size>*,
+                            std::optional<Duration>*, std::function<Result<void>(std::string_view)>>;
+
+/// What a shell offers for a value that is not one of a few words.
+enum class Completion : std::uint8_t { none, file, folder };
+
+/// `--name VALUE`, `--name=VALUE`, `-l VALUE`.
+struct Flag {
+  std::string name;   ///< without dashes; empty when it has a letter only
+  char letter = 0;    ///< 0 for none
+  std::string value;  ///< what help calls the value ("ADDRESS"); empty for a switch
+  std::string doc;    ///< one or two sentences
+  Target target{};
+  bool sets = true;               ///< what a switch writes; false for `--no-…`
+  std::vector<std::string> words{};  ///< what the value may be; empty for anything
+  Completion completion = Completion::none;
+  bool required = false;
+  bool hidden = false;  ///< works, and is in no text
+};
+
+/// A value by its position. One with a vector is the last of its command.
+struct Argument {
+  std::string name;  ///< in capitals, as help shows it
+  std::string doc;
+  Target target{};
+  bool required = true;
+  std::vector<std::string> words{};
+  Completion completion = Completion::none;
+};
+
+struct Example {
+  std::string line;
+  std::string doc;
+};
+
+struct ExitCode {
+  int code = 0;
+  std::string doc;
+};
+
+/// A command, or a group of them. A flag of a group may also stand behind its subcommands' names.
+struct Command {
+  std::string name;
+  std::string summary;        ///< a line in lower case without a full stop
+  std::string description{};  ///< paragraphs parted by an empty line; other line ends are blanks
+  std::vector<Argument> arguments{};
+  std::vector<Flag> flags{};
+  std::vector<Example> examples{};
+  std::vector<ExitCode> exit_codes{};
+  std::vector<Command> subcommands{};
+  bool runs_alone = false;  ///< with subcommands: it may also be called without one
+};
+
+/// How texts for people are laid out.
+struct Page {
+  std::string version{};  ///< what --version says behind the name
+  int width = 80;         ///< columns; 40 to 100 are kept to
+  bool colour = false;    ///< headings and names in ANSI colours
+};
+
+/// What a command line asks for.
+struct Invocation {
+  std::vector<const Command*> path;    ///< the root first; never empty
+  const Command* command = nullptr;    ///< the last of `path`
+  std::optional<std::string> show{};   ///< print this on standard output and end with 0
+  /// "postroad queue list"
+  [[nodiscard]] std::string name() const;
+  /// Whether it is the command of these names, root left out: `is("queue", "list")`.
+  template <class... Names>
+  [[nodiscard]] bool is(const Names&... names) const {
+    const std::vector<std::string_view> wanted{names...};
+    if (wanted.size() + 1 != path.size()) return false;
+    for (std::size_t i = 0; i < wanted.size(); ++i) {
+      if (path[i + 1]->name != wanted[i]) return false;
+    }
+    return true;
+  }
+};
+
+/// The arguments of main without the program's name.
+std::vector<std::string> arguments_of(int argc, char** argv);
+
+/// Parses and fills the targets. `root` outlives the result. Never exits, never throws, prints nothing.
+/// Error: Fault::input, `where` the command ("postroad send"), `detail` "unknown flag --form; did you mean --from?";
+/// the program then ends with exit_usage. Values are never repeated in the sentence of an unknown flag.
+Result<Invocation> parse(const Command& root, const std::vector<std::string>& arguments, const Page& page = {});
+
+}  // namespace postroad::config

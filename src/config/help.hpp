@@ -1,0 +1,31 @@
+// The texts that a declared command line gives: help for a terminal, manual pages, completion for shells.
+// Not here: the declaration and its parsing (command.hpp).
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "config/command.hpp"
+
+namespace postroad::config {
+
+/// `--help` of the last command in `path` (the root first), wrapped at page.width.
+std::string help_text(std::span<const Command* const> path, const Page& page = {});
+
+/// A file with its name.
+struct NamedText {
+  std::string name;
+  std::string text;
+};
+
+/// One page a command, in man(7) macros and ASCII: `postroad.1`, `postroad-send.1`, `postroad-queue-list.1`.
+/// `date` as the page's foot shows it, "2026-11-23"; empty for none.
+std::vector<NamedText> man_pages(const Command& root, const Page& page, std::string_view date = {});
+
+/// A script for `source` or a completions folder.
+std::string bash_completion(const Command& root);
+/// A file `_postroad` for a folder in $fpath.
+std::string zsh_completion(const Command& root);
+
+}  // namespace postroad::config

@@ -1,0 +1,232 @@
+// Options of a settings struct, each declared once: its name, its member, its meaning. The file, the environment, the
+// printed settings and the reference page walk this declaration. The default is what a default-constructed struct holds.
+//
+//   Section<Server> server;
+//   server.option("max_message_size", &Server::max_message_size, "Largest message taken.").between(Size{1}, Size{1 << 30});
+//   Section<Settings> root;
+//   root.table("server", &Settings::server, "What the server takes.", server);
+//
+// Not here: reading a file (file.hpp), overrides (override.hpp), printing (show.hpp). Command lines are in command.hpp.
+#pragma once
+
+#include <concepts>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <limits>
+#include <memory>
+#include <postroad/secret.hpp>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "config/units.hpp"
+
+namespace postroad::config {
+
+enum class Kind : std::uint8_t { text, boolean, integer, size, duration, path, word, list, secret };
+
+/// An option's value outside its struct: text, path, word and secret are strings.
+using Value = std::variant<bool, std::int64_t, Size, Duration, std::string, std::vector<std::string>>;
+
+/// One option, its struct's type erased. Made by Section; read by everything else in this folder.
+struct Option {
+  std::string name;  ///< snake_case, as the file has it
+  std::string doc;   ///< one or two sentences
+  Kind kind = Kind::text;
+  bool secret = false;  ///< never printed
+  std::int64_t least = std::numeric_limits<std::int64_t>::min();  ///< octets, milliseconds or the number itself
+  std::int64_t most = std::numeric_limits<std::int64_t>::max();
+  std::vector<std::string> words;  ///< what a Kind::word may be
+  std::function<void(void* settings, const Value& value)> set;
+  std::function<Value(const void* settings)> get;
+};
+
+/// One struct of options, `[name]` in a file, or `[[name]]` when it is repeated. The root has no name.
+struct Table {
+  std::string name;
+  std::string doc;
+  bool repeated = false;
+  std::vector<Option> options;
+  std::vector<Table> tables;
+  std::function<void*(void* parent)> enter;  ///< the struct inside its parent; of a repeated one, a new row
+  std::function<void(void* parent)> clear;   ///< removes the rows of a repeated one
+  std::function<std::vector<const void*>(const void* parent)> rows;
+  std::function<std::shared_ptr<const void>()> defaults;
+};
+
+/// How a member's type is an option's kind. The members that can be options are the types specialised below.
+template <class T>
+struct Form;
+
+/// Declares the options of a struct S, which is copyable and default-constructible. A value; copies are independent.
+template <class S>
+class Section {
+ public:
+  Section() {
+    table_.defaults = [] { return std::make_shared<const S>(); };
+  }
+
+  /// Binds `name` to a member: bool, an integer, std::string, std::filesystem::path, std::vector<std::string>, Size,
+  /// Duration or Secret. An integer's own range is its bound until `between` narrows it.
+  template <class T>
+  Section& option(std::string_view name, T S::*member, std::string_view doc) {
+    Option& made = add(name, Form<T>::kind, doc);
+    made.secret = made.kind == Kind::secret;
+    if constexpr (std::integral<T> && !std::same_as<T, bool>) bound<T>(made);
+    if constexpr (std::same_as<T, Size> || std::same_as<T, Duration>) made.least = 0;
+    made.set = [member](void* s, const Value& v) { static_cast<S*>(s)->*member = Form<T>::from(v); };
+    made.get = [member](const void* s) { return Form<T>::value(static_cast<const S*>(s)->*member); };
+    return *this;
+  }
+
+  /// Binds `name` to an enum, whose every value has a word.
+  template <class E>
+    requires std::is_enum_v<E>
+  Section& option(std::string_view name, E S::*member, std::vector<std::pair<std::string, E>> words,
+                  std::string_view doc) {
+    Option& made = add(name, Kind::word, doc);
+    for (const auto& [word, value] : words) made.words.push_back(word);
+    made.get = [member, words](const void* s) -> Value {
+      for (const auto& [word, value] : words) {
+        if (static_cast<const S*>(s)->*member == value) return word;
+      }
+      return std::string{};
+    };
+    made.set = [member, words = std::move(words)](void* s, const Value& v) {
+      for (const auto& [word, value] : words) {
+        if (word == std::get<std::string>(v)) static_cast<S*>(s)->*member = value;
+      }
+    };
+    return *this;
+  }
+
+  /// Bounds of the option declared last, both included.
+  Section& between(std::int64_t least, std::int64_t most) {
+    table_.options.back().least = least;
+    table_.options.back().most = most;
+    return *this;
+  }
+  Section& between(Size least, Size most) {
+    return between(static_cast<std::int64_t>(least.octets), static_cast<std::int64_t>(most.octets));
+  }
+  Section& between(Duration least, Duration most) { return between(least.count(), most.count()); }
+
+  /// The option declared last, or the words of a list, may only be one of these.
+  Section& one_of(std::vector<std::string> words) {
+    table_.options.back().words = std::move(words);
+    return *this;
+  }
+
+  /// The option declared last is never printed; members of type Secret need no such word.
+  Section& secret() {
+    table_.options.back().secret = true;
+    return *this;
+  }
+
+  /// A struct inside: `[name]`.
+  template <class N>
+  Section& table(std::string_view name, N S::*member, std::string_view doc, const Section<N>& inner) {
+    Table& made = add(name, doc, inner.erased());
+    made.enter = [member](void* s) -> void* { return &(static_cast<S*>(s)->*member); };
+    made.rows = [member](const void* s) {
+      return std::vector<const void*>{&(static_cast<const S*>(s)->*member)};
+    };
+    return *this;
+  }
+
+  /// Any number of structs: `[[name]]`. A file that has one replaces all rows that were there.
+  template <class N>
+  Section& tables(std::string_view name, std::vector<N> S::*member, std::string_view doc,
+                  const Section<N>& inner) {
+    Table& made = add(name, doc, inner.erased());
+    made.repeated = true;
+    made.enter = [member](void* s) -> void* { return &(static_cast<S*>(s)->*member).emplace_back(); };
+    made.clear = [member](void* s) { (static_cast<S*>(s)->*member).clear(); };
+    made.rows = [member](const void* s) {
+      std::vector<const void*> out;
+      for (const auto& row : static_cast<const S*>(s)->*member) out.push_back(&row);
+      return out;
+    };
+    return *this;
+  }
+
+  /// The declaration without its type; lives as long as this.
+  [[nodiscard]] const Table& erased() const noexcept { return table_; }
+
+ private:
+  Option& add(std::string_view name, Kind kind, std::string_view doc) {
+    Option made;
+    made.name = name;
+    made.doc = doc;
+    made.kind = kind;
+    return table_.options.emplace_back(std::move(made));
+  }
+  Table& add(std::string_view name, std::string_view doc, Table inner) {
+    inner.name = name;
+    inner.doc = doc;
+    return table_.tables.emplace_back(std::move(inner));
+  }
+  template <class T>
+  static void bound(Option& made) {
+    if constexpr (std::in_range<std::int64_t>(std::numeric_limits<T>::max())) {
+      made.most = static_cast<std::int64_t>(std::numeric_limits<T>::max());
+    }
+    made.least = static_cast<std::int64_t>(std::numeric_limits<T>::min());
+  }
+
+  Table table_;
+};
+
+/// Whether a value lies within the option's bounds and words. Error: `detail` says what it may be.
+Result<void> check(const Option& option, const Value& value);
+/// A value from its text, checked: as the environment and `--set` give it, and strings in a file. A list is parted by
+/// commas. Error: Fault::input with `where` the text (left out of a secret's) and `detail` the right form.
+Result<Value> parse_value(const Option& option, std::string_view text);
+/// What to write for it: "a size such as 35MiB, 1kB to 1GiB".
+std::string describe(const Option& option);
+/// A value as TOML has it: `true`, `25`, `"35MiB"`, `["a", "b"]`.
+std::string format_toml(const Value& value);
+
+template <class T>
+  requires std::integral<T>
+struct Form<T> {
+  static constexpr Kind kind = Kind::integer;
+  static T from(const Value& v) { return static_cast<T>(std::get<std::int64_t>(v)); }
+  static Value value(T v) { return static_cast<std::int64_t>(v); }
+};
+/// The types that a Value holds as they are.
+template <class T, Kind K>
+struct PlainForm {
+  static constexpr Kind kind = K;
+  static T from(const Value& v) { return std::get<T>(v); }
+  static Value value(const T& v) { return v; }
+};
+template <>
+struct Form<bool> : PlainForm<bool, Kind::boolean> {};
+template <>
+struct Form<Size> : PlainForm<Size, Kind::size> {};
+template <>
+struct Form<Duration> : PlainForm<Duration, Kind::duration> {};
+template <>
+struct Form<std::string> : PlainForm<std::string, Kind::text> {};
+template <>
+struct Form<std::vector<std::string>> : PlainForm<std::vector<std::string>, Kind::list> {};
+template <>
+struct Form<std::filesystem::path> {
+  static constexpr Kind kind = Kind::path;
+  static std::filesystem::path from(const Value& v) { return std::get<std::string>(v); }
+  static Value value(const std::filesystem::path& v) { return v.string(); }
+};
+template <>
+struct Form<Secret> {
+  static constexpr Kind kind = Kind::secret;
+  static Secret from(const Value& v) { return Secret{std::get<std::string>(v)}; }
+  /// Only whether there is one: the octets stay in the Secret.
+  static Value value(const Secret& v) { return std::string(v.empty() ? "" : "set"); }
+};
+
+}  // namespace postroad::config

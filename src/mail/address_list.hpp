@@ -1,0 +1,40 @@
+// Address lists as people and header fields write them (RFC 5322 §3.4).
+//
+//   address-list = (address *("," address))       ; empty places between commas are passed over
+//   address      = mailbox / group
+//   mailbox      = [phrase] "<" [route] addr-spec ">" / addr-spec
+//   group        = phrase ":" [mailbox-list] ";"  ; its members count; no group in a group
+//   CFWS         = blanks and comments            ; comments nest
+//
+// Limits: see the constants, each one an attack elsewhere. One pass without recursion: time is
+// linear in the text. A display name is decoded (RFC 2047) after the list has been taken apart, for
+// showing only: nothing decoded is ever parsed again, so `=?utf-8?q?a@b=2C?= <c@d>` is one address.
+#pragma once
+
+#include <postroad/mailbox.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace postroad::mail {
+
+inline constexpr std::size_t max_address_list = 1024 * 1024;  ///< octets of one list
+inline constexpr std::size_t max_addresses = 50'000;          ///< in one list
+inline constexpr std::size_t max_comment_depth = 16;
+
+/// One entry of a list.
+struct Address {
+  std::string name;  ///< for showing: decoded, without quotes; empty when there is none
+  Mailbox mailbox;   ///< an empty domain only where AddressRules::unqualified allows it
+  friend bool operator==(const Address&, const Address&) = default;
+};
+
+struct AddressRules {
+  bool unqualified = false;  ///< a local part alone is taken, as `root` in mail of the system
+};
+
+/// Error: Fault::input, `where` the list (its beginning), `detail` what is wrong and at which
+/// column.
+Result<std::vector<Address>> parse_address_list(std::string_view text, AddressRules rules = {});
+
+}  // namespace postroad::mail

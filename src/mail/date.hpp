@@ -1,0 +1,14 @@
+// date-time of RFC 5322 §3.3 in UTC: "Tue, 07 Jul 2026 09:05:00 +0000". Reads no clock.
+#pragma once
+
+#include <chrono>
+#include <string>
+
+namespace postroad::mail {
+
+/// `when` to the second; for years of four digits.
+std::string format_date(std::chrono::system_clock::time_point when);
+/// Whether the year is one that a date field may hold, 1900 to 9999.
+bool is_date(std::chrono::system_clock::time_point when) noexcept;
+
+}  // namespace postroad::mail

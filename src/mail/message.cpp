@@ -1,0 +1,362 @@
+// The setters of Message and the envelope it implies; see postroad/message.hpp.
+#include <postroad/message.hpp>
+
+#include <array>
+#include <filesystem>
+#include <fstream>
+#include <set>
+
+#include "base/text.hpp"
+#include "mail/compose.hpp"
+#include "mail/date.hpp"
+#include "mail/draft.hpp"
+#include "mail/fields.hpp"
+#include "mail/fold.hpp"
+#include "mail/mailbox.hpp"
+#include "mail/media_type.hpp"
+#include "mail/transfer.hpp"
+
+namespace postroad {
+
+struct Message::State : mail::Draft {};
+
+namespace {
+
+using mail::Address;
+using mail::Draft;
+
+constexpr std::size_t max_name = 76;  // of a field
+constexpr std::size_t max_file_name = 1024;
+constexpr std::size_t max_message_id = 512;
+
+void remember(Draft& draft, Error error) {
+  if (!draft.fault) draft.fault = std::move(error);
+}
+
+void refuse(Draft& draft, std::string where, std::string why) {
+  remember(draft, fail(Fault::input, std::move(where), std::move(why)));
+}
+
+// Whether `text` may stand on one line of a header; remembers why not.
+bool check_line(Draft& draft, std::string where, std::string_view text) {
+  if (std::any_of(text.begin(), text.end(), is_line_breaker)) {
+    refuse(draft, std::move(where), "a CR, LF or NUL; a header value is one line");
+    return false;
+  }
+  if (!is_utf8(text)) {
+    refuse(draft, std::move(where), "the octets are not UTF-8; convert them first");
+    return false;
+  }
+  return true;
+}
+
+void add_list(Draft& draft, std::vector<Address>& into, std::string_view field,
+              std::string_view list) {
+  if (!check_line(draft, std::string(field), list)) return;
+  auto parsed = mail::parse_address_list(list, {.unqualified = true});
+  if (!parsed) {
+    auto error = parsed.error();
+    error.where = std::string(field) + " \"" + error.where + '"';
+    return remember(draft, std::move(error));
+  }
+  into.insert(into.end(), parsed->begin(), parsed->end());
+}
+
+void set_body(Draft& draft, std::optional<std::string>& into, std::string where, std::string body) {
+  if (!is_utf8(body)) {
+    return refuse(draft, std::move(where),
+                  "the octets are not UTF-8; convert them, or attach them");
+  }
+  into = mail::with_crlf(std::move(body));
+}
+
+// The first address that has no domain and gets none. The bare postmaster needs none (RFC 5321
+// §4.1.1.3).
+std::optional<Error> find_unqualified(const Draft& draft) {
+  if (!draft.default_domain.empty()) return std::nullopt;
+  for (const auto* list :
+       {&draft.from, &draft.sender, &draft.reply_to, &draft.to, &draft.cc, &draft.bcc}) {
+    for (const auto& address : *list) {
+      if (!address.mailbox.domain.empty() || iequals(address.mailbox.local, "postmaster")) continue;
+      return fail(Fault::input, address.mailbox.local,
+                  "an @ and a domain are expected after the local part; default_domain() completes "
+                  "such addresses");
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<Error> find_unqualified_raw(const Draft& draft) {
+  if (!draft.raw) return std::nullopt;
+  Draft header;
+  header.default_domain = draft.default_domain;
+  header.to = draft.raw->recipients;
+  return find_unqualified(header);
+}
+
+bool is_message_id(std::string_view id) {
+  if (id.size() < 5 || id.size() > max_message_id || !id.starts_with('<') || !id.ends_with('>'))
+    return false;
+  const auto inner = id.substr(1, id.size() - 2);
+  const auto at = inner.find('@');
+  if (at == std::string_view::npos || at == 0 || at + 1 == inner.size()) return false;
+  return std::all_of(inner.begin(), inner.end(),
+                     [](char c) { return c > ' ' && c < 0x7f && c != '<' && c != '>'; });
+}
+
+// Fields that only the composer writes.
+bool is_structural(std::string_view name) {
+  return iequals(name, "MIME-Version") || istarts_with(name, "Content-") ||
+         istarts_with(name, "Resent-") || iequals(name, "Date") || iequals(name, "Received") ||
+         iequals(name, "Return-Path");
+}
+
+bool has_endless_word(std::string_view name, std::string_view value) {
+  mail::FoldedField field(name);
+  field.plain(value);
+  const auto text = std::move(field).finish();
+  const auto lines = split(text, '\n');
+  return std::any_of(lines.begin(), lines.end(),
+                     [](std::string_view line) { return line.size() > mail::max_line + 1; });
+}
+
+}  // namespace
+
+Message::Message() noexcept = default;
+Message::Message(Message&& other) noexcept = default;
+Message& Message::operator=(Message&& other) noexcept = default;
+Message::~Message() = default;
+Message::Message(const Message& other)
+    : state_(other.state_ ? std::make_unique<State>(*other.state_) : nullptr) {}
+Message& Message::operator=(const Message& other) {
+  if (this != &other) state_ = other.state_ ? std::make_unique<State>(*other.state_) : nullptr;
+  return *this;
+}
+
+Message::State& Message::edit() {
+  if (!state_) state_ = std::make_unique<State>();
+  return *state_;
+}
+
+const Message::State& Message::view() const {
+  static const State empty;
+  return state_ ? *state_ : empty;
+}
+
+Message& Message::from(std::string_view list) & {
+  add_list(edit(), edit().from, "From", list);
+  return *this;
+}
+
+Message& Message::sender(std::string_view address) & {
+  auto& state = edit();
+  state.sender.clear();
+  add_list(state, state.sender, "Sender", address);
+  if (state.sender.size() > 1) refuse(state, "Sender", "more than one address; one person sends");
+  return *this;
+}
+
+Message& Message::reply_to(std::string_view list) & {
+  add_list(edit(), edit().reply_to, "Reply-To", list);
+  return *this;
+}
+
+Message& Message::to(std::string_view list) & {
+  add_list(edit(), edit().to, "To", list);
+  return *this;
+}
+
+Message& Message::cc(std::string_view list) & {
+  add_list(edit(), edit().cc, "Cc", list);
+  return *this;
+}
+
+Message& Message::bcc(std::string_view list) & {
+  add_list(edit(), edit().bcc, "Bcc", list);
+  return *this;
+}
+
+Message& Message::default_domain(std::string_view domain) & {
+  auto& state = edit();
+  if (mail::is_domain(domain)) {
+    state.default_domain = domain;
+  } else {
+    refuse(state, "default domain", "not a domain: " + printable(domain, 80));
+  }
+  return *this;
+}
+
+Message& Message::subject(std::string_view words) & {
+  auto& state = edit();
+  if (check_line(state, "Subject", words)) state.subject = words;
+  return *this;
+}
+
+Message& Message::date(std::chrono::system_clock::time_point when) & {
+  auto& state = edit();
+  if (mail::is_date(when)) {
+    state.date = when;
+  } else {
+    refuse(state, "Date", "outside the years 1900 to 9999, which a date field can hold");
+  }
+  return *this;
+}
+
+Message& Message::message_id(std::string_view id) & {
+  auto& state = edit();
+  const auto bracketed = id.starts_with('<') ? std::string(id) : '<' + std::string(id) + '>';
+  if (is_message_id(bracketed)) {
+    state.message_id = bracketed;
+  } else {
+    refuse(state, "Message-ID", "not of the form <left@right> in ASCII: " + printable(id, 80));
+  }
+  return *this;
+}
+
+Message& Message::text(std::string body) & {
+  set_body(edit(), edit().text, "text", std::move(body));
+  return *this;
+}
+
+Message& Message::html(std::string body) & {
+  set_body(edit(), edit().html, "html", std::move(body));
+  return *this;
+}
+
+Message& Message::attach(const std::string& path) & {
+  auto& state = edit();
+  std::error_code error;
+  if (path.find('\0') != std::string::npos || !std::filesystem::is_regular_file(path, error)) {
+    remember(state, fail(Fault::io, path,
+                         error ? "the file cannot be attached: " + error.message()
+                               : "not a regular file; give its octets instead"));
+    return *this;
+  }
+  if (!std::ifstream(path, std::ios::binary).is_open()) {
+    remember(state, fail(Fault::io, path, "the file cannot be opened for reading"));
+    return *this;
+  }
+  auto name = std::filesystem::path(path).filename().string();
+  if (check_line(state, "file name of " + path, name)) {
+    auto type = std::string(mail::media_type_of(name));
+    state.attachments.push_back({std::move(name), std::move(type), nullptr, path});
+  }
+  return *this;
+}
+
+Message& Message::attach(std::string_view name, std::string_view type, std::string octets) & {
+  auto& state = edit();
+  const auto wanted = type.empty() ? mail::media_type_of(name) : type;
+  if (!check_line(state, "attachment name", name)) return *this;
+  if (!check_line(state, "attachment type", type)) return *this;
+  if (name.size() > max_file_name) {
+    refuse(state, "attachment name", "longer than 1024 octets");
+  } else if (!mail::is_attachable_type(wanted)) {
+    refuse(state, "attachment type",
+           "not a type that can be attached: " + printable(wanted, 80) +
+               "; the form is text/csv, and a whole mail goes as application/octet-stream");
+  } else {
+    state.attachments.push_back({std::string(name),
+                                 std::string(wanted),
+                                 std::make_shared<const std::string>(std::move(octets)),
+                                 {}});
+  }
+  return *this;
+}
+
+Message& Message::header(std::string_view name, std::string_view value) & {
+  using Setter = Message& (Message::*)(std::string_view)&;
+  static constexpr std::array<std::pair<std::string_view, Setter>, 8> known{
+      {{"From", &Message::from},
+       {"Sender", &Message::sender},
+       {"Reply-To", &Message::reply_to},
+       {"To", &Message::to},
+       {"Cc", &Message::cc},
+       {"Bcc", &Message::bcc},
+       {"Subject", &Message::subject},
+       {"Message-ID", &Message::message_id}}};
+  auto& state = edit();
+  if (!mail::is_field_name(name) || name.size() > max_name) {
+    refuse(state, "header name",
+           "not a field name: \"" + printable(name, 80) +
+               "\"; it is printable ASCII without colon and blank, of at most 76 octets");
+    return *this;
+  }
+  for (const auto& [field, setter] : known) {
+    if (iequals(field, name)) return (this->*setter)(value);
+  }
+  const auto text = trim(value);
+  if (is_structural(name)) {
+    refuse(state, std::string(name),
+           "this field is composed by the message itself; raw() takes a whole message");
+  } else if (check_line(state, std::string(name), text)) {
+    if (has_endless_word(name, text) && !std::any_of(text.begin(), text.end(), is_8bit)) {
+      refuse(state, std::string(name), "a word too long for a line of 998 octets");
+    } else {
+      state.fields.emplace_back(name, text);
+    }
+  }
+  return *this;
+}
+
+Message& Message::raw(std::string octets) & {
+  auto& state = edit();
+  auto prepared = mail::prepare_raw(std::move(octets));
+  if (prepared) {
+    state.raw = std::move(*prepared);
+  } else {
+    remember(state, prepared.error());
+  }
+  return *this;
+}
+
+std::optional<Error> Message::fault() const {
+  const auto& state = view();
+  return state.fault ? state.fault : find_unqualified(state);
+}
+
+Result<void> Message::check() const {
+  const auto& state = view();
+  if (auto wrong = fault()) return std::move(*wrong);
+  if (state.raw && state.raw->address_fault) return *state.raw->address_fault;
+  if (auto wrong = find_unqualified_raw(state)) return std::move(*wrong);
+  if (state.from.empty() && !(state.raw && state.raw->has("from"))) {
+    return fail(Fault::input, "From", "no author; set one with from()");
+  }
+  if (recipients().empty())
+    return fail(Fault::input, "To", "nobody to send to; set to(), cc() or bcc()");
+  return {};
+}
+
+Mailbox Message::reverse_path() const {
+  const auto& state = view();
+  const std::vector<Address> none;
+  const auto& reverse = state.raw ? state.raw->reverse : none;
+  for (const auto* list : {&state.sender, &reverse, &state.from}) {
+    if (!list->empty()) return state.complete(list->front());
+  }
+  return {};
+}
+
+std::vector<Mailbox> Message::recipients() const {
+  const auto& state = view();
+  const std::vector<Address> none;
+  const auto& header = state.raw ? state.raw->recipients : none;
+  std::vector<Mailbox> mailboxes;
+  std::set<std::string> seen;
+  for (const auto* list : {&header, &state.to, &state.cc, &state.bcc}) {
+    for (const auto& address : *list) {
+      auto mailbox = state.complete(address);
+      if (seen.insert(mailbox.local + '@' + lower(mailbox.domain)).second)
+        mailboxes.push_back(std::move(mailbox));
+    }
+  }
+  return mailboxes;
+}
+
+Result<std::unique_ptr<MessageSource>> Message::source(const ComposeOptions& options) const {
+  if (auto wrong = fault()) return std::move(*wrong);
+  return mail::compose(view(), options);
+}
+
+}  // namespace postroad

@@ -1,0 +1,242 @@
+// Stream over a non-blocking socket and OpenSSL; see stream.hpp.
+#include "net/stream.hpp"
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+#include <sys/socket.h>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/ip/address.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <cerrno>
+#include <cstring>
+
+#include "net/socket_bio.hpp"
+
+namespace postroad::net {
+
+namespace {
+
+constexpr auto as_values = asio::as_tuple(asio::use_awaitable);
+
+Error socket_error(int code) {
+  if (code == ECONNRESET || code == EPIPE || code == ECONNABORTED) {
+    return fail(Fault::closed, {}, "the connection was reset by the peer");
+  }
+  return fail(Fault::closed, {}, std::string("the connection failed: ") + std::strerror(code));
+}
+
+bool would_block(int code) { return code == EAGAIN || code == EWOULDBLOCK || code == EINTR; }
+
+std::string tls_reason(SSL* ssl, const std::string& host) {
+  const long verdict = SSL_get_verify_result(ssl);
+  const auto code = ERR_peek_last_error();
+  ERR_clear_error();
+  if (verdict == X509_V_ERR_HOSTNAME_MISMATCH || verdict == X509_V_ERR_IP_ADDRESS_MISMATCH) {
+    return "the server's certificate is not for " + host;
+  }
+  if (verdict != X509_V_OK) {
+    return std::string("the server's certificate is not trusted: ") + X509_verify_cert_error_string(verdict);
+  }
+  const char* reason = code == 0 ? nullptr : ERR_reason_error_string(code);
+  return std::string("the TLS handshake failed: ") + (reason == nullptr ? "the peer gave no reason" : reason);
+}
+
+}  // namespace
+
+struct Stream::State : std::enable_shared_from_this<Stream::State> {
+  explicit State(tcp::socket s) : socket(std::move(s)), timer(socket.get_executor()) {}
+  ~State() { SSL_free(ssl); }
+
+  // The timer stands at or before every deadline that is waited for, and moves on only when it fires.
+  void arm(Time deadline) {
+    due = deadline;
+    if (armed && armed_for <= deadline) return;
+    start(deadline);
+  }
+  void start(Time at) {
+    armed = true;
+    armed_for = at;
+    timer.expires_at(at);
+    timer.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
+      const auto self = weak.lock();
+      if (error || !self) return;
+      self->armed = false;
+      if (!self->waiting) return;
+      if (proto::Clock::now() < self->due) return self->start(self->due);
+      self->timed_out = true;
+      boost::system::error_code ignored;
+      self->socket.cancel(ignored);
+    });
+  }
+
+  tcp::socket socket;
+  asio::steady_timer timer;
+  ssl_st* ssl = nullptr;
+  Time due{};
+  Time armed_for{};
+  bool armed = false;
+  bool waiting = false;
+  bool timed_out = false;
+  bool interrupted = false;
+};
+
+Stream::Stream(tcp::socket socket) : state_(std::make_shared<State>(std::move(socket))) {
+  boost::system::error_code ignored;
+  state_->socket.non_blocking(true, ignored);
+  state_->socket.set_option(tcp::no_delay(true), ignored);
+}
+
+Stream::~Stream() {
+  if (state_) close();
+}
+
+tcp::socket& Stream::socket() { return state_->socket; }
+bool Stream::is_open() const { return state_->socket.is_open(); }
+
+awaitable<Result<void>> Stream::wait(Want want, Time deadline) {
+  auto state = state_;
+  if (!state->socket.is_open()) co_return fail(Fault::closed, {}, "the connection is closed");
+  if (state->interrupted) {
+    state->interrupted = false;
+    co_return fail(Fault::cancelled, {}, "interrupted");
+  }
+  state->timed_out = false;
+  state->waiting = true;
+  state->arm(deadline);
+  const auto kind = want == Want::read ? tcp::socket::wait_read : tcp::socket::wait_write;
+  const auto [error] = co_await state->socket.async_wait(kind, as_values);
+  state->waiting = false;
+  state->interrupted = false;
+  if (state->timed_out) co_return fail(Fault::timeout, {}, "no answer in time");
+  if (error) co_return fail(Fault::cancelled, {}, "cancelled");
+  co_return Result<void>();
+}
+
+awaitable<Result<std::size_t>> Stream::read(std::span<char> into, Time deadline) {
+  for (;;) {
+    Want want = Want::read;
+    if (state_->ssl == nullptr) {
+      const auto n = ::recv(state_->socket.native_handle(), into.data(), into.size(), 0);
+      if (n >= 0) co_return static_cast<std::size_t>(n);
+      const int code = errno;
+      if (!would_block(code)) co_return socket_error(code);
+    } else {
+      std::size_t n = 0;
+      ERR_clear_error();
+      const int done = SSL_read_ex(state_->ssl, into.data(), into.size(), &n);
+      if (done == 1) co_return n;
+      const int code = SSL_get_error(state_->ssl, done);
+      if (code == SSL_ERROR_ZERO_RETURN) co_return std::size_t{0};
+      if (code == SSL_ERROR_SYSCALL) co_return socket_error(errno == 0 ? ECONNRESET : errno);
+      if (code != SSL_ERROR_WANT_READ && code != SSL_ERROR_WANT_WRITE) {
+        // An end without close_notify is a cut line, not an orderly end.
+        co_return fail(Fault::closed, {}, "the connection was cut inside TLS");
+      }
+      if (code == SSL_ERROR_WANT_WRITE) want = Want::write;
+    }
+    const auto waited = co_await wait(want, deadline);
+    if (!waited) co_return waited.error();
+  }
+}
+
+awaitable<Result<std::size_t>> Stream::write(std::string_view octets, Time deadline) {
+  for (;;) {
+    Want want = Want::write;
+    if (state_->ssl == nullptr) {
+      const auto n = ::send(state_->socket.native_handle(), octets.data(), octets.size(), MSG_NOSIGNAL);
+      if (n >= 0) co_return static_cast<std::size_t>(n);
+      const int code = errno;
+      if (!would_block(code)) co_return socket_error(code);
+    } else {
+      std::size_t n = 0;
+      ERR_clear_error();
+      const int done = SSL_write_ex(state_->ssl, octets.data(), octets.size(), &n);
+      if (done == 1) co_return n;
+      const int code = SSL_get_error(state_->ssl, done);
+      if (code == SSL_ERROR_WANT_READ) want = Want::read;
+      if (code != SSL_ERROR_WANT_READ && code != SSL_ERROR_WANT_WRITE) {
+        co_return fail(Fault::closed, {}, "the connection was cut inside TLS");
+      }
+    }
+    const auto waited = co_await wait(want, deadline);
+    if (!waited) co_return waited.error();
+  }
+}
+
+awaitable<Result<proto::TlsFacts>> Stream::handshake(Time deadline, const std::string& host, bool verify) {
+  for (;;) {
+    ERR_clear_error();
+    const int done = SSL_do_handshake(state_->ssl);
+    if (done == 1) {
+      co_return proto::TlsFacts{SSL_get_version(state_->ssl), SSL_get_cipher_name(state_->ssl), verify};
+    }
+    const int code = SSL_get_error(state_->ssl, done);
+    if (code == SSL_ERROR_SYSCALL) co_return fail(Fault::closed, {}, "the peer closed the connection in the TLS handshake");
+    if (code != SSL_ERROR_WANT_READ && code != SSL_ERROR_WANT_WRITE) {
+      co_return fail(Fault::tls, {}, tls_reason(state_->ssl, host));
+    }
+    const auto waited = co_await wait(code == SSL_ERROR_WANT_READ ? Want::read : Want::write, deadline);
+    if (!waited) co_return waited.error();
+  }
+}
+
+awaitable<Result<proto::TlsFacts>> Stream::handshake_client(const TlsContext& context, const std::string& host,
+                                                            Time deadline) {
+  state_->ssl = SSL_new(context.handle());
+  set_socket(state_->ssl, state_->socket.native_handle());
+  SSL_set_connect_state(state_->ssl);
+  boost::system::error_code not_literal;
+  asio::ip::make_address(host, not_literal);
+  if (!not_literal) {
+    X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(state_->ssl), host.c_str());
+  } else {
+    SSL_set_hostflags(state_->ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    if (host.empty() || host.find('\0') != std::string::npos || SSL_set1_host(state_->ssl, host.c_str()) != 1) {
+      co_return fail(Fault::tls, {}, "the host name cannot be checked against a certificate");
+    }
+    SSL_set_tlsext_host_name(state_->ssl, host.c_str());
+  }
+  co_return co_await handshake(deadline, host, context.verifies());
+}
+
+awaitable<Result<proto::TlsFacts>> Stream::handshake_server(const TlsContext& context, Time deadline) {
+  state_->ssl = SSL_new(context.handle());
+  set_socket(state_->ssl, state_->socket.native_handle());
+  SSL_set_accept_state(state_->ssl);
+  co_return co_await handshake(deadline, {}, false);
+}
+
+void Stream::interrupt() {
+  state_->interrupted = !state_->waiting;
+  boost::system::error_code ignored;
+  if (state_->waiting) state_->socket.cancel(ignored);
+}
+
+void Stream::close() {
+  if (!state_->socket.is_open()) return;
+  if (state_->ssl != nullptr && SSL_is_init_finished(state_->ssl) == 1) {
+    ERR_clear_error();
+    SSL_shutdown(state_->ssl);
+  }
+  boost::system::error_code ignored;
+  state_->timer.cancel();
+  state_->socket.shutdown(tcp::socket::shutdown_send, ignored);
+  state_->socket.close(ignored);
+}
+
+std::string Stream::peer() const {
+  boost::system::error_code error;
+  const auto endpoint = state_->socket.remote_endpoint(error);
+  return error ? "[unknown]" : text_of(endpoint);
+}
+
+std::string text_of(const tcp::endpoint& endpoint) {
+  const auto address = endpoint.address();
+  const std::string tag = address.is_v6() ? "IPv6:" : "";
+  return '[' + tag + address.to_string() + "]:" + std::to_string(endpoint.port());
+}
+
+}  // namespace postroad::net

@@ -1,0 +1,60 @@
+// One TCP connection, in clear or under TLS, with absolute deadlines. It tries the operation first and waits only when
+// the kernel says so; an idle stream holds no buffer. It decides nothing: see drive.hpp.
+// Thread rule: a stream belongs to the one thread that runs its io_context. Deadlines are lazy: one timer per
+// stream that is moved only when it fires, as most deadlines are never reached.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <memory>
+#include <postroad/result.hpp>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "net/tls.hpp"
+#include "proto/action.hpp"
+
+namespace postroad::net {
+
+namespace asio = boost::asio;
+using asio::awaitable;
+using asio::ip::tcp;
+using proto::Time;
+
+class Stream final {
+ public:
+  explicit Stream(tcp::socket socket);
+  Stream(Stream&&) noexcept = default;
+  Stream& operator=(Stream&&) noexcept = default;
+  ~Stream();
+
+  /// Reads what is there, at least one octet; 0 when the peer ended its side.
+  /// Error: Fault::timeout, Fault::closed (reset), Fault::cancelled (interrupt() or cancellation), Fault::tls.
+  awaitable<Result<std::size_t>> read(std::span<char> into, Time deadline);
+  /// Writes a front part of `octets`, at least one.
+  awaitable<Result<std::size_t>> write(std::string_view octets, Time deadline);
+  /// As client: `host` is the name the certificate must show (RFC 6125), sent as SNI when it is a name.
+  awaitable<Result<proto::TlsFacts>> handshake_client(const TlsContext& context, const std::string& host, Time deadline);
+  awaitable<Result<proto::TlsFacts>> handshake_server(const TlsContext& context, Time deadline);
+  /// Makes a waiting read or write return Fault::cancelled.
+  void interrupt();
+  /// TLS close_notify where TLS is up, then closes. Never waits.
+  void close();
+  [[nodiscard]] bool is_open() const;
+  [[nodiscard]] tcp::socket& socket();
+  /// "[192.0.2.1]:25" of the peer; for logs and Received.
+  [[nodiscard]] std::string peer() const;
+
+ private:
+  struct State;
+  enum class Want { read, write };
+  awaitable<Result<void>> wait(Want want, Time deadline);
+  awaitable<Result<proto::TlsFacts>> handshake(Time deadline, const std::string& host, bool verify);
+  std::shared_ptr<State> state_;
+};
+
+/// "[192.0.2.1]:25" or "[IPv6:2001:db8::1]:25".
+std::string text_of(const tcp::endpoint& endpoint);
+
+}  // namespace postroad::net

@@ -1,0 +1,41 @@
+// TLS contexts over OpenSSL: what a client trusts, what a server shows. TLS 1.2 and up. No OpenSSL type is seen here;
+// the handshake itself is in stream.hpp. A context may be shared by threads and by any number of connections.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <postroad/result.hpp>
+#include <string>
+
+struct ssl_ctx_st;
+struct ssl_st;
+
+namespace postroad::net {
+
+struct TlsClientSettings {
+  bool verify = true;   ///< false: any certificate is taken; only ever by an option that says so by name
+  std::string ca_file;  ///< PEM roots trusted instead of the system's; empty: the system's
+};
+
+struct TlsServerSettings {
+  std::string certificate;  ///< PEM file: the certificate and its chain
+  std::string key;          ///< PEM file; empty: it stands in the certificate's file
+};
+
+class TlsContext final {
+ public:
+  /// Error: Fault::tls with the file and OpenSSL's reason.
+  static Result<TlsContext> client(const TlsClientSettings& settings);
+  /// Also refuses a certificate that has expired or is not valid yet, and a key that is another's.
+  static Result<TlsContext> server(const TlsServerSettings& settings);
+
+  [[nodiscard]] ssl_ctx_st* handle() const noexcept { return context_.get(); }
+  [[nodiscard]] bool verifies() const noexcept { return verifies_; }
+
+ private:
+  TlsContext(std::shared_ptr<ssl_ctx_st> context, bool verifies) : context_(std::move(context)), verifies_(verifies) {}
+  std::shared_ptr<ssl_ctx_st> context_;
+  bool verifies_ = false;
+};
+
+}  // namespace postroad::net

@@ -1,0 +1,34 @@
+// Line cutting and hiding; see trace.hpp.
+#include "net/trace.hpp"
+
+#include "base/text.hpp"
+
+namespace postroad::net {
+
+namespace {
+
+constexpr std::size_t max_line = 1000;
+
+// A secret line keeps its command word, so that the reader sees which step it was: "AUTH PLAIN [hidden]".
+std::string hidden(std::string_view line) {
+  const auto words = split(line, ' ');
+  if (!iequals(words.front(), "AUTH") || words.size() < 2) return "[hidden]";
+  return "AUTH " + printable(words[1], 40) + (words.size() > 2 ? " [hidden]" : "");
+}
+
+}  // namespace
+
+void Trace::add(Line& line, std::string_view arrow, std::string_view octets, bool secret) {
+  while (!octets.empty()) {
+    const auto end = octets.find('\n');
+    line.secret = line.secret || secret;
+    if (line.text.size() <= max_line) line.text += octets.substr(0, end);
+    if (end == std::string_view::npos) return;
+    octets.remove_prefix(end + 1);
+    if (line.text.ends_with('\r')) line.text.pop_back();
+    sink_(arrow, line.secret ? hidden(line.text) : printable(line.text, max_line));
+    line = {};
+  }
+}
+
+}  // namespace postroad::net

@@ -1,0 +1,103 @@
+// A fact is declared once, as an EventKind, and becomes a log line, a JSON record, a counter and a row of the reference.
+//
+//   inline constexpr FieldKind session_opened_fields[] = {{"client", "address and port"},
+//                                                         {"listener", "which port took it", "", listener_names}};
+//   inline constexpr EventKind session_opened{"session.opened", Level::info, "{client} connected to {listener}",
+//                                             session_opened_fields, "A client connected."};
+//   log.write(session_opened, client, "smtp");
+//
+// Not here: where it goes (log.hpp, sinks.hpp) and numbers that are no events (metrics.hpp).
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <concepts>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+
+namespace postroad::observe {
+
+enum class Level : std::uint8_t { debug, info, warning, error };
+std::string_view to_string(Level level) noexcept;
+
+/// One field of a kind. With `labels` its values are a bounded set, and it labels the kind's counter; a value outside the
+/// set counts as "other". Addresses, domains and names from the network have no such set.
+struct FieldKind {
+  std::string_view name;  ///< not time, level, event or text: those are taken in JSON
+  std::string_view doc;
+  std::string_view unit{};  ///< "octets"; durations know theirs
+  std::span<const std::string_view> labels{};
+};
+
+/// What can happen. Everything here has static lifetime.
+struct EventKind {
+  std::string_view name;  ///< "session.opened": thing and verb
+  Level level = Level::info;
+  std::string_view text;  ///< the sentence for people, fields in braces: "{client} connected"
+  std::span<const FieldKind> fields{};
+  std::string_view doc{};
+};
+
+/// A field's value. Text is a view: it lives until the event was written.
+class FieldValue {
+ public:
+  using Stored = std::variant<std::monostate, std::string_view, std::int64_t, std::uint64_t, bool,
+                              std::chrono::nanoseconds>;
+
+  /// No value: the field is left out.
+  constexpr FieldValue() = default;
+  template <class T>
+    requires std::convertible_to<const T&, std::string_view>
+  constexpr FieldValue(const T& text) : stored_(std::string_view(text)) {}
+  template <std::integral T>
+  constexpr FieldValue(T number) {
+    if constexpr (std::same_as<T, bool>) {
+      stored_ = number;
+    } else if constexpr (std::signed_integral<T>) {
+      stored_ = std::int64_t{number};
+    } else {
+      stored_ = std::uint64_t{number};
+    }
+  }
+  template <class Rep, class Period>
+  constexpr FieldValue(std::chrono::duration<Rep, Period> time)
+      : stored_(std::chrono::duration_cast<std::chrono::nanoseconds>(time)) {}
+
+  [[nodiscard]] constexpr const Stored& stored() const noexcept { return stored_; }
+  [[nodiscard]] constexpr bool is_given() const noexcept { return stored_.index() != 0; }
+
+ private:
+  Stored stored_;
+};
+
+/// One thing that happened: a kind and the values of its fields in their declared order. Made without allocation; it
+/// holds views, so it is written at once and not kept.
+class Event {
+ public:
+  static constexpr std::size_t max_fields = 16;
+
+  template <class... Values>
+    requires(sizeof...(Values) <= max_fields)
+  explicit constexpr Event(const EventKind& kind, const Values&... values)
+      : kind_(&kind), values_{FieldValue(values)...} {}
+
+  [[nodiscard]] constexpr const EventKind& kind() const noexcept { return *kind_; }
+  /// The value of the i-th field of the kind; not given when the event was made with fewer.
+  [[nodiscard]] constexpr const FieldValue& value(std::size_t i) const noexcept { return values_[i]; }
+
+ private:
+  const EventKind* kind_;
+  std::array<FieldValue, max_fields> values_;
+};
+
+/// A value as text, safe to show, without quotes: "35", "true", "1.204s". Empty when not given.
+std::string format(const FieldValue& value);
+/// The kind's sentence with the values filled in, one line whatever they hold.
+std::string sentence(const Event& event);
+/// Markdown: a section for each kind with level, sentence and fields.
+std::string reference(std::span<const EventKind* const> kinds);
+
+}  // namespace postroad::observe

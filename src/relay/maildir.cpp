@@ -1,0 +1,105 @@
+// Maildir writing; see maildir.hpp.
+#include "relay/maildir.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace postroad::relay {
+
+namespace {
+
+Error io_error(const std::string& path, const std::string& doing) {
+  const int code = errno;
+  const auto fault = code == ENOSPC || code == EDQUOT ? Fault::full : Fault::io;
+  return fail(fault, path, doing + ": " + std::strerror(code));
+}
+
+class Descriptor {
+ public:
+  explicit Descriptor(int value) : value_(value) {}
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  ~Descriptor() {
+    if (value_ >= 0) ::close(value_);
+  }
+  [[nodiscard]] int get() const { return value_; }
+
+ private:
+  int value_;
+};
+
+Result<void> sync_path(const std::string& path) {
+  const Descriptor folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (folder.get() < 0 || ::fsync(folder.get()) != 0) return io_error(path, "cannot sync the folder");
+  return {};
+}
+
+Result<bool> make_folder(const std::string& path) {
+  if (::mkdir(path.c_str(), 0700) == 0) return true;
+  if (errno == EEXIST) return false;
+  return io_error(path, "cannot make the folder");
+}
+
+Result<void> write_all(int file, std::string_view octets, const std::string& path) {
+  while (!octets.empty()) {
+    const auto n = ::write(file, octets.data(), octets.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return io_error(path, "cannot write the mail");
+    octets.remove_prefix(static_cast<std::size_t>(n));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<Maildirs> Maildirs::open(std::string root) {
+  const auto made = make_folder(root);
+  if (!made) return made.error();
+  if (::access(root.c_str(), R_OK | W_OK | X_OK) != 0) return io_error(root, "this folder for mail cannot be written");
+  return Maildirs(std::move(root));
+}
+
+Result<void> Maildirs::make_folders(const std::string& folder) const {
+  const auto base = root_ + '/' + folder;
+  const auto made = make_folder(base);
+  if (!made) return made.error();
+  for (const char* part : {"/tmp", "/new", "/cur"}) {
+    const auto one = make_folder(base + part);
+    if (!one) return one.error();
+  }
+  if (!*made) return {};
+  const auto inner = sync_path(base);
+  return inner ? sync_path(root_) : inner;
+}
+
+Result<void> Maildirs::deliver(const std::string& folder, const std::string& name, std::string_view head, spool::Reader& octets) const {
+  const auto folders = make_folders(folder);
+  if (!folders) return folders.error();
+  const auto draft = root_ + '/' + folder + "/tmp/" + name;
+  const Descriptor file(::open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (file.get() < 0) return io_error(draft, "cannot make the file");
+  const auto give_up = [&](Error error) {
+    ::unlink(draft.c_str());
+    return error;
+  };
+  auto written = write_all(file.get(), head, draft);
+  while (written) {
+    const auto chunk = octets.next();
+    if (!chunk) return give_up(chunk.error());
+    if (chunk->empty()) break;
+    written = write_all(file.get(), *chunk, draft);
+  }
+  if (!written) return give_up(written.error());
+  if (::fdatasync(file.get()) != 0) return give_up(io_error(draft, "cannot sync the mail"));
+  const auto target = root_ + '/' + folder + "/new/" + name;
+  if (::rename(draft.c_str(), target.c_str()) != 0) return give_up(io_error(target, "cannot put the mail in place"));
+  return {};
+}
+
+Result<void> Maildirs::sync_folder(const std::string& folder) const { return sync_path(root_ + '/' + folder + "/new"); }
+
+}  // namespace postroad::relay

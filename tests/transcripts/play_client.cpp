@@ -1,0 +1,236 @@
+// The client machine against a transcript: S lines go in, what comes out must be the C lines.
+#include <algorithm>
+
+#include "play.hpp"
+#include "proto/smtp/client_machine.hpp"
+
+namespace postroad::transcripts {
+
+namespace {
+
+using Kind = Move::Kind;
+using proto::Wish;
+
+struct ClientPlay {
+  ClientPlay(const Transcript& s, Chunking c, FaultAt f) : script(s), chunking(c), fault(f), machine(client_options(s)) {}
+
+  Played run();
+  void perform(const std::string& what);
+  void drive();
+  void grant(const proto::Action& action);
+  void feed();
+  void inject();
+  void give_body();
+  [[nodiscard]] std::string expected() const;
+  [[nodiscard]] std::string check(const Word& word) const;
+  [[nodiscard]] std::string check_outcomes() const;
+  void keep_results();
+
+  const Transcript& script;
+  Chunking chunking;
+  FaultAt fault;
+  smtp::ClientMachine machine;
+  std::string said;
+  std::size_t move = 0;
+  std::string group;
+  std::size_t fed = 0;
+  std::string chunk;
+  std::string text;
+  std::size_t text_at = 0;
+  std::size_t step = 0;
+  bool faulted = false;
+  bool ended = true;
+  bool unreadable = false;
+  std::string last_body_end;
+  std::optional<Error> error;   // the first error of any operation
+  SendReport report;            // of the last mail
+  std::size_t finals_fed = 0;
+  proto::Time now{std::chrono::hours(1)};
+};
+
+void ClientPlay::inject() {
+  faulted = true;
+  switch (fault.failure) {
+    case Failure::end_of_stream: return machine.closed();
+    case Failure::reset: return machine.failed(fail(Fault::closed, {}, "reset"));
+    case Failure::timeout: return machine.failed(fail(Fault::timeout, {}, "time"));
+    case Failure::none: return;
+  }
+}
+
+void ClientPlay::feed() {
+  if (faulted) return machine.closed();
+  if (fed == group.size()) {
+    group.clear();
+    fed = 0;
+    // The moves of the client's that stand before were checked in one piece at the end.
+    while (move < script.moves.size() && (script.moves[move].kind == Kind::client || script.moves[move].kind == Kind::tls)) ++move;
+    while (move < script.moves.size() && script.moves[move].kind == Kind::server) group += script.moves[move++].octets;
+    if (group.empty()) {
+      const bool timeout = move < script.moves.size() && script.moves[move].kind == Kind::timeout;
+      if (move < script.moves.size() && script.moves[move].kind != Kind::perform) ++move;
+      return timeout ? machine.failed(fail(Fault::timeout, {}, "time")) : machine.closed();
+    }
+  }
+  std::size_t count = group.size() - fed;
+  if (chunking == Chunking::by_octet) count = 1;
+  if (chunking == Chunking::by_line) count = std::min(count, group.find('\n', fed) + 1 - fed);
+  chunk = group.substr(fed, count);
+  fed += count;
+  machine.received(chunk);
+}
+
+void ClientPlay::give_body() {
+  if (text_at == text.size()) {
+    if (unreadable) return machine.body_failed(fail(Fault::io, "attachment", "cannot be read"));
+    return machine.body_end();
+  }
+  std::size_t count = text.size() - text_at;
+  if (chunking == Chunking::by_octet) count = 1;
+  if (chunking == Chunking::by_line) count = std::min(count, text.find('\n', text_at) + 1 - text_at);
+  machine.body(std::string_view(text).substr(text_at, count));
+  text_at += count;
+}
+
+void ClientPlay::grant(const proto::Action& action) {
+  switch (action.wish) {
+    case Wish::send: {
+      const auto count = chunking == Chunking::by_octet ? std::size_t{1} : action.bytes.size();
+      said += action.bytes.substr(0, count);
+      return machine.sent(count);
+    }
+    case Wish::receive: return feed();
+    case Wish::start_tls: return machine.tls_up({"TLSv1.3", "test", true});
+    case Wish::consult: return give_body();
+    case Wish::done: return;
+  }
+}
+
+void ClientPlay::drive() {
+  const std::size_t bound = step + 500'000;
+  for (ended = false; step < bound;) {
+    const auto action = machine.next(now);
+    if (action.wish == Wish::done) {
+      ended = true;
+      return;
+    }
+    if (fault.failure != Failure::none && step >= fault.step && !faulted && action.wish != Wish::consult) {
+      inject();
+    } else {
+      grant(action);
+    }
+    ++step;
+  }
+}
+
+// do: open | mail FROM TO[,TO…] "text" [8bit] [utf8] [size] [unreadable] | VERB [argument] | quit
+void ClientPlay::perform(const std::string& what) {
+  const auto words = words_of(what);
+  if (words.at(0) == "open") {
+    machine.open();
+  } else if (words.at(0) == "quit") {
+    machine.quit();
+  } else if (words.at(0) == "mail") {
+    smtp::MailRequest request;
+    const auto mailbox = [](const std::string& word) {
+      const auto at = word.rfind('@');
+      const auto parsed = Mailbox::parse(word);
+      return parsed ? *parsed : Mailbox{word.substr(0, at), at == std::string::npos ? "" : word.substr(at + 1)};
+    };
+    if (words.at(1) != "<>") request.envelope.reverse_path = mailbox(words[1]);
+    for (std::size_t i = 0, end = 0; end != std::string::npos; i = end + 1) {
+      end = words.at(2).find(',', i);
+      if (!words[2].empty()) request.envelope.recipients.push_back(mailbox(words[2].substr(i, end - i)));
+    }
+    text = words.at(3);
+    text_at = 0;
+    unreadable = false;
+    for (std::size_t i = 4; i < words.size(); ++i) {
+      if (words[i] == "8bit") request.is_8bit = true;
+      if (words[i] == "utf8") request.needs_utf8 = true;
+      if (words[i] == "size") request.size = text.size();
+      if (words[i] == "unreadable") unreadable = true;
+    }
+    machine.send(std::move(request));
+  } else {
+    machine.command(words[0], words.size() > 1 ? words[1] : "");
+  }
+}
+
+void ClientPlay::keep_results() {
+  if (machine.error() && !error) error = machine.error();
+  if (!machine.report().recipients.empty()) report = machine.report();
+}
+
+std::string ClientPlay::expected() const {
+  std::string all;
+  for (const auto& one : script.moves) {
+    if (one.kind == Kind::client) all += one.octets;
+  }
+  return all;
+}
+
+std::string ClientPlay::check(const Word& word) const {
+  const auto words = words_of(word.text);
+  const auto wrong = [&](const std::string& is) { return "line " + std::to_string(word.line) + ": " + word.text + ", but it is " + is; };
+  const auto& what = words.at(0);
+  if (what == "outcome") {
+    for (const auto& recipient : report.recipients) {
+      if (recipient.address.text() != words.at(1)) continue;
+      const auto is = std::string(to_string(recipient.outcome)) + ' ' + std::to_string(recipient.reply.code) + ' ' + recipient.stage;
+      std::string asked = words.at(2) + (words.size() > 3 ? ' ' + words[3] : "");
+      for (std::size_t i = 4; i < words.size(); ++i) asked += ' ' + words[i];
+      if (!is.starts_with(asked)) return wrong(is);
+      return {};
+    }
+    return wrong("not in the report");
+  }
+  if (what == "error") {
+    const auto is = error ? std::string(to_string(error->fault)) + ' ' + error->text() : "none";
+    if (!matches(word.text.substr(6), is)) return wrong(is);
+  }
+  if (what == "usable" && machine.is_usable() != (words.at(1) == "yes")) return wrong(machine.is_usable() ? "yes" : "no");
+  if (what == "delivered" && error && error->may_have_been_delivered != (words.at(1) == "maybe")) return wrong("the other");
+  if (what == "reply" && machine.reply().one_line() != word.text.substr(6)) return wrong(machine.reply().one_line());
+  return {};
+}
+
+// What must hold however the line broke: a recipient is accepted only by a 2yz to a whole text, and `unknown` only behind a dot.
+std::string ClientPlay::check_outcomes() const {
+  const bool dot_said = said.find("\r\n.\r\n") != std::string::npos;
+  for (const auto& recipient : report.recipients) {
+    if (recipient.outcome == Outcome::accepted && !recipient.reply.is_success()) return "accepted without a 2yz";
+    if (recipient.outcome == Outcome::accepted && !dot_said) return "accepted without the final dot";
+    if (recipient.stage.empty()) return "a recipient without an outcome: " + recipient.address.text();
+  }
+  if (faulted && machine.is_usable()) return "the connection counts as usable after it broke";
+  return {};
+}
+
+Played ClientPlay::run() {
+  bool performed = false;
+  for (const auto& one : script.moves) {
+    if (one.kind != Kind::perform) continue;
+    if (performed && !machine.is_usable() && !script.expectations.empty() && error) break;
+    performed = true;
+    move = static_cast<std::size_t>(&one - script.moves.data()) + 1;
+    perform(one.octets);
+    drive();
+    keep_results();
+    if (faulted || !ended) break;
+  }
+  Played played{{}, step, ended};
+  played.problem = check_outcomes();
+  if (fault.failure != Failure::none || !played.problem.empty()) return played;
+  if (const auto all = expected(); !matches(all, said)) played.problem = "the client said\n" + said + "in place of\n" + all;
+  for (const auto& word : script.expectations) {
+    if (played.problem.empty()) played.problem = check(word);
+  }
+  return played;
+}
+
+}  // namespace
+
+Played play_client(const Transcript& script, Chunking chunking, FaultAt fault) { return ClientPlay(script, chunking, fault).run(); }
+
+}  // namespace postroad::transcripts

@@ -1,0 +1,173 @@
+// The server machine against a transcript: C lines go in, what comes out must be the S lines.
+#include <algorithm>
+
+#include "play.hpp"
+
+namespace postroad::transcripts {
+
+namespace {
+
+using Kind = Move::Kind;
+using proto::Wish;
+
+struct ServerPlay {
+  ServerPlay(const Transcript& s, Chunking c, FaultAt f) : script(s), chunking(c), fault(f), options(server_options(s)), machine(options), canned(s) {}
+
+  Played run();
+  bool grant(const proto::Action& action);
+  void feed();
+  void inject();
+  [[nodiscard]] std::string expected() const;
+  void check_expectations(Played& played) const;
+  [[nodiscard]] std::string check(const Word& word) const;
+
+  const Transcript& script;
+  Chunking chunking;
+  FaultAt fault;
+  smtp::ServerOptions options;
+  smtp::ServerMachine machine;
+  Canned canned;
+  std::string said;         // everything the server has sent
+  std::size_t move = 0;     // the next move of the client's to feed
+  std::string group;        // client octets on their way in
+  std::size_t fed = 0;
+  std::string chunk;        // what received() looks at now
+  std::size_t step = 0;
+  bool faulted = false;
+  bool ended = false;
+  std::string problem;
+  proto::Time now{std::chrono::hours(1)};
+};
+
+void ServerPlay::inject() {
+  faulted = true;
+  switch (fault.failure) {
+    case Failure::end_of_stream: return machine.closed();
+    case Failure::reset: return machine.failed(fail(Fault::closed, {}, "reset"));
+    case Failure::timeout: return machine.failed(fail(Fault::timeout, {}, "time"));
+    case Failure::none: return;
+  }
+}
+
+// The next octets for the server: all C moves up to the next S move are one group, as a pipelining client sends them.
+void ServerPlay::feed() {
+  if (fed == group.size()) {
+    group.clear();
+    fed = 0;
+    while (move < script.moves.size()) {
+      const auto& next = script.moves[move];
+      if (next.kind == Kind::client) group += next.octets;
+      else if (next.kind == Kind::client_closed && group.empty()) {
+        ++move;
+        return machine.closed();
+      } else if (next.kind == Kind::timeout && group.empty()) {
+        ++move;
+        return machine.failed(fail(Fault::timeout, {}, "time"));
+      } else if (!group.empty()) break;
+      if (next.kind == Kind::client_closed || next.kind == Kind::timeout) break;
+      ++move;
+    }
+    if (group.empty()) return machine.closed();
+  }
+  std::size_t count = group.size() - fed;
+  if (chunking == Chunking::by_octet) count = 1;
+  if (chunking == Chunking::by_line) count = std::min(count, group.find('\n', fed) + 1 - fed);
+  chunk = group.substr(fed, count);
+  fed += count;
+  machine.received(chunk);
+}
+
+bool ServerPlay::grant(const proto::Action& action) {
+  switch (action.wish) {
+    case Wish::send:
+      said += action.bytes;
+      machine.sent(action.bytes.size());
+      return true;
+    case Wish::receive: feed(); return true;
+    case Wish::start_tls: machine.tls_up({"TLSv1.3", "test", false}); return true;
+    case Wish::consult: canned.answer(machine); return true;
+    case Wish::done: ended = true; return false;
+  }
+  return false;
+}
+
+std::string ServerPlay::expected() const {
+  std::string text;
+  for (const auto& one : script.moves) {
+    if (one.kind == Kind::server) text += one.octets;
+  }
+  return text;
+}
+
+std::string ServerPlay::check(const Word& word) const {
+  const auto words = words_of(word.text);
+  const auto wrong = [&](const std::string& is) { return "line " + std::to_string(word.line) + ": " + word.text + ", but it is " + is; };
+  const auto& what = words.at(0);
+  if (what == "messages" && canned.messages.size() != std::stoul(words.at(1))) return wrong(std::to_string(canned.messages.size()));
+  if (what == "message") {
+    const auto index = std::stoul(words.at(1)) - 1;
+    if (index >= canned.messages.size()) return wrong("not there");
+    if (canned.messages[index].octets != words.at(2)) return wrong('"' + canned.messages[index].octets + '"');
+  }
+  if (what == "from" && (canned.messages.empty() || canned.messages.back().reverse_path != (words.size() > 1 ? words[1] : ""))) {
+    return wrong(canned.messages.empty() ? "no message" : canned.messages.back().reverse_path);
+  }
+  if (what == "recipients") {
+    std::string all;
+    for (const auto& recipient : canned.messages.empty() ? std::vector<std::string>{} : canned.messages.back().recipients) all += ' ' + recipient;
+    if ("recipients" + all != word.text) return wrong(all);
+  }
+  if (what == "login" && machine.login() != (words.size() > 1 ? words[1] : "")) return wrong(machine.login());
+  if (what == "ending") {
+    static constexpr std::string_view names[] = {"open", "quit", "closed_by_peer", "timeout", "too_many_errors", "stopped", "refused", "failed"};
+    const auto is = names[static_cast<std::size_t>(machine.ending())];
+    if (is != words.at(1)) return wrong(std::string(is));
+  }
+  return {};
+}
+
+void ServerPlay::check_expectations(Played& played) const {
+  for (const auto& word : script.expectations) {
+    if (played.problem.empty()) played.problem = check(word);
+  }
+}
+
+Played ServerPlay::run() {
+  const std::size_t bound = 200'000;
+  while (step < bound) {
+    const auto action = machine.next(now);
+    if (action.wish == Wish::done) {
+      ended = true;
+      break;
+    }
+    // A consult has no fault of its own here: the hooks' refusals are transcripts.
+    if (fault.failure != Failure::none && step >= fault.step && !faulted && action.wish != Wish::consult) {
+      inject();
+    } else {
+      grant(action);
+    }
+    ++step;
+  }
+  Played played{problem, step, ended};
+  if (fault.failure != Failure::none) {
+    // Whatever was cut: it ends, and no message was made of a part of one.
+    for (const auto& message : canned.messages) {
+      if (message.recipients.empty()) played.problem = "a message without a recipient was kept";
+    }
+    if (canned.messages.size() > 0 && !script.expectations.empty()) {
+      for (const auto& word : script.expectations) {
+        if (word.text.starts_with("message 1") && !check(word).empty()) played.problem = check(word);
+      }
+    }
+    return played;
+  }
+  if (const auto all = expected(); !matches(all, said)) played.problem = "the server said\n" + said + "in place of\n" + all;
+  check_expectations(played);
+  return played;
+}
+
+}  // namespace
+
+Played play_server(const Transcript& script, Chunking chunking, FaultAt fault) { return ServerPlay(script, chunking, fault).run(); }
+
+}  // namespace postroad::transcripts

@@ -1,0 +1,44 @@
+// Turns a transcript's `server:`, `client:` and `policy:` lines into the machines' options and canned answers.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <postroad/reply.hpp>
+#include <string>
+#include <vector>
+
+#include "proto/smtp/client_options.hpp"
+#include "proto/smtp/server_machine.hpp"
+#include "transcript.hpp"
+
+namespace postroad::transcripts {
+
+smtp::ServerOptions server_options(const Transcript& script);
+smtp::ClientOptions client_options(const Transcript& script);
+
+/// The answers of a consultant, and what it was given. No policy line means yes.
+class Canned final {
+ public:
+  explicit Canned(const Transcript& script);
+  /// Answers the machine's question and keeps what it learns.
+  void answer(smtp::ServerMachine& machine);
+
+  struct Message {
+    std::string reverse_path;
+    std::vector<std::string> recipients;
+    std::string octets;
+  };
+  std::vector<Message> messages;  ///< committed with a 2yz
+  std::string login;
+
+ private:
+  [[nodiscard]] Reply find(const std::string& hook, const std::string& key) const;
+  std::map<std::string, Reply> answers_;
+  std::map<std::string, std::string> users_;
+  std::string draft_;
+};
+
+/// `550 5.1.1 words` as a reply.
+Reply parse_reply(const std::string& text);
+
+}  // namespace postroad::transcripts

@@ -1,0 +1,61 @@
+// Every transcript, on every side it is for, in every chunking, and with every fault at every step.
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cctype>
+
+#include "play.hpp"
+
+namespace postroad::transcripts {
+namespace {
+
+using Play = Played (*)(const Transcript&, Chunking, FaultAt);
+
+constexpr std::array chunkings{Chunking::whole, Chunking::by_line, Chunking::by_octet};
+constexpr std::array failures{Failure::end_of_stream, Failure::reset, Failure::timeout};
+constexpr std::size_t most_faulted_steps = 400;  // of one dialogue; the long ones are sampled
+
+std::vector<std::string> files() { return transcript_files(std::string(POSTROAD_SOURCE_DIR) + "/tests/transcripts"); }
+
+std::string name_of(const testing::TestParamInfo<std::string>& info) {
+  std::string name = info.param.substr(info.param.rfind('/') + 1);
+  name.resize(name.rfind('.'));
+  for (char& c : name) c = std::isalnum(static_cast<unsigned char>(c)) != 0 ? c : '_';
+  return name;
+}
+
+class Dialogue : public testing::TestWithParam<std::string> {
+ protected:
+  void play(Play play_one) const {
+    const auto script = read_transcript(GetParam());
+    for (const auto chunking : chunkings) {
+      const auto played = play_one(script, chunking, {});
+      ASSERT_TRUE(played.ended) << script.file << " does not end";
+      ASSERT_EQ(played.problem, "") << script.file << ": " << script.title << " (chunking " << static_cast<int>(chunking) << ")";
+    }
+    const auto steps = play_one(script, Chunking::by_line, {}).steps;
+    const auto stride = 1 + steps / most_faulted_steps;
+    for (const auto failure : failures) {
+      for (std::size_t step = 0; step < steps; step += stride) {
+        const auto played = play_one(script, Chunking::by_line, {failure, step});
+        ASSERT_TRUE(played.ended) << script.file << " does not end with fault " << static_cast<int>(failure) << " at step " << step;
+        ASSERT_EQ(played.problem, "") << script.file << " with fault " << static_cast<int>(failure) << " at step " << step;
+      }
+    }
+  }
+};
+
+TEST_P(Dialogue, Server) {
+  const auto script = read_transcript(GetParam());
+  if (script.for_server) play(play_server);
+}
+
+TEST_P(Dialogue, Client) {
+  const auto script = read_transcript(GetParam());
+  if (script.for_client) play(play_client);
+}
+
+INSTANTIATE_TEST_SUITE_P(Transcripts, Dialogue, testing::ValuesIn(files()), name_of);
+
+}  // namespace
+}  // namespace postroad::transcripts
