@@ -63,7 +63,7 @@ server::Store::Opened Intake::open(const server::SessionFacts& facts, const smtp
   trace.protocol = envelope.protocol;
   if (const auto& tls = facts.machine->tls()) trace.tls = tls->version + ' ' + tls->cipher;
   trace.id = (*incoming)->id().text();
-  if (transaction.recipients.size() == 1) trace.recipient = envelope.recipients.front().address;
+  if (transaction.recipients.size() == 1) trace.recipient = transaction.recipients.front();
   trace.time = std::chrono::system_clock::now();
   const auto kept = (*incoming)->append(mail::format_received(trace));
   if (!kept) return {nullptr, not_now(kept.error())};

@@ -14,7 +14,7 @@ struct Schedule {
   /// The pause after the attempt with this number, counted from 1: it doubles up to the longest.
   [[nodiscard]] std::chrono::milliseconds pause_after(std::uint32_t attempts) const {
     const auto doublings = std::min<std::uint32_t>(attempts == 0 ? 0 : attempts - 1, 20);
-    return std::min(longest, first * (1LL << doublings));
+    return std::min<std::chrono::milliseconds>(longest, first * (std::int64_t{1} << doublings));
   }
 };
 
