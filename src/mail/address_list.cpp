@@ -33,6 +33,9 @@ class Scanner final {
   Result<void> eat_route();
   Result<void> keep(Address address);
   [[nodiscard]] char peek() const noexcept { return rest_.empty() ? '\0' : rest_.front(); }
+  [[nodiscard]] bool may_stand_alone(std::string_view local) const noexcept {
+    return rules_.unqualified && !local.empty();
+  }
   bool take(char c) noexcept;
 
   std::string_view text_;
@@ -156,7 +159,9 @@ Result<void> Scanner::eat_angle(std::string name) {
   Address address{std::move(name), {std::move(*local), {}}};
   if (auto blanks = skip_blanks(); !blanks) return blanks.error();
   const bool qualified = take('@');
-  if (!qualified && !rules_.unqualified) return bad("an @ is expected after the local part");
+  if (!qualified && !may_stand_alone(address.mailbox.local)) {
+    return bad("an @ is expected after the local part");
+  }
   if (qualified) {
     if (auto blanks = skip_blanks(); !blanks) return blanks.error();
     auto domain = eat_domain(rest_);
@@ -181,7 +186,7 @@ Result<void> Scanner::eat_bare(std::string_view start) {
     auto domain = eat_domain(rest_);
     if (!domain) return domain.error();
     address.mailbox.domain = std::move(*domain);
-  } else if (!rules_.unqualified) {
+  } else if (!may_stand_alone(address.mailbox.local)) {
     return bad("an @ is expected after the local part");
   }
   if (auto blanks = skip_blanks(); !blanks) return blanks.error();

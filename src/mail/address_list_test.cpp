@@ -69,6 +69,7 @@ TEST(AddressList, SaysWhatIsWrongAndWhere) {
 TEST(AddressList, TakesALocalPartAloneOnlyWhenAllowed) {
   EXPECT_EQ(shown("root, Cron <daemon>, a@b", {.unqualified = true}), "=root | Cron=daemon | =a@b");
   EXPECT_EQ(shown("Cron <daemon>").front(), '!');
+  EXPECT_EQ(shown("\"\"", {.unqualified = true}).front(), '!');
 }
 
 // Row 26: nesting has a limit, and time stays linear: these lists would take hours in a quadratic

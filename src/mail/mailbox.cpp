@@ -137,7 +137,8 @@ Result<Mailbox> Mailbox::parse(std::string_view text) {
 
 std::string Mailbox::text() const {
   if (is_null()) return {};
-  return domain.empty() ? local : mail::format_local_part(local) + '@' + domain;
+  const auto quoted = mail::format_local_part(local);
+  return domain.empty() ? quoted : quoted + '@' + domain;
 }
 
 bool Mailbox::needs_utf8() const noexcept {

@@ -114,6 +114,7 @@ TEST(Row6, AQuotedLocalPartStaysQuoted) {
     ASSERT_TRUE(again) << text;
     EXPECT_EQ(again->local, local);
     EXPECT_EQ(again->domain, "example.org");
+    EXPECT_TRUE(local.empty() || Mailbox({std::string(local), ""}).text().front() == '"');
   }
 }
 

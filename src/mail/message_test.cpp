@@ -141,35 +141,39 @@ TEST(Row4, NoLineEndPassesAnySetter) {
 // Row 5: a code point whose low octets are CR or LF (U+760D, U+760A) ends no line, nor does any
 // other.
 TEST(Row5, NoCodePointAtAnySinkBecomesALineEnd) {
-  const auto make = [](const std::string& text) {
+  const auto words = [](const std::string& text) {
     return Message{}
         .from("x" + text + " <a@x>")
-        .to("a@x" + text + "y.example")
-        .cc(text + "b@x")
         .subject(text)
         .header("X-A", "b" + text + "c")
         .text(text)
         .attach(text + ".txt", "text/plain", "x");
   };
-  constexpr std::size_t local_part_room = 50;
-  std::string batch;
+  const auto addresses = [](const std::string& text) {
+    return Message{}.from("a@x" + text + "y.example").to(text + "b@x").text("t");
+  };
+  const auto check = [](const Message& message, char32_t point) {
+    ASSERT_TRUE(point < 0x80 || !message.fault()) << *message.fault();
+    const bool clean = message.fault() || has_only_crlf(composed(message));
+    ASSERT_TRUE(clean) << std::uint32_t{point};
+  };
+  std::string long_batch;
+  std::string short_batch;  // fits a local part and a label
   for (char32_t point = 0; point <= 0x10ffff; ++point) {
     if (point >= 0xd800 && point <= 0xdfff) continue;
-    const auto low = point & 0xff;
-    if (point < 0x100 || low == '\r' || low == '\n' || low == '\0') {
-      const auto message = make(utf8(point));
-      if (!message.fault()) ASSERT_TRUE(has_only_crlf(composed(message))) << std::uint32_t{point};
-      ASSERT_TRUE(point < 0x80 || !message.fault()) << *message.fault();
+    const auto text = utf8(point);
+    if (point < 0x100 || (point & 0xff) == '\r' || (point & 0xff) == '\n') {
+      check(words(text), point);
+      check(addresses(text), point);
       continue;
     }
-    batch += utf8(point);
-    if (batch.size() < local_part_room && point != 0x10ffff) continue;
-    ASSERT_TRUE(has_only_crlf(composed(make(batch)))) << batch;
-    ASSERT_FALSE(make(batch).fault()) << batch;
-    batch.clear();
+    long_batch += text;
+    short_batch += text;
+    const bool last = point == 0x10ffff;
+    if (last || long_batch.size() > 600) check(words(std::exchange(long_batch, {})), point);
+    if (last || short_batch.size() > 50) check(addresses(std::exchange(short_batch, {})), point);
   }
-  ASSERT_TRUE(batch.empty());
-  const auto message = Message{}.from("\u760d\u760a <a@x>").to("b@y").subject("\u760dBcc: x\u760a");
+  const auto message = Message{}.from("a@x").subject("\u760dBcc: x\u760a");
   EXPECT_FALSE(message.fault());
   EXPECT_EQ(mail::parse_message(composed(message)).header("Subject"), "\u760dBcc: x\u760a");
 }

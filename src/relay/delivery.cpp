@@ -120,7 +120,7 @@ std::vector<spool::QueueId> Delivery::State::take() {
 std::optional<Job> Delivery::State::open(spool::QueueId id) {
   auto envelope = spool.envelope(id);
   if (!envelope) {
-    if (envelope.error().fault != Fault::not_found) log.write(delivery_failed(id, {}, envelope.error().text()));
+    if (envelope.error().fault != Fault::not_found) delivery_failed(log, id, envelope.error().text());
     return std::nullopt;
   }
   Job job{id, std::move(*envelope), {}};
@@ -248,7 +248,7 @@ void Delivery::State::finish(Job& job) {
   for (const auto& task : job.tasks) {
     job.envelope.recipients[task.recipient].state = task.outcome.state;
     outcomes.push_back(task.outcome);
-    log.write(recipient_settled(job.id, job.envelope, job.envelope.recipients[task.recipient].address, task.outcome));
+    recipient_settled(log, job.id, job.envelope, job.envelope.recipients[task.recipient].address, task.outcome);
   }
   const auto& recipients = job.envelope.recipients;
   const bool all = std::all_of(recipients.begin(), recipients.end(),

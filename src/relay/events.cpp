@@ -11,32 +11,34 @@ using observe::EventKind;
 using observe::FieldKind;
 using observe::Level;
 
-const FieldKind id_field{"id", "queue id"};
-const FieldKind to{"to", "the recipient"};
+constexpr FieldKind id_field{"id", "queue id"};
+constexpr FieldKind to{"to", "the recipient"};
 
-const std::vector<FieldKind> settled_fields{id_field, {"from", "reverse-path"}, to, {"attempts", "how often it was tried"},
-                                            {"note", "the words that decided, or what kept it"}};
-const EventKind delivered{"recipient.delivered", Level::info, "delivered", settled_fields};
-const EventKind deferred{"recipient.deferred", Level::warning, "deferred, to be tried again", settled_fields};
-const EventKind failed{"recipient.failed", Level::error, "failed for good, kept in the spool", settled_fields};
-const EventKind unknown{"recipient.unknown", Level::error, "may have been delivered, kept in the spool", settled_fields};
-const EventKind broken{"delivery.failed", Level::error, "delivery failed", {id_field, to, {"reason", "what went wrong"}}};
-const EventKind finding{"spool.finding", Level::warning, "the spool was mended at the start", {{"finding", "what was found and done"}}};
+constexpr std::array settled_fields{id_field, FieldKind{"from", "reverse-path"}, to, FieldKind{"attempts", "how often it was tried"},
+                                    FieldKind{"note", "the words that decided, or what kept it"}};
+constexpr EventKind delivered{"recipient.delivered", Level::info, "{id} to {to} delivered", settled_fields, "A recipient has the mail."};
+constexpr EventKind deferred{"recipient.deferred", Level::warning, "{id} to {to} deferred: {note}", settled_fields, "A delivery failed for now and is tried again."};
+constexpr EventKind failed{"recipient.failed", Level::error, "{id} to {to} failed: {note}", settled_fields, "A delivery failed for good; the message stays in the spool."};
+constexpr EventKind unknown{"recipient.unknown", Level::error, "{id} to {to} may have been delivered: {note}", settled_fields,
+                            "The line broke after the final dot; the message stays in the spool."};
+constexpr std::array broken_fields{id_field, FieldKind{"reason", "what went wrong"}};
+constexpr EventKind broken{"delivery.failed", Level::error, "{id} cannot be read: {reason}", broken_fields, "A message in the spool cannot be read."};
+constexpr std::array finding_fields{FieldKind{"finding", "what was found and done"}};
+constexpr EventKind finding{"spool.finding", Level::warning, "{finding}", finding_fields, "The spool was mended at the start."};
 
 }  // namespace
 
-observe::Event recipient_settled(spool::QueueId id, const spool::Envelope& envelope, const std::string& recipient,
-                                 const spool::OutcomeRecord& outcome) {
+void recipient_settled(Log& log, spool::QueueId id, const spool::Envelope& envelope, const std::string& recipient,
+                       const spool::OutcomeRecord& outcome) {
   static constexpr std::array kinds{&deferred, &delivered, &failed, &unknown};
-  return {kinds[static_cast<std::size_t>(outcome.state)],
-          {id.text(), '<' + envelope.reverse_path + '>', recipient, std::uint64_t{outcome.attempts}, outcome.note}};
+  const auto& kind = *kinds[static_cast<std::size_t>(outcome.state)];
+  if (!log.wants(kind.level)) return;
+  log.write(kind, id.text(), '<' + envelope.reverse_path + '>', recipient, outcome.attempts, outcome.note);
 }
 
-observe::Event delivery_failed(spool::QueueId id, const std::string& recipient, const std::string& reason) {
-  return {&broken, {id.text(), recipient, reason}};
-}
+void delivery_failed(Log& log, spool::QueueId id, const std::string& reason) { log.write(broken, id.text(), reason); }
 
-observe::Event spool_finding(const std::string& text) { return {&finding, {text}}; }
+void spool_finding(Log& log, const std::string& text) { log.write(finding, text); }
 
 std::span<const EventKind* const> event_kinds() {
   static constexpr std::array all{&delivered, &deferred, &failed, &unknown, &broken, &finding};

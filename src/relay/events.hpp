@@ -1,18 +1,20 @@
-// The facts that delivery states, as events.
+// The facts that delivery states. Each is declared once in events.cpp and told by the function of its name.
 #pragma once
 
 #include <span>
 #include <string>
 
-#include "observe/event.hpp"
+#include "observe/log.hpp"
 #include "spool/spool.hpp"
 
 namespace postroad::relay {
 
-observe::Event recipient_settled(spool::QueueId id, const spool::Envelope& envelope, const std::string& recipient,
-                                 const spool::OutcomeRecord& outcome);
-observe::Event delivery_failed(spool::QueueId id, const std::string& recipient, const std::string& reason);
-observe::Event spool_finding(const std::string& finding);
+using observe::Log;
+
+void recipient_settled(Log& log, spool::QueueId id, const spool::Envelope& envelope, const std::string& recipient,
+                       const spool::OutcomeRecord& outcome);
+void delivery_failed(Log& log, spool::QueueId id, const std::string& reason);
+void spool_finding(Log& log, const std::string& finding);
 std::span<const observe::EventKind* const> event_kinds();
 
 }  // namespace postroad::relay

@@ -13,62 +13,69 @@ using observe::EventKind;
 using observe::FieldKind;
 using observe::Level;
 
-const FieldKind client{"client", "address and port of the peer"};
-const FieldKind helo{"helo", "what the peer called itself"};
-const FieldKind reply_field{"reply", "the answer in full"};
-
-const EventKind opened{"session.opened", Level::debug, "session opened", {client, {"listener", "the address it came to"}}};
-const EventKind closed{"session.closed", Level::info, "session closed",
-                       {client, helo, {"ending", "how: quit, closed_by_peer, timeout, too_many_errors, stopped, refused, failed"},
-                        {"messages", "messages accepted"}, {"tls", "version, or none"}, {"login", "user, or none"}}};
-const EventKind tls{"tls.failed", Level::warning, "TLS handshake failed", {client, {"reason", "what went wrong"}}};
-const EventKind login_ok{"login.accepted", Level::info, "login accepted", {client, {"user", "the name given"}}};
-const EventKind login_bad{"login.refused", Level::warning, "login refused", {client, {"user", "the name given"}}};
-const EventKind rcpt_refused{"recipient.refused", Level::info, "recipient refused",
-                             {client, helo, {"from", "reverse-path"}, {"to", "the recipient"}, reply_field}};
-const EventKind accepted{"message.accepted", Level::info, "message accepted",
-                         {client, {"from", "reverse-path"}, {"recipients", "how many"}, {"octets", "size as received"},
-                          {"protocol", "as in Received"}, reply_field}};
-const EventKind refused{"message.refused", Level::warning, "message refused", accepted.fields};
-const EventKind store{"store.refused", Level::error, "the store refused", {client, {"reason", "what went wrong"}}};
-const EventKind accept{"accept.failed", Level::error, "cannot accept connections, trying again",
-                       {{"listener", "the address"}, {"reason", "what went wrong"}}};
-
-constexpr std::array<std::string_view, 8> endings{"open",    "quit",    "closed_by_peer", "timeout",
+constexpr std::array<std::string_view, 8> endings{"open",            "quit",    "closed_by_peer", "timeout",
                                                   "too_many_errors", "stopped", "refused",        "failed"};
+constexpr FieldKind client{"client", "address and port of the peer"};
+constexpr FieldKind helo{"helo", "what the peer called itself"};
+constexpr FieldKind from{"from", "reverse-path"};
+constexpr FieldKind reply_field{"reply", "the answer in full"};
+constexpr FieldKind reason_field{"reason", "what went wrong"};
+constexpr FieldKind user_field{"user", "the name given"};
+constexpr FieldKind listener_field{"listener", "the address it came to"};
 
-std::string from(const smtp::Transaction& transaction) { return '<' + transaction.reverse_path.text() + '>'; }
+constexpr std::array opened_fields{client, listener_field};
+constexpr EventKind opened{"session.opened", Level::debug, "{client} connected to {listener}", opened_fields, "A client connected."};
+constexpr std::array closed_fields{client, helo, FieldKind{"ending", "how it ended", "", endings}, FieldKind{"messages", "messages accepted"},
+                                   FieldKind{"tls", "TLS version, if any"}, FieldKind{"login", "the user, if any"}};
+constexpr EventKind closed{"session.closed", Level::info, "{client} ended ({ending})", closed_fields, "A session ended."};
+constexpr std::array tls_fields{client, reason_field};
+constexpr EventKind tls{"tls.failed", Level::warning, "TLS with {client} failed: {reason}", tls_fields, "A TLS handshake failed."};
+constexpr std::array login_fields{client, user_field};
+constexpr EventKind login_ok{"login.accepted", Level::info, "{client} logged in as {user}", login_fields, "AUTH was accepted."};
+constexpr EventKind login_bad{"login.refused", Level::warning, "{client} failed to log in as {user}", login_fields, "AUTH was refused."};
+constexpr std::array rcpt_fields{client, helo, from, FieldKind{"to", "the recipient"}, reply_field};
+constexpr EventKind rcpt_refused{"recipient.refused", Level::info, "{to} refused: {reply}", rcpt_fields, "A recipient was refused at RCPT."};
+constexpr std::array message_fields{client, from, FieldKind{"recipients", "how many"}, FieldKind{"size", "of the text as received", "octets"},
+                                    FieldKind{"protocol", "as in Received (RFC 3848)"}, reply_field};
+constexpr EventKind accepted{"message.accepted", Level::info, "message from {from}: {reply}", message_fields, "A message is durable and was answered 250."};
+constexpr EventKind refused{"message.refused", Level::warning, "message from {from} refused: {reply}", message_fields, "A message was refused after its text."};
+constexpr EventKind store{"store.refused", Level::error, "the store refused: {reason}", tls_fields, "The store could not take octets of a message."};
+constexpr std::array accept_fields{listener_field, reason_field};
+constexpr EventKind accept{"accept.failed", Level::error, "{listener} cannot accept, trying again: {reason}", accept_fields, "A listener could not accept a connection."};
+
+std::string path(const smtp::Transaction& transaction) { return '<' + transaction.reverse_path.text() + '>'; }
 
 }  // namespace
 
-observe::Event session_opened(const SessionFacts& facts) { return {&opened, {facts.peer, facts.listener}}; }
+void session_opened(Log& log, const SessionFacts& facts) { log.write(opened, facts.peer, facts.listener); }
 
-observe::Event session_closed(const SessionFacts& facts, std::uint64_t messages) {
+void session_closed(Log& log, const SessionFacts& facts, std::uint64_t messages) {
   const auto& machine = *facts.machine;
-  return {&closed,
-          {facts.peer, machine.helo(), std::string(endings[static_cast<std::size_t>(machine.ending())]), messages,
-           machine.tls() ? machine.tls()->version : std::string("none"), machine.login().empty() ? std::string("none") : machine.login()}};
+  const std::string_view version = machine.tls() ? std::string_view(machine.tls()->version) : "none";
+  log.write(closed, facts.peer, machine.helo(), endings[static_cast<std::size_t>(machine.ending())], messages, version, machine.login());
 }
 
-observe::Event tls_failed(const SessionFacts& facts, const std::string& reason) { return {&tls, {facts.peer, reason}}; }
+void tls_failed(Log& log, const SessionFacts& facts, const std::string& reason) { log.write(tls, facts.peer, reason); }
 
-observe::Event login_checked(const SessionFacts& facts, const std::string& user, bool right) {
-  return {right ? &login_ok : &login_bad, {facts.peer, user}};
+void login_checked(Log& log, const SessionFacts& facts, const std::string& user, bool right) {
+  log.write(right ? login_ok : login_bad, facts.peer, user);
 }
 
-observe::Event recipient_refused(const SessionFacts& facts, const smtp::Transaction& transaction, const Mailbox& recipient, const Reply& reply) {
-  return {&rcpt_refused, {facts.peer, facts.machine->helo(), from(transaction), recipient.text(), reply.one_line()}};
+void recipient_refused(Log& log, const SessionFacts& facts, const smtp::Transaction& transaction, const Mailbox& recipient, const Reply& reply) {
+  if (!log.wants(rcpt_refused.level)) return;
+  log.write(rcpt_refused, facts.peer, facts.machine->helo(), path(transaction), recipient.text(), reply.one_line());
 }
 
-observe::Event message_ended(const SessionFacts& facts, const smtp::Transaction& transaction, std::uint64_t octets, const Reply& reply) {
-  return {reply.is_success() ? &accepted : &refused,
-          {facts.peer, from(transaction), std::uint64_t{transaction.recipients.size()}, octets, facts.protocol(), reply.one_line()}};
+void message_ended(Log& log, const SessionFacts& facts, const smtp::Transaction& transaction, std::uint64_t octets, const Reply& reply) {
+  const auto& kind = reply.is_success() ? accepted : refused;
+  if (!log.wants(kind.level)) return;
+  log.write(kind, facts.peer, path(transaction), transaction.recipients.size(), octets, facts.protocol(), reply.one_line());
 }
 
-observe::Event store_refused(const SessionFacts& facts, const Error& error) { return {&store, {facts.peer, error.text()}}; }
+void store_refused(Log& log, const SessionFacts& facts, const Error& error) { log.write(store, facts.peer, error.text()); }
 
-observe::Event accept_failed(const ListenerSettings& listener, const std::string& reason) {
-  return {&accept, {net::text_of({boost::asio::ip::make_address(listener.address), listener.port}), reason}};
+void accept_failed(Log& log, const ListenerSettings& listener, const std::string& reason) {
+  log.write(accept, net::text_of({boost::asio::ip::make_address(listener.address), listener.port}), reason);
 }
 
 std::span<const EventKind* const> event_kinds() {

@@ -6,6 +6,7 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -103,7 +104,7 @@ asio::awaitable<void> Server::State::accept(Listener& listener) {
     auto [error, socket] = co_await listener.acceptor.async_accept(worker.context, as_values);
     if (error == asio::error::operation_aborted) co_return;
     if (error) {
-      log.write(accept_failed(listener.settings, error.message()));
+      accept_failed(log, listener.settings, error.message());
       asio::steady_timer pause(listener.acceptor.get_executor(), accept_pause);
       co_await pause.async_wait(as_values);
       if (!listener.acceptor.is_open()) co_return;

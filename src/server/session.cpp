@@ -38,7 +38,7 @@ Session::Session(tcp::socket socket, const ListenerSettings& listener, Services 
 }
 
 boost::asio::awaitable<void> Session::run() {
-  services_.log.write(session_opened(facts_));
+  session_opened(services_.log, facts_);
   if (listener_.smtp.tls == smtp::TlsMode::implicit && !co_await begin_tls()) co_return;
   std::array<char, buffer_size> buffer;
   net::DriveOptions how;
@@ -46,7 +46,7 @@ boost::asio::awaitable<void> Session::run() {
   co_await net::drive(stream_, machine_, *this, how);
   sink_.reset();
   stream_.close();
-  services_.log.write(session_closed(facts_, messages_));
+  session_closed(services_.log, facts_, messages_);
 }
 
 boost::asio::awaitable<bool> Session::begin_tls() {
@@ -56,7 +56,7 @@ boost::asio::awaitable<bool> Session::begin_tls() {
     machine_.tls_up(*facts);
     co_return true;
   }
-  services_.log.write(tls_failed(facts_, facts.error().detail));
+  tls_failed(services_.log, facts_, facts.error().detail);
   stream_.close();
   co_return false;
 }
@@ -75,7 +75,7 @@ Reply Session::open_sink() {
 Reply Session::keep(std::string_view octets) {
   const auto kept = sink_->append(octets);
   if (kept) return {};
-  services_.log.write(store_refused(facts_, kept.error()));
+  store_refused(services_.log, facts_, kept.error());
   sink_.reset();
   return not_stored(kept.error());
 }
@@ -101,7 +101,7 @@ bool Session::answer_now(smtp::ServerMachine& machine) {
   if (const auto* mail = std::get_if<smtp::AskMail>(&question)) reply = policy.mail(facts_, mail->transaction);
   if (const auto* rcpt = std::get_if<smtp::AskRcpt>(&question)) {
     reply = policy.rcpt(facts_, machine.transaction(), rcpt->recipient);
-    if (reply.code >= 400) services_.log.write(recipient_refused(facts_, machine.transaction(), rcpt->recipient, reply));
+    if (reply.code >= 400) recipient_refused(services_.log, facts_, machine.transaction(), rcpt->recipient, reply);
   }
   if (std::holds_alternative<smtp::AskData>(question)) reply = open_sink();
   if (const auto* vrfy = std::get_if<smtp::AskVrfy>(&question)) reply = policy.vrfy(facts_, vrfy->text);
@@ -122,7 +122,7 @@ boost::asio::awaitable<void> Session::answer(smtp::ServerMachine& machine) {
         resume(policy.check_login(credentials.user, credentials.password));
       });
     });
-    services_.log.write(login_checked(facts_, credentials.user, right && !other));
+    login_checked(services_.log, facts_, credentials.user, right && !other);
     machine.answered(right && !other ? Reply{235, {2, 7, 0}, "Authentication successful"}
                                      : Reply{535, {5, 7, 8}, "authentication failed"});
   } else if (std::holds_alternative<smtp::AskBody>(question)) {
@@ -132,7 +132,7 @@ boost::asio::awaitable<void> Session::answer(smtp::ServerMachine& machine) {
   } else {
     auto& sink = *sink_;
     const auto reply = co_await net::wait_for<Reply>([&sink](auto resume) { sink.commit(std::move(resume)); });
-    services_.log.write(message_ended(facts_, machine.transaction(), machine.message_octets(), reply));
+    message_ended(services_.log, facts_, machine.transaction(), machine.message_octets(), reply);
     if (reply.is_success()) ++messages_;
     sink_.reset();
     machine.answered(reply);

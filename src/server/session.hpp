@@ -14,6 +14,8 @@
 
 namespace postroad::server {
 
+using boost::asio::ip::tcp;
+
 /// What all sessions share. Everything outlives them.
 struct Services {
   Store& store;
