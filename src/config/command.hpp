@@ -1,10 +1,12 @@
-// A command line, declared once: from the declaration come parsing, --help, the man page and shell completion.
+// A command line, declared once: from the declaration come parsing, --help, the man page and shell
+// completion.
 //
 //   std::string from; std::vector<std::string> to; Duration wait{30'000};
 //   Command root{.name = "postroad", .summary = "mail, sent and served", .subcommands = {
 //     {.name = "send", .summary = "sends one mail",
-//      .arguments = {{.name = "RECIPIENT", .doc = "who gets it", .target = &to, .required = false}},
-//      .flags = {{.name = "from", .letter = 'f', .value = "ADDRESS", .doc = "the reverse-path", .target = &from},
+//      .arguments = {{.name = "RECIPIENT", .doc = "who gets it", .target = &to, .required =
+//      false}}, .flags = {{.name = "from", .letter = 'f', .value = "ADDRESS", .doc = "the
+//      reverse-path", .target = &from},
 //                {.name = "wait", .value = "TIME", .doc = "how long", .target = &wait}}}}};
 //   auto call = parse(root, arguments_of(argc, argv), {.version = "0.1.0"});
 //   if (!call) { std::cerr << call.error() << '\n'; return exit_usage; }
@@ -29,12 +31,14 @@ namespace postroad::config {
 /// EX_USAGE of sysexits.h: what a program ends with when its command line is wrong.
 inline constexpr int exit_usage = 64;
 
-/// Where a value goes. A vector takes any number; a bool is a switch; a function takes any other type and judges it:
-/// the `detail` of its error is shown. Targets outlive the Command; parse writes to them only when all is right,
-/// except that functions are called last and the first that refuses ends it.
-using Target = std::variant<std::monostate, bool*, int*, std::string*, std::vector<std::string>*, Size*, Duration*,
-                            std::optional<std::string>*, std::optional<int>*, std::optional<Size>*,
-                            std::optional<Duration>*, std::function<Result<void>(std::string_view)>>;
+/// Where a value goes. A vector takes any number; a bool is a switch; a function takes any other
+/// type and judges it: the `detail` of its error is shown. Targets outlive the Command; parse
+/// writes to them only when all is right, except that functions are called last and the first that
+/// refuses ends it.
+using Target =
+    std::variant<std::monostate, bool*, int*, std::string*, std::vector<std::string>*, Size*,
+                 Duration*, std::optional<std::string>*, std::optional<int>*, std::optional<Size>*,
+                 std::optional<Duration>*, std::function<Result<void>(std::string_view)>>;
 
 /// What a shell offers for a value that is not one of a few words.
 enum class Completion : std::uint8_t { none, file, folder };
@@ -46,7 +50,7 @@ struct Flag {
   std::string value;  ///< what help calls the value ("ADDRESS"); empty for a switch
   std::string doc;    ///< one or two sentences
   Target target{};
-  bool sets = true;               ///< what a switch writes; false for `--no-…`
+  bool sets = true;                  ///< what a switch writes; false for `--no-…`
   std::vector<std::string> words{};  ///< what the value may be; empty for anything
   Completion completion = Completion::none;
   bool required = false;
@@ -95,9 +99,9 @@ struct Page {
 
 /// What a command line asks for.
 struct Invocation {
-  std::vector<const Command*> path;    ///< the root first; never empty
-  const Command* command = nullptr;    ///< the last of `path`
-  std::optional<std::string> show{};   ///< print this on standard output and end with 0
+  std::vector<const Command*> path;   ///< the root first; never empty
+  const Command* command = nullptr;   ///< the last of `path`
+  std::optional<std::string> show{};  ///< print this on standard output and end with 0
   /// "postroad queue list"
   [[nodiscard]] std::string name() const;
   /// Whether it is the command of these names, root left out: `is("queue", "list")`.
@@ -115,9 +119,11 @@ struct Invocation {
 /// The arguments of main without the program's name.
 std::vector<std::string> arguments_of(int argc, char** argv);
 
-/// Parses and fills the targets. `root` outlives the result. Never exits, never throws, prints nothing.
-/// Error: Fault::input, `where` the command ("postroad send"), `detail` "unknown flag --form; did you mean --from?";
-/// the program then ends with exit_usage. Values are never repeated in the sentence of an unknown flag.
-Result<Invocation> parse(const Command& root, const std::vector<std::string>& arguments, const Page& page = {});
+/// Parses and fills the targets. `root` outlives the result. Never exits, never throws, prints
+/// nothing. Error: Fault::input, `where` the command ("postroad send"), `detail` "unknown flag
+/// --form; did you mean --from?"; the program then ends with exit_usage. Values are never repeated
+/// in the sentence of an unknown flag.
+Result<Invocation> parse(const Command& root, const std::vector<std::string>& arguments,
+                         const Page& page = {});
 
 }  // namespace postroad::config

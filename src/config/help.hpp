@@ -1,5 +1,5 @@
-// The texts that a declared command line gives: help for a terminal, manual pages, completion for shells.
-// Not here: the declaration and its parsing (command.hpp).
+// The texts that a declared command line gives: help for a terminal, manual pages, completion for
+// shells. Not here: the declaration and its parsing (command.hpp).
 #pragma once
 
 #include <span>
@@ -19,8 +19,8 @@ struct NamedText {
   std::string text;
 };
 
-/// One page a command, in man(7) macros and ASCII: `postroad.1`, `postroad-send.1`, `postroad-queue-list.1`.
-/// `date` as the page's foot shows it, "2026-11-23"; empty for none.
+/// One page a command, in man(7) macros and ASCII: `postroad.1`, `postroad-send.1`,
+/// `postroad-queue-list.1`. `date` as the page's foot shows it, "2026-11-23"; empty for none.
 std::vector<NamedText> man_pages(const Command& root, const Page& page, std::string_view date = {});
 
 /// A script for `source` or a completions folder.

@@ -1,12 +1,14 @@
-// Options of a settings struct, each declared once: its name, its member, its meaning. The file, the environment, the
-// printed settings and the reference page walk this declaration. The default is what a default-constructed struct holds.
+// Options of a settings struct, each declared once: its name, its member, its meaning. The file,
+// the environment, the printed settings and the reference page walk this declaration. The default
+// is what a default-constructed struct holds.
 //
 //   Section<Server> server;
-//   server.option("max_message_size", &Server::max_message_size, "Largest message taken.").between(Size{1}, Size{1 << 30});
-//   Section<Settings> root;
-//   root.table("server", &Settings::server, "What the server takes.", server);
+//   server.option("max_message_size", &Server::max_message_size, "Largest message
+//   taken.").between(Size{1}, Size{1 << 30}); Section<Settings> root; root.table("server",
+//   &Settings::server, "What the server takes.", server);
 //
-// Not here: reading a file (file.hpp), overrides (override.hpp), printing (show.hpp). Command lines are in command.hpp.
+// Not here: reading a file (file.hpp), overrides (override.hpp), printing (show.hpp). Command lines
+// are in command.hpp.
 #pragma once
 
 #include <concepts>
@@ -30,7 +32,8 @@ namespace postroad::config {
 enum class Kind : std::uint8_t { text, boolean, integer, size, duration, path, word, list, secret };
 
 /// An option's value outside its struct: text, path, word and secret are strings.
-using Value = std::variant<bool, std::int64_t, Size, Duration, std::string, std::vector<std::string>>;
+using Value =
+    std::variant<bool, std::int64_t, Size, Duration, std::string, std::vector<std::string>>;
 
 /// One option, its struct's type erased. Made by Section; read by everything else in this folder.
 struct Option {
@@ -38,31 +41,36 @@ struct Option {
   std::string doc;   ///< one or two sentences
   Kind kind = Kind::text;
   bool secret = false;  ///< never printed
-  std::int64_t least = std::numeric_limits<std::int64_t>::min();  ///< octets, milliseconds or the number itself
+  std::int64_t least =
+      std::numeric_limits<std::int64_t>::min();  ///< octets, milliseconds or the number itself
   std::int64_t most = std::numeric_limits<std::int64_t>::max();
   std::vector<std::string> words;  ///< what a Kind::word may be
   std::function<void(void* settings, const Value& value)> set;
   std::function<Value(const void* settings)> get;
 };
 
-/// One struct of options, `[name]` in a file, or `[[name]]` when it is repeated. The root has no name.
+/// One struct of options, `[name]` in a file, or `[[name]]` when it is repeated. The root has no
+/// name.
 struct Table {
   std::string name;
   std::string doc;
   bool repeated = false;
   std::vector<Option> options;
   std::vector<Table> tables;
-  std::function<void*(void* parent)> enter;  ///< the struct inside its parent; of a repeated one, a new row
-  std::function<void(void* parent)> clear;   ///< removes the rows of a repeated one
+  std::function<void*(void* parent)>
+      enter;  ///< the struct inside its parent; of a repeated one, a new row
+  std::function<void(void* parent)> clear;  ///< removes the rows of a repeated one
   std::function<std::vector<const void*>(const void* parent)> rows;
   std::function<std::shared_ptr<const void>()> defaults;
 };
 
-/// How a member's type is an option's kind. The members that can be options are the types specialised below.
+/// How a member's type is an option's kind. The members that can be options are the types
+/// specialised below.
 template <class T>
 struct Form;
 
-/// Declares the options of a struct S, which is copyable and default-constructible. A value; copies are independent.
+/// Declares the options of a struct S, which is copyable and default-constructible. A value; copies
+/// are independent.
 template <class S>
 class Section {
  public:
@@ -70,16 +78,21 @@ class Section {
     table_.defaults = [] { return std::make_shared<const S>(); };
   }
 
-  /// Binds `name` to a member: bool, an integer, std::string, std::filesystem::path, std::vector<std::string>, Size,
-  /// Duration or Secret. An integer's own range is its bound until `between` narrows it.
+  /// Binds `name` to a member: bool, an integer, std::string, std::filesystem::path,
+  /// std::vector<std::string>, Size, Duration or Secret. An integer's own range is its bound until
+  /// `between` narrows it.
   template <class T>
   Section& option(std::string_view name, T S::*member, std::string_view doc) {
     Option& made = add(name, Form<T>::kind, doc);
     made.secret = made.kind == Kind::secret;
     if constexpr (std::integral<T> && !std::same_as<T, bool>) bound<T>(made);
     if constexpr (std::same_as<T, Size> || std::same_as<T, Duration>) made.least = 0;
-    made.set = [member](void* s, const Value& v) { static_cast<S*>(s)->*member = Form<T>::from(v); };
-    made.get = [member](const void* s) { return Form<T>::value(static_cast<const S*>(s)->*member); };
+    made.set = [member](void* s, const Value& v) {
+      static_cast<S*>(s)->*member = Form<T>::from(v);
+    };
+    made.get = [member](const void* s) {
+      return Form<T>::value(static_cast<const S*>(s)->*member);
+    };
     return *this;
   }
 
@@ -129,7 +142,8 @@ class Section {
 
   /// A struct inside: `[name]`.
   template <class N>
-  Section& table(std::string_view name, N S::*member, std::string_view doc, const Section<N>& inner) {
+  Section& table(std::string_view name, N S::*member, std::string_view doc,
+                 const Section<N>& inner) {
     Table& made = add(name, doc, inner.erased());
     made.enter = [member](void* s) -> void* { return &(static_cast<S*>(s)->*member); };
     made.rows = [member](const void* s) {
@@ -144,7 +158,9 @@ class Section {
                   const Section<N>& inner) {
     Table& made = add(name, doc, inner.erased());
     made.repeated = true;
-    made.enter = [member](void* s) -> void* { return &(static_cast<S*>(s)->*member).emplace_back(); };
+    made.enter = [member](void* s) -> void* {
+      return &(static_cast<S*>(s)->*member).emplace_back();
+    };
     made.clear = [member](void* s) { (static_cast<S*>(s)->*member).clear(); };
     made.rows = [member](const void* s) {
       std::vector<const void*> out;
@@ -183,8 +199,9 @@ class Section {
 
 /// Whether a value lies within the option's bounds and words. Error: `detail` says what it may be.
 Result<void> check(const Option& option, const Value& value);
-/// A value from its text, checked: as the environment and `--set` give it, and strings in a file. A list is parted by
-/// commas. Error: Fault::input with `where` the text (left out of a secret's) and `detail` the right form.
+/// A value from its text, checked: as the environment and `--set` give it, and strings in a file. A
+/// list is parted by commas. Error: Fault::input with `where` the text (left out of a secret's) and
+/// `detail` the right form.
 Result<Value> parse_value(const Option& option, std::string_view text);
 /// What to write for it: "a size such as 35MiB, 1kB to 1GiB".
 std::string describe(const Option& option);

@@ -1,5 +1,6 @@
-// Single options from outside the file: environment variables and `--set name=value`. Not in rows of a repeated
-// table: those have no name. Later sources win, so apply the file first, then these in the order you promise.
+// Single options from outside the file: environment variables and `--set name=value`. Not in rows
+// of a repeated table: those have no name. Later sources win, so apply the file first, then these
+// in the order you promise.
 #pragma once
 
 #include <functional>
@@ -32,7 +33,8 @@ Result<void> load_environment(const Environment& environment, const Section<S>& 
   return {};
 }
 
-/// Applies one `server.max_message_size=35MiB`, as `--set` takes it. Error: Fault::input, `where` the name.
+/// Applies one `server.max_message_size=35MiB`, as `--set` takes it. Error: Fault::input, `where`
+/// the name.
 template <class S>
 Result<void> set_option(std::string_view assignment, const Section<S>& root, S& into) {
   return set_option(assignment, root.erased(), &into);

@@ -10,14 +10,15 @@ namespace postroad::config {
 
 std::string show(const Table& root, const void* settings);
 
-/// The settings as TOML that loads back to the same; what differs from its default says so in a comment. A secret is
-/// never printed: a comment tells whether it is set.
+/// The settings as TOML that loads back to the same; what differs from its default says so in a
+/// comment. A secret is never printed: a comment tells whether it is set.
 template <class S>
 std::string show(const Section<S>& root, const S& settings) {
   return show(root.erased(), &settings);
 }
 
-/// A Markdown page: each table with its options, their form, default, environment variable and meaning.
+/// A Markdown page: each table with its options, their form, default, environment variable and
+/// meaning.
 std::string reference(const Table& root);
 template <class S>
 std::string reference(const Section<S>& root) {

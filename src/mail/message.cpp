@@ -120,6 +120,24 @@ bool has_endless_word(std::string_view name, std::string_view value) {
                      [](std::string_view line) { return line.size() > mail::max_line + 1; });
 }
 
+void add_field(Draft& draft, std::string_view name, std::string_view value) {
+  if (!mail::is_field_name(name) || name.size() > max_name) {
+    return refuse(draft, "header name",
+                  "not a field name: \"" + printable(name, 80) +
+                      "\"; it is printable ASCII without colon and blank, of at most 76 octets");
+  }
+  const std::string where(name);
+  if (is_structural(name)) {
+    return refuse(draft, where,
+                  "this field is composed by the message itself; raw() takes a whole message");
+  }
+  if (!check_line(draft, where, value)) return;
+  if (!std::any_of(value.begin(), value.end(), is_8bit) && has_endless_word(name, value)) {
+    return refuse(draft, where, "a word too long for a line of 998 octets");
+  }
+  draft.fields.emplace_back(where, value);
+}
+
 }  // namespace
 
 Message::Message() noexcept = default;
@@ -275,27 +293,10 @@ Message& Message::header(std::string_view name, std::string_view value) & {
        {"Bcc", &Message::bcc},
        {"Subject", &Message::subject},
        {"Message-ID", &Message::message_id}}};
-  auto& state = edit();
-  if (!mail::is_field_name(name) || name.size() > max_name) {
-    refuse(state, "header name",
-           "not a field name: \"" + printable(name, 80) +
-               "\"; it is printable ASCII without colon and blank, of at most 76 octets");
-    return *this;
-  }
   for (const auto& [field, setter] : known) {
     if (iequals(field, name)) return (this->*setter)(value);
   }
-  const auto text = trim(value);
-  if (is_structural(name)) {
-    refuse(state, std::string(name),
-           "this field is composed by the message itself; raw() takes a whole message");
-  } else if (check_line(state, std::string(name), text)) {
-    if (has_endless_word(name, text) && !std::any_of(text.begin(), text.end(), is_8bit)) {
-      refuse(state, std::string(name), "a word too long for a line of 998 octets");
-    } else {
-      state.fields.emplace_back(name, text);
-    }
-  }
+  add_field(edit(), name, trim(value));
   return *this;
 }
 

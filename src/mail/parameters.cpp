@@ -97,6 +97,25 @@ std::string join(const Gathered& gathered) {
   return to_utf8(octets, gathered.charset).value_or(repair_utf8(octets));
 }
 
+// Takes `; name = value` from the front; a name without a value is passed over.
+void eat_parameter(std::string_view& text, std::map<std::string, Gathered>& gathered) {
+  text.remove_prefix(1);
+  skip_blanks(text);
+  const auto name = lower(eat_until(text, "=;("));
+  skip_blanks(text);
+  if (text.empty() || text.front() != '=') return;
+  text.remove_prefix(1);
+  skip_blanks(text);
+  auto value = eat_value(text);
+  const auto star = name.find('*');
+  auto& entry = gathered[name.substr(0, star)];
+  if (star != std::string::npos) {
+    gather(entry, std::string_view(name).substr(star + 1), std::move(value));
+  } else if (!entry.simple) {
+    entry.simple = std::move(value);
+  }
+}
+
 }  // namespace
 
 std::string_view ParameterizedValue::find(std::string_view name) const noexcept {
@@ -115,21 +134,7 @@ ParameterizedValue parse_parameterized(std::string_view text) {
     skip_blanks(text);
     eat_until(text, ";");
     if (text.empty()) break;
-    text.remove_prefix(1);
-    skip_blanks(text);
-    const auto name = lower(eat_until(text, "=;("));
-    skip_blanks(text);
-    if (text.empty() || text.front() != '=') continue;
-    text.remove_prefix(1);
-    skip_blanks(text);
-    auto value = eat_value(text);
-    const auto star = name.find('*');
-    auto& entry = gathered[name.substr(0, star)];
-    if (star != std::string::npos) {
-      gather(entry, std::string_view(name).substr(star + 1), std::move(value));
-    } else if (!entry.simple) {
-      entry.simple = std::move(value);
-    }
+    eat_parameter(text, gathered);
   }
   for (auto& [name, entry] : gathered) {
     auto value = join(entry);

@@ -65,6 +65,17 @@ bool has_stray_bcc(std::string_view text) {
   return false;
 }
 
+std::optional<Error> find_fault(const std::string& input, const FieldBlock& block,
+                                std::string_view body) {
+  if (input.find('\0') < block.end) {
+    return fail(Fault::input, "raw message", "a NUL in the header; remove it, no server takes it");
+  }
+  if (block.complete || block.fields.empty() || !has_stray_bcc(body)) return std::nullopt;
+  return fail(Fault::input, "raw message",
+              "a line in the header is not a field, and Bcc stands after it; correct the line " +
+                  printable(body.substr(0, body.find("\r\n")), 80));
+}
+
 std::string drop_mbox_line(std::string octets) {
   if (!octets.starts_with("From ")) return octets;
   const auto end = octets.find("\r\n");
@@ -81,14 +92,7 @@ Result<RawMessage> prepare_raw(std::string octets) {
   const auto input = drop_mbox_line(with_crlf(std::move(octets)));
   const auto block = split_fields(input, std::string::npos);
   const auto body = std::string_view(input).substr(block.body);
-  if (input.find('\0') < block.end) {
-    return fail(Fault::input, "raw message", "a NUL in the header; remove it, no server takes it");
-  }
-  if (!block.complete && !block.fields.empty() && has_stray_bcc(body)) {
-    return fail(Fault::input, "raw message",
-                "a line in the header is not a field, and Bcc stands after it; correct the line " +
-                    printable(body.substr(0, body.find("\r\n")), 80));
-  }
+  if (auto wrong = find_fault(input, block, body)) return std::move(*wrong);
   RawMessage message;
   std::string kept;
   kept.reserve(input.size() + 4);

@@ -1,8 +1,11 @@
-// A fact is declared once, as an EventKind, and becomes a log line, a JSON record, a counter and a row of the reference.
+// A fact is declared once, as an EventKind, and becomes a log line, a JSON record, a counter and a
+// row of the reference.
 //
 //   inline constexpr FieldKind session_opened_fields[] = {{"client", "address and port"},
-//                                                         {"listener", "which port took it", "", listener_names}};
-//   inline constexpr EventKind session_opened{"session.opened", Level::info, "{client} connected to {listener}",
+//                                                         {"listener", "which port took it", "",
+//                                                         listener_names}};
+//   inline constexpr EventKind session_opened{"session.opened", Level::info, "{client} connected to
+//   {listener}",
 //                                             session_opened_fields, "A client connected."};
 //   log.write(session_opened, client, "smtp");
 //
@@ -23,8 +26,9 @@ namespace postroad::observe {
 enum class Level : std::uint8_t { debug, info, warning, error };
 std::string_view to_string(Level level) noexcept;
 
-/// One field of a kind. With `labels` its values are a bounded set, and it labels the kind's counter; a value outside the
-/// set counts as "other". Addresses, domains and names from the network have no such set.
+/// One field of a kind. With `labels` its values are a bounded set, and it labels the kind's
+/// counter; a value outside the set counts as "other". Addresses, domains and names from the
+/// network have no such set.
 struct FieldKind {
   std::string_view name;  ///< not time, level, event or text: those are taken in JSON
   std::string_view doc;
@@ -73,8 +77,8 @@ class FieldValue {
   Stored stored_;
 };
 
-/// One thing that happened: a kind and the values of its fields in their declared order. Made without allocation; it
-/// holds views, so it is written at once and not kept.
+/// One thing that happened: a kind and the values of its fields in their declared order. Made
+/// without allocation; it holds views, so it is written at once and not kept.
 class Event {
  public:
   static constexpr std::size_t max_fields = 16;
@@ -86,7 +90,9 @@ class Event {
 
   [[nodiscard]] constexpr const EventKind& kind() const noexcept { return *kind_; }
   /// The value of the i-th field of the kind; not given when the event was made with fewer.
-  [[nodiscard]] constexpr const FieldValue& value(std::size_t i) const noexcept { return values_[i]; }
+  [[nodiscard]] constexpr const FieldValue& value(std::size_t i) const noexcept {
+    return values_[i];
+  }
 
  private:
   const EventKind* kind_;

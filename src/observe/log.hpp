@@ -1,4 +1,5 @@
-// Carries events to sinks. Without a sink nothing is made, formatted or printed. Not here: the sinks (sinks.hpp).
+// Carries events to sinks. Without a sink nothing is made, formatted or printed. Not here: the
+// sinks (sinks.hpp).
 #pragma once
 
 #include <atomic>
@@ -12,7 +13,8 @@
 
 namespace postroad::observe {
 
-/// Takes events. `take` is called from any thread, several at a time; it does not throw and does not log.
+/// Takes events. `take` is called from any thread, several at a time; it does not throw and does
+/// not log.
 class Sink {
  public:
   virtual ~Sink() = default;
@@ -29,7 +31,8 @@ class Log {
   /// From now on `sink` gets every event of `least` and above.
   void add_sink(std::shared_ptr<Sink> sink, Level least = Level::info);
 
-  /// Whether any sink takes this level: ask before gathering what is dear to gather. One atomic read.
+  /// Whether any sink takes this level: ask before gathering what is dear to gather. One atomic
+  /// read.
   [[nodiscard]] bool wants(Level level) const noexcept {
     return static_cast<int>(level) >= least_.load(std::memory_order_relaxed);
   }

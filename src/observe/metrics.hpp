@@ -1,6 +1,6 @@
-// Counters and gauges, declared up front with bounded labels, and their Prometheus text. Events count themselves through
-// CountSink; numbers that are no events (messages in the queue) are cells of their own.
-// Not here: the HTTP endpoint that serves the text.
+// Counters and gauges, declared up front with bounded labels, and their Prometheus text. Events
+// count themselves through CountSink; numbers that are no events (messages in the queue) are cells
+// of their own. Not here: the HTTP endpoint that serves the text.
 #pragma once
 
 #include <atomic>
@@ -23,7 +23,8 @@ struct LabelKind {
   std::span<const std::string_view> values;  ///< all it may be; anything else is counted as "other"
 };
 
-/// A number that is watched. Everything here has static lifetime, or that of the Metrics it is declared to.
+/// A number that is watched. Everything here has static lifetime, or that of the Metrics it is
+/// declared to.
 struct MetricKind {
   enum class Type : std::uint8_t { counter, gauge };
   std::string name;  ///< "postroad_queue_messages"; a counter's ends with _total
@@ -38,19 +39,22 @@ class Cell {
   void add(std::int64_t n = 1) noexcept { value_.fetch_add(n, std::memory_order_relaxed); }
   /// Gauges only.
   void set(std::int64_t n) noexcept { value_.store(n, std::memory_order_relaxed); }
-  [[nodiscard]] std::int64_t value() const noexcept { return value_.load(std::memory_order_relaxed); }
+  [[nodiscard]] std::int64_t value() const noexcept {
+    return value_.load(std::memory_order_relaxed);
+  }
 
  private:
   std::atomic<std::int64_t> value_{0};
 };
 
-/// All numbers of a program. Any thread. Memory is fixed by the declarations: a cell for each combination of labels.
+/// All numbers of a program. Any thread. Memory is fixed by the declarations: a cell for each
+/// combination of labels.
 class Metrics {
  public:
   /// Declares a number; a second declaration of the same name is the first one.
   void declare(const MetricKind& kind);
-  /// The cell of a declared number, its labels in declared order. It lives as long as this: keep the reference where
-  /// it is hot. A name never declared gives a cell that is not shown.
+  /// The cell of a declared number, its labels in declared order. It lives as long as this: keep
+  /// the reference where it is hot. A name never declared gives a cell that is not shown.
   Cell& cell(std::string_view name, std::initializer_list<std::string_view> labels = {});
   Cell& cell(std::string_view name, std::span<const std::string_view> labels);
   /// The text exposition format, version 0.0.4, in order of names.
@@ -66,8 +70,9 @@ class Metrics {
   Cell nowhere_;
 };
 
-/// Counts each event of the declared kinds as `postroad_session_opened_total`, labelled by its bounded fields. Add it to
-/// the log at Level::debug, so that no level goes uncounted. `metrics` outlives it.
+/// Counts each event of the declared kinds as `postroad_session_opened_total`, labelled by its
+/// bounded fields. Add it to the log at Level::debug, so that no level goes uncounted. `metrics`
+/// outlives it.
 class CountSink final : public Sink {
  public:
   CountSink(Metrics& metrics, std::span<const EventKind* const> kinds);

@@ -1,6 +1,7 @@
-// Where events go: lines for people, JSON lines for programs, memory for tests. Each line is one write(2), so that lines
-// of several threads and processes do not mix. Every text value is scrubbed: no field can begin a second line or reach
-// the terminal as an escape sequence. Not here: counting (metrics.hpp).
+// Where events go: lines for people, JSON lines for programs, memory for tests. Each line is one
+// write(2), so that lines of several threads and processes do not mix. Every text value is
+// scrubbed: no field can begin a second line or reach the terminal as an escape sequence. Not here:
+// counting (metrics.hpp).
 #pragma once
 
 #include <functional>
@@ -14,9 +15,11 @@
 
 namespace postroad::observe {
 
-/// Takes finished lines, each with its line end. The defaults of the sinks write to a file descriptor.
+/// Takes finished lines, each with its line end. The defaults of the sinks write to a file
+/// descriptor.
 using LineWriter = std::function<void(std::string_view line)>;
-/// One write(2) a line; the descriptor stays the caller's and outlives the sink. A line that cannot be written is dropped.
+/// One write(2) a line; the descriptor stays the caller's and outlives the sink. A line that cannot
+/// be written is dropped.
 LineWriter write_to(int descriptor);
 
 /// `2026-11-23T12:00:00.123Z info session.opened client=[127.0.0.1]:4711 listener=smtp`, in UTC.
@@ -36,8 +39,8 @@ class TextSink final : public Sink {
   Style style_;
 };
 
-/// `{"time":"…","level":"info","event":"session.opened","client":"…"}`: one object a line, valid UTF-8 and ASCII
-/// controls escaped whatever the values hold; durations are seconds.
+/// `{"time":"…","level":"info","event":"session.opened","client":"…"}`: one object a line, valid
+/// UTF-8 and ASCII controls escaped whatever the values hold; durations are seconds.
 class JsonSink final : public Sink {
  public:
   explicit JsonSink(int descriptor) : JsonSink(write_to(descriptor)) {}
@@ -68,8 +71,8 @@ class CaptureSink final : public Sink {
   std::vector<Record> records_;
 };
 
-/// `text` as the inside of a JSON string: quotes, backslashes and controls (also U+007F–U+009F, U+2028, U+2029) escaped,
-/// octets that are not UTF-8 replaced by U+FFFD.
+/// `text` as the inside of a JSON string: quotes, backslashes and controls (also U+007F–U+009F,
+/// U+2028, U+2029) escaped, octets that are not UTF-8 replaced by U+FFFD.
 std::string escape_json(std::string_view text);
 /// `2026-11-23T12:00:00.123Z`
 std::string format_time(std::chrono::system_clock::time_point when);

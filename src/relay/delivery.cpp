@@ -188,6 +188,7 @@ void Delivery::State::deliver(std::vector<Job>& jobs) {
       }
     }
     if (away.empty()) continue;
+    if (!client && settings.smarthost_login) client.emplace(settings.smarthost, *settings.smarthost_login, settings.smarthost_options);
     if (!client) client.emplace(settings.smarthost, settings.smarthost_options);
     deliver_away(job, away, *client);
   }

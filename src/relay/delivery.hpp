@@ -21,6 +21,7 @@ struct DeliverySettings {
   bool discard = false;         ///< throws every message away: for measuring the way in
   std::string smarthost;        ///< URL for recipients elsewhere; empty: there are none
   ClientOptions smarthost_options;
+  std::optional<Login> smarthost_login;
   Schedule schedule;
   unsigned threads = 2;
 };

@@ -1,0 +1,82 @@
+// The command line as a whole: one declaration, from which parsing, help, manual pages and completion come.
+#include <unistd.h>
+
+#include <fstream>
+#include <iostream>
+
+#include "cli/exit.hpp"
+#include "cli/terminal.hpp"
+#include "cli/verbs.hpp"
+#include "config/help.hpp"
+#include "relay/events.hpp"
+#include "server/events.hpp"
+
+namespace postroad::cli {
+
+namespace {
+
+int write_man_pages(const config::Command& root, const std::string& folder) {
+  for (const auto& page : config::man_pages(root, {.version = POSTROAD_VERSION})) {
+    std::ofstream file(folder + '/' + page.name);
+    if (!(file << page.text)) {
+      complain("man", folder + '/' + page.name + ": cannot be written");
+      return exit_cannot_create;
+    }
+  }
+  return exit_ok;
+}
+
+int print_events() {
+  std::cout << "# Events\n\nWhat the log tells, one kind a section.\n\n"
+            << observe::reference(server::event_kinds()) << observe::reference(relay::event_kinds());
+  return exit_ok;
+}
+
+}  // namespace
+
+int run(int argc, char** argv) {
+  SendVerb send;
+  TalkVerb talk;
+  ServeVerb serve;
+  MailVerbs mail;
+  ConfigVerbs config_verbs;
+  UserVerbs user;
+  std::string shell, folder = ".";
+
+  config::Command root{.name = "postroad", .summary = "sends, receives, keeps and explains mail"};
+  root.subcommands = {send.declare(), talk.declare(), serve.declare(), mail.declare(), config_verbs.declare(), user.declare()};
+  root.subcommands.push_back({.name = "completion", .summary = "prints a completion script for a shell",
+                              .arguments = {{.name = "SHELL", .doc = "The shell.", .target = &shell, .words = {"bash", "zsh"}}}});
+  root.subcommands.push_back({.name = "man", .summary = "writes the manual pages into a folder",
+                              .arguments = {{.name = "FOLDER", .doc = "Where to.", .target = &folder, .required = false, .completion = config::Completion::folder}}});
+  root.subcommands.push_back({.name = "events", .summary = "prints the reference of the log's events, as Markdown"});
+
+  const config::Page page{.version = POSTROAD_VERSION, .width = terminal_width(), .colour = wants_colour(STDOUT_FILENO)};
+  const auto call = config::parse(root, config::arguments_of(argc, argv), page);
+  if (!call) {
+    std::cerr << call.error() << '\n';
+    return exit_usage;
+  }
+  if (call->show) {
+    std::cout << *call->show;
+    return exit_ok;
+  }
+  if (call->is("send")) return send.run();
+  if (call->is("talk")) return talk.run();
+  if (call->is("serve")) return serve.run();
+  if (call->is("mail", "list")) return mail.list();
+  if (call->is("mail", "show")) return mail.show();
+  if (call->is("mail", "wait")) return mail.wait();
+  if (call->is("config", "check")) return config_verbs.check();
+  if (call->is("config", "show")) return config_verbs.show();
+  if (call->is("config", "reference")) return config_verbs.reference();
+  if (call->is("user", "add")) return user.add();
+  if (call->is("user", "remove")) return user.remove();
+  if (call->is("user", "list")) return user.list();
+  if (call->is("man")) return write_man_pages(root, folder);
+  if (call->is("events")) return print_events();
+  std::cout << (shell == "zsh" ? config::zsh_completion(root) : config::bash_completion(root));
+  return exit_ok;
+}
+
+}  // namespace postroad::cli

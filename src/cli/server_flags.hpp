@@ -1,0 +1,19 @@
+// From flags to a login, to client options, and the printer of `--trace`.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <postroad/client.hpp>
+#include <string_view>
+
+#include "cli/verbs.hpp"
+
+namespace postroad::cli {
+
+/// The login that the flags and the URL describe; nullopt for none. Asks on the terminal where no flag gives the password.
+Result<std::optional<Login>> login_of(const ServerFlags& flags);
+ClientOptions client_options(const ServerFlags& flags);
+/// Prints the dialogue on standard error with the arrows that swaks' users know.
+std::function<void(std::string_view arrow, std::string_view line)> trace_printer(bool colour);
+
+}  // namespace postroad::cli

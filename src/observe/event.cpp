@@ -1,0 +1,87 @@
+// Events as text for people, and the page of all kinds. See event.hpp.
+#include "observe/event.hpp"
+
+#include <fmt/format.h>
+
+#include "base/text.hpp"
+
+namespace postroad::observe {
+namespace {
+
+// "1.204s", "35ms", "250us": three digits behind the point are enough to see what was slow.
+std::string format_duration(std::chrono::nanoseconds time) {
+  const auto us = std::chrono::duration_cast<std::chrono::microseconds>(time).count();
+  if (us < 1000 && us > -1000) return fmt::format("{}us", us);
+  if (us < 1'000'000 && us > -1'000'000) return fmt::format("{}ms", us / 1000);
+  return fmt::format("{:.3f}s", static_cast<double>(us) / 1e6);
+}
+
+std::string format_field(const Event& event, std::string_view name) {
+  const auto& fields = event.kind().fields;
+  for (std::size_t i = 0; i < fields.size() && i < Event::max_fields; ++i) {
+    if (fields[i].name == name) return event.value(i).is_given() ? format(event.value(i)) : "-";
+  }
+  return fmt::format("{{{}}}", name);
+}
+
+std::string labels(const FieldKind& field) {
+  if (field.labels.empty()) return {};
+  return fmt::format(" Label: {}.", fmt::join(field.labels, ", "));
+}
+
+}  // namespace
+
+std::string_view to_string(Level level) noexcept {
+  switch (level) {
+    case Level::debug:
+      return "debug";
+    case Level::info:
+      return "info";
+    case Level::warning:
+      return "warning";
+    case Level::error:
+      return "error";
+  }
+  return "unknown";
+}
+
+std::string format(const FieldValue& value) {
+  const auto& stored = value.stored();
+  if (const auto* text = std::get_if<std::string_view>(&stored)) return printable(*text);
+  if (const auto* number = std::get_if<std::int64_t>(&stored)) return std::to_string(*number);
+  if (const auto* count = std::get_if<std::uint64_t>(&stored)) return std::to_string(*count);
+  if (const auto* flag = std::get_if<bool>(&stored)) return *flag ? "true" : "false";
+  if (const auto* time = std::get_if<std::chrono::nanoseconds>(&stored))
+    return format_duration(*time);
+  return {};
+}
+
+std::string sentence(const Event& event) {
+  std::string out;
+  for (std::string_view rest = event.kind().text; !rest.empty();) {
+    const auto open = rest.find('{');
+    const auto close = rest.find('}', open);
+    out += rest.substr(0, open);
+    if (open == std::string_view::npos || close == std::string_view::npos) break;
+    out += format_field(event, rest.substr(open + 1, close - open - 1));
+    rest.remove_prefix(close + 1);
+  }
+  return out;
+}
+
+std::string reference(std::span<const EventKind* const> kinds) {
+  std::string out = "# Events\n\nEverything that is told, as log line, JSON record and counter.\n";
+  for (const EventKind* kind : kinds) {
+    out += fmt::format("\n## `{}`\n\n{} Level: {}. Sentence: “{}”.\n", kind->name, kind->doc,
+                       to_string(kind->level), kind->text);
+    if (kind->fields.empty()) continue;
+    out += "\n| Field | Unit | Meaning |\n|---|---|---|\n";
+    for (const auto& field : kind->fields) {
+      out +=
+          fmt::format("| `{}` | {} | {}{} |\n", field.name, field.unit, field.doc, labels(field));
+    }
+  }
+  return out;
+}
+
+}  // namespace postroad::observe
