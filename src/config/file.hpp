@@ -13,8 +13,8 @@ Result<void> load_toml(std::string_view text, std::string_view file_name, const 
                        void* settings);
 
 /// Applies a file wholly or not at all. Options that it does not name keep their values. Error:
-/// Fault::input, `where` the file:line:column of the first fault, `detail` its sentence and, after a
-/// semicolon each, the further faults with their places, 20 at most.
+/// Fault::input, `where` the file:line:column of the first fault, `detail` its sentence and, after
+/// a semicolon each, the further faults with their places, 20 at most.
 template <class S>
 Result<void> load_toml(std::string_view text, std::string_view file_name, const Section<S>& root,
                        S& into) {

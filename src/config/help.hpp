@@ -28,4 +28,10 @@ std::string bash_completion(const Command& root);
 /// A file `_postroad` for a folder in $fpath.
 std::string zsh_completion(const Command& root);
 
+/// The parts that the texts share: "postroad send"; "postroad send [FLAGS] RECIPIENT..."; --help
+/// and --version.
+std::string joined_name(std::span<const Command* const> path, std::string_view between);
+std::string usage_line(std::span<const Command* const> path);
+std::vector<Flag> standard_flags(std::span<const Command* const> path);
+
 }  // namespace postroad::config

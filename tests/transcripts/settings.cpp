@@ -1,6 +1,8 @@
 // Options and canned answers of transcripts; see settings.hpp.
 #include "settings.hpp"
 
+#include <algorithm>
+#include <iterator>
 #include <stdexcept>
 
 #include "proto/smtp/reply.hpp"
@@ -11,6 +13,20 @@ namespace {
 
 [[noreturn]] void unknown(const Word& word) {
   throw std::runtime_error("line " + std::to_string(word.line) + ": not known: " + word.text);
+}
+
+// The text as it stands from the word of this index on; a word in double quotes is one.
+std::string words_from(std::string_view text, std::size_t index) {
+  for (; index > 0; --index) {
+    bool quoted = false;
+    std::size_t end = 0;
+    for (; end < text.size() && (quoted || text[end] != ' '); ++end) {
+      if (text[end] == '\\') ++end;
+      else if (text[end] == '"') quoted = !quoted;
+    }
+    text.remove_prefix(std::min(text.find_first_not_of(' ', end), text.size()));
+  }
+  return std::string(text);
 }
 
 void set_limit(const std::vector<std::string>& words, smtp::ServerLimits& limits, const Word& word) {
@@ -27,6 +43,7 @@ void set_limit(const std::vector<std::string>& words, smtp::ServerLimits& limits
   else if (name == "message_size") limits.message_size = value;
   else if (name == "replies") limits.replies = value;
   else if (name == "command") limits.command = milliseconds;
+  else if (name == "data_block") limits.data_block = milliseconds;
   else if (name == "transaction") limits.transaction = milliseconds;
   else unknown(word);
 }
@@ -75,6 +92,7 @@ smtp::ClientOptions client_options(const Transcript& script) {
     else if (name == "no_pipelining") options.pipelining = false;
     else if (name == "plain_helo") options.plain_helo = true;
     else if (name == "name") options.name = words.at(1);
+    else if (name == "challenges") options.challenges = std::stoul(words.at(1));
     else if (name == "window") options.window = std::stoul(words.at(1));
     else unknown(word);
   }
@@ -97,10 +115,10 @@ Canned::Canned(const Transcript& script) {
       users_[words.at(1)] = words.at(2);
       continue;
     }
-    const bool keyed = words.at(0) == "rcpt" || words.at(0) == "mail" || words.at(0) == "vrfy" || words.at(0) == "expn";
+    static constexpr std::string_view keyed_hooks[] = {"helo", "mail", "rcpt", "vrfy", "expn"};
+    const bool keyed = std::find(std::begin(keyed_hooks), std::end(keyed_hooks), words.at(0)) != std::end(keyed_hooks);
     const auto key = words.at(0) + ' ' + (keyed ? words.at(1) : "");
-    const auto at = keyed ? word.text.find(words.at(1)) + words.at(1).size() + 1 : words.at(0).size() + 1;
-    answers_[key] = parse_reply(word.text.substr(at));
+    answers_[key] = parse_reply(words_from(word.text, keyed ? 2 : 1));
   }
 }
 
@@ -112,6 +130,7 @@ Reply Canned::find(const std::string& hook, const std::string& key) const {
 void Canned::answer(smtp::ServerMachine& machine) {
   const auto& question = machine.question();
   if (std::holds_alternative<smtp::AskConnect>(question)) return machine.answered(find("connect", ""));
+  if (const auto* helo = std::get_if<smtp::AskHelo>(&question)) return machine.answered(find("helo", std::string(helo->name)));
   if (const auto* mail = std::get_if<smtp::AskMail>(&question)) return machine.answered(find("mail", mail->transaction.reverse_path.text()));
   if (const auto* rcpt = std::get_if<smtp::AskRcpt>(&question)) return machine.answered(find("rcpt", rcpt->recipient.text()));
   if (const auto* vrfy = std::get_if<smtp::AskVrfy>(&question)) return machine.answered(find("vrfy", std::string(vrfy->text)));

@@ -19,7 +19,7 @@ Action ServerMachine::next(Time now) {
   for (;;) {
     if (question_) return {Wish::consult, {}, false, {}};
     const bool must_flush = mode_ == Mode::closing || start_tls_ || out_.size() - out_sent_ >= options_.limits.replies;
-    if (!must_flush && step(now)) continue;
+    if (!must_flush && step()) continue;
     if (out_sent_ < out_.size()) {
       if (!std::exchange(sending_, true)) send_deadline_ = now + options_.limits.send;
       return {Wish::send, std::string_view(out_).substr(out_sent_), mode_ == Mode::auth, send_deadline_};
@@ -39,6 +39,7 @@ Action ServerMachine::next(Time now) {
 
 // A deadline begins when the machine begins to wait for a command or a block, and no octet moves it.
 void ServerMachine::arm(Time now) {
+  if (mode_ == Mode::text && transaction_deadline_ == Time{}) transaction_deadline_ = now + options_.limits.transaction;
   if (std::exchange(waiting_, true)) return;
   deadline_ = now + (mode_ == Mode::text ? options_.limits.data_block : options_.limits.command);
 }
@@ -88,10 +89,9 @@ void ServerMachine::failed(const Error& error) {
 }
 
 // One step that needs no wish; false when there is nothing left to do with what is here.
-bool ServerMachine::step(Time now) {
+bool ServerMachine::step() {
   if (mode_ == Mode::text) {
     if (input_.empty()) return false;
-    if (transaction_deadline_ == Time{}) transaction_deadline_ = now + options_.limits.transaction;
     on_text();
     return true;
   }

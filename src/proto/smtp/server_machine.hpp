@@ -81,7 +81,7 @@ class ServerMachine final {
  private:
   enum class Mode : std::uint8_t { start, commands, auth, text, closing };
 
-  bool step(proto::Time now);
+  bool step();
   bool take_line(std::string_view& line);
   void line_too_long();
   void arm(proto::Time now);

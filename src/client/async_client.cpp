@@ -1,0 +1,135 @@
+// AsyncClient: a thread with an io_context, one connection, and the calls that wait for it in a queue.
+#include <postroad/async.hpp>
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <deque>
+#include <thread>
+
+#include "client/connection.hpp"
+
+namespace postroad {
+
+namespace asio = boost::asio;
+
+struct AsyncClient::State {
+  // A call that waits or is under way: `run` begins it, `refuse` ends it unbegun.
+  struct Call {
+    Ticket ticket;
+    std::function<void()> run;
+    std::function<void(const Error&)> refuse;
+  };
+
+  State(std::string_view url, std::optional<Login> login, ClientOptions options)
+      : connection(url, std::move(login), std::move(options)), thread([this] { context.run(); }) {}
+  ~State() {
+    asio::post(context, [this] {
+      closing = true;
+      const auto waiting = std::exchange(queue, {});
+      for (const auto& call : waiting) {
+        if (call.ticket != under_way) call.refuse(cancelled());
+      }
+      signal.emit(asio::cancellation_type::all);
+      if (under_way == 0) context.stop();
+    });
+    thread.join();
+  }
+
+  static Error cancelled() { return fail(Fault::cancelled, {}, "cancelled"); }
+
+  template <class T, class Start>
+  Ticket add(Start start, Callback<T> done) {
+    const Ticket ticket = ++last_ticket;
+    auto run = [this, start = std::move(start), done]() mutable {
+      asio::co_spawn(context, start(), asio::bind_cancellation_slot(signal.slot(), [this, done](std::exception_ptr, Result<T> result) {
+                       done(std::move(result));
+                       finished();
+                     }));
+    };
+    asio::post(context, [this, ticket, run = std::move(run), done]() mutable {
+      queue.push_back({ticket, std::move(run), [done](const Error& error) { done(error); }});
+      next();
+    });
+    return ticket;
+  }
+
+  void next() {
+    if (under_way != 0 || queue.empty()) return;
+    const auto call = std::move(queue.front());
+    queue.pop_front();
+    under_way = call.ticket;
+    call.run();
+  }
+  void finished() {
+    under_way = 0;
+    if (closing) return context.stop();
+    next();
+  }
+  void cancel(Ticket ticket) {
+    if (ticket == under_way) return signal.emit(asio::cancellation_type::all);
+    for (auto call = queue.begin(); call != queue.end(); ++call) {
+      if (call->ticket != ticket) continue;
+      const auto refuse = std::move(call->refuse);
+      queue.erase(call);
+      return refuse(cancelled());
+    }
+  }
+
+  asio::io_context context{1};
+  asio::executor_work_guard<asio::io_context::executor_type> guard = asio::make_work_guard(context);
+  asio::cancellation_signal signal;
+  client::Connection connection;
+  std::deque<Call> queue;   // on the thread only, as the two below
+  Ticket under_way = 0;
+  bool closing = false;
+  std::atomic<Ticket> last_ticket = 0;
+  std::thread thread;
+};
+
+namespace {
+
+asio::awaitable<Result<SendReport>> send_message(client::Connection& connection, std::shared_ptr<Message> message) {
+  const auto checked = message->check();
+  if (!checked) co_return checked.error();
+  auto source = message->source();
+  if (!source) co_return source.error();
+  Envelope envelope{message->reverse_path(), message->recipients()};
+  co_return co_await connection.send(std::move(envelope), **source);
+}
+
+}  // namespace
+
+AsyncClient::AsyncClient(std::string_view url, ClientOptions options) : state_(std::make_shared<State>(url, std::nullopt, std::move(options))) {}
+AsyncClient::AsyncClient(std::string_view url, Login login, ClientOptions options)
+    : state_(std::make_shared<State>(url, std::move(login), std::move(options))) {}
+AsyncClient::AsyncClient(AsyncClient&&) noexcept = default;
+AsyncClient& AsyncClient::operator=(AsyncClient&&) noexcept = default;
+AsyncClient::~AsyncClient() = default;
+
+AsyncClient::Ticket AsyncClient::start_send(Message message, Callback<SendReport> done) {
+  auto shared = std::make_shared<Message>(std::move(message));
+  return state_->add<SendReport>([state = state_.get(), shared] { return send_message(state->connection, shared); }, std::move(done));
+}
+
+AsyncClient::Ticket AsyncClient::start_send(Envelope envelope, MessageSource& source, Callback<SendReport> done) {
+  return state_->add<SendReport>([state = state_.get(), envelope = std::move(envelope), &source] { return state->connection.send(envelope, source); }, std::move(done));
+}
+
+AsyncClient::Ticket AsyncClient::start_command(std::string verb, std::string argument, Callback<Reply> done) {
+  return state_->add<Reply>([state = state_.get(), verb = std::move(verb), argument = std::move(argument)] { return state->connection.command(verb, argument); }, std::move(done));
+}
+
+AsyncClient::Ticket AsyncClient::start_quit(Callback<Reply> done) {
+  return state_->add<Reply>([state = state_.get()] { return state->connection.quit(); }, std::move(done));
+}
+
+void AsyncClient::cancel(Ticket ticket) { cancel(std::weak_ptr<State>(state_), ticket); }
+
+void AsyncClient::cancel(const std::weak_ptr<State>& client, Ticket ticket) {
+  const auto state = client.lock();
+  if (state) asio::post(state->context, [raw = state.get(), ticket] { raw->cancel(ticket); });
+}
+
+}  // namespace postroad

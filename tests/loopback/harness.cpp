@@ -1,0 +1,109 @@
+// The loopback harness; see harness.hpp.
+#include "harness.hpp"
+
+#include <cstdlib>
+#include <fstream>
+#include <stdexcept>
+
+namespace postroad::loopback {
+
+namespace {
+
+class MemorySink final : public server::MessageSink {
+ public:
+  MemorySink(MemoryStore& store, Arrived message) : store_(store), message_(std::move(message)) {}
+  Result<void> append(std::string_view octets) override {
+    message_.octets += octets;
+    return {};
+  }
+  [[nodiscard]] bool ready() const override { return true; }
+  void when_ready(std::function<void()> resume) override { resume(); }
+  void commit(std::function<void(Reply)> done) override {
+    const auto reply = store_.commit_reply;
+    if (reply.code < 400) store_.keep(std::move(message_));
+    done(reply.code != 0 ? reply : Reply{250, {2, 0, 0}, "Ok: queued as TEST"});
+  }
+
+ private:
+  MemoryStore& store_;
+  Arrived message_;
+};
+
+void run(const std::string& command) {
+  if (std::system((command + " >/dev/null 2>&1").c_str()) != 0) throw std::runtime_error("failed: " + command);
+}
+
+}  // namespace
+
+server::Store::Opened MemoryStore::open(const server::SessionFacts& facts, const smtp::Transaction& transaction) {
+  Arrived message{transaction.reverse_path.text(), {}, {}, facts.protocol(), facts.machine->login()};
+  for (const auto& recipient : transaction.recipients) message.recipients.push_back(recipient.text());
+  return {std::make_unique<MemorySink>(*this, std::move(message)), {}};
+}
+
+std::vector<Arrived> MemoryStore::arrived() const {
+  const std::lock_guard lock(mutex_);
+  return arrived_;
+}
+
+void MemoryStore::keep(Arrived message) {
+  const std::lock_guard lock(mutex_);
+  arrived_.push_back(std::move(message));
+}
+
+Reply TablePolicy::rcpt(const server::SessionFacts&, const smtp::Transaction&, const Mailbox& recipient) {
+  const auto found = rcpt_replies.find(recipient.text());
+  return found == rcpt_replies.end() ? Reply{} : found->second;
+}
+
+bool TablePolicy::check_login(const std::string& user, const Secret& password) {
+  const auto found = users.find(user);
+  return found != users.end() && found->second == password.reveal();
+}
+
+const Certificates& Certificates::get() {
+  static const Certificates made = [] {
+    Certificates c;
+    char pattern[] = "/tmp/postroad-certificates-XXXXXX";
+    c.folder = ::mkdtemp(pattern);
+    const auto in = [&](const char* name) { return (c.folder / name).string(); };
+    c.ca = in("ca.pem");
+    run("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=test-ca -keyout " + in("ca.key") + " -out " + c.ca);
+    const auto issue = [&](const std::string& name, const std::string& san, const std::string& days) {
+      const auto base = in(name.c_str());
+      run("openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=" + name + " -keyout " + base + ".key -out " + base + ".csr");
+      std::ofstream(base + ".ext") << "subjectAltName=" << san << '\n';
+      run("openssl x509 -req -in " + base + ".csr -CA " + c.ca + " -CAkey " + in("ca.key") + " -CAcreateserial -extfile " + base + ".ext " + days + " -out " + base + ".pem");
+    };
+    issue("good", "DNS:localhost,IP:127.0.0.1", "-days 2");
+    issue("other", "DNS:other.example,DNS:*.wild.example", "-days 2");
+    issue("expired", "DNS:localhost,IP:127.0.0.1", "-days -1");
+    c.good = in("good.pem");
+    c.good_key = in("good.key");
+    c.other = in("other.pem");
+    c.other_key = in("other.key");
+    c.expired = in("expired.pem");
+    c.expired_key = in("expired.key");
+    std::atexit([] { std::filesystem::remove_all(Certificates::get().folder); });
+    return c;
+  }();
+  return made;
+}
+
+Harness::Harness(smtp::ServerOptions options, bool with_tls) : server(store, policy, log, 2) {
+  server::ListenerSettings listener;
+  listener.role = server::Role::relay_in;
+  listener.smtp = std::move(options);
+  if (with_tls) {
+    const auto& certificates = Certificates::get();
+    listener.tls = net::TlsContext::server({certificates.good, certificates.good_key}).value();
+  }
+  port = server.listen(std::move(listener)).value();
+  server.start();
+}
+
+Harness::~Harness() { server.stop(std::chrono::milliseconds(2000)); }
+
+std::string Harness::url(const std::string& scheme) const { return scheme + "://127.0.0.1:" + std::to_string(port); }
+
+}  // namespace postroad::loopback

@@ -1,0 +1,63 @@
+// A real server on loopback over a store in memory, for tests of both ends: real sockets, real TLS, a port of the kernel's choice.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "server/server.hpp"
+
+namespace postroad::loopback {
+
+struct Arrived {
+  std::string reverse_path;
+  std::vector<std::string> recipients;
+  std::string octets;
+  std::string protocol;
+  std::string login;
+};
+
+/// Keeps messages in memory; a commit answers what `commit_reply` says.
+class MemoryStore final : public server::Store {
+ public:
+  Opened open(const server::SessionFacts& facts, const smtp::Transaction& transaction) override;
+  [[nodiscard]] std::vector<Arrived> arrived() const;
+  void keep(Arrived message);
+  Reply commit_reply;
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<Arrived> arrived_;
+};
+
+/// Yes to everything but what is listed; users with their passwords.
+class TablePolicy final : public server::Policy {
+ public:
+  std::map<std::string, Reply> rcpt_replies;
+  std::map<std::string, std::string> users;
+  Reply rcpt(const server::SessionFacts&, const smtp::Transaction&, const Mailbox& recipient) override;
+  bool check_login(const std::string& user, const Secret& password) override;
+};
+
+/// A certificate authority with a certificate for localhost and 127.0.0.1, one for another name, and one that has expired; made once a
+/// process by the openssl command.
+struct Certificates {
+  std::filesystem::path folder;
+  std::string ca, good, good_key, other, other_key, expired, expired_key;
+  static const Certificates& get();
+};
+
+struct Harness {
+  explicit Harness(smtp::ServerOptions options = {}, bool with_tls = false);
+  ~Harness();
+  [[nodiscard]] std::string url(const std::string& scheme = "smtp") const;
+  MemoryStore store;
+  TablePolicy policy;
+  observe::Log log;
+  server::Server server;
+  std::uint16_t port = 0;
+};
+
+}  // namespace postroad::loopback
