@@ -57,6 +57,7 @@ class Talk final {
     return std::move(*result);
   }
   [[nodiscard]] net::Time deadline() const { return proto::Clock::now() + flags_.timeout; }
+  asio::awaitable<Result<void>> dial();
   std::optional<std::string> ask();
   Result<void> say(std::string_view line, std::string_view shown);
   Result<Reply> hear();
@@ -75,6 +76,13 @@ class Talk final {
   smtp::ReplyParser parser_;
   std::string input_;
 };
+
+asio::awaitable<Result<void>> Talk::dial() {
+  auto socket = co_await net::connect(url_.host, url_.port, deadline());
+  if (!socket) co_return socket.error();
+  stream_.emplace(std::move(*socket));
+  co_return Result<void>();
+}
 
 std::optional<std::string> Talk::ask() {
   if (!is_terminal(STDIN_FILENO)) {
@@ -203,11 +211,8 @@ int Talk::run() {
     complain("talk", error.text());
     return exit_of(error);
   };
-  auto socket = wait([](client::Url url, net::Time until) -> asio::awaitable<Result<asio::ip::tcp::socket>> {
-    co_return co_await net::connect(url.host, url.port, until);
-  }(url_, deadline()));
-  if (!socket) return stop(socket.error());
-  stream_.emplace(std::move(*socket));
+  const auto connected = wait(dial());
+  if (!connected) return stop(connected.error());
   print_("--", "connected to " + stream_->peer());
   if (url_.tls == Tls::implicit) {
     const auto secured = secure();

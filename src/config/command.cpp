@@ -1,5 +1,6 @@
 // Parsing of command lines. CLI11 takes the line apart and is seen in this file only; what is asked
-// for, what may be written and every sentence are ours. See command.hpp.
+// for, what may be written and every sentence are ours: CLI11 is told of no bound and nothing
+// required. Not here: texts (help.cpp). See command.hpp.
 #include "config/command.hpp"
 
 #include <fmt/format.h>
@@ -79,6 +80,7 @@ struct Bound {
   const Flag* flag;  // null for an argument
   bool required;
   CLI::Option* option;
+  std::vector<std::string> values{};  // as given, once the line was parsed
 };
 
 class Parser {
@@ -106,17 +108,32 @@ class Parser {
       return std::move(invocation_);
     }
     if (const auto rest = check_rest(); !rest) return rest.error();
+    collect_values();
     if (const auto filled = fill(); !filled) return filled.error();
     return std::move(invocation_);
   }
 
  private:
-  // "--name=" is an empty value, which CLI11 would take from the next word.
+  // "--name=" is an empty value, which CLI11 would take from the next word. A bare "++" would end
+  // the subcommand and vanish, so it goes through in disguise.
   static void push(const std::string& argument, std::vector<std::string>& reversed) {
     const bool is_empty_value = argument.starts_with("--") && argument.size() > 3 &&
                                 argument.find('=') == argument.size() - 1;
     if (is_empty_value) reversed.emplace_back();
+    if (argument == "++") return reversed.push_back(std::string(plain_plus_plus));
     reversed.push_back(is_empty_value ? argument.substr(0, argument.size() - 1) : argument);
+  }
+
+  static constexpr std::string_view plain_plus_plus = "\x01++";
+
+  void collect_values() {
+    for (auto& [command, all] : bound_) {
+      for (auto& bound : all) {
+        bound.values = bound.option->results();
+        std::replace(bound.values.begin(), bound.values.end(), std::string(plain_plus_plus),
+                     std::string("++"));
+      }
+    }
   }
 
   static std::string names(const Flag& flag) {
@@ -235,8 +252,8 @@ class Parser {
     for (const Command* command : invocation_.path) {
       for (const auto& bound : bound_.at(command)) {
         if (const auto fine = judge(bound, *command); !fine) return fine.error();
-        if (bound.option->count() == 0) continue;
-        auto write = std::visit(Prepare{bound.option->results()}, *bound.target);
+        if (bound.values.empty()) continue;
+        auto write = std::visit(Prepare{bound.values}, *bound.target);
         if (!write) return wrong_value(bound, write.error());
         writes.push_back(std::move(*write));
         given.push_back(&bound);
@@ -250,7 +267,7 @@ class Parser {
   }
 
   [[nodiscard]] Result<void> judge(const Bound& bound, const Command& command) const {
-    const auto& values = bound.option->results();
+    const auto& values = bound.values;
     if (values.empty()) {
       const bool missing = bound.required && &command == invocation_.command;
       if (!missing) return {};
@@ -288,7 +305,7 @@ class Parser {
       **target = bound.flag == nullptr || bound.flag->sets;
     const auto* function = std::get_if<Judge>(bound.target);
     if (function == nullptr) return {};
-    for (const auto& value : bound.option->results()) {
+    for (const auto& value : bound.values) {
       if (const auto told = (*function)(value); !told) return wrong_value(bound, told.error());
     }
     return {};

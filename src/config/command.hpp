@@ -1,17 +1,13 @@
-// A command line, declared once: from the declaration come parsing, --help, the man page and shell
-// completion.
+// A command line, declared once: from it come parsing, --help, the man page and shell completion.
 //
-//   std::string from; std::vector<std::string> to; Duration wait{30'000};
 //   Command root{.name = "postroad", .summary = "mail, sent and served", .subcommands = {
 //     {.name = "send", .summary = "sends one mail",
-//      .arguments = {{.name = "RECIPIENT", .doc = "who gets it", .target = &to, .required =
-//      false}}, .flags = {{.name = "from", .letter = 'f', .value = "ADDRESS", .doc = "the
-//      reverse-path", .target = &from},
-//                {.name = "wait", .value = "TIME", .doc = "how long", .target = &wait}}}}};
+//      .arguments = {{.name = "RECIPIENT", .doc = "Who gets it.", .target = &to}},
+//      .flags = {{.name = "from", .value = "ADDRESS", .doc = "…", .target = &from}}}}};
 //   auto call = parse(root, arguments_of(argc, argv), {.version = "0.1.0"});
 //   if (!call) { std::cerr << call.error() << '\n'; return exit_usage; }
 //   if (call->show) { std::cout << *call->show; return 0; }
-//   if (call->command->name == "send") …
+//   if (call->is("send")) …
 //
 // Not here: options of the configuration file (option.hpp). Read on in help.hpp for the texts.
 #pragma once

@@ -1,4 +1,6 @@
-// A made-up command line: parsed, refused, and written as help, manual and completion.
+// A made-up command line: parsed, refused, and written as help, manual and completion. The
+// sentences and the help page are compared whole. Programs that check the scripts and pages are
+// used where they are installed. Not here: the configuration file (file_test.cpp).
 #include "config/command.hpp"
 
 #include <gmock/gmock.h>
@@ -189,6 +191,21 @@ TEST(CommandLine, RefusesInSentences) {
   Line line;
   EXPECT_THAT(line.refusal({"send", "c@d", "--wait", "30"}),
               StartsWith("postroad send: --wait 30: a time without its unit"));
+}
+
+TEST(CommandLine, TakesOddWordsAsTheyAre) {
+  const std::vector<std::vector<std::string>> lines{
+      {"-"}, {""}, {"a b", "{x}"}, {"queue"}, {"++"}, {"a\x1b[2J"}, {"[]", "[a]"}, {"x=y"}, {"%"}};
+  for (const auto& words : lines) {
+    Line line;
+    std::vector<std::string> arguments{"send"};
+    arguments.insert(arguments.end(), words.begin(), words.end());
+    const auto call = line.take(arguments);
+    ASSERT_TRUE(call) << call.error();
+    EXPECT_EQ(line.to, words);
+  }
+  Line line;
+  EXPECT_EQ(line.refusal({"a\x1b[2J"}), "postroad: unknown command a\\x1b[2J; see postroad --help");
 }
 
 TEST(CommandLine, WritesNothingWhenItRefuses) {

@@ -1,5 +1,6 @@
 // Completion scripts for bash and zsh. Both find the command that the words name, then offer what
-// its declaration holds; neither runs the program. See help.hpp.
+// its declaration holds; neither runs the program. A value that reads like a subcommand's name can
+// mislead them: they know words, not the grammar. See help.hpp.
 #include <fmt/format.h>
 
 #include "config/help.hpp"

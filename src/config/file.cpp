@@ -1,5 +1,6 @@
 // The walk through a TOML document beside its declaration. toml++ is seen here only; Debian's
-// library of it throws, so its one exception is caught where it parses. See file.hpp.
+// library of it throws, so its one exception is caught where it parses. Not here: what a value may
+// be (option.cpp). See file.hpp.
 #include "config/file.hpp"
 
 #include <fmt/format.h>

@@ -1,4 +1,6 @@
-// A made-up declaration through every door: file, environment, --set, show, reference.
+// A made-up declaration through every door: file, environment, --set, show, reference. The
+// sentences are compared whole: wording is part of what is promised. Not here: units
+// (units_test.cpp), command lines (command_test.cpp).
 #include "config/file.hpp"
 
 #include <gmock/gmock.h>

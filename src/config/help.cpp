@@ -1,4 +1,6 @@
-// Help for a terminal: usage line, aligned columns, wrapped paragraphs. See help.hpp.
+// Help for a terminal: usage line, aligned columns, wrapped paragraphs, and the parts that help and
+// manual share. The layout is under test to the letter (command_test.cpp). Not here: man pages
+// (man.cpp), completion (completion.cpp). See help.hpp.
 #include "config/help.hpp"
 
 #include <fmt/format.h>

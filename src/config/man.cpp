@@ -1,5 +1,6 @@
 // Manual pages in man(7) macros. Everything outside ASCII is written as \[uXXXX], so that no
-// encoding is guessed. See help.hpp.
+// encoding is guessed. Held to groff -ww and mandoc -Tlint where they are installed. Not here: help
+// for a terminal (help.cpp). See help.hpp.
 #include <fmt/format.h>
 
 #include "config/help.hpp"
@@ -93,6 +94,12 @@ std::string examples(const Command& command) {
   return out;
 }
 
+// A summary where a description is wanted.
+std::string as_sentence(std::string text) {
+  if (!text.empty() && text[0] >= 'a' && text[0] <= 'z') text[0] = static_cast<char>(text[0] - 32);
+  return text + ".";
+}
+
 // The pages above and below.
 std::string see_also(std::span<const Command* const> path) {
   std::vector<std::string> names;
@@ -118,8 +125,8 @@ std::string page_of(std::span<const Command* const> path, const Page& page, std:
   out += fmt::format(".SH NAME\n{} \\- {}\n", roff(name), roff(command.summary));
   out +=
       fmt::format(".SH SYNOPSIS\n{}{}\n", bold(words), roff(usage_line(path).substr(words.size())));
-  out += ".SH DESCRIPTION\n" +
-         paragraphs(command.description.empty() ? command.summary + "." : command.description);
+  out += ".SH DESCRIPTION\n" + paragraphs(command.description.empty() ? as_sentence(command.summary)
+                                                                      : command.description);
   if (!command.subcommands.empty()) out += ".SH COMMANDS\n";
   for (const auto& sub : command.subcommands) out += item(bold(sub.name), sub.summary);
   if (!command.arguments.empty()) out += ".SH ARGUMENTS\n";

@@ -1,4 +1,6 @@
-// Values of options: checked, read from text, written as TOML. See option.hpp.
+// Values of options: checked against bounds and words, read from text, written as TOML, described
+// for people. All sentences about a wrong value are made here or in units.cpp; whoever read the
+// value adds the place. See option.hpp.
 #include "config/option.hpp"
 
 #include <fmt/format.h>

@@ -3,12 +3,11 @@
 // is what a default-constructed struct holds.
 //
 //   Section<Server> server;
-//   server.option("max_message_size", &Server::max_message_size, "Largest message
-//   taken.").between(Size{1}, Size{1 << 30}); Section<Settings> root; root.table("server",
-//   &Settings::server, "What the server takes.", server);
+//   server.option("max_message_size", &Server::max_message_size, "Largest mail taken.");
+//   Section<Settings> root;
+//   root.table("server", &Settings::server, "What the server takes.", server);
 //
-// Not here: reading a file (file.hpp), overrides (override.hpp), printing (show.hpp). Command lines
-// are in command.hpp.
+// Not here: reading (file.hpp, override.hpp), printing (show.hpp), command lines (command.hpp).
 #pragma once
 
 #include <concepts>

@@ -1,4 +1,6 @@
-// Environment variables and `--set`; see override.hpp.
+// Environment variables and `--set`: the options that have a path of their own, gathered with the
+// struct that holds each, then looked up by name. Not here: what a value may be (option.cpp). See
+// override.hpp.
 #include "config/override.hpp"
 
 #include <fmt/format.h>

@@ -1,4 +1,6 @@
-// Settings as TOML and the reference page; see show.hpp.
+// Settings as TOML and the reference page: two walks over the same declaration. What is printed as
+// settings loads back to the same (file_test.cpp). Not here: how a single value is written
+// (option.cpp). See show.hpp.
 #include "config/show.hpp"
 
 #include <fmt/format.h>

@@ -1,4 +1,6 @@
-// Sizes and times to and from text; see units.hpp.
+// Sizes and times to and from text: two tables of units and the loops over them. A sum is kept
+// below 2^63, so that it also fits the signed numbers that bounds are written in. Not here: bounds
+// (option.cpp). See units.hpp for the forms.
 #include "config/units.hpp"
 
 #include <array>

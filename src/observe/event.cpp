@@ -1,4 +1,5 @@
-// Events as text for people, and the page of all kinds. See event.hpp.
+// Events as text for people, and the page of all kinds. Every text value passes `printable` here,
+// before anything is built from it. Not here: lines of a log (sinks.cpp). See event.hpp.
 #include "observe/event.hpp"
 
 #include <fmt/format.h>

@@ -1,13 +1,11 @@
-// A fact is declared once, as an EventKind, and becomes a log line, a JSON record, a counter and a
-// row of the reference.
+// A fact is declared once, as an EventKind, and becomes log line, JSON record, counter and a row of
+// the reference.
 //
-//   inline constexpr FieldKind session_opened_fields[] = {{"client", "address and port"},
-//                                                         {"listener", "which port took it", "",
-//                                                         listener_names}};
-//   inline constexpr EventKind session_opened{"session.opened", Level::info, "{client} connected to
-//   {listener}",
-//                                             session_opened_fields, "A client connected."};
-//   log.write(session_opened, client, "smtp");
+//   inline constexpr FieldKind opened_fields[] = {
+//       {"client", "address and port"}, {"listener", "which took it", "", listener_names}};
+//   inline constexpr EventKind opened{"session.opened", Level::info, "{client} came to {listener}",
+//                                     opened_fields, "A client connected."};
+//   log.write(opened, client, "smtp");
 //
 // Not here: where it goes (log.hpp, sinks.hpp) and numbers that are no events (metrics.hpp).
 #pragma once

@@ -1,5 +1,6 @@
 // The list of sinks is replaced, never changed, so that writing holds the lock for one copied
-// pointer only.
+// pointer only. Sinks are called outside the lock and several at a time. Not here: sinks
+// (sinks.cpp). See log.hpp.
 #include "observe/log.hpp"
 
 #include <algorithm>

@@ -1,5 +1,5 @@
 // A family's cells lie in one row: the labels' positions are the digits of the index, "other" being
-// the last of each.
+// the last of each. The lock guards the map; cells are counted without it. See metrics.hpp.
 #include "observe/metrics.hpp"
 
 #include <fmt/format.h>

@@ -1,4 +1,5 @@
-// Made-up events through every sink.
+// Made-up events through every sink, and the numbers they leave. The clock is an argument, so lines
+// are compared whole. Row34 tests: nothing a peer says can forge a line or a field.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>

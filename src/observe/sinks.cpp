@@ -1,5 +1,5 @@
-// The lines of the sinks; see sinks.hpp. A line that cannot be made for lack of memory is dropped:
-// telling must never be what breaks the teller.
+// The lines of the sinks. One that cannot be made for lack of memory is dropped: telling must never
+// be what breaks the teller. Not here: the sentence of an event (event.cpp). See sinks.hpp.
 #include "observe/sinks.hpp"
 
 #include <fmt/chrono.h>

@@ -40,6 +40,8 @@ class Disk {
   [[nodiscard]] virtual Result<std::vector<std::string>> list() const = 0;
   /// Makes created, renamed and removed names durable.
   virtual Result<void> sync_folder() = 0;
+  /// Octets that can still be written before the disk is full. From any thread.
+  [[nodiscard]] virtual Result<std::uint64_t> available() const = 0;
 };
 
 }  // namespace postroad::spool

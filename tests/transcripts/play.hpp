@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "settings.hpp"
 #include "transcript.hpp"
@@ -13,6 +14,13 @@ namespace postroad::transcripts {
 
 enum class Chunking { whole, by_line, by_octet };
 enum class Failure { none, end_of_stream, reset, timeout };
+
+/// How many octets behind `at` come in one piece; `at` is before the end.
+inline std::size_t piece_size(std::string_view octets, std::size_t at, Chunking chunking) {
+  if (chunking == Chunking::by_octet) return 1;
+  const auto end = chunking == Chunking::by_line ? octets.find('\n', at) : std::string_view::npos;
+  return (end == std::string_view::npos ? octets.size() : end + 1) - at;
+}
 
 struct FaultAt {
   Failure failure = Failure::none;

@@ -72,11 +72,8 @@ void ClientPlay::feed() {
       return timeout ? machine.failed(fail(Fault::timeout, {}, "time")) : machine.closed();
     }
   }
-  std::size_t count = group.size() - fed;
-  if (chunking == Chunking::by_octet) count = 1;
-  if (chunking == Chunking::by_line) count = std::min(count, group.find('\n', fed) + 1 - fed);
-  chunk = group.substr(fed, count);
-  fed += count;
+  chunk = group.substr(fed, piece_size(group, fed, chunking));
+  fed += chunk.size();
   machine.received(chunk);
 }
 
@@ -92,9 +89,7 @@ void ClientPlay::give_body() {
     if (unreadable) return machine.body_failed(fail(Fault::io, "attachment", "cannot be read"));
     return machine.body_end();
   }
-  std::size_t count = text.size() - text_at;
-  if (chunking == Chunking::by_octet) count = 1;
-  if (chunking == Chunking::by_line) count = std::min(count, text.find('\n', text_at) + 1 - text_at);
+  const auto count = piece_size(text, text_at, chunking);
   machine.body(std::string_view(text).substr(text_at, count));
   text_at += count;
 }

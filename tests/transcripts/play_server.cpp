@@ -71,11 +71,8 @@ void ServerPlay::feed() {
     }
     if (group.empty()) return machine.closed();
   }
-  std::size_t count = group.size() - fed;
-  if (chunking == Chunking::by_octet) count = 1;
-  if (chunking == Chunking::by_line) count = std::min(count, group.find('\n', fed) + 1 - fed);
-  chunk = group.substr(fed, count);
-  fed += count;
+  chunk = group.substr(fed, piece_size(group, fed, chunking));
+  fed += chunk.size();
   machine.received(chunk);
 }
 

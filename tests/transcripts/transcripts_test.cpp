@@ -18,7 +18,8 @@ constexpr std::size_t most_faulted_steps = 400;  // of one dialogue; the long on
 std::vector<std::string> files() { return transcript_files(std::string(POSTROAD_SOURCE_DIR) + "/tests/transcripts"); }
 
 std::string name_of(const testing::TestParamInfo<std::string>& info) {
-  std::string name = info.param.substr(info.param.rfind('/') + 1);
+  const auto folder = info.param.rfind('/', info.param.rfind('/') - 1);
+  std::string name = info.param.substr(folder + 1);
   name.resize(name.rfind('.'));
   for (char& c : name) c = std::isalnum(static_cast<unsigned char>(c)) != 0 ? c : '_';
   return name;

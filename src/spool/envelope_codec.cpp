@@ -1,0 +1,126 @@
+// Envelopes and outcomes as octets; see envelope_codec.hpp.
+#include "spool/envelope_codec.hpp"
+
+#include "spool/wire.hpp"
+
+namespace postroad::spool {
+
+namespace {
+
+// The least octets one element takes: a count that cannot fit is refused before memory is taken for it.
+constexpr std::size_t least_recipient = 4 + 1 + 4 + 8 + 4;
+constexpr std::size_t least_option = 4 + 4;
+constexpr std::size_t least_outcome = 4 + 1 + 4 + 8 + 4;
+
+std::optional<State> state_of(std::uint8_t number) {
+  if (number > static_cast<std::uint8_t>(State::unknown)) return std::nullopt;
+  return static_cast<State>(number);
+}
+
+template <class Element>
+void encode_state(Encoder& to, const Element& element) {
+  to.number(static_cast<std::uint8_t>(element.state))
+      .number(element.attempts)
+      .number(element.next_attempt)
+      .text(element.note);
+}
+
+template <class Element>
+bool decode_state(Decoder& from, Element& element) {
+  const auto state = state_of(from.number<std::uint8_t>());
+  element.attempts = from.number<std::uint32_t>();
+  element.next_attempt = from.number<std::int64_t>();
+  element.note = from.text();
+  if (!state) return false;
+  element.state = *state;
+  return from.ok();
+}
+
+bool decode_recipients(Decoder& from, Envelope& envelope) {
+  const auto count = from.number<std::uint32_t>();
+  if (count > from.left() / least_recipient) return false;
+  envelope.recipients.resize(count);
+  for (auto& recipient : envelope.recipients) {
+    recipient.address = from.text();
+    if (!decode_state(from, recipient)) return false;
+  }
+  return true;
+}
+
+bool decode_options(Decoder& from, Envelope& envelope) {
+  const auto count = from.number<std::uint32_t>();
+  if (count > from.left() / least_option) return false;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const auto name = from.text();
+    envelope.options.emplace_back(name, from.text());
+  }
+  return from.ok();
+}
+
+}  // namespace
+
+void encode(std::string& out, const Envelope& envelope) {
+  Encoder to(out);
+  to.number(envelope.arrived)
+      .text(envelope.reverse_path)
+      .text(envelope.client)
+      .text(envelope.helo)
+      .text(envelope.login)
+      .text(envelope.protocol)
+      .number(static_cast<std::uint32_t>(envelope.options.size()));
+  for (const auto& [name, value] : envelope.options) to.text(name).text(value);
+  to.number(static_cast<std::uint32_t>(envelope.recipients.size()));
+  for (const auto& recipient : envelope.recipients) {
+    to.text(recipient.address);
+    encode_state(to, recipient);
+  }
+}
+
+void encode(std::string& out, const std::vector<OutcomeRecord>& outcomes) {
+  Encoder to(out);
+  to.number(static_cast<std::uint32_t>(outcomes.size()));
+  for (const auto& outcome : outcomes) {
+    to.number(outcome.recipient);
+    encode_state(to, outcome);
+  }
+}
+
+std::optional<Envelope> decode_envelope(std::string_view octets) {
+  Decoder from(octets);
+  Envelope envelope;
+  envelope.arrived = from.number<std::int64_t>();
+  envelope.reverse_path = from.text();
+  envelope.client = from.text();
+  envelope.helo = from.text();
+  envelope.login = from.text();
+  envelope.protocol = from.text();
+  if (!decode_options(from, envelope) || !decode_recipients(from, envelope)) return std::nullopt;
+  if (!from.ok() || from.left() != 0) return std::nullopt;
+  return envelope;
+}
+
+std::optional<std::vector<OutcomeRecord>> decode_outcomes(std::string_view octets) {
+  Decoder from(octets);
+  const auto count = from.number<std::uint32_t>();
+  if (count > from.left() / least_outcome) return std::nullopt;
+  std::vector<OutcomeRecord> outcomes(count);
+  for (auto& outcome : outcomes) {
+    outcome.recipient = from.number<std::uint32_t>();
+    if (!decode_state(from, outcome)) return std::nullopt;
+  }
+  if (!from.ok() || from.left() != 0) return std::nullopt;
+  return outcomes;
+}
+
+void apply(Envelope& envelope, const std::vector<OutcomeRecord>& outcomes) {
+  for (const auto& outcome : outcomes) {
+    if (outcome.recipient >= envelope.recipients.size()) continue;
+    auto& recipient = envelope.recipients[outcome.recipient];
+    recipient.state = outcome.state;
+    recipient.attempts = outcome.attempts;
+    recipient.next_attempt = outcome.next_attempt;
+    recipient.note = outcome.note;
+  }
+}
+
+}  // namespace postroad::spool

@@ -1,0 +1,553 @@
+# What the Python tests share: a server in a folder of its own, certificates, users, the command, Maildirs, a raw SMTP
+# session, fake servers. Nothing here judges: the tests do.
+# The command is found by the environment variable POSTROAD, else build/release/bin/postroad of this tree.
+# Every wait is for a condition (a line, an end of file, a mail) and has a bound; ports are the kernel's choice; everything
+# is on loopback and in a temporary folder that goes away with the object that made it.
+import base64
+import contextlib
+import json
+import os
+import pathlib
+import select
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+import threading
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BINARY = os.path.abspath(os.environ.get("POSTROAD", str(ROOT / "build/release/bin/postroad")))
+PATIENCE = 30.0  # seconds: the bound of every wait, far above what any of them needs
+HOST = "127.0.0.1"
+
+CLEAN = {k: v for k, v in os.environ.items() if not k.startswith("POSTROAD_")}
+CLEAN["NO_COLOR"] = "1"
+
+
+def need_program(name):
+    """The path of a peer's program. Missing: a failure under CI, elsewhere a skip that says so."""
+    path = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+    if path:
+        return path
+    missing(f"the program {name} is missing: ./dev setup installs it")
+
+
+def missing(sentence):
+    if os.environ.get("CI"):
+        raise AssertionError(sentence)
+    raise unittest.SkipTest(sentence)
+
+
+def run(*arguments, env=None, input=None, cwd=None, timeout=PATIENCE, **rest):
+    """Runs `postroad ARGUMENTS`; .stdout and .stderr are text, .returncode is the exit code."""
+    return run_program(BINARY, *arguments, env=env, input=input, cwd=cwd, timeout=timeout, **rest)
+
+
+def run_program(*arguments, env=None, input=None, timeout=PATIENCE, **rest):
+    if isinstance(input, str):
+        input = input.encode()
+    how = {"stdin": subprocess.DEVNULL} if input is None else {"input": input}
+    done = subprocess.run([str(a) for a in arguments], env={**CLEAN, **(env or {})}, timeout=timeout,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False, **how, **rest)
+    done.stdout = done.stdout.decode("utf-8", "surrogateescape")
+    done.stderr = done.stderr.decode("utf-8", "surrogateescape")
+    return done
+
+
+# ---- configuration ---------------------------------------------------------------------------------------------------
+
+def toml(settings):
+    """A configuration from {"server": {…}, "listener": [{…}, …], …}: enough of TOML for ours."""
+    lines = []
+    for name, table in settings.items():
+        for row in table if isinstance(table, list) else [table]:
+            lines.append(f"[[{name}]]" if isinstance(table, list) else f"[{name}]")
+            lines += [f"{key} = {toml_value(value)}" for key, value in row.items()]
+            lines.append("")
+    return "\n".join(lines) + "\n"
+
+
+def toml_value(value):
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(toml_value(one) for one in value) + "]"
+    if isinstance(value, pathlib.Path):
+        value = str(value)
+    return json.dumps(value)  # strings, numbers and truth are written alike in both
+
+
+class Folder(contextlib.AbstractContextManager):
+    """A temporary folder that is removed at the end."""
+
+    def __init__(self):
+        self.path = pathlib.Path(tempfile.mkdtemp(prefix="postroad-test-"))
+
+    def __exit__(self, *_):
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def write(self, name, content, mode=0o644):
+        path = self.path / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        path.chmod(mode)
+        return path
+
+
+# ---- the server ------------------------------------------------------------------------------------------------------
+
+class Server(contextlib.AbstractContextManager):
+    """`postroad serve` on a configuration, in a folder of its own (or in `folder`, which then stays).
+
+    Without settings: one listener that catches all, bare addresses taken. `ports` are in the order of the listeners.
+    Standard output and the log (standard error, JSON lines unless told) are gathered in `output` and `log`.
+    """
+
+    def __init__(self, settings=None, folder=None, wrapper=(), env=None, **process):
+        self._own = Folder() if folder is None else None
+        self.folder = self._own.path if self._own else pathlib.Path(folder)
+        self.data = self.folder / "data"
+        self.users = self.folder / "users"
+        settings = {name: (dict(table) if isinstance(table, dict) else [dict(row) for row in table])
+                    for name, table in (settings or {}).items()}
+        settings.setdefault("server", {})
+        settings["server"].setdefault("hostname", "mail.test.example")
+        settings["server"].setdefault("data", self.data)
+        self.data = pathlib.Path(settings["server"]["data"])
+        settings.setdefault("listener", [{"allow_bare_addresses": True}])
+        for listener in settings["listener"]:
+            listener.setdefault("port", 0)
+        settings.setdefault("log", {"format": "json", "level": "debug"})
+        self.config = self.folder / "postroad.toml"
+        self.config.write_text(toml(settings))
+        self.wrapper, self.env, self.how = list(wrapper), env, process
+        self.count = len(settings["listener"])
+        self.process, self.ports, self.output = None, [], []
+        self.log_path = self.folder / "serve.log"
+        self.start()
+
+    def start(self):
+        self.ports, self.output = [], []
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen(self.wrapper + [BINARY, "serve", "--config", str(self.config)], cwd=self.folder,
+                                            env={**CLEAN, **(self.env or {})}, stdin=subprocess.DEVNULL,
+                                            stdout=subprocess.PIPE, stderr=log, **self.how)
+        lines = LineReader(self.process.stdout.fileno())
+        while len(self.ports) < self.count:
+            line = lines.next()
+            if line is None:
+                code = self.process.wait(PATIENCE)
+                raise AssertionError(f"the server did not start (exit code {code}): {self.log}")
+            self.output.append(line)
+            if line.startswith("listening on "):
+                self.ports.append(int(line.split()[2].rstrip(",").rsplit(":", 1)[1]))
+        # What it prints later is small (one line) and fits the pipe.
+        return self
+
+    @property
+    def port(self):
+        return self.ports[0]
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    @property
+    def log(self):
+        return self.log_path.read_text(errors="replace")
+
+    def events(self, name=None):
+        """The JSON log, as dictionaries."""
+        found = []
+        for line in self.log.splitlines():
+            try:
+                event = json.loads(line)
+            except ValueError:
+                continue
+            if name is None or event.get("event") == name:
+                found.append(event)
+        return found
+
+    def kill(self):
+        """kill -9."""
+        if self.process.poll() is None:
+            os.kill(self.process.pid, signal.SIGKILL)
+        self.process.wait(PATIENCE)
+        self.process.stdout.close()
+
+    def terminate(self):
+        if self.process.poll() is None:
+            os.kill(self.process.pid, signal.SIGTERM)
+
+    def wait_end(self, timeout=PATIENCE):
+        code = self.process.wait(timeout)
+        self.process.stdout.close()
+        return code
+
+    def stop(self):
+        """SIGTERM, and its exit code."""
+        if self.process.poll() is not None:
+            return self.process.returncode
+        self.terminate()
+        try:
+            return self.wait_end()
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError("the server did not end after SIGTERM") from None
+
+    def restart(self):
+        self.kill()
+        return self.start()
+
+    def __exit__(self, kind, value, trace):
+        try:
+            if kind is None:
+                code = self.stop()
+                if code not in (0, -signal.SIGKILL):
+                    raise AssertionError(f"the server ended with {code}: {self.log[-2000:]}")
+            else:
+                self.kill()
+                print(f"--- the end of the server's log ---\n{self.log[-1500:]}", file=sys.stderr)
+        finally:
+            if self._own:
+                self._own.__exit__()
+
+    # What arrived.
+
+    def wait_mail(self, count=1, subject=None, timeout=20):
+        """Waits with `postroad mail wait`, and gives the Maildir files there are then."""
+        flags = ["--subject", subject] if subject else []
+        done = run("mail", "wait", "--data", self.data, "--count", count, "--timeout", f"{timeout}s", *flags, timeout=timeout + 20)
+        if done.returncode != 0:
+            raise AssertionError(f"mail wait: exit code {done.returncode}: {done.stderr}{self.log[-2000:]}")
+        return self.mails()
+
+    def mails(self):
+        return read_maildirs(self.data / "mail")
+
+
+class LineReader:
+    """Lines of a descriptor, each awaited for at most PATIENCE; None at the end of file."""
+
+    def __init__(self, descriptor):
+        self.descriptor, self.rest = descriptor, b""
+
+    def next(self, timeout=PATIENCE):
+        while b"\n" not in self.rest:
+            if not select.select([self.descriptor], [], [], timeout)[0]:
+                raise AssertionError(f"no line came; so far: {self.rest!r}")
+            octets = os.read(self.descriptor, 4096)
+            if not octets:
+                return None
+            self.rest += octets
+        line, self.rest = self.rest.split(b"\n", 1)
+        return line.decode(errors="replace")
+
+
+def add_user(path, name, password):
+    done = run("user", "add", name, "--file", path, "--password-env", "TEST_PW", env={"TEST_PW": password})
+    if done.returncode != 0:
+        raise AssertionError(f"user add: {done.stderr}")
+
+
+# ---- mail that arrived -----------------------------------------------------------------------------------------------
+
+class Mail:
+    """One file of a Maildir."""
+
+    def __init__(self, mailbox, path):
+        self.mailbox, self.path, self.octets = mailbox, path, path.read_bytes()
+        self.return_path, self.delivered_to, self.received, self.message = split_trace(self.octets)
+
+
+def read_maildirs(root):
+    mails = []
+    root = pathlib.Path(root)
+    for box in sorted(root.iterdir()) if root.is_dir() else []:
+        for part in ("new", "cur"):
+            for path in sorted((box / part).iterdir()) if (box / part).is_dir() else []:
+                mails.append(Mail(box.name, path))
+    return mails
+
+
+def take_field(octets, name):
+    """The first field of `octets`, which must be `name`, with its continuation lines; and the rest."""
+    if not octets.lower().startswith(name.lower() + b":"):
+        raise AssertionError(f"the field {name.decode()} should stand here: {octets[:120]!r}")
+    end = octets.index(b"\r\n") + 2
+    while octets[end:end + 1] in (b" ", b"\t"):
+        end = octets.index(b"\r\n", end) + 2
+    return octets[len(name) + 1:end].strip(), octets[end:]
+
+
+def split_trace(octets):
+    """(Return-Path, Delivered-To, Received, the message as it was sent)."""
+    return_path, rest = take_field(octets, b"Return-Path")
+    delivered_to, rest = take_field(rest, b"Delivered-To")
+    received, rest = take_field(rest, b"Received")
+    return return_path, delivered_to, received, rest
+
+
+def crlf(octets):
+    """Line ends as they are on the wire."""
+    if isinstance(octets, str):
+        octets = octets.encode()
+    return octets.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+
+
+def same_octets(test, got, sent, what=""):
+    """Octet by octet; the first difference is shown with what stands around it."""
+    if got == sent:
+        return
+    at = next((i for i, (a, b) in enumerate(zip(got, sent)) if a != b), min(len(got), len(sent)))
+    around = slice(max(0, at - 40), at + 40)
+    test.fail(f"{what}: {len(got)} octets came, {len(sent)} were sent; from octet {at} on they differ:\n"
+              f"came {got[around]!r}\nsent {sent[around]!r}")
+
+
+# A message with everything that a careless peer spoils: dots at line starts, a lone dot, an empty line at the end, a long line.
+HARD_MESSAGE = crlf("""\
+From: Tester <sender@client.example>
+To: reader@test.example
+Subject: dots and blanks
+Message-ID: <hard@client.example>
+Date: Tue, 02 Jan 2024 03:04:05 +0000
+X-Folded: one
+\ttwo
+
+.begins with a dot
+..with two
+.
+a lone dot stood before this line
+ends with blanks  \t
+""" + "x" * 900 + "\n\n.\n\nthe end\n")
+
+EIGHT_BIT_MESSAGE = crlf("""\
+From: Tester <sender@client.example>
+To: reader@test.example
+Subject: eight bits
+Message-ID: <eight@client.example>
+Date: Tue, 02 Jan 2024 03:04:05 +0000
+MIME-Version: 1.0
+Content-Type: text/plain; charset=utf-8
+Content-Transfer-Encoding: 8bit
+
+郵件內容 – Grüße, naïve façade
+.點
+""")
+
+
+# ---- certificates ----------------------------------------------------------------------------------------------------
+
+class Certificates:
+    """A CA of our own and server certificates, made by the openssl command in `folder`."""
+
+    def __init__(self, folder):
+        self.folder = pathlib.Path(folder)
+        self.ca = self.folder / "ca.pem"
+        self._openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30",
+                      "-subj", "/CN=Test CA", "-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=keyCertSign,cRLSign",
+                      "-keyout", "ca.key", "-out", "ca.pem")
+
+    def _openssl(self, *arguments):
+        done = run_program(need_program("openssl"), *arguments, cwd=self.folder)
+        if done.returncode != 0:
+            raise AssertionError(f"openssl {arguments[0]}: {done.stderr}")
+
+    def make(self, name, san="DNS:localhost,IP:127.0.0.1", days=30, signed_by_ca=True):
+        """(certificate, key); days < 0: it expired already."""
+        key, request, certificate = f"{name}.key", f"{name}.csr", f"{name}.pem"
+        (self.folder / f"{name}.ext").write_text(f"subjectAltName={san}\nbasicConstraints=CA:FALSE\n")
+        self._openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", f"/CN={name}",
+                      "-keyout", key, "-out", request)
+        signer = ["-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial"] if signed_by_ca else ["-signkey", key]
+        self._openssl("x509", "-req", "-in", request, *signer, "-days", str(days), "-extfile", f"{name}.ext", "-out", certificate)
+        return self.folder / certificate, self.folder / key
+
+    def expired(self):
+        return self.make("expired", days=-1)
+
+
+def server_context(certificate, key):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    return context
+
+
+def client_context(ca):
+    return ssl.create_default_context(cafile=str(ca))
+
+
+# ---- a session by hand -----------------------------------------------------------------------------------------------
+
+class Session(contextlib.AbstractContextManager):
+    """A raw SMTP session: what is given is sent as it is, replies are read whole."""
+
+    def __init__(self, port, greet=True, timeout=PATIENCE, receive_buffer=None):
+        self.socket = socket.socket(socket.AF_INET)
+        if receive_buffer:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        self.socket.settimeout(timeout)
+        self.socket.connect((HOST, port))
+        self.rest = b""
+        self.greeting = self.reply() if greet else None
+
+    def line(self):
+        while b"\n" not in self.rest:
+            octets = self.socket.recv(65536)
+            if not octets:
+                raise EOFError("the server closed the connection")
+            self.rest += octets
+        line, self.rest = self.rest.split(b"\n", 1)
+        return line.rstrip(b"\r").decode(errors="replace")
+
+    def reply(self):
+        """All lines of one reply, joined by a line feed."""
+        lines = [self.line()]
+        while len(lines[-1]) > 3 and lines[-1][3] == "-":
+            lines.append(self.line())
+        return "\n".join(lines)
+
+    def send(self, octets):
+        self.socket.sendall(octets.encode() if isinstance(octets, str) else octets)
+
+    def say(self, line):
+        self.send((line.encode() if isinstance(line, str) else line) + b"\r\n")
+        return self.reply()
+
+    def starttls(self, context, name="localhost"):
+        self.socket = context.wrap_socket(self.socket, server_hostname=name)
+
+    def mail(self, sender, recipients, message):
+        """A whole transaction; the reply to the final dot. `message` is without dot-stuffing, with CRLF."""
+        for line in [f"MAIL FROM:<{sender}>"] + [f"RCPT TO:<{one}>" for one in recipients] + ["DATA"]:
+            reply = self.say(line)
+            if reply[0] not in "23":
+                return reply
+        self.send(stuffed(message))
+        return self.reply()
+
+    def rest_until_end(self):
+        """Everything until the server closes."""
+        gathered, self.rest = self.rest, b""
+        while True:
+            try:
+                octets = self.socket.recv(65536)
+            except (ConnectionError, ssl.SSLError):
+                octets = b""
+            if not octets:
+                return gathered.decode(errors="replace")
+            gathered += octets
+
+    def __exit__(self, *_):
+        self.socket.close()
+
+
+def stuffed(message):
+    """DATA's content: dots doubled at line starts, the lone dot at the end."""
+    message = b"\r\n" + message
+    return message.replace(b"\r\n.", b"\r\n..")[2:] + b".\r\n"
+
+
+# ---- servers that misbehave ------------------------------------------------------------------------------------------
+
+class Peer:
+    """One connection of a FakeServer, as its script sees it. Everything that came is kept in `heard`."""
+
+    def __init__(self, connection):
+        self.socket, self.rest, self.heard = connection, b"", []
+
+    def say(self, text):
+        self.socket.sendall(text.encode() if isinstance(text, str) else text)
+
+    def line(self):
+        while b"\n" not in self.rest:
+            octets = self.socket.recv(65536)
+            if not octets:
+                raise EOFError
+            self.rest += octets
+        line, self.rest = self.rest.split(b"\n", 1)
+        self.heard.append(line.rstrip(b"\r").decode(errors="replace"))
+        return self.heard[-1]
+
+    def text(self):
+        """The lines of a message up to the lone dot."""
+        lines = []
+        while True:
+            line = self.line()
+            if line == ".":
+                return lines
+            lines.append(line)
+
+    def starttls(self, context):
+        self.socket = context.wrap_socket(self.socket, server_side=True)
+
+    def close(self):
+        with contextlib.suppress(OSError):
+            self.socket.shutdown(socket.SHUT_RDWR)
+        self.socket.close()
+
+
+class FakeServer(contextlib.AbstractContextManager):
+    """Runs `script(peer)` for each connection, one after the other, in a thread; then closes the connection."""
+
+    def __init__(self, script):
+        self.script, self.peers = script, []
+        self.listener = socket.create_server((HOST, 0))
+        self.port = self.listener.getsockname()[1]
+        self.thread = threading.Thread(target=self._serve, daemon=True)
+        self.thread.start()
+
+    def _serve(self):
+        while True:
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return
+            connection.settimeout(PATIENCE)
+            peer = Peer(connection)
+            self.peers.append(peer)
+            with contextlib.suppress(EOFError, OSError):
+                self.script(peer)
+            peer.close()
+
+    @property
+    def heard(self):
+        return [line for peer in self.peers for line in peer.heard]
+
+    def __exit__(self, *_):
+        with contextlib.suppress(OSError):
+            self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        self.thread.join(PATIENCE)
+
+
+def converse(peer, ehlo=("fake.example",), until=None, replies=None):
+    """Answers as a plain server would. `replies` maps a verb to its reply; `until` is a verb before whose answer it returns."""
+    replies = {"MAIL": "250 2.1.0 Ok", "RCPT": "250 2.1.5 Ok", "DATA": "354 go on", "QUIT": "221 Bye", "RSET": "250 Ok", "NOOP": "250 Ok",
+               "HELO": "250 fake.example", **(replies or {})}
+    while True:
+        line = peer.line()
+        verb = line.split(" ")[0].split(":")[0].upper()
+        if verb == until:
+            return line
+        if verb == "EHLO" and "EHLO" not in replies:
+            lines = list(ehlo)
+            peer.say("".join(f"250-{one}\r\n" for one in lines[:-1]) + f"250 {lines[-1]}\r\n")
+            continue
+        peer.say(replies.get(verb, "500 what?") + "\r\n")
+        if verb == "DATA" and replies["DATA"].startswith("354"):
+            peer.text()
+            if until == ".":
+                return "."
+            peer.say(replies.get(".", "250 2.0.0 Ok: taken") + "\r\n")
+        if verb == "QUIT":
+            return line
+
+
+def encodings_of_secret(user, password):
+    """Every form in which a password crosses a wire or a URL."""
+    raw = password.encode()
+    forms = {password, base64.b64encode(raw).decode(), base64.b64encode(b"\0" + user.encode() + b"\0" + raw).decode()}
+    return {form.rstrip("=") for form in forms}
