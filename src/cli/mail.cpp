@@ -99,7 +99,8 @@ void print_part(const mail::Part& part, int depth) {
   }
   if (depth > 0 || part.type.value != "text/plain") std::cout << "\n[" << part.type.value << "]\n";
   std::cout << '\n';
-  for (const auto line : split(part.text(), '\n')) {
+  const auto text = part.text();
+  for (const auto line : split(text, '\n')) {
     auto shown = line;
     if (shown.ends_with('\r')) shown.remove_suffix(1);
     std::cout << printable(shown, 1 << 20) << '\n';

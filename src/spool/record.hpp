@@ -21,7 +21,8 @@ enum class Kind : std::uint8_t {
 };
 
 /// Bits of RecordHeader::flags.
-constexpr std::uint8_t flag_copy = 1;  ///< carried forward from an older segment, which it replaces
+constexpr std::uint8_t flag_copy = 1;   ///< commit: carried forward from an older segment, which it replaces
+constexpr std::uint8_t flag_whole = 2;  ///< outcome: holds all that older outcome records of the message said
 
 constexpr std::size_t record_header_size = 40;
 constexpr std::size_t head_page_size = 4096;

@@ -1,0 +1,63 @@
+# The configurations of examples/config are right: `postroad config check` finds nothing, the server starts on them, and every option
+# in them is one of the reference. Their folders and ports are replaced by ours.
+import re
+import unittest
+
+import postroad
+
+EXAMPLES = postroad.ROOT / "examples/config"
+
+
+class ConfigExamples(unittest.TestCase):
+    def setUp(self):
+        self.folder = self.enterContext(postroad.Folder())
+        certificates = postroad.Certificates(self.folder.path)
+        certificate, key = certificates.make("server")
+        certificate.rename(self.folder.path / "fullchain.pem")
+        key.rename(self.folder.path / "key.pem")
+        postroad.add_user(self.folder.path / "users", "test", "s3cret")
+
+    def prepared(self, name):
+        text = (EXAMPLES / f"{name}.toml").read_text()
+        text = text.replace("/etc/postroad/", f"{self.folder.path}/").replace("/var/lib/postroad", f"{self.folder.path}/data")
+        text = text.replace('"./postroad-mail"', f'"{self.folder.path}/data"')
+        text = re.sub(r'(?m)^address = .*', 'address = "127.0.0.1"', text)
+        text = re.sub(r"(?m)^port = \d+", "port = 0", text)
+        return self.folder.write(f"{name}.toml", text)
+
+    def check(self, name, listeners):
+        path = self.prepared(name)
+        done = postroad.run("config", "check", "--config", path)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertIn(f"nothing is wrong with {path}", done.stdout)
+        self.assertEqual(postroad.run("config", "show", "--config", path).returncode, 0)
+        server = RunningExample(path, listeners, self.folder.path)
+        with server:
+            with postroad.Session(server.ports[0]) as session:
+                self.assertTrue(session.greeting.startswith("220 "))
+
+    def test_every_example_is_tested(self):
+        self.assertEqual({path.stem for path in EXAMPLES.glob("*.toml")}, {"laptop", "submission", "receiving"})
+
+    def test_laptop(self):
+        self.check("laptop", 1)
+
+    def test_submission(self):
+        self.check("submission", 2)
+
+    def test_receiving(self):
+        self.check("receiving", 1)
+
+
+class RunningExample(postroad.Server):
+    """A server on a finished configuration file."""
+
+    def __init__(self, config, listeners, folder):
+        self._own, self.folder, self.config, self.count = None, folder, config, listeners
+        self.wrapper, self.env, self.how, self.process = [], None, {}, None
+        self.data, self.log_path = folder / "data", folder / "serve.log"
+        self.start()
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

@@ -1,0 +1,236 @@
+# What `postroad send` ends with (sysexits.h), what it says to people and what to programs (--json): for every kind of answer that a
+# server can give, and for wrong input. Rows 13 and 15 of the faults are here: words before a hang-up, and the unknown outcome.
+import json
+import unittest
+
+import postroad
+
+ENVELOPE = ("--from", "a@client.example", "--to", "b@x.example, c@x.example", "--subject", "hi", "--text", "hello")
+
+
+class SendExitCodes(unittest.TestCase):
+    def send(self, script, *flags, code, recipients=ENVELOPE):
+        """(standard error, the JSON, what the server heard) of the same send, once for people and once as JSON."""
+        with postroad.FakeServer(script) as fake:
+            server = f"smtp://127.0.0.1:{fake.port}"
+            plain = postroad.run("send", "--server", server, *recipients, *flags)
+            as_json = postroad.run("send", "--server", server, "--json", *recipients, *flags)
+        self.assertEqual(plain.returncode, code, plain.stdout + plain.stderr)
+        self.assertEqual(as_json.returncode, code, as_json.stdout + as_json.stderr)
+        report = json.loads(as_json.stdout)
+        self.assertEqual(set(report) & {"recipients", "error"}, {"recipients", "error"})
+        self.where = f"127.0.0.1:{fake.port}"
+        return plain, report, fake.heard
+
+    @staticmethod
+    def server(ehlo=("fake.example", "PIPELINING"), greeting="220 fake.example ESMTP", **replies):
+        names = {"dot": "."}
+
+        def script(peer):
+            peer.say(greeting + "\r\n")
+            if greeting.startswith("220"):
+                postroad.converse(peer, ehlo=ehlo, replies={names.get(verb, verb.upper()): reply for verb, reply in replies.items()})
+        return script
+
+    def outcomes(self, report):
+        return [(one["outcome"], one["stage"], one["code"]) for one in report["recipients"]]
+
+    def test_0_accepted(self):
+        plain, report, _ = self.send(self.server(dot="250 2.0.0 Ok: queued as Q17"), code=0)
+        self.assertIsNone(report["error"])
+        self.assertEqual(self.outcomes(report), [("accepted", "END OF DATA", 250)] * 2)
+        self.assertEqual(report["recipients"][0]["address"], "b@x.example")
+        self.assertEqual(report["server"], report["server"].strip())
+        self.assertEqual(len(plain.stdout.splitlines()), 2, "a line an outcome")
+        self.assertRegex(plain.stdout, r"(?m)^b@x\.example accepted 250 2\.0\.0 Ok: queued as Q17$")
+
+    def test_69_refused(self):
+        for stage, replies in (("MAIL FROM", {"mail": "550 5.7.1 go away"}), ("RCPT TO", {"rcpt": "550 5.1.1 nobody"}),
+                               ("DATA", {"data": "554 5.7.1 not today"}), ("END OF DATA", {"dot": "554 5.7.1 spam"})):
+            for ehlo in (("fake.example", "PIPELINING"), ("fake.example",)):
+                with self.subTest(stage=stage, ehlo=ehlo):
+                    plain, report, _ = self.send(self.server(ehlo, **replies), code=69)
+                    code, words = next(iter(replies.values())).split(" ", 1)
+                    self.assertEqual(self.outcomes(report), [("refused", stage, int(code))] * 2)
+                    self.assertIn(words, plain.stdout)
+
+    def test_75_deferred(self):
+        for stage, replies in (("MAIL FROM", {"mail": "451 4.3.0 later"}), ("RCPT TO", {"rcpt": "450 4.2.1 later"}),
+                               ("DATA", {"data": "451 4.3.0 later"}), ("END OF DATA", {"dot": "452 4.3.1 no room"})):
+            with self.subTest(stage=stage):
+                _, report, _ = self.send(self.server(**replies), code=75)
+                self.assertEqual(self.outcomes(report), [("deferred", stage, int(next(iter(replies.values()))[:3]))] * 2)
+
+    def test_75_nobody_listens(self):
+        with postroad.FakeServer(lambda peer: None) as fake:
+            port = fake.port
+        done = postroad.run("send", "--server", f"smtp://127.0.0.1:{port}", *ENVELOPE)
+        self.assertEqual(done.returncode, 75, done.stderr)
+        self.assertRegex(done.stderr, rf"127\.0\.0\.1:{port} CONNECT: .+")
+
+    def test_76_not_smtp(self):
+        _, report, _ = self.send(lambda peer: peer.say("HTTP/1.1 400 Bad Request\r\n\r\n"), code=76)
+        self.assertEqual((report["error"]["fault"], report["error"]["stage"]), ("protocol", "CONNECT"))
+
+    def test_77_login_refused(self):
+        def script(peer):
+            peer.say("220 fake.example ESMTP\r\n")
+            postroad.converse(peer, ehlo=("fake.example", "AUTH PLAIN"), replies={"AUTH": "535 5.7.8 authentication failed"})
+        with postroad.Folder() as folder:
+            pw = folder.write("pw", "s3cret\n", 0o600)
+            plain, report, heard = self.send(script, "--user", "test", "--password-file", pw, "--allow-password-in-clear", code=77)
+        self.assertEqual(report["recipients"], [])
+        self.assertEqual(report["error"]["reply_code"], 535)
+        self.assertRegex(plain.stderr, r"127\.0\.0\.1:\d+ AUTH PLAIN: 535 5\.7\.8 authentication failed")
+        self.assertFalse([line for line in heard if line.startswith("MAIL")])
+
+    def test_69_greeting_refuses(self):
+        plain, report, _ = self.send(self.server(greeting="554 5.7.1 your address is listed"), code=69)
+        self.assertIn("554 5.7.1 your address is listed", plain.stderr)
+        self.assertEqual(report["error"]["reply_code"], 554)
+
+    def test_one_taken_one_refused(self):
+        def script(peer):
+            peer.say("220 fake.example ESMTP\r\n")
+            for reply in ("250 fake.example", "250 Ok", "250 Ok", "550 5.1.1 nobody", "354 go on"):
+                peer.line()
+                peer.say(reply + "\r\n")
+            peer.text()
+            peer.say("250 2.0.0 taken\r\n")
+            postroad.converse(peer)
+        plain, report, _ = self.send(script, code=69)
+        self.assertEqual(self.outcomes(report), [("accepted", "END OF DATA", 250), ("refused", "RCPT TO", 550)])
+        self.assertRegex(plain.stdout, r"(?m)^b@x\.example accepted 250")
+        self.assertRegex(plain.stdout, r"(?m)^c@x\.example refused 550 5\.1\.1 nobody$")
+
+    # row 13
+
+    def test_row_13_550_and_hang_up_keeps_the_words(self):
+        for stage, at in (("MAIL FROM", "MAIL"), ("RCPT TO", "RCPT"), ("DATA", "DATA")):
+            for ehlo in (("fake.example", "PIPELINING"), ("fake.example",)):
+                with self.subTest(stage=stage, ehlo=ehlo):
+                    def script(peer):
+                        peer.say("220 fake.example ESMTP\r\n")
+                        postroad.converse(peer, ehlo=ehlo, until=at)
+                        peer.say("550 5.7.1 blocked by policy\r\n")
+                        peer.close()
+                    plain, report, _ = self.send(script, code=69, recipients=("--from", "a@client.example", "--to", "b@x.example", "--text", "x"))
+                    self.assertEqual(self.outcomes(report), [("refused", stage, 550)])
+                    self.assertIn("550 5.7.1 blocked by policy", plain.stdout)
+
+    def test_row_13_421_and_hang_up_keeps_the_words(self):
+        def script(peer):
+            peer.say("220 fake.example ESMTP\r\n")
+            postroad.converse(peer, until="MAIL")
+            peer.say("421 4.7.0 too many connections\r\n")
+        plain, report, _ = self.send(script, code=75)
+        self.assertIn("421 4.7.0 too many connections", plain.stdout + plain.stderr)
+        self.assertNotIn("refused", json.dumps(report["recipients"]))
+
+    def test_row_13_hang_up_in_the_text_after_words(self):
+        # The server refuses while the text still flows, and closes: its words decide, not the broken pipe.
+        def script(peer):
+            peer.say("220 fake.example ESMTP\r\n")
+            postroad.converse(peer, until="DATA")
+            peer.say("354 go on\r\n")
+            peer.line()
+            peer.say("552 5.3.4 too large\r\n")
+            peer.socket.shutdown(1)
+            while peer.socket.recv(65536):
+                pass
+        with postroad.Folder() as folder:
+            large = folder.write("large.eml", b"Subject: x\r\n\r\n" + b"0123456789\r\n" * 500_000)
+            plain, report, _ = self.send(script, "--data", large, code=69, recipients=("--from", "a@client.example", "--to", "b@x.example"))
+        self.assertEqual([one["code"] for one in report["recipients"]], [552])
+        self.assertIn("552 5.3.4 too large", plain.stdout)
+
+    # row 15
+
+    def test_row_15_a_cut_after_the_dot_is_unknown(self):
+        def script(peer):
+            peer.say("220 fake.example ESMTP\r\n")
+            postroad.converse(peer, ehlo=("fake.example", "PIPELINING"), until=".")
+        plain, report, heard = self.send(script, code=75)
+        self.assertEqual([one["outcome"] for one in report["recipients"]], ["unknown", "unknown"])
+        self.assertTrue(report["error"]["may_have_been_delivered"])
+        self.assertRegex(plain.stdout, r"(?m)^b@x\.example unknown ")
+        self.assertEqual(len([line for line in heard if line.startswith("MAIL")]), 2, "one for each of the two runs: no blind second try")
+
+    def test_row_15_silence_after_the_dot_is_unknown(self):
+        def script(peer):
+            peer.say("220 fake.example ESMTP\r\n")
+            postroad.converse(peer, until=".")
+            peer.line()  # until the client gives up
+        with postroad.FakeServer(script) as fake:
+            done = postroad.run("send", "--server", f"smtp://127.0.0.1:{fake.port}", "--json", "--timeout", "1s", *ENVELOPE)
+        self.assertEqual(done.returncode, 75, done.stderr)
+        self.assertEqual([one["outcome"] for one in json.loads(done.stdout)["recipients"]], ["unknown", "unknown"])
+
+    def test_a_cut_before_the_dot_is_deferred(self):
+        def script(peer):
+            peer.say("220 fake.example ESMTP\r\n")
+            postroad.converse(peer, until="DATA")
+        _, report, _ = self.send(script, code=75)
+        self.assertNotIn("unknown", json.dumps(report["recipients"]))
+        self.assertFalse(report["error"]["may_have_been_delivered"])
+
+    # row 50
+
+    def test_row_50_terminal_escapes_of_a_server_are_not_printed_raw(self):
+        plain, report, _ = self.send(self.server(rcpt="550 5.1.1 \x1b[31mred\x07\x1b]0;title\x07"), "--trace", code=69)
+        self.assertNotIn("\x1b", plain.stdout + plain.stderr)
+        self.assertNotIn("\x07", plain.stdout + plain.stderr)
+        self.assertEqual(len(report["recipients"]), 2)
+
+    # wrong input
+
+    def test_64_wrong_command_line(self):
+        for arguments, words in ((("--form", "a@x.example"), "--from"), (("--timeout", "soon"), "--timeout"), (("--auth", "CRAM"), "PLAIN, LOGIN"),
+                                 (("--from",), "--from needs a value")):
+            with self.subTest(arguments):
+                done = postroad.run("send", *arguments)
+                self.assertEqual(done.returncode, 64, done.stderr)
+                self.assertIn(words, done.stderr)
+
+    def test_65_wrong_address_or_message(self):
+        for flags, words in ((("--from", "not an address", "--to", "b@x.example"), "not an address"),
+                             (("--from", "a@x.example", "--to", "b@@x.example"), "b@@x.example"),
+                             (("--from", "a@x.example"), "nobody to send to"),
+                             (("--from", "a@x.example", "--to", "b@x.example\r\nRCPT TO:<evil@x.example>"), "evil"),
+                             (("--from", "a@x.example", "--to", "b@x.example", "--header", "no colon"), "--header"),
+                             (("--from", "a@x.example", "--to", "b@x.example", "--header", "X: a\r\nBcc: evil@x.example"), "X"),
+                             (("--from", "a@x.example", "--to", "b@x.example", "--server", "http://h"), "http")):
+            with self.subTest(flags):
+                done = postroad.run("send", "--text", "x", "--server", "smtp://127.0.0.1:1", *flags)
+                self.assertEqual(done.returncode, 65, done.stderr)
+                self.assertIn(words, done.stderr)
+
+    def test_66_a_file_that_cannot_be_read(self):
+        for flag in ("--attach", "--data", "--html"):
+            with self.subTest(flag):
+                value = "@/nowhere/file" if flag == "--html" else "/nowhere/file"
+                done = postroad.run("send", "--server", "smtp://127.0.0.1:1", "--from", "a@x.example", "--to", "b@x.example", flag, value)
+                self.assertRegex(done.stderr, r"/nowhere/file.*No such file")
+                self.assertEqual(done.returncode, 66, done.stderr)
+
+    def test_66_a_password_file_that_cannot_be_read(self):
+        done = postroad.run("send", "--user", "u", "--password-file", "/nowhere/pw", *ENVELOPE)
+        self.assertIn("/nowhere/pw", done.stderr)
+        self.assertEqual(done.returncode, 66, done.stderr)
+
+    def test_68_no_such_host(self):
+        done = postroad.run("send", "--server", "smtp://no-such-host.invalid", *ENVELOPE)
+        self.assertIn("no-such-host.invalid:25 CONNECT: ", done.stderr)
+        self.assertEqual(done.returncode, 68, done.stderr)
+
+    def test_dry_run_sends_nothing(self):
+        with postroad.FakeServer(lambda peer: None) as fake:
+            done = postroad.run("send", "--server", f"smtp://127.0.0.1:{fake.port}", "--dry-run", *ENVELOPE)
+            self.assertEqual(fake.peers, [])
+        self.assertEqual(done.returncode, 0)
+        self.assertIn("MAIL FROM:<a@client.example>\nRCPT TO:<b@x.example>\nRCPT TO:<c@x.example>\n", done.stdout)
+        self.assertIn("Subject: hi\r\n", done.stdout)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

@@ -1,0 +1,167 @@
+# Wrong input by hand gets a sentence that names the thing, the place and the remedy: an unknown verb, a 20 kB line, a wrong flag, a
+# key misspelt in the configuration, a port in use, a spool that another process holds, an expired certificate, a folder that
+# cannot be written. The sentences are printed when this runs with --show.
+import os
+import pathlib
+import shutil
+import socket
+import sys
+import unittest
+
+import postroad
+
+SHOW = "--show" in sys.argv
+
+
+class WrongInput(unittest.TestCase):
+    def setUp(self):
+        self.folder = self.enterContext(postroad.Folder())
+
+    def sentence(self, text, *patterns):
+        if SHOW:
+            print(f"    {text.strip()}")
+        for pattern in patterns:
+            self.assertRegex(text, pattern)
+        self.assertNotIn("terminate called", text)
+
+    def serve(self, settings, code, **how):
+        path = self.folder.write("wrong.toml", settings if isinstance(settings, str) else postroad.toml(settings))
+        done = postroad.run("serve", "--config", path, **how)
+        self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+        self.assertNotIn("listening on", done.stdout)
+        return done.stderr
+
+    def settings(self, **more):
+        return {"server": {"data": self.folder.path / "data"}, "listener": [{"port": 0}], **more}
+
+    # typed into a session
+
+    def test_unknown_verb(self):
+        with postroad.Server() as server, postroad.Session(server.port) as session:
+            session.say("HELO client.example")
+            self.sentence(session.say("REST"), r"^500 5\.5\.2 .*REST is not a command; did you mean RSET\?$")
+            self.sentence(session.say("HELLO x"), r"^500 5\.5\.2 .*HELLO is not a command; did you mean HELO\?$")
+            self.sentence(session.say("XYZZY"), r"^500 5\.5\.2 .*XYZZY is not a command")
+            self.sentence(session.say("MAIL a@b.example"), r"^501 5\.5\.4 .*FROM: is missing; syntax: MAIL FROM:<")
+            self.sentence(session.say("RCPT TO:<a@b.example>"), r"^503 5\.5\.1 .*send MAIL")
+
+    def test_line_of_20_kb(self):
+        with postroad.Server() as server, postroad.Session(server.port) as session:
+            session.say("HELO client.example")
+            self.sentence(session.say("MAIL FROM:<" + "x" * 20_000 + "@client.example>"), r"^500 5\.5\.2 .*line is longer than 4096 octets")
+            self.assertTrue(session.say("NOOP").startswith("250"), "the session goes on, and the line's rest is no command")
+
+    def test_article_form_where_it_is_not_allowed(self):
+        settings = {"listener": [{"role": "relay_in"}], "local": {"domains": ["here.example"], "mailboxes": ["a"]}}
+        with postroad.Server(settings) as server, postroad.Session(server.port) as session:
+            session.say("HELO client.example")
+            self.sentence(session.say("mail from:a@client.example"), r"^501 5\.5\.4 .*angle brackets; syntax: MAIL FROM:<")
+
+    # the command line
+
+    def test_wrong_flag(self):
+        done = postroad.run("send", "--form", "a@b.example")
+        self.assertEqual(done.returncode, 64)
+        self.sentence(done.stderr, "postroad send", "--form", "did you mean --from")
+        done = postroad.run("serv")
+        self.assertEqual(done.returncode, 64)
+        self.sentence(done.stderr, "serv", "did you mean serve")
+
+    # the configuration
+
+    def test_misspelt_key(self):
+        text = '[server]\nhostnam = "mail.example"\n\n[[listener]]\nport = 0\n'
+        self.sentence(self.serve(text, 78), r"wrong\.toml:2:1", "unknown server.hostnam", r"did you mean hostname\?")
+        text = "[limit]\nerrors = 3\n"
+        self.sentence(self.serve(text, 78), r"wrong\.toml:1:", "unknown limit", r"did you mean limits\?")
+
+    def test_wrong_value(self):
+        self.sentence(self.serve('[[listener]]\nport = 70000\n', 78), r"wrong\.toml:2:8", "listener.port", "65535")
+        self.sentence(self.serve('[limits]\ncommand = "5 parsec"\n', 78), r"wrong\.toml:2:11", "limits.command", "5min")
+        self.sentence(self.serve('[[listener]]\nrole = "open_relay"\n', 78), r"wrong\.toml:2:8", "listener.role", "relay_in")
+
+    def test_not_toml(self):
+        self.sentence(self.serve("[server\n", 78), r"wrong\.toml:1:", "not TOML")
+
+    def test_no_such_configuration(self):
+        done = postroad.run("serve", "--config", "/nowhere/postroad.toml")
+        self.assertEqual(done.returncode, 78)
+        self.sentence(done.stderr, "/nowhere/postroad.toml", "does not exist")
+
+    def test_settings_that_do_not_go_together(self):
+        self.sentence(self.serve({"listener": [{"port": 0, "tls": "required"}]}, 78), "listener 127.0.0.1:0", "needs a certificate", "set certificate")
+        self.sentence(self.serve({"listener": [{"port": 0, "role": "submission"}]}, 78), "server.users", "postroad user add")
+
+    def test_config_check_says_everything_at_once(self):
+        path = self.folder.write("wrong.toml", '[server]\nhostnam = "x"\n[limits]\nerrors = "many"\n')
+        done = postroad.run("config", "check", "--config", path)
+        self.assertEqual(done.returncode, 78)
+        self.sentence(done.stderr, r"wrong\.toml:2:1", r"wrong\.toml:4:10")
+
+    # what the machine does not give
+
+    def test_port_in_use(self):
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            port = other.getsockname()[1]
+            self.sentence(self.serve({**self.settings(), "listener": [{"port": port}]}, 73), rf"127\.0\.0\.1\]?:{port}", "in use", "choose another port")
+
+    def test_spool_of_somebody_else(self):
+        with postroad.Server() as server:
+            stderr = self.serve({"server": {"data": server.data}, "listener": [{"port": 0}]}, 73)
+            self.sentence(stderr, str(server.data / "spool"), "(?i)in use|held|another process|runs|locked", "(?i)stop|choose|other folder|another folder|end ")
+            self.assertEqual(server.process.poll(), None)
+            with postroad.Session(server.port) as session:
+                session.say("EHLO client.example")
+                self.assertTrue(session.mail("a@client.example", ["b@x.example"], b"Subject: x\r\n\r\nx\r\n").startswith("250"))
+            server.wait_mail(1)
+
+    def test_expired_certificate(self):
+        certificate, key = postroad.Certificates(self.folder.path).expired()
+        settings = {**self.settings(), "listener": [{"port": 0, "tls": "offered", "certificate": certificate, "key": key}]}
+        self.sentence(self.serve(settings, 78), str(certificate), r"expired on \d{4}-\d\d-\d\d", "renew it")
+        done = postroad.run("config", "check", "--config", self.folder.path / "wrong.toml")
+        self.assertEqual(done.returncode, 78)
+        self.sentence(done.stderr, str(certificate), "expired on")
+
+    def test_key_of_another_certificate(self):
+        certificates = postroad.Certificates(self.folder.path)
+        certificate, _ = certificates.make("one")
+        _, key = certificates.make("two")
+        settings = {**self.settings(), "listener": [{"port": 0, "tls": "offered", "certificate": certificate, "key": key}]}
+        self.sentence(self.serve(settings, 78), str(key), "private key")
+
+    def as_nobody(self):
+        """How to run without root's rights, and the command where nobody can reach it."""
+        if os.geteuid() != 0:
+            return {}
+        copy = pathlib.Path(self.folder.path / "postroad")
+        shutil.copy(postroad.BINARY, copy)
+        copy.chmod(0o755)
+        self.folder.path.chmod(0o755)
+        self.addCleanup(setattr, postroad, "BINARY", postroad.BINARY)
+        postroad.BINARY = str(copy)
+        return {"user": 65534, "group": 65534, "extra_groups": []}
+
+    def test_folder_that_cannot_be_written(self):
+        closed = self.folder.path / "closed"
+        closed.mkdir(mode=0o555)
+        how = self.as_nobody()
+        settings = {"server": {"data": closed / "data"}, "listener": [{"port": 0}]}
+        self.sentence(self.serve(settings, 73, **how), str(closed / "data"), "Permission denied", "(?i)server.data|chmod|chown|choose|rights|owner")
+        settings = {"server": {"data": closed}, "listener": [{"port": 0}]}
+        self.sentence(self.serve(settings, 73, **how), str(closed), "Permission denied", "(?i)server.data|chmod|chown|choose|rights|owner")
+
+    def test_data_that_is_a_file(self):
+        path = self.folder.write("data", "not a folder")
+        self.sentence(self.serve({"server": {"data": path}, "listener": [{"port": 0}]}, 73), str(path), "(?i)not a directory|is a file|not a folder")
+
+    def test_users_file_that_others_may_read(self):
+        users = self.folder.path / "users"
+        postroad.add_user(users, "test", "s3cret")
+        users.chmod(0o644)
+        settings = {**self.settings(), "server": {"data": self.folder.path / "data", "users": users}}
+        self.sentence(self.serve(settings, 78), str(users), "others may read", "chmod 600")
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2, argv=[one for one in sys.argv if one != "--show"])
