@@ -1,7 +1,7 @@
-// The client machine against any server: opening, two mails, a command and QUIT over replies taken from the input in any
-// chunking. It ends; nobody is accepted without a 2yz; every recipient has an outcome; a password is never said in clear.
-// The first octets of the input choose the options and the chunking, the rest is what the server says.
-// Read on in src/proto/smtp/client_machine.hpp.
+// The client machine against any server: opening, two mails, a command and QUIT over replies taken
+// from the input in any chunking. It ends; nobody is accepted without a 2yz; every recipient has an
+// outcome; a password is never said in clear. The first octets of the input choose the options and
+// the chunking, the rest is what the server says. Read on in src/proto/smtp/client_machine.hpp.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -31,7 +31,8 @@ ClientOptions options_from(std::uint8_t bits) {
 }
 
 struct Conversation {
-  Conversation(std::uint8_t bits, std::string_view given, std::size_t size) : machine(options_from(bits)), octets(given), piece(size) {}
+  Conversation(std::uint8_t bits, std::string_view given, std::size_t size)
+      : machine(options_from(bits)), octets(given), piece(size) {}
 
   void feed() {
     if (octets.empty()) return machine.closed();
@@ -46,13 +47,21 @@ struct Conversation {
       const auto action = machine.next(now);
       switch (action.wish) {
         case Wish::send:
-          if (!machine.tls() && action.bytes.find("c2VjcmV0") != std::string_view::npos) std::abort();
+          if (!machine.tls() && action.bytes.find("c2VjcmV0") != std::string_view::npos)
+            std::abort();
           machine.sent(1 + action.bytes.size() / 2);
           break;
-        case Wish::receive: feed(); break;
-        case Wish::start_tls: machine.tls_up({"TLSv1.3", "test", true}); break;
-        case Wish::consult: body_left-- > 0 ? machine.body("a\n.b\r") : machine.body_end(); break;
-        case Wish::done: return;
+        case Wish::receive:
+          feed();
+          break;
+        case Wish::start_tls:
+          machine.tls_up({"TLSv1.3", "test", true});
+          break;
+        case Wish::consult:
+          body_left-- > 0 ? machine.body("a\n.b\r") : machine.body_end();
+          break;
+        case Wish::done:
+          return;
       }
     }
   }
@@ -61,7 +70,8 @@ struct Conversation {
     body_left = 3;
     MailRequest request;
     request.envelope.reverse_path = {"a", "x.example"};
-    for (const auto* local : {"b", "c", "d"}) request.envelope.recipients.push_back({local, "y.example"});
+    for (const auto* local : {"b", "c", "d"})
+      request.envelope.recipients.push_back({local, "y.example"});
     request.size = 15;
     machine.send(std::move(request));
     drive();

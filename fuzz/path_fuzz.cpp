@@ -1,6 +1,6 @@
-// Paths, parameters and xtext: what is taken holds no control character and is written so that it is read as the same;
-// what is refused has a reason. The first octet chooses the rules.
-// Read on in src/proto/smtp/path.hpp.
+// Paths, parameters and xtext: what is taken holds no control character and is written so that it
+// is read as the same; what is refused has a reason. The first octet chooses the rules. Read on in
+// src/proto/smtp/path.hpp.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -15,7 +15,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (size == 0) return 0;
   const std::string_view octets(reinterpret_cast<const char*>(data) + 1, size - 1);
 
-  if (const auto decoded = decode_xtext(octets); decoded && decode_xtext(encode_xtext(*decoded)) != decoded) std::abort();
+  if (const auto decoded = decode_xtext(octets);
+      decoded && decode_xtext(encode_xtext(*decoded)) != decoded)
+    std::abort();
   if (decode_xtext(encode_xtext(octets)) != octets) std::abort();
 
   auto rest = octets;

@@ -1,6 +1,6 @@
-// Replies: any octets, in any chunking, give the same replies and the same error, within the limits; what was read is
-// written and read again as the same, and is shown without a control character.
-// Read on in src/proto/smtp/reply.hpp.
+// Replies: any octets, in any chunking, give the same replies and the same error, within the
+// limits; what was read is written and read again as the same, and is shown without a control
+// character. Read on in src/proto/smtp/reply.hpp.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>

@@ -1,7 +1,7 @@
-// The server machine against any octets in any chunking, with a consultant that says yes: it ends when its peer does, holds
-// back no more than its limits, and commits only messages with a recipient. The first octets of the input choose the
-// options and the chunking, the rest is what a client says.
-// Read on in src/proto/smtp/server_machine.hpp.
+// The server machine against any octets in any chunking, with a consultant that says yes: it ends
+// when its peer does, holds back no more than its limits, and commits only messages with a
+// recipient. The first octets of the input choose the options and the chunking, the rest is what a
+// client says. Read on in src/proto/smtp/server_machine.hpp.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -41,7 +41,8 @@ struct Session {
     if (const auto* body = std::get_if<AskBody>(&question)) kept += body->octets.size();
     if (kept > options.limits.message_size) std::abort();
     if (const auto* end = std::get_if<AskEnd>(&question); end != nullptr && end->keep) {
-      if (machine.transaction().recipients.empty() || machine.transaction().recipients.size() > 3) std::abort();
+      if (machine.transaction().recipients.empty() || machine.transaction().recipients.size() > 3)
+        std::abort();
     }
     if (std::holds_alternative<AskAuth>(question)) return machine.answered({235, {2, 7, 0}, "in"});
     machine.answered({});
@@ -52,10 +53,17 @@ struct Session {
     const auto action = machine.next(now);
     if (action.bytes.size() > options.limits.replies + 1000) std::abort();
     switch (action.wish) {
-      case Wish::send: machine.sent(1 + action.bytes.size() / 2); break;
-      case Wish::consult: answer(); break;
-      case Wish::start_tls: machine.tls_up({"TLSv1.3", "test", false}); break;
-      case Wish::done: return false;
+      case Wish::send:
+        machine.sent(1 + action.bytes.size() / 2);
+        break;
+      case Wish::consult:
+        answer();
+        break;
+      case Wish::start_tls:
+        machine.tls_up({"TLSv1.3", "test", false});
+        break;
+      case Wish::done:
+        return false;
       case Wish::receive:
         if (octets.empty()) {
           machine.closed();

@@ -178,6 +178,8 @@ int ServeVerb::run() {
   int signal_number = 0;
   sigwait(&signals, &signal_number);
   site.server->stop(site.settings.limits.drain);
+  site.delivery.reset();
+  relay::spool_closed(site.log, site.spool->statistics());
   return exit_ok;
 }
 

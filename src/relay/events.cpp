@@ -26,6 +26,10 @@ constexpr EventKind broken{"delivery.failed", Level::error, "{id} cannot be read
 constexpr std::array finding_fields{FieldKind{"finding", "what was found and done"}};
 constexpr EventKind finding{"spool.finding", Level::warning, "{finding}", finding_fields, "The spool was mended at the start."};
 
+constexpr std::array closed_fields{FieldKind{"commits", "messages made durable since the start"}, FieldKind{"syncs", "syncs that took"},
+                                   FieldKind{"left", "messages still in the spool"}};
+constexpr EventKind closed{"spool.closed", Level::info, "{commits} messages in {syncs} syncs, {left} left", closed_fields, "The spool was closed in order."};
+
 }  // namespace
 
 void recipient_settled(Log& log, spool::QueueId id, const spool::Envelope& envelope, const std::string& recipient,
@@ -40,8 +44,10 @@ void delivery_failed(Log& log, spool::QueueId id, const std::string& reason) { l
 
 void spool_finding(Log& log, const std::string& text) { log.write(finding, text); }
 
+void spool_closed(Log& log, const spool::Statistics& statistics) { log.write(closed, statistics.commits, statistics.syncs, statistics.messages); }
+
 std::span<const EventKind* const> event_kinds() {
-  static constexpr std::array all{&delivered, &deferred, &failed, &unknown, &broken, &finding};
+  static constexpr std::array all{&delivered, &deferred, &failed, &unknown, &broken, &finding, &closed};
   return all;
 }
 

@@ -112,10 +112,10 @@ class Recovery final {
   }
 
   bool load_footer(const Segment& segment, std::uint64_t limit) {
-    const auto entries = read_footer(segment, limit);
-    if (!entries) return false;
-    for (const auto& entry : *entries) replay_.apply(segment.number, entry);
-    // Each record took one number, the footer one more.
+    const auto footer = read_footer(segment, limit);
+    if (!footer) return false;
+    for (const auto& entry : footer->entries) replay_.apply(segment.number, entry);
+    out_.next_sequence = std::max(out_.next_sequence, footer->sequence + 1);
     return true;
   }
 

@@ -127,7 +127,7 @@ Scan scan_segment(const Segment& segment, std::uint64_t limit, const RecordVisit
   return Walk(segment, limit, visit).run();
 }
 
-std::optional<std::vector<FooterEntry>> read_footer(const Segment& segment, std::uint64_t limit) {
+std::optional<Footer> read_footer(const Segment& segment, std::uint64_t limit) {
   constexpr auto least = head_page_size + record_header_size + footer_tail_size;
   if (limit < least) return std::nullopt;
   std::array<char, footer_tail_size> tail{};
@@ -143,7 +143,7 @@ std::optional<std::vector<FooterEntry>> read_footer(const Segment& segment, std:
   for (const auto& entry : *entries) {
     if (entry.offset + record_header_size + std::uint64_t{entry.length} > offset) return std::nullopt;
   }
-  return entries;
+  return Footer{std::move(*entries), record->header.sequence};
 }
 
 std::optional<FooterEntry> footer_entry(const RecordHeader& header, const Location& at,

@@ -29,8 +29,13 @@ using RecordVisitor = std::function<void(const RecordHeader&, const Location&, s
 /// Walks from behind the head page up to `limit`. A place the disk cannot read counts as damage.
 Scan scan_segment(const Segment& segment, std::uint64_t limit, const RecordVisitor& visit);
 
+struct Footer {
+  std::vector<FooterEntry> entries;
+  std::uint64_t sequence = 0;  ///< its own: the segment's last
+};
+
 /// The records of a sealed segment from its footer; nothing when there is none or it is damaged.
-std::optional<std::vector<FooterEntry>> read_footer(const Segment& segment, std::uint64_t limit);
+std::optional<Footer> read_footer(const Segment& segment, std::uint64_t limit);
 
 /// What a footer says of a record; nothing for a commit that contradicts itself.
 std::optional<FooterEntry> footer_entry(const RecordHeader& header, const Location& at,

@@ -28,6 +28,8 @@ class Writer final {
     std::function<void(std::span<Work>, const Result<void>&)> settle;
     /// A new segment is ready for records.
     std::function<void(std::shared_ptr<Segment>)> begun;
+    /// A segment has another length now.
+    std::function<void(Segment&, std::uint64_t)> measured;
     /// No id up to this one may be given after a restart.
     std::function<std::uint64_t()> id_floor;
   };
@@ -50,6 +52,7 @@ class Writer final {
  private:
   Result<void> begin_segment();
   Result<void> write_head(File& file, std::uint32_t number);
+  Result<void> make_room_for_cuts();
   void stage(Work& work);
   void stage_footer();
   Result<void> write_staged();
@@ -57,7 +60,8 @@ class Writer final {
   Result<void> seal();
   Result<void> make_room(const Work& work, std::span<Work> before, std::size_t& settled);
   void give_up(const Error& error);
-  static const Error* refusal(const Work& work);
+  void trim(Segment& segment);
+  [[nodiscard]] bool is_full_for(const Work& work) const;
 
   Disk& disk_;
   JournalOptions options_;
@@ -65,7 +69,11 @@ class Writer final {
   Salt salt_;
   std::uint64_t sequence_;
   std::uint32_t last_segment_;
-  std::vector<ShortSegment> cut_;
+  struct Cut {
+    ShortSegment segment;
+    bool trimmed = false;  ///< the file itself ends there, certainly
+  };
+  std::vector<Cut> cut_;
 
   std::shared_ptr<Segment> active_;
   std::uint64_t good_ = 0;     ///< synced up to here
@@ -76,6 +84,7 @@ class Writer final {
   std::vector<std::shared_ptr<Flow>> unsynced_;  ///< with chunks behind good_
   RecordHeaderOctets footer_header_{};
   std::string footer_payload_;
+  bool sync_failed_ = false;  ///< on the active file: it is not trusted with another
   std::atomic<std::uint64_t> syncs_ = 0;
 };
 

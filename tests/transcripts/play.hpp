@@ -1,5 +1,5 @@
-// Plays a transcript against one machine, in one chunking, with at most one fault. Everything is in memory: no socket, no
-// clock but a counter.
+// Plays a transcript against one machine, in one chunking, with at most one fault. Everything is in
+// memory: no socket, no clock but a counter.
 #pragma once
 
 #include <cstdint>
@@ -28,9 +28,9 @@ struct FaultAt {
 };
 
 struct Played {
-  std::string problem;      ///< what differs from the transcript; empty: nothing
-  std::size_t steps = 0;    ///< wishes granted
-  bool ended = false;       ///< the machine came to `done`
+  std::string problem;    ///< what differs from the transcript; empty: nothing
+  std::size_t steps = 0;  ///< wishes granted
+  bool ended = false;     ///< the machine came to `done`
 };
 
 Played play_server(const Transcript& script, Chunking chunking, FaultAt fault);

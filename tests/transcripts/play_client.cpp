@@ -12,7 +12,8 @@ using Kind = Move::Kind;
 using proto::Wish;
 
 struct ClientPlay {
-  ClientPlay(const Transcript& s, Chunking c, FaultAt f) : script(s), chunking(c), fault(f), machine(client_options(s)) {}
+  ClientPlay(const Transcript& s, Chunking c, FaultAt f)
+      : script(s), chunking(c), fault(f), machine(client_options(s)) {}
 
   Played run();
   void perform(const std::string& what);
@@ -42,8 +43,8 @@ struct ClientPlay {
   bool faulted = false;
   bool ended = true;
   bool unreadable = false;
-  std::optional<Error> error;   // the first error of any operation
-  SendReport report;            // of the last mail
+  std::optional<Error> error;  // the first error of any operation
+  SendReport report;           // of the last mail
   std::string problem;
   proto::Time now{std::chrono::hours(1)};
 };
@@ -51,10 +52,14 @@ struct ClientPlay {
 void ClientPlay::inject() {
   faulted = true;
   switch (fault.failure) {
-    case Failure::end_of_stream: return machine.closed();
-    case Failure::reset: return machine.failed(fail(Fault::closed, {}, "reset"));
-    case Failure::timeout: return machine.failed(fail(Fault::timeout, {}, "time"));
-    case Failure::none: return;
+    case Failure::end_of_stream:
+      return machine.closed();
+    case Failure::reset:
+      return machine.failed(fail(Fault::closed, {}, "reset"));
+    case Failure::timeout:
+      return machine.failed(fail(Fault::timeout, {}, "time"));
+    case Failure::none:
+      return;
   }
 }
 
@@ -63,9 +68,12 @@ void ClientPlay::feed() {
   if (fed == group.size()) {
     group.clear();
     fed = 0;
-    while (move < script.moves.size() && (script.moves[move].kind == Kind::client || script.moves[move].kind == Kind::tls)) ++move;
+    while (move < script.moves.size() &&
+           (script.moves[move].kind == Kind::client || script.moves[move].kind == Kind::tls))
+      ++move;
     check_order();
-    while (move < script.moves.size() && script.moves[move].kind == Kind::server) group += script.moves[move++].octets;
+    while (move < script.moves.size() && script.moves[move].kind == Kind::server)
+      group += script.moves[move++].octets;
     if (group.empty()) {
       const bool timeout = move < script.moves.size() && script.moves[move].kind == Kind::timeout;
       if (move < script.moves.size() && script.moves[move].kind != Kind::perform) ++move;
@@ -81,7 +89,8 @@ void ClientPlay::feed() {
 void ClientPlay::check_order() {
   const auto all = expected(move);
   if (fault.failure != Failure::none || !problem.empty() || matches(all, said)) return;
-  problem = "before move " + std::to_string(move) + " the client had said\n" + said + "in place of\n" + all;
+  problem = "before move " + std::to_string(move) + " the client had said\n" + said +
+            "in place of\n" + all;
 }
 
 void ClientPlay::give_body() {
@@ -101,13 +110,16 @@ void ClientPlay::grant(const proto::Action& action) {
       said += action.bytes.substr(0, count);
       return machine.sent(count);
     }
-    case Wish::receive: return feed();
+    case Wish::receive:
+      return feed();
     case Wish::start_tls:
       // Clear text that the machine has not seen is what the handshake would have to read.
       if (fed < group.size()) return machine.failed(fail(Fault::tls, {}, "not a handshake"));
       return machine.tls_up({"TLSv1.3", "test", true});
-    case Wish::consult: return give_body();
-    case Wish::done: return;
+    case Wish::consult:
+      return give_body();
+    case Wish::done:
+      return;
   }
 }
 
@@ -119,7 +131,8 @@ void ClientPlay::drive() {
       ended = true;
       return;
     }
-    if (fault.failure != Failure::none && step >= fault.step && !faulted && action.wish != Wish::consult) {
+    if (fault.failure != Failure::none && step >= fault.step && !faulted &&
+        action.wish != Wish::consult) {
       inject();
     } else {
       grant(action);
@@ -140,12 +153,15 @@ void ClientPlay::perform(const std::string& what) {
     const auto mailbox = [](const std::string& word) {
       const auto at = word.rfind('@');
       const auto parsed = Mailbox::parse(word);
-      return parsed ? *parsed : Mailbox{word.substr(0, at), at == std::string::npos ? "" : word.substr(at + 1)};
+      return parsed
+                 ? *parsed
+                 : Mailbox{word.substr(0, at), at == std::string::npos ? "" : word.substr(at + 1)};
     };
     if (words.at(1) != "<>") request.envelope.reverse_path = mailbox(words[1]);
     for (std::size_t i = 0, end = 0; end != std::string::npos; i = end + 1) {
       end = words.at(2).find(',', i);
-      if (!words[2].empty()) request.envelope.recipients.push_back(mailbox(words[2].substr(i, end - i)));
+      if (!words[2].empty())
+        request.envelope.recipients.push_back(mailbox(words[2].substr(i, end - i)));
     }
     text = words.at(3);
     text_at = 0;
@@ -177,12 +193,15 @@ std::string ClientPlay::expected(std::size_t moves) const {
 
 std::string ClientPlay::check(const Word& word) const {
   const auto words = words_of(word.text);
-  const auto wrong = [&](const std::string& is) { return "line " + std::to_string(word.line) + ": " + word.text + ", but it is " + is; };
+  const auto wrong = [&](const std::string& is) {
+    return "line " + std::to_string(word.line) + ": " + word.text + ", but it is " + is;
+  };
   const auto& what = words.at(0);
   if (what == "outcome") {
     for (const auto& recipient : report.recipients) {
       if (recipient.address.text() != words.at(1)) continue;
-      const auto is = std::string(to_string(recipient.outcome)) + ' ' + std::to_string(recipient.reply.code) + ' ' + recipient.stage;
+      const auto is = std::string(to_string(recipient.outcome)) + ' ' +
+                      std::to_string(recipient.reply.code) + ' ' + recipient.stage;
       std::string asked = words.at(2) + (words.size() > 3 ? ' ' + words[3] : "");
       for (std::size_t i = 4; i < words.size(); ++i) asked += ' ' + words[i];
       if (!is.starts_with(asked)) return wrong(is);
@@ -194,19 +213,26 @@ std::string ClientPlay::check(const Word& word) const {
     const auto is = error ? std::string(to_string(error->fault)) + ' ' + error->text() : "none";
     if (!matches(word.text.substr(6), is)) return wrong(is);
   }
-  if (what == "usable" && machine.is_usable() != (words.at(1) == "yes")) return wrong(machine.is_usable() ? "yes" : "no");
-  if (what == "delivered" && error && error->may_have_been_delivered != (words.at(1) == "maybe")) return wrong("the other");
-  if (what == "reply" && !matches(word.text.substr(6), machine.reply().one_line())) return wrong(machine.reply().one_line());
+  if (what == "usable" && machine.is_usable() != (words.at(1) == "yes"))
+    return wrong(machine.is_usable() ? "yes" : "no");
+  if (what == "delivered" && error && error->may_have_been_delivered != (words.at(1) == "maybe"))
+    return wrong("the other");
+  if (what == "reply" && !matches(word.text.substr(6), machine.reply().one_line()))
+    return wrong(machine.reply().one_line());
   return {};
 }
 
-// What must hold however the line broke: a recipient is accepted only by a 2yz to a whole text, and `unknown` only behind a dot.
+// What must hold however the line broke: a recipient is accepted only by a 2yz to a whole text, and
+// `unknown` only behind a dot.
 std::string ClientPlay::check_outcomes() const {
   const bool dot_said = said.find("\r\n.\r\n") != std::string::npos;
   for (const auto& recipient : report.recipients) {
-    if (recipient.outcome == Outcome::accepted && !recipient.reply.is_success()) return "accepted without a 2yz";
-    if (recipient.outcome == Outcome::accepted && !dot_said) return "accepted without the final dot";
-    if (recipient.stage.empty()) return "a recipient without an outcome: " + recipient.address.text();
+    if (recipient.outcome == Outcome::accepted && !recipient.reply.is_success())
+      return "accepted without a 2yz";
+    if (recipient.outcome == Outcome::accepted && !dot_said)
+      return "accepted without the final dot";
+    if (recipient.stage.empty())
+      return "a recipient without an outcome: " + recipient.address.text();
   }
   if (faulted && machine.is_usable()) return "the connection counts as usable after it broke";
   return {};
@@ -229,7 +255,8 @@ Played ClientPlay::run() {
   if (fault.failure != Failure::none || !played.problem.empty()) return played;
   played.problem = problem;
   if (!played.problem.empty()) return played;
-  if (const auto all = expected(script.moves.size()); !matches(all, said)) played.problem = "the client said\n" + said + "in place of\n" + all;
+  if (const auto all = expected(script.moves.size()); !matches(all, said))
+    played.problem = "the client said\n" + said + "in place of\n" + all;
   for (const auto& word : script.expectations) {
     if (played.problem.empty()) played.problem = check(word);
   }
@@ -238,6 +265,8 @@ Played ClientPlay::run() {
 
 }  // namespace
 
-Played play_client(const Transcript& script, Chunking chunking, FaultAt fault) { return ClientPlay(script, chunking, fault).run(); }
+Played play_client(const Transcript& script, Chunking chunking, FaultAt fault) {
+  return ClientPlay(script, chunking, fault).run();
+}
 
 }  // namespace postroad::transcripts

@@ -11,7 +11,8 @@ using Kind = Move::Kind;
 using proto::Wish;
 
 struct ServerPlay {
-  ServerPlay(const Transcript& s, Chunking c, FaultAt f) : script(s), chunking(c), fault(f), options(server_options(s)), machine(options), canned(s) {}
+  ServerPlay(const Transcript& s, Chunking c, FaultAt f)
+      : script(s), chunking(c), fault(f), options(server_options(s)), machine(options), canned(s) {}
 
   Played run();
   bool grant(const proto::Action& action);
@@ -28,11 +29,11 @@ struct ServerPlay {
   smtp::ServerOptions options;
   smtp::ServerMachine machine;
   Canned canned;
-  std::string said;         // everything the server has sent
-  std::size_t move = 0;     // the next move of the client's to feed
-  std::string group;        // client octets on their way in
+  std::string said;      // everything the server has sent
+  std::size_t move = 0;  // the next move of the client's to feed
+  std::string group;     // client octets on their way in
   std::size_t fed = 0;
-  std::string chunk;        // what received() looks at now
+  std::string chunk;  // what received() looks at now
   std::size_t step = 0;
   bool faulted = false;
   bool ended = false;
@@ -43,14 +44,19 @@ struct ServerPlay {
 void ServerPlay::inject() {
   faulted = true;
   switch (fault.failure) {
-    case Failure::end_of_stream: return machine.closed();
-    case Failure::reset: return machine.failed(fail(Fault::closed, {}, "reset"));
-    case Failure::timeout: return machine.failed(fail(Fault::timeout, {}, "time"));
-    case Failure::none: return;
+    case Failure::end_of_stream:
+      return machine.closed();
+    case Failure::reset:
+      return machine.failed(fail(Fault::closed, {}, "reset"));
+    case Failure::timeout:
+      return machine.failed(fail(Fault::timeout, {}, "time"));
+    case Failure::none:
+      return;
   }
 }
 
-// The next octets for the server: all C moves up to the next S move are one group, as a pipelining client sends them.
+// The next octets for the server: all C moves up to the next S move are one group, as a pipelining
+// client sends them.
 void ServerPlay::feed() {
   if (fed == group.size()) {
     group.clear();
@@ -58,14 +64,16 @@ void ServerPlay::feed() {
     check_order();
     while (move < script.moves.size()) {
       const auto& next = script.moves[move];
-      if (next.kind == Kind::client) group += next.octets;
+      if (next.kind == Kind::client)
+        group += next.octets;
       else if (next.kind == Kind::client_closed && group.empty()) {
         ++move;
         return machine.closed();
       } else if (next.kind == Kind::timeout && group.empty()) {
         ++move;
         return machine.failed(fail(Fault::timeout, {}, "time"));
-      } else if (!group.empty()) break;
+      } else if (!group.empty())
+        break;
       if (next.kind == Kind::client_closed || next.kind == Kind::timeout) break;
       ++move;
     }
@@ -79,10 +87,14 @@ void ServerPlay::feed() {
 // A server that waits has answered all that stands before, and nothing that stands behind.
 void ServerPlay::check_order() {
   auto next = move;
-  while (next < script.moves.size() && (script.moves[next].kind == Kind::server || script.moves[next].kind == Kind::tls || script.moves[next].kind == Kind::perform)) ++next;
+  while (next < script.moves.size() &&
+         (script.moves[next].kind == Kind::server || script.moves[next].kind == Kind::tls ||
+          script.moves[next].kind == Kind::perform))
+    ++next;
   const auto all = expected(next);
   if (fault.failure != Failure::none || !problem.empty() || matches(all, said)) return;
-  problem = "before move " + std::to_string(next) + " the server had said\n" + said + "in place of\n" + all;
+  problem = "before move " + std::to_string(next) + " the server had said\n" + said +
+            "in place of\n" + all;
 }
 
 bool ServerPlay::grant(const proto::Action& action) {
@@ -91,13 +103,20 @@ bool ServerPlay::grant(const proto::Action& action) {
       said += action.bytes;
       machine.sent(action.bytes.size());
       return true;
-    case Wish::receive: feed(); return true;
+    case Wish::receive:
+      feed();
+      return true;
     case Wish::start_tls:
-      fed = group.size();  // what stands behind STARTTLS in clear goes to the handshake, never to the machine
+      fed = group.size();  // what stands behind STARTTLS in clear goes to the handshake, never to
+                           // the machine
       machine.tls_up({"TLSv1.3", "test", false});
       return true;
-    case Wish::consult: canned.answer(machine); return true;
-    case Wish::done: ended = true; return false;
+    case Wish::consult:
+      canned.answer(machine);
+      return true;
+    case Wish::done:
+      ended = true;
+      return false;
   }
   return false;
 }
@@ -112,25 +131,35 @@ std::string ServerPlay::expected(std::size_t moves) const {
 
 std::string ServerPlay::check(const Word& word) const {
   const auto words = words_of(word.text);
-  const auto wrong = [&](const std::string& is) { return "line " + std::to_string(word.line) + ": " + word.text + ", but it is " + is; };
+  const auto wrong = [&](const std::string& is) {
+    return "line " + std::to_string(word.line) + ": " + word.text + ", but it is " + is;
+  };
   const auto& what = words.at(0);
-  if (what == "messages" && canned.messages.size() != std::stoul(words.at(1))) return wrong(std::to_string(canned.messages.size()));
+  if (what == "messages" && canned.messages.size() != std::stoul(words.at(1)))
+    return wrong(std::to_string(canned.messages.size()));
   if (what == "message") {
     const auto index = std::stoul(words.at(1)) - 1;
     if (index >= canned.messages.size()) return wrong("not there");
-    if (canned.messages[index].octets != words.at(2)) return wrong('"' + canned.messages[index].octets + '"');
+    if (canned.messages[index].octets != words.at(2))
+      return wrong('"' + canned.messages[index].octets + '"');
   }
-  if (what == "from" && (canned.messages.empty() || canned.messages.back().reverse_path != (words.size() > 1 ? words[1] : ""))) {
+  if (what == "from" && (canned.messages.empty() || canned.messages.back().reverse_path !=
+                                                        (words.size() > 1 ? words[1] : ""))) {
     return wrong(canned.messages.empty() ? "no message" : canned.messages.back().reverse_path);
   }
   if (what == "recipients") {
     std::string all;
-    for (const auto& recipient : canned.messages.empty() ? std::vector<std::string>{} : canned.messages.back().recipients) all += ' ' + recipient;
+    for (const auto& recipient :
+         canned.messages.empty() ? std::vector<std::string>{} : canned.messages.back().recipients)
+      all += ' ' + recipient;
     if ("recipients" + all != word.text) return wrong(all);
   }
-  if (what == "login" && machine.login() != (words.size() > 1 ? words[1] : "")) return wrong(machine.login());
+  if (what == "login" && machine.login() != (words.size() > 1 ? words[1] : ""))
+    return wrong(machine.login());
   if (what == "ending") {
-    static constexpr std::string_view names[] = {"open", "quit", "closed_by_peer", "timeout", "too_many_errors", "stopped", "refused", "failed"};
+    static constexpr std::string_view names[] = {
+        "open",    "quit",    "closed_by_peer", "timeout", "too_many_errors",
+        "stopped", "refused", "failed"};
     const auto is = names[static_cast<std::size_t>(machine.ending())];
     if (is != words.at(1)) return wrong(std::string(is));
   }
@@ -152,7 +181,8 @@ Played ServerPlay::run() {
       break;
     }
     // A consult has no fault of its own here: the hooks' refusals are transcripts.
-    if (fault.failure != Failure::none && step >= fault.step && !faulted && action.wish != Wish::consult) {
+    if (fault.failure != Failure::none && step >= fault.step && !faulted &&
+        action.wish != Wish::consult) {
       inject();
     } else {
       grant(action);
@@ -167,19 +197,23 @@ Played ServerPlay::run() {
     }
     if (canned.messages.size() > 0 && !script.expectations.empty()) {
       for (const auto& word : script.expectations) {
-        if (word.text.starts_with("message 1") && !check(word).empty()) played.problem = check(word);
+        if (word.text.starts_with("message 1") && !check(word).empty())
+          played.problem = check(word);
       }
     }
     return played;
   }
   if (!played.problem.empty()) return played;
-  if (const auto all = expected(script.moves.size()); !matches(all, said)) played.problem = "the server said\n" + said + "in place of\n" + all;
+  if (const auto all = expected(script.moves.size()); !matches(all, said))
+    played.problem = "the server said\n" + said + "in place of\n" + all;
   check_expectations(played);
   return played;
 }
 
 }  // namespace
 
-Played play_server(const Transcript& script, Chunking chunking, FaultAt fault) { return ServerPlay(script, chunking, fault).run(); }
+Played play_server(const Transcript& script, Chunking chunking, FaultAt fault) {
+  return ServerPlay(script, chunking, fault).run();
+}
 
 }  // namespace postroad::transcripts

@@ -21,31 +21,47 @@ std::string words_from(std::string_view text, std::size_t index) {
     bool quoted = false;
     std::size_t end = 0;
     for (; end < text.size() && (quoted || text[end] != ' '); ++end) {
-      if (text[end] == '\\') ++end;
-      else if (text[end] == '"') quoted = !quoted;
+      if (text[end] == '\\')
+        ++end;
+      else if (text[end] == '"')
+        quoted = !quoted;
     }
     text.remove_prefix(std::min(text.find_first_not_of(' ', end), text.size()));
   }
   return std::string(text);
 }
 
-void set_limit(const std::vector<std::string>& words, smtp::ServerLimits& limits, const Word& word) {
+void set_limit(const std::vector<std::string>& words, smtp::ServerLimits& limits,
+               const Word& word) {
   const auto value = std::stoull(words.at(2));
   const auto milliseconds = std::chrono::milliseconds(value);
   const auto& name = words.at(1);
-  if (name == "command_line") limits.command_line = value;
-  else if (name == "auth_line") limits.auth_line = value;
-  else if (name == "parameters") limits.parameters = value;
-  else if (name == "recipients") limits.recipients = value;
-  else if (name == "commands") limits.commands = value;
-  else if (name == "errors") limits.errors = value;
-  else if (name == "auth_attempts") limits.auth_attempts = value;
-  else if (name == "message_size") limits.message_size = value;
-  else if (name == "replies") limits.replies = value;
-  else if (name == "command") limits.command = milliseconds;
-  else if (name == "data_block") limits.data_block = milliseconds;
-  else if (name == "transaction") limits.transaction = milliseconds;
-  else unknown(word);
+  if (name == "command_line")
+    limits.command_line = value;
+  else if (name == "auth_line")
+    limits.auth_line = value;
+  else if (name == "parameters")
+    limits.parameters = value;
+  else if (name == "recipients")
+    limits.recipients = value;
+  else if (name == "commands")
+    limits.commands = value;
+  else if (name == "errors")
+    limits.errors = value;
+  else if (name == "auth_attempts")
+    limits.auth_attempts = value;
+  else if (name == "message_size")
+    limits.message_size = value;
+  else if (name == "replies")
+    limits.replies = value;
+  else if (name == "command")
+    limits.command = milliseconds;
+  else if (name == "data_block")
+    limits.data_block = milliseconds;
+  else if (name == "transaction")
+    limits.transaction = milliseconds;
+  else
+    unknown(word);
 }
 
 }  // namespace
@@ -57,19 +73,33 @@ smtp::ServerOptions server_options(const Transcript& script) {
     const auto words = words_of(word.text);
     const auto& name = words.at(0);
     if (name == "tls") {
-      options.tls = words.at(1) == "offered" ? smtp::TlsMode::offered : words.at(1) == "required" ? smtp::TlsMode::required : smtp::TlsMode::implicit;
-    } else if (name == "auth") options.auth = true;
-    else if (name == "auth_required") options.auth = options.auth_required = true;
-    else if (name == "allow_auth_in_clear") options.allow_auth_in_clear = true;
-    else if (name == "allow_bare_addresses") options.allow_bare_addresses = true;
-    else if (name == "keep_bare_line_ends") options.bare_line_ends = smtp::BareLineEnds::keep;
-    else if (name == "vrfy") options.vrfy = true;
-    else if (name == "expn") options.expn = true;
-    else if (name == "no_pipelining") options.pipelining = false;
-    else if (name == "no_8bitmime") options.eight_bit_mime = false;
-    else if (name == "no_smtputf8") options.smtputf8 = false;
-    else if (name == "limit") set_limit(words, options.limits, word);
-    else unknown(word);
+      options.tls = words.at(1) == "offered"    ? smtp::TlsMode::offered
+                    : words.at(1) == "required" ? smtp::TlsMode::required
+                                                : smtp::TlsMode::implicit;
+    } else if (name == "auth")
+      options.auth = true;
+    else if (name == "auth_required")
+      options.auth = options.auth_required = true;
+    else if (name == "allow_auth_in_clear")
+      options.allow_auth_in_clear = true;
+    else if (name == "allow_bare_addresses")
+      options.allow_bare_addresses = true;
+    else if (name == "keep_bare_line_ends")
+      options.bare_line_ends = smtp::BareLineEnds::keep;
+    else if (name == "vrfy")
+      options.vrfy = true;
+    else if (name == "expn")
+      options.expn = true;
+    else if (name == "no_pipelining")
+      options.pipelining = false;
+    else if (name == "no_8bitmime")
+      options.eight_bit_mime = false;
+    else if (name == "no_smtputf8")
+      options.smtputf8 = false;
+    else if (name == "limit")
+      set_limit(words, options.limits, word);
+    else
+      unknown(word);
   }
   return options;
 }
@@ -83,18 +113,29 @@ smtp::ClientOptions client_options(const Transcript& script) {
     const auto& name = words.at(0);
     if (name == "tls") {
       const auto& how = words.at(1);
-      options.tls = how == "never" ? smtp::TlsPolicy::never : how == "required" ? smtp::TlsPolicy::required : how == "implicit" ? smtp::TlsPolicy::implicit : smtp::TlsPolicy::opportunistic;
+      options.tls = how == "never"      ? smtp::TlsPolicy::never
+                    : how == "required" ? smtp::TlsPolicy::required
+                    : how == "implicit" ? smtp::TlsPolicy::implicit
+                                        : smtp::TlsPolicy::opportunistic;
     } else if (name == "login") {
       options.login = sasl::Credentials{words.at(1), {}, Secret(words.at(2))};
       if (words.size() > 3) options.mechanism = words.at(3);
-    } else if (name == "allow_password_in_clear") options.allow_password_in_clear = true;
-    else if (name == "all_or_none") options.recipients = smtp::RecipientPolicy::all_or_none;
-    else if (name == "no_pipelining") options.pipelining = false;
-    else if (name == "plain_helo") options.plain_helo = true;
-    else if (name == "name") options.name = words.at(1);
-    else if (name == "challenges") options.challenges = std::stoul(words.at(1));
-    else if (name == "window") options.window = std::stoul(words.at(1));
-    else unknown(word);
+    } else if (name == "allow_password_in_clear")
+      options.allow_password_in_clear = true;
+    else if (name == "all_or_none")
+      options.recipients = smtp::RecipientPolicy::all_or_none;
+    else if (name == "no_pipelining")
+      options.pipelining = false;
+    else if (name == "plain_helo")
+      options.plain_helo = true;
+    else if (name == "name")
+      options.name = words.at(1);
+    else if (name == "challenges")
+      options.challenges = std::stoul(words.at(1));
+    else if (name == "window")
+      options.window = std::stoul(words.at(1));
+    else
+      unknown(word);
   }
   return options;
 }
@@ -116,7 +157,8 @@ Canned::Canned(const Transcript& script) {
       continue;
     }
     static constexpr std::string_view keyed_hooks[] = {"helo", "mail", "rcpt", "vrfy", "expn"};
-    const bool keyed = std::find(std::begin(keyed_hooks), std::end(keyed_hooks), words.at(0)) != std::end(keyed_hooks);
+    const bool keyed = std::find(std::begin(keyed_hooks), std::end(keyed_hooks), words.at(0)) !=
+                       std::end(keyed_hooks);
     const auto key = words.at(0) + ' ' + (keyed ? words.at(1) : "");
     answers_[key] = parse_reply(words_from(word.text, keyed ? 2 : 1));
   }
@@ -129,12 +171,18 @@ Reply Canned::find(const std::string& hook, const std::string& key) const {
 
 void Canned::answer(smtp::ServerMachine& machine) {
   const auto& question = machine.question();
-  if (std::holds_alternative<smtp::AskConnect>(question)) return machine.answered(find("connect", ""));
-  if (const auto* helo = std::get_if<smtp::AskHelo>(&question)) return machine.answered(find("helo", std::string(helo->name)));
-  if (const auto* mail = std::get_if<smtp::AskMail>(&question)) return machine.answered(find("mail", mail->transaction.reverse_path.text()));
-  if (const auto* rcpt = std::get_if<smtp::AskRcpt>(&question)) return machine.answered(find("rcpt", rcpt->recipient.text()));
-  if (const auto* vrfy = std::get_if<smtp::AskVrfy>(&question)) return machine.answered(find("vrfy", std::string(vrfy->text)));
-  if (const auto* expn = std::get_if<smtp::AskExpn>(&question)) return machine.answered(find("expn", std::string(expn->text)));
+  if (std::holds_alternative<smtp::AskConnect>(question))
+    return machine.answered(find("connect", ""));
+  if (const auto* helo = std::get_if<smtp::AskHelo>(&question))
+    return machine.answered(find("helo", std::string(helo->name)));
+  if (const auto* mail = std::get_if<smtp::AskMail>(&question))
+    return machine.answered(find("mail", mail->transaction.reverse_path.text()));
+  if (const auto* rcpt = std::get_if<smtp::AskRcpt>(&question))
+    return machine.answered(find("rcpt", rcpt->recipient.text()));
+  if (const auto* vrfy = std::get_if<smtp::AskVrfy>(&question))
+    return machine.answered(find("vrfy", std::string(vrfy->text)));
+  if (const auto* expn = std::get_if<smtp::AskExpn>(&question))
+    return machine.answered(find("expn", std::string(expn->text)));
   if (std::holds_alternative<smtp::AskData>(question)) {
     draft_.clear();
     return machine.answered(find("data", ""));
@@ -146,15 +194,20 @@ void Canned::answer(smtp::ServerMachine& machine) {
   if (const auto* auth = std::get_if<smtp::AskAuth>(&question)) {
     const auto user = users_.find(auth->credentials.user);
     const bool right = user != users_.end() && user->second == auth->credentials.password.reveal();
-    return machine.answered(right ? Reply{235, {2, 7, 0}, "Authentication successful"} : Reply{535, {5, 7, 8}, "authentication failed"});
+    return machine.answered(right ? Reply{235, {2, 7, 0}, "Authentication successful"}
+                                  : Reply{535, {5, 7, 8}, "authentication failed"});
   }
   if (const auto* end = std::get_if<smtp::AskEnd>(&question)) {
     const auto reply = find("commit", "");
     if (!end->keep || reply.code >= 400) return machine.answered(reply);
     Message message{machine.transaction().reverse_path.text(), {}, std::move(draft_)};
-    for (const auto& recipient : machine.transaction().recipients) message.recipients.push_back(recipient.text());
+    for (const auto& recipient : machine.transaction().recipients)
+      message.recipients.push_back(recipient.text());
     messages.push_back(std::move(message));
-    return machine.answered(reply.code != 0 ? reply : Reply{250, {2, 0, 0}, "Ok: queued as Q" + std::to_string(messages.size())});
+    return machine.answered(
+        reply.code != 0
+            ? reply
+            : Reply{250, {2, 0, 0}, "Ok: queued as Q" + std::to_string(messages.size())});
   }
   machine.answered({});
 }

@@ -1,4 +1,5 @@
-// Turns a transcript's `server:`, `client:` and `policy:` lines into the machines' options and canned answers.
+// Turns a transcript's `server:`, `client:` and `policy:` lines into the machines' options and
+// canned answers.
 #pragma once
 
 #include <map>

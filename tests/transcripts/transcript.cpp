@@ -22,8 +22,9 @@ bool eat(std::string_view& line, std::string_view prefix) {
 
 // An expectation that nobody checks would hold for ever.
 bool is_expectation(const std::string& word) {
-  static constexpr std::string_view known[] = {"messages", "message", "from",  "recipients", "login", "ending",
-                                               "outcome",  "error",   "usable", "delivered",  "reply"};
+  static constexpr std::string_view known[] = {"messages", "message",   "from",    "recipients",
+                                               "login",    "ending",    "outcome", "error",
+                                               "usable",   "delivered", "reply"};
   return std::find(std::begin(known), std::end(known), word) != std::end(known);
 }
 
@@ -52,7 +53,9 @@ bool read_head(std::string_view line, int number, Transcript& script) {
 }
 
 bool read_move(std::string_view line, int number, Transcript& script) {
-  const auto add = [&](Kind kind, std::string octets) { script.moves.push_back({kind, std::move(octets), number}); };
+  const auto add = [&](Kind kind, std::string octets) {
+    script.moves.push_back({kind, std::move(octets), number});
+  };
   if (eat(line, "C!")) {
     add(Kind::client, words_of(std::string(line)).at(0));
   } else if (eat(line, "S!")) {
@@ -87,15 +90,24 @@ std::string unescape(std::string_view text) {
       continue;
     }
     switch (text[++i]) {
-      case 'r': out += '\r'; break;
-      case 'n': out += '\n'; break;
-      case 't': out += '\t'; break;
-      case '0': out += '\0'; break;
+      case 'r':
+        out += '\r';
+        break;
+      case 'n':
+        out += '\n';
+        break;
+      case 't':
+        out += '\t';
+        break;
+      case '0':
+        out += '\0';
+        break;
       case 'x':
         out += static_cast<char>(std::stoi(std::string(text.substr(i + 1, 2)), nullptr, 16));
         i += 2;
         break;
-      default: out += text[i];
+      default:
+        out += text[i];
     }
   }
   return out;
@@ -110,7 +122,8 @@ std::vector<std::string> words_of(const std::string& text) {
     }
     std::size_t end = i;
     if (text[i] == '"') {
-      for (end = i + 1; end < text.size() && text[end] != '"'; ++end) end += text[end] == '\\' ? 1 : 0;
+      for (end = i + 1; end < text.size() && text[end] != '"'; ++end)
+        end += text[end] == '\\' ? 1 : 0;
       std::string word = unescape(std::string_view(text).substr(i + 1, end - i - 1));
       i = end + 1;
       // `"ab"*1000` repeats: long input without long files.
@@ -151,7 +164,8 @@ Transcript read_transcript(const std::string& path) {
       if (read_head(line, number, script) || read_move(line, number, script)) continue;
     } catch (const std::exception&) {
     }
-    throw std::runtime_error(path + ':' + std::to_string(number) + ": not a line of a transcript: " + line);
+    throw std::runtime_error(path + ':' + std::to_string(number) +
+                             ": not a line of a transcript: " + line);
   }
   return script;
 }

@@ -1,5 +1,6 @@
-// A dialogue in a file, as the RFCs print them, with what must be true afterwards. README.md beside this file is the
-// format. One file drives the server machine, the client machine, and real sockets; this is only its reader.
+// A dialogue in a file, as the RFCs print them, with what must be true afterwards. README.md beside
+// this file is the format. One file drives the server machine, the client machine, and real
+// sockets; this is only its reader.
 #pragma once
 
 #include <map>
@@ -13,7 +14,8 @@ namespace postroad::transcripts {
 struct Move {
   enum class Kind { client, server, tls, client_closed, server_closed, timeout, perform };
   Kind kind;
-  std::string octets;  ///< with line ends; a server's may hold `*`, which stands for any text within a line
+  std::string
+      octets;  ///< with line ends; a server's may hold `*`, which stands for any text within a line
   int line = 0;
 };
 

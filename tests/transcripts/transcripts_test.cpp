@@ -15,7 +15,9 @@ constexpr std::array chunkings{Chunking::whole, Chunking::by_line, Chunking::by_
 constexpr std::array failures{Failure::end_of_stream, Failure::reset, Failure::timeout};
 constexpr std::size_t most_faulted_steps = 400;  // of one dialogue; the long ones are sampled
 
-std::vector<std::string> files() { return transcript_files(std::string(POSTROAD_SOURCE_DIR) + "/tests/transcripts"); }
+std::vector<std::string> files() {
+  return transcript_files(std::string(POSTROAD_SOURCE_DIR) + "/tests/transcripts");
+}
 
 std::string name_of(const testing::TestParamInfo<std::string>& info) {
   const auto folder = info.param.rfind('/', info.param.rfind('/') - 1);
@@ -32,15 +34,18 @@ class Dialogue : public testing::TestWithParam<std::string> {
     for (const auto chunking : chunkings) {
       const auto played = play_one(script, chunking, {});
       ASSERT_TRUE(played.ended) << script.file << " does not end";
-      ASSERT_EQ(played.problem, "") << script.file << ": " << script.title << " (chunking " << static_cast<int>(chunking) << ")";
+      ASSERT_EQ(played.problem, "") << script.file << ": " << script.title << " (chunking "
+                                    << static_cast<int>(chunking) << ")";
     }
     const auto steps = play_one(script, Chunking::by_line, {}).steps;
     const auto stride = 1 + steps / most_faulted_steps;
     for (const auto failure : failures) {
       for (std::size_t step = 0; step < steps; step += stride) {
         const auto played = play_one(script, Chunking::by_line, {failure, step});
-        ASSERT_TRUE(played.ended) << script.file << " does not end with fault " << static_cast<int>(failure) << " at step " << step;
-        ASSERT_EQ(played.problem, "") << script.file << " with fault " << static_cast<int>(failure) << " at step " << step;
+        ASSERT_TRUE(played.ended) << script.file << " does not end with fault "
+                                  << static_cast<int>(failure) << " at step " << step;
+        ASSERT_EQ(played.problem, "")
+            << script.file << " with fault " << static_cast<int>(failure) << " at step " << step;
       }
     }
   }

@@ -30,7 +30,8 @@ TEST(Mechanisms, TheEndsUnderstandEachOther) {
       const auto client = make_client(name, credentials("t\xc3\xa9st", "s e=c\xc3\xa9t"));
       const auto server = make_server(name);
       auto held = client->initial();
-      auto step = held && initial_allowed ? server->step(std::exchange(held, {})->response) : server->step(std::nullopt);
+      auto step = held && initial_allowed ? server->step(std::exchange(held, {})->response)
+                                          : server->step(std::nullopt);
       for (int i = 0; i < 5 && step.challenge; ++i) {
         const auto answer = held ? std::exchange(held, {}) : client->respond(*step.challenge);
         ASSERT_TRUE(answer) << name;
@@ -51,7 +52,8 @@ TEST(Plain, Server) {
   EXPECT_EQ(right.credentials->authorize_as, "admin");
   EXPECT_EQ(right.credentials->user, "user");
   EXPECT_EQ(right.credentials->password.reveal(), "pass");
-  for (const auto bad : {""sv, "user\0pass"sv, "\0\0pass"sv, "\0user\0pass\0"sv, "user"sv, "\0\xff\0pass"sv, "\0user\0\xff"sv}) {
+  for (const auto bad : {""sv, "user\0pass"sv, "\0\0pass"sv, "\0user\0pass\0"sv, "user"sv,
+                         "\0\xff\0pass"sv, "\0user\0\xff"sv}) {
     const auto wrong = step(bad);
     EXPECT_FALSE(wrong.credentials) << testing::PrintToString(bad);
     EXPECT_FALSE(wrong.challenge);

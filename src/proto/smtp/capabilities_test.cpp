@@ -1,5 +1,6 @@
 // EHLO lines as tables; the code is capabilities.cpp.
-// Row18 is the row of keywords in other cases, of `AUTH=`, and of a keyword found as a part of another line.
+// Row18 is the row of keywords in other cases, of `AUTH=`, and of a keyword found as a part of
+// another line.
 #include "proto/smtp/capabilities.hpp"
 
 #include <gtest/gtest.h>
@@ -7,26 +8,33 @@
 namespace postroad::smtp {
 namespace {
 
-Capabilities read(std::string lines) { return parse_capabilities({250, {}, "mx.example\n" + std::move(lines)}); }
+Capabilities read(std::string lines) {
+  return parse_capabilities({250, {}, "mx.example\n" + std::move(lines)});
+}
 
 TEST(Row18, KeywordsInAnyCaseAndWhole) {
-  const auto caps = read("pipelining\n8bitMIME\nSmtpUtf8\nEnhancedStatusCodes\nstarttls\nSize 1000");
-  EXPECT_TRUE(caps.esmtp && caps.pipelining && caps.eight_bit_mime && caps.smtputf8 && caps.enhanced_status && caps.starttls);
+  const auto caps =
+      read("pipelining\n8bitMIME\nSmtpUtf8\nEnhancedStatusCodes\nstarttls\nSize 1000");
+  EXPECT_TRUE(caps.esmtp && caps.pipelining && caps.eight_bit_mime && caps.smtputf8 &&
+              caps.enhanced_status && caps.starttls);
   EXPECT_EQ(caps.size, 1000U);
 }
 
 TEST(Row18, NoKeywordAsAPartOfAnother) {
-  for (const std::string_view line : {"XSTARTTLS", "STARTTLSX", "X STARTTLS", "STARTTLS-NOT", "NOSTARTTLS", "STARTTLS=", "-STARTTLS"}) {
+  for (const std::string_view line : {"XSTARTTLS", "STARTTLSX", "X STARTTLS", "STARTTLS-NOT",
+                                      "NOSTARTTLS", "STARTTLS=", "-STARTTLS"}) {
     EXPECT_FALSE(read(std::string(line)).starttls) << line;
   }
-  EXPECT_FALSE(parse_capabilities({250, {}, "mx.example STARTTLS PIPELINING"}).starttls) << "the greeting is no capability";
+  EXPECT_FALSE(parse_capabilities({250, {}, "mx.example STARTTLS PIPELINING"}).starttls)
+      << "the greeting is no capability";
   EXPECT_TRUE(read("XAUTH PLAIN\nAUTHENTICATE PLAIN\nAUTH-PLAIN").auth.empty());
 }
 
 TEST(Row18, MechanismsOfBothForms) {
   EXPECT_EQ(read("AUTH PLAIN login").auth, (std::vector<std::string>{"PLAIN", "LOGIN"}));
   EXPECT_EQ(read("AUTH=LOGIN plain").auth, (std::vector<std::string>{"LOGIN", "PLAIN"}));
-  EXPECT_EQ(read("AUTH PLAIN\nAUTH=PLAIN LOGIN").auth, (std::vector<std::string>{"PLAIN", "LOGIN"}));
+  EXPECT_EQ(read("AUTH PLAIN\nAUTH=PLAIN LOGIN").auth,
+            (std::vector<std::string>{"PLAIN", "LOGIN"}));
   EXPECT_TRUE(read("AUTH").auth.empty());
   EXPECT_TRUE(read("AUTH=").auth.empty());
   EXPECT_TRUE(read("AUTH PLAIN").offers_auth("PLAIN"));

@@ -1,6 +1,7 @@
-// The client machine where a dialogue cannot show it: deadlines by a clock that the test turns, which octets are secret,
-// what a connection that broke is good for. The dialogues are in tests/transcripts/.
-// Row14, Row24 and Row43 are rows of the table of known faults: late replies, secrets in traces, deadlines for each read.
+// The client machine where a dialogue cannot show it: deadlines by a clock that the test turns,
+// which octets are secret, what a connection that broke is good for. The dialogues are in
+// tests/transcripts/. Row14, Row24 and Row43 are rows of the table of known faults: late replies,
+// secrets in traces, deadlines for each read.
 #include "proto/smtp/client_machine.hpp"
 
 #include <gtest/gtest.h>
@@ -27,12 +28,17 @@ struct Conversation {
           machine.sent(action.bytes.size());
           break;
         case Wish::consult:
-          if (!std::exchange(body_given, true)) machine.body("text\r\n");
-          else machine.body_end();
+          if (!std::exchange(body_given, true))
+            machine.body("text\r\n");
+          else
+            machine.body_end();
           break;
-        case Wish::start_tls: machine.tls_up({"TLSv1.3", "test", true}); break;
+        case Wish::start_tls:
+          machine.tls_up({"TLSv1.3", "test", true});
+          break;
         case Wish::receive:
-        case Wish::done: return action;
+        case Wish::done:
+          return action;
       }
     }
   }
@@ -53,7 +59,10 @@ struct Conversation {
 
   void mail() {
     body_given = false;
-    machine.send({{*Mailbox::parse("a@x.example"), {*Mailbox::parse("b@y.example")}}, std::nullopt, false, false});
+    machine.send({{*Mailbox::parse("a@x.example"), {*Mailbox::parse("b@y.example")}},
+                  std::nullopt,
+                  false,
+                  false});
   }
 
   ClientMachine machine;
@@ -90,7 +99,8 @@ TEST(Row43, EachStepHasItsOwnPatience) {
   EXPECT_EQ(conversation.settle().deadline, conversation.now + ClientTimeouts{}.command);
   EXPECT_EQ(conversation.feed("250 ok\r\n").deadline, conversation.now + ClientTimeouts{}.command);
   EXPECT_EQ(conversation.feed("250 ok\r\n").deadline, conversation.now + ClientTimeouts{}.data);
-  EXPECT_EQ(conversation.feed("354 go\r\n").deadline, conversation.now + ClientTimeouts{}.end_of_data);
+  EXPECT_EQ(conversation.feed("354 go\r\n").deadline,
+            conversation.now + ClientTimeouts{}.end_of_data);
 }
 
 TEST(Row14, ATimedOutConnectionCarriesNoOtherMail) {
@@ -148,7 +158,8 @@ TEST(Row24, WhatSaysThePasswordIsSecretAndNothingElseIs) {
 }
 
 TEST(Row24, NoErrorTextHoldsThePassword) {
-  for (const std::string_view reply : {"535 5.7.8 no\r\n", "421 bye\r\n", "nonsense\r\n", "334 \r\n"}) {
+  for (const std::string_view reply :
+       {"535 5.7.8 no\r\n", "421 bye\r\n", "nonsense\r\n", "334 \r\n"}) {
     auto options = plain();
     options.tls = TlsPolicy::implicit;
     options.login = sasl::Credentials{"test", {}, Secret("secret")};

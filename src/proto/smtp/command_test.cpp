@@ -1,5 +1,6 @@
-// The command table: its own order, how a line is split, and which verb is guessed for one that is none.
-// The machine that walks it has its tests in server_machine_test.cpp and in tests/transcripts/.
+// The command table: its own order, how a line is split, and which verb is guessed for one that is
+// none. The machine that walks it has its tests in server_machine_test.cpp and in
+// tests/transcripts/.
 #include "proto/smtp/command.hpp"
 
 #include <gtest/gtest.h>
@@ -25,8 +26,10 @@ TEST(CommandTable, EveryVerbOnceAndItsSyntaxBeginsWithIt) {
 
 TEST(CommandTable, WhatIsLegalBeforeTlsCannotCarryMail) {
   for (const auto& row : command_table()) {
-    const bool harmless = row.verb == Verb::helo || row.verb == Verb::ehlo || row.verb == Verb::rset || row.verb == Verb::noop ||
-                          row.verb == Verb::quit || row.verb == Verb::help || row.verb == Verb::starttls;
+    const bool harmless = row.verb == Verb::helo || row.verb == Verb::ehlo ||
+                          row.verb == Verb::rset || row.verb == Verb::noop ||
+                          row.verb == Verb::quit || row.verb == Verb::help ||
+                          row.verb == Verb::starttls;
     EXPECT_EQ(row.before_tls, harmless) << row.name;
   }
 }
@@ -49,7 +52,8 @@ TEST(NearestVerb, IsTheOneThatWasMeant) {
   EXPECT_EQ(nearest_verb("HELLO"), "HELO");
   EXPECT_EQ(nearest_verb("RCTP"), "RCPT");
   EXPECT_EQ(nearest_verb("STARTLS"), "STARTTLS");
-  for (const std::string_view none : {"", "X", "TURN", "BDAT0123456789", "GET"}) EXPECT_EQ(nearest_verb(none), "") << none;
+  for (const std::string_view none : {"", "X", "TURN", "BDAT0123456789", "GET"})
+    EXPECT_EQ(nearest_verb(none), "") << none;
 }
 
 }  // namespace

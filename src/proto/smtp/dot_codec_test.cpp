@@ -1,6 +1,7 @@
-// Dot transparency against a second, slow writing of the same rules: every short text over the octets that matter,
-// in every chunking, and long random ones. The code is dot_codec.cpp.
-// Row7, Row8 and Row9 are rows of the table of known faults: stuffing at chunk edges, smuggling, line ends.
+// Dot transparency against a second, slow writing of the same rules: every short text over the
+// octets that matter, in every chunking, and long random ones. The code is dot_codec.cpp. Row7,
+// Row8 and Row9 are rows of the table of known faults: stuffing at chunk edges, smuggling, line
+// ends.
 #include "proto/smtp/dot_codec.hpp"
 
 #include <gtest/gtest.h>
@@ -60,7 +61,8 @@ Decoded decode(const std::vector<std::string_view>& pieces) {
       const auto piece = decoder.decode(input);
       decoded.text += piece.octets;
       decoded.ended = piece.end;
-      if (!piece.end && piece.octets.empty()) EXPECT_TRUE(input.empty()) << "neither octets nor end, and input is left";
+      const bool nothing = !piece.end && piece.octets.empty();
+      EXPECT_TRUE(!nothing || input.empty()) << "neither octets nor end, and input is left";
     }
     decoded.rest += input;
   }
@@ -113,7 +115,8 @@ TEST(Row7, EveryShortTextInEveryChunking) {
       ASSERT_EQ(encode({text}), wire);
       ASSERT_EQ(encode(octet_by_octet(text)), wire);
       const std::string_view view = text;
-      for (std::size_t i = 1; i < text.size(); ++i) ASSERT_EQ(encode({view.substr(0, i), view.substr(i)}), wire) << i;
+      for (std::size_t i = 1; i < text.size(); ++i)
+        ASSERT_EQ(encode({view.substr(0, i), view.substr(i)}), wire) << i;
     });
   }
 }
@@ -127,15 +130,16 @@ TEST(Row8, OnlyCrlfDotCrlfEndsTheText) {
       ASSERT_EQ(decode(octet_by_octet(octets)), slow) << testing::PrintToString(octets);
       const std::string_view view = octets;
       for (std::size_t i = 1; i < text.size() + end.size(); ++i) {
-        ASSERT_EQ(decode({view.substr(0, i), view.substr(i)}), slow) << i << ' ' << testing::PrintToString(octets);
+        ASSERT_EQ(decode({view.substr(0, i), view.substr(i)}), slow)
+            << i << ' ' << testing::PrintToString(octets);
       }
     });
   }
 }
 
 TEST(Row8, EveryKnownSmugglingEndIsTextAndSeenAsBare) {
-  for (const std::string_view fake : {"\n.\n", "\n.\r\n", "\r\n.\n", "\r.\r", "\r.\r\n", "\r\n.\r", "\r\n.\r\r\n", "\n\n.\n\n",
-                                      "\r\n\r.\r\n", "\r\n\n.\r\n"}) {
+  for (const std::string_view fake : {"\n.\n", "\n.\r\n", "\r\n.\n", "\r.\r", "\r.\r\n", "\r\n.\r",
+                                      "\r\n.\r\r\n", "\n\n.\n\n", "\r\n\r.\r\n", "\r\n\n.\r\n"}) {
     const auto decoded = decode({"text", fake, "MAIL FROM:<evil@x.example>\r\n.\r\n"});
     EXPECT_TRUE(decoded.ended);
     EXPECT_TRUE(decoded.bare) << testing::PrintToString(fake);
@@ -150,7 +154,8 @@ TEST(Row8, EveryKnownSmugglingEndIsTextAndSeenAsBare) {
 // A text as long as buffers are, of the octets that matter, cut at random.
 TEST(Row9, RandomTextsComeOutNormalised) {
   std::mt19937 random(20240607);
-  for (const std::string_view letters : {"\r\n.a", "\r\n..", "\n.ab", "\r\r\n\n.", "ab.\nabcdefgh"}) {
+  for (const std::string_view letters :
+       {"\r\n.a", "\r\n..", "\n.ab", "\r\r\n\n.", "ab.\nabcdefgh"}) {
     for (int round = 0; round < 60; ++round) {
       std::string text;
       for (std::size_t i = random() % 3000; i > 0; --i) {
@@ -171,9 +176,11 @@ TEST(Row9, RandomTextsComeOutNormalised) {
       ASSERT_EQ(decoded, (Decoded{normalised(text), "", true, false}));
       for (std::size_t i = 0; i < wire.size(); ++i) {
         ASSERT_FALSE(wire[i] == '\n' && (i == 0 || wire[i - 1] != '\r')) << "a bare LF";
-        ASSERT_FALSE(wire[i] == '\r' && (i + 1 == wire.size() || wire[i + 1] != '\n')) << "a bare CR";
+        ASSERT_FALSE(wire[i] == '\r' && (i + 1 == wire.size() || wire[i + 1] != '\n'))
+            << "a bare CR";
       }
-      ASSERT_EQ(wire.find(end), wire.size() < end.size() ? std::string::npos : wire.size() - end.size());
+      ASSERT_EQ(wire.find(end),
+                wire.size() < end.size() ? std::string::npos : wire.size() - end.size());
     }
   }
 }

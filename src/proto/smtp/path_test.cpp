@@ -1,5 +1,5 @@
-// Paths, parameters and xtext as tables; the code is path.cpp, the mailbox grammar has its own in mail/.
-// Row33 is the row of open relays: what stands in a path must mean one thing only.
+// Paths, parameters and xtext as tables; the code is path.cpp, the mailbox grammar has its own in
+// mail/. Row33 is the row of open relays: what stands in a path must mean one thing only.
 #include "proto/smtp/path.hpp"
 
 #include <gtest/gtest.h>
@@ -42,12 +42,34 @@ TEST(Row33, ASourceRouteIsDroppedAndNothingElseIsReadTwice) {
 }
 
 TEST(Path, Refusals) {
-  for (const std::string_view bad :
-       {"", "<", ">", "<a", "<a@", "<a@x", "<a>", "<@x.example>", "<@x.example:>", "<@:a@x.example>", "<a@x@y>", "<a b@x>",
-        "< a@x.example>", "<a@x.example >", "<<a@x.example>>", "<a@x.example,b@x.example>", "<a@[1.2.3]>", "<a@[IPv6:::g]>",
-        "<.a@x.example>", "<a.@x.example>", "<a..b@x.example>", "<a@-x.example>", "<a@x.example.>", "<\"a@x.example>",
-        "<@one.example@two.example>", "<(c)a@x.example>"}) {
-    EXPECT_TRUE(eaten(bad, {.null = true}).starts_with("error")) << bad << " gave " << eaten(bad, {.null = true});
+  for (const std::string_view bad : {"",
+                                     "<",
+                                     ">",
+                                     "<a",
+                                     "<a@",
+                                     "<a@x",
+                                     "<a>",
+                                     "<@x.example>",
+                                     "<@x.example:>",
+                                     "<@:a@x.example>",
+                                     "<a@x@y>",
+                                     "<a b@x>",
+                                     "< a@x.example>",
+                                     "<a@x.example >",
+                                     "<<a@x.example>>",
+                                     "<a@x.example,b@x.example>",
+                                     "<a@[1.2.3]>",
+                                     "<a@[IPv6:::g]>",
+                                     "<.a@x.example>",
+                                     "<a.@x.example>",
+                                     "<a..b@x.example>",
+                                     "<a@-x.example>",
+                                     "<a@x.example.>",
+                                     "<\"a@x.example>",
+                                     "<@one.example@two.example>",
+                                     "<(c)a@x.example>"}) {
+    EXPECT_TRUE(eaten(bad, {.null = true}).starts_with("error"))
+        << bad << " gave " << eaten(bad, {.null = true});
   }
 }
 
@@ -65,7 +87,8 @@ TEST(Row4, NoControlCharacterPasses) {
 }
 
 TEST(Row6, WhatWasReadIsWrittenSoThatItIsReadTheSame) {
-  for (const std::string_view local : {"a", "a b", "a\"b", "a\\b", "", ".", "a@b", "> SIZE=1", "測試", "a..b", " ", "("}) {
+  for (const std::string_view local :
+       {"a", "a b", "a\"b", "a\\b", "", ".", "a@b", "> SIZE=1", "測試", "a..b", " ", "("}) {
     const Mailbox mailbox{std::string(local), "x.example"};
     const auto text = '<' + mailbox.text() + '>';
     std::string_view rest = text;
@@ -90,7 +113,8 @@ TEST(Parameters, AreViewsInTheirOrder) {
 }
 
 TEST(Parameters, Refusals) {
-  for (const std::string_view bad : {"SIZE=1", " =1", " SIZE=", " A=1=2", " -A", " A A", " a=1 A=2", " A_B", " \xc3\xa9", " A=\x01"}) {
+  for (const std::string_view bad : {"SIZE=1", " =1", " SIZE=", " A=1=2", " -A", " A A", " a=1 A=2",
+                                     " A_B", " \xc3\xa9", " A=\x01"}) {
     EXPECT_FALSE(parse_parameters(bad, 16)) << bad;
   }
   EXPECT_TRUE(parse_parameters(" A B C", 3));
@@ -106,7 +130,8 @@ TEST(Xtext, EveryOctetComesBack) {
   EXPECT_EQ(decode_xtext(encoded), all);
   EXPECT_EQ(encode_xtext("e=mc2@example.com"), "e+3Dmc2@example.com");
   EXPECT_EQ(decode_xtext(""), "");
-  for (const std::string_view bad : {"+", "+3", "a+3", "+3d", "+GG", "a b", "a=b", "\xff", "\x01"}) {
+  for (const std::string_view bad :
+       {"+", "+3", "a+3", "+3d", "+GG", "a b", "a=b", "\xff", "\x01"}) {
     EXPECT_EQ(decode_xtext(bad), std::nullopt) << bad;
   }
 }

@@ -1,7 +1,7 @@
-// The server machine where a dialogue cannot show it: deadlines by a clock that the test turns, how far octets and replies
-// are held, what is secret, how it is stopped. The dialogues are in tests/transcripts/.
-// Row24, Row32, Row43 and Row44 are rows of the table of known faults: secrets in traces, unbounded input, deadlines that
-// an octet moves, replies that nobody reads.
+// The server machine where a dialogue cannot show it: deadlines by a clock that the test turns, how
+// far octets and replies are held, what is secret, how it is stopped. The dialogues are in
+// tests/transcripts/. Row24, Row32, Row43 and Row44 are rows of the table of known faults: secrets
+// in traces, unbounded input, deadlines that an octet moves, replies that nobody reads.
 #include "proto/smtp/server_machine.hpp"
 
 #include <gtest/gtest.h>
@@ -26,16 +26,22 @@ struct Session {
       const auto action = machine.next(now);
       switch (action.wish) {
         case Wish::send:
-          EXPECT_LE(action.bytes.size(), options.limits.replies + 4096) << "more held back than the limit and one reply";
+          EXPECT_LE(action.bytes.size(), options.limits.replies + 4096)
+              << "more held back than the limit and one reply";
           largest = std::max(largest, action.bytes.size());
           said += action.bytes;
           secret_said = action.secret ? secret_said + std::string(action.bytes) : secret_said;
           machine.sent(action.bytes.size());
           break;
-        case Wish::consult: consult(); break;
-        case Wish::start_tls: machine.tls_up({"TLSv1.3", "test", false}); break;
+        case Wish::consult:
+          consult();
+          break;
+        case Wish::start_tls:
+          machine.tls_up({"TLSv1.3", "test", false});
+          break;
         case Wish::receive:
-        case Wish::done: return action;
+        case Wish::done:
+          return action;
       }
     }
   }
@@ -62,7 +68,8 @@ struct Session {
 
   std::size_t count(std::string_view words) const {
     std::size_t found = 0;
-    for (auto at = said.find(words); at != std::string::npos; at = said.find(words, at + 1)) ++found;
+    for (auto at = said.find(words); at != std::string::npos; at = said.find(words, at + 1))
+      ++found;
     return found;
   }
 
@@ -84,7 +91,8 @@ TEST(Row43, OneOctetAMinuteGainsNothing) {
     session.now += seconds(10);
     EXPECT_EQ(session.feed(std::string(1, c)).deadline, deadline);
   }
-  EXPECT_EQ(session.feed("e\r\n").deadline, session.now + session.options.limits.command) << "a whole command begins a new wait";
+  EXPECT_EQ(session.feed("e\r\n").deadline, session.now + session.options.limits.command)
+      << "a whole command begins a new wait";
 }
 
 TEST(Row43, AnEndlessLineGainsNothing) {
@@ -194,14 +202,16 @@ TEST(Row44, ADeclaredSizeReservesNothing) {
   options.limits.message_size = std::uint64_t{1} << 62;
   Session session(options);
   session.settle();
-  session.feed("EHLO client.example\r\nMAIL FROM:<a@x.example> SIZE=" + std::to_string(std::uint64_t{1} << 61) + "\r\n");
+  session.feed("EHLO client.example\r\nMAIL FROM:<a@x.example> SIZE=" +
+               std::to_string(std::uint64_t{1} << 61) + "\r\n");
   EXPECT_TRUE(session.said.ends_with("250 2.1.0 Ok\r\n")) << session.said;
 }
 
 TEST(Row32, NothingIsKeptOfALineWithoutEnd) {
   Session session;
   session.settle();
-  for (int i = 0; i < 2000; ++i) ASSERT_EQ(session.feed(std::string(5000, 'x')).wish, Wish::receive);
+  for (int i = 0; i < 2000; ++i)
+    ASSERT_EQ(session.feed(std::string(5000, 'x')).wish, Wish::receive);
   session.feed("\r\nNOOP\r\n");
   EXPECT_EQ(session.count("500 5.5.2 the line is longer"), 1U);
   EXPECT_EQ(session.count("250 2.0.0 Ok"), 1U);
@@ -233,7 +243,8 @@ TEST(Row32, WhatIsRefusedIsEatenAndNotKept) {
   options.limits.message_size = 10000;
   Session session(options);
   session.begin_text();
-  for (int i = 0; i < 1000; ++i) ASSERT_EQ(session.feed(std::string(998, 'x') + "\r\n").wish, Wish::receive);
+  for (int i = 0; i < 1000; ++i)
+    ASSERT_EQ(session.feed(std::string(998, 'x') + "\r\n").wish, Wish::receive);
   EXPECT_LE(session.kept, options.limits.message_size);
   session.feed(".\r\n");
   EXPECT_EQ(session.count("552 5.3.4"), 1U);

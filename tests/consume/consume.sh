@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# Installs the built tree into an empty prefix and uses it from outside: by CMake with g++ and by pkg-config with clang++-16,
+# shared and static; then the README's example against a real server. Arguments: build folder, source folder, the command.
+set -euo pipefail
+build=$1 source=$2 command=$3
+work=$(mktemp -d)
+server=
+trap '[ -z "$server" ] || kill "$server" 2>/dev/null || true; rm -rf "$work"' EXIT
+
+cmake --install "$build" --prefix "$work/prefix" >"$work/install.log" || { cat "$work/install.log"; exit 1; }
+[ -s "$work/prefix/share/man/man1/postroad-send.1" ] || { echo "no manual pages were installed"; exit 1; }
+cmake -S "$source/tests/consume/project" -B "$work/cmake" -G Ninja -DCMAKE_CXX_COMPILER=g++ -DCMAKE_PREFIX_PATH="$work/prefix" \
+  -DEXAMPLE="$source/examples/send.cpp" >"$work/configure.log" || { cat "$work/configure.log"; exit 1; }
+cmake --build "$work/cmake"
+"$work/cmake/with_shared"
+"$work/cmake/with_static"
+
+pc=$(dirname "$(find "$work/prefix" -name postroad.pc)")
+export PKG_CONFIG_PATH="$pc"
+# shellcheck disable=SC2046
+clang++-16 -std=c++20 "$source/tests/consume/project/main.cpp" -o "$work/by_pkg_config" $(pkg-config --cflags --libs postroad) -Wl,-rpath,"$(pkg-config --variable=libdir postroad)"
+"$work/by_pkg_config"
+
+# The README's example, which must also stand in the README to the letter.
+sed -n '/^```cpp$/,/^```$/p' "$source/README.md" | sed '1d;$d' >"$work/readme.cpp"
+diff <(sed '1,/^#include/{/^#include/!d}' "$source/examples/send.cpp") "$work/readme.cpp" || { echo "README.md and examples/send.cpp differ"; exit 1; }
+mkfifo "$work/said"
+(cd "$work" && exec "$command" serve --set "server.data=$work/data" --set log.format=none --config "$source/tests/consume/any_port.toml" >"$work/said") &
+server=$!
+read -r _ _ address <"$work/said"
+address=${address%,}
+"$work/cmake/example" "smtp://$address" | tee "$work/report"
+[ "$(grep -c ' accepted 250 ' "$work/report")" -eq 2 ] || { echo "the example's mail was not accepted twice"; exit 1; }
