@@ -26,7 +26,9 @@ void Trace::add(Line& line, std::string_view arrow, std::string_view octets, boo
     if (end == std::string_view::npos) return;
     octets.remove_prefix(end + 1);
     if (line.text.ends_with('\r')) line.text.pop_back();
-    sink_(arrow, line.secret ? hidden(line.text) : printable(line.text, max_line));
+    // A server reads an initial response before it can know that it is one.
+    const bool secret_command = istarts_with(line.text, "AUTH ");
+    sink_(arrow, line.secret || secret_command ? hidden(line.text) : printable(line.text, max_line));
     line = {};
   }
 }

@@ -52,6 +52,7 @@ void ClientMachine::sent(std::size_t count) {
   out_sent_ = 0;
   secret_ = false;
   waiting_ = false;
+  written_ = expects_.size();
 }
 
 void ClientMachine::put(std::string_view line, Expect expect, bool secret) {
@@ -63,7 +64,7 @@ void ClientMachine::put(std::string_view line, Expect expect, bool secret) {
 }
 
 void ClientMachine::take_replies() {
-  while (!input_.empty() && (state_ == State::talking || state_ == State::draining) && !expects_.empty()) {
+  while (!input_.empty() && (state_ == State::talking || state_ == State::draining) && written_ > 0) {
     const auto reply = parser_.parse(input_);
     if (!reply) return broke(make_error(Fault::protocol, expects_.front().stage, reply.error().detail));
     if (!*reply) return;
@@ -76,13 +77,15 @@ void ClientMachine::take_replies() {
   if (state_ == State::idle) {
     usable_ = false;
   } else if (state_ != State::handshake) {
-    broke(make_error(Fault::protocol, "", "the server sent a reply that nobody asked for"));
+    const auto stage = state_ == State::body ? "DATA" : expects_.empty() ? "CONNECT" : expects_.front().stage;
+    broke(make_error(Fault::protocol, stage, "the server sent a reply that nobody asked for"));
   }
 }
 
 void ClientMachine::on_reply(const Reply& reply) {
   const auto expect = std::move(expects_.front());
   expects_.pop_front();
+  --written_;
   last_reply_ = reply;
   if (reply.code == 421) usable_ = false;
   switch (expect.step) {
@@ -99,7 +102,10 @@ void ClientMachine::on_reply(const Reply& reply) {
     case Step::rcpt: return on_rcpt_reply(expect.recipient, reply);
     case Step::data: return on_data_reply(reply);
     case Step::end_of_data: return on_end_of_data(reply);
-    case Step::rset: return end();
+    case Step::rset:
+      // The old transaction may still be open: nothing may follow on this connection.
+      usable_ = usable_ && reply.is_success();
+      return end();
     case Step::command: return end();
     case Step::quit: usable_ = false; return end();
   }
@@ -115,16 +121,21 @@ void ClientMachine::begin() {
 
 void ClientMachine::open() {
   begin();
-  usable_ = true;
   const auto& name = options_.name;
   if (name.empty() || std::any_of(name.begin(), name.end(), [](char c) { return is_control(c) || c == ' '; })) {
     return end(make_error(Fault::input, "EHLO", "the client's own name is empty or holds a blank or a control character"));
   }
+  usable_ = true;
   if (options_.tls == TlsPolicy::implicit) {
     state_ = State::handshake;
     return;
   }
+  await_greeting();
+}
+
+void ClientMachine::await_greeting() {
   expects_.push_back({Step::greeting, 0, "CONNECT"});
+  written_ = 1;
 }
 
 void ClientMachine::hello() {
@@ -165,6 +176,7 @@ void ClientMachine::on_starttls_reply(const Reply& reply) {
     waiting_ = false;
     return;
   }
+  if (reply.code == 421) return refused(reply, "STARTTLS");
   if (options_.tls == TlsPolicy::required) {
     auto error = make_error(Fault::tls_required, "STARTTLS", "TLS is required and was refused: " + reply.one_line());
     error.reply_code = reply.code;
@@ -181,7 +193,7 @@ void ClientMachine::tls_up(proto::TlsFacts facts) {
   state_ = State::talking;
   waiting_ = false;
   if (options_.tls == TlsPolicy::implicit) {
-    expects_.push_back({Step::greeting, 0, "CONNECT"});
+    await_greeting();
   } else {
     hello();
   }
@@ -257,6 +269,7 @@ void ClientMachine::on_auth_reply(const Reply& reply) {
 
 void ClientMachine::command(std::string_view verb, std::string_view argument) {
   begin();
+  if (!usable_) return end(make_error(Fault::closed, std::string(verb), "the connection is not open"));
   std::string line(verb);
   if (!argument.empty()) line += ' ' + std::string(argument);
   if (std::any_of(line.begin(), line.end(), is_line_breaker)) {
@@ -269,6 +282,7 @@ void ClientMachine::command(std::string_view verb, std::string_view argument) {
 
 void ClientMachine::quit() {
   begin();
+  if (!usable_) return end();  // nobody is there to say goodbye to
   put("QUIT", {Step::quit, 0, "QUIT"});
 }
 
@@ -296,6 +310,7 @@ void ClientMachine::failed(const Error& cause) {
   const bool could_have_spoken = state_ == State::body || (state_ == State::talking && !expects_.empty());
   if (cause.fault == Fault::closed && sending_ && could_have_spoken) {
     if (expects_.empty()) expects_.push_back({Step::end_of_data, 0, "DATA"});
+    written_ = expects_.size();
     state_ = State::draining;
     send_failure_ = std::move(error);
     return;
@@ -319,6 +334,7 @@ void ClientMachine::end(std::optional<Error> error) {
   error_ = std::move(error);
   state_ = State::idle;
   expects_.clear();
+  written_ = 0;
   out_.clear();
   out_sent_ = 0;
 }

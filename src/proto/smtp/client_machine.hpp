@@ -80,6 +80,7 @@ class ClientMachine final {
   void take_replies();
   std::chrono::milliseconds patience() const;
 
+  void await_greeting();
   void hello();
   void after_hello();
   void start_auth();
@@ -120,6 +121,7 @@ class ClientMachine final {
   bool secret_ = false;
   bool sending_ = false;  // the last wish was to send
   std::deque<Expect> expects_;
+  std::size_t written_ = 0;  // expects whose command is on the wire: only those can be answered
   bool waiting_ = false;
   proto::Time deadline_{};
 

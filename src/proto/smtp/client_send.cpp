@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/text.hpp"
 #include "proto/smtp/client_machine.hpp"
 
 namespace postroad::smtp {
@@ -27,7 +28,7 @@ std::optional<Error> ClientMachine::preflight(const MailRequest& request) const 
   };
   const auto check = [&](const Mailbox& mailbox, const std::string& stage) -> std::optional<Error> {
     const auto again = Mailbox::parse(mailbox.text());
-    const bool postmaster = mailbox.domain.empty() && mailbox.local == "postmaster";
+    const bool postmaster = mailbox.domain.empty() && iequals(mailbox.local, "postmaster");
     if (!postmaster && (!again || !(*again == mailbox))) {
       return refuse(Fault::input, stage, "not an address: " + (again ? mailbox.text() : again.error().text()));
     }

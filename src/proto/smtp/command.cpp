@@ -23,20 +23,20 @@ constexpr bool no = false;
 
 // clang-format off
 constexpr std::array<CommandRow, 13> table{{
-  //                                                                            TLS  AUTH last
-  {Verb::helo,     "HELO",     any,        "",          Argument::required, yes, yes, no,  "HELO domain"},
-  {Verb::ehlo,     "EHLO",     any,        "",          Argument::required, yes, yes, yes, "EHLO domain"},
-  {Verb::mail,     "MAIL",     ready,      "HELO",      Argument::required, no,  no,  no,  "MAIL FROM:<address> [parameters]"},
-  {Verb::rcpt,     "RCPT",     recipients, "MAIL FROM", Argument::required, no,  no,  no,  "RCPT TO:<address> [parameters]"},
-  {Verb::data,     "DATA",     recipients, "MAIL FROM", Argument::none,     no,  no,  yes, "DATA"},
-  {Verb::rset,     "RSET",     any,        "",          Argument::none,     yes, yes, no,  "RSET"},
-  {Verb::noop,     "NOOP",     any,        "",          Argument::optional, yes, yes, yes, "NOOP [text]"},
-  {Verb::quit,     "QUIT",     any,        "",          Argument::none,     yes, yes, yes, "QUIT"},
-  {Verb::vrfy,     "VRFY",     any,        "",          Argument::required, no,  no,  yes, "VRFY address"},
-  {Verb::expn,     "EXPN",     any,        "",          Argument::required, no,  no,  yes, "EXPN list"},
-  {Verb::help,     "HELP",     any,        "",          Argument::optional, yes, yes, no,  "HELP [command]"},
-  {Verb::starttls, "STARTTLS", any,        "",          Argument::none,     yes, yes, yes, "STARTTLS"},
-  {Verb::auth,     "AUTH",     ready,      "EHLO",      Argument::required, no,  yes, yes, "AUTH mechanism [initial-response]"},
+  //                                                                            TLS  AUTH
+  {Verb::helo,     "HELO",     any,        "",          Argument::required, yes, yes, "HELO domain"},
+  {Verb::ehlo,     "EHLO",     any,        "",          Argument::required, yes, yes, "EHLO domain"},
+  {Verb::mail,     "MAIL",     ready,      "HELO",      Argument::required, no,  no,  "MAIL FROM:<address> [parameters]"},
+  {Verb::rcpt,     "RCPT",     recipients, "MAIL FROM", Argument::required, no,  no,  "RCPT TO:<address> [parameters]"},
+  {Verb::data,     "DATA",     recipients, "MAIL FROM", Argument::none,     no,  no,  "DATA"},
+  {Verb::rset,     "RSET",     any,        "",          Argument::none,     yes, yes, "RSET"},
+  {Verb::noop,     "NOOP",     any,        "",          Argument::optional, yes, yes, "NOOP [text]"},
+  {Verb::quit,     "QUIT",     any,        "",          Argument::none,     yes, yes, "QUIT"},
+  {Verb::vrfy,     "VRFY",     any,        "",          Argument::required, no,  no,  "VRFY address"},
+  {Verb::expn,     "EXPN",     any,        "",          Argument::required, no,  no,  "EXPN list"},
+  {Verb::help,     "HELP",     any,        "",          Argument::optional, yes, yes, "HELP [command]"},
+  {Verb::starttls, "STARTTLS", any,        "",          Argument::none,     yes, yes, "STARTTLS"},
+  {Verb::auth,     "AUTH",     ready,      "EHLO",      Argument::required, no,  yes, "AUTH mechanism [initial-response]"},
 }};
 // clang-format on
 

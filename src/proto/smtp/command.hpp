@@ -25,7 +25,6 @@ struct CommandRow {
   Argument argument;
   bool before_tls;              ///< legal where the listener insists on TLS and none is up (RFC 3207 §4)
   bool before_auth;             ///< legal where the listener insists on authentication (RFC 4954 §6)
-  bool ends_pipeline;           ///< must be the last of a pipelined group (RFC 2920 §3.1)
   std::string_view syntax;
 };
 

@@ -12,11 +12,13 @@ Error bad(std::string why) { return fail(Fault::input, {}, std::move(why)); }
 
 // A-d-l = At-domain *( "," At-domain ), then ":"; checked and dropped.
 Result<void> eat_source_route(std::string_view& text) {
-  while (!text.empty() && text.front() == '@') {
+  for (;;) {
+    if (text.empty() || text.front() != '@') return bad("a source route is a list of @domain, parted by commas");
     text.remove_prefix(1);
     const auto domain = mail::eat_domain(text);
     if (!domain) return domain.error();
-    if (!text.empty() && text.front() == ',') text.remove_prefix(1);
+    if (text.empty() || text.front() != ',') break;
+    text.remove_prefix(1);
   }
   if (text.empty() || text.front() != ':') return bad("a colon is expected after the source route");
   text.remove_prefix(1);

@@ -73,6 +73,7 @@ void ServerMachine::on_command(std::string_view line) {
     return refuse({500, {5, 5, 2}, "a control character in the command"});
   }
   const auto command = parse_command(line);
+  if (command.verb.empty()) return refuse({500, {5, 5, 2}, "an empty line is no command"});
   if (const auto refusal = check(command)) return refuse(*refusal);
   switch (command.row->verb) {
     case Verb::helo: return on_helo(command.argument, false);
@@ -97,9 +98,9 @@ void ServerMachine::on_helo(std::string_view name, bool extended) {
     const auto verb = extended ? Verb::ehlo : Verb::helo;
     return refuse(syntax_error("not a domain or address literal: " + printable(name, 80), syntax_of(verb)));
   }
-  helo_ = name;
-  esmtp_ = extended;
-  ask(AskHelo{helo_});
+  pending_helo_ = name;
+  pending_esmtp_ = extended;
+  ask(AskHelo{pending_helo_});
 }
 
 Reply ServerMachine::greeting_lines() const {
@@ -242,6 +243,8 @@ void ServerMachine::answered(const Reply& answer) {
     mode_ = Mode::commands;
   } else if (std::holds_alternative<AskHelo>(asked)) {
     if (!yes) return refuse(answer);
+    helo_ = std::move(pending_helo_);
+    esmtp_ = pending_esmtp_;
     reset_transaction();
     phase_ = Phase::ready;
     reply(greeting_lines());

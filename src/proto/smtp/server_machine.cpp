@@ -18,7 +18,8 @@ ServerMachine::ServerMachine(const ServerOptions& options) : options_(options) {
 Action ServerMachine::next(Time now) {
   for (;;) {
     if (question_) return {Wish::consult, {}, false, {}};
-    const bool must_flush = mode_ == Mode::closing || start_tls_ || out_.size() - out_sent_ >= options_.limits.replies;
+    const auto unsent = out_.size() - out_sent_;
+    const bool must_flush = mode_ == Mode::closing || start_tls_ || (unsent > 0 && unsent >= options_.limits.replies);
     if (!must_flush && step()) continue;
     if (out_sent_ < out_.size()) {
       if (!std::exchange(sending_, true)) send_deadline_ = now + options_.limits.send;
@@ -48,7 +49,11 @@ void ServerMachine::received(std::string_view bytes) { input_ = bytes; }
 
 void ServerMachine::sent(std::size_t count) {
   out_sent_ += count;
-  if (out_sent_ < out_.size()) return;
+  if (out_sent_ < out_.size()) {
+    // A peer that reads octet by octet while it sends commands must not make the front grow.
+    if (out_sent_ >= options_.limits.replies) out_.erase(0, std::exchange(out_sent_, 0));
+    return;
+  }
   out_.clear();
   out_sent_ = 0;
   sending_ = false;
@@ -76,16 +81,17 @@ void ServerMachine::failed(const Error& error) {
   if (error.fault == Fault::cancelled && stopping_ && mode_ != Mode::closing) return;  // woken by stop(): next() says 421
   const bool was_closing = mode_ == Mode::closing;
   const bool handshake = std::exchange(start_tls_, false);
+  const bool unread = std::exchange(sending_, false);  // to a peer that does not read, there is nothing more to say
   input_ = {};
   out_.clear();
   out_sent_ = 0;
-  sending_ = false;
-  if (error.fault == Fault::timeout && !was_closing && !handshake) {
+  if (error.fault == Fault::timeout && !was_closing && !handshake && !unread) {
     reply(421, {4, 4, 2}, options_.hostname + " waited too long, closing");
     close(Ending::timeout);
     return;
   }
-  if (!was_closing) close(error.fault == Fault::closed ? Ending::closed_by_peer : Ending::failed);
+  if (was_closing) return;
+  close(error.fault == Fault::closed ? Ending::closed_by_peer : error.fault == Fault::timeout ? Ending::timeout : Ending::failed);
 }
 
 // One step that needs no wish; false when there is nothing left to do with what is here.
@@ -146,7 +152,12 @@ void ServerMachine::line_too_long() {
 
 void ServerMachine::ask(Question question) { question_.emplace(std::move(question)); }
 
-void ServerMachine::reply(const Reply& reply) { format(reply, out_); }
+void ServerMachine::reply(const Reply& reply) {
+  const auto begin = out_.size();
+  format(reply, out_);
+  // Only who asked for SMTPUTF8 gets replies that are not ASCII (RFC 6531 §3.7.4.2).
+  if (!transaction_.smtputf8 && !pending_.smtputf8) std::replace_if(out_.begin() + static_cast<std::ptrdiff_t>(begin), out_.end(), is_8bit, '?');
+}
 
 void ServerMachine::reply(int code, EnhancedStatus status, std::string text) {
   reply(Reply{code, status, std::move(text)});

@@ -132,6 +132,8 @@ class ServerMachine final {
 
   std::string helo_;
   bool esmtp_ = false;
+  std::string pending_helo_;  // what HELO or EHLO will set once the answer is in
+  bool pending_esmtp_ = false;
   std::string login_;
   std::optional<proto::TlsFacts> tls_;
   Transaction transaction_;
