@@ -1,5 +1,6 @@
-// Latency of one mail transaction at a given number of sessions: threads with a client each, one connection each, the time from
-// MAIL to the reply to the final dot. Prints JSON. Not a measure of throughput: the load shares the machine with the server.
+// Latency of one mail transaction at a given number of sessions: threads with a client each, one
+// connection each, the time from MAIL to the reply to the final dot. Prints JSON. Not a measure of
+// throughput: the load shares the machine with the server.
 #include <postroad/client.hpp>
 
 #include <algorithm>
@@ -43,7 +44,9 @@ std::vector<double> run_session(const std::string& url, int mails, const std::st
     const auto begin = std::chrono::steady_clock::now();
     const auto report = client.send(envelope, source);
     if (!report || !report->all_accepted()) return times;
-    times.push_back(std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count());
+    times.push_back(
+        std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin)
+            .count());
   }
   client.quit();
   return times;
@@ -61,16 +64,20 @@ int main(int argc, char** argv) {
   const auto octets = make_message(static_cast<std::size_t>(std::atoi(argv[4])));
   std::vector<std::vector<double>> results(static_cast<std::size_t>(sessions));
   std::vector<std::thread> threads;
-  for (auto& result : results) threads.emplace_back([&] { result = run_session(argv[1], mails, octets); });
+  for (auto& result : results)
+    threads.emplace_back([&] { result = run_session(argv[1], mails, octets); });
   for (auto& thread : threads) thread.join();
   std::vector<double> all;
   for (const auto& result : results) all.insert(all.end(), result.begin(), result.end());
   std::sort(all.begin(), all.end());
   if (all.size() < static_cast<std::size_t>(sessions) * static_cast<std::size_t>(mails)) {
-    std::fprintf(stderr, "smtp_latency: only %zu of %d mails were accepted\n", all.size(), sessions * mails);
+    std::fprintf(stderr, "smtp_latency: only %zu of %d mails were accepted\n", all.size(),
+                 sessions * mails);
     return 75;
   }
-  const auto at = [&](double share) { return all[static_cast<std::size_t>(share * static_cast<double>(all.size() - 1))]; };
+  const auto at = [&](double share) {
+    return all[static_cast<std::size_t>(share * static_cast<double>(all.size() - 1))];
+  };
   std::printf("{\"p50_ms\":%.2f,\"p99_ms\":%.2f}\n", at(0.5), at(0.99));
   return 0;
 }

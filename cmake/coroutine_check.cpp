@@ -43,7 +43,9 @@ Later choose(const Counted& c) { return Later{Pair{c, c}}; }
 Task run(bool flag) {
   int n = co_await later(Pair{Counted(std::string(40, 'x')), Counted("b")});
   n += co_await choose(flag ? Counted("left, long enough for the heap") : Counted("right"));
-  n += co_await [text = std::string(40, 'y')] { return later(Pair{Counted(text), Counted("d")}); }();
+  n += co_await [text = std::string(40, 'y')] {
+    return later(Pair{Counted(text), Counted("d")});
+  }();
   co_return n;
 }
 }  // namespace

@@ -1,4 +1,5 @@
-// Sends one mail and says what became of each recipient: the README's example, compiled and run as a test.
+// Sends one mail and says what became of each recipient: the README's example, compiled and run as
+// a test.
 #include <postroad/client.hpp>
 
 #include <iostream>
@@ -13,7 +14,8 @@ int main(int argc, char** argv) {
                                 .html(R"(郵件內容 <a href="https://example.org">link</a>)"));
 
   if (!report) {  // the conversation broke before anything was decided
-    std::cerr << report.error() << '\n';  // mail.example:587 PASSWORD: 535 5.7.8 authentication failed
+    std::cerr << report.error()
+              << '\n';  // mail.example:587 PASSWORD: 535 5.7.8 authentication failed
     return 1;
   }
   for (const auto& rcpt : report->recipients) {

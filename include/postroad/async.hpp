@@ -1,6 +1,7 @@
-// The client for programs that run on Asio: every call takes a completion token (a coroutine's use_awaitable, a callback,
-// use_future) and completes on the token's executor. The mail itself is carried by a thread of the library's own, behind a plain
-// callback, so that neither compiler nor build flags of the program need to match the library's.
+// The client for programs that run on Asio: every call takes a completion token (a coroutine's
+// use_awaitable, a callback, use_future) and completes on the token's executor. The mail itself is
+// carried by a thread of the library's own, behind a plain callback, so that neither compiler nor
+// build flags of the program need to match the library's.
 //
 //   postroad::AsyncClient client{"smtp://mail.example:587", login};
 //   auto report = co_await client.async_send(message, boost::asio::use_awaitable);
@@ -21,9 +22,10 @@
 
 namespace postroad {
 
-/// One connection to one server, used from any number of tasks: calls made while another is under way wait their turn, in order.
-/// Thread rule: all members may be called from any thread. Destroying it cancels what is under way and what waits.
-/// Cancellation: the token's cancellation slot ends the call with Fault::cancelled.
+/// One connection to one server, used from any number of tasks: calls made while another is under
+/// way wait their turn, in order. Thread rule: all members may be called from any thread.
+/// Destroying it cancels what is under way and what waits. Cancellation: the token's cancellation
+/// slot ends the call with Fault::cancelled.
 class POSTROAD_EXPORT AsyncClient {
  public:
   template <class T>
@@ -40,33 +42,47 @@ class POSTROAD_EXPORT AsyncClient {
   /// As Client::send. Completes with Result<SendReport>.
   template <class Token>
   auto async_send(Message message, Token&& token) {
-    return initiate<SendReport>([this, message = std::move(message)](Callback<SendReport> done) mutable { return start_send(std::move(message), std::move(done)); },
-                                std::forward<Token>(token));
+    return initiate<SendReport>(
+        [this, message = std::move(message)](Callback<SendReport> done) mutable {
+          return start_send(std::move(message), std::move(done));
+        },
+        std::forward<Token>(token));
   }
-  /// As Client::send with octets and an envelope of the caller's; `source` must live until completion.
+  /// As Client::send with octets and an envelope of the caller's; `source` must live until
+  /// completion.
   template <class Token>
   auto async_send(Envelope envelope, MessageSource& source, Token&& token) {
-    return initiate<SendReport>([this, envelope = std::move(envelope), &source](Callback<SendReport> done) mutable { return start_send(std::move(envelope), source, std::move(done)); },
-                                std::forward<Token>(token));
+    return initiate<SendReport>(
+        [this, envelope = std::move(envelope), &source](Callback<SendReport> done) mutable {
+          return start_send(std::move(envelope), source, std::move(done));
+        },
+        std::forward<Token>(token));
   }
   /// VRFY, EXPN, NOOP, RSET, HELP with their argument. Completes with Result<Reply>.
   template <class Token>
   auto async_command(std::string verb, std::string argument, Token&& token) {
-    return initiate<Reply>([this, verb = std::move(verb), argument = std::move(argument)](Callback<Reply> done) mutable { return start_command(std::move(verb), std::move(argument), std::move(done)); },
-                           std::forward<Token>(token));
+    return initiate<Reply>(
+        [this, verb = std::move(verb),
+         argument = std::move(argument)](Callback<Reply> done) mutable {
+          return start_command(std::move(verb), std::move(argument), std::move(done));
+        },
+        std::forward<Token>(token));
   }
   /// QUIT. Completes with Result<Reply>.
   template <class Token>
   auto async_quit(Token&& token) {
-    return initiate<Reply>([this](Callback<Reply> done) { return start_quit(std::move(done)); }, std::forward<Token>(token));
+    return initiate<Reply>([this](Callback<Reply> done) { return start_quit(std::move(done)); },
+                           std::forward<Token>(token));
   }
 
-  /// The same calls with a plain callback, which runs on the library's thread: it must be short and must not throw.
+  /// The same calls with a plain callback, which runs on the library's thread: it must be short and
+  /// must not throw.
   Ticket start_send(Message message, Callback<SendReport> done);
   Ticket start_send(Envelope envelope, MessageSource& source, Callback<SendReport> done);
   Ticket start_command(std::string verb, std::string argument, Callback<Reply> done);
   Ticket start_quit(Callback<Reply> done);
-  /// Ends that call with Fault::cancelled, whether it waits or is under way. No effect once it is over.
+  /// Ends that call with Fault::cancelled, whether it waits or is under way. No effect once it is
+  /// over.
   void cancel(Ticket ticket);
 
  private:
@@ -81,8 +97,11 @@ class POSTROAD_EXPORT AsyncClient {
           using Handler = decltype(handler);
           auto shared = std::make_shared<Handler>(std::move(handler));
           auto slot = boost::asio::get_associated_cancellation_slot(*shared);
-          boost::asio::any_io_executor executor = boost::asio::get_associated_executor(*shared, boost::asio::system_executor());
-          auto work = std::make_shared<boost::asio::executor_work_guard<boost::asio::any_io_executor>>(executor);
+          boost::asio::any_io_executor executor =
+              boost::asio::get_associated_executor(*shared, boost::asio::system_executor());
+          auto work =
+              std::make_shared<boost::asio::executor_work_guard<boost::asio::any_io_executor>>(
+                  executor);
           const Ticket ticket = begin([shared, executor, work](Result<T> result) mutable {
             boost::asio::post(executor, [shared, work, result = std::move(result)]() mutable {
               work->reset();

@@ -1,8 +1,9 @@
-// The sending side: one server, one connection that is kept, many mails. This header is the manual of the blocking
-// client; async.hpp has the same for Asio's completion tokens.
+// The sending side: one server, one connection that is kept, many mails. This header is the manual
+// of the blocking client; async.hpp has the same for Asio's completion tokens.
 //
-//   postroad::Client client{"smtp://mail.example:587", postroad::Login{"test", postroad::Secret::from_env("PW")}};
-//   auto report = client.send(postroad::Message{}.from("a@b").to("c@d").subject("hi").text("hello"));
+//   postroad::Client client{"smtp://mail.example:587", postroad::Login{"test",
+//   postroad::Secret::from_env("PW")}}; auto report =
+//   client.send(postroad::Message{}.from("a@b").to("c@d").subject("hi").text("hello"));
 #pragma once
 
 #include <chrono>
@@ -22,7 +23,8 @@ namespace postroad {
 enum class Tls : std::uint8_t {
   automatic,      ///< smtps: implicit; with a login: required; else opportunistic
   never,          ///< plain text whatever the server offers
-  opportunistic,  ///< STARTTLS where it is offered; a certificate that fails still ends the conversation
+  opportunistic,  ///< STARTTLS where it is offered; a certificate that fails still ends the
+                  ///< conversation
   required,       ///< STARTTLS, or nothing is sent
   implicit,       ///< TLS before the greeting (RFC 8314), the port's default is 465
 };
@@ -35,26 +37,29 @@ enum class Recipients : std::uint8_t {
 /// Options of a client; each default is the safe one.
 struct POSTROAD_EXPORT ClientOptions {
   Tls tls = Tls::automatic;
-  std::string ca_file;                 ///< PEM roots instead of the system's
+  std::string ca_file;                           ///< PEM roots instead of the system's
   bool insecure_accept_any_certificate = false;  ///< encryption without knowing with whom
   bool allow_password_in_clear = false;          ///< AUTH also without TLS
-  std::string helo_name;               ///< what EHLO says; empty: the connection's own address, as a literal
-  bool plain_helo = false;             ///< HELO in place of EHLO: no extension is used
-  bool pipelining = true;              ///< used where the server offers it
+  std::string helo_name;    ///< what EHLO says; empty: the connection's own address, as a literal
+  bool plain_helo = false;  ///< HELO in place of EHLO: no extension is used
+  bool pipelining = true;   ///< used where the server offers it
   Recipients recipients = Recipients::best_effort;
   std::chrono::milliseconds connect_timeout{30'000};
   std::chrono::milliseconds command_timeout{300'000};      ///< for each reply (RFC 5321 §4.5.3.2)
   std::chrono::milliseconds end_of_data_timeout{600'000};  ///< for the reply to the final dot
-  std::chrono::milliseconds overall_timeout{0};            ///< for each whole call; 0: the sum of its parts
-  /// Sees the dialogue line by line, secrets hidden: "->" sent, "<-" received, "--" a note. Called on the thread that sends.
+  std::chrono::milliseconds overall_timeout{0};  ///< for each whole call; 0: the sum of its parts
+  /// Sees the dialogue line by line, secrets hidden: "->" sent, "<-" received, "--" a note. Called
+  /// on the thread that sends.
   std::function<void(std::string_view arrow, std::string_view line)> trace;
 };
 
-/// A client of one server. The connection is opened by the first call that needs it and kept for the next.
+/// A client of one server. The connection is opened by the first call that needs it and kept for
+/// the next.
 ///
-/// Thread rule: one call at a time; `cancel()` alone may come from any thread. No call throws. A wrong URL is reported by the first
-/// call. URL: `smtp://[user[:password]@]host[:port][?tls=never|opportunistic|required]` or `smtps://…`; ports 25
-/// (587 with a login) and 465 by default; percent-encoding in user and password.
+/// Thread rule: one call at a time; `cancel()` alone may come from any thread. No call throws. A
+/// wrong URL is reported by the first call. URL:
+/// `smtp://[user[:password]@]host[:port][?tls=never|opportunistic|required]` or `smtps://…`; ports
+/// 25 (587 with a login) and 465 by default; percent-encoding in user and password.
 class POSTROAD_EXPORT Client {
  public:
   explicit Client(std::string_view url, ClientOptions options = {});
@@ -66,8 +71,9 @@ class POSTROAD_EXPORT Client {
 
   /// Connects, says EHLO, starts TLS and logs in, if that has not happened yet.
   Result<void> connect();
-  /// Sends to the recipients that the message names. Error: the conversation broke before any recipient's outcome was
-  /// known, so nothing was delivered; everything else is in the report, recipient by recipient.
+  /// Sends to the recipients that the message names. Error: the conversation broke before any
+  /// recipient's outcome was known, so nothing was delivered; everything else is in the report,
+  /// recipient by recipient.
   Result<SendReport> send(const Message& message);
   /// Sends octets to an envelope of the caller's. `source` is read once, from front to back.
   Result<SendReport> send(const Envelope& envelope, MessageSource& source);
@@ -80,7 +86,8 @@ class POSTROAD_EXPORT Client {
   Result<Reply> help(std::string_view topic = {});
   /// QUIT, then closes. Without a connection it does nothing and gives an empty reply.
   Result<Reply> quit();
-  /// Makes the call under way, on whichever thread, end with Fault::cancelled. No effect when there is none.
+  /// Makes the call under way, on whichever thread, end with Fault::cancelled. No effect when there
+  /// is none.
   void cancel();
 
   /// "host:port", as error sentences name it.

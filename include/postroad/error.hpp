@@ -38,12 +38,15 @@ POSTROAD_EXPORT std::string_view to_string(Fault fault) noexcept;
 /// Why a conversation or an operation could not be carried on.
 struct POSTROAD_EXPORT Error {
   Fault fault = Fault::io;
-  std::string where;   ///< the thing and the place: "mail.example:587", a file with its line, an option
-  std::string stage;   ///< the step of the conversation: CONNECT, EHLO, AUTH LOGIN, …; empty outside one
-  std::string detail;  ///< what happened and the remedy, or the server's own words
-  int reply_code = 0;  ///< the SMTP code of the reply that ended it, 0 when none did
-  bool usable = false;     ///< the connection can still be used
-  bool may_have_been_delivered = false;  ///< the message may be with the peer all the same (RFC 1047)
+  std::string
+      where;  ///< the thing and the place: "mail.example:587", a file with its line, an option
+  std::string
+      stage;  ///< the step of the conversation: CONNECT, EHLO, AUTH LOGIN, …; empty outside one
+  std::string detail;   ///< what happened and the remedy, or the server's own words
+  int reply_code = 0;   ///< the SMTP code of the reply that ended it, 0 when none did
+  bool usable = false;  ///< the connection can still be used
+  bool may_have_been_delivered =
+      false;  ///< the message may be with the peer all the same (RFC 1047)
 
   /// Whether the same call may succeed later without any change.
   [[nodiscard]] bool is_temporary() const noexcept;
@@ -63,7 +66,8 @@ POSTROAD_EXPORT std::ostream& operator<<(std::ostream& out, const Error& error);
 /// What `Result::value()` throws; the library itself never throws it.
 class POSTROAD_EXPORT ErrorException : public std::runtime_error {
  public:
-  explicit ErrorException(Error error) : std::runtime_error(error.text()), error_(std::move(error)) {}
+  explicit ErrorException(Error error)
+      : std::runtime_error(error.text()), error_(std::move(error)) {}
   [[nodiscard]] const Error& error() const noexcept { return error_; }
 
  private:

@@ -6,11 +6,13 @@
 
 namespace postroad {
 
-/// A user and a password for AUTH. The password is not sent without TLS unless ClientOptions says so by name.
+/// A user and a password for AUTH. The password is not sent without TLS unless ClientOptions says
+/// so by name.
 struct POSTROAD_EXPORT Login {
   std::string user;
   Secret password;
-  std::string mechanism;  ///< only this SASL mechanism ("LOGIN"); empty: the strongest that both sides know
+  std::string
+      mechanism;  ///< only this SASL mechanism ("LOGIN"); empty: the strongest that both sides know
 };
 
 }  // namespace postroad

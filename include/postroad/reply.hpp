@@ -1,4 +1,5 @@
-// What a server says to a command (RFC 5321 §4.2): data, whatever its code. Not an error: see error.hpp.
+// What a server says to a command (RFC 5321 §4.2): data, whatever its code. Not an error: see
+// error.hpp.
 #pragma once
 
 #include <cstdint>
@@ -26,7 +27,8 @@ struct POSTROAD_EXPORT EnhancedStatus {
 struct POSTROAD_EXPORT Reply {
   int code = 0;           ///< 200–559; 0 stands for "no reply"
   EnhancedStatus status;  ///< taken from the front of the text where the server gives it (RFC 2034)
-  std::string text;       ///< without code and status, lines parted by '\n'; the peer's octets as they came
+  std::string
+      text;  ///< without code and status, lines parted by '\n'; the peer's octets as they came
 
   [[nodiscard]] bool is_success() const noexcept { return code >= 200 && code < 300; }
   [[nodiscard]] bool is_intermediate() const noexcept { return code >= 300 && code < 400; }
@@ -34,7 +36,8 @@ struct POSTROAD_EXPORT Reply {
   [[nodiscard]] bool is_permanent_failure() const noexcept { return code >= 500 && code < 600; }
   /// The lines of `text`; the views live as long as this reply is unchanged.
   [[nodiscard]] std::vector<std::string_view> lines() const;
-  /// Code, status and text on one line, safe to show: control characters escaped, at most about 1 KiB.
+  /// Code, status and text on one line, safe to show: control characters escaped, at most about 1
+  /// KiB.
   [[nodiscard]] std::string one_line() const;
   friend bool operator==(const Reply&, const Reply&) = default;
 };

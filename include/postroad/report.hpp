@@ -28,14 +28,15 @@ struct POSTROAD_EXPORT RecipientOutcome {
   Mailbox address;
   Outcome outcome = Outcome::deferred;
   std::string stage;  ///< the step that decided: MAIL FROM, RCPT TO, DATA, END OF DATA
-  Reply reply;        ///< the server's words that decided; code 0 where there were none, the text then says why
+  Reply reply;  ///< the server's words that decided; code 0 where there were none, the text then
+                ///< says why
   friend bool operator==(const RecipientOutcome&, const RecipientOutcome&) = default;
 };
 
 struct POSTROAD_EXPORT SendReport {
   std::vector<RecipientOutcome> recipients;  ///< in the envelope's order
-  Reply reply;                   ///< to the end of the message; its text often holds the queue id
-  std::optional<Error> broken;   ///< set when the conversation broke after outcomes were known
+  Reply reply;                  ///< to the end of the message; its text often holds the queue id
+  std::optional<Error> broken;  ///< set when the conversation broke after outcomes were known
 
   /// Every recipient was accepted.
   [[nodiscard]] bool all_accepted() const noexcept;

@@ -9,8 +9,8 @@
 
 namespace postroad {
 
-/// A password or token. There is no operator<<, no format and no implicit conversion; `reveal()` is the one
-/// way to the octets, and every use of that word can be found with grep.
+/// A password or token. There is no operator<<, no format and no implicit conversion; `reveal()` is
+/// the one way to the octets, and every use of that word can be found with grep.
 class POSTROAD_EXPORT Secret {
  public:
   Secret() = default;
@@ -21,8 +21,8 @@ class POSTROAD_EXPORT Secret {
   Secret& operator=(Secret&& other) noexcept;
   ~Secret();
 
-  /// The value of an environment variable. A missing variable gives an empty secret, which login refuses
-  /// with a sentence that names `name`.
+  /// The value of an environment variable. A missing variable gives an empty secret, which login
+  /// refuses with a sentence that names `name`.
   static Secret from_env(const char* name);
   /// The first line of a file, without its line end.
   static Result<Secret> from_file(const std::string& path);

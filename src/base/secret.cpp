@@ -48,8 +48,9 @@ Result<Secret> Secret::from_file(const std::string& path) {
   std::ifstream file(path);
   std::string line;
   if (!file || !std::getline(file, line)) {
-    return fail(Fault::input, path, "cannot read a password from this file: it does not exist, may not be "
-                                    "read, or is empty");
+    return fail(Fault::input, path,
+                "cannot read a password from this file: it does not exist, may not be "
+                "read, or is empty");
   }
   if (!line.empty() && line.back() == '\r') line.pop_back();
   Secret secret(std::move(line));

@@ -94,7 +94,8 @@ std::string printable(std::string_view text, std::size_t limit) {
   while (!text.empty()) {
     if (out.size() >= limit) return out + "…";
     const auto point = front(text);
-    const bool shown = point.length > 1 ? point.value >= 0xa0 : point.length == 1 && !is_control(text[0]);
+    const bool shown =
+        point.length > 1 ? point.value >= 0xa0 : point.length == 1 && !is_control(text[0]);
     const std::size_t step = std::max<std::size_t>(point.length, 1);
     for (std::size_t i = 0; i < step; ++i) {
       const auto octet = static_cast<unsigned char>(text[i]);
@@ -154,14 +155,16 @@ std::optional<std::string> base64_decode(std::string_view text) {
       group = group << 6 | static_cast<std::uint32_t>(value);
     }
     if (used < 4 && (group & (used == 2 ? 0xffffU : 0xffU)) != 0) return std::nullopt;
-    for (std::size_t k = 0; k + 1 < used; ++k) out += static_cast<char>(group >> (16 - 8 * k) & 255);
+    for (std::size_t k = 0; k + 1 < used; ++k)
+      out += static_cast<char>(group >> (16 - 8 * k) & 255);
   }
   return out;
 }
 
 namespace {
 
-// Edit distance in which a swap of neighbours costs one (optimal string alignment); words are short.
+// Edit distance in which a swap of neighbours costs one (optimal string alignment); words are
+// short.
 std::size_t distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> before(b.size() + 1), last(b.size() + 1), row(b.size() + 1);
   for (std::size_t j = 0; j <= b.size(); ++j) last[j] = j;

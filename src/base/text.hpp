@@ -13,10 +13,16 @@
 
 namespace postroad {
 
-constexpr char to_lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
-constexpr char to_upper(char c) noexcept { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; }
+constexpr char to_lower(char c) noexcept {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+}
+constexpr char to_upper(char c) noexcept {
+  return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c;
+}
 constexpr bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
-constexpr bool is_alpha(char c) noexcept { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+constexpr bool is_alpha(char c) noexcept {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
 constexpr bool is_alnum(char c) noexcept { return is_digit(c) || is_alpha(c); }
 constexpr bool is_control(char c) noexcept {
   return static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) == 0x7f;
@@ -37,15 +43,16 @@ std::optional<unsigned long long> parse_number(std::string_view text) noexcept;
 /// Whether the octets are UTF-8 (RFC 3629: no surrogates, no overlong forms, up to U+10FFFF).
 bool is_utf8(std::string_view text) noexcept;
 /// Text that is safe to show: control characters and octets that are not UTF-8 become \xNN.
-/// Also C1 controls (U+0080–U+009F), which some terminals obey. Longer than `limit` octets is cut with "…".
+/// Also C1 controls (U+0080–U+009F), which some terminals obey. Longer than `limit` octets is cut
+/// with "…".
 std::string printable(std::string_view text, std::size_t limit = 4096);
 
 std::string base64_encode(std::string_view octets);
 /// Strict RFC 4648 §4: padding required, no blanks, no stray bits; nullopt otherwise.
 std::optional<std::string> base64_decode(std::string_view text);
 
-/// The candidate nearest to `word` by edit distance with transposition, if it is near enough to be meant;
-/// case is ignored. Empty when none is.
+/// The candidate nearest to `word` by edit distance with transposition, if it is near enough to be
+/// meant; case is ignored. Empty when none is.
 std::string_view nearest(std::string_view word, std::span<const std::string_view> candidates);
 
 }  // namespace postroad

@@ -13,7 +13,8 @@ TEST(Base64, RoundTripsAndIsStrict) {
     EXPECT_EQ(base64_decode(base64_encode(text)), text);
   }
   EXPECT_EQ(base64_encode("foobar"), "Zm9vYmFy");
-  for (const std::string_view bad : {"Zg", "Zg=", "Z===", "Zh==", "Zm9=", "Zm 9v", "Zm9v\n", "====", "=Zg="}) {
+  for (const std::string_view bad :
+       {"Zg", "Zg=", "Z===", "Zh==", "Zm9=", "Zm 9v", "Zm9v\n", "====", "=Zg="}) {
     EXPECT_EQ(base64_decode(bad), std::nullopt) << bad;
   }
 }
@@ -21,14 +22,17 @@ TEST(Base64, RoundTripsAndIsStrict) {
 TEST(Printable, ShowsNoControlSequence) {
   EXPECT_EQ(printable("a\x1b[31mb\r\n"), "a\\x1b[31mb\\x0d\\x0a");
   EXPECT_EQ(printable("caf\xc3\xa9"), "caf\xc3\xa9");
-  EXPECT_EQ(printable("\xc2\x9b" "2J"), "\\xc2\\x9b2J");  // C1 CSI
+  EXPECT_EQ(printable("\xc2\x9b"
+                      "2J"),
+            "\\xc2\\x9b2J");  // C1 CSI
   EXPECT_EQ(printable("\xff\xc0\x80"), "\\xff\\xc0\\x80");
   EXPECT_EQ(printable(std::string(10, 'x'), 4), "xxxx…");
 }
 
 TEST(Utf8, RefusesOverlongAndSurrogates) {
   EXPECT_TRUE(is_utf8("測試 \xf0\x9f\x93\xae"));
-  for (const std::string_view bad : {"\xc0\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe6\xb8", "\x80"}) {
+  for (const std::string_view bad :
+       {"\xc0\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe6\xb8", "\x80"}) {
     EXPECT_FALSE(is_utf8(bad));
   }
 }

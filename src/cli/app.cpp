@@ -1,4 +1,5 @@
-// The command line as a whole: one declaration, from which parsing, help, manual pages and completion come.
+// The command line as a whole: one declaration, from which parsing, help, manual pages and
+// completion come.
 #include <unistd.h>
 
 #include <fstream>
@@ -28,7 +29,8 @@ int write_man_pages(const config::Command& root, const std::string& folder) {
 
 int print_events() {
   std::cout << "# Events\n\nWhat the log tells, one kind a section.\n\n"
-            << observe::reference(server::event_kinds()) << observe::reference(relay::event_kinds());
+            << observe::reference(server::event_kinds())
+            << observe::reference(relay::event_kinds());
   return exit_ok;
 }
 
@@ -44,14 +46,26 @@ int run(int argc, char** argv) {
   std::string shell, folder = ".";
 
   config::Command root{.name = "postroad", .summary = "sends, receives, keeps and explains mail"};
-  root.subcommands = {send.declare(), talk.declare(), serve.declare(), mail.declare(), config_verbs.declare(), user.declare()};
-  root.subcommands.push_back({.name = "completion", .summary = "prints a completion script for a shell",
-                              .arguments = {{.name = "SHELL", .doc = "The shell.", .target = &shell, .words = {"bash", "zsh"}}}});
-  root.subcommands.push_back({.name = "man", .summary = "writes the manual pages into a folder",
-                              .arguments = {{.name = "FOLDER", .doc = "Where to.", .target = &folder, .required = false, .completion = config::Completion::folder}}});
-  root.subcommands.push_back({.name = "events", .summary = "prints the reference of the log's events, as Markdown"});
+  root.subcommands = {send.declare(), talk.declare(),         serve.declare(),
+                      mail.declare(), config_verbs.declare(), user.declare()};
+  root.subcommands.push_back(
+      {.name = "completion",
+       .summary = "prints a completion script for a shell",
+       .arguments = {
+           {.name = "SHELL", .doc = "The shell.", .target = &shell, .words = {"bash", "zsh"}}}});
+  root.subcommands.push_back({.name = "man",
+                              .summary = "writes the manual pages into a folder",
+                              .arguments = {{.name = "FOLDER",
+                                             .doc = "Where to.",
+                                             .target = &folder,
+                                             .required = false,
+                                             .completion = config::Completion::folder}}});
+  root.subcommands.push_back(
+      {.name = "events", .summary = "prints the reference of the log's events, as Markdown"});
 
-  const config::Page page{.version = POSTROAD_VERSION, .width = terminal_width(), .colour = wants_colour(STDOUT_FILENO)};
+  const config::Page page{.version = POSTROAD_VERSION,
+                          .width = terminal_width(),
+                          .colour = wants_colour(STDOUT_FILENO)};
   const auto call = config::parse(root, config::arguments_of(argc, argv), page);
   if (!call) {
     std::cerr << call.error() << '\n';

@@ -13,11 +13,24 @@
 namespace postroad::cli {
 
 config::Command ConfigVerbs::declare() {
-  const config::Flag file{.name = "config", .letter = 'c', .value = "FILE", .doc = "The configuration; none: the defaults.", .target = &config, .completion = config::Completion::file};
-  const config::Flag assign{.name = "set", .value = "NAME=VALUE", .doc = "One option, as server.data=/var/mail; may be given several times.", .target = &set};
-  config::Command group{.name = "config", .summary = "checks, shows and explains the configuration"};
+  const config::Flag file{.name = "config",
+                          .letter = 'c',
+                          .value = "FILE",
+                          .doc = "The configuration; none: the defaults.",
+                          .target = &config,
+                          .completion = config::Completion::file};
+  const config::Flag assign{
+      .name = "set",
+      .value = "NAME=VALUE",
+      .doc = "One option, as server.data=/var/mail; may be given several times.",
+      .target = &set};
+  config::Command group{.name = "config",
+                        .summary = "checks, shows and explains the configuration"};
   group.subcommands = {
-      {.name = "check", .summary = "says everything that is wrong with it", .flags = {file, assign}, .exit_codes = {{0, "nothing is wrong"}, {78, "something is"}}},
+      {.name = "check",
+       .summary = "says everything that is wrong with it",
+       .flags = {file, assign},
+       .exit_codes = {{0, "nothing is wrong"}, {78, "something is"}}},
       {.name = "show", .summary = "prints the settings in effect", .flags = {file, assign}},
       {.name = "reference", .summary = "prints every option with its meaning, as Markdown"},
   };
@@ -41,7 +54,8 @@ int ConfigVerbs::check() {
     if (!users) faults.push_back(users.error().text());
   }
   for (const auto& fault : faults) complain("config check", fault);
-  if (faults.empty()) std::cout << "nothing is wrong with " << (config.empty() ? "the defaults" : config) << '\n';
+  if (faults.empty())
+    std::cout << "nothing is wrong with " << (config.empty() ? "the defaults" : config) << '\n';
   return faults.empty() ? exit_ok : exit_config;
 }
 

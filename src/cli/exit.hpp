@@ -8,39 +8,50 @@ namespace postroad::cli {
 
 enum Exit : int {
   exit_ok = 0,
-  exit_usage = 64,         ///< the command line is wrong
-  exit_data = 65,          ///< the message or an address is wrong
-  exit_no_input = 66,      ///< a file cannot be read
-  exit_no_host = 68,       ///< the host has no address
-  exit_unavailable = 69,   ///< refused for good
+  exit_usage = 64,        ///< the command line is wrong
+  exit_data = 65,         ///< the message or an address is wrong
+  exit_no_input = 66,     ///< a file cannot be read
+  exit_no_host = 68,      ///< the host has no address
+  exit_unavailable = 69,  ///< refused for good
   exit_software = 70,
   exit_cannot_create = 73,
   exit_io = 74,
-  exit_temporary = 75,     ///< try again later; also an outcome that is not known
+  exit_temporary = 75,  ///< try again later; also an outcome that is not known
   exit_protocol = 76,
-  exit_no_permission = 77, ///< login or TLS refused
+  exit_no_permission = 77,  ///< login or TLS refused
   exit_config = 78,
 };
 
 inline int exit_of(const Error& error) {
   switch (error.fault) {
-    case Fault::input: return exit_data;
-    case Fault::resolve: return exit_no_host;
+    case Fault::input:
+      return exit_data;
+    case Fault::resolve:
+      return exit_no_host;
     case Fault::connect:
     case Fault::timeout:
     case Fault::closed:
     case Fault::full:
     case Fault::busy:
-    case Fault::cancelled: return exit_temporary;
-    case Fault::refused: return error.reply_code == 530 || error.reply_code == 535 ? exit_no_permission : error.is_temporary() ? exit_temporary : exit_unavailable;
-    case Fault::protocol: return exit_protocol;
+    case Fault::cancelled:
+      return exit_temporary;
+    case Fault::refused:
+      return error.reply_code == 530 || error.reply_code == 535 ? exit_no_permission
+             : error.is_temporary()                             ? exit_temporary
+                                                                : exit_unavailable;
+    case Fault::protocol:
+      return exit_protocol;
     case Fault::tls:
     case Fault::tls_required:
-    case Fault::auth: return exit_no_permission;
-    case Fault::unsupported: return exit_unavailable;
+    case Fault::auth:
+      return exit_no_permission;
+    case Fault::unsupported:
+      return exit_unavailable;
     case Fault::io:
-    case Fault::damaged: return exit_io;
-    case Fault::not_found: return exit_no_input;
+    case Fault::damaged:
+      return exit_io;
+    case Fault::not_found:
+      return exit_no_input;
   }
   return exit_software;
 }

@@ -21,18 +21,47 @@ namespace postroad::cli {
 
 config::Command MailVerbs::declare() {
   using config::Flag;
-  const Flag where{.name = "data", .letter = 'd', .value = "FOLDER", .doc = "The server's data folder.", .target = &data, .completion = config::Completion::folder};
-  const Flag box{.name = "mailbox", .letter = 'm', .value = "ADDRESS", .doc = "Only mail to this address.", .target = &mailbox};
-  const Flag about{.name = "subject", .value = "TEXT", .doc = "Only mail whose subject holds this.", .target = &subject};
+  const Flag where{.name = "data",
+                   .letter = 'd',
+                   .value = "FOLDER",
+                   .doc = "The server's data folder.",
+                   .target = &data,
+                   .completion = config::Completion::folder};
+  const Flag box{.name = "mailbox",
+                 .letter = 'm',
+                 .value = "ADDRESS",
+                 .doc = "Only mail to this address.",
+                 .target = &mailbox};
+  const Flag about{.name = "subject",
+                   .value = "TEXT",
+                   .doc = "Only mail whose subject holds this.",
+                   .target = &subject};
   const Flag as_json{.name = "json", .doc = "As JSON.", .target = &json};
   config::Command group{.name = "mail", .summary = "lists, shows and awaits the mail that arrived"};
   group.subcommands = {
-      {.name = "list", .summary = "a line for each mail, oldest first", .flags = {where, box, about, as_json}},
-      {.name = "show", .summary = "one mail, decoded", .arguments = {{.name = "ID", .doc = "The queue id, or `last`.", .target = &id}},
-       .flags = {where, box, as_json, {.name = "raw", .doc = "The octets as they were received.", .target = &raw}}},
-      {.name = "wait", .summary = "waits until mail has arrived, and lists it", .flags = {where, box, about, as_json,
-        {.name = "count", .letter = 'n', .value = "N", .doc = "How many mails must be there.", .target = &count},
-        {.name = "timeout", .value = "TIME", .doc = "How long to wait.", .target = &timeout}},
+      {.name = "list",
+       .summary = "a line for each mail, oldest first",
+       .flags = {where, box, about, as_json}},
+      {.name = "show",
+       .summary = "one mail, decoded",
+       .arguments = {{.name = "ID", .doc = "The queue id, or `last`.", .target = &id}},
+       .flags = {where,
+                 box,
+                 as_json,
+                 {.name = "raw", .doc = "The octets as they were received.", .target = &raw}}},
+      {.name = "wait",
+       .summary = "waits until mail has arrived, and lists it",
+       .flags =
+           {where,
+            box,
+            about,
+            as_json,
+            {.name = "count",
+             .letter = 'n',
+             .value = "N",
+             .doc = "How many mails must be there.",
+             .target = &count},
+            {.name = "timeout", .value = "TIME", .doc = "How long to wait.", .target = &timeout}},
        .exit_codes = {{0, "the mail is there"}, {75, "it did not come in time"}}},
   };
   return group;
@@ -66,7 +95,12 @@ Result<std::vector<Shown>> find(const MailVerbs& verb) {
     const auto octets = read_all(mail.path.string());
     if (!octets) continue;  // moved by another reader in between
     const auto part = mail::parse_message(*octets);
-    Shown shown{mail, part.header("From"), part.header("To"), part.header("Subject"), part.header("Date"), octets->size()};
+    Shown shown{mail,
+                part.header("From"),
+                part.header("To"),
+                part.header("Subject"),
+                part.header("Date"),
+                octets->size()};
     if (shown.subject.find(verb.subject) != std::string::npos) found.push_back(std::move(shown));
   }
   return found;
@@ -76,15 +110,19 @@ void print(const std::vector<Shown>& mails, bool json) {
   if (json) {
     std::string out = "[";
     for (const auto& one : mails) {
-      out += fmt::format(R"({}{{"id":{},"mailbox":{},"time":{},"from":{},"to":{},"subject":{},"size":{},"path":{}}})", out.size() > 1 ? ",\n " : "",
-                         json_of(one.mail.id), json_of(one.mail.mailbox), one.mail.time, json_of(one.from), json_of(one.to), json_of(one.subject),
-                         one.size, json_of(one.mail.path.string()));
+      out += fmt::format(
+          R"({}{{"id":{},"mailbox":{},"time":{},"from":{},"to":{},"subject":{},"size":{},"path":{}}})",
+          out.size() > 1 ? ",\n " : "", json_of(one.mail.id), json_of(one.mail.mailbox),
+          one.mail.time, json_of(one.from), json_of(one.to), json_of(one.subject), one.size,
+          json_of(one.mail.path.string()));
     }
     std::cout << out << "]\n";
     return;
   }
   for (const auto& one : mails) {
-    std::cout << fmt::format("{}  {}  {}  {}  {}\n", one.mail.id, time_text(one.mail.time), printable(one.mail.mailbox), printable(one.from), printable(one.subject));
+    std::cout << fmt::format("{}  {}  {}  {}  {}\n", one.mail.id, time_text(one.mail.time),
+                             printable(one.mail.mailbox), printable(one.from),
+                             printable(one.subject));
   }
 }
 
@@ -94,7 +132,8 @@ void print_part(const mail::Part& part, int depth) {
     return;
   }
   if (part.is_attachment() || !part.type.value.starts_with("text/")) {
-    std::cout << fmt::format("\n[{} {} {} octets]\n", part.type.value, printable(part.file_name()), part.decoded().size());
+    std::cout << fmt::format("\n[{} {} {} octets]\n", part.type.value, printable(part.file_name()),
+                             part.decoded().size());
     return;
   }
   if (depth > 0 || part.type.value != "text/plain") std::cout << "\n[" << part.type.value << "]\n";
@@ -110,12 +149,15 @@ void print_part(const mail::Part& part, int depth) {
 void print_json(const StoredMail& mail, const mail::Part& part) {
   std::string fields;
   for (const auto& field : part.fields) {
-    fields += fmt::format("{}[{},{}]", fields.empty() ? "" : ",", json_of(field.name), json_of(part.header(field.name)));
+    fields += fmt::format("{}[{},{}]", fields.empty() ? "" : ",", json_of(field.name),
+                          json_of(part.header(field.name)));
   }
   const auto* text = part.first("text/plain");
   const auto* html = part.first("text/html");
-  std::cout << fmt::format("{{\"id\":{},\"mailbox\":{},\"header\":[{}],\"text\":{},\"html\":{}}}\n", json_of(mail.id), json_of(mail.mailbox), fields,
-                           text == nullptr ? "null" : json_of(text->text()), html == nullptr ? "null" : json_of(html->text()));
+  std::cout << fmt::format("{{\"id\":{},\"mailbox\":{},\"header\":[{}],\"text\":{},\"html\":{}}}\n",
+                           json_of(mail.id), json_of(mail.mailbox), fields,
+                           text == nullptr ? "null" : json_of(text->text()),
+                           html == nullptr ? "null" : json_of(html->text()));
 }
 
 int refuse(const Error& error) {
@@ -135,8 +177,12 @@ int MailVerbs::list() {
 int MailVerbs::show() {
   const auto mails = find(*this);
   if (!mails) return refuse(mails.error());
-  const auto found = std::find_if(mails->rbegin(), mails->rend(), [&](const auto& one) { return id == "last" || iequals(one.mail.id, id); });
-  if (found == mails->rend()) return refuse(fail(Fault::not_found, id, "there is no such mail; `postroad mail list` shows what there is"));
+  const auto found = std::find_if(mails->rbegin(), mails->rend(), [&](const auto& one) {
+    return id == "last" || iequals(one.mail.id, id);
+  });
+  if (found == mails->rend())
+    return refuse(fail(Fault::not_found, id,
+                       "there is no such mail; `postroad mail list` shows what there is"));
   const auto octets = read_all(found->mail.path.string());
   if (!octets) return refuse(octets.error());
   if (raw) {
@@ -149,7 +195,8 @@ int MailVerbs::show() {
     return exit_ok;
   }
   for (const char* name : {"From", "To", "Cc", "Subject", "Date", "Message-ID"}) {
-    if (part.find(name) != nullptr) std::cout << name << ": " << printable(part.header(name)) << '\n';
+    if (part.find(name) != nullptr)
+      std::cout << name << ": " << printable(part.header(name)) << '\n';
   }
   print_part(part, 0);
   return exit_ok;
@@ -171,12 +218,14 @@ int MailVerbs::wait() {
     }
     const auto mails = find(*this);
     const bool enough = mails && mails->size() >= static_cast<std::size_t>(std::max(count, 0));
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - Clock::now()).count();
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(until - Clock::now()).count();
     if (enough || left <= 0) {
       if (mails) print(*mails, json);
       ::close(watch);
       if (enough) return exit_ok;
-      complain("mail wait", fmt::format("{} of {} mails came within {}", mails ? mails->size() : 0, count, config::format(timeout)));
+      complain("mail wait", fmt::format("{} of {} mails came within {}", mails ? mails->size() : 0,
+                                        count, config::format(timeout)));
       return exit_temporary;
     }
     pollfd one{watch, POLLIN, 0};

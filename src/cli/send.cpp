@@ -13,36 +13,84 @@
 namespace postroad::cli {
 
 config::Command SendVerb::declare() {
-  config::Command command{.name = "send", .summary = "sends one mail and says what became of each recipient"};
+  config::Command command{.name = "send",
+                          .summary = "sends one mail and says what became of each recipient"};
   command.description =
-      "Composes a mail from flags, or takes a whole message with --data, and sends it through the server. Recipients are those of "
+      "Composes a mail from flags, or takes a whole message with --data, and sends it through the "
+      "server. Recipients are those of "
       "--to, --cc and --bcc and of the message; those given as arguments replace them all.";
-  command.arguments = {{.name = "RECIPIENT", .doc = "The envelope's recipients, in place of those of the header.", .target = &recipients, .required = false}};
+  command.arguments = {{.name = "RECIPIENT",
+                        .doc = "The envelope's recipients, in place of those of the header.",
+                        .target = &recipients,
+                        .required = false}};
   command.flags = {
-      {.name = "from", .letter = 'f', .value = "ADDRESS", .doc = "Who it is from: `test <test@example.org>`.", .target = &from},
-      {.name = "to", .letter = 't', .value = "LIST", .doc = "Addresses parted by commas; may be given several times.", .target = &to},
+      {.name = "from",
+       .letter = 'f',
+       .value = "ADDRESS",
+       .doc = "Who it is from: `test <test@example.org>`.",
+       .target = &from},
+      {.name = "to",
+       .letter = 't',
+       .value = "LIST",
+       .doc = "Addresses parted by commas; may be given several times.",
+       .target = &to},
       {.name = "cc", .value = "LIST", .doc = "Likewise.", .target = &cc},
-      {.name = "bcc", .value = "LIST", .doc = "Likewise; stands nowhere in the mail.", .target = &bcc},
+      {.name = "bcc",
+       .value = "LIST",
+       .doc = "Likewise; stands nowhere in the mail.",
+       .target = &bcc},
       {.name = "subject", .value = "TEXT", .doc = "Any language.", .target = &subject},
-      {.name = "text", .value = "TEXT", .doc = "The text; - reads standard input.", .target = &text},
-      {.name = "html", .value = "HTML", .doc = "The HTML; - reads standard input, @FILE a file.", .target = &html},
-      {.name = "attach", .value = "FILE", .doc = "Attaches a file; may be given several times.", .target = &attachments, .completion = config::Completion::file},
-      {.name = "header", .value = "FIELD", .doc = "Any field, as `X-Tag: one`; may be given several times.", .target = &headers},
-      {.name = "data", .value = "FILE", .doc = "A whole message with its header; - reads standard input.", .target = &data, .completion = config::Completion::file},
-      {.name = "all-or-none", .doc = "One refused recipient, and nobody gets it.", .target = &all_or_none},
-      {.name = "no-pipelining", .doc = "Waits for each reply, whatever the server offers.", .target = &no_pipelining},
-      {.name = "dry-run", .doc = "Prints the message and its envelope, and sends nothing.", .target = &dry_run},
-      {.name = "trace", .doc = "Shows the dialogue on standard error, secrets hidden.", .target = &trace},
+      {.name = "text",
+       .value = "TEXT",
+       .doc = "The text; - reads standard input.",
+       .target = &text},
+      {.name = "html",
+       .value = "HTML",
+       .doc = "The HTML; - reads standard input, @FILE a file.",
+       .target = &html},
+      {.name = "attach",
+       .value = "FILE",
+       .doc = "Attaches a file; may be given several times.",
+       .target = &attachments,
+       .completion = config::Completion::file},
+      {.name = "header",
+       .value = "FIELD",
+       .doc = "Any field, as `X-Tag: one`; may be given several times.",
+       .target = &headers},
+      {.name = "data",
+       .value = "FILE",
+       .doc = "A whole message with its header; - reads standard input.",
+       .target = &data,
+       .completion = config::Completion::file},
+      {.name = "all-or-none",
+       .doc = "One refused recipient, and nobody gets it.",
+       .target = &all_or_none},
+      {.name = "no-pipelining",
+       .doc = "Waits for each reply, whatever the server offers.",
+       .target = &no_pipelining},
+      {.name = "dry-run",
+       .doc = "Prints the message and its envelope, and sends nothing.",
+       .target = &dry_run},
+      {.name = "trace",
+       .doc = "Shows the dialogue on standard error, secrets hidden.",
+       .target = &trace},
       {.name = "json", .doc = "The outcomes as JSON.", .target = &json},
   };
   server.add_to(command.flags);
   command.examples = {
-      {"postroad send -f me@example.org -t you@example.org --subject hi --text hello", "to the server on this machine"},
-      {"postroad send -s smtp://mail.example.org:587 -u me --password-file pw --data mail.eml", "a whole message, logged in"},
+      {"postroad send -f me@example.org -t you@example.org --subject hi --text hello",
+       "to the server on this machine"},
+      {"postroad send -s smtp://mail.example.org:587 -u me --password-file pw --data mail.eml",
+       "a whole message, logged in"},
   };
-  command.exit_codes = {{0, "every recipient accepted"}, {64, "wrong command line"}, {65, "wrong address or message"}, {66, "a file cannot be read"},
-                        {69, "a recipient was refused"}, {75, "deferred, unknown, or the conversation broke: try again later"},
-                        {76, "the server broke the protocol"}, {77, "login or TLS failed"}};
+  command.exit_codes = {{0, "every recipient accepted"},
+                        {64, "wrong command line"},
+                        {65, "wrong address or message"},
+                        {66, "a file cannot be read"},
+                        {69, "a recipient was refused"},
+                        {75, "deferred, unknown, or the conversation broke: try again later"},
+                        {76, "the server broke the protocol"},
+                        {77, "login or TLS failed"}};
   return command;
 }
 
@@ -75,8 +123,11 @@ Result<Message> compose(const SendVerb& verb) {
   for (const auto& path : verb.attachments) message.attach(path);
   for (const auto& field : verb.headers) {
     const auto colon = field.find(':');
-    if (colon == std::string::npos) return fail(Fault::input, "--header '" + printable(field, 60) + "'", "a field has the form `Name: value`");
-    message.header(std::string_view(field).substr(0, colon), trim(std::string_view(field).substr(colon + 1)));
+    if (colon == std::string::npos)
+      return fail(Fault::input, "--header '" + printable(field, 60) + "'",
+                  "a field has the form `Name: value`");
+    message.header(std::string_view(field).substr(0, colon),
+                   trim(std::string_view(field).substr(colon + 1)));
   }
   if (const auto fault = message.fault()) return *fault;
   return message;
@@ -90,7 +141,9 @@ Result<Envelope> envelope_of(const SendVerb& verb, const Message& message) {
     if (!mailbox) return mailbox.error();
     envelope.recipients.push_back(std::move(*mailbox));
   }
-  if (envelope.recipients.empty()) return fail(Fault::input, "recipients", "there is nobody to send to; give --to, or addresses as arguments");
+  if (envelope.recipients.empty())
+    return fail(Fault::input, "recipients",
+                "there is nobody to send to; give --to, or addresses as arguments");
   return envelope;
 }
 
@@ -112,29 +165,37 @@ int dry_run(const Envelope& envelope, MessageSource& source) {
 std::string json_of(std::string_view text) { return '"' + observe::escape_json(text) + '"'; }
 
 std::string json_error(const Error& error) {
-  return fmt::format(R"({{"fault":{},"where":{},"stage":{},"detail":{},"reply_code":{},"temporary":{},"may_have_been_delivered":{}}})",
-                     json_of(to_string(error.fault)), json_of(error.where), json_of(error.stage), json_of(error.detail), error.reply_code,
-                     error.is_temporary(), error.may_have_been_delivered);
+  return fmt::format(
+      R"({{"fault":{},"where":{},"stage":{},"detail":{},"reply_code":{},"temporary":{},"may_have_been_delivered":{}}})",
+      json_of(to_string(error.fault)), json_of(error.where), json_of(error.stage),
+      json_of(error.detail), error.reply_code, error.is_temporary(), error.may_have_been_delivered);
 }
 
 void print_json(const SendReport& report, std::string_view server) {
   std::string out = fmt::format(R"({{"server":{},"recipients":[)", json_of(server));
   for (std::size_t i = 0; i < report.recipients.size(); ++i) {
     const auto& recipient = report.recipients[i];
-    out += fmt::format(R"({}{{"address":{},"outcome":{},"stage":{},"code":{},"status":{},"text":{}}})", i == 0 ? "" : ",",
-                       json_of(recipient.address.text()), json_of(to_string(recipient.outcome)), json_of(recipient.stage), recipient.reply.code,
-                       json_of(recipient.reply.status.text()), json_of(recipient.reply.text));
+    out += fmt::format(
+        R"({}{{"address":{},"outcome":{},"stage":{},"code":{},"status":{},"text":{}}})",
+        i == 0 ? "" : ",", json_of(recipient.address.text()), json_of(to_string(recipient.outcome)),
+        json_of(recipient.stage), recipient.reply.code, json_of(recipient.reply.status.text()),
+        json_of(recipient.reply.text));
   }
-  out += "],\"error\":" + (report.broken ? json_error(*report.broken) : std::string("null")) + "}\n";
+  out +=
+      "],\"error\":" + (report.broken ? json_error(*report.broken) : std::string("null")) + "}\n";
   std::cout << out;
 }
 
 void print_text(const SendReport& report) {
   const bool colour = wants_colour(STDOUT_FILENO);
   for (const auto& recipient : report.recipients) {
-    const char* paint = !colour ? "" : recipient.outcome == Outcome::accepted ? "\x1b[32m" : "\x1b[31m";
-    const auto words = recipient.reply.code == 0 ? printable(recipient.reply.text) : recipient.reply.one_line();
-    std::cout << recipient.address << ' ' << paint << recipient.outcome << (colour ? "\x1b[0m" : "") << ' ' << words << '\n';
+    const char* paint = !colour                                  ? ""
+                        : recipient.outcome == Outcome::accepted ? "\x1b[32m"
+                                                                 : "\x1b[31m";
+    const auto words =
+        recipient.reply.code == 0 ? printable(recipient.reply.text) : recipient.reply.one_line();
+    std::cout << recipient.address << ' ' << paint << recipient.outcome << (colour ? "\x1b[0m" : "")
+              << ' ' << words << '\n';
   }
   if (report.broken) complain("send", report.broken->text());
 }

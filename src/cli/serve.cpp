@@ -1,4 +1,5 @@
-// `postroad serve`: the server from one configuration, or without any on loopback for a developer. Wiring only.
+// `postroad serve`: the server from one configuration, or without any on loopback for a developer.
+// Wiring only.
 #include <pthread.h>
 #include <signal.h>
 #include <unistd.h>
@@ -23,15 +24,28 @@
 namespace postroad::cli {
 
 config::Command ServeVerb::declare() {
-  config::Command command{.name = "serve", .summary = "receives mail, keeps it on disk before it says 250, and delivers it"};
+  config::Command command{
+      .name = "serve",
+      .summary = "receives mail, keeps it on disk before it says 250, and delivers it"};
   command.description =
-      "Without a configuration it listens on 127.0.0.1:2525, accepts any mail for anybody, and keeps it in ./postroad-mail, where `postroad mail` "
+      "Without a configuration it listens on 127.0.0.1:2525, accepts any mail for anybody, and "
+      "keeps it in ./postroad-mail, where `postroad mail` "
       "finds it. SIGTERM and SIGINT end it after the messages under way.";
-  command.flags = {
-      {.name = "config", .letter = 'c', .value = "FILE", .doc = "The configuration (TOML); `postroad config reference` explains it.", .target = &config, .completion = config::Completion::file},
-      {.name = "set", .value = "NAME=VALUE", .doc = "One option, as server.data=/var/mail; may be given several times.", .target = &set}};
-  command.examples = {{"postroad serve", "a catcher on 127.0.0.1:2525"}, {"postroad serve -c /etc/postroad.toml", "a server"}};
-  command.exit_codes = {{0, "ended by a signal"}, {73, "a port or a folder cannot be had"}, {78, "the configuration is wrong"}};
+  command.flags = {{.name = "config",
+                    .letter = 'c',
+                    .value = "FILE",
+                    .doc = "The configuration (TOML); `postroad config reference` explains it.",
+                    .target = &config,
+                    .completion = config::Completion::file},
+                   {.name = "set",
+                    .value = "NAME=VALUE",
+                    .doc = "One option, as server.data=/var/mail; may be given several times.",
+                    .target = &set}};
+  command.examples = {{"postroad serve", "a catcher on 127.0.0.1:2525"},
+                      {"postroad serve -c /etc/postroad.toml", "a server"}};
+  command.exit_codes = {{0, "ended by a signal"},
+                        {73, "a port or a folder cannot be had"},
+                        {78, "the configuration is wrong"}};
   return command;
 }
 
@@ -43,10 +57,12 @@ int refuse(int code, const std::string& sentence) {
 }
 
 void add_log_sink(observe::Log& log, const LogConfig& config) {
-  if (config.format == LogFormat::json) log.add_sink(std::make_shared<observe::JsonSink>(STDERR_FILENO), config.level);
+  if (config.format == LogFormat::json)
+    log.add_sink(std::make_shared<observe::JsonSink>(STDERR_FILENO), config.level);
   if (config.format == LogFormat::text) {
     const observe::TextSink::Style style{.colour = wants_colour(STDERR_FILENO), .sentences = false};
-    log.add_sink(std::make_shared<observe::TextSink>(observe::write_to(STDERR_FILENO), style), config.level);
+    log.add_sink(std::make_shared<observe::TextSink>(observe::write_to(STDERR_FILENO), style),
+                 config.level);
   }
 }
 
@@ -57,7 +73,8 @@ relay::DeliverySettings delivery_settings(const Settings& settings) {
   delivery.smarthost = settings.delivery.smarthost;
   delivery.smarthost_options.helo_name = settings.server.hostname;
   if (!settings.delivery.smarthost_user.empty()) {
-    delivery.smarthost_login = Login{settings.delivery.smarthost_user, settings.delivery.smarthost_password, {}};
+    delivery.smarthost_login =
+        Login{settings.delivery.smarthost_user, settings.delivery.smarthost_password, {}};
   }
   return delivery;
 }
@@ -91,7 +108,9 @@ Result<void> Site::open() {
   directory = std::move(*made);
   std::error_code error;
   std::filesystem::create_directories(settings.server.data, error);
-  if (error) return fail(Fault::io, settings.server.data.string(), "the data folder cannot be made: " + error.message());
+  if (error)
+    return fail(Fault::io, settings.server.data.string(),
+                "the data folder cannot be made: " + error.message());
   auto mail = relay::Maildirs::open(settings.server.data / "mail");
   if (!mail) return mail.error();
   maildirs = std::move(*mail);
@@ -100,7 +119,9 @@ Result<void> Site::open() {
   spool::JournalOptions options;
   options.segment_size = settings.spool.segment.octets;
   options.chunk_size = settings.spool.chunk.octets;
-  const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
+                       std::chrono::system_clock::now().time_since_epoch())
+                       .count();
   auto journal = spool::open_journal(std::move(*disk), options, now);
   if (!journal) return journal.error();
   spool = std::move(*journal);
@@ -121,7 +142,8 @@ Result<void> Site::listen() {
   rules.emplace(*directory, std::move(rules_settings));
   server.emplace(*intake, *rules, log, settings.server.threads);
   for (auto& listener : settings.listeners) {
-    server::ListenerSettings one{listener.role, listener.address, listener.port, machine_options(settings, listener), std::nullopt};
+    server::ListenerSettings one{listener.role, listener.address, listener.port,
+                                 machine_options(settings, listener), std::nullopt};
     if (listener.tls != smtp::TlsMode::none) {
       auto tls = net::TlsContext::server({listener.certificate, listener.key});
       if (!tls) return tls.error();
@@ -138,14 +160,16 @@ Result<void> Site::listen() {
 void announce(const Settings& settings) {
   for (const auto& listener : settings.listeners) {
     const bool v6 = listener.address.find(':') != std::string::npos;
-    std::cout << "listening on " << (v6 ? "[" : "") << listener.address << (v6 ? "]" : "") << ':' << listener.port;
+    std::cout << "listening on " << (v6 ? "[" : "") << listener.address << (v6 ? "]" : "") << ':'
+              << listener.port;
     if (listener.role == server::Role::catch_all) std::cout << ", accepting any mail for anybody";
     std::cout << '\n';
   }
   if (settings.delivery.local == Destination::discard) {
     std::cout << "every mail is thrown away after its 250 (delivery.local = \"discard\")\n";
   } else {
-    std::cout << "mail is kept in " << (settings.server.data / "mail").string() << "; `postroad mail list --data " << settings.server.data.string() << "` shows it\n";
+    std::cout << "mail is kept in " << (settings.server.data / "mail").string()
+              << "; `postroad mail list --data " << settings.server.data.string() << "` shows it\n";
   }
   std::cout << std::flush;
 }
@@ -170,9 +194,13 @@ int ServeVerb::run() {
   Site site;
   site.settings = std::move(*settings);
   const auto opened = site.open();
-  if (!opened) return refuse(opened.error().fault == Fault::input ? exit_config : exit_cannot_create, opened.error().text());
+  if (!opened)
+    return refuse(opened.error().fault == Fault::input ? exit_config : exit_cannot_create,
+                  opened.error().text());
   const auto listening = site.listen();
-  if (!listening) return refuse(listening.error().fault == Fault::tls ? exit_config : exit_cannot_create, listening.error().text());
+  if (!listening)
+    return refuse(listening.error().fault == Fault::tls ? exit_config : exit_cannot_create,
+                  listening.error().text());
   site.server->start();
   announce(site.settings);
   int signal_number = 0;

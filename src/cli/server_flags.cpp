@@ -11,20 +11,61 @@ namespace postroad::cli {
 
 void ServerFlags::add_to(std::vector<config::Flag>& flags) {
   using config::Completion;
-  flags.push_back({.name = "server", .letter = 's', .value = "URL", .doc = "smtp://host:port, smtps://host, or host:port.", .target = &server});
-  flags.push_back({.name = "user", .letter = 'u', .value = "NAME", .doc = "Log in as this user; without a password flag it is asked for.", .target = &user});
-  flags.push_back({.name = "password-file", .value = "FILE", .doc = "The password is the first line of this file.", .target = &password_file, .completion = Completion::file});
-  flags.push_back({.name = "password-env", .value = "NAME", .doc = "The password is in this environment variable.", .target = &password_env});
-  flags.push_back({.name = "password-command", .value = "COMMAND", .doc = "The password is the first line that this command prints.", .target = &password_command});
-  flags.push_back({.name = "auth", .value = "MECHANISM", .doc = "Only this mechanism; otherwise the strongest both know.", .target = &mechanism, .words = {"PLAIN", "LOGIN"}});
-  flags.push_back({.name = "helo", .value = "NAME", .doc = "What EHLO says; otherwise the connection's own address.", .target = &helo});
-  flags.push_back({.name = "plain-helo", .doc = "HELO in place of EHLO: no extensions.", .target = &plain_helo});
-  flags.push_back({.name = "require-tls", .doc = "STARTTLS, or nothing is sent; so by itself with a user.", .target = &require_tls});
-  flags.push_back({.name = "no-tls", .doc = "Plain text, whatever the server offers.", .target = &no_tls});
-  flags.push_back({.name = "ca-file", .value = "FILE", .doc = "Trust these roots (PEM) in place of the system's.", .target = &ca_file, .completion = Completion::file});
-  flags.push_back({.name = "allow-password-in-clear", .doc = "Weakens: sends the password without TLS too.", .target = &allow_password_in_clear});
-  flags.push_back({.name = "insecure-accept-any-certificate", .doc = "Weakens: encrypts without knowing with whom.", .target = &insecure});
-  flags.push_back({.name = "timeout", .value = "TIME", .doc = "To connect, and for each reply.", .target = &timeout});
+  flags.push_back({.name = "server",
+                   .letter = 's',
+                   .value = "URL",
+                   .doc = "smtp://host:port, smtps://host, or host:port.",
+                   .target = &server});
+  flags.push_back({.name = "user",
+                   .letter = 'u',
+                   .value = "NAME",
+                   .doc = "Log in as this user; without a password flag it is asked for.",
+                   .target = &user});
+  flags.push_back({.name = "password-file",
+                   .value = "FILE",
+                   .doc = "The password is the first line of this file.",
+                   .target = &password_file,
+                   .completion = Completion::file});
+  flags.push_back({.name = "password-env",
+                   .value = "NAME",
+                   .doc = "The password is in this environment variable.",
+                   .target = &password_env});
+  flags.push_back({.name = "password-command",
+                   .value = "COMMAND",
+                   .doc = "The password is the first line that this command prints.",
+                   .target = &password_command});
+  flags.push_back({.name = "auth",
+                   .value = "MECHANISM",
+                   .doc = "Only this mechanism; otherwise the strongest both know.",
+                   .target = &mechanism,
+                   .words = {"PLAIN", "LOGIN"}});
+  flags.push_back({.name = "helo",
+                   .value = "NAME",
+                   .doc = "What EHLO says; otherwise the connection's own address.",
+                   .target = &helo});
+  flags.push_back({.name = "plain-helo",
+                   .doc = "HELO in place of EHLO: no extensions.",
+                   .target = &plain_helo});
+  flags.push_back({.name = "require-tls",
+                   .doc = "STARTTLS, or nothing is sent; so by itself with a user.",
+                   .target = &require_tls});
+  flags.push_back(
+      {.name = "no-tls", .doc = "Plain text, whatever the server offers.", .target = &no_tls});
+  flags.push_back({.name = "ca-file",
+                   .value = "FILE",
+                   .doc = "Trust these roots (PEM) in place of the system's.",
+                   .target = &ca_file,
+                   .completion = Completion::file});
+  flags.push_back({.name = "allow-password-in-clear",
+                   .doc = "Weakens: sends the password without TLS too.",
+                   .target = &allow_password_in_clear});
+  flags.push_back({.name = "insecure-accept-any-certificate",
+                   .doc = "Weakens: encrypts without knowing with whom.",
+                   .target = &insecure});
+  flags.push_back({.name = "timeout",
+                   .value = "TIME",
+                   .doc = "To connect, and for each reply.",
+                   .target = &timeout});
 }
 
 namespace {
@@ -33,8 +74,10 @@ Result<Secret> from_command(const std::string& command) {
   const std::unique_ptr<FILE, int (*)(FILE*)> pipe(::popen(command.c_str(), "r"), ::pclose);
   if (!pipe) return fail(Fault::input, "--password-command", "the command cannot be started");
   std::string line;
-  for (int c = std::fgetc(pipe.get()); c != EOF && c != '\n'; c = std::fgetc(pipe.get())) line += static_cast<char>(c);
-  if (line.empty()) return fail(Fault::input, "--password-command", "the command printed no password");
+  for (int c = std::fgetc(pipe.get()); c != EOF && c != '\n'; c = std::fgetc(pipe.get()))
+    line += static_cast<char>(c);
+  if (line.empty())
+    return fail(Fault::input, "--password-command", "the command printed no password");
   return Secret(std::move(line));
 }
 
@@ -46,12 +89,19 @@ Result<std::optional<Login>> login_of(const ServerFlags& flags) {
   if (!flags.user && url->user.empty()) return std::optional<Login>();
   Login login{flags.user ? *flags.user : url->user, url->password, flags.mechanism.value_or("")};
   Result<Secret> password = login.password;
-  if (flags.password_file) password = Secret::from_file(*flags.password_file);
-  else if (flags.password_env) password = Secret::from_env(flags.password_env->c_str());
-  else if (flags.password_command) password = from_command(*flags.password_command);
-  else if (login.password.empty()) password = ask_password("Password of " + login.user + " at " + url->server());
+  if (flags.password_file)
+    password = Secret::from_file(*flags.password_file);
+  else if (flags.password_env)
+    password = Secret::from_env(flags.password_env->c_str());
+  else if (flags.password_command)
+    password = from_command(*flags.password_command);
+  else if (login.password.empty())
+    password = ask_password("Password of " + login.user + " at " + url->server());
   if (!password) return password.error();
-  if (password->empty()) return fail(Fault::input, login.user, "the password is empty" + (password->origin().empty() ? "" : " (" + password->origin() + ")"));
+  if (password->empty())
+    return fail(Fault::input, login.user,
+                "the password is empty" +
+                    (password->origin().empty() ? "" : " (" + password->origin() + ")"));
   login.password = std::move(*password);
   return std::optional<Login>(std::move(login));
 }
@@ -60,8 +110,11 @@ ClientOptions client_options(const ServerFlags& flags) {
   ClientOptions options;
   if (flags.require_tls) options.tls = Tls::required;
   if (flags.no_tls) options.tls = Tls::never;
-  // Whoever allows the password in clear has a server without TLS in mind; TLS is still used where it is offered.
-  if (flags.allow_password_in_clear && !flags.require_tls && !flags.no_tls && !flags.server.starts_with("smtps")) options.tls = Tls::opportunistic;
+  // Whoever allows the password in clear has a server without TLS in mind; TLS is still used where
+  // it is offered.
+  if (flags.allow_password_in_clear && !flags.require_tls && !flags.no_tls &&
+      !flags.server.starts_with("smtps"))
+    options.tls = Tls::opportunistic;
   options.ca_file = flags.ca_file.value_or("");
   options.insecure_accept_any_certificate = flags.insecure;
   options.allow_password_in_clear = flags.allow_password_in_clear;
@@ -74,10 +127,16 @@ ClientOptions client_options(const ServerFlags& flags) {
 
 std::function<void(std::string_view, std::string_view)> trace_printer(bool colour) {
   return [colour](std::string_view arrow, std::string_view line) {
-    const bool refusal = arrow == "<-" && !line.empty() && (line.front() == '4' || line.front() == '5');
+    const bool refusal =
+        arrow == "<-" && !line.empty() && (line.front() == '4' || line.front() == '5');
     const char* mark = arrow == "->" ? " -> " : arrow == "--" ? "=== " : refusal ? "<** " : "<-  ";
-    const char* paint = !colour ? "" : refusal ? "\x1b[31m" : arrow == "->" ? "\x1b[36m" : arrow == "--" ? "\x1b[2m" : "";
-    std::fprintf(stderr, "%s%s%.*s%s\n", paint, mark, static_cast<int>(line.size()), line.data(), *paint == '\0' ? "" : "\x1b[0m");
+    const char* paint = !colour         ? ""
+                        : refusal       ? "\x1b[31m"
+                        : arrow == "->" ? "\x1b[36m"
+                        : arrow == "--" ? "\x1b[2m"
+                                        : "";
+    std::fprintf(stderr, "%s%s%.*s%s\n", paint, mark, static_cast<int>(line.size()), line.data(),
+                 *paint == '\0' ? "" : "\x1b[0m");
   };
 }
 

@@ -10,7 +10,8 @@
 
 namespace postroad::cli {
 
-/// The login that the flags and the URL describe; nullopt for none. Asks on the terminal where no flag gives the password.
+/// The login that the flags and the URL describe; nullopt for none. Asks on the terminal where no
+/// flag gives the password.
 Result<std::optional<Login>> login_of(const ServerFlags& flags);
 ClientOptions client_options(const ServerFlags& flags);
 /// Prints the dialogue on standard error with the arrows that swaks' users know.

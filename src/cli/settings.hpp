@@ -1,5 +1,6 @@
-// The server's settings: a plain struct, its declaration, and where they come from (defaults, file, environment, --set).
-// From the declaration come the file's checks, `config show` and `config reference`.
+// The server's settings: a plain struct, its declaration, and where they come from (defaults, file,
+// environment, --set). From the declaration come the file's checks, `config show` and `config
+// reference`.
 #pragma once
 
 #include <filesystem>
@@ -92,9 +93,10 @@ struct Settings {
 
 const config::Section<Settings>& declaration();
 
-/// Defaults, then the file (where `path` is not empty), then the environment, then each of `assignments`. Error: Fault::input with
-/// the place and the sentence.
-Result<Settings> load_settings(const std::string& path, const std::vector<std::string>& assignments);
+/// Defaults, then the file (where `path` is not empty), then the environment, then each of
+/// `assignments`. Error: Fault::input with the place and the sentence.
+Result<Settings> load_settings(const std::string& path,
+                               const std::vector<std::string>& assignments);
 /// This machine's name as far as it is a domain, else "localhost".
 std::string system_hostname();
 /// What is wrong with settings that are each right: a sentence a fault.

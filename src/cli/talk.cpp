@@ -1,6 +1,6 @@
-// `postroad talk`: a session by hand with line editing. What you type goes to the server as it is; STARTTLS then does the
-// handshake, `AUTH PLAIN` and `AUTH LOGIN` without more ask for user and password and do the rest, and a verb that is none
-// gets a hint.
+// `postroad talk`: a session by hand with line editing. What you type goes to the server as it is;
+// STARTTLS then does the handshake, `AUTH PLAIN` and `AUTH LOGIN` without more ask for user and
+// password and do the rest, and a verb that is none gets a hint.
 #include <editline/readline.h>
 #include <unistd.h>
 
@@ -29,9 +29,11 @@ namespace asio = boost::asio;
 config::Command TalkVerb::declare() {
   config::Command command{.name = "talk", .summary = "a session with a server, typed by hand"};
   command.description =
-      "Lines go to the server as typed. STARTTLS does the handshake, AUTH PLAIN and AUTH LOGIN alone ask for user and password and do the "
+      "Lines go to the server as typed. STARTTLS does the handshake, AUTH PLAIN and AUTH LOGIN "
+      "alone ask for user and password and do the "
       "exchange. After a 354 lines are the message, with leading dots doubled, until a lone dot.";
-  command.arguments = {{.name = "HOST", .doc = "host, host:port or URL.", .target = &host, .required = false}};
+  command.arguments = {
+      {.name = "HOST", .doc = "host, host:port or URL.", .target = &host, .required = false}};
   server.add_to(command.flags);
   command.examples = {{"postroad talk 127.0.0.1:2525", "to the server on this machine"}};
   return command;
@@ -41,7 +43,8 @@ namespace {
 
 class Talk final {
  public:
-  Talk(const ServerFlags& flags, client::Url url) : flags_(flags), url_(std::move(url)), print_(trace_printer(wants_colour(STDERR_FILENO))) {}
+  Talk(const ServerFlags& flags, client::Url url)
+      : flags_(flags), url_(std::move(url)), print_(trace_printer(wants_colour(STDERR_FILENO))) {}
   int run();
 
  private:
@@ -154,7 +157,8 @@ Result<void> Talk::login(const std::string& mechanism) {
   if (!login) return login.error();
   auto machine = sasl::make_client(mechanism, {(*login)->user, {}, (*login)->password});
   auto step = machine->initial();
-  auto reply = exchange("AUTH " + mechanism + (step ? ' ' + base64_encode(step->response) : ""), "AUTH " + mechanism + (step ? " [hidden]" : ""));
+  auto reply = exchange("AUTH " + mechanism + (step ? ' ' + base64_encode(step->response) : ""),
+                        "AUTH " + mechanism + (step ? " [hidden]" : ""));
   for (int i = 0; reply && reply->code == 334 && i < 8; ++i) {
     step = machine->respond(base64_decode(reply->text).value_or(""));
     reply = step ? exchange(base64_encode(step->response), "[hidden]") : exchange("*", "*");
@@ -178,7 +182,9 @@ void Talk::hint(std::string_view line) const {
   const auto command = smtp::parse_command(line);
   if (command.row != nullptr) return;
   const auto meant = smtp::nearest_verb(command.verb);
-  std::cerr << "hint: " << printable(command.verb, 40) << " is no SMTP command" << (meant.empty() ? "" : "; did you mean ") << meant << (meant.empty() ? "" : "?") << '\n';
+  std::cerr << "hint: " << printable(command.verb, 40) << " is no SMTP command"
+            << (meant.empty() ? "" : "; did you mean ") << meant << (meant.empty() ? "" : "?")
+            << '\n';
 }
 
 Result<bool> Talk::turn(const std::string& line) {

@@ -31,7 +31,10 @@ bool wants_colour(int descriptor) {
 
 Result<Secret> ask_password(const std::string& question) {
   const int terminal = ::open("/dev/tty", O_RDWR | O_CLOEXEC);
-  if (terminal < 0) return fail(Fault::input, "password", "there is no terminal to ask for it; use --password-file, --password-env or --password-command");
+  if (terminal < 0)
+    return fail(Fault::input, "password",
+                "there is no terminal to ask for it; use --password-file, --password-env or "
+                "--password-command");
   termios before{};
   tcgetattr(terminal, &before);
   termios silent = before;
@@ -49,7 +52,8 @@ Result<Secret> ask_password(const std::string& question) {
 
 void complain(std::string_view verb, std::string_view sentence) {
   const bool colour = wants_colour(STDERR_FILENO);
-  std::cerr << (colour ? "\x1b[31m" : "") << "postroad" << (verb.empty() ? "" : " ") << verb << ':' << (colour ? "\x1b[0m " : " ") << sentence << '\n';
+  std::cerr << (colour ? "\x1b[31m" : "") << "postroad" << (verb.empty() ? "" : " ") << verb << ':'
+            << (colour ? "\x1b[0m " : " ") << sentence << '\n';
 }
 
 Result<std::string> read_all(const std::string& path) {

@@ -1,4 +1,5 @@
-// What a verb needs of the terminal: whether one is there, colours, a hidden prompt, sentences for errors.
+// What a verb needs of the terminal: whether one is there, colours, a hidden prompt, sentences for
+// errors.
 #pragma once
 
 #include <postroad/result.hpp>

@@ -10,14 +10,28 @@
 namespace postroad::cli {
 
 config::Command UserVerbs::declare() {
-  const config::Flag where{.name = "file", .value = "FILE", .doc = "The users' file, as server.users names it.", .target = &file, .completion = config::Completion::file};
+  const config::Flag where{.name = "file",
+                           .value = "FILE",
+                           .doc = "The users' file, as server.users names it.",
+                           .target = &file,
+                           .completion = config::Completion::file};
   const config::Argument who{.name = "NAME", .doc = "The user's name.", .target = &name};
-  config::Command group{.name = "user", .summary = "adds, removes and lists the users who may log in"};
+  config::Command group{.name = "user",
+                        .summary = "adds, removes and lists the users who may log in"};
   group.description = "The file holds SCRAM-SHA-256 keys and never a password.";
   group.subcommands = {
-      {.name = "add", .summary = "adds a user, or gives one a new password", .arguments = {who},
-       .flags = {where, {.name = "password-file", .value = "FILE", .doc = "The password is the first line of this file; otherwise it is asked for.", .target = &password_file},
-                 {.name = "password-env", .value = "NAME", .doc = "The password is in this environment variable.", .target = &password_env}}},
+      {.name = "add",
+       .summary = "adds a user, or gives one a new password",
+       .arguments = {who},
+       .flags = {where,
+                 {.name = "password-file",
+                  .value = "FILE",
+                  .doc = "The password is the first line of this file; otherwise it is asked for.",
+                  .target = &password_file},
+                 {.name = "password-env",
+                  .value = "NAME",
+                  .doc = "The password is in this environment variable.",
+                  .target = &password_env}}},
       {.name = "remove", .summary = "removes a user", .arguments = {who}, .flags = {where}},
       {.name = "list", .summary = "lists the users", .flags = {where}},
   };
@@ -41,7 +55,7 @@ Result<server::Users> load(const std::string& file) {
 int UserVerbs::add() {
   auto users = load(file);
   if (!users) return refuse(users.error());
-  auto password = password_file ? Secret::from_file(*password_file)
+  auto password = password_file  ? Secret::from_file(*password_file)
                   : password_env ? Result<Secret>(Secret::from_env(password_env->c_str()))
                                  : ask_password("New password of " + name);
   if (!password) return refuse(password.error());
@@ -54,7 +68,8 @@ int UserVerbs::add() {
 int UserVerbs::remove() {
   auto users = server::Users::load(file);
   if (!users) return refuse(users.error());
-  if (!users->remove(name)) return refuse(fail(Fault::input, name, "there is no such user in " + file));
+  if (!users->remove(name))
+    return refuse(fail(Fault::input, name, "there is no such user in " + file));
   const auto saved = users->save(file);
   return saved ? exit_ok : refuse(saved.error());
 }

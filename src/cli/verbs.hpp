@@ -1,4 +1,5 @@
-// The verbs: each has its flags, its declaration and its run. One file a verb; app.cpp puts them together.
+// The verbs: each has its flags, its declaration and its run. One file a verb; app.cpp puts them
+// together.
 #pragma once
 
 #include <optional>

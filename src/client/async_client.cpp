@@ -1,4 +1,5 @@
-// AsyncClient: a thread with an io_context, one connection, and the calls that wait for it in a queue.
+// AsyncClient: a thread with an io_context, one connection, and the calls that wait for it in a
+// queue.
 #include <postroad/async.hpp>
 
 #include <boost/asio/bind_cancellation_slot.hpp>
@@ -43,10 +44,12 @@ struct AsyncClient::State {
   Ticket add(Start start, Callback<T> done) {
     const Ticket ticket = ++last_ticket;
     auto run = [this, start = std::move(start), done]() mutable {
-      asio::co_spawn(context, start(), asio::bind_cancellation_slot(signal.slot(), [this, done](std::exception_ptr, Result<T> result) {
-                       done(std::move(result));
-                       finished();
-                     }));
+      asio::co_spawn(context, start(),
+                     asio::bind_cancellation_slot(
+                         signal.slot(), [this, done](std::exception_ptr, Result<T> result) {
+                           done(std::move(result));
+                           finished();
+                         }));
     };
     asio::post(context, [this, ticket, run = std::move(run), done]() mutable {
       queue.push_back({ticket, std::move(run), [done](const Error& error) { done(error); }});
@@ -81,7 +84,7 @@ struct AsyncClient::State {
   asio::executor_work_guard<asio::io_context::executor_type> guard = asio::make_work_guard(context);
   asio::cancellation_signal signal;
   client::Connection connection;
-  std::deque<Call> queue;   // on the thread only, as the two below
+  std::deque<Call> queue;  // on the thread only, as the two below
   Ticket under_way = 0;
   bool closing = false;
   std::atomic<Ticket> last_ticket = 0;
@@ -90,7 +93,8 @@ struct AsyncClient::State {
 
 namespace {
 
-asio::awaitable<Result<SendReport>> send_message(client::Connection& connection, std::shared_ptr<Message> message) {
+asio::awaitable<Result<SendReport>> send_message(client::Connection& connection,
+                                                 std::shared_ptr<Message> message) {
   const auto checked = message->check();
   if (!checked) co_return checked.error();
   auto source = message->source();
@@ -101,7 +105,8 @@ asio::awaitable<Result<SendReport>> send_message(client::Connection& connection,
 
 }  // namespace
 
-AsyncClient::AsyncClient(std::string_view url, ClientOptions options) : state_(std::make_shared<State>(url, std::nullopt, std::move(options))) {}
+AsyncClient::AsyncClient(std::string_view url, ClientOptions options)
+    : state_(std::make_shared<State>(url, std::nullopt, std::move(options))) {}
 AsyncClient::AsyncClient(std::string_view url, Login login, ClientOptions options)
     : state_(std::make_shared<State>(url, std::move(login), std::move(options))) {}
 AsyncClient::AsyncClient(AsyncClient&&) noexcept = default;
@@ -110,19 +115,30 @@ AsyncClient::~AsyncClient() = default;
 
 AsyncClient::Ticket AsyncClient::start_send(Message message, Callback<SendReport> done) {
   auto shared = std::make_shared<Message>(std::move(message));
-  return state_->add<SendReport>([state = state_.get(), shared] { return send_message(state->connection, shared); }, std::move(done));
+  return state_->add<SendReport>(
+      [state = state_.get(), shared] { return send_message(state->connection, shared); },
+      std::move(done));
 }
 
-AsyncClient::Ticket AsyncClient::start_send(Envelope envelope, MessageSource& source, Callback<SendReport> done) {
-  return state_->add<SendReport>([state = state_.get(), envelope = std::move(envelope), &source] { return state->connection.send(envelope, source); }, std::move(done));
+AsyncClient::Ticket AsyncClient::start_send(Envelope envelope, MessageSource& source,
+                                            Callback<SendReport> done) {
+  return state_->add<SendReport>([state = state_.get(), envelope = std::move(envelope),
+                                  &source] { return state->connection.send(envelope, source); },
+                                 std::move(done));
 }
 
-AsyncClient::Ticket AsyncClient::start_command(std::string verb, std::string argument, Callback<Reply> done) {
-  return state_->add<Reply>([state = state_.get(), verb = std::move(verb), argument = std::move(argument)] { return state->connection.command(verb, argument); }, std::move(done));
+AsyncClient::Ticket AsyncClient::start_command(std::string verb, std::string argument,
+                                               Callback<Reply> done) {
+  return state_->add<Reply>(
+      [state = state_.get(), verb = std::move(verb), argument = std::move(argument)] {
+        return state->connection.command(verb, argument);
+      },
+      std::move(done));
 }
 
 AsyncClient::Ticket AsyncClient::start_quit(Callback<Reply> done) {
-  return state_->add<Reply>([state = state_.get()] { return state->connection.quit(); }, std::move(done));
+  return state_->add<Reply>([state = state_.get()] { return state->connection.quit(); },
+                            std::move(done));
 }
 
 void AsyncClient::cancel(Ticket ticket) { cancel(std::weak_ptr<State>(state_), ticket); }

@@ -1,12 +1,12 @@
 // The blocking client: a Connection on an io_context of its own, run until the call is over.
 #include <postroad/client.hpp>
 
+#include <atomic>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
-#include <atomic>
 #include <exception>
 #include <optional>
 
@@ -25,12 +25,13 @@ struct Client::State {
   T run(asio::awaitable<T> call) {
     std::optional<T> result;
     running = true;
-    asio::co_spawn(context, std::move(call),
-                   asio::bind_cancellation_slot(signal.slot(), [&](std::exception_ptr thrown, T value) {
-                     if (thrown) std::rethrow_exception(thrown);
-                     result.emplace(std::move(value));
-                     context.stop();  // timers of the kept connection go on waiting; they are not this call's
-                   }));
+    asio::co_spawn(
+        context, std::move(call),
+        asio::bind_cancellation_slot(signal.slot(), [&](std::exception_ptr thrown, T value) {
+          if (thrown) std::rethrow_exception(thrown);
+          result.emplace(std::move(value));
+          context.stop();  // timers of the kept connection go on waiting; they are not this call's
+        }));
     context.restart();
     context.run();
     running = false;
@@ -65,11 +66,17 @@ Result<SendReport> Client::send(const Envelope& envelope, MessageSource& source)
   return state_->run(state_->connection.send(envelope, source));
 }
 
-Result<Reply> Client::verify(std::string_view address) { return state_->run(state_->connection.command("VRFY", std::string(address))); }
-Result<Reply> Client::expand(std::string_view list) { return state_->run(state_->connection.command("EXPN", std::string(list))); }
+Result<Reply> Client::verify(std::string_view address) {
+  return state_->run(state_->connection.command("VRFY", std::string(address)));
+}
+Result<Reply> Client::expand(std::string_view list) {
+  return state_->run(state_->connection.command("EXPN", std::string(list)));
+}
 Result<Reply> Client::noop() { return state_->run(state_->connection.command("NOOP", {})); }
 Result<Reply> Client::reset() { return state_->run(state_->connection.command("RSET", {})); }
-Result<Reply> Client::help(std::string_view topic) { return state_->run(state_->connection.command("HELP", std::string(topic))); }
+Result<Reply> Client::help(std::string_view topic) {
+  return state_->run(state_->connection.command("HELP", std::string(topic)));
+}
 Result<Reply> Client::quit() { return state_->run(state_->connection.quit()); }
 
 void Client::cancel() {

@@ -38,16 +38,22 @@ struct Consultant {
 
 smtp::TlsPolicy policy_of(Tls tls, bool has_login) {
   switch (tls) {
-    case Tls::never: return smtp::TlsPolicy::never;
-    case Tls::opportunistic: return smtp::TlsPolicy::opportunistic;
-    case Tls::required: return smtp::TlsPolicy::required;
-    case Tls::implicit: return smtp::TlsPolicy::implicit;
-    case Tls::automatic: break;
+    case Tls::never:
+      return smtp::TlsPolicy::never;
+    case Tls::opportunistic:
+      return smtp::TlsPolicy::opportunistic;
+    case Tls::required:
+      return smtp::TlsPolicy::required;
+    case Tls::implicit:
+      return smtp::TlsPolicy::implicit;
+    case Tls::automatic:
+      break;
   }
   return has_login ? smtp::TlsPolicy::required : smtp::TlsPolicy::opportunistic;
 }
 
-// The connection's own address as a literal: true everywhere, and what RFC 5321 §4.1.4 asks of a client without a name.
+// The connection's own address as a literal: true everywhere, and what RFC 5321 §4.1.4 asks of a
+// client without a name.
 std::string own_literal(net::Stream& stream) {
   boost::system::error_code error;
   const auto endpoint = stream.socket().local_endpoint(error);
@@ -60,7 +66,8 @@ std::string own_literal(net::Stream& stream) {
 
 Result<SendReport> judge(const std::optional<Error>& error, SendReport report) {
   if (!error) return report;
-  const bool decided = report.any(Outcome::refused) || report.any(Outcome::unknown) || report.any(Outcome::accepted);
+  const bool decided =
+      report.any(Outcome::refused) || report.any(Outcome::unknown) || report.any(Outcome::accepted);
   if (!decided) return *error;
   return report;
 }
@@ -91,7 +98,9 @@ smtp::ClientOptions Connection::machine_options() const {
   machine.tls = policy_of(options_.tls, login_.has_value());
   machine.allow_password_in_clear = options_.allow_password_in_clear;
   machine.pipelining = options_.pipelining;
-  machine.recipients = options_.recipients == Recipients::best_effort ? smtp::RecipientPolicy::best_effort : smtp::RecipientPolicy::all_or_none;
+  machine.recipients = options_.recipients == Recipients::best_effort
+                           ? smtp::RecipientPolicy::best_effort
+                           : smtp::RecipientPolicy::all_or_none;
   machine.timeouts.greeting = machine.timeouts.command = options_.command_timeout;
   machine.timeouts.data = std::min(machine.timeouts.data, options_.command_timeout);
   machine.timeouts.data_block = std::min(machine.timeouts.data_block, options_.command_timeout);
@@ -105,7 +114,8 @@ smtp::ClientOptions Connection::machine_options() const {
 }
 
 net::Time Connection::limit() const {
-  return options_.overall_timeout.count() == 0 ? net::Time::max() : proto::Clock::now() + options_.overall_timeout;
+  return options_.overall_timeout.count() == 0 ? net::Time::max()
+                                               : proto::Clock::now() + options_.overall_timeout;
 }
 
 awaitable<void> Connection::drive(MessageSource* source) {
@@ -124,7 +134,8 @@ void Connection::close() {
 
 awaitable<Result<void>> Connection::dial() {
   const auto started = proto::Clock::now();
-  auto socket = co_await net::connect(url_.host, url_.port, std::min(until_, started + options_.connect_timeout));
+  auto socket = co_await net::connect(url_.host, url_.port,
+                                      std::min(until_, started + options_.connect_timeout));
   if (!socket) {
     auto error = socket.error();
     error.where = server();
@@ -153,13 +164,16 @@ awaitable<Result<void>> Connection::open() {
 awaitable<Result<SendReport>> Connection::send(Envelope envelope, MessageSource& source) {
   const auto opened = co_await open();
   if (!opened) co_return opened.error();
-  smtp::MailRequest request{std::move(envelope), source.size(), source.is_8bit(), source.needs_utf8()};
+  smtp::MailRequest request{std::move(envelope), source.size(), source.is_8bit(),
+                            source.needs_utf8()};
   const bool reused = std::exchange(used_, true);
   machine_->send(request);
   co_await drive(&source);
-  // A kept connection that the server had closed meanwhile: nothing was taken of this mail yet, a new one carries it.
+  // A kept connection that the server had closed meanwhile: nothing was taken of this mail yet, a
+  // new one carries it.
   const auto& error = machine_->error();
-  const bool stale = reused && error && error->fault == Fault::closed && error->stage == "MAIL FROM";
+  const bool stale =
+      reused && error && error->fault == Fault::closed && error->stage == "MAIL FROM";
   if (stale) {
     const auto again = co_await dial();
     if (!again) co_return again.error();

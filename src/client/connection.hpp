@@ -1,6 +1,6 @@
-// One connection to one server as coroutines: opening it, sending on it, closing it. The blocking Client and the async one
-// both stand on it. Not here: several connections (a pool), retries of whole mails.
-// Thread rule: all calls on the thread of `executor`; one operation at a time.
+// One connection to one server as coroutines: opening it, sending on it, closing it. The blocking
+// Client and the async one both stand on it. Not here: several connections (a pool), retries of
+// whole mails. Thread rule: all calls on the thread of `executor`; one operation at a time.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>

@@ -10,21 +10,28 @@ namespace postroad::client {
 
 namespace {
 
-constexpr std::string_view form = "smtp://[user[:password]@]host[:port][?tls=never|opportunistic|required]";
+constexpr std::string_view form =
+    "smtp://[user[:password]@]host[:port][?tls=never|opportunistic|required]";
 
 Error refuse(std::string_view what, const std::string& why) {
-  return fail(Fault::input, std::string(what), why + "; the form is " + std::string(form) + ", or smtps://");
+  return fail(Fault::input, std::string(what),
+              why + "; the form is " + std::string(form) + ", or smtps://");
 }
 
 std::optional<std::string> percent_decode(std::string_view text) {
-  const auto digit = [](char c) { return is_digit(c) ? c - '0' : to_lower(c) >= 'a' && to_lower(c) <= 'f' ? to_lower(c) - 'a' + 10 : -1; };
+  const auto digit = [](char c) {
+    return is_digit(c)                                ? c - '0'
+           : to_lower(c) >= 'a' && to_lower(c) <= 'f' ? to_lower(c) - 'a' + 10
+                                                      : -1;
+  };
   std::string out;
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (text[i] != '%') {
       out += text[i];
       continue;
     }
-    if (i + 2 >= text.size() || digit(text[i + 1]) < 0 || digit(text[i + 2]) < 0) return std::nullopt;
+    if (i + 2 >= text.size() || digit(text[i + 1]) < 0 || digit(text[i + 2]) < 0)
+      return std::nullopt;
     out += static_cast<char>(digit(text[i + 1]) * 16 + digit(text[i + 2]));
     i += 2;
   }
@@ -39,12 +46,18 @@ bool is_host(std::string_view host) {
 
 Result<void> parse_query(std::string_view query, Url& url) {
   for (const auto pair : split(query, '&')) {
-    if (!pair.starts_with("tls=")) return refuse("the URL's option '" + printable(pair, 40) + "'", "it is not known");
+    if (!pair.starts_with("tls="))
+      return refuse("the URL's option '" + printable(pair, 40) + "'", "it is not known");
     const auto word = pair.substr(4);
-    if (word == "never") url.tls = Tls::never;
-    else if (word == "opportunistic") url.tls = Tls::opportunistic;
-    else if (word == "required") url.tls = Tls::required;
-    else return refuse("the URL's tls=" + printable(word, 40), "the words are never, opportunistic, required");
+    if (word == "never")
+      url.tls = Tls::never;
+    else if (word == "opportunistic")
+      url.tls = Tls::opportunistic;
+    else if (word == "required")
+      url.tls = Tls::required;
+    else
+      return refuse("the URL's tls=" + printable(word, 40),
+                    "the words are never, opportunistic, required");
   }
   return {};
 }
@@ -52,8 +65,10 @@ Result<void> parse_query(std::string_view query, Url& url) {
 Result<void> parse_login(std::string_view login, Url& url) {
   const auto colon = login.find(':');
   const auto user = percent_decode(login.substr(0, colon));
-  const auto password = colon == std::string_view::npos ? std::optional<std::string>("") : percent_decode(login.substr(colon + 1));
-  if (!user || !password) return refuse("the URL's login", "a % must be followed by two hexadecimal digits");
+  const auto password = colon == std::string_view::npos ? std::optional<std::string>("")
+                                                        : percent_decode(login.substr(colon + 1));
+  if (!user || !password)
+    return refuse("the URL's login", "a % must be followed by two hexadecimal digits");
   url.user = *user;
   url.password = Secret(*password);
   return {};
@@ -75,7 +90,8 @@ Result<Url> parse_url(std::string_view text) {
   } else if (istarts_with(rest, "smtp://")) {
     rest.remove_prefix(7);
   } else if (rest.find("://") != std::string_view::npos) {
-    return refuse("the URL's scheme '" + printable(rest.substr(0, rest.find(':')), 20) + "'", "only smtp and smtps are known");
+    return refuse("the URL's scheme '" + printable(rest.substr(0, rest.find(':')), 20) + "'",
+                  "only smtp and smtps are known");
   }
   if (const auto at = rest.find('?'); at != std::string_view::npos) {
     const auto query = parse_query(rest.substr(at + 1), url);
@@ -97,11 +113,15 @@ Result<Url> parse_url(std::string_view text) {
     url.host = rest.substr(0, rest.find(':'));
     port = rest.substr(url.host.size());
   }
-  if (!is_host(url.host)) return refuse("the URL's host '" + printable(url.host, 80) + "'", "it is no host name or address");
+  if (!is_host(url.host))
+    return refuse("the URL's host '" + printable(url.host, 80) + "'",
+                  "it is no host name or address");
   url.port = url.tls == Tls::implicit ? 465 : url.user.empty() ? 25 : 587;
   if (!port.empty()) {
     const auto number = port.front() == ':' ? parse_number(port.substr(1)) : std::nullopt;
-    if (!number || *number == 0 || *number > 65535) return refuse("the URL's port '" + printable(port, 20) + "'", "a port is a number from 1 to 65535");
+    if (!number || *number == 0 || *number > 65535)
+      return refuse("the URL's port '" + printable(port, 20) + "'",
+                    "a port is a number from 1 to 65535");
     url.port = static_cast<std::uint16_t>(*number);
   }
   return url;

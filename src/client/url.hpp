@@ -18,7 +18,8 @@ struct Url {
   [[nodiscard]] std::string server() const;
 };
 
-/// `host` and `host:port` alone are taken as smtp://. Error: Fault::input; a password never stands in its text.
+/// `host` and `host:port` alone are taken as smtp://. Error: Fault::input; a password never stands
+/// in its text.
 Result<Url> parse_url(std::string_view text);
 
 }  // namespace postroad::client

@@ -13,8 +13,9 @@
 
 namespace postroad::net {
 
-/// Runs `start(resume)` and waits until `resume(value)` is called, exactly once, from any thread. The coroutine goes on on
-/// its own executor. It cannot be cancelled: who took the callback will call it.
+/// Runs `start(resume)` and waits until `resume(value)` is called, exactly once, from any thread.
+/// The coroutine goes on on its own executor. It cannot be cancelled: who took the callback will
+/// call it.
 template <class T, class Start>
 boost::asio::awaitable<T> wait_for(Start start) {
   return boost::asio::async_initiate<const boost::asio::use_awaitable_t<>&, void(T)>(
@@ -24,7 +25,9 @@ boost::asio::awaitable<T> wait_for(Start start) {
         auto executor = boost::asio::get_associated_executor(*shared);
         auto work = boost::asio::make_work_guard(executor);
         start([shared, executor, work = std::move(work)](T value) mutable {
-          boost::asio::post(executor, [shared, value = std::move(value)]() mutable { std::move (*shared)(std::move(value)); });
+          boost::asio::post(executor, [shared, value = std::move(value)]() mutable {
+            std::move (*shared)(std::move(value));
+          });
           work.reset();
         });
       },

@@ -56,17 +56,21 @@ awaitable<Result<tcp::socket>> race_to(const std::vector<tcp::endpoint>& endpoin
   for (;;) {
     const auto now = proto::Clock::now();
     if (next < endpoints.size()) attempt(race, endpoints[next++]);
-    race->bell.expires_at(next < endpoints.size() ? std::min(deadline, now + head_start) : deadline);
+    race->bell.expires_at(next < endpoints.size() ? std::min(deadline, now + head_start)
+                                                  : deadline);
     // An attempt that ends before the wait begins would ring unheard: look first.
     if (!race->winner && race->under_way > 0) co_await race->bell.async_wait(as_values);
     const auto state = co_await asio::this_coro::cancellation_state;
-    if (race->winner || state.cancelled() != asio::cancellation_type::none || proto::Clock::now() >= deadline) break;
+    if (race->winner || state.cancelled() != asio::cancellation_type::none ||
+        proto::Clock::now() >= deadline)
+      break;
     if (race->under_way == 0 && next == endpoints.size()) break;
   }
   close_losers(*race);
   if (race->winner) co_return std::move(race->sockets[*race->winner]);
   const auto state = co_await asio::this_coro::cancellation_state;
-  if (state.cancelled() != asio::cancellation_type::none) co_return fail(Fault::cancelled, {}, "cancelled");
+  if (state.cancelled() != asio::cancellation_type::none)
+    co_return fail(Fault::cancelled, {}, "cancelled");
   if (race->under_way > 0) co_return fail(Fault::timeout, {}, "no address answered in time");
   co_return fail(Fault::connect, {}, "cannot connect: " + race->reasons);
 }
@@ -96,15 +100,20 @@ awaitable<Result<tcp::socket>> connect(std::string host, std::uint16_t port, Tim
   if (!not_literal) {
     endpoints.emplace_back(literal, port);
   } else {
-    // getaddrinfo has no deadline of its own; it runs on Asio's resolver thread and the timer leaves it behind.
+    // getaddrinfo has no deadline of its own; it runs on Asio's resolver thread and the timer
+    // leaves it behind.
     tcp::resolver resolver(executor);
     asio::steady_timer timer(executor, deadline);
     timer.async_wait([&resolver](const boost::system::error_code& error) {
       if (!error) resolver.cancel();
     });
-    const auto [error, results] = co_await resolver.async_resolve(host, std::to_string(port), as_values);
-    if (error == asio::error::operation_aborted) co_return fail(Fault::timeout, {}, "the name " + host + " was not resolved in time");
-    if (error) co_return fail(Fault::resolve, {}, "the name " + host + " has no address: " + error.message());
+    const auto [error, results] =
+        co_await resolver.async_resolve(host, std::to_string(port), as_values);
+    if (error == asio::error::operation_aborted)
+      co_return fail(Fault::timeout, {}, "the name " + host + " was not resolved in time");
+    if (error)
+      co_return fail(Fault::resolve, {},
+                     "the name " + host + " has no address: " + error.message());
     for (const auto& result : results) endpoints.push_back(result.endpoint());
   }
   const auto order = interleave(std::move(endpoints));

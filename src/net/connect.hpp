@@ -1,4 +1,5 @@
-// From a host name to a connection: addresses of both families, raced as RFC 8305 says (a head start of 250 ms each).
+// From a host name to a connection: addresses of both families, raced as RFC 8305 says (a head
+// start of 250 ms each).
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
@@ -12,11 +13,13 @@
 namespace postroad::net {
 
 /// Families in turn, beginning with that of the first address (RFC 8305 §4).
-std::vector<boost::asio::ip::tcp::endpoint> interleave(std::vector<boost::asio::ip::tcp::endpoint> endpoints);
+std::vector<boost::asio::ip::tcp::endpoint> interleave(
+    std::vector<boost::asio::ip::tcp::endpoint> endpoints);
 
-/// Error: Fault::resolve, Fault::connect (with each address's reason), Fault::timeout, Fault::cancelled. `host` may be an
-/// address, with or without brackets.
-boost::asio::awaitable<Result<boost::asio::ip::tcp::socket>> connect(std::string host, std::uint16_t port,
+/// Error: Fault::resolve, Fault::connect (with each address's reason), Fault::timeout,
+/// Fault::cancelled. `host` may be an address, with or without brackets.
+boost::asio::awaitable<Result<boost::asio::ip::tcp::socket>> connect(std::string host,
+                                                                     std::uint16_t port,
                                                                      proto::Time deadline);
 
 }  // namespace postroad::net

@@ -1,5 +1,5 @@
-// OpenSSL's door to a socket that never raises SIGPIPE: a library must not die of a peer that hangs up, nor change
-// the process's signals. Only stream.cpp includes this.
+// OpenSSL's door to a socket that never raises SIGPIPE: a library must not die of a peer that hangs
+// up, nor change the process's signals. Only stream.cpp includes this.
 #pragma once
 
 struct ssl_st;

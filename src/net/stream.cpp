@@ -38,10 +38,12 @@ std::string tls_reason(SSL* ssl, const std::string& host) {
     return "the server's certificate is not for " + host;
   }
   if (verdict != X509_V_OK) {
-    return std::string("the server's certificate is not trusted: ") + X509_verify_cert_error_string(verdict);
+    return std::string("the server's certificate is not trusted: ") +
+           X509_verify_cert_error_string(verdict);
   }
   const char* reason = code == 0 ? nullptr : ERR_reason_error_string(code);
-  return std::string("the TLS handshake failed: ") + (reason == nullptr ? "the peer gave no reason" : reason);
+  return std::string("the TLS handshake failed: ") +
+         (reason == nullptr ? "the peer gave no reason" : reason);
 }
 
 }  // namespace
@@ -50,7 +52,8 @@ struct Stream::State : std::enable_shared_from_this<Stream::State> {
   explicit State(tcp::socket s) : socket(std::move(s)), timer(socket.get_executor()) {}
   ~State() { SSL_free(ssl); }
 
-  // The timer stands at or before every deadline that is waited for, and moves on only when it fires.
+  // The timer stands at or before every deadline that is waited for, and moves on only when it
+  // fires.
   void arm(Time deadline) {
     due = deadline;
     if (armed && armed_for <= deadline) return;
@@ -146,7 +149,8 @@ awaitable<Result<std::size_t>> Stream::write(std::string_view octets, Time deadl
   for (;;) {
     Want want = Want::write;
     if (state_->ssl == nullptr) {
-      const auto n = ::send(state_->socket.native_handle(), octets.data(), octets.size(), MSG_NOSIGNAL);
+      const auto n =
+          ::send(state_->socket.native_handle(), octets.data(), octets.size(), MSG_NOSIGNAL);
       if (n >= 0) co_return static_cast<std::size_t>(n);
       const int code = errno;
       if (!would_block(code)) co_return socket_error(code);
@@ -166,24 +170,29 @@ awaitable<Result<std::size_t>> Stream::write(std::string_view octets, Time deadl
   }
 }
 
-awaitable<Result<proto::TlsFacts>> Stream::handshake(Time deadline, const std::string& host, bool verify) {
+awaitable<Result<proto::TlsFacts>> Stream::handshake(Time deadline, const std::string& host,
+                                                     bool verify) {
   for (;;) {
     ERR_clear_error();
     const int done = SSL_do_handshake(state_->ssl);
     if (done == 1) {
-      co_return proto::TlsFacts{SSL_get_version(state_->ssl), SSL_get_cipher_name(state_->ssl), verify};
+      co_return proto::TlsFacts{SSL_get_version(state_->ssl), SSL_get_cipher_name(state_->ssl),
+                                verify};
     }
     const int code = SSL_get_error(state_->ssl, done);
-    if (code == SSL_ERROR_SYSCALL) co_return fail(Fault::closed, {}, "the peer closed the connection in the TLS handshake");
+    if (code == SSL_ERROR_SYSCALL)
+      co_return fail(Fault::closed, {}, "the peer closed the connection in the TLS handshake");
     if (code != SSL_ERROR_WANT_READ && code != SSL_ERROR_WANT_WRITE) {
       co_return fail(Fault::tls, {}, tls_reason(state_->ssl, host));
     }
-    const auto waited = co_await wait(code == SSL_ERROR_WANT_READ ? Want::read : Want::write, deadline);
+    const auto waited =
+        co_await wait(code == SSL_ERROR_WANT_READ ? Want::read : Want::write, deadline);
     if (!waited) co_return waited.error();
   }
 }
 
-awaitable<Result<proto::TlsFacts>> Stream::handshake_client(const TlsContext& context, const std::string& host,
+awaitable<Result<proto::TlsFacts>> Stream::handshake_client(const TlsContext& context,
+                                                            const std::string& host,
                                                             Time deadline) {
   state_->ssl = SSL_new(context.handle());
   set_socket(state_->ssl, state_->socket.native_handle());
@@ -194,7 +203,8 @@ awaitable<Result<proto::TlsFacts>> Stream::handshake_client(const TlsContext& co
     X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(state_->ssl), host.c_str());
   } else {
     SSL_set_hostflags(state_->ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-    if (host.empty() || host.find('\0') != std::string::npos || SSL_set1_host(state_->ssl, host.c_str()) != 1) {
+    if (host.empty() || host.find('\0') != std::string::npos ||
+        SSL_set1_host(state_->ssl, host.c_str()) != 1) {
       co_return fail(Fault::tls, {}, "the host name cannot be checked against a certificate");
     }
     SSL_set_tlsext_host_name(state_->ssl, host.c_str());
@@ -202,7 +212,8 @@ awaitable<Result<proto::TlsFacts>> Stream::handshake_client(const TlsContext& co
   co_return co_await handshake(deadline, host, context.verifies());
 }
 
-awaitable<Result<proto::TlsFacts>> Stream::handshake_server(const TlsContext& context, Time deadline) {
+awaitable<Result<proto::TlsFacts>> Stream::handshake_server(const TlsContext& context,
+                                                            Time deadline) {
   state_->ssl = SSL_new(context.handle());
   set_socket(state_->ssl, state_->socket.native_handle());
   SSL_set_accept_state(state_->ssl);

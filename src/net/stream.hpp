@@ -1,7 +1,8 @@
-// One TCP connection, in clear or under TLS, with absolute deadlines. It tries the operation first and waits only when
-// the kernel says so; an idle stream holds no buffer. It decides nothing: see drive.hpp.
-// Thread rule: a stream belongs to the one thread that runs its io_context. Deadlines are lazy: one timer per
-// stream that is moved only when it fires, as most deadlines are never reached.
+// One TCP connection, in clear or under TLS, with absolute deadlines. It tries the operation first
+// and waits only when the kernel says so; an idle stream holds no buffer. It decides nothing: see
+// drive.hpp. Thread rule: a stream belongs to the one thread that runs its io_context. Deadlines
+// are lazy: one timer per stream that is moved only when it fires, as most deadlines are never
+// reached.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
@@ -30,12 +31,15 @@ class Stream final {
   ~Stream();
 
   /// Reads what is there, at least one octet; 0 when the peer ended its side.
-  /// Error: Fault::timeout, Fault::closed (reset), Fault::cancelled (interrupt() or cancellation), Fault::tls.
+  /// Error: Fault::timeout, Fault::closed (reset), Fault::cancelled (interrupt() or cancellation),
+  /// Fault::tls.
   awaitable<Result<std::size_t>> read(std::span<char> into, Time deadline);
   /// Writes a front part of `octets`, at least one.
   awaitable<Result<std::size_t>> write(std::string_view octets, Time deadline);
-  /// As client: `host` is the name the certificate must show (RFC 6125), sent as SNI when it is a name.
-  awaitable<Result<proto::TlsFacts>> handshake_client(const TlsContext& context, const std::string& host, Time deadline);
+  /// As client: `host` is the name the certificate must show (RFC 6125), sent as SNI when it is a
+  /// name.
+  awaitable<Result<proto::TlsFacts>> handshake_client(const TlsContext& context,
+                                                      const std::string& host, Time deadline);
   awaitable<Result<proto::TlsFacts>> handshake_server(const TlsContext& context, Time deadline);
   /// Makes a waiting read or write return Fault::cancelled.
   void interrupt();

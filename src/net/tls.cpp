@@ -19,7 +19,8 @@ std::string openssl_reason() {
 std::shared_ptr<ssl_ctx_st> make(const SSL_METHOD* method) {
   std::shared_ptr<ssl_ctx_st> context(SSL_CTX_new(method), SSL_CTX_free);
   SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION);
-  SSL_CTX_set_mode(context.get(), SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  SSL_CTX_set_mode(context.get(), SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+                                      SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   SSL_CTX_set_options(context.get(), SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
   return context;
 }
@@ -40,30 +41,37 @@ Result<TlsContext> TlsContext::client(const TlsClientSettings& settings) {
   if (settings.ca_file.empty()) {
     SSL_CTX_set_default_verify_paths(context.get());
   } else if (SSL_CTX_load_verify_locations(context.get(), settings.ca_file.c_str(), nullptr) != 1) {
-    return fail(Fault::tls, settings.ca_file, "cannot read trusted certificates (PEM) from this file: " + openssl_reason());
+    return fail(Fault::tls, settings.ca_file,
+                "cannot read trusted certificates (PEM) from this file: " + openssl_reason());
   }
   return TlsContext(std::move(context), true);
 }
 
 Result<TlsContext> TlsContext::server(const TlsServerSettings& settings) {
   auto context = make(TLS_server_method());
-  SSL_CTX_set_session_id_context(context.get(), reinterpret_cast<const unsigned char*>("postroad"), 8);
+  SSL_CTX_set_session_id_context(context.get(), reinterpret_cast<const unsigned char*>("postroad"),
+                                 8);
   const auto& key = settings.key.empty() ? settings.certificate : settings.key;
   if (SSL_CTX_use_certificate_chain_file(context.get(), settings.certificate.c_str()) != 1) {
-    return fail(Fault::tls, settings.certificate, "cannot read a certificate chain (PEM) from this file: " + openssl_reason());
+    return fail(Fault::tls, settings.certificate,
+                "cannot read a certificate chain (PEM) from this file: " + openssl_reason());
   }
   if (SSL_CTX_use_PrivateKey_file(context.get(), key.c_str(), SSL_FILETYPE_PEM) != 1 ||
       SSL_CTX_check_private_key(context.get()) != 1) {
-    return fail(Fault::tls, key, "cannot use the private key (PEM) of this file with the certificate: " + openssl_reason());
+    return fail(
+        Fault::tls, key,
+        "cannot use the private key (PEM) of this file with the certificate: " + openssl_reason());
   }
   const X509* certificate = SSL_CTX_get0_certificate(context.get());
   if (X509_cmp_current_time(X509_get0_notAfter(certificate)) < 0) {
-    return fail(Fault::tls, settings.certificate,
-                "the certificate expired on " + date_text(X509_get0_notAfter(certificate)) + "; renew it");
+    return fail(
+        Fault::tls, settings.certificate,
+        "the certificate expired on " + date_text(X509_get0_notAfter(certificate)) + "; renew it");
   }
   if (X509_cmp_current_time(X509_get0_notBefore(certificate)) > 0) {
     return fail(Fault::tls, settings.certificate,
-                "the certificate is valid only from " + date_text(X509_get0_notBefore(certificate)) + "; is the clock right?");
+                "the certificate is valid only from " +
+                    date_text(X509_get0_notBefore(certificate)) + "; is the clock right?");
   }
   return TlsContext(std::move(context), false);
 }

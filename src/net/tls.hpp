@@ -1,5 +1,6 @@
-// TLS contexts over OpenSSL: what a client trusts, what a server shows. TLS 1.2 and up. No OpenSSL type is seen here;
-// the handshake itself is in stream.hpp. A context may be shared by threads and by any number of connections.
+// TLS contexts over OpenSSL: what a client trusts, what a server shows. TLS 1.2 and up. No OpenSSL
+// type is seen here; the handshake itself is in stream.hpp. A context may be shared by threads and
+// by any number of connections.
 #pragma once
 
 #include <memory>
@@ -13,7 +14,8 @@ struct ssl_st;
 namespace postroad::net {
 
 struct TlsClientSettings {
-  bool verify = true;   ///< false: any certificate is taken; only ever by an option that says so by name
+  bool verify =
+      true;  ///< false: any certificate is taken; only ever by an option that says so by name
   std::string ca_file;  ///< PEM roots trusted instead of the system's; empty: the system's
 };
 
@@ -33,7 +35,8 @@ class TlsContext final {
   [[nodiscard]] bool verifies() const noexcept { return verifies_; }
 
  private:
-  TlsContext(std::shared_ptr<ssl_ctx_st> context, bool verifies) : context_(std::move(context)), verifies_(verifies) {}
+  TlsContext(std::shared_ptr<ssl_ctx_st> context, bool verifies)
+      : context_(std::move(context)), verifies_(verifies) {}
   std::shared_ptr<ssl_ctx_st> context_;
   bool verifies_ = false;
 };

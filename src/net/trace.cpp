@@ -9,7 +9,8 @@ namespace {
 
 constexpr std::size_t max_line = 1000;
 
-// A secret line keeps its command word, so that the reader sees which step it was: "AUTH PLAIN [hidden]".
+// A secret line keeps its command word, so that the reader sees which step it was: "AUTH PLAIN
+// [hidden]".
 std::string hidden(std::string_view line) {
   const auto words = split(line, ' ');
   if (!iequals(words.front(), "AUTH") || words.size() < 2) return "[hidden]";
@@ -28,7 +29,8 @@ void Trace::add(Line& line, std::string_view arrow, std::string_view octets, boo
     if (line.text.ends_with('\r')) line.text.pop_back();
     // A server reads an initial response before it can know that it is one.
     const bool secret_command = istarts_with(line.text, "AUTH ");
-    sink_(arrow, line.secret || secret_command ? hidden(line.text) : printable(line.text, max_line));
+    sink_(arrow,
+          line.secret || secret_command ? hidden(line.text) : printable(line.text, max_line));
     line = {};
   }
 }

@@ -1,4 +1,5 @@
-// An observer of one conversation, line by line, with secrets hidden: what `--trace` prints and tests compare.
+// An observer of one conversation, line by line, with secrets hidden: what `--trace` prints and
+// tests compare.
 #pragma once
 
 #include <functional>
@@ -7,8 +8,10 @@
 
 namespace postroad::net {
 
-/// Cuts octets into lines and hands each to `sink` with an arrow: "->" sent, "<-" received, "--" a note. What is secret is shown as
-/// "[hidden]" in full, however many octets it had. Lines are made safe to show and cut at 1,000 octets.
+/// Cuts octets into lines and hands each to `sink` with an arrow: "->" sent, "<-" received, "--" a
+/// note. What is secret is shown as
+/// "[hidden]" in full, however many octets it had. Lines are made safe to show and cut at 1,000
+/// octets.
 class Trace final {
  public:
   using Sink = std::function<void(std::string_view arrow, std::string_view line)>;

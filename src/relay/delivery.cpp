@@ -22,7 +22,8 @@ constexpr std::size_t batch_size = 32;  // mails that share one sync of a mailbo
 using WallClock = std::chrono::system_clock;
 
 std::int64_t now_ms() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(WallClock::now().time_since_epoch()).count();
+  return std::chrono::duration_cast<std::chrono::milliseconds>(WallClock::now().time_since_epoch())
+      .count();
 }
 
 // One recipient of one message, on its way.
@@ -30,7 +31,7 @@ struct Task {
   std::uint32_t recipient = 0;
   std::uint32_t attempts = 0;
   spool::OutcomeRecord outcome;
-  std::vector<std::string> folders;   // mailboxes written for it, not yet synced
+  std::vector<std::string> folders;  // mailboxes written for it, not yet synced
 };
 
 struct Job {
@@ -42,7 +43,8 @@ struct Job {
 // The spool's octets as the client wants them.
 class SpoolSource final : public MessageSource {
  public:
-  SpoolSource(std::unique_ptr<spool::Reader> reader, bool eight_bit) : reader_(std::move(reader)), eight_bit_(eight_bit) {}
+  SpoolSource(std::unique_ptr<spool::Reader> reader, bool eight_bit)
+      : reader_(std::move(reader)), eight_bit_(eight_bit) {}
   Result<std::string_view> next() override { return reader_->next(); }
   [[nodiscard]] bool is_8bit() const override { return eight_bit_; }
 
@@ -52,14 +54,20 @@ class SpoolSource final : public MessageSource {
 };
 
 bool has_option(const spool::Envelope& envelope, std::string_view name) {
-  return std::any_of(envelope.options.begin(), envelope.options.end(), [&](const auto& option) { return option.first == name; });
+  return std::any_of(envelope.options.begin(), envelope.options.end(),
+                     [&](const auto& option) { return option.first == name; });
 }
 
 }  // namespace
 
 struct Delivery::State {
-  State(spool::Spool& spool_, const Directory& directory_, const Maildirs& maildirs_, observe::Log& log_, DeliverySettings settings_)
-      : spool(spool_), directory(directory_), maildirs(maildirs_), log(log_), settings(std::move(settings_)) {}
+  State(spool::Spool& spool_, const Directory& directory_, const Maildirs& maildirs_,
+        observe::Log& log_, DeliverySettings settings_)
+      : spool(spool_),
+        directory(directory_),
+        maildirs(maildirs_),
+        log(log_),
+        settings(std::move(settings_)) {}
 
   void add(spool::QueueId id);
   void run();
@@ -120,7 +128,8 @@ std::vector<spool::QueueId> Delivery::State::take() {
 std::optional<Job> Delivery::State::open(spool::QueueId id) {
   auto envelope = spool.envelope(id);
   if (!envelope) {
-    if (envelope.error().fault != Fault::not_found) delivery_failed(log, id, envelope.error().text());
+    if (envelope.error().fault != Fault::not_found)
+      delivery_failed(log, id, envelope.error().text());
     return std::nullopt;
   }
   Job job{id, std::move(*envelope), {}};
@@ -161,7 +170,8 @@ void Delivery::State::run() {
 void Delivery::State::settle(Task& task, const Error& error) const {
   task.outcome.note = error.text();
   task.outcome.state = spool::State::pending;
-  task.outcome.next_attempt = now_ms() + settings.schedule.pause_after(task.outcome.attempts).count();
+  task.outcome.next_attempt =
+      now_ms() + settings.schedule.pause_after(task.outcome.attempts).count();
 }
 
 void Delivery::State::deliver(std::vector<Job>& jobs) {
@@ -188,7 +198,8 @@ void Delivery::State::deliver(std::vector<Job>& jobs) {
       }
     }
     if (away.empty()) continue;
-    if (!client && settings.smarthost_login) client.emplace(settings.smarthost, *settings.smarthost_login, settings.smarthost_options);
+    if (!client && settings.smarthost_login)
+      client.emplace(settings.smarthost, *settings.smarthost_login, settings.smarthost_options);
     if (!client) client.emplace(settings.smarthost, settings.smarthost_options);
     deliver_away(job, away, *client);
   }
@@ -198,7 +209,8 @@ void Delivery::State::deliver(std::vector<Job>& jobs) {
     for (auto& task : job.tasks) {
       for (const auto& folder : task.folders) {
         auto found = synced.find(folder);
-        if (found == synced.end()) found = synced.emplace(folder, maildirs.sync_folder(folder)).first;
+        if (found == synced.end())
+          found = synced.emplace(folder, maildirs.sync_folder(folder)).first;
         if (!found->second) settle(task, found->second.error());
       }
     }
@@ -209,17 +221,22 @@ void Delivery::State::deliver_here(Job& job, Task& task, const std::vector<Mailb
   for (const auto& mailbox : mailboxes) {
     auto reader = spool.read(job.id);
     if (!reader) return settle(task, reader.error());
-    const auto reverse_path = job.envelope.reverse_path.empty() ? Result<Mailbox>(Mailbox{}) : Mailbox::parse(job.envelope.reverse_path);
-    const auto head = mail::format_return_path(reverse_path ? *reverse_path : Mailbox{}) + mail::format_delivered_to(mailbox);
+    const auto reverse_path = job.envelope.reverse_path.empty()
+                                  ? Result<Mailbox>(Mailbox{})
+                                  : Mailbox::parse(job.envelope.reverse_path);
+    const auto head = mail::format_return_path(reverse_path ? *reverse_path : Mailbox{}) +
+                      mail::format_delivered_to(mailbox);
     const auto folder = Directory::folder_of(mailbox);
-    const auto name = std::to_string(job.envelope.arrived / 1000) + ".Q" + job.id.text() + '.' + settings.host;
+    const auto name =
+        std::to_string(job.envelope.arrived / 1000) + ".Q" + job.id.text() + '.' + settings.host;
     const auto delivered = maildirs.deliver(folder, name, head, **reader);
     if (!delivered) return settle(task, delivered.error());
     task.folders.push_back(folder);
   }
 }
 
-void Delivery::State::deliver_away(Job& job, const std::vector<std::pair<Task*, Mailbox>>& away, Client& client) {
+void Delivery::State::deliver_away(Job& job, const std::vector<std::pair<Task*, Mailbox>>& away,
+                                   Client& client) {
   auto reader = spool.read(job.id);
   if (!reader) {
     for (const auto& [task, address] : away) settle(*task, reader.error());
@@ -227,7 +244,8 @@ void Delivery::State::deliver_away(Job& job, const std::vector<std::pair<Task*, 
   }
   SpoolSource source(std::move(*reader), has_option(job.envelope, "BODY"));
   Envelope envelope;
-  if (auto reverse_path = Mailbox::parse(job.envelope.reverse_path)) envelope.reverse_path = std::move(*reverse_path);
+  if (auto reverse_path = Mailbox::parse(job.envelope.reverse_path))
+    envelope.reverse_path = std::move(*reverse_path);
   for (const auto& [task, address] : away) envelope.recipients.push_back(address);
   const auto report = client.send(envelope, source);
   if (!report) {
@@ -240,7 +258,8 @@ void Delivery::State::deliver_away(Job& job, const std::vector<std::pair<Task*, 
     task.outcome.note = result.reply.one_line();
     if (result.outcome == Outcome::refused) task.outcome.state = spool::State::refused;
     if (result.outcome == Outcome::unknown) task.outcome.state = spool::State::unknown;
-    if (result.outcome == Outcome::deferred) settle(task, fail(Fault::refused, settings.smarthost, result.reply.one_line()));
+    if (result.outcome == Outcome::deferred)
+      settle(task, fail(Fault::refused, settings.smarthost, result.reply.one_line()));
   }
 }
 
@@ -249,15 +268,18 @@ void Delivery::State::finish(Job& job) {
   for (const auto& task : job.tasks) {
     job.envelope.recipients[task.recipient].state = task.outcome.state;
     outcomes.push_back(task.outcome);
-    recipient_settled(log, job.id, job.envelope, job.envelope.recipients[task.recipient].address, task.outcome);
+    recipient_settled(log, job.id, job.envelope, job.envelope.recipients[task.recipient].address,
+                      task.outcome);
   }
   const auto& recipients = job.envelope.recipients;
-  const bool all = std::all_of(recipients.begin(), recipients.end(),
-                               [](const auto& recipient) { return recipient.state == spool::State::delivered; });
+  const bool all = std::all_of(recipients.begin(), recipients.end(), [](const auto& recipient) {
+    return recipient.state == spool::State::delivered;
+  });
   if (all) return spool.remove(job.id, [](const Result<void>&) {});
   std::int64_t next = 0;
   for (const auto& outcome : outcomes) {
-    if (outcome.state == spool::State::pending && (next == 0 || outcome.next_attempt < next)) next = outcome.next_attempt;
+    if (outcome.state == spool::State::pending && (next == 0 || outcome.next_attempt < next))
+      next = outcome.next_attempt;
   }
   spool.record(job.id, std::move(outcomes), [](const Result<void>&) {});
   if (next == 0) return;
@@ -268,7 +290,8 @@ void Delivery::State::finish(Job& job) {
   bell.notify_one();
 }
 
-Delivery::Delivery(spool::Spool& spool, const Directory& directory, const Maildirs& maildirs, observe::Log& log, DeliverySettings settings)
+Delivery::Delivery(spool::Spool& spool, const Directory& directory, const Maildirs& maildirs,
+                   observe::Log& log, DeliverySettings settings)
     : state_(std::make_unique<State>(spool, directory, maildirs, log, std::move(settings))) {
   spool.on_committed([state = state_.get()](spool::QueueId id) { state->add(id); });
   for (const auto& summary : spool.list()) state_->add(summary.id);

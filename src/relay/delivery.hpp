@@ -1,6 +1,7 @@
-// Carries what the spool holds to where it goes: a mailbox here, a smarthost, or nowhere (discard, for measuring). A recipient is
-// done when that is durable and recorded; a crash in between delivers again, never not at all. A message whose every
-// recipient is delivered leaves the spool; one with a refused recipient stays, with the reason, for a person to see.
+// Carries what the spool holds to where it goes: a mailbox here, a smarthost, or nowhere (discard,
+// for measuring). A recipient is done when that is durable and recorded; a crash in between
+// delivers again, never not at all. A message whose every recipient is delivered leaves the spool;
+// one with a refused recipient stays, with the reason, for a person to see.
 #pragma once
 
 #include <memory>
@@ -17,9 +18,9 @@
 namespace postroad::relay {
 
 struct DeliverySettings {
-  std::string host;             ///< in file names and EHLO
-  bool discard = false;         ///< throws every message away: for measuring the way in
-  std::string smarthost;        ///< URL for recipients elsewhere; empty: there are none
+  std::string host;       ///< in file names and EHLO
+  bool discard = false;   ///< throws every message away: for measuring the way in
+  std::string smarthost;  ///< URL for recipients elsewhere; empty: there are none
   ClientOptions smarthost_options;
   std::optional<Login> smarthost_login;
   Schedule schedule;
@@ -28,8 +29,10 @@ struct DeliverySettings {
 
 class Delivery final {
  public:
-  /// All references outlive it. It registers itself with the spool and takes up what is queued already.
-  Delivery(spool::Spool& spool, const Directory& directory, const Maildirs& maildirs, observe::Log& log, DeliverySettings settings);
+  /// All references outlive it. It registers itself with the spool and takes up what is queued
+  /// already.
+  Delivery(spool::Spool& spool, const Directory& directory, const Maildirs& maildirs,
+           observe::Log& log, DeliverySettings settings);
   /// Ends after the messages under way.
   ~Delivery();
 

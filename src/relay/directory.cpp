@@ -9,14 +9,20 @@ namespace postroad::relay {
 
 namespace {
 
-constexpr std::size_t max_depth = 16;      // of aliases in aliases
-constexpr std::size_t max_folder = 200;    // file systems take 255 octets; the rest is for the mail's own name
+constexpr std::size_t max_depth = 16;  // of aliases in aliases
+constexpr std::size_t max_folder =
+    200;  // file systems take 255 octets; the rest is for the mail's own name
 
-Error wrong(const std::string& entry, const std::string& why) { return fail(Fault::input, "'" + printable(entry, 120) + "'", why); }
+Error wrong(const std::string& entry, const std::string& why) {
+  return fail(Fault::input, "'" + printable(entry, 120) + "'", why);
+}
 
-std::string text_key(const Mailbox& address) { return lower(address.local) + '@' + lower(address.domain); }
+std::string text_key(const Mailbox& address) {
+  return lower(address.local) + '@' + lower(address.domain);
+}
 
-// A short stable tail for names that had to be cut (FNV-1a): two long names must not share a folder.
+// A short stable tail for names that had to be cut (FNV-1a): two long names must not share a
+// folder.
 std::string tail_of(std::string_view text) {
   std::uint64_t hash = 14695981039346656037ULL;
   for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
@@ -34,19 +40,24 @@ Result<Directory> Directory::make(DirectorySettings settings) {
   for (const auto& mailbox : settings.mailboxes) directory.mailboxes_.insert(lower(mailbox));
   if (!settings.catch_all.empty()) {
     auto target = Mailbox::parse(settings.catch_all);
-    if (!target) return wrong(settings.catch_all, "the catch-all must be a whole address: " + target.error().detail);
+    if (!target)
+      return wrong(settings.catch_all,
+                   "the catch-all must be a whole address: " + target.error().detail);
     directory.catch_all_ = std::move(*target);
   }
   for (const auto& entry : settings.aliases) {
     const auto colon = entry.find(':');
-    if (colon == std::string::npos) return wrong(entry, "an alias has the form name: address, address");
+    if (colon == std::string::npos)
+      return wrong(entry, "an alias has the form name: address, address");
     const auto name = lower(trim(std::string_view(entry).substr(0, colon)));
     auto& members = directory.aliases_[name];
     for (const auto part : split(std::string_view(entry).substr(colon + 1), ',')) {
       const auto text = trim(part);
       const bool bare = text.find('@') == std::string_view::npos;
-      if (bare && directory.domains_.empty()) return wrong(entry, "a target without a domain needs a local domain");
-      auto target = Mailbox::parse(bare ? std::string(text) + '@' + *directory.domains_.begin() : std::string(text));
+      if (bare && directory.domains_.empty())
+        return wrong(entry, "a target without a domain needs a local domain");
+      auto target = Mailbox::parse(bare ? std::string(text) + '@' + *directory.domains_.begin()
+                                        : std::string(text));
       if (!target) return wrong(entry, "a target is no address: " + target.error().detail);
       members.push_back(std::move(*target));
     }
@@ -94,7 +105,8 @@ std::vector<Mailbox> Directory::resolve(const Mailbox& address) const {
       // RFC 5321 §4.5.1: postmaster is always there; without an entry the first mailbox reads it.
       const auto& first = *mailboxes_.begin();
       const auto at = first.find('@');
-      open.push_back({first.substr(0, at), at == std::string::npos ? next.domain : first.substr(at + 1)});
+      open.push_back(
+          {first.substr(0, at), at == std::string::npos ? next.domain : first.substr(at + 1)});
     }
   }
   return ends;
@@ -104,7 +116,8 @@ Result<void> Directory::check_loops() const {
   for (const auto& [name, targets] : aliases_) {
     std::vector<Mailbox> level = targets;
     for (std::size_t depth = 0; !level.empty(); ++depth) {
-      if (depth == max_depth) return wrong(name, "this alias leads back to itself, or through more than 16 others");
+      if (depth == max_depth)
+        return wrong(name, "this alias leads back to itself, or through more than 16 others");
       std::vector<Mailbox> below;
       for (const auto& target : level) {
         const auto more = members(target);
@@ -133,7 +146,8 @@ std::string Directory::folder_of(const Mailbox& address) {
   const auto key = text_key(address);
   std::string name;
   for (const char c : key) {
-    const bool plain = is_alnum(c) || c == '@' || c == '-' || c == '_' || c == '+' || (c == '.' && !name.empty());
+    const bool plain =
+        is_alnum(c) || c == '@' || c == '-' || c == '_' || c == '+' || (c == '.' && !name.empty());
     if (plain) {
       name += c;
     } else {

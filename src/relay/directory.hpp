@@ -1,5 +1,5 @@
-// Who lives here: local domains, mailboxes, aliases, the catch-all. A pure table, made once and checked whole; the answer
-// for an address is the same at RCPT, in VRFY and at delivery.
+// Who lives here: local domains, mailboxes, aliases, the catch-all. A pure table, made once and
+// checked whole; the answer for an address is the same at RCPT, in VRFY and at delivery.
 #pragma once
 
 #include <map>
@@ -14,27 +14,31 @@
 namespace postroad::relay {
 
 struct DirectorySettings {
-  bool everybody = false;               ///< every address has a mailbox of its own: a laptop that catches all
-  std::vector<std::string> domains;     ///< local domains
-  std::vector<std::string> mailboxes;   ///< local addresses that have a mailbox: `user` in every local domain, or `user@domain`
-  std::vector<std::string> aliases;     ///< `name: address, address`: the name as for mailboxes, targets local or elsewhere
-  std::string catch_all;                ///< gets what has no mailbox of its own in a local domain; empty: refused
+  bool everybody = false;  ///< every address has a mailbox of its own: a laptop that catches all
+  std::vector<std::string> domains;    ///< local domains
+  std::vector<std::string> mailboxes;  ///< local addresses that have a mailbox: `user` in every
+                                       ///< local domain, or `user@domain`
+  std::vector<std::string>
+      aliases;  ///< `name: address, address`: the name as for mailboxes, targets local or elsewhere
+  std::string catch_all;  ///< gets what has no mailbox of its own in a local domain; empty: refused
 };
 
 class Directory final {
  public:
-  /// Error: Fault::input naming the entry: an alias that leads back to itself, a target that is no address.
+  /// Error: Fault::input naming the entry: an alias that leads back to itself, a target that is no
+  /// address.
   static Result<Directory> make(DirectorySettings settings);
 
   [[nodiscard]] bool is_local(const Mailbox& address) const;
-  /// The addresses that a mail to `address` ends at, aliases followed, each once; empty for an unknown local address. An address
-  /// elsewhere gives itself.
+  /// The addresses that a mail to `address` ends at, aliases followed, each once; empty for an
+  /// unknown local address. An address elsewhere gives itself.
   [[nodiscard]] std::vector<Mailbox> resolve(const Mailbox& address) const;
   /// The members of an alias, one step; empty when there is none of that name.
   [[nodiscard]] std::vector<Mailbox> members(const Mailbox& address) const;
   /// `text` as somebody types it after VRFY: an address, or a local part alone.
   [[nodiscard]] std::optional<Mailbox> find(std::string_view text) const;
-  /// The folder name of a local mailbox: no separator, no leading dot, at most 200 octets, whatever the address.
+  /// The folder name of a local mailbox: no separator, no leading dot, at most 200 octets, whatever
+  /// the address.
   static std::string folder_of(const Mailbox& address);
 
  private:
@@ -43,7 +47,7 @@ class Directory final {
 
   bool everybody_ = false;
   std::set<std::string, std::less<>> domains_;
-  std::set<std::string, std::less<>> mailboxes_;                     // lower case, "user" or "user@domain"
+  std::set<std::string, std::less<>> mailboxes_;  // lower case, "user" or "user@domain"
   std::map<std::string, std::vector<Mailbox>, std::less<>> aliases_;  // likewise
   std::optional<Mailbox> catch_all_;
 };

@@ -14,40 +14,57 @@ using observe::Level;
 constexpr FieldKind id_field{"id", "queue id"};
 constexpr FieldKind to{"to", "the recipient"};
 
-constexpr std::array settled_fields{id_field, FieldKind{"from", "reverse-path"}, to, FieldKind{"attempts", "how often it was tried"},
+constexpr std::array settled_fields{id_field, FieldKind{"from", "reverse-path"}, to,
+                                    FieldKind{"attempts", "how often it was tried"},
                                     FieldKind{"note", "the words that decided, or what kept it"}};
-constexpr EventKind delivered{"recipient.delivered", Level::info, "{id} to {to} delivered", settled_fields, "A recipient has the mail."};
-constexpr EventKind deferred{"recipient.deferred", Level::warning, "{id} to {to} deferred: {note}", settled_fields, "A delivery failed for now and is tried again."};
-constexpr EventKind failed{"recipient.failed", Level::error, "{id} to {to} failed: {note}", settled_fields, "A delivery failed for good; the message stays in the spool."};
-constexpr EventKind unknown{"recipient.unknown", Level::error, "{id} to {to} may have been delivered: {note}", settled_fields,
+constexpr EventKind delivered{"recipient.delivered", Level::info, "{id} to {to} delivered",
+                              settled_fields, "A recipient has the mail."};
+constexpr EventKind deferred{"recipient.deferred", Level::warning, "{id} to {to} deferred: {note}",
+                             settled_fields, "A delivery failed for now and is tried again."};
+constexpr EventKind failed{"recipient.failed", Level::error, "{id} to {to} failed: {note}",
+                           settled_fields,
+                           "A delivery failed for good; the message stays in the spool."};
+constexpr EventKind unknown{"recipient.unknown", Level::error,
+                            "{id} to {to} may have been delivered: {note}", settled_fields,
                             "The line broke after the final dot; the message stays in the spool."};
 constexpr std::array broken_fields{id_field, FieldKind{"reason", "what went wrong"}};
-constexpr EventKind broken{"delivery.failed", Level::error, "{id} cannot be read: {reason}", broken_fields, "A message in the spool cannot be read."};
+constexpr EventKind broken{"delivery.failed", Level::error, "{id} cannot be read: {reason}",
+                           broken_fields, "A message in the spool cannot be read."};
 constexpr std::array finding_fields{FieldKind{"finding", "what was found and done"}};
-constexpr EventKind finding{"spool.finding", Level::warning, "{finding}", finding_fields, "The spool was mended at the start."};
+constexpr EventKind finding{"spool.finding", Level::warning, "{finding}", finding_fields,
+                            "The spool was mended at the start."};
 
-constexpr std::array closed_fields{FieldKind{"commits", "messages made durable since the start"}, FieldKind{"syncs", "syncs that took"},
+constexpr std::array closed_fields{FieldKind{"commits", "messages made durable since the start"},
+                                   FieldKind{"syncs", "syncs that took"},
                                    FieldKind{"left", "messages still in the spool"}};
-constexpr EventKind closed{"spool.closed", Level::info, "{commits} messages in {syncs} syncs, {left} left", closed_fields, "The spool was closed in order."};
+constexpr EventKind closed{"spool.closed", Level::info,
+                           "{commits} messages in {syncs} syncs, {left} left", closed_fields,
+                           "The spool was closed in order."};
 
 }  // namespace
 
-void recipient_settled(Log& log, spool::QueueId id, const spool::Envelope& envelope, const std::string& recipient,
-                       const spool::OutcomeRecord& outcome) {
+void recipient_settled(Log& log, spool::QueueId id, const spool::Envelope& envelope,
+                       const std::string& recipient, const spool::OutcomeRecord& outcome) {
   static constexpr std::array kinds{&deferred, &delivered, &failed, &unknown};
   const auto& kind = *kinds[static_cast<std::size_t>(outcome.state)];
   if (!log.wants(kind.level)) return;
-  log.write(kind, id.text(), '<' + envelope.reverse_path + '>', recipient, outcome.attempts, outcome.note);
+  log.write(kind, id.text(), '<' + envelope.reverse_path + '>', recipient, outcome.attempts,
+            outcome.note);
 }
 
-void delivery_failed(Log& log, spool::QueueId id, const std::string& reason) { log.write(broken, id.text(), reason); }
+void delivery_failed(Log& log, spool::QueueId id, const std::string& reason) {
+  log.write(broken, id.text(), reason);
+}
 
 void spool_finding(Log& log, const std::string& text) { log.write(finding, text); }
 
-void spool_closed(Log& log, const spool::Statistics& statistics) { log.write(closed, statistics.commits, statistics.syncs, statistics.messages); }
+void spool_closed(Log& log, const spool::Statistics& statistics) {
+  log.write(closed, statistics.commits, statistics.syncs, statistics.messages);
+}
 
 std::span<const EventKind* const> event_kinds() {
-  static constexpr std::array all{&delivered, &deferred, &failed, &unknown, &broken, &finding, &closed};
+  static constexpr std::array all{&delivered, &deferred, &failed, &unknown,
+                                  &broken,    &finding,  &closed};
   return all;
 }
 

@@ -1,4 +1,5 @@
-// The facts that delivery states. Each is declared once in events.cpp and told by the function of its name.
+// The facts that delivery states. Each is declared once in events.cpp and told by the function of
+// its name.
 #pragma once
 
 #include <span>
@@ -11,8 +12,8 @@ namespace postroad::relay {
 
 using observe::Log;
 
-void recipient_settled(Log& log, spool::QueueId id, const spool::Envelope& envelope, const std::string& recipient,
-                       const spool::OutcomeRecord& outcome);
+void recipient_settled(Log& log, spool::QueueId id, const spool::Envelope& envelope,
+                       const std::string& recipient, const spool::OutcomeRecord& outcome);
 void delivery_failed(Log& log, spool::QueueId id, const std::string& reason);
 void spool_finding(Log& log, const std::string& finding);
 void spool_closed(Log& log, const spool::Statistics& statistics);

@@ -20,9 +20,12 @@ class SpooledMessage final : public server::MessageSink {
       : incoming_(std::move(incoming)), envelope_(std::move(envelope)) {}
   Result<void> append(std::string_view octets) override { return incoming_->append(octets); }
   [[nodiscard]] bool ready() const override { return incoming_->ready(); }
-  void when_ready(std::function<void()> resume) override { incoming_->when_ready(std::move(resume)); }
+  void when_ready(std::function<void()> resume) override {
+    incoming_->when_ready(std::move(resume));
+  }
   void commit(std::function<void(Reply)> done) override {
-    incoming_->commit(std::move(envelope_), [id = incoming_->id(), done = std::move(done)](const Result<void>& kept) {
+    incoming_->commit(std::move(envelope_), [id = incoming_->id(),
+                                             done = std::move(done)](const Result<void>& kept) {
       done(kept ? Reply{250, {2, 0, 0}, "Ok: queued as " + id.text()} : not_now(kept.error()));
     });
   }
@@ -32,7 +35,8 @@ class SpooledMessage final : public server::MessageSink {
   spool::Envelope envelope_;
 };
 
-spool::Envelope envelope_of(const server::SessionFacts& facts, const smtp::Transaction& transaction) {
+spool::Envelope envelope_of(const server::SessionFacts& facts,
+                            const smtp::Transaction& transaction) {
   spool::Envelope envelope;
   envelope.reverse_path = transaction.reverse_path.text();
   for (const auto& recipient : transaction.recipients) {
@@ -45,14 +49,16 @@ spool::Envelope envelope_of(const server::SessionFacts& facts, const smtp::Trans
   envelope.helo = facts.machine->helo();
   envelope.login = facts.machine->login();
   envelope.protocol = facts.protocol();
-  if (transaction.body == smtp::Body::eight_bit_mime) envelope.options.emplace_back("BODY", "8BITMIME");
+  if (transaction.body == smtp::Body::eight_bit_mime)
+    envelope.options.emplace_back("BODY", "8BITMIME");
   if (transaction.smtputf8) envelope.options.emplace_back("SMTPUTF8", "");
   return envelope;
 }
 
 }  // namespace
 
-server::Store::Opened Intake::open(const server::SessionFacts& facts, const smtp::Transaction& transaction) {
+server::Store::Opened Intake::open(const server::SessionFacts& facts,
+                                   const smtp::Transaction& transaction) {
   auto incoming = spool_.begin();
   if (!incoming) return {nullptr, not_now(incoming.error())};
   auto envelope = envelope_of(facts, transaction);

@@ -1,4 +1,5 @@
-// From a session into the spool: the server's MessageSink over the spool's Incoming. It writes the Received field in front.
+// From a session into the spool: the server's MessageSink over the spool's Incoming. It writes the
+// Received field in front.
 #pragma once
 
 #include "server/hooks.hpp"

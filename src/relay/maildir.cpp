@@ -34,7 +34,8 @@ class Descriptor {
 
 Result<void> sync_path(const std::string& path) {
   const Descriptor folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (folder.get() < 0 || ::fsync(folder.get()) != 0) return io_error(path, "cannot sync the folder");
+  if (folder.get() < 0 || ::fsync(folder.get()) != 0)
+    return io_error(path, "cannot sync the folder");
   return {};
 }
 
@@ -59,7 +60,8 @@ Result<void> write_all(int file, std::string_view octets, const std::string& pat
 Result<Maildirs> Maildirs::open(std::string root) {
   const auto made = make_folder(root);
   if (!made) return made.error();
-  if (::access(root.c_str(), R_OK | W_OK | X_OK) != 0) return io_error(root, "this folder for mail cannot be written");
+  if (::access(root.c_str(), R_OK | W_OK | X_OK) != 0)
+    return io_error(root, "this folder for mail cannot be written");
   return Maildirs(std::move(root));
 }
 
@@ -76,11 +78,13 @@ Result<void> Maildirs::make_folders(const std::string& folder) const {
   return inner ? sync_path(root_) : inner;
 }
 
-Result<void> Maildirs::deliver(const std::string& folder, const std::string& name, std::string_view head, spool::Reader& octets) const {
+Result<void> Maildirs::deliver(const std::string& folder, const std::string& name,
+                               std::string_view head, spool::Reader& octets) const {
   const auto folders = make_folders(folder);
   if (!folders) return folders.error();
   const auto draft = root_ + '/' + folder + "/tmp/" + name;
-  const Descriptor file(::open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
+  const Descriptor file(
+      ::open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (file.get() < 0) return io_error(draft, "cannot make the file");
   const auto give_up = [&](Error error) {
     ::unlink(draft.c_str());
@@ -96,10 +100,13 @@ Result<void> Maildirs::deliver(const std::string& folder, const std::string& nam
   if (!written) return give_up(written.error());
   if (::fdatasync(file.get()) != 0) return give_up(io_error(draft, "cannot sync the mail"));
   const auto target = root_ + '/' + folder + "/new/" + name;
-  if (::rename(draft.c_str(), target.c_str()) != 0) return give_up(io_error(target, "cannot put the mail in place"));
+  if (::rename(draft.c_str(), target.c_str()) != 0)
+    return give_up(io_error(target, "cannot put the mail in place"));
   return {};
 }
 
-Result<void> Maildirs::sync_folder(const std::string& folder) const { return sync_path(root_ + '/' + folder + "/new"); }
+Result<void> Maildirs::sync_folder(const std::string& folder) const {
+  return sync_path(root_ + '/' + folder + "/new");
+}
 
 }  // namespace postroad::relay

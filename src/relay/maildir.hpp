@@ -1,5 +1,5 @@
-// Delivery into Maildir: written in tmp, synced, renamed into new, the folder synced. The name of the file follows from the
-// queue id, so that a delivery done again after a crash replaces itself.
+// Delivery into Maildir: written in tmp, synced, renamed into new, the folder synced. The name of
+// the file follows from the queue id, so that a delivery done again after a crash replaces itself.
 #pragma once
 
 #include <functional>
@@ -12,15 +12,18 @@
 
 namespace postroad::relay {
 
-/// Mailboxes under one folder. Thread rule: any thread; two deliveries of the same message to the same mailbox must not overlap.
+/// Mailboxes under one folder. Thread rule: any thread; two deliveries of the same message to the
+/// same mailbox must not overlap.
 class Maildirs final {
  public:
   /// `root` is made if it is missing, mode 0700. Error: Fault::io with path and reason.
   static Result<Maildirs> open(std::string root);
 
-  /// Pulls chunks from `next` until one is empty and leaves the mail in `<folder>/new/<name>`, synced. The new
-  /// name itself is durable after `sync_folder(folder)`: one call may serve many mails.
-  Result<void> deliver(const std::string& folder, const std::string& name, std::string_view head, spool::Reader& octets) const;
+  /// Pulls chunks from `next` until one is empty and leaves the mail in `<folder>/new/<name>`,
+  /// synced. The new name itself is durable after `sync_folder(folder)`: one call may serve many
+  /// mails.
+  Result<void> deliver(const std::string& folder, const std::string& name, std::string_view head,
+                       spool::Reader& octets) const;
   Result<void> sync_folder(const std::string& folder) const;
 
  private:

@@ -1,4 +1,5 @@
-// What every unit of this floor reads: Asio's coroutines cost seconds to parse, so they are parsed once.
+// What every unit of this floor reads: Asio's coroutines cost seconds to parse, so they are parsed
+// once.
 #pragma once
 
 #include <boost/asio/as_tuple.hpp>

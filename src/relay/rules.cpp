@@ -24,10 +24,11 @@ std::string octets_of(std::string_view text) {
   return {octets, 16};
 }
 
-// What a mailbox here must not look like: a second address inside the local part, as relays that parse it again would see
-// (percent hack, bang path, a quoted address).
+// What a mailbox here must not look like: a second address inside the local part, as relays that
+// parse it again would see (percent hack, bang path, a quoted address).
 bool hides_a_route(const Mailbox& mailbox) {
-  return std::any_of(mailbox.local.begin(), mailbox.local.end(), [](char c) { return c == '@' || c == '%' || c == '!'; });
+  return std::any_of(mailbox.local.begin(), mailbox.local.end(),
+                     [](char c) { return c == '@' || c == '%' || c == '!'; });
 }
 
 }  // namespace
@@ -37,9 +38,11 @@ Result<Network> Network::parse(std::string_view text) {
   const auto slash = text.find('/');
   network.octets_ = octets_of(text.substr(0, slash));
   const auto most = static_cast<unsigned>(network.octets_.size() * 8);
-  const auto bits = slash == std::string_view::npos ? most : parse_number(text.substr(slash + 1)).value_or(999);
+  const auto bits =
+      slash == std::string_view::npos ? most : parse_number(text.substr(slash + 1)).value_or(999);
   if (most == 0 || bits > most) {
-    return fail(Fault::input, '\'' + printable(text, 60) + '\'', "not a network; the forms are 192.0.2.0/24, 2001:db8::/32 and a single address");
+    return fail(Fault::input, '\'' + printable(text, 60) + '\'',
+                "not a network; the forms are 192.0.2.0/24, 2001:db8::/32 and a single address");
   }
   network.bits_ = static_cast<unsigned>(bits);
   return network;
@@ -62,7 +65,8 @@ bool Rules::may_relay(const server::SessionFacts& facts) const {
                      [&](const auto& network) { return network.contains(facts.peer); });
 }
 
-Reply Rules::rcpt(const server::SessionFacts& facts, const smtp::Transaction&, const Mailbox& recipient) {
+Reply Rules::rcpt(const server::SessionFacts& facts, const smtp::Transaction&,
+                  const Mailbox& recipient) {
   if (facts.role == server::Role::catch_all) return {};
   if (directory_.is_local(recipient)) {
     if (!directory_.resolve(recipient).empty()) return {};

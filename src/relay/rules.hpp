@@ -1,5 +1,6 @@
-// Who may send what to whom: the server's Policy over the directory, the networks and the users. No open relay: a mail is
-// for a local recipient, or from a user who logged in, or from a listed network; everything else is 550 5.7.1.
+// Who may send what to whom: the server's Policy over the directory, the networks and the users. No
+// open relay: a mail is for a local recipient, or from a user who logged in, or from a listed
+// network; everything else is 550 5.7.1.
 #pragma once
 
 #include <memory>
@@ -33,9 +34,11 @@ class Rules final : public server::Policy {
     const server::Users* users = nullptr;
   };
   /// `directory` and the users outlive it.
-  Rules(const Directory& directory, Settings settings) : directory_(directory), settings_(std::move(settings)) {}
+  Rules(const Directory& directory, Settings settings)
+      : directory_(directory), settings_(std::move(settings)) {}
 
-  Reply rcpt(const server::SessionFacts& facts, const smtp::Transaction& transaction, const Mailbox& recipient) override;
+  Reply rcpt(const server::SessionFacts& facts, const smtp::Transaction& transaction,
+             const Mailbox& recipient) override;
   Reply vrfy(const server::SessionFacts& facts, std::string_view text) override;
   Reply expn(const server::SessionFacts& facts, std::string_view text) override;
   bool check_login(const std::string& user, const Secret& password) override;

@@ -1,4 +1,5 @@
-// When a delivery is tried again: a pure function of how often it was tried. No clock, no I/O, no thread.
+// When a delivery is tried again: a pure function of how often it was tried. No clock, no I/O, no
+// thread.
 #pragma once
 
 #include <algorithm>

@@ -13,8 +13,8 @@ using observe::EventKind;
 using observe::FieldKind;
 using observe::Level;
 
-constexpr std::array<std::string_view, 8> endings{"open",            "quit",    "closed_by_peer", "timeout",
-                                                  "too_many_errors", "stopped", "refused",        "failed"};
+constexpr std::array<std::string_view, 8> endings{
+    "open", "quit", "closed_by_peer", "timeout", "too_many_errors", "stopped", "refused", "failed"};
 constexpr FieldKind client{"client", "address and port of the peer"};
 constexpr FieldKind helo{"helo", "what the peer called itself"};
 constexpr FieldKind from{"from", "reverse-path"};
@@ -24,62 +24,99 @@ constexpr FieldKind user_field{"user", "the name given"};
 constexpr FieldKind listener_field{"listener", "the address it came to"};
 
 constexpr std::array opened_fields{client, listener_field};
-constexpr EventKind opened{"session.opened", Level::debug, "{client} connected to {listener}", opened_fields, "A client connected."};
-constexpr std::array closed_fields{client, helo, FieldKind{"ending", "how it ended", "", endings}, FieldKind{"messages", "messages accepted"},
-                                   FieldKind{"tls", "TLS version, if any"}, FieldKind{"login", "the user, if any"}};
-constexpr EventKind closed{"session.closed", Level::info, "{client} ended ({ending})", closed_fields, "A session ended."};
+constexpr EventKind opened{"session.opened", Level::debug, "{client} connected to {listener}",
+                           opened_fields, "A client connected."};
+constexpr std::array closed_fields{client,
+                                   helo,
+                                   FieldKind{"ending", "how it ended", "", endings},
+                                   FieldKind{"messages", "messages accepted"},
+                                   FieldKind{"tls", "TLS version, if any"},
+                                   FieldKind{"login", "the user, if any"}};
+constexpr EventKind closed{"session.closed", Level::info, "{client} ended ({ending})",
+                           closed_fields, "A session ended."};
 constexpr std::array tls_fields{client, reason_field};
-constexpr EventKind tls{"tls.failed", Level::warning, "TLS with {client} failed: {reason}", tls_fields, "A TLS handshake failed."};
+constexpr EventKind tls{"tls.failed", Level::warning, "TLS with {client} failed: {reason}",
+                        tls_fields, "A TLS handshake failed."};
 constexpr std::array login_fields{client, user_field};
-constexpr EventKind login_ok{"login.accepted", Level::info, "{client} logged in as {user}", login_fields, "AUTH was accepted."};
-constexpr EventKind login_bad{"login.refused", Level::warning, "{client} failed to log in as {user}", login_fields, "AUTH was refused."};
+constexpr EventKind login_ok{"login.accepted", Level::info, "{client} logged in as {user}",
+                             login_fields, "AUTH was accepted."};
+constexpr EventKind login_bad{"login.refused", Level::warning,
+                              "{client} failed to log in as {user}", login_fields,
+                              "AUTH was refused."};
 constexpr std::array rcpt_fields{client, helo, from, FieldKind{"to", "the recipient"}, reply_field};
-constexpr EventKind rcpt_refused{"recipient.refused", Level::info, "{to} refused: {reply}", rcpt_fields, "A recipient was refused at RCPT."};
-constexpr std::array message_fields{client, from, FieldKind{"recipients", "how many"}, FieldKind{"size", "of the text as received", "octets"},
-                                    FieldKind{"protocol", "as in Received (RFC 3848)"}, reply_field};
-constexpr EventKind accepted{"message.accepted", Level::info, "message from {from}: {reply}", message_fields, "A message is durable and was answered 250."};
-constexpr EventKind refused{"message.refused", Level::warning, "message from {from} refused: {reply}", message_fields, "A message was refused after its text."};
-constexpr EventKind store{"store.refused", Level::error, "the store refused: {reason}", tls_fields, "The store could not take octets of a message."};
+constexpr EventKind rcpt_refused{"recipient.refused", Level::info, "{to} refused: {reply}",
+                                 rcpt_fields, "A recipient was refused at RCPT."};
+constexpr std::array message_fields{client,
+                                    from,
+                                    FieldKind{"recipients", "how many"},
+                                    FieldKind{"size", "of the text as received", "octets"},
+                                    FieldKind{"protocol", "as in Received (RFC 3848)"},
+                                    reply_field};
+constexpr EventKind accepted{"message.accepted", Level::info, "message from {from}: {reply}",
+                             message_fields, "A message is durable and was answered 250."};
+constexpr EventKind refused{"message.refused", Level::warning,
+                            "message from {from} refused: {reply}", message_fields,
+                            "A message was refused after its text."};
+constexpr EventKind store{"store.refused", Level::error, "the store refused: {reason}", tls_fields,
+                          "The store could not take octets of a message."};
 constexpr std::array accept_fields{listener_field, reason_field};
-constexpr EventKind accept{"accept.failed", Level::error, "{listener} cannot accept, trying again: {reason}", accept_fields, "A listener could not accept a connection."};
+constexpr EventKind accept{"accept.failed", Level::error,
+                           "{listener} cannot accept, trying again: {reason}", accept_fields,
+                           "A listener could not accept a connection."};
 
-std::string path(const smtp::Transaction& transaction) { return '<' + transaction.reverse_path.text() + '>'; }
+std::string path(const smtp::Transaction& transaction) {
+  return '<' + transaction.reverse_path.text() + '>';
+}
 
 }  // namespace
 
-void session_opened(Log& log, const SessionFacts& facts) { log.write(opened, facts.peer, facts.listener); }
+void session_opened(Log& log, const SessionFacts& facts) {
+  log.write(opened, facts.peer, facts.listener);
+}
 
 void session_closed(Log& log, const SessionFacts& facts, std::uint64_t messages) {
   const auto& machine = *facts.machine;
-  const std::string_view version = machine.tls() ? std::string_view(machine.tls()->version) : "none";
-  log.write(closed, facts.peer, machine.helo(), endings[static_cast<std::size_t>(machine.ending())], messages, version, machine.login());
+  const std::string_view version =
+      machine.tls() ? std::string_view(machine.tls()->version) : "none";
+  log.write(closed, facts.peer, machine.helo(), endings[static_cast<std::size_t>(machine.ending())],
+            messages, version, machine.login());
 }
 
-void tls_failed(Log& log, const SessionFacts& facts, const std::string& reason) { log.write(tls, facts.peer, reason); }
+void tls_failed(Log& log, const SessionFacts& facts, const std::string& reason) {
+  log.write(tls, facts.peer, reason);
+}
 
 void login_checked(Log& log, const SessionFacts& facts, const std::string& user, bool right) {
   log.write(right ? login_ok : login_bad, facts.peer, user);
 }
 
-void recipient_refused(Log& log, const SessionFacts& facts, const smtp::Transaction& transaction, const Mailbox& recipient, const Reply& reply) {
+void recipient_refused(Log& log, const SessionFacts& facts, const smtp::Transaction& transaction,
+                       const Mailbox& recipient, const Reply& reply) {
   if (!log.wants(rcpt_refused.level)) return;
-  log.write(rcpt_refused, facts.peer, facts.machine->helo(), path(transaction), recipient.text(), reply.one_line());
+  log.write(rcpt_refused, facts.peer, facts.machine->helo(), path(transaction), recipient.text(),
+            reply.one_line());
 }
 
-void message_ended(Log& log, const SessionFacts& facts, const smtp::Transaction& transaction, std::uint64_t octets, const Reply& reply) {
+void message_ended(Log& log, const SessionFacts& facts, const smtp::Transaction& transaction,
+                   std::uint64_t octets, const Reply& reply) {
   const auto& kind = reply.is_success() ? accepted : refused;
   if (!log.wants(kind.level)) return;
-  log.write(kind, facts.peer, path(transaction), transaction.recipients.size(), octets, facts.protocol(), reply.one_line());
+  log.write(kind, facts.peer, path(transaction), transaction.recipients.size(), octets,
+            facts.protocol(), reply.one_line());
 }
 
-void store_refused(Log& log, const SessionFacts& facts, const Error& error) { log.write(store, facts.peer, error.text()); }
+void store_refused(Log& log, const SessionFacts& facts, const Error& error) {
+  log.write(store, facts.peer, error.text());
+}
 
 void accept_failed(Log& log, const ListenerSettings& listener, const std::string& reason) {
-  log.write(accept, net::text_of({boost::asio::ip::make_address(listener.address), listener.port}), reason);
+  log.write(accept, net::text_of({boost::asio::ip::make_address(listener.address), listener.port}),
+            reason);
 }
 
 std::span<const EventKind* const> event_kinds() {
-  static constexpr std::array kinds{&opened, &closed, &tls, &login_ok, &login_bad, &rcpt_refused, &accepted, &refused, &store, &accept};
+  static constexpr std::array kinds{&opened,       &closed,   &tls,     &login_ok, &login_bad,
+                                    &rcpt_refused, &accepted, &refused, &store,    &accept};
   return kinds;
 }
 

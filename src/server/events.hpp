@@ -1,4 +1,5 @@
-// The facts that the server states. Each is declared once in events.cpp and told by the function of its name.
+// The facts that the server states. Each is declared once in events.cpp and told by the function of
+// its name.
 #pragma once
 
 #include <postroad/result.hpp>
@@ -16,8 +17,10 @@ void session_opened(Log& log, const SessionFacts& facts);
 void session_closed(Log& log, const SessionFacts& facts, std::uint64_t messages);
 void tls_failed(Log& log, const SessionFacts& facts, const std::string& reason);
 void login_checked(Log& log, const SessionFacts& facts, const std::string& user, bool right);
-void recipient_refused(Log& log, const SessionFacts& facts, const smtp::Transaction& transaction, const Mailbox& recipient, const Reply& reply);
-void message_ended(Log& log, const SessionFacts& facts, const smtp::Transaction& transaction, std::uint64_t octets, const Reply& reply);
+void recipient_refused(Log& log, const SessionFacts& facts, const smtp::Transaction& transaction,
+                       const Mailbox& recipient, const Reply& reply);
+void message_ended(Log& log, const SessionFacts& facts, const smtp::Transaction& transaction,
+                   std::uint64_t octets, const Reply& reply);
 void store_refused(Log& log, const SessionFacts& facts, const Error& error);
 void accept_failed(Log& log, const ListenerSettings& listener, const std::string& reason);
 /// All kinds, for the reference page.

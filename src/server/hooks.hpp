@@ -1,5 +1,6 @@
-// What the server asks of the floors above: where a message goes, and who may do what. The server knows neither spool nor
-// routes. Thread rule: every hook is called on the session's own thread, from several threads at once.
+// What the server asks of the floors above: where a message goes, and who may do what. The server
+// knows neither spool nor routes. Thread rule: every hook is called on the session's own thread,
+// from several threads at once.
 #pragma once
 
 #include <cstdint>
@@ -24,9 +25,9 @@ enum class Role : std::uint8_t {
 /// What is known of a session.
 struct SessionFacts {
   Role role = Role::relay_in;
-  std::string listener;  ///< its address, "[127.0.0.1]:2525"
-  std::string peer;      ///< "[192.0.2.1]:4711"
-  std::string host;      ///< this server's name
+  std::string listener;                          ///< its address, "[127.0.0.1]:2525"
+  std::string peer;                              ///< "[192.0.2.1]:4711"
+  std::string host;                              ///< this server's name
   const smtp::ServerMachine* machine = nullptr;  ///< greeting name, login, TLS
   /// The word for Received (RFC 3848).
   [[nodiscard]] std::string protocol() const;
@@ -40,14 +41,16 @@ class MessageSink {
   /// False: stop reading until `when_ready` calls (from any thread, once).
   [[nodiscard]] virtual bool ready() const = 0;
   virtual void when_ready(std::function<void()> resume) = 0;
-  /// Ends the message. `done` is called once, from any thread: 250 only when the message is durable.
+  /// Ends the message. `done` is called once, from any thread: 250 only when the message is
+  /// durable.
   virtual void commit(std::function<void(Reply)> done) = 0;
 };
 
 class Store {
  public:
   virtual ~Store() = default;
-  /// A refusal (451, 452) as Reply in `refusal` and a null sink, or a sink that already holds the trace header.
+  /// A refusal (451, 452) as Reply in `refusal` and a null sink, or a sink that already holds the
+  /// trace header.
   struct Opened {
     std::unique_ptr<MessageSink> sink;
     Reply refusal;
@@ -55,13 +58,15 @@ class Store {
   virtual Opened open(const SessionFacts& facts, const smtp::Transaction& transaction) = 0;
 };
 
-/// The rules. A reply with code 0 means yes. They must be quick: what takes time has its own coroutine in session.cpp.
+/// The rules. A reply with code 0 means yes. They must be quick: what takes time has its own
+/// coroutine in session.cpp.
 class Policy {
  public:
   virtual ~Policy() = default;
   virtual Reply connect(const SessionFacts&) { return {}; }
   virtual Reply mail(const SessionFacts&, const smtp::Transaction&) { return {}; }
-  virtual Reply rcpt(const SessionFacts& facts, const smtp::Transaction& transaction, const Mailbox& recipient) = 0;
+  virtual Reply rcpt(const SessionFacts& facts, const smtp::Transaction& transaction,
+                     const Mailbox& recipient) = 0;
   virtual Reply vrfy(const SessionFacts&, std::string_view) { return {}; }
   virtual Reply expn(const SessionFacts&, std::string_view) { return {}; }
   /// Whether the password is right. Called off the loop, as it costs milliseconds.

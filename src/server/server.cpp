@@ -25,7 +25,8 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr auto as_values = asio::as_tuple(asio::use_awaitable);
-constexpr std::chrono::milliseconds accept_pause{100};  // after EMFILE: descriptors come back when sessions end
+constexpr std::chrono::milliseconds accept_pause{
+    100};  // after EMFILE: descriptors come back when sessions end
 
 struct Listener {
   Listener(ListenerSettings s, tcp::acceptor a) : settings(std::move(s)), acceptor(std::move(a)) {}
@@ -36,10 +37,13 @@ struct Listener {
 Error bind_error(const tcp::endpoint& endpoint, const boost::system::error_code& error) {
   const auto place = net::text_of(endpoint);
   if (error == asio::error::address_in_use) {
-    return fail(Fault::busy, place, "the port is in use: another server listens there; stop it or choose another port");
+    return fail(Fault::busy, place,
+                "the port is in use: another server listens there; stop it or choose another port");
   }
   if (error == asio::error::access_denied) {
-    return fail(Fault::io, place, "ports below 1024 may be bound by root only; choose another port, or start as root");
+    return fail(
+        Fault::io, place,
+        "ports below 1024 may be bound by root only; choose another port, or start as root");
   }
   return fail(Fault::io, place, "cannot listen: " + error.message());
 }
@@ -55,7 +59,8 @@ struct Worker {
 };
 
 struct Server::State {
-  State(Store& store, Policy& policy, observe::Log& log_, unsigned threads) : log(log_), services{store, policy, derivers, log} {
+  State(Store& store, Policy& policy, observe::Log& log_, unsigned threads)
+      : log(log_), services{store, policy, derivers, log} {
     for (unsigned i = 0; i < threads; ++i) workers.push_back(std::make_unique<Worker>());
   }
 
@@ -77,14 +82,19 @@ struct Server::State {
 };
 
 Server::Server(Store& store, Policy& policy, observe::Log& log, unsigned threads)
-    : state_(std::make_unique<State>(store, policy, log, threads != 0 ? threads : std::max(1U, std::thread::hardware_concurrency()))) {}
+    : state_(std::make_unique<State>(
+          store, policy, log,
+          threads != 0 ? threads : std::max(1U, std::thread::hardware_concurrency()))) {}
 
 Server::~Server() { stop(std::chrono::milliseconds(0)); }
 
 Result<std::uint16_t> Server::listen(ListenerSettings settings) {
   boost::system::error_code error;
   const auto address = asio::ip::make_address(settings.address, error);
-  if (error) return fail(Fault::input, settings.address, "not an IP address; a listener binds 127.0.0.1, 0.0.0.0, ::1 or another address of this machine");
+  if (error)
+    return fail(Fault::input, settings.address,
+                "not an IP address; a listener binds 127.0.0.1, 0.0.0.0, ::1 or another address of "
+                "this machine");
   const tcp::endpoint endpoint(address, settings.port);
   tcp::acceptor acceptor(state_->workers.front()->context);
   acceptor.open(endpoint.protocol(), error);
@@ -118,7 +128,8 @@ asio::awaitable<void> Server::State::accept(Listener& listener) {
   }
 }
 
-asio::awaitable<void> Server::State::serve(tcp::socket socket, const Listener& listener, Worker& worker) {
+asio::awaitable<void> Server::State::serve(tcp::socket socket, const Listener& listener,
+                                           Worker& worker) {
   {
     Session session(std::move(socket), listener.settings, services);
     worker.sessions.insert(&session);
@@ -137,7 +148,8 @@ void Server::State::session_ended() {
 
 void Server::start() {
   auto& state = *state_;
-  for (auto& listener : state.listeners) asio::co_spawn(state.workers.front()->context, state.accept(listener), asio::detached);
+  for (auto& listener : state.listeners)
+    asio::co_spawn(state.workers.front()->context, state.accept(listener), asio::detached);
   for (auto& worker : state.workers) {
     state.threads.emplace_back([context = &worker->context] { context->run(); });
   }

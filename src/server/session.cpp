@@ -29,7 +29,10 @@ std::string SessionFacts::protocol() const {
 }
 
 Session::Session(tcp::socket socket, const ListenerSettings& listener, Services services)
-    : stream_(std::move(socket)), listener_(listener), services_(services), machine_(listener.smtp) {
+    : stream_(std::move(socket)),
+      listener_(listener),
+      services_(services),
+      machine_(listener.smtp) {
   facts_.role = listener.role;
   facts_.listener = net::text_of({boost::asio::ip::make_address(listener.address), listener.port});
   facts_.peer = stream_.peer();
@@ -61,8 +64,10 @@ boost::asio::awaitable<bool> Session::begin_tls() {
   co_return false;
 }
 
-boost::asio::awaitable<Result<proto::TlsFacts>> Session::handshake(net::Stream& stream, net::Time deadline) {
-  if (!listener_.tls) co_return fail(Fault::tls, facts_.listener, "this listener has no certificate");
+boost::asio::awaitable<Result<proto::TlsFacts>> Session::handshake(net::Stream& stream,
+                                                                   net::Time deadline) {
+  if (!listener_.tls)
+    co_return fail(Fault::tls, facts_.listener, "this listener has no certificate");
   co_return co_await stream.handshake_server(*listener_.tls, deadline);
 }
 
@@ -98,14 +103,18 @@ bool Session::answer_now(smtp::ServerMachine& machine) {
   }
   Reply reply;
   if (std::holds_alternative<smtp::AskConnect>(question)) reply = policy.connect(facts_);
-  if (const auto* mail = std::get_if<smtp::AskMail>(&question)) reply = policy.mail(facts_, mail->transaction);
+  if (const auto* mail = std::get_if<smtp::AskMail>(&question))
+    reply = policy.mail(facts_, mail->transaction);
   if (const auto* rcpt = std::get_if<smtp::AskRcpt>(&question)) {
     reply = policy.rcpt(facts_, machine.transaction(), rcpt->recipient);
-    if (reply.code >= 400) recipient_refused(services_.log, facts_, machine.transaction(), rcpt->recipient, reply);
+    if (reply.code >= 400)
+      recipient_refused(services_.log, facts_, machine.transaction(), rcpt->recipient, reply);
   }
   if (std::holds_alternative<smtp::AskData>(question)) reply = open_sink();
-  if (const auto* vrfy = std::get_if<smtp::AskVrfy>(&question)) reply = policy.vrfy(facts_, vrfy->text);
-  if (const auto* expn = std::get_if<smtp::AskExpn>(&question)) reply = policy.expn(facts_, expn->text);
+  if (const auto* vrfy = std::get_if<smtp::AskVrfy>(&question))
+    reply = policy.vrfy(facts_, vrfy->text);
+  if (const auto* expn = std::get_if<smtp::AskExpn>(&question))
+    reply = policy.expn(facts_, expn->text);
   machine.answered(reply);
   return true;
 }
@@ -116,7 +125,8 @@ boost::asio::awaitable<void> Session::answer(smtp::ServerMachine& machine) {
     auto& policy = services_.policy;
     auto& workers = services_.workers;
     const auto& credentials = auth->credentials;
-    const bool other = !credentials.authorize_as.empty() && credentials.authorize_as != credentials.user;
+    const bool other =
+        !credentials.authorize_as.empty() && credentials.authorize_as != credentials.user;
     const auto right = co_await net::wait_for<bool>([&policy, &workers, &credentials](auto resume) {
       boost::asio::post(workers, [&policy, &credentials, resume]() mutable {
         resume(policy.check_login(credentials.user, credentials.password));
@@ -127,11 +137,13 @@ boost::asio::awaitable<void> Session::answer(smtp::ServerMachine& machine) {
                                      : Reply{535, {5, 7, 8}, "authentication failed"});
   } else if (std::holds_alternative<smtp::AskBody>(question)) {
     auto& sink = *sink_;
-    co_await net::wait_for<bool>([&sink](auto resume) { sink.when_ready([resume]() mutable { resume(true); }); });
+    co_await net::wait_for<bool>(
+        [&sink](auto resume) { sink.when_ready([resume]() mutable { resume(true); }); });
     machine.answered({});
   } else {
     auto& sink = *sink_;
-    const auto reply = co_await net::wait_for<Reply>([&sink](auto resume) { sink.commit(std::move(resume)); });
+    const auto reply =
+        co_await net::wait_for<Reply>([&sink](auto resume) { sink.commit(std::move(resume)); });
     message_ended(services_.log, facts_, machine.transaction(), machine.message_octets(), reply);
     if (reply.is_success()) ++messages_;
     sink_.reset();

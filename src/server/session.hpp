@@ -1,5 +1,6 @@
-// One connection from its greeting to its end, as a coroutine over the server machine. It answers the machine's questions
-// from the hooks; what takes time (a login's key derivation, a commit, a store that is behind) suspends this session only.
+// One connection from its greeting to its end, as a coroutine over the server machine. It answers
+// the machine's questions from the hooks; what takes time (a login's key derivation, a commit, a
+// store that is behind) suspends this session only.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
@@ -44,7 +45,8 @@ class Session final {
   // The Consultant of net/drive.hpp.
   bool answer_now(smtp::ServerMachine& machine);
   boost::asio::awaitable<void> answer(smtp::ServerMachine& machine);
-  boost::asio::awaitable<Result<proto::TlsFacts>> handshake(net::Stream& stream, net::Time deadline);
+  boost::asio::awaitable<Result<proto::TlsFacts>> handshake(net::Stream& stream,
+                                                            net::Time deadline);
 
  private:
   boost::asio::awaitable<bool> begin_tls();

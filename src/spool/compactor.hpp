@@ -1,6 +1,7 @@
-// Gives room back: deletes the oldest segment once nothing in it is needed, and carries forward what is needed
-// in it when the disk holds much more than the queue. Always the oldest, so that no removal or outcome record
-// goes before the data it speaks of. Writer thread only; each step is bounded.
+// Gives room back: deletes the oldest segment once nothing in it is needed, and carries forward
+// what is needed in it when the disk holds much more than the queue. Always the oldest, so that no
+// removal or outcome record goes before the data it speaks of. Writer thread only; each step is
+// bounded.
 #pragma once
 
 #include <mutex>
@@ -35,7 +36,6 @@ class Compactor final {
   static constexpr std::size_t fold_at = 64;
 
  private:
-  using Place = std::shared_ptr<Segment>;
   bool delete_dead();
   bool delete_segment(const Segment& segment);
   [[nodiscard]] bool is_wasteful() const;
@@ -46,7 +46,6 @@ class Compactor final {
   void fold();
   Result<ReadRecord> read(const Location& at) const;
   void set_message_aside(std::uint64_t id, const Error& error);
-  void flush(std::vector<Work>& batch);
 
   House house_;
   std::uint64_t segment_size_;

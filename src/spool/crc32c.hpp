@@ -7,8 +7,8 @@
 
 namespace postroad::spool {
 
-/// Carries a checksum on over more octets: crc32c(crc32c(s, a), b) == crc32c(s, a + b). Start with 0, or
-/// with a seed of your own.
+/// Carries a checksum on over more octets: crc32c(crc32c(s, a), b) == crc32c(s, a + b). Start with
+/// 0, or with a seed of your own.
 std::uint32_t crc32c(std::uint32_t before, std::string_view octets) noexcept;
 
 /// The same by tables on every processor; for the test that holds the two against each other.

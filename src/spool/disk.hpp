@@ -1,6 +1,7 @@
-// The narrow door between the journal and the disk: the few calls it makes, so that a test disk can lose what
-// was not synced, tear a write or fail the Nth call. The real one (posix_disk.hpp) opens all names relative to
-// the folder's descriptor with O_NOFOLLOW|O_CLOEXEC, folder mode 0700, file mode 0600.
+// The narrow door between the journal and the disk: the few calls it makes, so that a test disk can
+// lose what was not synced, tear a write or fail the Nth call. The real one (posix_disk.hpp) opens
+// all names relative to the folder's descriptor with O_NOFOLLOW|O_CLOEXEC, folder mode 0700, file
+// mode 0600.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +23,8 @@ class File {
   virtual Result<void> write(std::span<const std::string_view> parts, std::uint64_t offset) = 0;
   /// Reads up to `into.size()` octets; 0 at the end of the file.
   virtual Result<std::size_t> read(std::span<char> into, std::uint64_t offset) const = 0;
-  /// fdatasync. After an error nothing written since the last good sync may be believed (and it is not retried).
+  /// fdatasync. After an error nothing written since the last good sync may be believed (and it is
+  /// not retried).
   virtual Result<void> sync() = 0;
   virtual Result<void> truncate(std::uint64_t size) = 0;
   [[nodiscard]] virtual Result<std::uint64_t> size() const = 0;

@@ -1,6 +1,7 @@
-// The journal's heart: a queue that any thread fills, one thread that empties it into the writer, and the
-// index that both read. Critical sections are short: nothing is encoded, read or written under the lock.
-// Not here: what the public interface looks like (journal.cpp), disk rules (writer.hpp), tidying (compactor.hpp).
+// The journal's heart: a queue that any thread fills, one thread that empties it into the writer,
+// and the index that both read. Critical sections are short: nothing is encoded, read or written
+// under the lock. Not here: what the public interface looks like (journal.cpp), disk rules
+// (writer.hpp), tidying (compactor.hpp).
 #pragma once
 
 #include <atomic>
@@ -83,7 +84,7 @@ class Engine final {
   void settle_commit(Work& work);
   void forget_unsaved(const Work& work);
   void release(Flow& flow);
-  static void answer(Work& work);
+  void answer(Work& work) const;
 
   std::unique_ptr<Disk> disk_;
   JournalOptions options_;
@@ -101,9 +102,9 @@ class Engine final {
   std::uint64_t tickets_ = 0;
   std::uint64_t commits_ = 0;
   std::uint64_t damaged_ = 0;
-  bool urgent_ = false;   ///< somebody waits for something in the queue
-  bool probe_ = false;    ///< somebody asks whether the disk works again
-  bool idle_ = false;     ///< the writer thread waits
+  bool urgent_ = false;  ///< somebody waits for something in the queue
+  bool probe_ = false;   ///< somebody asks whether the disk works again
+  bool idle_ = false;    ///< the writer thread waits
   bool closing_ = false;
 
   std::atomic<std::uint64_t> last_id_;

@@ -1,13 +1,15 @@
 // Envelopes and outcomes as octets; see envelope_codec.hpp.
 #include "spool/envelope_codec.hpp"
 
+#include "spool/record.hpp"
 #include "spool/wire.hpp"
 
 namespace postroad::spool {
 
 namespace {
 
-// The least octets one element takes: a count that cannot fit is refused before memory is taken for it.
+// The least octets one element takes: a count that cannot fit is refused before memory is taken for
+// it.
 constexpr std::size_t least_recipient = 4 + 1 + 4 + 8 + 4;
 constexpr std::size_t least_option = 4 + 4;
 constexpr std::size_t least_outcome = 4 + 1 + 4 + 8 + 4;
@@ -83,6 +85,17 @@ void encode(std::string& out, const std::vector<OutcomeRecord>& outcomes) {
     to.number(outcome.recipient);
     encode_state(to, outcome);
   }
+}
+
+std::string commit_payload_front(const Envelope& envelope, std::uint64_t message_size) {
+  std::string out(CommitFront::size_on_disk, '\0');
+  encode(out, envelope);
+  CommitFront front;
+  front.size = message_size;
+  front.envelope = static_cast<std::uint32_t>(out.size() - CommitFront::size_on_disk);
+  front.recipients = static_cast<std::uint32_t>(envelope.recipients.size());
+  encode(out.data(), front);
+  return out;
 }
 
 std::optional<Envelope> decode_envelope(std::string_view octets) {

@@ -1,6 +1,7 @@
-// Which messages the spool holds and where their records stand: in memory, about 100 octets a message, built
-// from the segments at the start. It knows no files' contents: envelopes are read back when asked for.
-// No lock of its own: the engine's writer thread changes it under the engine's lock, others read under it.
+// Which messages the spool holds and where their records stand: in memory, about 100 octets a
+// message, built from the segments at the start. It knows no files' contents: envelopes are read
+// back when asked for. No lock of its own: the engine's writer thread changes it under the engine's
+// lock, others read under it.
 #pragma once
 
 #include <cstdint>
@@ -22,11 +23,14 @@ struct Entry {
   Location outcome;  ///< the latest
   std::uint64_t size = 0;
   std::uint32_t recipients = 0;
-  bool damaged = false;  ///< part of it is lost: listed, its envelope can be seen, not readable as a whole
+  bool damaged =
+      false;  ///< part of it is lost: listed, its envelope can be seen, not readable as a whole
   std::unique_ptr<More> more;
 
   [[nodiscard]] std::vector<Location> outcomes() const;
-  [[nodiscard]] std::vector<Location> chunks() const { return more ? more->chunks : std::vector<Location>{}; }
+  [[nodiscard]] std::vector<Location> chunks() const {
+    return more ? more->chunks : std::vector<Location>{};
+  }
 };
 
 class Index final {

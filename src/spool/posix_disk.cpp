@@ -1,5 +1,5 @@
-// The real folder; see posix_disk.hpp. A name never leaves the folder: it has no slash, and a symbolic link
-// in its place is not followed.
+// The real folder; see posix_disk.hpp. A name never leaves the folder: it has no slash, and a
+// symbolic link in its place is not followed.
 #include "spool/posix_disk.hpp"
 
 #include <dirent.h>
@@ -183,11 +183,13 @@ class PosixDisk final : public Disk {
 
  private:
   [[nodiscard]] Result<void> check(const std::string& name) const {
-    if (!name.empty() && name.find('/') == std::string::npos && name != "." && name != "..") return {};
+    if (!name.empty() && name.find('/') == std::string::npos && name != "." && name != "..")
+      return {};
     return fail(Fault::input, path_, "'" + name + "' is not a name of a file in it");
   }
 
-  Result<std::unique_ptr<File>> open_file(const std::string& name, int flags, std::string_view what) {
+  Result<std::unique_ptr<File>> open_file(const std::string& name, int flags,
+                                          std::string_view what) {
     if (auto good = check(name); !good) return good.error();
     Descriptor file(::openat(folder_.get(), name.c_str(), flags | open_flags, 0600));
     if (!file) return refused(errno, path_ + '/' + name, what);
@@ -206,7 +208,8 @@ Result<void> make_folder(const std::string& path) {
   if (failure) return refused(failure.value(), parent.string(), "cannot be made");
   if (::mkdir(path.c_str(), 0700) == 0) {
     // The folder's own name must outlive a crash as the mail in it does.
-    const Descriptor above(::open(parent.empty() ? "." : parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    const Descriptor above(
+        ::open(parent.empty() ? "." : parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (above && ::fsync(above.get()) == 0) return {};
     return refused(errno, path, "was made, but its name cannot be written to the disk");
   }
@@ -218,9 +221,11 @@ Result<void> check_folder(const Descriptor& folder, const std::string& path) {
   struct stat facts {};
   if (::fstat(folder.get(), &facts) != 0) return refused(errno, path, "cannot be examined");
   if (facts.st_uid != ::geteuid()) {
-    return fail(Fault::input, path,
-                fmt::format("belongs to user {} and not to user {}, who runs this: chown it, or name "
-                            "another folder", facts.st_uid, ::geteuid()));
+    return fail(
+        Fault::input, path,
+        fmt::format("belongs to user {} and not to user {}, who runs this: chown it, or name "
+                    "another folder",
+                    facts.st_uid, ::geteuid()));
   }
   if ((facts.st_mode & 0077) != 0) {
     return fail(Fault::input, path,
@@ -234,10 +239,14 @@ Error held(const Descriptor& lock, const std::string& path) {
   std::array<char, 24> text{};
   const auto got = ::pread(lock.get(), text.data(), text.size() - 1, 0);
   std::string pid(text.data(), got > 0 ? static_cast<std::size_t>(got) : 0);
-  pid.erase(std::find_if(pid.begin(), pid.end(), [](char c) { return c < '0' || c > '9'; }), pid.end());
-  return fail(Fault::busy, path,
-              fmt::format("is held by another process{}: one server a spool; stop that one, or name another "
-                          "folder", pid.empty() ? "" : " (pid " + pid + ")"));
+  pid.erase(std::find_if(pid.begin(), pid.end(), [](char c) { return c < '0' || c > '9'; }),
+            pid.end());
+  return fail(
+      Fault::busy, path,
+      fmt::format(
+          "is held by another process{}: one server a spool; stop that one, or name another "
+          "folder",
+          pid.empty() ? "" : " (pid " + pid + ")"));
 }
 
 Result<Descriptor> take_lock(const Descriptor& folder, const std::string& path) {
@@ -261,13 +270,15 @@ Result<std::unique_ptr<Disk>> open_posix_disk(const std::string& path) {
   if (auto made = make_folder(path); !made) return made.error();
   Descriptor folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | open_flags));
   if (!folder && (errno == ELOOP || errno == ENOTDIR)) {
-    return fail(Fault::input, path, "is not a folder (a symbolic link is not followed): name the folder itself");
+    return fail(Fault::input, path,
+                "is not a folder (a symbolic link is not followed): name the folder itself");
   }
   if (!folder) return refused(errno, path, "cannot be opened");
   if (auto good = check_folder(folder, path); !good) return good.error();
   auto lock = take_lock(folder, path);
   if (!lock) return lock.error();
-  return std::unique_ptr<Disk>(std::make_unique<PosixDisk>(std::move(folder), std::move(*lock), path));
+  return std::unique_ptr<Disk>(
+      std::make_unique<PosixDisk>(std::move(folder), std::move(*lock), path));
 }
 
 }  // namespace postroad::spool

@@ -41,7 +41,9 @@ std::optional<SegmentHead> decode_head_copy(std::string_view copy) {
 
 }  // namespace
 
-std::uint32_t Salt::payload_seed() const noexcept { return static_cast<std::uint32_t>(value >> 32); }
+std::uint32_t Salt::payload_seed() const noexcept {
+  return static_cast<std::uint32_t>(value >> 32);
+}
 
 std::uint32_t Salt::header_seed(std::uint32_t segment) const noexcept {
   std::array<char, 12> octets{};
@@ -67,8 +69,10 @@ RecordHeaderOctets encode(const RecordHeader& header, Salt salt, std::uint32_t s
 std::optional<RecordHeader> decode_record_header(std::string_view octets, Salt salt,
                                                  std::uint32_t segment) {
   const char* at = octets.data();
-  if (octets.size() < record_header_size || get<std::uint32_t>(at) != salt.mark()) return std::nullopt;
-  if (get<std::uint32_t>(at + crc_at) != crc32c(salt.header_seed(segment), octets.substr(0, crc_at))) {
+  if (octets.size() < record_header_size || get<std::uint32_t>(at) != salt.mark())
+    return std::nullopt;
+  if (get<std::uint32_t>(at + crc_at) !=
+      crc32c(salt.header_seed(segment), octets.substr(0, crc_at))) {
     return std::nullopt;
   }
   const auto kind = get<std::uint8_t>(at + 24);

@@ -1,5 +1,5 @@
-// The start; see recovery.hpp. Two passes: the heads first, because a younger one says how much of an older
-// segment is believed, then the records from the oldest segment to the youngest.
+// The start; see recovery.hpp. Two passes: the heads first, because a younger one says how much of
+// an older segment is believed, then the records from the oldest segment to the youngest.
 #include "spool/recovery.hpp"
 
 #include <fmt/format.h>
@@ -21,11 +21,14 @@ class Recovery final {
     if (auto opened = open_segments(); !opened) return opened.error();
     const auto& segments = out_.index.segments();
     for (const auto& [number, segment] : segments) {
-      if (auto good = load(*segment, number == segments.rbegin()->first); !good) return good.error();
+      if (auto good = load(*segment, number == segments.rbegin()->first); !good)
+        return good.error();
     }
     for (const auto id : replay_.incomplete()) {
-      tell(fmt::format("message {} has lost a part: it stays in the list, is not sent, and waits for "
-                       "somebody to look at it and remove it", QueueId{id}.text()));
+      tell(fmt::format(
+          "message {} has lost a part: it stays in the list, is not sent, and waits for "
+          "somebody to look at it and remove it",
+          QueueId{id}.text()));
     }
     out_.last_id = std::max(out_.last_id, replay_.last_id());
     return std::move(out_);
@@ -53,7 +56,8 @@ class Recovery final {
     out_.last_segment = std::max(out_.last_segment, number);
     auto file = disk_.open(name);
     if (!file) {
-      tell(fmt::format("{} cannot be opened, what it holds is missing: {}", name, file.error().text()));
+      tell(fmt::format("{} cannot be opened, what it holds is missing: {}", name,
+                       file.error().text()));
       return {};
     }
     auto segment = std::make_shared<Segment>();
@@ -71,7 +75,9 @@ class Recovery final {
 
   Result<void> take_head(Segment& segment, std::string_view page) {
     const auto head = decode_segment_head(page);
-    if (!head) return {};  // torn when it was begun, or hurt: the records, if any, are looked for all the same
+    if (!head)
+      return {};  // torn when it was begun, or hurt: the records, if any, are looked for all the
+                  // same
     if (head->number == 0) {
       return fail(Fault::unsupported, segment_name(segment.number),
                   "was written by a newer Postroad: open this spool with that version");
@@ -102,7 +108,8 @@ class Recovery final {
       limit = std::min<std::uint64_t>(limit, cut.length);
       known_end = true;
     }
-    // What a crash of the process left in the system's memory is made durable before it is believed.
+    // What a crash of the process left in the system's memory is made durable before it is
+    // believed.
     if (last) {
       if (auto synced = segment.file->sync(); !synced) return synced;
     }
@@ -120,11 +127,13 @@ class Recovery final {
   }
 
   void load_scan(const Segment& segment, std::uint64_t limit, bool last) {
-    const auto scan = scan_segment(
-        segment, limit, [&](const RecordHeader& header, const Location& at, std::string_view payload) {
-          out_.next_sequence = std::max(out_.next_sequence, header.sequence + 1);
-          if (const auto entry = footer_entry(header, at, payload)) replay_.apply(at.segment, *entry);
-        });
+    const auto scan =
+        scan_segment(segment, limit,
+                     [&](const RecordHeader& header, const Location& at, std::string_view payload) {
+                       out_.next_sequence = std::max(out_.next_sequence, header.sequence + 1);
+                       if (const auto entry = footer_entry(header, at, payload))
+                         replay_.apply(at.segment, *entry);
+                     });
     for (const auto& damage : scan.damage) keep(segment, damage);
     if (last) {
       if (scan.end < segment.length) cut(segment, scan);
@@ -136,17 +145,19 @@ class Recovery final {
   void cut(const Segment& segment, const Scan& scan) {
     add_cut({segment.number, scan.end});
     if (scan.tail == 0) return;
-    tell(fmt::format("{}: the last {} octets were not finished when the machine or the program stopped; they "
-                     "are cut off, and no 250 had been said for them",
-                     segment_name(segment.number), scan.tail));
+    tell(fmt::format(
+        "{}: the last {} octets were not finished when the machine or the program stopped; they "
+        "are cut off, and no 250 had been said for them",
+        segment_name(segment.number), scan.tail));
   }
 
   void keep(const Segment& segment, const Damage& damage) {
     ++out_.damaged;
     const auto kept = set_aside(disk_, segment, damage.offset, damage.length);
-    tell(fmt::format("{}: {} octets at {} are damaged{}; {}", segment_name(segment.number), damage.length,
-                     damage.offset, owner(damage),
-                     kept ? "a copy is in " + *kept : "no copy could be made: " + kept.error().text()));
+    tell(fmt::format(
+        "{}: {} octets at {} are damaged{}; {}", segment_name(segment.number), damage.length,
+        damage.offset, owner(damage),
+        kept ? "a copy is in " + *kept : "no copy could be made: " + kept.error().text()));
   }
 
   static std::string owner(const Damage& damage) {

@@ -1,5 +1,5 @@
-// Records in the order they were written become an index. Pure: no files. Used at the start, for records
-// found by footer or by scan.
+// Records in the order they were written become an index. Pure: no files. Used at the start, for
+// records found by footer or by scan.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +19,9 @@ class Replay final {
   /// The largest id seen.
   [[nodiscard]] std::uint64_t last_id() const noexcept { return last_id_; }
   /// Messages that are listed without all their octets.
-  [[nodiscard]] const std::vector<std::uint64_t>& incomplete() const noexcept { return incomplete_; }
+  [[nodiscard]] const std::vector<std::uint64_t>& incomplete() const noexcept {
+    return incomplete_;
+  }
 
  private:
   struct Open {

@@ -1,5 +1,5 @@
-// Walks a segment; see scan.hpp. Where a header holds and its payload does not, the next record is looked for
-// behind the payload and not in it; only a hurt header makes us search octet by octet.
+// Walks a segment; see scan.hpp. Where a header holds and its payload does not, the next record is
+// looked for behind the payload and not in it; only a hurt header makes us search octet by octet.
 #include "spool/scan.hpp"
 
 #include <algorithm>
@@ -22,7 +22,8 @@ class Window final {
 
   /// The octets at `offset`; fewer than `size` at the limit or where the disk cannot read.
   std::string_view at(std::uint64_t offset, std::size_t size) {
-    const auto want = static_cast<std::size_t>(std::min<std::uint64_t>(size, limit_ - std::min(offset, limit_)));
+    const auto want =
+        static_cast<std::size_t>(std::min<std::uint64_t>(size, limit_ - std::min(offset, limit_)));
     if (offset < start_ || offset + want > start_ + have_) fill(offset, want);
     const auto skip = static_cast<std::size_t>(offset - start_);
     return std::string_view(buffer_).substr(0, have_).substr(skip, want);
@@ -72,8 +73,8 @@ class Walk final {
 
  private:
   std::optional<RecordHeader> header_at(std::uint64_t offset) {
-    const auto header =
-        decode_record_header(window_.at(offset, record_header_size), segment_.salt, segment_.number);
+    const auto header = decode_record_header(window_.at(offset, record_header_size), segment_.salt,
+                                             segment_.number);
     if (header && offset + record_header_size + header->length <= limit_) return header;
     return std::nullopt;
   }
@@ -141,7 +142,8 @@ std::optional<Footer> read_footer(const Segment& segment, std::uint64_t limit) {
   auto entries = decode_footer(record->payload());
   if (!entries) return std::nullopt;
   for (const auto& entry : *entries) {
-    if (entry.offset + record_header_size + std::uint64_t{entry.length} > offset) return std::nullopt;
+    if (entry.offset + record_header_size + std::uint64_t{entry.length} > offset)
+      return std::nullopt;
   }
   return Footer{std::move(*entries), record->header.sequence};
 }

@@ -1,5 +1,5 @@
-// Walks the records of one segment file that may be torn or damaged, and finds its way again after damage.
-// It reports; what to do about it is recovery.hpp's.
+// Walks the records of one segment file that may be torn or damaged, and finds its way again after
+// damage. It reports; what to do about it is recovery.hpp's.
 #pragma once
 
 #include <functional>
@@ -24,7 +24,8 @@ struct Scan {
 };
 
 /// Called for each valid record; the payload lives until it returns.
-using RecordVisitor = std::function<void(const RecordHeader&, const Location&, std::string_view payload)>;
+using RecordVisitor =
+    std::function<void(const RecordHeader&, const Location&, std::string_view payload)>;
 
 /// Walks from behind the head page up to `limit`. A place the disk cannot read counts as damage.
 Scan scan_segment(const Segment& segment, std::uint64_t limit, const RecordVisitor& visit);

@@ -35,7 +35,8 @@ Result<ReadRecord> read_record(const Segment& segment, const Location& at) {
     record.header = *header;
     return record;
   }
-  return fail(Fault::damaged, fmt::format("{} at octet {}", segment_name(segment.number), at.offset),
+  return fail(Fault::damaged,
+              fmt::format("{} at octet {}", segment_name(segment.number), at.offset),
               "the record does not match its checksum: the disk gave back other octets than were "
               "written; look at the disk, and take the message from a backup or ask its sender");
 }

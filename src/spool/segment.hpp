@@ -23,7 +23,8 @@ struct Location {
   friend bool operator==(const Location&, const Location&) = default;
 };
 
-/// File, number and salt never change and are read from any thread; the rest is under the engine's lock.
+/// File, number and salt never change and are read from any thread; the rest is under the engine's
+/// lock.
 struct Segment {
   std::uint32_t number = 0;
   Salt salt;

@@ -1,5 +1,6 @@
-// Numbers and texts as the journal's files hold them: little-endian, a text with its length (u32) before it.
-// The decoder never reads outside its octets: after a wrong length everything is zero and `ok` says false.
+// Numbers and texts as the journal's files hold them: little-endian, a text with its length (u32)
+// before it. The decoder never reads outside its octets: after a wrong length everything is zero
+// and `ok` says false.
 #pragma once
 
 #include <array>

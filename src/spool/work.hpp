@@ -1,5 +1,5 @@
-// What waits for the writer: records to be, with who wants to hear of them. Made by any thread, then owned by
-// the writer thread alone.
+// What waits for the writer: records to be, with who wants to hear of them. Made by any thread,
+// then owned by the writer thread alone.
 #pragma once
 
 #include <atomic>
@@ -14,7 +14,7 @@ namespace postroad::spool {
 
 /// A message on its way in of which chunks went to the writer before the commit.
 struct Flow {
-  std::vector<Location> chunks;  ///< written so far; under the engine's lock
+  std::vector<Location> chunks;         ///< written so far; under the engine's lock
   std::atomic<bool> abandoned = false;  ///< nobody will commit it
   std::atomic<bool> failed = false;     ///< a chunk is lost; `error` was set before
   Error error;
@@ -31,7 +31,7 @@ struct Work {
   std::uint64_t ticket = 0;  ///< outcome: names the outcomes that are seen before they are on disk
   std::string front;         ///< first part of the payload: front and envelope, or outcomes
   std::string octets;        ///< second part: the message's own octets
-  std::shared_ptr<Flow> flow;    ///< of a message in several records
+  std::shared_ptr<Flow> flow;      ///< of a message in several records
   std::unique_ptr<Error> refusal;  ///< known before anything is written: only to be told
   Done done;
 

@@ -68,7 +68,8 @@ bool Writer::is_full_for(const Work& work) const {
          end_ + record_header_size + work.length() + footer > options_.segment_size;
 }
 
-/// Ends the segment. The works before are on disk with it and are told so: a failure that follows is not theirs.
+/// Ends the segment. The works before are on disk with it and are told so: a failure that follows
+/// is not theirs.
 Result<void> Writer::make_room(const Work&, std::span<Work> before, std::size_t& settled) {
   if (auto sealed = seal(); !sealed) return sealed;
   if (settled < before.size()) hooks_.settle(before.subspan(settled), {});
@@ -78,11 +79,13 @@ Result<void> Writer::make_room(const Work&, std::span<Work> before, std::size_t&
 
 Result<void> Writer::make_room_for_cuts() {
   while (cut_.size() > SegmentHead::max_short) {
-    const auto sure = std::find_if(cut_.begin(), cut_.end(), [](const Cut& cut) { return cut.trimmed; });
+    const auto sure =
+        std::find_if(cut_.begin(), cut_.end(), [](const Cut& cut) { return cut.trimmed; });
     if (sure == cut_.end()) {
-      return fail(Fault::io, "the spool",
-                  fmt::format("writes have failed on {} segments: replace the disk, or let the queue drain",
-                              cut_.size()));
+      return fail(
+          Fault::io, "the spool",
+          fmt::format("writes have failed on {} segments: replace the disk, or let the queue drain",
+                      cut_.size()));
     }
     cut_.erase(sure);
   }
@@ -123,8 +126,8 @@ Result<void> Writer::write_head(File& file, std::uint32_t number) {
 
 void Writer::stage(Work& work) {
   work.at = {active_->number, static_cast<std::uint32_t>(end_), work.length()};
-  const RecordHeader header{work.at.length, sequence_++,  work.id,         work.kind,
-                            work.flags,     work.part,    work.payload_crc};
+  const RecordHeader header{work.at.length, sequence_++, work.id,         work.kind,
+                            work.flags,     work.part,   work.payload_crc};
   work.header = encode(header, salt_, active_->number);
   parts_.emplace_back(work.header.data(), work.header.size());
   if (!work.front.empty()) parts_.emplace_back(work.front);
@@ -179,8 +182,8 @@ Result<void> Writer::seal() {
   return {};
 }
 
-/// Leaves a segment that failed. What is behind the last good sync is not believed, whatever the disk did with
-/// it: the next segment's head says so before anybody is told.
+/// Leaves a segment that failed. What is behind the last good sync is not believed, whatever the
+/// disk did with it: the next segment's head says so before anybody is told.
 void Writer::give_up(const Error& error) {
   for (const auto& flow : unsynced_) {
     if (flow->failed.load()) continue;
@@ -198,7 +201,8 @@ void Writer::give_up(const Error& error) {
   (void)begin_segment();
 }
 
-/// The belt beside the braces. A file whose sync failed is cut too, but its sync is not asked again.
+/// The belt beside the braces. A file whose sync failed is cut too, but its sync is not asked
+/// again.
 void Writer::trim(Segment& segment) {
   if (!segment.file->truncate(good_) || sync_failed_) return;
   syncs_.fetch_add(1, std::memory_order_relaxed);

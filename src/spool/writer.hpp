@@ -1,6 +1,6 @@
-// Puts records on disk, in order, and knows up to where that is certain. It owns the segment that is being
-// written; after any failure it leaves that one for ever and begins the next. One thread only.
-// Not here: threads, queues, the index (journal.cpp).
+// Puts records on disk, in order, and knows up to where that is certain. It owns the segment that
+// is being written; after any failure it leaves that one for ever and begins the next. One thread
+// only. Not here: threads, queues, the index (journal.cpp).
 #pragma once
 
 #include <atomic>
@@ -23,8 +23,9 @@ class Writer final {
     std::vector<ShortSegment> cut;
   };
   struct Hooks {
-    /// A run of works of the batch, in order, each run once: on disk, or lost with the error. Chunks of a
-    /// batch without a commit are only written by then; if they are lost later, their flow says so.
+    /// A run of works of the batch, in order, each run once: on disk, or lost with the error.
+    /// Chunks of a batch without a commit are only written by then; if they are lost later, their
+    /// flow says so.
     std::function<void(std::span<Work>, const Result<void>&)> settle;
     /// A new segment is ready for records.
     std::function<void(std::shared_ptr<Segment>)> begun;
@@ -47,7 +48,9 @@ class Writer final {
   [[nodiscard]] const std::shared_ptr<Segment>& active() const noexcept { return active_; }
   /// A segment is gone: its cut need not be carried on.
   void forget(std::uint32_t segment);
-  [[nodiscard]] std::uint64_t syncs() const noexcept { return syncs_.load(std::memory_order_relaxed); }
+  [[nodiscard]] std::uint64_t syncs() const noexcept {
+    return syncs_.load(std::memory_order_relaxed);
+  }
 
  private:
   Result<void> begin_segment();

@@ -129,7 +129,9 @@ step="the session by hand"
 say "5. The same typed by hand through nc: lower case, no angle brackets (> we)"
 coproc NC { exec nc 127.0.0.1 "${ports[1]}"; }
 nc_pid=$NC_PID
+# Copies under names of our own: bash forgets NC's when nc ends.
 exec {nc_out}<&"${NC[0]}" {nc_in}>&"${NC[1]}"
+exec {NC[0]}<&- {NC[1]}>&-
 
 hear() {   # hear CODE: the server's whole reply must begin with it
   local line

@@ -30,14 +30,18 @@ class MemorySink final : public server::MessageSink {
 };
 
 void run(const std::string& command) {
-  if (std::system((command + " >/dev/null 2>&1").c_str()) != 0) throw std::runtime_error("failed: " + command);
+  if (std::system((command + " >/dev/null 2>&1").c_str()) != 0)
+    throw std::runtime_error("failed: " + command);
 }
 
 }  // namespace
 
-server::Store::Opened MemoryStore::open(const server::SessionFacts& facts, const smtp::Transaction& transaction) {
-  Arrived message{transaction.reverse_path.text(), {}, {}, facts.protocol(), facts.machine->login()};
-  for (const auto& recipient : transaction.recipients) message.recipients.push_back(recipient.text());
+server::Store::Opened MemoryStore::open(const server::SessionFacts& facts,
+                                        const smtp::Transaction& transaction) {
+  Arrived message{
+      transaction.reverse_path.text(), {}, {}, facts.protocol(), facts.machine->login()};
+  for (const auto& recipient : transaction.recipients)
+    message.recipients.push_back(recipient.text());
   return {std::make_unique<MemorySink>(*this, std::move(message)), {}};
 }
 
@@ -51,7 +55,8 @@ void MemoryStore::keep(Arrived message) {
   arrived_.push_back(std::move(message));
 }
 
-Reply TablePolicy::rcpt(const server::SessionFacts&, const smtp::Transaction&, const Mailbox& recipient) {
+Reply TablePolicy::rcpt(const server::SessionFacts&, const smtp::Transaction&,
+                        const Mailbox& recipient) {
   const auto found = rcpt_replies.find(recipient.text());
   return found == rcpt_replies.end() ? Reply{} : found->second;
 }
@@ -68,12 +73,17 @@ const Certificates& Certificates::get() {
     c.folder = ::mkdtemp(pattern);
     const auto in = [&](const char* name) { return (c.folder / name).string(); };
     c.ca = in("ca.pem");
-    run("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=test-ca -keyout " + in("ca.key") + " -out " + c.ca);
-    const auto issue = [&](const std::string& name, const std::string& san, const std::string& days) {
+    run("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj "
+        "/CN=test-ca -keyout " +
+        in("ca.key") + " -out " + c.ca);
+    const auto issue = [&](const std::string& name, const std::string& san,
+                           const std::string& days) {
       const auto base = in(name.c_str());
-      run("openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=" + name + " -keyout " + base + ".key -out " + base + ".csr");
+      run("openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=" + name +
+          " -keyout " + base + ".key -out " + base + ".csr");
       std::ofstream(base + ".ext") << "subjectAltName=" << san << '\n';
-      run("openssl x509 -req -in " + base + ".csr -CA " + c.ca + " -CAkey " + in("ca.key") + " -CAcreateserial -extfile " + base + ".ext " + days + " -out " + base + ".pem");
+      run("openssl x509 -req -in " + base + ".csr -CA " + c.ca + " -CAkey " + in("ca.key") +
+          " -CAcreateserial -extfile " + base + ".ext " + days + " -out " + base + ".pem");
     };
     issue("good", "DNS:localhost,IP:127.0.0.1", "-days 2");
     issue("other", "DNS:other.example,DNS:*.wild.example", "-days 2");
@@ -104,6 +114,8 @@ Harness::Harness(smtp::ServerOptions options, bool with_tls) : server(store, pol
 
 Harness::~Harness() { server.stop(std::chrono::milliseconds(2000)); }
 
-std::string Harness::url(const std::string& scheme) const { return scheme + "://127.0.0.1:" + std::to_string(port); }
+std::string Harness::url(const std::string& scheme) const {
+  return scheme + "://127.0.0.1:" + std::to_string(port);
+}
 
 }  // namespace postroad::loopback

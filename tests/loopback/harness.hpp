@@ -1,4 +1,5 @@
-// A real server on loopback over a store in memory, for tests of both ends: real sockets, real TLS, a port of the kernel's choice.
+// A real server on loopback over a store in memory, for tests of both ends: real sockets, real TLS,
+// a port of the kernel's choice.
 #pragma once
 
 #include <filesystem>
@@ -37,12 +38,13 @@ class TablePolicy final : public server::Policy {
  public:
   std::map<std::string, Reply> rcpt_replies;
   std::map<std::string, std::string> users;
-  Reply rcpt(const server::SessionFacts&, const smtp::Transaction&, const Mailbox& recipient) override;
+  Reply rcpt(const server::SessionFacts&, const smtp::Transaction&,
+             const Mailbox& recipient) override;
   bool check_login(const std::string& user, const Secret& password) override;
 };
 
-/// A certificate authority with a certificate for localhost and 127.0.0.1, one for another name, and one that has expired; made once a
-/// process by the openssl command.
+/// A certificate authority with a certificate for localhost and 127.0.0.1, one for another name,
+/// and one that has expired; made once a process by the openssl command.
 struct Certificates {
   std::filesystem::path folder;
   std::string ca, good, good_key, other, other_key, expired, expired_key;

@@ -15,7 +15,13 @@
 namespace postroad::loopback {
 namespace {
 
-Message hello() { return Message{}.from("test <test@163.com>").to("a@example.org, b@example.org").subject("測試標題").html("郵件內容"); }
+Message hello() {
+  return Message{}
+      .from("test <test@163.com>")
+      .to("a@example.org, b@example.org")
+      .subject("測試標題")
+      .html("郵件內容");
+}
 
 smtp::ServerOptions with_auth(smtp::TlsMode tls) {
   smtp::ServerOptions options;
@@ -135,7 +141,9 @@ TEST(Row24, TheTraceHidesSecrets) {
   harness.policy.users["test"] = "hush-hush";
   std::string all;
   auto options = trusting();
-  options.trace = [&](std::string_view arrow, std::string_view line) { all += std::string(arrow) + ' ' + std::string(line) + '\n'; };
+  options.trace = [&](std::string_view arrow, std::string_view line) {
+    all += std::string(arrow) + ' ' + std::string(line) + '\n';
+  };
   for (const char* mechanism : {"PLAIN", "LOGIN"}) {
     Client client(harness.url(), Login{"test", Secret("hush-hush"), mechanism}, options);
     const auto report = client.send(hello());
@@ -152,7 +160,10 @@ TEST(AsyncClient, CompletesByFutureCallbackAndCoroutine) {
   auto future = client.async_send(hello(), boost::asio::use_future);
   std::promise<bool> called;
   boost::asio::io_context context;
-  client.async_send(hello(), boost::asio::bind_executor(context.get_executor(), [&](Result<SendReport> report) { called.set_value(report && report->all_accepted()); }));
+  client.async_send(
+      hello(), boost::asio::bind_executor(context.get_executor(), [&](Result<SendReport> report) {
+        called.set_value(report && report->all_accepted());
+      }));
   std::optional<int> code;
   boost::asio::co_spawn(context, client.async_command("NOOP", "", boost::asio::use_awaitable),
                         [&](std::exception_ptr, Result<Reply> reply) { code = reply->code; });
@@ -169,7 +180,8 @@ TEST(AsyncClient, ACancelledCallSaysSo) {
   boost::asio::ip::tcp::acceptor silent(context, {boost::asio::ip::make_address("127.0.0.1"), 0});
   AsyncClient client("smtp://127.0.0.1:" + std::to_string(silent.local_endpoint().port()));
   std::promise<Result<Reply>> done;
-  const auto ticket = client.start_command("NOOP", "", [&](Result<Reply> reply) { done.set_value(std::move(reply)); });
+  const auto ticket = client.start_command(
+      "NOOP", "", [&](Result<Reply> reply) { done.set_value(std::move(reply)); });
   const auto held = silent.accept();
   client.cancel(ticket);
   const auto reply = done.get_future().get();

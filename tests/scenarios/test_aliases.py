@@ -27,6 +27,7 @@ class Aliases(unittest.TestCase):
             self.assertEqual(self.boxes(server, 1), ["ann@also.example"])
 
     def test_an_alias_with_several_members(self):
+        # A member without a domain lives in the first domain of the list, whatever the order of the alphabet.
         with self.server() as server:
             self.assertTrue(self.send(server, "Team@here.example").startswith("250"))
             self.assertEqual(len(self.boxes(server, 2)), 2)
@@ -38,7 +39,7 @@ class Aliases(unittest.TestCase):
             self.assertEqual(self.boxes(server, 3), ["ann@here.example", "bob@here.example", "keeper@here.example"])
 
     def test_an_alias_to_elsewhere_goes_to_the_smarthost(self):
-        with postroad.FakeServer(postroad.converse) as elsewhere:
+        with postroad.FakeServer(postroad.plain_server) as elsewhere:
             with self.server(delivery={"smarthost": f"smtp://127.0.0.1:{elsewhere.port}"}) as server:
                 self.assertTrue(self.send(server, "out@here.example").startswith("250"))
                 self.assertEqual(self.send(server, "keeper@here.example")[:3], "250")
@@ -57,10 +58,18 @@ class Aliases(unittest.TestCase):
             mails = server.wait_mail(2)
             self.assertEqual(sorted({mail.mailbox for mail in mails}), ["ann@here.example", "keeper@here.example"])
 
-    def test_a_circle_is_refused_with_its_name(self):
+    def check(self, local):
         with postroad.Folder() as folder:
-            path = folder.write("c.toml", postroad.toml({"local": {**LOCAL, "aliases": ["one: two", "two: one"]}}))
-            done = postroad.run("config", "check", "--config", path)
+            return postroad.run("config", "check", "--config", folder.write("c.toml", postroad.toml({"local": local, "listener": [{"role": "relay_in"}]})))
+
+    def test_a_member_without_a_mailbox_is_refused_with_its_name(self):
+        # Otherwise the alias is answered 250 and this member's mail is dropped in silence.
+        done = self.check({**LOCAL, "aliases": ["team: ann, bbo@here.example"]})
+        self.assertEqual(done.returncode, 78)
+        self.assertRegex(done.stderr, r"team.*bbo")
+
+    def test_a_circle_is_refused_with_its_name(self):
+        done = self.check({**LOCAL, "aliases": ["one: two", "two: one"]})
         self.assertEqual(done.returncode, 78)
         self.assertRegex(done.stderr, r"one.*leads back to itself")
 

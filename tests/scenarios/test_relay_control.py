@@ -13,7 +13,7 @@ class RelayControl(unittest.TestCase):
     def setUpClass(cls):
         folder = cls.enterClassContext(postroad.Folder()).path
         postroad.add_user(folder / "users", "test", "s3cret")
-        cls.elsewhere = cls.enterClassContext(postroad.FakeServer(postroad.converse))
+        cls.elsewhere = cls.enterClassContext(postroad.FakeServer(postroad.plain_server))
         cls.server = postroad.Server({
             "server": {"users": folder / "users"},
             "local": {"domains": ["here.example"], "mailboxes": ["reader"]},

@@ -1,6 +1,7 @@
 # What `postroad send` ends with (sysexits.h), what it says to people and what to programs (--json): for every kind of answer that a
 # server can give, and for wrong input. Rows 13 and 15 of the faults are here: words before a hang-up, and the unknown outcome.
 import json
+import subprocess
 import unittest
 
 import postroad
@@ -162,7 +163,10 @@ class SendExitCodes(unittest.TestCase):
             postroad.converse(peer, until=".")
             peer.line()  # until the client gives up
         with postroad.FakeServer(script) as fake:
-            done = postroad.run("send", "--server", f"smtp://127.0.0.1:{fake.port}", "--json", "--timeout", "1s", *ENVELOPE)
+            try:
+                done = postroad.run("send", "--server", f"smtp://127.0.0.1:{fake.port}", "--json", "--timeout", "1s", *ENVELOPE, timeout=10)
+            except subprocess.TimeoutExpired:
+                self.fail("--timeout 1s (\"to connect, and for each reply\") did not end the wait for the reply to the final dot")
         self.assertEqual(done.returncode, 75, done.stderr)
         self.assertEqual([one["outcome"] for one in json.loads(done.stdout)["recipients"]], ["unknown", "unknown"])
 
@@ -196,12 +200,13 @@ class SendExitCodes(unittest.TestCase):
         for flags, words in ((("--from", "not an address", "--to", "b@x.example"), "not an address"),
                              (("--from", "a@x.example", "--to", "b@@x.example"), "b@@x.example"),
                              (("--from", "a@x.example"), "nobody to send to"),
-                             (("--from", "a@x.example", "--to", "b@x.example\r\nRCPT TO:<evil@x.example>"), "evil"),
+                             (("--from", "a@x.example", "--to", "b@x.example\r\nRCPT TO:<evil@x.example>"), "CR, LF or NUL"),
                              (("--from", "a@x.example", "--to", "b@x.example", "--header", "no colon"), "--header"),
                              (("--from", "a@x.example", "--to", "b@x.example", "--header", "X: a\r\nBcc: evil@x.example"), "X"),
-                             (("--from", "a@x.example", "--to", "b@x.example", "--server", "http://h"), "http")):
+                             (("--from", "a@x.example", "--to", "b@x.example", "--server", "http://h"), "'http'")):
             with self.subTest(flags):
-                done = postroad.run("send", "--text", "x", "--server", "smtp://127.0.0.1:1", *flags)
+                server = () if "--server" in flags else ("--server", "smtp://127.0.0.1:1")
+                done = postroad.run("send", "--text", "x", *server, *flags)
                 self.assertEqual(done.returncode, 65, done.stderr)
                 self.assertIn(words, done.stderr)
 

@@ -30,7 +30,7 @@ class SlowClients(unittest.TestCase):
             behave(session)
 
     def test_row_32_idle_and_slow_sessions(self):
-        with postroad.Server({"listener": [{}], "server": {"threads": 2}}) as server:
+        with postroad.Server({"listener": [{}], "server": {"threads": 2}, "limits": {"drain": "1s"}}) as server:
             before = resident(server.pid)
 
             def in_data(session):
@@ -50,7 +50,7 @@ class SlowClients(unittest.TestCase):
 
     def test_row_44_answers_nobody_reads(self):
         # Small buffers, so that the server's answers pile up; it must stop reading, not store them.
-        with postroad.Server({"listener": [{}], "limits": {"errors": 1_000_000}}) as server:
+        with postroad.Server({"listener": [{}], "limits": {"errors": 1_000_000, "drain": "1s"}}) as server:
             before = resident(server.pid)
 
             def never_reads(session):

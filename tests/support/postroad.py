@@ -523,6 +523,12 @@ class FakeServer(contextlib.AbstractContextManager):
         self.thread.join(PATIENCE)
 
 
+def plain_server(peer):
+    """A script that takes whatever comes."""
+    peer.say("220 fake.example ESMTP\r\n")
+    converse(peer)
+
+
 def converse(peer, ehlo=("fake.example",), until=None, replies=None):
     """Answers as a plain server would. `replies` maps a verb to its reply; `until` is a verb before whose answer it returns."""
     replies = {"MAIL": "250 2.1.0 Ok", "RCPT": "250 2.1.5 Ok", "DATA": "354 go on", "QUIT": "221 Bye", "RSET": "250 Ok", "NOOP": "250 Ok",

@@ -7,7 +7,7 @@ namespace postroad::sasl {
 
 namespace {
 
-// message = [authzid] NUL authcid NUL passwd                                                        RFC 4616 §2
+// message = [authzid] NUL authcid NUL passwd RFC 4616 §2
 class PlainServer final : public Server {
  public:
   Step step(std::optional<std::string_view> response) override {
@@ -21,7 +21,8 @@ class PlainServer final : public Server {
       step.error = "PLAIN wants [authorize-id] NUL user NUL password, in base64";
       return step;
     }
-    step.credentials = Credentials{std::string(parts[1]), std::string(parts[0]), Secret(std::string(parts[2]))};
+    step.credentials =
+        Credentials{std::string(parts[1]), std::string(parts[0]), Secret(std::string(parts[2]))};
     return step;
   }
 };
@@ -33,7 +34,8 @@ class LoginServer final : public Server {
     Step step;
     if (!response) {
       step.challenge = "Username:";
-    } else if (response->empty() || !is_utf8(*response) || response->find('\0') != std::string_view::npos) {
+    } else if (response->empty() || !is_utf8(*response) ||
+               response->find('\0') != std::string_view::npos) {
       step.error = user_.empty() ? "LOGIN wants a user name" : "LOGIN wants a password";
     } else if (user_.empty()) {
       user_ = *response;
@@ -65,7 +67,8 @@ class PlainClient final : public Client {
   Credentials credentials_;
 };
 
-// The order decides and not the prompt's words, which are in odd case or another language on real servers.
+// The order decides and not the prompt's words, which are in odd case or another language on real
+// servers.
 class LoginClient final : public Client {
  public:
   explicit LoginClient(Credentials credentials) : credentials_(std::move(credentials)) {}

@@ -1,5 +1,6 @@
-// SASL mechanisms as machines without I/O (RFC 4422). Text in and out is plain octets: base64 and the AUTH command
-// belong to SMTP. A mechanism is a class here and a row in mechanism.cpp; PLAIN (RFC 4616) and LOGIN are the first.
+// SASL mechanisms as machines without I/O (RFC 4422). Text in and out is plain octets: base64 and
+// the AUTH command belong to SMTP. A mechanism is a class here and a row in mechanism.cpp; PLAIN
+// (RFC 4616) and LOGIN are the first.
 #pragma once
 
 #include <memory>
@@ -42,7 +43,8 @@ class Client {
   };
   /// The initial response, nullopt where the mechanism has none.
   virtual std::optional<Step> initial() = 0;
-  /// The answer to a challenge; nullopt when the mechanism expects no further one (the exchange is then cancelled).
+  /// The answer to a challenge; nullopt when the mechanism expects no further one (the exchange is
+  /// then cancelled).
   virtual std::optional<Step> respond(std::string_view challenge) = 0;
 };
 

@@ -1,8 +1,10 @@
 // What a server says it can do: the lines of its reply to EHLO (RFC 5321 §4.1.1.1).
 //
-//   ehlo-line = ehlo-keyword *( SP ehlo-param )      ; keywords without regard to case, matched whole, never as a part
+//   ehlo-line = ehlo-keyword *( SP ehlo-param )      ; keywords without regard to case, matched
+//   whole, never as a part
 //
-// Also taken: `AUTH=LOGIN PLAIN`, which old servers send. Everything not known is kept in `lines` and means nothing.
+// Also taken: `AUTH=LOGIN PLAIN`, which old servers send. Everything not known is kept in `lines`
+// and means nothing.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,5 @@
-// The client machine's loop, the opening and the plain commands; the mail transaction is in client_send.cpp.
+// The client machine's loop, the opening and the plain commands; the mail transaction is in
+// client_send.cpp.
 #include "proto/smtp/client_machine.hpp"
 
 #include <algorithm>
@@ -13,10 +14,12 @@ using proto::Time;
 using proto::Wish;
 
 namespace {
-constexpr std::size_t max_initial_response = 500;  // RFC 4954 §4: what does not fit a command line waits for the 334
+constexpr std::size_t max_initial_response =
+    500;  // RFC 4954 §4: what does not fit a command line waits for the 334
 }
 
-ClientMachine::ClientMachine(ClientOptions options) : options_(std::move(options)), parser_(options_.replies) {}
+ClientMachine::ClientMachine(ClientOptions options)
+    : options_(std::move(options)), parser_(options_.replies) {}
 
 Action ClientMachine::next(Time now) {
   take_replies();
@@ -36,10 +39,14 @@ std::chrono::milliseconds ClientMachine::patience() const {
   if (state_ == State::handshake) return times.handshake;
   if (state_ == State::body || expects_.empty()) return times.data_block;
   switch (expects_.front().step) {
-    case Step::greeting: return times.greeting;
-    case Step::data: return times.data;
-    case Step::end_of_data: return times.end_of_data;
-    default: return times.command;
+    case Step::greeting:
+      return times.greeting;
+    case Step::data:
+      return times.data;
+    case Step::end_of_data:
+      return times.end_of_data;
+    default:
+      return times.command;
   }
 }
 
@@ -64,20 +71,25 @@ void ClientMachine::put(std::string_view line, Expect expect, bool secret) {
 }
 
 void ClientMachine::take_replies() {
-  while (!input_.empty() && (state_ == State::talking || state_ == State::draining) && written_ > 0) {
+  while (!input_.empty() && (state_ == State::talking || state_ == State::draining) &&
+         written_ > 0) {
     const auto reply = parser_.parse(input_);
-    if (!reply) return broke(make_error(Fault::protocol, expects_.front().stage, reply.error().detail));
+    if (!reply)
+      return broke(make_error(Fault::protocol, expects_.front().stage, reply.error().detail));
     if (!*reply) return;
     waiting_ = false;
     on_reply(**reply);
   }
   if (input_.empty()) return;
-  // Octets that answer nothing would be paired with the next command (CVE-2021-22947 is the worst of it).
+  // Octets that answer nothing would be paired with the next command (CVE-2021-22947 is the worst
+  // of it).
   input_ = {};
   if (state_ == State::idle) {
     usable_ = false;
   } else if (state_ != State::handshake) {
-    const auto stage = state_ == State::body ? "DATA" : expects_.empty() ? "CONNECT" : expects_.front().stage;
+    const auto stage = state_ == State::body ? "DATA"
+                       : expects_.empty()    ? "CONNECT"
+                                             : expects_.front().stage;
     broke(make_error(Fault::protocol, stage, "the server sent a reply that nobody asked for"));
   }
 }
@@ -93,21 +105,30 @@ void ClientMachine::on_reply(const Reply& reply) {
       if (reply.code != 220) return refused(reply, expect.stage);
       return hello();
     case Step::ehlo:
-    case Step::helo: return on_hello_reply(expect.step, reply);
-    case Step::starttls: return on_starttls_reply(reply);
+    case Step::helo:
+      return on_hello_reply(expect.step, reply);
+    case Step::starttls:
+      return on_starttls_reply(reply);
     case Step::auth:
       sasl_ == nullptr ? refused(reply, expect.stage) : on_auth_reply(reply);
       return;
-    case Step::mail: return on_mail_reply(reply);
-    case Step::rcpt: return on_rcpt_reply(expect.recipient, reply);
-    case Step::data: return on_data_reply(reply);
-    case Step::end_of_data: return on_end_of_data(reply);
+    case Step::mail:
+      return on_mail_reply(reply);
+    case Step::rcpt:
+      return on_rcpt_reply(expect.recipient, reply);
+    case Step::data:
+      return on_data_reply(reply);
+    case Step::end_of_data:
+      return on_end_of_data(reply);
     case Step::rset:
       // The old transaction may still be open: nothing may follow on this connection.
       usable_ = usable_ && reply.is_success();
       return end();
-    case Step::command: return end();
-    case Step::quit: usable_ = false; return end();
+    case Step::command:
+      return end();
+    case Step::quit:
+      usable_ = false;
+      return end();
   }
 }
 
@@ -122,8 +143,11 @@ void ClientMachine::begin() {
 void ClientMachine::open() {
   begin();
   const auto& name = options_.name;
-  if (name.empty() || std::any_of(name.begin(), name.end(), [](char c) { return is_control(c) || c == ' '; })) {
-    return end(make_error(Fault::input, "EHLO", "the client's own name is empty or holds a blank or a control character"));
+  if (name.empty() ||
+      std::any_of(name.begin(), name.end(), [](char c) { return is_control(c) || c == ' '; })) {
+    return end(
+        make_error(Fault::input, "EHLO",
+                   "the client's own name is empty or holds a blank or a control character"));
   }
   usable_ = true;
   if (options_.tls == TlsPolicy::implicit) {
@@ -140,7 +164,8 @@ void ClientMachine::await_greeting() {
 
 void ClientMachine::hello() {
   const bool plain = options_.plain_helo;
-  put((plain ? "HELO " : "EHLO ") + options_.name, {plain ? Step::helo : Step::ehlo, 0, plain ? "HELO" : "EHLO"});
+  put((plain ? "HELO " : "EHLO ") + options_.name,
+      {plain ? Step::helo : Step::ehlo, 0, plain ? "HELO" : "EHLO"});
 }
 
 void ClientMachine::on_hello_reply(Step step, const Reply& reply) {
@@ -154,12 +179,14 @@ void ClientMachine::on_hello_reply(Step step, const Reply& reply) {
 }
 
 void ClientMachine::after_hello() {
-  const bool wanted = options_.tls == TlsPolicy::opportunistic || options_.tls == TlsPolicy::required;
+  const bool wanted =
+      options_.tls == TlsPolicy::opportunistic || options_.tls == TlsPolicy::required;
   if (wanted && !tls_) {
     if (capabilities_.starttls) return put("STARTTLS", {Step::starttls, 0, "STARTTLS"});
     if (options_.tls == TlsPolicy::required) {
-      return broke(make_error(Fault::tls_required, "STARTTLS",
-                              "TLS is required and the server does not offer it; nothing was sent"));
+      return broke(
+          make_error(Fault::tls_required, "STARTTLS",
+                     "TLS is required and the server does not offer it; nothing was sent"));
     }
   }
   if (options_.login) return start_auth();
@@ -169,8 +196,9 @@ void ClientMachine::after_hello() {
 void ClientMachine::on_starttls_reply(const Reply& reply) {
   if (reply.code == 220) {
     if (!input_.empty()) {
-      return broke(make_error(Fault::protocol, "STARTTLS",
-                              "octets came in clear behind the reply to STARTTLS: somebody may have put them there"));
+      return broke(make_error(
+          Fault::protocol, "STARTTLS",
+          "octets came in clear behind the reply to STARTTLS: somebody may have put them there"));
     }
     state_ = State::handshake;
     waiting_ = false;
@@ -178,7 +206,8 @@ void ClientMachine::on_starttls_reply(const Reply& reply) {
   }
   if (reply.code == 421) return refused(reply, "STARTTLS");
   if (options_.tls == TlsPolicy::required) {
-    auto error = make_error(Fault::tls_required, "STARTTLS", "TLS is required and was refused: " + reply.one_line());
+    auto error = make_error(Fault::tls_required, "STARTTLS",
+                            "TLS is required and was refused: " + reply.one_line());
     error.reply_code = reply.code;
     return broke(std::move(error));
   }
@@ -214,20 +243,25 @@ void ClientMachine::start_auth() {
                             "the password is not sent without TLS, and there is none here; "
                             "allow_password_in_clear would send it"));
   }
-  if (login.user.find('\0') != std::string::npos || login.password.reveal().find('\0') != std::string_view::npos) {
+  if (login.user.find('\0') != std::string::npos ||
+      login.password.reveal().find('\0') != std::string_view::npos) {
     return broke(make_error(Fault::input, "AUTH", "a NUL in the user name or the password"));
   }
   if (login.user.empty() || login.password.empty()) {
-    const auto origin = login.password.origin().empty() ? std::string() : " (" + login.password.origin() + ")";
-    return broke(make_error(Fault::input, "AUTH", "the user name or the password is empty" + origin));
+    const auto origin =
+        login.password.origin().empty() ? std::string() : " (" + login.password.origin() + ")";
+    return broke(
+        make_error(Fault::input, "AUTH", "the user name or the password is empty" + origin));
   }
   const auto mechanism = choose_mechanism();
   if (mechanism.empty()) {
     std::string offered;
     for (const auto& name : capabilities_.auth) offered += (offered.empty() ? "" : " ") + name;
-    return broke(make_error(Fault::auth, "AUTH",
-                            offered.empty() ? "the server does not offer AUTH" + std::string(tls_ ? "" : " (without TLS)")
-                                            : "no mechanism in common; the server offers " + printable(offered, 200)));
+    return broke(make_error(
+        Fault::auth, "AUTH",
+        offered.empty()
+            ? "the server does not offer AUTH" + std::string(tls_ ? "" : " (without TLS)")
+            : "no mechanism in common; the server offers " + printable(offered, 200)));
   }
   sasl_ = sasl::make_client(mechanism, login);
   challenges_ = 0;
@@ -269,11 +303,13 @@ void ClientMachine::on_auth_reply(const Reply& reply) {
 
 void ClientMachine::command(std::string_view verb, std::string_view argument) {
   begin();
-  if (!usable_) return end(make_error(Fault::closed, std::string(verb), "the connection is not open"));
+  if (!usable_)
+    return end(make_error(Fault::closed, std::string(verb), "the connection is not open"));
   std::string line(verb);
   if (!argument.empty()) line += ' ' + std::string(argument);
   if (std::any_of(line.begin(), line.end(), is_line_breaker)) {
-    auto error = make_error(Fault::input, std::string(verb), "a CR, LF or NUL in the argument would begin another command");
+    auto error = make_error(Fault::input, std::string(verb),
+                            "a CR, LF or NUL in the argument would begin another command");
     error.usable = usable_;
     return end(std::move(error));
   }
@@ -306,8 +342,10 @@ void ClientMachine::failed(const Error& cause) {
   if (state_ == State::handshake) stage = options_.tls == TlsPolicy::implicit ? "TLS" : "STARTTLS";
   auto error = make_error(cause.fault, std::move(stage), cause.detail);
   error.may_have_been_delivered = dot_put_;
-  // A server that refuses and hangs up has often said why: what it wrote is read before the line is given up.
-  const bool could_have_spoken = state_ == State::body || (state_ == State::talking && !expects_.empty());
+  // A server that refuses and hangs up has often said why: what it wrote is read before the line is
+  // given up.
+  const bool could_have_spoken =
+      state_ == State::body || (state_ == State::talking && !expects_.empty());
   if (cause.fault == Fault::closed && sending_ && could_have_spoken) {
     if (expects_.empty()) expects_.push_back({Step::end_of_data, 0, "DATA"});
     written_ = expects_.size();

@@ -1,7 +1,8 @@
-// The sending SMTP as a machine without I/O, in the form of proto/action.hpp. One operation at a time: begin it, drive
-// until `done`, read the result. An operation is the opening (greeting, EHLO, STARTTLS, AUTH), one mail, one plain
-// command, or QUIT. Every command that is written leaves an Expect; replies are paired with them in order, so that
-// pipelined and plain conversations are one code. The mail transaction is in client_send.cpp.
+// The sending SMTP as a machine without I/O, in the form of proto/action.hpp. One operation at a
+// time: begin it, drive until `done`, read the result. An operation is the opening (greeting, EHLO,
+// STARTTLS, AUTH), one mail, one plain command, or QUIT. Every command that is written leaves an
+// Expect; replies are paired with them in order, so that pipelined and plain conversations are one
+// code. The mail transaction is in client_send.cpp.
 //
 // consult: the machine wants octets of the message: answer by body(), body_end() or body_failed().
 #pragma once
@@ -38,7 +39,8 @@ class ClientMachine final {
 
   void open();
   void send(MailRequest request);
-  /// VRFY, EXPN, NOOP, RSET, HELP. An argument with CR, LF or NUL ends in Fault::input, nothing is sent.
+  /// VRFY, EXPN, NOOP, RSET, HELP. An argument with CR, LF or NUL ends in Fault::input, nothing is
+  /// sent.
   void command(std::string_view verb, std::string_view argument);
   void quit();
 
@@ -65,7 +67,18 @@ class ClientMachine final {
 
  private:
   enum class Step : std::uint8_t {
-    greeting, ehlo, helo, starttls, auth, mail, rcpt, data, end_of_data, rset, command, quit
+    greeting,
+    ehlo,
+    helo,
+    starttls,
+    auth,
+    mail,
+    rcpt,
+    data,
+    end_of_data,
+    rset,
+    command,
+    quit
   };
   struct Expect {
     Step step;
@@ -138,8 +151,8 @@ class ClientMachine final {
   bool data_put_ = false;
   bool mail_refused_ = false;
   DotEncoder encoder_;
-  bool dot_put_ = false;   // the final dot is in out_ or on the wire
-  Error send_failure_;     // why writing failed, while what the server still said is read
+  bool dot_put_ = false;  // the final dot is in out_ or on the wire
+  Error send_failure_;    // why writing failed, while what the server still said is read
 };
 
 }  // namespace postroad::smtp

@@ -34,19 +34,20 @@ struct ClientTimeouts {
 };
 
 struct ClientOptions {
-  std::string server;           ///< how errors name the peer: "mail.example:587"
+  std::string server;              ///< how errors name the peer: "mail.example:587"
   std::string name = "localhost";  ///< what EHLO says: a domain or an address literal
-  bool plain_helo = false;      ///< HELO instead of EHLO: no extension then
+  bool plain_helo = false;         ///< HELO instead of EHLO: no extension then
   TlsPolicy tls = TlsPolicy::opportunistic;
   std::optional<sasl::Credentials> login;
-  std::string mechanism;        ///< only this SASL mechanism; empty: the strongest both know
+  std::string mechanism;  ///< only this SASL mechanism; empty: the strongest both know
   bool allow_password_in_clear = false;
   RecipientPolicy recipients = RecipientPolicy::best_effort;
   bool pipelining = true;
   ClientTimeouts timeouts;
   ReplyLimits replies;
-  std::size_t window = 100;     ///< commands under way at once: replies that we do not read yet must fit the socket
-  std::size_t challenges = 8;   ///< 334s of one AUTH: an endless exchange
+  std::size_t window =
+      100;  ///< commands under way at once: replies that we do not read yet must fit the socket
+  std::size_t challenges = 8;  ///< 334s of one AUTH: an endless exchange
 };
 
 }  // namespace postroad::smtp

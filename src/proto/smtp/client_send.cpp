@@ -1,5 +1,6 @@
-// One mail transaction of the client machine (RFC 5321 §3.3, RFC 2920 for the pipelining): the commands, their replies and
-// the outcome of each recipient. A recipient is undecided while its `stage` is empty.
+// One mail transaction of the client machine (RFC 5321 §3.3, RFC 2920 for the pipelining): the
+// commands, their replies and the outcome of each recipient. A recipient is undecided while its
+// `stage` is empty.
 #include <algorithm>
 #include <utility>
 
@@ -30,15 +31,18 @@ std::optional<Error> ClientMachine::preflight(const MailRequest& request) const 
     const auto again = Mailbox::parse(mailbox.text());
     const bool postmaster = mailbox.domain.empty() && iequals(mailbox.local, "postmaster");
     if (!postmaster && (!again || !(*again == mailbox))) {
-      return refuse(Fault::input, stage, "not an address: " + (again ? mailbox.text() : again.error().text()));
+      return refuse(Fault::input, stage,
+                    "not an address: " + (again ? mailbox.text() : again.error().text()));
     }
     if (mailbox.needs_utf8() && !capabilities_.smtputf8) {
-      return refuse(Fault::unsupported, stage, "the server lacks SMTPUTF8, which this address needs: " + mailbox.text());
+      return refuse(Fault::unsupported, stage,
+                    "the server lacks SMTPUTF8, which this address needs: " + mailbox.text());
     }
     return std::nullopt;
   };
   if (!usable_) return refuse(Fault::closed, "MAIL FROM", "the connection is not open");
-  if (request.envelope.recipients.empty()) return refuse(Fault::input, "RCPT TO", "there is no recipient");
+  if (request.envelope.recipients.empty())
+    return refuse(Fault::input, "RCPT TO", "there is no recipient");
   if (!request.envelope.reverse_path.is_null()) {
     if (auto error = check(request.envelope.reverse_path, "MAIL FROM")) return error;
   }
@@ -46,15 +50,17 @@ std::optional<Error> ClientMachine::preflight(const MailRequest& request) const 
     if (auto error = check(recipient, "RCPT TO")) return error;
   }
   if (request.needs_utf8 && !capabilities_.smtputf8) {
-    return refuse(Fault::unsupported, "MAIL FROM", "the server lacks SMTPUTF8, which the message's header needs");
+    return refuse(Fault::unsupported, "MAIL FROM",
+                  "the server lacks SMTPUTF8, which the message's header needs");
   }
   if (request.is_8bit && !capabilities_.eight_bit_mime) {
-    return refuse(Fault::unsupported, "MAIL FROM", "the server lacks 8BITMIME, which the message needs");
+    return refuse(Fault::unsupported, "MAIL FROM",
+                  "the server lacks 8BITMIME, which the message needs");
   }
   if (request.size && capabilities_.size.value_or(0) > 0 && *request.size > *capabilities_.size) {
     return refuse(Fault::unsupported, "MAIL FROM",
-                  "the message has " + std::to_string(*request.size) + " octets and the server takes " +
-                      std::to_string(*capabilities_.size));
+                  "the message has " + std::to_string(*request.size) +
+                      " octets and the server takes " + std::to_string(*capabilities_.size));
   }
   return std::nullopt;
 }
@@ -77,7 +83,8 @@ void ClientMachine::put_mail() {
   std::string line = "MAIL FROM:<" + request_.envelope.reverse_path.text() + '>';
   const auto any_utf8 = [](const Mailbox& mailbox) { return mailbox.needs_utf8(); };
   const auto& to = request_.envelope.recipients;
-  const bool utf8 = request_.needs_utf8 || any_utf8(request_.envelope.reverse_path) || std::any_of(to.begin(), to.end(), any_utf8);
+  const bool utf8 = request_.needs_utf8 || any_utf8(request_.envelope.reverse_path) ||
+                    std::any_of(to.begin(), to.end(), any_utf8);
   if (request_.size && capabilities_.size) line += " SIZE=" + std::to_string(*request_.size);
   if (request_.is_8bit || (utf8 && capabilities_.eight_bit_mime)) line += " BODY=8BITMIME";
   if (utf8) line += " SMTPUTF8";
@@ -91,11 +98,13 @@ void ClientMachine::advance() {
   if (mail_refused_) next_recipient_ = recipients.size();
   const std::size_t window = pipelining ? options_.window : 1;
   while (next_recipient_ < recipients.size() && expects_.size() < window) {
-    put("RCPT TO:<" + recipients[next_recipient_].text() + '>', {Step::rcpt, next_recipient_, "RCPT TO"});
+    put("RCPT TO:<" + recipients[next_recipient_].text() + '>',
+        {Step::rcpt, next_recipient_, "RCPT TO"});
     ++next_recipient_;
   }
   if (next_recipient_ < recipients.size() || data_put_) return;
-  if (pipelining && !mail_refused_ && options_.recipients == RecipientPolicy::best_effort) return put_data();
+  if (pipelining && !mail_refused_ && options_.recipients == RecipientPolicy::best_effort)
+    return put_data();
   if (expects_.empty()) decide_after_recipients();
 }
 
@@ -180,7 +189,8 @@ void ClientMachine::on_data_reply(const Reply& reply) {
     return;
   }
   if (reply.is_success() || reply.is_intermediate()) {
-    return broke(make_error(Fault::protocol, "DATA", "neither 354 nor a refusal: " + reply.one_line()));
+    return broke(
+        make_error(Fault::protocol, "DATA", "neither 354 nor a refusal: " + reply.one_line()));
   }
   settle(reply, "DATA");
   if (mail_refused_) return end();
@@ -190,7 +200,8 @@ void ClientMachine::on_data_reply(const Reply& reply) {
 void ClientMachine::on_end_of_data(const Reply& reply) {
   report_.reply = reply;
   if (state_ == State::draining && !dot_put_ && reply.is_success()) {
-    return broke(std::exchange(send_failure_, {}));  // 2yz to a text that was not sent whole means nothing
+    return broke(
+        std::exchange(send_failure_, {}));  // 2yz to a text that was not sent whole means nothing
   }
   settle(reply, dot_put_ ? "END OF DATA" : "DATA");
   end();
@@ -209,7 +220,8 @@ void ClientMachine::body_end() {
   expects_.push_back({Step::end_of_data, 0, "END OF DATA"});
 }
 
-// No dot may follow a text that could not be read whole: the server would take the part for the message.
+// No dot may follow a text that could not be read whole: the server would take the part for the
+// message.
 void ClientMachine::body_failed(const Error& cause) {
   auto error = make_error(cause.fault, "DATA", cause.text());
   broke(std::move(error));

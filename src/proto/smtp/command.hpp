@@ -1,5 +1,6 @@
-// Commands as a table: verb, the phases in which it is legal, whether it takes an argument, and the syntax that a 501
-// and HELP show. The server machine walks it; a new command is a row here and a function there.
+// Commands as a table: verb, the phases in which it is legal, whether it takes an argument, and the
+// syntax that a 501 and HELP show. The server machine walks it; a new command is a row here and a
+// function there.
 #pragma once
 
 #include <array>
@@ -9,7 +10,20 @@
 namespace postroad::smtp {
 
 enum class Verb : std::uint8_t {
-  helo, ehlo, mail, rcpt, data, rset, noop, quit, vrfy, expn, help, starttls, auth, unknown
+  helo,
+  ehlo,
+  mail,
+  rcpt,
+  data,
+  rset,
+  noop,
+  quit,
+  vrfy,
+  expn,
+  help,
+  starttls,
+  auth,
+  unknown
 };
 
 /// Where a session stands. A bit each, so that a row can name several.
@@ -20,11 +34,11 @@ enum class Argument : std::uint8_t { none, optional, required };
 struct CommandRow {
   Verb verb;
   std::string_view name;
-  std::uint8_t phases;          ///< Phase bits in which it may come; otherwise 503
-  std::string_view before;      ///< what the 503 says must come first
+  std::uint8_t phases;      ///< Phase bits in which it may come; otherwise 503
+  std::string_view before;  ///< what the 503 says must come first
   Argument argument;
-  bool before_tls;              ///< legal where the listener insists on TLS and none is up (RFC 3207 §4)
-  bool before_auth;             ///< legal where the listener insists on authentication (RFC 4954 §6)
+  bool before_tls;   ///< legal where the listener insists on TLS and none is up (RFC 3207 §4)
+  bool before_auth;  ///< legal where the listener insists on authentication (RFC 4954 §6)
   std::string_view syntax;
 };
 
@@ -37,7 +51,8 @@ struct CommandLine {
   std::string_view argument;        ///< without the blanks around it
 };
 
-/// Splits a line (without its line end) at the first blank and finds the verb, without regard to case.
+/// Splits a line (without its line end) at the first blank and finds the verb, without regard to
+/// case.
 CommandLine parse_command(std::string_view line) noexcept;
 
 /// The verb that was probably meant, or empty.

@@ -29,11 +29,14 @@ void DotEncoder::encode(std::string_view text, std::string& out) {
       continue;
     }
     if (c == '.' && last_ == Last::line_start) out += '.';
-    // Whole lines that need no change go as one block: up to a bare CR or LF, or a line that begins with a dot.
+    // Whole lines that need no change go as one block: up to a bare CR or LF, or a line that begins
+    // with a dot.
     std::size_t run = 0;
     for (;;) {
-      const auto* at = static_cast<const char*>(std::memchr(text.data() + run, '\n', text.size() - run));
-      const std::size_t lf = at == nullptr ? text.size() : static_cast<std::size_t>(at - text.data());
+      const auto* at =
+          static_cast<const char*>(std::memchr(text.data() + run, '\n', text.size() - run));
+      const std::size_t lf =
+          at == nullptr ? text.size() : static_cast<std::size_t>(at - text.data());
       const std::string_view line = text.substr(run, lf - run);
       const auto cr = line.find('\r');
       const bool crlf = at != nullptr && cr == line.size() - 1 && !line.empty();
@@ -106,7 +109,8 @@ DotDecoder::Piece DotDecoder::decode_run(std::string_view& input) {
     // Up to the next CR in one step; a LF before it is bare.
     const auto rest = input.size() - at;
     const auto* cr = static_cast<const char*>(std::memchr(input.data() + at, '\r', rest));
-    const std::size_t end = cr == nullptr ? input.size() : static_cast<std::size_t>(cr - input.data());
+    const std::size_t end =
+        cr == nullptr ? input.size() : static_cast<std::size_t>(cr - input.data());
     if (!bare_ && std::memchr(input.data() + at, '\n', end - at) != nullptr) bare_ = true;
     at = end;
     if (cr != nullptr) {

@@ -1,6 +1,7 @@
-// Transparency of the mail text (RFC 5321 §4.5.2): dots doubled on the way out, taken off on the way in.
-// Both work on chunks of any size. Only CRLF . CRLF ends the text on the way in; everything looser was used to
-// smuggle a second message (CVE-2023-51764), so a bare CR or LF is never a line end here.
+// Transparency of the mail text (RFC 5321 §4.5.2): dots doubled on the way out, taken off on the
+// way in. Both work on chunks of any size. Only CRLF . CRLF ends the text on the way in; everything
+// looser was used to smuggle a second message (CVE-2023-51764), so a bare CR or LF is never a line
+// end here.
 #pragma once
 
 #include <cstdint>
@@ -29,14 +30,15 @@ class DotDecoder final {
     std::string_view octets;  ///< part of the message: a view into `input`, or of a static CR
     bool end = false;         ///< CRLF . CRLF was read; `input` stands behind it
   };
-  /// Takes from the front of `input` what makes one slice. With neither octets nor `end`, all of `input` was taken.
-  /// Call until `input` is empty or `end` is set.
+  /// Takes from the front of `input` what makes one slice. With neither octets nor `end`, all of
+  /// `input` was taken. Call until `input` is empty or `end` is set.
   Piece decode(std::string_view& input);
   /// A CR or LF that was not part of a CRLF has been seen in the text so far.
   [[nodiscard]] bool saw_bare_line_end() const noexcept { return bare_; }
 
  private:
-  // What the last octets were: the start of a line, a dot or dot-CR at the start of a line, inside, after a CR.
+  // What the last octets were: the start of a line, a dot or dot-CR at the start of a line, inside,
+  // after a CR.
   enum class State : std::uint8_t { line_start, dot, dot_cr, inside, cr };
   Piece decode_held(std::string_view& input);
   Piece decode_run(std::string_view& input);

@@ -1,5 +1,5 @@
-// What broke the machines once: order of replies, unusable connections, names that were refused, peers that do not read.
-// The dialogues of the same kind are in tests/transcripts.
+// What broke the machines once: order of replies, unusable connections, names that were refused,
+// peers that do not read. The dialogues of the same kind are in tests/transcripts.
 #include <gtest/gtest.h>
 
 #include "proto/smtp/client_machine.hpp"
@@ -17,9 +17,12 @@ std::string said;
 proto::Action settle(ServerMachine& machine, Time now) {
   for (;;) {
     const auto action = machine.next(now);
-    if (action.wish == Wish::send) said += action.bytes, machine.sent(action.bytes.size());
-    else if (action.wish == Wish::consult) machine.answered({});
-    else return action;
+    if (action.wish == Wish::send)
+      said += action.bytes, machine.sent(action.bytes.size());
+    else if (action.wish == Wish::consult)
+      machine.answered({});
+    else
+      return action;
   }
 }
 
@@ -28,7 +31,8 @@ TEST(Row43, TheFirstWaitForATextHasADeadlineThatIsNotPast) {
   ServerMachine machine(options);
   const Time now{std::chrono::hours(100)};
   settle(machine, now);
-  machine.received("HELO c.example\r\nMAIL FROM:<a@x.example>\r\nRCPT TO:<b@y.example>\r\nDATA\r\n");
+  machine.received(
+      "HELO c.example\r\nMAIL FROM:<a@x.example>\r\nRCPT TO:<b@y.example>\r\nDATA\r\n");
   EXPECT_EQ(settle(machine, now).deadline, now + options.limits.data_block);
 }
 
@@ -42,7 +46,8 @@ TEST(Row44, ATimeoutOfSendingEndsWithoutAnotherWait) {
   machine.sent(5);
   ASSERT_EQ(machine.next(now).wish, Wish::send);
   machine.failed(fail(Fault::timeout, {}, "time"));
-  EXPECT_EQ(machine.next(now).wish, Wish::done) << "writes a 421 into the middle of a line, and waits for it anew";
+  EXPECT_EQ(machine.next(now).wish, Wish::done)
+      << "writes a 421 into the middle of a line, and waits for it anew";
 }
 
 struct Client {
@@ -53,13 +58,30 @@ struct Client {
   proto::Action settle() {
     for (;;) {
       const auto action = machine.next(now);
-      if (action.wish == Wish::send) sent += action.bytes, machine.sent(action.bytes.size());
-      else return action;
+      if (action.wish == Wish::send)
+        sent += action.bytes, machine.sent(action.bytes.size());
+      else
+        return action;
     }
   }
-  proto::Action feed(std::string octets) { held = std::move(octets); machine.received(held); return settle(); }
-  void open() { machine.open(); settle(); feed("220 mx\r\n"); feed("250 mx\r\n"); }
-  void mail() { machine.send({{*Mailbox::parse("a@x.example"), {*Mailbox::parse("b@y.example")}}, std::nullopt, false, false}); settle(); }
+  proto::Action feed(std::string octets) {
+    held = std::move(octets);
+    machine.received(held);
+    return settle();
+  }
+  void open() {
+    machine.open();
+    settle();
+    feed("220 mx\r\n");
+    feed("250 mx\r\n");
+  }
+  void mail() {
+    machine.send({{*Mailbox::parse("a@x.example"), {*Mailbox::parse("b@y.example")}},
+                  std::nullopt,
+                  false,
+                  false});
+    settle();
+  }
 };
 
 TEST(Row14, NoCommandIsSentOnAConnectionThatTimedOut) {
@@ -97,7 +119,8 @@ TEST(Row14, AReplyThatCameBeforeItsCommandWasWrittenIsNone) {
 }
 
 TEST(Row33, SourceRouteGrammar) {
-  for (std::string_view bad : {"<@one.example@two.example:a@x.example>", "<@one.example,:a@x.example>", "<:a@x.example>"}) {
+  for (std::string_view bad : {"<@one.example@two.example:a@x.example>",
+                               "<@one.example,:a@x.example>", "<:a@x.example>"}) {
     EXPECT_FALSE(eat_path(bad, {})) << bad;
   }
 }

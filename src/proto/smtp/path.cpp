@@ -13,7 +13,8 @@ Error bad(std::string why) { return fail(Fault::input, {}, std::move(why)); }
 // A-d-l = At-domain *( "," At-domain ), then ":"; checked and dropped.
 Result<void> eat_source_route(std::string_view& text) {
   for (;;) {
-    if (text.empty() || text.front() != '@') return bad("a source route is a list of @domain, parted by commas");
+    if (text.empty() || text.front() != '@')
+      return bad("a source route is a list of @domain, parted by commas");
     text.remove_prefix(1);
     const auto domain = mail::eat_domain(text);
     if (!domain) return domain.error();
@@ -88,7 +89,8 @@ Result<std::vector<Parameter>> parse_parameters(std::string_view text, std::size
       return bad("not a parameter: " + printable(word, 80));
     }
     for (const auto& other : parameters) {
-      if (iequals(other.keyword, parameter.keyword)) return bad("a parameter given twice: " + std::string(parameter.keyword));
+      if (iequals(other.keyword, parameter.keyword))
+        return bad("a parameter given twice: " + std::string(parameter.keyword));
     }
     if (parameters.size() == limit) return bad("too many parameters");
     parameters.push_back(parameter);
@@ -119,7 +121,8 @@ std::optional<std::string> decode_xtext(std::string_view text) {
       out += c;
       continue;
     }
-    if (i + 2 >= text.size() || hex_digit(text[i + 1]) < 0 || hex_digit(text[i + 2]) < 0) return std::nullopt;
+    if (i + 2 >= text.size() || hex_digit(text[i + 1]) < 0 || hex_digit(text[i + 2]) < 0)
+      return std::nullopt;
     out += static_cast<char>(hex_digit(text[i + 1]) * 16 + hex_digit(text[i + 2]));
     i += 2;
   }

@@ -1,11 +1,12 @@
 // What follows MAIL FROM: and RCPT TO: — the path and the ESMTP parameters.
 //
-//   Reverse-path = Path / "<>"            Forward-path = Path / "<postmaster>"             RFC 5321 §4.1.2
-//   Path         = "<" [ A-d-l ":" ] Mailbox ">"     ; a source route is read and dropped (§3.6.1, appendix C)
-//   esmtp-param  = esmtp-keyword [ "=" esmtp-value ]
-//   xtext        = *( xchar / "+" 2HEXDIG )                                                  RFC 3461 §4
+//   Reverse-path = Path / "<>"            Forward-path = Path / "<postmaster>"             RFC 5321
+//   §4.1.2 Path         = "<" [ A-d-l ":" ] Mailbox ">"     ; a source route is read and dropped
+//   (§3.6.1, appendix C) esmtp-param  = esmtp-keyword [ "=" esmtp-value ] xtext        = *( xchar /
+//   "+" 2HEXDIG )                                                  RFC 3461 §4
 //
-// Limits: a path of 256 octets and more is refused by the mailbox's own limits; the line's limit bounds the rest.
+// Limits: a path of 256 octets and more is refused by the mailbox's own limits; the line's limit
+// bounds the rest.
 #pragma once
 
 #include <optional>
@@ -21,7 +22,8 @@ struct PathRules {
   bool null = false;  ///< `<>` is taken: a reverse-path
 };
 
-/// Takes a path from the front of `text`. The null path gives a null Mailbox, `<postmaster>` one without domain.
+/// Takes a path from the front of `text`. The null path gives a null Mailbox, `<postmaster>` one
+/// without domain.
 Result<Mailbox> eat_path(std::string_view& text, PathRules rules);
 
 struct Parameter {

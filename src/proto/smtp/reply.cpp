@@ -70,12 +70,14 @@ std::optional<EnhancedStatus> eat_enhanced_status(std::string_view& text, int co
 }
 
 Result<bool> ReplyParser::take_line(std::string_view line) {
-  const bool coded = line.size() >= 3 && line[0] >= '2' && line[0] <= '5' && is_digit(line[1]) && is_digit(line[2]);
+  const bool coded = line.size() >= 3 && line[0] >= '2' && line[0] <= '5' && is_digit(line[1]) &&
+                     is_digit(line[2]);
   if (!coded || (line.size() > 3 && line[3] != ' ' && line[3] != '-')) {
     return broken("the server's line is not an SMTP reply", line);
   }
   const int code = (line[0] - '0') * 100 + (line[1] - '0') * 10 + (line[2] - '0');
-  if (reply_.code != 0 && reply_.code != code) return broken("the code changes within one reply", line);
+  if (reply_.code != 0 && reply_.code != code)
+    return broken("the code changes within one reply", line);
   if (++count_ > limits_.lines) return broken("a reply of too many lines", line);
   octets_ += line.size();
   if (octets_ > limits_.total) return broken("a reply of too many octets", line);
@@ -93,7 +95,8 @@ Result<std::optional<Reply>> ReplyParser::parse(std::string_view& input) {
   while (!input.empty()) {
     const auto end = input.find('\n');
     const auto piece = input.substr(0, end);
-    if (line_.size() + piece.size() > limits_.line) return broken("a reply line without end", piece);
+    if (line_.size() + piece.size() > limits_.line)
+      return broken("a reply line without end", piece);
     line_ += piece;
     input.remove_prefix(end == std::string_view::npos ? input.size() : end + 1);
     if (end == std::string_view::npos) break;

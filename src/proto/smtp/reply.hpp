@@ -1,9 +1,11 @@
 // Replies as octets: a parser that takes them in any chunking, and the writer.
 //
-//   Reply-line = *( Reply-code "-" [ textstring ] CRLF ) Reply-code [ SP textstring ] CRLF      RFC 5321 §4.2
+//   Reply-line = *( Reply-code "-" [ textstring ] CRLF ) Reply-code [ SP textstring ] CRLF      RFC
+//   5321 §4.2
 //
-// Tolerated: a bare LF as line end, a code alone ("250"), a missing text. Not tolerated: a code that changes
-// within a reply, a code outside 2yz–5yz, a line or a reply without end. Cost: linear, one copy of the text.
+// Tolerated: a bare LF as line end, a code alone ("250"), a missing text. Not tolerated: a code
+// that changes within a reply, a code outside 2yz–5yz, a line or a reply without end. Cost: linear,
+// one copy of the text.
 #pragma once
 
 #include <optional>
@@ -24,8 +26,8 @@ class ReplyParser final {
  public:
   explicit ReplyParser(ReplyLimits limits = {}) : limits_(limits) {}
 
-  /// Takes octets from the front of `input` until one reply is whole. nullopt: all of `input` was taken and more is
-  /// needed. Error: Fault::protocol; the conversation cannot be carried on.
+  /// Takes octets from the front of `input` until one reply is whole. nullopt: all of `input` was
+  /// taken and more is needed. Error: Fault::protocol; the conversation cannot be carried on.
   Result<std::optional<Reply>> parse(std::string_view& input);
   /// Whether a reply has begun and is not whole.
   [[nodiscard]] bool is_inside() const noexcept { return !line_.empty() || reply_.code != 0; }
@@ -40,11 +42,12 @@ class ReplyParser final {
   std::size_t octets_ = 0;
 };
 
-/// Writes a reply behind `out`, each line with code and enhanced status, CR, LF and NUL in the text made harmless.
+/// Writes a reply behind `out`, each line with code and enhanced status, CR, LF and NUL in the text
+/// made harmless.
 void format(const Reply& reply, std::string& out);
 
-/// `class "." subject "." detail` at the front of `text`, taken off with the blank behind it; nullopt when there is none
-/// or its class does not fit the code.
+/// `class "." subject "." detail` at the front of `text`, taken off with the blank behind it;
+/// nullopt when there is none or its class does not fit the code.
 std::optional<EnhancedStatus> eat_enhanced_status(std::string_view& text, int code);
 
 }  // namespace postroad::smtp

@@ -8,10 +8,14 @@ namespace postroad {
 
 std::string_view to_string(Outcome outcome) noexcept {
   switch (outcome) {
-    case Outcome::accepted: return "accepted";
-    case Outcome::refused: return "refused";
-    case Outcome::deferred: return "deferred";
-    case Outcome::unknown: return "unknown";
+    case Outcome::accepted:
+      return "accepted";
+    case Outcome::refused:
+      return "refused";
+    case Outcome::deferred:
+      return "deferred";
+    case Outcome::unknown:
+      return "unknown";
   }
   return "?";
 }

@@ -1,4 +1,5 @@
-// AUTH of the server machine (RFC 4954): the exchange's lines in base64, the mechanism's own steps in proto/sasl.
+// AUTH of the server machine (RFC 4954): the exchange's lines in base64, the mechanism's own steps
+// in proto/sasl.
 #include <algorithm>
 
 #include "base/text.hpp"
@@ -29,7 +30,8 @@ void ServerMachine::on_auth_line(std::string_view line) {
 }
 
 void ServerMachine::continue_auth(std::optional<std::string_view> response) {
-  // LOGIN takes the user name as an initial response from some clients: its first step then sees it as the answer.
+  // LOGIN takes the user name as an initial response from some clients: its first step then sees it
+  // as the answer.
   auto step = sasl_->step(response);
   if (step.challenge) return reply(334, {}, base64_encode(*step.challenge));
   if (!step.credentials) return end_auth({501, {5, 5, 2}, std::move(step.error)});
@@ -47,7 +49,8 @@ void ServerMachine::end_auth(const Reply& answer) {
     return reply(answer);
   }
   credentials_ = {};
-  const Reply refusal = answer.code != 0 ? answer : Reply{454, {4, 7, 0}, "authentication cannot be checked now"};
+  const Reply refusal =
+      answer.code != 0 ? answer : Reply{454, {4, 7, 0}, "authentication cannot be checked now"};
   refuse(refusal);
   if (mode_ == Mode::closing || ++auth_failures_ < options_.limits.auth_attempts) return;
   reply(421, {4, 7, 0}, options_.hostname + " closes: too many failed authentications");

@@ -1,5 +1,6 @@
-// The commands of the server machine and the answers to their questions (RFC 5321 §4.1, §4.2, §4.3.2).
-// Each `on_*` checks all that may refuse, then asks; `answered` alone changes the transaction.
+// The commands of the server machine and the answers to their questions (RFC 5321 §4.1, §4.2,
+// §4.3.2). Each `on_*` checks all that may refuse, then asks; `answered` alone changes the
+// transaction.
 #include <algorithm>
 #include <utility>
 
@@ -30,7 +31,8 @@ Reply unknown_verb(std::string_view verb) {
   return {500, {5, 5, 2}, std::move(text)};
 }
 
-// Takes `FROM:` or `TO:` off the argument; blanks around the colon are taken as many clients send them.
+// Takes `FROM:` or `TO:` off the argument; blanks around the colon are taken as many clients send
+// them.
 bool eat_label(std::string_view& argument, std::string_view label) {
   if (!istarts_with(argument, label)) return false;
   auto rest = trim(argument.substr(label.size()));
@@ -52,8 +54,13 @@ std::optional<Reply> ServerMachine::check(const CommandLine& command) const {
     return Reply{530, {5, 7, 0}, "Authentication required"};
   }
   if ((row.phases & static_cast<std::uint8_t>(phase_)) == 0) {
-    if (phase_ >= Phase::mail) return Reply{503, {5, 5, 1}, std::string(row.name) + " not now: a mail transaction is open; RSET ends it"};
-    return Reply{503, {5, 5, 1}, std::string(row.name) + " not now: send " + std::string(row.before) + " first"};
+    if (phase_ >= Phase::mail)
+      return Reply{503,
+                   {5, 5, 1},
+                   std::string(row.name) + " not now: a mail transaction is open; RSET ends it"};
+    return Reply{503,
+                 {5, 5, 1},
+                 std::string(row.name) + " not now: send " + std::string(row.before) + " first"};
   }
   if (row.argument == Argument::required && command.argument.empty()) {
     return syntax_error(std::string(row.name) + " needs an argument", row.syntax);
@@ -76,27 +83,44 @@ void ServerMachine::on_command(std::string_view line) {
   if (command.verb.empty()) return refuse({500, {5, 5, 2}, "an empty line is no command"});
   if (const auto refusal = check(command)) return refuse(*refusal);
   switch (command.row->verb) {
-    case Verb::helo: return on_helo(command.argument, false);
-    case Verb::ehlo: return on_helo(command.argument, true);
-    case Verb::mail: return on_mail(command.argument);
-    case Verb::rcpt: return on_rcpt(command.argument);
-    case Verb::data: return on_data();
-    case Verb::rset: reset_transaction(); return reply(250, {2, 0, 0}, "Ok");
-    case Verb::noop: return reply(250, {2, 0, 0}, "Ok");
-    case Verb::quit: reply(221, {2, 0, 0}, "Bye"); return close(Ending::quit);
-    case Verb::vrfy: return on_vrfy(command.argument);
-    case Verb::expn: return on_expn(command.argument);
-    case Verb::help: return on_help(command.argument);
-    case Verb::starttls: return on_starttls();
-    case Verb::auth: return on_auth(command.argument);
-    case Verb::unknown: return;
+    case Verb::helo:
+      return on_helo(command.argument, false);
+    case Verb::ehlo:
+      return on_helo(command.argument, true);
+    case Verb::mail:
+      return on_mail(command.argument);
+    case Verb::rcpt:
+      return on_rcpt(command.argument);
+    case Verb::data:
+      return on_data();
+    case Verb::rset:
+      reset_transaction();
+      return reply(250, {2, 0, 0}, "Ok");
+    case Verb::noop:
+      return reply(250, {2, 0, 0}, "Ok");
+    case Verb::quit:
+      reply(221, {2, 0, 0}, "Bye");
+      return close(Ending::quit);
+    case Verb::vrfy:
+      return on_vrfy(command.argument);
+    case Verb::expn:
+      return on_expn(command.argument);
+    case Verb::help:
+      return on_help(command.argument);
+    case Verb::starttls:
+      return on_starttls();
+    case Verb::auth:
+      return on_auth(command.argument);
+    case Verb::unknown:
+      return;
   }
 }
 
 void ServerMachine::on_helo(std::string_view name, bool extended) {
   if (!mail::is_domain(name)) {
     const auto verb = extended ? Verb::ehlo : Verb::helo;
-    return refuse(syntax_error("not a domain or address literal: " + printable(name, 80), syntax_of(verb)));
+    return refuse(
+        syntax_error("not a domain or address literal: " + printable(name, 80), syntax_of(verb)));
   }
   pending_helo_ = name;
   pending_esmtp_ = extended;
@@ -111,7 +135,8 @@ Reply ServerMachine::greeting_lines() const {
   add("SIZE " + std::to_string(options_.limits.message_size));
   if (options_.eight_bit_mime) add("8BITMIME");
   if (options_.smtputf8) add("SMTPUTF8");
-  if (!tls_ && (options_.tls == TlsMode::offered || options_.tls == TlsMode::required)) add("STARTTLS");
+  if (!tls_ && (options_.tls == TlsMode::offered || options_.tls == TlsMode::required))
+    add("STARTTLS");
   if (options_.auth && login_.empty() && (tls_ || options_.allow_auth_in_clear)) {
     std::string line = "AUTH";
     for (const auto name : sasl::mechanisms()) (line += ' ') += name;
@@ -124,7 +149,8 @@ Reply ServerMachine::greeting_lines() const {
   return greeting;
 }
 
-std::optional<Reply> ServerMachine::apply_parameters(std::string_view text, Transaction& transaction) const {
+std::optional<Reply> ServerMachine::apply_parameters(std::string_view text,
+                                                     Transaction& transaction) const {
   const auto parameters = parse_parameters(text, options_.limits.parameters);
   if (!parameters) return syntax_error(parameters.error().detail, syntax_of(Verb::mail));
   for (const auto& [keyword, value] : *parameters) {
@@ -132,11 +158,15 @@ std::optional<Reply> ServerMachine::apply_parameters(std::string_view text, Tran
       transaction.declared_size = parse_number(*value);
       if (!transaction.declared_size) return Reply{501, {5, 5, 4}, "SIZE wants a number of octets"};
       if (*transaction.declared_size > options_.limits.message_size) {
-        return Reply{552, {5, 3, 4}, "the message is larger than " + std::to_string(options_.limits.message_size) + " octets"};
+        return Reply{552,
+                     {5, 3, 4},
+                     "the message is larger than " + std::to_string(options_.limits.message_size) +
+                         " octets"};
       }
     } else if (iequals(keyword, "BODY") && value && options_.eight_bit_mime) {
       const bool eight = iequals(*value, "8BITMIME");
-      if (!eight && !iequals(*value, "7BIT")) return Reply{501, {5, 5, 4}, "BODY wants 7BIT or 8BITMIME"};
+      if (!eight && !iequals(*value, "7BIT"))
+        return Reply{501, {5, 5, 4}, "BODY wants 7BIT or 8BITMIME"};
       transaction.body = eight ? Body::eight_bit_mime : Body::seven_bit;
     } else if (iequals(keyword, "SMTPUTF8") && !value && options_.smtputf8) {
       transaction.smtputf8 = true;
@@ -156,7 +186,8 @@ void ServerMachine::on_mail(std::string_view argument) {
   const PathRules rules{.bare = options_.allow_bare_addresses, .null = true};
   auto path = eat_path(argument, rules);
   if (!path) return refuse(syntax_error(path.error().detail, syntax));
-  if (!path->is_null() && path->domain.empty()) return refuse(syntax_error("the domain is missing", syntax));
+  if (!path->is_null() && path->domain.empty())
+    return refuse(syntax_error("the domain is missing", syntax));
   pending_ = {};
   pending_.reverse_path = std::move(*path);
   if (const auto refusal = apply_parameters(argument, pending_)) return refuse(*refusal);
@@ -174,14 +205,19 @@ void ServerMachine::on_rcpt(std::string_view argument) {
   const auto parameters = parse_parameters(argument, options_.limits.parameters);
   if (!parameters) return refuse(syntax_error(parameters.error().detail, syntax));
   if (!parameters->empty()) {
-    return refuse({555, {5, 5, 4}, "parameter not recognised: " + printable(parameters->front().keyword, 80)});
+    return refuse({555,
+                   {5, 5, 4},
+                   "parameter not recognised: " + printable(parameters->front().keyword, 80)});
   }
   if (path->needs_utf8() && !transaction_.smtputf8) {
     return refuse({553, {5, 6, 7}, "the address is not ASCII and SMTPUTF8 was not asked for"});
   }
   if (transaction_.recipients.size() >= options_.limits.recipients) {
     recipients_refused_ = true;
-    return refuse({452, {4, 5, 3}, "more than " + std::to_string(options_.limits.recipients) + " recipients in one message"});
+    return refuse(
+        {452,
+         {4, 5, 3},
+         "more than " + std::to_string(options_.limits.recipients) + " recipients in one message"});
   }
   pending_recipient_ = std::move(*path);
   ask(AskRcpt{pending_recipient_});
@@ -202,7 +238,8 @@ void ServerMachine::on_starttls() {
   }
   if (phase_ >= Phase::mail) reset_transaction();
   reply(220, {2, 0, 0}, "Ready to start TLS");
-  // What came with STARTTLS in one packet was not protected, whoever wrote it: gone (CVE-2011-0411).
+  // What came with STARTTLS in one packet was not protected, whoever wrote it: gone
+  // (CVE-2011-0411).
   input_ = {};
   start_tls_ = true;
 }
@@ -221,7 +258,8 @@ void ServerMachine::on_help(std::string_view argument) {
   if (argument.empty()) {
     std::string text = "Commands:";
     for (const auto& row : command_table()) (text += ' ') += row.name;
-    return reply(214, {2, 0, 0}, text + "\nHELP and a command shows its syntax; the standard is RFC 5321");
+    return reply(214, {2, 0, 0},
+                 text + "\nHELP and a command shows its syntax; the standard is RFC 5321");
   }
   const auto command = parse_command(argument);
   if (command.row == nullptr) return refuse({504, {5, 5, 4}, unknown_verb(command.verb).text});

@@ -1,5 +1,5 @@
-// The text of a message in the server machine: slices to the consultant, the end, and what is eaten after a refusal
-// (a refused message's octets are never run as commands, CVE-2017-16943).
+// The text of a message in the server machine: slices to the consultant, the end, and what is eaten
+// after a refusal (a refused message's octets are never run as commands, CVE-2017-16943).
 #include "proto/smtp/server_machine.hpp"
 
 namespace postroad::smtp {
@@ -14,9 +14,13 @@ void ServerMachine::on_text() {
   }
   message_octets_ += piece.octets.size();
   if (message_octets_ > options_.limits.message_size && !verdict_) {
-    verdict_ = Reply{552, {5, 3, 4}, "the message is larger than " + std::to_string(options_.limits.message_size) + " octets"};
+    verdict_ = Reply{
+        552,
+        {5, 3, 4},
+        "the message is larger than " + std::to_string(options_.limits.message_size) + " octets"};
   }
-  if (decoder_.saw_bare_line_end() && options_.bare_line_ends == BareLineEnds::refuse && !verdict_) {
+  if (decoder_.saw_bare_line_end() && options_.bare_line_ends == BareLineEnds::refuse &&
+      !verdict_) {
     verdict_ = Reply{554, {5, 6, 0}, "the message has a CR or LF that is not part of a CRLF"};
   }
   if (piece.end) return on_text_end();

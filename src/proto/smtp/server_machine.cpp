@@ -1,4 +1,5 @@
-// The server machine's loop: wishes, lines, deadlines, answers. The commands are in server_commands.cpp.
+// The server machine's loop: wishes, lines, deadlines, answers. The commands are in
+// server_commands.cpp.
 #include "proto/smtp/server_machine.hpp"
 
 #include <algorithm>
@@ -13,17 +14,21 @@ using proto::Action;
 using proto::Time;
 using proto::Wish;
 
-ServerMachine::ServerMachine(const ServerOptions& options) : options_(options) { ask(AskConnect{}); }
+ServerMachine::ServerMachine(const ServerOptions& options) : options_(options) {
+  ask(AskConnect{});
+}
 
 Action ServerMachine::next(Time now) {
   for (;;) {
     if (question_) return {Wish::consult, {}, false, {}};
     const auto unsent = out_.size() - out_sent_;
-    const bool must_flush = mode_ == Mode::closing || start_tls_ || (unsent > 0 && unsent >= options_.limits.replies);
+    const bool must_flush =
+        mode_ == Mode::closing || start_tls_ || (unsent > 0 && unsent >= options_.limits.replies);
     if (!must_flush && step()) continue;
     if (out_sent_ < out_.size()) {
       if (!std::exchange(sending_, true)) send_deadline_ = now + options_.limits.send;
-      return {Wish::send, std::string_view(out_).substr(out_sent_), mode_ == Mode::auth, send_deadline_};
+      return {Wish::send, std::string_view(out_).substr(out_sent_), mode_ == Mode::auth,
+              send_deadline_};
     }
     if (mode_ == Mode::closing) return {Wish::done, {}, false, {}};
     if (start_tls_) return {Wish::start_tls, {}, false, now + options_.limits.handshake};
@@ -33,14 +38,18 @@ Action ServerMachine::next(Time now) {
       continue;
     }
     arm(now);
-    return {Wish::receive, {}, mode_ == Mode::auth,
+    return {Wish::receive,
+            {},
+            mode_ == Mode::auth,
             mode_ == Mode::text ? std::min(deadline_, transaction_deadline_) : deadline_};
   }
 }
 
-// A deadline begins when the machine begins to wait for a command or a block, and no octet moves it.
+// A deadline begins when the machine begins to wait for a command or a block, and no octet moves
+// it.
 void ServerMachine::arm(Time now) {
-  if (mode_ == Mode::text && transaction_deadline_ == Time{}) transaction_deadline_ = now + options_.limits.transaction;
+  if (mode_ == Mode::text && transaction_deadline_ == Time{})
+    transaction_deadline_ = now + options_.limits.transaction;
   if (std::exchange(waiting_, true)) return;
   deadline_ = now + (mode_ == Mode::text ? options_.limits.data_block : options_.limits.command);
 }
@@ -78,10 +87,12 @@ void ServerMachine::tls_up(proto::TlsFacts facts) {
 }
 
 void ServerMachine::failed(const Error& error) {
-  if (error.fault == Fault::cancelled && stopping_ && mode_ != Mode::closing) return;  // woken by stop(): next() says 421
+  if (error.fault == Fault::cancelled && stopping_ && mode_ != Mode::closing)
+    return;  // woken by stop(): next() says 421
   const bool was_closing = mode_ == Mode::closing;
   const bool handshake = std::exchange(start_tls_, false);
-  const bool unread = std::exchange(sending_, false);  // to a peer that does not read, there is nothing more to say
+  const bool unread =
+      std::exchange(sending_, false);  // to a peer that does not read, there is nothing more to say
   input_ = {};
   out_.clear();
   out_sent_ = 0;
@@ -91,7 +102,9 @@ void ServerMachine::failed(const Error& error) {
     return;
   }
   if (was_closing) return;
-  close(error.fault == Fault::closed ? Ending::closed_by_peer : error.fault == Fault::timeout ? Ending::timeout : Ending::failed);
+  close(error.fault == Fault::closed    ? Ending::closed_by_peer
+        : error.fault == Fault::timeout ? Ending::timeout
+                                        : Ending::failed);
 }
 
 // One step that needs no wish; false when there is nothing left to do with what is here.
@@ -112,12 +125,13 @@ bool ServerMachine::step() {
   return true;
 }
 
-// A whole line without its end: a view into the input, or into partial_ when it came in pieces. A bare LF ends a command,
-// for people who type; it never ends the text of a message.
+// A whole line without its end: a view into the input, or into partial_ when it came in pieces. A
+// bare LF ends a command, for people who type; it never ends the text of a message.
 bool ServerMachine::take_line(std::string_view& line) {
   if (std::exchange(line_taken_from_partial_, false)) partial_.clear();
   while (!input_.empty()) {
-    const auto limit = mode_ == Mode::auth ? options_.limits.auth_line : options_.limits.command_line;
+    const auto limit =
+        mode_ == Mode::auth ? options_.limits.auth_line : options_.limits.command_line;
     const auto end = input_.find('\n');
     const auto piece = input_.substr(0, end);
     input_.remove_prefix(end == std::string_view::npos ? input_.size() : end + 1);
@@ -145,9 +159,14 @@ void ServerMachine::line_too_long() {
   if (mode_ == Mode::auth) {
     sasl_.reset();
     mode_ = Mode::commands;
-    return refuse({500, {5, 5, 6}, "the response is longer than " + std::to_string(options_.limits.auth_line) + " octets"});
+    return refuse(
+        {500,
+         {5, 5, 6},
+         "the response is longer than " + std::to_string(options_.limits.auth_line) + " octets"});
   }
-  refuse({500, {5, 5, 2}, "the line is longer than " + std::to_string(options_.limits.command_line) + " octets"});
+  refuse({500,
+          {5, 5, 2},
+          "the line is longer than " + std::to_string(options_.limits.command_line) + " octets"});
 }
 
 void ServerMachine::ask(Question question) { question_.emplace(std::move(question)); }
@@ -156,7 +175,8 @@ void ServerMachine::reply(const Reply& reply) {
   const auto begin = out_.size();
   format(reply, out_);
   // Only who asked for SMTPUTF8 gets replies that are not ASCII (RFC 6531 §3.7.4.2).
-  if (!transaction_.smtputf8 && !pending_.smtputf8) std::replace_if(out_.begin() + static_cast<std::ptrdiff_t>(begin), out_.end(), is_8bit, '?');
+  if (!transaction_.smtputf8 && !pending_.smtputf8)
+    std::replace_if(out_.begin() + static_cast<std::ptrdiff_t>(begin), out_.end(), is_8bit, '?');
 }
 
 void ServerMachine::reply(int code, EnhancedStatus status, std::string text) {

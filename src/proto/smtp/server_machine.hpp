@@ -1,10 +1,12 @@
-// The receiving SMTP as a machine without I/O: takes octets, asks a consultant (policy, store, users), gives replies.
-// In the form of proto/action.hpp; the table of commands is command.hpp, the replies stand beside their checks in
-// server_commands.cpp, AUTH in server_auth.cpp, the text of a message in server_data.cpp.
+// The receiving SMTP as a machine without I/O: takes octets, asks a consultant (policy, store,
+// users), gives replies. In the form of proto/action.hpp; the table of commands is command.hpp, the
+// replies stand beside their checks in server_commands.cpp, AUTH in server_auth.cpp, the text of a
+// message in server_data.cpp.
 //
-// A question is answered by `answered(reply)`: a reply with code 0 means "yes, in the usual words"; 2yz is yes in other
-// words; 4yz and 5yz refuse; 421 refuses and closes. Nothing may refuse after something changed: all checks of a command stand before
-// its question, and the transaction changes when the answer is in.
+// A question is answered by `answered(reply)`: a reply with code 0 means "yes, in the usual words";
+// 2yz is yes in other words; 4yz and 5yz refuse; 421 refuses and closes. Nothing may refuse after
+// something changed: all checks of a command stand before its question, and the transaction changes
+// when the answer is in.
 #pragma once
 
 #include <deque>
@@ -34,25 +36,52 @@ struct Transaction {
   std::vector<Mailbox> recipients;
   Body body = Body::seven_bit;
   bool smtputf8 = false;
-  std::optional<std::uint64_t> declared_size;  ///< of SIZE=; checked against the limit, reserves nothing
-  std::optional<std::string> auth;             ///< of AUTH=, xtext decoded (RFC 4954 §5)
+  std::optional<std::uint64_t>
+      declared_size;                ///< of SIZE=; checked against the limit, reserves nothing
+  std::optional<std::string> auth;  ///< of AUTH=, xtext decoded (RFC 4954 §5)
 };
 
 /// What a consultant may be asked. Views and references live until the answer.
-struct AskConnect {};                                ///< a session begins; refusing sends the reply as greeting and closes
-struct AskHelo { std::string_view name; };           ///< the client's name
-struct AskMail { const Transaction& transaction; };  ///< a transaction is about to begin
-struct AskRcpt { const Mailbox& recipient; };        ///< a recipient is about to be added
-struct AskData {};                                   ///< a message is about to come: make room for it
-struct AskBody { std::string_view octets; };         ///< keep these; answered with a refusal, the rest is eaten
-struct AskEnd { bool keep; };                        ///< the end: commit (reply 250 when durable), or drop what came
-struct AskAuth { const sasl::Credentials& credentials; };  ///< 235, 535 or 454
-struct AskVrfy { std::string_view text; };
-struct AskExpn { std::string_view text; };
-using Question = std::variant<AskConnect, AskHelo, AskMail, AskRcpt, AskData, AskBody, AskEnd, AskAuth, AskVrfy, AskExpn>;
+struct AskConnect {};  ///< a session begins; refusing sends the reply as greeting and closes
+struct AskHelo {
+  std::string_view name;
+};  ///< the client's name
+struct AskMail {
+  const Transaction& transaction;
+};  ///< a transaction is about to begin
+struct AskRcpt {
+  const Mailbox& recipient;
+};                  ///< a recipient is about to be added
+struct AskData {};  ///< a message is about to come: make room for it
+struct AskBody {
+  std::string_view octets;
+};  ///< keep these; answered with a refusal, the rest is eaten
+struct AskEnd {
+  bool keep;
+};  ///< the end: commit (reply 250 when durable), or drop what came
+struct AskAuth {
+  const sasl::Credentials& credentials;
+};  ///< 235, 535 or 454
+struct AskVrfy {
+  std::string_view text;
+};
+struct AskExpn {
+  std::string_view text;
+};
+using Question = std::variant<AskConnect, AskHelo, AskMail, AskRcpt, AskData, AskBody, AskEnd,
+                              AskAuth, AskVrfy, AskExpn>;
 
 /// How a session stands or ended, for logs.
-enum class Ending : std::uint8_t { open, quit, closed_by_peer, timeout, too_many_errors, stopped, refused, failed };
+enum class Ending : std::uint8_t {
+  open,
+  quit,
+  closed_by_peer,
+  timeout,
+  too_many_errors,
+  stopped,
+  refused,
+  failed
+};
 
 class ServerMachine final {
  public:
@@ -66,7 +95,8 @@ class ServerMachine final {
   void failed(const Error& error);
   [[nodiscard]] const Question& question() const { return *question_; }
   void answered(const Reply& reply);
-  /// No new transaction: an idle session is told 421 and closed, one inside a message ends that first.
+  /// No new transaction: an idle session is told 421 and closed, one inside a message ends that
+  /// first.
   void stop() { stopping_ = true; }
 
   [[nodiscard]] const ServerOptions& options() const { return options_; }
@@ -119,8 +149,8 @@ class ServerMachine final {
   Phase phase_ = Phase::greeted;
   Ending ending_ = Ending::open;
 
-  std::string_view input_;   // octets of the last received(), not yet taken
-  std::string partial_;      // a line of which the end has not come; bounded by the line's limit
+  std::string_view input_;  // octets of the last received(), not yet taken
+  std::string partial_;     // a line of which the end has not come; bounded by the line's limit
   bool skipping_line_ = false;
   bool line_taken_from_partial_ = false;
   std::string out_;
@@ -137,7 +167,7 @@ class ServerMachine final {
   std::string login_;
   std::optional<proto::TlsFacts> tls_;
   Transaction transaction_;
-  Transaction pending_;        // what MAIL will begin once the answer is in
+  Transaction pending_;  // what MAIL will begin once the answer is in
   Mailbox pending_recipient_;
   bool recipients_refused_ = false;
 

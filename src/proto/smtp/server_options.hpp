@@ -1,4 +1,5 @@
-// What one listener's sessions may do and how far: plain data, no behaviour. Read on in server_machine.hpp.
+// What one listener's sessions may do and how far: plain data, no behaviour. Read on in
+// server_machine.hpp.
 #pragma once
 
 #include <chrono>
@@ -9,22 +10,30 @@ namespace postroad::smtp {
 
 /// Each bound and the attack that it stops. Zero means zero, never "no limit".
 struct ServerLimits {
-  std::size_t command_line = 4096;  ///< octets with CRLF (RFC 5321 §4.5.3.1.4 wants 512 and the extensions' more): an endless line
-  std::size_t auth_line = 12288;    ///< octets of one SASL response (RFC 4954 §4): an endless response
-  std::size_t parameters = 16;      ///< on one MAIL or RCPT: quadratic work by a long list
-  std::size_t recipients = 1000;    ///< of one message (RFC 5321 §4.5.3.1.8: at least 100): memory by RCPT
-  std::size_t commands = 100000;    ///< of one session: a session that never ends
-  std::size_t errors = 20;          ///< refused commands before the session is closed: guessing and scanning
-  std::size_t auth_attempts = 5;    ///< failed AUTH before the session is closed: guessing passwords
+  std::size_t command_line = 4096;  ///< octets with CRLF (RFC 5321 §4.5.3.1.4 wants 512 and the
+                                    ///< extensions' more): an endless line
+  std::size_t auth_line =
+      12288;                    ///< octets of one SASL response (RFC 4954 §4): an endless response
+  std::size_t parameters = 16;  ///< on one MAIL or RCPT: quadratic work by a long list
+  std::size_t recipients =
+      1000;  ///< of one message (RFC 5321 §4.5.3.1.8: at least 100): memory by RCPT
+  std::size_t commands = 100000;  ///< of one session: a session that never ends
+  std::size_t errors =
+      20;  ///< refused commands before the session is closed: guessing and scanning
+  std::size_t auth_attempts = 5;  ///< failed AUTH before the session is closed: guessing passwords
   std::uint64_t message_size = 36700160;  ///< octets of a message, 35 MiB: a full disk
-  std::size_t replies = 16384;      ///< octets of replies held back while a pipelined group is read: a peer that does not read
+  std::size_t replies = 16384;  ///< octets of replies held back while a pipelined group is read: a
+                                ///< peer that does not read
 
-  std::chrono::milliseconds command{300'000};      ///< from one command's end to the next one's (RFC 5321 §4.5.3.2.7)
-  std::chrono::milliseconds data_block{180'000};   ///< for each `data_block_size` octets of a message: one octet a minute
+  std::chrono::milliseconds command{
+      300'000};  ///< from one command's end to the next one's (RFC 5321 §4.5.3.2.7)
+  std::chrono::milliseconds data_block{
+      180'000};  ///< for each `data_block_size` octets of a message: one octet a minute
   std::uint64_t data_block_size = 65536;
-  std::chrono::milliseconds transaction{3'600'000};  ///< for the text of one message, whatever its pace
-  std::chrono::milliseconds send{120'000};           ///< to take the replies: a peer that never reads
-  std::chrono::milliseconds handshake{60'000};       ///< of TLS
+  std::chrono::milliseconds transaction{
+      3'600'000};                               ///< for the text of one message, whatever its pace
+  std::chrono::milliseconds send{120'000};      ///< to take the replies: a peer that never reads
+  std::chrono::milliseconds handshake{60'000};  ///< of TLS
 };
 
 enum class TlsMode : std::uint8_t {
@@ -43,13 +52,14 @@ struct ServerOptions {
   std::string hostname = "localhost";  ///< in greeting, replies and Received
   std::string banner = "Postroad";     ///< behind `220 <hostname> ESMTP`
   TlsMode tls = TlsMode::none;
-  bool auth = false;                 ///< AUTH is offered
-  bool auth_required = false;        ///< 530 to MAIL before AUTH: a submission listener (RFC 6409 §4.3)
+  bool auth = false;           ///< AUTH is offered
+  bool auth_required = false;  ///< 530 to MAIL before AUTH: a submission listener (RFC 6409 §4.3)
   bool allow_auth_in_clear = false;  ///< AUTH also without TLS: passwords can be read on the way
-  bool allow_bare_addresses = false; ///< `MAIL FROM: a@b` without angle brackets, as people type it
+  bool allow_bare_addresses =
+      false;  ///< `MAIL FROM: a@b` without angle brackets, as people type it
   BareLineEnds bare_line_ends = BareLineEnds::refuse;
-  bool vrfy = false;                 ///< answers VRFY truthfully: tells strangers who exists
-  bool expn = false;                 ///< answers EXPN truthfully: likewise
+  bool vrfy = false;  ///< answers VRFY truthfully: tells strangers who exists
+  bool expn = false;  ///< answers EXPN truthfully: likewise
   bool pipelining = true;
   bool eight_bit_mime = true;
   bool smtputf8 = true;

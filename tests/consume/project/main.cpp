@@ -10,7 +10,8 @@ int main() {
   if (!mailbox || mailbox->text() != "test@163.com") return 1;
   // Nobody listens on port 1: an Error with its sentence, by both clients.
   postroad::Client client{"smtp://127.0.0.1:1"};
-  const auto report = client.send(postroad::Message{}.from("a@example.org").to("b@example.org").subject("x").text("y"));
+  const auto report = client.send(
+      postroad::Message{}.from("a@example.org").to("b@example.org").subject("x").text("y"));
   if (report || report.error().fault != postroad::Fault::connect) return 2;
   std::cout << report.error() << '\n';
   postroad::AsyncClient later{"smtp://127.0.0.1:1"};

@@ -1,0 +1,158 @@
+// The spool in memory; see memory.hpp. Messages are shared with their readers, so that a removed one can
+// still be read to its end.
+#include "spool/memory.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <map>
+#include <mutex>
+
+#include "spool/envelope_codec.hpp"
+
+namespace postroad::spool {
+
+namespace {
+
+struct Kept {
+  Envelope envelope;
+  std::shared_ptr<const std::string> octets;
+};
+
+Error absent(QueueId id) {
+  return fail(Fault::not_found, "message " + id.text(),
+              "is not in the queue: it was removed or never here");
+}
+
+class MemoryReader final : public Reader {
+ public:
+  explicit MemoryReader(std::shared_ptr<const std::string> octets) : octets_(std::move(octets)) {}
+  Result<std::string_view> next() override {
+    if (std::exchange(read_, true)) return std::string_view{};
+    return std::string_view{*octets_};
+  }
+
+ private:
+  std::shared_ptr<const std::string> octets_;
+  bool read_ = false;
+};
+
+class MemorySpool final : public Spool {
+ public:
+  explicit MemorySpool(std::uint64_t last_id) : last_id_(last_id) {}
+
+  Result<std::unique_ptr<Incoming>> begin() override;
+
+  Result<Envelope> envelope(QueueId id) override {
+    const std::lock_guard lock(mutex_);
+    const auto found = messages_.find(id);
+    if (found == messages_.end()) return absent(id);
+    return found->second.envelope;
+  }
+
+  Result<std::unique_ptr<Reader>> read(QueueId id) override {
+    const std::lock_guard lock(mutex_);
+    const auto found = messages_.find(id);
+    if (found == messages_.end()) return absent(id);
+    return std::unique_ptr<Reader>(std::make_unique<MemoryReader>(found->second.octets));
+  }
+
+  std::vector<Summary> list() override {
+    const std::lock_guard lock(mutex_);
+    std::vector<Summary> out;
+    for (const auto& [id, kept] : messages_) out.push_back({id, kept.octets->size()});
+    return out;
+  }
+
+  void record(QueueId id, std::vector<OutcomeRecord> outcomes, Done done) override {
+    const auto result = keep(id, outcomes);
+    if (done) done(result);
+  }
+
+  void remove(QueueId id, Done done) override {
+    {
+      const std::lock_guard lock(mutex_);
+      messages_.erase(id);
+    }
+    if (done) done({});
+  }
+
+  void on_committed(std::function<void(QueueId)> listener) override {
+    listener_ = std::move(listener);
+  }
+
+  [[nodiscard]] Statistics statistics() const override {
+    const std::lock_guard lock(mutex_);
+    Statistics out;
+    out.messages = messages_.size();
+    for (const auto& [id, kept] : messages_) out.octets += kept.octets->size();
+    out.commits = commits_;
+    return out;
+  }
+
+  [[nodiscard]] std::vector<std::string> findings() const override { return {}; }
+
+  void commit(QueueId id, Kept kept, const Done& done) {
+    {
+      const std::lock_guard lock(mutex_);
+      messages_.emplace(id, std::move(kept));
+      ++commits_;
+    }
+    if (listener_) listener_(id);
+    if (done) done({});
+  }
+
+ private:
+  Result<void> keep(QueueId id, const std::vector<OutcomeRecord>& outcomes) {
+    const std::lock_guard lock(mutex_);
+    const auto found = messages_.find(id);
+    if (found == messages_.end()) return absent(id);
+    const auto count = found->second.envelope.recipients.size();
+    const bool within = std::all_of(outcomes.begin(), outcomes.end(),
+                                    [&](const auto& outcome) { return outcome.recipient < count; });
+    if (!within) {
+      return fail(Fault::input, "message " + id.text(),
+                  "has fewer recipients than the outcome's index says");
+    }
+    apply(found->second.envelope, outcomes);
+    return {};
+  }
+
+  mutable std::mutex mutex_;
+  std::map<QueueId, Kept> messages_;
+  std::atomic<std::uint64_t> last_id_;
+  std::uint64_t commits_ = 0;
+  std::function<void(QueueId)> listener_;
+};
+
+class MemoryIncoming final : public Incoming {
+ public:
+  MemoryIncoming(MemorySpool& spool, QueueId id) : spool_(spool), id_(id) {}
+  [[nodiscard]] QueueId id() const override { return id_; }
+  Result<void> append(std::string_view octets) override {
+    octets_.append(octets);
+    return {};
+  }
+  [[nodiscard]] bool ready() const override { return true; }
+  void when_ready(std::function<void()> resume) override { resume(); }
+  void commit(Envelope envelope, Done done) override {
+    auto octets = std::make_shared<const std::string>(std::move(octets_));
+    spool_.commit(id_, {std::move(envelope), std::move(octets)}, done);
+  }
+
+ private:
+  MemorySpool& spool_;
+  QueueId id_;
+  std::string octets_;
+};
+
+Result<std::unique_ptr<Incoming>> MemorySpool::begin() {
+  return std::unique_ptr<Incoming>(std::make_unique<MemoryIncoming>(*this, QueueId{++last_id_}));
+}
+
+}  // namespace
+
+std::unique_ptr<Spool> make_memory_spool(std::uint64_t last_id) {
+  return std::make_unique<MemorySpool>(last_id);
+}
+
+}  // namespace postroad::spool

@@ -1,0 +1,42 @@
+// The text form of a queue id: Crockford's base 32 without check character, most significant digit first.
+// See spool.hpp for the promise.
+#include "spool/spool.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "base/text.hpp"
+
+namespace postroad::spool {
+
+namespace {
+
+constexpr std::string_view digits = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+constexpr std::size_t longest = 13;  // 64 bits in fives
+
+}  // namespace
+
+std::string QueueId::text() const {
+  std::string out;
+  for (auto rest = value; rest != 0 || out.empty(); rest >>= 5) out += digits[rest & 31];
+  std::reverse(out.begin(), out.end());
+  return out;
+}
+
+Result<QueueId> QueueId::parse(std::string_view text) {
+  const auto wrong = [&] {
+    return fail(Fault::input, "queue id '" + printable(text, 40) + "'",
+                "is not one: take the id as `postroad queue list` shows it, up to 13 of 0-9 and A-Z "
+                "without I, L, O and U");
+  };
+  if (text.empty() || text.size() > longest) return wrong();
+  QueueId id;
+  for (const char c : text) {
+    const auto digit = digits.find(to_upper(c));
+    if (digit == std::string_view::npos || (id.value >> 59) != 0) return wrong();
+    id.value = id.value << 5 | digit;
+  }
+  return id;
+}
+
+}  // namespace postroad::spool

@@ -1,0 +1,101 @@
+# The server's end: SIGTERM lets a mail under way end, says 421 to everybody else, ends with 0 within limits.drain even when clients
+# or the smarthost are silent, and what was taken and not delivered is delivered after the next start.
+import threading
+import time
+import unittest
+
+import postroad
+
+MESSAGE = b"Subject: stop\r\n\r\nhello\r\n"
+
+
+class Stop(unittest.TestCase):
+    def server(self, **more):
+        return postroad.Server({"listener": [{}], "limits": {"drain": "2s"}, **more})
+
+    def end(self, server):
+        begin = time.monotonic()
+        code = server.wait_end(20)
+        self.assertEqual(code, 0, server.log)
+        return time.monotonic() - begin
+
+    def test_idle_sessions_hear_421_at_once(self):
+        with self.server(limits={"drain": "15s"}) as server:
+            with postroad.Session(server.port) as fresh, postroad.Session(server.port) as greeted:
+                greeted.say("EHLO client.example")
+                server.terminate()
+                for session in (fresh, greeted):
+                    self.assertRegex(session.rest_until_end(), r"^421 4\.3\.2 .*\r\n$")
+            self.assertLess(self.end(server), 10)
+
+    def test_a_mail_under_way_may_end(self):
+        with self.server(limits={"drain": "15s"}) as server:
+            with postroad.Session(server.port) as session, postroad.Session(server.port) as witness:
+                for line in ("EHLO client.example", "MAIL FROM:<a@client.example>", "RCPT TO:<b@x.example>", "DATA"):
+                    session.say(line)
+                session.send(MESSAGE[:10])
+                server.terminate()
+                witness.rest_until_end()  # now the server is stopping
+                session.send(MESSAGE[10:] + b".\r\n")
+                self.assertRegex(session.reply(), "^250 2.0.0 Ok: queued as")
+                self.assertRegex(session.rest_until_end(), r"^421 ")
+            self.end(server)
+            server.start()
+            mail, = server.wait_mail(1)
+            self.assertEqual(mail.message, MESSAGE)
+
+    def test_a_client_that_stays_silent_in_data_holds_it_no_longer_than_drain(self):
+        with self.server() as server, postroad.Session(server.port) as session:
+            for line in ("EHLO client.example", "MAIL FROM:<a@client.example>", "RCPT TO:<b@x.example>", "DATA"):
+                session.say(line)
+            session.send("Subject: half")
+            server.terminate()
+            self.assertLess(self.end(server), 10)
+            server.start()
+
+    def test_a_silent_smarthost_holds_it_no_longer_than_drain(self):
+        with postroad.FakeServer(lambda peer: peer.line()) as silent:
+            settings = {"listener": [{"role": "relay_in"}],
+                        "delivery": {"networks": ["127.0.0.1"], "smarthost": f"smtp://127.0.0.1:{silent.port}"}}
+            with self.server(**settings) as server:
+                with postroad.Session(server.port) as session:
+                    session.say("EHLO client.example")
+                    self.assertRegex(session.mail("a@client.example", ["friend@elsewhere.example"], MESSAGE), "^250")
+                    session.say("QUIT")
+                server.terminate()
+                try:
+                    self.end(server)
+                except Exception:
+                    server.kill()
+                    self.fail("20 s after SIGTERM the server still waits for the smarthost's greeting (limits.drain is 2 s)")
+
+    def test_mail_for_a_smarthost_survives_the_stop(self):
+        with postroad.Folder() as folder:
+            with postroad.FakeServer(lambda peer: None) as gone:
+                port = gone.port
+            network = {"listener": [{"role": "relay_in"}], "limits": {"drain": "2s"}}
+            with postroad.Server({**network, "delivery": {"networks": ["127.0.0.1"], "smarthost": f"smtp://127.0.0.1:{port}"}},
+                                 folder=folder.path) as server, postroad.Session(server.port) as session:
+                session.say("EHLO client.example")
+                self.assertRegex(session.mail("a@client.example", ["friend@elsewhere.example"], MESSAGE), "^250")
+                session.say("QUIT")
+            taken = []
+
+            def take(peer):
+                peer.say("220 fake.example ESMTP\r\n")
+                postroad.converse(peer, until="DATA")
+                peer.say("354 go on\r\n")
+                taken.append(peer.text())
+                arrived.set()
+                peer.say("250 2.0.0 Ok\r\n")
+                postroad.converse(peer)
+            arrived = threading.Event()
+            with postroad.FakeServer(take) as back:
+                with postroad.Server({**network, "delivery": {"networks": ["127.0.0.1"], "smarthost": f"smtp://127.0.0.1:{back.port}"}},
+                                     folder=folder.path):
+                    self.assertTrue(arrived.wait(20), "the mail was not sent after the next start")
+            self.assertEqual(taken[0][-1], "hello")
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
