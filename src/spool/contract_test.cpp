@@ -22,7 +22,8 @@ std::unique_ptr<Spool> make_journal() {
   JournalOptions options;
   options.segment_size = 64 << 10;
   options.chunk_size = 4096;
-  return std::move(*open_journal(disk.open(), options, 1700000000000));
+  auto journal = open_journal(disk.open(), options, 1700000000000);
+  return std::move(journal.value());
 }
 
 class Contract : public testing::TestWithParam<Engines> {
@@ -115,7 +116,7 @@ TEST_P(Contract, TheListenerHearsOfAMessageBeforeItsDone) {
   std::vector<std::string> heard;
   auto spool = GetParam().make();
   spool->on_committed([&](QueueId id) { heard.push_back("listener " + id.text()); });
-  auto incoming = std::move(*spool->begin());
+  auto incoming = spool->begin().value();
   workload::Answer answer;
   incoming->commit(envelope(1), [&, done = answer.done()](Result<void> result) {
     heard.emplace_back("done");
@@ -126,7 +127,7 @@ TEST_P(Contract, TheListenerHearsOfAMessageBeforeItsDone) {
 }
 
 TEST_P(Contract, WhenReadyCallsBackOnce) {
-  auto incoming = std::move(*spool_->begin());
+  auto incoming = spool_->begin().value();
   std::promise<void> called;
   incoming->when_ready([&] { called.set_value(); });
   called.get_future().get();
@@ -138,7 +139,7 @@ INSTANTIATE_TEST_SUITE_P(Both, Contract,
                          [](const auto& parameter) { return parameter.param.name; });
 
 TEST(QueueIdText, IsShortSortsNothingAndComesBack) {
-  for (const std::uint64_t value : {0ULL, 1ULL, 31ULL, 32ULL, 1700000000000000ULL, UINT64_MAX - 1, UINT64_MAX}) {
+  for (const std::uint64_t value : std::vector<std::uint64_t>{0, 1, 31, 32, 1700000000000000, UINT64_MAX - 1, UINT64_MAX}) {
     const auto text = QueueId{value}.text();
     EXPECT_LE(text.size(), 13U);
     EXPECT_EQ(text.find_first_of("ILOU"), std::string::npos);
