@@ -26,6 +26,7 @@ configure_package_config_file(cmake/postroad-config.cmake.in ${CMAKE_BINARY_DIR}
 write_basic_package_version_file(${CMAKE_BINARY_DIR}/postroad-config-version.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${CMAKE_BINARY_DIR}/postroad-config.cmake ${CMAKE_BINARY_DIR}/postroad-config-version.cmake
         DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/postroad)
+file(RELATIVE_PATH postroad_up /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /prefix)  # so that the tree can be moved
 configure_file(cmake/postroad.pc.in ${CMAKE_BINARY_DIR}/postroad.pc @ONLY)
 install(FILES ${CMAKE_BINARY_DIR}/postroad.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 

@@ -14,8 +14,8 @@ int main(int argc, char** argv) {
                                 .html(R"(郵件內容 <a href="https://example.org">link</a>)"));
 
   if (!report) {  // the conversation broke before anything was decided
-    std::cerr << report.error()
-              << '\n';  // mail.example:587 PASSWORD: 535 5.7.8 authentication failed
+    // mail.example:587 PASSWORD: 535 5.7.8 authentication failed
+    std::cerr << report.error() << '\n';
     return 1;
   }
   for (const auto& rcpt : report->recipients) {

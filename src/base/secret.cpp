@@ -48,7 +48,7 @@ Result<Secret> Secret::from_file(const std::string& path) {
   std::ifstream file(path);
   std::string line;
   if (!file || !std::getline(file, line)) {
-    return fail(Fault::input, path,
+    return fail(Fault::io, path,
                 "cannot read a password from this file: it does not exist, may not be "
                 "read, or is empty");
   }

@@ -206,19 +206,25 @@ int fail_with(const Error& error, bool json) {
   return exit_of(error);
 }
 
+// What kept the mail from being made: a file that cannot be read is no fault of the disk's here.
+int fail_to_compose(const Error& error, bool json) {
+  const int code = fail_with(error, json);
+  return error.fault == Fault::io ? exit_no_input : code;
+}
+
 }  // namespace
 
 int SendVerb::run() {
   const auto message = compose(*this);
-  if (!message) return fail_with(message.error(), json);
+  if (!message) return fail_to_compose(message.error(), json);
   const auto envelope = envelope_of(*this, *message);
   if (!envelope) return fail_with(envelope.error(), json);
   const auto source = message->source();
-  if (!source) return fail_with(source.error(), json);
+  if (!source) return fail_to_compose(source.error(), json);
   if (dry_run) return cli::dry_run(*envelope, **source);
 
   const auto login = login_of(server);
-  if (!login) return fail_with(login.error(), json);
+  if (!login) return fail_to_compose(login.error(), json);
   auto options = client_options(server);
   options.pipelining = !no_pipelining;
   if (all_or_none) options.recipients = Recipients::all_or_none;

@@ -109,8 +109,10 @@ Result<void> Site::open() {
   std::error_code error;
   std::filesystem::create_directories(settings.server.data, error);
   if (error)
-    return fail(Fault::io, settings.server.data.string(),
-                "the data folder cannot be made: " + error.message());
+    return fail(
+        Fault::io, settings.server.data.string(),
+        "the data folder cannot be made: " + error.message() +
+            "; choose another with server.data, or ask its owner for the right to write there");
   auto mail = relay::Maildirs::open(settings.server.data / "mail");
   if (!mail) return mail.error();
   maildirs = std::move(*mail);
@@ -205,8 +207,11 @@ int ServeVerb::run() {
   announce(site.settings);
   int signal_number = 0;
   sigwait(&signals, &signal_number);
+  const auto until = std::chrono::steady_clock::now() + site.settings.limits.drain;
   site.server->stop(site.settings.limits.drain);
-  site.delivery.reset();
+  site.delivery->stop(
+      std::max(std::chrono::milliseconds(0), std::chrono::duration_cast<std::chrono::milliseconds>(
+                                                 until - std::chrono::steady_clock::now())));
   relay::spool_closed(site.log, site.spool->statistics());
   return exit_ok;
 }

@@ -122,6 +122,8 @@ ClientOptions client_options(const ServerFlags& flags) {
   options.plain_helo = flags.plain_helo;
   options.connect_timeout = flags.timeout;
   options.command_timeout = flags.timeout;
+  // The reply to the final dot may take its own long time, unless somebody asks for less.
+  if (flags.timeout != ServerFlags{}.timeout) options.end_of_data_timeout = flags.timeout;
   return options;
 }
 

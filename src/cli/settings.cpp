@@ -257,10 +257,7 @@ smtp::ServerOptions machine_options(const Settings& settings, const ListenerConf
 }
 
 relay::DirectorySettings directory_settings(const Settings& settings) {
-  const bool everybody =
-      std::all_of(settings.listeners.begin(), settings.listeners.end(),
-                  [](const auto& listener) { return listener.role == server::Role::catch_all; });
-  return {everybody, settings.local.domains, settings.local.mailboxes, settings.local.aliases,
+  return {settings.local.domains, settings.local.mailboxes, settings.local.aliases,
           settings.local.catch_all};
 }
 

@@ -30,7 +30,7 @@ struct AsyncClient::State {
       closing = true;
       const auto waiting = std::exchange(queue, {});
       for (const auto& call : waiting) {
-        if (call.ticket != under_way) call.refuse(cancelled());
+        if (call.ticket != under_way) call.refuse(client::cancelled());
       }
       signal.emit(asio::cancellation_type::all);
       if (under_way == 0) context.stop();
@@ -38,18 +38,17 @@ struct AsyncClient::State {
     thread.join();
   }
 
-  static Error cancelled() { return fail(Fault::cancelled, {}, "cancelled"); }
-
   template <class T, class Start>
   Ticket add(Start start, Callback<T> done) {
     const Ticket ticket = ++last_ticket;
     auto run = [this, start = std::move(start), done]() mutable {
-      asio::co_spawn(context, start(),
-                     asio::bind_cancellation_slot(
-                         signal.slot(), [this, done](std::exception_ptr, Result<T> result) {
-                           done(std::move(result));
-                           finished();
-                         }));
+      asio::co_spawn(
+          context, client::without_throwing(start()),
+          asio::bind_cancellation_slot(
+              signal.slot(), [this, done](const std::exception_ptr& thrown, Result<T> result) {
+                done(thrown ? Result<T>(client::cancelled()) : std::move(result));
+                finished();
+              }));
     };
     asio::post(context, [this, ticket, run = std::move(run), done]() mutable {
       queue.push_back({ticket, std::move(run), [done](const Error& error) { done(error); }});
@@ -76,7 +75,7 @@ struct AsyncClient::State {
       if (call->ticket != ticket) continue;
       const auto refuse = std::move(call->refuse);
       queue.erase(call);
-      return refuse(cancelled());
+      return refuse(client::cancelled());
     }
   }
 

@@ -24,12 +24,12 @@ struct Client::State {
   template <class T>
   T run(asio::awaitable<T> call) {
     std::optional<T> result;
+    ++number;
     running = true;
     asio::co_spawn(
-        context, std::move(call),
-        asio::bind_cancellation_slot(signal.slot(), [&](std::exception_ptr thrown, T value) {
-          if (thrown) std::rethrow_exception(thrown);
-          result.emplace(std::move(value));
+        context, client::without_throwing(std::move(call)),
+        asio::bind_cancellation_slot(signal.slot(), [&](const std::exception_ptr& thrown, T value) {
+          result.emplace(thrown ? T(client::cancelled()) : std::move(value));
           context.stop();  // timers of the kept connection go on waiting; they are not this call's
         }));
     context.restart();
@@ -41,6 +41,8 @@ struct Client::State {
   asio::io_context context{1};
   asio::cancellation_signal signal;
   std::atomic<bool> running = false;
+  std::atomic<std::uint64_t> number =
+      0;  // of the call: a cancellation that comes late is not the next one's
   client::Connection connection;
 };
 
@@ -81,7 +83,9 @@ Result<Reply> Client::quit() { return state_->run(state_->connection.quit()); }
 
 void Client::cancel() {
   if (!state_->running) return;
-  asio::post(state_->context, [this] { state_->signal.emit(asio::cancellation_type::all); });
+  asio::post(state_->context, [state = state_.get(), number = state_->number.load()] {
+    if (number == state->number) state->signal.emit(asio::cancellation_type::all);
+  });
 }
 
 std::string Client::server() const { return state_->connection.server(); }

@@ -5,6 +5,7 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <memory>
 #include <optional>
 #include <postroad/client.hpp>
@@ -51,6 +52,16 @@ class Connection final {
   net::Time until_ = net::Time::max();
   bool used_ = false;  // a mail or command has gone over this connection
 };
+
+[[nodiscard]] inline Error cancelled() { return fail(Fault::cancelled, {}, "cancelled"); }
+
+/// A cancellation becomes an Error in the result, at whatever wait it strikes. Only one that comes
+/// before the call's first step still throws: whoever spawns it takes that for `cancelled()` too.
+template <class T>
+awaitable<T> without_throwing(awaitable<T> call) {
+  co_await boost::asio::this_coro::throw_if_cancelled(false);
+  co_return co_await std::move(call);
+}
 
 /// What a call returns: an Error when nothing was decided for anybody, else the report.
 Result<SendReport> judge(const std::optional<Error>& error, SendReport report);

@@ -58,12 +58,12 @@ awaitable<Result<tcp::socket>> race_to(const std::vector<tcp::endpoint>& endpoin
     if (next < endpoints.size()) attempt(race, endpoints[next++]);
     race->bell.expires_at(next < endpoints.size() ? std::min(deadline, now + head_start)
                                                   : deadline);
-    // An attempt that ends before the wait begins would ring unheard: look first.
-    if (!race->winner && race->under_way > 0) co_await race->bell.async_wait(as_values);
+    // What ends, or is cancelled, before the wait begins would ring unheard: look first.
     const auto state = co_await asio::this_coro::cancellation_state;
-    if (race->winner || state.cancelled() != asio::cancellation_type::none ||
-        proto::Clock::now() >= deadline)
-      break;
+    const auto is_cancelled = [&] { return state.cancelled() != asio::cancellation_type::none; };
+    if (!race->winner && race->under_way > 0 && !is_cancelled())
+      co_await race->bell.async_wait(as_values);
+    if (race->winner || is_cancelled() || proto::Clock::now() >= deadline) break;
     if (race->under_way == 0 && next == endpoints.size()) break;
   }
   close_losers(*race);

@@ -9,6 +9,7 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <cerrno>
 #include <cstring>
@@ -106,6 +107,10 @@ awaitable<Result<void>> Stream::wait(Want want, Time deadline) {
     state->interrupted = false;
     co_return fail(Fault::cancelled, {}, "interrupted");
   }
+  // A cancellation that came while the last wait was ending aborted nothing: it counts here.
+  const auto cancellation = co_await asio::this_coro::cancellation_state;
+  if (cancellation.cancelled() != asio::cancellation_type::none)
+    co_return fail(Fault::cancelled, {}, "cancelled");
   state->timed_out = false;
   state->waiting = true;
   state->arm(deadline);

@@ -12,6 +12,7 @@
 
 #include "mail/received.hpp"
 #include "relay/events.hpp"
+#include "relay/intake.hpp"
 
 namespace postroad::relay {
 
@@ -91,6 +92,8 @@ struct Delivery::State {
   std::multimap<std::int64_t, spool::QueueId> later;  // by Unix time in milliseconds
   std::set<std::uint64_t> under_way;
   bool stopping = false;
+  std::set<Client*> dialling;  // the calls that a stop may have to cut short
+  unsigned running = 0;        // threads
   std::vector<std::thread> threads;
 };
 
@@ -147,7 +150,7 @@ std::optional<Job> Delivery::State::open(spool::QueueId id) {
 void Delivery::State::run() {
   for (;;) {
     const auto ids = take();
-    if (ids.empty()) return;
+    if (ids.empty()) break;
     if (settings.discard) {
       for (const auto id : ids) spool.remove(id);
       const std::lock_guard lock(mutex);
@@ -165,6 +168,9 @@ void Delivery::State::run() {
     }
     for (auto& job : jobs) finish(job);
   }
+  const std::lock_guard lock(mutex);
+  --running;
+  bell.notify_all();
 }
 
 void Delivery::State::settle(Task& task, const Error& error) const {
@@ -180,10 +186,13 @@ void Delivery::State::deliver(std::vector<Job>& jobs) {
     std::vector<std::pair<Task*, Mailbox>> away;
     for (auto& task : job.tasks) {
       auto address = Mailbox::parse(job.envelope.recipients[task.recipient].address);
-      const auto ends = directory.resolve(address ? *address : Mailbox{"postmaster", {}});
+      if (!address) address = Mailbox{"postmaster", {}};
+      const bool kept = has_option(job.envelope, kept_here);
+      auto ends = directory.resolve(*address);
+      if (kept && ends.empty()) ends.push_back(*address);
       std::vector<Mailbox> here;
       for (const auto& end : ends) {
-        if (directory.is_local(end)) {
+        if (kept || directory.is_local(end)) {
           here.push_back(end);
         } else {
           away.emplace_back(&task, end);
@@ -247,7 +256,15 @@ void Delivery::State::deliver_away(Job& job, const std::vector<std::pair<Task*, 
   if (auto reverse_path = Mailbox::parse(job.envelope.reverse_path))
     envelope.reverse_path = std::move(*reverse_path);
   for (const auto& [task, address] : away) envelope.recipients.push_back(address);
+  {
+    const std::lock_guard lock(mutex);
+    dialling.insert(&client);
+  }
   const auto report = client.send(envelope, source);
+  {
+    const std::lock_guard lock(mutex);
+    dialling.erase(&client);
+  }
   if (!report) {
     for (const auto& [task, address] : away) settle(*task, report.error());
     return;
@@ -296,17 +313,28 @@ Delivery::Delivery(spool::Spool& spool, const Directory& directory, const Maildi
   spool.on_committed([state = state_.get()](spool::QueueId id) { state->add(id); });
   for (const auto& summary : spool.list()) state_->add(summary.id);
   for (unsigned i = 0; i < state_->settings.threads; ++i) {
+    ++state_->running;
     state_->threads.emplace_back([state = state_.get()] { state->run(); });
   }
 }
 
-Delivery::~Delivery() {
+Delivery::~Delivery() { stop({}); }
+
+void Delivery::stop(std::chrono::milliseconds drain) {
+  const auto until = std::chrono::steady_clock::now() + drain;
   {
-    const std::lock_guard lock(state_->mutex);
+    std::unique_lock lock(state_->mutex);
     state_->stopping = true;
+    state_->bell.notify_all();
+    while (!state_->bell.wait_until(lock, until, [this] { return state_->running == 0; })) {
+      // Again and again: a batch may dial for each of its messages.
+      for (auto* client : state_->dialling) client->cancel();
+      if (state_->bell.wait_for(lock, std::chrono::milliseconds(20),
+                                [this] { return state_->running == 0; }))
+        break;
+    }
   }
-  state_->bell.notify_all();
-  for (auto& thread : state_->threads) thread.join();
+  for (auto& thread : std::exchange(state_->threads, {})) thread.join();
 }
 
 }  // namespace postroad::relay

@@ -4,6 +4,7 @@
 // one with a refused recipient stays, with the reason, for a person to see.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <postroad/client.hpp>
@@ -33,8 +34,12 @@ class Delivery final {
   /// already.
   Delivery(spool::Spool& spool, const Directory& directory, const Maildirs& maildirs,
            observe::Log& log, DeliverySettings settings);
-  /// Ends after the messages under way.
+  /// As `stop(0)`, unless it was stopped before.
   ~Delivery();
+
+  /// Ends after the messages under way; a smarthost that has not answered within `drain` is hung up
+  /// on, and its messages stay in the spool.
+  void stop(std::chrono::milliseconds drain);
 
  private:
   struct State;

@@ -35,8 +35,8 @@ std::string tail_of(std::string_view text) {
 
 Result<Directory> Directory::make(DirectorySettings settings) {
   Directory directory;
-  directory.everybody_ = settings.everybody;
   for (const auto& domain : settings.domains) directory.domains_.insert(lower(domain));
+  if (!settings.domains.empty()) directory.home_ = lower(settings.domains.front());
   for (const auto& mailbox : settings.mailboxes) directory.mailboxes_.insert(lower(mailbox));
   if (!settings.catch_all.empty()) {
     auto target = Mailbox::parse(settings.catch_all);
@@ -54,21 +54,22 @@ Result<Directory> Directory::make(DirectorySettings settings) {
     for (const auto part : split(std::string_view(entry).substr(colon + 1), ',')) {
       const auto text = trim(part);
       const bool bare = text.find('@') == std::string_view::npos;
-      if (bare && directory.domains_.empty())
+      if (bare && directory.home_.empty())
         return wrong(entry, "a target without a domain needs a local domain");
-      auto target = Mailbox::parse(bare ? std::string(text) + '@' + *directory.domains_.begin()
-                                        : std::string(text));
+      auto target =
+          Mailbox::parse(bare ? std::string(text) + '@' + directory.home_ : std::string(text));
       if (!target) return wrong(entry, "a target is no address: " + target.error().detail);
       members.push_back(std::move(*target));
     }
   }
-  const auto loops = directory.check_loops();
-  if (!loops) return loops.error();
+  auto sound = directory.check_loops();
+  if (sound) sound = directory.check_ends();
+  if (!sound) return sound.error();
   return directory;
 }
 
 bool Directory::is_local(const Mailbox& address) const {
-  return everybody_ || address.domain.empty() || domains_.contains(lower(address.domain));
+  return address.domain.empty() || domains_.contains(lower(address.domain));
 }
 
 std::optional<std::string> Directory::key_of(const Mailbox& address) const {
@@ -93,11 +94,11 @@ std::vector<Mailbox> Directory::resolve(const Mailbox& address) const {
   while (!open.empty()) {
     auto next = std::move(open.back());
     open.pop_back();
-    if (next.domain.empty() && !domains_.empty()) next.domain = *domains_.begin();  // <postmaster>
+    if (next.domain.empty() && !home_.empty()) next.domain = home_;  // <postmaster>
     if (!seen.insert(text_key(next)).second) continue;
     if (auto more = members(next); !more.empty()) {
       open.insert(open.end(), more.rbegin(), more.rend());
-    } else if (!is_local(next) || everybody_ || key_of(next)) {
+    } else if (!is_local(next) || key_of(next)) {
       ends.push_back(std::move(next));
     } else if (catch_all_) {
       open.push_back(*catch_all_);
@@ -130,11 +131,26 @@ Result<void> Directory::check_loops() const {
   return {};
 }
 
+Result<void> Directory::check_ends() const {
+  for (const auto& [name, targets] : aliases_) {
+    for (const auto& target : targets) {
+      if (resolve(target).empty())
+        return wrong(name, "its target " + target.text() +
+                               " is local and has no mailbox: add it to local.mailboxes, or take "
+                               "it out of the alias");
+    }
+  }
+  if (catch_all_ && resolve(*catch_all_).empty())
+    return wrong(catch_all_->text(),
+                 "the catch-all has no mailbox itself: add it to local.mailboxes");
+  return {};
+}
+
 std::optional<Mailbox> Directory::find(std::string_view text) const {
   text = trim(text);
   if (text.starts_with('<') && text.ends_with('>')) text = text.substr(1, text.size() - 2);
-  if (text.find('@') == std::string_view::npos && !domains_.empty()) {
-    auto mailbox = Mailbox::parse(std::string(text) + '@' + *domains_.begin());
+  if (text.find('@') == std::string_view::npos && !home_.empty()) {
+    auto mailbox = Mailbox::parse(std::string(text) + '@' + home_);
     return mailbox ? std::optional(std::move(*mailbox)) : std::nullopt;
   }
   auto mailbox = Mailbox::parse(text);

@@ -14,8 +14,7 @@
 namespace postroad::relay {
 
 struct DirectorySettings {
-  bool everybody = false;  ///< every address has a mailbox of its own: a laptop that catches all
-  std::vector<std::string> domains;    ///< local domains
+  std::vector<std::string> domains;    ///< local domains; names without one live in the first
   std::vector<std::string> mailboxes;  ///< local addresses that have a mailbox: `user` in every
                                        ///< local domain, or `user@domain`
   std::vector<std::string>
@@ -26,7 +25,7 @@ struct DirectorySettings {
 class Directory final {
  public:
   /// Error: Fault::input naming the entry: an alias that leads back to itself, a target that is no
-  /// address.
+  /// address, or a local one without a mailbox, whose mail would be lost.
   static Result<Directory> make(DirectorySettings settings);
 
   [[nodiscard]] bool is_local(const Mailbox& address) const;
@@ -44,9 +43,10 @@ class Directory final {
  private:
   [[nodiscard]] std::optional<std::string> key_of(const Mailbox& address) const;
   [[nodiscard]] Result<void> check_loops() const;
+  [[nodiscard]] Result<void> check_ends() const;
 
-  bool everybody_ = false;
   std::set<std::string, std::less<>> domains_;
+  std::string home_;                              // the first of them as it was listed
   std::set<std::string, std::less<>> mailboxes_;  // lower case, "user" or "user@domain"
   std::map<std::string, std::vector<Mailbox>, std::less<>> aliases_;  // likewise
   std::optional<Mailbox> catch_all_;

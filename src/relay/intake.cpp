@@ -51,6 +51,7 @@ spool::Envelope envelope_of(const server::SessionFacts& facts,
   envelope.protocol = facts.protocol();
   if (transaction.body == smtp::Body::eight_bit_mime)
     envelope.options.emplace_back("BODY", "8BITMIME");
+  if (facts.role == server::Role::catch_all) envelope.options.emplace_back(kept_here, "");
   if (transaction.smtputf8) envelope.options.emplace_back("SMTPUTF8", "");
   return envelope;
 }

@@ -7,6 +7,10 @@
 
 namespace postroad::relay {
 
+/// Name of the envelope's option that a message of a catch-all listener carries: whatever the
+/// directory says of its recipients, each has a mailbox here.
+constexpr std::string_view kept_here = "KEPT-HERE";
+
 class Intake final : public server::Store {
  public:
   explicit Intake(spool::Spool& spool) : spool_(spool) {}

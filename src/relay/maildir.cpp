@@ -42,7 +42,9 @@ Result<void> sync_path(const std::string& path) {
 Result<bool> make_folder(const std::string& path) {
   if (::mkdir(path.c_str(), 0700) == 0) return true;
   if (errno == EEXIST) return false;
-  return io_error(path, "cannot make the folder");
+  return io_error(path,
+                  "cannot make the folder (choose another place with server.data, or ask its owner "
+                  "for the right to write there)");
 }
 
 Result<void> write_all(int file, std::string_view octets, const std::string& path) {

@@ -78,9 +78,10 @@ Reply Rules::rcpt(const server::SessionFacts& facts, const smtp::Transaction&,
   return {};
 }
 
-Reply Rules::vrfy(const server::SessionFacts&, std::string_view text) {
+Reply Rules::vrfy(const server::SessionFacts& facts, std::string_view text) {
   const auto mailbox = directory_.find(text);
   if (!mailbox) return {501, {5, 1, 3}, "not an address"};
+  if (facts.role == server::Role::catch_all) return {250, {2, 1, 5}, '<' + mailbox->text() + '>'};
   if (!directory_.is_local(*mailbox)) return {252, {2, 5, 0}, "not local: cannot tell"};
   const auto ends = directory_.resolve(*mailbox);
   if (ends.empty()) return {550, {5, 1, 1}, "no mailbox here of that name"};

@@ -1,4 +1,5 @@
-// Octets on disk: checksums by their published values, each form there and back, and every cut of it refused.
+// Octets on disk: checksums by their published values, each form there and back, and every cut of
+// it refused.
 #include <gtest/gtest.h>
 
 #include "spool/crc32c.hpp"
@@ -122,8 +123,9 @@ TEST(FooterCodec, ComesBack) {
 TEST(SegmentName, ComesBackAndNothingElseDoes) {
   EXPECT_EQ(segment_name(7), "0000000000000007.seg");
   EXPECT_EQ(parse_segment_name("0000000000000007.seg"), 7U);
-  for (const auto* wrong : {"7.seg", "0000000000000000.seg", "000000000000000x.seg", "0000000000000007.tmp",
-                            "9999999999999999.seg", "damaged-1-4096", "lock", ""}) {
+  for (const auto* wrong :
+       {"7.seg", "0000000000000000.seg", "000000000000000x.seg", "0000000000000007.tmp",
+        "9999999999999999.seg", "damaged-1-4096", "lock", ""}) {
     EXPECT_FALSE(parse_segment_name(wrong)) << wrong;
   }
 }

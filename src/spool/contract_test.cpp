@@ -68,7 +68,8 @@ TEST_P(Contract, DestroyedWithoutCommitLeavesNothing) {
 
 TEST_P(Contract, KeepsTheLatestOutcomeOfEachRecipient) {
   const auto id = workload::put(*spool_, "text", envelope(1, 3)).id;
-  ASSERT_TRUE(workload::record(*spool_, id, {workload::delivered(0), {2, State::pending, 1, 99, "451 later"}}));
+  ASSERT_TRUE(workload::record(*spool_, id,
+                               {workload::delivered(0), {2, State::pending, 1, 99, "451 later"}}));
   ASSERT_TRUE(workload::record(*spool_, id, {{2, State::refused, 2, 0, "550 no"}}));
   ASSERT_TRUE(workload::record(*spool_, id, {{2, State::refused, 2, 0, "550 no"}}));
   const auto now = spool_->envelope(id).value();
@@ -95,7 +96,8 @@ TEST_P(Contract, RemovingTwiceIsRemovingOnce) {
   EXPECT_TRUE(workload::remove(*spool_, id));
   EXPECT_TRUE(workload::remove(*spool_, id));
   EXPECT_EQ(workload::read(*spool_, id).error().fault, Fault::not_found);
-  EXPECT_EQ(workload::record(*spool_, id, {workload::delivered(0)}).error().fault, Fault::not_found);
+  EXPECT_EQ(workload::record(*spool_, id, {workload::delivered(0)}).error().fault,
+            Fault::not_found);
 }
 
 TEST_P(Contract, ARemovedMessageIsReadToItsEnd) {
@@ -108,7 +110,8 @@ TEST_P(Contract, ARemovedMessageIsReadToItsEnd) {
     const auto other = workload::put(*spool_, octets(i, 30000), envelope(i)).id;
     ASSERT_TRUE(workload::remove(*spool_, other));
   }
-  for (auto part = (*reader)->next(); part && !part->empty(); part = (*reader)->next()) got += *part;
+  for (auto part = (*reader)->next(); part && !part->empty(); part = (*reader)->next())
+    got += *part;
   EXPECT_EQ(got, octets(7, 30000));
 }
 
@@ -139,14 +142,16 @@ INSTANTIATE_TEST_SUITE_P(Both, Contract,
                          [](const auto& parameter) { return parameter.param.name; });
 
 TEST(QueueIdText, IsShortSortsNothingAndComesBack) {
-  for (const std::uint64_t value : std::vector<std::uint64_t>{0, 1, 31, 32, 1700000000000000, UINT64_MAX - 1, UINT64_MAX}) {
+  for (const std::uint64_t value :
+       std::vector<std::uint64_t>{0, 1, 31, 32, 1700000000000000, UINT64_MAX - 1, UINT64_MAX}) {
     const auto text = QueueId{value}.text();
     EXPECT_LE(text.size(), 13U);
     EXPECT_EQ(text.find_first_of("ILOU"), std::string::npos);
     EXPECT_EQ(QueueId::parse(text).value().value, value);
   }
   EXPECT_EQ(QueueId::parse("1k").value(), QueueId::parse("1K").value());
-  for (const auto* wrong : {"", "I", "L0", "O", "U", "1 2", "G000000000000", "00000000000000", "../x"}) {
+  for (const auto* wrong :
+       {"", "I", "L0", "O", "U", "1 2", "G000000000000", "00000000000000", "../x"}) {
     EXPECT_EQ(QueueId::parse(wrong).error().fault, Fault::input) << wrong;
   }
 }

@@ -1,5 +1,5 @@
-// The spool in memory; see memory.hpp. Messages are shared with their readers, so that a removed one can
-// still be read to its end.
+// The spool in memory; see memory.hpp. Messages are shared with their readers, so that a removed
+// one can still be read to its end.
 #include "spool/memory.hpp"
 
 #include <algorithm>

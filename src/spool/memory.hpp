@@ -1,5 +1,6 @@
-// The spool in memory, for tests and for a catcher that may forget: the same contract as the journal
-// (spool.hpp), nothing on disk. Callbacks come before the call returns, on the caller's thread.
+// The spool in memory, for tests and for a catcher that may forget: the same contract as the
+// journal (spool.hpp), nothing on disk. Callbacks come before the call returns, on the caller's
+// thread.
 #pragma once
 
 #include <memory>

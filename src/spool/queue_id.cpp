@@ -1,5 +1,5 @@
-// The text form of a queue id: Crockford's base 32 without check character, most significant digit first.
-// See spool.hpp for the promise.
+// The text form of a queue id: Crockford's base 32 without check character, most significant digit
+// first. See spool.hpp for the promise.
 #include "spool/spool.hpp"
 
 #include <algorithm>
@@ -25,9 +25,10 @@ std::string QueueId::text() const {
 
 Result<QueueId> QueueId::parse(std::string_view text) {
   const auto wrong = [&] {
-    return fail(Fault::input, "queue id '" + printable(text, 40) + "'",
-                "is not one: take the id as `postroad queue list` shows it, up to 13 of 0-9 and A-Z "
-                "without I, L, O and U");
+    return fail(
+        Fault::input, "queue id '" + printable(text, 40) + "'",
+        "is not one: take the id as `postroad queue list` shows it, up to 13 of 0-9 and A-Z "
+        "without I, L, O and U");
   };
   if (text.empty() || text.size() > longest) return wrong();
   QueueId id;

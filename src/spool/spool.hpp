@@ -1,10 +1,11 @@
-// The durable store of messages and of what became of each recipient: the contract that every engine
-// keeps. The memory engine (memory.hpp) keeps it for tests, the journal (journal.hpp) on disk.
-// Not here: SMTP, retries, routes. The states of a message are a page: docs/formats/states.md.
+// The durable store of messages and of what became of each recipient: the contract that every
+// engine keeps. The memory engine (memory.hpp) keeps it for tests, the journal (journal.hpp) on
+// disk. Not here: SMTP, retries, routes. The states of a message are a page:
+// docs/formats/states.md.
 //
-// Thread rule: Spool may be used from any thread. An Incoming or Reader belongs to one thread at a time.
-// Callbacks run on the engine's own thread: they must be short, must not throw and must not call back
-// into the engine; a server posts from them to the session's own loop.
+// Thread rule: Spool may be used from any thread. An Incoming or Reader belongs to one thread at a
+// time. Callbacks run on the engine's own thread: they must be short, must not throw and must not
+// call back into the engine; a server posts from them to the session's own loop.
 #pragma once
 
 #include <compare>
@@ -23,7 +24,8 @@ namespace postroad::spool {
 /// Names one message for ever: ids grow, across restarts too, and are never given twice.
 struct QueueId {
   std::uint64_t value = 0;
-  /// Thirteen characters or fewer of 0-9A-Z without I, L, O, U: safe to read aloud and as a file name.
+  /// Thirteen characters or fewer of 0-9A-Z without I, L, O, U: safe to read aloud and as a file
+  /// name.
   [[nodiscard]] std::string text() const;
   /// Takes lower case too. Error: Fault::input with the text.
   static Result<QueueId> parse(std::string_view text);
@@ -40,11 +42,11 @@ enum class State : std::uint8_t {
 
 /// One recipient of a queued message with its latest outcome.
 struct Recipient {
-  std::string address;           ///< forward-path without the angle brackets, as accepted at RCPT
+  std::string address;  ///< forward-path without the angle brackets, as accepted at RCPT
   State state = State::pending;
   std::uint32_t attempts = 0;
   std::int64_t next_attempt = 0;  ///< Unix time in milliseconds; 0: at once
-  std::string note;              ///< the last reply or error, one line
+  std::string note;               ///< the last reply or error, one line
   friend bool operator==(const Recipient&, const Recipient&) = default;
 };
 
@@ -57,11 +59,13 @@ struct Envelope {
   std::string helo;          ///< what the peer called itself
   std::string login;         ///< who was authenticated, empty for nobody
   std::string protocol;      ///< "SMTP", "ESMTP", "ESMTPS", "ESMTPSA" (RFC 3848)
-  std::vector<std::pair<std::string, std::string>> options;  ///< what extensions must carry along, unchanged
+  std::vector<std::pair<std::string, std::string>>
+      options;  ///< what extensions must carry along, unchanged
   friend bool operator==(const Envelope&, const Envelope&) = default;
 };
 
-/// A new outcome for one recipient, by its index in the envelope. Recording the same twice changes nothing.
+/// A new outcome for one recipient, by its index in the envelope. Recording the same twice changes
+/// nothing.
 struct OutcomeRecord {
   std::uint32_t recipient = 0;
   State state = State::pending;
@@ -77,13 +81,13 @@ struct Summary {
 };
 
 struct Statistics {
-  std::uint64_t messages = 0;   ///< committed and not removed
-  std::uint64_t octets = 0;     ///< of those messages
-  std::uint64_t disk = 0;       ///< octets of all segments on disk
+  std::uint64_t messages = 0;  ///< committed and not removed
+  std::uint64_t octets = 0;    ///< of those messages
+  std::uint64_t disk = 0;      ///< octets of all segments on disk
   std::uint64_t segments = 0;
-  std::uint64_t commits = 0;    ///< since open
-  std::uint64_t syncs = 0;      ///< since open
-  std::uint64_t damaged = 0;    ///< records set aside since open, with the start's own
+  std::uint64_t commits = 0;  ///< since open
+  std::uint64_t syncs = 0;    ///< since open
+  std::uint64_t damaged = 0;  ///< records set aside since open, with the start's own
 };
 
 using Done = std::function<void(Result<void>)>;
@@ -94,15 +98,16 @@ class Incoming {
   virtual ~Incoming() = default;
   [[nodiscard]] virtual QueueId id() const = 0;
   /// Takes a copy of the octets. Memory is bounded: what exceeds a chunk goes to the writer.
-  /// Error: the writer failed on an earlier chunk (Fault::full or Fault::io); the message is then lost to this
-  /// Incoming and `commit` will say the same.
+  /// Error: the writer failed on an earlier chunk (Fault::full or Fault::io); the message is then
+  /// lost to this Incoming and `commit` will say the same.
   virtual Result<void> append(std::string_view octets) = 0;
   /// False when the writer is behind and the caller should stop reading until `when_ready` calls.
   [[nodiscard]] virtual bool ready() const = 0;
   /// Calls `resume` once, on the engine's thread, when `ready()` holds again.
   virtual void when_ready(std::function<void()> resume) = 0;
-  /// Ends the message. `done` is called exactly once: with success only after everything, the folder's entry
-  /// included, is on disk; with Fault::full or Fault::io otherwise, and then the message is not in the spool.
+  /// Ends the message. `done` is called exactly once: with success only after everything, the
+  /// folder's entry included, is on disk; with Fault::full or Fault::io otherwise, and then the
+  /// message is not in the spool.
   virtual void commit(Envelope envelope, Done done) = 0;
 };
 
@@ -122,16 +127,18 @@ class Spool {
   virtual Result<std::unique_ptr<Incoming>> begin() = 0;
   /// The envelope with the latest outcomes. Error: Fault::not_found, Fault::damaged.
   virtual Result<Envelope> envelope(QueueId id) = 0;
-  /// The octets. Error: Fault::not_found. The message may be removed while it is read: the reader goes on.
+  /// The octets. Error: Fault::not_found. The message may be removed while it is read: the reader
+  /// goes on.
   virtual Result<std::unique_ptr<Reader>> read(QueueId id) = 0;
   /// All committed messages, oldest first.
   virtual std::vector<Summary> list() = 0;
-  /// Keeps outcomes. With a `done`, it is called once they are on disk; without one they ride with the next
-  /// sync and may be lost by a crash (for work that may be done twice).
+  /// Keeps outcomes. With a `done`, it is called once they are on disk; without one they ride with
+  /// the next sync and may be lost by a crash (for work that may be done twice).
   virtual void record(QueueId id, std::vector<OutcomeRecord> outcomes, Done done = {}) = 0;
   /// Forgets a message. `done` as for `record`.
   virtual void remove(QueueId id, Done done = {}) = 0;
-  /// Called on the engine's thread for each message once it is on disk, before its `done`. Set once, before use.
+  /// Called on the engine's thread for each message once it is on disk, before its `done`. Set
+  /// once, before use.
   virtual void on_committed(std::function<void(QueueId)> listener) = 0;
   [[nodiscard]] virtual Statistics statistics() const = 0;
   /// Sentences about what was set aside or cut at the start, for the log.

@@ -1,5 +1,5 @@
-// A disk in memory that forgets; see test_disk.hpp. A file is its synced octets plus the changes since, in
-// order; a folder is its synced names plus the names now.
+// A disk in memory that forgets; see test_disk.hpp. A file is its synced octets plus the changes
+// since, in order; a folder is its synced names plus the names now.
 #include "spool/test_disk.hpp"
 
 #include <algorithm>
@@ -53,9 +53,11 @@ struct TestDisk::State {
   /// Counts a call; the error when it is one that fails. Under the mutex.
   Result<void> call(const std::string& where) {
     ++calls;
-    const bool fails = failure.call != 0 && (calls == failure.call || (failure.sticky && calls > failure.call));
+    const bool fails =
+        failure.call != 0 && (calls == failure.call || (failure.sticky && calls > failure.call));
     if (!fails) return {};
-    return postroad::fail(failure.fault, where, "the test disk fails call " + std::to_string(calls));
+    return postroad::fail(failure.fault, where,
+                          "the test disk fails call " + std::to_string(calls));
   }
 };
 
@@ -71,7 +73,8 @@ class TestFile final : public File {
     for (const auto part : parts) octets += part;
     const std::lock_guard lock(state_->mutex);
     auto result = state_->call(name_);
-    if (!result) octets.resize(state_->failure.partial ? state_->random() % (octets.size() + 1) : 0);
+    if (!result)
+      octets.resize(state_->failure.partial ? state_->random() % (octets.size() + 1) : 0);
     if (!octets.empty()) change({false, offset, std::move(octets)});
     return result;
   }
@@ -213,12 +216,15 @@ Names surviving_names(const TestDisk::State& state, TestDisk::Loss loss, std::mt
 
 }  // namespace
 
-TestDisk::TestDisk(std::uint64_t seed) : state_(std::make_shared<State>()) { state_->random.seed(seed); }
+TestDisk::TestDisk(std::uint64_t seed) : state_(std::make_shared<State>()) {
+  state_->random.seed(seed);
+}
 
 std::unique_ptr<Disk> TestDisk::open() const { return std::make_unique<TestFolder>(state_); }
 
 void TestDisk::crash(Loss loss) {
-  // What is still open belongs to a world that is gone: it keeps the old state, the next open gets the new one.
+  // What is still open belongs to a world that is gone: it keeps the old state, the next open gets
+  // the new one.
   const auto old = state_;
   auto next = std::make_shared<State>();
   const std::lock_guard lock(old->mutex);

@@ -1,6 +1,7 @@
-// A disk in memory for tests: it knows what was synced and forgets the rest when it crashes, tears writes,
-// and fails the call that the test names. Several Disk objects of one TestDisk are the same folder, one after
-// the other: that is a restart. Not here: anything of the real file system (posix_disk.hpp).
+// A disk in memory for tests: it knows what was synced and forgets the rest when it crashes, tears
+// writes, and fails the call that the test names. Several Disk objects of one TestDisk are the same
+// folder, one after the other: that is a restart. Not here: anything of the real file system
+// (posix_disk.hpp).
 #pragma once
 
 #include <cstdint>
@@ -24,13 +25,14 @@ class TestDisk final {
   struct Failure {
     std::uint64_t call = 0;  ///< which call fails, from 1; 0: none
     Fault fault = Fault::io;
-    bool sticky = false;     ///< all calls from that one on fail
-    bool partial = false;    ///< a failing write leaves a random front of its octets
+    bool sticky = false;   ///< all calls from that one on fail
+    bool partial = false;  ///< a failing write leaves a random front of its octets
   };
 
   explicit TestDisk(std::uint64_t seed = 1);
 
-  /// The folder as it is now. The Disk and its files may be used from any thread and outlive the TestDisk.
+  /// The folder as it is now. The Disk and its files may be used from any thread and outlive the
+  /// TestDisk.
   [[nodiscard]] std::unique_ptr<Disk> open() const;
 
   /// The machine stops. Files that are still open read and write into nothing that is kept.
@@ -41,12 +43,14 @@ class TestDisk final {
   [[nodiscard]] std::uint64_t calls() const;
   /// What `available` answers; unlimited at first. Writes do not count against it.
   void set_available(std::uint64_t octets);
-  /// Called before each sync of a file, outside all locks: a test holds the writer here. Set before use.
+  /// Called before each sync of a file, outside all locks: a test holds the writer here. Set before
+  /// use.
   void before_sync(std::function<void()> hook);
   /// Syncs of files since the beginning.
   [[nodiscard]] std::uint64_t syncs() const;
 
-  /// A file's octets as a reader sees them; empty when there is none. For tests that damage what is stored.
+  /// A file's octets as a reader sees them; empty when there is none. For tests that damage what is
+  /// stored.
   [[nodiscard]] std::string content(const std::string& name) const;
   /// Replaces a file's octets, durably.
   void set_content(const std::string& name, std::string octets);

@@ -1,5 +1,5 @@
-// What the spool's tests put in and ask for: messages that can be told apart, and calls that wait for their
-// callback. For tests only; it knows the contract (spool.hpp) and no engine.
+// What the spool's tests put in and ask for: messages that can be told apart, and calls that wait
+// for their callback. For tests only; it knows the contract (spool.hpp) and no engine.
 #pragma once
 
 #include <future>
@@ -29,7 +29,8 @@ inline Envelope envelope(std::uint64_t seed, std::size_t recipients = 1) {
   out.reverse_path = "sender" + std::to_string(seed) + "@example.org";
   for (std::size_t i = 0; i < recipients; ++i) {
     out.recipients.emplace_back();
-    out.recipients.back().address = "r" + std::to_string(i) + "." + std::to_string(seed) + "@example.net";
+    out.recipients.back().address =
+        "r" + std::to_string(i) + "." + std::to_string(seed) + "@example.net";
   }
   out.arrived = static_cast<std::int64_t>(1700000000000 + seed);
   out.client = "[192.0.2.1]:4711";
@@ -51,7 +52,8 @@ class Answer final {
   }
 
  private:
-  std::shared_ptr<std::promise<Result<void>>> promise_ = std::make_shared<std::promise<Result<void>>>();
+  std::shared_ptr<std::promise<Result<void>>> promise_ =
+      std::make_shared<std::promise<Result<void>>>();
   std::future<Result<void>> future_ = promise_->get_future();
 };
 
@@ -61,7 +63,8 @@ struct Put {
 };
 
 /// Puts a message in, in pieces of `piece` octets, and waits for the answer.
-inline Put put(Spool& spool, const std::string& octets, const Envelope& envelope, std::size_t piece = 1000) {
+inline Put put(Spool& spool, const std::string& octets, const Envelope& envelope,
+               std::size_t piece = 1000) {
   auto incoming = spool.begin();
   if (!incoming) return {{}, incoming.error()};
   for (std::size_t at = 0; at < octets.size(); at += piece) {
