@@ -27,7 +27,7 @@ diff <(sed '1,/^#include/{/^#include/!d}' "$source/examples/send.cpp") "$work/re
 mkfifo "$work/said"
 (cd "$work" && exec "$command" serve --set "server.data=$work/data" --set log.format=none --config "$source/tests/consume/any_port.toml" >"$work/said") &
 server=$!
-read -r _ _ address <"$work/said"
+read -r _ _ address _ <"$work/said"
 address=${address%,}
 "$work/cmake/example" "smtp://$address" | tee "$work/report"
 [ "$(grep -c ' accepted 250 ' "$work/report")" -eq 2 ] || { echo "the example's mail was not accepted twice"; exit 1; }
