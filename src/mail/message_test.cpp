@@ -183,7 +183,8 @@ TEST(Row6, AQuotedAddressIsWrittenQuoted) {
   const auto message =
       Message{}.from("a@x").to("\"c@evil.example> SIZE=1\"@y, \"a b\" <\"x y\"@z>");
   EXPECT_EQ(joined(message.recipients()), "\"c@evil.example> SIZE=1\"@y \"x y\"@z");
-  const auto part = mail::parse_message(composed(message));
+  const auto octets = composed(message);
+  const auto part = mail::parse_message(octets);
   const auto to = mail::parse_address_list(part.find("To")->value());
   ASSERT_TRUE(to);
   ASSERT_EQ(to->size(), 2U);
