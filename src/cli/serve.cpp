@@ -72,6 +72,7 @@ relay::DeliverySettings delivery_settings(const Settings& settings) {
   delivery.discard = settings.delivery.local == Destination::discard;
   delivery.smarthost = settings.delivery.smarthost;
   delivery.smarthost_options.helo_name = settings.server.hostname;
+  delivery.schedule = {settings.delivery.first_retry, settings.delivery.longest_retry};
   if (!settings.delivery.smarthost_user.empty()) {
     delivery.smarthost_login =
         Login{settings.delivery.smarthost_user, settings.delivery.smarthost_password, {}};

@@ -116,13 +116,18 @@ Section<DeliveryConfig> declare_delivery() {
   s.option("smarthost_user", &DeliveryConfig::smarthost_user, "User for AUTH at the smarthost.");
   s.option("smarthost_password", &DeliveryConfig::smarthost_password,
            "Password for it; better in the environment than in the file.");
+  s.option("first_retry", &DeliveryConfig::first_retry,
+           "Time after which a deferred recipient is tried again; it doubles with each try.")
+      .between(config::Duration{10}, config::Duration{86'400'000});
+  s.option("longest_retry", &DeliveryConfig::longest_retry, "The longest it grows to.")
+      .between(config::Duration{10}, config::Duration{86'400'000});
   return s;
 }
 
 config::Section<Settings> declare() {
   Section<SpoolConfig> spool;
   spool.option("segment", &SpoolConfig::segment, "Size at which a new segment is begun.")
-      .between(config::Size{1 << 16}, config::Size{1ULL << 40});
+      .between(config::Size{1 << 16}, config::Size{1 << 30});
   spool.option("chunk", &SpoolConfig::chunk, "Octets of a message held in memory for each session.")
       .between(config::Size{4096}, config::Size{16 << 20});
   Section<LogConfig> log;

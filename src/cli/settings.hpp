@@ -67,6 +67,8 @@ struct DeliveryConfig {
   std::string smarthost;
   std::string smarthost_user;
   Secret smarthost_password;
+  config::Duration first_retry{60'000};
+  config::Duration longest_retry{14'400'000};
 };
 
 enum class LogFormat : std::uint8_t { text, json, none };

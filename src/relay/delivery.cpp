@@ -136,9 +136,10 @@ std::optional<Job> Delivery::State::open(spool::QueueId id) {
     return std::nullopt;
   }
   Job job{id, std::move(*envelope), {}};
+  const auto now = now_ms();
   for (std::uint32_t i = 0; i < job.envelope.recipients.size(); ++i) {
     const auto& recipient = job.envelope.recipients[i];
-    if (recipient.state != spool::State::pending) continue;
+    if (recipient.state != spool::State::pending || recipient.next_attempt > now) continue;
     Task task;
     task.recipient = i;
     task.outcome = {i, spool::State::pending, recipient.attempts + 1, 0, {}};
@@ -176,6 +177,10 @@ void Delivery::State::run() {
 void Delivery::State::settle(Task& task, const Error& error) const {
   task.outcome.note = error.text();
   task.outcome.state = spool::State::pending;
+  if (error.fault == Fault::cancelled) {  // our own stop: no try of its own
+    --task.outcome.attempts;
+    return;
+  }
   task.outcome.next_attempt =
       now_ms() + settings.schedule.pause_after(task.outcome.attempts).count();
 }
@@ -283,7 +288,9 @@ void Delivery::State::deliver_away(Job& job, const std::vector<std::pair<Task*, 
 void Delivery::State::finish(Job& job) {
   std::vector<spool::OutcomeRecord> outcomes;
   for (const auto& task : job.tasks) {
-    job.envelope.recipients[task.recipient].state = task.outcome.state;
+    auto& recipient = job.envelope.recipients[task.recipient];
+    recipient.state = task.outcome.state;
+    recipient.next_attempt = task.outcome.next_attempt;
     outcomes.push_back(task.outcome);
     recipient_settled(log, job.id, job.envelope, job.envelope.recipients[task.recipient].address,
                       task.outcome);
@@ -294,11 +301,11 @@ void Delivery::State::finish(Job& job) {
   });
   if (all) return spool.remove(job.id, [](const Result<void>&) {});
   std::int64_t next = 0;
-  for (const auto& outcome : outcomes) {
-    if (outcome.state == spool::State::pending && (next == 0 || outcome.next_attempt < next))
-      next = outcome.next_attempt;
+  for (const auto& recipient : recipients) {
+    if (recipient.state == spool::State::pending && (next == 0 || recipient.next_attempt < next))
+      next = recipient.next_attempt;
   }
-  spool.record(job.id, std::move(outcomes), [](const Result<void>&) {});
+  if (!outcomes.empty()) spool.record(job.id, std::move(outcomes), [](const Result<void>&) {});
   if (next == 0) return;
   {
     const std::lock_guard lock(mutex);

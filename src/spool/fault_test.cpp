@@ -221,10 +221,10 @@ TEST(Row38, ACrashAtAnyMomentKeepsEveryPromise) {
 
 TEST(Row38, NoYesBeforeTheSync) {
   TestDisk disk;
-  auto spool = open_journal(disk.open(), {}, now).value();
   std::promise<void> reached, go_on;
   auto gate = go_on.get_future().share();
   bool first = true;
+  auto spool = open_journal(disk.open(), {}, now).value();
   disk.before_sync([&] {
     if (!std::exchange(first, false)) return;
     reached.set_value();
@@ -243,10 +243,10 @@ TEST(Row38, NoYesBeforeTheSync) {
 
 TEST(GroupCommit, AllThatAreReadyShareOneSync) {
   TestDisk disk;
-  auto spool = open_journal(disk.open(), {}, now).value();
   std::promise<void> reached, go_on;
   auto gate = go_on.get_future().share();
   bool first = true;
+  auto spool = open_journal(disk.open(), {}, now).value();
   disk.before_sync([&] {
     if (!std::exchange(first, false)) return;
     reached.set_value();

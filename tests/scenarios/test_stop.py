@@ -74,7 +74,8 @@ class Stop(unittest.TestCase):
             with postroad.FakeServer(lambda peer: None) as gone:
                 port = gone.port
             network = {"listener": [{"role": "relay_in"}], "limits": {"drain": "2s"}}
-            with postroad.Server({**network, "delivery": {"networks": ["127.0.0.1"], "smarthost": f"smtp://127.0.0.1:{port}"}},
+            with postroad.Server({**network, "delivery": {"networks": ["127.0.0.1"], "smarthost": f"smtp://127.0.0.1:{port}",
+                                                   "first_retry": "100ms"}},
                                  folder=folder.path) as server, postroad.Session(server.port) as session:
                 session.say("EHLO client.example")
                 self.assertRegex(session.mail("a@client.example", ["friend@elsewhere.example"], MESSAGE), "^250")
