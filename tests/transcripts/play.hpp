@@ -1,5 +1,6 @@
 // Plays a transcript against one machine, in one chunking, with at most one fault. Everything is in
-// memory: no socket, no clock but a counter.
+// memory: no socket, no clock but a counter. What the dialogue asks of a machine and what must hold
+// afterwards is apart, for the player over real sockets (tests/loopback/).
 #pragma once
 
 #include <cstdint>
@@ -7,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "proto/smtp/client_machine.hpp"
 #include "settings.hpp"
 #include "transcript.hpp"
 
@@ -32,6 +34,38 @@ struct Played {
   std::size_t steps = 0;  ///< wishes granted
   bool ended = false;     ///< the machine came to `done`
 };
+
+/// A `do:` line: open | mail FROM TO[,TO…] "text" [8bit] [utf8] [size] [unreadable] |
+/// VERB [argument] | quit. `text` is the body that a mail gives when it is asked for it.
+struct Operation {
+  std::string verb;
+  std::string argument;
+  smtp::MailRequest request;
+  std::string text;
+  bool unreadable = false;
+};
+Operation read_operation(const std::string& what);
+void begin(smtp::ClientMachine& machine, const Operation& operation);
+
+/// The client's side after a dialogue: the first error of any operation, the last mail's report,
+/// all that it said.
+struct ClientFacts {
+  const smtp::ClientMachine& machine;
+  const std::optional<Error>& error;
+  const SendReport& report;
+  std::string_view said;
+  bool faulted = false;
+};
+/// What differs; empty: nothing. The first holds however the line broke, the second is the file's.
+std::string check_outcomes(const ClientFacts& facts);
+std::string check_expectations(const Transcript& script, const ClientFacts& facts);
+std::string check_expectations(const Transcript& script, const smtp::ServerMachine& machine,
+                               const Canned& canned);
+/// No part of a message was kept as a whole one.
+std::string check_kept(const Transcript& script, const smtp::ServerMachine& machine,
+                       const Canned& canned);
+/// All octets of one side in the first `moves` moves.
+std::string octets_of(const Transcript& script, Move::Kind side, std::size_t moves);
 
 Played play_server(const Transcript& script, Chunking chunking, FaultAt fault);
 Played play_client(const Transcript& script, Chunking chunking, FaultAt fault);

@@ -2,7 +2,6 @@
 #include <algorithm>
 
 #include "play.hpp"
-#include "proto/smtp/client_machine.hpp"
 
 namespace postroad::transcripts {
 
@@ -16,16 +15,12 @@ struct ClientPlay {
       : script(s), chunking(c), fault(f), machine(client_options(s)) {}
 
   Played run();
-  void perform(const std::string& what);
   void drive();
   void grant(const proto::Action& action);
   void feed();
   void inject();
   void give_body();
-  [[nodiscard]] std::string expected(std::size_t moves) const;
   void check_order();
-  [[nodiscard]] std::string check(const Word& word) const;
-  [[nodiscard]] std::string check_outcomes() const;
   void keep_results();
 
   const Transcript& script;
@@ -37,12 +32,11 @@ struct ClientPlay {
   std::string group;
   std::size_t fed = 0;
   std::string chunk;
-  std::string text;
+  Operation operation;
   std::size_t text_at = 0;
   std::size_t step = 0;
   bool faulted = false;
   bool ended = true;
-  bool unreadable = false;
   std::optional<Error> error;  // the first error of any operation
   SendReport report;           // of the last mail
   std::string problem;
@@ -87,19 +81,21 @@ void ClientPlay::feed() {
 
 // A client that waits has said all that stands before, and nothing that stands behind.
 void ClientPlay::check_order() {
-  const auto all = expected(move);
+  const auto all = octets_of(script, Kind::client, move);
   if (fault.failure != Failure::none || !problem.empty() || matches(all, said)) return;
   problem = "before move " + std::to_string(move) + " the client had said\n" + said +
             "in place of\n" + all;
 }
 
 void ClientPlay::give_body() {
+  const std::string_view text = operation.text;
   if (text_at == text.size()) {
-    if (unreadable) return machine.body_failed(fail(Fault::io, "attachment", "cannot be read"));
+    if (operation.unreadable)
+      return machine.body_failed(fail(Fault::io, "attachment", "cannot be read"));
     return machine.body_end();
   }
   const auto count = piece_size(text, text_at, chunking);
-  machine.body(std::string_view(text).substr(text_at, count));
+  machine.body(text.substr(text_at, count));
   text_at += count;
 }
 
@@ -141,57 +137,13 @@ void ClientPlay::drive() {
   }
 }
 
-// do: open | mail FROM TO[,TO…] "text" [8bit] [utf8] [size] [unreadable] | VERB [argument] | quit
-void ClientPlay::perform(const std::string& what) {
-  const auto words = words_of(what);
-  if (words.at(0) == "open") {
-    machine.open();
-  } else if (words.at(0) == "quit") {
-    machine.quit();
-  } else if (words.at(0) == "mail") {
-    smtp::MailRequest request;
-    const auto mailbox = [](const std::string& word) {
-      const auto at = word.rfind('@');
-      const auto parsed = Mailbox::parse(word);
-      return parsed
-                 ? *parsed
-                 : Mailbox{word.substr(0, at), at == std::string::npos ? "" : word.substr(at + 1)};
-    };
-    if (words.at(1) != "<>") request.envelope.reverse_path = mailbox(words[1]);
-    for (std::size_t i = 0, end = 0; end != std::string::npos; i = end + 1) {
-      end = words.at(2).find(',', i);
-      if (!words[2].empty())
-        request.envelope.recipients.push_back(mailbox(words[2].substr(i, end - i)));
-    }
-    text = words.at(3);
-    text_at = 0;
-    unreadable = false;
-    for (std::size_t i = 4; i < words.size(); ++i) {
-      if (words[i] == "8bit") request.is_8bit = true;
-      if (words[i] == "utf8") request.needs_utf8 = true;
-      if (words[i] == "size") request.size = text.size();
-      if (words[i] == "unreadable") unreadable = true;
-    }
-    machine.send(std::move(request));
-  } else {
-    machine.command(words[0], words.size() > 1 ? words[1] : "");
-  }
-}
-
 void ClientPlay::keep_results() {
   if (machine.error() && !error) error = machine.error();
   if (!machine.report().recipients.empty()) report = machine.report();
 }
 
-std::string ClientPlay::expected(std::size_t moves) const {
-  std::string all;
-  for (std::size_t i = 0; i < moves; ++i) {
-    if (script.moves[i].kind == Kind::client) all += script.moves[i].octets;
-  }
-  return all;
-}
-
-std::string ClientPlay::check(const Word& word) const {
+std::string check(const Word& word, const ClientFacts& facts) {
+  const auto& [machine, error, report, said, faulted] = facts;
   const auto words = words_of(word.text);
   const auto wrong = [&](const std::string& is) {
     return "line " + std::to_string(word.line) + ": " + word.text + ", but it is " + is;
@@ -222,10 +174,79 @@ std::string ClientPlay::check(const Word& word) const {
   return {};
 }
 
+Played ClientPlay::run() {
+  bool performed = false;
+  for (const auto& one : script.moves) {
+    if (one.kind != Kind::perform) continue;
+    if (performed && !machine.is_usable() && !script.expectations.empty() && error) break;
+    performed = true;
+    move = static_cast<std::size_t>(&one - script.moves.data()) + 1;
+    operation = read_operation(one.octets);
+    text_at = 0;
+    begin(machine, operation);
+    drive();
+    keep_results();
+    if (faulted || !ended) break;
+  }
+  Played played{{}, step, ended};
+  const ClientFacts facts{machine, error, report, said, faulted};
+  played.problem = check_outcomes(facts);
+  if (fault.failure != Failure::none || !played.problem.empty()) return played;
+  played.problem = problem;
+  if (!played.problem.empty()) return played;
+  if (const auto all = octets_of(script, Kind::client, script.moves.size()); !matches(all, said))
+    played.problem = "the client said\n" + said + "in place of\n" + all;
+  if (played.problem.empty()) played.problem = check_expectations(script, facts);
+  return played;
+}
+
+Mailbox mailbox_of(const std::string& word) {
+  const auto at = word.rfind('@');
+  const auto parsed = Mailbox::parse(word);
+  // What no parser takes must be tried all the same: the machine has to refuse it.
+  return parsed ? *parsed
+                : Mailbox{word.substr(0, at), at == std::string::npos ? "" : word.substr(at + 1)};
+}
+
+}  // namespace
+
+Operation read_operation(const std::string& what) {
+  const auto words = words_of(what);
+  Operation operation;
+  operation.verb = words.at(0);
+  if (operation.verb != "mail") {
+    if (words.size() > 1) operation.argument = words[1];
+    return operation;
+  }
+  auto& request = operation.request;
+  if (words.at(1) != "<>") request.envelope.reverse_path = mailbox_of(words[1]);
+  for (std::size_t i = 0, end = 0; end != std::string::npos; i = end + 1) {
+    end = words.at(2).find(',', i);
+    if (!words[2].empty())
+      request.envelope.recipients.push_back(mailbox_of(words[2].substr(i, end - i)));
+  }
+  operation.text = words.at(3);
+  for (std::size_t i = 4; i < words.size(); ++i) {
+    if (words[i] == "8bit") request.is_8bit = true;
+    if (words[i] == "utf8") request.needs_utf8 = true;
+    if (words[i] == "size") request.size = operation.text.size();
+    if (words[i] == "unreadable") operation.unreadable = true;
+  }
+  return operation;
+}
+
+void begin(smtp::ClientMachine& machine, const Operation& operation) {
+  if (operation.verb == "open") return machine.open();
+  if (operation.verb == "quit") return machine.quit();
+  if (operation.verb == "mail") return machine.send(operation.request);
+  machine.command(operation.verb, operation.argument);
+}
+
 // What must hold however the line broke: a recipient is accepted only by a 2yz to a whole text, and
 // `unknown` only behind a dot.
-std::string ClientPlay::check_outcomes() const {
-  const bool dot_said = said.find("\r\n.\r\n") != std::string::npos;
+std::string check_outcomes(const ClientFacts& facts) {
+  const auto& [machine, error, report, said, faulted] = facts;
+  const bool dot_said = said.find("\r\n.\r\n") != std::string_view::npos;
   for (const auto& recipient : report.recipients) {
     if (recipient.outcome == Outcome::accepted && !recipient.reply.is_success())
       return "accepted without a 2yz";
@@ -238,32 +259,12 @@ std::string ClientPlay::check_outcomes() const {
   return {};
 }
 
-Played ClientPlay::run() {
-  bool performed = false;
-  for (const auto& one : script.moves) {
-    if (one.kind != Kind::perform) continue;
-    if (performed && !machine.is_usable() && !script.expectations.empty() && error) break;
-    performed = true;
-    move = static_cast<std::size_t>(&one - script.moves.data()) + 1;
-    perform(one.octets);
-    drive();
-    keep_results();
-    if (faulted || !ended) break;
-  }
-  Played played{{}, step, ended};
-  played.problem = check_outcomes();
-  if (fault.failure != Failure::none || !played.problem.empty()) return played;
-  played.problem = problem;
-  if (!played.problem.empty()) return played;
-  if (const auto all = expected(script.moves.size()); !matches(all, said))
-    played.problem = "the client said\n" + said + "in place of\n" + all;
+std::string check_expectations(const Transcript& script, const ClientFacts& facts) {
   for (const auto& word : script.expectations) {
-    if (played.problem.empty()) played.problem = check(word);
+    if (auto problem = check(word, facts); !problem.empty()) return problem;
   }
-  return played;
+  return {};
 }
-
-}  // namespace
 
 Played play_client(const Transcript& script, Chunking chunking, FaultAt fault) {
   return ClientPlay(script, chunking, fault).run();

@@ -18,10 +18,7 @@ struct ServerPlay {
   bool grant(const proto::Action& action);
   void feed();
   void inject();
-  [[nodiscard]] std::string expected(std::size_t moves) const;
   void check_order();
-  void check_expectations(Played& played) const;
-  [[nodiscard]] std::string check(const Word& word) const;
 
   const Transcript& script;
   Chunking chunking;
@@ -91,7 +88,7 @@ void ServerPlay::check_order() {
          (script.moves[next].kind == Kind::server || script.moves[next].kind == Kind::tls ||
           script.moves[next].kind == Kind::perform))
     ++next;
-  const auto all = expected(next);
+  const auto all = octets_of(script, Kind::server, next);
   if (fault.failure != Failure::none || !problem.empty() || matches(all, said)) return;
   problem = "before move " + std::to_string(next) + " the server had said\n" + said +
             "in place of\n" + all;
@@ -121,15 +118,7 @@ bool ServerPlay::grant(const proto::Action& action) {
   return false;
 }
 
-std::string ServerPlay::expected(std::size_t moves) const {
-  std::string text;
-  for (std::size_t i = 0; i < moves; ++i) {
-    if (script.moves[i].kind == Kind::server) text += script.moves[i].octets;
-  }
-  return text;
-}
-
-std::string ServerPlay::check(const Word& word) const {
+std::string check(const Word& word, const smtp::ServerMachine& machine, const Canned& canned) {
   const auto words = words_of(word.text);
   const auto wrong = [&](const std::string& is) {
     return "line " + std::to_string(word.line) + ": " + word.text + ", but it is " + is;
@@ -166,12 +155,6 @@ std::string ServerPlay::check(const Word& word) const {
   return {};
 }
 
-void ServerPlay::check_expectations(Played& played) const {
-  for (const auto& word : script.expectations) {
-    if (played.problem.empty()) played.problem = check(word);
-  }
-}
-
 Played ServerPlay::run() {
   const std::size_t bound = 200'000;
   while (step < bound) {
@@ -191,26 +174,45 @@ Played ServerPlay::run() {
   }
   Played played{problem, step, ended};
   if (fault.failure != Failure::none) {
-    // Whatever was cut: it ends, and no message was made of a part of one.
-    for (const auto& message : canned.messages) {
-      if (message.recipients.empty()) played.problem = "a message without a recipient was kept";
-    }
-    if (canned.messages.size() > 0 && !script.expectations.empty()) {
-      for (const auto& word : script.expectations) {
-        if (word.text.starts_with("message 1") && !check(word).empty())
-          played.problem = check(word);
-      }
-    }
+    played.problem = check_kept(script, machine, canned);
     return played;
   }
   if (!played.problem.empty()) return played;
-  if (const auto all = expected(script.moves.size()); !matches(all, said))
+  if (const auto all = octets_of(script, Kind::server, script.moves.size()); !matches(all, said))
     played.problem = "the server said\n" + said + "in place of\n" + all;
-  check_expectations(played);
+  if (played.problem.empty()) played.problem = check_expectations(script, machine, canned);
   return played;
 }
 
 }  // namespace
+
+std::string octets_of(const Transcript& script, Move::Kind side, std::size_t moves) {
+  std::string text;
+  for (std::size_t i = 0; i < moves; ++i) {
+    if (script.moves[i].kind == side) text += script.moves[i].octets;
+  }
+  return text;
+}
+
+std::string check_expectations(const Transcript& script, const smtp::ServerMachine& machine,
+                               const Canned& canned) {
+  for (const auto& word : script.expectations) {
+    if (auto problem = check(word, machine, canned); !problem.empty()) return problem;
+  }
+  return {};
+}
+
+std::string check_kept(const Transcript& script, const smtp::ServerMachine& machine,
+                       const Canned& canned) {
+  for (const auto& message : canned.messages) {
+    if (message.recipients.empty()) return "a message without a recipient was kept";
+  }
+  for (const auto& word : script.expectations) {
+    if (canned.messages.empty() || !word.text.starts_with("message 1")) continue;
+    if (auto problem = check(word, machine, canned); !problem.empty()) return problem;
+  }
+  return {};
+}
 
 Played play_server(const Transcript& script, Chunking chunking, FaultAt fault) {
   return ServerPlay(script, chunking, fault).run();

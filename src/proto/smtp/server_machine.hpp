@@ -86,6 +86,7 @@ enum class Ending : std::uint8_t {
 class ServerMachine final {
  public:
   explicit ServerMachine(const ServerOptions& options);  ///< `options` must outlive the machine
+  explicit ServerMachine(ServerOptions&& options) = delete;
 
   [[nodiscard]] proto::Action next(proto::Time now);
   void received(std::string_view bytes);

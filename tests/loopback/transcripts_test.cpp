@@ -1,0 +1,373 @@
+// Every transcript over real sockets and real TLS: the machine under the driver of src/net on one
+// side, on the other a peer that reads its lines from the file. Whole and line by line, and with
+// the line cut or reset at each of the peer's moves. What needs a deadline to pass is played
+// without sockets only, where the clock is ours.
+#include <gtest/gtest.h>
+#include <openssl/ssl.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <cctype>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+#include "harness.hpp"
+#include "net/drive.hpp"
+#include "play.hpp"
+
+namespace postroad::transcripts {
+namespace {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+using Kind = Move::Kind;
+
+constexpr int patience_s = 20;  // of the peer's reads: reached only by a failing test
+constexpr std::size_t most_faulted_moves = 12;  // of one dialogue; the long ones are sampled
+
+const net::TlsContext& server_tls() {
+  static const auto context = [] {
+    const auto& certificates = loopback::Certificates::get();
+    return net::TlsContext::server({certificates.good, certificates.good_key}).value();
+  }();
+  return context;
+}
+
+const net::TlsContext& client_tls() {
+  static const auto context =
+      net::TlsContext::client({true, loopback::Certificates::get().ca}).value();
+  return context;
+}
+
+/// How far the side under test has come in the `do:` lines; the peer waits for it.
+class Progress final {
+ public:
+  void advance(std::size_t move) {
+    const std::lock_guard lock(mutex_);
+    move_ = move;
+    bell_.notify_all();
+  }
+  bool wait_for(std::size_t move) {
+    std::unique_lock lock(mutex_);
+    return bell_.wait_for(lock, std::chrono::seconds(patience_s), [&] { return move_ >= move; });
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable bell_;
+  std::size_t move_ = 0;
+};
+
+/// The peer: says its side's moves, and hears the other's before it goes on. On a thread of its
+/// own, with a blocking socket.
+class Peer final {
+ public:
+  Peer(const Transcript& script, Kind own, Chunking chunking, FaultAt fault, Progress* progress)
+      : script_(script), own_(own), chunking_(chunking), fault_(fault), progress_(progress) {}
+  ~Peer() { SSL_free(ssl_); }
+  Peer(const Peer&) = delete;
+  Peer& operator=(const Peer&) = delete;
+
+  void run(int socket) {
+    socket_ = socket;
+    const timeval patience{patience_s, 0};
+    ::setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    const int yes = 1;
+    ::setsockopt(socket_, IPPROTO_TCP, 1 /* TCP_NODELAY */, &yes, sizeof yes);
+    std::string group;
+    bool alive = true;
+    for (std::size_t i = 0; i < script_.moves.size() && alive; ++i) {
+      const auto& move = script_.moves[i];
+      if (move.kind == own_) {
+        if (group.empty()) alive = hear(i);
+        group += move.octets;
+        continue;
+      }
+      alive = alive && say(std::exchange(group, {}));
+      if (move.kind == Kind::perform && progress_ != nullptr)
+        alive = alive && progress_->wait_for(i);
+      if (move.kind == Kind::tls) alive = alive && hear(i) && shake_hands();
+      if (move.kind == (own_ == Kind::client ? Kind::client_closed : Kind::server_closed)) break;
+    }
+    if (alive && !group.empty()) alive = say(group);
+    // The rest, up to the other's end.
+    if (alive && (ssl_ != nullptr)) SSL_shutdown(ssl_);
+    ::shutdown(socket_, SHUT_WR);
+    while (alive && read_some()) {
+    }
+  }
+
+  [[nodiscard]] const std::string& heard() const { return heard_; }
+  [[nodiscard]] std::size_t pieces() const { return pieces_; }
+
+ private:
+  [[nodiscard]] Kind other() const { return own_ == Kind::client ? Kind::server : Kind::client; }
+
+  bool hear(std::size_t moves) {
+    const auto expected = octets_of(script_, other(), moves);
+    while (!matches(expected, heard_)) {
+      if (!read_some()) return false;
+    }
+    return true;
+  }
+
+  bool read_some() {
+    char buffer[4096];
+    const auto count = ssl_ != nullptr ? SSL_read(ssl_, buffer, sizeof buffer)
+                                       : ::recv(socket_, buffer, sizeof buffer, 0);
+    if (count <= 0) return false;
+    heard_.append(buffer, static_cast<std::size_t>(count));
+    return true;
+  }
+
+  bool say(const std::string& octets) {
+    for (std::size_t at = 0; at < octets.size();) {
+      if (fault_.failure != Failure::none && pieces_ == fault_.step) return fail_now();
+      const auto count = piece_size(octets, at, chunking_);
+      const auto sent = ssl_ != nullptr
+                            ? SSL_write(ssl_, octets.data() + at, static_cast<int>(count))
+                            : ::send(socket_, octets.data() + at, count, MSG_NOSIGNAL);
+      if (sent <= 0) return false;
+      at += static_cast<std::size_t>(sent);
+      ++pieces_;
+    }
+    return true;
+  }
+
+  bool fail_now() {
+    if (fault_.failure == Failure::reset) {
+      const linger at_once{1, 0};
+      ::setsockopt(socket_, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    }
+    return false;
+  }
+
+  bool shake_hands() {
+    const auto& context = own_ == Kind::client ? client_tls() : server_tls();
+    ssl_ = SSL_new(context.handle());
+    SSL_set_fd(ssl_, socket_);
+    if (own_ == Kind::client) SSL_set1_host(ssl_, "localhost");
+    const int done = own_ == Kind::client ? SSL_connect(ssl_) : SSL_accept(ssl_);
+    return done == 1;
+  }
+
+  const Transcript& script_;
+  Kind own_;
+  Chunking chunking_;
+  FaultAt fault_;
+  Progress* progress_;
+  int socket_ = -1;
+  SSL* ssl_ = nullptr;
+  std::string heard_;
+  std::size_t pieces_ = 0;
+};
+
+struct ServerSide {
+  Canned& canned;
+  bool answer_now(smtp::ServerMachine& machine) const {
+    canned.answer(machine);
+    return true;
+  }
+  asio::awaitable<void> answer(smtp::ServerMachine&) const { co_return; }
+  asio::awaitable<Result<proto::TlsFacts>> handshake(net::Stream& stream, net::Time until) const {
+    co_return co_await stream.handshake_server(server_tls(), until);
+  }
+};
+
+struct ClientSide {
+  const Operation* operation = nullptr;
+  std::size_t at = 0;
+  Chunking chunking = Chunking::whole;
+  bool answer_now(smtp::ClientMachine& machine) {
+    const std::string_view text = operation->text;
+    if (at < text.size()) {
+      const auto count = piece_size(text, at, chunking);
+      machine.body(text.substr(at, count));
+      at += count;
+    } else if (operation->unreadable) {
+      machine.body_failed(fail(Fault::io, "attachment", "cannot be read"));
+    } else {
+      machine.body_end();
+    }
+    return true;
+  }
+  asio::awaitable<void> answer(smtp::ClientMachine&) const { co_return; }
+  asio::awaitable<Result<proto::TlsFacts>> handshake(net::Stream& stream, net::Time until) const {
+    co_return co_await stream.handshake_client(client_tls(), "localhost", until);
+  }
+};
+
+/// Two connected sockets on loopback; the peer's is blocking.
+struct Pair {
+  explicit Pair(asio::io_context& context) : ours(context), theirs(context) {
+    tcp::acceptor acceptor(context, {asio::ip::make_address("127.0.0.1"), 0});
+    theirs.connect(acceptor.local_endpoint());
+    ours = acceptor.accept();
+  }
+  tcp::socket ours, theirs;
+};
+
+Played over_loopback_server(const Transcript& script, Chunking chunking, FaultAt fault) {
+  asio::io_context context;
+  Pair pair(context);
+  Peer peer(script, Kind::client, chunking, fault, nullptr);
+  std::thread thread([&] {
+    peer.run(pair.theirs.native_handle());
+    pair.theirs.close();
+  });
+  const auto options = server_options(script);
+  smtp::ServerMachine machine(options);
+  Canned canned(script);
+  bool ended = false;
+  asio::co_spawn(
+      context,
+      [&, stream = net::Stream(std::move(pair.ours))]() mutable -> asio::awaitable<void> {
+        std::vector<char> buffer(16384);
+        ServerSide side{canned};
+        if (options.tls == smtp::TlsMode::implicit) {  // the listener's work, before the machine's
+          const auto until = proto::Clock::now() + std::chrono::seconds(patience_s);
+          const auto facts = co_await side.handshake(stream, until);
+          if (facts)
+            machine.tls_up(*facts);
+          else
+            machine.failed(facts.error());
+        }
+        co_await net::drive(stream, machine, side, {buffer});
+        stream.close();
+        ended = true;
+      },
+      asio::detached);
+  context.run();
+  thread.join();
+  Played played{{}, peer.pieces(), ended};
+  played.problem = check_kept(script, machine, canned);
+  if (fault.failure != Failure::none || !played.problem.empty()) return played;
+  if (const auto all = octets_of(script, Kind::server, script.moves.size());
+      !matches(all, peer.heard()))
+    played.problem = "the server said\n" + peer.heard() + "in place of\n" + all;
+  if (played.problem.empty()) played.problem = check_expectations(script, machine, canned);
+  return played;
+}
+
+Played over_loopback_client(const Transcript& script, Chunking chunking, FaultAt fault) {
+  asio::io_context context;
+  Pair pair(context);
+  Progress progress;
+  Peer peer(script, Kind::server, chunking, fault, &progress);
+  std::thread thread([&] {
+    peer.run(pair.theirs.native_handle());
+    pair.theirs.close();
+  });
+  smtp::ClientMachine machine(client_options(script));
+  std::optional<Error> error;
+  SendReport report;
+  bool ended = false;
+  asio::co_spawn(
+      context,
+      [&, stream = net::Stream(std::move(pair.ours))]() mutable -> asio::awaitable<void> {
+        std::vector<char> buffer(16384);
+        ClientSide side;
+        side.chunking = chunking;
+        bool performed = false;
+        for (std::size_t i = 0; i < script.moves.size(); ++i) {
+          if (script.moves[i].kind != Kind::perform) continue;
+          progress.advance(i);
+          if (std::exchange(performed, true) && !machine.is_usable() && error) continue;
+          const auto operation = read_operation(script.moves[i].octets);
+          side.operation = &operation;
+          side.at = 0;
+          begin(machine, operation);
+          co_await net::drive(stream, machine, side, {buffer});
+          if (machine.error() && !error) error = machine.error();
+          if (!machine.report().recipients.empty()) report = machine.report();
+        }
+        progress.advance(script.moves.size());
+        stream.close();
+        ended = true;
+      },
+      asio::detached);
+  context.run();
+  thread.join();
+  Played played{{}, peer.pieces(), ended};
+  const bool faulted = fault.failure != Failure::none && error.has_value();
+  const ClientFacts facts{machine, error, report, peer.heard(), faulted};
+  // The peer of a cut line has not heard all that was said.
+  if (fault.failure != Failure::none) return played;
+  played.problem = check_outcomes(facts);
+  if (const auto all = octets_of(script, Kind::client, script.moves.size());
+      played.problem.empty() && !matches(all, peer.heard()))
+    played.problem = "the client said\n" + peer.heard() + "in place of\n" + all;
+  if (played.problem.empty()) played.problem = check_expectations(script, facts);
+  return played;
+}
+
+bool needs_a_clock(const Transcript& script) {
+  for (const auto& move : script.moves) {
+    if (move.kind == Kind::timeout) return true;
+  }
+  return false;
+}
+
+/// What stands in clear behind STARTTLS, or behind its 220, is seen by the machine only in the same
+/// piece.
+bool injects_before_tls(const Transcript& script) {
+  for (const auto& row : script.rows) {
+    if (row == "1") return true;
+  }
+  return false;
+}
+
+class OverLoopback : public testing::TestWithParam<std::string> {
+ protected:
+  template <class Play>
+  void play(const Transcript& script, Play play_one) const {
+    if (needs_a_clock(script)) GTEST_SKIP() << "a deadline passes: played without sockets";
+    std::size_t pieces = 0;
+    for (const auto chunking : {Chunking::whole, Chunking::by_line}) {
+      if (chunking == Chunking::by_line && injects_before_tls(script)) continue;
+      const auto played = play_one(script, chunking, FaultAt{});
+      ASSERT_TRUE(played.ended) << script.file << " does not end";
+      ASSERT_EQ(played.problem, "") << script.file << ": " << script.title;
+      pieces = played.steps;
+    }
+    const auto stride = 1 + pieces / most_faulted_moves;
+    for (const auto failure : {Failure::end_of_stream, Failure::reset}) {
+      for (std::size_t step = 0; step < pieces; step += stride) {
+        const auto played = play_one(script, Chunking::by_line, FaultAt{failure, step});
+        ASSERT_TRUE(played.ended) << script.file << " does not end, cut at piece " << step;
+        ASSERT_EQ(played.problem, "") << script.file << " cut at piece " << step;
+      }
+    }
+  }
+};
+
+TEST_P(OverLoopback, Server) {
+  const auto script = read_transcript(GetParam());
+  if (script.for_server) play(script, over_loopback_server);
+}
+
+TEST_P(OverLoopback, Client) {
+  const auto script = read_transcript(GetParam());
+  if (script.for_client) play(script, over_loopback_client);
+}
+
+std::vector<std::string> files() {
+  return transcript_files(std::string(POSTROAD_SOURCE_DIR) + "/tests/transcripts");
+}
+
+std::string name_of(const testing::TestParamInfo<std::string>& info) {
+  const auto folder = info.param.rfind('/', info.param.rfind('/') - 1);
+  std::string name = info.param.substr(folder + 1);
+  name.resize(name.rfind('.'));
+  for (char& c : name) c = std::isalnum(static_cast<unsigned char>(c)) != 0 ? c : '_';
+  return name;
+}
+
+INSTANTIATE_TEST_SUITE_P(Transcripts, OverLoopback, testing::ValuesIn(files()), name_of);
+
+}  // namespace
+}  // namespace postroad::transcripts
