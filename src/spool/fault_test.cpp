@@ -97,8 +97,10 @@ class Ledger final {
         EXPECT_FALSE(octets) << "message " << line.seed << " came back";
         continue;
       }
-      if (line.fate == Fate::maybe && !octets && octets.error().fault == Fault::not_found) {
-        line.fate = Fate::gone;
+      // Nobody was told that it is kept: it may be gone, or listed with a part that did not reach
+      // the disk.
+      if (line.fate == Fate::maybe && !octets) {
+        if (octets.error().fault == Fault::not_found) line.fate = Fate::gone;
         continue;
       }
       line.fate = Fate::kept;
