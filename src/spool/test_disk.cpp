@@ -189,7 +189,6 @@ class TestFolder final : public Disk {
 
 /// What a node holds after a crash in which each change since the last sync had its own luck.
 std::string survivor(const Node& node, TestDisk::Loss loss, std::mt19937_64& random) {
-  if (loss == TestDisk::Loss::none) return node.now;
   auto octets = node.synced;
   if (loss == TestDisk::Loss::all) return octets;
   for (auto change : node.changes) {
@@ -202,7 +201,6 @@ std::string survivor(const Node& node, TestDisk::Loss loss, std::mt19937_64& ran
 }
 
 Names surviving_names(const TestDisk::State& state, TestDisk::Loss loss, std::mt19937_64& random) {
-  if (loss == TestDisk::Loss::none) return state.now;
   Names names = state.synced;
   if (loss == TestDisk::Loss::all) return names;
   for (const auto& [name, node] : state.now) {
@@ -212,6 +210,18 @@ Names surviving_names(const TestDisk::State& state, TestDisk::Loss loss, std::mt
     if (!state.now.contains(name) && random() % 2 == 0) names.erase(name);
   }
   return names;
+}
+
+/// The system lives: everything is there, and what was not synced can still be lost.
+void keep_all(const TestDisk::State& from, TestDisk::State& to) {
+  std::map<const Node*, std::shared_ptr<Node>> copies;
+  const auto copy = [&](const std::shared_ptr<Node>& node) {
+    auto& made = copies[node.get()];
+    if (!made) made = std::make_shared<Node>(*node);
+    return made;
+  };
+  for (const auto& [name, node] : from.now) to.now[name] = copy(node);
+  for (const auto& [name, node] : from.synced) to.synced[name] = copy(node);
 }
 
 }  // namespace
@@ -230,10 +240,14 @@ void TestDisk::crash(Loss loss) {
   const std::lock_guard lock(old->mutex);
   next->random.seed(old->random());
   next->syncs = old->syncs;
-  for (const auto& [name, node] : surviving_names(*old, loss, next->random)) {
-    auto copy = std::make_shared<Node>();
-    copy->now = copy->synced = survivor(*node, loss, next->random);
-    next->now[name] = next->synced[name] = std::move(copy);
+  if (loss == Loss::none) {
+    keep_all(*old, *next);
+  } else {
+    for (const auto& [name, node] : surviving_names(*old, loss, next->random)) {
+      auto copy = std::make_shared<Node>();
+      copy->now = copy->synced = survivor(*node, loss, next->random);
+      next->now[name] = next->synced[name] = std::move(copy);
+    }
   }
   state_ = std::move(next);
 }

@@ -20,7 +20,7 @@ class TestDisk final {
   enum class Loss {
     all,     ///< all of it is gone
     random,  ///< each write survives or not, or is torn at some octet; each name survives or not
-    none,    ///< the program died and the system lived
+    none,    ///< the program died and the system lived; a later crash can still take it
   };
   struct Failure {
     std::uint64_t call = 0;  ///< which call fails, from 1; 0: none
