@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cctype>
+#include <cstdio>
 
 #include "play.hpp"
 
@@ -59,6 +60,41 @@ TEST_P(Dialogue, Server) {
 TEST_P(Dialogue, Client) {
   const auto script = read_transcript(GetParam());
   if (script.for_client) play(play_client);
+}
+
+/// The first S line behind the first C line that begins with `verb`; empty: it is not said.
+std::string answer_to(const Transcript& script, std::string_view verb) {
+  bool said = false;
+  for (const auto& move : script.moves) {
+    if (move.kind == Move::Kind::client && move.octets.starts_with(verb)) said = true;
+    if (said && move.kind == Move::Kind::server)
+      return move.octets.substr(0, move.octets.find('\r'));
+  }
+  return {};
+}
+
+// One dialogue for each command in which our client says it and our server answers it, as a table.
+TEST(Commands, EachIsSaidByTheClientAndAnsweredByTheServer) {
+  std::printf("%-9s %-40s %-34s %s\n", "command", "transcript", "first line of the answer",
+              "result");
+  for (const auto* verb : {"HELO", "EHLO", "MAIL", "RCPT", "DATA", "RSET", "NOOP", "QUIT", "VRFY",
+                           "EXPN", "HELP", "STARTTLS", "AUTH"}) {
+    bool found = false;
+    for (const auto& file : files()) {
+      const auto script = read_transcript(file);
+      const auto answer = answer_to(script, verb);
+      if (found || !script.for_server || !script.for_client || answer.empty()) continue;
+      found = true;
+      const auto server = play_server(script, Chunking::by_octet, {});
+      const auto client = play_client(script, Chunking::by_octet, {});
+      EXPECT_EQ(server.problem + client.problem, "") << file;
+      std::printf("%-9s %-40s %-34s server %s, client %s\n", verb,
+                  file.substr(file.find("tests/transcripts/") + 18).c_str(),
+                  answer.substr(0, 34).c_str(), server.problem.empty() ? "answers" : "FAILS",
+                  client.problem.empty() ? "says it" : "FAILS");
+    }
+    EXPECT_TRUE(found) << "no dialogue of both sides has " << verb;
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Transcripts, Dialogue, testing::ValuesIn(files()), name_of);
