@@ -37,9 +37,6 @@ function(postroad_floor name)
 
   if(tests AND BUILD_TESTING)
     postroad_test(${name}_test SOURCES ${tests} USES floor_${name})
-    if(sources AND EXISTS ${folder}/pch.hpp)
-      target_precompile_headers(${name}_test REUSE_FROM floor_${name})
-    endif()
   endif()
 endfunction()
 

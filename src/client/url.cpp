@@ -1,7 +1,11 @@
 // Parsing of server URLs (RFC 3986 as far as it goes here); see url.hpp.
 #include "client/url.hpp"
 
+#include <idn2.h>
+
 #include <algorithm>
+#include <cstdint>
+#include <memory>
 #include <optional>
 
 #include "base/text.hpp"
@@ -38,10 +42,25 @@ std::optional<std::string> percent_decode(std::string_view text) {
   return out;
 }
 
+// A host name of any language in the form that DNS, SNI and certificates know (RFC 5890).
+std::optional<std::string> to_ascii(const std::string& host) {
+  if (std::all_of(host.begin(), host.end(), [](char c) { return static_cast<signed char>(c) > 0; }))
+    return host;
+  std::uint8_t* ascii = nullptr;
+  const auto* octets = reinterpret_cast<const std::uint8_t*>(host.c_str());
+  const int code = idn2_lookup_u8(octets, &ascii, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
+  const std::unique_ptr<std::uint8_t, void (*)(void*)> owner(ascii, idn2_free);
+  if (code != IDN2_OK) return std::nullopt;
+  return std::string(reinterpret_cast<const char*>(ascii));
+}
+
 bool is_host(std::string_view host) {
-  return !host.empty() && host.size() <= 255 && std::all_of(host.begin(), host.end(), [](char c) {
-    return is_alnum(c) || c == '.' || c == '-' || c == '_' || c == ':';
-  });
+  const bool has_empty_label =
+      host.starts_with('.') || host.find("..") != std::string_view::npos;  // libidn2 lets them pass
+  return !host.empty() && host.size() <= 255 && !has_empty_label &&
+         std::all_of(host.begin(), host.end(), [](char c) {
+           return is_alnum(c) || c == '.' || c == '-' || c == '_' || c == ':';
+         });
 }
 
 Result<void> parse_query(std::string_view query, Url& url) {
@@ -113,9 +132,13 @@ Result<Url> parse_url(std::string_view text) {
     url.host = rest.substr(0, rest.find(':'));
     port = rest.substr(url.host.size());
   }
-  if (!is_host(url.host))
+  const auto ascii = to_ascii(url.host);
+  if (ascii && is_host(*ascii)) {
+    url.host = *ascii;
+  } else {
     return refuse("the URL's host '" + printable(url.host, 80) + "'",
                   "it is no host name or address");
+  }
   url.port = url.tls == Tls::implicit ? 465 : url.user.empty() ? 25 : 587;
   if (!port.empty()) {
     const auto number = port.front() == ':' ? parse_number(port.substr(1)) : std::nullopt;
