@@ -173,7 +173,7 @@ Result<void> Talk::message() {
     const auto line = ask();
     const bool end = !line || *line == ".";
     const auto octets = end ? "." : line->starts_with('.') ? '.' + *line : *line;
-    const auto said = say(octets, octets);
+    auto said = say(octets, octets);
     if (!said || end) return said;
   }
 }

@@ -71,7 +71,7 @@ std::string Composer::message_id_host() const {
   if (usable(options_.host)) return options_.host;
   const auto& authors = draft_.from.empty() && draft_.raw ? draft_.raw->reverse : draft_.from;
   if (!authors.empty()) {
-    const auto domain = draft_.complete(authors.front()).domain;
+    auto domain = draft_.complete(authors.front()).domain;
     if (usable(domain)) return domain;
   }
   return "localhost";
