@@ -1,0 +1,97 @@
+# `postroad talk`: a session typed by hand, from a pipe and at a terminal: hints, the message with its dots, STARTTLS and AUTH with the
+# password hidden, and what comes in clear behind the 220 is not believed.
+import os
+import pty
+import re
+import subprocess
+import unittest
+
+import postroad
+
+PASSWORD = "geheim&123"
+
+
+class Talk(unittest.TestCase):
+    def setUp(self):
+        self.folder = self.enterContext(postroad.Folder())
+
+    def talk(self, server, lines, *flags, env=None):
+        return postroad.run("talk", server, *flags, input="".join(line + "\n" for line in lines), env=env)
+
+    def test_a_mail_by_hand(self):
+        with postroad.Server() as server:
+            done = self.talk(f"127.0.0.1:{server.port}",
+                             ["EHLO client.example", "MIAL FROM:<a@client.example>", "MAIL FROM:<a@client.example>", "RCPT TO:<b@x.example>", "DATA",
+                              "Subject: by hand", "", ".dot", ".", "QUIT"])
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertIn("did you mean MAIL?", done.stderr)
+            self.assertIn("<** 500 5.5.2", done.stderr)
+            mail, = server.wait_mail(1)
+            self.assertEqual(mail.message, b"Subject: by hand\r\n\r\n.dot\r\n")
+
+    def secured(self):
+        certificates = postroad.Certificates(self.folder.path)
+        certificate, key = certificates.make("server")
+        users = self.folder.path / "users"
+        postroad.add_user(users, "test", PASSWORD)
+        listener = {"role": "submission", "tls": "required", "certificate": certificate, "key": key}
+        settings = {"server": {"users": users}, "listener": [listener], "local": {"domains": ["x.example"], "mailboxes": ["b"]}}
+        return certificates, settings
+
+    def test_starttls_and_auth_with_the_password_hidden(self):
+        certificates, settings = self.secured()
+        with postroad.Server(settings) as server:
+            for mechanism in ("PLAIN", "LOGIN"):
+                done = self.talk(f"localhost:{server.port}", ["EHLO client.example", "STARTTLS", "EHLO client.example", f"AUTH {mechanism}", "QUIT"],
+                                 "--user", "test", "--password-env", "TALK_PASSWORD", "--ca-file", certificates.ca, env={"TALK_PASSWORD": PASSWORD})
+                self.assertEqual(done.returncode, 0, done.stderr)
+                self.assertRegex(done.stderr, r"=== TLS TLSv1\.3")
+                self.assertIn("235 2.7.0", done.stderr)
+                for secret in postroad.encodings_of_secret("test", PASSWORD):
+                    self.assertNotIn(secret, done.stdout + done.stderr)
+
+    def test_row_1_what_came_in_clear_is_not_believed(self):
+        def script(peer):
+            peer.say("220 fake.example ESMTP\r\n")
+            postroad.converse(peer, ehlo=("fake.example", "STARTTLS"), until="STARTTLS")
+            peer.say("220 go on\r\n250 fake.example\r\n")
+            postroad.converse(peer)
+        with postroad.FakeServer(script) as fake:
+            done = self.talk(f"localhost:{fake.port}", ["EHLO client.example", "STARTTLS", "EHLO client.example"])
+        self.assertEqual(done.returncode, 76, done.stderr)
+        self.assertIn("in clear", done.stderr)
+
+    def test_wrong_input(self):
+        done = self.talk("http://h", [])
+        self.assertEqual(done.returncode, 64)
+        self.assertIn("only smtp and smtps are known", done.stderr)
+        with postroad.FakeServer(lambda peer: None) as gone:
+            port = gone.port
+        done = self.talk(f"127.0.0.1:{port}", ["QUIT"])
+        self.assertEqual(done.returncode, 75)
+        self.assertIn(f"127.0.0.1:{port}", done.stderr)
+
+    def test_at_a_terminal_a_line_can_be_edited(self):
+        with postroad.Server() as server:
+            main, side = pty.openpty()
+            process = subprocess.Popen([postroad.BINARY, "talk", f"127.0.0.1:{server.port}"], stdin=side, stdout=side, stderr=side,
+                                       env={**postroad.CLEAN, "TERM": "xterm"}, start_new_session=True)
+            os.close(side)
+            seen = b""
+
+            def until(pattern):
+                nonlocal seen
+                while not re.search(pattern, seen):
+                    seen += os.read(main, 4096)
+            until(rb"> ")
+            os.write(main, b"NOOQ\x7fP\r")  # a typing error, taken back
+            until(rb"250 2\.0\.0")
+            os.write(main, b"QUIT\r")
+            until(rb"221 2\.0\.0")
+            self.assertEqual(process.wait(postroad.PATIENCE), 0)
+            os.close(main)
+            self.assertIn(b"-> NOOP", seen)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
