@@ -120,7 +120,7 @@ std::string encode(const SegmentHead& head) {
 }
 
 std::optional<SegmentHead> decode_segment_head(std::string_view page) {
-  if (const auto head = decode_head_copy(page.substr(0, head_copy_size))) return head;
+  if (auto head = decode_head_copy(page.substr(0, head_copy_size))) return head;
   if (page.size() < head_page_size) return std::nullopt;
   return decode_head_copy(page.substr(head_copy_size, head_copy_size));
 }
