@@ -139,8 +139,9 @@ Result<Reply> Talk::exchange(std::string_view line, std::string_view shown) {
 
 Result<void> Talk::secure() {
   if (!input_.empty())
-    return fail(Fault::protocol, url_.server(),
-                "octets came in clear behind the reply to STARTTLS: somebody may have put them there");
+    return fail(
+        Fault::protocol, url_.server(),
+        "octets came in clear behind the reply to STARTTLS: somebody may have put them there");
   const auto tls = net::TlsContext::client({!flags_.insecure, flags_.ca_file.value_or("")});
   if (!tls) return tls.error();
   const auto facts = wait(stream_->handshake_client(*tls, url_.host, deadline()));
