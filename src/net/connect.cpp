@@ -50,7 +50,10 @@ void close_losers(Race& race) {
   }
 }
 
-awaitable<Result<tcp::socket>> race_to(const std::vector<tcp::endpoint>& endpoints, Time deadline) {
+}  // namespace
+
+awaitable<Result<tcp::socket>> race(std::vector<tcp::endpoint> endpoints, Time deadline) {
+  co_await asio::this_coro::throw_if_cancelled(false);
   auto race = std::make_shared<Race>(co_await asio::this_coro::executor);
   std::size_t next = 0;
   for (;;) {
@@ -74,8 +77,6 @@ awaitable<Result<tcp::socket>> race_to(const std::vector<tcp::endpoint>& endpoin
   if (race->under_way > 0) co_return fail(Fault::timeout, {}, "no address answered in time");
   co_return fail(Fault::connect, {}, "cannot connect: " + race->reasons);
 }
-
-}  // namespace
 
 std::vector<tcp::endpoint> interleave(std::vector<tcp::endpoint> endpoints) {
   std::vector<tcp::endpoint> first, second, mixed;
@@ -116,8 +117,7 @@ awaitable<Result<tcp::socket>> connect(std::string host, std::uint16_t port, Tim
                      "the name " + host + " has no address: " + error.message());
     for (const auto& result : results) endpoints.push_back(result.endpoint());
   }
-  const auto order = interleave(std::move(endpoints));
-  co_return co_await race_to(order, deadline);
+  co_return co_await race(interleave(std::move(endpoints)), deadline);
 }
 
 }  // namespace postroad::net

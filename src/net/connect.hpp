@@ -16,6 +16,11 @@ namespace postroad::net {
 std::vector<boost::asio::ip::tcp::endpoint> interleave(
     std::vector<boost::asio::ip::tcp::endpoint> endpoints);
 
+/// The first of these addresses that takes a connection; each gets its head start. Errors as of
+/// `connect`.
+boost::asio::awaitable<Result<boost::asio::ip::tcp::socket>> race(
+    std::vector<boost::asio::ip::tcp::endpoint> endpoints, proto::Time deadline);
+
 /// Error: Fault::resolve, Fault::connect (with each address's reason), Fault::timeout,
 /// Fault::cancelled. `host` may be an address, with or without brackets.
 boost::asio::awaitable<Result<boost::asio::ip::tcp::socket>> connect(std::string host,

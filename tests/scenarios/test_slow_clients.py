@@ -65,6 +65,23 @@ class SlowClients(unittest.TestCase):
             grown = resident(server.pid) - before
             self.assertLess(grown, 64 * 1024, f"grown by {grown} KiB")
 
+    def test_a_large_message_is_streamed(self):
+        # A session's memory does not grow with its message: 200 MB through it, a few of them in memory at most.
+        with postroad.Server({"listener": [{}], "limits": {"message_size": "500MiB"}}) as server, postroad.Session(server.port) as session:
+            before = resident(server.pid)
+            for line in ("EHLO client.example", "MAIL FROM:<a@client.example>", "RCPT TO:<b@x.example>", "DATA"):
+                session.say(line)
+            block = b"0123456789" * 7 + b"\r\n"
+            session.send(b"Subject: large\r\n\r\n")
+            for _ in range(200):
+                session.send(block * 14_000)
+            grown = resident(server.pid) - before
+            session.send(b".\r\n")
+            self.assertRegex(session.reply(), "^250 ")
+            mail, = server.wait_mail(1)
+            self.assertGreater(mail.path.stat().st_size, 200 * 14_000 * len(block))
+            self.assertLess(grown, 32 * 1024, f"grown by {grown} KiB")
+
     def test_row_32_endless_line_and_endless_recipients(self):
         with postroad.Server({"listener": [{}], "limits": {"recipients": 100, "errors": 20}}) as server:
             before = resident(server.pid)

@@ -1,0 +1,169 @@
+// The race between addresses and the stream's waits, on real sockets.
+#include <gtest/gtest.h>
+
+#include <array>
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <chrono>
+#include <optional>
+
+#include "net/connect.hpp"
+#include "net/stream.hpp"
+
+namespace postroad::net {
+namespace {
+
+using namespace std::chrono_literals;
+
+tcp::endpoint at(const char* address, std::uint16_t port = 25) {
+  return {asio::ip::make_address(address), port};
+}
+
+/// Runs one coroutine to its end.
+template <class T>
+T wait(asio::io_context& context, awaitable<T> call) {
+  std::optional<T> result;
+  const auto body = [&]() -> awaitable<void> {
+    result.emplace(co_await std::move(call));
+    context.stop();
+  };
+  asio::co_spawn(context, body(), asio::detached);
+  context.restart();
+  context.run();
+  return std::move(*result);
+}
+
+/// An address that takes no connection and refuses none: its backlog is full.
+struct Deaf {
+  explicit Deaf(asio::io_context& context) : acceptor(context) {
+    acceptor.open(tcp::v4());
+    acceptor.bind(at("127.0.0.1", 0));
+    acceptor.listen(0);
+    for (auto& socket : fillers) {
+      socket.emplace(context);
+      socket->open(tcp::v4());
+      socket->non_blocking(true);
+      const auto endpoint = acceptor.local_endpoint();
+      (void)::connect(socket->native_handle(), endpoint.data(),
+                      static_cast<socklen_t>(endpoint.size()));  // begins it, and does not wait
+    }
+  }
+  tcp::acceptor acceptor;
+  std::array<std::optional<tcp::socket>, 4> fillers;
+};
+
+TEST(Race, FamiliesTakeTurns) {
+  const auto a = at("2001:db8::1"), b = at("2001:db8::2"), c = at("192.0.2.1"), d = at("192.0.2.2");
+  EXPECT_EQ(interleave({a, b, c, d}), (std::vector{a, c, b, d}));
+  EXPECT_EQ(interleave({c, d, a}), (std::vector{c, a, d}));
+  EXPECT_EQ(interleave({a}), (std::vector{a}));
+  EXPECT_TRUE(interleave({}).empty());
+}
+
+TEST(Race, ARefusalGivesWayAtOnceAndSilenceAfterTheHeadStart) {
+  asio::io_context context;
+  tcp::acceptor good(context, at("127.0.0.1", 0));
+  std::uint16_t closed_port = 0;
+  {
+    tcp::acceptor gone(context, at("127.0.0.1", 0));
+    closed_port = gone.local_endpoint().port();
+  }
+  const Deaf deaf(context);
+  const auto until = proto::Clock::now() + 20s;
+  for (const auto& first : {at("127.0.0.1", closed_port), deaf.acceptor.local_endpoint()}) {
+    const auto socket = wait(context, race({first, good.local_endpoint()}, until));
+    ASSERT_TRUE(socket) << socket.error();
+    EXPECT_EQ(socket->remote_endpoint(), good.local_endpoint());
+  }
+}
+
+TEST(Race, EveryAddressRefusesIsToldWithEachReason) {
+  asio::io_context context;
+  std::vector<tcp::endpoint> closed;
+  {
+    tcp::acceptor one(context, at("127.0.0.1", 0)), two(context, at("127.0.0.1", 0));
+    closed = {one.local_endpoint(), two.local_endpoint()};
+  }
+  const auto socket = wait(context, race(closed, proto::Clock::now() + 20s));
+  ASSERT_FALSE(socket);
+  EXPECT_EQ(socket.error().fault, Fault::connect);
+  for (const auto& endpoint : closed)
+    EXPECT_NE(socket.error().detail.find(text_of(endpoint)), std::string::npos);
+}
+
+TEST(Race, SilenceEndsAtTheDeadline) {
+  asio::io_context context;
+  const Deaf deaf(context);
+  const auto socket =
+      wait(context, race({deaf.acceptor.local_endpoint()}, proto::Clock::now() + 50ms));
+  ASSERT_FALSE(socket);
+  EXPECT_EQ(socket.error().fault, Fault::timeout);
+}
+
+TEST(Connect, SaysWhatIsWrongWithAName) {
+  asio::io_context context;
+  const auto socket = wait(context, connect("no-such-host.invalid", 25, proto::Clock::now() + 20s));
+  ASSERT_FALSE(socket);
+  EXPECT_EQ(socket.error().fault, Fault::resolve);
+  EXPECT_NE(socket.error().detail.find("no-such-host.invalid"), std::string::npos);
+}
+
+struct Pair {
+  explicit Pair(asio::io_context& context) : theirs(context) {
+    tcp::acceptor acceptor(context, at("127.0.0.1", 0));
+    theirs.connect(acceptor.local_endpoint());
+    ours.emplace(acceptor.accept());
+  }
+  tcp::socket theirs;
+  std::optional<Stream> ours;
+};
+
+TEST(Stream, AReadEndsByItsDeadlineByTheOthersEndAndByInterruption) {
+  asio::io_context context;
+  Pair pair(context);
+  char buffer[16];
+  auto read = wait(context, pair.ours->read(buffer, proto::Clock::now() + 30ms));
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error().fault, Fault::timeout);
+
+  asio::post(context, [&] { asio::post(context, [&] { pair.ours->interrupt(); }); });
+  read = wait(context, pair.ours->read(buffer, proto::Clock::now() + 20s));
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error().fault, Fault::cancelled);
+
+  pair.theirs.shutdown(tcp::socket::shutdown_send);
+  read = wait(context, pair.ours->read(buffer, proto::Clock::now() + 20s));
+  ASSERT_TRUE(read);
+  EXPECT_EQ(*read, 0U);
+}
+
+TEST(Stream, ACancellationBetweenTwoWaitsCounts) {
+  asio::io_context context;
+  Pair pair(context);
+  asio::cancellation_signal signal;
+  std::optional<Result<std::size_t>> second;
+  const auto two_reads = [&]() -> awaitable<void> {
+    co_await asio::this_coro::throw_if_cancelled(false);
+    char buffer[16];
+    // The first has its octet when the cancellation comes: it aborts nothing.
+    asio::post(context, [&] { signal.emit(asio::cancellation_type::all); });
+    (void)co_await pair.ours->read(buffer, proto::Clock::now() + 20s);
+    second = co_await pair.ours->read(buffer, proto::Clock::now() + 20s);
+  };
+  pair.theirs.send(asio::buffer("x", 1));
+  asio::co_spawn(context, two_reads(),
+                 asio::bind_cancellation_slot(
+                     signal.slot(), [&](const std::exception_ptr&) { context.stop(); }));
+  context.run();
+  ASSERT_TRUE(second);
+  ASSERT_FALSE(*second);
+  EXPECT_EQ(second->error().fault, Fault::cancelled);
+}
+
+}  // namespace
+}  // namespace postroad::net
