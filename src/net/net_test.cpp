@@ -157,8 +157,8 @@ TEST(Stream, ACancellationBetweenTwoWaitsCounts) {
   };
   pair.theirs.send(asio::buffer("x", 1));
   asio::co_spawn(context, two_reads(),
-                 asio::bind_cancellation_slot(
-                     signal.slot(), [&](const std::exception_ptr&) { context.stop(); }));
+                 asio::bind_cancellation_slot(signal.slot(),
+                                              [&](const std::exception_ptr&) { context.stop(); }));
   context.run();
   ASSERT_TRUE(second);
   ASSERT_FALSE(*second);

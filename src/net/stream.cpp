@@ -231,15 +231,35 @@ void Stream::interrupt() {
   if (state_->waiting) state_->socket.cancel(ignored);
 }
 
-void Stream::close() {
-  if (!state_->socket.is_open()) return;
+void Stream::end_own_side() {
   if (state_->ssl != nullptr && SSL_is_init_finished(state_->ssl) == 1) {
     ERR_clear_error();
     SSL_shutdown(state_->ssl);
   }
   boost::system::error_code ignored;
-  state_->timer.cancel();
   state_->socket.shutdown(tcp::socket::shutdown_send, ignored);
+}
+
+awaitable<void> Stream::finish(Time deadline) {
+  auto state = state_;
+  if (!state->socket.is_open()) co_return;
+  end_own_side();
+  char dropped[4096];
+  for (;;) {
+    const auto n = ::recv(state->socket.native_handle(), dropped, sizeof dropped, 0);
+    if (n > 0 && proto::Clock::now() < deadline) continue;
+    if (n >= 0 || !would_block(errno)) break;
+    const auto waited = co_await wait(Want::read, deadline);
+    if (!waited || !state->socket.is_open()) break;
+  }
+  close();
+}
+
+void Stream::close() {
+  if (!state_->socket.is_open()) return;
+  end_own_side();
+  boost::system::error_code ignored;
+  state_->timer.cancel();
   state_->socket.close(ignored);
 }
 

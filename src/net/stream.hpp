@@ -43,6 +43,10 @@ class Stream final {
   awaitable<Result<proto::TlsFacts>> handshake_server(const TlsContext& context, Time deadline);
   /// Makes a waiting read or write return Fault::cancelled.
   void interrupt();
+  /// Ends our side, then reads and drops what the peer still sends until it ends its own or the
+  /// deadline passes, then closes. A close with unread input would make the peer's system throw
+  /// away our last words (RFC 1122 §4.2.2.13).
+  awaitable<void> finish(Time deadline);
   /// TLS close_notify where TLS is up, then closes. Never waits.
   void close();
   [[nodiscard]] bool is_open() const;
@@ -54,6 +58,7 @@ class Stream final {
   struct State;
   enum class Want { read, write };
   awaitable<Result<void>> wait(Want want, Time deadline);
+  void end_own_side();
   awaitable<Result<proto::TlsFacts>> handshake(Time deadline, const std::string& host, bool verify);
   std::shared_ptr<State> state_;
 };

@@ -15,6 +15,7 @@ namespace postroad::server {
 namespace {
 
 constexpr std::size_t buffer_size = 16384;
+constexpr std::chrono::seconds last_words{2};  // that a peer gets to read them
 
 Reply not_stored(const Error& error) {
   if (error.fault == Fault::full) return {452, {4, 3, 1}, "no room on the disk, try again later"};
@@ -48,6 +49,11 @@ boost::asio::awaitable<void> Session::run() {
   how.buffer = buffer;
   co_await net::drive(stream_, machine_, *this, how);
   sink_.reset();
+  // Whoever is sent away may still be sending: it shall read why.
+  const auto ending = machine_.ending();
+  if (ending != smtp::Ending::quit && ending != smtp::Ending::closed_by_peer &&
+      ending != smtp::Ending::failed)
+    co_await stream_.finish(proto::Clock::now() + last_words);
   stream_.close();
   session_closed(services_.log, facts_, messages_);
 }

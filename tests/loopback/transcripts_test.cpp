@@ -6,6 +6,7 @@
 #include <openssl/ssl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <csignal>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -237,7 +238,7 @@ Played over_loopback_server(const Transcript& script, Chunking chunking, FaultAt
             machine.failed(facts.error());
         }
         co_await net::drive(stream, machine, side, {buffer});
-        stream.close();
+        co_await stream.finish(proto::Clock::now() + std::chrono::seconds(patience_s));
         ended = true;
       },
       asio::detached);
@@ -320,6 +321,9 @@ bool injects_before_tls(const Transcript& script) {
   }
   return false;
 }
+
+// A peer that OpenSSL writes to may be gone.
+const auto no_sigpipe = ::signal(SIGPIPE, SIG_IGN);
 
 class OverLoopback : public testing::TestWithParam<std::string> {
  protected:
