@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <iostream>
 
 #include "base/text.hpp"
@@ -206,6 +207,35 @@ int fail_with(const Error& error, bool json) {
   return exit_of(error);
 }
 
+// A line on the terminal while a large message goes out.
+class WithProgress final : public MessageSource {
+ public:
+  explicit WithProgress(MessageSource& source) : source_(source) {}
+  Result<std::string_view> next() override {
+    auto chunk = source_.next();
+    if (!chunk || chunk->empty()) {
+      std::cerr << "\r\x1b[K";
+      return chunk;
+    }
+    sent_ += chunk->size();
+    const auto share = sent_ * 100 / std::max<std::uint64_t>(*source_.size(), 1);
+    if (std::exchange(shown_, share) != share)
+      std::cerr << fmt::format("\r{} of {} MB, {}%", sent_ / 1'000'000, *source_.size() / 1'000'000,
+                               std::min<std::uint64_t>(share, 100));
+    return chunk;
+  }
+  [[nodiscard]] std::optional<std::uint64_t> size() const override { return source_.size(); }
+  [[nodiscard]] bool is_8bit() const override { return source_.is_8bit(); }
+  [[nodiscard]] bool needs_utf8() const override { return source_.needs_utf8(); }
+
+ private:
+  MessageSource& source_;
+  std::uint64_t sent_ = 0;
+  std::uint64_t shown_ = UINT64_MAX;
+};
+
+constexpr std::uint64_t long_work = 1'000'000;  // octets from which a progress line is worth it
+
 // What kept the mail from being made: a file that cannot be read is no fault of the disk's here.
 int fail_to_compose(const Error& error, bool json) {
   const int code = fail_with(error, json);
@@ -230,7 +260,9 @@ int SendVerb::run() {
   if (all_or_none) options.recipients = Recipients::all_or_none;
   if (trace) options.trace = trace_printer(wants_colour(STDERR_FILENO));
   Client client = *login ? Client(server.server, **login, options) : Client(server.server, options);
-  const auto report = client.send(*envelope, **source);
+  const bool watched = is_terminal(STDERR_FILENO) && !trace && (*source)->size() >= long_work;
+  WithProgress progress(**source);
+  const auto report = client.send(*envelope, watched ? progress : **source);
   if (!report) return fail_with(report.error(), json);
   client.quit();
   json ? print_json(*report, client.server()) : print_text(*report);
