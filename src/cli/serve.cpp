@@ -2,6 +2,7 @@
 // Wiring only.
 #include <pthread.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -160,6 +161,15 @@ Result<void> Site::listen() {
   return {};
 }
 
+// A session takes a descriptor; the soft limit of most systems, 1024, is for programs that use
+// select.
+void allow_many_sessions() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  (void)::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 void announce(const Settings& settings) {
   for (const auto& listener : settings.listeners) {
     const bool v6 = listener.address.find(':') != std::string::npos;
@@ -193,6 +203,8 @@ int ServeVerb::run() {
   sigaddset(&signals, SIGINT);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
+
+  allow_many_sessions();
 
   Site site;
   site.settings = std::move(*settings);
