@@ -7,10 +7,13 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 
 namespace postroad::relay {
 
 namespace {
+
+constexpr std::size_t most_ready = 10'000;  // mailboxes that are remembered
 
 Error io_error(const std::string& path, const std::string& doing) {
   const int code = errno;
@@ -39,9 +42,8 @@ Result<void> sync_path(const std::string& path) {
   return {};
 }
 
-Result<bool> make_folder(const std::string& path) {
-  if (::mkdir(path.c_str(), 0700) == 0) return true;
-  if (errno == EEXIST) return false;
+Result<void> make_folder(const std::string& path) {
+  if (::mkdir(path.c_str(), 0700) == 0 || errno == EEXIST) return {};
   return io_error(path,
                   "cannot make the folder (choose another place with server.data, or ask its owner "
                   "for the right to write there)");
@@ -64,30 +66,56 @@ Result<Maildirs> Maildirs::open(std::string root) {
   if (!made) return made.error();
   if (::access(root.c_str(), R_OK | W_OK | X_OK) != 0)
     return io_error(root, "this folder for mail cannot be written");
+  // Its own name, and its folder's: a first start may be followed by a crash. Who may not read what
+  // is above has not made it.
+  const auto above = std::filesystem::absolute(root).parent_path();
+  if (const auto synced = sync_path(above.string()); !synced) return synced.error();
+  (void)sync_path(above.parent_path().string());
   return Maildirs(std::move(root));
 }
 
+// A folder counts only after this process has synced its name: whoever made it may have died
+// before.
 Result<void> Maildirs::make_folders(const std::string& folder) const {
-  const auto base = root_ + '/' + folder;
-  const auto made = make_folder(base);
-  if (!made) return made.error();
-  for (const char* part : {"/tmp", "/new", "/cur"}) {
-    const auto one = make_folder(base + part);
-    if (!one) return one.error();
+  {
+    const std::lock_guard lock(ready_->mutex);
+    if (ready_->folders.contains(folder)) return {};
   }
-  if (!*made) return {};
-  const auto inner = sync_path(base);
-  return inner ? sync_path(root_) : inner;
+  const auto base = root_ + '/' + folder;
+  auto done = make_folder(base);
+  for (const char* part : {"/tmp", "/new", "/cur"}) {
+    if (done) done = make_folder(base + part);
+  }
+  if (done) done = sync_path(base);
+  if (done) done = sync_path(root_);
+  if (!done) return done;
+  const std::lock_guard lock(ready_->mutex);
+  if (ready_->folders.size() >= most_ready) ready_->folders.clear();
+  ready_->folders.insert(folder);
+  return {};
+}
+
+Result<int> Maildirs::open_draft(const std::string& folder, const std::string& draft) const {
+  for (const bool again : {false, true}) {
+    const auto folders = make_folders(folder);
+    if (!folders) return folders.error();
+    const int file =
+        ::open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (file >= 0) return file;
+    if (errno != ENOENT || again) break;
+    // Somebody took the mailbox away while we were running.
+    const std::lock_guard lock(ready_->mutex);
+    ready_->folders.erase(folder);
+  }
+  return io_error(draft, "cannot make the file");
 }
 
 Result<void> Maildirs::deliver(const std::string& folder, const std::string& name,
                                std::string_view head, spool::Reader& octets) const {
-  const auto folders = make_folders(folder);
-  if (!folders) return folders.error();
   const auto draft = root_ + '/' + folder + "/tmp/" + name;
-  const Descriptor file(
-      ::open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (file.get() < 0) return io_error(draft, "cannot make the file");
+  const auto opened = open_draft(folder, draft);
+  if (!opened) return opened.error();
+  const Descriptor file(*opened);
   const auto give_up = [&](Error error) {
     ::unlink(draft.c_str());
     return error;

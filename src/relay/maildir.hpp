@@ -2,11 +2,12 @@
 // the file follows from the queue id, so that a delivery done again after a crash replaces itself.
 #pragma once
 
-#include <functional>
+#include <memory>
+#include <mutex>
 #include <postroad/result.hpp>
 #include <string>
 #include <string_view>
-#include <vector>
+#include <unordered_set>
 
 #include "spool/spool.hpp"
 
@@ -27,9 +28,16 @@ class Maildirs final {
   Result<void> sync_folder(const std::string& folder) const;
 
  private:
+  // The mailboxes whose folders certainly stand on the disk, so that a mail need not ask.
+  struct Ready {
+    std::mutex mutex;
+    std::unordered_set<std::string> folders;
+  };
   explicit Maildirs(std::string root) : root_(std::move(root)) {}
   [[nodiscard]] Result<void> make_folders(const std::string& folder) const;
+  [[nodiscard]] Result<int> open_draft(const std::string& folder, const std::string& draft) const;
   std::string root_;
+  std::unique_ptr<Ready> ready_ = std::make_unique<Ready>();
 };
 
 }  // namespace postroad::relay
