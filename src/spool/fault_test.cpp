@@ -221,39 +221,43 @@ TEST(Row38, ACrashAtAnyMomentKeepsEveryPromise) {
   }
 }
 
+/// Holds the first who passes until it is opened.
+class Gate final {
+ public:
+  void pass() {
+    if (!std::exchange(first_, false)) return;
+    reached_.set_value();
+    opened_.get_future().wait();
+  }
+  void wait_until_reached() { reached_.get_future().wait(); }
+  void open() { opened_.set_value(); }
+
+ private:
+  bool first_ = true;
+  std::promise<void> reached_, opened_;
+};
+
 TEST(Row38, NoYesBeforeTheSync) {
   TestDisk disk;
-  std::promise<void> reached, go_on;
-  auto gate = go_on.get_future().share();
-  bool first = true;
+  Gate gate;
   auto spool = open_journal(disk.open(), {}, now).value();
-  disk.before_sync([&] {
-    if (!std::exchange(first, false)) return;
-    reached.set_value();
-    gate.wait();
-  });
+  disk.before_sync([&] { gate.pass(); });
   auto incoming = spool->begin().value();
   ASSERT_TRUE(incoming->append("text"));
   workload::Answer answer;
   incoming->commit(workload::envelope(1), answer.done());
-  reached.get_future().wait();
+  gate.wait_until_reached();
   EXPECT_FALSE(answer.is_there());
   EXPECT_TRUE(spool->list().empty());
-  go_on.set_value();
+  gate.open();
   EXPECT_TRUE(answer.wait());
 }
 
 TEST(GroupCommit, AllThatAreReadyShareOneSync) {
   TestDisk disk;
-  std::promise<void> reached, go_on;
-  auto gate = go_on.get_future().share();
-  bool first = true;
+  Gate gate;
   auto spool = open_journal(disk.open(), {}, now).value();
-  disk.before_sync([&] {
-    if (!std::exchange(first, false)) return;
-    reached.set_value();
-    gate.wait();
-  });
+  disk.before_sync([&] { gate.pass(); });
   constexpr int many = 50;
   std::vector<workload::Answer> answers(many + 1);
   std::vector<std::unique_ptr<Incoming>> incoming;
@@ -261,9 +265,9 @@ TEST(GroupCommit, AllThatAreReadyShareOneSync) {
   for (int i = 0; i <= many; ++i) {
     incoming.push_back(spool->begin().value());
     incoming.back()->commit(workload::envelope(1), answers[i].done());
-    if (i == 0) reached.get_future().wait();  // the first is alone; the others gather behind it
+    if (i == 0) gate.wait_until_reached();  // the first is alone; the others gather behind it
   }
-  go_on.set_value();
+  gate.open();
   for (auto& answer : answers) ASSERT_TRUE(answer.wait());
   EXPECT_EQ(disk.syncs() - before, 2U);
   EXPECT_EQ(spool->statistics().commits, many + 1U);

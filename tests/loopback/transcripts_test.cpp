@@ -11,7 +11,6 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
-#include <cctype>
 #include <condition_variable>
 #include <mutex>
 #include <thread>
@@ -359,19 +358,8 @@ TEST_P(OverLoopback, Client) {
   if (script.for_client) play(script, over_loopback_client);
 }
 
-std::vector<std::string> files() {
-  return transcript_files(std::string(POSTROAD_SOURCE_DIR) + "/tests/transcripts");
-}
-
-std::string name_of(const testing::TestParamInfo<std::string>& info) {
-  const auto folder = info.param.rfind('/', info.param.rfind('/') - 1);
-  std::string name = info.param.substr(folder + 1);
-  name.resize(name.rfind('.'));
-  for (char& c : name) c = std::isalnum(static_cast<unsigned char>(c)) != 0 ? c : '_';
-  return name;
-}
-
-INSTANTIATE_TEST_SUITE_P(Transcripts, OverLoopback, testing::ValuesIn(files()), name_of);
+INSTANTIATE_TEST_SUITE_P(Transcripts, OverLoopback, testing::ValuesIn(all_transcripts()),
+                         [](const auto& info) { return name_of(info.param); });
 
 }  // namespace
 }  // namespace postroad::transcripts

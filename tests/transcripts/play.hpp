@@ -24,6 +24,14 @@ inline std::size_t piece_size(std::string_view octets, std::size_t at, Chunking 
   return (end == std::string_view::npos ? octets.size() : end + 1) - at;
 }
 
+/// Tells a machine that its line is gone.
+template <class Machine>
+void break_line(Machine& machine, Failure failure) {
+  if (failure == Failure::end_of_stream) machine.closed();
+  if (failure == Failure::reset) machine.failed(fail(Fault::closed, {}, "reset"));
+  if (failure == Failure::timeout) machine.failed(fail(Fault::timeout, {}, "time"));
+}
+
 struct FaultAt {
   Failure failure = Failure::none;
   std::size_t step = 0;  ///< the wish, counted from 0, that fails instead of being granted

@@ -18,7 +18,6 @@ struct ClientPlay {
   void drive();
   void grant(const proto::Action& action);
   void feed();
-  void inject();
   void give_body();
   void check_order();
   void keep_results();
@@ -42,20 +41,6 @@ struct ClientPlay {
   std::string problem;
   proto::Time now{std::chrono::hours(1)};
 };
-
-void ClientPlay::inject() {
-  faulted = true;
-  switch (fault.failure) {
-    case Failure::end_of_stream:
-      return machine.closed();
-    case Failure::reset:
-      return machine.failed(fail(Fault::closed, {}, "reset"));
-    case Failure::timeout:
-      return machine.failed(fail(Fault::timeout, {}, "time"));
-    case Failure::none:
-      return;
-  }
-}
 
 void ClientPlay::feed() {
   if (faulted) return machine.closed();
@@ -129,7 +114,8 @@ void ClientPlay::drive() {
     }
     if (fault.failure != Failure::none && step >= fault.step && !faulted &&
         action.wish != Wish::consult) {
-      inject();
+      faulted = true;
+      break_line(machine, fault.failure);
     } else {
       grant(action);
     }

@@ -17,7 +17,6 @@ struct ServerPlay {
   Played run();
   bool grant(const proto::Action& action);
   void feed();
-  void inject();
   void check_order();
 
   const Transcript& script;
@@ -37,20 +36,6 @@ struct ServerPlay {
   std::string problem;
   proto::Time now{std::chrono::hours(1)};
 };
-
-void ServerPlay::inject() {
-  faulted = true;
-  switch (fault.failure) {
-    case Failure::end_of_stream:
-      return machine.closed();
-    case Failure::reset:
-      return machine.failed(fail(Fault::closed, {}, "reset"));
-    case Failure::timeout:
-      return machine.failed(fail(Fault::timeout, {}, "time"));
-    case Failure::none:
-      return;
-  }
-}
 
 // The next octets for the server: all C moves up to the next S move are one group, as a pipelining
 // client sends them.
@@ -166,7 +151,8 @@ Played ServerPlay::run() {
     // A consult has no fault of its own here: the hooks' refusals are transcripts.
     if (fault.failure != Failure::none && step >= fault.step && !faulted &&
         action.wish != Wish::consult) {
-      inject();
+      faulted = true;
+      break_line(machine, fault.failure);
     } else {
       grant(action);
     }

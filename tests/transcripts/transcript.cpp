@@ -2,6 +2,7 @@
 #include "transcript.hpp"
 
 #include <algorithm>
+#include <cctype>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -170,13 +171,21 @@ Transcript read_transcript(const std::string& path) {
   return script;
 }
 
-std::vector<std::string> transcript_files(const std::string& folder) {
+std::vector<std::string> all_transcripts() {
+  const std::string folder = POSTROAD_SOURCE_DIR "/tests/transcripts";
   std::vector<std::string> files;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
     if (entry.path().extension() == ".smtp") files.push_back(entry.path().string());
   }
   std::sort(files.begin(), files.end());
   return files;
+}
+
+std::string name_of(const std::string& file) {
+  auto name = file.substr(file.rfind('/', file.rfind('/') - 1) + 1);
+  name.resize(name.rfind('.'));
+  for (char& c : name) c = std::isalnum(static_cast<unsigned char>(c)) != 0 ? c : '_';
+  return name;
 }
 
 bool matches(std::string_view pattern, std::string_view text) {

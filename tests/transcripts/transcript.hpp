@@ -40,7 +40,9 @@ struct Transcript {
 
 /// Throws std::runtime_error with file and line: a test's input must be right.
 Transcript read_transcript(const std::string& path);
-std::vector<std::string> transcript_files(const std::string& folder);
+std::vector<std::string> all_transcripts();
+/// The file's folder and name as a word that GoogleTest takes.
+std::string name_of(const std::string& file);
 
 /// Whether `text` is `pattern`, in which `*` stands for any run without a line end.
 bool matches(std::string_view pattern, std::string_view text);

@@ -2,7 +2,6 @@
 #include <gtest/gtest.h>
 
 #include <array>
-#include <cctype>
 #include <cstdio>
 
 #include "play.hpp"
@@ -15,18 +14,6 @@ using Play = Played (*)(const Transcript&, Chunking, FaultAt);
 constexpr std::array chunkings{Chunking::whole, Chunking::by_line, Chunking::by_octet};
 constexpr std::array failures{Failure::end_of_stream, Failure::reset, Failure::timeout};
 constexpr std::size_t most_faulted_steps = 400;  // of one dialogue; the long ones are sampled
-
-std::vector<std::string> files() {
-  return transcript_files(std::string(POSTROAD_SOURCE_DIR) + "/tests/transcripts");
-}
-
-std::string name_of(const testing::TestParamInfo<std::string>& info) {
-  const auto folder = info.param.rfind('/', info.param.rfind('/') - 1);
-  std::string name = info.param.substr(folder + 1);
-  name.resize(name.rfind('.'));
-  for (char& c : name) c = std::isalnum(static_cast<unsigned char>(c)) != 0 ? c : '_';
-  return name;
-}
 
 class Dialogue : public testing::TestWithParam<std::string> {
  protected:
@@ -80,7 +67,7 @@ TEST(Commands, EachIsSaidByTheClientAndAnsweredByTheServer) {
   for (const auto* verb : {"HELO", "EHLO", "MAIL", "RCPT", "DATA", "RSET", "NOOP", "QUIT", "VRFY",
                            "EXPN", "HELP", "STARTTLS", "AUTH"}) {
     bool found = false;
-    for (const auto& file : files()) {
+    for (const auto& file : all_transcripts()) {
       const auto script = read_transcript(file);
       const auto answer = answer_to(script, verb);
       if (found || !script.for_server || !script.for_client || answer.empty()) continue;
@@ -97,7 +84,8 @@ TEST(Commands, EachIsSaidByTheClientAndAnsweredByTheServer) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Transcripts, Dialogue, testing::ValuesIn(files()), name_of);
+INSTANTIATE_TEST_SUITE_P(Transcripts, Dialogue, testing::ValuesIn(all_transcripts()),
+                         [](const auto& info) { return name_of(info.param); });
 
 }  // namespace
 }  // namespace postroad::transcripts
