@@ -44,14 +44,16 @@ struct Job {
 // The spool's octets as the client wants them.
 class SpoolSource final : public MessageSource {
  public:
-  SpoolSource(std::unique_ptr<spool::Reader> reader, bool eight_bit)
-      : reader_(std::move(reader)), eight_bit_(eight_bit) {}
+  SpoolSource(std::unique_ptr<spool::Reader> reader, bool eight_bit, bool utf8)
+      : reader_(std::move(reader)), eight_bit_(eight_bit), utf8_(utf8) {}
   Result<std::string_view> next() override { return reader_->next(); }
   [[nodiscard]] bool is_8bit() const override { return eight_bit_; }
+  [[nodiscard]] bool needs_utf8() const override { return utf8_; }
 
  private:
   std::unique_ptr<spool::Reader> reader_;
   bool eight_bit_;
+  bool utf8_;
 };
 
 bool has_option(const spool::Envelope& envelope, std::string_view name) {
@@ -76,6 +78,8 @@ struct Delivery::State {
   void deliver(std::vector<Job>& jobs);
   void deliver_here(Job& job, Task& task, const std::vector<Mailbox>& mailboxes);
   void deliver_away(Job& job, const std::vector<std::pair<Task*, Mailbox>>& away, Client& client);
+  template <class Talk>
+  auto call(Client& client, Talk talk);
   void settle(Task& task, const Error& error) const;
   void finish(Job& job);
   std::optional<Job> open(spool::QueueId id);
@@ -131,8 +135,12 @@ std::vector<spool::QueueId> Delivery::State::take() {
 std::optional<Job> Delivery::State::open(spool::QueueId id) {
   auto envelope = spool.envelope(id);
   if (!envelope) {
-    if (envelope.error().fault != Fault::not_found)
-      delivery_failed(log, id, envelope.error().text());
+    if (envelope.error().fault == Fault::not_found) return std::nullopt;
+    delivery_failed(log, id, envelope.error().text());
+    if (envelope.error().fault == Fault::io) {  // the disk may be able to read it another time
+      const std::lock_guard lock(mutex);
+      later.emplace(now_ms() + settings.schedule.longest.count(), id);
+    }
     return std::nullopt;
   }
   Job job{id, std::move(*envelope), {}};
@@ -172,6 +180,19 @@ void Delivery::State::run() {
   const std::lock_guard lock(mutex);
   --running;
   bell.notify_all();
+}
+
+// A call to the smarthost, which a stop may cut short.
+template <class Talk>
+auto Delivery::State::call(Client& client, Talk talk) {
+  {
+    const std::lock_guard lock(mutex);
+    dialling.insert(&client);
+  }
+  auto result = talk();
+  const std::lock_guard lock(mutex);
+  dialling.erase(&client);
+  return result;
 }
 
 void Delivery::State::settle(Task& task, const Error& error) const {
@@ -217,6 +238,7 @@ void Delivery::State::deliver(std::vector<Job>& jobs) {
     if (!client) client.emplace(settings.smarthost, settings.smarthost_options);
     deliver_away(job, away, *client);
   }
+  if (client) (void)call(*client, [&] { return client->quit(); });
   // One sync for each mailbox that got anything, before any of it counts.
   std::map<std::string, Result<void>> synced;
   for (auto& job : jobs) {
@@ -256,19 +278,19 @@ void Delivery::State::deliver_away(Job& job, const std::vector<std::pair<Task*, 
     for (const auto& [task, address] : away) settle(*task, reader.error());
     return;
   }
-  SpoolSource source(std::move(*reader), has_option(job.envelope, "BODY"));
+  SpoolSource source(std::move(*reader), has_option(job.envelope, "BODY"),
+                     has_option(job.envelope, "SMTPUTF8"));
   Envelope envelope;
   if (auto reverse_path = Mailbox::parse(job.envelope.reverse_path))
     envelope.reverse_path = std::move(*reverse_path);
   for (const auto& [task, address] : away) envelope.recipients.push_back(address);
-  {
-    const std::lock_guard lock(mutex);
-    dialling.insert(&client);
-  }
-  const auto report = client.send(envelope, source);
-  {
-    const std::lock_guard lock(mutex);
-    dialling.erase(&client);
+  const auto report = call(client, [&] { return client.send(envelope, source); });
+  if (!report && report.error().fault == Fault::unsupported) {  // the next try would end the same
+    for (const auto& [task, address] : away) {
+      task->outcome.state = spool::State::refused;
+      task->outcome.note = report.error().text();
+    }
+    return;
   }
   if (!report) {
     for (const auto& [task, address] : away) settle(*task, report.error());

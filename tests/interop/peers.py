@@ -15,25 +15,6 @@ import threading
 import postroad
 from postroad import HOST, PATIENCE, need_program, run_program
 
-STEP = 0.05  # seconds between two looks where nothing rings a bell
-
-
-def until(condition, process=None, what="the condition", timeout=PATIENCE):
-    """Looks again until `condition()` gives something true; ends at once when `process` does. No bell rings for what is
-    watched here (another program's socket, its files), so the pause is a wait for that program's end."""
-    for _ in range(int(timeout / STEP)):
-        found = condition()
-        if found:
-            return found
-        if process is None:
-            threading.Event().wait(STEP)
-            continue
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            code = process.wait(STEP)
-            raise AssertionError(f"the peer ended with {code} before {what} held")
-    raise AssertionError(f"{what} did not come to hold in {timeout} s")
-
-
 def free_port():
     with socket.create_server((HOST, 0)) as probe:
         return probe.getsockname()[1]
@@ -71,14 +52,14 @@ class SmtpSink(contextlib.AbstractContextManager):
         self.process = subprocess.Popen([program, *as_user, *flags, "-d", f"{self.dumps}/m.", f"{HOST}:0", "100"], stdin=subprocess.DEVNULL,
                                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
-            self.port = until(lambda: listening_port(self.process.pid), self.process, "smtp-sink listens")
+            self.port = postroad.eventually(lambda: listening_port(self.process.pid), self.process, "smtp-sink listens")
         except BaseException:
             self.__exit__()
             raise
 
     def mails(self, count):
         """The messages as they came, once `count` files are there and whole."""
-        files = until(lambda: (lambda found: found if len(found) >= count else None)(sorted(self.dumps.iterdir())), self.process,
+        files = postroad.eventually(lambda: (lambda found: found if len(found) >= count else None)(sorted(self.dumps.iterdir())), self.process,
                       f"{count} dumps lie there")
         return [self._message(path.read_bytes()) for path in files]
 
@@ -181,7 +162,7 @@ default_transport = discard
 
     def mails(self, count):
         new = self.folder.path / "mail/box/new"
-        files = until(lambda: (lambda found: found if len(found) >= count else None)(sorted(new.iterdir()) if new.is_dir() else []), None,
+        files = postroad.eventually(lambda: (lambda found: found if len(found) >= count else None)(sorted(new.iterdir()) if new.is_dir() else []), None,
                       f"{count} mails lie in Postfix's mailbox")
         return [self._message(path.read_bytes()) for path in files]
 

@@ -26,6 +26,7 @@ HOST = "127.0.0.1"
 
 CLEAN = {k: v for k, v in os.environ.items() if not k.startswith("POSTROAD_")}
 CLEAN["NO_COLOR"] = "1"
+STEP = 0.05  # seconds between two looks where nothing rings a bell
 
 
 def need_program(name):
@@ -225,6 +226,22 @@ class Server(contextlib.AbstractContextManager):
 
     def mails(self):
         return read_maildirs(self.data / "mail")
+
+
+def eventually(condition, process=None, what="the condition", timeout=PATIENCE):
+    """Looks again until `condition()` gives something true; ends at once when `process` does. No bell rings for what is
+    watched here (another program's socket, its files), so the pause is a wait for that program's end."""
+    for _ in range(int(timeout / STEP)):
+        found = condition()
+        if found:
+            return found
+        if process is None:
+            threading.Event().wait(STEP)
+            continue
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            code = process.wait(STEP)
+            raise AssertionError(f"the peer ended with {code} before {what} held")
+    raise AssertionError(f"{what} did not come to hold in {timeout} s")
 
 
 class LineReader:

@@ -1,0 +1,74 @@
+# Mail for elsewhere, handed to the smarthost: what the sender asked for is asked of the smarthost too (faults row 29), each
+# recipient keeps its own outcome (row 31), a deferral is tried again, and a user and password go under TLS only.
+import unittest
+
+import postroad
+
+MESSAGE = "Subject: grüße\r\n\r\nhello\r\n".encode()
+
+
+class Smarthost(unittest.TestCase):
+    def relay(self, script, recipients=("friend@elsewhere.example",), parameters="", event="recipient.delivered", count=None, **delivery):
+        """Sends one mail through our server to a fake smarthost; gives what it heard and the events, once they are there."""
+        with postroad.FakeServer(script) as host:
+            settings = {"listener": [{"role": "relay_in"}],
+                        "delivery": {"networks": ["127.0.0.1"], "smarthost": f"smtp://127.0.0.1:{host.port}", **delivery}}
+            with postroad.Server(settings) as server:
+                with postroad.Session(server.port) as session:
+                    session.say("EHLO client.example")
+                    self.assertTrue(session.say(f"MAIL FROM:<a@client.example>{parameters}").startswith("250"))
+                    for recipient in recipients:
+                        self.assertTrue(session.say(f"RCPT TO:<{recipient}>").startswith("250"))
+                    session.say("DATA")
+                    session.send(MESSAGE + b".\r\n")
+                    self.assertTrue(session.reply().startswith("250"))
+                    session.say("QUIT")
+                found = postroad.eventually(lambda: (lambda got: got if len(got) >= (count or len(recipients)) else None)(server.events(event)),
+                                            server.process)
+                server.stop()
+            return [peer.heard for peer in host.peers], found
+
+    def test_row_29_what_the_sender_asked_for_is_asked_again(self):
+        def script(peer):
+            peer.say("220 fake.example ESMTP\r\n")
+            postroad.converse(peer, ehlo=("fake.example", "8BITMIME", "SMTPUTF8"))
+        (heard,), _ = self.relay(script, parameters=" BODY=8BITMIME SMTPUTF8")
+        self.assertIn("MAIL FROM:<a@client.example> BODY=8BITMIME SMTPUTF8", heard)
+        self.assertEqual(heard[-1], "QUIT")
+
+    def test_row_29_what_the_smarthost_cannot_do_is_a_failure_with_its_name(self):
+        _, events = self.relay(postroad.plain_server, parameters=" BODY=8BITMIME SMTPUTF8", event="recipient.failed")
+        self.assertIn("SMTPUTF8", events[0]["note"])
+
+    def test_row_31_each_recipient_has_its_own_outcome(self):
+        def script(peer):
+            peer.say("220 fake.example ESMTP\r\n")
+            answers = iter(("250 2.1.5 Ok", "550 5.1.1 no such user"))
+            while True:
+                line = peer.line()
+                if line.startswith("RCPT"):
+                    peer.say(next(answers) + "\r\n")
+                elif line.startswith("DATA"):
+                    peer.say("354 go on\r\n")
+                    peer.text()
+                    peer.say("250 2.0.0 Ok: taken\r\n")
+                else:
+                    peer.say("250 Ok\r\n")
+        _, delivered = self.relay(script, recipients=("good@elsewhere.example", "bad@elsewhere.example"), count=1)
+        self.assertEqual([event["to"] for event in delivered], ["good@elsewhere.example"])
+        _, failed = self.relay(script, recipients=("good@elsewhere.example", "bad@elsewhere.example"), event="recipient.failed", count=1)
+        self.assertEqual([(event["to"], event["note"]) for event in failed], [("bad@elsewhere.example", "550 5.1.1 no such user")])
+
+    def test_a_deferral_is_tried_again(self):
+        seen = []
+
+        def script(peer):
+            seen.append(peer)
+            peer.say("220 fake.example ESMTP\r\n")
+            postroad.converse(peer, replies={"RCPT": "451 4.2.0 later"} if len(seen) < 3 else None)
+        heard, _ = self.relay(script, first_retry="20ms", longest_retry="40ms")
+        self.assertEqual(len(heard), 3)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
