@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <condition_variable>
-#include <deque>
 #include <map>
 #include <mutex>
 #include <set>
@@ -11,6 +10,7 @@
 #include <vector>
 
 #include "mail/received.hpp"
+#include "relay/agenda.hpp"
 #include "relay/events.hpp"
 #include "relay/intake.hpp"
 
@@ -19,13 +19,6 @@ namespace postroad::relay {
 namespace {
 
 constexpr std::size_t batch_size = 32;  // mails that share one sync of a mailbox's folder
-
-using WallClock = std::chrono::system_clock;
-
-std::int64_t now_ms() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(WallClock::now().time_since_epoch())
-      .count();
-}
 
 // One recipient of one message, on its way.
 struct Task {
@@ -39,6 +32,7 @@ struct Job {
   spool::QueueId id;
   spool::Envelope envelope;
   std::vector<Task> tasks;
+  bool goes_far = false;  // recipients are left for the far lane
 };
 
 // The spool's octets as the client wants them.
@@ -72,9 +66,10 @@ struct Delivery::State {
         log(log_),
         settings(std::move(settings_)) {}
 
-  void add(spool::QueueId id);
-  void run();
-  std::vector<spool::QueueId> take();
+  void run(Lane lane);
+  std::vector<Mailbox> ends_of(const spool::Envelope& envelope, const Task& task) const;
+  [[nodiscard]] bool is_here(const spool::Envelope& envelope, const Mailbox& end) const;
+  void leave_for_far(Job& job) const;
   void deliver(std::vector<Job>& jobs);
   void deliver_here(Job& job, Task& task, const std::vector<Mailbox>& mailboxes);
   void deliver_away(Job& job, const std::vector<std::pair<Task*, Mailbox>>& away, Client& client);
@@ -90,47 +85,13 @@ struct Delivery::State {
   observe::Log& log;
   DeliverySettings settings;
 
+  Agenda agenda;
   std::mutex mutex;
-  std::condition_variable bell;
-  std::deque<spool::QueueId> due;
-  std::multimap<std::int64_t, spool::QueueId> later;  // by Unix time in milliseconds
-  std::set<std::uint64_t> under_way;
-  bool stopping = false;
-  std::set<Client*> dialling;  // the calls that a stop may have to cut short
-  unsigned running = 0;        // threads
+  std::condition_variable ended;  // rung by each thread that ends
+  std::set<Client*> dialling;     // the calls that a stop may have to cut short
+  unsigned running = 0;           // threads
   std::vector<std::thread> threads;
 };
-
-void Delivery::State::add(spool::QueueId id) {
-  {
-    const std::lock_guard lock(mutex);
-    due.push_back(id);
-  }
-  bell.notify_one();
-}
-
-std::vector<spool::QueueId> Delivery::State::take() {
-  std::unique_lock lock(mutex);
-  for (;;) {
-    const auto now = now_ms();
-    while (!later.empty() && later.begin()->first <= now) {
-      due.push_back(later.begin()->second);
-      later.erase(later.begin());
-    }
-    if (stopping || !due.empty()) break;
-    if (later.empty()) {
-      bell.wait(lock);
-    } else {
-      bell.wait_for(lock, std::chrono::milliseconds(later.begin()->first - now));
-    }
-  }
-  std::vector<spool::QueueId> ids;
-  while (!stopping && !due.empty() && ids.size() < batch_size) {
-    if (under_way.insert(due.front().value).second) ids.push_back(due.front());
-    due.pop_front();
-  }
-  return ids;
-}
 
 std::optional<Job> Delivery::State::open(spool::QueueId id) {
   auto envelope = spool.envelope(id);
@@ -138,8 +99,7 @@ std::optional<Job> Delivery::State::open(spool::QueueId id) {
     if (envelope.error().fault == Fault::not_found) return std::nullopt;
     delivery_failed(log, id, envelope.error().text());
     if (envelope.error().fault == Fault::io) {  // the disk may be able to read it another time
-      const std::lock_guard lock(mutex);
-      later.emplace(now_ms() + settings.schedule.longest.count(), id);
+      agenda.add_later(now_ms() + settings.schedule.longest.count(), id);
     }
     return std::nullopt;
   }
@@ -156,30 +116,50 @@ std::optional<Job> Delivery::State::open(spool::QueueId id) {
   return job;
 }
 
-void Delivery::State::run() {
+void Delivery::State::run(Lane lane) {
   for (;;) {
-    const auto ids = take();
+    const auto ids = agenda.take(lane, batch_size);
     if (ids.empty()) break;
+    std::vector<Job> jobs;
     if (settings.discard) {
       for (const auto id : ids) spool.remove(id);
-      const std::lock_guard lock(mutex);
-      for (const auto id : ids) under_way.erase(id.value);
-      continue;
+    } else {
+      for (const auto id : ids) {
+        if (auto job = open(id)) jobs.push_back(std::move(*job));
+      }
     }
-    std::vector<Job> jobs;
-    for (const auto id : ids) {
-      if (auto job = open(id)) jobs.push_back(std::move(*job));
+    if (lane == Lane::near) {
+      for (auto& job : jobs) leave_for_far(job);
     }
     deliver(jobs);
-    {
-      const std::lock_guard lock(mutex);
-      for (const auto id : ids) under_way.erase(id.value);
-    }
+    agenda.release(ids);
     for (auto& job : jobs) finish(job);
   }
   const std::lock_guard lock(mutex);
   --running;
-  bell.notify_all();
+  ended.notify_all();
+}
+
+std::vector<Mailbox> Delivery::State::ends_of(const spool::Envelope& envelope,
+                                              const Task& task) const {
+  auto address = Mailbox::parse(envelope.recipients[task.recipient].address);
+  if (!address) address = Mailbox{"postmaster", {}};
+  auto ends = directory.resolve(*address);
+  if (ends.empty() && has_option(envelope, kept_here)) ends.push_back(*address);
+  return ends;
+}
+
+bool Delivery::State::is_here(const spool::Envelope& envelope, const Mailbox& end) const {
+  return has_option(envelope, kept_here) || directory.is_local(end);
+}
+
+void Delivery::State::leave_for_far(Job& job) const {
+  job.goes_far = std::erase_if(job.tasks, [&](const Task& task) {
+                   const auto ends = ends_of(job.envelope, task);
+                   return !std::all_of(ends.begin(), ends.end(), [&](const Mailbox& end) {
+                     return is_here(job.envelope, end);
+                   });
+                 }) > 0;
 }
 
 // A call to the smarthost, which a stop may cut short.
@@ -211,14 +191,10 @@ void Delivery::State::deliver(std::vector<Job>& jobs) {
   for (auto& job : jobs) {
     std::vector<std::pair<Task*, Mailbox>> away;
     for (auto& task : job.tasks) {
-      auto address = Mailbox::parse(job.envelope.recipients[task.recipient].address);
-      if (!address) address = Mailbox{"postmaster", {}};
-      const bool kept = has_option(job.envelope, kept_here);
-      auto ends = directory.resolve(*address);
-      if (kept && ends.empty()) ends.push_back(*address);
+      const auto ends = ends_of(job.envelope, task);
       std::vector<Mailbox> here;
       for (const auto& end : ends) {
-        if (kept || directory.is_local(end)) {
+        if (is_here(job.envelope, end)) {
           here.push_back(end);
         } else {
           away.emplace_back(&task, end);
@@ -322,44 +298,40 @@ void Delivery::State::finish(Job& job) {
     return recipient.state == spool::State::delivered;
   });
   if (all) return spool.remove(job.id, [](const Result<void>&) {});
-  std::int64_t next = 0;
+  if (!outcomes.empty()) spool.record(job.id, std::move(outcomes), [](const Result<void>&) {});
+  if (job.goes_far) return agenda.add(Lane::far, job.id);
+  std::optional<std::int64_t> next;
   for (const auto& recipient : recipients) {
-    if (recipient.state == spool::State::pending && (next == 0 || recipient.next_attempt < next))
+    if (recipient.state == spool::State::pending && (!next || recipient.next_attempt < *next))
       next = recipient.next_attempt;
   }
-  if (!outcomes.empty()) spool.record(job.id, std::move(outcomes), [](const Result<void>&) {});
-  if (next == 0) return;
-  {
-    const std::lock_guard lock(mutex);
-    later.emplace(next, job.id);
-  }
-  bell.notify_one();
+  if (next) agenda.add_later(*next, job.id);
 }
 
 Delivery::Delivery(spool::Spool& spool, const Directory& directory, const Maildirs& maildirs,
                    observe::Log& log, DeliverySettings settings)
     : state_(std::make_unique<State>(spool, directory, maildirs, log, std::move(settings))) {
-  spool.on_committed([state = state_.get()](spool::QueueId id) { state->add(id); });
-  for (const auto& summary : spool.list()) state_->add(summary.id);
-  for (unsigned i = 0; i < state_->settings.threads; ++i) {
-    ++state_->running;
-    state_->threads.emplace_back([state = state_.get()] { state->run(); });
-  }
+  spool.on_committed(
+      [state = state_.get()](spool::QueueId id) { state->agenda.add(Lane::near, id); });
+  for (const auto& summary : spool.list()) state_->agenda.add(Lane::near, summary.id);
+  state_->running = state_->settings.threads + 1;
+  for (unsigned i = 0; i < state_->settings.threads; ++i)
+    state_->threads.emplace_back([state = state_.get()] { state->run(Lane::near); });
+  state_->threads.emplace_back([state = state_.get()] { state->run(Lane::far); });
 }
 
 Delivery::~Delivery() { stop({}); }
 
 void Delivery::stop(std::chrono::milliseconds drain) {
   const auto until = std::chrono::steady_clock::now() + drain;
+  state_->agenda.stop();
   {
     std::unique_lock lock(state_->mutex);
-    state_->stopping = true;
-    state_->bell.notify_all();
-    while (!state_->bell.wait_until(lock, until, [this] { return state_->running == 0; })) {
+    while (!state_->ended.wait_until(lock, until, [this] { return state_->running == 0; })) {
       // Again and again: a batch may dial for each of its messages.
       for (auto* client : state_->dialling) client->cancel();
-      if (state_->bell.wait_for(lock, std::chrono::milliseconds(20),
-                                [this] { return state_->running == 0; }))
+      if (state_->ended.wait_for(lock, std::chrono::milliseconds(20),
+                                 [this] { return state_->running == 0; }))
         break;
     }
   }

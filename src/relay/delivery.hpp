@@ -25,7 +25,7 @@ struct DeliverySettings {
   ClientOptions smarthost_options;
   std::optional<Login> smarthost_login;
   Schedule schedule;
-  unsigned threads = 2;
+  unsigned threads = 2;  ///< for mailboxes here; the smarthost has one more
 };
 
 class Delivery final {

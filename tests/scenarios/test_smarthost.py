@@ -59,6 +59,19 @@ class Smarthost(unittest.TestCase):
         _, failed = self.relay(script, recipients=("good@elsewhere.example", "bad@elsewhere.example"), event="recipient.failed", count=1)
         self.assertEqual([(event["to"], event["note"]) for event in failed], [("bad@elsewhere.example", "550 5.1.1 no such user")])
 
+    def test_a_silent_smarthost_does_not_hold_up_mail_for_here(self):
+        with postroad.FakeServer(lambda peer: peer.line()) as silent:
+            settings = {"listener": [{"role": "relay_in"}], "limits": {"drain": "100ms"}, "local": {"domains": ["here.example"], "mailboxes": ["reader"]},
+                        "delivery": {"networks": ["127.0.0.1"], "smarthost": f"smtp://127.0.0.1:{silent.port}"}}
+            with postroad.Server(settings) as server, postroad.Session(server.port) as session:
+                session.say("EHLO client.example")
+                for i in range(5):
+                    self.assertTrue(session.mail("a@client.example", ["friend@elsewhere.example"], MESSAGE).startswith("250"))
+                both = ["friend@elsewhere.example", "reader@here.example"]
+                self.assertTrue(session.mail("a@client.example", both, MESSAGE).startswith("250"))
+                mail, = server.wait_mail(1)
+                self.assertEqual(mail.mailbox, "reader@here.example")
+
     def test_a_deferral_is_tried_again(self):
         seen = []
 

@@ -1,0 +1,70 @@
+// The queue of the delivery threads; see agenda.hpp.
+#include "relay/agenda.hpp"
+
+#include <chrono>
+
+namespace postroad::relay {
+
+std::int64_t now_ms() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
+}
+
+void Agenda::add(Lane lane, spool::QueueId id) {
+  {
+    const std::lock_guard lock(mutex_);
+    of(lane).due.push_back(id);
+  }
+  of(lane).bell.notify_one();
+}
+
+void Agenda::add_later(std::int64_t when, spool::QueueId id) {
+  {
+    const std::lock_guard lock(mutex_);
+    later_.emplace(when, id);
+  }
+  of(Lane::near).bell.notify_one();
+}
+
+void Agenda::bring_forward(std::int64_t now) {
+  while (!later_.empty() && later_.begin()->first <= now) {
+    of(Lane::near).due.push_back(later_.begin()->second);
+    later_.erase(later_.begin());
+  }
+}
+
+std::vector<spool::QueueId> Agenda::take(Lane lane, std::size_t most) {
+  std::vector<spool::QueueId> ids;
+  auto& waiting = of(lane);
+  std::unique_lock lock(mutex_);
+  while (!stopping_) {
+    const auto now = now_ms();
+    bring_forward(now);
+    while (!waiting.due.empty() && ids.size() < most) {
+      if (under_way_.insert(waiting.due.front().value).second) ids.push_back(waiting.due.front());
+      waiting.due.pop_front();
+    }
+    if (!ids.empty()) return ids;
+    if (lane == Lane::far || later_.empty()) {
+      waiting.bell.wait(lock);
+    } else {
+      waiting.bell.wait_for(lock, std::chrono::milliseconds(later_.begin()->first - now));
+    }
+  }
+  return {};
+}
+
+void Agenda::release(const std::vector<spool::QueueId>& ids) {
+  const std::lock_guard lock(mutex_);
+  for (const auto id : ids) under_way_.erase(id.value);
+}
+
+void Agenda::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  for (auto& lane : lanes_) lane.bell.notify_all();
+}
+
+}  // namespace postroad::relay
