@@ -1,17 +1,17 @@
 // Every transcript over real sockets and real TLS: the machine under the driver of src/net on one
-// side, on the other a peer that reads its lines from the file. Whole and line by line, and with
-// the line cut or reset at each of the peer's moves. What needs a deadline to pass is played
-// without sockets only, where the clock is ours.
+// side, on the other a peer that reads its lines from the file. Whole, line by line and octet by
+// octet; with the line cut or reset at each of the peer's moves, and with the peer fallen silent in
+// the middle. Where a deadline is to pass it is a short one.
 #include <gtest/gtest.h>
 #include <openssl/ssl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
-#include <csignal>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <condition_variable>
+#include <csignal>
 #include <mutex>
 #include <thread>
 
@@ -26,7 +26,8 @@ namespace asio = boost::asio;
 using asio::ip::tcp;
 using Kind = Move::Kind;
 
-constexpr int patience_s = 20;  // of the peer's reads: reached only by a failing test
+constexpr int patience_s = 20;               // of the peer's reads: reached only by a failing test
+constexpr std::size_t most_by_octet = 4000;  // octets of a dialogue that is sent octet by octet
 constexpr std::size_t most_faulted_moves = 12;  // of one dialogue; the long ones are sampled
 
 const net::TlsContext& server_tls() {
@@ -91,14 +92,14 @@ class Peer final {
       if (move.kind == Kind::perform && progress_ != nullptr)
         alive = alive && progress_->wait_for(i);
       if (move.kind == Kind::tls) alive = alive && hear(i) && shake_hands();
+      if (move.kind == Kind::timeout && alive) stay_silent();
       if (move.kind == (own_ == Kind::client ? Kind::client_closed : Kind::server_closed)) break;
     }
     if (alive && !group.empty()) alive = say(group);
     // The rest, up to the other's end.
     if (alive && (ssl_ != nullptr)) SSL_shutdown(ssl_);
     ::shutdown(socket_, SHUT_WR);
-    while (alive && read_some()) {
-    }
+    if (alive) stay_silent();
   }
 
   [[nodiscard]] const std::string& heard() const { return heard_; }
@@ -139,11 +140,20 @@ class Peer final {
   }
 
   bool fail_now() {
+    if (fault_.failure == Failure::timeout) {
+      stay_silent();
+    }
     if (fault_.failure == Failure::reset) {
       const linger at_once{1, 0};
       ::setsockopt(socket_, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
     }
     return false;
+  }
+
+  /// Until the other side gives up.
+  void stay_silent() {
+    while (read_some()) {
+    }
   }
 
   bool shake_hands() {
@@ -211,6 +221,20 @@ struct Pair {
   tcp::socket ours, theirs;
 };
 
+bool needs_a_clock(const Transcript& script) {
+  for (const auto& move : script.moves) {
+    if (move.kind == Kind::timeout) return true;
+  }
+  return false;
+}
+
+/// Short where the dialogue is about a deadline, or the peer falls silent; else those of every day.
+std::optional<std::chrono::milliseconds> short_deadline(const Transcript& script, FaultAt fault) {
+  if (fault.failure == Failure::timeout) return std::chrono::milliseconds(40);
+  if (needs_a_clock(script)) return std::chrono::milliseconds(1000);
+  return std::nullopt;
+}
+
 Played over_loopback_server(const Transcript& script, Chunking chunking, FaultAt fault) {
   asio::io_context context;
   Pair pair(context);
@@ -219,7 +243,9 @@ Played over_loopback_server(const Transcript& script, Chunking chunking, FaultAt
     peer.run(pair.theirs.native_handle());
     pair.theirs.close();
   });
-  const auto options = server_options(script);
+  auto options = server_options(script);
+  if (const auto deadline = short_deadline(script, fault))
+    options.limits.command = options.limits.data_block = options.limits.handshake = *deadline;
   smtp::ServerMachine machine(options);
   Canned canned(script);
   bool ended = false;
@@ -262,7 +288,11 @@ Played over_loopback_client(const Transcript& script, Chunking chunking, FaultAt
     peer.run(pair.theirs.native_handle());
     pair.theirs.close();
   });
-  smtp::ClientMachine machine(client_options(script));
+  auto options = client_options(script);
+  if (const auto deadline = short_deadline(script, fault)) {
+    options.timeouts = {*deadline, *deadline, *deadline, *deadline, *deadline, *deadline};
+  }
+  smtp::ClientMachine machine(std::move(options));
   std::optional<Error> error;
   SendReport report;
   bool ended = false;
@@ -305,13 +335,6 @@ Played over_loopback_client(const Transcript& script, Chunking chunking, FaultAt
   return played;
 }
 
-bool needs_a_clock(const Transcript& script) {
-  for (const auto& move : script.moves) {
-    if (move.kind == Kind::timeout) return true;
-  }
-  return false;
-}
-
 /// What stands in clear behind STARTTLS, or behind its 220, is seen by the machine only in the same
 /// piece.
 bool injects_before_tls(const Transcript& script) {
@@ -321,6 +344,12 @@ bool injects_before_tls(const Transcript& script) {
   return false;
 }
 
+std::size_t octets_in(const Transcript& script) {
+  std::size_t octets = 0;
+  for (const auto& move : script.moves) octets += move.octets.size();
+  return octets;
+}
+
 // A peer that OpenSSL writes to may be gone.
 const auto no_sigpipe = ::signal(SIGPIPE, SIG_IGN);
 
@@ -328,15 +357,19 @@ class OverLoopback : public testing::TestWithParam<std::string> {
  protected:
   template <class Play>
   void play(const Transcript& script, Play play_one) const {
-    if (needs_a_clock(script)) GTEST_SKIP() << "a deadline passes: played without sockets";
     std::size_t pieces = 0;
-    for (const auto chunking : {Chunking::whole, Chunking::by_line}) {
-      if (chunking == Chunking::by_line && injects_before_tls(script)) continue;
+    for (const auto chunking : {Chunking::whole, Chunking::by_octet, Chunking::by_line}) {
+      if (chunking != Chunking::whole && (injects_before_tls(script) || needs_a_clock(script)))
+        continue;
+      if (chunking == Chunking::by_octet && octets_in(script) > most_by_octet) continue;
       const auto played = play_one(script, chunking, FaultAt{});
       ASSERT_TRUE(played.ended) << script.file << " does not end";
       ASSERT_EQ(played.problem, "") << script.file << ": " << script.title;
       pieces = played.steps;
     }
+    const auto silent = play_one(script, Chunking::by_line, FaultAt{Failure::timeout, pieces / 2});
+    ASSERT_TRUE(silent.ended) << script.file << " does not end, silent at piece " << pieces / 2;
+    ASSERT_EQ(silent.problem, "") << script.file << " silent at piece " << pieces / 2;
     const auto stride = 1 + pieces / most_faulted_moves;
     for (const auto failure : {Failure::end_of_stream, Failure::reset}) {
       for (std::size_t step = 0; step < pieces; step += stride) {
