@@ -12,21 +12,31 @@ namespace postroad::client {
 namespace {
 
 constexpr std::size_t buffer_size = 16384;
+constexpr std::size_t slice_size = 65536;
 
 // Feeds the machine the message's octets and does the client's side of a handshake.
 struct Consultant {
   const net::TlsContext* tls;
   const std::string& host;
   MessageSource* source;
+  std::string_view rest = {};  // of the chunk that the source gave last
 
-  bool answer_now(smtp::ClientMachine& machine) const {
-    const auto chunk = source->next();
-    if (!chunk) {
-      machine.body_failed(chunk.error());
-    } else if (chunk->empty()) {
+  bool answer_now(smtp::ClientMachine& machine) {
+    if (rest.empty()) {
+      const auto chunk = source->next();
+      if (!chunk) {
+        machine.body_failed(chunk.error());
+        return true;
+      }
+      rest = *chunk;
+    }
+    if (rest.empty()) {
       machine.body_end();
     } else {
-      machine.body(*chunk);
+      // The machine keeps a copy with its dots doubled: of a slice, whatever the source gives at
+      // once.
+      machine.body(rest.substr(0, slice_size));
+      rest.remove_prefix(std::min(slice_size, rest.size()));
     }
     return true;
   }
