@@ -392,7 +392,7 @@ TEST_P(OverLoopback, Client) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Transcripts, OverLoopback, testing::ValuesIn(all_transcripts()),
-                         [](const auto& info) { return name_of(info.param); });
+                         [](const auto& one) { return name_of(one.param); });
 
 }  // namespace
 }  // namespace postroad::transcripts

@@ -85,7 +85,7 @@ TEST(Commands, EachIsSaidByTheClientAndAnsweredByTheServer) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Transcripts, Dialogue, testing::ValuesIn(all_transcripts()),
-                         [](const auto& info) { return name_of(info.param); });
+                         [](const auto& one) { return name_of(one.param); });
 
 }  // namespace
 }  // namespace postroad::transcripts
