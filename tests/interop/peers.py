@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import threading
+import unittest
 
 import postroad
 from postroad import HOST, PATIENCE, need_program, run_program
@@ -105,7 +106,7 @@ postlog unix-dgram n - n - 1 postlogd
 
     def __init__(self, certificate=None, key=None):
         if os.geteuid() != 0:
-            postroad.missing("Postfix starts as root only")
+            raise unittest.SkipTest("Postfix starts as root only")
         self.program = need_program("postfix")
         self.folder = postroad.Folder()
         root = self.folder.path
