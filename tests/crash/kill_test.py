@@ -15,8 +15,9 @@ import signal
 import sys
 import tempfile
 
-import postroad
-from postroad import HOST, run_program
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../support"))  # also when it is run by hand
+import postroad  # noqa: E402
+from postroad import HOST, run_program  # noqa: E402
 
 ID = re.compile(rb"^Subject: mail (\S+)\r$", re.M)
 SETTINGS = {"listener": [{}], "log": {"format": "json", "level": "warning"}}

@@ -1,5 +1,6 @@
 # What the Python tests share: a server in a folder of its own, certificates, users, the command, Maildirs, a raw SMTP
 # session, fake servers. Nothing here judges: the tests do.
+# One test by hand: PYTHONPATH=tests/support tests/scenarios/test_stop.py (with /usr/bin/python3, which has aiosmtpd).
 # The command is found by the environment variable POSTROAD, else build/release/bin/postroad of this tree.
 # Every wait is for a condition (a line, an end of file, a mail) and has a bound; ports are the kernel's choice; everything
 # is on loopback and in a temporary folder that goes away with the object that made it.
