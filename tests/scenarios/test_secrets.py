@@ -66,7 +66,7 @@ class Secrets(unittest.TestCase):
         quoted = urllib.parse.quote(PASSWORD, safe="")
         for url in (f"smtp://{USER}:{quoted}@localhost:99999", f"smtp://{USER}:{quoted}@", f"smtp://{USER}:{quoted}@bad host", f"http://{USER}:{quoted}@h",
                     f"smtp://{USER}:{quoted}%zz@localhost", f"smtp://{USER}:{quoted}@localhost?tls=maybe", f"smtp://{USER}:{PASSWORD}@localhost:1",
-                    f"smtp://{USER}:{quoted}@no-such-host.invalid", f"smtp://{USER}:{quoted}@localhost:1"):
+                    f"smtp://{USER}:{quoted}@{postroad.NO_SUCH_HOST}", f"smtp://{USER}:{quoted}@localhost:1"):
             with self.subTest(url=url):
                 self.assertNotEqual(self.send("--trace", server=url).returncode, 0)
                 self.assertNotEqual(self.send("--json", server=url).returncode, 0)

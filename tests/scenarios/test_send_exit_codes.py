@@ -224,8 +224,8 @@ class SendExitCodes(unittest.TestCase):
         self.assertEqual(done.returncode, 66, done.stderr)
 
     def test_68_no_such_host(self):
-        done = postroad.run("send", "--server", "smtp://no-such-host.invalid", *ENVELOPE)
-        self.assertIn("no-such-host.invalid:25 CONNECT: ", done.stderr)
+        done = postroad.run("send", "--server", f"smtp://{postroad.NO_SUCH_HOST}", *ENVELOPE)
+        self.assertIn(f"{postroad.NO_SUCH_HOST}:25 CONNECT: ", done.stderr)
         self.assertEqual(done.returncode, 68, done.stderr)
 
     def test_dry_run_sends_nothing(self):

@@ -27,6 +27,7 @@ HOST = "127.0.0.1"
 
 CLEAN = {k: v for k, v in os.environ.items() if not k.startswith("POSTROAD_")}
 CLEAN["NO_COLOR"] = "1"
+NO_SUCH_HOST = "a" * 64 + ".example"  # a label longer than any can be: known to be wrong without asking the network
 STEP = 0.05  # seconds between two looks where nothing rings a bell
 
 
