@@ -1,16 +1,27 @@
 #!/usr/bin/python3
-"""`./dev bench`: figures beside peers, in one run on one machine. `intake`: smtp-source into our server with the durable spool and a
-discard route, and into Postfix with its discard transport: the same messages, the same sessions. A table, and JSON lines with --json.
+"""`./dev bench`: figures beside peers, in one run on one machine, as tables and, with --json, as JSON lines.
 
-Read the ratios, not the single figures: machines are shared and noisy. Latencies come from bench/smtp_latency.cpp, a second load.
+intake   durable, 10 KB, sessions kept; into Postfix too. Also 100 KB, and a new connection for each message.
+sink     without storage, 4 KB, 100 sessions; into smtp-sink and, where npm has it, smtp-server too.
+idle     memory of a session that waits, of 9,000, plain and under TLS.
+memory   how much 100 sessions that send 50 MB each add to an idle server.
+latency  what one of 50 sessions waits for its mail; the load is one thread on the same cores.
+
+Read the ratios, not the single figures: machines are shared and noisy. --runs 3 says how far they spread.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import pathlib
+import resource
+import shutil
+import socket
+import ssl
 import subprocess
 import sys
+import threading
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -21,6 +32,7 @@ import peers  # noqa: E402
 import postroad  # noqa: E402
 
 TICK = os.sysconf("SC_CLK_TCK")
+IDLE = 9000
 
 
 def cpu_seconds(pids):
@@ -43,100 +55,249 @@ def family(pid):
     return found
 
 
-def load(port, sessions, messages, size):
-    """smtp-source over kept connections; returns the wall time."""
+def load(port, sessions, messages, size, kept=True):
+    """smtp-source; returns the wall time."""
     begin = time.monotonic()
-    subprocess.run(["/usr/sbin/smtp-source", "-d", "-s", str(sessions), "-m", str(messages), "-l", str(size),
+    subprocess.run(["/usr/sbin/smtp-source", *(["-d"] if kept else []), "-s", str(sessions), "-m", str(messages), "-l", str(size),
                     "-f", "a@bench.example", "-t", "b@bench.example", f"inet:127.0.0.1:{port}"], check=True)
     return time.monotonic() - begin
 
 
-def latency(port, sessions, size):
+def measure_latency(port, sessions, size):
     program = HERE.parent / "build/release/bin/smtp_latency"
     each = max(100, 2000 // sessions)
     done = subprocess.run([program, f"smtp://127.0.0.1:{port}", str(sessions), str(each), str(size)], check=True, capture_output=True, text=True)
     return json.loads(done.stdout)
 
 
-class Ours:
+# ---- the servers -----------------------------------------------------------------------------------------------------
+
+class Ours(contextlib.ExitStack):
     name = "postroad"
+    SETTINGS = {"delivery": {"local": "discard"}, "log": {"format": "json", "level": "info"}}
 
     def __enter__(self):
-        self.server = postroad.Server({"delivery": {"local": "discard"}, "log": {"format": "json", "level": "info"}}).__enter__()
+        self.server = self.enter_context(postroad.Server(self.SETTINGS))
         self.port = self.server.port
         return self
 
     def pids(self):
         return [self.server.pid]
 
-    def syncs_per_message(self):
-        """Over its whole life; known once it has ended."""
-        self.server.stop()
-        closed, = self.server.events("spool.closed")
-        return round(closed["syncs"] / closed["commits"], 3)
 
-    def __exit__(self, *why):
-        self.server.__exit__(*why)
+class OursKeepsNothing(Ours):
+    SETTINGS = {"spool": {"keeps": "nothing"}, "log": {"format": "none"}}
 
 
-class Theirs:
+class Postfix(contextlib.ExitStack):
     name = "postfix"
 
     def __enter__(self):
-        self.postfix = peers.Postfix().__enter__()
+        self.postfix = self.enter_context(peers.Postfix())
         self.port = self.postfix.port
         return self
 
     def pids(self):
         return family(self.postfix.master)
 
-    def syncs_per_message(self):
-        return 1.0  # cleanup(8) syncs each queue file
 
-    def __exit__(self, *why):
-        self.postfix.__exit__(*why)
+class Program(contextlib.ExitStack):
+    """A peer that is one process and chooses no port of its own."""
+
+    def command(self, port):
+        raise NotImplementedError
+
+    def __enter__(self):
+        self.port = peers.free_port()
+        self.process = subprocess.Popen(self.command(self.port), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.callback(self.end)
+
+        def is_there():
+            with socket.socket() as probe:
+                return probe.connect_ex((postroad.HOST, self.port)) == 0
+        postroad.eventually(is_there, self.process)
+        return self
+
+    def end(self):
+        self.process.terminate()
+        self.process.wait(postroad.PATIENCE)
+
+    def pids(self):
+        return [self.process.pid]
 
 
-def measure(peer, sessions, messages, size):
+class SmtpSink(Program):
+    name = "smtp-sink"
+
+    def command(self, port):
+        return ["/usr/sbin/smtp-sink", *(["-u", "nobody"] if os.geteuid() == 0 else []), f"{postroad.HOST}:{port}", "1024"]
+
+
+class SmtpServer(Program):
+    """nodemailer's smtp-server, taking everything; from npm into build/bench, where there is a network."""
+    name = "smtp-server"
+    FOLDER = HERE.parent / "build/bench"
+    SCRIPT = """const {SMTPServer} = require('smtp-server');
+new SMTPServer({authOptional: true, disabledCommands: ['AUTH', 'STARTTLS'], disableReverseLookup: true, logger: false,
+  onData(stream, session, done) { stream.resume(); stream.on('end', () => done()); }}).listen(+process.argv[1], '127.0.0.1');"""
+
+    @classmethod
+    def is_missing(cls):
+        if not shutil.which("node") or not shutil.which("npm"):
+            return "node and npm are not installed"
+        cls.FOLDER.mkdir(parents=True, exist_ok=True)
+        if not (cls.FOLDER / "node_modules/smtp-server").is_dir():
+            done = subprocess.run(["npm", "install", "--silent", "smtp-server"], cwd=cls.FOLDER, check=False, capture_output=True)
+            if done.returncode != 0:
+                return "npm could not fetch it"
+        return None
+
+    def command(self, port):
+        return ["node", "-e", self.SCRIPT, str(port)]
+
+    def __enter__(self):
+        here = os.getcwd()
+        os.chdir(self.FOLDER)
+        try:
+            return super().__enter__()
+        finally:
+            os.chdir(here)
+
+
+# ---- the benches -----------------------------------------------------------------------------------------------------
+
+def throughput(peer, sessions, messages, size, kept):
     with peer() as one:
-        load(one.port, sessions, max(20, messages // 10), size)
+        load(one.port, sessions, max(sessions, messages // 10), size, kept)
         before = cpu_seconds(one.pids())
-        wall = load(one.port, sessions, messages, size)
+        wall = load(one.port, sessions, messages, size, kept)
         cpu = cpu_seconds(one.pids()) - before
-        row = {"bench": "intake", "peer": one.name, "sessions": sessions, "messages": messages, "octets": size,
-               "per_second": round(messages / wall, 1), "cpu_s_per_thousand": round(cpu * 1000 / messages, 3)}
-        row.update(latency(one.port, sessions, size))
-        row["syncs_per_message"] = one.syncs_per_message()
-        return row
+    return {"peer": one.name, "sessions": sessions, "messages": messages, "octets": size, "kept": kept,
+            "per_second": round(messages / wall, 1), "cpu_s_per_thousand": round(cpu * 1000 / messages, 3)}
 
 
-def intake(options):
+def compare(bench, title, candidates, sessions, size, kept=True):
+    """A row for each (peer, messages); the first is ours, and the others get its ratio."""
     rows = []
-    print(f"{'sessions':>8} {'peer':>9} {'mails/s':>9} {'CPU s/1000':>11} {'p50 ms':>8} {'p99 ms':>8} {'syncs/mail':>11}")
+    for peer, messages in candidates:
+        row = {"bench": bench, **throughput(peer, sessions, messages, size, kept)}
+        if rows:
+            row["ratio"] = round(rows[0]["per_second"] / row["per_second"], 2)
+        rows.append(row)
+        print(f"{title:>26} {row['peer']:>12} {row['per_second']:>9} /s {row['cpu_s_per_thousand']:>8} CPU s/1000"
+              + (f"   ours is {row['ratio']} times" if "ratio" in row else ""), flush=True)
+    return rows
+
+
+def bench_intake(options):
+    many = options.messages
+    rows = []
     for sessions in options.sessions:
-        for peer in (Ours, Theirs):
-            messages = options.messages if peer is Theirs else options.messages * 5
-            if sessions == 1:
-                messages = max(200, messages // 5)
-            row = measure(peer, sessions, messages, options.size)
+        scale = 5 if sessions == 1 else 1
+        rows += compare("intake", f"10 KB, {sessions} sessions", [(Ours, 10 * many // scale), (Postfix, many // scale)], sessions, 10240)
+    rows += compare("intake", "100 KB, 50 sessions", [(Ours, 3 * many), (Postfix, many // 2)], 50, 102400)
+    rows += compare("intake", "10 KB, new connections", [(Ours, 10 * many), (Postfix, many)], 100, 10240, kept=False)
+    return rows
+
+
+def bench_sink(options):
+    candidates = [(OursKeepsNothing, 60 * options.messages), (SmtpSink, 60 * options.messages)]
+    missing = SmtpServer.is_missing()
+    if missing:
+        print(f"smtp-server: not measured, {missing}")
+    else:
+        candidates.append((SmtpServer, 10 * options.messages))
+    return compare("sink", "4 KB, 100 sessions", candidates, 100, 4096)
+
+
+def bench_latency(options):
+    rows = []
+    for sessions in options.sessions:
+        for peer in (Ours, Postfix):
+            with peer() as one:
+                row = {"bench": "latency", "peer": one.name, "sessions": sessions, "octets": 10240, **measure_latency(one.port, sessions, 10240)}
             rows.append(row)
-            print(f"{sessions:>8} {row['peer']:>9} {row['per_second']:>9} {row['cpu_s_per_thousand']:>11} {row['p50_ms']:>8} {row['p99_ms']:>8} {row['syncs_per_message']:>11}", flush=True)
-        ours, theirs = rows[-2], rows[-1]
-        print(f"{'':>8} {'ratio':>9} {ours['per_second'] / theirs['per_second']:>8.1f}x", flush=True)
-    if options.json:
-        with open(options.json, "a", encoding="utf-8") as out:
-            out.writelines(json.dumps(row) + "\n" for row in rows)
+            print(f"{f'10 KB, {sessions} sessions':>26} {row['peer']:>12}   p50 {row['p50_ms']:>7} ms   p99 {row['p99_ms']:>7} ms", flush=True)
+    return rows
+
+
+def open_idle(port, context):
+    connection = socket.create_connection((postroad.HOST, port))
+    connection.recv(512)
+    if context is not None:
+        connection.sendall(b"EHLO idle.example\r\nSTARTTLS\r\n")
+        heard = b""
+        while b"220 " not in heard:
+            heard += connection.recv(4096)
+        connection = context.wrap_socket(connection)
+    connection.sendall(b"EHLO idle.example\r\n")
+    connection.recv(4096)
+    return connection
+
+
+def bench_idle(options):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    count = min(IDLE, hard - 500)
+    rows = []
+    for kind in ("plain", "TLS"):
+        with postroad.Folder() as folder:
+            certificate, key = postroad.Certificates(folder.path).make("idle")
+            context = ssl._create_unverified_context() if kind == "TLS" else None
+            settings = {"listener": [{"tls": "offered", "certificate": certificate, "key": key}], "log": {"format": "none"},
+                        "limits": {"command": "30min"}}
+            with postroad.Server(settings) as server:
+                open_idle(server.port, context).close()
+                before, sessions = postroad.resident(server.pid), []
+                for _ in range(count):
+                    sessions.append(open_idle(server.port, context))
+                each = (postroad.resident(server.pid) - before) / count
+                for session in sessions:
+                    session.close()
+        row = {"bench": "idle", "peer": "postroad", "kind": kind, "sessions": count, "kib_each": round(each / 1024, 2)}
+        rows.append(row)
+        print(f"{f'{count} idle sessions':>26} {kind:>12} {row['kib_each']:>9} KiB each", flush=True)
+    return rows
+
+
+def bench_memory(options):
+    settings = {**Ours.SETTINGS, "limits": {"message_size": "100MiB"}}
+    with postroad.Server(settings) as server:
+        load(server.port, 10, 50, 10240)
+        idle, most, over = postroad.resident(server.pid), [0], threading.Event()
+
+        def watch():
+            while not over.wait(0.05):
+                most[0] = max(most[0], postroad.resident(server.pid))
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        wall = load(server.port, 100, 100, 50_000_000)
+        over.set()
+        watcher.join()
+    row = {"bench": "memory", "peer": "postroad", "sessions": 100, "octets": 50_000_000, "mib_above_idle": round((most[0] - idle) / 2**20, 1),
+           "mb_per_second": round(100 * 50 / wall, 1)}
+    print(f"{'100 sessions of 50 MB':>26} {'postroad':>12} {row['mib_above_idle']:>9} MiB above idle, {row['mb_per_second']} MB/s", flush=True)
+    return [row]
+
+
+BENCHES = {"intake": bench_intake, "sink": bench_sink, "idle": bench_idle, "memory": bench_memory, "latency": bench_latency}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("bench", nargs="?", default="intake", choices=["intake"])
-    parser.add_argument("--sessions", type=int, nargs="+", default=[1, 10, 50, 100])
-    parser.add_argument("--messages", type=int, default=1000, help="into Postfix; five times as many into ours, which is quicker")
-    parser.add_argument("--size", type=int, default=10240)
+    parser.add_argument("bench", nargs="*", choices=[*BENCHES, []], help="which; none: all")
+    parser.add_argument("--sessions", type=int, nargs="+", default=[50], help="of intake and latency")
+    parser.add_argument("--messages", type=int, default=1000, help="into Postfix; more into what is quicker")
+    parser.add_argument("--runs", type=int, default=1)
     parser.add_argument("--json", metavar="FILE", help="appends a JSON line a row")
     options = parser.parse_args()
-    intake(options)
+    for run in range(options.runs):
+        for name in options.bench or BENCHES:
+            print(f"{name}, run {run + 1} of {options.runs}", flush=True)
+            rows = BENCHES[name](options)
+            if options.json:
+                with open(options.json, "a", encoding="utf-8") as out:
+                    out.writelines(json.dumps({**row, "run": run + 1}) + "\n" for row in rows)
 
 
 if __name__ == "__main__":

@@ -1,14 +1,16 @@
-// Latency of one mail transaction at a given number of sessions: threads with a client each, one
-// connection each, the time from MAIL to the reply to the final dot. Prints JSON. Not a measure of
-// throughput: the load shares the machine with the server.
-#include <postroad/client.hpp>
-
+// Latency of one mail transaction at a given number of sessions: a client each, one connection
+// each, the time from MAIL to the reply to the final dot. Prints JSON. Not a measure of throughput:
+// the load shares the machine with the server.
 #include <algorithm>
 #include <chrono>
+#include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
+#include <deque>
+#include <mutex>
+#include <optional>
+#include <postroad/async.hpp>
 #include <string>
-#include <thread>
 #include <vector>
 
 namespace {
@@ -36,22 +38,58 @@ std::string make_message(std::size_t size) {
   return octets;
 }
 
-std::vector<double> run_session(const std::string& url, int mails, const std::string& octets) {
-  std::vector<double> times;
-  postroad::Client client(url);
-  const postroad::Envelope envelope{{"a", "bench.example"}, {{"b", "bench.example"}}};
-  if (!client.connect()) return times;
-  for (int i = -warm_up; i < mails; ++i) {
-    Repeated source(octets);
-    const auto begin = std::chrono::steady_clock::now();
-    const auto report = client.send(envelope, source);
-    if (!report || !report->all_accepted()) return times;
-    const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - begin;
-    if (i >= 0) times.push_back(took.count());
+// Sessions that each send one mail after the other; the library's one thread carries them all, so
+// that fifty sessions are not fifty threads that wait for each other.
+class Load {
+ public:
+  Load(const std::string& url, int sessions, int mails, std::string octets)
+      : mails_(mails), octets_(std::move(octets)), open_(sessions) {
+    for (int i = 0; i < sessions; ++i) clients_.emplace_back(postroad::AsyncClient(url));
+    for (auto& session : clients_) send(session);
   }
-  client.quit();
-  return times;
-}
+  std::vector<double> wait() {
+    std::unique_lock lock(mutex_);
+    bell_.wait(lock, [this] { return open_ == 0; });
+    return times_;
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  struct Session {
+    explicit Session(postroad::AsyncClient c) : client(std::move(c)) {}
+    postroad::AsyncClient client;
+    std::optional<Repeated> source;
+    Clock::time_point begin;
+    int sent = 0;
+  };
+
+  void send(Session& session) {
+    session.source.emplace(octets_);
+    session.begin = Clock::now();
+    session.client.start_send({{"a", "bench.example"}, {{"b", "bench.example"}}}, *session.source,
+                              [this, &session](const postroad::Result<postroad::SendReport>& sent) {
+                                took(session, sent && sent->all_accepted());
+                              });
+  }
+  void took(Session& session, bool accepted) {
+    const std::chrono::duration<double, std::milli> time = Clock::now() - session.begin;
+    const bool goes_on = accepted && ++session.sent < warm_up + mails_;
+    {
+      const std::lock_guard lock(mutex_);
+      if (accepted && session.sent > warm_up) times_.push_back(time.count());
+      if (!goes_on && --open_ == 0) bell_.notify_one();
+    }
+    if (goes_on) send(session);
+  }
+
+  int mails_;
+  std::string octets_;
+  std::mutex mutex_;
+  std::condition_variable bell_;
+  std::vector<double> times_;
+  int open_;
+  std::deque<Session> clients_;
+};
 
 }  // namespace
 
@@ -62,14 +100,8 @@ int main(int argc, char** argv) {
   }
   const int sessions = std::atoi(argv[2]);
   const int mails = std::atoi(argv[3]);
-  const auto octets = make_message(static_cast<std::size_t>(std::atoi(argv[4])));
-  std::vector<std::vector<double>> results(static_cast<std::size_t>(sessions));
-  std::vector<std::thread> threads;
-  for (auto& result : results)
-    threads.emplace_back([&] { result = run_session(argv[1], mails, octets); });
-  for (auto& thread : threads) thread.join();
-  std::vector<double> all;
-  for (const auto& result : results) all.insert(all.end(), result.begin(), result.end());
+  Load load(argv[1], sessions, mails, make_message(static_cast<std::size_t>(std::atoi(argv[4]))));
+  auto all = load.wait();
   std::sort(all.begin(), all.end());
   if (all.size() < static_cast<std::size_t>(sessions) * static_cast<std::size_t>(mails)) {
     std::fprintf(stderr, "smtp_latency: only %zu of %d mails were accepted\n", all.size(),

@@ -26,6 +26,8 @@ struct POSTROAD_EXPORT Mailbox {
   /// `local@domain`, the local part quoted if it must be. Never holds CR, LF or NUL for a parsed
   /// mailbox.
   [[nodiscard]] std::string text() const;
+  /// The same at the end of `out`.
+  void append_to(std::string& out) const;
   /// Null reverse-path.
   [[nodiscard]] bool is_null() const noexcept { return local.empty() && domain.empty(); }
   /// Whether it holds octets outside ASCII, so that SMTPUTF8 is needed.

@@ -39,6 +39,8 @@ struct POSTROAD_EXPORT Reply {
   /// Code, status and text on one line, safe to show: control characters escaped, at most about 1
   /// KiB.
   [[nodiscard]] std::string one_line() const;
+  /// The same at the end of `out`.
+  void append_one_line(std::string& out) const;
   friend bool operator==(const Reply&, const Reply&) = default;
 };
 

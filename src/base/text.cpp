@@ -88,11 +88,26 @@ bool is_utf8(std::string_view text) noexcept {
 }
 
 std::string printable(std::string_view text, std::size_t limit) {
-  static constexpr std::string_view hex = "0123456789abcdef";
   std::string out;
-  out.reserve(std::min(text.size(), limit));
+  append_printable(out, text, limit);
+  return out;
+}
+
+void append_printable(std::string& out, std::string_view text, std::size_t limit) {
+  const bool is_plain = text.size() <= limit && std::all_of(text.begin(), text.end(), [](char c) {
+                          return c >= ' ' && c <= '~';
+                        });
+  if (is_plain) {
+    out += text;
+    return;
+  }
+  static constexpr std::string_view hex = "0123456789abcdef";
+  const auto most = out.size() + limit;
   while (!text.empty()) {
-    if (out.size() >= limit) return out + "…";
+    if (out.size() >= most) {
+      out += "…";
+      return;
+    }
     const auto point = front(text);
     const bool shown =
         point.length > 1 ? point.value >= 0xa0 : point.length == 1 && !is_control(text[0]);
@@ -107,7 +122,6 @@ std::string printable(std::string_view text, std::size_t limit) {
     }
     text.remove_prefix(step);
   }
-  return out;
 }
 
 namespace {

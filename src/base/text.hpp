@@ -46,6 +46,8 @@ bool is_utf8(std::string_view text) noexcept;
 /// Also C1 controls (U+0080–U+009F), which some terminals obey. Longer than `limit` octets is cut
 /// with "…".
 std::string printable(std::string_view text, std::size_t limit = 4096);
+/// The same at the end of `out`.
+void append_printable(std::string& out, std::string_view text, std::size_t limit = 4096);
 
 std::string base64_encode(std::string_view octets);
 /// Strict RFC 4648 §4: padding required, no blanks, no stray bits; nullopt otherwise.

@@ -5,7 +5,9 @@
 #include <fstream>
 #include <iostream>
 
+#include "cli/events.hpp"
 #include "cli/exit.hpp"
+#include "cli/figures.hpp"
 #include "cli/terminal.hpp"
 #include "cli/verbs.hpp"
 #include "config/help.hpp"
@@ -29,8 +31,8 @@ int write_man_pages(const config::Command& root, const std::string& folder) {
 
 int print_events() {
   std::cout << "# Events\n\nWhat the log tells, one kind a section.\n\n"
-            << observe::reference(server::event_kinds())
-            << observe::reference(relay::event_kinds());
+            << observe::reference(server::event_kinds()) << observe::reference(relay::event_kinds())
+            << observe::reference(event_kinds());
   return exit_ok;
 }
 
@@ -63,6 +65,9 @@ int run(int argc, char** argv) {
   root.subcommands.push_back(
       {.name = "events", .summary = "prints the reference of the log's events, as Markdown"});
 
+  root.subcommands.push_back(
+      {.name = "metrics", .summary = "prints the reference of the metrics, as Markdown"});
+
   const config::Page page{.version = POSTROAD_VERSION,
                           .width = terminal_width(),
                           .colour = wants_colour(STDOUT_FILENO)};
@@ -89,6 +94,10 @@ int run(int argc, char** argv) {
   if (call->is("user", "list")) return user.list();
   if (call->is("man")) return write_man_pages(root, folder);
   if (call->is("events")) return print_events();
+  if (call->is("metrics")) {
+    std::cout << Figures::reference();
+    return exit_ok;
+  }
   std::cout << (shell == "zsh" ? config::zsh_completion(root) : config::bash_completion(root));
   return exit_ok;
 }

@@ -2,13 +2,12 @@
 #include <filesystem>
 #include <iostream>
 
+#include "cli/check.hpp"
 #include "cli/exit.hpp"
 #include "cli/settings.hpp"
 #include "cli/terminal.hpp"
 #include "cli/verbs.hpp"
 #include "config/show.hpp"
-#include "net/tls.hpp"
-#include "server/users.hpp"
 
 namespace postroad::cli {
 
@@ -29,7 +28,10 @@ config::Command ConfigVerbs::declare() {
   group.subcommands = {
       {.name = "check",
        .summary = "says everything that is wrong with it",
-       .flags = {file, assign},
+       .description = "Looks at what would fail at run time too: certificates (dates, key, name), "
+                      "ports, folders, users, the DNS of the own name, mail loops. Warnings do not "
+                      "change the exit code.",
+       .flags = {file, assign, {.name = "offline", .doc = "Asks no DNS.", .target = &offline}},
        .exit_codes = {{0, "nothing is wrong"}, {78, "something is"}}},
       {.name = "show", .summary = "prints the settings in effect", .flags = {file, assign}},
       {.name = "reference", .summary = "prints every option with its meaning, as Markdown"},
@@ -43,20 +45,13 @@ int ConfigVerbs::check() {
     complain("config check", settings.error().text());
     return exit_config;
   }
-  auto faults = find_faults(*settings);
-  for (const auto& listener : settings->listeners) {
-    if (listener.tls == smtp::TlsMode::none || listener.certificate.empty()) continue;
-    const auto tls = net::TlsContext::server({listener.certificate, listener.key});
-    if (!tls) faults.push_back(tls.error().text());
-  }
-  if (!settings->server.users.empty()) {
-    const auto users = server::Users::load(settings->server.users);
-    if (!users) faults.push_back(users.error().text());
-  }
-  for (const auto& fault : faults) complain("config check", fault);
-  if (faults.empty())
-    std::cout << "nothing is wrong with " << (config.empty() ? "the defaults" : config) << '\n';
-  return faults.empty() ? exit_ok : exit_config;
+  const auto found = look_around(*settings, config, offline);
+  for (const auto& warning : found.warnings) complain("config check", "warning: " + warning);
+  for (const auto& fault : found.faults) complain("config check", fault);
+  if (!found.faults.empty()) return exit_config;
+  std::cout << (found.warnings.empty() ? "nothing is wrong with " : "it would run: ")
+            << (config.empty() ? "the defaults" : config) << '\n';
+  return exit_ok;
 }
 
 int ConfigVerbs::show() {

@@ -36,6 +36,14 @@ Section<ListenerConfig> declare_listener() {
        {"required", smtp::TlsMode::required},
        {"implicit", smtp::TlsMode::implicit}},
       "STARTTLS not offered, offered or required; implicit: TLS before the greeting (port 465).");
+  s.option("banner", &ListenerConfig::banner,
+           "The greeting's words behind the name and ESMTP; empty: none.");
+  s.option("greet_pause", &ListenerConfig::greet_pause,
+           "Silence that a client must keep before it is greeted, 0s or a second or two; who talks "
+           "into it is no mail server and gets 554.")
+      .between(config::Duration{0}, config::Duration{30'000});
+  s.option("message_size", &ListenerConfig::message_size,
+           "Largest message taken here, announced as SIZE; 0: limits.message_size.");
   s.option("certificate", &ListenerConfig::certificate,
            "PEM file with the certificate and its chain.");
   s.option("key", &ListenerConfig::key,
@@ -45,6 +53,10 @@ Section<ListenerConfig> declare_listener() {
            "Takes no mail before AUTH; always so for submission.");
   s.option("allow_auth_in_clear", &ListenerConfig::allow_auth_in_clear,
            "Weakens: AUTH also without TLS, so that passwords can be read on the way.");
+  s.option(
+      "allow_any_sender", &ListenerConfig::allow_any_sender,
+      "Weakens: who logged in may send in anybody's name, beyond submission.senders; where all is "
+      "caught it is so.");
   s.option("allow_bare_addresses", &ListenerConfig::allow_bare_addresses,
            "Takes `MAIL FROM: a@b` without angle brackets, as people type it.");
   s.option("keep_bare_line_ends", &ListenerConfig::keep_bare_line_ends,
@@ -56,6 +68,13 @@ Section<ListenerConfig> declare_listener() {
   s.option("pipelining", &ListenerConfig::pipelining, "Offers PIPELINING.");
   s.option("eight_bit_mime", &ListenerConfig::eight_bit_mime, "Offers 8BITMIME.");
   s.option("smtputf8", &ListenerConfig::smtputf8, "Offers SMTPUTF8.");
+  s.option("size", &ListenerConfig::size, "Offers SIZE; the limit holds without it too.");
+  s.option("enhanced_status_codes", &ListenerConfig::enhanced_status_codes,
+           "Offers ENHANCEDSTATUSCODES; without it no reply has one.");
+  s.option("only_from", &ListenerConfig::only_from,
+           "Networks whose clients are served, as 192.0.2.0/24; others get 554. Empty: all are.");
+  s.option("relay_from", &ListenerConfig::relay_from,
+           "Networks whose mail is relayed here without login, beside delivery.networks.");
   return s;
 }
 
@@ -71,11 +90,17 @@ Section<LimitsConfig> declare_limits() {
       .between(1, 1000);
   s.option("command_line", &LimitsConfig::command_line, "Longest command line.")
       .between(config::Size{512}, config::Size{65536});
-  s.option("command", &LimitsConfig::command, "Time from one command to the end of the next.");
-  s.option("data_block", &LimitsConfig::data_block, "Time for each 64 KiB of a message.");
+  constexpr config::Duration second{1'000};
+  constexpr config::Duration week{7 * 86'400'000};
+  s.option("command", &LimitsConfig::command, "Time from one command to the end of the next.")
+      .between(second, week);
+  s.option("data_block", &LimitsConfig::data_block, "Time for each 64 KiB of a message.")
+      .between(second, week);
   s.option("transaction", &LimitsConfig::transaction,
-           "Time for the text of one message, whatever its pace.");
-  s.option("drain", &LimitsConfig::drain, "Time that sessions get to end at a stop.");
+           "Time from MAIL to the end of the message's text, whatever the pace.")
+      .between(second, week);
+  s.option("drain", &LimitsConfig::drain, "Time that sessions get to end at a stop.")
+      .between(config::Duration{0}, week);
   return s;
 }
 
@@ -86,8 +111,18 @@ Section<ServerConfig> declare_server() {
   s.option("data", &ServerConfig::data,
            "Folder for the spool and the mailboxes; made where it is missing.");
   s.option("users", &ServerConfig::users, "File of users for AUTH, made by `postroad user add`.");
+  s.option("user", &ServerConfig::user,
+           "Whom a server that root started becomes once its ports are bound; the data folder is "
+           "then this user's. Empty: it stays who it is.");
+  s.option("sandbox", &ServerConfig::sandbox,
+           "Gives up what serving does not need, where the kernel can: no program is run, nothing "
+           "is written outside the data folder and the log's.");
   s.option("threads", &ServerConfig::threads, "Threads that serve sessions; 0: one a core.")
       .between(0, 256);
+  s.option("sessions", &ServerConfig::sessions,
+           "Most sessions at once; beyond, new ones get 421. 0: as many as there are descriptors.");
+  s.option("memory", &ServerConfig::memory,
+           "Memory at which new sessions get 421 while the old ones go on; 0: no ceiling.");
   return s;
 }
 
@@ -100,6 +135,42 @@ Section<LocalConfig> declare_local() {
            "Aliases: `name: address, address`; a target may be local or elsewhere.");
   s.option("catch_all", &LocalConfig::catch_all,
            "Gets the mail for local names that have no mailbox; empty: it is refused.");
+  s.option("plus", &LocalConfig::plus,
+           "What begins a tag: `ann+lists` is ann's where there is no mailbox of the whole name; "
+           "empty: there are no tags.");
+  return s;
+}
+
+Section<ClientsConfig> declare_clients() {
+  Section<ClientsConfig> s;
+  s.option("sessions", &ClientsConfig::sessions, "Sessions at once; more get 421. 0: no limit.");
+  s.option("connections", &ClientsConfig::connections, "New connections; more get 421.");
+  s.option("messages", &ClientsConfig::messages, "Messages; more get 450 at MAIL.");
+  s.option("recipients", &ClientsConfig::recipients, "Recipients; more get 450 at RCPT.");
+  s.option("octets", &ClientsConfig::octets,
+           "Octets of messages; once they are used up, MAIL gets 450.");
+  s.option("errors", &ClientsConfig::errors,
+           "Refused commands; once they are used up, new connections get 421.");
+  s.option("failed_logins", &ClientsConfig::failed_logins,
+           "Failed logins; once they are used up, AUTH gets 421 before the password is looked at.");
+  s.option("lookups", &ClientsConfig::lookups, "VRFY and EXPN; more get 450.");
+  s.option("exempt", &ClientsConfig::exempt,
+           "Networks to which none of these applies, as 192.0.2.0/24; the limits of logins do.");
+  return s;
+}
+
+Section<LoginsConfig> declare_logins() {
+  Section<LoginsConfig> s;
+  s.option("sessions", &LoginsConfig::sessions, "Sessions at once; more get 421. 0: no limit.");
+  s.option("connections", &LoginsConfig::connections, "New sessions that log in; more get 421.");
+  s.option("messages", &LoginsConfig::messages, "Messages; more get 450 at MAIL.");
+  s.option("recipients", &LoginsConfig::recipients, "Recipients; more get 450 at RCPT.");
+  s.option("octets", &LoginsConfig::octets,
+           "Octets of messages; once they are used up, MAIL gets 450.");
+  s.option("errors", &LoginsConfig::errors,
+           "Refused commands; once they are used up, a login gets 421.");
+  s.option("failed_logins", &LoginsConfig::failed_logins,
+           "Failed logins from all addresses; once they are used up, AUTH gets 421.");
   return s;
 }
 
@@ -126,14 +197,33 @@ Section<DeliveryConfig> declare_delivery() {
 
 config::Section<Settings> declare() {
   Section<SpoolConfig> spool;
+  spool.option("keeps", &SpoolConfig::keeps,
+               {{"journal", Keeping::journal}, {"nothing", Keeping::nothing}},
+               "Weakens: `nothing` says 250 and throws every mail away, for measuring the way in.");
   spool.option("segment", &SpoolConfig::segment, "Size at which a new segment is begun.")
       .between(config::Size{1 << 16}, config::Size{1 << 30});
   spool.option("chunk", &SpoolConfig::chunk, "Octets of a message held in memory for each session.")
       .between(config::Size{4096}, config::Size{16 << 20});
+  spool.option(
+      "reserve", &SpoolConfig::reserve,
+      "Room that stays free on the disk: a message that would take of it gets 452 at MAIL.");
+  Section<SubmissionConfig> submission;
+  submission.option("senders", &SubmissionConfig::senders,
+                    "Further senders of a login: `login: address, @domain`. Each login may use its "
+                    "own name: `login` at a local domain, or the login itself where it is an "
+                    "address.");
+  Section<MetricsConfig> metrics;
+  metrics.option(
+      "listen", &MetricsConfig::listen,
+      "Address and port of /metrics (Prometheus) and /healthz, as 127.0.0.1:9925; loopback "
+      "only, as it asks no password. Empty: none.");
   Section<LogConfig> log;
   log.option("format", &LogConfig::format,
              {{"text", LogFormat::text}, {"json", LogFormat::json}, {"none", LogFormat::none}},
-             "Lines for people, JSON lines, or nothing; to standard error.");
+             "Lines for people, JSON lines, or nothing.");
+  log.option("file", &LogConfig::file,
+             "File that gets the log, opened anew at SIGUSR1 and at a reload, for rotation; empty: "
+             "standard error.");
   log.option("level", &LogConfig::level,
              {{"debug", observe::Level::debug},
               {"info", observe::Level::info},
@@ -145,37 +235,18 @@ config::Section<Settings> declare() {
   s.tables("listener", &Settings::listeners,
            "One for each address; none: 127.0.0.1:2525 that catches all.", declare_listener());
   s.table("local", &Settings::local, "Who lives here.", declare_local());
+  s.table("submission", &Settings::submission, "Who logged in, and in whose name.", submission);
   s.table("delivery", &Settings::delivery, "Where mail goes.", declare_delivery());
   s.table("spool", &Settings::spool, "The store that holds mail until it is delivered.", spool);
   s.table("limits", &Settings::limits, "Limits of a session.", declare_limits());
+  s.table("clients", &Settings::clients,
+          "What one client address may do; of IPv6, each /64 is a client.", declare_clients());
+  s.table("logins", &Settings::logins,
+          "What one login may do, from wherever; not where a listener catches all.",
+          declare_logins());
   s.table("log", &Settings::log, "What is told, and how.", log);
+  s.table("metrics", &Settings::metrics, "Figures for a monitor.", metrics);
   return s;
-}
-
-std::string place(const ListenerConfig& listener) {
-  return "listener " + listener.address + ':' + std::to_string(listener.port);
-}
-
-void find_listener_faults(const Settings& settings, const ListenerConfig& listener,
-                          std::vector<std::string>& faults) {
-  const auto where = place(listener);
-  const bool submission = listener.role == server::Role::submission;
-  if (listener.tls != smtp::TlsMode::none && listener.certificate.empty())
-    faults.push_back(where + ": tls needs a certificate; set certificate, or tls = \"none\"");
-  if (listener.tls == smtp::TlsMode::none && !listener.certificate.empty())
-    faults.push_back(
-        where + ": there is a certificate but tls = \"none\"; set tls = \"offered\" or better");
-  if ((listener.auth || submission) && settings.server.users.empty())
-    faults.push_back(where + ": AUTH needs server.users, the file that `postroad user add` makes");
-  if ((listener.auth || submission) && listener.tls == smtp::TlsMode::none &&
-      !listener.allow_auth_in_clear) {
-    faults.push_back(where +
-                     ": AUTH without TLS would never be offered; set tls, or allow_auth_in_clear");
-  }
-  if (listener.role == server::Role::relay_in && settings.local.domains.empty() &&
-      settings.delivery.networks.empty()) {
-    faults.push_back(where + ": relay_in with no local.domains refuses every mail");
-  }
 }
 
 }  // namespace
@@ -219,24 +290,11 @@ Result<Settings> load_settings(const std::string& path,
   return settings;
 }
 
-std::vector<std::string> find_faults(const Settings& settings) {
-  std::vector<std::string> faults;
-  if (!mail::is_domain(settings.server.hostname))
-    faults.push_back("server.hostname: '" + settings.server.hostname + "' is no domain");
-  for (const auto& listener : settings.listeners) find_listener_faults(settings, listener, faults);
-  for (const auto& network : settings.delivery.networks) {
-    const auto parsed = relay::Network::parse(network);
-    if (!parsed) faults.push_back("delivery.networks: " + parsed.error().text());
-  }
-  const auto directory = relay::Directory::make(directory_settings(settings));
-  if (!directory) faults.push_back("local: " + directory.error().text());
-  return faults;
-}
-
 smtp::ServerOptions machine_options(const Settings& settings, const ListenerConfig& listener) {
   smtp::ServerOptions options;
   const bool submission = listener.role == server::Role::submission;
   options.hostname = settings.server.hostname;
+  options.banner = listener.banner;
   options.tls = listener.tls;
   options.auth = listener.auth || listener.auth_required || submission;
   options.auth_required = listener.auth_required || submission;
@@ -249,8 +307,11 @@ smtp::ServerOptions machine_options(const Settings& settings, const ListenerConf
   options.pipelining = listener.pipelining;
   options.eight_bit_mime = listener.eight_bit_mime;
   options.smtputf8 = listener.smtputf8;
+  options.size = listener.size;
+  options.enhanced_status_codes = listener.enhanced_status_codes;
   auto& limits = options.limits;
-  limits.message_size = settings.limits.message_size.octets;
+  limits.message_size = listener.message_size.octets != 0 ? listener.message_size.octets
+                                                          : settings.limits.message_size.octets;
   limits.recipients = settings.limits.recipients;
   limits.errors = settings.limits.errors;
   limits.auth_attempts = settings.limits.auth_attempts;
@@ -263,7 +324,51 @@ smtp::ServerOptions machine_options(const Settings& settings, const ListenerConf
 
 relay::DirectorySettings directory_settings(const Settings& settings) {
   return {settings.local.domains, settings.local.mailboxes, settings.local.aliases,
-          settings.local.catch_all};
+          settings.local.catch_all, settings.local.plus};
+}
+
+Result<std::vector<net::Network>> networks(std::string_view option,
+                                           const std::vector<std::string>& texts) {
+  std::vector<net::Network> found;
+  for (const auto& text : texts) {
+    auto network = net::Network::parse(text);
+    if (!network) return fail(Fault::input, std::string(option), network.error().text());
+    found.push_back(std::move(*network));
+  }
+  return found;
+}
+
+Result<boost::asio::ip::tcp::endpoint> metrics_endpoint(const std::string& text) {
+  const auto wrong = fail(Fault::input, "metrics.listen",
+                          "'" + text +
+                              "' is not an address of loopback and a port, such as "
+                              "127.0.0.1:9925 or [::1]:9925");
+  const auto colon = text.rfind(':');
+  if (colon == std::string::npos) return wrong;
+  auto host = text.substr(0, colon);
+  if (host.size() > 2 && host.front() == '[' && host.back() == ']')
+    host = host.substr(1, host.size() - 2);
+  boost::system::error_code error;
+  const auto address = boost::asio::ip::make_address(host, error);
+  const auto digits = text.substr(colon + 1);
+  const bool is_number = !digits.empty() && digits.size() <= 5 &&
+                         digits.find_first_not_of("0123456789") == std::string::npos;
+  if (error || !address.is_loopback() || !is_number || std::stoul(digits) > 65535) return wrong;
+  return boost::asio::ip::tcp::endpoint(address, static_cast<std::uint16_t>(std::stoul(digits)));
+}
+
+Result<server::GuardSettings> guard_settings(const Settings& settings) {
+  const auto& c = settings.clients;
+  const auto& l = settings.logins;
+  auto exempt = networks("clients.exempt", c.exempt);
+  if (!exempt) return exempt.error();
+  return server::GuardSettings{.client = {c.connections, c.messages, c.recipients, c.octets,
+                                          c.errors, c.failed_logins, c.lookups},
+                               .login = {l.connections, l.messages, l.recipients, l.octets,
+                                         l.errors, l.failed_logins, Rate{}},
+                               .sessions_of_client = c.sessions,
+                               .sessions_of_login = l.sessions,
+                               .exempt = std::move(*exempt)};
 }
 
 }  // namespace postroad::cli

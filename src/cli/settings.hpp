@@ -18,12 +18,16 @@ struct ListenerConfig {
   std::string address = "127.0.0.1";
   std::uint16_t port = 2525;
   server::Role role = server::Role::catch_all;
+  std::string banner = "Postroad";
+  config::Duration greet_pause{0};
+  config::Size message_size{0};  ///< 0: that of the limits
   smtp::TlsMode tls = smtp::TlsMode::none;
   std::filesystem::path certificate;
   std::filesystem::path key;
   bool auth = false;
   bool auth_required = false;
   bool allow_auth_in_clear = false;
+  bool allow_any_sender = false;
   bool allow_bare_addresses = false;
   bool keep_bare_line_ends = false;
   bool vrfy = false;
@@ -31,6 +35,10 @@ struct ListenerConfig {
   bool pipelining = true;
   bool eight_bit_mime = true;
   bool smtputf8 = true;
+  bool size = true;
+  bool enhanced_status_codes = true;
+  std::vector<std::string> only_from;
+  std::vector<std::string> relay_from;
 };
 
 struct LimitsConfig {
@@ -45,11 +53,47 @@ struct LimitsConfig {
   config::Duration drain{30'000};
 };
 
+/// What a client address may do.
+struct ClientsConfig {
+  std::uint32_t sessions = 50;
+  Rate connections{600, std::chrono::minutes(1)};
+  Rate messages{1000, std::chrono::minutes(1)};
+  Rate recipients{10'000, std::chrono::minutes(1)};
+  Rate octets{2ULL << 30, std::chrono::hours(1)};
+  Rate errors{200, std::chrono::minutes(10)};
+  Rate failed_logins{20, std::chrono::minutes(10)};
+  Rate lookups{30, std::chrono::minutes(1)};
+  std::vector<std::string> exempt{"127.0.0.0/8", "::1"};
+};
+
+/// What a login may do.
+struct LoginsConfig {
+  std::uint32_t sessions = 100;
+  Rate connections{600, std::chrono::minutes(1)};
+  Rate messages{3000, std::chrono::hours(1)};
+  Rate recipients{20'000, std::chrono::hours(1)};
+  Rate octets{5ULL << 30, std::chrono::hours(1)};
+  Rate errors{500, std::chrono::minutes(10)};
+  Rate failed_logins{100, std::chrono::hours(1)};
+};
+
 struct ServerConfig {
   std::string hostname;  ///< empty: the system's
   std::filesystem::path data = "./postroad-mail";
   std::filesystem::path users;
+  std::string user;  ///< whom a server started by root becomes
+  bool sandbox = true;
   std::uint16_t threads = 0;
+  std::uint32_t sessions = 0;  ///< 0: as many as there are descriptors for
+  config::Size memory{1ULL << 30};
+};
+
+struct SubmissionConfig {
+  std::vector<std::string> senders;
+};
+
+struct MetricsConfig {
+  std::string listen;
 };
 
 struct LocalConfig {
@@ -57,6 +101,7 @@ struct LocalConfig {
   std::vector<std::string> mailboxes;
   std::vector<std::string> aliases;
   std::string catch_all;
+  std::string plus = "+";
 };
 
 enum class Destination : std::uint8_t { maildir, discard };
@@ -76,21 +121,30 @@ enum class LogFormat : std::uint8_t { text, json, none };
 struct LogConfig {
   LogFormat format = LogFormat::text;
   observe::Level level = observe::Level::info;
+  std::filesystem::path file;  ///< empty: standard error
 };
 
+enum class Keeping : std::uint8_t { journal, nothing };
+
 struct SpoolConfig {
+  Keeping keeps = Keeping::journal;
   config::Size segment{64ULL << 20};
   config::Size chunk{64ULL << 10};
+  config::Size reserve{64ULL << 20};
 };
 
 struct Settings {
   ServerConfig server;
   std::vector<ListenerConfig> listeners;  ///< none: one on loopback that catches all
   LocalConfig local;
+  SubmissionConfig submission;
   DeliveryConfig delivery;
   SpoolConfig spool;
   LimitsConfig limits;
+  ClientsConfig clients;
+  LoginsConfig logins;
   LogConfig log;
+  MetricsConfig metrics;
 };
 
 const config::Section<Settings>& declaration();
@@ -101,10 +155,13 @@ Result<Settings> load_settings(const std::string& path,
                                const std::vector<std::string>& assignments);
 /// This machine's name as far as it is a domain, else "localhost".
 std::string system_hostname();
-/// What is wrong with settings that are each right: a sentence a fault.
-std::vector<std::string> find_faults(const Settings& settings);
-
 smtp::ServerOptions machine_options(const Settings& settings, const ListenerConfig& listener);
 relay::DirectorySettings directory_settings(const Settings& settings);
+/// The networks of a list. Error: Fault::input naming the option.
+Result<std::vector<net::Network>> networks(std::string_view option,
+                                           const std::vector<std::string>& texts);
+/// Of metrics.listen: "127.0.0.1:9925" or "[::1]:9925"; loopback only. Error: Fault::input.
+Result<boost::asio::ip::tcp::endpoint> metrics_endpoint(const std::string& text);
+Result<server::GuardSettings> guard_settings(const Settings& settings);
 
 }  // namespace postroad::cli

@@ -49,6 +49,7 @@ struct TalkVerb {
 struct ServeVerb {
   std::string config;
   std::vector<std::string> set;
+  bool reload = false, take_over = false;
   config::Command declare();
   int run();
 };
@@ -68,6 +69,7 @@ struct MailVerbs {
 struct ConfigVerbs {
   std::string config;
   std::vector<std::string> set;
+  bool offline = false;
   config::Command declare();
   int check();
   int show();

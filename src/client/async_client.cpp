@@ -46,7 +46,7 @@ struct AsyncClient::State {
           context, client::without_throwing(start()),
           asio::bind_cancellation_slot(
               signal.slot(), [this, done](const std::exception_ptr& thrown, Result<T> result) {
-                done(thrown ? Result<T>(client::cancelled()) : std::move(result));
+                done(thrown ? Result<T>(client::error_of(thrown)) : std::move(result));
                 finished();
               }));
     };

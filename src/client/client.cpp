@@ -29,7 +29,7 @@ struct Client::State {
     asio::co_spawn(
         context, client::without_throwing(std::move(call)),
         asio::bind_cancellation_slot(signal.slot(), [&](const std::exception_ptr& thrown, T value) {
-          result.emplace(thrown ? T(client::cancelled()) : std::move(value));
+          result.emplace(thrown ? T(client::error_of(thrown)) : std::move(value));
           context.stop();  // timers of the kept connection go on waiting; they are not this call's
         }));
     context.restart();

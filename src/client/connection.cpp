@@ -1,6 +1,10 @@
 // Dialling and driving; see connection.hpp.
 #include "client/connection.hpp"
 
+#include <boost/asio/error.hpp>
+#include <boost/system/system_error.hpp>
+#include <exception>
+
 #include <algorithm>
 
 #include "mail/mailbox.hpp"
@@ -9,9 +13,19 @@
 
 namespace postroad::client {
 
+Error error_of(const std::exception_ptr& thrown) {
+  try {
+    std::rethrow_exception(thrown);
+  } catch (const boost::system::system_error& error) {
+    if (error.code() == boost::asio::error::operation_aborted) return cancelled();
+    return fail(Fault::io, {}, std::string("the system refused: ") + error.what());
+  } catch (const std::exception& error) {
+    return fail(Fault::io, {}, std::string("the system refused: ") + error.what());
+  }
+}
+
 namespace {
 
-constexpr std::size_t buffer_size = 16384;
 constexpr std::size_t slice_size = 65536;
 
 // Feeds the machine the message's octets and does the client's side of a handshake.
@@ -83,7 +97,7 @@ Result<SendReport> judge(const std::optional<Error>& error, SendReport report) {
 }
 
 Connection::Connection(std::string_view url_text, std::optional<Login> login, ClientOptions options)
-    : login_(std::move(login)), options_(std::move(options)), buffer_(buffer_size) {
+    : login_(std::move(login)), options_(std::move(options)) {
   auto url = parse_url(url_text);
   if (!url) {
     wrong_ = url.error();
@@ -131,7 +145,7 @@ net::Time Connection::limit() const {
 awaitable<void> Connection::drive(MessageSource* source) {
   Consultant consultant{&*tls_, url_.host, source};
   net::DriveOptions how;
-  how.buffer = buffer_;
+  how.buffers = &buffers_;
   how.until = until_;
   how.trace = trace_ ? &*trace_ : nullptr;
   co_await net::drive(*stream_, *machine_, consultant, how);

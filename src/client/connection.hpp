@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "client/url.hpp"
+#include "net/buffer_pool.hpp"
 #include "net/stream.hpp"
 #include "net/trace.hpp"
 #include "proto/smtp/client_machine.hpp"
@@ -48,12 +49,15 @@ class Connection final {
   std::optional<net::Trace> trace_;
   std::optional<net::Stream> stream_;
   std::optional<smtp::ClientMachine> machine_;
-  std::vector<char> buffer_;
+  net::BufferPool buffers_;
   net::Time until_ = net::Time::max();
   bool used_ = false;  // a mail or command has gone over this connection
 };
 
 [[nodiscard]] inline Error cancelled() { return fail(Fault::cancelled, {}, "cancelled"); }
+/// What a call that threw ended with: a cancellation, or a want of the system (no descriptor, no
+/// memory, no thread) that is none.
+[[nodiscard]] Error error_of(const std::exception_ptr& thrown);
 
 /// A cancellation becomes an Error in the result, at whatever wait it strikes. Only one that comes
 /// before the call's first step still throws: whoever spawns it takes that for `cancelled()` too.

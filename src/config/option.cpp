@@ -109,6 +109,8 @@ Result<Value> convert(Kind kind, std::string_view text) {
       return lifted(parse_size(text));
     case Kind::duration:
       return lifted(parse_duration(text));
+    case Kind::rate:
+      return lifted(parse_rate(text));
     case Kind::list:
       return parse_list(text);
     case Kind::text:
@@ -169,6 +171,8 @@ std::string describe(const Option& option) {
       return "a size such as 35MiB" + bounds(option);
     case Kind::duration:
       return "a time such as 30s" + bounds(option);
+    case Kind::rate:
+      return "a rate such as 600/h, or none";
     case Kind::path:
       return "a path";
     case Kind::list:
@@ -186,6 +190,7 @@ std::string format_toml(const Value& value) {
   if (const auto* number = std::get_if<std::int64_t>(&value)) return std::to_string(*number);
   if (const auto* size = std::get_if<Size>(&value)) return toml_text(format(*size));
   if (const auto* time = std::get_if<Duration>(&value)) return toml_text(format(*time));
+  if (const auto* rate = std::get_if<Rate>(&value)) return toml_text(format(*rate));
   if (const auto* text = std::get_if<std::string>(&value)) return toml_text(*text);
   std::string out;
   for (const auto& word : std::get<std::vector<std::string>>(value)) {

@@ -28,11 +28,22 @@
 
 namespace postroad::config {
 
-enum class Kind : std::uint8_t { text, boolean, integer, size, duration, path, word, list, secret };
+enum class Kind : std::uint8_t {
+  text,
+  boolean,
+  integer,
+  size,
+  duration,
+  rate,
+  path,
+  word,
+  list,
+  secret
+};
 
 /// An option's value outside its struct: text, path, word and secret are strings.
 using Value =
-    std::variant<bool, std::int64_t, Size, Duration, std::string, std::vector<std::string>>;
+    std::variant<bool, std::int64_t, Size, Duration, Rate, std::string, std::vector<std::string>>;
 
 /// One option, its struct's type erased. Made by Section; read by everything else in this folder.
 struct Option {
@@ -78,8 +89,8 @@ class Section {
   }
 
   /// Binds `name` to a member: bool, an integer, std::string, std::filesystem::path,
-  /// std::vector<std::string>, Size, Duration or Secret. An integer's own range is its bound until
-  /// `between` narrows it.
+  /// std::vector<std::string>, Size, Duration, Rate or Secret. An integer's own range is its bound
+  /// until `between` narrows it.
   template <class T>
   Section& option(std::string_view name, T S::*member, std::string_view doc) {
     Option& made = add(name, Form<T>::kind, doc);
@@ -227,6 +238,8 @@ template <>
 struct Form<Size> : PlainForm<Size, Kind::size> {};
 template <>
 struct Form<Duration> : PlainForm<Duration, Kind::duration> {};
+template <>
+struct Form<Rate> : PlainForm<Rate, Kind::rate> {};
 template <>
 struct Form<std::string> : PlainForm<std::string, Kind::text> {};
 template <>

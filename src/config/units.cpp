@@ -43,6 +43,10 @@ constexpr std::string_view size_form =
 constexpr std::string_view time_form =
     "write a whole number and a unit, such as 30s, 5min or 1h30min; units are ms, s, min, h, d, w";
 
+constexpr Duration longest_period = std::chrono::hours(366 * 24);
+constexpr std::string_view rate_form =
+    "write a number and a time, such as 600/h, 20/10min or 2GiB/h, or none for no limit";
+
 Error wrong(std::string_view text, std::string_view what, std::string_view form) {
   return fail(Fault::input, std::string(text), std::string(what) + ": " + std::string(form));
 }
@@ -100,6 +104,22 @@ Result<Duration> parse_duration(std::string_view text) {
   return Duration(static_cast<std::int64_t>(total));
 }
 
+Result<Rate> parse_rate(std::string_view text) {
+  if (text == "none") return Rate{};
+  const auto slash = text.find('/');
+  const auto count = parse_size(text.substr(0, slash));
+  const bool has_per = slash != std::string_view::npos && slash + 1 < text.size();
+  auto per = has_per ? std::string(text.substr(slash + 1)) : std::string();
+  if (has_per && !is_digit(per.front())) per.insert(0, 1, '1');
+  const auto time = parse_duration(per);
+  if (!count || !time || count->octets == 0 || time->count() == 0)
+    return wrong(text, "not a rate", rate_form);
+  if (*time > longest_period)
+    return wrong(text, "too long a period",
+                 "366d at most; a rate is what is allowed again and again");
+  return Rate{count->octets, *time};
+}
+
 std::string format(Size size) {
   std::string best = std::to_string(size.octets);
   for (const auto& unit : size_units) {
@@ -118,6 +138,15 @@ std::string format(Duration duration) {
     if (count % factor == 0) return std::to_string(count / factor) + std::string(unit.name);
   }
   return {};
+}
+
+std::string format(const Rate& rate) {
+  if (rate.count == 0) return "none";
+  constexpr std::uint64_t mebi = 1 << 20;
+  const bool is_size = rate.count >= mebi && rate.count % mebi == 0;
+  auto per = format(rate.per);
+  if (per.size() > 1 && per.front() == '1' && !is_digit(per[1])) per.erase(0, 1);
+  return (is_size ? format(Size{rate.count}) : std::to_string(rate.count)) + '/' + per;
 }
 
 }  // namespace postroad::config

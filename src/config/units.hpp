@@ -9,6 +9,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/rate.hpp"
+
 namespace postroad::config {
 
 /// A number of octets, at most 2^63-1.
@@ -30,9 +32,15 @@ Result<Size> parse_size(std::string_view text);
 /// parse_size.
 Result<Duration> parse_duration(std::string_view text);
 
+/// `600/h`, `20/10min`, `2GiB/h`: a number or a size, a slash, and a time of which a single unit
+/// may stand alone; `none` for no limit. Error: as for parse_size.
+Result<Rate> parse_rate(std::string_view text);
+
 /// The shortest exact form, which parses back to the same value: `35MiB`, `10kB`, `1025`.
 std::string format(Size size);
 /// The same for time: `90s`, `5min`, `1d`, `0s`.
 std::string format(Duration duration);
+/// And for a rate: `600/h`, `none`.
+std::string format(const Rate& rate);
 
 }  // namespace postroad::config

@@ -70,5 +70,27 @@ TEST(Duration, RefusesWithTheRightForm) {
   EXPECT_FALSE(parse_duration("15250284453w"));
 }
 
+TEST(Rate, RoundTrip) {
+  const struct {
+    const char* text;
+    Rate rate;
+    const char* shown;
+  } table[] = {
+      {"600/h", {600, std::chrono::hours(1)}, "600/h"},
+      {"20/10min", {20, std::chrono::minutes(10)}, "20/10min"},
+      {"1/1s", {1, std::chrono::seconds(1)}, "1/s"},
+      {"2GiB/h", {2ULL << 30, std::chrono::hours(1)}, "2GiB/h"},
+      {"none", {}, "none"},
+  };
+  for (const auto& row : table) {
+    const auto rate = parse_rate(row.text);
+    ASSERT_TRUE(rate) << row.text;
+    EXPECT_EQ(*rate, row.rate) << row.text;
+    EXPECT_EQ(format(*rate), row.shown);
+  }
+  for (const auto* bad : {"", "600", "600/", "/h", "0/h", "5/0s", "x/h", "5/h/h", "-1/h", "5/ h"})
+    EXPECT_FALSE(parse_rate(bad)) << bad;
+}
+
 }  // namespace
 }  // namespace postroad::config

@@ -81,7 +81,10 @@ void append_phrase(FoldedField& field, std::string_view name) {
 
 }  // namespace
 
-FoldedField::FoldedField(std::string_view name) : text_(name), column_(name.size() + 1) {
+FoldedField::FoldedField(std::string_view name) : column_(name.size() + 1) {
+  constexpr std::size_t usual = 320;  // most fields, a trace field too
+  text_.reserve(usual);
+  text_ += name;
   text_ += ':';
 }
 

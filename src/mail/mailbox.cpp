@@ -136,9 +136,17 @@ Result<Mailbox> Mailbox::parse(std::string_view text) {
 }
 
 std::string Mailbox::text() const {
-  if (is_null()) return {};
-  const auto quoted = mail::format_local_part(local);
-  return domain.empty() ? quoted : quoted + '@' + domain;
+  std::string out;
+  append_to(out);
+  return out;
+}
+
+void Mailbox::append_to(std::string& out) const {
+  if (is_null()) return;
+  out += mail::format_local_part(local);
+  if (domain.empty()) return;
+  out += '@';
+  out += domain;
 }
 
 bool Mailbox::needs_utf8() const noexcept {

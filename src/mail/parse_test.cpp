@@ -163,12 +163,5 @@ TEST(Row4, TraceFieldsAreScrubbed) {
   EXPECT_LT(format_received(trace).size(), 600U);
 }
 
-TEST(Received, IsCounted) {
-  EXPECT_EQ(
-      count_received("Received: a\r\n b\r\nX: y\r\nRECEIVED : c\r\n\r\nReceived: in the body\r\n"),
-      2U);
-  EXPECT_EQ(count_received(""), 0U);
-}
-
 }  // namespace
 }  // namespace postroad::mail

@@ -42,7 +42,11 @@ std::string client_literal(std::string_view client) {
 
 void clause(FoldedField& field, std::string_view keyword, const std::string& value) {
   if (value.empty()) return;
-  field.word(std::string(keyword) + ' ' + value);
+  std::string words;
+  words.reserve(keyword.size() + 1 + value.size());
+  words += keyword;
+  words += ' ';
+  field.word(words += value);
 }
 
 }  // namespace
@@ -67,13 +71,6 @@ std::string format_return_path(const Mailbox& reverse_path) {
 
 std::string format_delivered_to(const Mailbox& recipient) {
   return "Delivered-To: " + scrub_address(recipient.text()) + "\r\n";
-}
-
-std::size_t count_received(std::string_view octets) {
-  const auto block = split_fields(octets);
-  return static_cast<std::size_t>(
-      std::count_if(block.fields.begin(), block.fields.end(),
-                    [](const Field& field) { return iequals(field.name, "Received"); }));
 }
 
 }  // namespace postroad::mail

@@ -31,8 +31,4 @@ std::string format_return_path(const Mailbox& reverse_path);
 /// `Delivered-To: …` CRLF.
 std::string format_delivered_to(const Mailbox& recipient);
 
-/// How many Received fields the header at the front of `octets` has, for loop detection. Linear in
-/// the header.
-std::size_t count_received(std::string_view octets);
-
 }  // namespace postroad::mail

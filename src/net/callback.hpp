@@ -6,12 +6,54 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/recycling_allocator.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <functional>
 #include <memory>
 #include <utility>
 
 namespace postroad::net {
+
+/// What stands between a coroutine that waits and the callback that resumes it. It holds itself
+/// until the callback came: the callback is then a mere pointer, which std::function takes without
+/// an allocation; and its own memory comes from the thread's last one.
+template <class T, class Handler>
+class Resumption final {
+ public:
+  explicit Resumption(Handler handler)
+      : handler_(std::move(handler)),
+        work_(boost::asio::make_work_guard(boost::asio::get_associated_executor(handler_))) {}
+
+  class Callback {
+   public:
+    explicit Callback(Resumption* resumption) : resumption_(resumption) {}
+    void operator()(T value) const { resumption_->resume(std::move(value)); }
+
+   private:
+    Resumption* resumption_;
+  };
+
+  static Callback make(Handler handler) {
+    auto made = std::allocate_shared<Resumption>(boost::asio::recycling_allocator<Resumption>(),
+                                                 std::move(handler));
+    auto* resumption = made.get();
+    resumption->self_ = std::move(made);
+    return Callback(resumption);
+  }
+
+ private:
+  void resume(T value) {
+    const auto executor = work_.get_executor();
+    boost::asio::post(executor, [self = std::move(self_), value = std::move(value)]() mutable {
+      auto handler = std::move(self->handler_);
+      self.reset();  // before the coroutine goes on, which may wait again
+      std::move(handler)(std::move(value));
+    });
+  }
+
+  Handler handler_;
+  boost::asio::executor_work_guard<boost::asio::associated_executor_t<Handler>> work_;
+  std::shared_ptr<Resumption> self_;
+};
 
 /// Runs `start(resume)` and waits until `resume(value)` is called, exactly once, from any thread.
 /// The coroutine goes on on its own executor. It cannot be cancelled: who took the callback will
@@ -20,16 +62,7 @@ template <class T, class Start>
 boost::asio::awaitable<T> wait_for(Start start) {
   return boost::asio::async_initiate<const boost::asio::use_awaitable_t<>&, void(T)>(
       [start = std::move(start)](auto handler) mutable {
-        using Handler = decltype(handler);
-        auto shared = std::make_shared<Handler>(std::move(handler));
-        auto executor = boost::asio::get_associated_executor(*shared);
-        auto work = boost::asio::make_work_guard(executor);
-        start([shared, executor, work = std::move(work)](T value) mutable {
-          boost::asio::post(executor, [shared, value = std::move(value)]() mutable {
-            std::move (*shared)(std::move(value));
-          });
-          work.reset();
-        });
+        start(Resumption<T, decltype(handler)>::make(std::move(handler)));
       },
       boost::asio::use_awaitable);
 }

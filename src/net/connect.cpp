@@ -103,13 +103,15 @@ awaitable<Result<tcp::socket>> connect(std::string host, std::uint16_t port, Tim
   } else {
     // getaddrinfo has no deadline of its own; it runs on Asio's resolver thread and the timer
     // leaves it behind.
-    tcp::resolver resolver(executor);
+    const auto resolver = std::make_shared<tcp::resolver>(executor);
     asio::steady_timer timer(executor, deadline);
-    timer.async_wait([&resolver](const boost::system::error_code& error) {
-      if (!error) resolver.cancel();
+    // Its turn may come when all here is gone.
+    timer.async_wait([weak = std::weak_ptr(resolver)](const boost::system::error_code& error) {
+      const auto there = weak.lock();
+      if (!error && there) there->cancel();
     });
     const auto [error, results] =
-        co_await resolver.async_resolve(host, std::to_string(port), as_values);
+        co_await resolver->async_resolve(host, std::to_string(port), as_values);
     if (error == asio::error::operation_aborted)
       co_return fail(Fault::timeout, {}, "the name " + host + " was not resolved in time");
     if (error)

@@ -8,62 +8,114 @@
 #pragma once
 
 #include <algorithm>
+#include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
-#include <span>
+#include <boost/asio/use_awaitable.hpp>
 
+#include "net/buffer_pool.hpp"
 #include "net/stream.hpp"
 #include "net/trace.hpp"
 #include "proto/action.hpp"
 
 namespace postroad::net {
 
+constexpr unsigned most_turns = 64;  ///< reads of a connection before others have their turn
+
 struct DriveOptions {
-  std::span<char> buffer;    ///< for reading; must outlive the drive
-  Time until = Time::max();  ///< the whole's deadline, over every wish's own
-  Trace* trace = nullptr;    ///< sees every octet that is no secret
+  BufferPool* buffers = nullptr;  ///< for reading; must outlive the drive
+  Time until = Time::max();       ///< the whole's deadline, over every wish's own
+  Trace* trace = nullptr;         ///< sees every octet that is no secret
 };
+
+// In coroutines and functions of its own: what it needs must not lie in the frame of every
+// connection that waits.
+template <class Machine, class Consultant>
+awaitable<void> start_tls(Stream& stream, Machine& machine, Consultant& consultant, Trace* trace,
+                          Time deadline) {
+  const auto facts = co_await consultant.handshake(stream, deadline);
+  if (facts && trace != nullptr) trace->note("TLS " + facts->version + " " + facts->cipher);
+  facts ? machine.tls_up(*facts) : machine.failed(facts.error());
+}
+
+/// False: wait until the stream is writable.
+template <class Machine>
+[[gnu::noinline]] bool send_now(Stream& stream, Machine& machine, const proto::Action& action,
+                                Trace* trace) {
+  const auto count = stream.write_now(action.bytes);
+  if (count && !*count) return false;
+  if (count && trace != nullptr) trace->sent(action.bytes.substr(0, **count), action.secret);
+  count ? machine.sent(**count) : machine.failed(count.error());
+  return true;
+}
+
+/// False: wait until the stream is readable.
+template <class Machine>
+[[gnu::noinline]] bool receive_now(Stream& stream, Machine& machine, std::span<char> buffer,
+                                   const proto::Action& action, Trace* trace) {
+  const auto count = stream.read_now(buffer);
+  if (count && !*count) return false;
+  if (!count) {
+    machine.failed(count.error());
+  } else if (**count == 0) {
+    machine.closed();
+  } else {
+    const std::string_view bytes(buffer.data(), **count);
+    if (trace != nullptr) trace->received(bytes, action.secret);
+    machine.received(bytes);
+  }
+  return true;
+}
+
+template <class Machine>
+[[gnu::noinline]] void waited_in_vain(Machine& machine, Stream::Waited waited) {
+  machine.failed(Stream::error_of(waited));
+}
+
+inline awaitable<void> let_others() { co_await asio::post(asio::use_awaitable); }
 
 template <class Machine, class Consultant>
 awaitable<void> drive(Stream& stream, Machine& machine, Consultant& consultant,
                       DriveOptions options) {
   co_await asio::this_coro::throw_if_cancelled(false);
+  BufferPool::Buffer buffer;  // holds what the machine has not used up
+  bool has_spoken = false;    // and the peer has not answered yet: there is nothing to read
+  unsigned turns = 0;         // without a wait: who always has something to say must let others in
   for (;;) {
     const auto action = machine.next(proto::Clock::now());
     const auto deadline = std::min(action.deadline, options.until);
+    auto waited = Stream::Waited::ready;
     switch (action.wish) {
-      case proto::Wish::send: {
-        const auto count = co_await stream.write(action.bytes, deadline);
-        if (count && options.trace != nullptr)
-          options.trace->sent(action.bytes.substr(0, *count), action.secret);
-        count ? machine.sent(*count) : machine.failed(count.error());
+      case proto::Wish::send:
+        has_spoken = send_now(stream, machine, action, options.trace);
+        if (!has_spoken) waited = co_await stream.writable(deadline);
         break;
-      }
-      case proto::Wish::receive: {
-        const auto count = co_await stream.read(options.buffer, deadline);
-        if (!count) {
-          machine.failed(count.error());
-        } else if (*count == 0) {
-          machine.closed();
-        } else {
-          const std::string_view bytes(options.buffer.data(), *count);
-          if (options.trace != nullptr) options.trace->received(bytes, action.secret);
-          machine.received(bytes);
+      case proto::Wish::receive:
+        if (std::exchange(has_spoken, false) && !stream.may_hold_input()) {
+          options.buffers->put(std::move(buffer));
+          waited = co_await stream.readable(deadline);
+          break;
         }
+        if (!buffer) buffer = options.buffers->take();
+        if (receive_now(stream, machine, *buffer, action, options.trace)) {
+          if (++turns % most_turns == 0) co_await let_others();
+          break;
+        }
+        options.buffers->put(std::move(buffer));
+        waited = co_await stream.readable(deadline);
         break;
-      }
-      case proto::Wish::start_tls: {
-        const auto facts = co_await consultant.handshake(stream, deadline);
-        if (facts && options.trace != nullptr)
-          options.trace->note("TLS " + facts->version + " " + facts->cipher);
-        facts ? machine.tls_up(*facts) : machine.failed(facts.error());
+      case proto::Wish::start_tls:
+        co_await start_tls(stream, machine, consultant, options.trace, deadline);
         break;
-      }
       case proto::Wish::consult:
-        if (!consultant.answer_now(machine)) co_await consultant.answer(machine);
+        if (consultant.answer_now(machine)) break;
+        if (!machine.needs_input()) options.buffers->put(std::move(buffer));
+        co_await consultant.answer(machine);
         break;
       case proto::Wish::done:
+        options.buffers->put(std::move(buffer));
         co_return;
     }
+    if (waited != Stream::Waited::ready) waited_in_vain(machine, waited);
   }
 }
 

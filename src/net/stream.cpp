@@ -8,12 +8,13 @@
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/ip/address.hpp>
-#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <cerrno>
 #include <cstring>
 
+#include "net/deadlines.hpp"
 #include "net/socket_bio.hpp"
 
 namespace postroad::net {
@@ -49,38 +50,40 @@ std::string tls_reason(SSL* ssl, const std::string& host) {
 
 }  // namespace
 
-struct Stream::State : std::enable_shared_from_this<Stream::State> {
-  explicit State(tcp::socket s) : socket(std::move(s)), timer(socket.get_executor()) {}
-  ~State() { SSL_free(ssl); }
+struct Stream::State final : std::enable_shared_from_this<Stream::State>, Deadlines::Entry {
+  explicit State(tcp::socket s) : socket(std::move(s)) {}
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+  ~State() override {
+    Deadlines::of(socket.get_executor()).remove(*this);
+    SSL_free(ssl);
+  }
 
-  // The timer stands at or before every deadline that is waited for, and moves on only when it
-  // fires.
+  // The entry stands at or before every deadline that is waited for, and moves on only when it is
+  // woken.
   void arm(Time deadline) {
     due = deadline;
-    if (armed && armed_for <= deadline) return;
-    start(deadline);
-  }
-  void start(Time at) {
+    if (armed && at <= deadline) return;
     armed = true;
-    armed_for = at;
-    timer.expires_at(at);
-    timer.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
-      const auto self = weak.lock();
-      if (error || !self) return;
-      self->armed = false;
-      if (!self->waiting) return;
-      if (proto::Clock::now() < self->due) return self->start(self->due);
-      self->timed_out = true;
-      boost::system::error_code ignored;
-      self->socket.cancel(ignored);
+    Deadlines::of(socket.get_executor()).add(*this, deadline, socket.get_executor());
+  }
+  void wake() noexcept override {
+    asio::post(socket.get_executor(), [weak = weak_from_this()] {
+      if (const auto self = weak.lock()) self->look_at_clock();
     });
+  }
+  void look_at_clock() {
+    armed = false;
+    if (!waiting) return;
+    if (proto::Clock::now() < due) return arm(due);
+    timed_out = true;
+    boost::system::error_code ignored;
+    socket.cancel(ignored);
   }
 
   tcp::socket socket;
-  asio::steady_timer timer;
   ssl_st* ssl = nullptr;
   Time due{};
-  Time armed_for{};
   bool armed = false;
   bool waiting = false;
   bool timed_out = false;
@@ -100,84 +103,118 @@ Stream::~Stream() {
 tcp::socket& Stream::socket() { return state_->socket; }
 bool Stream::is_open() const { return state_->socket.is_open(); }
 
-awaitable<Result<void>> Stream::wait(Want want, Time deadline) {
+Error Stream::error_of(Waited waited) {
+  switch (waited) {
+    case Waited::ready:
+    case Waited::closed:
+      return fail(Fault::closed, {}, "the connection is closed");
+    case Waited::interrupted:
+      return fail(Fault::cancelled, {}, "interrupted");
+    case Waited::cancelled:
+      return fail(Fault::cancelled, {}, "cancelled");
+    case Waited::timed_out:
+      break;
+  }
+  return fail(Fault::timeout, {}, "no answer in time");
+}
+
+awaitable<Stream::Waited> Stream::wait(Want want, Time deadline) {
   auto state = state_;
-  if (!state->socket.is_open()) co_return fail(Fault::closed, {}, "the connection is closed");
+  if (!state->socket.is_open()) co_return Waited::closed;
   if (state->interrupted) {
     state->interrupted = false;
-    co_return fail(Fault::cancelled, {}, "interrupted");
+    co_return Waited::interrupted;
   }
   // A cancellation that came while the last wait was ending aborted nothing: it counts here.
-  const auto cancellation = co_await asio::this_coro::cancellation_state;
-  if (cancellation.cancelled() != asio::cancellation_type::none)
-    co_return fail(Fault::cancelled, {}, "cancelled");
+  if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none)
+    co_return Waited::cancelled;
   state->timed_out = false;
   state->waiting = true;
   state->arm(deadline);
-  const auto kind = want == Want::read ? tcp::socket::wait_read : tcp::socket::wait_write;
-  const auto [error] = co_await state->socket.async_wait(kind, as_values);
+  const auto [error] = co_await state->socket.async_wait(
+      want == Want::read ? tcp::socket::wait_read : tcp::socket::wait_write, as_values);
   state->waiting = false;
   state->interrupted = false;
-  if (state->timed_out) co_return fail(Fault::timeout, {}, "no answer in time");
-  if (error) co_return fail(Fault::cancelled, {}, "cancelled");
-  co_return Result<void>();
+  if (state->timed_out) co_return Waited::timed_out;
+  co_return error ? Waited::cancelled : Waited::ready;
+}
+
+bool Stream::may_hold_input() const { return state_->ssl != nullptr; }
+
+Stream::Want Stream::read_wants() const {
+  return state_->ssl != nullptr && SSL_want_write(state_->ssl) ? Want::write : Want::read;
+}
+
+Stream::Want Stream::write_wants() const {
+  return state_->ssl != nullptr && SSL_want_read(state_->ssl) ? Want::read : Want::write;
+}
+
+// A closed one has given its descriptor's number back, which may be another's by now.
+Result<std::optional<std::size_t>> Stream::read_now(std::span<char> into) {
+  if (!is_open()) return error_of(Waited::closed);
+  if (state_->ssl == nullptr) {
+    const auto n = ::recv(state_->socket.native_handle(), into.data(), into.size(), 0);
+    if (n >= 0) return static_cast<std::size_t>(n);
+    const int code = errno;
+    if (would_block(code)) return std::nullopt;
+    return socket_error(code);
+  }
+  std::size_t n = 0;
+  ERR_clear_error();
+  const int done = SSL_read_ex(state_->ssl, into.data(), into.size(), &n);
+  if (done == 1) return n;
+  const int code = SSL_get_error(state_->ssl, done);
+  if (code == SSL_ERROR_WANT_READ || code == SSL_ERROR_WANT_WRITE) return std::nullopt;
+  if (code == SSL_ERROR_ZERO_RETURN) return std::size_t{0};
+  if (code == SSL_ERROR_SYSCALL) return socket_error(errno == 0 ? ECONNRESET : errno);
+  // An end without close_notify is a cut line, not an orderly end.
+  return fail(Fault::closed, {}, "the connection was cut inside TLS");
+}
+
+Result<std::optional<std::size_t>> Stream::write_now(std::string_view octets) {
+  if (!is_open()) return error_of(Waited::closed);
+  if (state_->ssl == nullptr) {
+    const auto n =
+        ::send(state_->socket.native_handle(), octets.data(), octets.size(), MSG_NOSIGNAL);
+    if (n >= 0) return static_cast<std::size_t>(n);
+    const int code = errno;
+    if (would_block(code)) return std::nullopt;
+    return socket_error(code);
+  }
+  std::size_t n = 0;
+  ERR_clear_error();
+  const int done = SSL_write_ex(state_->ssl, octets.data(), octets.size(), &n);
+  if (done == 1) return n;
+  const int code = SSL_get_error(state_->ssl, done);
+  if (code == SSL_ERROR_WANT_READ || code == SSL_ERROR_WANT_WRITE) return std::nullopt;
+  return fail(Fault::closed, {}, "the connection was cut inside TLS");
 }
 
 awaitable<Result<std::size_t>> Stream::read(std::span<char> into, Time deadline) {
   for (;;) {
-    Want want = Want::read;
-    if (state_->ssl == nullptr) {
-      const auto n = ::recv(state_->socket.native_handle(), into.data(), into.size(), 0);
-      if (n >= 0) co_return static_cast<std::size_t>(n);
-      const int code = errno;
-      if (!would_block(code)) co_return socket_error(code);
-    } else {
-      std::size_t n = 0;
-      ERR_clear_error();
-      const int done = SSL_read_ex(state_->ssl, into.data(), into.size(), &n);
-      if (done == 1) co_return n;
-      const int code = SSL_get_error(state_->ssl, done);
-      if (code == SSL_ERROR_ZERO_RETURN) co_return std::size_t{0};
-      if (code == SSL_ERROR_SYSCALL) co_return socket_error(errno == 0 ? ECONNRESET : errno);
-      if (code != SSL_ERROR_WANT_READ && code != SSL_ERROR_WANT_WRITE) {
-        // An end without close_notify is a cut line, not an orderly end.
-        co_return fail(Fault::closed, {}, "the connection was cut inside TLS");
-      }
-      if (code == SSL_ERROR_WANT_WRITE) want = Want::write;
-    }
-    const auto waited = co_await wait(want, deadline);
-    if (!waited) co_return waited.error();
+    const auto count = read_now(into);
+    if (!count) co_return count.error();
+    if (*count) co_return **count;
+    const auto waited = co_await readable(deadline);
+    if (waited != Waited::ready) co_return error_of(waited);
   }
 }
 
 awaitable<Result<std::size_t>> Stream::write(std::string_view octets, Time deadline) {
   for (;;) {
-    Want want = Want::write;
-    if (state_->ssl == nullptr) {
-      const auto n =
-          ::send(state_->socket.native_handle(), octets.data(), octets.size(), MSG_NOSIGNAL);
-      if (n >= 0) co_return static_cast<std::size_t>(n);
-      const int code = errno;
-      if (!would_block(code)) co_return socket_error(code);
-    } else {
-      std::size_t n = 0;
-      ERR_clear_error();
-      const int done = SSL_write_ex(state_->ssl, octets.data(), octets.size(), &n);
-      if (done == 1) co_return n;
-      const int code = SSL_get_error(state_->ssl, done);
-      if (code == SSL_ERROR_WANT_READ) want = Want::read;
-      if (code != SSL_ERROR_WANT_READ && code != SSL_ERROR_WANT_WRITE) {
-        co_return fail(Fault::closed, {}, "the connection was cut inside TLS");
-      }
-    }
-    const auto waited = co_await wait(want, deadline);
-    if (!waited) co_return waited.error();
+    const auto count = write_now(octets);
+    if (!count) co_return count.error();
+    if (*count) co_return **count;
+    const auto waited = co_await writable(deadline);
+    if (waited != Waited::ready) co_return error_of(waited);
   }
 }
 
 awaitable<Result<proto::TlsFacts>> Stream::handshake(Time deadline, const std::string& host,
                                                      bool verify) {
+  if (state_->ssl == nullptr) co_return fail(Fault::tls, {}, "there is no memory for TLS");
   for (;;) {
+    if (!is_open()) co_return error_of(Waited::closed);
     ERR_clear_error();
     const int done = SSL_do_handshake(state_->ssl);
     if (done == 1) {
@@ -192,7 +229,7 @@ awaitable<Result<proto::TlsFacts>> Stream::handshake(Time deadline, const std::s
     }
     const auto waited =
         co_await wait(code == SSL_ERROR_WANT_READ ? Want::read : Want::write, deadline);
-    if (!waited) co_return waited.error();
+    if (waited != Waited::ready) co_return error_of(waited);
   }
 }
 
@@ -200,6 +237,7 @@ awaitable<Result<proto::TlsFacts>> Stream::handshake_client(const TlsContext& co
                                                             const std::string& host,
                                                             Time deadline) {
   state_->ssl = SSL_new(context.handle());
+  if (state_->ssl == nullptr) co_return co_await handshake(deadline, host, false);
   set_socket(state_->ssl, state_->socket.native_handle());
   SSL_set_connect_state(state_->ssl);
   boost::system::error_code not_literal;
@@ -220,6 +258,7 @@ awaitable<Result<proto::TlsFacts>> Stream::handshake_client(const TlsContext& co
 awaitable<Result<proto::TlsFacts>> Stream::handshake_server(const TlsContext& context,
                                                             Time deadline) {
   state_->ssl = SSL_new(context.handle());
+  if (state_->ssl == nullptr) co_return co_await handshake(deadline, {}, false);
   set_socket(state_->ssl, state_->socket.native_handle());
   SSL_set_accept_state(state_->ssl);
   co_return co_await handshake(deadline, {}, false);
@@ -245,12 +284,13 @@ awaitable<void> Stream::finish(Time deadline) {
   if (!state->socket.is_open()) co_return;
   end_own_side();
   char dropped[4096];
-  for (;;) {
+  for (unsigned turn = 1;; ++turn) {
+    if (turn % 64 == 0) co_await asio::post(asio::use_awaitable);
     const auto n = ::recv(state->socket.native_handle(), dropped, sizeof dropped, 0);
     if (n > 0 && proto::Clock::now() < deadline) continue;
     if (n >= 0 || !would_block(errno)) break;
     const auto waited = co_await wait(Want::read, deadline);
-    if (!waited || !state->socket.is_open()) break;
+    if (waited != Waited::ready || !state->socket.is_open()) break;
   }
   close();
 }
@@ -259,7 +299,8 @@ void Stream::close() {
   if (!state_->socket.is_open()) return;
   end_own_side();
   boost::system::error_code ignored;
-  state_->timer.cancel();
+  Deadlines::of(state_->socket.get_executor()).remove(*state_);
+  state_->armed = false;
   state_->socket.close(ignored);
 }
 

@@ -8,6 +8,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <memory>
+#include <optional>
 #include <postroad/result.hpp>
 #include <span>
 #include <string>
@@ -30,11 +31,24 @@ class Stream final {
   Stream& operator=(Stream&&) noexcept = default;
   ~Stream();
 
-  /// Reads what is there, at least one octet; 0 when the peer ended its side.
-  /// Error: Fault::timeout, Fault::closed (reset), Fault::cancelled (interrupt() or cancellation),
-  /// Fault::tls.
+  /// Reads what is there, at least one octet; 0 when the peer ended its side; nothing when nothing
+  /// is there, and `readable` then waits for more. Error: Fault::closed (reset).
+  Result<std::optional<std::size_t>> read_now(std::span<char> into);
+  /// Writes a front part of `octets`, at least one; nothing when nothing can be taken, and
+  /// `writable` then waits. Error: as for `read_now`.
+  Result<std::optional<std::size_t>> write_now(std::string_view octets);
+  /// Whether octets may have been taken from the socket that `read_now` has not given yet: then
+  /// `readable` would wait for others.
+  [[nodiscard]] bool may_hold_input() const;
+  /// How a wait ended. A word and no Result: it stays small in the frames of those who wait.
+  enum class Waited : std::uint8_t { ready, closed, interrupted, cancelled, timed_out };
+  /// Fault::closed, Fault::cancelled (interrupt() or cancellation), Fault::timeout.
+  static Error error_of(Waited waited);
+  /// Waits until `read_now` may give something: an idle stream needs no buffer.
+  awaitable<Waited> readable(Time deadline) { return wait(read_wants(), deadline); }
+  awaitable<Waited> writable(Time deadline) { return wait(write_wants(), deadline); }
+  /// Both in one, for who has a buffer of its own: at least one octet, 0 at the peer's end.
   awaitable<Result<std::size_t>> read(std::span<char> into, Time deadline);
-  /// Writes a front part of `octets`, at least one.
   awaitable<Result<std::size_t>> write(std::string_view octets, Time deadline);
   /// As client: `host` is the name the certificate must show (RFC 6125), sent as SNI when it is a
   /// name.
@@ -57,7 +71,9 @@ class Stream final {
  private:
   struct State;
   enum class Want { read, write };
-  awaitable<Result<void>> wait(Want want, Time deadline);
+  awaitable<Waited> wait(Want want, Time deadline);
+  [[nodiscard]] Want read_wants() const;
+  [[nodiscard]] Want write_wants() const;
   void end_own_side();
   awaitable<Result<proto::TlsFacts>> handshake(Time deadline, const std::string& host, bool verify);
   std::shared_ptr<State> state_;

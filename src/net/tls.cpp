@@ -4,6 +4,7 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+#include <unistd.h>
 
 namespace postroad::net {
 
@@ -48,6 +49,10 @@ Result<TlsContext> TlsContext::client(const TlsClientSettings& settings) {
 }
 
 Result<TlsContext> TlsContext::server(const TlsServerSettings& settings) {
+  for (const auto& file : {settings.certificate, settings.key}) {
+    if (!file.empty() && ::access(file.c_str(), R_OK) != 0)
+      return fail(Fault::tls, file, "cannot be read: " + std::generic_category().message(errno));
+  }
   auto context = make(TLS_server_method());
   SSL_CTX_set_session_id_context(context.get(), reinterpret_cast<const unsigned char*>("postroad"),
                                  8);
@@ -74,6 +79,21 @@ Result<TlsContext> TlsContext::server(const TlsServerSettings& settings) {
                     date_text(X509_get0_notBefore(certificate)) + "; is the clock right?");
   }
   return TlsContext(std::move(context), false);
+}
+
+bool TlsContext::covers(const std::string& hostname) const {
+  auto* certificate = SSL_CTX_get0_certificate(context_.get());
+  return certificate != nullptr &&
+         X509_check_host(certificate, hostname.data(), hostname.size(), 0, nullptr) == 1;
+}
+
+int TlsContext::days_left() const {
+  const X509* certificate = SSL_CTX_get0_certificate(context_.get());
+  int days = 0;
+  int seconds = 0;
+  if (certificate != nullptr)
+    ASN1_TIME_diff(&days, &seconds, nullptr, X509_get0_notAfter(certificate));
+  return days;
 }
 
 }  // namespace postroad::net

@@ -31,6 +31,11 @@ class TlsContext final {
   /// Also refuses a certificate that has expired or is not valid yet, and a key that is another's.
   static Result<TlsContext> server(const TlsServerSettings& settings);
 
+  /// Whether a server's certificate is for that name, wildcards included (RFC 6125).
+  [[nodiscard]] bool covers(const std::string& hostname) const;
+  /// Days until a server's certificate expires, whole ones.
+  [[nodiscard]] int days_left() const;
+
   [[nodiscard]] ssl_ctx_st* handle() const noexcept { return context_.get(); }
   [[nodiscard]] bool verifies() const noexcept { return verifies_; }
 

@@ -4,25 +4,38 @@
 
 #include <fmt/format.h>
 
+#include <iterator>
+
 #include "base/text.hpp"
 
 namespace postroad::observe {
 namespace {
 
 // "1.204s", "35ms", "250us": three digits behind the point are enough to see what was slow.
-std::string format_duration(std::chrono::nanoseconds time) {
+void append_duration(std::string& out, std::chrono::nanoseconds time) {
   const auto us = std::chrono::duration_cast<std::chrono::microseconds>(time).count();
-  if (us < 1000 && us > -1000) return fmt::format("{}us", us);
-  if (us < 1'000'000 && us > -1'000'000) return fmt::format("{}ms", us / 1000);
-  return fmt::format("{:.3f}s", static_cast<double>(us) / 1e6);
+  const auto end = std::back_inserter(out);
+  if (us < 1000 && us > -1000) {
+    fmt::format_to(end, "{}us", us);
+  } else if (us < 1'000'000 && us > -1'000'000) {
+    fmt::format_to(end, "{}ms", us / 1000);
+  } else {
+    fmt::format_to(end, "{:.3f}s", static_cast<double>(us) / 1e6);
+  }
 }
 
-std::string format_field(const Event& event, std::string_view name) {
+void append_field(std::string& out, const Event& event, std::string_view name) {
   const auto& fields = event.kind().fields;
   for (std::size_t i = 0; i < fields.size() && i < Event::max_fields; ++i) {
-    if (fields[i].name == name) return event.value(i).is_given() ? format(event.value(i)) : "-";
+    if (fields[i].name != name) continue;
+    if (event.value(i).is_given()) {
+      append(out, event.value(i));
+    } else {
+      out += '-';
+    }
+    return;
   }
-  return fmt::format("{{{}}}", name);
+  fmt::format_to(std::back_inserter(out), "{{{}}}", name);
 }
 
 std::string labels(const FieldKind& field) {
@@ -47,27 +60,36 @@ std::string_view to_string(Level level) noexcept {
 }
 
 std::string format(const FieldValue& value) {
+  std::string out;
+  append(out, value);
+  return out;
+}
+
+void append(std::string& out, const FieldValue& value) {
   const auto& stored = value.stored();
-  if (const auto* text = std::get_if<std::string_view>(&stored)) return printable(*text);
-  if (const auto* number = std::get_if<std::int64_t>(&stored)) return std::to_string(*number);
-  if (const auto* count = std::get_if<std::uint64_t>(&stored)) return std::to_string(*count);
-  if (const auto* flag = std::get_if<bool>(&stored)) return *flag ? "true" : "false";
+  if (const auto* text = std::get_if<std::string_view>(&stored)) append_printable(out, *text);
+  if (const auto* number = std::get_if<std::int64_t>(&stored)) out += std::to_string(*number);
+  if (const auto* count = std::get_if<std::uint64_t>(&stored)) out += std::to_string(*count);
+  if (const auto* flag = std::get_if<bool>(&stored)) out += *flag ? "true" : "false";
   if (const auto* time = std::get_if<std::chrono::nanoseconds>(&stored))
-    return format_duration(*time);
-  return {};
+    append_duration(out, *time);
 }
 
 std::string sentence(const Event& event) {
   std::string out;
+  append_sentence(out, event);
+  return out;
+}
+
+void append_sentence(std::string& out, const Event& event) {
   for (std::string_view rest = event.kind().text; !rest.empty();) {
     const auto open = rest.find('{');
     const auto close = rest.find('}', open);
     out += rest.substr(0, open);
     if (open == std::string_view::npos || close == std::string_view::npos) break;
-    out += format_field(event, rest.substr(open + 1, close - open - 1));
+    append_field(out, event, rest.substr(open + 1, close - open - 1));
     rest.remove_prefix(close + 1);
   }
-  return out;
 }
 
 std::string reference(std::span<const EventKind* const> kinds) {

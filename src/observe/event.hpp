@@ -99,8 +99,12 @@ class Event {
 
 /// A value as text, safe to show, without quotes: "35", "true", "1.204s". Empty when not given.
 std::string format(const FieldValue& value);
+/// The same at the end of `out`.
+void append(std::string& out, const FieldValue& value);
 /// The kind's sentence with the values filled in, one line whatever they hold.
 std::string sentence(const Event& event);
+/// The same at the end of `out`.
+void append_sentence(std::string& out, const Event& event);
 /// Markdown: a section for each kind with level, sentence and fields.
 std::string reference(std::span<const EventKind* const> kinds);
 

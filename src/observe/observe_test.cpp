@@ -199,6 +199,35 @@ TEST(Metrics, LabelsOfSeveralFieldsKeepTheirOrder) {
   EXPECT_THAT(metrics.text(), HasSubstr("m_total{listener=\"smtp\",tls=\"yes\"} 0\n"));
 }
 
+// A log that nobody reads must not stop the server.
+TEST(Writer, APipeThatIsNotReadLosesLinesAndHoldsUpNobody) {
+  int ends[2];
+  ASSERT_EQ(::pipe(ends), 0);
+  const auto write = write_to(ends[1]);
+  const auto before = dropped_lines();
+  const std::string line = std::string(99, 'x') + "\n";
+  for (int i = 0; i < 5000; ++i) write(line);  // half a megabyte into 64 KiB
+  const auto lost = dropped_lines() - before;
+  EXPECT_GT(lost, 1000U);
+  const auto read_lines = [&](std::uint64_t lines) {
+    std::string got(lines * line.size(), '\0');
+    for (std::size_t at = 0; at < got.size();) {
+      const auto n = ::read(ends[0], got.data() + at, got.size() - at);
+      if (n <= 0) break;
+      at += static_cast<std::size_t>(n);
+    }
+    return got;
+  };
+  const auto kept = read_lines(5000 - lost);
+  for (std::size_t at = 0; at < kept.size(); at += line.size())
+    ASSERT_EQ(kept.compare(at, line.size(), line), 0) << "no line is cut";
+  write(line);
+  EXPECT_EQ(read_lines(1), line) << "and it goes on once somebody reads";
+  EXPECT_EQ(dropped_lines() - before, lost);
+  ::close(ends[0]);
+  ::close(ends[1]);
+}
+
 TEST(Reference, HasASectionForEachKind) {
   const auto page = reference(kinds);
   EXPECT_THAT(page, HasSubstr("## `session.opened`\n\nA client connected. Level: info."));

@@ -2,12 +2,20 @@
 // be what breaks the teller. Not here: the sentence of an event (event.cpp). See sinks.hpp.
 #include "observe/sinks.hpp"
 
+#include <fcntl.h>
 #include <fmt/chrono.h>
 #include <fmt/format.h>
+#include <limits.h>
+#include <poll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <exception>
+#include <iterator>
+#include <system_error>
 
 #include "base/text.hpp"
 
@@ -34,48 +42,82 @@ std::string_view colour_of(Level level) {
 // A value as one word: in quotes where a reader could not tell its end. Quotes and backslashes of
 // the value are escaped before the rest is scrubbed, so that nothing shown can be mistaken for
 // something else.
-std::string word(const FieldValue& value) {
+void append_word(std::string& out, const FieldValue& value) {
   const auto* text = std::get_if<std::string_view>(&value.stored());
-  if (text == nullptr) return format(value);
+  if (text == nullptr) return append(out, value);
   if (!text->empty() && text->find_first_of(" \"\\=") == std::string_view::npos)
-    return printable(*text);
-  std::string escaped;
+    return append_printable(out, *text);
+  thread_local std::string escaped;
+  escaped.clear();
   for (const char c : text->substr(0, longest)) {
     if (c == '"' || c == '\\') escaped += '\\';
     escaped += c;
   }
-  return '"' + printable(escaped, 2 * longest) + (text->size() > longest ? "…\"" : "\"");
+  out += '"';
+  append_printable(out, escaped, 2 * longest);
+  out += text->size() > longest ? "…\"" : "\"";
 }
 
-std::string fields_of(const Event& event) {
-  std::string out;
+void append_fields(std::string& out, const Event& event) {
   const auto& fields = event.kind().fields;
   for (std::size_t i = 0; i < fields.size() && i < Event::max_fields; ++i) {
     const auto& value = event.value(i);
-    if (value.is_given()) out += fmt::format(" {}={}", fields[i].name, word(value));
+    if (!value.is_given()) continue;
+    out += ' ';
+    out += fields[i].name;
+    out += '=';
+    append_word(out, value);
   }
-  return out;
 }
 
-std::string json_value(const FieldValue& value) {
-  if (const auto* text = std::get_if<std::string_view>(&value.stored()))
-    return '"' + escape_json(text->substr(0, longest)) + '"';
-  if (const auto* time = std::get_if<std::chrono::nanoseconds>(&value.stored())) {
-    return fmt::format("{:.6f}", static_cast<double>(time->count()) / 1e9);
-  }
-  return format(value);
+void append_time(std::string& out, std::chrono::system_clock::time_point when) {
+  const auto ms = std::chrono::floor<std::chrono::milliseconds>(when);
+  const auto s = std::chrono::floor<std::chrono::seconds>(ms);
+  fmt::format_to(std::back_inserter(out), "{:%Y-%m-%dT%H:%M:%S}.{:03}Z",
+                 fmt::gmtime(std::chrono::system_clock::to_time_t(s)), (ms - s).count());
 }
 
-std::string json_line(std::chrono::system_clock::time_point when, const Event& event) {
+void append_json(std::string& out, std::string_view text);
+
+void append_json_value(std::string& out, const FieldValue& value) {
+  if (const auto* text = std::get_if<std::string_view>(&value.stored())) {
+    out += '"';
+    append_json(out, text->substr(0, longest));
+    out += '"';
+  } else if (const auto* time = std::get_if<std::chrono::nanoseconds>(&value.stored())) {
+    fmt::format_to(std::back_inserter(out), "{:.6f}", static_cast<double>(time->count()) / 1e9);
+  } else {
+    append(out, value);
+  }
+}
+
+// Into a buffer of the thread's own: a line is made for every mail.
+const std::string& json_line(std::chrono::system_clock::time_point when, const Event& event) {
+  thread_local std::string line;
+  thread_local std::string text;
   const auto& kind = event.kind();
-  std::string line = fmt::format(R"({{"time":"{}","level":"{}","event":"{}")", format_time(when),
-                                 to_string(kind.level), escape_json(kind.name));
+  line.clear();
+  line += "{\"time\":\"";
+  append_time(line, when);
+  line += "\",\"level\":\"";
+  line += to_string(kind.level);
+  line += "\",\"event\":\"";
+  append_json(line, kind.name);
+  line += '"';
   for (std::size_t i = 0; i < kind.fields.size() && i < Event::max_fields; ++i) {
     const auto& value = event.value(i);
-    if (value.is_given())
-      line += fmt::format(R"(,"{}":{})", escape_json(kind.fields[i].name), json_value(value));
+    if (!value.is_given()) continue;
+    line += ",\"";
+    append_json(line, kind.fields[i].name);
+    line += "\":";
+    append_json_value(line, value);
   }
-  return line + fmt::format(",\"text\":\"{}\"}}\n", escape_json(sentence(event)));
+  text.clear();
+  append_sentence(text, event);
+  line += ",\"text\":\"";
+  append_json(line, text);
+  line += "\"}\n";
+  return line;
 }
 
 // Octets of the UTF-8 character at the front; 0 when it is none.
@@ -97,29 +139,137 @@ std::string escape_character(std::string_view shown) {
   return shown == "\u2028" ? "\\u2028" : "\\u2029";
 }
 
+bool is_plain(char c) { return c >= ' ' && c <= '~' && c != '"' && c != '\\'; }
+
+void append_json(std::string& out, std::string_view text) {
+  while (!text.empty()) {
+    const auto plain = static_cast<std::size_t>(
+        std::find_if_not(text.begin(), text.end(), is_plain) - text.begin());
+    out += text.substr(0, plain);
+    text.remove_prefix(plain);
+    if (text.empty()) return;
+    const auto length = character(text);
+    const auto shown = text.substr(0, std::max<std::size_t>(length, 1));
+    if (length == 0) {
+      out += "\xef\xbf\xbd";
+    } else if (length > 1) {
+      out += must_escape(shown) ? escape_character(shown) : std::string(shown);
+    } else if (is_control(shown[0])) {
+      fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned char>(shown[0]));
+    } else {
+      if (shown[0] == '"' || shown[0] == '\\') out += '\\';
+      out += shown;
+    }
+    text.remove_prefix(shown.size());
+  }
+}
+
+}  // namespace
+
+namespace {
+
+std::atomic<std::uint64_t> dropped{0};
+
+// A line to a file, whole. False: it was not taken.
+bool write_whole(int descriptor, std::string_view line) {
+  while (!line.empty()) {
+    const auto n = ::write(descriptor, line.data(), line.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return false;
+    line.remove_prefix(static_cast<std::size_t>(n));
+  }
+  return true;
+}
+
+// To what somebody must read. The descriptor may be shared with other programs, so that it stays
+// blocking: what poll says may be written is PIPE_BUF at least, and no more is written at once.
+class Patient final {
+ public:
+  explicit Patient(int descriptor) : descriptor_(descriptor) {}
+  bool write(std::string_view line) {
+    const std::lock_guard lock(mutex_);
+    while (!line.empty()) {
+      pollfd wanted{descriptor_, POLLOUT, 0};
+      is_stalled_ = ::poll(&wanted, 1, is_stalled_ ? 0 : patience) <= 0;
+      if (is_stalled_ || !write_whole(descriptor_, line.substr(0, PIPE_BUF))) return false;
+      line.remove_prefix(std::min<std::size_t>(line.size(), PIPE_BUF));
+    }
+    return true;
+  }
+
+ private:
+  static constexpr int patience = 50;  // milliseconds
+  int descriptor_;
+  std::mutex mutex_;
+  bool is_stalled_ = false;
+};
+
 }  // namespace
 
 LineWriter write_to(int descriptor) {
-  return [descriptor](std::string_view line) {
-    while (!line.empty()) {
-      const auto n = ::write(descriptor, line.data(), line.size());
-      if (n < 0 && errno == EINTR) continue;
-      if (n <= 0) return;
-      line.remove_prefix(static_cast<std::size_t>(n));
-    }
+  struct stat facts {};
+  const bool is_file = ::fstat(descriptor, &facts) == 0 && S_ISREG(facts.st_mode);
+  if (is_file) {
+    return [descriptor](std::string_view line) {
+      if (!write_whole(descriptor, line)) dropped.fetch_add(1, std::memory_order_relaxed);
+    };
+  }
+  return [patient = std::make_shared<Patient>(descriptor)](std::string_view line) {
+    if (!patient->write(line)) dropped.fetch_add(1, std::memory_order_relaxed);
   };
+}
+
+std::uint64_t dropped_lines() noexcept { return dropped.load(std::memory_order_relaxed); }
+
+namespace {
+
+Result<int> open_log(const std::string& path) {
+  const int descriptor =
+      ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0640);
+  if (descriptor >= 0) return descriptor;
+  return fail(Fault::io, path,
+              "the log cannot be opened: " + std::generic_category().message(errno) +
+                  "; its folder must be there and this user's");
+}
+
+}  // namespace
+
+Result<std::shared_ptr<LogFile>> LogFile::open(std::string path) {
+  const auto descriptor = open_log(path);
+  if (!descriptor) return descriptor.error();
+  return std::shared_ptr<LogFile>(new LogFile(std::move(path), *descriptor));
+}
+
+LogFile::~LogFile() { ::close(descriptor_); }
+
+// The new file takes the old one's number in one step: a line goes to the one or the other.
+Result<void> LogFile::reopen() {
+  const auto fresh = open_log(path_);
+  if (!fresh) return fresh.error();
+  ::dup3(*fresh, descriptor_, O_CLOEXEC);
+  ::close(*fresh);
+  return {};
 }
 
 void TextSink::take(std::chrono::system_clock::time_point when, const Event& event) noexcept {
   try {
     const auto level = event.kind().level;
-    std::string line = format_time(when) + ' ';
+    thread_local std::string line;
+    line.clear();
+    append_time(line, when);
+    line += ' ';
     if (style_.colour) line += colour_of(level);
     line += to_string(level);
     if (style_.colour) line += "\x1b[0m";
     line += ' ';
-    line += style_.sentences ? sentence(event) : std::string(event.kind().name) + fields_of(event);
-    writer_(line + '\n');
+    if (style_.sentences) {
+      append_sentence(line, event);
+    } else {
+      line += event.kind().name;
+      append_fields(line, event);
+    }
+    line += '\n';
+    writer_(line);
   } catch (const std::exception&) {
     return;
   }
@@ -157,30 +307,14 @@ std::size_t CaptureSink::count(const EventKind& kind) const {
 
 std::string escape_json(std::string_view text) {
   std::string out;
-  out.reserve(text.size());
-  while (!text.empty()) {
-    const auto length = character(text);
-    const auto shown = text.substr(0, std::max<std::size_t>(length, 1));
-    if (length == 0) {
-      out += "\xef\xbf\xbd";
-    } else if (length > 1) {
-      out += must_escape(shown) ? escape_character(shown) : std::string(shown);
-    } else if (is_control(shown[0])) {
-      out += fmt::format("\\u{:04x}", static_cast<unsigned char>(shown[0]));
-    } else {
-      if (shown[0] == '"' || shown[0] == '\\') out += '\\';
-      out += shown;
-    }
-    text.remove_prefix(shown.size());
-  }
+  append_json(out, text);
   return out;
 }
 
 std::string format_time(std::chrono::system_clock::time_point when) {
-  const auto ms = std::chrono::floor<std::chrono::milliseconds>(when);
-  const auto s = std::chrono::floor<std::chrono::seconds>(ms);
-  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z",
-                     fmt::gmtime(std::chrono::system_clock::to_time_t(s)), (ms - s).count());
+  std::string out;
+  append_time(out, when);
+  return out;
 }
 
 }  // namespace postroad::observe

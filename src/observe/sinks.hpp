@@ -4,9 +4,12 @@
 // counting (metrics.hpp).
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
+#include <postroad/result.hpp>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,8 +22,31 @@ namespace postroad::observe {
 /// descriptor.
 using LineWriter = std::function<void(std::string_view line)>;
 /// One write(2) a line; the descriptor stays the caller's and outlives the sink. A line that cannot
-/// be written is dropped.
+/// be written is dropped and counted. A pipe, a terminal or a socket that is not read must not hold
+/// up who tells: it is waited for once, for a twentieth of a second, and then no more until it
+/// takes something again.
 LineWriter write_to(int descriptor);
+/// Lines that all writers of this process have dropped.
+std::uint64_t dropped_lines() noexcept;
+
+/// A file that gets lines at its end and can be moved away while it is written to: `reopen` then
+/// begins it anew under its name. Any thread.
+class LogFile final {
+ public:
+  /// Error: Fault::io with the path and the reason.
+  static Result<std::shared_ptr<LogFile>> open(std::string path);
+  LogFile(const LogFile&) = delete;
+  LogFile& operator=(const LogFile&) = delete;
+  ~LogFile();
+  /// After an error the old file is written to as before.
+  Result<void> reopen();
+  [[nodiscard]] int descriptor() const noexcept { return descriptor_; }
+
+ private:
+  LogFile(std::string path, int descriptor) : path_(std::move(path)), descriptor_(descriptor) {}
+  std::string path_;
+  int descriptor_;  // stays the same number
+};
 
 /// `2026-11-23T12:00:00.123Z info session.opened client=[127.0.0.1]:4711 listener=smtp`, in UTC.
 /// Values with blanks, quotes or backslashes stand in quotes.

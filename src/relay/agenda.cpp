@@ -5,17 +5,25 @@
 
 namespace postroad::relay {
 
+namespace {
+constexpr std::int64_t look_again = 1000;  // milliseconds
+}  // namespace
+
 std::int64_t now_ms() {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   return std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
 }
 
+// Only the first wakes a thread, which wakes the next when it leaves some behind: under load nobody
+// sleeps, and a wake-up would be a system call for nothing.
 void Agenda::add(Lane lane, spool::QueueId id) {
+  bool is_first = false;
   {
     const std::lock_guard lock(mutex_);
+    is_first = of(lane).due.empty();
     of(lane).due.push_back(id);
   }
-  of(lane).bell.notify_one();
+  if (is_first) of(lane).bell.notify_one();
 }
 
 void Agenda::add_later(std::int64_t when, spool::QueueId id) {
@@ -27,10 +35,12 @@ void Agenda::add_later(std::int64_t when, spool::QueueId id) {
 }
 
 void Agenda::bring_forward(std::int64_t now) {
+  const bool was_empty = of(Lane::near).due.empty();
   while (!later_.empty() && later_.begin()->first <= now) {
     of(Lane::near).due.push_back(later_.begin()->second);
     later_.erase(later_.begin());
   }
+  if (was_empty && !of(Lane::near).due.empty()) of(Lane::near).bell.notify_one();
 }
 
 std::vector<spool::QueueId> Agenda::take(Lane lane, std::size_t most) {
@@ -41,10 +51,18 @@ std::vector<spool::QueueId> Agenda::take(Lane lane, std::size_t most) {
     const auto now = now_ms();
     bring_forward(now);
     while (!waiting.due.empty() && ids.size() < most) {
-      if (under_way_.insert(waiting.due.front().value).second) ids.push_back(waiting.due.front());
+      const auto id = waiting.due.front();
       waiting.due.pop_front();
+      if (under_way_.insert(id.value).second) {
+        ids.push_back(id);
+      } else {
+        later_.emplace(now + look_again, id);  // somebody has it in hand; it may be due again then
+      }
     }
-    if (!ids.empty()) return ids;
+    if (!ids.empty()) {
+      if (!waiting.due.empty()) waiting.bell.notify_one();
+      return ids;
+    }
     if (lane == Lane::far || later_.empty()) {
       waiting.bell.wait(lock);
     } else {

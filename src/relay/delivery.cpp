@@ -23,14 +23,15 @@ constexpr std::size_t batch_size = 32;  // mails that share one sync of a mailbo
 // One recipient of one message, on its way.
 struct Task {
   std::uint32_t recipient = 0;
-  std::uint32_t attempts = 0;
+  Mailbox to;
   spool::OutcomeRecord outcome;
-  std::vector<std::string> folders;  // mailboxes written for it, not yet synced
+  std::string folder;  // the mailbox that has it, not yet synced; empty: none
 };
 
 struct Job {
   spool::QueueId id;
   spool::Envelope envelope;
+  std::uint64_t size = 0;
   std::vector<Task> tasks;
   bool goes_far = false;  // recipients are left for the far lane
 };
@@ -55,61 +56,88 @@ bool has_option(const spool::Envelope& envelope, std::string_view name) {
                      [&](const auto& option) { return option.first == name; });
 }
 
+// What a batch goes by from its beginning to its end.
+struct Plan {
+  std::shared_ptr<const Directory> directory;
+  DeliverySettings settings;
+};
+
+bool is_here(const Plan& plan, const spool::Envelope& envelope, const Mailbox& end) {
+  return has_option(envelope, kept_here) || plan.directory->is_local(end);
+}
+
+void leave_for_far(const Plan& plan, Job& job) {
+  job.goes_far = std::erase_if(job.tasks, [&](const Task& task) {
+                   return !is_here(plan, job.envelope, task.to);
+                 }) > 0;
+}
+
+void settle(const Plan& plan, Task& task, const Error& error) {
+  task.outcome.note = error.text();
+  task.outcome.state = spool::State::pending;
+  if (error.fault == Fault::cancelled) {  // our own stop: no try of its own
+    --task.outcome.attempts;
+    return;
+  }
+  task.outcome.next_attempt =
+      now_ms() + plan.settings.schedule.pause_after(task.outcome.attempts).count();
+}
+
 }  // namespace
 
 struct Delivery::State {
-  State(spool::Spool& spool_, const Directory& directory_, const Maildirs& maildirs_,
-        observe::Log& log_, DeliverySettings settings_)
+  State(spool::Spool& spool_, Plan plan_, const Maildirs& maildirs_, observe::Log& log_)
       : spool(spool_),
-        directory(directory_),
         maildirs(maildirs_),
         log(log_),
-        settings(std::move(settings_)) {}
+        plan(std::make_shared<const Plan>(std::move(plan_))) {}
 
   void run(Lane lane);
-  std::vector<Mailbox> ends_of(const spool::Envelope& envelope, const Task& task) const;
-  [[nodiscard]] bool is_here(const spool::Envelope& envelope, const Mailbox& end) const;
-  void leave_for_far(Job& job) const;
-  void deliver(std::vector<Job>& jobs);
-  void deliver_here(Job& job, Task& task, const std::vector<Mailbox>& mailboxes);
-  void deliver_away(Job& job, const std::vector<std::pair<Task*, Mailbox>>& away, Client& client);
+  void deliver(const Plan& by, std::vector<Job>& jobs);
+  void deliver_here(const Plan& by, const Job& job, Task& task);
+  void deliver_away(const Plan& by, Job& job, const std::vector<Task*>& away, Client& client);
   template <class Talk>
   auto call(Client& client, Talk talk);
-  void settle(Task& task, const Error& error) const;
   void finish(Job& job);
-  std::optional<Job> open(spool::QueueId id);
+  std::optional<Job> open(const Plan& by, spool::QueueId id);
+  std::shared_ptr<const Plan> present_plan() {
+    const std::lock_guard lock(mutex);
+    return plan;
+  }
 
   spool::Spool& spool;
-  const Directory& directory;
   const Maildirs& maildirs;
   observe::Log& log;
-  DeliverySettings settings;
 
   Agenda agenda;
   std::mutex mutex;
+  std::shared_ptr<const Plan> plan;
   std::condition_variable ended;  // rung by each thread that ends
   std::set<Client*> dialling;     // the calls that a stop may have to cut short
   unsigned running = 0;           // threads
   std::vector<std::thread> threads;
 };
 
-std::optional<Job> Delivery::State::open(spool::QueueId id) {
+std::optional<Job> Delivery::State::open(const Plan& by, spool::QueueId id) {
   auto envelope = spool.envelope(id);
   if (!envelope) {
     if (envelope.error().fault == Fault::not_found) return std::nullopt;
     delivery_failed(log, id, envelope.error().text());
     if (envelope.error().fault == Fault::io) {  // the disk may be able to read it another time
-      agenda.add_later(now_ms() + settings.schedule.longest.count(), id);
+      agenda.add_later(now_ms() + by.settings.schedule.longest.count(), id);
     }
     return std::nullopt;
   }
-  Job job{id, std::move(*envelope), {}};
+  Job job{.id = id, .envelope = std::move(*envelope)};
+  if (const auto size = spool.size(id)) job.size = *size;
   const auto now = now_ms();
   for (std::uint32_t i = 0; i < job.envelope.recipients.size(); ++i) {
     const auto& recipient = job.envelope.recipients[i];
     if (recipient.state != spool::State::pending || recipient.next_attempt > now) continue;
     Task task;
     task.recipient = i;
+    auto to = Mailbox::parse(recipient.address);
+    task.to = to ? std::move(*to) : Mailbox{"postmaster", {}};  // the one without a domain
     task.outcome = {i, spool::State::pending, recipient.attempts + 1, 0, {}};
     job.tasks.push_back(std::move(task));
   }
@@ -120,46 +148,25 @@ void Delivery::State::run(Lane lane) {
   for (;;) {
     const auto ids = agenda.take(lane, batch_size);
     if (ids.empty()) break;
+    const auto by = present_plan();
     std::vector<Job> jobs;
-    if (settings.discard) {
+    if (by->settings.discard) {
       for (const auto id : ids) spool.remove(id);
     } else {
       for (const auto id : ids) {
-        if (auto job = open(id)) jobs.push_back(std::move(*job));
+        if (auto job = open(*by, id)) jobs.push_back(std::move(*job));
       }
     }
     if (lane == Lane::near) {
-      for (auto& job : jobs) leave_for_far(job);
+      for (auto& job : jobs) leave_for_far(*by, job);
     }
-    deliver(jobs);
+    deliver(*by, jobs);
     agenda.release(ids);
     for (auto& job : jobs) finish(job);
   }
   const std::lock_guard lock(mutex);
   --running;
   ended.notify_all();
-}
-
-std::vector<Mailbox> Delivery::State::ends_of(const spool::Envelope& envelope,
-                                              const Task& task) const {
-  auto address = Mailbox::parse(envelope.recipients[task.recipient].address);
-  if (!address) address = Mailbox{"postmaster", {}};
-  auto ends = directory.resolve(*address);
-  if (ends.empty() && has_option(envelope, kept_here)) ends.push_back(*address);
-  return ends;
-}
-
-bool Delivery::State::is_here(const spool::Envelope& envelope, const Mailbox& end) const {
-  return has_option(envelope, kept_here) || directory.is_local(end);
-}
-
-void Delivery::State::leave_for_far(Job& job) const {
-  job.goes_far = std::erase_if(job.tasks, [&](const Task& task) {
-                   const auto ends = ends_of(job.envelope, task);
-                   return !std::all_of(ends.begin(), ends.end(), [&](const Mailbox& end) {
-                     return is_here(job.envelope, end);
-                   });
-                 }) > 0;
 }
 
 // A call to the smarthost, which a stop may cut short.
@@ -175,111 +182,89 @@ auto Delivery::State::call(Client& client, Talk talk) {
   return result;
 }
 
-void Delivery::State::settle(Task& task, const Error& error) const {
-  task.outcome.note = error.text();
-  task.outcome.state = spool::State::pending;
-  if (error.fault == Fault::cancelled) {  // our own stop: no try of its own
-    --task.outcome.attempts;
-    return;
-  }
-  task.outcome.next_attempt =
-      now_ms() + settings.schedule.pause_after(task.outcome.attempts).count();
-}
-
-void Delivery::State::deliver(std::vector<Job>& jobs) {
+void Delivery::State::deliver(const Plan& by, std::vector<Job>& jobs) {
+  const auto& settings = by.settings;
   std::optional<Client> client;
   for (auto& job : jobs) {
-    std::vector<std::pair<Task*, Mailbox>> away;
+    std::vector<Task*> away;
     for (auto& task : job.tasks) {
-      const auto ends = ends_of(job.envelope, task);
-      std::vector<Mailbox> here;
-      for (const auto& end : ends) {
-        if (is_here(job.envelope, end)) {
-          here.push_back(end);
-        } else {
-          away.emplace_back(&task, end);
-        }
-      }
-      if (ends.empty()) {
-        task.outcome.state = spool::State::refused;
-        task.outcome.note = "550 5.1.1 no mailbox here of that name";
+      task.outcome.state = spool::State::delivered;  // unless something says otherwise
+      if (is_here(by, job.envelope, task.to)) {
+        deliver_here(by, job, task);
       } else {
-        task.outcome.state = spool::State::delivered;  // unless one of its ends says otherwise
-        deliver_here(job, task, here);
+        away.push_back(&task);
       }
     }
     if (away.empty()) continue;
     if (!client && settings.smarthost_login)
       client.emplace(settings.smarthost, *settings.smarthost_login, settings.smarthost_options);
     if (!client) client.emplace(settings.smarthost, settings.smarthost_options);
-    deliver_away(job, away, *client);
+    deliver_away(by, job, away, *client);
   }
   if (client) (void)call(*client, [&] { return client->quit(); });
   // One sync for each mailbox that got anything, before any of it counts.
   std::map<std::string, Result<void>> synced;
   for (auto& job : jobs) {
     for (auto& task : job.tasks) {
-      for (const auto& folder : task.folders) {
-        auto found = synced.find(folder);
-        if (found == synced.end())
-          found = synced.emplace(folder, maildirs.sync_folder(folder)).first;
-        if (!found->second) settle(task, found->second.error());
-      }
+      if (task.folder.empty()) continue;
+      auto found = synced.find(task.folder);
+      if (found == synced.end())
+        found = synced.emplace(task.folder, maildirs.sync_folder(task.folder)).first;
+      if (!found->second) settle(by, task, found->second.error());
     }
   }
 }
 
-void Delivery::State::deliver_here(Job& job, Task& task, const std::vector<Mailbox>& mailboxes) {
-  for (const auto& mailbox : mailboxes) {
-    auto reader = spool.read(job.id);
-    if (!reader) return settle(task, reader.error());
-    const auto reverse_path = job.envelope.reverse_path.empty()
-                                  ? Result<Mailbox>(Mailbox{})
-                                  : Mailbox::parse(job.envelope.reverse_path);
-    const auto head = mail::format_return_path(reverse_path ? *reverse_path : Mailbox{}) +
-                      mail::format_delivered_to(mailbox);
-    const auto folder = Directory::folder_of(mailbox);
-    const auto name =
-        std::to_string(job.envelope.arrived / 1000) + ".Q" + job.id.text() + '.' + settings.host;
-    const auto delivered = maildirs.deliver(folder, name, head, **reader);
-    if (!delivered) return settle(task, delivered.error());
-    task.folders.push_back(folder);
-  }
+void Delivery::State::deliver_here(const Plan& by, const Job& job, Task& task) {
+  auto reader = spool.read(job.id);
+  if (!reader) return settle(by, task, reader.error());
+  const auto reverse_path = job.envelope.reverse_path.empty()
+                                ? Result<Mailbox>(Mailbox{})
+                                : Mailbox::parse(job.envelope.reverse_path);
+  const auto head = mail::format_return_path(reverse_path ? *reverse_path : Mailbox{}) +
+                    mail::format_delivered_to(task.to);
+  auto folder = Directory::folder_of(task.to);
+  const auto name =
+      std::to_string(job.envelope.arrived / 1000) + ".Q" + job.id.text() + '.' + by.settings.host;
+  const auto delivered = maildirs.deliver(folder, name, head, **reader);
+  if (!delivered) return settle(by, task, delivered.error());
+  task.folder = std::move(folder);
 }
 
-void Delivery::State::deliver_away(Job& job, const std::vector<std::pair<Task*, Mailbox>>& away,
+void Delivery::State::deliver_away(const Plan& by, Job& job, const std::vector<Task*>& away,
                                    Client& client) {
-  auto reader = spool.read(job.id);
-  if (!reader) {
-    for (const auto& [task, address] : away) settle(*task, reader.error());
-    return;
-  }
-  SpoolSource source(std::move(*reader), has_option(job.envelope, "BODY"),
-                     has_option(job.envelope, "SMTPUTF8"));
   Envelope envelope;
   if (auto reverse_path = Mailbox::parse(job.envelope.reverse_path))
     envelope.reverse_path = std::move(*reverse_path);
-  for (const auto& [task, address] : away) envelope.recipients.push_back(address);
-  const auto report = call(client, [&] { return client.send(envelope, source); });
+  for (const auto* task : away) envelope.recipients.push_back(task->to);
+  const auto send = [&](bool is_8bit) -> Result<SendReport> {
+    auto reader = spool.read(job.id);
+    if (!reader) return reader.error();
+    SpoolSource source(std::move(*reader), is_8bit, has_option(job.envelope, "SMTPUTF8"));
+    return call(client, [&] { return client.send(envelope, source); });
+  };
+  const bool unsaid = has_option(job.envelope, is_8bit_unsaid);
+  auto report = send(unsaid || has_option(job.envelope, "BODY"));
+  if (!report && report.error().fault == Fault::unsupported && unsaid) report = send(false);
   if (!report && report.error().fault == Fault::unsupported) {  // the next try would end the same
-    for (const auto& [task, address] : away) {
+    for (auto* task : away) {
       task->outcome.state = spool::State::refused;
       task->outcome.note = report.error().text();
     }
     return;
   }
   if (!report) {
-    for (const auto& [task, address] : away) settle(*task, report.error());
+    for (auto* task : away) settle(by, *task, report.error());
     return;
   }
   for (std::size_t i = 0; i < away.size(); ++i) {
-    auto& task = *away[i].first;
+    auto& task = *away[i];
     const auto& result = report->recipients[i];
     task.outcome.note = result.reply.one_line();
     if (result.outcome == Outcome::refused) task.outcome.state = spool::State::refused;
     if (result.outcome == Outcome::unknown) task.outcome.state = spool::State::unknown;
     if (result.outcome == Outcome::deferred)
-      settle(task, fail(Fault::refused, settings.smarthost, result.reply.one_line()));
+      settle(by, task, fail(Fault::refused, by.settings.smarthost, result.reply.one_line()));
   }
 }
 
@@ -290,8 +275,7 @@ void Delivery::State::finish(Job& job) {
     recipient.state = task.outcome.state;
     recipient.next_attempt = task.outcome.next_attempt;
     outcomes.push_back(task.outcome);
-    recipient_settled(log, job.id, job.envelope, job.envelope.recipients[task.recipient].address,
-                      task.outcome);
+    recipient_settled(log, job.id, job.envelope, job.size, task.outcome);
   }
   const auto& recipients = job.envelope.recipients;
   const bool all = std::all_of(recipients.begin(), recipients.end(), [](const auto& recipient) {
@@ -308,16 +292,28 @@ void Delivery::State::finish(Job& job) {
   if (next) agenda.add_later(*next, job.id);
 }
 
-Delivery::Delivery(spool::Spool& spool, const Directory& directory, const Maildirs& maildirs,
-                   observe::Log& log, DeliverySettings settings)
-    : state_(std::make_unique<State>(spool, directory, maildirs, log, std::move(settings))) {
+Delivery::Delivery(spool::Spool& spool, std::shared_ptr<const Directory> directory,
+                   const Maildirs& maildirs, observe::Log& log, DeliverySettings settings)
+    : state_(std::make_unique<State>(spool, Plan{std::move(directory), std::move(settings)},
+                                     maildirs, log)) {
   spool.on_committed(
       [state = state_.get()](spool::QueueId id) { state->agenda.add(Lane::near, id); });
-  for (const auto& summary : spool.list()) state_->agenda.add(Lane::near, summary.id);
-  state_->running = state_->settings.threads + 1;
-  for (unsigned i = 0; i < state_->settings.threads; ++i)
+  take_up(spool.list());
+  const auto threads = state_->plan->settings.threads;
+  state_->running = threads + 1;
+  for (unsigned i = 0; i < threads; ++i)
     state_->threads.emplace_back([state = state_.get()] { state->run(Lane::near); });
   state_->threads.emplace_back([state = state_.get()] { state->run(Lane::far); });
+}
+
+void Delivery::change(std::shared_ptr<const Directory> directory, DeliverySettings settings) {
+  auto plan = std::make_shared<const Plan>(Plan{std::move(directory), std::move(settings)});
+  const std::lock_guard lock(state_->mutex);
+  state_->plan = std::move(plan);
+}
+
+void Delivery::take_up(const std::vector<spool::Summary>& messages) {
+  for (const auto& message : messages) state_->agenda.add(Lane::near, message.id);
 }
 
 Delivery::~Delivery() { stop({}); }

@@ -9,6 +9,7 @@
 #include <optional>
 #include <postroad/client.hpp>
 #include <string>
+#include <vector>
 
 #include "observe/log.hpp"
 #include "relay/directory.hpp"
@@ -32,11 +33,15 @@ class Delivery final {
  public:
   /// All references outlive it. It registers itself with the spool and takes up what is queued
   /// already.
-  Delivery(spool::Spool& spool, const Directory& directory, const Maildirs& maildirs,
-           observe::Log& log, DeliverySettings settings);
+  Delivery(spool::Spool& spool, std::shared_ptr<const Directory> directory,
+           const Maildirs& maildirs, observe::Log& log, DeliverySettings settings);
   /// As `stop(0)`, unless it was stopped before.
   ~Delivery();
 
+  /// Others in place of the present ones, from the next batch on; `threads` stays as it was.
+  void change(std::shared_ptr<const Directory> directory, DeliverySettings settings);
+  /// Messages that came into the spool without being committed here: from another process.
+  void take_up(const std::vector<spool::Summary>& messages);
   /// Ends after the messages under way; a smarthost that has not answered within `drain` is hung up
   /// on, and its messages stay in the spool.
   void stop(std::chrono::milliseconds drain);

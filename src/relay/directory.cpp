@@ -38,6 +38,9 @@ Result<Directory> Directory::make(DirectorySettings settings) {
   for (const auto& domain : settings.domains) directory.domains_.insert(lower(domain));
   if (!settings.domains.empty()) directory.home_ = lower(settings.domains.front());
   for (const auto& mailbox : settings.mailboxes) directory.mailboxes_.insert(lower(mailbox));
+  directory.plus_ = settings.plus;
+  if (settings.plus.size() > 4 || settings.plus.find_first_not_of("+-=_#~!") != std::string::npos)
+    return wrong(settings.plus, "tags begin with some of + - = _ # ~ !");
   if (!settings.catch_all.empty()) {
     auto target = Mailbox::parse(settings.catch_all);
     if (!target)
@@ -77,7 +80,10 @@ std::optional<std::string> Directory::key_of(const Mailbox& address) const {
   const auto local = lower(address.local);
   const bool here = address.domain.empty() || domains_.contains(lower(address.domain));
   if (aliases_.contains(whole) || mailboxes_.contains(whole)) return whole;
-  if (here && (aliases_.contains(local) || mailboxes_.contains(local))) return local;
+  // Not where the local part looks like an address: "ben@here"@here is not ben@here.
+  if (here && local.find('@') == std::string::npos &&
+      (aliases_.contains(local) || mailboxes_.contains(local)))
+    return local;
   return std::nullopt;
 }
 
@@ -100,17 +106,57 @@ std::vector<Mailbox> Directory::resolve(const Mailbox& address) const {
       open.insert(open.end(), more.rbegin(), more.rend());
     } else if (!is_local(next) || key_of(next)) {
       ends.push_back(std::move(next));
-    } else if (catch_all_) {
-      open.push_back(*catch_all_);
-    } else if (iequals(next.local, "postmaster") && !mailboxes_.empty()) {
-      // RFC 5321 §4.5.1: postmaster is always there; without an entry the first mailbox reads it.
-      const auto& first = *mailboxes_.begin();
-      const auto at = first.find('@');
-      open.push_back(
-          {first.substr(0, at), at == std::string::npos ? next.domain : first.substr(at + 1)});
+    } else if (auto other = stand_in(next)) {
+      open.push_back(std::move(*other));
     }
   }
   return ends;
+}
+
+// Who gets the mail of a local name that has no entry of its own.
+std::optional<Mailbox> Directory::stand_in(const Mailbox& address) const {
+  const auto& [local, domain] = address;
+  if (const auto tag = local.find_first_of(plus_, 1); tag != std::string::npos)
+    return Mailbox{local.substr(0, tag), domain};                     // RFC 5233: user+detail
+  if (iequals(local, "abuse")) return Mailbox{"postmaster", domain};  // RFC 2142 §4
+  if (catch_all_) return catch_all_;
+  if (!iequals(local, "postmaster") || first_name().empty()) return std::nullopt;
+  // RFC 5321 §4.5.1: postmaster is always there; without an entry the first name reads it.
+  const auto first = first_name();
+  const auto at = first.find('@');
+  return Mailbox{std::string(first.substr(0, at)),
+                 at == std::string::npos ? domain : std::string(first.substr(at + 1))};
+}
+
+// Every alias and the catch-all lead to somebody: check_ends has seen to it.
+bool Directory::accepts(const Mailbox& address) const {
+  auto next = address;
+  for (;;) {
+    if (next.domain.empty() && !home_.empty()) next.domain = home_;
+    if (!is_local(next) || key_of(next)) return true;
+    auto other = stand_in(next);
+    if (!other) return false;
+    if (other == catch_all_) return true;
+    next = std::move(*other);
+  }
+}
+
+std::vector<std::string> Directory::ways_out() const {
+  std::vector<std::string> found;
+  for (const auto& [name, targets] : aliases_) {
+    for (const auto& target : targets) {
+      if (!is_local(target))
+        found.push_back("the alias '" + printable(name, 80) + "' leads to " + target.text());
+    }
+  }
+  if (catch_all_ && !is_local(*catch_all_))
+    found.push_back("the catch-all is " + catch_all_->text());
+  return found;
+}
+
+std::string_view Directory::first_name() const {
+  if (!mailboxes_.empty()) return *mailboxes_.begin();
+  return aliases_.empty() ? std::string_view{} : aliases_.begin()->first;
 }
 
 Result<void> Directory::check_loops() const {
@@ -132,6 +178,11 @@ Result<void> Directory::check_loops() const {
 }
 
 Result<void> Directory::check_ends() const {
+  for (const auto& name : mailboxes_) {
+    const auto at = name.rfind('@');
+    if (at != std::string::npos && !domains_.contains(name.substr(at + 1)))
+      return wrong(name, "a mailbox of a domain that is not in local.domains gets no mail");
+  }
   for (const auto& [name, targets] : aliases_) {
     for (const auto& target : targets) {
       if (resolve(target).empty())

@@ -20,6 +20,8 @@ struct DirectorySettings {
   std::vector<std::string>
       aliases;  ///< `name: address, address`: the name as for mailboxes, targets local or elsewhere
   std::string catch_all;  ///< gets what has no mailbox of its own in a local domain; empty: refused
+  std::string
+      plus{};  ///< characters that begin a tag: `ann+lists` is ann's; empty: there are no tags
 };
 
 class Directory final {
@@ -32,6 +34,11 @@ class Directory final {
   /// The addresses that a mail to `address` ends at, aliases followed, each once; empty for an
   /// unknown local address. An address elsewhere gives itself.
   [[nodiscard]] std::vector<Mailbox> resolve(const Mailbox& address) const;
+  /// Whether that is not empty, in a time that does not grow with an alias's members.
+  [[nodiscard]] bool accepts(const Mailbox& address) const;
+  /// What leads away from here: a sentence for each alias that does, and for the catch-all.
+  [[nodiscard]] std::vector<std::string> ways_out() const;
+  [[nodiscard]] const std::set<std::string, std::less<>>& domains() const { return domains_; }
   /// The members of an alias, one step; empty when there is none of that name.
   [[nodiscard]] std::vector<Mailbox> members(const Mailbox& address) const;
   /// `text` as somebody types it after VRFY: an address, or a local part alone.
@@ -42,6 +49,8 @@ class Directory final {
 
  private:
   [[nodiscard]] std::optional<std::string> key_of(const Mailbox& address) const;
+  [[nodiscard]] std::string_view first_name() const;
+  [[nodiscard]] std::optional<Mailbox> stand_in(const Mailbox& address) const;
   [[nodiscard]] Result<void> check_loops() const;
   [[nodiscard]] Result<void> check_ends() const;
 
@@ -50,6 +59,7 @@ class Directory final {
   std::set<std::string, std::less<>> mailboxes_;  // lower case, "user" or "user@domain"
   std::map<std::string, std::vector<Mailbox>, std::less<>> aliases_;  // likewise
   std::optional<Mailbox> catch_all_;
+  std::string plus_;
 };
 
 }  // namespace postroad::relay

@@ -2,6 +2,9 @@
 #include "relay/events.hpp"
 
 #include <array>
+#include <chrono>
+
+#include "relay/agenda.hpp"
 
 namespace postroad::relay {
 
@@ -14,9 +17,18 @@ using observe::Level;
 constexpr FieldKind id_field{"id", "queue id"};
 constexpr FieldKind to{"to", "the recipient"};
 
-constexpr std::array settled_fields{id_field, FieldKind{"from", "reverse-path"}, to,
+constexpr std::array settled_fields{id_field,
+                                    FieldKind{"from", "reverse-path"},
+                                    to,
+                                    FieldKind{"original", "whom the client named, if not that one"},
                                     FieldKind{"attempts", "how often it was tried"},
-                                    FieldKind{"note", "the words that decided, or what kept it"}};
+                                    FieldKind{"note", "the words that decided, or what kept it"},
+                                    FieldKind{"size", "of the message as it is kept", "octets"},
+                                    FieldKind{"delay", "since it arrived"},
+                                    FieldKind{"client", "who brought it"},
+                                    FieldKind{"protocol", "by which (RFC 3848)"},
+                                    FieldKind{"tls", "TLS version it came by, if any"},
+                                    FieldKind{"login", "the user who sent it, if any"}};
 constexpr EventKind delivered{"recipient.delivered", Level::info, "{id} to {to} delivered",
                               settled_fields, "A recipient has the mail."};
 constexpr EventKind deferred{"recipient.deferred", Level::warning, "{id} to {to} deferred: {note}",
@@ -44,12 +56,21 @@ constexpr EventKind closed{"spool.closed", Level::info,
 }  // namespace
 
 void recipient_settled(Log& log, spool::QueueId id, const spool::Envelope& envelope,
-                       const std::string& recipient, const spool::OutcomeRecord& outcome) {
+                       std::uint64_t size, const spool::OutcomeRecord& outcome) {
   static constexpr std::array kinds{&deferred, &delivered, &failed, &unknown};
   const auto& kind = *kinds[static_cast<std::size_t>(outcome.state)];
   if (!log.wants(kind.level)) return;
-  log.write(kind, id.text(), '<' + envelope.reverse_path + '>', recipient, outcome.attempts,
-            outcome.note);
+  std::string_view tls = "none";
+  for (const auto& [name, value] : envelope.options) {
+    if (name == "TLS") tls = value;
+  }
+  const auto& recipient = envelope.recipients[outcome.recipient];
+  const auto original =
+      recipient.original.empty() ? observe::FieldValue() : observe::FieldValue(recipient.original);
+  const std::chrono::milliseconds delay(now_ms() - envelope.arrived);
+  log.write(kind, id.text(), '<' + envelope.reverse_path + '>', recipient.address, original,
+            outcome.attempts, outcome.note, size, delay, envelope.client, envelope.protocol, tls,
+            envelope.login);
 }
 
 void delivery_failed(Log& log, spool::QueueId id, const std::string& reason) {

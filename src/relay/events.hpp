@@ -13,7 +13,7 @@ namespace postroad::relay {
 using observe::Log;
 
 void recipient_settled(Log& log, spool::QueueId id, const spool::Envelope& envelope,
-                       const std::string& recipient, const spool::OutcomeRecord& outcome);
+                       std::uint64_t size, const spool::OutcomeRecord& outcome);
 void delivery_failed(Log& log, spool::QueueId id, const std::string& reason);
 void spool_finding(Log& log, const std::string& finding);
 void spool_closed(Log& log, const spool::Statistics& statistics);

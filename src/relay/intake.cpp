@@ -2,28 +2,61 @@
 #include "relay/intake.hpp"
 
 #include <chrono>
+#include <unordered_set>
 
+#include "base/text.hpp"
+#include "mail/date.hpp"
+#include "mail/hops.hpp"
+#include "mail/missing_fields.hpp"
 #include "mail/received.hpp"
 
 namespace postroad::relay {
 
 namespace {
 
+constexpr std::size_t most_hops = 100;  // RFC 5321 §6.3 wants this many at least
+
 Reply not_now(const Error& error) {
   if (error.fault == Fault::full) return {452, {4, 3, 1}, "no room on the disk, try again later"};
   return {451, {4, 3, 0}, "the message cannot be kept now, try again later"};
 }
 
+bool has_8bit(std::string_view octets) {
+  unsigned char all = 0;
+  for (const char c : octets) all |= static_cast<unsigned char>(c);
+  return all >= 0x80;
+}
+
 class SpooledMessage final : public server::MessageSink {
  public:
-  SpooledMessage(std::unique_ptr<spool::Incoming> incoming, spool::Envelope envelope)
-      : incoming_(std::move(incoming)), envelope_(std::move(envelope)) {}
-  Result<void> append(std::string_view octets) override { return incoming_->append(octets); }
+  SpooledMessage(std::unique_ptr<spool::Incoming> incoming, spool::Envelope envelope,
+                 bool said_8bit)
+      : incoming_(std::move(incoming)), envelope_(std::move(envelope)), said_8bit_(said_8bit) {}
+  void add(mail::MissingFields fields) { fields_.emplace(std::move(fields)); }
+  [[nodiscard]] std::string id() const override { return incoming_->id().text(); }
+  Result<void> append(std::string_view octets) override {
+    hops_.take(octets);
+    if (!said_8bit_ && !is_8bit_) is_8bit_ = has_8bit(octets);
+    if (!fields_) return incoming_->append(octets);
+    std::string passed;
+    fields_->take(octets, passed);
+    if (fields_->is_done()) fields_.reset();
+    return incoming_->append(passed);
+  }
   [[nodiscard]] bool ready() const override { return incoming_->ready(); }
   void when_ready(std::function<void()> resume) override {
     incoming_->when_ready(std::move(resume));
   }
   void commit(std::function<void(Reply)> done) override {
+    if (hops_.count() > most_hops)
+      return done({554, {5, 4, 6}, "this mail goes round: it has passed more than 100 servers"});
+    if (fields_) {
+      std::string rest;
+      fields_->finish(rest);
+      (void)incoming_->append(rest);  // a failure shows at the commit
+    }
+    if (said_8bit_) envelope_.options.emplace_back("BODY", "8BITMIME");
+    if (is_8bit_) envelope_.options.emplace_back(is_8bit_unsaid, "");
     incoming_->commit(std::move(envelope_), [id = incoming_->id(),
                                              done = std::move(done)](const Result<void>& kept) {
       done(kept ? Reply{250, {2, 0, 0}, "Ok: queued as " + id.text()} : not_now(kept.error()));
@@ -33,24 +66,45 @@ class SpooledMessage final : public server::MessageSink {
  private:
   std::unique_ptr<spool::Incoming> incoming_;
   spool::Envelope envelope_;
+  std::optional<mail::MissingFields> fields_;
+  mail::HopCounter hops_;
+  bool said_8bit_;
+  bool is_8bit_ = false;
 };
 
-spool::Envelope envelope_of(const server::SessionFacts& facts,
-                            const smtp::Transaction& transaction) {
+// Where each recipient's mail ends, once for all that lead there. Whom the directory does not know,
+// because it changed after RCPT or keeps every mail, is an end.
+std::vector<spool::Recipient> ends_of(const std::vector<Mailbox>& recipients,
+                                      const Directory& directory) {
+  std::vector<spool::Recipient> found;
+  std::unordered_set<std::string> seen;
+  for (const auto& recipient : recipients) {
+    auto ends = directory.resolve(recipient);
+    if (ends.empty()) ends.push_back(recipient);
+    for (const auto& end : ends) {
+      auto text = end.text();
+      const bool is_one = recipients.size() == 1 && ends.size() == 1;
+      if (!is_one && !seen.insert(directory.is_local(end) ? lower(text) : text).second) continue;
+      auto& added = found.emplace_back();
+      added.address = std::move(text);
+      if (!(end == recipient)) added.original = recipient.text();
+    }
+  }
+  return found;
+}
+
+spool::Envelope envelope_of(const server::SessionFacts& facts, const smtp::Transaction& transaction,
+                            const Directory& directory) {
   spool::Envelope envelope;
   envelope.reverse_path = transaction.reverse_path.text();
-  for (const auto& recipient : transaction.recipients) {
-    envelope.recipients.emplace_back();
-    envelope.recipients.back().address = recipient.text();
-  }
+  envelope.recipients = ends_of(transaction.recipients, directory);
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   envelope.arrived = std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
   envelope.client = facts.peer;
   envelope.helo = facts.machine->helo();
   envelope.login = facts.machine->login();
   envelope.protocol = facts.protocol();
-  if (transaction.body == smtp::Body::eight_bit_mime)
-    envelope.options.emplace_back("BODY", "8BITMIME");
+  if (const auto& tls = facts.machine->tls()) envelope.options.emplace_back("TLS", tls->version);
   if (facts.role == server::Role::catch_all) envelope.options.emplace_back(kept_here, "");
   if (transaction.smtputf8) envelope.options.emplace_back("SMTPUTF8", "");
   return envelope;
@@ -58,15 +112,30 @@ spool::Envelope envelope_of(const server::SessionFacts& facts,
 
 }  // namespace
 
+void Intake::change(std::shared_ptr<const Directory> directory) {
+  const std::lock_guard lock(mutex_);
+  directory_ = std::move(directory);
+}
+
+std::shared_ptr<const Directory> Intake::directory() {
+  const std::lock_guard lock(mutex_);
+  return directory_;
+}
+
+Reply Intake::room(std::uint64_t octets) {
+  const auto room = spool_.room(octets);
+  return room ? Reply{} : not_now(room.error());
+}
+
 server::Store::Opened Intake::open(const server::SessionFacts& facts,
                                    const smtp::Transaction& transaction) {
   auto incoming = spool_.begin();
   if (!incoming) return {nullptr, not_now(incoming.error())};
-  auto envelope = envelope_of(facts, transaction);
+  auto envelope = envelope_of(facts, transaction, *directory());
   mail::Trace trace;
   trace.helo = envelope.helo;
   trace.client = facts.peer.substr(0, facts.peer.rfind(':'));
-  trace.by = facts.host;
+  trace.by = std::string(facts.host);
   trace.protocol = envelope.protocol;
   if (const auto& tls = facts.machine->tls()) trace.tls = tls->version + ' ' + tls->cipher;
   trace.id = (*incoming)->id().text();
@@ -74,7 +143,13 @@ server::Store::Opened Intake::open(const server::SessionFacts& facts,
   trace.time = std::chrono::system_clock::now();
   const auto kept = (*incoming)->append(mail::format_received(trace));
   if (!kept) return {nullptr, not_now(kept.error())};
-  return {std::make_unique<SpooledMessage>(std::move(*incoming), std::move(envelope)), {}};
+  auto sink = std::make_unique<SpooledMessage>(std::move(*incoming), std::move(envelope),
+                                               transaction.body == smtp::Body::eight_bit_mime);
+  if (facts.role == server::Role::submission) {
+    sink->add({"Date: " + mail::format_date(trace.time) + "\r\n",
+               "Message-ID: <" + trace.id + '@' + trace.by + ">\r\n"});
+  }
+  return {std::move(sink), {}};
 }
 
 }  // namespace postroad::relay

@@ -1,7 +1,13 @@
 // From a session into the spool: the server's MessageSink over the spool's Incoming. It writes the
-// Received field in front.
+// Received field in front and, at submission, Date and Message-ID where they are missing. Aliases
+// are followed here, so that each whom a mail goes to is a recipient of the envelope, once, with an
+// outcome of its own.
 #pragma once
 
+#include <memory>
+#include <mutex>
+
+#include "relay/directory.hpp"
 #include "server/hooks.hpp"
 #include "spool/spool.hpp"
 
@@ -10,14 +16,25 @@ namespace postroad::relay {
 /// Name of the envelope's option that a message of a catch-all listener carries: whatever the
 /// directory says of its recipients, each has a mailbox here.
 constexpr std::string_view kept_here = "KEPT-HERE";
+/// And of one with 8-bit octets that the client did not announce: a server that knows 8BITMIME is
+/// told, another gets the octets as they came, as this one did.
+constexpr std::string_view is_8bit_unsaid = "8BIT-UNSAID";
 
 class Intake final : public server::Store {
  public:
-  explicit Intake(spool::Spool& spool) : spool_(spool) {}
+  Intake(spool::Spool& spool, std::shared_ptr<const Directory> directory)
+      : spool_(spool), directory_(std::move(directory)) {}
+  /// Another in its place, from the next message on. Any thread.
+  void change(std::shared_ptr<const Directory> directory);
   Opened open(const server::SessionFacts& facts, const smtp::Transaction& transaction) override;
+  Reply room(std::uint64_t octets) override;
 
  private:
+  std::shared_ptr<const Directory> directory();
+
   spool::Spool& spool_;
+  std::mutex mutex_;
+  std::shared_ptr<const Directory> directory_;
 };
 
 }  // namespace postroad::relay

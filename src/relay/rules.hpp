@@ -8,35 +8,29 @@
 #include <string>
 #include <vector>
 
+#include "net/network.hpp"
 #include "relay/directory.hpp"
+#include "relay/senders.hpp"
 #include "server/hooks.hpp"
 #include "server/users.hpp"
 
 namespace postroad::relay {
 
-/// An address range "192.0.2.0/24", "2001:db8::/32" or a single address.
-class Network final {
- public:
-  static Result<Network> parse(std::string_view text);
-  /// `peer` as "[192.0.2.1]:25" or "192.0.2.1"; an IPv4 address mapped into IPv6 counts as IPv4.
-  [[nodiscard]] bool contains(std::string_view peer) const;
-
- private:
-  std::string octets_;
-  unsigned bits_ = 0;
-};
-
 class Rules final : public server::Policy {
  public:
   struct Settings {
-    std::vector<Network> networks;  ///< whose mail is relayed without login
-    bool has_route = false;         ///< mail for elsewhere can be carried on (a smarthost is set)
+    std::vector<net::Network> clients;   ///< who is served at all; none: everybody
+    std::vector<net::Network> networks;  ///< whose mail is relayed without login
+    bool has_route = false;  ///< mail for elsewhere can be carried on (a smarthost is set)
     const server::Users* users = nullptr;
+    const Senders* senders = nullptr;  ///< whom a login may name at MAIL; null: anybody
   };
-  /// `directory` and the users outlive it.
+  /// `directory`, the users and the senders outlive it.
   Rules(const Directory& directory, Settings settings)
       : directory_(directory), settings_(std::move(settings)) {}
 
+  Reply connect(const server::SessionFacts& facts) override;
+  Reply mail(const server::SessionFacts& facts, const smtp::Transaction& transaction) override;
   Reply rcpt(const server::SessionFacts& facts, const smtp::Transaction& transaction,
              const Mailbox& recipient) override;
   Reply vrfy(const server::SessionFacts& facts, std::string_view text) override;

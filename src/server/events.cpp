@@ -13,8 +13,13 @@ using observe::EventKind;
 using observe::FieldKind;
 using observe::Level;
 
-constexpr std::array<std::string_view, 8> endings{
-    "open", "quit", "closed_by_peer", "timeout", "too_many_errors", "stopped", "refused", "failed"};
+constexpr std::array<std::string_view, 9> endings{
+    "open",    "quit",    "closed_by_peer", "timeout", "too_many_errors",
+    "stopped", "refused", "failed",         "not_smtp"};
+constexpr std::array<std::string_view, 12> limit_names{
+    "address", "sessions", "connections", "errors", "messages",      "recipients",
+    "octets",  "room",     "lookups",     "logins", "failed_logins", "early_talker"};
+constexpr std::array<std::string_view, 2> ceilings{"sessions", "memory"};
 constexpr FieldKind client{"client", "address and port of the peer"};
 constexpr FieldKind helo{"helo", "what the peer called itself"};
 constexpr FieldKind from{"from", "reverse-path"};
@@ -46,19 +51,37 @@ constexpr EventKind login_bad{"login.refused", Level::warning,
 constexpr std::array rcpt_fields{client, helo, from, FieldKind{"to", "the recipient"}, reply_field};
 constexpr EventKind rcpt_refused{"recipient.refused", Level::info, "{to} refused: {reply}",
                                  rcpt_fields, "A recipient was refused at RCPT."};
-constexpr std::array message_fields{client,
+constexpr std::array sender_fields{client, helo, from, FieldKind{"login", "the user, if any"},
+                                   reply_field};
+constexpr EventKind not_sender{"sender.refused", Level::info, "{from} refused: {reply}",
+                               sender_fields, "A sender was refused at MAIL."};
+constexpr std::array message_fields{FieldKind{"id", "queue id"},
+                                    client,
                                     from,
                                     FieldKind{"recipients", "how many"},
                                     FieldKind{"size", "of the text as received", "octets"},
                                     FieldKind{"protocol", "as in Received (RFC 3848)"},
+                                    FieldKind{"tls", "TLS version, if any"},
+                                    FieldKind{"login", "the user, if any"},
+                                    FieldKind{"took", "from DATA to the answer"},
                                     reply_field};
-constexpr EventKind accepted{"message.accepted", Level::info, "message from {from}: {reply}",
+constexpr EventKind accepted{"message.accepted", Level::info, "{id} from {from}: {reply}",
                              message_fields, "A message is durable and was answered 250."};
 constexpr EventKind refused{"message.refused", Level::warning,
                             "message from {from} refused: {reply}", message_fields,
                             "A message was refused after its text."};
 constexpr EventKind store{"store.refused", Level::error, "the store refused: {reason}", tls_fields,
                           "The store could not take octets of a message."};
+constexpr std::array limited_fields{client, FieldKind{"limit", "which limit", "", limit_names},
+                                    helo, FieldKind{"login", "the user, if any"}, reply_field};
+constexpr EventKind over_limit{
+    "client.limited", Level::warning, "{client} is over {limit}: {reply}", limited_fields,
+    "A client or login is over a limit, talked before it was greeted, or is not served here."};
+constexpr std::array away_fields{client, listener_field,
+                                 FieldKind{"reason", "which ceiling", "", ceilings}};
+constexpr EventKind away{"session.turned_away", Level::warning,
+                         "{client} turned away at {listener}: {reason}", away_fields,
+                         "The server is at a ceiling; a new session got 421, the old ones go on."};
 constexpr std::array accept_fields{listener_field, reason_field};
 constexpr EventKind accept{"accept.failed", Level::error,
                            "{listener} cannot accept, trying again: {reason}", accept_fields,
@@ -97,12 +120,39 @@ void recipient_refused(Log& log, const SessionFacts& facts, const smtp::Transact
             reply.one_line());
 }
 
+void sender_refused(Log& log, const SessionFacts& facts, const smtp::Transaction& transaction,
+                    const Reply& reply) {
+  if (!log.wants(not_sender.level)) return;
+  log.write(not_sender, facts.peer, facts.machine->helo(), path(transaction),
+            facts.machine->login(), reply.one_line());
+}
+
 void message_ended(Log& log, const SessionFacts& facts, const smtp::Transaction& transaction,
-                   std::uint64_t octets, const Reply& reply) {
+                   const MessageFacts& message, const Reply& reply) {
   const auto& kind = reply.is_success() ? accepted : refused;
   if (!log.wants(kind.level)) return;
-  log.write(kind, facts.peer, path(transaction), transaction.recipients.size(), octets,
-            facts.protocol(), reply.one_line());
+  const auto& machine = *facts.machine;
+  // For every mail: in memory of the thread's own.
+  thread_local std::string from;
+  thread_local std::string words;
+  from = '<';
+  transaction.reverse_path.append_to(from);
+  from += '>';
+  words.clear();
+  reply.append_one_line(words);
+  log.write(kind, message.id, facts.peer, from, transaction.recipients.size(), message.octets,
+            facts.protocol(), machine.tls() ? std::string_view(machine.tls()->version) : "none",
+            machine.login(), message.took, words);
+}
+
+void client_limited(Log& log, const SessionFacts& facts, std::string_view which,
+                    std::string_view login, const Reply& reply) {
+  log.write(over_limit, facts.peer, which, facts.machine->helo(), login, reply.one_line());
+}
+
+void session_turned_away(Log& log, const ListenerSettings& listener, const std::string& peer,
+                         std::string_view reason) {
+  log.write(away, peer, listener.name, reason);
 }
 
 void store_refused(Log& log, const SessionFacts& facts, const Error& error) {
@@ -110,13 +160,13 @@ void store_refused(Log& log, const SessionFacts& facts, const Error& error) {
 }
 
 void accept_failed(Log& log, const ListenerSettings& listener, const std::string& reason) {
-  log.write(accept, net::text_of({boost::asio::ip::make_address(listener.address), listener.port}),
-            reason);
+  log.write(accept, listener.name, reason);
 }
 
 std::span<const EventKind* const> event_kinds() {
-  static constexpr std::array kinds{&opened,       &closed,   &tls,     &login_ok, &login_bad,
-                                    &rcpt_refused, &accepted, &refused, &store,    &accept};
+  static constexpr std::array kinds{&not_sender, &opened,       &closed,   &tls,     &login_ok,
+                                    &login_bad,  &rcpt_refused, &accepted, &refused, &store,
+                                    &over_limit, &away,         &accept};
   return kinds;
 }
 

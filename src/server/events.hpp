@@ -2,6 +2,7 @@
 // its name.
 #pragma once
 
+#include <chrono>
 #include <postroad/result.hpp>
 #include <span>
 
@@ -19,8 +20,19 @@ void tls_failed(Log& log, const SessionFacts& facts, const std::string& reason);
 void login_checked(Log& log, const SessionFacts& facts, const std::string& user, bool right);
 void recipient_refused(Log& log, const SessionFacts& facts, const smtp::Transaction& transaction,
                        const Mailbox& recipient, const Reply& reply);
+struct MessageFacts {
+  std::string id;
+  std::uint64_t octets = 0;
+  std::chrono::nanoseconds took{};
+};
+void sender_refused(Log& log, const SessionFacts& facts, const smtp::Transaction& transaction,
+                    const Reply& reply);
 void message_ended(Log& log, const SessionFacts& facts, const smtp::Transaction& transaction,
-                   std::uint64_t octets, const Reply& reply);
+                   const MessageFacts& message, const Reply& reply);
+void client_limited(Log& log, const SessionFacts& facts, std::string_view limit,
+                    std::string_view login, const Reply& reply);
+void session_turned_away(Log& log, const ListenerSettings& listener, const std::string& client,
+                         std::string_view reason);
 void store_refused(Log& log, const SessionFacts& facts, const Error& error);
 void accept_failed(Log& log, const ListenerSettings& listener, const std::string& reason);
 /// All kinds, for the reference page.

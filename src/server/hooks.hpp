@@ -25,9 +25,9 @@ enum class Role : std::uint8_t {
 /// What is known of a session.
 struct SessionFacts {
   Role role = Role::relay_in;
-  std::string listener;                          ///< its address, "[127.0.0.1]:2525"
+  std::string_view listener;                     ///< its address, "[127.0.0.1]:2525"
   std::string peer;                              ///< "[192.0.2.1]:4711"
-  std::string host;                              ///< this server's name
+  std::string_view host;                         ///< this server's name
   const smtp::ServerMachine* machine = nullptr;  ///< greeting name, login, TLS
   /// The word for Received (RFC 3848).
   [[nodiscard]] std::string protocol() const;
@@ -37,6 +37,12 @@ struct SessionFacts {
 class MessageSink {
  public:
   virtual ~MessageSink() = default;
+  /// One is made for every mail, on the session's thread: its memory is that of an earlier one of
+  /// the thread.
+  static void* operator new(std::size_t size);
+  static void operator delete(void* memory, std::size_t size) noexcept;
+  /// The queue id, for the log.
+  [[nodiscard]] virtual std::string id() const { return {}; }
   virtual Result<void> append(std::string_view octets) = 0;
   /// False: stop reading until `when_ready` calls (from any thread, once).
   [[nodiscard]] virtual bool ready() const = 0;
@@ -56,6 +62,11 @@ class Store {
     Reply refusal;
   };
   virtual Opened open(const SessionFacts& facts, const smtp::Transaction& transaction) = 0;
+  /// Asked at MAIL: 452 when a message of that many octets would find no room; 0: not declared.
+  virtual Reply room(std::uint64_t octets) {
+    (void)octets;
+    return {};
+  }
 };
 
 /// The rules. A reply with code 0 means yes. They must be quick: what takes time has its own

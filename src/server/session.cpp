@@ -1,21 +1,22 @@
 // Sessions; see session.hpp.
 #include "server/session.hpp"
 
-#include <array>
+#include <sys/socket.h>
+
 #include <boost/asio/post.hpp>
-#include <type_traits>
 #include <variant>
 
 #include "net/callback.hpp"
 #include "net/drive.hpp"
+#include "proto/smtp/reply.hpp"
 #include "server/events.hpp"
 
 namespace postroad::server {
 
 namespace {
 
-constexpr std::size_t buffer_size = 16384;
 constexpr std::chrono::seconds last_words{2};  // that a peer gets to read them
+constexpr unsigned most_deriving = 128;        // a quarter of a second of them
 
 Reply not_stored(const Error& error) {
   if (error.fault == Fault::full) return {452, {4, 3, 1}, "no room on the disk, try again later"};
@@ -29,26 +30,58 @@ std::string SessionFacts::protocol() const {
   return std::string("ESMTP") + (machine->tls() ? "S" : "") + (machine->login().empty() ? "" : "A");
 }
 
-Session::Session(tcp::socket socket, const ListenerSettings& listener, Services services)
+Session::Session(tcp::socket socket, std::shared_ptr<const ListenerSettings> listener,
+                 const Services& services, net::BufferPool& buffers, Roster& roster)
     : stream_(std::move(socket)),
-      listener_(listener),
+      listener_(std::move(listener)),
       services_(services),
-      machine_(listener.smtp) {
-  facts_.role = listener.role;
-  facts_.listener = net::text_of({boost::asio::ip::make_address(listener.address), listener.port});
+      buffers_(buffers),
+      roster_(roster),
+      machine_(listener_->smtp) {
+  facts_.role = listener_->role;
+  facts_.listener = listener_->name;
   facts_.peer = stream_.peer();
-  facts_.host = listener.smtp.hostname;
+  facts_.peer.shrink_to_fit();
+  facts_.host = listener_->smtp.hostname;
   facts_.machine = &machine_;
+  boost::system::error_code gone;
+  const auto endpoint = stream_.socket().remote_endpoint(gone);
+  if (!gone) visit_ = services_.guard.enter(endpoint.address(), proto::Clock::now());
+}
+
+bool Session::is_welcome() {
+  const auto refusal = at_connect();
+  if (refusal.code != 0) send_away(refusal);
+  return refusal.code == 0;
+}
+
+void Session::send_away(const Reply& reply) {
+  if (listener_->smtp.tls != smtp::TlsMode::implicit) {  // no words before TLS is up
+    std::string words;
+    smtp::format(reply.code,
+                 listener_->smtp.enhanced_status_codes ? reply.status : EnhancedStatus{},
+                 reply.text, words);
+    (void)stream_.write_now(words);
+  }
+  stream_.close();
+}
+
+// What comes before the dialogue; false when there is none. A coroutine of its own, so that a
+// session which waits does not hold its frame.
+boost::asio::awaitable<bool> Session::open() {
+  roster_.sessions.push_back(*this);
+  if (roster_.stopping) stop();
+  session_opened(services_.log, facts_);
+  if (listener_->smtp.tls == smtp::TlsMode::implicit) co_return co_await begin_tls();
+  if (listener_->greet_pause.count() > 0) co_await wait_for_silence();
+  co_return true;
 }
 
 boost::asio::awaitable<void> Session::run() {
-  session_opened(services_.log, facts_);
-  if (listener_.smtp.tls == smtp::TlsMode::implicit && !co_await begin_tls()) co_return;
-  std::array<char, buffer_size> buffer;
-  net::DriveOptions how;
-  how.buffer = buffer;
-  co_await net::drive(stream_, machine_, *this, how);
+  if (!co_await open()) co_return;
+  co_await net::drive(stream_, machine_, *this, {.buffers = &buffers_});
   sink_.reset();
+  charge(proto::Clock::now());
   // Whoever is sent away may still be sending: it shall read why.
   const auto ending = machine_.ending();
   if (ending != smtp::Ending::quit && ending != smtp::Ending::closed_by_peer &&
@@ -58,8 +91,84 @@ boost::asio::awaitable<void> Session::run() {
   session_closed(services_.log, facts_, messages_);
 }
 
+// RFC 5321 §4.3.1: the client waits for the greeting.
+boost::asio::awaitable<void> Session::wait_for_silence() {
+  const auto talks = co_await stream_.readable(proto::Clock::now() + listener_->greet_pause);
+  char octet = 0;
+  if (talks == net::Stream::Waited::ready &&
+      ::recv(stream_.socket().native_handle(), &octet, 1, MSG_PEEK | MSG_DONTWAIT) == 1)
+    greeting_ = std::make_unique<Reply>(limited(
+        "early_talker", {554, {5, 5, 1}, std::string(facts_.host) + " speaks first; you did"}));
+}
+
+// The refusal in the log and counted.
+Reply Session::limited(std::string_view limit, Reply reply, std::string_view login) {
+  client_limited(services_.log, facts_, limit, login.empty() ? machine_.login() : login, reply);
+  return reply;
+}
+
+// What was sent and what was refused since the last time, of messages that broke off too.
+void Session::charge(proto::Time now) {
+  const auto octets = machine_.text_octets();
+  const auto errors = machine_.errors();
+  visit_.charge(Counted::octets, octets - std::exchange(octets_charged_, octets), now);
+  visit_.charge(Counted::errors, errors - std::exchange(errors_charged_, errors), now);
+}
+
+Reply Session::at_connect() {
+  const auto now = proto::Clock::now();
+  const auto host = std::string(facts_.host) + ' ';
+  if (auto reply = listener_->policy->connect(facts_); reply.code >= 400)
+    return limited("address", std::move(reply));
+  if (!visit_.may_stay())
+    return limited("sessions", {421, {4, 7, 0}, host + "too many sessions from your address"});
+  if (!visit_.has(Counted::errors, now))
+    return limited("errors",
+                   {421, {4, 7, 0}, host + "too many errors from your address, try again later"});
+  if (!visit_.take(Counted::connections, now))
+    return limited("connections",
+                   {421, {4, 7, 0}, host + "too many connections from your address, slow down"});
+  return {};
+}
+
+Reply Session::at_mail(const smtp::Transaction& transaction) {
+  const auto now = proto::Clock::now();
+  if (!visit_.has(Counted::octets, now))
+    return limited("octets", {450, {4, 7, 1}, "too many octets from you, try again later"});
+  auto reply = services_.store.room(transaction.declared_size.value_or(0));
+  if (reply.code >= 400) return limited("room", std::move(reply));
+  reply = listener_->policy->mail(facts_, transaction);
+  if (reply.code >= 400) {
+    sender_refused(services_.log, facts_, transaction, reply);
+    return reply;
+  }
+  if (!visit_.take(Counted::messages, now))
+    return limited("messages", {450, {4, 7, 1}, "too many messages from you, try again later"});
+  return reply;
+}
+
+Reply Session::at_rcpt(const Mailbox& recipient) {
+  const auto& transaction = machine_.transaction();
+  const auto now = proto::Clock::now();
+  // Who looks for names by RCPT: the next of its sessions would be refused, and this one is now.
+  charge(now);
+  if (!visit_.has(Counted::errors, now))
+    return limited("errors", {421,
+                              {4, 7, 0},
+                              std::string(facts_.host) +
+                                  " too many errors from your address, try again later"});
+  auto reply = listener_->policy->rcpt(facts_, transaction, recipient);
+  if (reply.code >= 400) {
+    recipient_refused(services_.log, facts_, transaction, recipient, reply);
+    return reply;
+  }
+  if (!visit_.take(Counted::recipients, now))
+    return limited("recipients", {450, {4, 7, 1}, "too many recipients from you, try again later"});
+  return reply;
+}
+
 boost::asio::awaitable<bool> Session::begin_tls() {
-  const auto deadline = proto::Clock::now() + listener_.smtp.limits.handshake;
+  const auto deadline = proto::Clock::now() + listener_->smtp.limits.handshake;
   const auto facts = co_await handshake(stream_, deadline);
   if (facts) {
     machine_.tls_up(*facts);
@@ -72,14 +181,15 @@ boost::asio::awaitable<bool> Session::begin_tls() {
 
 boost::asio::awaitable<Result<proto::TlsFacts>> Session::handshake(net::Stream& stream,
                                                                    net::Time deadline) {
-  if (!listener_.tls)
-    co_return fail(Fault::tls, facts_.listener, "this listener has no certificate");
-  co_return co_await stream.handshake_server(*listener_.tls, deadline);
+  if (!listener_->tls)
+    co_return fail(Fault::tls, std::string(facts_.listener), "this listener has no certificate");
+  co_return co_await stream.handshake_server(*listener_->tls, deadline);
 }
 
 Reply Session::open_sink() {
   auto opened = services_.store.open(facts_, machine_.transaction());
   sink_ = std::move(opened.sink);
+  data_began_ = proto::Clock::now();
   return opened.refusal;
 }
 
@@ -92,7 +202,6 @@ Reply Session::keep(std::string_view octets) {
 }
 
 bool Session::answer_now(smtp::ServerMachine& machine) {
-  auto& policy = services_.policy;
   const auto& question = machine.question();
   if (std::holds_alternative<smtp::AskAuth>(question)) return false;
   if (const auto* body = std::get_if<smtp::AskBody>(&question)) {
@@ -103,44 +212,84 @@ bool Session::answer_now(smtp::ServerMachine& machine) {
   }
   if (const auto* end = std::get_if<smtp::AskEnd>(&question)) {
     if (end->keep) return false;
+    const auto now = proto::Clock::now();
+    charge(now);
+    message_ended(
+        services_.log, facts_, machine.transaction(),
+        {sink_ ? sink_->id() : std::string(), machine.message_octets(), now - data_began_},
+        *end->why);
     sink_.reset();
     machine.answered({});
     return true;
   }
+  auto& policy = *listener_->policy;
   Reply reply;
-  if (std::holds_alternative<smtp::AskConnect>(question)) reply = policy.connect(facts_);
-  if (const auto* mail = std::get_if<smtp::AskMail>(&question))
-    reply = policy.mail(facts_, mail->transaction);
-  if (const auto* rcpt = std::get_if<smtp::AskRcpt>(&question)) {
-    reply = policy.rcpt(facts_, machine.transaction(), rcpt->recipient);
-    if (reply.code >= 400)
-      recipient_refused(services_.log, facts_, machine.transaction(), rcpt->recipient, reply);
-  }
+  if (std::holds_alternative<smtp::AskConnect>(question) && greeting_)
+    reply = std::move(*greeting_);
+  if (const auto* mail = std::get_if<smtp::AskMail>(&question)) reply = at_mail(mail->transaction);
+  if (const auto* rcpt = std::get_if<smtp::AskRcpt>(&question)) reply = at_rcpt(rcpt->recipient);
   if (std::holds_alternative<smtp::AskData>(question)) reply = open_sink();
-  if (const auto* vrfy = std::get_if<smtp::AskVrfy>(&question))
+  const auto* vrfy = std::get_if<smtp::AskVrfy>(&question);
+  const auto* expn = std::get_if<smtp::AskExpn>(&question);
+  if ((vrfy != nullptr || expn != nullptr) && !visit_.take(Counted::lookups, proto::Clock::now()))
+    reply = limited("lookups", {450, {4, 7, 1}, "too many lookups from you, try again later"});
+  else if (vrfy != nullptr)
     reply = policy.vrfy(facts_, vrfy->text);
-  if (const auto* expn = std::get_if<smtp::AskExpn>(&question))
+  else if (expn != nullptr)
     reply = policy.expn(facts_, expn->text);
   machine.answered(reply);
   return true;
 }
 
+// Known and unknown names cost the same and hear the same (users.hpp). The limits stand before the
+// check, so that guesses beyond them learn nothing.
+boost::asio::awaitable<void> Session::check_login(smtp::ServerMachine& machine,
+                                                  const sasl::Credentials& credentials) {
+  const auto now = proto::Clock::now();
+  const auto too_many = [&](std::string_view limit, const std::string& of) {
+    return limited(
+        limit, {421, {4, 7, 0}, std::string(facts_.host) + " too many " + of + ", try again later"},
+        credentials.user);
+  };
+  if (services_.deriving.load(std::memory_order_relaxed) >= most_deriving) {
+    machine.answered(limited("logins", {454, {4, 7, 0}, "too many logins at once, try again later"},
+                             credentials.user));
+    co_return;
+  }
+  if (!visit_.try_password(credentials.user, now)) {
+    machine.answered(too_many("failed_logins", "failed logins"));
+    co_return;
+  }
+  auto& policy = *listener_->policy;
+  auto& workers = services_.workers;
+  const bool other =
+      !credentials.authorize_as.empty() && credentials.authorize_as != credentials.user;
+  services_.deriving.fetch_add(1, std::memory_order_relaxed);
+  const auto right = co_await net::wait_for<bool>([&policy, &workers, &credentials](auto resume) {
+    boost::asio::post(workers, [&policy, &credentials, resume]() mutable {
+      resume(policy.check_login(credentials.user, credentials.password));
+    });
+  });
+  services_.deriving.fetch_sub(1, std::memory_order_relaxed);
+  const bool accepted = right && !other;
+  visit_.tried_password(credentials.user, accepted, now);
+  login_checked(services_.log, facts_, credentials.user, accepted);
+  // Who catches everything is for tests, which may send as much as they like.
+  if (accepted && listener_->role != Role::catch_all) {
+    const auto limit = visit_.log_in(credentials.user, now);
+    if (!limit.empty()) {
+      machine.answered(too_many(limit, std::string(limit) + " of this login"));
+      co_return;
+    }
+  }
+  machine.answered(accepted ? Reply{235, {2, 7, 0}, "Authentication successful"}
+                            : Reply{535, {5, 7, 8}, "authentication failed"});
+}
+
 boost::asio::awaitable<void> Session::answer(smtp::ServerMachine& machine) {
   const auto& question = machine.question();
   if (const auto* auth = std::get_if<smtp::AskAuth>(&question)) {
-    auto& policy = services_.policy;
-    auto& workers = services_.workers;
-    const auto& credentials = auth->credentials;
-    const bool other =
-        !credentials.authorize_as.empty() && credentials.authorize_as != credentials.user;
-    const auto right = co_await net::wait_for<bool>([&policy, &workers, &credentials](auto resume) {
-      boost::asio::post(workers, [&policy, &credentials, resume]() mutable {
-        resume(policy.check_login(credentials.user, credentials.password));
-      });
-    });
-    login_checked(services_.log, facts_, credentials.user, right && !other);
-    machine.answered(right && !other ? Reply{235, {2, 7, 0}, "Authentication successful"}
-                                     : Reply{535, {5, 7, 8}, "authentication failed"});
+    co_await check_login(machine, auth->credentials);
   } else if (std::holds_alternative<smtp::AskBody>(question)) {
     auto& sink = *sink_;
     co_await net::wait_for<bool>(
@@ -150,7 +299,10 @@ boost::asio::awaitable<void> Session::answer(smtp::ServerMachine& machine) {
     auto& sink = *sink_;
     const auto reply =
         co_await net::wait_for<Reply>([&sink](auto resume) { sink.commit(std::move(resume)); });
-    message_ended(services_.log, facts_, machine.transaction(), machine.message_octets(), reply);
+    const auto now = proto::Clock::now();
+    charge(now);
+    message_ended(services_.log, facts_, machine.transaction(),
+                  {sink.id(), machine.message_octets(), now - data_began_}, reply);
     if (reply.is_success()) ++messages_;
     sink_.reset();
     machine.answered(reply);

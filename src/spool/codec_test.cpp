@@ -35,15 +35,30 @@ TEST(Crc32c, BothWaysAgreeAndCarryOn) {
   }
 }
 
+TEST(Crc32c, BothWaysAgreeOnLongRuns) {
+  const auto octets = workload::octets(6, 20'000);
+  for (const std::size_t size : {3071U, 3072U, 3073U, 6144U, 9000U, 12'345U, 20'000U}) {
+    const auto run = std::string_view(octets).substr(0, size);
+    EXPECT_EQ(crc32c(7, run), crc32c_by_table(7, run)) << size;
+  }
+}
+
 TEST(EnvelopeCodec, ComesBackAndRefusesEveryCut) {
   auto envelope = workload::envelope(3, 2);
-  envelope.recipients[1] = {"x@y", State::unknown, 4, -7, "line broke"};
+  envelope.recipients[1] = {"x@y", "list@y", State::unknown, 4, -7, "line broke"};
   envelope.login = "someone";
   std::string octets;
   encode(octets, envelope);
   EXPECT_EQ(decode_envelope(octets), envelope);
+  // Without the last part it is what was written before there was one.
+  auto before = envelope;
+  before.recipients[1].original.clear();
+  std::string short_octets;
+  encode(short_octets, before);
+  EXPECT_EQ(decode_envelope(short_octets), before);
   for (std::size_t cut = 0; cut < octets.size(); ++cut) {
-    EXPECT_FALSE(decode_envelope(std::string_view(octets).substr(0, cut))) << cut;
+    const auto decoded = decode_envelope(std::string_view(octets).substr(0, cut));
+    EXPECT_EQ(decoded.has_value(), cut == short_octets.size()) << cut;
   }
   EXPECT_FALSE(decode_envelope(octets + 'x'));
 }

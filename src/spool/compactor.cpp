@@ -122,7 +122,10 @@ bool Compactor::carry_some() {
 Result<void> Compactor::carry(std::uint64_t id, std::vector<Work>& batch) {
   const auto* entry = house_.index.find(id);
   if (entry == nullptr) return {};
-  if (entry->damaged) return unreadable(id);
+  {
+    const std::lock_guard lock(house_.mutex);  // a reader may find it out just now
+    if (entry->damaged) return unreadable(id);
+  }
   std::vector<Work> works;
   const auto chunks = entry->chunks();
   const auto flow = chunks.empty() ? nullptr : std::make_shared<Flow>();

@@ -37,6 +37,7 @@ TEST_P(Contract, GivesBackWhatWasPutIn) {
     ASSERT_TRUE(put.result) << put.result.error();
     EXPECT_EQ(workload::read(*spool_, put.id).value(), octets(size, size));
     EXPECT_EQ(spool_->envelope(put.id).value(), envelope(size, 3));
+    EXPECT_EQ(spool_->size(put.id).value(), size);
   }
 }
 

@@ -3,6 +3,7 @@
 #include "spool/engine.hpp"
 
 #include <algorithm>
+#include <chrono>
 
 #include "spool/crc32c.hpp"
 #include "spool/envelope_codec.hpp"
@@ -39,21 +40,45 @@ void Engine::stop() {
 }
 
 Result<QueueId> Engine::next_id() {
+  if (auto enough = room(0); !enough) return enough.error();
   if (is_refusing_.load()) {
     const std::lock_guard lock(mutex_);
     probe_ = true;
     wake_.notify_one();
     if (refusing_) return *refusing_;
   }
-  if (options_.reserve > 0) {
+  return QueueId{last_id_.fetch_add(1) + 1};
+}
+
+Result<void> Engine::room(std::uint64_t octets) {
+  if (options_.reserve == 0) return {};
+  const auto now = std::chrono::steady_clock::now().time_since_epoch().count();
+  constexpr auto fresh =
+      std::chrono::steady_clock::duration(std::chrono::milliseconds(200)).count();
+  if (now - looked_at_.load() > fresh || available_.load() < options_.reserve + octets) {
     const auto available = disk_->available();
     if (!available) return available.error();
-    if (*available < options_.reserve) {
-      return fail(Fault::full, "the spool",
-                  "has come down to its reserve: free some room on the disk");
-    }
+    available_.store(*available);
+    looked_at_.store(now);
   }
-  return QueueId{last_id_.fetch_add(1) + 1};
+  if (available_.load() >= options_.reserve + octets) return {};
+  return fail(Fault::full, "the spool",
+              "has come down to its reserve: free some room on the disk, or lower spool.reserve");
+}
+
+Result<void> Engine::health() {
+  // Nobody may come to try again because this says no: a failure is forgotten after a while.
+  constexpr std::chrono::seconds remembered{30};
+  {
+    const std::lock_guard lock(mutex_);
+    if (refusing_) {
+      probe_ = true;
+      wake_.notify_one();
+      return *refusing_;
+    }
+    if (failed_ && std::chrono::steady_clock::now() - failed_at_ < remembered) return *failed_;
+  }
+  return room(0);
 }
 
 void Engine::submit(Work work) {
@@ -152,6 +177,7 @@ Result<Snapshot> Engine::find(QueueId id) const {
   if (entry == nullptr) return absent(id);
   Snapshot out;
   out.damaged = entry->damaged;
+  out.size = entry->size;
   const auto place = [&](const Location& at) {
     return Snapshot::Place{index_.segment(at.segment), at};
   };
@@ -201,6 +227,7 @@ Statistics Engine::statistics() const {
   out.commits = commits_;
   out.syncs = writer_.syncs();
   out.damaged = damaged_;
+  out.last_id = last_id_.load();
   return out;
 }
 

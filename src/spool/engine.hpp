@@ -5,6 +5,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <optional>
@@ -29,6 +30,7 @@ struct Snapshot {
   std::vector<Place> chunks;
   std::vector<Place> outcomes;
   std::vector<OutcomeRecord> unsaved;  ///< newer than all on disk
+  std::uint64_t size = 0;
   bool damaged = false;
 };
 
@@ -46,6 +48,8 @@ class Engine final {
 
   // From any thread.
   Result<QueueId> next_id();
+  Result<void> room(std::uint64_t octets);
+  Result<void> health();
   void submit(Work work);
   void submit_outcomes(QueueId id, std::vector<OutcomeRecord> outcomes, Done done);
   void submit_removal(QueueId id, Done done);
@@ -99,6 +103,8 @@ class Engine final {
   Index index_;
   std::vector<std::string> findings_;
   std::optional<Error> refusing_;  ///< why there is no segment to write to
+  std::optional<Error> failed_;    ///< why the last batch was not written
+  std::chrono::steady_clock::time_point failed_at_{};
   std::uint64_t tickets_ = 0;
   std::uint64_t commits_ = 0;
   std::uint64_t damaged_ = 0;
@@ -110,6 +116,8 @@ class Engine final {
   std::atomic<std::uint64_t> last_id_;
   std::atomic<std::size_t> pending_ = 0;
   std::atomic<bool> is_refusing_ = false;
+  std::atomic<std::uint64_t> available_ = 0;  ///< on the disk, when it was last looked at
+  std::atomic<std::int64_t> looked_at_ = 0;
   std::function<void(QueueId)> listener_;
 
   // The writer thread's own.

@@ -114,6 +114,10 @@ void Engine::resume_waiters() {
 void Engine::settle(std::span<Work> works, const Result<void>& result) {
   {
     const std::lock_guard lock(mutex_);
+    if (!result) {
+      failed_ = result.error();
+      failed_at_ = std::chrono::steady_clock::now();
+    }
     for (auto& work : works) {
       if (work.refusal) continue;
       if (!result) {
@@ -164,6 +168,7 @@ void Engine::settle_commit(Work& work) {
     release(*work.flow);
   }
   index_.put(work.id, std::move(entry));
+  failed_.reset();
   if ((work.flags & flag_copy) == 0) ++commits_;
 }
 

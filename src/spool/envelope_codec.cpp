@@ -1,6 +1,8 @@
 // Envelopes and outcomes as octets; see envelope_codec.hpp.
 #include "spool/envelope_codec.hpp"
 
+#include <algorithm>
+
 #include "spool/record.hpp"
 #include "spool/wire.hpp"
 
@@ -12,6 +14,7 @@ namespace {
 // it.
 constexpr std::size_t least_recipient = 4 + 1 + 4 + 8 + 4;
 constexpr std::size_t least_option = 4 + 4;
+constexpr std::size_t least_original = 4 + 4;
 constexpr std::size_t least_outcome = 4 + 1 + 4 + 8 + 4;
 
 std::optional<State> state_of(std::uint8_t number) {
@@ -59,6 +62,30 @@ bool decode_options(Decoder& from, Envelope& envelope) {
   return from.ok();
 }
 
+// Behind the rest, where there are any: a record without them ends before.
+void encode_originals(Encoder& to, const std::vector<Recipient>& recipients) {
+  const auto count =
+      std::count_if(recipients.begin(), recipients.end(),
+                    [](const Recipient& recipient) { return !recipient.original.empty(); });
+  if (count == 0) return;
+  to.number(static_cast<std::uint32_t>(count));
+  for (std::uint32_t i = 0; i < recipients.size(); ++i) {
+    if (!recipients[i].original.empty()) to.number(i).text(recipients[i].original);
+  }
+}
+
+bool decode_originals(Decoder& from, Envelope& envelope) {
+  if (from.left() == 0) return true;
+  const auto count = from.number<std::uint32_t>();
+  if (count > from.left() / least_original) return false;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const auto recipient = from.number<std::uint32_t>();
+    if (recipient >= envelope.recipients.size()) return false;
+    envelope.recipients[recipient].original = from.text();
+  }
+  return from.ok();
+}
+
 }  // namespace
 
 void encode(std::string& out, const Envelope& envelope) {
@@ -76,6 +103,7 @@ void encode(std::string& out, const Envelope& envelope) {
     to.text(recipient.address);
     encode_state(to, recipient);
   }
+  encode_originals(to, envelope.recipients);
 }
 
 void encode(std::string& out, const std::vector<OutcomeRecord>& outcomes) {
@@ -88,7 +116,10 @@ void encode(std::string& out, const std::vector<OutcomeRecord>& outcomes) {
 }
 
 std::string commit_payload_front(const Envelope& envelope, std::uint64_t message_size) {
-  std::string out(CommitFront::size_on_disk, '\0');
+  constexpr std::size_t usual = 512;  // an envelope of one recipient or a few
+  std::string out;
+  out.reserve(usual);
+  out.resize(CommitFront::size_on_disk);
   encode(out, envelope);
   CommitFront front;
   front.size = message_size;
@@ -107,7 +138,9 @@ std::optional<Envelope> decode_envelope(std::string_view octets) {
   envelope.helo = from.text();
   envelope.login = from.text();
   envelope.protocol = from.text();
-  if (!decode_options(from, envelope) || !decode_recipients(from, envelope)) return std::nullopt;
+  if (!decode_options(from, envelope) || !decode_recipients(from, envelope) ||
+      !decode_originals(from, envelope))
+    return std::nullopt;
   if (!from.ok() || from.left() != 0) return std::nullopt;
   return envelope;
 }

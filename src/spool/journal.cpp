@@ -144,6 +144,10 @@ class Journal final : public Spool {
     return std::unique_ptr<Incoming>(std::make_unique<JournalIncoming>(engine_, *id));
   }
 
+  Result<void> room(std::uint64_t octets) override { return engine_->room(octets); }
+
+  Result<void> health() override { return engine_->health(); }
+
   Result<Envelope> envelope(QueueId id) override {
     const auto snapshot = engine_->find(id);
     if (!snapshot) return snapshot.error();
@@ -151,6 +155,12 @@ class Journal final : public Spool {
     if (!envelope && envelope.error().fault == Fault::damaged)
       engine_->note_damage(id, envelope.error());
     return envelope;
+  }
+
+  Result<std::uint64_t> size(QueueId id) override {
+    const auto snapshot = engine_->find(id);
+    if (!snapshot) return snapshot.error();
+    return snapshot->size;
   }
 
   Result<std::unique_ptr<Reader>> read(QueueId id) override {
@@ -217,7 +227,7 @@ Result<std::unique_ptr<Spool>> open_journal(std::unique_ptr<Disk> disk,
   if (!recovered) return recovered.error();
   const auto salt = recovered->salt ? *recovered->salt : new_salt();
   const auto micros = now > 0 ? static_cast<std::uint64_t>(now) * 1000 : 0;
-  const auto last_id = std::max(micros, recovered->last_id);
+  const auto last_id = std::max({micros, recovered->last_id, options.ids_after});
   auto engine = std::make_shared<Engine>(std::move(disk), within_bounds(options),
                                          std::move(*recovered), salt, last_id);
   engine->start();

@@ -23,6 +23,8 @@ struct JournalOptions {
   std::size_t pending_limit = 8 << 20;
   /// Octets that stay free on the disk: below that `begin` answers Fault::full. 0: none.
   std::uint64_t reserve = 0;
+  /// New ids are above this one.
+  std::uint64_t ids_after = 0;
 };
 
 /// Opens the journal in a folder, or begins one; `now` is Unix time in milliseconds. Damage never

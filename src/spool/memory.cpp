@@ -42,6 +42,15 @@ class MemorySpool final : public Spool {
 
   Result<std::unique_ptr<Incoming>> begin() override;
 
+  Result<std::uint64_t> size(QueueId id) override {
+    const std::lock_guard lock(mutex_);
+    const auto found = messages_.find(id);
+    if (found == messages_.end()) return absent(id);
+    return std::uint64_t{found->second.octets->size()};
+  }
+
+  Result<void> room(std::uint64_t) override { return {}; }
+
   Result<Envelope> envelope(QueueId id) override {
     const std::lock_guard lock(mutex_);
     const auto found = messages_.find(id);

@@ -42,7 +42,8 @@ enum class State : std::uint8_t {
 
 /// One recipient of a queued message with its latest outcome.
 struct Recipient {
-  std::string address;  ///< forward-path without the angle brackets, as accepted at RCPT
+  std::string address;   ///< whom it goes to, without the angle brackets
+  std::string original;  ///< whom the client named, where an alias led from there; else empty
   State state = State::pending;
   std::uint32_t attempts = 0;
   std::int64_t next_attempt = 0;  ///< Unix time in milliseconds; 0: at once
@@ -88,6 +89,7 @@ struct Statistics {
   std::uint64_t commits = 0;  ///< since open
   std::uint64_t syncs = 0;    ///< since open
   std::uint64_t damaged = 0;  ///< records set aside since open, with the start's own
+  std::uint64_t last_id = 0;  ///< the newest id that was given
 };
 
 using Done = std::function<void(Result<void>)>;
@@ -125,8 +127,16 @@ class Spool {
 
   /// Begins a message. Error: Fault::full or Fault::io when the disk is known to refuse.
   virtual Result<std::unique_ptr<Incoming>> begin() = 0;
+  /// Whether a message of that many octets (0: not known) would find room, asked before it is sent;
+  /// it reserves nothing. Error: as for `begin`.
+  virtual Result<void> room(std::uint64_t octets) = 0;
+  /// Whether mail can be kept. Error: as for `begin`; also, for half a minute, why the last thing
+  /// could not be written.
+  [[nodiscard]] virtual Result<void> health() { return room(0); }
   /// The envelope with the latest outcomes. Error: Fault::not_found, Fault::damaged.
   virtual Result<Envelope> envelope(QueueId id) = 0;
+  /// How many octets it has. Error: Fault::not_found.
+  virtual Result<std::uint64_t> size(QueueId id) = 0;
   /// The octets. Error: Fault::not_found. The message may be removed while it is read: the reader
   /// goes on.
   virtual Result<std::unique_ptr<Reader>> read(QueueId id) = 0;

@@ -218,7 +218,7 @@ def disk_round(options, seed):
             print("full disk: a tmpfs cannot be mounted here; the limit on file sizes stands in for it", flush=True)
             return
         try:
-            with postroad.Server({**SETTINGS, "spool": {"segment": "1MiB"}}, folder=folder) as server:
+            with postroad.Server({**SETTINGS, "spool": {"segment": "1MiB", "reserve": 0}}, folder=folder) as server:
                 taken = ["before"]
                 check(one_mail(server.port, "before", 1000).startswith("250"), "a mail was not taken with room on the disk")
                 server.wait_mail(1)

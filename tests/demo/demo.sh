@@ -66,6 +66,9 @@ users = "$folder/users"
 domains = ["demo.example"]
 mailboxes = ["reader"]
 
+[submission]   # in whose name a user may send, beyond their own
+senders = ["test: test@163.com"]
+
 [[listener]]   # for users: STARTTLS, then AUTH
 port = 0
 role = "submission"

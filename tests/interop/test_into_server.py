@@ -31,6 +31,7 @@ class IntoServer(unittest.TestCase):
         cls.server = postroad.Server({
             "server": {"users": users},
             "local": {"domains": ["test.example"], "mailboxes": ["reader"]},
+            "submission": {"senders": ["test: @client.example", "tëst: sender@client.example"]},
             "listener": [
                 {"role": "relay_in", "tls": "offered", "allow_bare_addresses": True, **tls},
                 {"role": "submission", "tls": "required", **tls},

@@ -100,16 +100,17 @@ const Certificates& Certificates::get() {
   return made;
 }
 
-Harness::Harness(smtp::ServerOptions options, bool with_tls) : server(store, policy, log, 2) {
+Harness::Harness(smtp::ServerOptions options, bool with_tls) : server(guard, log, {.threads = 2}) {
   server::ListenerSettings listener;
   listener.role = server::Role::relay_in;
   listener.smtp = std::move(options);
+  listener.policy = {std::shared_ptr<void>(), &policy};
   if (with_tls) {
     const auto& certificates = Certificates::get();
     listener.tls = net::TlsContext::server({certificates.good, certificates.good_key}).value();
   }
   port = server.listen(std::move(listener)).value();
-  server.start();
+  server.start(store);
 }
 
 Harness::~Harness() { server.stop(std::chrono::milliseconds(2000)); }

@@ -58,6 +58,7 @@ struct Harness {
   MemoryStore store;
   TablePolicy policy;
   observe::Log log;
+  server::Guard guard;
   server::Server server;
   std::uint16_t port = 0;
 };

@@ -252,7 +252,7 @@ Played over_loopback_server(const Transcript& script, Chunking chunking, FaultAt
   asio::co_spawn(
       context,
       [&, stream = net::Stream(std::move(pair.ours))]() mutable -> asio::awaitable<void> {
-        std::vector<char> buffer(16384);
+        net::BufferPool buffers;
         ServerSide side{canned};
         if (options.tls == smtp::TlsMode::implicit) {  // the listener's work, before the machine's
           const auto until = proto::Clock::now() + std::chrono::seconds(patience_s);
@@ -262,7 +262,7 @@ Played over_loopback_server(const Transcript& script, Chunking chunking, FaultAt
           else
             machine.failed(facts.error());
         }
-        co_await net::drive(stream, machine, side, {buffer});
+        co_await net::drive(stream, machine, side, {&buffers});
         co_await stream.finish(proto::Clock::now() + std::chrono::seconds(patience_s));
         ended = true;
       },
@@ -299,7 +299,7 @@ Played over_loopback_client(const Transcript& script, Chunking chunking, FaultAt
   asio::co_spawn(
       context,
       [&, stream = net::Stream(std::move(pair.ours))]() mutable -> asio::awaitable<void> {
-        std::vector<char> buffer(16384);
+        net::BufferPool buffers;
         ClientSide side;
         side.chunking = chunking;
         bool performed = false;
@@ -311,7 +311,7 @@ Played over_loopback_client(const Transcript& script, Chunking chunking, FaultAt
           side.operation = &operation;
           side.at = 0;
           begin(machine, operation);
-          co_await net::drive(stream, machine, side, {buffer});
+          co_await net::drive(stream, machine, side, {&buffers});
           if (machine.error() && !error) error = machine.error();
           if (!machine.report().recipients.empty()) report = machine.report();
         }

@@ -1,5 +1,6 @@
 # Aliases (to several, in one another, to elsewhere) and the catch-all: where a mail ends, and that nobody gets it twice; and what
 # RCPT refuses without a catch-all. Aliases that lead back to themselves are refused by the configuration.
+import time
 import unittest
 
 import postroad
@@ -19,7 +20,70 @@ class Aliases(unittest.TestCase):
         return sorted(mail.mailbox for mail in server.wait_mail(count))
 
     def server(self, local=None, **more):
+        more.setdefault("delivery", {"smarthost": "smtp://127.0.0.1:9"})  # where nobody listens
         return postroad.Server({"local": {**LOCAL, **(local or {})}, "listener": [{"role": "relay_in"}], **more})
+
+    # A stranger must not multiply the work: named twice, or by tags and aliases, a mailbox gets one copy.
+    def test_row_32_a_mailbox_that_is_named_often_gets_one_copy(self):
+        with self.server({"domains": ["here.example"]}) as server:
+            self.assertTrue(self.send(server, *["ann@here.example", "ANN@here.example"] * 20, *[f"ann+{i}@here.example" for i in range(20)],
+                                      "team@here.example", "keeper@here.example").startswith("250"))
+            self.assertEqual(self.boxes(server, 3), ["ann@here.example", "bob@here.example", "keeper@here.example"])
+            self.assertEqual(postroad.eventually(lambda: server.events("message.accepted"))[0]["recipients"], 24)
+            delivered = postroad.eventually(lambda: (lambda e: e if len(e) == 3 else None)(server.events("recipient.delivered")))
+            self.assertEqual(sorted((event["to"], event.get("original")) for event in delivered),
+                             [("ann@here.example", None), ("bob@here.example", "team@here.example"), ("keeper@here.example", None)])
+
+    # Each end has an outcome of its own: one that fails hides no other, and who has the mail gets it once.
+    def test_row_31_members_fail_wait_and_get_it_each_on_their_own(self):
+        heard = []
+
+        def elsewhere(peer):
+            peer.say("220 elsewhere.example ESMTP\r\n")
+            rcpts = 0
+            while True:
+                line = peer.line()
+                verb = line.split(" ")[0].upper()
+                if verb == "RCPT":
+                    heard.append(line)
+                    busy = "busy@" in line and sum("busy@" in one for one in heard) < 3
+                    answer = "450 4.2.1 later" if busy else "550 5.1.1 no such user" if "gone@" in line else "250 Ok"
+                    rcpts += answer.startswith("250")
+                    peer.say(answer + "\r\n")
+                elif verb == "DATA" and rcpts:
+                    peer.say("354 go on\r\n")
+                    peer.text()
+                    peer.say("250 Ok\r\n")
+                else:
+                    peer.say({"EHLO": "250 elsewhere.example", "QUIT": "221 Bye", "DATA": "554 none"}.get(verb, "250 Ok") + "\r\n")
+                if verb == "MAIL":
+                    rcpts = 0
+                if verb == "QUIT":
+                    return
+        with postroad.FakeServer(elsewhere) as host, self.server(
+                {"domains": ["here.example"], "aliases": ["mixed: ann, busy@x.example, fine@x.example, gone@x.example"]},
+                delivery={"smarthost": f"smtp://127.0.0.1:{host.port}", "first_retry": "100ms", "longest_retry": "100ms"}) as server:
+            self.assertTrue(self.send(server, "mixed@here.example").startswith("250"))
+            done = postroad.eventually(lambda: (lambda e: e if len(e) == 3 else None)(server.events("recipient.delivered")))
+            self.assertEqual(sorted(event["to"] for event in done), ["ann@here.example", "busy@x.example", "fine@x.example"])
+            self.assertEqual([event["to"] for event in server.events("recipient.failed")], ["gone@x.example"])
+            self.assertEqual(self.boxes(server, 1), ["ann@here.example"])
+        counts = {name: sum(f"{name}@" in line for line in heard) for name in ("busy", "fine", "gone")}
+        self.assertEqual(counts, {"busy": 3, "fine": 1, "gone": 1})
+
+    # Asking for a large list takes no longer than asking for a person.
+    def test_row_32_a_large_alias_holds_nobody_up(self):
+        members = ", ".join(f"m{i}" for i in range(9000))
+        with self.server({"domains": ["here.example"], "mailboxes": [f"m{i}" for i in range(9000)], "aliases": [f"all: {members}"]},
+                         server={"threads": 1}) as server, postroad.Session(server.port) as asker, postroad.Session(server.port) as other:
+            asker.say("EHLO client.example")
+            asker.say("MAIL FROM:<a@client.example>")
+            asker.send(b"RCPT TO:<all@here.example>\r\n" * 500)
+            begin = time.monotonic()
+            self.assertTrue(other.say("NOOP").startswith("250"))
+            self.assertLess(time.monotonic() - begin, 2)  # it was eight seconds
+            for _ in range(500):
+                self.assertTrue(asker.reply().startswith("250"))
 
     def test_a_mailbox(self):
         with self.server() as server:
@@ -75,7 +139,7 @@ class Aliases(unittest.TestCase):
 
     def test_catch_all_listener_beside_others_keeps_every_mail(self):
         # The listener says that it accepts any mail for anybody: what it took must be in a mailbox.
-        settings = {"local": LOCAL, "listener": [{"role": "relay_in"}, {"role": "catch_all"}]}
+        settings = {"local": LOCAL, "listener": [{"role": "relay_in"}, {"role": "catch_all"}], "delivery": {"smarthost": "smtp://127.0.0.1:9"}}
         with postroad.Server(settings) as server, postroad.Session(server.ports[1]) as session:
             session.say("EHLO client.example")
             self.assertTrue(session.mail("a@client.example", ["friend@elsewhere.example"], MESSAGE).startswith("250"))

@@ -21,6 +21,9 @@ class Reference(unittest.TestCase):
     def test_events(self):
         self.same(postroad.run("events").stdout, "events.md")
 
+    def test_metrics(self):
+        self.same(postroad.run("metrics").stdout, "metrics.md")
+
     def test_faults(self):
         made = subprocess.run([sys.executable, ROOT / "tools/docs/faults.py"], check=True, capture_output=True, text=True, timeout=60)
         self.same(made.stdout, "faults.md")

@@ -16,7 +16,7 @@ class RelayControl(unittest.TestCase):
         cls.elsewhere = cls.enterClassContext(postroad.FakeServer(postroad.plain_server))
         cls.server = postroad.Server({
             "server": {"users": folder / "users"},
-            "local": {"domains": ["here.example"], "mailboxes": ["reader"]},
+            "local": {"domains": ["here.example"], "mailboxes": ["reader", "ben@here.example"]},
             "delivery": {"smarthost": f"smtp://127.0.0.1:{cls.elsewhere.port}"},
             "listener": [{"role": "relay_in", "auth": True, "allow_auth_in_clear": True}]}, folder=folder)
         cls.addClassCleanup(cls.server.__exit__, None, None, None)
@@ -27,6 +27,7 @@ class RelayControl(unittest.TestCase):
             if login:
                 answer = session.say("AUTH PLAIN " + base64.b64encode(b"\0test\0s3cret").decode())
                 self.assertTrue(answer.startswith("235"), answer)
+                sender = "<test@here.example>"
             self.assertTrue(session.say(f"MAIL FROM:{sender}").startswith("250"))
             answer = session.say(f"RCPT TO:{recipient}")
             data = session.say("DATA")
@@ -42,6 +43,7 @@ class RelayControl(unittest.TestCase):
                           "<elsewhere.example!victim@here.example>",              # bang path
                           "<victim%elsewhere.example%other.example@here.example>",
                           '<"victim@elsewhere.example"@here.example>',           # quoted address
+                          '<"ben@here.example"@here.example>',                   # and that of somebody here
                           '<"victim%elsewhere.example"@here.example>',
                           '<"elsewhere.example!victim"@here.example>',
                           "<victim@[192.0.2.1]>", "<victim@HERE.EXAMPLE.elsewhere.example>", "<victim@xhere.example>"):

@@ -21,6 +21,7 @@ class Secrets(unittest.TestCase):
         tls = {"certificate": certificate, "key": key}
         cls.server = postroad.Server({
             "server": {"users": cls.users}, "local": {"domains": ["x.example"], "mailboxes": ["b"]},
+            "submission": {"senders": [f"{USER}: @x.example"]},
             "listener": [{"role": "submission", "tls": "required", **tls}, {"role": "submission", "tls": "none", "allow_auth_in_clear": True}],
             "log": {"format": "json", "level": "debug"}}, folder=cls.folder.path)
         cls.addClassCleanup(cls.server.__exit__, None, None, None)

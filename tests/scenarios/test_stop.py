@@ -53,6 +53,15 @@ class Stop(unittest.TestCase):
             self.assertLess(self.end(server), 10)
             server.start()
 
+    def test_who_asks_twice_does_not_wait(self):
+        with self.server(limits={"drain": "60s"}) as server, postroad.Session(server.port) as session:
+            for line in ("EHLO client.example", "MAIL FROM:<a@client.example>", "RCPT TO:<b@x.example>", "DATA"):
+                session.say(line)
+            server.terminate()
+            postroad.eventually(lambda: server.events("server.stopping"))
+            server.terminate()
+            self.assertLess(self.end(server), 20)
+
     def test_a_silent_smarthost_holds_it_no_longer_than_drain(self):
         with postroad.FakeServer(lambda peer: peer.line()) as silent:
             settings = {"listener": [{"role": "relay_in"}],

@@ -108,7 +108,7 @@ class WrongInput(unittest.TestCase):
     def test_spool_of_somebody_else(self):
         with postroad.Server() as server:
             stderr = self.serve({"server": {"data": server.data}, "listener": [{"port": 0}]}, 73)
-            self.sentence(stderr, str(server.data / "spool"), "(?i)in use|held|another process|runs|locked", "(?i)stop|choose|other folder|another folder|end ")
+            self.sentence(stderr, str(server.data), "(?i)in use|held|another process|runs|locked", "(?i)stop|choose|other folder|another folder|end ")
             self.assertEqual(server.process.poll(), None)
             with postroad.Session(server.port) as session:
                 session.say("EHLO client.example")

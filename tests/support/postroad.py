@@ -230,6 +230,19 @@ class Server(contextlib.AbstractContextManager):
         return read_maildirs(self.data / "mail")
 
 
+def resident(pid):
+    """Octets of a process that are in memory."""
+    for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) * 1024
+    raise AssertionError(f"process {pid} is gone")
+
+
+def is_sanitized():
+    """Whether the command was built with a sanitizer, whose memory is not that of the others."""
+    return any(word in pathlib.Path(BINARY).read_bytes() for word in (b"__asan_init", b"__tsan_init"))
+
+
 def eventually(condition, process=None, what="the condition", timeout=PATIENCE):
     """Looks again until `condition()` gives something true; ends at once when `process` does. No bell rings for what is
     watched here (another program's socket, its files), so the pause is a wait for that program's end."""
@@ -403,8 +416,10 @@ def client_context(ca):
 class Session(contextlib.AbstractContextManager):
     """A raw SMTP session: what is given is sent as it is, replies are read whole."""
 
-    def __init__(self, port, greet=True, timeout=PATIENCE, receive_buffer=None):
+    def __init__(self, port, greet=True, timeout=PATIENCE, receive_buffer=None, source=None):
         self.socket = socket.socket(socket.AF_INET)
+        if source:
+            self.socket.bind((source, 0))
         if receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.settimeout(timeout)

@@ -133,7 +133,7 @@ std::string check(const Word& word, const smtp::ServerMachine& machine, const Ca
   if (what == "ending") {
     static constexpr std::string_view names[] = {
         "open",    "quit",    "closed_by_peer", "timeout", "too_many_errors",
-        "stopped", "refused", "failed"};
+        "stopped", "refused", "failed",         "not_smtp"};
     const auto is = names[static_cast<std::size_t>(machine.ending())];
     if (is != words.at(1)) return wrong(std::string(is));
   }

@@ -96,6 +96,10 @@ smtp::ServerOptions server_options(const Transcript& script) {
       options.eight_bit_mime = false;
     else if (name == "no_smtputf8")
       options.smtputf8 = false;
+    else if (name == "no_size")
+      options.size = false;
+    else if (name == "no_enhanced_status_codes")
+      options.enhanced_status_codes = false;
     else if (name == "limit")
       set_limit(words, options.limits, word);
     else

@@ -21,9 +21,10 @@ USES = {
     "client": ["base", "observe", "config", "crypto", "mail", "proto", "net"],
     "server": ["base", "observe", "config", "crypto", "mail", "proto", "net"],
     "relay": ["base", "observe", "config", "crypto", "mail", "proto", "spool", "net", "client", "server"],
-    "cli": ["base", "observe", "config", "crypto", "mail", "proto", "spool", "net", "client", "server", "relay"],
+    "web": ["base", "net"],
+    "cli": ["base", "observe", "config", "crypto", "mail", "proto", "spool", "net", "client", "server", "relay", "web"],
 }
-ASIO = {"net", "client", "server", "relay", "cli"}
+ASIO = {"net", "client", "server", "relay", "web", "cli"}
 OPENSSL = {"crypto", "net"}
 PUBLIC_ASIO = {"async.hpp"}
 MOST_LINES = 450

@@ -46,6 +46,8 @@ class ClientMachine final {
 
   [[nodiscard]] proto::Action next(proto::Time now);
   void received(std::string_view bytes);
+  /// Whether octets of the last `received` are still looked at.
+  [[nodiscard]] bool needs_input() const { return !input_.empty(); }
   void closed();
   void sent(std::size_t count);
   void tls_up(proto::TlsFacts facts);

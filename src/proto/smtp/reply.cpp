@@ -1,6 +1,7 @@
 // Reply parsing and writing; see reply.hpp.
 #include "proto/smtp/reply.hpp"
 
+#include <algorithm>
 #include <ostream>
 
 #include "base/text.hpp"
@@ -15,13 +16,22 @@ std::string EnhancedStatus::text() const {
 std::vector<std::string_view> Reply::lines() const { return split(text, '\n'); }
 
 std::string Reply::one_line() const {
-  std::string out = std::to_string(code);
-  if (status.is_given()) out += ' ' + status.text();
-  for (const auto line : lines()) {
-    if (!line.empty()) out += ' ' + printable(line, 1000);
-    if (out.size() > 1000) break;
-  }
+  std::string out;
+  append_one_line(out);
   return out;
+}
+
+void Reply::append_one_line(std::string& out) const {
+  const auto begin = out.size();
+  out += std::to_string(code);
+  if (status.is_given()) (out += ' ') += status.text();
+  for (std::string_view rest = text; !rest.empty() && out.size() - begin <= 1000;) {
+    const auto line = rest.substr(0, rest.find('\n'));
+    rest.remove_prefix(std::min(line.size() + 1, rest.size()));
+    if (line.empty()) continue;
+    out += ' ';
+    append_printable(out, line, 1000);
+  }
 }
 
 std::ostream& operator<<(std::ostream& out, const Reply& reply) { return out << reply.one_line(); }
@@ -115,16 +125,19 @@ Result<std::optional<Reply>> ReplyParser::parse(std::string_view& input) {
 }
 
 void format(const Reply& reply, std::string& out) {
-  const std::string_view text = reply.text;
+  format(reply.code, reply.status, reply.text, out);
+}
+
+void format(int code, EnhancedStatus status, std::string_view text, std::string& out) {
   std::size_t at = 0;
   for (;;) {
     const auto end = text.find('\n', at);
     const auto line = text.substr(at, end == std::string_view::npos ? end : end - at);
-    out += static_cast<char>('0' + reply.code / 100 % 10);
-    out += static_cast<char>('0' + reply.code / 10 % 10);
-    out += static_cast<char>('0' + reply.code % 10);
+    out += static_cast<char>('0' + code / 100 % 10);
+    out += static_cast<char>('0' + code / 10 % 10);
+    out += static_cast<char>('0' + code % 10);
     out += end == std::string_view::npos ? ' ' : '-';
-    if (reply.status.is_given()) out += reply.status.text() + ' ';
+    if (status.is_given()) out += status.text() + ' ';
     for (const char c : line) out += is_line_breaker(c) ? ' ' : c;
     out += "\r\n";
     if (end == std::string_view::npos) return;

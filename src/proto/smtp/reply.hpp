@@ -45,6 +45,8 @@ class ReplyParser final {
 /// Writes a reply behind `out`, each line with code and enhanced status, CR, LF and NUL in the text
 /// made harmless.
 void format(const Reply& reply, std::string& out);
+/// The same of its parts.
+void format(int code, EnhancedStatus status, std::string_view text, std::string& out);
 
 /// `class "." subject "." detail` at the front of `text`, taken off with the blank behind it;
 /// nullopt when there is none or its class does not fit the code.

@@ -35,8 +35,8 @@ void ServerMachine::continue_auth(std::optional<std::string_view> response) {
   auto step = sasl_->step(response);
   if (step.challenge) return reply(334, {}, base64_encode(*step.challenge));
   if (!step.credentials) return end_auth({501, {5, 5, 2}, std::move(step.error)});
-  credentials_ = std::move(*step.credentials);
-  ask(AskAuth{credentials_});
+  credentials_ = std::make_unique<sasl::Credentials>(std::move(*step.credentials));
+  ask(AskAuth{*credentials_});
 }
 
 void ServerMachine::end_auth(const Reply& answer) {
@@ -44,11 +44,11 @@ void ServerMachine::end_auth(const Reply& answer) {
   waiting_ = false;
   sasl_.reset();
   if (answer.is_success()) {
-    login_ = credentials_.user;
-    credentials_ = {};
+    login_ = credentials_->user;
+    credentials_.reset();
     return reply(answer);
   }
-  credentials_ = {};
+  credentials_.reset();
   const Reply refusal =
       answer.code != 0 ? answer : Reply{454, {4, 7, 0}, "authentication cannot be checked now"};
   refuse(refusal);

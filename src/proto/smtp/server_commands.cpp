@@ -2,6 +2,7 @@
 // §4.3.2). Each `on_*` checks all that may refuse, then asks; `answered` alone changes the
 // transaction.
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "base/text.hpp"
@@ -39,6 +40,13 @@ bool eat_label(std::string_view& argument, std::string_view label) {
   if (rest.empty() || rest.front() != ':') return false;
   argument = trim(rest.substr(1));
   return true;
+}
+
+// Methods of RFC 9110 and 5789 that are no commands of ours.
+bool is_http(std::string_view verb) {
+  static constexpr std::array<std::string_view, 9> methods{
+      "GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"};
+  return std::find(methods.begin(), methods.end(), verb) != methods.end();
 }
 
 }  // namespace
@@ -80,6 +88,11 @@ void ServerMachine::on_command(std::string_view line) {
     return refuse({500, {5, 5, 2}, "a control character in the command"});
   }
   const auto command = parse_command(line);
+  // A web page can make a browser post lines that look like commands: none of them is run.
+  if (command.row == nullptr && is_http(command.verb)) {
+    reply(554, {5, 5, 1}, "this is SMTP, not HTTP");
+    return close(Ending::not_smtp);
+  }
   if (command.verb.empty()) return refuse({500, {5, 5, 2}, "an empty line is no command"});
   if (const auto refusal = check(command)) return refuse(*refusal);
   switch (command.row->verb) {
@@ -132,7 +145,7 @@ Reply ServerMachine::greeting_lines() const {
   if (!esmtp_) return greeting;
   const auto add = [&](std::string_view line) { (greeting.text += '\n') += line; };
   if (options_.pipelining) add("PIPELINING");
-  add("SIZE " + std::to_string(options_.limits.message_size));
+  if (options_.size) add("SIZE " + std::to_string(options_.limits.message_size));
   if (options_.eight_bit_mime) add("8BITMIME");
   if (options_.smtputf8) add("SMTPUTF8");
   if (!tls_ && (options_.tls == TlsMode::offered || options_.tls == TlsMode::required))
@@ -145,7 +158,7 @@ Reply ServerMachine::greeting_lines() const {
   if (options_.vrfy) add("VRFY");
   if (options_.expn) add("EXPN");
   add("HELP");
-  add("ENHANCEDSTATUSCODES");
+  if (options_.enhanced_status_codes) add("ENHANCEDSTATUSCODES");
   return greeting;
 }
 
@@ -154,7 +167,7 @@ std::optional<Reply> ServerMachine::apply_parameters(std::string_view text,
   const auto parameters = parse_parameters(text, options_.limits.parameters);
   if (!parameters) return syntax_error(parameters.error().detail, syntax_of(Verb::mail));
   for (const auto& [keyword, value] : *parameters) {
-    if (iequals(keyword, "SIZE") && value) {
+    if (iequals(keyword, "SIZE") && value && options_.size) {
       transaction.declared_size = parse_number(*value);
       if (!transaction.declared_size) return Reply{501, {5, 5, 4}, "SIZE wants a number of octets"};
       if (*transaction.declared_size > options_.limits.message_size) {
@@ -188,13 +201,13 @@ void ServerMachine::on_mail(std::string_view argument) {
   if (!path) return refuse(syntax_error(path.error().detail, syntax));
   if (!path->is_null() && path->domain.empty())
     return refuse(syntax_error("the domain is missing", syntax));
-  pending_ = {};
-  pending_.reverse_path = std::move(*path);
-  if (const auto refusal = apply_parameters(argument, pending_)) return refuse(*refusal);
-  if (pending_.reverse_path.needs_utf8() && !pending_.smtputf8) {
-    return refuse({553, {5, 6, 7}, "the address is not ASCII and SMTPUTF8 was not asked for"});
-  }
-  ask(AskMail{pending_});
+  transaction_.reverse_path = std::move(*path);
+  auto refusal = apply_parameters(argument, transaction_);
+  if (!refusal && transaction_.reverse_path.needs_utf8() && !transaction_.smtputf8)
+    refusal = Reply{553, {5, 6, 7}, "the address is not ASCII and SMTPUTF8 was not asked for"};
+  if (!refusal) return ask(AskMail{transaction_});
+  refuse(*refusal);
+  reset_transaction();
 }
 
 void ServerMachine::on_rcpt(std::string_view argument) {
@@ -219,8 +232,8 @@ void ServerMachine::on_rcpt(std::string_view argument) {
          {4, 5, 3},
          "more than " + std::to_string(options_.limits.recipients) + " recipients in one message"});
   }
-  pending_recipient_ = std::move(*path);
-  ask(AskRcpt{pending_recipient_});
+  transaction_.recipients.push_back(std::move(*path));
+  ask(AskRcpt{transaction_.recipients.back()});
 }
 
 void ServerMachine::on_data() {
@@ -270,13 +283,14 @@ void ServerMachine::answered(const Reply& answer) {
   const Question asked = std::move(*question_);
   question_.reset();
   const bool yes = answer.code == 0 || answer.is_success();
-  const auto say = [&](int code, EnhancedStatus status, std::string text) {
+  const auto say = [&](int code, EnhancedStatus status, std::string_view text) {
     if (answer.code != 0) return reply(answer);
-    reply(code, status, std::move(text));
+    reply(code, status, text);
   };
 
   if (std::holds_alternative<AskConnect>(asked)) {
-    say(220, {}, options_.hostname + " ESMTP " + options_.banner);
+    say(220, {},
+        options_.hostname + " ESMTP" + (options_.banner.empty() ? "" : ' ' + options_.banner));
     if (!yes) return close(Ending::refused);
     mode_ = Mode::commands;
   } else if (std::holds_alternative<AskHelo>(asked)) {
@@ -286,19 +300,27 @@ void ServerMachine::answered(const Reply& answer) {
     reset_transaction();
     phase_ = Phase::ready;
     reply(greeting_lines());
+    shed_out_ = true;  // the longest reply that most sessions get
   } else if (std::holds_alternative<AskMail>(asked)) {
-    if (!yes) return refuse(answer);
-    transaction_ = std::move(pending_);
+    if (!yes) {
+      refuse(answer);
+      return reset_transaction();
+    }
     recipients_refused_ = false;
     phase_ = Phase::mail;
     say(250, {2, 1, 0}, "Ok");
   } else if (std::holds_alternative<AskRcpt>(asked)) {
     if (!yes) {
       recipients_refused_ = true;
+      transaction_.recipients.pop_back();
       return refuse(answer);
     }
-    transaction_.recipients.push_back(std::move(pending_recipient_));
     phase_ = Phase::rcpt;
+    // Named twice, it gets the mail once.
+    auto& recipients = transaction_.recipients;
+    if (std::find(recipients.begin(), recipients.end() - 1, recipients.back()) !=
+        recipients.end() - 1)
+      recipients.pop_back();
     say(250, {2, 1, 5}, "Ok");
   } else if (std::holds_alternative<AskData>(asked)) {
     if (!yes) return refuse(answer);
@@ -306,10 +328,9 @@ void ServerMachine::answered(const Reply& answer) {
     decoder_ = {};
     message_octets_ = block_octets_ = 0;
     verdict_.reset();
-    transaction_deadline_ = {};
     reply(354, {}, "End data with <CR><LF>.<CR><LF>");
   } else if (std::holds_alternative<AskBody>(asked)) {
-    if (!yes && !verdict_) verdict_ = answer;
+    if (!yes && !verdict_) verdict_ = std::make_unique<Reply>(answer);
   } else if (std::holds_alternative<AskEnd>(asked)) {
     reset_transaction();
     if (verdict_) return refuse(*verdict_);

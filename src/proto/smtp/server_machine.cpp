@@ -14,6 +14,10 @@ using proto::Action;
 using proto::Time;
 using proto::Wish;
 
+namespace {
+constexpr std::size_t most_idle = 1024;  // octets of a buffer while a session idles
+}  // namespace
+
 ServerMachine::ServerMachine(const ServerOptions& options) : options_(options) {
   ask(AskConnect{});
 }
@@ -41,20 +45,26 @@ Action ServerMachine::next(Time now) {
     return {Wish::receive,
             {},
             mode_ == Mode::auth,
-            mode_ == Mode::text ? std::min(deadline_, transaction_deadline_) : deadline_};
+            is_in_transaction() ? std::min(deadline_, transaction_deadline_) : deadline_};
   }
 }
 
 // A deadline begins when the machine begins to wait for a command or a block, and no octet moves
-// it.
+// it. That of a transaction begins at the first wait behind MAIL.
 void ServerMachine::arm(Time now) {
-  if (mode_ == Mode::text && transaction_deadline_ == Time{})
+  if (is_in_transaction() && transaction_deadline_ == Time{})
     transaction_deadline_ = now + options_.limits.transaction;
   if (std::exchange(waiting_, true)) return;
   deadline_ = now + (mode_ == Mode::text ? options_.limits.data_block : options_.limits.command);
 }
 
 void ServerMachine::received(std::string_view bytes) { input_ = bytes; }
+
+bool ServerMachine::needs_input() const {
+  if (!input_.empty()) return true;
+  return question_ && !std::holds_alternative<AskEnd>(*question_) &&
+         !std::holds_alternative<AskAuth>(*question_);
+}
 
 void ServerMachine::sent(std::size_t count) {
   out_sent_ += count;
@@ -64,6 +74,7 @@ void ServerMachine::sent(std::size_t count) {
     return;
   }
   out_.clear();
+  if (std::exchange(shed_out_, false) || out_.capacity() > most_idle) std::string().swap(out_);
   out_sent_ = 0;
   sending_ = false;
 }
@@ -76,7 +87,7 @@ void ServerMachine::closed() {
 }
 
 void ServerMachine::tls_up(proto::TlsFacts facts) {
-  tls_ = std::move(facts);
+  tls_ = std::make_unique<proto::TlsFacts>(std::move(facts));
   start_tls_ = false;
   // RFC 3207 §4.2: nothing that the client said in clear is known any more.
   helo_.clear();
@@ -115,7 +126,14 @@ bool ServerMachine::step() {
     return true;
   }
   std::string_view line;
-  if (mode_ == Mode::closing || !take_line(line)) return false;
+  if (mode_ == Mode::closing) return false;
+  // A TLS ClientHello where clear text comes first would be read as garbage for a while.
+  if (commands_ == 0 && !tls_ && partial_.empty() && input_.starts_with('\x16')) {
+    reply(554, {5, 5, 1}, "TLS begins with STARTTLS here; implicit TLS is on another port");
+    close(Ending::not_smtp);
+    return true;
+  }
+  if (!take_line(line)) return false;
   waiting_ = false;
   if (mode_ == Mode::auth) {
     on_auth_line(line);
@@ -128,7 +146,10 @@ bool ServerMachine::step() {
 // A whole line without its end: a view into the input, or into partial_ when it came in pieces. A
 // bare LF ends a command, for people who type; it never ends the text of a message.
 bool ServerMachine::take_line(std::string_view& line) {
-  if (std::exchange(line_taken_from_partial_, false)) partial_.clear();
+  if (std::exchange(line_taken_from_partial_, false)) {
+    partial_.clear();
+    if (partial_.capacity() > most_idle) std::string().swap(partial_);
+  }
   while (!input_.empty()) {
     const auto limit =
         mode_ == Mode::auth ? options_.limits.auth_line : options_.limits.command_line;
@@ -171,16 +192,14 @@ void ServerMachine::line_too_long() {
 
 void ServerMachine::ask(Question question) { question_.emplace(std::move(question)); }
 
-void ServerMachine::reply(const Reply& reply) {
-  const auto begin = out_.size();
-  format(reply, out_);
-  // Only who asked for SMTPUTF8 gets replies that are not ASCII (RFC 6531 §3.7.4.2).
-  if (!transaction_.smtputf8 && !pending_.smtputf8)
-    std::replace_if(out_.begin() + static_cast<std::ptrdiff_t>(begin), out_.end(), is_8bit, '?');
-}
+void ServerMachine::reply(const Reply& answer) { reply(answer.code, answer.status, answer.text); }
 
-void ServerMachine::reply(int code, EnhancedStatus status, std::string text) {
-  reply(Reply{code, status, std::move(text)});
+void ServerMachine::reply(int code, EnhancedStatus status, std::string_view text) {
+  const auto begin = out_.size();
+  format(code, options_.enhanced_status_codes ? status : EnhancedStatus{}, text, out_);
+  // Only who asked for SMTPUTF8 gets replies that are not ASCII (RFC 6531 §3.7.4.2).
+  if (!transaction_.smtputf8)
+    std::replace_if(out_.begin() + static_cast<std::ptrdiff_t>(begin), out_.end(), is_8bit, '?');
 }
 
 // A refusal that counts: too many of them end the session.
@@ -199,8 +218,18 @@ void ServerMachine::close(Ending ending) {
   input_ = {};
 }
 
+void Transaction::clear() {
+  auto kept = std::move(recipients);
+  *this = {};
+  recipients = std::move(kept);
+  recipients.clear();
+  constexpr std::size_t most_kept = 16;
+  if (recipients.capacity() > most_kept) recipients.shrink_to_fit();
+}
+
 void ServerMachine::reset_transaction() {
-  transaction_ = {};
+  transaction_.clear();
+  transaction_deadline_ = {};
   recipients_refused_ = false;
   if (phase_ > Phase::ready) phase_ = Phase::ready;
 }

@@ -39,6 +39,8 @@ struct Transaction {
   std::optional<std::uint64_t>
       declared_size;                ///< of SIZE=; checked against the limit, reserves nothing
   std::optional<std::string> auth;  ///< of AUTH=, xtext decoded (RFC 4954 §5)
+  /// As new, but the recipients' memory is kept for the next.
+  void clear();
 };
 
 /// What a consultant may be asked. Views and references live until the answer.
@@ -58,7 +60,8 @@ struct AskBody {
 };  ///< keep these; answered with a refusal, the rest is eaten
 struct AskEnd {
   bool keep;
-};  ///< the end: commit (reply 250 when durable), or drop what came
+  const Reply* why = nullptr;
+};  ///< the end: commit (reply 250 when durable), or drop what came, for that reason
 struct AskAuth {
   const sasl::Credentials& credentials;
 };  ///< 235, 535 or 454
@@ -80,7 +83,8 @@ enum class Ending : std::uint8_t {
   too_many_errors,
   stopped,
   refused,
-  failed
+  failed,
+  not_smtp,  ///< it speaks HTTP, or TLS where clear text comes first
 };
 
 class ServerMachine final {
@@ -90,6 +94,8 @@ class ServerMachine final {
 
   [[nodiscard]] proto::Action next(proto::Time now);
   void received(std::string_view bytes);
+  /// Whether octets of the last `received` are still looked at, by this or by the question.
+  [[nodiscard]] bool needs_input() const;
   void closed();  ///< the peer ended its side
   void sent(std::size_t count);
   void tls_up(proto::TlsFacts facts);
@@ -104,10 +110,14 @@ class ServerMachine final {
   [[nodiscard]] const Transaction& transaction() const { return transaction_; }
   [[nodiscard]] const std::string& helo() const { return helo_; }
   [[nodiscard]] bool is_esmtp() const { return esmtp_; }
-  [[nodiscard]] const std::string& login() const { return login_; }  ///< empty: nobody
-  [[nodiscard]] const std::optional<proto::TlsFacts>& tls() const { return tls_; }
+  [[nodiscard]] const std::string& login() const { return login_; }        ///< empty: nobody
+  [[nodiscard]] const proto::TlsFacts* tls() const { return tls_.get(); }  ///< null: in clear
   [[nodiscard]] Ending ending() const { return ending_; }
   [[nodiscard]] std::uint64_t message_octets() const { return message_octets_; }
+  /// Octets of all texts so far, of those that were refused or broke off too.
+  [[nodiscard]] std::uint64_t text_octets() const { return text_octets_; }
+  /// Commands refused so far.
+  [[nodiscard]] std::uint32_t errors() const { return errors_; }
 
  private:
   enum class Mode : std::uint8_t { start, commands, auth, text, closing };
@@ -116,6 +126,7 @@ class ServerMachine final {
   bool take_line(std::string_view& line);
   void line_too_long();
   void arm(proto::Time now);
+  [[nodiscard]] bool is_in_transaction() const { return phase_ >= Phase::mail; }
 
   void on_command(std::string_view line);
   std::optional<Reply> check(const CommandLine& command) const;
@@ -139,7 +150,7 @@ class ServerMachine final {
   void on_text_end();
 
   void ask(Question question);
-  void reply(int code, EnhancedStatus status, std::string text);
+  void reply(int code, EnhancedStatus status, std::string_view text);
   void reply(const Reply& reply);
   void refuse(const Reply& reply);
   void close(Ending ending);
@@ -156,6 +167,7 @@ class ServerMachine final {
   bool line_taken_from_partial_ = false;
   std::string out_;
   std::size_t out_sent_ = 0;
+  bool shed_out_ = false;  // once it is sent, its memory goes
 
   std::optional<Question> question_;
   bool start_tls_ = false;
@@ -166,23 +178,23 @@ class ServerMachine final {
   std::string pending_helo_;  // what HELO or EHLO will set once the answer is in
   bool pending_esmtp_ = false;
   std::string login_;
-  std::optional<proto::TlsFacts> tls_;
-  Transaction transaction_;
-  Transaction pending_;  // what MAIL will begin once the answer is in
-  Mailbox pending_recipient_;
+  // What few sessions have stands apart: most are idle most of the time.
+  std::unique_ptr<proto::TlsFacts> tls_;
+  Transaction transaction_;  // with the sender and the recipient that are being asked about
   bool recipients_refused_ = false;
 
   std::unique_ptr<sasl::Server> sasl_;
-  sasl::Credentials credentials_;
+  std::unique_ptr<sasl::Credentials> credentials_;
 
   DotDecoder decoder_;
   std::uint64_t message_octets_ = 0;
   std::uint64_t block_octets_ = 0;
-  std::optional<Reply> verdict_;  // why the message being read will be refused
+  std::uint64_t text_octets_ = 0;
+  std::unique_ptr<Reply> verdict_;  // why the message being read will be refused
 
-  std::size_t commands_ = 0;
-  std::size_t errors_ = 0;
-  std::size_t auth_failures_ = 0;
+  std::uint32_t commands_ = 0;
+  std::uint32_t errors_ = 0;
+  std::uint32_t auth_failures_ = 0;
 
   bool waiting_ = false;  // deadline_ counts for the command or block now awaited
   bool sending_ = false;

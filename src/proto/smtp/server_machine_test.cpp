@@ -140,6 +140,29 @@ TEST(Row43, ATextHasADeadlineForEachBlockAndOneForTheWhole) {
   }
 }
 
+TEST(Row43, ATransactionHasADeadlineFromItsMailOn) {
+  ServerOptions options;
+  options.limits.command = minutes(5);
+  options.limits.transaction = minutes(10);
+  Session session(options);
+  session.settle();
+  session.feed("HELO client.example\r\n");
+  session.now += minutes(4);
+  EXPECT_EQ(session.feed("NOOP\r\n").deadline, session.now + minutes(5)) << "nothing is under way";
+  session.feed("MAIL FROM:<a@x.example>\r\n");
+  const auto begun = session.now;
+  for (int i = 1; i <= 3; ++i) {
+    session.now += minutes(3);
+    EXPECT_EQ(session.feed("RCPT TO:<b@y.example>\r\n").deadline,
+              std::min(session.now + minutes(5), begun + minutes(10)))
+        << "one recipient every few minutes";
+  }
+  EXPECT_EQ(session.feed("DATA\r\n").deadline, begun + minutes(10)) << "the text is part of it";
+  EXPECT_EQ(session.feed("x\r\n.\r\n").deadline, session.now + minutes(5)) << "it has ended";
+  session.feed("MAIL FROM:<a@x.example>\r\n");
+  EXPECT_EQ(session.feed("RSET\r\n").deadline, session.now + minutes(5));
+}
+
 TEST(Row43, APeerThatReadsAnOctetAMinuteGainsNothing) {
   Session session;
   session.settle();

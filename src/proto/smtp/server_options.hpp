@@ -31,7 +31,7 @@ struct ServerLimits {
       180'000};  ///< for each `data_block_size` octets of a message: one octet a minute
   std::uint64_t data_block_size = 65536;
   std::chrono::milliseconds transaction{
-      3'600'000};                               ///< for the text of one message, whatever its pace
+      3'600'000};  ///< from MAIL to the end of the text, whatever the pace: a recipient a minute
   std::chrono::milliseconds send{120'000};      ///< to take the replies: a peer that never reads
   std::chrono::milliseconds handshake{60'000};  ///< of TLS
 };
@@ -63,6 +63,8 @@ struct ServerOptions {
   bool pipelining = true;
   bool eight_bit_mime = true;
   bool smtputf8 = true;
+  bool size = true;                   ///< the limit holds without it too
+  bool enhanced_status_codes = true;  ///< without: no reply has one (RFC 2034)
   ServerLimits limits;
 };
 

@@ -1,0 +1,44 @@
+// Fields that are added while a message streams by: the pieces it comes in make no difference, and
+// without what was added the message is as it came. Read on in src/mail/missing_fields.hpp.
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+
+#include "mail/missing_fields.hpp"
+
+namespace {
+
+std::string through(std::string_view message, std::size_t piece) {
+  postroad::mail::MissingFields fields("Date: \x01\r\n", "Message-ID: \x01\r\n");
+  std::string out;
+  for (std::size_t at = 0; at < message.size(); at += piece)
+    fields.take(message.substr(at, piece), out);
+  fields.finish(out);
+  return out;
+}
+
+void remove(std::string& text, std::string_view part) {
+  const auto at = text.find(part);
+  if (at != std::string::npos) text.erase(at, part.size());
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  if (size == 0) return 0;
+  const std::string_view message(reinterpret_cast<const char*>(data) + 1, size - 1);
+  if (message.find('\x01') != std::string_view::npos) return 0;
+  auto out = through(message, std::max<std::size_t>(message.size(), 1));
+  if (through(message, data[0] % 7 + 1U) != out) std::abort();
+  remove(out, "Date: \x01\r\n");
+  remove(out, "Message-ID: \x01\r\n");
+  // At most an end of line more: of a last line that had none, or of a header that had no end.
+  if (out.size() < message.size() || out.size() > message.size() + 2) std::abort();
+  const auto differ = std::mismatch(message.begin(), message.end(), out.begin());
+  const auto rest = static_cast<std::size_t>(differ.first - message.begin());
+  if (out.substr(out.size() - (message.size() - rest)) != message.substr(rest)) std::abort();
+  return 0;
+}

@@ -1,0 +1,23 @@
+// Ranges of IP addresses, as rules name them: "192.0.2.0/24", "2001:db8::/32", a single address.
+#pragma once
+
+#include <boost/asio/ip/address.hpp>
+#include <postroad/result.hpp>
+#include <string>
+#include <string_view>
+
+namespace postroad::net {
+
+class Network final {
+ public:
+  /// Error: Fault::input with the text and the forms.
+  static Result<Network> parse(std::string_view text);
+  /// `peer` as "[192.0.2.1]:25" or "192.0.2.1"; an IPv4 address mapped into IPv6 counts as IPv4.
+  [[nodiscard]] bool contains(std::string_view peer) const;
+
+ private:
+  std::string octets_;
+  unsigned bits_ = 0;
+};
+
+}  // namespace postroad::net

@@ -1,0 +1,30 @@
+// In whose name a login may send (RFC 6409 §6.1): its own address in each local domain, itself
+// where it is an address, what the configuration adds, and the null reverse-path. A pure table.
+#pragma once
+
+#include <map>
+#include <postroad/mailbox.hpp>
+#include <postroad/result.hpp>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace postroad::relay {
+
+class Senders final {
+ public:
+  /// `entries`: `login: address, @domain`. `plus`: what begins a tag of a local name, which its
+  /// owner may use too. Error: Fault::input naming the entry.
+  static Result<Senders> make(const std::vector<std::string>& entries,
+                              const std::vector<std::string>& local_domains,
+                              std::string_view plus = {});
+  [[nodiscard]] bool may_use(std::string_view login, const Mailbox& reverse_path) const;
+
+ private:
+  std::set<std::string, std::less<>> domains_;
+  std::string plus_;
+  std::map<std::string, std::set<std::string, std::less<>>, std::less<>> further_;  // lower case
+};
+
+}  // namespace postroad::relay

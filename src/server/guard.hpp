@@ -1,0 +1,129 @@
+// What one client address and one login may do, so that no client hurts another: token buckets and
+// a count of open sessions. An IPv4 address is a client, an IPv6 client is its /64, as a host may
+// use any address of it. Time is an argument. Not here: words and codes (session.cpp), the limits
+// of a single session (proto/smtp/server_options.hpp), the ceiling of all sessions (server.hpp).
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "base/rate.hpp"
+#include "net/network.hpp"
+
+namespace postroad::server {
+
+/// What is counted for a client or a login.
+enum class Counted : std::uint8_t {
+  connections,
+  messages,    ///< at MAIL
+  recipients,  ///< at RCPT
+  octets,      ///< of messages, charged behind them: the next MAIL is refused
+  errors,  ///< refused commands, charged at RCPT and when a session ends: the next one or login is
+           ///< refused
+  failed_logins,
+  lookups,  ///< VRFY and EXPN
+};
+constexpr std::size_t counted_kinds = 7;
+
+/// A rate for each; of a login lookups do not count.
+using Rates = std::array<Rate, counted_kinds>;
+
+struct GuardSettings {
+  Rates client{};
+  Rates login{};
+  std::uint32_t sessions_of_client = 0;  ///< open at once; 0: no limit
+  std::uint32_t sessions_of_login = 0;   ///< likewise
+  std::vector<net::Network> exempt;      ///< clients to which nothing of `client` applies
+  std::size_t most_accounts = 65536;     ///< clients, and likewise logins, that are remembered;
+                                         ///< beyond, who owes least is forgotten: memory by many
+};
+
+class Guard final {
+ public:
+  using Time = std::chrono::steady_clock::time_point;
+  explicit Guard(GuardSettings settings = {}) : settings_(std::move(settings)) {}
+  /// New limits; what was used up stays used up.
+  void configure(GuardSettings settings);
+
+ private:
+  struct Account {
+    std::array<Time, counted_kinds> full_at{};  ///< when each bucket will be full again
+    std::uint32_t sessions = 0;
+    Time guessed_wrong_at{};  ///< a client's last wrong password
+    [[nodiscard]] Time in_debt_until() const;
+    [[nodiscard]] bool is_idle(Time now) const;
+  };
+
+ public:
+  /// A client while one of its sessions is open, and the login of that session. Thread rule: one
+  /// thread; outlived by the guard.
+  class Visit {
+   public:
+    Visit() = default;
+    Visit(Guard& guard, Account* client) : guard_(&guard), client_(client) {}
+    Visit(Visit&& other) noexcept
+        : guard_(other.guard_),
+          client_(std::exchange(other.client_, nullptr)),
+          login_(std::exchange(other.login_, nullptr)) {}
+    Visit& operator=(Visit&& other) noexcept {
+      std::swap(guard_, other.guard_);
+      std::swap(client_, other.client_);
+      std::swap(login_, other.login_);
+      return *this;
+    }
+    ~Visit();
+    /// Takes one of a kind from the client and from the login, if one is known; false when either
+    /// is used up, and then nothing is taken.
+    bool take(Counted what, Time now);
+    /// Whether there is any left of a kind.
+    [[nodiscard]] bool has(Counted what, Time now) const;
+    /// Counts `n` that have happened, more than are left too.
+    void charge(Counted what, std::uint64_t n, Time now);
+    /// Whether the client has no more sessions open than it may.
+    [[nodiscard]] bool may_stay() const;
+    /// Takes one of failed_logins from client and login before a password is looked at; false when
+    /// the client has none left, or the login, and then nothing is taken. A client that has not
+    /// guessed wrong lately may try though the login has none left: whoever guesses at a name must
+    /// not keep its owner out.
+    bool try_password(std::string_view login, Time now);
+    /// How it ended; a right one gives back what was taken.
+    void tried_password(std::string_view login, bool right, Time now);
+    /// The password was right: from now on the session counts for that login too. Gives what the
+    /// login is over, "sessions", "connections" or "errors", and then nothing has changed; empty:
+    /// nothing.
+    std::string_view log_in(std::string_view login, Time now);
+
+   private:
+    Guard* guard_ = nullptr;
+    Account* client_ = nullptr;  // null: exempt
+    Account* login_ = nullptr;   // null: nobody
+  };
+
+  /// A session of this address opens. Any thread.
+  Visit enter(const boost::asio::ip::address& client, Time now);
+  /// How many clients and logins are remembered.
+  [[nodiscard]] std::size_t accounts();
+
+ private:
+  [[nodiscard]] bool has(const Account* client, const Account* login, Counted what, Time now) const;
+  void charge(Account* client, Account* login, Counted what, std::uint64_t n, Time now) const;
+  Account& account_of_client(std::uint64_t key, Time now);
+  Account& account_of_name(std::string_view login, Time now);
+
+  std::mutex mutex_;
+  GuardSettings settings_;
+  std::unordered_map<std::uint64_t, Account> clients_;
+  std::unordered_map<std::string, Account> logins_;
+  std::size_t clients_seen_ = 0;  // up to which bucket idle ones were looked for
+  std::size_t logins_seen_ = 0;
+};
+
+}  // namespace postroad::server

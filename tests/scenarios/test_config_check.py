@@ -1,0 +1,143 @@
+# `postroad config check` finds what would fail at run time, each fault on a line of its own with the remedy.
+import os
+import socket
+import unittest
+
+import postroad
+
+
+class ConfigCheck(unittest.TestCase):
+    def setUp(self):
+        self.folder = self.enterContext(postroad.Folder()).path
+        self.certificates = postroad.Certificates(self.folder)
+        self.certificate, self.key = self.certificates.make("good", san="DNS:mail.test.example")
+        self.users = self.folder / "users"
+        postroad.add_user(self.users, "ann", "one")
+
+    def check(self, settings, *flags):
+        base = {"server": {"hostname": "mail.test.example", "data": self.folder / "data", "users": self.users},
+                "local": {"domains": ["here.example"], "mailboxes": ["ann"]},
+                "listener": [{"port": 0, "role": "submission", "tls": "required", "certificate": self.certificate, "key": self.key}]}
+        for name, table in settings.items():
+            base[name] = table if isinstance(table, list) else {**base.get(name, {}), **table}
+        path = self.folder / "postroad.toml"
+        path.write_text(postroad.toml(base))
+        return postroad.run("config", "check", "--config", path, *flags)
+
+    def listener(self, **change):
+        return {"listener": [{"port": 0, "role": "submission", "tls": "required", "certificate": self.certificate, "key": self.key, **change}]}
+
+    def test_nothing_wrong(self):
+        done = self.check({})
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+
+    def test_faults(self):
+        other, other_key = self.certificates.make("other")
+        expired, expired_key = self.certificates.expired()
+        taken = self.enterContext(socket.create_server((postroad.HOST, 0)))
+        port = taken.getsockname()[1]
+        with socket.create_server((postroad.HOST, 0)) as gone:
+            free = gone.getsockname()[1]
+        nobody = self.folder / "nobody"
+        postroad.add_user(nobody, "gone", "x")
+        postroad.run("user", "remove", "gone", "--file", nobody)
+        table = [
+            (self.listener(certificate=self.folder / "none.pem"), "none.pem"),
+            (self.listener(key=other_key), "private key"),
+            (self.listener(certificate=expired, key=expired_key), "expired"),
+            ({"listener": [{"port": port}]}, f"[127.0.0.1]:{port}: the port is in use"),
+            ({"listener": [{"port": 0, "address": "192.0.2.77"}]}, "192.0.2.77"),
+            ({"server": {"data": self.certificate}}, "is not a folder"),
+            ({"log": {"file": self.folder / "no" / "mail.log"}}, "log.file: the folder"),
+            ({"server": {"users": self.folder / "missing"}}, "missing"),
+            ({"server": {"users": nobody}}, "holds no users"),
+            ({"server": {"user": "no-such-user"}}, "no-such-user"),
+            ({"local": {"aliases": ["a: b", "b: a"]}}, "leads back to itself"),
+            ({"submission": {"senders": ["ann: nobody"]}}, "'nobody' is neither an address nor @domain"),
+            ({"delivery": {"smarthost": "smtp://127.0.0.1:2599"}, "listener": [{"port": 2599}]}, "mail would go round"),
+            ({"delivery": {"smarthost": "smtp://["}}, "delivery.smarthost"),
+            (self.listener(banner="a\tb"), "banner"),
+            ({"local": {"mailboxes": [], "aliases": []}}, "nobody reads postmaster@here.example"),
+            ({"local": {"aliases": ["out: x@elsewhere.example"]}}, "that needs delivery.smarthost"),
+            ({"local": {"catch_all": "x@elsewhere.example"}}, "that needs delivery.smarthost"),
+            ({"local": {"mailboxes": ["ann", "ben@typo.example"]}}, "a mailbox of a domain that is not in local.domains"),
+            ({"limits": {"command": "200000d"}}, "limits.command"),
+            ({"limits": {"command": "0s"}}, "limits.command"),
+            ({"clients": {"errors": "1/1000d"}}, "too long a period"),
+            (self.listener(only_from=["here"]), "only_from"),
+            (self.listener(relay_from=["300.0.0.1"]), "relay_from"),
+            ({"listener": [{"port": 0, "role": "relay_in", "auth_required": True}], "server": {"users": ""}}, "AUTH needs server.users"),
+            ({"delivery": {"smarthost": "smtp://ann:SECRET@relay.example"}}, "no password in the URL"),
+            ({"metrics": {"listen": "nonsense"}}, "metrics.listen"),
+            ({"metrics": {"listen": f"127.0.0.1:{port}"}}, f"metrics.listen: [127.0.0.1]:{port}: the port is in use"),
+            ({"listener": [{"port": free}, {"port": free}]}, f"[127.0.0.1]:{free}: the port is in use"),
+        ]
+        for settings, words in table:
+            done = self.check(settings, "--offline")
+            self.assertEqual(done.returncode, 78, (words, done.stderr))
+            self.assertIn(words, done.stderr)
+            self.assertNotIn("SECRET", done.stderr)
+            for line in done.stderr.splitlines():
+                self.assertTrue(line.startswith("postroad config check: "), line)
+
+    def test_each_fault_on_its_line(self):
+        done = self.check({"server": {"users": self.folder / "missing", "hostname": "-bad-"}, "log": {"file": self.folder / "no" / "x"},
+                           **self.listener(certificate=self.folder / "none.pem")}, "--offline")
+        self.assertGreaterEqual(len(done.stderr.splitlines()), 4)
+
+    def test_warnings(self):
+        short, short_key = self.certificates.make("short", san="DNS:mail.test.example", days=5)
+        wrong, wrong_key = self.certificates.make("wrong", san="DNS:elsewhere.example")
+        for settings, words in (
+                (self.listener(certificate=short, key=short_key), "the certificate expires in"),
+                (self.listener(certificate=wrong, key=wrong_key), "is not for mail.test.example"),
+                ({"submission": {"senders": ["bob: b@here.example"]}}, "there is no user 'bob'")):
+            done = self.check(settings)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertIn("warning: ", done.stderr)
+            self.assertIn(words, done.stderr)
+
+    def test_the_own_name(self):
+        name = "bücher.example"  # not ASCII: the resolver knows without asking the network that there is no such name
+        done = self.check({"server": {"hostname": name}, **self.listener(address="0.0.0.0")})
+        self.assertEqual(done.returncode, 78, done.stderr)
+        self.assertIn(f"'{name}' has no address in the DNS", done.stderr)
+        self.assertEqual(self.check({"server": {"hostname": name}, **self.listener(address="0.0.0.0")}, "--offline").returncode, 0)
+
+    def test_the_port_of_the_running_server_is_no_fault(self):
+        with postroad.Server({"listener": [{}]}) as server:
+            text = server.config.read_text().replace("port = 0", f"port = {server.port}")
+            path = server.folder / "again.toml"
+            path.write_text(text)
+            done = postroad.run("config", "check", "--config", path, "--offline")
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+
+            with socket.create_server((postroad.HOST, 0)) as other:
+                path.write_text(text + f"\n[[listener]]\nport = {other.getsockname()[1]}\n")
+                done = postroad.run("config", "check", "--config", path, "--offline")
+                self.assertEqual(done.returncode, 78)
+                self.assertIn("the port is in use", done.stderr)
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs another user")
+    def test_what_the_servers_user_may_not_read(self):
+        self.folder.chmod(0o755)
+        self.key.chmod(0o600)
+        done = self.check({"server": {"user": "nobody"}}, "--offline")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn(f"{self.key}: 'nobody' may not read it, so that every reload will be refused", done.stderr)
+        self.assertNotIn(f"{self.certificate}:", done.stderr)
+        done = self.check(self.listener(address="0.0.0.0"), "--offline")
+        self.assertIn("the server stays root", done.stderr)
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs another user's folder")
+    def test_a_folder_of_another_user(self):
+        data = self.folder / "data"
+        data.mkdir(mode=0o700)
+        (data / "mail").mkdir()
+        done = self.check({"server": {"user": "nobody"}}, "--offline")
+        self.assertEqual(done.returncode, 78)
+        self.assertIn("may not write in", done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

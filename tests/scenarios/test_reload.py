@@ -1,0 +1,162 @@
+# A reload changes users, aliases, certificates, limits and listeners under open sessions; a wrong configuration is refused whole,
+# with the place and what is wrong, and the old one stays.
+import os
+import signal
+import ssl
+import unittest
+
+import postroad
+
+TEXT = b"Subject: reload\r\n\r\nhello\r\n"
+
+
+class Reload(unittest.TestCase):
+    def setUp(self):
+        self.folder = self.enterContext(postroad.Folder()).path
+        self.certificates = postroad.Certificates(self.folder)
+        certificate, key = self.certificates.make("first")
+        self.users = self.folder / "users"
+        postroad.add_user(self.users, "ann", "one")
+        self.settings = {
+            "server": {"users": self.users, "hostname": "mail.test.example", "data": self.folder / "data"},
+            "local": {"domains": ["here.example"], "mailboxes": ["ann"]},
+            "listener": [{"role": "relay_in", "tls": "offered", "certificate": certificate, "key": key, "auth": True, "port": 0}],
+            "log": {"format": "json", "level": "debug"}}
+        self.server = self.enterContext(postroad.Server(self.settings, folder=self.folder))
+
+    def write(self):
+        self.server.config.write_text(postroad.toml(self.settings))
+
+    def reload(self):
+        return postroad.run("serve", "--reload", "--config", self.server.config)
+
+    def rcpt(self, session, name):
+        session.say("RSET")
+        session.say("MAIL FROM:<a@b.example>")
+        return session.say(f"RCPT TO:<{name}@here.example>")[:3]
+
+    def certificate(self):
+        with postroad.Session(self.server.port) as session:
+            session.say("EHLO client.example")
+            session.say("STARTTLS")
+            with postroad.client_context(self.certificates.ca).wrap_socket(session.socket, server_hostname="localhost") as tls:
+                return dict(pair[0] for pair in tls.getpeercert()["subject"])["commonName"]
+
+    def test_all_of_it_without_a_dropped_session(self):
+        session = self.enterContext(postroad.Session(self.server.port))
+        session.say("EHLO client.example")
+        self.assertEqual(self.rcpt(session, "bob"), "550")
+        self.assertEqual(self.certificate(), "first")
+        certificate, key = self.certificates.make("second")
+        self.settings["local"] = {"domains": ["here.example"], "mailboxes": ["ann", "bob"], "aliases": ["both: ann, bob"]}
+        self.settings["listener"][0].update(certificate=certificate, key=key)
+        self.settings["limits"] = {"recipients": 1}
+        self.write()
+        postroad.add_user(self.users, "bob", "two")
+        done = self.reload()
+        self.assertEqual((done.returncode, done.stdout), (0, "the configuration was read again\n"), done.stderr)
+        # The session that was open goes on under the rules it began with; new ones have the new.
+        self.assertEqual(self.rcpt(session, "bob"), "550")
+        session.say("RSET")
+        self.assertTrue(session.mail("a@b.example", ["ann@here.example"], TEXT).startswith("250"))
+        self.assertEqual(self.certificate(), "second")
+        with postroad.Session(self.server.port) as fresh:
+            fresh.say("EHLO client.example")
+            self.assertEqual(self.rcpt(fresh, "bob"), "250")
+            self.assertTrue(fresh.say("RCPT TO:<ann@here.example>").startswith("452"))
+            fresh.say("RSET")
+            self.assertTrue(fresh.mail("a@b.example", ["both@here.example"], TEXT).startswith("250"))
+        mails = self.server.wait_mail(3)
+        self.assertEqual(sorted(mail.mailbox for mail in mails), ["ann@here.example", "ann@here.example", "bob@here.example"])
+        self.assertTrue(session.say("NOOP").startswith("250"))
+
+    # All addresses in place of one, on the same port.
+    def test_a_listener_that_moves_to_another_address(self):
+        session = self.enterContext(postroad.Session(self.server.port))
+        self.settings["listener"][0].update(address="127.0.0.1", port=self.server.port)
+        self.write()
+        self.assertEqual(self.reload().returncode, 0)
+        for address in ("0.0.0.0", "127.0.0.1"):
+            self.settings["listener"][0]["address"] = address
+            self.write()
+            done = self.reload()
+            self.assertEqual(done.returncode, 0, done.stderr)
+            with postroad.Session(self.server.port) as fresh:
+                self.assertTrue(fresh.greeting.startswith("220"))
+            postroad.eventually(lambda: self.listens_at(address))
+        self.assertTrue(session.say("NOOP").startswith("250"))
+        # Somebody else's is somebody else's.
+        with postroad.socket.create_server((postroad.HOST, 0)) as other:
+            self.settings["listener"].append({"port": other.getsockname()[1]})
+            self.write()
+            done = self.reload()
+            self.assertEqual(done.returncode, 78)
+            self.assertIn("the port is in use", done.stderr)
+
+    def listens_at(self, address):
+        with postroad.socket.socket() as probe:
+            reached = probe.connect_ex(("127.0.0.2", self.server.port)) == 0
+        return reached == (address == "0.0.0.0")
+
+    def test_users_by_sighup(self):
+        postroad.add_user(self.users, "bob", "two")
+        os.kill(self.server.pid, signal.SIGHUP)
+        postroad.eventually(lambda: self.server.events("config.reloaded"))
+        context = postroad.client_context(self.certificates.ca)
+        with postroad.Session(self.server.port) as session:
+            session.say("EHLO client.example")
+            session.say("STARTTLS")
+            session.socket = context.wrap_socket(session.socket, server_hostname="localhost")
+            session.say("EHLO client.example")
+            token = postroad.base64.b64encode(b"\0bob\0two").decode()
+            self.assertTrue(session.say(f"AUTH PLAIN {token}").startswith("235"))
+
+    def test_what_is_wrong_is_refused_whole(self):
+        good = postroad.toml(self.settings)
+        port = self.server.port
+        certificate = self.settings["listener"][0]["certificate"]
+        taken = self.enterContext(postroad.FakeServer(postroad.plain_server))
+        table = [
+            (good + "[limits]\nrecipients = 0\n", ["postroad.toml", "limits.recipients"]),
+            (good + "nonsense\n", ["postroad.toml:"]),
+            (good.replace('mailboxes = ["ann"]', 'mailboxes = ["ann"]\naliases = ["a: b", "b: a"]'), ["a", "leads back to itself"]),
+            (good.replace(str(certificate), "/nowhere.pem"), ["/nowhere.pem"]),
+            (good.replace(str(self.users), str(self.folder / "no-users")), ["no-users"]),
+            (good + f'[[listener]]\naddress = "127.0.0.1"\nport = {taken.port}\n', [f"[127.0.0.1]:{taken.port}", "in use"]),
+            (good + "[spool]\nsegment = \"1MiB\"\n", ["spool.segment", "restart"]),
+            (good + "[clients]\nmessages = \"often\"\n", ["clients.messages", "600/h"]),
+        ]
+        for text, words in table:
+            # bob comes with each wrong configuration, and must not be taken.
+            self.server.config.write_text(text.replace('mailboxes = ["ann"', 'mailboxes = ["ann", "bob"'))
+            done = self.reload()
+            self.assertEqual(done.returncode, 78)
+            before = len(self.server.events("config.refused"))
+            os.kill(self.server.pid, signal.SIGHUP)
+            event = postroad.eventually(lambda: self.server.events("config.refused")[before:])[0]
+            for word in words:
+                self.assertIn(word, done.stderr)
+                self.assertIn(word, event["reason"])
+            with postroad.Session(port) as session:
+                session.say("EHLO client.example")
+                self.assertEqual(self.rcpt(session, "ann"), "250")
+                self.assertEqual(self.rcpt(session, "bob"), "550")
+            self.assertEqual(self.certificate(), "first")
+
+    def test_listeners_come_and_go(self):
+        self.settings["listener"].append({"role": "relay_in", "address": "127.0.0.2", "port": 0})
+        self.write()
+        self.assertEqual(self.reload().returncode, 0)
+        self.settings["listener"].pop()
+        self.write()
+        self.assertEqual(self.reload().returncode, 0)
+        self.assertEqual(self.certificate(), "first")
+
+    def test_nobody_there(self):
+        done = postroad.run("serve", "--reload", "--set", f"server.data={self.folder / 'other'}")
+        self.assertEqual(done.returncode, 66)
+        self.assertIn("no server runs on this data folder", done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

@@ -1,0 +1,253 @@
+# How it runs: as the user it is told to be, confined, under systemd's protocol, with a log that is rotated and figures on loopback.
+import http.client
+import os
+import pathlib
+import pwd
+import re
+import resource
+import signal
+import socket
+import subprocess
+import unittest
+
+import postroad
+
+TEXT = b"Subject: running\r\n\r\nhello\r\n"
+
+
+def free_port():
+    with socket.create_server((postroad.HOST, 0)) as listener:
+        return listener.getsockname()[1]
+
+
+def status(pid, field):
+    return re.search(rf"^{field}:\s+(.*)$", pathlib.Path(f"/proc/{pid}/status").read_text(), re.M)[1]
+
+
+class Running(unittest.TestCase):
+    def server(self, settings=None, **how):
+        return self.enterContext(postroad.Server({"listener": [{}], **(settings or {})}, **how))
+
+    def send(self, server, port=None):
+        with postroad.Session(port or server.port) as session:
+            session.say("EHLO client.example")
+            self.assertTrue(session.mail("a@b.example", ["c@x.example"], TEXT).startswith("250"))
+            session.say("QUIT")
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root can become somebody else")
+    def test_root_binds_and_becomes_its_user(self):
+        folder = self.enterContext(postroad.Folder()).path
+        folder.chmod(0o755)
+        port = next(port for port in range(1023, 600, -1) if not self.is_taken(port))
+        server = self.server({"server": {"user": "nobody"}, "listener": [{"port": port}]}, folder=folder)
+        entry = pwd.getpwnam("nobody")
+        self.assertEqual(status(server.pid, "Uid").split(), [str(entry.pw_uid)] * 4)
+        self.assertEqual(status(server.pid, "Gid").split(), [str(entry.pw_gid)] * 4)
+        self.assertEqual(int(status(server.pid, "CapEff"), 16), 0)
+        self.send(server, port)
+        mail, = server.wait_mail(1)
+        self.assertEqual(mail.path.stat().st_uid, entry.pw_uid)
+        self.assertEqual(postroad.run("serve", "--reload", "--config", server.config).returncode, 0)
+
+    def is_taken(self, port):
+        with socket.socket() as probe:
+            return probe.connect_ex((postroad.HOST, port)) == 0
+
+    def test_no_such_user(self):
+        done = postroad.run("serve", "--set", "server.user=no-such-user", "--set", f"server.data={self.enterContext(postroad.Folder()).path}/d",
+                            "--set", "log.format=none")
+        self.assertEqual(done.returncode, 78)
+        self.assertIn("there is no user 'no-such-user'", done.stderr)
+
+    # NoNewPrivileges shows in /proc. Landlock does not: a log moved out of the allowed folders cannot be opened anew.
+    def test_it_is_confined(self):
+        outside = self.enterContext(postroad.Folder()).path
+        inside = self.enterContext(postroad.Folder()).path
+        (inside / "log").mkdir()
+        server = self.server({"log": {"format": "json", "level": "debug", "file": inside / "log" / "mail.log"}})
+        self.assertEqual(status(server.pid, "NoNewPrivs"), "1")
+        (inside / "log").rename(inside / "moved")
+        (inside / "log").symlink_to(outside)
+        os.kill(server.pid, signal.SIGUSR1)
+        old = inside / "moved" / "mail.log"
+        postroad.eventually(lambda: "mail.log" in old.read_text() and "log.not_reopened" in old.read_text())
+        self.assertEqual(list(outside.iterdir()), [])
+        self.send(server)
+        server.wait_mail(1)
+
+    def test_the_log_is_rotated_by_a_signal(self):
+        folder = self.enterContext(postroad.Folder()).path
+        path = folder / "mail.log"
+        server = self.server({"log": {"format": "json", "level": "debug", "file": path}})
+        self.send(server)
+        server.wait_mail(1)
+        path.rename(folder / "mail.log.1")
+        os.kill(server.pid, signal.SIGUSR1)
+        postroad.eventually(path.exists)
+        self.send(server)
+        postroad.eventually(lambda: "message.accepted" in path.read_text())
+        self.assertIn("message.accepted", (folder / "mail.log.1").read_text())
+        self.assertEqual(server.log, "")
+
+    # One line says what became of a mail.
+    def test_one_line_for_a_mails_fate(self):
+        server = self.server()
+        self.send(server)
+        server.wait_mail(1)
+        accepted = postroad.eventually(lambda: server.events("message.accepted"))[0]
+        done = postroad.eventually(lambda: server.events("recipient.delivered"))[0]
+        self.assertEqual(done["id"], accepted["id"])
+        self.assertEqual((done["from"], done["to"], done["client"]), ("<a@b.example>", "c@x.example", accepted["client"]))
+        self.assertEqual((done["protocol"], done["tls"], done["attempts"]), ("ESMTP", "none", 1))
+        self.assertGreater(done["size"], accepted["size"], "with its Received field")
+        self.assertGreaterEqual(done["delay"], 0)
+        self.assertEqual((accepted["tls"], accepted["protocol"], accepted["recipients"]), ("none", "ESMTP", 1))
+
+    def get(self, port, path, method="GET"):
+        connection = http.client.HTTPConnection(postroad.HOST, port, timeout=10)
+        connection.request(method, path)
+        answer = connection.getresponse()
+        body = answer.read().decode()
+        connection.close()
+        return answer, body
+
+    def test_metrics_and_health(self):
+        port = free_port()
+        server = self.server({"metrics": {"listen": f"127.0.0.1:{port}"}})
+        self.send(server)
+        server.wait_mail(1)
+        postroad.eventually(lambda: server.events("recipient.delivered"))
+        answer, body = self.get(port, "/metrics")
+        self.assertEqual(answer.status, 200)
+        self.assertTrue(answer.headers["Content-Type"].startswith("text/plain; version=0.0.4"))
+        values = dict(line.rsplit(" ", 1) for line in body.splitlines() if not line.startswith("#"))
+        self.assertEqual(values["postroad_message_accepted_total"], "1")
+        self.assertEqual(values["postroad_recipient_delivered_total"], "1")
+        self.assertEqual(values["postroad_spool_commits_total"], "1")
+        self.assertGreater(int(values["process_resident_memory_bytes"]), 1 << 20)
+        self.assertGreater(int(values["process_open_fds"]), 5)
+        # Every name is in the reference, which comes from the declarations.
+        reference = postroad.run("metrics").stdout
+        for name in {re.sub(r"\{.*", "", key) for key in values}:
+            self.assertIn(f"`{name}`", reference)
+        answer, body = self.get(port, "/healthz")
+        self.assertEqual((answer.status, body), (200, "ok\n"))
+        self.assertEqual(self.get(port, "/else")[0].status, 404)
+        self.assertEqual(self.get(port, "/healthz", "POST")[0].status, 405)
+        answer, body = self.get(port, "/metrics", "HEAD")
+        self.assertEqual((answer.status, body), (200, ""))
+
+    def test_no_room_is_not_healthy(self):
+        port = free_port()
+        self.server({"metrics": {"listen": f"127.0.0.1:{port}"}, "spool": {"reserve": "1000TiB"}})
+        answer, body = self.get(port, "/healthz")
+        self.assertEqual(answer.status, 503)
+        self.assertIn("reserve", body)
+
+    def test_a_disk_that_refuses_is_not_healthy(self):
+        port = free_port()
+        server = self.server({"metrics": {"listen": f"127.0.0.1:{port}"}, "log": {"format": "none"}},
+                             preexec_fn=lambda: (signal.signal(signal.SIGXFSZ, signal.SIG_IGN),
+                                                 resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))))
+        self.assertEqual(self.get(port, "/healthz")[0].status, 200)
+        with postroad.Session(server.port) as session:
+            session.say("EHLO client.example")
+            self.assertRegex(session.mail("a@b.example", ["c@x.example"], b"x" * 70 + b"\r\n" + (b"y" * 70 + b"\r\n") * 10_000), r"^45[12] ")
+        # The client may hear it a moment before the spool has said so to everybody.
+        postroad.eventually(lambda: self.get(port, "/healthz")[0].status == 503)
+
+    def test_odd_requests_get_an_answer(self):
+        port = free_port()
+        self.server({"metrics": {"listen": f"127.0.0.1:{port}"}})
+        for request, code in ((b"POST /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello", b"405"), (b"\0\1\2 what\r\n\r\n", b"400"),
+                              (b"GET /" + b"x" * 9000 + b" HTTP/1.1\r\n\r\n", b"431")):
+            with socket.create_connection((postroad.HOST, port), timeout=10) as line:
+                line.sendall(request)
+                self.assertEqual(line.recv(12), b"HTTP/1.1 " + code, request[:20])
+        # Those who come and say nothing keep nobody out.
+        silent = [self.enterContext(socket.create_connection((postroad.HOST, port))) for _ in range(40)]
+        self.assertEqual(self.get(port, "/healthz")[0].status, 200)
+        self.assertEqual(len(silent), 40)
+
+    # `postroad serve 2>&1 | less`: the reader stops, mail goes on.
+    def test_a_log_that_nobody_reads_stops_nothing(self):
+        folder = self.enterContext(postroad.Folder()).path
+        config = folder / "postroad.toml"
+        config.write_text(postroad.toml({"server": {"data": folder / "data"}, "listener": [{"port": 0}], "log": {"level": "debug"}}))
+        with subprocess.Popen([postroad.BINARY, "serve", "--config", config], env=postroad.CLEAN, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            port = int(postroad.LineReader(process.stdout.fileno()).next().split()[2].rstrip(",").rsplit(":", 1)[1])
+            for _ in range(400):
+                with postroad.Session(port) as session:
+                    session.say("EHLO " + "a" * 60 + ".example")
+                    session.say("QUIT")
+            process.terminate()
+            self.assertEqual(process.wait(postroad.PATIENCE), 0)
+
+    def test_metrics_on_loopback_only(self):
+        for listen in ("0.0.0.0:9925", "192.0.2.1:9925", "9925", "127.0.0.1", "127.0.0.1:99999", "localhost:1"):
+            done = postroad.run("serve", "--set", f"metrics.listen={listen}", "--set", f"server.data={self.enterContext(postroad.Folder()).path}/d")
+            self.assertEqual(done.returncode, 78, listen)
+            self.assertIn("metrics.listen", done.stderr)
+
+
+class Systemd(unittest.TestCase):
+    """The protocol of sd_notify(3) and sd_listen_fds(3), spoken by a socket of ours."""
+
+    def setUp(self):
+        self.folder = self.enterContext(postroad.Folder()).path
+        self.notes = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.addCleanup(self.notes.close)
+        self.notes.bind(str(self.folder / "notify"))
+        self.notes.settimeout(postroad.PATIENCE)
+
+    def until(self, word):
+        heard = []
+        while not any(word in note for note in heard):
+            heard.append(self.notes.recv(4096).decode())
+        return heard
+
+    def test_ready_reloading_stopping_watchdog(self):
+        env = {"NOTIFY_SOCKET": str(self.folder / "notify"), "WATCHDOG_USEC": "600000"}
+        with postroad.Server({"listener": [{}]}, env=env) as server:
+            self.assertIn(f"READY=1\nMAINPID={server.pid}", self.until("READY=1")[0])
+            self.until("WATCHDOG=1")
+            self.until("WATCHDOG=1")
+            os.kill(server.pid, signal.SIGHUP)
+            note = self.until("RELOADING=1")[-1]
+            self.assertRegex(note, r"^RELOADING=1\nMONOTONIC_USEC=\d+$")
+            self.until("READY=1")
+            server.terminate()
+            self.assertRegex(self.until("STOPPING=1")[-1], r"EXTEND_TIMEOUT_USEC=\d+")
+
+    def test_socket_activation(self):
+        wanted, extra = socket.create_server((postroad.HOST, 0)), socket.create_server((postroad.HOST, 0))
+        self.addCleanup(wanted.close)
+        self.addCleanup(extra.close)
+        port = wanted.getsockname()[1]
+        with postroad.Session(port, greet=False) as early:  # before the server is there
+            def hand_down():
+                os.dup2(wanted.fileno(), 100)
+                os.dup2(extra.fileno(), 101)
+                os.dup2(100, 3)
+                os.dup2(101, 4)
+                os.set_inheritable(3, True)
+                os.set_inheritable(4, True)
+            wrapper = ["sh", "-c", 'LISTEN_PID=$$ LISTEN_FDS=2 exec "$@"', "sh"]
+            with postroad.Server({"listener": [{"port": port}]}, wrapper=wrapper, preexec_fn=hand_down, close_fds=False) as server:
+                self.assertEqual(server.ports, [port])
+                self.assertTrue(early.reply().startswith("220"))
+                unused = server.events("socket.unused")
+                self.assertEqual([event["address"] for event in unused], [f"[127.0.0.1]:{extra.getsockname()[1]}"])
+
+    def test_the_unit_is_what_systemd_understands(self):
+        unit = postroad.ROOT / "packaging" / "postroad.service"
+        if not postroad.shutil.which("systemd-analyze"):
+            self.skipTest("systemd is not installed here")
+        done = postroad.run_program("systemd-analyze", "verify", "--man=no", unit)
+        wrong = [line for line in done.stderr.splitlines() if "postroad.service" in line and "is not executable" not in line]
+        self.assertEqual(wrong, [])
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

@@ -1,0 +1,220 @@
+#!/usr/bin/python3
+# Good and bad clients together for a long time: what a good client waits, and whether memory and descriptors stay flat.
+#   PYTHONPATH=tests/support tests/soak/soak.py [--minutes 20] [--rounds 3] [--json]
+# Good clients come from 127.0.0.1, which is exempt from the limits; each kind of bad client has an address of its own and is
+# held to them: slow, endless, cut, flooding, guessing, deaf, early, lost (HTTP).
+import argparse
+import asyncio
+import base64
+import json
+import logging
+import os
+import random
+import sys
+import time
+
+import postroad
+
+GOOD, PAUSE = 5, 0.05  # clients, and the time between two mails of each
+TEXT = b"Subject: soak\r\n\r\n" + (b"0123456789" * 7 + b"\r\n") * 142 + b".\r\n"  # 10 KB
+SAMPLE = 5.0
+
+
+def quantile(values, part):
+    values = sorted(values)
+    return values[min(len(values) - 1, int(len(values) * part))] if values else 0.0
+
+
+class Line:
+    """One connection from an address of loopback."""
+
+    def __init__(self, port, source):
+        self.port, self.source = port, source
+
+    async def __aenter__(self):
+        self.reader, self.writer = await asyncio.open_connection(postroad.HOST, self.port, local_addr=(self.source, 0))
+        return self
+
+    async def __aexit__(self, *_):
+        self.writer.transport.abort()
+
+    async def reply(self):
+        while True:
+            line = await self.reader.readline()
+            if not line:
+                raise ConnectionError("closed")
+            if line[3:4] != b"-":
+                return line
+
+    async def say(self, text):
+        self.writer.write(text if isinstance(text, bytes) else text.encode() + b"\r\n")
+        return await self.reply()
+
+
+class Soak:
+    def __init__(self, port, deadline):
+        self.port, self.deadline = port, deadline
+        self.waits, self.faults, self.counts = [], [], {}
+
+    def goes_on(self):
+        return time.monotonic() < self.deadline
+
+    def count(self, name):
+        self.counts[name] = self.counts.get(name, 0) + 1
+
+    async def good(self):
+        while self.goes_on():
+            try:
+                async with Line(self.port, "127.0.0.1") as line:
+                    await line.reply()
+                    await line.say("EHLO good.example")
+                    for _ in range(20):
+                        begin = time.monotonic()
+                        for command in ("MAIL FROM:<a@good.example>", "RCPT TO:<box@here.example>", "DATA"):
+                            answer = await line.say(command)
+                        answer = await line.say(TEXT)
+                        if not answer.startswith(b"250"):
+                            raise ConnectionError(answer.decode())
+                        self.waits.append(time.monotonic() - begin)
+                        await asyncio.sleep(PAUSE)
+                    await line.say("QUIT")
+            except (OSError, ConnectionError) as error:
+                self.faults.append(repr(error))
+
+    async def bad(self, name, source, act):
+        """One bad client after the other of a kind; what the server does to each is its own affair."""
+        while self.goes_on():
+            try:
+                async with asyncio.timeout(60):
+                    async with Line(self.port, source) as line:
+                        self.count(name)
+                        await act(line)
+            except (OSError, ConnectionError, TimeoutError):
+                pass
+            await asyncio.sleep(0.02)
+
+    async def slow(self, line):
+        await line.reply()
+        while True:
+            line.writer.write(b"E")
+            await asyncio.sleep(1)
+            if line.reader.at_eof():
+                return
+
+    async def endless(self, line):
+        await line.reply()
+        await line.say("EHLO endless.example")
+        while True:
+            line.writer.write(b"x" * 65536)
+            await line.writer.drain()
+            await asyncio.sleep(0.05)
+
+    async def endless_text(self, line):
+        await line.reply()
+        for command in ("EHLO endless.example", "MAIL FROM:<a@x.example>", "RCPT TO:<box@here.example>", "DATA"):
+            await line.say(command)
+        for _ in range(600):
+            line.writer.write(TEXT[:-3])
+            await line.writer.drain()
+            await asyncio.sleep(0.02)
+
+    async def cut(self, line):
+        await line.reply()
+        for command in ("EHLO cut.example", "MAIL FROM:<a@x.example>", "RCPT TO:<box@here.example>", "DATA"):
+            await line.say(command)
+        line.writer.write(TEXT[:random.randrange(len(TEXT) - 5)])
+        await line.writer.drain()
+
+    async def flood(self, line):
+        pass  # comes and goes
+
+    async def guess(self, line):
+        await line.reply()
+        await line.say("EHLO guess.example")
+        while True:
+            token = base64.b64encode(f"\0ann\0{random.random()}".encode()).decode()
+            await line.say(f"AUTH PLAIN {token}")
+
+    async def deaf(self, line):
+        while not line.writer.is_closing():
+            line.writer.write(b"HELP\r\n" * 2000)
+            await asyncio.sleep(0.1)
+            if line.writer.transport.get_write_buffer_size() > 1 << 20:
+                await asyncio.sleep(5)
+
+    async def early(self, line):
+        line.writer.write(b"EHLO early.example\r\nMAIL FROM:<a@x.example>\r\n")
+        while await line.reader.read(4096):
+            pass
+
+    async def lost(self, line):
+        line.writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        while await line.reader.read(4096):
+            pass
+
+    async def run(self, pid):
+        kinds = [(self.slow, 20), (self.endless, 2), (self.endless_text, 2), (self.cut, 3), (self.flood, 3), (self.guess, 3), (self.deaf, 3),
+                 (self.early, 2), (self.lost, 2)]
+        tasks = [asyncio.create_task(self.good()) for _ in range(GOOD)]
+        for i, (act, many) in enumerate(kinds):
+            tasks += [asyncio.create_task(self.bad(act.__name__, f"127.0.1.{i + 1}", act)) for _ in range(many)]
+        samples = []
+        while self.goes_on():
+            samples.append((postroad.resident(pid), len(os.listdir(f"/proc/{pid}/fd"))))
+            await asyncio.sleep(min(SAMPLE, max(0.1, self.deadline - time.monotonic())))
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        return samples
+
+
+def settled(pid, idle):
+    """Descriptors once the last clients are gone, which the deadline of a command may take."""
+    def sessions_gone():
+        names = [os.readlink(f"/proc/{pid}/fd/{name}") for name in os.listdir(f"/proc/{pid}/fd")]
+        return len(names) if sum(name.startswith("socket:") for name in names) <= idle else None
+    return postroad.eventually(sessions_gone, timeout=120, what="sessions that end")
+
+
+def soak(minutes):
+    with postroad.Folder() as folder:
+        users = folder.path / "users"
+        postroad.add_user(users, "ann", "right")
+        settings = {
+            "server": {"users": users}, "local": {"domains": ["here.example"], "mailboxes": ["box"]},
+            "listener": [{"role": "relay_in", "auth": True, "allow_auth_in_clear": True}],
+            "delivery": {"local": "discard"},  # an hour of mailboxes would measure the disk's room
+            "clients": {"exempt": ["127.0.0.1"]}, "limits": {"command": "30s", "data_block": "30s", "drain": "1s"},
+            "log": {"format": "none"}}
+        with postroad.Server(settings, folder=folder.path) as server:
+            idle = len(os.listdir(f"/proc/{server.pid}/fd"))
+            run = Soak(server.port, time.monotonic() + minutes * 60)
+            samples = asyncio.run(run.run(server.pid))
+            end = settled(server.pid, idle)
+            memory = [sample[0] / 2**20 for sample in samples]
+            quarter = max(1, len(memory) // 4)
+            return {
+                "minutes": minutes, "mails": len(run.waits), "faults": run.faults[:5],
+                "p50_ms": round(quantile(run.waits, 0.5) * 1000, 1), "p99_ms": round(quantile(run.waits, 0.99) * 1000, 1),
+                "worst_ms": round(max(run.waits, default=0) * 1000, 1),
+                "memory_mib": {"first_quarter": round(max(memory[:quarter]), 1), "last_quarter": round(max(memory[-quarter:]), 1),
+                               "end": round(postroad.resident(server.pid) / 2**20, 1)},
+                "descriptors": {"idle": idle, "most": max(sample[1] for sample in samples), "end": end}, "bad_clients": run.counts}
+
+
+def main():
+    logging.getLogger("asyncio").setLevel(logging.ERROR)  # writes to a line that the server has cut
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--minutes", type=float, default=20)
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    bad = False
+    for _ in range(options.rounds):
+        result = soak(options.minutes)
+        print(json.dumps(result), flush=True)
+        bad = bad or bool(result["faults"]) or result["p99_ms"] >= 100
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
