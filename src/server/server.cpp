@@ -2,7 +2,6 @@
 #include "server/server.hpp"
 
 #include <malloc.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,7 +11,6 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -23,6 +21,7 @@
 #include <thread>
 
 #include "server/events.hpp"
+#include "server/listeners.hpp"
 
 namespace postroad::server {
 
@@ -34,33 +33,6 @@ constexpr auto as_values = asio::as_tuple(asio::use_awaitable);
 constexpr std::chrono::milliseconds accept_pause{
     100};  // after EMFILE: descriptors come back when sessions end
 constexpr std::chrono::seconds look_at_memory{1};
-constexpr int backlog = 1024;
-using reuse_port = asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT>;
-
-struct Listener {
-  Listener(ListenerSettings s, std::uint16_t asked_port, tcp::acceptor a)
-      : asked(asked_port),
-        settings(std::make_shared<const ListenerSettings>(std::move(s))),
-        acceptor(std::move(a)) {}
-  std::uint16_t asked;  // the port as it was configured: 0 where the kernel chose
-  std::shared_ptr<const ListenerSettings> settings;  // touched by the accepting thread once started
-  tcp::acceptor acceptor;
-};
-
-Error bind_error(const tcp::endpoint& endpoint, const boost::system::error_code& error) {
-  const auto place = net::text_of(endpoint);
-  if (error == asio::error::address_in_use) {
-    return fail(Fault::busy, place,
-                "the port is in use: another server listens there; stop it or choose another port");
-  }
-  if (error == asio::error::access_denied) {
-    return fail(
-        Fault::io, place,
-        "ports below 1024 may be bound by root only; choose another port, or start as root");
-  }
-  return fail(Fault::io, place, "cannot listen: " + error.message());
-}
-
 std::uint64_t resident_octets() {
   std::ifstream file("/proc/self/statm");
   std::uint64_t all = 0;
@@ -81,10 +53,13 @@ struct Worker {
 
 struct Server::State {
   State(Guard& guard_, observe::Log& log_, const ServerSettings& settings)
-      : guard(guard_), log(log_) {
-    const auto count = settings.threads != 0 ? settings.threads
-                                             : std::max(1U, std::thread::hardware_concurrency());
-    for (unsigned i = 0; i < count; ++i) workers.push_back(std::make_unique<Worker>());
+      : guard(guard_), log(log_), workers(make_workers(settings.threads)) {}
+
+  static std::vector<std::unique_ptr<Worker>> make_workers(unsigned count) {
+    if (count == 0) count = std::max(1U, std::thread::hardware_concurrency());
+    std::vector<std::unique_ptr<Worker>> made;
+    for (unsigned i = 0; i < count; ++i) made.push_back(std::make_unique<Worker>());
+    return made;
   }
 
   asio::awaitable<void> accept(std::shared_ptr<Listener> listener);
@@ -96,11 +71,6 @@ struct Server::State {
   void spawn_accept(const std::shared_ptr<Listener>& listener) {
     asio::co_spawn(workers.front()->context, accept(listener), asio::detached);
   }
-  Result<std::shared_ptr<Listener>> open(ListenerSettings settings);
-  static boost::system::error_code bind(tcp::acceptor& acceptor, const tcp::endpoint& endpoint,
-                                        bool shared);
-  bool share_port(const tcp::endpoint& endpoint);
-  std::optional<tcp::acceptor> take_inherited(const tcp::endpoint& endpoint);
 
   Guard& guard;
   observe::Log& log;
@@ -108,10 +78,8 @@ struct Server::State {
   std::atomic<unsigned> deriving = 0;
   std::optional<Services> services;  // from `start` on
   std::vector<std::unique_ptr<Worker>> workers;
-  // Behind the workers: an acceptor must go before its io_context. Only the thread that calls the
-  // server's own functions changes the list.
-  std::vector<std::shared_ptr<Listener>> listeners;
-  std::vector<tcp::acceptor> inherited;
+  // Behind the workers: an acceptor must go before its io_context.
+  Listeners listeners{workers.front()->context};
   std::vector<std::thread> threads;
   std::size_t next = 0;  // only the accepting thread, that of workers[0]
 
@@ -131,111 +99,22 @@ Server::Server(Guard& guard, observe::Log& log, ServerSettings settings)
 
 Server::~Server() { stop(std::chrono::milliseconds(0)); }
 
-void Server::set_ceilings(std::size_t most_sessions, std::uint64_t most_memory) {
-  state_->most_sessions.store(most_sessions);
-  state_->most_memory.store(most_memory);
-}
-
 void Server::inherit(const std::vector<int>& descriptors) {
-  for (const int descriptor : descriptors) {
-    sockaddr_storage address{};
-    socklen_t length = sizeof address;
-    if (::getsockname(descriptor, reinterpret_cast<sockaddr*>(&address), &length) != 0) continue;
-    if (address.ss_family != AF_INET && address.ss_family != AF_INET6) {
-      ::close(descriptor);
-      continue;
-    }
-    const auto protocol = address.ss_family == AF_INET6 ? tcp::v6() : tcp::v4();
-    boost::system::error_code error;
-    tcp::acceptor acceptor(state_->workers.front()->context);
-    acceptor.assign(protocol, descriptor, error);
-    if (error) {
-      ::close(descriptor);
-    } else {
-      state_->inherited.push_back(std::move(acceptor));
-    }
-  }
-}
-
-// The socket bound to that address; of port 0, any of the address that is left.
-std::optional<tcp::acceptor> Server::State::take_inherited(const tcp::endpoint& endpoint) {
-  for (auto at = inherited.begin(); at != inherited.end(); ++at) {
-    const auto bound = at->local_endpoint();
-    if (bound.address() != endpoint.address()) continue;
-    if (endpoint.port() != 0 && bound.port() != endpoint.port()) continue;
-    auto found = std::move(*at);
-    inherited.erase(at);
-    return found;
-  }
-  return std::nullopt;
-}
-
-boost::system::error_code Server::State::bind(tcp::acceptor& acceptor,
-                                              const tcp::endpoint& endpoint, bool shared) {
-  boost::system::error_code error;
-  acceptor.close(error);
-  acceptor.open(endpoint.protocol(), error);
-  if (!error) acceptor.set_option(tcp::acceptor::reuse_address(true), error);
-  if (!error && shared) acceptor.set_option(reuse_port(true), error);
-  if (!error && endpoint.address().is_v6()) acceptor.set_option(asio::ip::v6_only(true), error);
-  if (!error) acceptor.bind(endpoint, error);
-  if (!error) acceptor.listen(backlog, error);
-  return error;
-}
-
-// Lets another socket of this process listen on the port of one that has another address; false:
-// there is none, or that very address is listened to.
-bool Server::State::share_port(const tcp::endpoint& endpoint) {
-  bool found = false;
-  bool is_taken = false;
-  const auto share = [&](tcp::acceptor& acceptor) {
-    boost::system::error_code error;
-    const auto bound = acceptor.local_endpoint(error);
-    if (error || bound.port() != endpoint.port()) return;
-    is_taken = is_taken || bound == endpoint;
-    if (is_taken) return;
-    acceptor.set_option(reuse_port(true), error);
-    found = found || !error;
-  };
-  for (auto& listener : listeners) share(listener->acceptor);
-  for (auto& acceptor : inherited) share(acceptor);
-  return found && !is_taken;
-}
-
-Result<std::shared_ptr<Listener>> Server::State::open(ListenerSettings settings) {
-  boost::system::error_code error;
-  const auto address = asio::ip::make_address(settings.address, error);
-  if (error)
-    return fail(Fault::input, settings.address,
-                "not an IP address; a listener binds 127.0.0.1, 0.0.0.0, ::1 or another address of "
-                "this machine");
-  const tcp::endpoint endpoint(address, settings.port);
-  auto acceptor = take_inherited(endpoint);
-  if (!acceptor) {
-    acceptor.emplace(workers.front()->context);
-    error = bind(*acceptor, endpoint, false);
-    // 0.0.0.0:25 in place of 127.0.0.1:25, of which the old is still open: both share the port.
-    if (error == asio::error::address_in_use && share_port(endpoint))
-      error = bind(*acceptor, endpoint, true);
-    if (error) return bind_error(endpoint, error);
-  }
-  const auto asked = std::exchange(settings.port, acceptor->local_endpoint().port());
-  settings.name = net::text_of({address, settings.port});
-  return std::make_shared<Listener>(std::move(settings), asked, std::move(*acceptor));
+  state_->listeners.inherit(descriptors);
 }
 
 Result<std::uint16_t> Server::listen(ListenerSettings settings) {
-  auto opened = state_->open(std::move(settings));
+  auto opened = state_->listeners.open(std::move(settings));
   if (!opened) return opened.error();
-  state_->listeners.push_back(std::move(*opened));
-  return state_->listeners.back()->settings->port;
+  state_->listeners.all.push_back(std::move(*opened));
+  return state_->listeners.all.back()->settings->port;
 }
 
-std::vector<std::string> Server::close_unused() {
-  std::vector<std::string> names;
-  for (auto& acceptor : state_->inherited) names.push_back(net::text_of(acceptor.local_endpoint()));
-  state_->inherited.clear();
-  return names;
+std::vector<std::string> Server::close_unused() { return state_->listeners.close_unused(); }
+
+void Server::set_ceilings(std::size_t most_sessions, std::uint64_t most_memory) {
+  state_->most_sessions.store(most_sessions);
+  state_->most_memory.store(most_memory);
 }
 
 // Counts a session; at a ceiling the reason why not.
@@ -330,7 +209,7 @@ void Server::start(Store& store) {
   auto& state = *state_;
   state.derivers.emplace(1);
   state.services.emplace(Services{store, state.guard, *state.derivers, state.deriving, state.log});
-  for (auto& listener : state.listeners) state.spawn_accept(listener);
+  for (auto& listener : state.listeners.all) state.spawn_accept(listener);
   asio::co_spawn(state.workers.front()->context, state.watch_memory(), asio::detached);
   for (auto& worker : state.workers) {
     state.threads.emplace_back([context = &worker->context] { context->run(); });
@@ -340,7 +219,7 @@ void Server::start(Store& store) {
 Result<std::vector<std::uint16_t>> Server::replace(std::vector<ListenerSettings> settings) {
   auto& state = *state_;
   // First all that may fail: which listeners go on, and the sockets of the new ones.
-  std::vector<std::shared_ptr<Listener>> before = state.listeners;
+  std::vector<std::shared_ptr<Listener>> before = state.listeners.all;
   std::vector<std::shared_ptr<Listener>> after;
   std::vector<std::shared_ptr<Listener>> fresh;
   struct Kept {
@@ -356,7 +235,7 @@ Result<std::vector<std::uint16_t>> Server::replace(std::vector<ListenerSettings>
              (listener->asked == one.port || listener->settings->port == one.port);
     });
     if (same == before.end()) {
-      auto opened = state.open(std::move(one));
+      auto opened = state.listeners.open(std::move(one));
       if (!opened) return opened.error();
       fresh.push_back(*opened);
       after.push_back(std::move(*opened));
@@ -391,7 +270,7 @@ Result<std::vector<std::uint16_t>> Server::replace(std::vector<ListenerSettings>
   });
   std::unique_lock lock(mutex);
   bell.wait(lock, [&] { return done; });
-  state.listeners = std::move(after);
+  state.listeners.all = std::move(after);
   return ports;
 }
 
@@ -399,13 +278,13 @@ bool Server::is_too_large() const { return state_->too_large.load(std::memory_or
 
 std::vector<std::string> Server::addresses() const {
   std::vector<std::string> found;
-  for (const auto& listener : state_->listeners) found.push_back(listener->settings->name);
+  for (const auto& listener : state_->listeners.all) found.push_back(listener->settings->name);
   return found;
 }
 
 std::vector<int> Server::descriptors() const {
   std::vector<int> found;
-  for (const auto& listener : state_->listeners)
+  for (const auto& listener : state_->listeners.all)
     found.push_back(listener->acceptor.native_handle());
   return found;
 }
@@ -413,7 +292,7 @@ std::vector<int> Server::descriptors() const {
 void Server::release() {
   asio::post(state_->workers.front()->context, [state = state_.get()] {
     boost::system::error_code ignored;
-    for (auto& listener : state->listeners) listener->acceptor.close(ignored);
+    for (auto& listener : state->listeners.all) listener->acceptor.close(ignored);
   });
 }
 
