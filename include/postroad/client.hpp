@@ -10,12 +10,15 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <postroad/login.hpp>
 #include <postroad/message.hpp>
 #include <postroad/report.hpp>
 #include <postroad/result.hpp>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace postroad {
 
@@ -34,6 +37,22 @@ enum class Recipients : std::uint8_t {
   all_or_none,  ///< one refused recipient, and nobody gets it
 };
 
+/// When a message goes by BDAT (RFC 3030) in place of DATA.
+enum class Chunking : std::uint8_t {
+  when_needed,  ///< a binary message: DATA cannot carry it
+  preferred,    ///< wherever it is offered
+  never,
+};
+
+/// What a PROXY header says of the connection that we pass on.
+struct POSTROAD_EXPORT ProxyHeader {
+  int version = 2;     ///< 1 or 2
+  std::string source;  ///< "192.0.2.1" or "2001:db8::1"; empty: we speak for ourselves
+  std::uint16_t source_port = 0;
+  std::string destination;
+  std::uint16_t destination_port = 0;
+};
+
 /// Options of a client; each default is the safe one.
 struct POSTROAD_EXPORT ClientOptions {
   Tls tls = Tls::automatic;
@@ -43,6 +62,28 @@ struct POSTROAD_EXPORT ClientOptions {
   std::string helo_name;    ///< what EHLO says; empty: the connection's own address, as a literal
   bool plain_helo = false;  ///< HELO in place of EHLO: no extension is used
   bool pipelining = true;   ///< used where the server offers it
+  Chunking chunking = Chunking::when_needed;
+  bool lmtp = false;  ///< LMTP (RFC 2033) in place of SMTP
+  /// What an envelope's options ask and the server lacks is left out, in place of
+  /// Fault::unsupported; REQUIRETLS and DeliverBy::Else::give_up never are.
+  bool drop_unsupported_options = false;
+  /// Extensions that are not used though the server offers them, by their EHLO keyword: "CHUNKING".
+  std::vector<std::string> ignored_extensions;
+  /// XCLIENT attributes ("ADDR", "192.0.2.1"), said before AUTH; a server that does not offer it to
+  /// us ends the conversation.
+  std::vector<std::pair<std::string, std::string>> xclient;
+  /// A PROXY header to begin with, "v1" or "v2"; for servers that expect one.
+  std::optional<ProxyHeader> proxy_header;
+  /// A proxy on the way: socks5://[user:password@]host[:port] or http://… (CONNECT); empty: none.
+  std::string proxy;
+  /// Called as a message goes out, on the thread that sends: octets so far and, where it is known,
+  /// of the whole. False ends the call with Fault::cancelled, and no part is taken for the whole.
+  std::function<bool(std::uint64_t sent, std::optional<std::uint64_t> whole)> progress;
+  std::string client_certificate;  ///< PEM file that we show, for EXTERNAL; empty: none
+  std::string client_key;          ///< PEM file; empty: it stands in the certificate's file
+  /// "sha256:" and base64 of the server's public key (SubjectPublicKeyInfo): one of these, and then
+  /// neither a root nor the name is asked for.
+  std::vector<std::string> pinned_keys;
   Recipients recipients = Recipients::best_effort;
   std::chrono::milliseconds connect_timeout{30'000};
   std::chrono::milliseconds command_timeout{300'000};      ///< for each reply (RFC 5321 §4.5.3.2)

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include <postroad/mail_options.hpp>
 #include <postroad/result.hpp>
 
 namespace postroad {
@@ -45,6 +46,9 @@ POSTROAD_EXPORT std::ostream& operator<<(std::ostream& out, const Mailbox& mailb
 struct POSTROAD_EXPORT Envelope {
   Mailbox reverse_path;  ///< null for a bounce
   std::vector<Mailbox> recipients;
+  MailOptions options{};  ///< what is asked of the servers beyond delivery
+  /// For each recipient in order what is asked for it; may be shorter: nothing for the rest.
+  std::vector<RecipientOptions> recipient_options{};
   friend bool operator==(const Envelope&, const Envelope&) = default;
 };
 

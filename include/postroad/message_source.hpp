@@ -22,10 +22,15 @@ class POSTROAD_EXPORT MessageSource {
   /// one.
   virtual Result<std::string_view> next() = 0;
 
+  /// Begins again at the first octet; false: it cannot. A mail that must go in several transactions
+  /// (LIMITS' RCPTMAX) or to another relay is read again.
+  virtual bool rewind() { return false; }
   /// Octets of the whole message, for SIZE= (RFC 1870); nullopt when it is not known beforehand.
   [[nodiscard]] virtual std::optional<std::uint64_t> size() const { return std::nullopt; }
   /// Whether octets of 0x80 and above occur, so that 8BITMIME is needed (RFC 6152).
   [[nodiscard]] virtual bool is_8bit() const { return false; }
+  /// Whether lines have no end that DATA could carry, so that BINARYMIME is needed (RFC 3030).
+  [[nodiscard]] virtual bool is_binary() const { return false; }
   /// Whether header fields hold raw UTF-8, so that SMTPUTF8 is needed (RFC 6531).
   [[nodiscard]] virtual bool needs_utf8() const { return false; }
 };

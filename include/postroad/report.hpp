@@ -41,6 +41,9 @@ struct POSTROAD_EXPORT SendReport {
   /// Every recipient was accepted.
   [[nodiscard]] bool all_accepted() const noexcept;
   [[nodiscard]] bool any(Outcome outcome) const noexcept;
+  /// The next envelope: of `envelope`, which was sent, the recipients that are deferred, with what
+  /// was asked for them. Never one that was accepted, refused or is unknown.
+  [[nodiscard]] Envelope retryable(const Envelope& envelope) const;
 };
 
 }  // namespace postroad

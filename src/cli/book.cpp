@@ -1,7 +1,38 @@
 // Everything that the settings name, read; see book.hpp.
 #include "cli/book.hpp"
 
+#include <algorithm>
+
+#include "base/text.hpp"
+#include "proto/sasl/mechanism.hpp"
+
 namespace postroad::cli {
+
+namespace {
+
+std::string words_of(const std::vector<std::string_view>& names) {
+  std::string text;
+  for (const auto name : names) (text += text.empty() ? "" : ", ") += name;
+  return text;
+}
+
+// What AUTH offers where nobody says: what the users have keys for, and certificates where they are
+// asked for.
+std::vector<std::string> usual_mechanisms(const ListenerConfig& listener,
+                                          const std::optional<server::Users>& users) {
+  std::vector<std::string> found;
+  for (const auto name : sasl::mechanisms()) {
+    const bool is_key = name.starts_with("SCRAM") || name.starts_with("CRAM");
+    const bool is_token = name.find("OAUTH") != std::string_view::npos;
+    const bool is_certificate = name == "EXTERNAL";
+    if (is_token || (is_certificate && listener.client_ca.empty())) continue;
+    if (is_key && (!users || !users->serves(name))) continue;
+    found.emplace_back(name);
+  }
+  return found;
+}
+
+}  // namespace
 
 Result<std::shared_ptr<Book>> Book::make(Settings settings) {
   auto book = std::make_shared<Book>();
@@ -26,6 +57,18 @@ Result<std::shared_ptr<Book>> Book::make(Settings settings) {
   for (const auto& listener : s.listeners) {
     const bool own_names_only =
         listener.role != server::Role::catch_all && !listener.allow_any_sender;
+    auto proxies = networks("listener.proxy_from", listener.proxy_from);
+    if (!proxies) return proxies.error();
+    book->proxies.push_back(std::move(*proxies));
+    auto speakers = networks("listener.xclient_from", listener.xclient_from);
+    if (!speakers) return speakers.error();
+    book->speakers.push_back(std::move(*speakers));
+    for (const auto& name : listener.mechanisms) {
+      const auto& known = sasl::mechanisms();
+      if (std::find(known.begin(), known.end(), name) == known.end())
+        return fail(Fault::input, "listener.mechanisms",
+                    printable(name, 40) + " is not known; known are " + words_of(known));
+    }
     auto clients = networks("listener.only_from", listener.only_from);
     if (!clients) return clients.error();
     auto relay_from = networks("listener.relay_from", listener.relay_from);
@@ -38,7 +81,7 @@ Result<std::shared_ptr<Book>> Book::make(Settings settings) {
                                own_names_only ? &*book->senders : nullptr});
     auto& context = book->tls.emplace_back();
     if (listener.tls == smtp::TlsMode::none) continue;
-    auto tls = net::TlsContext::server({listener.certificate, listener.key});
+    auto tls = net::TlsContext::server({listener.certificate, listener.key, listener.client_ca});
     if (!tls) return tls.error();
     context = std::move(*tls);
   }
@@ -49,13 +92,17 @@ std::vector<server::ListenerSettings> Book::listeners(const std::shared_ptr<Book
   std::vector<server::ListenerSettings> made;
   for (std::size_t i = 0; i < book->settings.listeners.size(); ++i) {
     const auto& listener = book->settings.listeners[i];
+    auto options = machine_options(book->settings, listener);
+    if (listener.mechanisms.empty()) options.mechanisms = usual_mechanisms(listener, book->users);
     made.push_back({.role = listener.role,
                     .address = listener.address,
                     .port = listener.port,
-                    .smtp = machine_options(book->settings, listener),
+                    .smtp = std::move(options),
                     .tls = book->tls[i],
                     .policy = std::shared_ptr<server::Policy>(book, &book->rules[i]),
-                    .greet_pause = listener.greet_pause});
+                    .greet_pause = listener.greet_pause,
+                    .proxies = book->proxies[i],
+                    .speakers = book->speakers[i]});
   }
   return made;
 }
@@ -66,10 +113,11 @@ relay::DeliverySettings Book::delivery() const {
   delivery.discard = settings.delivery.local == Destination::discard;
   delivery.smarthost = settings.delivery.smarthost;
   delivery.smarthost_options.helo_name = settings.server.hostname;
+  delivery.smarthost_options.drop_unsupported_options = true;
   delivery.schedule = {settings.delivery.first_retry, settings.delivery.longest_retry};
   if (!settings.delivery.smarthost_user.empty()) {
     delivery.smarthost_login =
-        Login{settings.delivery.smarthost_user, settings.delivery.smarthost_password, {}};
+        Login{settings.delivery.smarthost_user, settings.delivery.smarthost_password};
   }
   return delivery;
 }

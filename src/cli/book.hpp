@@ -20,6 +20,8 @@ struct Book {
   std::optional<relay::Senders> senders;
   std::deque<relay::Rules> rules;                   // one a listener; refer to the above
   std::vector<std::optional<net::TlsContext>> tls;  // likewise
+  std::vector<std::vector<net::Network>> proxies;   // likewise: who sends a PROXY header
+  std::vector<std::vector<net::Network>> speakers;  // likewise: who may use XCLIENT
   server::GuardSettings guard;
 
   /// Error: Fault::input, Fault::tls, Fault::io: the first thing that is wrong.

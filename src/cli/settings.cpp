@@ -71,6 +71,38 @@ Section<ListenerConfig> declare_listener() {
   s.option("size", &ListenerConfig::size, "Offers SIZE; the limit holds without it too.");
   s.option("enhanced_status_codes", &ListenerConfig::enhanced_status_codes,
            "Offers ENHANCEDSTATUSCODES; without it no reply has one.");
+  s.option("chunking", &ListenerConfig::chunking, "Offers CHUNKING: BDAT.");
+  s.option("binary_mime", &ListenerConfig::binary_mime,
+           "Offers BINARYMIME, with chunking. A smarthost that lacks it does not get such mail.");
+  s.option("dsn", &ListenerConfig::dsn,
+           "Offers DSN: what is asked goes on to a smarthost that knows it. This server itself "
+           "writes no reports yet.");
+  s.option("limits", &ListenerConfig::limits, "Offers LIMITS: RCPTMAX and MAILMAX.");
+  s.option("requiretls", &ListenerConfig::requiretls,
+           "Offers REQUIRETLS under TLS: such mail goes on under verified TLS only.");
+  s.option("deliver_by", &ListenerConfig::deliver_by,
+           "Offers DELIVERBY: what is late is given up, where that was asked.");
+  s.option("future_release", &ListenerConfig::future_release,
+           "Offers FUTURERELEASE where the role is submission: a mail is held until its time.");
+  s.option("longest_hold", &ListenerConfig::longest_hold, "Longest time that a mail is held.")
+      .between(config::Duration{60'000}, config::Duration{3650LL * 86'400'000});
+  s.option("mt_priority", &ListenerConfig::mt_priority,
+           "Offers MT-PRIORITY: mail of a higher priority goes first; of who has not logged in, "
+           "never before the usual.");
+  s.option("prdr", &ListenerConfig::prdr, "Offers PRDR: a reply a recipient, where they differ.");
+  s.option("lmtp", &ListenerConfig::lmtp,
+           "Speaks LMTP in place of SMTP: LHLO, and a reply a recipient behind the text.");
+  s.option("mechanisms", &ListenerConfig::mechanisms,
+           "SASL mechanisms that AUTH offers, strongest first; empty: those for which the users "
+           "have keys.");
+  s.option("client_ca", &ListenerConfig::client_ca,
+           "PEM file of roots: clients are asked for a certificate, and one of these lets its "
+           "owner log in by EXTERNAL. Empty: they are not asked.");
+  s.option("xclient_from", &ListenerConfig::xclient_from,
+           "Networks of trusted proxies that may say by XCLIENT whom they speak for.");
+  s.option("proxy_from", &ListenerConfig::proxy_from,
+           "Networks of trusted proxies, which begin each connection with a PROXY header (v1 or "
+           "v2). Others are served as they come.");
   s.option("only_from", &ListenerConfig::only_from,
            "Networks whose clients are served, as 192.0.2.0/24; others get 554. Empty: all are.");
   s.option("relay_from", &ListenerConfig::relay_from,
@@ -84,6 +116,8 @@ Section<LimitsConfig> declare_limits() {
            "Largest message taken; announced as SIZE.");
   s.option("recipients", &LimitsConfig::recipients, "Most recipients of one message; more get 452.")
       .between(1, 1'000'000);
+  s.option("mails", &LimitsConfig::mails, "Most mails of one session; then 421.")
+      .between(1, 100'000'000);
   s.option("errors", &LimitsConfig::errors, "Refused commands before the session is closed.");
   s.option("auth_attempts", &LimitsConfig::auth_attempts,
            "Failed AUTH before the session is closed.")
@@ -309,7 +343,22 @@ smtp::ServerOptions machine_options(const Settings& settings, const ListenerConf
   options.smtputf8 = listener.smtputf8;
   options.size = listener.size;
   options.enhanced_status_codes = listener.enhanced_status_codes;
+  options.chunking = listener.chunking;
+  options.binary_mime = listener.binary_mime;
+  options.dsn = listener.dsn;
+  options.limits_keyword = listener.limits;
+  options.require_tls = listener.requiretls;
+  options.deliver_by = listener.deliver_by;
+  options.future_release = listener.future_release && submission;
+  options.longest_hold = std::chrono::duration_cast<std::chrono::seconds>(
+      std::chrono::milliseconds(listener.longest_hold));
+  options.mt_priority = listener.mt_priority;
+  options.prdr = listener.prdr;
+  options.lmtp = listener.lmtp;
+  options.xclient = !listener.xclient_from.empty();
+  if (!listener.mechanisms.empty()) options.mechanisms = listener.mechanisms;
   auto& limits = options.limits;
+  limits.mails = settings.limits.mails;
   limits.message_size = listener.message_size.octets != 0 ? listener.message_size.octets
                                                           : settings.limits.message_size.octets;
   limits.recipients = settings.limits.recipients;

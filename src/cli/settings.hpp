@@ -37,6 +37,21 @@ struct ListenerConfig {
   bool smtputf8 = true;
   bool size = true;
   bool enhanced_status_codes = true;
+  bool chunking = true;
+  bool binary_mime = false;
+  bool dsn = false;
+  bool limits = true;
+  bool requiretls = true;
+  bool deliver_by = false;
+  bool future_release = true;
+  config::Duration longest_hold{30LL * 86'400'000};
+  bool mt_priority = false;
+  bool prdr = false;
+  bool lmtp = false;
+  std::vector<std::string> mechanisms;
+  std::filesystem::path client_ca;
+  std::vector<std::string> xclient_from;
+  std::vector<std::string> proxy_from;
   std::vector<std::string> only_from;
   std::vector<std::string> relay_from;
 };
@@ -44,6 +59,7 @@ struct ListenerConfig {
 struct LimitsConfig {
   config::Size message_size{36'700'160};
   std::uint32_t recipients = 1000;
+  std::uint32_t mails = 100'000;
   std::uint32_t errors = 20;
   std::uint32_t auth_attempts = 5;
   config::Size command_line{4096};

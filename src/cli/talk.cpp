@@ -1,9 +1,10 @@
 // `postroad talk`: a session by hand with line editing. What you type goes to the server as it is;
-// STARTTLS then does the handshake, `AUTH PLAIN` and `AUTH LOGIN` without more ask for user and
+// STARTTLS then does the handshake, AUTH and a mechanism without more ask for user and
 // password and do the rest, and a verb that is none gets a hint.
 #include <editline/readline.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <cstdlib>
@@ -19,6 +20,7 @@
 #include "net/connect.hpp"
 #include "net/stream.hpp"
 #include "proto/sasl/mechanism.hpp"
+#include "proto/smtp/capabilities.hpp"
 #include "proto/smtp/command.hpp"
 #include "proto/smtp/reply.hpp"
 
@@ -29,9 +31,10 @@ namespace asio = boost::asio;
 config::Command TalkVerb::declare() {
   config::Command command{.name = "talk", .summary = "a session with a server, typed by hand"};
   command.description =
-      "Lines go to the server as typed. STARTTLS does the handshake, AUTH PLAIN and AUTH LOGIN "
-      "alone ask for user and password and do the "
-      "exchange. After a 354 lines are the message, with leading dots doubled, until a lone dot.";
+      "Lines go to the server as typed. STARTTLS does the handshake, AUTH and a mechanism alone "
+      "ask "
+      "for user and password and do the exchange. After a 354 lines are the message, with leading "
+      "dots doubled, until a lone dot.";
   command.arguments = {
       {.name = "HOST", .doc = "host, host:port or URL.", .target = &host, .required = false}};
   server.add_to(command.flags);
@@ -77,6 +80,8 @@ class Talk final {
   asio::io_context context_{1};
   std::optional<net::Stream> stream_;
   smtp::ReplyParser parser_;
+  smtp::Capabilities capabilities_;
+  sasl::ChannelBinding binding_;
   std::string input_;
 };
 
@@ -142,10 +147,12 @@ Result<void> Talk::secure() {
     return fail(
         Fault::protocol, url_.server(),
         "octets came in clear behind the reply to STARTTLS: somebody may have put them there");
-  const auto tls = net::TlsContext::client({!flags_.insecure, flags_.ca_file.value_or("")});
+  const auto tls =
+      net::TlsContext::client({.verify = !flags_.insecure, .ca_file = flags_.ca_file.value_or("")});
   if (!tls) return tls.error();
   const auto facts = wait(stream_->handshake_client(*tls, url_.host, deadline()));
   if (!facts) return facts.error();
+  binding_ = facts->binding;
   print_("--", "TLS " + facts->version + " " + facts->cipher + "; say EHLO again");
   return {};
 }
@@ -159,7 +166,15 @@ Result<void> Talk::login(const std::string& mechanism) {
   flags.server = url_.server();
   const auto login = login_of(flags);
   if (!login) return login.error();
-  auto machine = sasl::make_client(mechanism, {(*login)->user, {}, (*login)->password});
+  sasl::Context context;
+  context.host = url_.host;
+  context.port = url_.port;
+  context.binding = binding_;
+  context.binding_is_offered = capabilities_.offers_auth(mechanism + "-PLUS");
+  sasl::Credentials credentials{.user = (*login)->user};
+  (mechanism.find("OAUTH") != std::string::npos ? credentials.token : credentials.password) =
+      (*login)->password;
+  auto machine = sasl::make_client(mechanism, credentials, context);
   auto step = machine->initial();
   auto reply = exchange("AUTH " + mechanism + (step ? ' ' + base64_encode(step->response) : ""),
                         "AUTH " + mechanism + (step ? " [hidden]" : ""));
@@ -168,6 +183,8 @@ Result<void> Talk::login(const std::string& mechanism) {
     reply = step ? exchange(base64_encode(step->response), "[hidden]") : exchange("*", "*");
   }
   if (!reply) return reply.error();
+  const auto doubt = machine->doubt();
+  if (reply->code == 235 && !doubt.empty()) return fail(Fault::auth, url_.server(), doubt);
   return {};
 }
 
@@ -195,13 +212,15 @@ Result<bool> Talk::turn(const std::string& line) {
   const auto words = split(trim(line), ' ');
   const auto verb = upper(words.front());
   const auto mechanism = words.size() == 2 ? upper(words[1]) : "";
-  if (verb == "AUTH" && (mechanism == "PLAIN" || mechanism == "LOGIN")) {
+  const auto& known = sasl::mechanisms();
+  if (verb == "AUTH" && std::find(known.begin(), known.end(), mechanism) != known.end()) {
     const auto done = login(mechanism);
     return done ? Result<bool>(true) : Result<bool>(done.error());
   }
   hint(line);
   auto reply = exchange(line, verb == "AUTH" ? "AUTH [hidden]" : line);
   if (!reply) return reply.error();
+  if (verb == "EHLO" && reply->is_success()) capabilities_ = smtp::parse_capabilities(*reply);
   if (verb == "STARTTLS" && reply->code == 220) {
     const auto secured = secure();
     if (!secured) return secured.error();

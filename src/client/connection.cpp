@@ -7,9 +7,13 @@
 
 #include <algorithm>
 
+#include "base/text.hpp"
+#include "crypto/digest.hpp"
 #include "mail/mailbox.hpp"
 #include "net/connect.hpp"
 #include "net/drive.hpp"
+#include "proto/proxy/header.hpp"
+#include "proto/proxy/tunnel.hpp"
 
 namespace postroad::client {
 
@@ -33,6 +37,8 @@ struct Consultant {
   const net::TlsContext* tls;
   const std::string& host;
   MessageSource* source;
+  const std::function<bool(std::uint64_t, std::optional<std::uint64_t>)>* progress = nullptr;
+  std::uint64_t sent = 0;
   std::string_view rest = {};  // of the chunk that the source gave last
 
   bool answer_now(smtp::ClientMachine& machine) {
@@ -44,19 +50,38 @@ struct Consultant {
       }
       rest = *chunk;
     }
-    if (rest.empty()) {
+    const auto slice = rest.substr(0, slice_size);
+    sent += slice.size();
+    if (progress != nullptr && *progress && !(*progress)(sent, source->size())) {
+      machine.body_failed(fail(Fault::cancelled, {}, "cancelled by the caller's progress"));
+    } else if (rest.empty()) {
       machine.body_end();
     } else {
       // The machine keeps a copy with its dots doubled: of a slice, whatever the source gives at
       // once.
-      machine.body(rest.substr(0, slice_size));
-      rest.remove_prefix(std::min(slice_size, rest.size()));
+      machine.body(slice);
+      rest.remove_prefix(slice.size());
     }
     return true;
   }
   awaitable<void> answer(smtp::ClientMachine&) const { co_return; }
   awaitable<Result<proto::TlsFacts>> handshake(net::Stream& stream, net::Time deadline) const {
     co_return co_await stream.handshake_client(*tls, host, deadline);
+  }
+};
+
+// For a dialogue in which there is nothing to ask and no TLS.
+struct NobodyAsks {
+  template <class Machine>
+  bool answer_now(Machine&) {
+    return true;
+  }
+  template <class Machine>
+  awaitable<void> answer(Machine&) const {
+    co_return;
+  }
+  awaitable<Result<proto::TlsFacts>> handshake(net::Stream&, net::Time) const {
+    co_return fail(Fault::protocol, {}, "no TLS here");
   }
 };
 
@@ -86,6 +111,54 @@ std::string own_literal(net::Stream& stream) {
   return text.substr(0, text.rfind(':'));
 }
 
+Result<std::vector<std::string>> pins_of(const std::vector<std::string>& texts) {
+  constexpr std::string_view method = "sha256:";
+  std::vector<std::string> pins;
+  for (const auto& text : texts) {
+    const auto octets = text.starts_with(method)
+                            ? base64_decode(std::string_view(text).substr(method.size()))
+                            : std::nullopt;
+    if (!octets || octets->size() != crypto::size_of(crypto::Digest::sha256))
+      return fail(Fault::input, printable(text, 80),
+                  "not a pinned key; the form is sha256: and base64 of the key's digest");
+    pins.push_back(*octets);
+  }
+  return pins;
+}
+
+smtp::Chunking policy_of(Chunking chunking) {
+  switch (chunking) {
+    case Chunking::preferred:
+      return smtp::Chunking::preferred;
+    case Chunking::never:
+      return smtp::Chunking::never;
+    case Chunking::when_needed:
+      break;
+  }
+  return smtp::Chunking::when_needed;
+}
+
+// Nothing of the message was decided for these, and why.
+void defer(const Envelope& envelope, std::size_t from, const Error& why, SendReport& report) {
+  for (; from < envelope.recipients.size(); ++from)
+    report.recipients.push_back(
+        {envelope.recipients[from], Outcome::deferred, why.stage, {0, {}, why.detail}});
+}
+
+// A part of the recipients, with what was asked for them.
+Envelope part_of(const Envelope& envelope, std::size_t from, std::size_t count) {
+  if (from == 0 && count >= envelope.recipients.size()) return envelope;
+  Envelope part{envelope.reverse_path, {}, envelope.options, {}};
+  for (auto i = from; i < std::min(from + count, envelope.recipients.size()); ++i) {
+    part.recipients.push_back(envelope.recipients[i]);
+    if (i < envelope.recipient_options.size()) {
+      part.recipient_options.resize(i - from);
+      part.recipient_options.push_back(envelope.recipient_options[i]);
+    }
+  }
+  return part;
+}
+
 }  // namespace
 
 Result<SendReport> judge(const std::optional<Error>& error, SendReport report) {
@@ -107,7 +180,24 @@ Connection::Connection(std::string_view url_text, std::optional<Login> login, Cl
   if (!login_ && !url_.user.empty()) login_ = Login{url_.user, url_.password, {}};
   if (options_.tls == Tls::automatic) options_.tls = url_.tls;
   if (options_.trace) trace_.emplace(options_.trace);
-  auto tls = net::TlsContext::client({!options_.insecure_accept_any_certificate, options_.ca_file});
+  if (!options_.proxy.empty()) {
+    auto proxy = parse_proxy(options_.proxy);
+    if (!proxy) {
+      wrong_ = proxy.error();
+      return;
+    }
+    proxy_ = std::move(*proxy);
+  }
+  auto pins = pins_of(options_.pinned_keys);
+  if (!pins) {
+    wrong_ = pins.error();
+    return;
+  }
+  auto tls = net::TlsContext::client({.verify = !options_.insecure_accept_any_certificate,
+                                      .ca_file = options_.ca_file,
+                                      .pins = std::move(*pins),
+                                      .certificate = options_.client_certificate,
+                                      .key = options_.client_key});
   if (!tls) {
     wrong_ = tls.error();
     return;
@@ -118,7 +208,14 @@ Connection::Connection(std::string_view url_text, std::optional<Login> login, Cl
 smtp::ClientOptions Connection::machine_options() const {
   smtp::ClientOptions machine;
   machine.server = server();
+  machine.host = url_.host;
+  machine.port = url_.port;
   machine.plain_helo = options_.plain_helo;
+  machine.lmtp = options_.lmtp || url_.lmtp;
+  machine.chunking = policy_of(options_.chunking);
+  machine.drops_options = options_.drop_unsupported_options;
+  machine.xclient = options_.xclient;
+  for (const auto& keyword : options_.ignored_extensions) machine.ignored.push_back(upper(keyword));
   machine.tls = policy_of(options_.tls, login_.has_value());
   machine.allow_password_in_clear = options_.allow_password_in_clear;
   machine.pipelining = options_.pipelining;
@@ -130,10 +227,6 @@ smtp::ClientOptions Connection::machine_options() const {
   machine.timeouts.data_block = std::min(machine.timeouts.data_block, options_.command_timeout);
   machine.timeouts.handshake = std::min(machine.timeouts.handshake, options_.command_timeout);
   machine.timeouts.end_of_data = options_.end_of_data_timeout;
-  if (login_) {
-    machine.login = sasl::Credentials{login_->user, {}, login_->password};
-    machine.mechanism = login_->mechanism;
-  }
   return machine;
 }
 
@@ -143,7 +236,7 @@ net::Time Connection::limit() const {
 }
 
 awaitable<void> Connection::drive(MessageSource* source) {
-  Consultant consultant{&*tls_, url_.host, source};
+  Consultant consultant{&*tls_, url_.host, source, &options_.progress};
   net::DriveOptions how;
   how.buffers = &buffers_;
   how.until = until_;
@@ -156,22 +249,86 @@ void Connection::close() {
   if (stream_) stream_->close();
 }
 
+Result<void> Connection::choose_login(smtp::ClientOptions& machine) const {
+  if (!login_) return {};
+  sasl::Credentials credentials{.user = login_->user,
+                                .authorize_as = login_->authorize_as,
+                                .password = login_->password,
+                                .token = login_->token,
+                                .certificate = !options_.client_certificate.empty()};
+  if (login_->fetch_token) {
+    auto token = login_->fetch_token();
+    if (!token) {
+      auto error = token.error();
+      error.stage = "AUTH";
+      if (error.where.empty()) error.where = server();
+      return error;
+    }
+    credentials.token = std::move(*token);
+  }
+  machine.login = std::move(credentials);
+  machine.mechanism = login_->mechanism;
+  return {};
+}
+
+Result<std::string> Connection::preamble() const {
+  if (!options_.proxy_header) return std::string();
+  const auto& asked = *options_.proxy_header;
+  const proxy::Header header{asked.source.empty(), asked.source.find(':') != std::string::npos,
+                             asked.source,         asked.source_port,
+                             asked.destination,    asked.destination_port};
+  return asked.version == 1 ? proxy::format_v1(header) : proxy::format_v2(header);
+}
+
+// Through the proxy, once it is connected.
+awaitable<Result<void>> Connection::dig() {
+  proxy::TunnelMachine tunnel({.kind = proxy_->kind,
+                               .proxy = proxy_->server(),
+                               .host = url_.host,
+                               .port = url_.port,
+                               .user = proxy_->user,
+                               .password = proxy_->password});
+  NobodyAsks nobody;
+  net::DriveOptions how;
+  how.buffers = &buffers_;
+  how.until = std::min(until_, proto::Clock::now() + options_.connect_timeout);
+  co_await net::drive(*stream_, tunnel, nobody, how);
+  early_ = tunnel.rest();
+  if (tunnel.error()) co_return *tunnel.error();
+  if (trace_) trace_->note("through the proxy " + proxy_->server());
+  co_return Result<void>();
+}
+
 awaitable<Result<void>> Connection::dial() {
   const auto started = proto::Clock::now();
-  auto socket = co_await net::connect(url_.host, url_.port,
-                                      std::min(until_, started + options_.connect_timeout));
+  auto machine = machine_options();
+  if (const auto chosen = choose_login(machine); !chosen) co_return chosen.error();
+  auto header = preamble();
+  if (!header) co_return header.error();
+  machine.preamble = std::move(*header);
+  auto socket =
+      co_await net::connect(proxy_ ? proxy_->host : url_.host, proxy_ ? proxy_->port : url_.port,
+                            std::min(until_, started + options_.connect_timeout));
   if (!socket) {
     auto error = socket.error();
-    error.where = server();
-    error.stage = "CONNECT";
+    error.where = proxy_ ? proxy_->server() : server();
+    error.stage = proxy_ ? "PROXY" : "CONNECT";
     co_return error;
   }
   stream_.emplace(std::move(*socket));
   if (trace_) trace_->note("connected to " + stream_->peer());
-  auto machine = machine_options();
+  early_.clear();
+  if (proxy_) {
+    const auto dug = co_await dig();
+    if (!dug) {
+      close();
+      co_return dug.error();
+    }
+  }
   machine.name = options_.helo_name.empty() ? own_literal(*stream_) : options_.helo_name;
   machine_.emplace(std::move(machine));
   machine_->open();
+  if (!early_.empty()) machine_->received(early_);
   used_ = false;
   co_await drive(nullptr);
   if (machine_->error()) co_return *machine_->error();
@@ -179,26 +336,71 @@ awaitable<Result<void>> Connection::dial() {
 }
 
 awaitable<Result<void>> Connection::open() {
-  if (wrong_) co_return *wrong_;
   until_ = limit();
+  co_return co_await ensure_open();
+}
+
+awaitable<Result<void>> Connection::ensure_open() {
+  if (wrong_) co_return *wrong_;
   if (is_open()) co_return Result<void>();
   co_return co_await dial();
 }
 
+// A server that announces how many recipients a mail may have gets several mails (RFC 9422 §4.1).
 awaitable<Result<SendReport>> Connection::send(Envelope envelope, MessageSource& source) {
-  const auto opened = co_await open();
+  until_ = limit();
+  const auto opened = co_await ensure_open();
   if (!opened) co_return opened.error();
-  smtp::MailRequest request{std::move(envelope), source.size(), source.is_8bit(),
-                            source.needs_utf8()};
+  SendReport whole;
+  const auto all = envelope.recipients.size();
+  do {
+    const auto done = whole.recipients.size();
+    const auto most = machine_->capabilities().most_recipients;
+    if (done > 0 && !source.rewind()) {
+      auto why = fail(Fault::unsupported, server(),
+                      "the server takes " + std::to_string(most) +
+                          " recipients a mail, and this message can be read only once");
+      why.stage = "RCPT TO";
+      defer(envelope, done, why, whole);
+      break;
+    }
+    auto report = co_await send_part(part_of(envelope, done, most == 0 ? all : most), source);
+    if (!report && done == 0) co_return report.error();
+    if (!report) {
+      defer(envelope, done, report.error(), whole);
+      whole.broken = report.error();
+      break;
+    }
+    whole.reply = std::move(report->reply);
+    for (auto& one : report->recipients) whole.recipients.push_back(std::move(one));
+    if (!report->broken) continue;
+    defer(envelope, whole.recipients.size(), *report->broken, whole);
+    whole.broken = std::move(report->broken);
+  } while (whole.recipients.size() < all);
+  co_return whole;
+}
+
+awaitable<Result<SendReport>> Connection::send_part(Envelope part, MessageSource& source) {
+  // LIMITS' MAILMAX: the next mail would be refused.
+  const auto most = machine_->capabilities().most_mails;
+  if (is_open() && most != 0 && machine_->mails() >= most) {
+    machine_->quit();
+    co_await drive(nullptr);
+    close();
+  }
+  const auto opened = co_await ensure_open();
+  if (!opened) co_return opened.error();
+  smtp::MailRequest request{.envelope = std::move(part),
+                            .size = source.size(),
+                            .is_8bit = source.is_8bit(),
+                            .is_binary = source.is_binary(),
+                            .needs_utf8 = source.needs_utf8()};
   const bool reused = std::exchange(used_, true);
   machine_->send(request);
   co_await drive(&source);
-  // A kept connection that the server had closed meanwhile: nothing was taken of this mail yet, a
-  // new one carries it.
-  const auto& error = machine_->error();
-  const bool stale =
-      reused && error && error->fault == Fault::closed && error->stage == "MAIL FROM";
-  if (stale) {
+  // A kept connection that the server had closed meanwhile, or closes with 421 at MAIL: nothing was
+  // taken of this mail yet, a new one carries it.
+  if (reused && is_stale()) {
     const auto again = co_await dial();
     if (!again) co_return again.error();
     used_ = true;
@@ -206,6 +408,16 @@ awaitable<Result<SendReport>> Connection::send(Envelope envelope, MessageSource&
     co_await drive(&source);
   }
   co_return judge(machine_->error(), machine_->report());
+}
+
+bool Connection::is_stale() const {
+  const auto& error = machine_->error();
+  if (error) return error->fault == Fault::closed && error->stage == "MAIL FROM";
+  const auto& recipients = machine_->report().recipients;
+  return !recipients.empty() &&
+         std::all_of(recipients.begin(), recipients.end(), [](const RecipientOutcome& one) {
+           return one.stage == "MAIL FROM" && one.reply.code == 421;
+         });
 }
 
 awaitable<Result<Reply>> Connection::command(std::string verb, std::string argument) {

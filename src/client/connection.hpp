@@ -33,15 +33,26 @@ class Connection final {
   [[nodiscard]] std::string server() const { return url_.server(); }
   [[nodiscard]] std::vector<std::string> capabilities() const;
   [[nodiscard]] bool is_open() const { return machine_ && machine_->is_usable(); }
+  /// Mails that the open connection has carried.
+  [[nodiscard]] std::size_t mails() const { return machine_ ? machine_->mails() : 0; }
+  /// Drops it without a word.
+  void close();
 
  private:
   awaitable<void> drive(MessageSource* source);
+  awaitable<Result<void>> ensure_open();
   awaitable<Result<void>> dial();
+  awaitable<Result<void>> dig();
+  awaitable<Result<SendReport>> send_part(Envelope part, MessageSource& source);
+  Result<void> choose_login(smtp::ClientOptions& machine) const;
   [[nodiscard]] net::Time limit() const;
+  [[nodiscard]] bool is_stale() const;
   [[nodiscard]] smtp::ClientOptions machine_options() const;
-  void close();
+  [[nodiscard]] Result<std::string> preamble() const;
 
   Url url_;
+  std::optional<ProxyUrl> proxy_;
+  std::string early_;  // what the server said while the tunnel was dug
   std::optional<Error> wrong_;
   std::optional<Login> login_;
   ClientOptions options_;

@@ -93,30 +93,8 @@ Result<void> parse_login(std::string_view login, Url& url) {
   return {};
 }
 
-}  // namespace
-
-std::string Url::server() const {
-  const bool v6 = host.find(':') != std::string::npos;
-  return (v6 ? '[' + host + ']' : host) + ':' + std::to_string(port);
-}
-
-Result<Url> parse_url(std::string_view text) {
-  Url url;
-  std::string_view rest = text;
-  if (istarts_with(rest, "smtps://")) {
-    url.tls = Tls::implicit;
-    rest.remove_prefix(8);
-  } else if (istarts_with(rest, "smtp://")) {
-    rest.remove_prefix(7);
-  } else if (rest.find("://") != std::string_view::npos) {
-    return refuse("the URL's scheme '" + printable(rest.substr(0, rest.find(':')), 20) + "'",
-                  "only smtp and smtps are known");
-  }
-  if (const auto at = rest.find('?'); at != std::string_view::npos) {
-    const auto query = parse_query(rest.substr(at + 1), url);
-    if (!query) return query.error();
-    rest = rest.substr(0, at);
-  }
+// [user[:password]@]host[:port]; the port stays 0 where none is named.
+Result<void> parse_authority(std::string_view rest, Url& url) {
   if (const auto at = rest.rfind('@'); at != std::string_view::npos) {
     const auto login = parse_login(rest.substr(0, at), url);
     if (!login) return login.error();
@@ -139,7 +117,6 @@ Result<Url> parse_url(std::string_view text) {
     return refuse("the URL's host '" + printable(url.host, 80) + "'",
                   "it is no host name or address");
   }
-  url.port = url.tls == Tls::implicit ? 465 : url.user.empty() ? 25 : 587;
   if (!port.empty()) {
     const auto number = port.front() == ':' ? parse_number(port.substr(1)) : std::nullopt;
     if (!number || *number == 0 || *number > 65535)
@@ -147,7 +124,63 @@ Result<Url> parse_url(std::string_view text) {
                     "a port is a number from 1 to 65535");
     url.port = static_cast<std::uint16_t>(*number);
   }
+  return {};
+}
+
+std::string place(const std::string& host, std::uint16_t port) {
+  const bool v6 = host.find(':') != std::string::npos;
+  return (v6 ? '[' + host + ']' : host) + ':' + std::to_string(port);
+}
+
+}  // namespace
+
+std::string Url::server() const { return place(host, port); }
+std::string ProxyUrl::server() const { return place(host, port); }
+
+Result<Url> parse_url(std::string_view text) {
+  Url url;
+  std::string_view rest = text;
+  if (istarts_with(rest, "smtps://")) {
+    url.tls = Tls::implicit;
+    rest.remove_prefix(8);
+  } else if (istarts_with(rest, "smtp://")) {
+    rest.remove_prefix(7);
+  } else if (istarts_with(rest, "lmtp://")) {
+    url.lmtp = true;
+    rest.remove_prefix(7);
+  } else if (rest.find("://") != std::string_view::npos) {
+    return refuse("the URL's scheme '" + printable(rest.substr(0, rest.find(':')), 20) + "'",
+                  "only smtp, smtps and lmtp are known");
+  }
+  if (const auto at = rest.find('?'); at != std::string_view::npos) {
+    const auto query = parse_query(rest.substr(at + 1), url);
+    if (!query) return query.error();
+    rest = rest.substr(0, at);
+  }
+  const auto located = parse_authority(rest, url);
+  if (!located) return located.error();
+  if (url.port == 0)
+    url.port = url.tls == Tls::implicit ? 465 : url.lmtp ? 24 : url.user.empty() ? 25 : 587;
   return url;
+}
+
+Result<ProxyUrl> parse_proxy(std::string_view text) {
+  ProxyUrl found;
+  const auto end = text.find("://");
+  const auto scheme = text.substr(0, end);
+  if (end == std::string_view::npos || (!iequals(scheme, "socks5") && !iequals(scheme, "http"))) {
+    return fail(Fault::input, "the proxy",
+                "the form is socks5://[user:password@]host[:port] or http://…");
+  }
+  found.kind = iequals(scheme, "http") ? proxy::Kind::http : proxy::Kind::socks5;
+  Url url;
+  auto located = parse_authority(text.substr(end + 3), url);
+  if (!located) return located.error();
+  found.host = std::move(url.host);
+  found.port = url.port != 0 ? url.port : found.kind == proxy::Kind::http ? 8080 : 1080;
+  found.user = std::move(url.user);
+  found.password = std::move(url.password);
+  return found;
 }
 
 }  // namespace postroad::client

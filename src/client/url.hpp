@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "proto/proxy/tunnel.hpp"
+
 namespace postroad::client {
 
 struct Url {
@@ -14,9 +16,21 @@ struct Url {
   std::string user;
   Secret password;
   Tls tls = Tls::automatic;
+  bool lmtp = false;  ///< lmtp://
   /// "host:port", brackets around an IPv6 address.
   [[nodiscard]] std::string server() const;
 };
+
+/// A proxy of ClientOptions::proxy.
+struct ProxyUrl {
+  proxy::Kind kind = proxy::Kind::socks5;
+  std::string host;
+  std::uint16_t port = 0;
+  std::string user;
+  Secret password;
+  [[nodiscard]] std::string server() const;
+};
+Result<ProxyUrl> parse_proxy(std::string_view text);
 
 /// `host` and `host:port` alone are taken as smtp://. Error: Fault::input; a password never stands
 /// in its text.

@@ -23,36 +23,53 @@ void require(bool done) {
   if (!done) std::abort();
 }
 
+const EVP_MD* method_of(Digest kind) { return kind == Digest::sha1 ? EVP_sha1() : EVP_sha256(); }
+
 }  // namespace
 
-std::string sha256(std::string_view octets) {
-  std::string out(32, '\0');
+std::size_t size_of(Digest kind) noexcept { return kind == Digest::sha1 ? 20 : 32; }
+
+std::string digest(Digest kind, std::string_view octets) {
+  std::string out(size_of(kind), '\0');
   unsigned length = 0;
-  require(EVP_Digest(octets.data(), octets.size(), octets_of(out), &length, EVP_sha256(),
+  require(EVP_Digest(octets.data(), octets.size(), octets_of(out), &length, method_of(kind),
                      nullptr) == 1);
   return out;
 }
 
-std::string hmac_sha256(std::string_view key, std::string_view octets) {
-  std::string out(32, '\0');
+std::string hmac(Digest kind, std::string_view key, std::string_view octets) {
+  std::string out(size_of(kind), '\0');
   unsigned length = 0;
-  require(HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), octets_of(octets),
+  // OpenSSL takes a null key for "as before".
+  const char* start = key.empty() ? "" : key.data();
+  require(HMAC(method_of(kind), start, static_cast<int>(key.size()), octets_of(octets),
                octets.size(), octets_of(out), &length) != nullptr);
   return out;
 }
 
-std::string pbkdf2_sha256(std::string_view password, std::string_view salt,
-                          std::uint32_t iterations) {
-  std::string out(32, '\0');
+std::string pbkdf2(Digest kind, std::string_view password, std::string_view salt,
+                   std::uint32_t iterations) {
+  std::string out(size_of(kind), '\0');
   require(PKCS5_PBKDF2_HMAC(password.data(), static_cast<int>(password.size()), octets_of(salt),
                             static_cast<int>(salt.size()), static_cast<int>(iterations),
-                            EVP_sha256(), 32, octets_of(out)) == 1);
+                            method_of(kind), static_cast<int>(out.size()), octets_of(out)) == 1);
   return out;
 }
 
 std::string random_octets(std::size_t count) {
   std::string out(count, '\0');
   require(RAND_bytes(octets_of(out), static_cast<int>(count)) == 1);
+  return out;
+}
+
+std::string hex(std::string_view octets) {
+  static constexpr std::string_view digits = "0123456789abcdef";
+  std::string out;
+  out.reserve(2 * octets.size());
+  for (const char c : octets) {
+    const auto octet = static_cast<unsigned char>(c);
+    out += {digits[octet >> 4], digits[octet & 15]};
+  }
   return out;
 }
 

@@ -8,13 +8,20 @@
 
 namespace postroad::crypto {
 
-std::string sha256(std::string_view octets);
-std::string hmac_sha256(std::string_view key, std::string_view octets);
-/// PBKDF2-HMAC-SHA-256 with 32 octets out. Costs about 0.4 µs an iteration: run it off the loop.
-std::string pbkdf2_sha256(std::string_view password, std::string_view salt,
-                          std::uint32_t iterations);
+enum class Digest : std::uint8_t { sha1, sha256 };
+
+/// Octets of a digest.
+std::size_t size_of(Digest kind) noexcept;
+std::string digest(Digest kind, std::string_view octets);
+std::string hmac(Digest kind, std::string_view key, std::string_view octets);
+/// PBKDF2-HMAC with as many octets out as the digest has. Costs about 0.4 µs an iteration: run it
+/// off the loop.
+std::string pbkdf2(Digest kind, std::string_view password, std::string_view salt,
+                   std::uint32_t iterations);
 /// Octets from the system's generator.
 std::string random_octets(std::size_t count);
+/// In lower case.
+std::string hex(std::string_view octets);
 /// Compares in a time that depends on the lengths only.
 bool equal_in_constant_time(std::string_view a, std::string_view b) noexcept;
 

@@ -10,13 +10,13 @@ namespace {
 
 TEST(Pbkdf2, Rfc7677Vector) {
   const auto salt = *base64_decode("W22ZaJ0SNY7soEsUEjb6gQ==");
-  const auto salted = pbkdf2_sha256("pencil", salt, 4096);
-  const auto stored = sha256(hmac_sha256(salted, "Client Key"));
+  const auto salted = pbkdf2(Digest::sha256, "pencil", salt, 4096);
+  const auto stored = digest(Digest::sha256, hmac(Digest::sha256, salted, "Client Key"));
   EXPECT_EQ(base64_encode(stored), "WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=");
 }
 
 TEST(Hmac, Rfc4231Case2) {
-  EXPECT_EQ(base64_encode(hmac_sha256("Jefe", "what do ya want for nothing?")),
+  EXPECT_EQ(base64_encode(hmac(Digest::sha256, "Jefe", "what do ya want for nothing?")),
             "W9zBRr9gdU5qBCQmCJV1x1oAPwidJzmDnexYuWTsOEM=");
 }
 

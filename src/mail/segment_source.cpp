@@ -27,7 +27,7 @@ void SegmentSource::add_text(std::string text) {
 void SegmentSource::add_shared(std::shared_ptr<const std::string> octets, std::size_t begin,
                                std::size_t length) {
   Segment segment;
-  segment.left = std::string_view(*octets).substr(begin, length);
+  segment.left = segment.whole = std::string_view(*octets).substr(begin, length);
   segment.octets = std::move(octets);
   size_ += segment.left.size();
   segments_.push_back(std::move(segment));
@@ -35,7 +35,7 @@ void SegmentSource::add_shared(std::shared_ptr<const std::string> octets, std::s
 
 void SegmentSource::add_base64(std::shared_ptr<const std::string> octets) {
   Segment segment;
-  segment.left = *octets;
+  segment.left = segment.whole = *octets;
   segment.octets = std::move(octets);
   segment.base64 = true;
   size_ += base64_lines_size(segment.left.size());
@@ -47,7 +47,7 @@ Result<void> SegmentSource::add_file(const std::string& path) {
   std::error_code error;
   segment.path = path;
   segment.base64 = true;
-  segment.file_left = std::filesystem::file_size(path, error);
+  segment.file_size = segment.file_left = std::filesystem::file_size(path, error);
   if (error) return unreadable(path, "the attached file cannot be read: " + error.message());
   segment.file = std::make_unique<std::ifstream>(path, std::ios::binary);
   if (!segment.file->is_open()) return unreadable(path, "the attached file cannot be opened");
@@ -82,6 +82,18 @@ Result<std::string_view> SegmentSource::next_of_file(Segment& segment) {
   output_.clear();
   append_base64_lines(input_, output_);
   return std::string_view(output_);
+}
+
+bool SegmentSource::rewind() {
+  for (auto& segment : segments_) {
+    segment.left = segment.whole;
+    segment.file_left = segment.file_size;
+    if (segment.path.empty()) continue;
+    segment.file = std::make_unique<std::ifstream>(segment.path, std::ios::binary);
+    if (!segment.file->is_open()) return false;
+  }
+  current_ = 0;
+  return true;
 }
 
 Result<std::string_view> SegmentSource::next() {

@@ -27,6 +27,7 @@ class SegmentSource final : public MessageSource {
   void set_8bit(bool is_8bit, bool utf8) noexcept;
 
   Result<std::string_view> next() override;
+  bool rewind() override;
   [[nodiscard]] std::optional<std::uint64_t> size() const override { return size_; }
   [[nodiscard]] bool is_8bit() const override { return is_8bit_; }
   [[nodiscard]] bool needs_utf8() const override { return needs_utf8_; }
@@ -34,10 +35,12 @@ class SegmentSource final : public MessageSource {
  private:
   struct Segment {
     std::shared_ptr<const std::string> octets;  // null for a file
-    std::string_view left;                      // of `octets`
+    std::string_view whole;                     // what of `octets` is this segment
+    std::string_view left;                      // of `whole`
     bool base64 = false;
     std::string path;
     std::unique_ptr<std::ifstream> file;
+    std::uint64_t file_size = 0;
     std::uint64_t file_left = 0;
   };
   Result<std::string_view> next_of_file(Segment& segment);

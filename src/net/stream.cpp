@@ -210,17 +210,14 @@ awaitable<Result<std::size_t>> Stream::write(std::string_view octets, Time deadl
   }
 }
 
-awaitable<Result<proto::TlsFacts>> Stream::handshake(Time deadline, const std::string& host,
-                                                     bool verify) {
+awaitable<Result<proto::TlsFacts>> Stream::handshake(const TlsContext& context, Time deadline,
+                                                     const std::string& host) {
   if (state_->ssl == nullptr) co_return fail(Fault::tls, {}, "there is no memory for TLS");
   for (;;) {
     if (!is_open()) co_return error_of(Waited::closed);
     ERR_clear_error();
     const int done = SSL_do_handshake(state_->ssl);
-    if (done == 1) {
-      co_return proto::TlsFacts{SSL_get_version(state_->ssl), SSL_get_cipher_name(state_->ssl),
-                                verify};
-    }
+    if (done == 1) co_return context.facts_of(state_->ssl);
     const int code = SSL_get_error(state_->ssl, done);
     if (code == SSL_ERROR_SYSCALL)
       co_return fail(Fault::closed, {}, "the peer closed the connection in the TLS handshake");
@@ -237,7 +234,7 @@ awaitable<Result<proto::TlsFacts>> Stream::handshake_client(const TlsContext& co
                                                             const std::string& host,
                                                             Time deadline) {
   state_->ssl = SSL_new(context.handle());
-  if (state_->ssl == nullptr) co_return co_await handshake(deadline, host, false);
+  if (state_->ssl == nullptr) co_return co_await handshake(context, deadline, host);
   set_socket(state_->ssl, state_->socket.native_handle());
   SSL_set_connect_state(state_->ssl);
   boost::system::error_code not_literal;
@@ -252,16 +249,16 @@ awaitable<Result<proto::TlsFacts>> Stream::handshake_client(const TlsContext& co
     }
     SSL_set_tlsext_host_name(state_->ssl, host.c_str());
   }
-  co_return co_await handshake(deadline, host, context.verifies());
+  co_return co_await handshake(context, deadline, host);
 }
 
 awaitable<Result<proto::TlsFacts>> Stream::handshake_server(const TlsContext& context,
                                                             Time deadline) {
   state_->ssl = SSL_new(context.handle());
-  if (state_->ssl == nullptr) co_return co_await handshake(deadline, {}, false);
+  if (state_->ssl == nullptr) co_return co_await handshake(context, deadline, {});
   set_socket(state_->ssl, state_->socket.native_handle());
   SSL_set_accept_state(state_->ssl);
-  co_return co_await handshake(deadline, {}, false);
+  co_return co_await handshake(context, deadline, {});
 }
 
 void Stream::interrupt() {

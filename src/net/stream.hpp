@@ -75,7 +75,8 @@ class Stream final {
   [[nodiscard]] Want read_wants() const;
   [[nodiscard]] Want write_wants() const;
   void end_own_side();
-  awaitable<Result<proto::TlsFacts>> handshake(Time deadline, const std::string& host, bool verify);
+  awaitable<Result<proto::TlsFacts>> handshake(const TlsContext& context, Time deadline,
+                                               const std::string& host);
   std::shared_ptr<State> state_;
 };
 

@@ -7,6 +7,9 @@
 #include <optional>
 #include <postroad/result.hpp>
 #include <string>
+#include <vector>
+
+#include "proto/action.hpp"
 
 struct ssl_ctx_st;
 struct ssl_st;
@@ -17,11 +20,17 @@ struct TlsClientSettings {
   bool verify =
       true;  ///< false: any certificate is taken; only ever by an option that says so by name
   std::string ca_file;  ///< PEM roots trusted instead of the system's; empty: the system's
+  /// SHA-256 of public keys (SubjectPublicKeyInfo), raw octets: one of them is the server's, and
+  /// then neither a root nor the name is asked for. Empty: no pin.
+  std::vector<std::string> pins;
+  std::string certificate;  ///< PEM file: what the client shows of itself; empty: nothing
+  std::string key;          ///< PEM file; empty: it stands in the certificate's file
 };
 
 struct TlsServerSettings {
   std::string certificate;  ///< PEM file: the certificate and its chain
   std::string key;          ///< PEM file; empty: it stands in the certificate's file
+  std::string client_ca;  ///< PEM roots of clients' certificates, which are asked for; empty: none
 };
 
 class TlsContext final {
@@ -38,11 +47,14 @@ class TlsContext final {
 
   [[nodiscard]] ssl_ctx_st* handle() const noexcept { return context_.get(); }
   [[nodiscard]] bool verifies() const noexcept { return verifies_; }
+  /// What a finished handshake settled. Error: Fault::tls where the key is not a pinned one.
+  [[nodiscard]] Result<proto::TlsFacts> facts_of(ssl_st* connection) const;
 
  private:
   TlsContext(std::shared_ptr<ssl_ctx_st> context, bool verifies)
       : context_(std::move(context)), verifies_(verifies) {}
   std::shared_ptr<ssl_ctx_st> context_;
+  std::vector<std::string> pins_;
   bool verifies_ = false;
 };
 

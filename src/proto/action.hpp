@@ -20,6 +20,8 @@
 #include <string>
 #include <string_view>
 
+#include "proto/sasl/mechanism.hpp"
+
 namespace postroad::proto {
 
 using Clock = std::chrono::steady_clock;
@@ -39,6 +41,8 @@ struct TlsFacts {
   std::string version;  ///< "TLSv1.3"
   std::string cipher;
   bool verified = false;  ///< the peer's certificate was checked and names the host
+  sasl::ChannelBinding binding{};
+  std::string peer_name{};  ///< server: whom the client's certificate, which was checked, names
   friend bool operator==(const TlsFacts&, const TlsFacts&) = default;
 };
 

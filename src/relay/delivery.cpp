@@ -36,24 +36,42 @@ struct Job {
   bool goes_far = false;  // recipients are left for the far lane
 };
 
+bool has_option(const spool::Envelope& envelope, std::string_view name) {
+  return std::any_of(envelope.options.begin(), envelope.options.end(),
+                     [&](const auto& option) { return option.first == name; });
+}
+
 // The spool's octets as the client wants them.
 class SpoolSource final : public MessageSource {
  public:
-  SpoolSource(std::unique_ptr<spool::Reader> reader, bool eight_bit, bool utf8)
-      : reader_(std::move(reader)), eight_bit_(eight_bit), utf8_(utf8) {}
+  SpoolSource(std::unique_ptr<spool::Reader> reader, const spool::Envelope& envelope,
+              bool eight_bit)
+      : reader_(std::move(reader)),
+        eight_bit_(eight_bit),
+        binary_(has_option(envelope, relay::is_binary)),
+        utf8_(has_option(envelope, "SMTPUTF8")) {}
   Result<std::string_view> next() override { return reader_->next(); }
   [[nodiscard]] bool is_8bit() const override { return eight_bit_; }
+  [[nodiscard]] bool is_binary() const override { return binary_; }
   [[nodiscard]] bool needs_utf8() const override { return utf8_; }
 
  private:
   std::unique_ptr<spool::Reader> reader_;
   bool eight_bit_;
+  bool binary_;
   bool utf8_;
 };
 
-bool has_option(const spool::Envelope& envelope, std::string_view name) {
-  return std::any_of(envelope.options.begin(), envelope.options.end(),
-                     [&](const auto& option) { return option.first == name; });
+// Of DELIVERBY; negative: it is late.
+std::chrono::seconds time_left(const spool::Envelope& envelope, const DeliverBy& by) {
+  return by.within - std::chrono::duration_cast<std::chrono::seconds>(
+                         std::chrono::milliseconds(now_ms() - envelope.arrived));
+}
+
+// A mail that was to be given up when it is late, and is.
+bool is_too_late(const spool::Envelope& envelope) {
+  const auto by = options_of(envelope).deliver_by;
+  return by && by->otherwise == DeliverBy::Else::give_up && time_left(envelope, *by).count() <= 0;
 }
 
 // What a batch goes by from its beginning to its end.
@@ -187,7 +205,13 @@ void Delivery::State::deliver(const Plan& by, std::vector<Job>& jobs) {
   std::optional<Client> client;
   for (auto& job : jobs) {
     std::vector<Task*> away;
+    const bool late = is_too_late(job.envelope);
     for (auto& task : job.tasks) {
+      if (late) {
+        task.outcome.state = spool::State::refused;
+        task.outcome.note = "5.4.7 the time in which it was to be delivered is over";
+        continue;
+      }
       task.outcome.state = spool::State::delivered;  // unless something says otherwise
       if (is_here(by, job.envelope, task.to)) {
         deliver_here(by, job, task);
@@ -236,11 +260,20 @@ void Delivery::State::deliver_away(const Plan& by, Job& job, const std::vector<T
   Envelope envelope;
   if (auto reverse_path = Mailbox::parse(job.envelope.reverse_path))
     envelope.reverse_path = std::move(*reverse_path);
-  for (const auto* task : away) envelope.recipients.push_back(task->to);
+  envelope.options = options_of(job.envelope);
+  for (const auto* task : away) {
+    envelope.recipients.push_back(task->to);
+    envelope.recipient_options.push_back(options_of(job.envelope.recipients[task->recipient]));
+  }
+  // It was held here, and the time that is left is less.
+  envelope.options.hold_for = {};
+  envelope.options.hold_until.reset();
+  if (envelope.options.deliver_by)
+    envelope.options.deliver_by->within = time_left(job.envelope, *envelope.options.deliver_by);
   const auto send = [&](bool is_8bit) -> Result<SendReport> {
     auto reader = spool.read(job.id);
     if (!reader) return reader.error();
-    SpoolSource source(std::move(*reader), is_8bit, has_option(job.envelope, "SMTPUTF8"));
+    SpoolSource source(std::move(*reader), job.envelope, is_8bit);
     return call(client, [&] { return client.send(envelope, source); });
   };
   const bool unsaid = has_option(job.envelope, is_8bit_unsaid);

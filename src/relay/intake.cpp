@@ -9,11 +9,13 @@
 #include "mail/hops.hpp"
 #include "mail/missing_fields.hpp"
 #include "mail/received.hpp"
+#include "proto/smtp/mail_parameters.hpp"
 
 namespace postroad::relay {
 
 namespace {
 
+constexpr std::size_t most_parameters = 32;
 constexpr std::size_t most_hops = 100;  // RFC 5321 §6.3 wants this many at least
 
 Reply not_now(const Error& error) {
@@ -30,8 +32,12 @@ bool has_8bit(std::string_view octets) {
 class SpooledMessage final : public server::MessageSink {
  public:
   SpooledMessage(std::unique_ptr<spool::Incoming> incoming, spool::Envelope envelope,
-                 bool said_8bit)
-      : incoming_(std::move(incoming)), envelope_(std::move(envelope)), said_8bit_(said_8bit) {}
+                 smtp::Body body)
+      : incoming_(std::move(incoming)),
+        envelope_(std::move(envelope)),
+        said_8bit_(body != smtp::Body::seven_bit) {
+    if (body == smtp::Body::binary_mime) envelope_.options.emplace_back(is_binary, "");
+  }
   void add(mail::MissingFields fields) { fields_.emplace(std::move(fields)); }
   [[nodiscard]] std::string id() const override { return incoming_->id().text(); }
   Result<void> append(std::string_view octets) override {
@@ -74,11 +80,14 @@ class SpooledMessage final : public server::MessageSink {
 
 // Where each recipient's mail ends, once for all that lead there. Whom the directory does not know,
 // because it changed after RCPT or keeps every mail, is an end.
-std::vector<spool::Recipient> ends_of(const std::vector<Mailbox>& recipients,
+std::vector<spool::Recipient> ends_of(const smtp::Transaction& transaction,
                                       const Directory& directory) {
+  const auto& recipients = transaction.recipients;
+  const auto& asked = transaction.recipient_options;
   std::vector<spool::Recipient> found;
   std::unordered_set<std::string> seen;
-  for (const auto& recipient : recipients) {
+  for (std::size_t i = 0; i < recipients.size(); ++i) {
+    const auto& recipient = recipients[i];
     auto ends = directory.resolve(recipient);
     if (ends.empty()) ends.push_back(recipient);
     for (const auto& end : ends) {
@@ -88,18 +97,35 @@ std::vector<spool::Recipient> ends_of(const std::vector<Mailbox>& recipients,
       auto& added = found.emplace_back();
       added.address = std::move(text);
       if (!(end == recipient)) added.original = recipient.text();
+      if (i < asked.size()) smtp::append_parameters(asked[i], true, added.parameters);
     }
   }
   return found;
+}
+
+// What must be honoured from here on travels with the mail; a mail that is held has its first
+// attempt at its time.
+void keep_options(const MailOptions& asked, spool::Envelope& envelope) {
+  std::string words;
+  smtp::append_parameters(asked, words);
+  if (!words.empty()) envelope.options.emplace_back(mail_parameters, words);
+  std::int64_t release = 0;
+  if (asked.hold_for.count() > 0)
+    release = envelope.arrived + std::chrono::milliseconds(asked.hold_for).count();
+  if (asked.hold_until)
+    release = std::chrono::milliseconds(asked.hold_until->time_since_epoch()).count();
+  if (release <= envelope.arrived) return;
+  for (auto& recipient : envelope.recipients) recipient.next_attempt = release;
 }
 
 spool::Envelope envelope_of(const server::SessionFacts& facts, const smtp::Transaction& transaction,
                             const Directory& directory) {
   spool::Envelope envelope;
   envelope.reverse_path = transaction.reverse_path.text();
-  envelope.recipients = ends_of(transaction.recipients, directory);
+  envelope.recipients = ends_of(transaction, directory);
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   envelope.arrived = std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
+  if (transaction.options) keep_options(*transaction.options, envelope);
   envelope.client = facts.peer;
   envelope.helo = facts.machine->helo();
   envelope.login = facts.machine->login();
@@ -111,6 +137,28 @@ spool::Envelope envelope_of(const server::SessionFacts& facts, const smtp::Trans
 }
 
 }  // namespace
+
+MailOptions options_of(const spool::Envelope& envelope) {
+  MailOptions options;
+  for (const auto& [name, words] : envelope.options) {
+    if (name != mail_parameters) continue;
+    const auto parameters = smtp::parse_parameters(words, most_parameters);
+    if (!parameters) continue;
+    for (const auto& parameter : *parameters)
+      (void)smtp::take_parameter(parameter, smtp::Offered::all(), options);
+  }
+  return options;
+}
+
+RecipientOptions options_of(const spool::Recipient& recipient) {
+  RecipientOptions options;
+  if (recipient.parameters.empty()) return options;
+  const auto parameters = smtp::parse_parameters(recipient.parameters, most_parameters);
+  if (!parameters) return options;
+  for (const auto& parameter : *parameters)
+    (void)smtp::take_parameter(parameter, smtp::Offered::all(), options);
+  return options;
+}
 
 void Intake::change(std::shared_ptr<const Directory> directory) {
   const std::lock_guard lock(mutex_);
@@ -143,8 +191,8 @@ server::Store::Opened Intake::open(const server::SessionFacts& facts,
   trace.time = std::chrono::system_clock::now();
   const auto kept = (*incoming)->append(mail::format_received(trace));
   if (!kept) return {nullptr, not_now(kept.error())};
-  auto sink = std::make_unique<SpooledMessage>(std::move(*incoming), std::move(envelope),
-                                               transaction.body == smtp::Body::eight_bit_mime);
+  auto sink =
+      std::make_unique<SpooledMessage>(std::move(*incoming), std::move(envelope), transaction.body);
   if (facts.role == server::Role::submission) {
     sink->add({"Date: " + mail::format_date(trace.time) + "\r\n",
                "Message-ID: <" + trace.id + '@' + trace.by + ">\r\n"});

@@ -72,8 +72,13 @@ Reply Rules::expn(const server::SessionFacts&, std::string_view text) {
   return {250, {2, 1, 5}, std::move(lines)};
 }
 
-bool Rules::check_login(const std::string& user, const Secret& password) {
-  return settings_.users != nullptr && settings_.users->check(user, password);
+bool Rules::check_login(const sasl::Credentials& credentials) {
+  return settings_.users != nullptr && !credentials.password.empty() &&
+         settings_.users->check(credentials.user, credentials.password);
+}
+
+sasl::Keys Rules::keys(std::string_view user, std::string_view mechanism) {
+  return settings_.users == nullptr ? sasl::Keys{} : settings_.users->keys(user, mechanism);
 }
 
 }  // namespace postroad::relay

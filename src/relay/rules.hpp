@@ -35,7 +35,8 @@ class Rules final : public server::Policy {
              const Mailbox& recipient) override;
   Reply vrfy(const server::SessionFacts& facts, std::string_view text) override;
   Reply expn(const server::SessionFacts& facts, std::string_view text) override;
-  bool check_login(const std::string& user, const Secret& password) override;
+  bool check_login(const sasl::Credentials& credentials) override;
+  sasl::Keys keys(std::string_view user, std::string_view mechanism) override;
 
  private:
   [[nodiscard]] bool may_relay(const server::SessionFacts& facts) const;

@@ -87,6 +87,9 @@ constexpr EventKind accept{"accept.failed", Level::error,
                            "{listener} cannot accept, trying again: {reason}", accept_fields,
                            "A listener could not accept a connection."};
 
+constexpr EventKind proxy{"proxy.failed", Level::warning, "the PROXY header of {client}: {reason}",
+                          tls_fields, "A listed proxy began a connection without its header."};
+
 std::string path(const smtp::Transaction& transaction) {
   return '<' + transaction.reverse_path.text() + '>';
 }
@@ -107,6 +110,10 @@ void session_closed(Log& log, const SessionFacts& facts, std::uint64_t messages)
 
 void tls_failed(Log& log, const SessionFacts& facts, const std::string& reason) {
   log.write(tls, facts.peer, reason);
+}
+
+void proxy_failed(Log& log, const SessionFacts& facts, const std::string& reason) {
+  log.write(proxy, facts.peer, reason);
 }
 
 void login_checked(Log& log, const SessionFacts& facts, const std::string& user, bool right) {
@@ -166,7 +173,7 @@ void accept_failed(Log& log, const ListenerSettings& listener, const std::string
 std::span<const EventKind* const> event_kinds() {
   static constexpr std::array kinds{&not_sender, &opened,       &closed,   &tls,     &login_ok,
                                     &login_bad,  &rcpt_refused, &accepted, &refused, &store,
-                                    &over_limit, &away,         &accept};
+                                    &over_limit, &away,         &accept,   &proxy};
   return kinds;
 }
 

@@ -80,8 +80,10 @@ class Policy {
                      const Mailbox& recipient) = 0;
   virtual Reply vrfy(const SessionFacts&, std::string_view) { return {}; }
   virtual Reply expn(const SessionFacts&, std::string_view) { return {}; }
-  /// Whether the password is right. Called off the loop, as it costs milliseconds.
-  virtual bool check_login(const std::string& user, const Secret& password) = 0;
+  /// Whether the password or the token is right. Called off the loop, as it may take long.
+  virtual bool check_login(const sasl::Credentials& credentials) = 0;
+  /// The keys that a SASL mechanism needs of a user; decoys of one who is not known.
+  virtual sasl::Keys keys(std::string_view user, std::string_view mechanism) = 0;
 };
 
 }  // namespace postroad::server

@@ -3,11 +3,14 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <variant>
 
+#include "base/text.hpp"
 #include "net/callback.hpp"
 #include "net/drive.hpp"
+#include "proto/proxy/header.hpp"
 #include "proto/smtp/reply.hpp"
 #include "server/events.hpp"
 
@@ -15,8 +18,14 @@ namespace postroad::server {
 
 namespace {
 
-constexpr std::chrono::seconds last_words{2};  // that a peer gets to read them
-constexpr unsigned most_deriving = 128;        // a quarter of a second of them
+constexpr std::chrono::seconds last_words{2};       // that a peer gets to read them
+constexpr std::chrono::seconds proxy_patience{10};  // for the PROXY header
+constexpr unsigned most_deriving = 128;             // a quarter of a second of them
+
+bool is_in(const std::vector<net::Network>& networks, std::string_view peer) {
+  return std::any_of(networks.begin(), networks.end(),
+                     [&](const auto& network) { return network.contains(peer); });
+}
 
 Reply not_stored(const Error& error) {
   if (error.fault == Fault::full) return {452, {4, 3, 1}, "no room on the disk, try again later"};
@@ -27,7 +36,8 @@ Reply not_stored(const Error& error) {
 
 std::string SessionFacts::protocol() const {
   if (!machine->is_esmtp()) return "SMTP";
-  return std::string("ESMTP") + (machine->tls() ? "S" : "") + (machine->login().empty() ? "" : "A");
+  return std::string(machine->options().lmtp ? "LMTP" : "ESMTP") + (machine->tls() ? "S" : "") +
+         (machine->login().empty() ? "" : "A");
 }
 
 Session::Session(tcp::socket socket, std::shared_ptr<const ListenerSettings> listener,
@@ -40,16 +50,27 @@ Session::Session(tcp::socket socket, std::shared_ptr<const ListenerSettings> lis
       machine_(listener_->smtp) {
   facts_.role = listener_->role;
   facts_.listener = listener_->name;
-  facts_.peer = stream_.peer();
-  facts_.peer.shrink_to_fit();
   facts_.host = listener_->smtp.hostname;
   facts_.machine = &machine_;
   boost::system::error_code gone;
   const auto endpoint = stream_.socket().remote_endpoint(gone);
-  if (!gone) visit_ = services_.guard.enter(endpoint.address(), proto::Clock::now());
+  facts_.peer = gone ? "[unknown]" : net::text_of(endpoint);
+  facts_.peer.shrink_to_fit();
+  is_proxied_ = is_in(listener_->proxies, facts_.peer);
+  if (is_in(listener_->speakers, facts_.peer)) machine_.trust_peer();
+  if (!gone && !is_proxied_)
+    visit_ = services_.guard.enter(endpoint.address(), proto::Clock::now());
+}
+
+// From now on the session is that client's.
+void Session::enter(const tcp::endpoint& client) {
+  charge(proto::Clock::now());
+  facts_.peer = net::text_of(client);
+  visit_ = services_.guard.enter(client.address(), proto::Clock::now());
 }
 
 bool Session::is_welcome() {
+  if (is_proxied_) return true;
   const auto refusal = at_connect();
   if (refusal.code != 0) send_away(refusal);
   return refusal.code == 0;
@@ -71,6 +92,7 @@ void Session::send_away(const Reply& reply) {
 boost::asio::awaitable<bool> Session::open() {
   roster_.sessions.push_back(*this);
   if (roster_.stopping) stop();
+  if (is_proxied_ && !co_await read_proxy_header()) co_return false;
   session_opened(services_.log, facts_);
   if (listener_->smtp.tls == smtp::TlsMode::implicit) co_return co_await begin_tls();
   if (listener_->greet_pause.count() > 0) co_await wait_for_silence();
@@ -89,6 +111,55 @@ boost::asio::awaitable<void> Session::run() {
     co_await stream_.finish(proto::Clock::now() + last_words);
   stream_.close();
   session_closed(services_.log, facts_, messages_);
+}
+
+// Octet by octet: what stands behind the header is the client's, and may be TLS.
+boost::asio::awaitable<bool> Session::read_proxy_header() {
+  const auto deadline = proto::Clock::now() + proxy_patience;
+  std::string octets;
+  std::string problem;
+  while (problem.empty()) {
+    char octet = 0;
+    const auto count = co_await stream_.read({&octet, 1}, deadline);
+    if (!count || *count == 0) {
+      problem = count ? "the proxy closed before its header ended" : count.error().detail;
+      break;
+    }
+    octets += octet;
+    std::string_view input = octets;
+    const auto header = proxy::parse(input);
+    if (!header) {
+      problem = header.error().detail;
+    } else if (*header) {
+      boost::system::error_code bad;
+      if (!(*header)->is_local)
+        enter({boost::asio::ip::make_address((*header)->source, bad), (*header)->source_port});
+      const auto refusal = (*header)->is_local ? Reply{} : at_connect();
+      if (refusal.code == 0) co_return true;
+      send_away(refusal);
+      co_return false;
+    }
+  }
+  proxy_failed(services_.log, facts_, problem);
+  stream_.close();
+  co_return false;
+}
+
+// What a trusted proxy says of its client. NAME, PROTO and the destination are taken and not used.
+Reply Session::take_xclient(const std::vector<std::pair<std::string, std::string>>& attributes) {
+  std::string address;
+  std::uint16_t port = 0;
+  for (const auto& [name, value] : attributes) {
+    if (value.starts_with('[')) continue;  // [UNAVAILABLE], [TEMPUNAVAIL]
+    if (name == "ADDR") address = istarts_with(value, "IPV6:") ? value.substr(5) : value;
+    if (name == "PORT") port = static_cast<std::uint16_t>(parse_number(value).value_or(0));
+  }
+  if (address.empty()) return {};
+  boost::system::error_code bad;
+  const auto client = boost::asio::ip::make_address(address, bad);
+  if (bad) return {501, {5, 5, 4}, "XCLIENT: ADDR is not an address"};
+  enter({client, port});
+  return at_connect();
 }
 
 // RFC 5321 §4.3.1: the client waits for the greeting.
@@ -204,6 +275,12 @@ Reply Session::keep(std::string_view octets) {
 bool Session::answer_now(smtp::ServerMachine& machine) {
   const auto& question = machine.question();
   if (std::holds_alternative<smtp::AskAuth>(question)) return false;
+  if (const auto* keys = std::get_if<smtp::AskKeys>(&question)) {
+    machine.answered_keys(listener_->policy->keys(keys->user, keys->mechanism));
+    return true;
+  }
+  if (std::holds_alternative<smtp::AskHelo>(question))
+    machine.tell_time(std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()));
   if (const auto* body = std::get_if<smtp::AskBody>(&question)) {
     const auto kept = keep(body->octets);
     if (sink_ && !sink_->ready()) return false;
@@ -229,6 +306,8 @@ bool Session::answer_now(smtp::ServerMachine& machine) {
   if (const auto* mail = std::get_if<smtp::AskMail>(&question)) reply = at_mail(mail->transaction);
   if (const auto* rcpt = std::get_if<smtp::AskRcpt>(&question)) reply = at_rcpt(rcpt->recipient);
   if (std::holds_alternative<smtp::AskData>(question)) reply = open_sink();
+  if (const auto* xclient = std::get_if<smtp::AskXclient>(&question))
+    reply = take_xclient(xclient->attributes);
   const auto* vrfy = std::get_if<smtp::AskVrfy>(&question);
   const auto* expn = std::get_if<smtp::AskExpn>(&question);
   if ((vrfy != nullptr || expn != nullptr) && !visit_.take(Counted::lookups, proto::Clock::now()))
@@ -251,7 +330,8 @@ boost::asio::awaitable<void> Session::check_login(smtp::ServerMachine& machine,
         limit, {421, {4, 7, 0}, std::string(facts_.host) + " too many " + of + ", try again later"},
         credentials.user);
   };
-  if (services_.deriving.load(std::memory_order_relaxed) >= most_deriving) {
+  const bool is_proven = credentials.proven.has_value();
+  if (!is_proven && services_.deriving.load(std::memory_order_relaxed) >= most_deriving) {
     machine.answered(limited("logins", {454, {4, 7, 0}, "too many logins at once, try again later"},
                              credentials.user));
     co_return;
@@ -264,13 +344,16 @@ boost::asio::awaitable<void> Session::check_login(smtp::ServerMachine& machine,
   auto& workers = services_.workers;
   const bool other =
       !credentials.authorize_as.empty() && credentials.authorize_as != credentials.user;
-  services_.deriving.fetch_add(1, std::memory_order_relaxed);
-  const auto right = co_await net::wait_for<bool>([&policy, &workers, &credentials](auto resume) {
-    boost::asio::post(workers, [&policy, &credentials, resume]() mutable {
-      resume(policy.check_login(credentials.user, credentials.password));
+  bool right = credentials.proven.value_or(false);
+  if (!is_proven) {
+    services_.deriving.fetch_add(1, std::memory_order_relaxed);
+    right = co_await net::wait_for<bool>([&policy, &workers, &credentials](auto resume) {
+      boost::asio::post(workers, [&policy, &credentials, resume]() mutable {
+        resume(policy.check_login(credentials));
+      });
     });
-  });
-  services_.deriving.fetch_sub(1, std::memory_order_relaxed);
+    services_.deriving.fetch_sub(1, std::memory_order_relaxed);
+  }
   const bool accepted = right && !other;
   visit_.tried_password(credentials.user, accepted, now);
   login_checked(services_.log, facts_, credentials.user, accepted);

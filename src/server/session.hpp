@@ -11,6 +11,7 @@
 #include <optional>
 
 #include "net/buffer_pool.hpp"
+#include "net/network.hpp"
 #include "net/stream.hpp"
 #include "net/tls.hpp"
 #include "observe/log.hpp"
@@ -43,6 +44,8 @@ struct ListenerSettings {
   /// Silence that a client must keep before it is greeted; who talks into it is sent away (554), as
   /// only programs do that read no replies. 0: no pause.
   std::chrono::milliseconds greet_pause{0};
+  std::vector<net::Network> proxies{};   ///< who begins a connection with a PROXY header
+  std::vector<net::Network> speakers{};  ///< who may use XCLIENT
 };
 
 /// A session's place in a roster, which it leaves by itself.
@@ -84,6 +87,9 @@ class Session final : public Enrolled {
   boost::asio::awaitable<bool> begin_tls();
   boost::asio::awaitable<bool> open();
   boost::asio::awaitable<void> wait_for_silence();
+  boost::asio::awaitable<bool> read_proxy_header();
+  void enter(const boost::asio::ip::tcp::endpoint& client);
+  Reply take_xclient(const std::vector<std::pair<std::string, std::string>>& attributes);
   boost::asio::awaitable<void> check_login(smtp::ServerMachine& machine,
                                            const sasl::Credentials& credentials);
   Reply at_connect();
@@ -108,6 +114,7 @@ class Session final : public Enrolled {
   std::uint32_t messages_ = 0;
   std::uint64_t octets_charged_ = 0;
   std::uint32_t errors_charged_ = 0;
+  bool is_proxied_ = false;  // the client is known only behind the PROXY header
 };
 
 }  // namespace postroad::server

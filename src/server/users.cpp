@@ -13,42 +13,55 @@
 
 #include "base/text.hpp"
 #include "crypto/digest.hpp"
+#include "crypto/hmac_md5.hpp"
 
 namespace postroad::server {
 
 namespace {
 
+using crypto::Digest;
+using sasl::ScramKeys;
+
+constexpr std::size_t salt_octets = 16;
 constexpr std::uint32_t max_iterations =
     1'000'000;  // a typing slip must not make every login take minutes
 
-std::optional<ScramKeys> parse_keys(std::string_view text) {
+// iterations ":" salt "$" StoredKey ":" ServerKey
+std::optional<ScramKeys> parse_scram(std::string_view text, Digest digest) {
   const auto parts = split(text, '$');
-  if (parts.size() != 3 || parts[0] != "SCRAM-SHA-256") return std::nullopt;
-  const auto cost = split(parts[1], ':');
-  const auto keys = split(parts[2], ':');
+  if (parts.size() != 2) return std::nullopt;
+  const auto cost = split(parts[0], ':');
+  const auto keys = split(parts[1], ':');
   if (cost.size() != 2 || keys.size() != 2) return std::nullopt;
   const auto iterations = parse_number(cost[0]);
   const auto salt = base64_decode(cost[1]);
   const auto stored = base64_decode(keys[0]);
   const auto server = base64_decode(keys[1]);
-  if (!iterations || *iterations == 0 || *iterations > max_iterations || !salt || !stored ||
-      !server)
+  if (!iterations || *iterations == 0 || *iterations > max_iterations || !salt || salt->empty() ||
+      !stored || stored->size() != crypto::size_of(digest) || !server ||
+      server->size() != crypto::size_of(digest))
     return std::nullopt;
   return ScramKeys{static_cast<std::uint32_t>(*iterations), *salt, *stored, *server};
 }
 
-std::string format_keys(const ScramKeys& keys) {
-  return "SCRAM-SHA-256$" + std::to_string(keys.iterations) + ':' + base64_encode(keys.salt) + '$' +
+std::string format_scram(const ScramKeys& keys) {
+  return std::to_string(keys.iterations) + ':' + base64_encode(keys.salt) + '$' +
          base64_encode(keys.stored_key) + ':' + base64_encode(keys.server_key);
 }
 
-}  // namespace
+constexpr std::size_t cram_key_size = 32;
+constexpr std::string_view sha_256 = "SCRAM-SHA-256";
+constexpr std::string_view sha_1 = "SCRAM-SHA-1";
+constexpr std::string_view cram = "CRAM-MD5";
 
-ScramKeys ScramKeys::derive(std::string_view password, std::string salt, std::uint32_t iterations) {
-  const auto salted = crypto::pbkdf2_sha256(password, salt, iterations);
-  return {iterations, std::move(salt), crypto::sha256(crypto::hmac_sha256(salted, "Client Key")),
-          crypto::hmac_sha256(salted, "Server Key")};
+// The mechanism whose keys these are: those of a -PLUS are the same.
+std::string_view without_plus(std::string_view mechanism) {
+  constexpr std::string_view plus = "-PLUS";
+  if (mechanism.ends_with(plus)) mechanism.remove_suffix(plus.size());
+  return mechanism;
 }
+
+}  // namespace
 
 Result<Users> Users::load(const std::string& path) {
   struct stat facts {};
@@ -65,28 +78,91 @@ Result<Users> Users::load(const std::string& path) {
   std::string line;
   for (int number = 1; std::getline(file, line); ++number) {
     if (line.empty() || line.front() == '#') continue;
-    const auto colon = line.find(':');
-    auto keys = colon == std::string::npos ? std::nullopt
-                                           : parse_keys(std::string_view(line).substr(colon + 1));
-    if (!keys || colon == 0) {
+    if (!users.take_line(line)) {
       return fail(
           Fault::input, path + ':' + std::to_string(number),
           "not a user: the form is name:SCRAM-SHA-256$iterations:salt$stored-key:server-key");
     }
-    users.keys_[line.substr(0, colon)] = std::move(*keys);
+  }
+  for (const auto& [name, user] : users.keys_) {
+    if (user.scram_sha_256.stored_key.empty())
+      return fail(Fault::input, path,
+                  name + " has no SCRAM-SHA-256 keys; `postroad user add` gives them");
   }
   return users;
 }
 
-bool Users::check(std::string_view name, const Secret& password) const {
+bool Users::take_line(std::string_view line) {
+  const auto colon = line.find(':');
+  if (colon == std::string_view::npos || colon == 0) return false;
+  const auto dollar = line.find('$', colon);
+  if (dollar == std::string_view::npos) return false;
+  const auto kind = line.substr(colon + 1, dollar - colon - 1);
+  const auto value = line.substr(dollar + 1);
+  if (kind == sha_256) {
+    auto keys = parse_scram(value, Digest::sha256);
+    if (!keys) return false;
+    keys_[std::string(line.substr(0, colon))].scram_sha_256 = std::move(*keys);
+  } else if (kind == sha_1) {
+    auto keys = parse_scram(value, Digest::sha1);
+    if (!keys) return false;
+    keys_[std::string(line.substr(0, colon))].scram_sha_1 = std::move(keys);
+  } else if (kind == cram) {
+    auto key = base64_decode(value);
+    if (!key || key->size() != cram_key_size) return false;
+    keys_[std::string(line.substr(0, colon))].cram_md5 = std::move(*key);
+  } else {
+    return false;
+  }
+  return true;
+}
+
+sasl::Keys Users::keys(std::string_view name, std::string_view mechanism) const {
+  const auto kind = without_plus(mechanism);
   const auto found = keys_.find(name);
-  const bool known = found != keys_.end();
+  const auto* user = found == keys_.end() ? nullptr : &found->second;
+  // Who asks twice for the same unknown name must see the same salt.
+  const auto made_up = [&](std::string_view what) {
+    return crypto::hmac(Digest::sha256, decoy_, std::string(what) + std::string(name));
+  };
+  sasl::Keys keys;
+  if (kind == cram) {
+    keys.is_known = user != nullptr && !user->cram_md5.empty();
+    keys.cram_md5 = keys.is_known ? user->cram_md5 : made_up("key ");
+    return keys;
+  }
+  const auto* scram = user == nullptr     ? nullptr
+                      : kind == sha_256   ? &user->scram_sha_256
+                      : user->scram_sha_1 ? &*user->scram_sha_1
+                                          : nullptr;
+  keys.is_known = scram != nullptr;
+  if (scram != nullptr) {
+    keys.scram = *scram;
+    return keys;
+  }
+  const auto digest = kind == sha_1 ? Digest::sha1 : Digest::sha256;
+  keys.scram.salt = made_up("salt ").substr(0, salt_octets);
+  keys.scram.stored_key = made_up("key ").substr(0, crypto::size_of(digest));
+  keys.scram.server_key = keys.scram.stored_key;
+  return keys;
+}
+
+bool Users::serves(std::string_view mechanism) const {
+  const auto kind = without_plus(mechanism);
+  return std::any_of(keys_.begin(), keys_.end(), [&](const auto& entry) {
+    if (kind == sha_1) return entry.second.scram_sha_1.has_value();
+    if (kind == cram) return !entry.second.cram_md5.empty();
+    return true;
+  });
+}
+
+bool Users::check(std::string_view name, const Secret& password) const {
   // A name that does not exist costs as much as one that does.
-  const auto& salt = known ? found->second.salt : decoy_salt_;
-  const auto derived = ScramKeys::derive(password.reveal(), salt,
-                                         known ? found->second.iterations : ScramKeys{}.iterations);
-  const auto& expected = known ? found->second.stored_key : decoy_salt_;
-  return crypto::equal_in_constant_time(derived.stored_key, expected) && known;
+  const auto expected = keys(name, sha_256);
+  const auto derived = ScramKeys::derive(Digest::sha256, password.reveal(), expected.scram.salt,
+                                         expected.scram.iterations);
+  return crypto::equal_in_constant_time(derived.stored_key, expected.scram.stored_key) &&
+         expected.is_known;
 }
 
 std::vector<std::string> Users::names() const {
@@ -95,7 +171,7 @@ std::vector<std::string> Users::names() const {
   return names;
 }
 
-Result<void> Users::set(const std::string& name, const Secret& password) {
+Result<void> Users::set(const std::string& name, const Secret& password, ExtraKeys extra) {
   const bool bad = name.empty() || name.front() == '#' || !is_utf8(name) ||
                    std::any_of(name.begin(), name.end(),
                                [](char c) { return c == ':' || c == ' ' || is_control(c); });
@@ -104,14 +180,26 @@ Result<void> Users::set(const std::string& name, const Secret& password) {
         Fault::input, printable(name, 80),
         "a user's name has no colon, blank or control character, and does not begin with #");
   if (password.empty()) return fail(Fault::input, name, "the password is empty");
-  keys_[name] = ScramKeys::derive(password.reveal(), crypto::random_octets(16), 4096);
+  const auto derive = [&](Digest digest) {
+    return ScramKeys::derive(digest, password.reveal(), crypto::random_octets(salt_octets), 4096);
+  };
+  User user{derive(Digest::sha256), std::nullopt, {}};
+  if (extra.scram_sha_1) user.scram_sha_1 = derive(Digest::sha1);
+  if (extra.cram_md5) user.cram_md5 = crypto::hmac_md5_key(password.reveal());
+  keys_[name] = std::move(user);
   return {};
 }
 
 Result<void> Users::save(const std::string& path) const {
-  std::string text =
-      "# Users of Postroad: SCRAM-SHA-256 keys, no passwords. Changed by `postroad user`.\n";
-  for (const auto& [name, keys] : keys_) text += name + ':' + format_keys(keys) + '\n';
+  std::string text = "# Users of Postroad: keys, no passwords. Changed by `postroad user`.\n";
+  const auto add = [&](const std::string& name, std::string_view kind, const std::string& value) {
+    ((((text += name) += ':') += kind) += '$') += value + '\n';
+  };
+  for (const auto& [name, user] : keys_) {
+    add(name, sha_256, format_scram(user.scram_sha_256));
+    if (user.scram_sha_1) add(name, sha_1, format_scram(*user.scram_sha_1));
+    if (!user.cram_md5.empty()) add(name, cram, base64_encode(user.cram_md5));
+  }
   const auto next = path + ".new";
   const int file =
       ::open(next.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);

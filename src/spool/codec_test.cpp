@@ -45,7 +45,7 @@ TEST(Crc32c, BothWaysAgreeOnLongRuns) {
 
 TEST(EnvelopeCodec, ComesBackAndRefusesEveryCut) {
   auto envelope = workload::envelope(3, 2);
-  envelope.recipients[1] = {"x@y", "list@y", State::unknown, 4, -7, "line broke"};
+  envelope.recipients[1] = {"x@y", "list@y", State::unknown, 4, -7, "line broke", {}};
   envelope.login = "someone";
   std::string octets;
   encode(octets, envelope);

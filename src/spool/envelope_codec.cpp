@@ -2,6 +2,7 @@
 #include "spool/envelope_codec.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "spool/record.hpp"
 #include "spool/wire.hpp"
@@ -14,7 +15,7 @@ namespace {
 // it.
 constexpr std::size_t least_recipient = 4 + 1 + 4 + 8 + 4;
 constexpr std::size_t least_option = 4 + 4;
-constexpr std::size_t least_original = 4 + 4;
+constexpr std::size_t least_extra = 4 + 4;
 constexpr std::size_t least_outcome = 4 + 1 + 4 + 8 + 4;
 
 std::optional<State> state_of(std::uint8_t number) {
@@ -62,26 +63,39 @@ bool decode_options(Decoder& from, Envelope& envelope) {
   return from.ok();
 }
 
-// Behind the rest, where there are any: a record without them ends before.
-void encode_originals(Encoder& to, const std::vector<Recipient>& recipients) {
-  const auto count =
+// Texts that few recipients have stand behind the rest, by recipient: who was named first, then
+// what was asked. A record without any ends before them.
+using Extra = std::string Recipient::*;
+constexpr std::array<Extra, 2> extras{&Recipient::original, &Recipient::parameters};
+
+std::uint32_t count_of(const std::vector<Recipient>& recipients, Extra extra) {
+  return static_cast<std::uint32_t>(
       std::count_if(recipients.begin(), recipients.end(),
-                    [](const Recipient& recipient) { return !recipient.original.empty(); });
-  if (count == 0) return;
-  to.number(static_cast<std::uint32_t>(count));
-  for (std::uint32_t i = 0; i < recipients.size(); ++i) {
-    if (!recipients[i].original.empty()) to.number(i).text(recipients[i].original);
+                    [&](const Recipient& recipient) { return !(recipient.*extra).empty(); }));
+}
+
+void encode_extras(Encoder& to, const std::vector<Recipient>& recipients) {
+  auto left = extras.size();
+  while (left > 0 && count_of(recipients, extras[left - 1]) == 0) --left;
+  for (std::size_t i = 0; i < left; ++i) {
+    to.number(count_of(recipients, extras[i]));
+    for (std::uint32_t at = 0; at < recipients.size(); ++at) {
+      const auto& text = recipients[at].*extras[i];
+      if (!text.empty()) to.number(at).text(text);
+    }
   }
 }
 
-bool decode_originals(Decoder& from, Envelope& envelope) {
-  if (from.left() == 0) return true;
-  const auto count = from.number<std::uint32_t>();
-  if (count > from.left() / least_original) return false;
-  for (std::uint32_t i = 0; i < count; ++i) {
-    const auto recipient = from.number<std::uint32_t>();
-    if (recipient >= envelope.recipients.size()) return false;
-    envelope.recipients[recipient].original = from.text();
+bool decode_extras(Decoder& from, Envelope& envelope) {
+  for (const auto extra : extras) {
+    if (from.left() == 0) return true;
+    const auto count = from.number<std::uint32_t>();
+    if (count > from.left() / least_extra) return false;
+    for (std::uint32_t i = 0; i < count; ++i) {
+      const auto recipient = from.number<std::uint32_t>();
+      if (recipient >= envelope.recipients.size()) return false;
+      envelope.recipients[recipient].*extra = from.text();
+    }
   }
   return from.ok();
 }
@@ -103,7 +117,7 @@ void encode(std::string& out, const Envelope& envelope) {
     to.text(recipient.address);
     encode_state(to, recipient);
   }
-  encode_originals(to, envelope.recipients);
+  encode_extras(to, envelope.recipients);
 }
 
 void encode(std::string& out, const std::vector<OutcomeRecord>& outcomes) {
@@ -139,7 +153,7 @@ std::optional<Envelope> decode_envelope(std::string_view octets) {
   envelope.login = from.text();
   envelope.protocol = from.text();
   if (!decode_options(from, envelope) || !decode_recipients(from, envelope) ||
-      !decode_originals(from, envelope))
+      !decode_extras(from, envelope))
     return std::nullopt;
   if (!from.ok() || from.left() != 0) return std::nullopt;
   return envelope;

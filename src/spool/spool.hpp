@@ -48,6 +48,7 @@ struct Recipient {
   std::uint32_t attempts = 0;
   std::int64_t next_attempt = 0;  ///< Unix time in milliseconds; 0: at once
   std::string note;               ///< the last reply or error, one line
+  std::string parameters;         ///< what RCPT asked for it, in RCPT's own words: " NOTIFY=NEVER"
   friend bool operator==(const Recipient&, const Recipient&) = default;
 };
 

@@ -46,7 +46,8 @@ class TakesAll final : public server::Policy {
   Reply rcpt(const server::SessionFacts&, const smtp::Transaction&, const Mailbox&) override {
     return {};
   }
-  bool check_login(const std::string&, const Secret&) override { return false; }
+  bool check_login(const sasl::Credentials&) override { return false; }
+  sasl::Keys keys(std::string_view, std::string_view) override { return {}; }
 };
 
 // Without an allocation of its own.

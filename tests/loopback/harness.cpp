@@ -1,6 +1,8 @@
 // The loopback harness; see harness.hpp.
 #include "harness.hpp"
 
+#include "crypto/hmac_md5.hpp"
+
 #include <cstdlib>
 #include <fstream>
 #include <stdexcept>
@@ -61,9 +63,22 @@ Reply TablePolicy::rcpt(const server::SessionFacts&, const smtp::Transaction&,
   return found == rcpt_replies.end() ? Reply{} : found->second;
 }
 
-bool TablePolicy::check_login(const std::string& user, const Secret& password) {
-  const auto found = users.find(user);
-  return found != users.end() && found->second == password.reveal();
+bool TablePolicy::check_login(const sasl::Credentials& credentials) {
+  const auto user = users.find(credentials.user);
+  const auto& secret = credentials.token.empty() ? credentials.password : credentials.token;
+  return user != users.end() && user->second == secret.reveal();
+}
+
+sasl::Keys TablePolicy::keys(std::string_view name, std::string_view mechanism) {
+  const auto user = users.find(std::string(name));
+  sasl::Keys keys;
+  keys.is_known = user != users.end();
+  const auto password = keys.is_known ? user->second : std::string("nobody's");
+  keys.cram_md5 = crypto::hmac_md5_key(password);
+  keys.scram = sasl::ScramKeys::derive(
+      mechanism.starts_with("SCRAM-SHA-256") ? crypto::Digest::sha256 : crypto::Digest::sha1,
+      password, "sixteen octets!!", 4096);
+  return keys;
 }
 
 const Certificates& Certificates::get() {
@@ -107,7 +122,7 @@ Harness::Harness(smtp::ServerOptions options, bool with_tls) : server(guard, log
   listener.policy = {std::shared_ptr<void>(), &policy};
   if (with_tls) {
     const auto& certificates = Certificates::get();
-    listener.tls = net::TlsContext::server({certificates.good, certificates.good_key}).value();
+    listener.tls = net::TlsContext::server({certificates.good, certificates.good_key, {}}).value();
   }
   port = server.listen(std::move(listener)).value();
   server.start(store);

@@ -40,7 +40,8 @@ class TablePolicy final : public server::Policy {
   std::map<std::string, std::string> users;
   Reply rcpt(const server::SessionFacts&, const smtp::Transaction&,
              const Mailbox& recipient) override;
-  bool check_login(const std::string& user, const Secret& password) override;
+  bool check_login(const sasl::Credentials& credentials) override;
+  sasl::Keys keys(std::string_view user, std::string_view mechanism) override;
 };
 
 /// A certificate authority with a certificate for localhost and 127.0.0.1, one for another name,

@@ -33,14 +33,14 @@ constexpr std::size_t most_faulted_moves = 12;  // of one dialogue; the long one
 const net::TlsContext& server_tls() {
   static const auto context = [] {
     const auto& certificates = loopback::Certificates::get();
-    return net::TlsContext::server({certificates.good, certificates.good_key}).value();
+    return net::TlsContext::server({certificates.good, certificates.good_key, {}}).value();
   }();
   return context;
 }
 
 const net::TlsContext& client_tls() {
   static const auto context =
-      net::TlsContext::client({true, loopback::Certificates::get().ca}).value();
+      net::TlsContext::client({.ca_file = loopback::Certificates::get().ca}).value();
   return context;
 }
 

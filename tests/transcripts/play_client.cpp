@@ -1,7 +1,9 @@
 // The client machine against a transcript: S lines go in, what comes out must be the C lines.
 #include <algorithm>
+#include <stdexcept>
 
 #include "play.hpp"
+#include "proto/smtp/mail_parameters.hpp"
 
 namespace postroad::transcripts {
 
@@ -96,7 +98,7 @@ void ClientPlay::grant(const proto::Action& action) {
     case Wish::start_tls:
       // Clear text that the machine has not seen is what the handshake would have to read.
       if (fed < group.size()) return machine.failed(fail(Fault::tls, {}, "not a handshake"));
-      return machine.tls_up({"TLSv1.3", "test", true});
+      return machine.tls_up({"TLSv1.3", "test", true, {"exporter", "end point"}, {}});
     case Wish::consult:
       return give_body();
     case Wish::done:
@@ -194,6 +196,24 @@ Mailbox mailbox_of(const std::string& word) {
                 : Mailbox{word.substr(0, at), at == std::string::npos ? "" : word.substr(at + 1)};
 }
 
+// `asks:RET=FULL` for the mail, `asks:2:NOTIFY=NEVER` for the second recipient: in the words that
+// go over the line.
+void ask(std::string_view text, Envelope& envelope) {
+  const bool for_one = text.size() > 2 && text[0] >= '1' && text[0] <= '9' && text[1] == ':';
+  const auto index = for_one ? static_cast<std::size_t>(text[0] - '1') : 0;
+  if (for_one) text.remove_prefix(2);
+  const auto equals = text.find('=');
+  smtp::Parameter parameter{text.substr(0, equals), std::nullopt};
+  if (equals != std::string_view::npos) parameter.value = text.substr(equals + 1);
+  auto& each = envelope.recipient_options;
+  if (for_one && each.size() <= index) each.resize(index + 1);
+  const auto taken = for_one
+                         ? smtp::take_parameter(parameter, smtp::Offered::all(), each[index])
+                         : smtp::take_parameter(parameter, smtp::Offered::all(), envelope.options);
+  if (!taken.known || !taken.error.empty())
+    throw std::runtime_error("asks: " + std::string(text) + ": " + taken.error);
+}
+
 }  // namespace
 
 Operation read_operation(const std::string& what) {
@@ -215,6 +235,8 @@ Operation read_operation(const std::string& what) {
   for (std::size_t i = 4; i < words.size(); ++i) {
     if (words[i] == "8bit") request.is_8bit = true;
     if (words[i] == "utf8") request.needs_utf8 = true;
+    if (words[i] == "binary") request.is_binary = true;
+    if (words[i].starts_with("asks:")) ask(words[i].substr(5), request.envelope);
     if (words[i] == "size") request.size = operation.text.size();
     if (words[i] == "unreadable") operation.unreadable = true;
   }

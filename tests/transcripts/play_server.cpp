@@ -91,7 +91,7 @@ bool ServerPlay::grant(const proto::Action& action) {
     case Wish::start_tls:
       fed = group.size();  // what stands behind STARTTLS in clear goes to the handshake, never to
                            // the machine
-      machine.tls_up({"TLSv1.3", "test", false});
+      machine.tls_up({"TLSv1.3", "test", false, {"exporter", "end point"}, {}});
       return true;
     case Wish::consult:
       canned.answer(machine);
@@ -127,6 +127,17 @@ std::string check(const Word& word, const smtp::ServerMachine& machine, const Ca
          canned.messages.empty() ? std::vector<std::string>{} : canned.messages.back().recipients)
       all += ' ' + recipient;
     if ("recipients" + all != word.text) return wrong(all);
+  }
+  if (what == "parameters" || what == "recipient_parameters") {
+    std::string all;
+    if (!canned.messages.empty()) {
+      const auto& last = canned.messages.back();
+      if (what == "parameters") all = last.parameters;
+      for (const auto& one : last.recipient_parameters) {
+        if (what != "parameters") all += (all.empty() ? "" : " |") + one;
+      }
+    }
+    if (what + all != word.text) return wrong(all);
   }
   if (what == "login" && machine.login() != (words.size() > 1 ? words[1] : ""))
     return wrong(machine.login());

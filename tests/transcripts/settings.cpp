@@ -5,6 +5,9 @@
 #include <iterator>
 #include <stdexcept>
 
+#include "base/text.hpp"
+#include "crypto/hmac_md5.hpp"
+#include "proto/smtp/mail_parameters.hpp"
 #include "proto/smtp/reply.hpp"
 
 namespace postroad::transcripts {
@@ -46,6 +49,8 @@ void set_limit(const std::vector<std::string>& words, smtp::ServerLimits& limits
     limits.recipients = value;
   else if (name == "commands")
     limits.commands = value;
+  else if (name == "mails")
+    limits.mails = value;
   else if (name == "errors")
     limits.errors = value;
   else if (name == "auth_attempts")
@@ -98,6 +103,34 @@ smtp::ServerOptions server_options(const Transcript& script) {
       options.smtputf8 = false;
     else if (name == "no_size")
       options.size = false;
+    else if (name == "chunking")
+      options.chunking = true;
+    else if (name == "binary_mime")
+      options.chunking = options.binary_mime = true;
+    else if (name == "dsn")
+      options.dsn = true;
+    else if (name == "limits_keyword")
+      options.limits_keyword = true;
+    else if (name == "require_tls")
+      options.require_tls = true;
+    else if (name == "deliver_by") {
+      options.deliver_by = true;
+      if (words.size() > 1) options.least_deliver_by = std::chrono::seconds(std::stoll(words[1]));
+    } else if (name == "future_release") {
+      options.future_release = true;
+      if (words.size() > 1) options.longest_hold = std::chrono::seconds(std::stoll(words[1]));
+    } else if (name == "mt_priority")
+      options.mt_priority = true;
+    else if (name == "prdr")
+      options.prdr = true;
+    else if (name == "xclient" || name == "xclient_trusted")
+      options.xclient = true;
+    else if (name == "lmtp")
+      options.lmtp = true;
+    else if (name == "mechanisms")
+      options.mechanisms.assign(words.begin() + 1, words.end());
+    else if (name == "nonce")
+      options.nonce = words.at(1);
     else if (name == "no_enhanced_status_codes")
       options.enhanced_status_codes = false;
     else if (name == "limit")
@@ -111,6 +144,8 @@ smtp::ServerOptions server_options(const Transcript& script) {
 smtp::ClientOptions client_options(const Transcript& script) {
   smtp::ClientOptions options;
   options.server = "mail.example:25";
+  options.host = "mail.example";
+  options.port = 25;
   options.name = "client.example";
   for (const auto& word : script.client_options) {
     const auto words = words_of(word.text);
@@ -122,8 +157,32 @@ smtp::ClientOptions client_options(const Transcript& script) {
                     : how == "implicit" ? smtp::TlsPolicy::implicit
                                         : smtp::TlsPolicy::opportunistic;
     } else if (name == "login") {
-      options.login = sasl::Credentials{words.at(1), {}, Secret(words.at(2))};
+      options.login = sasl::Credentials{.user = words.at(1), .password = Secret(words.at(2))};
       if (words.size() > 3) options.mechanism = words.at(3);
+    } else if (name == "token") {
+      options.login = sasl::Credentials{.user = words.at(1), .token = Secret(words.at(2))};
+      if (words.size() > 3) options.mechanism = words.at(3);
+    } else if (name == "certificate") {
+      options.login = sasl::Credentials{.certificate = true};
+      if (words.size() > 1) options.login->authorize_as = words[1];
+    } else if (name == "nonce") {
+      options.nonce = words.at(1);
+    } else if (name == "xclient") {
+      options.xclient.emplace_back(words.at(1), words.at(2));
+    } else if (name == "preamble") {
+      options.preamble = words.at(1);
+    } else if (name == "ignore") {
+      options.ignored.push_back(words.at(1));
+    } else if (name == "chunks") {
+      options.chunks = std::stoul(words.at(1));
+    } else if (name == "chunking") {
+      options.chunking = words.at(1) == "preferred" ? smtp::Chunking::preferred
+                         : words.at(1) == "never"   ? smtp::Chunking::never
+                                                    : smtp::Chunking::when_needed;
+    } else if (name == "lmtp") {
+      options.lmtp = true;
+    } else if (name == "no_prdr") {
+      options.prdr = false;
     } else if (name == "allow_password_in_clear")
       options.allow_password_in_clear = true;
     else if (name == "all_or_none")
@@ -154,13 +213,20 @@ Reply parse_reply(const std::string& text) {
 }
 
 Canned::Canned(const Transcript& script) {
+  trusts_peer_ = std::any_of(script.server_options.begin(), script.server_options.end(),
+                             [](const Word& word) { return word.text == "xclient_trusted"; });
   for (const auto& word : script.policy) {
     const auto words = words_of(word.text);
     if (words.at(0) == "user") {
       users_[words.at(1)] = words.at(2);
       continue;
     }
-    static constexpr std::string_view keyed_hooks[] = {"helo", "mail", "rcpt", "vrfy", "expn"};
+    if (words.at(0) == "salt") {
+      salt_ = base64_decode(words.at(1)).value();
+      continue;
+    }
+    static constexpr std::string_view keyed_hooks[] = {"helo", "mail", "rcpt",
+                                                       "vrfy", "expn", "end"};
     const bool keyed = std::find(std::begin(keyed_hooks), std::end(keyed_hooks), words.at(0)) !=
                        std::end(keyed_hooks);
     const auto key = words.at(0) + ' ' + (keyed ? words.at(1) : "");
@@ -173,10 +239,42 @@ Reply Canned::find(const std::string& hook, const std::string& key) const {
   return found == answers_.end() ? Reply{} : found->second;
 }
 
+sasl::Keys Canned::keys_of(const std::string& user, const std::string& mechanism) const {
+  const auto found = users_.find(user);
+  sasl::Keys keys;
+  keys.is_known = found != users_.end();
+  const auto password = keys.is_known ? found->second : std::string("nobody's");
+  keys.cram_md5 = crypto::hmac_md5_key(password);
+  const auto digest = mechanism.starts_with("SCRAM-SHA-1") && !mechanism.starts_with("SCRAM-SHA-12")
+                          ? crypto::Digest::sha1
+                          : crypto::Digest::sha256;
+  keys.scram = sasl::ScramKeys::derive(digest, password, salt_, 4096);
+  return keys;
+}
+
+// A reply for each recipient, where the policy has one for any.
+std::vector<Reply> Canned::replies_at_end(const smtp::Transaction& transaction) const {
+  std::vector<Reply> each;
+  bool any = false;
+  for (const auto& recipient : transaction.recipients) {
+    auto reply = find("end", recipient.text());
+    any = any || reply.code != 0;
+    each.push_back(reply.code != 0 ? reply : Reply{250, {2, 0, 0}, "Ok"});
+  }
+  return any ? each : std::vector<Reply>{};
+}
+
 void Canned::answer(smtp::ServerMachine& machine) {
   const auto& question = machine.question();
+  if (trusts_peer_) machine.trust_peer();
+  if (const auto* keys = std::get_if<smtp::AskKeys>(&question))
+    return machine.answered_keys(keys_of(keys->user, keys->mechanism));
+  if (std::holds_alternative<smtp::AskXclient>(question))
+    return machine.answered(find("xclient", ""));
   if (std::holds_alternative<smtp::AskConnect>(question))
     return machine.answered(find("connect", ""));
+  if (std::holds_alternative<smtp::AskHelo>(question))
+    machine.tell_time(std::chrono::sys_days(std::chrono::year(2026) / 11 / 28));
   if (const auto* helo = std::get_if<smtp::AskHelo>(&question))
     return machine.answered(find("helo", std::string(helo->name)));
   if (const auto* mail = std::get_if<smtp::AskMail>(&question))
@@ -196,22 +294,33 @@ void Canned::answer(smtp::ServerMachine& machine) {
     return machine.answered(find("body", ""));
   }
   if (const auto* auth = std::get_if<smtp::AskAuth>(&question)) {
-    const auto user = users_.find(auth->credentials.user);
-    const bool right = user != users_.end() && user->second == auth->credentials.password.reveal();
+    const auto& credentials = auth->credentials;
+    const auto user = users_.find(credentials.user);
+    const bool known = user != users_.end();
+    const auto& secret = credentials.token.empty() ? credentials.password : credentials.token;
+    const bool right = known && credentials.proven.value_or(user->second == secret.reveal());
     return machine.answered(right ? Reply{235, {2, 7, 0}, "Authentication successful"}
                                   : Reply{535, {5, 7, 8}, "authentication failed"});
   }
   if (const auto* end = std::get_if<smtp::AskEnd>(&question)) {
     const auto reply = find("commit", "");
     if (!end->keep || reply.code >= 400) return machine.answered(reply);
-    Message message{machine.transaction().reverse_path.text(), {}, std::move(draft_)};
-    for (const auto& recipient : machine.transaction().recipients)
+    Message message{machine.transaction().reverse_path.text(), {}, std::move(draft_), {}, {}};
+    const auto& transaction = machine.transaction();
+    for (const auto& recipient : transaction.recipients)
       message.recipients.push_back(recipient.text());
+    if (transaction.options) smtp::append_parameters(*transaction.options, message.parameters);
+    for (const auto& asked : transaction.recipient_options) {
+      message.recipient_parameters.emplace_back();
+      smtp::append_parameters(asked, transaction.smtputf8, message.recipient_parameters.back());
+    }
+    const auto each = replies_at_end(transaction);
     messages.push_back(std::move(message));
     return machine.answered(
         reply.code != 0
             ? reply
-            : Reply{250, {2, 0, 0}, "Ok: queued as Q" + std::to_string(messages.size())});
+            : Reply{250, {2, 0, 0}, "Ok: queued as Q" + std::to_string(messages.size())},
+        each);
   }
   machine.answered({});
 }

@@ -28,15 +28,21 @@ class Canned final {
     std::string reverse_path;
     std::vector<std::string> recipients;
     std::string octets;
+    std::string parameters;  ///< what the mail asks for beyond delivery, as MAIL says it
+    std::vector<std::string> recipient_parameters;
   };
   std::vector<Message> messages;  ///< committed with a 2yz
   std::string login;
 
  private:
+  [[nodiscard]] sasl::Keys keys_of(const std::string& user, const std::string& mechanism) const;
+  [[nodiscard]] std::vector<Reply> replies_at_end(const smtp::Transaction& transaction) const;
   [[nodiscard]] Reply find(const std::string& hook, const std::string& key) const;
   std::map<std::string, Reply> answers_;
   std::map<std::string, std::string> users_;
   std::string draft_;
+  std::string salt_ = "sixteen octets!!";
+  bool trusts_peer_ = false;
 };
 
 /// `550 5.1.1 words` as a reply.

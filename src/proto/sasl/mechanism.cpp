@@ -1,111 +1,105 @@
-// PLAIN and LOGIN, both ends; see mechanism.hpp.
+// The table of mechanisms; see mechanism.hpp.
 #include "proto/sasl/mechanism.hpp"
 
-#include "base/text.hpp"
+#include <array>
+
+#include "proto/sasl/makers.hpp"
 
 namespace postroad::sasl {
 
 namespace {
 
-// message = [authzid] NUL authcid NUL passwd RFC 4616 §2
-class PlainServer final : public Server {
- public:
-  Step step(std::optional<std::string_view> response) override {
-    Step step;
-    if (!response) {
-      step.challenge = "";
-      return step;
-    }
-    const auto parts = split(*response, '\0');
-    if (parts.size() != 3 || parts[1].empty() || !is_utf8(*response)) {
-      step.error = "PLAIN wants [authorize-id] NUL user NUL password, in base64";
-      return step;
-    }
-    step.credentials =
-        Credentials{std::string(parts[1]), std::string(parts[0]), Secret(std::string(parts[2]))};
-    return step;
-  }
+using crypto::Digest;
+
+enum class Proves : std::uint8_t { password, token, certificate };
+
+struct Row {
+  std::string_view name;
+  Proves by;
+  bool plus;  // bound to the TLS channel
+  std::unique_ptr<Server> (*server)(const Context&);
+  std::unique_ptr<Client> (*client)(const Credentials&, const Context&);
 };
 
-// Not a standard: draft-murchison-sasl-login. Two prompts, whose words clients disagree on.
-class LoginServer final : public Server {
- public:
-  Step step(std::optional<std::string_view> response) override {
-    Step step;
-    if (!response) {
-      step.challenge = "Username:";
-    } else if (response->empty() || !is_utf8(*response) ||
-               response->find('\0') != std::string_view::npos) {
-      step.error = user_.empty() ? "LOGIN wants a user name" : "LOGIN wants a password";
-    } else if (user_.empty()) {
-      user_ = *response;
-      step.challenge = "Password:";
-    } else {
-      step.credentials = Credentials{user_, {}, Secret(std::string(*response))};
-    }
-    return step;
+template <Digest digest, bool plus>
+std::unique_ptr<Server> scram_server(const Context& context) {
+  return make_scram_server(digest, plus, context);
+}
+template <Digest digest, bool plus>
+std::unique_ptr<Client> scram_client(const Credentials& credentials, const Context& context) {
+  return make_scram_client(digest, plus, credentials, context);
+}
+
+// Strongest first: bound to the channel; proof without the password; a token that can be revoked;
+// the password itself.
+// clang-format off
+constexpr std::array<Row, 10> table{{
+  {"EXTERNAL",           Proves::certificate, false, make_external_server, make_external_client},
+  {"SCRAM-SHA-256-PLUS", Proves::password, true,  scram_server<Digest::sha256, true>,  scram_client<Digest::sha256, true>},
+  {"SCRAM-SHA-1-PLUS",   Proves::password, true,  scram_server<Digest::sha1, true>,    scram_client<Digest::sha1, true>},
+  {"SCRAM-SHA-256",      Proves::password, false, scram_server<Digest::sha256, false>, scram_client<Digest::sha256, false>},
+  {"SCRAM-SHA-1",        Proves::password, false, scram_server<Digest::sha1, false>,   scram_client<Digest::sha1, false>},
+  {"OAUTHBEARER",        Proves::token,    false, make_oauthbearer_server, make_oauthbearer_client},
+  {"XOAUTH2",            Proves::token,    false, make_xoauth2_server,     make_xoauth2_client},
+  {"CRAM-MD5",           Proves::password, false, make_cram_md5_server,    make_cram_md5_client},
+  {"PLAIN",              Proves::password, false, make_plain_server,       make_plain_client},
+  {"LOGIN",              Proves::password, false, make_login_server,       make_login_client},
+}};
+// clang-format on
+
+const Row* find(std::string_view name) {
+  for (const auto& row : table) {
+    if (row.name == name) return &row;
   }
-
- private:
-  std::string user_;
-};
-
-class PlainClient final : public Client {
- public:
-  explicit PlainClient(Credentials credentials) : credentials_(std::move(credentials)) {}
-  std::optional<Step> initial() override {
-    std::string message = credentials_.authorize_as;
-    message += '\0';
-    message += credentials_.user;
-    message += '\0';
-    message += credentials_.password.reveal();
-    return Step{std::move(message), "AUTH PLAIN", true};
-  }
-  std::optional<Step> respond(std::string_view) override { return std::nullopt; }
-
- private:
-  Credentials credentials_;
-};
-
-// The order decides and not the prompt's words, which are in odd case or another language on real
-// servers.
-class LoginClient final : public Client {
- public:
-  explicit LoginClient(Credentials credentials) : credentials_(std::move(credentials)) {}
-  std::optional<Step> initial() override { return std::nullopt; }
-  std::optional<Step> respond(std::string_view) override {
-    switch (step_++) {
-      case 0:
-        return Step{credentials_.user, "USERNAME", true};
-      case 1:
-        return Step{std::string(credentials_.password.reveal()), "PASSWORD", true};
-      default:
-        return std::nullopt;
-    }
-  }
-
- private:
-  Credentials credentials_;
-  int step_ = 0;
-};
+  return nullptr;
+}
 
 }  // namespace
 
-std::unique_ptr<Server> make_server(std::string_view name) {
-  if (name == "PLAIN") return std::make_unique<PlainServer>();
-  if (name == "LOGIN") return std::make_unique<LoginServer>();
-  return nullptr;
+Server::Step Server::take_keys(const Keys&) {
+  Step step;
+  step.error = "no keys were asked for";
+  return step;
 }
 
-std::unique_ptr<Client> make_client(std::string_view name, const Credentials& credentials) {
-  if (name == "PLAIN") return std::make_unique<PlainClient>(credentials);
-  if (name == "LOGIN") return std::make_unique<LoginClient>(credentials);
-  return nullptr;
+std::unique_ptr<Server> make_server(std::string_view name, const Context& context) {
+  const auto* row = find(name);
+  return row == nullptr ? nullptr : row->server(context);
+}
+
+std::unique_ptr<Client> make_client(std::string_view name, const Credentials& credentials,
+                                    const Context& context) {
+  const auto* row = find(name);
+  return row == nullptr ? nullptr : row->client(credentials, context);
 }
 
 const std::vector<std::string_view>& mechanisms() {
-  static const std::vector<std::string_view> names{"PLAIN", "LOGIN"};
+  static const auto names = [] {
+    std::vector<std::string_view> all;
+    for (const auto& row : table) all.push_back(row.name);
+    return all;
+  }();
   return names;
+}
+
+bool may_use(std::string_view name, const Credentials& credentials, const Context& context) {
+  const auto* row = find(name);
+  if (row == nullptr || (row->plus && !context.binding.is_there())) return false;
+  switch (row->by) {
+    case Proves::password:
+      return !credentials.password.empty();
+    case Proves::token:
+      return !credentials.token.empty();
+    case Proves::certificate:
+      return credentials.certificate && credentials.password.empty() && credentials.token.empty();
+  }
+  return false;
+}
+
+bool may_offer(std::string_view name, const Context& context) {
+  const auto* row = find(name);
+  if (row == nullptr || (row->plus && !context.binding.is_there())) return false;
+  return row->by != Proves::certificate || !context.peer_name.empty();
 }
 
 }  // namespace postroad::sasl

@@ -1,6 +1,7 @@
 // SASL mechanisms as machines without I/O (RFC 4422). Text in and out is plain octets: base64 and
-// the AUTH command belong to SMTP. A mechanism is a class here and a row in mechanism.cpp; PLAIN
-// (RFC 4616) and LOGIN are the first.
+// the AUTH command belong to SMTP. A mechanism is a class in one of the files beside this and a row
+// in mechanism.cpp: PLAIN (RFC 4616), LOGIN, CRAM-MD5 (RFC 2195), SCRAM (RFC 5802, 7677) with
+// channel binding (RFC 5929, 9266), XOAUTH2, OAUTHBEARER (RFC 7628), EXTERNAL (RFC 4422).
 #pragma once
 
 #include <memory>
@@ -10,13 +11,37 @@
 #include <string_view>
 #include <vector>
 
+#include "proto/sasl/keys.hpp"
+
 namespace postroad::sasl {
 
-/// What a client proves. Whether it is right is for the user's file to say, off the loop.
+/// Octets that both ends of one TLS connection know and nobody between them. Empty: not to be had.
+struct ChannelBinding {
+  std::string exporter;   ///< tls-exporter (RFC 9266)
+  std::string end_point;  ///< tls-server-end-point (RFC 5929 §4)
+  [[nodiscard]] bool is_there() const { return !exporter.empty() || !end_point.empty(); }
+  friend bool operator==(const ChannelBinding&, const ChannelBinding&) = default;
+};
+
+/// What a client proves. On the server, whether it is right is for the users' file to say, off the
+/// loop, unless the mechanism has proven it.
 struct Credentials {
-  std::string user;
-  std::string authorize_as;  ///< empty: the user itself
-  Secret password;
+  std::string user{};
+  std::string authorize_as{};  ///< empty: the user itself
+  Secret password{};
+  Secret token{};                ///< OAuth: a bearer token in place of the password
+  bool certificate = false;      ///< client: TLS showed a certificate, EXTERNAL may be used
+  std::optional<bool> proven{};  ///< server: the mechanism checked it by the user's keys
+};
+
+/// What a mechanism knows of the connection.
+struct Context {
+  ChannelBinding binding;
+  bool binding_is_offered = false;  ///< the server offers a -PLUS of this mechanism
+  std::string host;                 ///< client: whom it talks to, for OAUTHBEARER
+  std::uint16_t port = 0;
+  std::string peer_name;  ///< server: whom the client's certificate names
+  std::string nonce;      ///< fixed by tests; empty: from the system's generator
 };
 
 /// The server's end of one exchange.
@@ -24,12 +49,16 @@ class Server {
  public:
   virtual ~Server() = default;
   struct Step {
-    std::optional<std::string> challenge;    ///< send this and wait for the answer
-    std::optional<Credentials> credentials;  ///< the exchange is over: check these
-    std::string error;                       ///< the exchange is over: 501 with these words
+    std::optional<std::string> challenge;      ///< send this and wait for the answer
+    std::optional<std::string> wants_keys_of;  ///< look them up and call `take_keys`
+    std::optional<Credentials> credentials;    ///< the exchange is over but for these: check them
+    std::optional<std::string> on_success;     ///< said before 235, and the answer is awaited
+    std::optional<std::string> on_failure;     ///< said before 535, likewise
+    std::string error;                         ///< the exchange is over: 501 with these words
   };
   /// `response` is nullopt only for an exchange begun without an initial response.
   virtual Step step(std::optional<std::string_view> response) = 0;
+  virtual Step take_keys(const Keys& keys);
 };
 
 /// The client's end of one exchange.
@@ -43,15 +72,25 @@ class Client {
   };
   /// The initial response, nullopt where the mechanism has none.
   virtual std::optional<Step> initial() = 0;
-  /// The answer to a challenge; nullopt when the mechanism expects no further one (the exchange is
-  /// then cancelled).
+  /// The answer to a challenge; nullopt when the mechanism expects no further one or does not
+  /// believe it (the exchange is then cancelled).
   virtual std::optional<Step> respond(std::string_view challenge) = 0;
+  /// Why a 235 is not believed: the server has not proven that it knows the password. Empty: it is.
+  [[nodiscard]] virtual std::string doubt() const { return {}; }
+  /// The words of a challenge that told of a failure (OAuth); empty: none.
+  [[nodiscard]] virtual std::string failure() const { return {}; }
 };
 
 /// nullptr for a mechanism that is not known. `name` in capitals.
-std::unique_ptr<Server> make_server(std::string_view name);
-std::unique_ptr<Client> make_client(std::string_view name, const Credentials& credentials);
+std::unique_ptr<Server> make_server(std::string_view name, const Context& context);
+std::unique_ptr<Client> make_client(std::string_view name, const Credentials& credentials,
+                                    const Context& context);
+
 /// Known mechanisms, strongest first.
 const std::vector<std::string_view>& mechanisms();
+/// Whether a client with these can use it: it has a password, a token or a certificate for it.
+bool may_use(std::string_view name, const Credentials& credentials, const Context& context);
+/// Whether a server can offer it on this connection.
+bool may_offer(std::string_view name, const Context& context);
 
 }  // namespace postroad::sasl

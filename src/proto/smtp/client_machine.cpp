@@ -1,22 +1,18 @@
-// The client machine's loop, the opening and the plain commands; the mail transaction is in
-// client_send.cpp.
+// The client machine's loop, the opening and the plain commands; AUTH is in client_auth.cpp, the
+// mail transaction in client_send.cpp.
 #include "proto/smtp/client_machine.hpp"
 
 #include <algorithm>
 #include <utility>
 
 #include "base/text.hpp"
+#include "proto/smtp/path.hpp"
 
 namespace postroad::smtp {
 
 using proto::Action;
 using proto::Time;
 using proto::Wish;
-
-namespace {
-constexpr std::size_t max_initial_response =
-    500;  // RFC 4954 §4: what does not fit a command line waits for the 334
-}
 
 ClientMachine::ClientMachine(ClientOptions options)
     : options_(std::move(options)), parser_(options_.replies) {}
@@ -30,7 +26,8 @@ Action ClientMachine::next(Time now) {
     return {Wish::send, std::string_view(out_).substr(out_sent_), secret_, deadline_};
   }
   if (state_ == State::handshake) return {Wish::start_tls, {}, false, deadline_};
-  if (state_ == State::body) return {Wish::consult, {}, false, {}};
+  if (state_ == State::body && !(by_chunks_ && expects_.size() >= options_.chunks))
+    return {Wish::consult, {}, false, {}};
   return {Wish::receive, {}, false, deadline_};
 }
 
@@ -44,7 +41,10 @@ std::chrono::milliseconds ClientMachine::patience() const {
     case Step::data:
       return times.data;
     case Step::end_of_data:
+    case Step::end_of_recipient:
       return times.end_of_data;
+    case Step::chunk:
+      return times.data_block;
     default:
       return times.command;
   }
@@ -71,8 +71,7 @@ void ClientMachine::put(std::string_view line, Expect expect, bool secret) {
 }
 
 void ClientMachine::take_replies() {
-  while (!input_.empty() && (state_ == State::talking || state_ == State::draining) &&
-         written_ > 0) {
+  while (!input_.empty() && is_reading_replies() && written_ > 0) {
     const auto reply = parser_.parse(input_);
     if (!reply)
       return broke(make_error(Fault::protocol, expects_.front().stage, reply.error().detail));
@@ -94,6 +93,12 @@ void ClientMachine::take_replies() {
   }
 }
 
+// Replies to BDATs come while others are still being written.
+bool ClientMachine::is_reading_replies() const {
+  return state_ == State::talking || state_ == State::draining ||
+         (state_ == State::body && by_chunks_);
+}
+
 void ClientMachine::on_reply(const Reply& reply) {
   const auto expect = std::move(expects_.front());
   expects_.pop_front();
@@ -109,6 +114,9 @@ void ClientMachine::on_reply(const Reply& reply) {
       return on_hello_reply(expect.step, reply);
     case Step::starttls:
       return on_starttls_reply(reply);
+    case Step::xclient:
+      if (reply.code != 220) return refused(reply, expect.stage);
+      return hello();
     case Step::auth:
       sasl_ == nullptr ? refused(reply, expect.stage) : on_auth_reply(reply);
       return;
@@ -118,8 +126,12 @@ void ClientMachine::on_reply(const Reply& reply) {
       return on_rcpt_reply(expect.recipient, reply);
     case Step::data:
       return on_data_reply(reply);
+    case Step::chunk:
+      return on_chunk_reply(reply);
     case Step::end_of_data:
-      return on_end_of_data(reply);
+      return on_end_of_data(expect.recipient, reply);
+    case Step::end_of_recipient:
+      return on_end_of_recipient(expect.recipient, reply);
     case Step::rset:
       // The old transaction may still be open: nothing may follow on this connection.
       usable_ = usable_ && reply.is_success();
@@ -150,6 +162,9 @@ void ClientMachine::open() {
                    "the client's own name is empty or holds a blank or a control character"));
   }
   usable_ = true;
+  xclient_said_ = false;
+  mails_ = 0;
+  out_ = options_.preamble;
   if (options_.tls == TlsPolicy::implicit) {
     state_ = State::handshake;
     return;
@@ -163,18 +178,20 @@ void ClientMachine::await_greeting() {
 }
 
 void ClientMachine::hello() {
+  if (options_.lmtp) return put("LHLO " + options_.name, {Step::ehlo, 0, "LHLO"});
   const bool plain = options_.plain_helo;
   put((plain ? "HELO " : "EHLO ") + options_.name,
       {plain ? Step::helo : Step::ehlo, 0, plain ? "HELO" : "EHLO"});
 }
 
 void ClientMachine::on_hello_reply(Step step, const Reply& reply) {
-  if (step == Step::ehlo && reply.is_permanent_failure()) {
+  if (step == Step::ehlo && reply.is_permanent_failure() && !options_.lmtp) {
     capabilities_ = {};
     return put("HELO " + options_.name, {Step::helo, 0, "HELO"});
   }
-  if (!reply.is_success()) return refused(reply, step == Step::ehlo ? "EHLO" : "HELO");
-  capabilities_ = step == Step::ehlo ? parse_capabilities(reply) : Capabilities{};
+  if (!reply.is_success())
+    return refused(reply, options_.lmtp ? "LHLO" : step == Step::ehlo ? "EHLO" : "HELO");
+  capabilities_ = step == Step::ehlo ? parse_capabilities(reply, options_.ignored) : Capabilities{};
   after_hello();
 }
 
@@ -189,8 +206,30 @@ void ClientMachine::after_hello() {
                      "TLS is required and the server does not offer it; nothing was sent"));
     }
   }
+  log_in();
+}
+
+// What comes between the settling of TLS and the first mail.
+void ClientMachine::log_in() {
+  if (!options_.xclient.empty() && !std::exchange(xclient_said_, true)) return put_xclient();
   if (options_.login) return start_auth();
   end();
+}
+
+void ClientMachine::put_xclient() {
+  if (!capabilities_.xclient)
+    return broke(make_error(Fault::unsupported, "XCLIENT",
+                            "the server does not offer XCLIENT to this client"));
+  std::string line = "XCLIENT";
+  for (const auto& [name, value] : options_.xclient) {
+    const bool is_name = !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
+      return is_alpha(c) || c == '_';
+    });
+    if (!is_name)
+      return broke(make_error(Fault::input, "XCLIENT", "not an attribute: " + printable(name, 80)));
+    line += ' ' + upper(name) + '=' + encode_xtext(value);
+  }
+  put(line, {Step::xclient, 0, "XCLIENT"});
 }
 
 void ClientMachine::on_starttls_reply(const Reply& reply) {
@@ -211,8 +250,7 @@ void ClientMachine::on_starttls_reply(const Reply& reply) {
     error.reply_code = reply.code;
     return broke(std::move(error));
   }
-  if (options_.login) return start_auth();
-  end();
+  log_in();
 }
 
 void ClientMachine::tls_up(proto::TlsFacts facts) {
@@ -226,79 +264,6 @@ void ClientMachine::tls_up(proto::TlsFacts facts) {
   } else {
     hello();
   }
-}
-
-std::string ClientMachine::choose_mechanism() const {
-  for (const auto name : sasl::mechanisms()) {
-    const bool allowed = options_.mechanism.empty() || iequals(options_.mechanism, name);
-    if (allowed && capabilities_.offers_auth(name)) return std::string(name);
-  }
-  return {};
-}
-
-void ClientMachine::start_auth() {
-  const auto& login = *options_.login;
-  if (!tls_ && !options_.allow_password_in_clear) {
-    return broke(make_error(Fault::auth, "AUTH",
-                            "the password is not sent without TLS, and there is none here; "
-                            "allow_password_in_clear would send it"));
-  }
-  if (login.user.find('\0') != std::string::npos ||
-      login.password.reveal().find('\0') != std::string_view::npos) {
-    return broke(make_error(Fault::input, "AUTH", "a NUL in the user name or the password"));
-  }
-  if (login.user.empty() || login.password.empty()) {
-    const auto origin =
-        login.password.origin().empty() ? std::string() : " (" + login.password.origin() + ")";
-    return broke(
-        make_error(Fault::input, "AUTH", "the user name or the password is empty" + origin));
-  }
-  const auto mechanism = choose_mechanism();
-  if (mechanism.empty()) {
-    std::string offered;
-    for (const auto& name : capabilities_.auth) offered += (offered.empty() ? "" : " ") + name;
-    return broke(make_error(
-        Fault::auth, "AUTH",
-        offered.empty()
-            ? "the server does not offer AUTH" + std::string(tls_ ? "" : " (without TLS)")
-            : "no mechanism in common; the server offers " + printable(offered, 200)));
-  }
-  sasl_ = sasl::make_client(mechanism, login);
-  challenges_ = 0;
-  held_initial_ = sasl_->initial();
-  std::string line = "AUTH " + mechanism;
-  if (held_initial_) {
-    const auto encoded = base64_encode(held_initial_->response);
-    if (line.size() + 1 + encoded.size() <= max_initial_response) {
-      line += ' ' + (encoded.empty() ? "=" : encoded);
-      held_initial_.reset();
-    }
-  }
-  auth_stage_ = "AUTH " + mechanism;
-  put(line, {Step::auth, 0, auth_stage_}, true);
-}
-
-void ClientMachine::on_auth_reply(const Reply& reply) {
-  if (reply.code == 235) {
-    sasl_.reset();
-    return end();
-  }
-  if (reply.code != 334) return refused(reply, auth_stage_);
-  const auto challenge = base64_decode(reply.text);
-  std::optional<sasl::Client::Step> step;
-  if (held_initial_) {
-    step = std::exchange(held_initial_, std::nullopt);
-  } else if (challenge && ++challenges_ <= options_.challenges) {
-    step = sasl_->respond(*challenge);
-  } else if (!challenge && ++challenges_ <= options_.challenges) {
-    step = sasl_->respond(reply.text);  // LOGIN servers that forget the base64 of their prompt
-  }
-  if (!step) {
-    sasl_.reset();
-    return put("*", {Step::auth, 0, auth_stage_});
-  }
-  auth_stage_ = step->stage;
-  put(base64_encode(step->response), {Step::auth, 0, step->stage}, step->secret);
 }
 
 void ClientMachine::command(std::string_view verb, std::string_view argument) {

@@ -30,6 +30,7 @@ struct MailRequest {
   Envelope envelope;
   std::optional<std::uint64_t> size;  ///< octets of the message, for SIZE=
   bool is_8bit = false;
+  bool is_binary = false;   ///< lines without end or bare CR and LF that must stay: BINARYMIME
   bool needs_utf8 = false;  ///< the header holds UTF-8 (RFC 6531)
 };
 
@@ -66,6 +67,8 @@ class ClientMachine final {
   [[nodiscard]] const std::optional<proto::TlsFacts>& tls() const { return tls_; }
   /// Another operation may follow on this connection.
   [[nodiscard]] bool is_usable() const { return usable_; }
+  /// Mails that this connection has begun: LIMITS' MAILMAX counts them.
+  [[nodiscard]] std::size_t mails() const { return mails_; }
 
  private:
   enum class Step : std::uint8_t {
@@ -73,11 +76,14 @@ class ClientMachine final {
     ehlo,
     helo,
     starttls,
+    xclient,
     auth,
     mail,
     rcpt,
     data,
+    chunk,
     end_of_data,
+    end_of_recipient,
     rset,
     command,
     quit
@@ -98,20 +104,30 @@ class ClientMachine final {
   void await_greeting();
   void hello();
   void after_hello();
+  void log_in();
   void start_auth();
   void on_auth_reply(const Reply& reply);
   void on_hello_reply(Step step, const Reply& reply);
   void on_starttls_reply(const Reply& reply);
-  std::string choose_mechanism() const;
+  [[nodiscard]] std::string choose_mechanism() const;
+  [[nodiscard]] sasl::Context sasl_context(std::string_view mechanism) const;
 
   std::optional<Error> preflight(const MailRequest& request) const;
+  void drop_unsupported(Envelope& envelope) const;
+  std::optional<Error> check_options(const MailRequest& request) const;
   void put_mail();
   void put_data();
+  void put_chunk(bool last);
+  void put_xclient();
+  void on_chunk_reply(const Reply& reply);
+  void on_end_of_recipient(std::size_t recipient, const Reply& reply);
+  void expect_end();
+  [[nodiscard]] bool is_reading_replies() const;
   void advance();
   void on_mail_reply(const Reply& reply);
   void on_rcpt_reply(std::size_t recipient, const Reply& reply);
   void on_data_reply(const Reply& reply);
-  void on_end_of_data(const Reply& reply);
+  void on_end_of_data(std::size_t recipient, const Reply& reply);
   void decide_after_recipients();
   void settle(const Reply& reply, std::string_view stage);
   void settle_broken(const Error& error);
@@ -153,6 +169,12 @@ class ClientMachine final {
   bool data_put_ = false;
   bool mail_refused_ = false;
   DotEncoder encoder_;
+  bool asks_utf8_ = false;   // SMTPUTF8 stands on MAIL
+  bool by_chunks_ = false;   // BDAT in place of DATA
+  std::string chunk_;        // octets of the next BDAT, which may be the last
+  std::vector<Reply> each_;  // of PRDR: each recipient's reply, which the last one makes good
+  bool xclient_said_ = false;
+  std::size_t mails_ = 0;
   bool dot_put_ = false;  // the final dot is in out_ or on the wire
   Error send_failure_;    // why writing failed, while what the server still said is read
 };

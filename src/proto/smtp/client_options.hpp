@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "proto/sasl/mechanism.hpp"
 #include "proto/smtp/reply.hpp"
@@ -23,6 +25,13 @@ enum class RecipientPolicy : std::uint8_t {
   all_or_none,  ///< one refused recipient, and nobody gets it
 };
 
+/// When a message goes by BDAT (RFC 3030) in place of DATA.
+enum class Chunking : std::uint8_t {
+  when_needed,  ///< a binary message: DATA cannot carry it
+  preferred,    ///< wherever it is offered
+  never,
+};
+
 /// RFC 5321 §4.5.3.2.
 struct ClientTimeouts {
   std::chrono::milliseconds greeting{300'000};
@@ -39,14 +48,31 @@ struct ClientOptions {
   bool plain_helo = false;         ///< HELO instead of EHLO: no extension then
   TlsPolicy tls = TlsPolicy::opportunistic;
   std::optional<sasl::Credentials> login;
+  std::string host;  ///< the server's name, for OAUTHBEARER
+  std::uint16_t port = 0;
+  std::string nonce;      ///< of SCRAM, fixed by tests; empty: random
   std::string mechanism;  ///< only this SASL mechanism; empty: the strongest both know
   bool allow_password_in_clear = false;
   RecipientPolicy recipients = RecipientPolicy::best_effort;
   bool pipelining = true;
+  Chunking chunking = Chunking::when_needed;
+  /// What MailOptions and RecipientOptions ask and the server lacks is left out, as RFC 3461, 4865
+  /// and 6710 let a relay do; REQUIRETLS and BY=…;R never.
+  bool drops_options = false;
+  bool prdr = true;   ///< asked for where it is offered and there are several recipients
+  bool lmtp = false;  ///< LHLO, and a reply a recipient behind the text (RFC 2033)
+  /// EHLO keywords, in capitals, that are taken for absent: a peer's extension that does not work.
+  std::vector<std::string> ignored;
+  /// What a trusted proxy says of the client it speaks for: names and values, sent by XCLIENT
+  /// before AUTH. A server that does not offer it ends the conversation.
+  std::vector<std::pair<std::string, std::string>> xclient;
+  /// Octets that come before everything else, TLS too: a PROXY header (proto/proxy/header.hpp).
+  std::string preamble;
   ClientTimeouts timeouts;
   ReplyLimits replies;
   std::size_t window =
       100;  ///< commands under way at once: replies that we do not read yet must fit the socket
+  std::size_t chunks = 8;      ///< BDATs under way at once, likewise
   std::size_t challenges = 8;  ///< 334s of one AUTH: an endless exchange
 };
 

@@ -6,6 +6,7 @@
 
 #include "base/text.hpp"
 #include "proto/smtp/client_machine.hpp"
+#include "proto/smtp/mail_parameters.hpp"
 
 namespace postroad::smtp {
 
@@ -53,7 +54,12 @@ std::optional<Error> ClientMachine::preflight(const MailRequest& request) const 
     return refuse(Fault::unsupported, "MAIL FROM",
                   "the server lacks SMTPUTF8, which the message's header needs");
   }
-  if (request.is_8bit && !capabilities_.eight_bit_mime) {
+  const auto chunks = capabilities_.chunking && options_.chunking != Chunking::never;
+  if (request.is_binary && !(chunks && capabilities_.binary_mime)) {
+    return refuse(Fault::unsupported, "MAIL FROM",
+                  "the server lacks CHUNKING and BINARYMIME, which the message needs");
+  }
+  if (request.is_8bit && !request.is_binary && !capabilities_.eight_bit_mime) {
     return refuse(Fault::unsupported, "MAIL FROM",
                   "the server lacks 8BITMIME, which the message needs");
   }
@@ -61,6 +67,71 @@ std::optional<Error> ClientMachine::preflight(const MailRequest& request) const 
     return refuse(Fault::unsupported, "MAIL FROM",
                   "the message has " + std::to_string(*request.size) +
                       " octets and the server takes " + std::to_string(*capabilities_.size));
+  }
+  auto error = check_options(request);
+  if (error) error->usable = usable_;
+  return error;
+}
+
+void ClientMachine::drop_unsupported(Envelope& envelope) const {
+  const auto& caps = capabilities_;
+  auto& asked = envelope.options;
+  if (!caps.dsn) {
+    asked.bring_back = MailOptions::Return::unspecified;
+    asked.envelope_id.clear();
+    envelope.recipient_options.clear();
+  }
+  if (!caps.future_release) {
+    asked.hold_for = {};
+    asked.hold_until.reset();
+  }
+  if (!caps.mt_priority) asked.priority.reset();
+  if (caps.auth.empty()) asked.submitter.reset();
+  if (!caps.deliver_by && asked.deliver_by &&
+      asked.deliver_by->otherwise == DeliverBy::Else::notify)
+    asked.deliver_by.reset();
+}
+
+// An extension that is asked for and not there would be dropped in silence otherwise.
+std::optional<Error> ClientMachine::check_options(const MailRequest& request) const {
+  const auto& caps = capabilities_;
+  const auto& asked = request.envelope.options;
+  const auto lacks = [&](std::string_view keyword, std::string_view stage) {
+    return make_error(Fault::unsupported, std::string(stage),
+                      "the server lacks " + std::string(keyword) + ", which was asked for");
+  };
+  if (auto wrong = wrong_with(asked); !wrong.empty())
+    return make_error(Fault::input, "MAIL FROM", std::move(wrong));
+  if (asked.require_tls && !(tls_ && tls_->verified && caps.require_tls)) {
+    return make_error(Fault::tls_required, "MAIL FROM",
+                      "REQUIRETLS was asked for, and " +
+                          std::string(!tls_             ? "there is no TLS here"
+                                      : !tls_->verified ? "the certificate was not checked"
+                                                        : "the server does not offer it"));
+  }
+  const bool wants_dsn =
+      asked.bring_back != MailOptions::Return::unspecified || !asked.envelope_id.empty();
+  if (wants_dsn && !caps.dsn) return lacks("DSN", "MAIL FROM");
+  if (asked.deliver_by && !caps.deliver_by) return lacks("DELIVERBY", "MAIL FROM");
+  if (asked.deliver_by && asked.deliver_by->otherwise == DeliverBy::Else::give_up &&
+      asked.deliver_by->within < caps.least_deliver_by) {
+    return make_error(Fault::unsupported, "MAIL FROM",
+                      "the server delivers within " +
+                          std::to_string(caps.least_deliver_by.count()) + " seconds at the least");
+  }
+  const bool holds = asked.hold_for.count() > 0 || asked.hold_until;
+  if (holds && !caps.future_release) return lacks("FUTURERELEASE", "MAIL FROM");
+  const bool too_long =
+      (caps.longest_hold.count() > 0 && asked.hold_for > caps.longest_hold) ||
+      (caps.latest_hold && asked.hold_until && *asked.hold_until > *caps.latest_hold);
+  if (too_long)
+    return make_error(Fault::unsupported, "MAIL FROM", "the server does not hold mail so long");
+  if (asked.priority && !caps.mt_priority) return lacks("MT-PRIORITY", "MAIL FROM");
+  if (asked.submitter && caps.auth.empty()) return lacks("AUTH", "MAIL FROM");
+  for (const auto& recipient : request.envelope.recipient_options) {
+    if (auto wrong = wrong_with(recipient); !wrong.empty())
+      return make_error(Fault::input, "RCPT TO", std::move(wrong));
+    if (!recipient.is_empty() && !caps.dsn) return lacks("DSN", "RCPT TO");
   }
   return std::nullopt;
 }
@@ -70,11 +141,18 @@ void ClientMachine::send(MailRequest request) {
   request_ = std::move(request);
   next_recipient_ = 0;
   data_put_ = mail_refused_ = false;
-  encoder_ = {};
+  by_chunks_ = false;
+  chunk_.clear();
+  each_.clear();
+  if (options_.drops_options) drop_unsupported(request_.envelope);
   if (auto error = preflight(request_)) return end(std::move(error));
   for (const auto& recipient : request_.envelope.recipients) {
     report_.recipients.push_back({recipient, Outcome::deferred, {}, {}});
   }
+  ++mails_;
+  by_chunks_ =
+      request_.is_binary || (options_.chunking == Chunking::preferred && capabilities_.chunking);
+  encoder_ = DotEncoder(!by_chunks_);
   put_mail();
   if (capabilities_.pipelining && options_.pipelining) advance();
 }
@@ -83,11 +161,17 @@ void ClientMachine::put_mail() {
   std::string line = "MAIL FROM:<" + request_.envelope.reverse_path.text() + '>';
   const auto any_utf8 = [](const Mailbox& mailbox) { return mailbox.needs_utf8(); };
   const auto& to = request_.envelope.recipients;
-  const bool utf8 = request_.needs_utf8 || any_utf8(request_.envelope.reverse_path) ||
-                    std::any_of(to.begin(), to.end(), any_utf8);
+  const bool utf8 = asks_utf8_ = request_.needs_utf8 || any_utf8(request_.envelope.reverse_path) ||
+                                 std::any_of(to.begin(), to.end(), any_utf8);
   if (request_.size && capabilities_.size) line += " SIZE=" + std::to_string(*request_.size);
-  if (request_.is_8bit || (utf8 && capabilities_.eight_bit_mime)) line += " BODY=8BITMIME";
+  if (request_.is_binary) {
+    line += " BODY=BINARYMIME";
+  } else if (request_.is_8bit || (utf8 && capabilities_.eight_bit_mime)) {
+    line += " BODY=8BITMIME";
+  }
   if (utf8) line += " SMTPUTF8";
+  if (capabilities_.prdr && options_.prdr && !options_.lmtp && to.size() > 1) line += " PRDR";
+  append_parameters(request_.envelope.options, line);
   put(line, {Step::mail, 0, "MAIL FROM"});
 }
 
@@ -98,12 +182,16 @@ void ClientMachine::advance() {
   if (mail_refused_) next_recipient_ = recipients.size();
   const std::size_t window = pipelining ? options_.window : 1;
   while (next_recipient_ < recipients.size() && expects_.size() < window) {
-    put("RCPT TO:<" + recipients[next_recipient_].text() + '>',
-        {Step::rcpt, next_recipient_, "RCPT TO"});
+    std::string line = "RCPT TO:<" + recipients[next_recipient_].text() + '>';
+    const auto& asked = request_.envelope.recipient_options;
+    if (next_recipient_ < asked.size()) append_parameters(asked[next_recipient_], asks_utf8_, line);
+    put(line, {Step::rcpt, next_recipient_, "RCPT TO"});
     ++next_recipient_;
   }
   if (next_recipient_ < recipients.size() || data_put_) return;
-  if (pipelining && !mail_refused_ && options_.recipients == RecipientPolicy::best_effort)
+  // BDAT waits: its octets would have to be sent to a server that refused everybody.
+  if (pipelining && !mail_refused_ && !by_chunks_ &&
+      options_.recipients == RecipientPolicy::best_effort)
     return put_data();
   if (expects_.empty()) decide_after_recipients();
 }
@@ -119,6 +207,12 @@ void ClientMachine::decide_after_recipients() {
                                    [](const auto& recipient) { return !is_undecided(recipient); });
   if (refused && options_.recipients == RecipientPolicy::all_or_none) {
     settle({0, {}, "not sent: all or none, and another recipient was refused"}, "RCPT TO");
+  }
+  if (has_undecided() && by_chunks_) {
+    data_put_ = true;
+    waiting_ = false;
+    state_ = State::body;
+    return;
   }
   if (has_undecided()) return put_data();
   put("RSET", {Step::rset, 0, "RSET"});
@@ -184,6 +278,11 @@ void ClientMachine::on_data_reply(const Reply& reply) {
       return;
     }
     // 354 although nobody is left: an empty text and nothing else ends it (RFC 2920 §3.1).
+    // LMTP has a reply for each recipient, and there is none: whether the end arrived is not known.
+    if (options_.lmtp) {
+      usable_ = false;
+      return end();
+    }
     out_ += ".\r\n";
     expects_.push_back({Step::end_of_data, 0, "END OF DATA"});
     return;
@@ -197,8 +296,49 @@ void ClientMachine::on_data_reply(const Reply& reply) {
   put("RSET", {Step::rset, 0, "RSET"});
 }
 
-void ClientMachine::on_end_of_data(const Reply& reply) {
+// One chunk failed: those behind it fail with it, and the rest is not sent.
+void ClientMachine::on_chunk_reply(const Reply& reply) {
+  if (is_goodbye(reply, "BDAT")) return;
+  if (!reply.is_success()) settle(reply, "BDAT");
+  if (has_undecided()) return;
+  if (state_ == State::draining) return broke(std::exchange(send_failure_, {}));
+  chunk_.clear();
+  state_ = State::talking;
+  if (expects_.empty()) put("RSET", {Step::rset, 0, "RSET"});
+}
+
+// PRDR: what becomes of each, if the last reply says that it was done.
+void ClientMachine::on_end_of_recipient(std::size_t index, const Reply& reply) {
+  each_.resize(report_.recipients.size());
+  each_[index] = reply;
+}
+
+void ClientMachine::on_end_of_data(std::size_t index, const Reply& reply) {
   report_.reply = reply;
+  if (options_.lmtp && dot_put_ && reply.code != 421) {
+    auto& recipient = report_.recipients[index];
+    recipient.outcome = outcome_of(reply);
+    recipient.stage = "END OF DATA";
+    recipient.reply = reply;
+    if (expects_.empty()) end();
+    return;
+  }
+  if (reply.code == 353 && dot_put_) {
+    for (std::size_t i = 0; i < report_.recipients.size(); ++i) {
+      if (is_undecided(report_.recipients[i]))
+        expects_.push_back({Step::end_of_recipient, i, "END OF DATA"});
+    }
+    expects_.push_back({Step::end_of_data, 0, "END OF DATA"});
+    written_ = expects_.size();
+    return;
+  }
+  for (std::size_t i = 0; i < each_.size() && reply.is_success(); ++i) {
+    if (each_[i].code == 0) continue;
+    auto& recipient = report_.recipients[i];
+    recipient.outcome = outcome_of(each_[i]);
+    recipient.stage = "END OF DATA";
+    recipient.reply = each_[i];
+  }
   if (state_ == State::draining && !dot_put_ && reply.is_success()) {
     return broke(
         std::exchange(send_failure_, {}));  // 2yz to a text that was not sent whole means nothing
@@ -209,15 +349,42 @@ void ClientMachine::on_end_of_data(const Reply& reply) {
 
 void ClientMachine::body(std::string_view octets) {
   waiting_ = false;
-  encoder_.encode(octets, out_);
+  if (!by_chunks_) return encoder_.encode(octets, out_);
+  if (!chunk_.empty()) put_chunk(false);
+  if (request_.is_binary) {
+    chunk_ += octets;
+  } else {
+    encoder_.encode(octets, chunk_);
+  }
+}
+
+// bdat-cmd = "BDAT" SP chunk-size [ SP end-marker ] RFC 3030 §2; the octets as they are.
+void ClientMachine::put_chunk(bool last) {
+  out_ += "BDAT " + std::to_string(chunk_.size()) + (last ? " LAST\r\n" : "\r\n") + chunk_;
+  chunk_.clear();
+  if (!last) expects_.push_back({Step::chunk, 0, "BDAT"});
+}
+
+// One reply behind the text, or in LMTP one for each recipient that is left.
+void ClientMachine::expect_end() {
+  dot_put_ = true;
+  state_ = State::talking;
+  if (!options_.lmtp) return expects_.push_back({Step::end_of_data, 0, "END OF DATA"});
+  for (std::size_t i = 0; i < report_.recipients.size(); ++i) {
+    if (is_undecided(report_.recipients[i]))
+      expects_.push_back({Step::end_of_data, i, "END OF DATA"});
+  }
 }
 
 void ClientMachine::body_end() {
   waiting_ = false;
-  encoder_.finish(out_);
-  dot_put_ = true;
-  state_ = State::talking;
-  expects_.push_back({Step::end_of_data, 0, "END OF DATA"});
+  if (by_chunks_) {
+    if (!request_.is_binary) encoder_.finish_line(chunk_);
+    put_chunk(true);
+  } else {
+    encoder_.finish(out_);
+  }
+  expect_end();
 }
 
 // No dot may follow a text that could not be read whole: the server would take the part for the

@@ -16,33 +16,40 @@ constexpr std::uint8_t bits(std::initializer_list<Phase> phases) {
 }
 
 constexpr std::uint8_t any = bits({Phase::greeted, Phase::ready, Phase::mail, Phase::rcpt});
+constexpr std::uint8_t always =
+    bits({Phase::greeted, Phase::ready, Phase::mail, Phase::rcpt, Phase::chunks});
+constexpr std::uint8_t before_mail = bits({Phase::greeted, Phase::ready});
+constexpr std::uint8_t text = bits({Phase::rcpt, Phase::chunks});
 constexpr std::uint8_t ready = bits({Phase::ready});
 constexpr std::uint8_t recipients = bits({Phase::mail, Phase::rcpt});
 constexpr bool yes = true;
 constexpr bool no = false;
 
 // clang-format off
-constexpr std::array<CommandRow, 13> table{{
+constexpr std::array<CommandRow, 16> table{{
   //                                                                            TLS  AUTH
   {Verb::helo,     "HELO",     any,        "",          Argument::required, yes, yes, "HELO domain"},
   {Verb::ehlo,     "EHLO",     any,        "",          Argument::required, yes, yes, "EHLO domain"},
   {Verb::mail,     "MAIL",     ready,      "HELO",      Argument::required, no,  no,  "MAIL FROM:<address> [parameters]"},
   {Verb::rcpt,     "RCPT",     recipients, "MAIL FROM", Argument::required, no,  no,  "RCPT TO:<address> [parameters]"},
   {Verb::data,     "DATA",     recipients, "MAIL FROM", Argument::none,     no,  no,  "DATA"},
-  {Verb::rset,     "RSET",     any,        "",          Argument::none,     yes, yes, "RSET"},
-  {Verb::noop,     "NOOP",     any,        "",          Argument::optional, yes, yes, "NOOP [text]"},
-  {Verb::quit,     "QUIT",     any,        "",          Argument::none,     yes, yes, "QUIT"},
+  {Verb::rset,     "RSET",     always,     "",          Argument::none,     yes, yes, "RSET"},
+  {Verb::noop,     "NOOP",     always,     "",          Argument::optional, yes, yes, "NOOP [text]"},
+  {Verb::quit,     "QUIT",     always,     "",          Argument::none,     yes, yes, "QUIT"},
   {Verb::vrfy,     "VRFY",     any,        "",          Argument::required, no,  no,  "VRFY address"},
   {Verb::expn,     "EXPN",     any,        "",          Argument::required, no,  no,  "EXPN list"},
-  {Verb::help,     "HELP",     any,        "",          Argument::optional, yes, yes, "HELP [command]"},
+  {Verb::help,     "HELP",     always,     "",          Argument::optional, yes, yes, "HELP [command]"},
   {Verb::starttls, "STARTTLS", any,        "",          Argument::none,     yes, yes, "STARTTLS"},
   {Verb::auth,     "AUTH",     ready,      "EHLO",      Argument::required, no,  yes, "AUTH mechanism [initial-response]"},
+  {Verb::lhlo,     "LHLO",     any,        "",          Argument::required, yes, yes, "LHLO domain"},
+  {Verb::bdat,     "BDAT",     text,       "RCPT TO",   Argument::required, no,  no,  "BDAT octets [LAST]"},
+  {Verb::xclient,  "XCLIENT",  before_mail, "",         Argument::required, yes, yes, "XCLIENT name=value ..."},
 }};
 // clang-format on
 
 }  // namespace
 
-const std::array<CommandRow, 13>& command_table() noexcept { return table; }
+const std::array<CommandRow, 16>& command_table() noexcept { return table; }
 
 CommandLine parse_command(std::string_view line) noexcept {
   CommandLine command;

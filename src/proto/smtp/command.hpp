@@ -23,11 +23,14 @@ enum class Verb : std::uint8_t {
   help,
   starttls,
   auth,
+  lhlo,
+  bdat,
+  xclient,
   unknown
 };
 
-/// Where a session stands. A bit each, so that a row can name several.
-enum class Phase : std::uint8_t { greeted = 1, ready = 2, mail = 4, rcpt = 8 };
+/// Where a session stands; `chunks`: between two BDATs. A bit each, so that a row can name several.
+enum class Phase : std::uint8_t { greeted = 1, ready = 2, mail = 4, rcpt = 8, chunks = 16 };
 
 enum class Argument : std::uint8_t { none, optional, required };
 
@@ -43,7 +46,7 @@ struct CommandRow {
 };
 
 /// All rows in the order in which HELP lists them.
-const std::array<CommandRow, 13>& command_table() noexcept;
+const std::array<CommandRow, 16>& command_table() noexcept;
 
 struct CommandLine {
   const CommandRow* row = nullptr;  ///< nullptr for an unknown verb

@@ -28,7 +28,7 @@ void DotEncoder::encode(std::string_view text, std::string& out) {
       text.remove_prefix(1);
       continue;
     }
-    if (c == '.' && last_ == Last::line_start) out += '.';
+    if (c == '.' && last_ == Last::line_start && stuffing_) out += '.';
     // Whole lines that need no change go as one block: up to a bare CR or LF, or a line that begins
     // with a dot.
     std::size_t run = 0;
@@ -54,11 +54,31 @@ void DotEncoder::encode(std::string_view text, std::string& out) {
   }
 }
 
-void DotEncoder::finish(std::string& out) {
+void DotEncoder::finish_line(std::string& out) {
   if (last_ == Last::inside) out += "\r\n";
   if (last_ == Last::cr) out += '\n';
-  out += ".\r\n";
   last_ = Last::line_start;
+}
+
+void DotEncoder::finish(std::string& out) {
+  finish_line(out);
+  out += ".\r\n";
+}
+
+void LineEndWatch::look(std::string_view octets) noexcept {
+  while (!octets.empty() && !bare_) {
+    if (after_cr_) {
+      bare_ = octets.front() != '\n';
+      after_cr_ = false;
+      octets.remove_prefix(1);
+      continue;
+    }
+    const auto at = octets.find_first_of("\r\n");
+    if (at == std::string_view::npos) return;
+    bare_ = octets[at] == '\n';
+    after_cr_ = true;
+    octets.remove_prefix(at + 1);
+  }
 }
 
 DotDecoder::Piece DotDecoder::decode_held(std::string_view& input) {

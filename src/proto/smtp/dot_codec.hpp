@@ -13,14 +13,32 @@ namespace postroad::smtp {
 /// Sending side. Bare CR and bare LF become CRLF, so that what leaves has one reading everywhere.
 class DotEncoder final {
  public:
+  /// Without stuffing only the line ends are made whole, as BDAT wants it.
+  explicit DotEncoder(bool stuffing = true) : stuffing_(stuffing) {}
   /// Appends the encoded form of `text` to `out`. One pass; whole lines are copied by block.
   void encode(std::string_view text, std::string& out);
   /// Appends the end of the text: a CRLF only where the text did not end with one, then `.` CRLF.
   void finish(std::string& out);
+  /// The same without the dot.
+  void finish_line(std::string& out);
 
  private:
   enum class Last : std::uint8_t { line_start, inside, cr };
   Last last_ = Last::line_start;
+  bool stuffing_ = true;
+};
+
+/// Looks for a CR or LF that is not part of a CRLF, in pieces of any size.
+class LineEndWatch final {
+ public:
+  void look(std::string_view octets) noexcept;
+  /// The text has ended: a CR at its end is bare.
+  void end() noexcept { bare_ = bare_ || after_cr_; }
+  [[nodiscard]] bool saw_bare() const noexcept { return bare_; }
+
+ private:
+  bool after_cr_ = false;
+  bool bare_ = false;
 };
 
 /// Receiving side: cuts the input into slices of the message without copying.

@@ -32,4 +32,17 @@ bool SendReport::any(Outcome outcome) const noexcept {
                      [&](const auto& recipient) { return recipient.outcome == outcome; });
 }
 
+Envelope SendReport::retryable(const Envelope& envelope) const {
+  Envelope next{envelope.reverse_path, {}, envelope.options, {}};
+  const auto count = std::min(recipients.size(), envelope.recipients.size());
+  for (std::size_t i = 0; i < count; ++i) {
+    if (recipients[i].outcome != Outcome::deferred) continue;
+    next.recipients.push_back(envelope.recipients[i]);
+    if (envelope.recipient_options.empty()) continue;
+    next.recipient_options.push_back(
+        i < envelope.recipient_options.size() ? envelope.recipient_options[i] : RecipientOptions{});
+  }
+  return next;
+}
+
 }  // namespace postroad

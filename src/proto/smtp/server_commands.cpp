@@ -7,6 +7,7 @@
 
 #include "base/text.hpp"
 #include "mail/mailbox.hpp"
+#include "proto/smtp/mail_parameters.hpp"
 #include "proto/smtp/reply.hpp"
 #include "proto/smtp/server_machine.hpp"
 
@@ -55,6 +56,10 @@ bool is_http(std::string_view verb) {
 std::optional<Reply> ServerMachine::check(const CommandLine& command) const {
   if (command.row == nullptr) return unknown_verb(command.verb);
   const auto& row = *command.row;
+  const bool greets = row.verb == Verb::helo || row.verb == Verb::ehlo;
+  if (options_.lmtp && greets) return Reply{500, {5, 5, 1}, "this is LMTP: send LHLO"};
+  if (!options_.lmtp && row.verb == Verb::lhlo)
+    return Reply{500, {5, 5, 1}, "this is SMTP, not LMTP: send EHLO"};
   if (options_.tls == TlsMode::required && !tls_ && !row.before_tls) {
     return Reply{530, {5, 7, 0}, "Must issue a STARTTLS command first"};
   }
@@ -94,6 +99,8 @@ void ServerMachine::on_command(std::string_view line) {
     return close(Ending::not_smtp);
   }
   if (command.verb.empty()) return refuse({500, {5, 5, 2}, "an empty line is no command"});
+  // Whatever is wrong with a BDAT, its octets must not be run as commands.
+  if (command.row != nullptr && command.row->verb == Verb::bdat) return on_bdat(command);
   if (const auto refusal = check(command)) return refuse(*refusal);
   switch (command.row->verb) {
     case Verb::helo:
@@ -107,8 +114,7 @@ void ServerMachine::on_command(std::string_view line) {
     case Verb::data:
       return on_data();
     case Verb::rset:
-      reset_transaction();
-      return reply(250, {2, 0, 0}, "Ok");
+      return on_rset();
     case Verb::noop:
       return reply(250, {2, 0, 0}, "Ok");
     case Verb::quit:
@@ -124,6 +130,11 @@ void ServerMachine::on_command(std::string_view line) {
       return on_starttls();
     case Verb::auth:
       return on_auth(command.argument);
+    case Verb::lhlo:
+      return on_helo(command.argument, true);
+    case Verb::xclient:
+      return on_xclient(command.argument);
+    case Verb::bdat:
     case Verb::unknown:
       return;
   }
@@ -148,12 +159,32 @@ Reply ServerMachine::greeting_lines() const {
   if (options_.size) add("SIZE " + std::to_string(options_.limits.message_size));
   if (options_.eight_bit_mime) add("8BITMIME");
   if (options_.smtputf8) add("SMTPUTF8");
+  if (options_.chunking) add("CHUNKING");
+  if (options_.chunking && options_.binary_mime) add("BINARYMIME");
+  if (options_.dsn) add("DSN");
+  if (options_.deliver_by) {
+    const auto least = options_.least_deliver_by.count();
+    add(least == 0 ? "DELIVERBY" : "DELIVERBY " + std::to_string(least));
+  }
+  if (options_.future_release)
+    add("FUTURERELEASE " + std::to_string(options_.longest_hold.count()) + ' ' +
+        format_date_time(wall_time_ + options_.longest_hold));
+  if (options_.mt_priority) add("MT-PRIORITY");
+  if (options_.require_tls && tls_) add("REQUIRETLS");
+  if (options_.prdr && !options_.lmtp) add("PRDR");
+  if (options_.limits_keyword)
+    add("LIMITS RCPTMAX=" + std::to_string(options_.limits.recipients) +
+        " MAILMAX=" + std::to_string(options_.limits.mails));
+  if (options_.xclient && peer_is_trusted_)
+    add("XCLIENT NAME ADDR PORT PROTO HELO LOGIN DESTADDR DESTPORT");
   if (!tls_ && (options_.tls == TlsMode::offered || options_.tls == TlsMode::required))
     add("STARTTLS");
   if (options_.auth && login_.empty() && (tls_ || options_.allow_auth_in_clear)) {
     std::string line = "AUTH";
-    for (const auto name : sasl::mechanisms()) (line += ' ') += name;
-    add(line);
+    for (const auto& name : options_.mechanisms) {
+      if (offers_mechanism(name)) (line += ' ') += name;
+    }
+    if (line.size() > 4) add(line);
   }
   if (options_.vrfy) add("VRFY");
   if (options_.expn) add("EXPN");
@@ -178,17 +209,51 @@ std::optional<Reply> ServerMachine::apply_parameters(std::string_view text,
       }
     } else if (iequals(keyword, "BODY") && value && options_.eight_bit_mime) {
       const bool eight = iequals(*value, "8BITMIME");
-      if (!eight && !iequals(*value, "7BIT"))
+      const bool binary =
+          options_.chunking && options_.binary_mime && iequals(*value, "BINARYMIME");
+      if (!eight && !binary && !iequals(*value, "7BIT"))
         return Reply{501, {5, 5, 4}, "BODY wants 7BIT or 8BITMIME"};
-      transaction.body = eight ? Body::eight_bit_mime : Body::seven_bit;
+      transaction.body = eight    ? Body::eight_bit_mime
+                         : binary ? Body::binary_mime
+                                  : Body::seven_bit;
     } else if (iequals(keyword, "SMTPUTF8") && !value && options_.smtputf8) {
       transaction.smtputf8 = true;
-    } else if (iequals(keyword, "AUTH") && value && options_.auth) {
-      transaction.auth = decode_xtext(*value);
-      if (!transaction.auth) return Reply{501, {5, 5, 4}, "AUTH= wants xtext (RFC 3461)"};
+    } else if (iequals(keyword, "PRDR") && !value && options_.prdr && !options_.lmtp) {
+      transaction.prdr = true;
     } else {
-      return Reply{555, {5, 5, 4}, "parameter not recognised: " + printable(keyword, 80)};
+      if (!transaction.options) transaction.options = std::make_unique<MailOptions>();
+      const auto taken = take_parameter({keyword, value}, offered(), *transaction.options);
+      if (!taken.known)
+        return Reply{555, {5, 5, 4}, "parameter not recognised: " + printable(keyword, 80)};
+      if (!taken.error.empty()) return Reply{501, {5, 5, 4}, taken.error};
     }
+  }
+  if (!transaction.options) return std::nullopt;
+  return check_options(*transaction.options);
+}
+
+Offered ServerMachine::offered() const {
+  return {options_.dsn,         options_.deliver_by,          options_.future_release,
+          options_.mt_priority, options_.require_tls && tls_, options_.auth};
+}
+
+// What the values come to, where each by itself is right.
+std::optional<Reply> ServerMachine::check_options(const MailOptions& asked) const {
+  if (asked.deliver_by && asked.deliver_by->otherwise == DeliverBy::Else::give_up &&
+      asked.deliver_by->within < options_.least_deliver_by) {
+    return Reply{553,
+                 {5, 5, 4},
+                 "BY: not within less than " + std::to_string(options_.least_deliver_by.count()) +
+                     " seconds"};
+  }
+  const bool too_long =
+      asked.hold_for > options_.longest_hold ||
+      (asked.hold_until && *asked.hold_until > wall_time_ + options_.longest_hold);
+  if (too_long) {
+    return Reply{
+        501,
+        {5, 5, 4},
+        "a mail is held for at most " + std::to_string(options_.longest_hold.count()) + " seconds"};
   }
   return std::nullopt;
 }
@@ -196,6 +261,11 @@ std::optional<Reply> ServerMachine::apply_parameters(std::string_view text,
 void ServerMachine::on_mail(std::string_view argument) {
   const auto syntax = syntax_of(Verb::mail);
   if (!eat_label(argument, "FROM")) return refuse(syntax_error("FROM: is missing", syntax));
+  if (mails_ >= options_.limits.mails)
+    return refuse({421,
+                   {4, 7, 0},
+                   options_.hostname + " takes " + std::to_string(options_.limits.mails) +
+                       " mails in one session; connect again"});
   const PathRules rules{.bare = options_.allow_bare_addresses, .null = true};
   auto path = eat_path(argument, rules);
   if (!path) return refuse(syntax_error(path.error().detail, syntax));
@@ -217,10 +287,13 @@ void ServerMachine::on_rcpt(std::string_view argument) {
   if (!path) return refuse(syntax_error(path.error().detail, syntax));
   const auto parameters = parse_parameters(argument, options_.limits.parameters);
   if (!parameters) return refuse(syntax_error(parameters.error().detail, syntax));
-  if (!parameters->empty()) {
-    return refuse({555,
-                   {5, 5, 4},
-                   "parameter not recognised: " + printable(parameters->front().keyword, 80)});
+  RecipientOptions asked;
+  for (const auto& parameter : *parameters) {
+    const auto taken = take_parameter(parameter, offered(), asked);
+    if (!taken.known)
+      return refuse(
+          {555, {5, 5, 4}, "parameter not recognised: " + printable(parameter.keyword, 80)});
+    if (!taken.error.empty()) return refuse({501, {5, 5, 4}, taken.error});
   }
   if (path->needs_utf8() && !transaction_.smtputf8) {
     return refuse({553, {5, 6, 7}, "the address is not ASCII and SMTPUTF8 was not asked for"});
@@ -233,6 +306,10 @@ void ServerMachine::on_rcpt(std::string_view argument) {
          "more than " + std::to_string(options_.limits.recipients) + " recipients in one message"});
   }
   transaction_.recipients.push_back(std::move(*path));
+  if (!asked.is_empty()) {
+    transaction_.recipient_options.resize(transaction_.recipients.size());
+    transaction_.recipient_options.back() = std::move(asked);
+  }
   ask(AskRcpt{transaction_.recipients.back()});
 }
 
@@ -241,7 +318,42 @@ void ServerMachine::on_data() {
     if (recipients_refused_) return refuse({554, {5, 5, 1}, "no valid recipients"});
     return refuse({503, {5, 5, 1}, "DATA not now: send RCPT TO first"});
   }
+  if (transaction_.body == Body::binary_mime)
+    return refuse({503, {5, 5, 1}, "a BINARYMIME message comes by BDAT"});
   ask(AskData{});
+}
+
+void ServerMachine::on_rset() {
+  static const Reply given_up{0, {}, "given up by the client"};
+  if (phase_ == Phase::chunks) {
+    was_reset_ = true;
+    return ask(AskEnd{false, &given_up});
+  }
+  reset_transaction();
+  reply(250, {2, 0, 0}, "Ok");
+}
+
+void ServerMachine::on_xclient(std::string_view argument) {
+  if (!options_.xclient || !peer_is_trusted_)
+    return refuse({550, {5, 7, 0}, "XCLIENT is not for you"});
+  static constexpr std::array<std::string_view, 9> names{
+      "NAME", "ADDR", "PORT", "PROTO", "HELO", "LOGIN", "DESTADDR", "DESTPORT", "REVERSE_NAME"};
+  auto attributes = std::make_unique<std::vector<std::pair<std::string, std::string>>>();
+  for (const auto word : split(argument, ' ')) {
+    if (word.empty()) continue;
+    const auto equals = word.find('=');
+    auto name = upper(word.substr(0, equals));
+    const auto value =
+        equals == std::string_view::npos ? std::nullopt : decode_xtext(word.substr(equals + 1));
+    if (std::find(names.begin(), names.end(), name) == names.end() ||
+        attributes->size() == names.size())
+      return refuse({501, {5, 5, 4}, "XCLIENT: not an attribute: " + printable(name, 40)});
+    if (!value || std::any_of(value->begin(), value->end(), is_control))
+      return refuse({501, {5, 5, 4}, "XCLIENT: " + name + " wants xtext (RFC 3461)"});
+    attributes->emplace_back(std::move(name), *value);
+  }
+  xclient_ = std::move(attributes);
+  ask(AskXclient{*xclient_});
 }
 
 void ServerMachine::on_starttls() {
@@ -267,10 +379,30 @@ void ServerMachine::on_expn(std::string_view argument) {
   refuse({502, {5, 5, 1}, "EXPN is off here"});
 }
 
+// Whether HELP lists it: not the commands of extensions that are off, nor those of the other
+// protocol.
+bool ServerMachine::is_spoken(Verb verb) const {
+  switch (verb) {
+    case Verb::helo:
+    case Verb::ehlo:
+      return !options_.lmtp;
+    case Verb::lhlo:
+      return options_.lmtp;
+    case Verb::bdat:
+      return options_.chunking;
+    case Verb::xclient:
+      return options_.xclient && peer_is_trusted_;
+    default:
+      return true;
+  }
+}
+
 void ServerMachine::on_help(std::string_view argument) {
   if (argument.empty()) {
     std::string text = "Commands:";
-    for (const auto& row : command_table()) (text += ' ') += row.name;
+    for (const auto& row : command_table()) {
+      if (is_spoken(row.verb)) (text += ' ') += row.name;
+    }
     return reply(214, {2, 0, 0},
                  text + "\nHELP and a command shows its syntax; the standard is RFC 5321");
   }
@@ -279,7 +411,7 @@ void ServerMachine::on_help(std::string_view argument) {
   reply(214, {2, 0, 0}, std::string(command.row->syntax));
 }
 
-void ServerMachine::answered(const Reply& answer) {
+void ServerMachine::answered(const Reply& answer, const std::vector<Reply>& each) {
   const Question asked = std::move(*question_);
   question_.reset();
   const bool yes = answer.code == 0 || answer.is_success();
@@ -308,36 +440,58 @@ void ServerMachine::answered(const Reply& answer) {
     }
     recipients_refused_ = false;
     phase_ = Phase::mail;
+    ++mails_;
     say(250, {2, 1, 0}, "Ok");
   } else if (std::holds_alternative<AskRcpt>(asked)) {
     if (!yes) {
       recipients_refused_ = true;
-      transaction_.recipients.pop_back();
+      drop_recipient();
       return refuse(answer);
     }
     phase_ = Phase::rcpt;
-    // Named twice, it gets the mail once.
+    // Named twice, it gets the mail once; but LMTP owes a reply for each.
     auto& recipients = transaction_.recipients;
-    if (std::find(recipients.begin(), recipients.end() - 1, recipients.back()) !=
-        recipients.end() - 1)
-      recipients.pop_back();
+    if (!options_.lmtp && std::find(recipients.begin(), recipients.end() - 1, recipients.back()) !=
+                              recipients.end() - 1)
+      drop_recipient();
     say(250, {2, 1, 5}, "Ok");
   } else if (std::holds_alternative<AskData>(asked)) {
+    if (mode_ == Mode::chunk) {
+      if (yes) begin_text();
+      if (!yes) chunk_refusal_ = std::make_unique<Reply>(answer);
+      if (chunk_left_ == 0) on_chunk_end();
+      return;
+    }
     if (!yes) return refuse(answer);
     mode_ = Mode::text;
-    decoder_ = {};
-    message_octets_ = block_octets_ = 0;
-    verdict_.reset();
+    begin_text();
     reply(354, {}, "End data with <CR><LF>.<CR><LF>");
   } else if (std::holds_alternative<AskBody>(asked)) {
     if (!yes && !verdict_) verdict_ = std::make_unique<Reply>(answer);
+    if (mode_ == Mode::chunk && chunk_left_ == 0) on_chunk_end();
   } else if (std::holds_alternative<AskEnd>(asked)) {
-    reset_transaction();
-    if (verdict_) return refuse(*verdict_);
-    if (!yes) return refuse(answer);
-    say(250, {2, 0, 0}, "Ok");
+    if (std::exchange(was_reset_, false)) {
+      reset_transaction();
+      return reply(250, {2, 0, 0}, "Ok");
+    }
+    const Reply done{250, {2, 0, 0}, "Ok"};
+    say_end(verdict_ ? *verdict_ : answer.code != 0 ? answer : done, each);
+    if (mode_ != Mode::closing) reset_transaction();
   } else if (std::holds_alternative<AskAuth>(asked)) {
-    end_auth(answer);
+    on_auth_checked(answer);
+  } else if (std::holds_alternative<AskXclient>(asked)) {
+    const auto attributes = std::move(xclient_);
+    if (!yes) return refuse(answer);
+    helo_.clear();
+    login_.clear();
+    esmtp_ = false;
+    reset_transaction();
+    phase_ = Phase::greeted;
+    for (const auto& [name, value] : *attributes) {
+      if (name == "LOGIN" && !value.empty() && value.front() != '[') login_ = value;
+    }
+    say(220, {},
+        options_.hostname + " ESMTP" + (options_.banner.empty() ? "" : ' ' + options_.banner));
   } else {
     if (!yes) return refuse(answer);
     say(252, {2, 5, 0}, "cannot tell");

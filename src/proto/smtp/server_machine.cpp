@@ -55,7 +55,8 @@ void ServerMachine::arm(Time now) {
   if (is_in_transaction() && transaction_deadline_ == Time{})
     transaction_deadline_ = now + options_.limits.transaction;
   if (std::exchange(waiting_, true)) return;
-  deadline_ = now + (mode_ == Mode::text ? options_.limits.data_block : options_.limits.command);
+  const bool is_text = mode_ == Mode::text || mode_ == Mode::chunk;
+  deadline_ = now + (is_text ? options_.limits.data_block : options_.limits.command);
 }
 
 void ServerMachine::received(std::string_view bytes) { input_ = bytes; }
@@ -95,6 +96,7 @@ void ServerMachine::tls_up(proto::TlsFacts facts) {
   esmtp_ = false;
   reset_transaction();
   phase_ = Phase::greeted;
+  mails_ = 0;
 }
 
 void ServerMachine::failed(const Error& error) {
@@ -120,9 +122,9 @@ void ServerMachine::failed(const Error& error) {
 
 // One step that needs no wish; false when there is nothing left to do with what is here.
 bool ServerMachine::step() {
-  if (mode_ == Mode::text) {
+  if (mode_ == Mode::text || mode_ == Mode::chunk) {
     if (input_.empty()) return false;
-    on_text();
+    mode_ == Mode::text ? on_text() : on_chunk();
     return true;
   }
   std::string_view line;
@@ -178,7 +180,7 @@ bool ServerMachine::take_line(std::string_view& line) {
 void ServerMachine::line_too_long() {
   waiting_ = false;
   if (mode_ == Mode::auth) {
-    sasl_.reset();
+    auth_.reset();
     mode_ = Mode::commands;
     return refuse(
         {500,
@@ -219,12 +221,20 @@ void ServerMachine::close(Ending ending) {
 }
 
 void Transaction::clear() {
+  recipient_options.clear();
   auto kept = std::move(recipients);
   *this = {};
   recipients = std::move(kept);
   recipients.clear();
   constexpr std::size_t most_kept = 16;
   if (recipients.capacity() > most_kept) recipients.shrink_to_fit();
+}
+
+// The recipient that was asked about last, with what was asked for it.
+void ServerMachine::drop_recipient() {
+  transaction_.recipients.pop_back();
+  if (transaction_.recipient_options.size() > transaction_.recipients.size())
+    transaction_.recipient_options.pop_back();
 }
 
 void ServerMachine::reset_transaction() {

@@ -1,7 +1,7 @@
 // The receiving SMTP as a machine without I/O: takes octets, asks a consultant (policy, store,
 // users), gives replies. In the form of proto/action.hpp; the table of commands is command.hpp, the
 // replies stand beside their checks in server_commands.cpp, AUTH in server_auth.cpp, the text of a
-// message in server_data.cpp.
+// message, by DATA or BDAT, in server_data.cpp.
 //
 // A question is answered by `answered(reply)`: a reply with code 0 means "yes, in the usual words";
 // 2yz is yes in other words; 4yz and 5yz refuse; 421 refuses and closes. Nothing may refuse after
@@ -12,6 +12,7 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <postroad/mail_options.hpp>
 #include <postroad/mailbox.hpp>
 #include <postroad/reply.hpp>
 #include <postroad/result.hpp>
@@ -23,12 +24,13 @@
 #include "proto/sasl/mechanism.hpp"
 #include "proto/smtp/command.hpp"
 #include "proto/smtp/dot_codec.hpp"
+#include "proto/smtp/mail_parameters.hpp"
 #include "proto/smtp/path.hpp"
 #include "proto/smtp/server_options.hpp"
 
 namespace postroad::smtp {
 
-enum class Body : std::uint8_t { seven_bit, eight_bit_mime };
+enum class Body : std::uint8_t { seven_bit, eight_bit_mime, binary_mime };
 
 /// One mail transaction (RFC 5321 §3.3) as far as it has come.
 struct Transaction {
@@ -36,9 +38,12 @@ struct Transaction {
   std::vector<Mailbox> recipients;
   Body body = Body::seven_bit;
   bool smtputf8 = false;
+  bool prdr = false;
   std::optional<std::uint64_t>
-      declared_size;                ///< of SIZE=; checked against the limit, reserves nothing
-  std::optional<std::string> auth;  ///< of AUTH=, xtext decoded (RFC 4954 §5)
+      declared_size;  ///< of SIZE=; checked against the limit, reserves nothing
+  // Few mails have any, and most sessions idle: apart from the rest.
+  std::unique_ptr<MailOptions> options;             ///< null: nothing was asked
+  std::vector<RecipientOptions> recipient_options;  ///< of the first recipients; may be shorter
   /// As new, but the recipients' memory is kept for the next.
   void clear();
 };
@@ -62,9 +67,18 @@ struct AskEnd {
   bool keep;
   const Reply* why = nullptr;
 };  ///< the end: commit (reply 250 when durable), or drop what came, for that reason
+struct AskXclient {
+  /// Names in capitals, values decoded; "[UNAVAILABLE]" and "[TEMPUNAVAIL]" as they stand.
+  const std::vector<std::pair<std::string, std::string>>& attributes;
+};  ///< a trusted peer speaks for this client from now on
 struct AskAuth {
   const sasl::Credentials& credentials;
+  const std::string& mechanism;
 };  ///< 235, 535 or 454
+struct AskKeys {
+  const std::string& user;
+  const std::string& mechanism;
+};  ///< answered by answered_keys()
 struct AskVrfy {
   std::string_view text;
 };
@@ -72,7 +86,7 @@ struct AskExpn {
   std::string_view text;
 };
 using Question = std::variant<AskConnect, AskHelo, AskMail, AskRcpt, AskData, AskBody, AskEnd,
-                              AskAuth, AskVrfy, AskExpn>;
+                              AskAuth, AskKeys, AskVrfy, AskExpn, AskXclient>;
 
 /// How a session stands or ended, for logs.
 enum class Ending : std::uint8_t {
@@ -101,7 +115,14 @@ class ServerMachine final {
   void tls_up(proto::TlsFacts facts);
   void failed(const Error& error);
   [[nodiscard]] const Question& question() const { return *question_; }
-  void answered(const Reply& reply);
+  /// `each`: of AskEnd, a reply for each recipient; where it is empty they all get `reply`. Heard
+  /// by clients that speak LMTP or asked for PRDR; the others hear `reply`.
+  void answered(const Reply& reply, const std::vector<Reply>& each = {});
+  void answered_keys(const sasl::Keys& keys);
+  /// XCLIENT is offered to this peer, where the listener knows it at all.
+  void trust_peer() { peer_is_trusted_ = true; }
+  /// What the wall clock says, for FUTURERELEASE; while EHLO is being asked about.
+  void tell_time(std::chrono::sys_seconds now) { wall_time_ = now; }
   /// No new transaction: an idle session is told 421 and closed, one inside a message ends that
   /// first.
   void stop() { stopping_ = true; }
@@ -120,7 +141,7 @@ class ServerMachine final {
   [[nodiscard]] std::uint32_t errors() const { return errors_; }
 
  private:
-  enum class Mode : std::uint8_t { start, commands, auth, text, closing };
+  enum class Mode : std::uint8_t { start, commands, auth, text, chunk, closing };
 
   bool step();
   bool take_line(std::string_view& line);
@@ -135,19 +156,37 @@ class ServerMachine final {
   void on_rcpt(std::string_view argument);
   void on_data();
   void on_starttls();
+  void on_rset();
+  void on_bdat(const CommandLine& command);
+  void on_xclient(std::string_view argument);
   void on_vrfy(std::string_view argument);
   void on_expn(std::string_view argument);
   void on_help(std::string_view argument);
+  [[nodiscard]] bool is_spoken(Verb verb) const;
   Reply greeting_lines() const;
   std::optional<Reply> apply_parameters(std::string_view text, Transaction& transaction) const;
+
+  [[nodiscard]] Offered offered() const;
+  [[nodiscard]] std::optional<Reply> check_options(const MailOptions& asked) const;
+  void drop_recipient();
 
   void on_auth(std::string_view argument);
   void on_auth_line(std::string_view line);
   void continue_auth(std::optional<std::string_view> response);
+  void follow_auth(sasl::Server::Step step);
+  void on_auth_checked(const Reply& reply);
   void end_auth(const Reply& reply);
+  [[nodiscard]] sasl::Context sasl_context(std::string_view name) const;
+  [[nodiscard]] bool offers_mechanism(std::string_view name) const;
 
   void on_text();
   void on_text_end();
+  void on_chunk();
+  void on_chunk_end();
+  void begin_text();
+  void take_octets(std::string_view octets);
+  bool is_read_in_vain();
+  void say_end(const Reply& reply, const std::vector<Reply>& each);
 
   void ask(Question question);
   void reply(int code, EnhancedStatus status, std::string_view text);
@@ -183,15 +222,34 @@ class ServerMachine final {
   Transaction transaction_;  // with the sender and the recipient that are being asked about
   bool recipients_refused_ = false;
 
-  std::unique_ptr<sasl::Server> sasl_;
-  std::unique_ptr<sasl::Credentials> credentials_;
+  // One AUTH, while it lasts.
+  struct Exchange {
+    std::string mechanism;
+    std::unique_ptr<sasl::Server> sasl;
+    std::string user;  // whose keys are asked for
+    sasl::Credentials credentials;
+    std::optional<std::string> on_success;
+    std::optional<std::string> on_failure;
+    std::optional<Reply> verdict;  // what is said once the client has answered our last word
+  };
+  std::unique_ptr<Exchange> auth_;
 
   DotDecoder decoder_;
+  LineEndWatch line_ends_;  // of chunks
+  bool last_chunk_ = false;
+  bool was_reset_ = false;  // RSET between chunks: what came is being dropped
+  std::uint64_t chunk_left_ = 0;
+  std::uint64_t chunk_size_ = 0;
+  std::unique_ptr<Reply> chunk_refusal_;  // why the chunk being read is eaten
+  std::unique_ptr<std::vector<std::pair<std::string, std::string>>> xclient_;  // being asked about
   std::uint64_t message_octets_ = 0;
   std::uint64_t block_octets_ = 0;
   std::uint64_t text_octets_ = 0;
   std::unique_ptr<Reply> verdict_;  // why the message being read will be refused
 
+  bool peer_is_trusted_ = false;
+  std::chrono::sys_seconds wall_time_{};
+  std::uint32_t mails_ = 0;
   std::uint32_t commands_ = 0;
   std::uint32_t errors_ = 0;
   std::uint32_t auth_failures_ = 0;

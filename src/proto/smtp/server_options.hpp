@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace postroad::smtp {
 
@@ -17,6 +18,8 @@ struct ServerLimits {
   std::size_t parameters = 16;  ///< on one MAIL or RCPT: quadratic work by a long list
   std::size_t recipients =
       1000;  ///< of one message (RFC 5321 §4.5.3.1.8: at least 100): memory by RCPT
+  std::size_t mails =
+      100000;  ///< transactions of one session, LIMITS' MAILMAX: one that never ends
   std::size_t commands = 100000;  ///< of one session: a session that never ends
   std::size_t errors =
       20;  ///< refused commands before the session is closed: guessing and scanning
@@ -52,7 +55,10 @@ struct ServerOptions {
   std::string hostname = "localhost";  ///< in greeting, replies and Received
   std::string banner = "Postroad";     ///< behind `220 <hostname> ESMTP`
   TlsMode tls = TlsMode::none;
-  bool auth = false;           ///< AUTH is offered
+  bool auth = false;  ///< AUTH is offered
+  /// SASL mechanisms that are offered, in the order in which EHLO lists them.
+  std::vector<std::string> mechanisms{"PLAIN", "LOGIN"};
+  std::string nonce;           ///< of SCRAM and CRAM-MD5, fixed by tests; empty: random
   bool auth_required = false;  ///< 530 to MAIL before AUTH: a submission listener (RFC 6409 §4.3)
   bool allow_auth_in_clear = false;  ///< AUTH also without TLS: passwords can be read on the way
   bool allow_bare_addresses =
@@ -65,6 +71,20 @@ struct ServerOptions {
   bool smtputf8 = true;
   bool size = true;                   ///< the limit holds without it too
   bool enhanced_status_codes = true;  ///< without: no reply has one (RFC 2034)
+  // Offered only where the store and the relay honour them.
+  bool chunking = false;        ///< BDAT (RFC 3030)
+  bool binary_mime = false;     ///< BODY=BINARYMIME, with chunking (RFC 3030)
+  bool dsn = false;             ///< RFC 3461
+  bool limits_keyword = false;  ///< tells RCPTMAX and MAILMAX in the greeting (RFC 9422)
+  bool require_tls = false;     ///< under TLS only (RFC 8689)
+  bool deliver_by = false;      ///< RFC 2852
+  std::chrono::seconds least_deliver_by{0};  ///< announced, and refused below; 0: not announced
+  bool future_release = false;               ///< RFC 4865
+  std::chrono::seconds longest_hold{std::chrono::days(30)};  ///< announced, and refused above
+  bool mt_priority = false;                                  ///< RFC 6710
+  bool prdr = false;     ///< a reply a recipient where they differ (draft-hall-prdr)
+  bool xclient = false;  ///< for peers that the consultant trusts: see ServerMachine::trust_peer
+  bool lmtp = false;     ///< LHLO, and a reply a recipient behind the text (RFC 2033)
   ServerLimits limits;
 };
 

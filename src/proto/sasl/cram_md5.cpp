@@ -1,0 +1,84 @@
+// CRAM-MD5 (RFC 2195): HMAC-MD5 over a challenge. Old, and only for users who were given a key for
+// it: the key lets who reads it log in by CRAM-MD5.
+#include "base/text.hpp"
+#include "crypto/hmac_md5.hpp"
+#include "proto/sasl/makers.hpp"
+
+namespace postroad::sasl {
+
+namespace {
+
+constexpr std::size_t digest_size = 32;  // in hex
+
+class CramServer final : public Server {
+ public:
+  explicit CramServer(const Context& context) : challenge_(make_challenge(context)) {}
+  Step step(std::optional<std::string_view> response) override {
+    Step step;
+    if (!asked_) {  // there is no initial response: one that came is not looked at
+      asked_ = true;
+      if (response) {
+        step.error = "CRAM-MD5 has no initial response";
+      } else {
+        step.challenge = challenge_;
+      }
+      return step;
+    }
+    const auto text = response.value_or(std::string_view{});
+    const auto blank = text.rfind(' ');
+    if (blank == std::string_view::npos || blank == 0 || text.size() - blank - 1 != digest_size ||
+        !is_utf8(text) || text.find('\0') != std::string_view::npos) {
+      step.error = "CRAM-MD5 wants the user, a blank and 32 hex digits";
+      return step;
+    }
+    user_ = text.substr(0, blank);
+    digest_ = lower(text.substr(blank + 1));
+    step.wants_keys_of = user_;
+    return step;
+  }
+  Step take_keys(const Keys& keys) override {
+    const auto expected = crypto::hmac_md5(keys.cram_md5, challenge_);
+    const bool equal = crypto::equal_in_constant_time(expected, digest_);
+    Step step;
+    step.credentials = Credentials{.user = user_, .proven = equal && keys.is_known};
+    return step;
+  }
+
+ private:
+  static std::string make_challenge(const Context& context) {
+    const auto nonce =
+        context.nonce.empty() ? crypto::hex(crypto::random_octets(16)) : context.nonce;
+    return '<' + nonce + '@' + (context.host.empty() ? "localhost" : context.host) + '>';
+  }
+
+  std::string challenge_;
+  bool asked_ = false;
+  std::string user_;
+  std::string digest_;
+};
+
+class CramClient final : public Client {
+ public:
+  explicit CramClient(Credentials credentials) : credentials_(std::move(credentials)) {}
+  std::optional<Step> initial() override { return std::nullopt; }
+  std::optional<Step> respond(std::string_view challenge) override {
+    if (std::exchange(answered_, true)) return std::nullopt;
+    const auto key = crypto::hmac_md5_key(credentials_.password.reveal());
+    return Step{credentials_.user + ' ' + crypto::hmac_md5(key, challenge), "AUTH CRAM-MD5", true};
+  }
+
+ private:
+  Credentials credentials_;
+  bool answered_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<Server> make_cram_md5_server(const Context& context) {
+  return std::make_unique<CramServer>(context);
+}
+std::unique_ptr<Client> make_cram_md5_client(const Credentials& credentials, const Context&) {
+  return std::make_unique<CramClient>(credentials);
+}
+
+}  // namespace postroad::sasl

@@ -1,0 +1,48 @@
+// EXTERNAL (RFC 4422 appendix A): the client's certificate has said who it is.
+#include "base/text.hpp"
+#include "proto/sasl/makers.hpp"
+
+namespace postroad::sasl {
+
+namespace {
+
+class ExternalServer final : public Server {
+ public:
+  explicit ExternalServer(std::string peer) : peer_(std::move(peer)) {}
+  Step step(std::optional<std::string_view> response) override {
+    Step step;
+    if (!response) {
+      step.challenge = "";
+    } else if (!is_utf8(*response) || response->find('\0') != std::string_view::npos) {
+      step.error = "EXTERNAL wants a name in UTF-8, or nothing";
+    } else {
+      step.credentials =
+          Credentials{.user = peer_, .authorize_as = std::string(*response), .proven = true};
+    }
+    return step;
+  }
+
+ private:
+  std::string peer_;
+};
+
+class ExternalClient final : public Client {
+ public:
+  explicit ExternalClient(std::string name) : name_(std::move(name)) {}
+  std::optional<Step> initial() override { return Step{name_, "AUTH EXTERNAL", false}; }
+  std::optional<Step> respond(std::string_view) override { return std::nullopt; }
+
+ private:
+  std::string name_;
+};
+
+}  // namespace
+
+std::unique_ptr<Server> make_external_server(const Context& context) {
+  return std::make_unique<ExternalServer>(context.peer_name);
+}
+std::unique_ptr<Client> make_external_client(const Credentials& credentials, const Context&) {
+  return std::make_unique<ExternalClient>(credentials.authorize_as);
+}
+
+}  // namespace postroad::sasl

@@ -1,0 +1,57 @@
+// The parameters of MAIL and RCPT that carry MailOptions and RecipientOptions, both ways: what a
+// server reads, what a client writes, and what the spool keeps. Not here: SIZE, BODY, SMTPUTF8,
+// PRDR, which only this hop knows (server_commands.cpp, client_send.cpp).
+//
+//   RET=HDRS|FULL  ENVID=xtext  NOTIFY=NEVER|SUCCESS,FAILURE,DELAY  ORCPT=type;xtext      RFC 3461
+//   ORCPT=utf-8;…                                                                     RFC 6533 §3
+//   BY=[-]seconds;R|N[T]                                                                   RFC 2852
+//   HOLDFOR=seconds  HOLDUNTIL=date-time                                                   RFC 4865
+//   MT-PRIORITY=[-]digit                                                                   RFC 6710
+//   REQUIRETLS                                                                             RFC 8689
+//   AUTH=xtext                                                                           RFC 4954
+//   §5
+#pragma once
+
+#include <postroad/mail_options.hpp>
+#include <string>
+#include <string_view>
+
+#include "proto/smtp/path.hpp"
+
+namespace postroad::smtp {
+
+/// Which families of parameters may be used.
+struct Offered {
+  bool dsn = false;
+  bool deliver_by = false;
+  bool future_release = false;
+  bool mt_priority = false;
+  bool require_tls = false;
+  bool auth = false;
+  static Offered all() { return {true, true, true, true, true, true}; }
+};
+
+/// What reading one parameter came to.
+struct ParameterTaken {
+  bool known = false;  ///< it belongs here and was offered
+  std::string error;   ///< it has a wrong value: what is wanted
+};
+ParameterTaken take_parameter(const Parameter& parameter, const Offered& offered,
+                              MailOptions& options);
+ParameterTaken take_parameter(const Parameter& parameter, const Offered& offered,
+                              RecipientOptions& options);
+
+/// Why these values cannot be said on a command line (a line break, out of bounds); empty: they
+/// can.
+std::string wrong_with(const MailOptions& options);
+std::string wrong_with(const RecipientOptions& options);
+
+/// Behind a command, each with its leading blank. `utf8`: ORCPT may hold UTF-8 as it is.
+void append_parameters(const MailOptions& options, std::string& line);
+void append_parameters(const RecipientOptions& options, bool utf8, std::string& line);
+
+/// An Internet date-time in UTC (RFC 3339), "2026-11-28T09:00:00Z"; nullopt for anything else.
+std::optional<std::chrono::sys_seconds> parse_date_time(std::string_view text);
+std::string format_date_time(std::chrono::sys_seconds time);
+
+}  // namespace postroad::smtp
