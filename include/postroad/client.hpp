@@ -53,6 +53,9 @@ struct POSTROAD_EXPORT ProxyHeader {
   std::uint16_t destination_port = 0;
 };
 
+/// The steps of a conversation.
+enum class Stage : std::uint8_t { connect, hello, tls, auth, mail, rcpt, data, text };
+
 /// Options of a client; each default is the safe one.
 struct POSTROAD_EXPORT ClientOptions {
   Tls tls = Tls::automatic;
@@ -79,6 +82,10 @@ struct POSTROAD_EXPORT ClientOptions {
   /// Called as a message goes out, on the thread that sends: octets so far and, where it is known,
   /// of the whole. False ends the call with Fault::cancelled, and no part is taken for the whole.
   std::function<bool(std::uint64_t sent, std::optional<std::uint64_t> whole)> progress;
+  /// To look at a server: ends once this step was answered (`text`: all but the final dot was
+  /// sent), with QUIT or by a cut. The call then ends with Fault::cancelled.
+  std::optional<Stage> stop_after;
+  bool cut_there = false;
   std::string client_certificate;  ///< PEM file that we show, for EXTERNAL; empty: none
   std::string client_key;          ///< PEM file; empty: it stands in the certificate's file
   /// "sha256:" and base64 of the server's public key (SubjectPublicKeyInfo): one of these, and then

@@ -13,6 +13,20 @@
 
 namespace postroad::cli {
 
+namespace {
+
+std::vector<std::string> stages() {
+  return {"connect", "hello", "tls", "auth", "mail", "rcpt", "data", "text"};
+}
+
+std::optional<Stage> stage_of(const std::optional<std::string>& word) {
+  if (!word) return std::nullopt;
+  const auto all = stages();
+  return static_cast<Stage>(std::find(all.begin(), all.end(), *word) - all.begin());
+}
+
+}  // namespace
+
 config::Command SendVerb::declare() {
   config::Command command{.name = "send",
                           .summary = "sends one mail and says what became of each recipient"};
@@ -69,6 +83,34 @@ config::Command SendVerb::declare() {
       {.name = "no-pipelining",
        .doc = "Waits for each reply, whatever the server offers.",
        .target = &no_pipelining},
+      {.name = "chunking",
+       .value = "WHEN",
+       .doc = "BDAT in place of DATA: when-needed, preferred, never.",
+       .target = &chunking,
+       .words = {"when-needed", "preferred", "never"}},
+      {.name = "lmtp", .doc = "LMTP in place of SMTP.", .target = &lmtp},
+      {.name = "ignore",
+       .value = "KEYWORD",
+       .doc = "Take an extension of the server's for absent; may be given several times.",
+       .target = &ignored},
+      {.name = "xclient",
+       .value = "NAME=VALUE",
+       .doc = "Say by XCLIENT for whom this speaks, as ADDR=192.0.2.1; may be given several times.",
+       .target = &xclient},
+      {.name = "proxy-header",
+       .value = "WORDS",
+       .doc = "Begin with a PROXY header: `v1 192.0.2.1 4711 192.0.2.2 25`, or `v2 …`.",
+       .target = &proxy_header},
+      {.name = "stop-after",
+       .value = "STAGE",
+       .doc = "Say QUIT once this step was answered; behind data and text, cut.",
+       .target = &stop_after,
+       .words = stages()},
+      {.name = "cut-after",
+       .value = "STAGE",
+       .doc = "Cut the line once this step was answered.",
+       .target = &cut_after,
+       .words = stages()},
       {.name = "dry-run",
        .doc = "Prints the message and its envelope, and sends nothing.",
        .target = &dry_run},
@@ -77,6 +119,7 @@ config::Command SendVerb::declare() {
        .target = &trace},
       {.name = "json", .doc = "The outcomes as JSON.", .target = &json},
   };
+  asks.add_to(command.flags);
   server.add_to(command.flags);
   command.examples = {
       {"postroad send -f me@example.org -t you@example.org --subject hi --text hello",
@@ -225,7 +268,12 @@ class WithProgress final : public MessageSource {
     return chunk;
   }
   [[nodiscard]] std::optional<std::uint64_t> size() const override { return source_.size(); }
+  bool rewind() override {
+    sent_ = 0;
+    return source_.rewind();
+  }
   [[nodiscard]] bool is_8bit() const override { return source_.is_8bit(); }
+  [[nodiscard]] bool is_binary() const override { return source_.is_binary(); }
   [[nodiscard]] bool needs_utf8() const override { return source_.needs_utf8(); }
 
  private:
@@ -233,6 +281,49 @@ class WithProgress final : public MessageSource {
   std::uint64_t sent_ = 0;
   std::uint64_t shown_ = UINT64_MAX;
 };
+
+Result<ProxyHeader> proxy_header_of(const std::string& text) {
+  const auto words = split(text, ' ');
+  ProxyHeader header;
+  const bool known = words[0] == "v1" || words[0] == "v2";
+  if (!known || (words.size() != 1 && words.size() != 5))
+    return fail(Fault::input, "--proxy-header",
+                "the form is `v1 SOURCE PORT DESTINATION PORT`, `v2 …`, or the version alone");
+  header.version = words[0] == "v1" ? 1 : 2;
+  if (words.size() == 1) return header;
+  const auto from = parse_number(words[2]);
+  const auto to = parse_number(words[4]);
+  if (!from || !to || *from > 65535 || *to > 65535)
+    return fail(Fault::input, "--proxy-header", "a port is a number from 0 to 65535");
+  header.source = words[1];
+  header.source_port = static_cast<std::uint16_t>(*from);
+  header.destination = words[3];
+  header.destination_port = static_cast<std::uint16_t>(*to);
+  return header;
+}
+
+Result<void> take_flags(const SendVerb& verb, ClientOptions& options) {
+  options.lmtp = verb.lmtp;
+  options.ignored_extensions = verb.ignored;
+  if (verb.chunking)
+    options.chunking = *verb.chunking == "preferred" ? Chunking::preferred
+                       : *verb.chunking == "never"   ? Chunking::never
+                                                     : Chunking::when_needed;
+  for (const auto& pair : verb.xclient) {
+    const auto equals = pair.find('=');
+    if (equals == std::string::npos || equals == 0)
+      return fail(Fault::input, "--xclient", "the form is NAME=VALUE, as ADDR=192.0.2.1");
+    options.xclient.emplace_back(pair.substr(0, equals), pair.substr(equals + 1));
+  }
+  if (verb.proxy_header) {
+    auto header = proxy_header_of(*verb.proxy_header);
+    if (!header) return header.error();
+    options.proxy_header = std::move(*header);
+  }
+  options.stop_after = stage_of(verb.cut_after ? verb.cut_after : verb.stop_after);
+  options.cut_there = verb.cut_after.has_value();
+  return {};
+}
 
 constexpr std::uint64_t long_work = 1'000'000;  // octets from which a progress line is worth it
 
@@ -247,8 +338,9 @@ int fail_to_compose(const Error& error, bool json) {
 int SendVerb::run() {
   const auto message = compose(*this);
   if (!message) return fail_to_compose(message.error(), json);
-  const auto envelope = envelope_of(*this, *message);
+  auto envelope = envelope_of(*this, *message);
   if (!envelope) return fail_with(envelope.error(), json);
+  if (const auto asked = ask(asks, *envelope); !asked) return fail_with(asked.error(), json);
   const auto source = message->source();
   if (!source) return fail_to_compose(source.error(), json);
   if (dry_run) return cli::dry_run(*envelope, **source);
@@ -257,12 +349,17 @@ int SendVerb::run() {
   if (!login) return fail_to_compose(login.error(), json);
   auto options = client_options(server);
   options.pipelining = !no_pipelining;
+  if (const auto taken = take_flags(*this, options); !taken) return fail_with(taken.error(), json);
   if (all_or_none) options.recipients = Recipients::all_or_none;
   if (trace) options.trace = trace_printer(wants_colour(STDERR_FILENO));
   Client client = *login ? Client(server.server, **login, options) : Client(server.server, options);
   const bool watched = is_terminal(STDERR_FILENO) && !trace && (*source)->size() >= long_work;
   WithProgress progress(**source);
   const auto report = client.send(*envelope, watched ? progress : **source);
+  if (!report && options.stop_after && report.error().fault == Fault::cancelled) {
+    std::cout << report.error().text() << '\n';
+    return exit_ok;
+  }
   if (!report) return fail_with(report.error(), json);
   client.quit();
   json ? print_json(*report, client.server()) : print_text(*report);

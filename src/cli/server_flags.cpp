@@ -6,6 +6,7 @@
 
 #include "cli/terminal.hpp"
 #include "client/url.hpp"
+#include "proto/sasl/mechanism.hpp"
 
 namespace postroad::cli {
 
@@ -38,7 +39,19 @@ void ServerFlags::add_to(std::vector<config::Flag>& flags) {
                    .value = "MECHANISM",
                    .doc = "Only this mechanism; otherwise the strongest both know.",
                    .target = &mechanism,
-                   .words = {"PLAIN", "LOGIN"}});
+                   .words = {sasl::mechanisms().begin(), sasl::mechanisms().end()}});
+  flags.push_back({.name = "token-env",
+                   .value = "NAME",
+                   .doc = "An OAuth 2 access token is in this environment variable.",
+                   .target = &token_env});
+  flags.push_back({.name = "token-command",
+                   .value = "COMMAND",
+                   .doc = "An OAuth 2 access token is the first line that this command prints.",
+                   .target = &token_command});
+  flags.push_back({.name = "authorize-as",
+                   .value = "NAME",
+                   .doc = "Act as this user, where the server lets the one who logs in.",
+                   .target = &authorize_as});
   flags.push_back({.name = "helo",
                    .value = "NAME",
                    .doc = "What EHLO says; otherwise the connection's own address.",
@@ -56,6 +69,26 @@ void ServerFlags::add_to(std::vector<config::Flag>& flags) {
                    .doc = "Trust these roots (PEM) in place of the system's.",
                    .target = &ca_file,
                    .completion = Completion::file});
+  flags.push_back({.name = "certificate",
+                   .value = "FILE",
+                   .doc = "Show this certificate (PEM); alone, log in by it (EXTERNAL).",
+                   .target = &certificate,
+                   .completion = Completion::file});
+  flags.push_back({.name = "key",
+                   .value = "FILE",
+                   .doc = "Its key (PEM); otherwise it stands in the certificate's file.",
+                   .target = &key,
+                   .completion = Completion::file});
+  flags.push_back({.name = "pin",
+                   .value = "DIGEST",
+                   .doc =
+                       "Trust a server with this public key, sha256:BASE64, whatever its name and "
+                       "roots; may be given several times.",
+                   .target = &pins});
+  flags.push_back({.name = "proxy",
+                   .value = "URL",
+                   .doc = "Go through socks5://[user:password@]host[:port] or http://…",
+                   .target = &proxy});
   flags.push_back({.name = "allow-password-in-clear",
                    .doc = "Weakens: sends the password without TLS too.",
                    .target = &allow_password_in_clear});
@@ -70,14 +103,13 @@ void ServerFlags::add_to(std::vector<config::Flag>& flags) {
 
 namespace {
 
-Result<Secret> from_command(const std::string& command) {
+Result<Secret> from_command(const std::string& flag, const std::string& command) {
   const std::unique_ptr<FILE, int (*)(FILE*)> pipe(::popen(command.c_str(), "r"), ::pclose);
-  if (!pipe) return fail(Fault::input, "--password-command", "the command cannot be started");
+  if (!pipe) return fail(Fault::input, flag, "the command cannot be started");
   std::string line;
   for (int c = std::fgetc(pipe.get()); c != EOF && c != '\n'; c = std::fgetc(pipe.get()))
     line += static_cast<char>(c);
-  if (line.empty())
-    return fail(Fault::input, "--password-command", "the command printed no password");
+  if (line.empty()) return fail(Fault::input, flag, "the command printed nothing");
   return Secret(std::move(line));
 }
 
@@ -86,15 +118,28 @@ Result<Secret> from_command(const std::string& command) {
 Result<std::optional<Login>> login_of(const ServerFlags& flags) {
   const auto url = client::parse_url(flags.server);
   if (!url) return url.error();
+  const bool by_certificate = flags.certificate && !flags.user && url->user.empty();
+  if (by_certificate && flags.mechanism == "EXTERNAL")
+    return std::optional<Login>(Login::certificate(flags.authorize_as.value_or("")));
   if (!flags.user && url->user.empty()) return std::optional<Login>();
+  if (flags.token_env || flags.token_command) {
+    auto token = flags.token_env ? Result<Secret>(Secret::from_env(flags.token_env->c_str()))
+                                 : from_command("--token-command", *flags.token_command);
+    if (!token) return token.error();
+    if (token->empty()) return fail(Fault::input, token->origin(), "the token is empty");
+    auto oauth = Login::oauth(flags.user ? *flags.user : url->user, std::move(*token));
+    oauth.mechanism = flags.mechanism.value_or("");
+    return std::optional<Login>(std::move(oauth));
+  }
   Login login{flags.user ? *flags.user : url->user, url->password, flags.mechanism.value_or("")};
+  login.authorize_as = flags.authorize_as.value_or("");
   Result<Secret> password = login.password;
   if (flags.password_file)
     password = Secret::from_file(*flags.password_file);
   else if (flags.password_env)
     password = Secret::from_env(flags.password_env->c_str());
   else if (flags.password_command)
-    password = from_command(*flags.password_command);
+    password = from_command("--password-command", *flags.password_command);
   else if (login.password.empty())
     password = ask_password("Password of " + login.user + " at " + url->server());
   if (!password) return password.error();
@@ -117,6 +162,10 @@ ClientOptions client_options(const ServerFlags& flags) {
     options.tls = Tls::opportunistic;
   options.ca_file = flags.ca_file.value_or("");
   options.insecure_accept_any_certificate = flags.insecure;
+  options.client_certificate = flags.certificate.value_or("");
+  options.client_key = flags.key.value_or("");
+  options.pinned_keys = flags.pins;
+  options.proxy = flags.proxy.value_or("");
   options.allow_password_in_clear = flags.allow_password_in_clear;
   options.helo_name = flags.helo.value_or("");
   options.plain_helo = flags.plain_helo;

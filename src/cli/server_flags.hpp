@@ -14,6 +14,8 @@ namespace postroad::cli {
 /// flag gives the password.
 Result<std::optional<Login>> login_of(const ServerFlags& flags);
 ClientOptions client_options(const ServerFlags& flags);
+/// Puts what the flags ask into the envelope. Error: Fault::input naming the flag.
+Result<void> ask(const AskFlags& flags, Envelope& envelope);
 /// Prints the dialogue on standard error with the arrows that swaks' users know.
 std::function<void(std::string_view arrow, std::string_view line)> trace_printer(bool colour);
 

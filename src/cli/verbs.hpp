@@ -17,8 +17,15 @@ struct ServerFlags {
   std::optional<std::string> password_file;
   std::optional<std::string> password_env;
   std::optional<std::string> password_command;
+  std::optional<std::string> token_env;
+  std::optional<std::string> token_command;
   std::optional<std::string> mechanism;
+  std::optional<std::string> authorize_as;
   std::optional<std::string> ca_file;
+  std::optional<std::string> certificate;
+  std::optional<std::string> key;
+  std::vector<std::string> pins;
+  std::optional<std::string> proxy;
   std::optional<std::string> helo;
   bool plain_helo = false;
   bool no_tls = false;
@@ -29,12 +36,26 @@ struct ServerFlags {
   void add_to(std::vector<config::Flag>& flags);
 };
 
+/// What is asked of the servers for one mail; the words are MAIL's and RCPT's own.
+struct AskFlags {
+  std::optional<std::string> bring_back, envelope_id, notify, original, deliver_by, hold_until,
+      submitter;
+  std::optional<config::Duration> hold_for;
+  std::optional<int> priority;
+  bool require_tls = false;
+  void add_to(std::vector<config::Flag>& flags);
+};
+
 struct SendVerb {
   ServerFlags server;
   std::vector<std::string> to, cc, bcc, headers, attachments, recipients;
   std::string from, subject;
   std::optional<std::string> text, html, data;
   bool dry_run = false, trace = false, json = false, all_or_none = false, no_pipelining = false;
+  AskFlags asks;
+  std::vector<std::string> xclient, ignored, relays;
+  std::optional<std::string> chunking, proxy_header, stop_after, cut_after;
+  bool lmtp = false;
   config::Command declare();
   int run();
 };

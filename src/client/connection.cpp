@@ -126,6 +126,8 @@ Result<std::vector<std::string>> pins_of(const std::vector<std::string>& texts) 
   return pins;
 }
 
+static_assert(static_cast<int>(Stage::text) == static_cast<int>(smtp::Stage::text));
+
 smtp::Chunking policy_of(Chunking chunking) {
   switch (chunking) {
     case Chunking::preferred:
@@ -215,6 +217,8 @@ smtp::ClientOptions Connection::machine_options() const {
   machine.chunking = policy_of(options_.chunking);
   machine.drops_options = options_.drop_unsupported_options;
   machine.xclient = options_.xclient;
+  if (options_.stop_after) machine.stop_after = static_cast<smtp::Stage>(*options_.stop_after);
+  machine.cuts = options_.cut_there;
   for (const auto& keyword : options_.ignored_extensions) machine.ignored.push_back(upper(keyword));
   machine.tls = policy_of(options_.tls, login_.has_value());
   machine.allow_password_in_clear = options_.allow_password_in_clear;

@@ -88,6 +88,7 @@ void ClientMachine::on_auth_reply(const Reply& reply) {
     const auto doubt = sasl_->doubt();
     if (!doubt.empty()) return broke(make_error(Fault::auth, auth_stage_, doubt));
     sasl_.reset();
+    if (stops_after(Stage::auth)) return;
     return end();
   }
   if (reply.code != 334) {

@@ -3,6 +3,7 @@
 #include "proto/smtp/client_machine.hpp"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "base/text.hpp"
@@ -108,6 +109,7 @@ void ClientMachine::on_reply(const Reply& reply) {
   switch (expect.step) {
     case Step::greeting:
       if (reply.code != 220) return refused(reply, expect.stage);
+      if (stops_after(Stage::connect)) return;
       return hello();
     case Step::ehlo:
     case Step::helo:
@@ -140,6 +142,7 @@ void ClientMachine::on_reply(const Reply& reply) {
       return end();
     case Step::quit:
       usable_ = false;
+      if (stopped_) return broke(*std::exchange(stopped_, std::nullopt));
       return end();
   }
 }
@@ -162,6 +165,7 @@ void ClientMachine::open() {
                    "the client's own name is empty or holds a blank or a control character"));
   }
   usable_ = true;
+  stopped_.reset();
   xclient_said_ = false;
   mails_ = 0;
   out_ = options_.preamble;
@@ -196,6 +200,8 @@ void ClientMachine::on_hello_reply(Step step, const Reply& reply) {
 }
 
 void ClientMachine::after_hello() {
+  if (!tls_ && stops_after(Stage::hello)) return;
+  if (tls_ && stops_after(Stage::tls)) return;
   const bool wanted =
       options_.tls == TlsPolicy::opportunistic || options_.tls == TlsPolicy::required;
   if (wanted && !tls_) {
@@ -213,7 +219,26 @@ void ClientMachine::after_hello() {
 void ClientMachine::log_in() {
   if (!options_.xclient.empty() && !std::exchange(xclient_said_, true)) return put_xclient();
   if (options_.login) return start_auth();
+  if (stops_after(Stage::auth)) return;
   end();
+}
+
+// Whether it ends here, as it was asked.
+bool ClientMachine::stops_after(Stage stage) {
+  if (options_.stop_after != stage) return false;
+  static constexpr std::array<std::string_view, 8> names{
+      "CONNECT", "EHLO", "STARTTLS", "AUTH", "MAIL FROM", "RCPT TO", "DATA", "the text"};
+  auto error =
+      make_error(Fault::cancelled, std::string(names[static_cast<std::size_t>(stage)]),
+                 std::string(options_.cuts ? "cut" : "stopped") + " here, as it was asked");
+  // Behind a 354 there is nothing to say: a QUIT would be text.
+  if (options_.cuts || stage >= Stage::data) {
+    broke(std::move(error));
+  } else {
+    stopped_ = std::move(error);
+    put("QUIT", {Step::quit, 0, "QUIT"});
+  }
+  return true;
 }
 
 void ClientMachine::put_xclient() {

@@ -134,6 +134,7 @@ class ClientMachine final {
   bool is_goodbye(const Reply& reply, std::string_view stage);
   [[nodiscard]] bool has_undecided() const;
 
+  bool stops_after(Stage stage);
   void end(std::optional<Error> error = std::nullopt);
   void broke(Error error);
   [[nodiscard]] Error make_error(Fault fault, std::string stage, std::string detail) const;
@@ -175,8 +176,9 @@ class ClientMachine final {
   std::vector<Reply> each_;  // of PRDR: each recipient's reply, which the last one makes good
   bool xclient_said_ = false;
   std::size_t mails_ = 0;
-  bool dot_put_ = false;  // the final dot is in out_ or on the wire
-  Error send_failure_;    // why writing failed, while what the server still said is read
+  bool dot_put_ = false;          // the final dot is in out_ or on the wire
+  std::optional<Error> stopped_;  // it was asked to stop here, and says QUIT
+  Error send_failure_;            // why writing failed, while what the server still said is read
 };
 
 }  // namespace postroad::smtp

@@ -32,6 +32,9 @@ enum class Chunking : std::uint8_t {
   never,
 };
 
+/// The steps of a conversation, for those who want to see one of them and no more.
+enum class Stage : std::uint8_t { connect, hello, tls, auth, mail, rcpt, data, text };
+
 /// RFC 5321 §4.5.3.2.
 struct ClientTimeouts {
   std::chrono::milliseconds greeting{300'000};
@@ -68,6 +71,10 @@ struct ClientOptions {
   std::vector<std::pair<std::string, std::string>> xclient;
   /// Octets that come before everything else, TLS too: a PROXY header (proto/proxy/header.hpp).
   std::string preamble;
+  /// Ends the conversation once this step was answered (`text`: all but the final dot was sent):
+  /// with QUIT, or by a cut. The operation then ends with Fault::cancelled.
+  std::optional<Stage> stop_after;
+  bool cuts = false;
   ClientTimeouts timeouts;
   ReplyLimits replies;
   std::size_t window =

@@ -154,7 +154,7 @@ void ClientMachine::send(MailRequest request) {
       request_.is_binary || (options_.chunking == Chunking::preferred && capabilities_.chunking);
   encoder_ = DotEncoder(!by_chunks_);
   put_mail();
-  if (capabilities_.pipelining && options_.pipelining) advance();
+  if (capabilities_.pipelining && options_.pipelining && !options_.stop_after) advance();
 }
 
 void ClientMachine::put_mail() {
@@ -177,7 +177,7 @@ void ClientMachine::put_mail() {
 
 // Writes what may be written now: RCPTs up to the window, then DATA.
 void ClientMachine::advance() {
-  const bool pipelining = capabilities_.pipelining && options_.pipelining;
+  const bool pipelining = capabilities_.pipelining && options_.pipelining && !options_.stop_after;
   const auto& recipients = request_.envelope.recipients;
   if (mail_refused_) next_recipient_ = recipients.size();
   const std::size_t window = pipelining ? options_.window : 1;
@@ -203,6 +203,7 @@ void ClientMachine::put_data() {
 
 void ClientMachine::decide_after_recipients() {
   if (mail_refused_) return end();
+  if (stops_after(Stage::rcpt)) return;
   const bool refused = std::any_of(report_.recipients.begin(), report_.recipients.end(),
                                    [](const auto& recipient) { return !is_undecided(recipient); });
   if (refused && options_.recipients == RecipientPolicy::all_or_none) {
@@ -256,6 +257,7 @@ void ClientMachine::on_mail_reply(const Reply& reply) {
     settle(reply, "MAIL FROM");
     if (expects_.empty()) return end();
   }
+  if (!mail_refused_ && stops_after(Stage::mail)) return;
   advance();
 }
 
@@ -273,6 +275,7 @@ void ClientMachine::on_rcpt_reply(std::size_t index, const Reply& reply) {
 void ClientMachine::on_data_reply(const Reply& reply) {
   if (is_goodbye(reply, "DATA")) return;
   if (reply.code == 354) {
+    if (stops_after(Stage::data)) return;
     if (has_undecided()) {
       state_ = State::body;
       return;
@@ -378,6 +381,7 @@ void ClientMachine::expect_end() {
 
 void ClientMachine::body_end() {
   waiting_ = false;
+  if (stops_after(Stage::text)) return;
   if (by_chunks_) {
     if (!request_.is_binary) encoder_.finish_line(chunk_);
     put_chunk(true);
