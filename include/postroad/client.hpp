@@ -15,6 +15,7 @@
 #include <postroad/message.hpp>
 #include <postroad/report.hpp>
 #include <postroad/result.hpp>
+#include <postroad/transport.hpp>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -108,23 +109,23 @@ struct POSTROAD_EXPORT ClientOptions {
 /// wrong URL is reported by the first call. URL:
 /// `smtp://[user[:password]@]host[:port][?tls=never|opportunistic|required]` or `smtps://…`; ports
 /// 25 (587 with a login) and 465 by default; percent-encoding in user and password.
-class POSTROAD_EXPORT Client {
+class POSTROAD_EXPORT Client final : public Transport {
  public:
   explicit Client(std::string_view url, ClientOptions options = {});
   Client(std::string_view url, Login login, ClientOptions options = {});
   Client(Client&&) noexcept;
   Client& operator=(Client&&) noexcept;
   /// Closes; QUIT is sent only by `quit()`.
-  ~Client();
+  ~Client() override;
 
   /// Connects, says EHLO, starts TLS and logs in, if that has not happened yet.
   Result<void> connect();
   /// Sends to the recipients that the message names. Error: the conversation broke before any
   /// recipient's outcome was known, so nothing was delivered; everything else is in the report,
   /// recipient by recipient.
-  Result<SendReport> send(const Message& message);
+  using Transport::send;
   /// Sends octets to an envelope of the caller's. `source` is read once, from front to back.
-  Result<SendReport> send(const Envelope& envelope, MessageSource& source);
+  Result<SendReport> send(const Envelope& envelope, MessageSource& source) override;
 
   /// VRFY and EXPN (RFC 5321 §3.5). Most servers answer 252 or 502: that is a Reply too.
   Result<Reply> verify(std::string_view address);

@@ -81,7 +81,9 @@ Result<std::shared_ptr<Book>> Book::make(Settings settings) {
                                own_names_only ? &*book->senders : nullptr});
     auto& context = book->tls.emplace_back();
     if (listener.tls == smtp::TlsMode::none) continue;
-    auto tls = net::TlsContext::server({listener.certificate, listener.key, listener.client_ca});
+    auto tls = net::TlsContext::server({.certificate = listener.certificate,
+                                        .key = listener.key,
+                                        .client_ca = listener.client_ca});
     if (!tls) return tls.error();
     context = std::move(*tls);
   }

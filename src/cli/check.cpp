@@ -138,8 +138,8 @@ std::vector<boost::asio::ip::address> addresses_of(const std::string& host) {
 
 void check_certificate(const Settings& settings, const ListenerConfig& listener, Findings& out) {
   if (listener.tls == smtp::TlsMode::none || listener.certificate.empty()) return;
-  const auto tls =
-      net::TlsContext::server({listener.certificate, listener.key, listener.client_ca});
+  const auto tls = net::TlsContext::server(
+      {.certificate = listener.certificate, .key = listener.key, .client_ca = listener.client_ca});
   if (!tls) return out.faults.push_back(place(listener) + ": " + tls.error().text());
   const auto& host = settings.server.hostname;
   const auto file = listener.certificate.string();

@@ -56,14 +56,6 @@ Client::~Client() = default;
 
 Result<void> Client::connect() { return state_->run(state_->connection.open()); }
 
-Result<SendReport> Client::send(const Message& message) {
-  const auto checked = message.check();
-  if (!checked) return checked.error();
-  auto source = message.source();
-  if (!source) return source.error();
-  return send(Envelope{message.reverse_path(), message.recipients()}, **source);
-}
-
 Result<SendReport> Client::send(const Envelope& envelope, MessageSource& source) {
   return state_->run(state_->connection.send(envelope, source));
 }

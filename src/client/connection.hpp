@@ -33,6 +33,9 @@ class Connection final {
   [[nodiscard]] std::string server() const { return url_.server(); }
   [[nodiscard]] std::vector<std::string> capabilities() const;
   [[nodiscard]] bool is_open() const { return machine_ && machine_->is_usable(); }
+  /// Whether the server has said something that nobody asked for, or hung up: a connection that was
+  /// kept cannot be used then.
+  [[nodiscard]] bool has_word() const { return stream_ && stream_->has_input(); }
   /// Mails that the open connection has carried.
   [[nodiscard]] std::size_t mails() const { return machine_ ? machine_->mails() : 0; }
   /// Drops it without a word.

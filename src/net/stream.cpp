@@ -141,6 +141,13 @@ awaitable<Stream::Waited> Stream::wait(Want want, Time deadline) {
 
 bool Stream::may_hold_input() const { return state_->ssl != nullptr; }
 
+bool Stream::has_input() const {
+  if (!is_open()) return true;
+  char octet = 0;
+  const auto n = ::recv(state_->socket.native_handle(), &octet, 1, MSG_PEEK | MSG_DONTWAIT);
+  return n >= 0 || !would_block(errno);
+}
+
 Stream::Want Stream::read_wants() const {
   return state_->ssl != nullptr && SSL_want_write(state_->ssl) ? Want::write : Want::read;
 }

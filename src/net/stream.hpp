@@ -40,6 +40,8 @@ class Stream final {
   /// Whether octets may have been taken from the socket that `read_now` has not given yet: then
   /// `readable` would wait for others.
   [[nodiscard]] bool may_hold_input() const;
+  /// Whether the peer has said something, or hung up, as far as the socket knows.
+  [[nodiscard]] bool has_input() const;
   /// How a wait ended. A word and no Result: it stays small in the frames of those who wait.
   enum class Waited : std::uint8_t { ready, closed, interrupted, cancelled, timed_out };
   /// Fault::closed, Fault::cancelled (interrupt() or cancellation), Fault::timeout.

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <mutex>
 
 #include "base/text.hpp"
 #include "crypto/digest.hpp"
@@ -151,7 +152,25 @@ Result<proto::TlsFacts> TlsContext::facts_of(ssl_st* connection) const {
   return facts;
 }
 
+// Reading the system's roots takes 20 ms: connections with the same settings share one context
+// while any of them lives.
 Result<TlsContext> TlsContext::client(const TlsClientSettings& settings) {
+  static std::mutex mutex;
+  static std::vector<std::pair<TlsClientSettings, std::weak_ptr<ssl_ctx_st>>> made;
+  const std::lock_guard lock(mutex);
+  std::erase_if(made, [](const auto& one) { return one.second.expired(); });
+  for (const auto& [known, context] : made) {
+    if (!(known == settings)) continue;
+    TlsContext shared(context.lock(), settings.verify && settings.pins.empty());
+    shared.pins_ = settings.pins;
+    if (shared.context_) return shared;
+  }
+  auto fresh = make_client(settings);
+  if (fresh) made.emplace_back(settings, fresh->context_);
+  return fresh;
+}
+
+Result<TlsContext> TlsContext::make_client(const TlsClientSettings& settings) {
   auto context = make(TLS_client_method());
   if (!settings.certificate.empty()) {
     if (auto readable = are_readable({settings.certificate, settings.key}); !readable)
@@ -192,7 +211,7 @@ Result<TlsContext> TlsContext::server(const TlsServerSettings& settings) {
     SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, nullptr);
   }
   const X509* certificate = SSL_CTX_get0_certificate(context.get());
-  if (X509_cmp_current_time(X509_get0_notAfter(certificate)) < 0) {
+  if (!settings.allow_expired && X509_cmp_current_time(X509_get0_notAfter(certificate)) < 0) {
     return fail(
         Fault::tls, settings.certificate,
         "the certificate expired on " + date_text(X509_get0_notAfter(certificate)) + "; renew it");

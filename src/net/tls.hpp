@@ -25,12 +25,14 @@ struct TlsClientSettings {
   std::vector<std::string> pins;
   std::string certificate;  ///< PEM file: what the client shows of itself; empty: nothing
   std::string key;          ///< PEM file; empty: it stands in the certificate's file
+  friend bool operator==(const TlsClientSettings&, const TlsClientSettings&) = default;
 };
 
 struct TlsServerSettings {
   std::string certificate;  ///< PEM file: the certificate and its chain
   std::string key;          ///< PEM file; empty: it stands in the certificate's file
   std::string client_ca;  ///< PEM roots of clients' certificates, which are asked for; empty: none
+  bool allow_expired = false;  ///< for tests of clients
 };
 
 class TlsContext final {
@@ -51,6 +53,7 @@ class TlsContext final {
   [[nodiscard]] Result<proto::TlsFacts> facts_of(ssl_st* connection) const;
 
  private:
+  static Result<TlsContext> make_client(const TlsClientSettings& settings);
   TlsContext(std::shared_ptr<ssl_ctx_st> context, bool verifies)
       : context_(std::move(context)), verifies_(verifies) {}
   std::shared_ptr<ssl_ctx_st> context_;

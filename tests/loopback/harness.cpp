@@ -122,7 +122,10 @@ Harness::Harness(smtp::ServerOptions options, bool with_tls) : server(guard, log
   listener.policy = {std::shared_ptr<void>(), &policy};
   if (with_tls) {
     const auto& certificates = Certificates::get();
-    listener.tls = net::TlsContext::server({certificates.good, certificates.good_key, {}}).value();
+    listener.tls =
+        net::TlsContext::server(
+            {.certificate = certificates.good, .key = certificates.good_key, .client_ca = {}})
+            .value();
   }
   port = server.listen(std::move(listener)).value();
   server.start(store);

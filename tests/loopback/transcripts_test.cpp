@@ -33,7 +33,9 @@ constexpr std::size_t most_faulted_moves = 12;  // of one dialogue; the long one
 const net::TlsContext& server_tls() {
   static const auto context = [] {
     const auto& certificates = loopback::Certificates::get();
-    return net::TlsContext::server({certificates.good, certificates.good_key, {}}).value();
+    return net::TlsContext::server(
+               {.certificate = certificates.good, .key = certificates.good_key, .client_ca = {}})
+        .value();
   }();
   return context;
 }

@@ -1,0 +1,72 @@
+// See relays.hpp.
+#include "client/relays.hpp"
+
+#include <algorithm>
+
+namespace postroad::client {
+
+Time Pace::take(Time now) {
+  if (count_ == 0) return now;
+  const auto each = std::chrono::duration_cast<Time::duration>(per_) / static_cast<int64_t>(count_);
+  full_at_ = std::max(full_at_, now) + each;
+  return std::max(now, full_at_ - per_);
+}
+
+RelayChooser::RelayChooser(std::size_t count, const PoolOptions& options)
+    : options_(options), relays_(count) {}
+
+std::optional<std::size_t> RelayChooser::choose(const std::vector<bool>& tried, Time now) {
+  const auto count = relays_.size();
+  for (std::size_t step = 0; step < count; ++step) {
+    const auto at = options_.relays == Relays::round_robin ? (turn_ + step) % count : step;
+    if (tried[at] || relays_[at].pauses_until > now) continue;
+    turn_ = (at + 1) % count;
+    return at;
+  }
+  return std::nullopt;
+}
+
+std::optional<Time> RelayChooser::next_chance(const std::vector<bool>& tried) const {
+  std::optional<Time> first;
+  for (std::size_t i = 0; i < relays_.size(); ++i) {
+    if (!tried[i] && (!first || relays_[i].pauses_until < *first)) first = relays_[i].pauses_until;
+  }
+  return first;
+}
+
+void RelayChooser::failed(std::size_t index, Time now) {
+  auto& relay = relays_[index];
+  // Several calls that were under way when it broke are one fault.
+  if (relay.pauses_until > now) return;
+  const auto doublings = std::min<std::uint32_t>(relay.failures++, 20);
+  relay.pauses_until =
+      now + std::min<std::chrono::milliseconds>(
+                options_.longest_pause, options_.first_pause * (std::int64_t{1} << doublings));
+}
+
+void RelayChooser::worked(std::size_t index) { relays_[index] = {}; }
+
+bool is_relays_fault(const Error& error) {
+  switch (error.fault) {
+    case Fault::resolve:
+    case Fault::connect:
+    case Fault::timeout:
+    case Fault::closed:
+    case Fault::refused:
+    case Fault::protocol:
+    case Fault::tls:
+    case Fault::tls_required:
+    case Fault::auth:
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool is_relays_fault(const RecipientOutcome& outcome) {
+  if (outcome.outcome != Outcome::deferred) return false;
+  return outcome.reply.code == 0 || outcome.reply.code == 421 ||
+         (outcome.stage == "MAIL FROM" && outcome.reply.is_temporary_failure());
+}
+
+}  // namespace postroad::client

@@ -1,0 +1,298 @@
+// The pool against the server for tests: real sockets, with faults at every step. What the pool
+// says became of each recipient is what the server knows.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <map>
+#include <postroad/pool.hpp>
+#include <postroad/testing.hpp>
+#include <random>
+#include <set>
+#include <thread>
+
+namespace postroad {
+namespace {
+
+using testing::Act;
+using testing::Step;
+using namespace std::chrono_literals;
+
+constexpr auto patience = 20s;
+
+Message mail(const std::string& to, const std::string& subject = "hi") {
+  return Message{}.from("a@x.example").to(to).subject(subject).text("hello");
+}
+
+PoolOptions quick() {
+  PoolOptions options;
+  options.first_pause = 1ms;
+  options.longest_pause = 5ms;
+  return options;
+}
+
+TEST(Pool, ManyThreadsFewConnections) {
+  testing::Server server;
+  Pool pool({server.url()}, {}, {.connections = 3});
+  std::vector<std::thread> threads;
+  std::atomic<int> accepted = 0;
+  for (int t = 0; t < 8; ++t) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < 25; ++i) {
+        const auto report = pool.send(mail("b@y.example"));
+        if (report && report->all_accepted()) ++accepted;
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(accepted, 200);
+  EXPECT_EQ(server.received().size(), 200U);
+  EXPECT_LE(server.sessions(), 3U);
+  EXPECT_TRUE(pool.close(patience));
+}
+
+TEST(Pool, AConnectionIsReplacedAfterSoManyMails) {
+  testing::Server server;
+  Pool pool({server.url()}, {}, {.connections = 1, .mails_per_connection = 10});
+  for (int i = 0; i < 25; ++i) ASSERT_TRUE(pool.send(mail("b@y.example")));
+  EXPECT_EQ(server.sessions(), 3U);
+}
+
+TEST(Row28, AConnectionThatTheServerClosedIsReplacedUnseen) {
+  testing::Server server;
+  Pool pool({server.url()}, {}, {.connections = 1});
+  ASSERT_TRUE(pool.send(mail("b@y.example")));
+  server.decide_by([](Step step, std::string_view, std::uint64_t session) {
+    return step == Step::mail && session == 1 ? Act{Act::Kind::answer, {421, {4, 3, 2}, "closing"}}
+                                              : Act{};
+  });
+  const auto report = pool.send(mail("b@y.example"));
+  ASSERT_TRUE(report) << report.error();
+  EXPECT_TRUE(report->all_accepted());
+  EXPECT_EQ(server.sessions(), 2U);
+}
+
+TEST(Row28, NothingWaitsForEverWhenAllRelaysAreDown) {
+  testing::Server server;
+  server.at(Step::connect).refuse({421, {4, 3, 2}, "not today"});
+  auto options = quick();
+  options.patience = 50ms;
+  Pool pool({server.url(), "smtp://127.0.0.1:1"}, {}, options);
+  for (int i = 0; i < 5; ++i) {
+    const auto report = pool.send(mail("b@y.example"));
+    ASSERT_FALSE(report);
+    EXPECT_TRUE(report.error().is_temporary());
+  }
+  EXPECT_TRUE(pool.close(patience));
+}
+
+TEST(Relays, ARelaysFaultGoesOnToTheNextAndAMailsFaultDoesNot) {
+  testing::Server down;
+  testing::Server up;
+  down.at(Step::hello).refuse({421, {4, 3, 2}, "not today"});
+  Pool pool({down.url(), up.url()}, {}, quick());
+  const auto report = pool.send(mail("b@y.example"));
+  ASSERT_TRUE(report) << report.error();
+  EXPECT_TRUE(report->all_accepted());
+  EXPECT_EQ(up.received().size(), 1U);
+
+  testing::Server refuses;
+  refuses.at(Step::rcpt).refuse({550, {5, 1, 1}, "no such user"});
+  Pool other({refuses.url(), up.url()}, {}, quick());
+  const auto refused = other.send(mail("b@y.example"));
+  ASSERT_TRUE(refused);
+  EXPECT_EQ(refused->recipients[0].outcome, Outcome::refused);
+  EXPECT_EQ(up.received().size(), 1U);
+}
+
+TEST(Relays, WhoWasAcceptedIsNotSentToAgain) {
+  testing::Server first({.lmtp = true});
+  testing::Server second({.lmtp = true});
+  // One is accepted, then the line breaks before the other's reply: that one is unknown.
+  first.at(Step::rcpt, "c@y.example").refuse({421, {4, 3, 2}, "no more"});
+  Pool pool({first.url(), second.url()}, {}, quick());
+  const auto report = pool.send(mail("b@y.example, c@y.example"));
+  ASSERT_TRUE(report) << report.error();
+  EXPECT_TRUE(report->all_accepted());
+  std::multiset<std::string> got;
+  for (const auto* server : {&first, &second}) {
+    for (const auto& one : server->received()) {
+      for (const auto& to : one.envelope.recipients) got.insert(to.text());
+    }
+  }
+  EXPECT_EQ(got, (std::multiset<std::string>{"b@y.example", "c@y.example"}));
+}
+
+TEST(Relays, RoundRobinSharesTheMails) {
+  testing::Server one;
+  testing::Server two;
+  Pool pool({one.url(), two.url()}, {}, {.relays = Relays::round_robin, .connections = 1});
+  for (int i = 0; i < 10; ++i) ASSERT_TRUE(pool.send(mail("b@y.example")));
+  EXPECT_EQ(one.received().size(), 5U);
+  EXPECT_EQ(two.received().size(), 5U);
+}
+
+TEST(Row15, AnUnknownOutcomeIsNeverTriedAgain) {
+  testing::Server server;
+  testing::Server other;
+  server.at(Step::end_of_data).keep_and_cut();
+  Pool pool({server.url(), other.url()}, {}, quick());
+  const auto report = pool.send(mail("b@y.example"));
+  ASSERT_TRUE(report) << report.error();
+  EXPECT_EQ(report->recipients[0].outcome, Outcome::unknown);
+  EXPECT_EQ(server.received().size(), 1U);
+  EXPECT_EQ(other.received().size(), 0U);
+}
+
+TEST(Pool, CallersHaveTheirTurns) {
+  testing::Server server;
+  Pool pool({server.url()}, {}, {.connections = 1});
+  std::mutex mutex;
+  std::condition_variable bell;
+  std::vector<int> order;
+  const auto start = [&](int caller, int mails) {
+    for (int i = 0; i < mails; ++i) {
+      pool.start_send(
+          mail("b@y.example"),
+          [&, caller](const Result<SendReport>&) {
+            const std::lock_guard lock(mutex);
+            order.push_back(caller);
+            bell.notify_all();
+          },
+          static_cast<std::uint64_t>(caller));
+    }
+  };
+  start(1, 100);
+  start(2, 3);
+  std::unique_lock lock(mutex);
+  ASSERT_TRUE(bell.wait_for(lock, patience, [&] { return order.size() == 103; }));
+  const auto last = std::find(order.rbegin(), order.rend(), 2);
+  EXPECT_LT(order.rend() - last, 80) << "the one with three waited for the one with a hundred";
+}
+
+TEST(Pool, ACallCanBeCancelledWhileItWaitsAndWhileItRuns) {
+  testing::Server server;
+  server.at(Step::mail).stall();
+  Pool pool({server.url()}, {}, {.connections = 1});
+  std::mutex mutex;
+  std::condition_variable bell;
+  std::vector<Fault> faults;
+  const auto done = [&](const Result<SendReport>& report) {
+    const std::lock_guard lock(mutex);
+    faults.push_back(report ? Fault::io : report.error().fault);
+    bell.notify_all();
+  };
+  const auto first = pool.start_send(mail("b@y.example"), done);
+  const auto second = pool.start_send(mail("b@y.example"), done);
+  pool.cancel(second);
+  pool.cancel(first);
+  std::unique_lock lock(mutex);
+  ASSERT_TRUE(bell.wait_for(lock, patience, [&] { return faults.size() == 2; }));
+  EXPECT_EQ(faults, (std::vector<Fault>{Fault::cancelled, Fault::cancelled}));
+}
+
+TEST(Pool, TheOverallDeadlineHolds) {
+  testing::Server server;
+  server.at(Step::mail).stall();
+  ClientOptions options;
+  options.overall_timeout = 100ms;
+  Pool pool({server.url()}, options, {.connections = 1});
+  const auto report = pool.send(mail("b@y.example"));
+  ASSERT_FALSE(report);
+  EXPECT_EQ(report.error().fault, Fault::timeout);
+}
+
+TEST(Pool, RecipientsAreSplitWhereTheServerAnnouncesHowManyItTakes) {
+  testing::Server server({.extensions = {"LIMITS"}, .most_recipients = 3, .most_mails = 2});
+  Pool pool({server.url()}, {}, {.connections = 1});
+  std::string to;
+  for (int i = 0; i < 10; ++i) to += (i ? ", r" : "r") + std::to_string(i) + "@y.example";
+  const auto report = pool.send(mail(to));
+  ASSERT_TRUE(report) << report.error();
+  EXPECT_TRUE(report->all_accepted());
+  EXPECT_EQ(report->recipients.size(), 10U);
+  EXPECT_EQ(server.received().size(), 4U);
+  EXPECT_EQ(server.sessions(), 2U);  // two mails a session
+}
+
+// What the pool says of each of many mails is what a server knows that refuses, stalls and cuts as
+// the dice say. POSTROAD_MANY_MAILS sets how many.
+TEST(Row31, EachOutcomeEqualsWhatTheServerKnows) {
+  const auto* asked = std::getenv("POSTROAD_MANY_MAILS");
+  const std::size_t many = asked != nullptr ? std::stoul(asked) : 2000;
+  testing::Server server({.extensions = {"CHUNKING"}});
+  std::mt19937 dice(4711);
+  std::set<std::string> refused;  // by address; on the server's thread until the end
+  std::set<std::string> deferred;
+  std::uint64_t stalls = 0;
+  server.decide_by([&](Step step, std::string_view argument, std::uint64_t) -> Act {
+    const auto roll = dice() % 1000;
+    if (step == Step::rcpt) {
+      if (roll < 40) {
+        refused.emplace(argument);
+        return {Act::Kind::answer, {550, {5, 1, 1}, "no such user"}};
+      }
+      if (roll < 80) {
+        deferred.emplace(argument);
+        return {Act::Kind::answer, {450, {4, 2, 0}, "greylisted"}};
+      }
+    }
+    if (step == Step::hello || step == Step::auth) return {};
+    if (roll == 990) return ++stalls, Act{Act::Kind::stall, {}};
+    if (roll < 5) return {Act::Kind::answer, {421, {4, 3, 2}, "closing"}};
+    if (roll < 10) return {Act::Kind::cut, {}};
+    if (roll < 15 && step == Step::end_of_data) return {Act::Kind::keep_and_cut, {}};
+    if (roll < 20 && step == Step::end_of_data)
+      return {Act::Kind::answer, {554, {5, 6, 0}, "not this text"}};
+    return {};
+  });
+  ClientOptions options;
+  options.command_timeout = options.end_of_data_timeout = 100ms;
+  auto pool_options = quick();
+  pool_options.connections = 10;
+  Pool pool({server.url()}, options, pool_options);
+  std::mutex mutex;
+  std::condition_variable bell;
+  std::size_t ended = 0;
+  std::map<std::string, Outcome> outcomes;
+  const auto start = [&](std::size_t i) {
+    const auto one = "r" + std::to_string(i) + "@y.example";
+    const auto two = "s" + std::to_string(i) + "@y.example";
+    pool.start_send(mail(one + ", " + two), [&, one, two](const Result<SendReport>& report) {
+      const std::lock_guard lock(mutex);
+      outcomes[one] = report ? report->recipients[0].outcome : Outcome::deferred;
+      outcomes[two] = report ? report->recipients[1].outcome : Outcome::deferred;
+      ++ended;
+      bell.notify_all();
+    });
+  };
+  for (std::size_t i = 0; i < many; ++i) {
+    start(i);
+    std::unique_lock lock(mutex);
+    bell.wait(lock, [&] { return i + 1 - ended < 1000; });  // what waits is bounded
+  }
+  {
+    std::unique_lock lock(mutex);
+    bell.wait(lock, [&] { return ended == many; });
+  }
+  std::map<std::string, int> kept;
+  for (const auto& one : server.received()) {
+    for (const auto& to : one.envelope.recipients) ++kept[to.text()];
+  }
+  std::map<Outcome, std::size_t> count;
+  for (const auto& [address, outcome] : outcomes) {
+    ++count[outcome];
+    const auto copies = kept.contains(address) ? kept[address] : 0;
+    ASSERT_LE(copies, 1) << address << " got it twice";
+    if (outcome == Outcome::accepted) ASSERT_EQ(copies, 1) << address;
+    if (outcome == Outcome::refused || outcome == Outcome::deferred)
+      ASSERT_EQ(copies, 0) << address << ' ' << to_string(outcome);
+  }
+  EXPECT_EQ(outcomes.size(), 2 * many);
+  std::printf("%zu mails: %zu accepted, %zu refused, %zu deferred, %zu unknown; %llu sessions\n",
+              many, count[Outcome::accepted], count[Outcome::refused], count[Outcome::deferred],
+              count[Outcome::unknown], static_cast<unsigned long long>(server.sessions()));
+  EXPECT_GT(count[Outcome::unknown], 0U);
+}
+
+}  // namespace
+}  // namespace postroad
