@@ -1,7 +1,7 @@
-# The library as users get it: libpostroad static and shared from the floors of the client side, the command, and what
+# The library as users get it: libpostroad static and shared from the floors up to the relay, for the outbox, the command, and what
 # find_package(postroad) and pkg-config need. Floors above the client are the command's own.
 include(CMakePackageConfigHelpers)
-postroad_objects(client_objects floor_client)
+postroad_objects(client_objects floor_relay)
 
 foreach(kind IN ITEMS shared static)
   string(TOUPPER ${kind} upper)

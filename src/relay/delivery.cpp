@@ -13,6 +13,7 @@
 #include "relay/agenda.hpp"
 #include "relay/events.hpp"
 #include "relay/intake.hpp"
+#include "relay/spool_source.hpp"
 
 namespace postroad::relay {
 
@@ -34,32 +35,6 @@ struct Job {
   std::uint64_t size = 0;
   std::vector<Task> tasks;
   bool goes_far = false;  // recipients are left for the far lane
-};
-
-bool has_option(const spool::Envelope& envelope, std::string_view name) {
-  return std::any_of(envelope.options.begin(), envelope.options.end(),
-                     [&](const auto& option) { return option.first == name; });
-}
-
-// The spool's octets as the client wants them.
-class SpoolSource final : public MessageSource {
- public:
-  SpoolSource(std::unique_ptr<spool::Reader> reader, const spool::Envelope& envelope,
-              bool eight_bit)
-      : reader_(std::move(reader)),
-        eight_bit_(eight_bit),
-        binary_(has_option(envelope, relay::is_binary)),
-        utf8_(has_option(envelope, "SMTPUTF8")) {}
-  Result<std::string_view> next() override { return reader_->next(); }
-  [[nodiscard]] bool is_8bit() const override { return eight_bit_; }
-  [[nodiscard]] bool is_binary() const override { return binary_; }
-  [[nodiscard]] bool needs_utf8() const override { return utf8_; }
-
- private:
-  std::unique_ptr<spool::Reader> reader_;
-  bool eight_bit_;
-  bool binary_;
-  bool utf8_;
 };
 
 // Of DELIVERBY; negative: it is late.
@@ -270,15 +245,15 @@ void Delivery::State::deliver_away(const Plan& by, Job& job, const std::vector<T
   envelope.options.hold_until.reset();
   if (envelope.options.deliver_by)
     envelope.options.deliver_by->within = time_left(job.envelope, *envelope.options.deliver_by);
-  const auto send = [&](bool is_8bit) -> Result<SendReport> {
-    auto reader = spool.read(job.id);
-    if (!reader) return reader.error();
-    SpoolSource source(std::move(*reader), job.envelope, is_8bit);
-    return call(client, [&] { return client.send(envelope, source); });
-  };
-  const bool unsaid = has_option(job.envelope, is_8bit_unsaid);
-  auto report = send(unsaid || has_option(job.envelope, "BODY"));
-  if (!report && report.error().fault == Fault::unsupported && unsaid) report = send(false);
+  SpoolSource source(spool, job.id, job.envelope);
+  const auto send = [&] { return call(client, [&] { return client.send(envelope, source); }); };
+  auto report = send();
+  if (!report && report.error().fault == Fault::unsupported &&
+      has_option(job.envelope, is_8bit_unsaid)) {
+    source.hide_8bit();
+    (void)source.rewind();
+    report = send();
+  }
   if (!report && report.error().fault == Fault::unsupported) {  // the next try would end the same
     for (auto* task : away) {
       task->outcome.state = spool::State::refused;

@@ -1,0 +1,97 @@
+// Mail that must not be lost though the program ends: `submit` returns when it is on disk, a
+// background worker sends it, tries again with growing pauses and across restarts, and tells what
+// became of each recipient. No server is needed.
+//
+//   auto outbox = postroad::Outbox::open({.folder = "/var/lib/app/outbox",
+//                                         .relays = {"smtp://mail.example:587"}, .login = login});
+//   auto id = (*outbox)->submit(message, "order-4711");     // twice with one key is sent once
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <postroad/pool.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace postroad {
+
+/// What is known of one recipient of a submitted mail.
+struct POSTROAD_EXPORT OutboxRecipient {
+  Mailbox address;
+  /// nullopt: it is still being tried. `deferred` never stands here; `refused` also where it was
+  /// given up.
+  std::optional<Outcome> outcome;
+  std::uint32_t attempts = 0;
+  /// Of one that is still being tried.
+  std::chrono::system_clock::time_point next_attempt{};
+  std::string note;  ///< the last reply or error, one line
+};
+
+struct POSTROAD_EXPORT OutboxStatus {
+  std::string id;
+  std::string key;  ///< the idempotency key it was submitted with, if any
+  std::chrono::system_clock::time_point submitted{};
+  std::vector<OutboxRecipient> recipients;
+  /// Nothing is left to try.
+  [[nodiscard]] bool is_done() const noexcept;
+};
+
+struct POSTROAD_EXPORT OutboxOptions {
+  std::string folder;               ///< made where it is missing; one process at a time holds it
+  std::vector<std::string> relays;  ///< as Pool takes them
+  std::optional<Login> login{};
+  ClientOptions client{};
+  PoolOptions pool{};
+  std::chrono::milliseconds first_retry{60'000};  ///< it doubles up to
+  std::chrono::milliseconds longest_retry{14'400'000};
+  std::chrono::milliseconds give_up_after{5LL * 86'400'000};  ///< from submission
+  /// How long a mail that is done stays, for `status` and so that its key is not sent again.
+  std::chrono::milliseconds remember{86'400'000};
+  /// Called after each attempt that decided or deferred somebody, on a thread of the outbox's own:
+  /// it must be short and must not throw; `status`, `list` and `submit` must not be called from it.
+  std::function<void(const OutboxStatus&)> on_outcome{};
+};
+
+/// A durable outbox in a folder of its own.
+///
+/// A mail is sent at least once: a crash between a relay's 250 and the record of it sends again. An
+/// `unknown` outcome is not tried again. Thread rule: all members from any thread. Destroying it
+/// stops the worker after the mails under way were cut off; what is not done goes on at the next
+/// `open`.
+class POSTROAD_EXPORT Outbox final {
+ public:
+  /// Error: Fault::input; Fault::busy when another process has the folder; Fault::io; Fault::full.
+  static Result<std::unique_ptr<Outbox>> open(OutboxOptions options);
+  ~Outbox();
+  Outbox(const Outbox&) = delete;
+  Outbox& operator=(const Outbox&) = delete;
+
+  /// Returns the mail's id once it is on disk. With a key that was submitted before, and is still
+  /// remembered, nothing is kept and the first mail's id returned. Error: Fault::input, Fault::io,
+  /// Fault::full: the mail is not in the outbox.
+  Result<std::string> submit(const Message& message, std::string_view key = {});
+  Result<std::string> submit(const Envelope& envelope, MessageSource& source,
+                             std::string_view key = {});
+
+  /// Error: Fault::not_found: never submitted, or forgotten.
+  [[nodiscard]] Result<OutboxStatus> status(std::string_view id) const;
+  /// By the key it was submitted with.
+  [[nodiscard]] Result<OutboxStatus> find(std::string_view key) const;
+  /// All that is remembered, oldest first.
+  [[nodiscard]] std::vector<OutboxStatus> list() const;
+  /// Waits until it is done; whether it is, within `patience`.
+  bool wait(std::string_view id, std::chrono::milliseconds patience) const;
+  /// Tries all that waits for its next attempt now.
+  void flush();
+
+ private:
+  struct State;
+  explicit Outbox(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace postroad
