@@ -229,7 +229,8 @@ class ScramClient final : public Client {
   std::optional<Step> answer_final(std::string_view text) {
     const auto signature = take(text, 'v');
     const auto octets = signature ? base64_decode(*signature) : std::nullopt;
-    verified_ = octets && crypto::equal_in_constant_time(*octets, expected_);
+    // Without a proof of ours nothing is expected, and an empty signature would be equal to it.
+    verified_ = octets && !expected_.empty() && crypto::equal_in_constant_time(*octets, expected_);
     if (!verified_) return std::nullopt;
     return Step{"", stage_, false};
   }
