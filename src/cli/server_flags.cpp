@@ -6,8 +6,24 @@
 
 #include "cli/terminal.hpp"
 #include "client/url.hpp"
+#include "proto/sasl/mechanism.hpp"
 
 namespace postroad::cli {
+
+namespace {
+
+bool is_of_tokens(std::string_view mechanism) {
+  return mechanism.find("OAUTH") != std::string_view::npos;
+}
+
+// All but EXTERNAL, whose secret is a certificate: there is no flag for one.
+std::vector<std::string> mechanisms_of_secrets() {
+  std::vector<std::string> names(sasl::mechanisms().begin(), sasl::mechanisms().end());
+  std::erase(names, "EXTERNAL");
+  return names;
+}
+
+}  // namespace
 
 void ServerFlags::add_to(std::vector<config::Flag>& flags) {
   using config::Completion;
@@ -36,9 +52,11 @@ void ServerFlags::add_to(std::vector<config::Flag>& flags) {
                    .target = &password_command});
   flags.push_back({.name = "auth",
                    .value = "MECHANISM",
-                   .doc = "Only this mechanism; otherwise the strongest both know.",
+                   .doc =
+                       "Only this mechanism; otherwise the strongest both know. With XOAUTH2 and "
+                       "OAUTHBEARER the password is the token.",
                    .target = &mechanism,
-                   .words = {"PLAIN", "LOGIN"}});
+                   .words = mechanisms_of_secrets()});
   flags.push_back({.name = "helo",
                    .value = "NAME",
                    .doc = "What EHLO says; otherwise the connection's own address.",
@@ -102,7 +120,8 @@ Result<std::optional<Login>> login_of(const ServerFlags& flags) {
     return fail(Fault::input, login.user,
                 "the password is empty" +
                     (password->origin().empty() ? "" : " (" + password->origin() + ")"));
-  login.password = std::move(*password);
+  (is_of_tokens(login.mechanism) ? login.token : login.password) = std::move(*password);
+  if (is_of_tokens(login.mechanism)) login.password = {};
   return std::optional<Login>(std::move(login));
 }
 
