@@ -37,7 +37,9 @@ void ServerFlags::add_to(std::vector<config::Flag>& flags) {
                    .target = &password_command});
   flags.push_back({.name = "auth",
                    .value = "MECHANISM",
-                   .doc = "Only this mechanism; otherwise the strongest both know.",
+                   .doc =
+                       "Only this mechanism; otherwise the strongest both know. With XOAUTH2 and "
+                       "OAUTHBEARER the password is the token.",
                    .target = &mechanism,
                    .words = {sasl::mechanisms().begin(), sasl::mechanisms().end()}});
   flags.push_back({.name = "token-env",
@@ -147,7 +149,9 @@ Result<std::optional<Login>> login_of(const ServerFlags& flags) {
     return fail(Fault::input, login.user,
                 "the password is empty" +
                     (password->origin().empty() ? "" : " (" + password->origin() + ")"));
-  login.password = std::move(*password);
+  // With a mechanism of tokens, that is what the password flags carry.
+  const bool is_token = login.mechanism.find("OAUTH") != std::string::npos;
+  (is_token ? login.token : login.password) = std::move(*password);
   return std::optional<Login>(std::move(login));
 }
 

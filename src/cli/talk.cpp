@@ -82,6 +82,7 @@ class Talk final {
   smtp::ReplyParser parser_;
   smtp::Capabilities capabilities_;
   sasl::ChannelBinding binding_;
+  bool is_secure_ = false;  // TLS is up
   std::string input_;
 };
 
@@ -153,11 +154,16 @@ Result<void> Talk::secure() {
   const auto facts = wait(stream_->handshake_client(*tls, url_.host, deadline()));
   if (!facts) return facts.error();
   binding_ = facts->binding;
+  is_secure_ = true;
   print_("--", "TLS " + facts->version + " " + facts->cipher + "; say EHLO again");
   return {};
 }
 
 Result<void> Talk::login(const std::string& mechanism) {
+  if (!is_secure_ && !flags_.allow_password_in_clear)
+    return fail(Fault::auth, url_.server(),
+                "the password is not sent without TLS: say STARTTLS and EHLO first; "
+                "--allow-password-in-clear would send it");
   auto flags = flags_;
   if (!flags.user) {
     std::cerr << "user: ";
@@ -172,11 +178,13 @@ Result<void> Talk::login(const std::string& mechanism) {
   context.binding = binding_;
   context.binding_is_offered = capabilities_.offers_auth(mechanism + "-PLUS");
   sasl::Credentials credentials{.user = (*login)->user};
+  const auto& secret = (*login)->token.empty() ? (*login)->password : (*login)->token;
   (mechanism.find("OAUTH") != std::string::npos ? credentials.token : credentials.password) =
-      (*login)->password;
+      secret;
   auto machine = sasl::make_client(mechanism, credentials, context);
   auto step = machine->initial();
-  auto reply = exchange("AUTH " + mechanism + (step ? ' ' + base64_encode(step->response) : ""),
+  const auto initial = step ? base64_encode(step->response) : std::string();
+  auto reply = exchange("AUTH " + mechanism + (step ? ' ' + (initial.empty() ? "=" : initial) : ""),
                         "AUTH " + mechanism + (step ? " [hidden]" : ""));
   for (int i = 0; reply && reply->code == 334 && i < 8; ++i) {
     step = machine->respond(base64_decode(reply->text).value_or(""));

@@ -18,7 +18,7 @@ config::Command UserVerbs::declare() {
   const config::Argument who{.name = "NAME", .doc = "The user's name.", .target = &name};
   config::Command group{.name = "user",
                         .summary = "adds, removes and lists the users who may log in"};
-  group.description = "The file holds SCRAM-SHA-256 keys and never a password.";
+  group.description = "The file holds keys and never a password.";
   group.subcommands = {
       {.name = "add",
        .summary = "adds a user, or gives one a new password",
@@ -31,7 +31,15 @@ config::Command UserVerbs::declare() {
                  {.name = "password-env",
                   .value = "NAME",
                   .doc = "The password is in this environment variable.",
-                  .target = &password_env}}},
+                  .target = &password_env},
+                 {.name = "with-scram-sha-1",
+                  .doc = "Keys of SCRAM-SHA-1 too, for clients that know no better.",
+                  .target = &scram_sha_1},
+                 {.name = "with-cram-md5",
+                  .doc =
+                      "Weakens: a key of CRAM-MD5 too, with which whoever reads the file can log "
+                      "in by it.",
+                  .target = &cram_md5}}},
       {.name = "remove", .summary = "removes a user", .arguments = {who}, .flags = {where}},
       {.name = "list", .summary = "lists the users", .flags = {where}},
   };
@@ -59,7 +67,7 @@ int UserVerbs::add() {
                   : password_env ? Result<Secret>(Secret::from_env(password_env->c_str()))
                                  : ask_password("New password of " + name);
   if (!password) return refuse(password.error());
-  const auto set = users->set(name, *password);
+  const auto set = users->set(name, *password, {scram_sha_1, cram_md5});
   if (!set) return refuse(set.error());
   const auto saved = users->save(file);
   return saved ? exit_ok : refuse(saved.error());

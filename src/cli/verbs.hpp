@@ -102,6 +102,7 @@ struct UserVerbs {
   std::string name;
   std::optional<std::string> password_file;
   std::optional<std::string> password_env;
+  bool scram_sha_1 = false, cram_md5 = false;
   config::Command declare();
   int add();
   int remove();

@@ -66,8 +66,7 @@ std::string hmac_md5_key(std::string_view password) {
 }
 
 std::string hmac_md5(std::string_view key, std::string_view octets) {
-  std::string nothing(2 * state_size, '\0');
-  if (key.size() != nothing.size()) key = nothing;
+  if (key.size() != 2 * state_size) return {};
   return hex(finish(key.substr(state_size), finish(key.substr(0, state_size), octets)));
 }
 

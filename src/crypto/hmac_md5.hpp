@@ -9,7 +9,7 @@ namespace postroad::crypto {
 
 /// 32 octets, from which the password cannot be read but with which CRAM-MD5 can be passed.
 std::string hmac_md5_key(std::string_view password);
-/// In lower-case hex. `key` of another size than 32 octets is taken for one that fits nothing.
+/// In lower-case hex; empty for a `key` of another size than 32 octets, which nothing fits.
 std::string hmac_md5(std::string_view key, std::string_view octets);
 
 }  // namespace postroad::crypto

@@ -14,6 +14,7 @@
 #include "base/text.hpp"
 #include "crypto/digest.hpp"
 #include "crypto/hmac_md5.hpp"
+#include "proto/sasl/prepare.hpp"
 
 namespace postroad::server {
 
@@ -53,6 +54,7 @@ constexpr std::size_t cram_key_size = 32;
 constexpr std::string_view sha_256 = "SCRAM-SHA-256";
 constexpr std::string_view sha_1 = "SCRAM-SHA-1";
 constexpr std::string_view cram = "CRAM-MD5";
+constexpr std::string_view decoys = "# decoys ";
 
 // The mechanism whose keys these are: those of a -PLUS are the same.
 std::string_view without_plus(std::string_view mechanism) {
@@ -77,6 +79,10 @@ Result<Users> Users::load(const std::string& path) {
   Users users;
   std::string line;
   for (int number = 1; std::getline(file, line); ++number) {
+    if (line.starts_with(decoys)) {
+      auto secret = base64_decode(std::string_view(line).substr(decoys.size()));
+      if (secret && !secret->empty()) users.decoy_ = std::move(*secret);
+    }
     if (line.empty() || line.front() == '#') continue;
     if (!users.take_line(line)) {
       return fail(
@@ -121,9 +127,11 @@ sasl::Keys Users::keys(std::string_view name, std::string_view mechanism) const 
   const auto kind = without_plus(mechanism);
   const auto found = keys_.find(name);
   const auto* user = found == keys_.end() ? nullptr : &found->second;
-  // Who asks twice for the same unknown name must see the same salt.
+  // Who asks twice for the same unknown name must see the same salt, and by another mechanism
+  // another one, as with a user who is known.
   const auto made_up = [&](std::string_view what) {
-    return crypto::hmac(Digest::sha256, decoy_, std::string(what) + std::string(name));
+    return crypto::hmac(Digest::sha256, decoy_,
+                        ((std::string(what) += kind) += ' ') += std::string(name));
   };
   sasl::Keys keys;
   if (kind == cram) {
@@ -180,6 +188,9 @@ Result<void> Users::set(const std::string& name, const Secret& password, ExtraKe
         Fault::input, printable(name, 80),
         "a user's name has no colon, blank or control character, and does not begin with #");
   if (password.empty()) return fail(Fault::input, name, "the password is empty");
+  if (!sasl::prepare(password.reveal()))
+    return fail(Fault::input, name,
+                "the password is not UTF-8, or holds what SASLprep (RFC 4013) forbids");
   const auto derive = [&](Digest digest) {
     return ScramKeys::derive(digest, password.reveal(), crypto::random_octets(salt_octets), 4096);
   };
@@ -192,6 +203,7 @@ Result<void> Users::set(const std::string& name, const Secret& password, ExtraKe
 
 Result<void> Users::save(const std::string& path) const {
   std::string text = "# Users of Postroad: keys, no passwords. Changed by `postroad user`.\n";
+  ((text += decoys) += base64_encode(decoy_)) += '\n';
   const auto add = [&](const std::string& name, std::string_view kind, const std::string& value) {
     ((((text += name) += ':') += kind) += '$') += value + '\n';
   };

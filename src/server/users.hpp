@@ -4,10 +4,10 @@
 //   name:SCRAM-SHA-256$4096:<salt>$<StoredKey>:<ServerKey>          # base64; a line that begins
 //   name:SCRAM-SHA-1$4096:<salt>$<StoredKey>:<ServerKey>            # with # is a comment
 //   name:CRAM-MD5$<key>
+//   # decoys <secret>                                               # of unknown users' salts
 //
 // The keys of SCRAM-SHA-256 serve PLAIN, LOGIN and SCRAM-SHA-256; the others only those who were
-// given them. Thread rule: a loaded Users is not
-// changed; share it freely.
+// given them. Thread rule: a loaded Users is not changed; share it freely.
 #pragma once
 
 #include <map>
@@ -59,7 +59,9 @@ class Users final {
     std::string cram_md5;
   };
   std::map<std::string, User, std::less<>> keys_;
-  std::string decoy_ = crypto::random_octets(32);  // decoys are made of it and the name
+  // Decoys are made of it and the name. It stands in the file, as a salt that changes when the file
+  // is read again would be nobody's.
+  std::string decoy_ = crypto::random_octets(32);
 };
 
 }  // namespace postroad::server

@@ -1,5 +1,6 @@
 # `postroad talk`: a session typed by hand, from a pipe and at a terminal: hints, the message with its dots, STARTTLS and AUTH with the
 # password hidden, and what comes in clear behind the 220 is not believed.
+import base64
 import os
 import pty
 import re
@@ -41,7 +42,7 @@ class Talk(unittest.TestCase):
     def test_starttls_and_auth_with_the_password_hidden(self):
         certificates, settings = self.secured()
         with postroad.Server(settings) as server:
-            for mechanism in ("PLAIN", "LOGIN"):
+            for mechanism in ("SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN", "LOGIN"):
                 done = self.talk(f"localhost:{server.port}", ["EHLO client.example", "STARTTLS", "EHLO client.example", f"AUTH {mechanism}", "QUIT"],
                                  "--user", "test", "--password-env", "TALK_PASSWORD", "--ca-file", certificates.ca, env={"TALK_PASSWORD": PASSWORD})
                 self.assertEqual(done.returncode, 0, done.stderr)
@@ -49,6 +50,38 @@ class Talk(unittest.TestCase):
                 self.assertIn("235 2.7.0", done.stderr)
                 for secret in postroad.encodings_of_secret("test", PASSWORD):
                     self.assertNotIn(secret, done.stdout + done.stderr)
+
+    def test_the_password_is_not_sent_in_clear(self):
+        def script(peer):
+            peer.say("220 fake.example ESMTP\r\n")
+            postroad.converse(peer, ehlo=("fake.example", "AUTH PLAIN"), replies={"AUTH": "235 2.7.0 in"})
+        for flags, code in (((), 77), (("--allow-password-in-clear",), 0)):
+            with self.subTest(flags=flags), postroad.FakeServer(script) as fake:
+                done = self.talk(f"127.0.0.1:{fake.port}", ["EHLO client.example", "AUTH PLAIN", "QUIT"], "--user", "test", "--password-env",
+                                 "TALK_PASSWORD", *flags, env={"TALK_PASSWORD": PASSWORD})
+                self.assertEqual(done.returncode, code, done.stderr)
+                self.assertEqual(any(line.startswith("AUTH") for line in fake.heard), code == 0)
+
+    def test_row_48_a_server_that_does_not_prove_itself_is_not_believed(self):
+        certificates = postroad.Certificates(self.folder.path)
+        tls = postroad.server_context(*certificates.make("server"))
+
+        def script(peer):
+            peer.say("220 fake.example ESMTP\r\n")
+            postroad.converse(peer, ehlo=("fake.example", "STARTTLS"), until="STARTTLS")
+            peer.say("220 go on\r\n")
+            peer.starttls(tls)
+            postroad.converse(peer, ehlo=("fake.example", "AUTH SCRAM-SHA-256"), until="AUTH")
+            for challenge in (b"nonsense", b"v="):  # no proof was given, so that of the server would be of nothing
+                peer.say("334 " + base64.b64encode(challenge).decode() + "\r\n")
+                peer.line()
+            peer.say("235 2.7.0 in\r\n")
+            postroad.converse(peer)
+        with postroad.FakeServer(script) as fake:
+            done = self.talk(f"localhost:{fake.port}", ["EHLO client.example", "STARTTLS", "EHLO client.example", "AUTH SCRAM-SHA-256", "QUIT"],
+                             "--user", "test", "--password-env", "TALK_PASSWORD", "--ca-file", certificates.ca, env={"TALK_PASSWORD": PASSWORD})
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("has not proven that it knows the password", done.stderr)
 
     def test_row_1_what_came_in_clear_is_not_believed(self):
         def script(peer):

@@ -277,8 +277,8 @@ class LineReader:
         return line.decode(errors="replace")
 
 
-def add_user(path, name, password):
-    done = run("user", "add", name, "--file", path, "--password-env", "TEST_PW", env={"TEST_PW": password})
+def add_user(path, name, password, *flags):
+    done = run("user", "add", name, "--file", path, "--password-env", "TEST_PW", *flags, env={"TEST_PW": password})
     if done.returncode != 0:
         raise AssertionError(f"user add: {done.stderr}")
 

@@ -16,7 +16,8 @@ enum class Proves : std::uint8_t { password, token, certificate };
 struct Row {
   std::string_view name;
   Proves by;
-  bool plus;  // bound to the TLS channel
+  bool plus;        // bound to the TLS channel
+  bool authorizes;  // can carry as whom to act
   std::unique_ptr<Server> (*server)(const Context&);
   std::unique_ptr<Client> (*client)(const Credentials&, const Context&);
 };
@@ -34,16 +35,16 @@ std::unique_ptr<Client> scram_client(const Credentials& credentials, const Conte
 // the password itself.
 // clang-format off
 constexpr std::array<Row, 10> table{{
-  {"EXTERNAL",           Proves::certificate, false, make_external_server, make_external_client},
-  {"SCRAM-SHA-256-PLUS", Proves::password, true,  scram_server<Digest::sha256, true>,  scram_client<Digest::sha256, true>},
-  {"SCRAM-SHA-1-PLUS",   Proves::password, true,  scram_server<Digest::sha1, true>,    scram_client<Digest::sha1, true>},
-  {"SCRAM-SHA-256",      Proves::password, false, scram_server<Digest::sha256, false>, scram_client<Digest::sha256, false>},
-  {"SCRAM-SHA-1",        Proves::password, false, scram_server<Digest::sha1, false>,   scram_client<Digest::sha1, false>},
-  {"OAUTHBEARER",        Proves::token,    false, make_oauthbearer_server, make_oauthbearer_client},
-  {"XOAUTH2",            Proves::token,    false, make_xoauth2_server,     make_xoauth2_client},
-  {"CRAM-MD5",           Proves::password, false, make_cram_md5_server,    make_cram_md5_client},
-  {"PLAIN",              Proves::password, false, make_plain_server,       make_plain_client},
-  {"LOGIN",              Proves::password, false, make_login_server,       make_login_client},
+  {"EXTERNAL",           Proves::certificate, false, true, make_external_server, make_external_client},
+  {"SCRAM-SHA-256-PLUS", Proves::password, true, true,  scram_server<Digest::sha256, true>,  scram_client<Digest::sha256, true>},
+  {"SCRAM-SHA-1-PLUS",   Proves::password, true, true,  scram_server<Digest::sha1, true>,    scram_client<Digest::sha1, true>},
+  {"SCRAM-SHA-256",      Proves::password, false, true, scram_server<Digest::sha256, false>, scram_client<Digest::sha256, false>},
+  {"SCRAM-SHA-1",        Proves::password, false, true, scram_server<Digest::sha1, false>,   scram_client<Digest::sha1, false>},
+  {"OAUTHBEARER",        Proves::token,    false, false, make_oauthbearer_server, make_oauthbearer_client},
+  {"XOAUTH2",            Proves::token,    false, false, make_xoauth2_server,     make_xoauth2_client},
+  {"CRAM-MD5",           Proves::password, false, false, make_cram_md5_server,    make_cram_md5_client},
+  {"PLAIN",              Proves::password, false, true, make_plain_server,       make_plain_client},
+  {"LOGIN",              Proves::password, false, false, make_login_server,       make_login_client},
 }};
 // clang-format on
 
@@ -85,6 +86,7 @@ const std::vector<std::string_view>& mechanisms() {
 bool may_use(std::string_view name, const Credentials& credentials, const Context& context) {
   const auto* row = find(name);
   if (row == nullptr || (row->plus && !context.binding.is_there())) return false;
+  if (!credentials.authorize_as.empty() && !row->authorizes) return false;
   switch (row->by) {
     case Proves::password:
       return !credentials.password.empty();

@@ -77,6 +77,8 @@ class Client {
   virtual std::optional<Step> respond(std::string_view challenge) = 0;
   /// Why a 235 is not believed: the server has not proven that it knows the password. Empty: it is.
   [[nodiscard]] virtual std::string doubt() const { return {}; }
+  /// Servers that forget the base64 of their prompt are understood all the same: LOGIN.
+  [[nodiscard]] virtual bool takes_plain_prompts() const { return false; }
   /// The words of a challenge that told of a failure (OAuth); empty: none.
   [[nodiscard]] virtual std::string failure() const { return {}; }
 };

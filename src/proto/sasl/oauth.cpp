@@ -39,7 +39,7 @@ class OauthServer final : public Server {
     const auto auth = value_of(*response, "auth");
     if (!user || user->empty() || !is_utf8(*response) ||
         response->find('\0') != std::string_view::npos || !istarts_with(auth, bearer) ||
-        !response->ends_with("\x01\x01")) {
+        auth.size() == bearer.size() || !response->ends_with("\x01\x01")) {
       step.error = is_standard_ ? "OAUTHBEARER wants the form of RFC 7628 with a user"
                                 : "XOAUTH2 wants user=… and auth=Bearer …, each ended by ^A";
       return step;

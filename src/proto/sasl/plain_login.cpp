@@ -16,7 +16,7 @@ class PlainServer final : public Server {
       return step;
     }
     const auto parts = split(*response, '\0');
-    if (parts.size() != 3 || parts[1].empty() || !is_utf8(*response)) {
+    if (parts.size() != 3 || parts[1].empty() || parts[2].empty() || !is_utf8(*response)) {
       step.error = "PLAIN wants [authorize-id] NUL user NUL password, in base64";
       return step;
     }
@@ -83,6 +83,8 @@ class LoginClient final : public Client {
         return std::nullopt;
     }
   }
+
+  [[nodiscard]] bool takes_plain_prompts() const override { return true; }
 
  private:
   Credentials credentials_;

@@ -9,6 +9,7 @@
 #include "base/text.hpp"
 #include "proto/sasl/makers.hpp"
 #include "proto/sasl/names.hpp"
+#include "proto/sasl/prepare.hpp"
 
 namespace postroad::sasl {
 
@@ -182,7 +183,8 @@ class ScramClient final : public Client {
   }
 
   std::optional<Step> initial() override {
-    first_ = "n=" + encode_saslname(credentials_.user) + ",r=" + nonce_;
+    first_ = "n=" + encode_saslname(prepare(credentials_.user).value_or(credentials_.user)) +
+             ",r=" + nonce_;
     return Step{gs2_ + first_, stage_, true};
   }
 
@@ -215,8 +217,10 @@ class ScramClient final : public Client {
         !is_nonce(*nonce) || !salt_octets || salt_octets->empty() || !iterations ||
         *iterations == 0 || *iterations > most_iterations)
       return std::nullopt;
-    const auto salted = crypto::pbkdf2(digest_, credentials_.password.reveal(), *salt_octets,
-                                       static_cast<std::uint32_t>(*iterations));
+    const auto password = prepare(credentials_.password.reveal());
+    if (!password) return std::nullopt;
+    const auto salted =
+        crypto::pbkdf2(digest_, *password, *salt_octets, static_cast<std::uint32_t>(*iterations));
     const auto client_key = crypto::hmac(digest_, salted, "Client Key");
     std::string final = "c=" + base64_encode(gs2_ + binding_) + ",r=" + std::string(*nonce);
     const auto message = first_ + ',' + std::string(text) + ',' + final;
@@ -229,7 +233,8 @@ class ScramClient final : public Client {
   std::optional<Step> answer_final(std::string_view text) {
     const auto signature = take(text, 'v');
     const auto octets = signature ? base64_decode(*signature) : std::nullopt;
-    verified_ = octets && crypto::equal_in_constant_time(*octets, expected_);
+    // Without a proof of ours nothing is expected, and an empty signature would be equal to it.
+    verified_ = octets && !expected_.empty() && crypto::equal_in_constant_time(*octets, expected_);
     if (!verified_) return std::nullopt;
     return Step{"", stage_, false};
   }
@@ -250,7 +255,9 @@ class ScramClient final : public Client {
 
 ScramKeys ScramKeys::derive(Digest digest, std::string_view password, std::string salt,
                             std::uint32_t iterations) {
-  const auto salted = crypto::pbkdf2(digest, password, salt, iterations);
+  // A password that cannot be prepared is nobody's: `Users::set` refuses it.
+  const auto salted =
+      crypto::pbkdf2(digest, prepare(password).value_or(std::string(password)), salt, iterations);
   return {iterations, std::move(salt),
           crypto::digest(digest, crypto::hmac(digest, salted, "Client Key")),
           crypto::hmac(digest, salted, "Server Key")};

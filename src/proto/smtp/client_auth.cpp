@@ -102,8 +102,8 @@ void ClientMachine::on_auth_reply(const Reply& reply) {
     step = std::exchange(held_initial_, std::nullopt);
   } else if (challenge && ++challenges_ <= options_.challenges) {
     step = sasl_->respond(*challenge);
-  } else if (!challenge && ++challenges_ <= options_.challenges) {
-    step = sasl_->respond(reply.text);  // LOGIN servers that forget the base64 of their prompt
+  } else if (!challenge && sasl_->takes_plain_prompts() && ++challenges_ <= options_.challenges) {
+    step = sasl_->respond(reply.text);
   }
   if (!step) {
     sasl_.reset();

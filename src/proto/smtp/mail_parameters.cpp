@@ -222,7 +222,8 @@ ParameterTaken take_parameter(const Parameter& parameter, const Offered& offered
   }
   if (offered.dsn && iequals(keyword, "ENVID")) {
     const auto decoded = value ? decode_xtext(*value) : std::nullopt;
-    if (!decoded || decoded->empty() || value->size() > most_envelope_id || !is_printable_ascii(*decoded))
+    if (!decoded || decoded->empty() || value->size() > most_envelope_id ||
+        !is_printable_ascii(*decoded))
       return wrong("ENVID wants at most 100 octets of xtext (RFC 3461)");
     options.envelope_id = *decoded;
     return taken;
