@@ -26,7 +26,8 @@ Action ClientMachine::next(Time now) {
     return {Wish::send, std::string_view(out_).substr(out_sent_), secret_, deadline_};
   }
   if (state_ == State::handshake) return {Wish::start_tls, {}, false, deadline_};
-  if (state_ == State::body && !(by_chunks_ && expects_.size() >= options_.chunks))
+  const auto chunks = capabilities_.pipelining && options_.pipelining ? options_.chunks : 1;
+  if (state_ == State::body && !(by_chunks_ && expects_.size() >= chunks))
     return {Wish::consult, {}, false, {}};
   return {Wish::receive, {}, false, deadline_};
 }
