@@ -89,18 +89,18 @@ void ServerMachine::on_command(std::string_view line) {
     reply(421, {4, 7, 0}, options_.hostname + " closes: too many commands in one session");
     return close(Ending::too_many_errors);
   }
+  const auto command = parse_command(line);
+  // Whatever is wrong with a BDAT, its octets must not be run as commands.
+  if (command.row != nullptr && command.row->verb == Verb::bdat) return on_bdat(command);
   if (std::any_of(line.begin(), line.end(), [](char c) { return is_control(c) && c != '\t'; })) {
     return refuse({500, {5, 5, 2}, "a control character in the command"});
   }
-  const auto command = parse_command(line);
   // A web page can make a browser post lines that look like commands: none of them is run.
   if (command.row == nullptr && is_http(command.verb)) {
     reply(554, {5, 5, 1}, "this is SMTP, not HTTP");
     return close(Ending::not_smtp);
   }
   if (command.verb.empty()) return refuse({500, {5, 5, 2}, "an empty line is no command"});
-  // Whatever is wrong with a BDAT, its octets must not be run as commands.
-  if (command.row != nullptr && command.row->verb == Verb::bdat) return on_bdat(command);
   if (const auto refusal = check(command)) return refuse(*refusal);
   switch (command.row->verb) {
     case Verb::helo:

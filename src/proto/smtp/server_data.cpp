@@ -85,10 +85,9 @@ void ServerMachine::on_bdat(const CommandLine& command) {
   auto refusal = check(command);
   if (!options_.chunking) refusal = Reply{502, {5, 5, 1}, "CHUNKING is not offered here"};
   if (!refusal && transaction_.recipients.empty())
-    refusal = Reply{554, {5, 5, 1}, "no valid recipients"};
+    refusal = recipients_refused_ ? Reply{554, {5, 5, 1}, "no valid recipients"}
+                                  : Reply{503, {5, 5, 1}, "BDAT not now: send RCPT TO first"};
   if (refusal) {
-    const bool none_valid = phase_ == Phase::mail && recipients_refused_ && options_.chunking;
-    if (none_valid) refusal = Reply{554, {5, 5, 1}, "no valid recipients"};
     chunk_refusal_ = std::make_unique<Reply>(std::move(*refusal));
   } else if (phase_ == Phase::rcpt) {
     phase_ = Phase::chunks;
