@@ -294,6 +294,9 @@ void ServerMachine::on_rcpt(std::string_view argument) {
       return refuse(
           {555, {5, 5, 4}, "parameter not recognised: " + printable(parameter.keyword, 80)});
     if (!taken.error.empty()) return refuse({501, {5, 5, 4}, taken.error});
+    const auto value = parameter.value.value_or(std::string_view{});
+    if (!options_.smtputf8 && std::any_of(value.begin(), value.end(), is_8bit))
+      return refuse({553, {5, 6, 7}, "the parameter is not ASCII and SMTPUTF8 is not offered"});
   }
   if (path->needs_utf8() && !transaction_.smtputf8) {
     return refuse({553, {5, 6, 7}, "the address is not ASCII and SMTPUTF8 was not asked for"});
