@@ -71,9 +71,9 @@ std::optional<Reply> ServerMachine::check(const CommandLine& command) const {
       return Reply{503,
                    {5, 5, 1},
                    std::string(row.name) + " not now: a mail transaction is open; RSET ends it"};
-    return Reply{503,
-                 {5, 5, 1},
-                 std::string(row.name) + " not now: send " + std::string(row.before) + " first"};
+    const auto before = options_.lmtp && phase_ == Phase::greeted ? "LHLO" : row.before;
+    return Reply{
+        503, {5, 5, 1}, std::string(row.name) + " not now: send " + std::string(before) + " first"};
   }
   if (row.argument == Argument::required && command.argument.empty()) {
     return syntax_error(std::string(row.name) + " needs an argument", row.syntax);
@@ -142,7 +142,7 @@ void ServerMachine::on_command(std::string_view line) {
 
 void ServerMachine::on_helo(std::string_view name, bool extended) {
   if (!mail::is_domain(name)) {
-    const auto verb = extended ? Verb::ehlo : Verb::helo;
+    const auto verb = options_.lmtp ? Verb::lhlo : extended ? Verb::ehlo : Verb::helo;
     return refuse(
         syntax_error("not a domain or address literal: " + printable(name, 80), syntax_of(verb)));
   }
@@ -318,7 +318,9 @@ void ServerMachine::on_rcpt(std::string_view argument) {
 
 void ServerMachine::on_data() {
   if (transaction_.recipients.empty()) {
-    if (recipients_refused_) return refuse({554, {5, 5, 1}, "no valid recipients"});
+    // LMTP wants 503 (RFC 2033 §4.2).
+    if (recipients_refused_)
+      return refuse({options_.lmtp ? 503 : 554, {5, 5, 1}, "no valid recipients"});
     return refuse({503, {5, 5, 1}, "DATA not now: send RCPT TO first"});
   }
   if (transaction_.body == Body::binary_mime)
@@ -467,6 +469,7 @@ void ServerMachine::answered(const Reply& answer, const std::vector<Reply>& each
     }
     if (!yes) return refuse(answer);
     mode_ = Mode::text;
+    last_chunk_ = true;
     begin_text();
     reply(354, {}, "End data with <CR><LF>.<CR><LF>");
   } else if (std::holds_alternative<AskBody>(asked)) {

@@ -145,7 +145,8 @@ void ServerMachine::say_end(const Reply& answer, const std::vector<Reply>& each)
       reply(one);
     }
   };
-  if (!options_.lmtp && !(transaction_.prdr && differ))
+  // A chunk that fails before the last has one reply in LMTP too.
+  if (!(options_.lmtp && last_chunk_) && !(transaction_.prdr && differ))
     return answer.is_success() ? reply(answer) : refuse(answer);
   if (!options_.lmtp) reply(353, {}, "the recipients differ");
   say_each();

@@ -236,7 +236,7 @@ class ServerMachine final {
 
   DotDecoder decoder_;
   LineEndWatch line_ends_;  // of chunks
-  bool last_chunk_ = false;
+  bool last_chunk_ = false;  // or the text comes by DATA
   bool was_reset_ = false;  // RSET between chunks: what came is being dropped
   std::uint64_t chunk_left_ = 0;
   std::uint64_t chunk_size_ = 0;
