@@ -345,6 +345,7 @@ void ClientMachine::end(std::optional<Error> error) {
 
 void ClientMachine::broke(Error error) {
   usable_ = false;
+  error.may_have_been_delivered = error.may_have_been_delivered || dot_put_;
   settle_broken(error);
   end(std::move(error));
 }
