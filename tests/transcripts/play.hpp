@@ -44,7 +44,8 @@ struct Played {
 };
 
 /// A `do:` line: open | mail FROM TO[,TO…] "text" [8bit] [utf8] [binary] [size] [unreadable]
-/// [asks:…] [pieces:N] | VERB [argument] | quit. `text` is the body that a mail gives when it is asked for it.
+/// [asks:…] [pieces:N] | VERB [argument] | quit. `text` is the body that a mail gives when it is
+/// asked for it.
 struct Operation {
   std::string verb;
   std::string argument;
