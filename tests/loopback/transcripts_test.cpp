@@ -197,7 +197,7 @@ struct ClientSide {
   bool answer_now(smtp::ClientMachine& machine) {
     const std::string_view text = operation->text;
     if (at < text.size()) {
-      const auto count = piece_size(text, at, chunking);
+      const auto count = body_piece(*operation, at, chunking);
       machine.body(text.substr(at, count));
       at += count;
     } else if (operation->unreadable) {

@@ -43,15 +43,19 @@ struct Played {
   bool ended = false;     ///< the machine came to `done`
 };
 
-/// A `do:` line: open | mail FROM TO[,TO…] "text" [8bit] [utf8] [size] [unreadable] |
-/// VERB [argument] | quit. `text` is the body that a mail gives when it is asked for it.
+/// A `do:` line: open | mail FROM TO[,TO…] "text" [8bit] [utf8] [binary] [size] [unreadable]
+/// [asks:…] [pieces:N] | VERB [argument] | quit. `text` is the body that a mail gives when it is
+/// asked for it.
 struct Operation {
   std::string verb;
   std::string argument;
   smtp::MailRequest request;
   std::string text;
   bool unreadable = false;
+  std::size_t piece = 0;  ///< octets of `text` given at once, each a BDAT; 0: as the chunking says
 };
+/// How many octets of `text` behind `at` are given at once.
+std::size_t body_piece(const Operation& operation, std::size_t at, Chunking chunking);
 Operation read_operation(const std::string& what);
 void begin(smtp::ClientMachine& machine, const Operation& operation);
 

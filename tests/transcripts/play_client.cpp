@@ -81,7 +81,7 @@ void ClientPlay::give_body() {
       return machine.body_failed(fail(Fault::io, "attachment", "cannot be read"));
     return machine.body_end();
   }
-  const auto count = piece_size(text, text_at, chunking);
+  const auto count = body_piece(operation, text_at, chunking);
   machine.body(text.substr(text_at, count));
   text_at += count;
 }
@@ -239,8 +239,15 @@ Operation read_operation(const std::string& what) {
     if (words[i].starts_with("asks:")) ask(words[i].substr(5), request.envelope);
     if (words[i] == "size") request.size = operation.text.size();
     if (words[i] == "unreadable") operation.unreadable = true;
+    if (words[i].starts_with("pieces:")) operation.piece = std::stoul(words[i].substr(7));
   }
   return operation;
+}
+
+std::size_t body_piece(const Operation& operation, std::size_t at, Chunking chunking) {
+  const std::string_view text = operation.text;
+  return operation.piece > 0 ? std::min(operation.piece, text.size() - at)
+                             : piece_size(text, at, chunking);
 }
 
 void begin(smtp::ClientMachine& machine, const Operation& operation) {
@@ -251,10 +258,11 @@ void begin(smtp::ClientMachine& machine, const Operation& operation) {
 }
 
 // What must hold however the line broke: a recipient is accepted only by a 2yz to a whole text, and
-// `unknown` only behind a dot.
+// `unknown` only behind a dot, or the last BDAT.
 std::string check_outcomes(const ClientFacts& facts) {
   const auto& [machine, error, report, said, faulted] = facts;
-  const bool dot_said = said.find("\r\n.\r\n") != std::string_view::npos;
+  const bool dot_said = said.find("\r\n.\r\n") != std::string_view::npos ||
+                        said.find(" LAST\r\n") != std::string_view::npos;
   for (const auto& recipient : report.recipients) {
     if (recipient.outcome == Outcome::accepted && !recipient.reply.is_success())
       return "accepted without a 2yz";

@@ -23,9 +23,19 @@ bool eat(std::string_view& line, std::string_view prefix) {
 
 // An expectation that nobody checks would hold for ever.
 bool is_expectation(const std::string& word) {
-  static constexpr std::string_view known[] = {"messages", "message",   "from",    "recipients",
-                                               "login",    "ending",    "outcome", "error",
-                                               "usable",   "delivered", "reply"};
+  static constexpr std::string_view known[] = {"messages",
+                                               "message",
+                                               "from",
+                                               "recipients",
+                                               "login",
+                                               "ending",
+                                               "outcome",
+                                               "error",
+                                               "usable",
+                                               "delivered",
+                                               "reply",
+                                               "parameters",
+                                               "recipient_parameters"};
   return std::find(std::begin(known), std::end(known), word) != std::end(known);
 }
 

@@ -65,7 +65,7 @@ TEST(Commands, EachIsSaidByTheClientAndAnsweredByTheServer) {
   std::printf("%-9s %-40s %-34s %s\n", "command", "transcript", "first line of the answer",
               "result");
   for (const auto* verb : {"HELO", "EHLO", "MAIL", "RCPT", "DATA", "RSET", "NOOP", "QUIT", "VRFY",
-                           "EXPN", "HELP", "STARTTLS", "AUTH"}) {
+                           "EXPN", "HELP", "STARTTLS", "AUTH", "BDAT", "LHLO", "XCLIENT"}) {
     bool found = false;
     for (const auto& file : all_transcripts()) {
       const auto script = read_transcript(file);

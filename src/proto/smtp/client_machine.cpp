@@ -27,7 +27,8 @@ Action ClientMachine::next(Time now) {
     return {Wish::send, std::string_view(out_).substr(out_sent_), secret_, deadline_};
   }
   if (state_ == State::handshake) return {Wish::start_tls, {}, false, deadline_};
-  if (state_ == State::body && !(by_chunks_ && expects_.size() >= options_.chunks))
+  const auto chunks = capabilities_.pipelining && options_.pipelining ? options_.chunks : 1;
+  if (state_ == State::body && !(by_chunks_ && expects_.size() >= chunks))
     return {Wish::consult, {}, false, {}};
   return {Wish::receive, {}, false, deadline_};
 }
@@ -369,6 +370,7 @@ void ClientMachine::end(std::optional<Error> error) {
 
 void ClientMachine::broke(Error error) {
   usable_ = false;
+  error.may_have_been_delivered = error.may_have_been_delivered || dot_put_;
   settle_broken(error);
   end(std::move(error));
 }

@@ -171,6 +171,7 @@ class ClientMachine final {
   bool mail_refused_ = false;
   DotEncoder encoder_;
   bool asks_utf8_ = false;   // SMTPUTF8 stands on MAIL
+  bool asks_prdr_ = false;   // likewise PRDR
   bool by_chunks_ = false;   // BDAT in place of DATA
   std::string chunk_;        // octets of the next BDAT, which may be the last
   std::vector<Reply> each_;  // of PRDR: each recipient's reply, which the last one makes good

@@ -170,7 +170,10 @@ void ClientMachine::put_mail() {
     line += " BODY=8BITMIME";
   }
   if (utf8) line += " SMTPUTF8";
-  if (capabilities_.prdr && options_.prdr && !options_.lmtp && to.size() > 1) line += " PRDR";
+  // All or none is what one reply says.
+  asks_prdr_ = capabilities_.prdr && options_.prdr && !options_.lmtp && to.size() > 1 &&
+               options_.recipients == RecipientPolicy::best_effort;
+  if (asks_prdr_) line += " PRDR";
   append_parameters(request_.envelope.options, line);
   put(line, {Step::mail, 0, "MAIL FROM"});
 }
@@ -305,6 +308,11 @@ void ClientMachine::on_chunk_reply(const Reply& reply) {
   if (!reply.is_success()) settle(reply, "BDAT");
   if (has_undecided()) return;
   if (state_ == State::draining) return broke(std::exchange(send_failure_, {}));
+  // LMTP: how many replies the last chunk has now is not known.
+  if (options_.lmtp && dot_put_) {
+    usable_ = false;
+    return end();
+  }
   chunk_.clear();
   state_ = State::talking;
   if (expects_.empty()) put("RSET", {Step::rset, 0, "RSET"});
@@ -327,6 +335,9 @@ void ClientMachine::on_end_of_data(std::size_t index, const Reply& reply) {
     return;
   }
   if (reply.code == 353 && dot_put_) {
+    if (!asks_prdr_ || !each_.empty())
+      return broke(make_error(Fault::protocol, "END OF DATA",
+                              "a 353 that was not asked for: " + reply.one_line()));
     for (std::size_t i = 0; i < report_.recipients.size(); ++i) {
       if (is_undecided(report_.recipients[i]))
         expects_.push_back({Step::end_of_recipient, i, "END OF DATA"});

@@ -19,7 +19,7 @@ constexpr std::uint8_t any = bits({Phase::greeted, Phase::ready, Phase::mail, Ph
 constexpr std::uint8_t always =
     bits({Phase::greeted, Phase::ready, Phase::mail, Phase::rcpt, Phase::chunks});
 constexpr std::uint8_t before_mail = bits({Phase::greeted, Phase::ready});
-constexpr std::uint8_t text = bits({Phase::rcpt, Phase::chunks});
+constexpr std::uint8_t text = bits({Phase::mail, Phase::rcpt, Phase::chunks});
 constexpr std::uint8_t ready = bits({Phase::ready});
 constexpr std::uint8_t recipients = bits({Phase::mail, Phase::rcpt});
 constexpr bool yes = true;

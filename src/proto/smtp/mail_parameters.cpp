@@ -28,7 +28,8 @@ std::optional<std::int64_t> parse_signed(std::string_view text) {
   return number;
 }
 
-bool is_printable_ascii(std::string_view text) {
+// RFC 3461 §4.4: graphic and white space.
+bool is_printable(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c < 0x7f; });
 }
 
@@ -222,8 +223,7 @@ ParameterTaken take_parameter(const Parameter& parameter, const Offered& offered
   }
   if (offered.dsn && iequals(keyword, "ENVID")) {
     const auto decoded = value ? decode_xtext(*value) : std::nullopt;
-    if (!decoded || decoded->empty() || value->size() > most_envelope_id ||
-        !is_printable_ascii(*decoded))
+    if (!decoded || decoded->empty() || value->size() > most_envelope_id || !is_printable(*decoded))
       return wrong("ENVID wants at most 100 octets of xtext (RFC 3461)");
     options.envelope_id = *decoded;
     return taken;
@@ -249,7 +249,7 @@ ParameterTaken take_parameter(const Parameter& parameter, const Offered& offered
   }
   if (offered.mt_priority && iequals(keyword, "MT-PRIORITY")) {
     const auto number = parse_signed(value.value_or(std::string_view{}));
-    if (!number || std::abs(*number) > most_priority || value->size() > 2)
+    if (!number || std::abs(*number) > most_priority || std::to_string(*number) != *value)
       return wrong("MT-PRIORITY wants a number from -9 to 9");
     options.priority = static_cast<int>(*number);
     return taken;
@@ -284,7 +284,7 @@ ParameterTaken take_parameter(const Parameter& parameter, const Offered& offered
 }
 
 std::string wrong_with(const MailOptions& options) {
-  if (!is_printable_ascii(options.envelope_id) ||
+  if (!is_printable(options.envelope_id) ||
       encode_xtext(options.envelope_id).size() > most_envelope_id)
     return "an envelope id has at most 100 octets of printable ASCII";
   if (options.hold_for.count() > 0 && options.hold_until)

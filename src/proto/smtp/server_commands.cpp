@@ -71,9 +71,9 @@ std::optional<Reply> ServerMachine::check(const CommandLine& command) const {
       return Reply{503,
                    {5, 5, 1},
                    std::string(row.name) + " not now: a mail transaction is open; RSET ends it"};
-    return Reply{503,
-                 {5, 5, 1},
-                 std::string(row.name) + " not now: send " + std::string(row.before) + " first"};
+    const auto before = options_.lmtp && phase_ == Phase::greeted ? "LHLO" : row.before;
+    return Reply{
+        503, {5, 5, 1}, std::string(row.name) + " not now: send " + std::string(before) + " first"};
   }
   if (row.argument == Argument::required && command.argument.empty()) {
     return syntax_error(std::string(row.name) + " needs an argument", row.syntax);
@@ -89,18 +89,18 @@ void ServerMachine::on_command(std::string_view line) {
     reply(421, {4, 7, 0}, options_.hostname + " closes: too many commands in one session");
     return close(Ending::too_many_errors);
   }
+  const auto command = parse_command(line);
+  // Whatever is wrong with a BDAT, its octets must not be run as commands.
+  if (command.row != nullptr && command.row->verb == Verb::bdat) return on_bdat(command);
   if (std::any_of(line.begin(), line.end(), [](char c) { return is_control(c) && c != '\t'; })) {
     return refuse({500, {5, 5, 2}, "a control character in the command"});
   }
-  const auto command = parse_command(line);
   // A web page can make a browser post lines that look like commands: none of them is run.
   if (command.row == nullptr && is_http(command.verb)) {
     reply(554, {5, 5, 1}, "this is SMTP, not HTTP");
     return close(Ending::not_smtp);
   }
   if (command.verb.empty()) return refuse({500, {5, 5, 2}, "an empty line is no command"});
-  // Whatever is wrong with a BDAT, its octets must not be run as commands.
-  if (command.row != nullptr && command.row->verb == Verb::bdat) return on_bdat(command);
   if (const auto refusal = check(command)) return refuse(*refusal);
   switch (command.row->verb) {
     case Verb::helo:
@@ -142,7 +142,7 @@ void ServerMachine::on_command(std::string_view line) {
 
 void ServerMachine::on_helo(std::string_view name, bool extended) {
   if (!mail::is_domain(name)) {
-    const auto verb = extended ? Verb::ehlo : Verb::helo;
+    const auto verb = options_.lmtp ? Verb::lhlo : extended ? Verb::ehlo : Verb::helo;
     return refuse(
         syntax_error("not a domain or address literal: " + printable(name, 80), syntax_of(verb)));
   }
@@ -294,6 +294,9 @@ void ServerMachine::on_rcpt(std::string_view argument) {
       return refuse(
           {555, {5, 5, 4}, "parameter not recognised: " + printable(parameter.keyword, 80)});
     if (!taken.error.empty()) return refuse({501, {5, 5, 4}, taken.error});
+    const auto value = parameter.value.value_or(std::string_view{});
+    if (!options_.smtputf8 && std::any_of(value.begin(), value.end(), is_8bit))
+      return refuse({553, {5, 6, 7}, "the parameter is not ASCII and SMTPUTF8 is not offered"});
   }
   if (path->needs_utf8() && !transaction_.smtputf8) {
     return refuse({553, {5, 6, 7}, "the address is not ASCII and SMTPUTF8 was not asked for"});
@@ -315,7 +318,9 @@ void ServerMachine::on_rcpt(std::string_view argument) {
 
 void ServerMachine::on_data() {
   if (transaction_.recipients.empty()) {
-    if (recipients_refused_) return refuse({554, {5, 5, 1}, "no valid recipients"});
+    // LMTP wants 503 (RFC 2033 §4.2).
+    if (recipients_refused_)
+      return refuse({options_.lmtp ? 503 : 554, {5, 5, 1}, "no valid recipients"});
     return refuse({503, {5, 5, 1}, "DATA not now: send RCPT TO first"});
   }
   if (transaction_.body == Body::binary_mime)
@@ -464,6 +469,7 @@ void ServerMachine::answered(const Reply& answer, const std::vector<Reply>& each
     }
     if (!yes) return refuse(answer);
     mode_ = Mode::text;
+    last_chunk_ = true;
     begin_text();
     reply(354, {}, "End data with <CR><LF>.<CR><LF>");
   } else if (std::holds_alternative<AskBody>(asked)) {

@@ -85,10 +85,9 @@ void ServerMachine::on_bdat(const CommandLine& command) {
   auto refusal = check(command);
   if (!options_.chunking) refusal = Reply{502, {5, 5, 1}, "CHUNKING is not offered here"};
   if (!refusal && transaction_.recipients.empty())
-    refusal = Reply{554, {5, 5, 1}, "no valid recipients"};
+    refusal = recipients_refused_ ? Reply{554, {5, 5, 1}, "no valid recipients"}
+                                  : Reply{503, {5, 5, 1}, "BDAT not now: send RCPT TO first"};
   if (refusal) {
-    const bool none_valid = phase_ == Phase::mail && recipients_refused_ && options_.chunking;
-    if (none_valid) refusal = Reply{554, {5, 5, 1}, "no valid recipients"};
     chunk_refusal_ = std::make_unique<Reply>(std::move(*refusal));
   } else if (phase_ == Phase::rcpt) {
     phase_ = Phase::chunks;
@@ -146,7 +145,8 @@ void ServerMachine::say_end(const Reply& answer, const std::vector<Reply>& each)
       reply(one);
     }
   };
-  if (!options_.lmtp && !(transaction_.prdr && differ))
+  // A chunk that fails before the last has one reply in LMTP too.
+  if (!(options_.lmtp && last_chunk_) && !(transaction_.prdr && differ))
     return answer.is_success() ? reply(answer) : refuse(answer);
   if (!options_.lmtp) reply(353, {}, "the recipients differ");
   say_each();

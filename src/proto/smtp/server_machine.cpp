@@ -158,7 +158,15 @@ bool ServerMachine::take_line(std::string_view& line) {
     const auto end = input_.find('\n');
     const auto piece = input_.substr(0, end);
     input_.remove_prefix(end == std::string_view::npos ? input_.size() : end + 1);
-    if (partial_.size() + piece.size() + 1 > limit) skipping_line_ = true;
+    if (!skipping_line_ && partial_.size() + piece.size() + 1 > limit) {
+      skipping_line_ = true;
+      // Where the octets of such a BDAT end is not known: none of them is run as a command.
+      if (istarts_with(partial_.empty() ? piece : std::string_view(partial_), "BDAT ")) {
+        line_too_long();
+        close(Ending::refused);
+        return false;
+      }
+    }
     if (skipping_line_) partial_.clear();
     if (end == std::string_view::npos) {
       if (!skipping_line_) partial_ += piece;

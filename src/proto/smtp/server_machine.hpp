@@ -235,9 +235,9 @@ class ServerMachine final {
   std::unique_ptr<Exchange> auth_;
 
   DotDecoder decoder_;
-  LineEndWatch line_ends_;  // of chunks
-  bool last_chunk_ = false;
-  bool was_reset_ = false;  // RSET between chunks: what came is being dropped
+  LineEndWatch line_ends_;   // of chunks
+  bool last_chunk_ = false;  // or the text comes by DATA
+  bool was_reset_ = false;   // RSET between chunks: what came is being dropped
   std::uint64_t chunk_left_ = 0;
   std::uint64_t chunk_size_ = 0;
   std::unique_ptr<Reply> chunk_refusal_;  // why the chunk being read is eaten
