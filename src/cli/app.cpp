@@ -8,6 +8,7 @@
 #include "cli/events.hpp"
 #include "cli/exit.hpp"
 #include "cli/figures.hpp"
+#include "cli/sendmail.hpp"
 #include "cli/terminal.hpp"
 #include "cli/verbs.hpp"
 #include "config/help.hpp"
@@ -17,6 +18,13 @@
 namespace postroad::cli {
 
 namespace {
+
+std::string sendmail_options() {
+  std::string names;
+  for (const auto& option : sendmail_declaration().erased().options)
+    (names += names.empty() ? "" : ", ") += option.name;
+  return names;
+}
 
 int write_man_pages(const config::Command& root, const std::string& folder) {
   for (const auto& page : config::man_pages(root, {.version = POSTROAD_VERSION})) {
@@ -39,6 +47,14 @@ int print_events() {
 }  // namespace
 
 int run(int argc, char** argv) {
+  auto words = config::arguments_of(argc, argv);
+  // By the name that it was called by, as `/usr/sbin/sendmail` may be a link to it.
+  const std::string_view called = argc > 0 ? argv[0] : "";
+  if (called.substr(called.rfind('/') + 1) == "sendmail") return run_sendmail(words);
+  if (!words.empty() && words.front() == "sendmail") {
+    words.erase(words.begin());
+    if (words.empty() || words.front() != "--help") return run_sendmail(words);
+  }
   SendVerb send;
   TalkVerb talk;
   ServeVerb serve;
@@ -50,6 +66,18 @@ int run(int argc, char** argv) {
   config::Command root{.name = "postroad", .summary = "sends, receives, keeps and explains mail"};
   root.subcommands = {send.declare(), talk.declare(),         serve.declare(),
                       mail.declare(), config_verbs.declare(), user.declare()};
+  root.subcommands.push_back(
+      {.name = "sendmail",
+       .summary = "takes a mail as sendmail does: -t -i -f -F -B -O -o -bs -bm -q --",
+       .description =
+           "Reads a mail from standard input and hands it to the server of "
+           "/etc/postroad/sendmail.toml or ~/.config/postroad/sendmail.toml (options: " +
+           sendmail_options() +
+           "). Nothing is queued: exit code 0 means that the server took it for every recipient. "
+           "-t adds the recipients of the header, -i takes a lone dot for text, -f names the "
+           "sender, -F the name for a From that is missing, -bs speaks SMTP on standard input and "
+           "output, -- ends the flags. Bcc is taken out. Called by the name of sendmail, the "
+           "command does the same: link /usr/sbin/sendmail to it."});
   root.subcommands.push_back(
       {.name = "completion",
        .summary = "prints a completion script for a shell",
