@@ -5,6 +5,7 @@ intake   durable, 10 KB, sessions kept; into Postfix too. Also 100 KB, and a new
 sink     without storage, 4 KB, 100 sessions; into smtp-sink and, where npm has it, smtp-server too.
 idle     memory of a session that waits, of 9,000, plain and under TLS.
 memory   how much 100 sessions that send 50 MB each add to an idle server.
+client   who sends quickest into smtp-sink, over one connection and ten, 10 KB.
 latency  what one of 50 sessions waits for its mail; the load is one thread on the same cores.
 
 Read the ratios, not the single figures: machines are shared and noisy. --runs 3 says how far they spread.
@@ -30,6 +31,7 @@ os.environ.setdefault("POSTROAD", str(HERE.parent / "build/release/bin/postroad"
 
 import peers  # noqa: E402
 import postroad  # noqa: E402
+import senders  # noqa: E402
 
 TICK = os.sysconf("SC_CLK_TCK")
 IDLE = 9000
@@ -280,7 +282,12 @@ def bench_memory(options):
     return [row]
 
 
-BENCHES = {"intake": bench_intake, "sink": bench_sink, "idle": bench_idle, "memory": bench_memory, "latency": bench_latency}
+
+def bench_client(options):
+    return senders.bench_client(SmtpSink, 10 * options.messages)
+
+
+BENCHES = {"intake": bench_intake, "sink": bench_sink, "idle": bench_idle, "memory": bench_memory, "latency": bench_latency, "client": bench_client}
 
 
 def main():
