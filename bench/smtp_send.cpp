@@ -1,6 +1,7 @@
 // Sends so many mails of one size over so many connections, by the blocking client for one and the
 // pool for more: `smtp_send URL CONNECTIONS MAILS OCTETS`. Prints nothing; exit code 1 when a mail
 // was not accepted.
+#include <atomic>
 #include <condition_variable>
 #include <cstdlib>
 #include <iostream>
@@ -48,41 +49,53 @@ bool send_by_one(const char* url, const postroad::Envelope& envelope, const std:
   return client.quit().has_value();
 }
 
-bool send_by_many(const char* url, const postroad::Envelope& envelope, const std::string& text,
-                  std::size_t connections, std::size_t mails) {
-  postroad::Pool pool({url}, {}, {.connections = connections, .mails_per_connection = 0});
-  std::mutex mutex;
-  std::condition_variable bell;
-  std::size_t ended = 0;
-  bool all_good = true;
-  std::vector<std::unique_ptr<Octets>> sources;
-  for (std::size_t i = 0; i < 2 * connections; ++i)
-    sources.push_back(std::make_unique<Octets>(text));
-  std::vector<Octets*> idle;
-  for (const auto& source : sources) idle.push_back(source.get());
-  for (std::size_t i = 0; i < mails; ++i) {
-    Octets* source = nullptr;
-    {
-      std::unique_lock lock(mutex);
-      bell.wait(lock, [&] { return !idle.empty(); });
-      source = idle.back();
-      idle.pop_back();
-    }
-    source->rewind();
-    pool.start_send(envelope, *source, [&, source](postroad::Result<postroad::SendReport> report) {
-      const bool good = is_good(report);
-      const std::lock_guard lock(mutex);
-      all_good = all_good && good;
-      idle.push_back(source);
-      ++ended;
-      bell.notify_one();
-    });
+// As many calls as there are connections, and as many again that wait: each starts the next.
+class Many final {
+ public:
+  Many(const char* url, const postroad::Envelope& envelope, const std::string& text,
+       std::size_t connections, std::size_t mails)
+      : envelope_(envelope),
+        left_(mails),
+        pool_({url}, {}, {.connections = connections, .mails_per_connection = 0}) {
+    for (std::size_t i = 0; i < 2 * connections; ++i)
+      sources_.push_back(std::make_unique<Octets>(text));
   }
-  std::unique_lock lock(mutex);
-  bell.wait(lock, [&] { return ended == mails; });
-  lock.unlock();
-  return pool.close(std::chrono::seconds(10)) && all_good;
-}
+  bool run() {
+    under_way_ = sources_.size();
+    for (const auto& source : sources_) start(*source);
+    std::unique_lock lock(mutex_);
+    bell_.wait(lock, [&] { return under_way_ == 0; });
+    lock.unlock();
+    return pool_.close(std::chrono::seconds(10)) && all_good_;
+  }
+
+ private:
+  void start(Octets& source) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (left_ == 0) {
+        if (--under_way_ == 0) bell_.notify_one();
+        return;
+      }
+      --left_;
+    }
+    source.rewind();
+    pool_.start_send(envelope_, source,
+                     [this, &source](const postroad::Result<postroad::SendReport>& report) {
+                       if (!is_good(report)) all_good_ = false;
+                       start(source);
+                     });
+  }
+
+  const postroad::Envelope& envelope_;
+  std::vector<std::unique_ptr<Octets>> sources_;
+  std::mutex mutex_;
+  std::condition_variable bell_;
+  std::size_t left_;
+  std::size_t under_way_ = 0;
+  std::atomic<bool> all_good_ = true;
+  postroad::Pool pool_;
+};
 
 }  // namespace
 
@@ -97,6 +110,6 @@ int main(int argc, char** argv) {
   const postroad::Envelope envelope{*postroad::Mailbox::parse("a@bench.example"),
                                     {*postroad::Mailbox::parse("b@bench.example")}};
   const bool good = connections == 1 ? send_by_one(argv[1], envelope, text, mails)
-                                     : send_by_many(argv[1], envelope, text, connections, mails);
+                                     : Many(argv[1], envelope, text, connections, mails).run();
   return good ? 0 : 1;
 }
