@@ -101,7 +101,7 @@ class Dialogue final {
     if (end == nullptr || !end->keep) return machine_.answered({});
     const auto& transaction = machine_.transaction();
     Envelope envelope{
-        transaction.reverse_path, transaction.recipients, {}, transaction.recipient_options};
+        transaction.reverse_path, transaction.recipients, {}, transaction.asked_of_recipients()};
     if (transaction.options) envelope.options = *transaction.options;
     HeldSource source(draft_, transaction.smtputf8);
     machine_.answered(verdict_of(client_.send(envelope, source)));

@@ -196,7 +196,7 @@ struct Server::State::Session {
     Received mail{
         {transaction.reverse_path, transaction.recipients, {}, {}}, std::move(draft), number};
     if (transaction.options) mail.envelope.options = *transaction.options;
-    mail.envelope.recipient_options = transaction.recipient_options;
+    mail.envelope.recipient_options = transaction.asked_of_recipients();
     draft.clear();
     const std::lock_guard lock(state.mutex);
     state.mails.push_back(std::move(mail));

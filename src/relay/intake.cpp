@@ -83,7 +83,7 @@ class SpooledMessage final : public server::MessageSink {
 std::vector<spool::Recipient> ends_of(const smtp::Transaction& transaction,
                                       const Directory& directory) {
   const auto& recipients = transaction.recipients;
-  const auto& asked = transaction.recipient_options;
+  const auto& asked = transaction.asked_of_recipients();
   std::vector<spool::Recipient> found;
   std::unordered_set<std::string> seen;
   for (std::size_t i = 0; i < recipients.size(); ++i) {

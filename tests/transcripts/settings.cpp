@@ -310,7 +310,7 @@ void Canned::answer(smtp::ServerMachine& machine) {
     for (const auto& recipient : transaction.recipients)
       message.recipients.push_back(recipient.text());
     if (transaction.options) smtp::append_parameters(*transaction.options, message.parameters);
-    for (const auto& asked : transaction.recipient_options) {
+    for (const auto& asked : transaction.asked_of_recipients()) {
       message.recipient_parameters.emplace_back();
       smtp::append_parameters(asked, transaction.smtputf8, message.recipient_parameters.back());
     }

@@ -193,8 +193,10 @@ void ServerMachine::on_rcpt(std::string_view argument) {
   }
   transaction_.recipients.push_back(std::move(*path));
   if (!asked.is_empty()) {
-    transaction_.recipient_options.resize(transaction_.recipients.size());
-    transaction_.recipient_options.back() = std::move(asked);
+    auto& all = transaction_.recipient_options;
+    if (!all) all = std::make_unique<std::vector<RecipientOptions>>();
+    all->resize(transaction_.recipients.size());
+    all->back() = std::move(asked);
   }
   ask(AskRcpt{transaction_.recipients.back()});
 }
@@ -214,7 +216,7 @@ void ServerMachine::on_data() {
 void ServerMachine::on_rset() {
   static const Reply given_up{0, {}, "given up by the client"};
   if (phase_ == Phase::chunks) {
-    was_reset_ = true;
+    chunk_->was_reset = true;
     return ask(AskEnd{false, &given_up});
   }
   reset_transaction();
@@ -323,20 +325,19 @@ void ServerMachine::answered(const Reply& answer, const std::vector<Reply>& each
   } else if (std::holds_alternative<AskData>(asked)) {
     if (mode_ == Mode::chunk) {
       if (yes) begin_text();
-      if (!yes) chunk_refusal_ = std::make_unique<Reply>(answer);
-      if (chunk_left_ == 0) on_chunk_end();
+      if (!yes) chunk_->refusal = std::make_unique<Reply>(answer);
+      if (chunk_->left == 0) on_chunk_end();
       return;
     }
     if (!yes) return refuse(answer);
     mode_ = Mode::text;
-    last_chunk_ = true;
     begin_text();
     reply(354, {}, "End data with <CR><LF>.<CR><LF>");
   } else if (std::holds_alternative<AskBody>(asked)) {
     if (!yes && !verdict_) verdict_ = std::make_unique<Reply>(answer);
-    if (mode_ == Mode::chunk && chunk_left_ == 0) on_chunk_end();
+    if (mode_ == Mode::chunk && chunk_->left == 0) on_chunk_end();
   } else if (std::holds_alternative<AskEnd>(asked)) {
-    if (std::exchange(was_reset_, false)) {
+    if (chunk_ && std::exchange(chunk_->was_reset, false)) {
       reset_transaction();
       return reply(250, {2, 0, 0}, "Ok");
     }

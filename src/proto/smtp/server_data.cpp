@@ -78,9 +78,9 @@ void ServerMachine::on_bdat(const CommandLine& command) {
     ++errors_;
     return close(Ending::refused);
   }
-  chunk_left_ = chunk_size_ = *size;
-  last_chunk_ = !marker.empty();
-  chunk_refusal_.reset();
+  chunk_ = std::make_unique<Chunk>();
+  chunk_->left = chunk_->size = *size;
+  chunk_->is_last = !marker.empty();
   mode_ = Mode::chunk;
   auto refusal = check(command);
   if (!options_.chunking) refusal = Reply{502, {5, 5, 1}, "CHUNKING is not offered here"};
@@ -88,49 +88,49 @@ void ServerMachine::on_bdat(const CommandLine& command) {
     refusal = recipients_refused_ ? Reply{554, {5, 5, 1}, "no valid recipients"}
                                   : Reply{503, {5, 5, 1}, "BDAT not now: send RCPT TO first"};
   if (refusal) {
-    chunk_refusal_ = std::make_unique<Reply>(std::move(*refusal));
+    chunk_->refusal = std::make_unique<Reply>(std::move(*refusal));
   } else if (phase_ == Phase::rcpt) {
     phase_ = Phase::chunks;
     return ask(AskData{});
   }
-  if (chunk_left_ == 0) on_chunk_end();
+  if (chunk_->left == 0) on_chunk_end();
 }
 
 void ServerMachine::on_chunk() {
-  const auto octets = input_.substr(0, std::min<std::uint64_t>(chunk_left_, input_.size()));
+  const auto octets = input_.substr(0, std::min<std::uint64_t>(chunk_->left, input_.size()));
   input_.remove_prefix(octets.size());
-  chunk_left_ -= octets.size();
+  chunk_->left -= octets.size();
   block_octets_ += octets.size();
   text_octets_ += octets.size();
   if (block_octets_ >= options_.limits.data_block_size) {
     block_octets_ = 0;
     waiting_ = false;
   }
-  if (!chunk_refusal_) {
+  if (!chunk_->refusal) {
     if (transaction_.body != Body::binary_mime) line_ends_.look(octets);
     take_octets(octets);
     if (is_read_in_vain()) return;
     if (!verdict_) return ask(AskBody{octets});
   }
-  if (chunk_left_ == 0) on_chunk_end();
+  if (chunk_->left == 0) on_chunk_end();
 }
 
 // A chunk that fails ends the transaction: those that follow it are eaten, and get 503.
 void ServerMachine::on_chunk_end() {
   mode_ = Mode::commands;
   waiting_ = false;
-  if (chunk_refusal_) {
-    const auto refusal = std::move(chunk_refusal_);
+  if (chunk_->refusal) {
+    const auto refusal = std::move(chunk_->refusal);
     refuse(*refusal);
     if (mode_ != Mode::closing && phase_ == Phase::chunks) reset_transaction();
     return;
   }
-  if (last_chunk_) {
+  if (chunk_->is_last) {
     line_ends_.end();
     take_octets({});
   }
-  if (verdict_ || last_chunk_) return ask(AskEnd{!verdict_, verdict_.get()});
-  reply(250, {2, 0, 0}, std::to_string(chunk_size_) + " octets received");
+  if (verdict_ || chunk_->is_last) return ask(AskEnd{!verdict_, verdict_.get()});
+  reply(250, {2, 0, 0}, std::to_string(chunk_->size) + " octets received");
 }
 
 // The replies behind the text: one, or one a recipient (RFC 2033 §4.2, draft-hall-prdr).
@@ -146,7 +146,8 @@ void ServerMachine::say_end(const Reply& answer, const std::vector<Reply>& each)
     }
   };
   // A chunk that fails before the last has one reply in LMTP too.
-  if (!(options_.lmtp && last_chunk_) && !(transaction_.prdr && differ))
+  const bool is_whole = !chunk_ || chunk_->is_last;
+  if (!(options_.lmtp && is_whole) && !(transaction_.prdr && differ))
     return answer.is_success() ? reply(answer) : refuse(answer);
   if (!options_.lmtp) reply(353, {}, "the recipients differ");
   say_each();

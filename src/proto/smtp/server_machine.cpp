@@ -228,8 +228,12 @@ void ServerMachine::close(Ending ending) {
   input_ = {};
 }
 
+const std::vector<RecipientOptions>& Transaction::asked_of_recipients() const {
+  static const std::vector<RecipientOptions> nothing;
+  return recipient_options ? *recipient_options : nothing;
+}
+
 void Transaction::clear() {
-  recipient_options.clear();
   auto kept = std::move(recipients);
   *this = {};
   recipients = std::move(kept);
@@ -241,13 +245,14 @@ void Transaction::clear() {
 // The recipient that was asked about last, with what was asked for it.
 void ServerMachine::drop_recipient() {
   transaction_.recipients.pop_back();
-  if (transaction_.recipient_options.size() > transaction_.recipients.size())
-    transaction_.recipient_options.pop_back();
+  auto& asked = transaction_.recipient_options;
+  if (asked && asked->size() > transaction_.recipients.size()) asked->pop_back();
 }
 
 void ServerMachine::reset_transaction() {
   transaction_.clear();
   transaction_deadline_ = {};
+  chunk_.reset();
   recipients_refused_ = false;
   if (phase_ > Phase::ready) phase_ = Phase::ready;
 }

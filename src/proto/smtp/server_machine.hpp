@@ -42,8 +42,10 @@ struct Transaction {
   std::optional<std::uint64_t>
       declared_size;  ///< of SIZE=; checked against the limit, reserves nothing
   // Few mails have any, and most sessions idle: apart from the rest.
-  std::unique_ptr<MailOptions> options;             ///< null: nothing was asked
-  std::vector<RecipientOptions> recipient_options;  ///< of the first recipients; may be shorter
+  std::unique_ptr<MailOptions> options;  ///< null: nothing was asked
+  /// Of the first recipients in order; may be shorter. Null: nothing was asked.
+  std::unique_ptr<std::vector<RecipientOptions>> recipient_options;
+  [[nodiscard]] const std::vector<RecipientOptions>& asked_of_recipients() const;
   /// As new, but the recipients' memory is kept for the next.
   void clear();
 };
@@ -235,12 +237,16 @@ class ServerMachine final {
   std::unique_ptr<Exchange> auth_;
 
   DotDecoder decoder_;
-  LineEndWatch line_ends_;   // of chunks
-  bool last_chunk_ = false;  // or the text comes by DATA
-  bool was_reset_ = false;   // RSET between chunks: what came is being dropped
-  std::uint64_t chunk_left_ = 0;
-  std::uint64_t chunk_size_ = 0;
-  std::unique_ptr<Reply> chunk_refusal_;  // why the chunk being read is eaten
+  LineEndWatch line_ends_;  // of chunks
+  // The BDAT being read.
+  struct Chunk {
+    std::uint64_t left = 0;
+    std::uint64_t size = 0;
+    std::unique_ptr<Reply> refusal;  // why it is eaten
+    bool is_last = false;
+    bool was_reset = false;  // RSET between chunks: what came is being dropped
+  };
+  std::unique_ptr<Chunk> chunk_;
   std::unique_ptr<std::vector<std::pair<std::string, std::string>>> xclient_;  // being asked about
   std::uint64_t message_octets_ = 0;
   std::uint64_t block_octets_ = 0;
