@@ -254,7 +254,6 @@ boost::asio::awaitable<bool> Session::begin_tls() {
     machine_.tls_up(*facts);
     co_return true;
   }
-  tls_failed(services_.log, facts_, facts.error().detail);
   stream_.close();
   co_return false;
 }
@@ -263,7 +262,12 @@ boost::asio::awaitable<Result<proto::TlsFacts>> Session::handshake(net::Stream& 
                                                                    net::Time deadline) {
   if (!listener_->tls)
     co_return fail(Fault::tls, std::string(facts_.listener), "this listener has no certificate");
-  co_return co_await stream.handshake_server(*listener_->tls, deadline);
+  auto facts = co_await stream.handshake_server(*listener_->tls, deadline);
+  if (facts) co_return facts;
+  tls_failed(services_.log, facts_, facts.error().detail);
+  // The client may be talking already: it shall read the alert, not that the line was cut.
+  if (facts.error().fault == Fault::tls) co_await stream.finish(proto::Clock::now() + last_words);
+  co_return facts;
 }
 
 Reply Session::open_sink() {
