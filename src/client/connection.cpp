@@ -180,7 +180,9 @@ Connection::Connection(std::string_view url_text, std::optional<Login> login, Cl
   }
   url_ = std::move(*url);
   if (!login_ && !url_.user.empty()) login_ = Login{url_.user, url_.password, {}};
-  if (options_.tls == Tls::automatic) options_.tls = url_.tls;
+  // smtps:// fulfils what a demand for TLS asks; STARTTLS would wait for a greeting there.
+  const bool is_implicit = url_.tls == Tls::implicit && options_.tls != Tls::never;
+  if (options_.tls == Tls::automatic || is_implicit) options_.tls = url_.tls;
   if (options_.trace) trace_.emplace(options_.trace);
   if (!options_.proxy.empty()) {
     auto proxy = parse_proxy(options_.proxy);
