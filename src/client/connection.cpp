@@ -1,11 +1,10 @@
 // Dialling and driving; see connection.hpp.
 #include "client/connection.hpp"
 
+#include <algorithm>
 #include <boost/asio/error.hpp>
 #include <boost/system/system_error.hpp>
 #include <exception>
-
-#include <algorithm>
 
 #include "base/text.hpp"
 #include "crypto/digest.hpp"
@@ -180,7 +179,8 @@ Connection::Connection(std::string_view url_text, std::optional<Login> login, Cl
   }
   url_ = std::move(*url);
   if (!login_ && !url_.user.empty()) login_ = Login{url_.user, url_.password, {}};
-  if (options_.tls == Tls::automatic) options_.tls = url_.tls;
+  if (options_.tls == Tls::automatic || (url_.tls == Tls::implicit && options_.tls != Tls::never))
+    options_.tls = url_.tls;  // where smtps:// is, STARTTLS would wait for a greeting
   if (options_.trace) trace_.emplace(options_.trace);
   if (!options_.proxy.empty()) {
     auto proxy = parse_proxy(options_.proxy);

@@ -68,6 +68,10 @@ Result<void> parse_query(std::string_view query, Url& url) {
     if (!pair.starts_with("tls="))
       return refuse("the URL's option '" + printable(pair, 40) + "'", "it is not known");
     const auto word = pair.substr(4);
+    if (url.tls == Tls::implicit) {  // what smtps:// promises is not taken back
+      if (word == "required") continue;
+      return refuse("the URL's tls=" + printable(word, 40), "smtps:// is TLS from the start");
+    }
     if (word == "never")
       url.tls = Tls::never;
     else if (word == "opportunistic")

@@ -18,6 +18,7 @@ TEST(Url, SaysHostPortTlsAndLogin) {
       {"mail.example:2525", "mail.example:2525", Tls::automatic, "", ""},
       {"SMTPS://mail.example", "mail.example:465", Tls::implicit, "", ""},
       {"smtps://mail.example:4650/", "mail.example:4650", Tls::implicit, "", ""},
+      {"smtps://h?tls=required", "h:465", Tls::implicit, "", ""},
       {"smtp://test:secret@mail.example", "mail.example:587", Tls::automatic, "test", "secret"},
       {"smtp://t%40x:%3a%20%25@mail.example:25", "mail.example:25", Tls::automatic, "t@x", ": %"},
       {"smtp://a@b@mail.example", "mail.example:587", Tls::automatic, "a@b", ""},
@@ -45,12 +46,13 @@ TEST(Row19, AHostNameOfAnyLanguageIsLookedUpAndCheckedInItsAsciiForm) {
 }
 
 TEST(Url, RefusesWithASentence) {
-  for (const auto* text : {"http://h", "smtp://", "smtp://a..b", "smtp://.a", "smtp://a b",
-                           "smtp://h:0", "smtp://h:65536", "smtp://h:x", "smtp://[::1",
-                           "smtp://[::1]x", "smtp://h?tls=maybe", "smtp://h?x=y", "smtp://%zz@h",
-                           "smtp://b\xfc"
-                           "cher.example",
-                           "smtp://h\r\nQUIT", "smtp://ü..example"}) {
+  for (const auto* text :
+       {"http://h", "smtp://", "smtp://a..b", "smtp://.a", "smtp://a b", "smtp://h:0",
+        "smtp://h:65536", "smtp://h:x", "smtp://[::1", "smtp://[::1]x", "smtp://h?tls=maybe",
+        "smtps://h?tls=never", "smtps://h?tls=opportunistic", "smtp://h?x=y", "smtp://%zz@h",
+        "smtp://b\xfc"
+        "cher.example",
+        "smtp://h\r\nQUIT", "smtp://ü..example"}) {
     const auto url = parse_url(text);
     ASSERT_FALSE(url) << text;
     EXPECT_EQ(url.error().fault, Fault::input);

@@ -1,11 +1,13 @@
 // Stream over a non-blocking socket and OpenSSL; see stream.hpp.
 #include "net/stream.hpp"
 
+#include <arpa/inet.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/post.hpp>
@@ -14,6 +16,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/text.hpp"
 #include "net/deadlines.hpp"
 #include "net/socket_bio.hpp"
 
@@ -32,20 +35,101 @@ Error socket_error(int code) {
 
 bool would_block(int code) { return code == EAGAIN || code == EWOULDBLOCK || code == EINTR; }
 
+// The names and addresses that a certificate is for, as a sentence has them.
+std::string names_of(const X509* certificate) {
+  constexpr int most = 5;
+  std::string text;
+  auto* names = static_cast<GENERAL_NAMES*>(
+      X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr));
+  for (int i = 0; i < std::min(sk_GENERAL_NAME_num(names), most); ++i) {
+    const auto* name = sk_GENERAL_NAME_value(names, i);
+    int kind = 0;
+    const auto* value = static_cast<const ASN1_STRING*>(GENERAL_NAME_get0_value(name, &kind));
+    if (kind != GEN_DNS && kind != GEN_IPADD) continue;
+    std::string_view octets(reinterpret_cast<const char*>(ASN1_STRING_get0_data(value)),
+                            static_cast<std::size_t>(ASN1_STRING_length(value)));
+    text += text.empty() ? "" : ", ";
+    if (kind == GEN_DNS) {
+      text += printable(octets, 80);
+    } else if (octets.size() == 4 || octets.size() == 16) {
+      char address[INET6_ADDRSTRLEN] = "";
+      ::inet_ntop(octets.size() == 4 ? AF_INET : AF_INET6, octets.data(), address, sizeof address);
+      text += address;
+    }
+  }
+  if (sk_GENERAL_NAME_num(names) > most) text += " and others";
+  GENERAL_NAMES_free(names);
+  return text;
+}
+
+// While a certificate is verified it is at hand; once that has failed it is not.
+int note_names(int is_right, X509_STORE_CTX* context) {
+  const auto* ssl = static_cast<const SSL*>(
+      X509_STORE_CTX_get_ex_data(context, SSL_get_ex_data_X509_STORE_CTX_idx()));
+  auto* names = ssl == nullptr ? nullptr : static_cast<std::string*>(SSL_get_app_data(ssl));
+  const auto* certificate = X509_STORE_CTX_get0_cert(context);
+  if (is_right != 1 && names != nullptr && certificate != nullptr) *names = names_of(certificate);
+  return is_right;
+}
+
+std::string_view remedy_of(long verdict) {
+  switch (verdict) {
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+      return "; its owner must renew it, or this machine's clock is wrong";
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+      return "; this machine's clock may be wrong";
+    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+      return "; if it is known to be the right one, trust it as a root (--ca-file FILE) or pin its "
+             "key (--pin sha256:…)";
+    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+      return "; name the root that signed it (--ca-file FILE), or the server must send the "
+             "certificates between the two";
+    default:
+      return "";
+  }
+}
+
+// By its alert the peer says what it has against our end.
+std::string words_of_alert(unsigned long code, std::string_view otherwise) {
+  const int alert = ERR_GET_REASON(code) - SSL_AD_REASON_OFFSET;
+  if (ERR_GET_LIB(code) != ERR_LIB_SSL || alert < 0 || alert > 255) return std::string(otherwise);
+  const bool is_certificate = (alert >= SSL_AD_BAD_CERTIFICATE && alert <= SSL_AD_UNKNOWN_CA &&
+                               alert != SSL_AD_ILLEGAL_PARAMETER) ||
+                              alert == SSL_AD_CERTIFICATE_REQUIRED;
+  return std::string("the peer ended TLS: ") + SSL_alert_desc_string_long(alert) +
+         (is_certificate ? "; it wants another certificate of this end (--certificate FILE)" : "");
+}
+
+Error cut(unsigned long code) {
+  ERR_clear_error();
+  return fail(Fault::closed, {}, words_of_alert(code, "the connection was cut inside TLS"));
+}
+
 std::string tls_reason(SSL* ssl, const std::string& host) {
   const long verdict = SSL_get_verify_result(ssl);
   const auto code = ERR_peek_last_error();
   ERR_clear_error();
   if (verdict == X509_V_ERR_HOSTNAME_MISMATCH || verdict == X509_V_ERR_IP_ADDRESS_MISMATCH) {
-    return "the server's certificate is not for " + host;
+    const auto* names = static_cast<const std::string*>(SSL_get_app_data(ssl));
+    return "the server's certificate is not for " + host +
+           (names == nullptr || names->empty()
+                ? "; its owner must name that host in it"
+                : " but for " + *names +
+                      "; connect by a name that it has, or its owner must add that host");
   }
   if (verdict != X509_V_OK) {
+    if (SSL_is_server(ssl) == 1)
+      return std::string("the client's certificate is not trusted: ") +
+             X509_verify_cert_error_string(verdict);
     return std::string("the server's certificate is not trusted: ") +
-           X509_verify_cert_error_string(verdict);
+           X509_verify_cert_error_string(verdict) + std::string(remedy_of(verdict));
   }
   const char* reason = code == 0 ? nullptr : ERR_reason_error_string(code);
-  return std::string("the TLS handshake failed: ") +
-         (reason == nullptr ? "the peer gave no reason" : reason);
+  return words_of_alert(code, std::string("the TLS handshake failed: ") +
+                                  (reason == nullptr ? "the peer gave no reason" : reason));
 }
 
 }  // namespace
@@ -174,8 +258,9 @@ Result<std::optional<std::size_t>> Stream::read_now(std::span<char> into) {
   if (code == SSL_ERROR_WANT_READ || code == SSL_ERROR_WANT_WRITE) return std::nullopt;
   if (code == SSL_ERROR_ZERO_RETURN) return std::size_t{0};
   if (code == SSL_ERROR_SYSCALL) return socket_error(errno == 0 ? ECONNRESET : errno);
-  // An end without close_notify is a cut line, not an orderly end.
-  return fail(Fault::closed, {}, "the connection was cut inside TLS");
+  // An end without close_notify is a cut line, not an orderly end. In TLS 1.3 the server looks at
+  // the client's certificate when the client has done its part: what it says against it comes here.
+  return cut(ERR_peek_last_error());
 }
 
 Result<std::optional<std::size_t>> Stream::write_now(std::string_view octets) {
@@ -194,7 +279,7 @@ Result<std::optional<std::size_t>> Stream::write_now(std::string_view octets) {
   if (done == 1) return n;
   const int code = SSL_get_error(state_->ssl, done);
   if (code == SSL_ERROR_WANT_READ || code == SSL_ERROR_WANT_WRITE) return std::nullopt;
-  return fail(Fault::closed, {}, "the connection was cut inside TLS");
+  return cut(ERR_peek_last_error());
 }
 
 awaitable<Result<std::size_t>> Stream::read(std::span<char> into, Time deadline) {
@@ -244,6 +329,9 @@ awaitable<Result<proto::TlsFacts>> Stream::handshake_client(const TlsContext& co
   if (state_->ssl == nullptr) co_return co_await handshake(context, deadline, host);
   set_socket(state_->ssl, state_->socket.native_handle());
   SSL_set_connect_state(state_->ssl);
+  std::string names;
+  SSL_set_app_data(state_->ssl, &names);
+  SSL_set_verify(state_->ssl, SSL_get_verify_mode(state_->ssl), note_names);
   boost::system::error_code not_literal;
   asio::ip::make_address(host, not_literal);
   if (!not_literal) {
@@ -256,7 +344,10 @@ awaitable<Result<proto::TlsFacts>> Stream::handshake_client(const TlsContext& co
     }
     SSL_set_tlsext_host_name(state_->ssl, host.c_str());
   }
-  co_return co_await handshake(context, deadline, host);
+  const auto state = state_;  // this stream may be moved meanwhile
+  auto facts = co_await handshake(context, deadline, host);
+  SSL_set_app_data(state->ssl, nullptr);
+  co_return facts;
 }
 
 awaitable<Result<proto::TlsFacts>> Stream::handshake_server(const TlsContext& context,

@@ -57,9 +57,9 @@ Session::Session(tcp::socket socket, std::shared_ptr<const ListenerSettings> lis
   facts_.peer = gone ? "[unknown]" : net::text_of(endpoint);
   facts_.peer.shrink_to_fit();
   is_proxied_ = is_in(listener_->proxies, facts_.peer);
+  if (is_proxied_) return;
   if (is_in(listener_->speakers, facts_.peer)) machine_.trust_peer();
-  if (!gone && !is_proxied_)
-    visit_ = services_.guard.enter(endpoint.address(), proto::Clock::now());
+  if (!gone) visit_ = services_.guard.enter(endpoint.address(), proto::Clock::now());
 }
 
 // From now on the session is that client's.
@@ -134,6 +134,8 @@ boost::asio::awaitable<bool> Session::read_proxy_header() {
       boost::system::error_code bad;
       if (!(*header)->is_local)
         enter({boost::asio::ip::make_address((*header)->source, bad), (*header)->source_port});
+      // Whom the proxy carries is not the proxy: it may speak for others only in its own name.
+      if (is_in(listener_->speakers, facts_.peer)) machine_.trust_peer();
       const auto refusal = (*header)->is_local ? Reply{} : at_connect();
       if (refusal.code == 0) co_return true;
       send_away(refusal);
@@ -147,16 +149,23 @@ boost::asio::awaitable<bool> Session::read_proxy_header() {
 
 // What a trusted proxy says of its client. NAME, PROTO and the destination are taken and not used.
 Reply Session::take_xclient(const std::vector<std::pair<std::string, std::string>>& attributes) {
-  std::string address;
+  std::optional<std::string> address;
   std::uint16_t port = 0;
   for (const auto& [name, value] : attributes) {
-    if (value.starts_with('[')) continue;  // [UNAVAILABLE], [TEMPUNAVAIL]
     if (name == "ADDR") address = istarts_with(value, "IPV6:") ? value.substr(5) : value;
-    if (name == "PORT") port = static_cast<std::uint16_t>(parse_number(value).value_or(0));
+    if (name != "PORT" || value.starts_with('[')) continue;
+    const auto number = parse_number(value);
+    if (!number || *number > 65535) return {501, {5, 5, 4}, "XCLIENT: PORT is not a port"};
+    port = static_cast<std::uint16_t>(*number);
   }
-  if (address.empty()) return {};
+  if (!address) return {};
+  if (address->starts_with('[')) {  // [UNAVAILABLE], [TEMPUNAVAIL]: in no network, nor the proxy's
+    facts_.peer = "[unknown]";
+    auto refusal = listener_->policy->connect(facts_);
+    return refusal.code >= 400 ? limited("address", std::move(refusal)) : refusal;
+  }
   boost::system::error_code bad;
-  const auto client = boost::asio::ip::make_address(address, bad);
+  const auto client = boost::asio::ip::make_address(*address, bad);
   if (bad) return {501, {5, 5, 4}, "XCLIENT: ADDR is not an address"};
   enter({client, port});
   return at_connect();
@@ -245,7 +254,6 @@ boost::asio::awaitable<bool> Session::begin_tls() {
     machine_.tls_up(*facts);
     co_return true;
   }
-  tls_failed(services_.log, facts_, facts.error().detail);
   stream_.close();
   co_return false;
 }
@@ -254,7 +262,12 @@ boost::asio::awaitable<Result<proto::TlsFacts>> Session::handshake(net::Stream& 
                                                                    net::Time deadline) {
   if (!listener_->tls)
     co_return fail(Fault::tls, std::string(facts_.listener), "this listener has no certificate");
-  co_return co_await stream.handshake_server(*listener_->tls, deadline);
+  auto facts = co_await stream.handshake_server(*listener_->tls, deadline);
+  if (facts) co_return facts;
+  tls_failed(services_.log, facts_, facts.error().detail);
+  // The client may be talking already: it shall read the alert, not that the line was cut.
+  if (facts.error().fault == Fault::tls) co_await stream.finish(proto::Clock::now() + last_words);
+  co_return facts;
 }
 
 Reply Session::open_sink() {

@@ -21,6 +21,7 @@ constexpr std::size_t v6_octets = 36;
 Error bad(std::string what) { return fail(Fault::protocol, "PROXY", std::move(what)); }
 
 bool is_address(const std::string& text, bool v6) {
+  if (text.find('\0') != std::string::npos) return false;  // inet_pton would stop there
   std::array<char, sizeof(in6_addr)> octets{};
   return ::inet_pton(v6 ? AF_INET6 : AF_INET, text.c_str(), octets.data()) == 1;
 }

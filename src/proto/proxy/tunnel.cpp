@@ -88,9 +88,10 @@ void TunnelMachine::sent(std::size_t count) {
 
 void TunnelMachine::received(std::string_view bytes) {
   input_ += bytes;
-  if (input_.size() > most_answer && state_ != State::done)
-    return give_up("the proxy's answer has no end");
   take();
+  // What is left once it is done is the server's.
+  if (state_ != State::done && input_.size() > most_answer)
+    give_up("the proxy's answer has no end");
 }
 
 void TunnelMachine::take() {
@@ -114,8 +115,9 @@ void TunnelMachine::take_method() {
   const char method = input_[1];
   input_.erase(0, 2);
   if (method == no_login) return put_request();
-  if (method != by_password || options_.user.empty())
-    return give_up("the proxy wants a login that it was not given");
+  if (options_.user.empty()) return give_up("the proxy wants a login that it was not given");
+  if (method != by_password)
+    return give_up("the proxy takes neither a password nor a client without a login");
   out_ = std::string{login_version, low_octet(options_.user.size())} + options_.user +
          low_octet(options_.password.reveal().size()) + std::string(options_.password.reveal());
   secret_ = true;
@@ -149,11 +151,13 @@ void TunnelMachine::put_request() {
   state_ = State::request;
 }
 
+// A refusal is taken by its code: some proxies hang up behind it.
 void TunnelMachine::take_request() {
-  if (input_.size() < 5) return;
+  if (input_.size() < 2) return;
   if (input_[0] != version) return give_up("the proxy does not speak SOCKS5");
   const auto code = static_cast<unsigned char>(input_[1]);
   if (code != 0) return give_up(std::string(reason_of(code)));
+  if (input_.size() < 5) return;
   const auto type = input_[3];
   const std::size_t address = type == '\x01'   ? 4
                               : type == '\x04' ? 16

@@ -202,7 +202,6 @@ void ClientMachine::on_hello_reply(Step step, const Reply& reply) {
 
 void ClientMachine::after_hello() {
   if (!tls_ && stops_after(Stage::hello)) return;
-  if (tls_ && stops_after(Stage::tls)) return;
   const bool wanted =
       options_.tls == TlsPolicy::opportunistic || options_.tls == TlsPolicy::required;
   if (wanted && !tls_) {
@@ -213,6 +212,7 @@ void ClientMachine::after_hello() {
                      "TLS is required and the server does not offer it; nothing was sent"));
     }
   }
+  if (stops_after(Stage::tls)) return;
   log_in();
 }
 
@@ -224,9 +224,9 @@ void ClientMachine::log_in() {
   end();
 }
 
-// Whether it ends here, as it was asked.
+// Whether it ends here, as it was asked: at this stage, or at one before it that did not come.
 bool ClientMachine::stops_after(Stage stage) {
-  if (options_.stop_after != stage) return false;
+  if (!options_.stop_after || *options_.stop_after > stage) return false;
   static constexpr std::array<std::string_view, 8> names{
       "CONNECT", "EHLO", "STARTTLS", "AUTH", "MAIL FROM", "RCPT TO", "DATA", "the text"};
   auto error =

@@ -213,6 +213,7 @@ void ClientMachine::decide_after_recipients() {
     settle({0, {}, "not sent: all or none, and another recipient was refused"}, "RCPT TO");
   }
   if (has_undecided() && by_chunks_) {
+    if (stops_after(Stage::data)) return;  // BDAT has no answer before its octets
     data_put_ = true;
     waiting_ = false;
     state_ = State::body;

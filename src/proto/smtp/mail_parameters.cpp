@@ -140,6 +140,12 @@ std::string encode_utf8_address(std::string_view text, bool utf8) {
   return out;
 }
 
+void append_original(const RecipientOptions& options, bool utf8, std::string& out) {
+  const bool unicode = iequals(options.original_type, "utf-8");
+  (out += options.original_type) += ';';
+  out += unicode ? encode_utf8_address(options.original, utf8) : encode_xtext(options.original);
+}
+
 // original-recipient-address = addr-type ";" xtext RFC 3461 §4.2
 std::string take_original(std::string_view value, RecipientOptions& options) {
   const auto semicolon = value.find(';');
@@ -154,11 +160,14 @@ std::string take_original(std::string_view value, RecipientOptions& options) {
   const auto decoded =
       iequals(type, "utf-8") ? decode_utf8_address(address) : decode_xtext(address);
   if (!decoded || decoded->empty()) return "ORCPT wants its address in xtext (RFC 3461)";
-  if (std::any_of(decoded->begin(), decoded->end(), is_control))
-    return "ORCPT hides a control character";
+  if (!is_utf8(*decoded) || std::any_of(decoded->begin(), decoded->end(), is_control))
+    return "ORCPT hides a control character or what is not UTF-8";
   options.original_type = lower(type);
   options.original = *decoded;
-  return {};
+  // What is taken can be said again: some octets are longer then.
+  std::string again;
+  append_original(options, true, again);
+  return again.size() > most_original ? "ORCPT is longer than 500 octets" : std::string();
 }
 
 std::string_view name_of(MailOptions::Return what) {
@@ -291,17 +300,21 @@ std::string wrong_with(const MailOptions& options) {
     return "a mail is held for a time or until a time, not both";
   if (options.hold_for.count() < 0 || options.hold_for.count() > most_seconds)
     return "a mail is held for 1 to 999999999 seconds";
-  if (options.priority && std::abs(*options.priority) > most_priority)
+  if (options.hold_until &&
+      parse_date_time(format_date_time(*options.hold_until)) != options.hold_until)
+    return "a mail is held until a time in the years 0 to 9999";
+  if (options.priority && (*options.priority < -most_priority || *options.priority > most_priority))
     return "a priority is a number from -9 to 9";
   if (options.deliver_by) {
     const auto& by = *options.deliver_by;
-    if (std::abs(by.within.count()) > most_seconds ||
+    if (by.within.count() < -most_seconds || by.within.count() > most_seconds ||
         (by.otherwise == DeliverBy::Else::give_up && by.within.count() <= 0))
       return "a mail is delivered within 1 to 999999999 seconds, or given up";
   }
   if (options.submitter &&
-      std::any_of(options.submitter->begin(), options.submitter->end(), is_control))
-    return "the submitter holds a control character";
+      (options.submitter->empty() ||
+       std::any_of(options.submitter->begin(), options.submitter->end(), is_control)))
+    return "the submitter is an address without control characters, or <> for nobody";
   return {};
 }
 
@@ -313,9 +326,12 @@ std::string wrong_with(const RecipientOptions& options) {
   const auto& original = options.original;
   if (!is_utf8(original) || std::any_of(original.begin(), original.end(), is_control))
     return "an original recipient that is not UTF-8 or holds a control character";
-  std::string line;
-  append_parameters(options, false, line);
-  if (line.size() > most_original) return "an original recipient of more than 500 octets";
+  if (type.empty() != original.empty())
+    return "an original recipient has a type and an address, or neither";
+  // Its shorter form, as take_original counts.
+  std::string value;
+  append_original(options, true, value);
+  if (value.size() > most_original) return "an original recipient of more than 500 octets";
   return {};
 }
 
@@ -338,9 +354,8 @@ void append_parameters(const MailOptions& options, std::string& line) {
 void append_parameters(const RecipientOptions& options, bool utf8, std::string& line) {
   if (options.notify) (line += " NOTIFY=") += name_of(*options.notify);
   if (options.original_type.empty()) return;
-  const bool unicode = iequals(options.original_type, "utf-8");
-  ((line += " ORCPT=") += options.original_type) += ';';
-  line += unicode ? encode_utf8_address(options.original, utf8) : encode_xtext(options.original);
+  line += " ORCPT=";
+  append_original(options, utf8, line);
 }
 
 }  // namespace postroad::smtp

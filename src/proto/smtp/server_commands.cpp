@@ -348,7 +348,12 @@ void ServerMachine::answered(const Reply& answer, const std::vector<Reply>& each
     on_auth_checked(answer);
   } else if (std::holds_alternative<AskXclient>(asked)) {
     const auto attributes = std::move(xclient_);
-    if (!yes) return refuse(answer);
+    if (!yes) {
+      refuse(answer);
+      // The client is not served, whatever its proxy makes of that; wrong words are only wrong.
+      if (answer.code != 501 && mode_ != Mode::closing) close(Ending::refused);
+      return;
+    }
     helo_.clear();
     login_.clear();
     esmtp_ = false;
@@ -356,6 +361,8 @@ void ServerMachine::answered(const Reply& answer, const std::vector<Reply>& each
     phase_ = Phase::greeted;
     for (const auto& [name, value] : *attributes) {
       if (name == "LOGIN" && !value.empty() && value.front() != '[') login_ = value;
+      // Until the client's own EHLO comes through the proxy.
+      if (name == "HELO" && mail::is_domain(value)) helo_ = value;
     }
     say(220, {},
         options_.hostname + " ESMTP" + (options_.banner.empty() ? "" : ' ' + options_.banner));
