@@ -1,7 +1,10 @@
 // Everything that the settings name, read; see book.hpp.
 #include "cli/book.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <system_error>
 
 #include "base/text.hpp"
 #include "proto/sasl/mechanism.hpp"
@@ -16,17 +19,38 @@ std::string words_of(const std::vector<std::string_view>& names) {
   return text;
 }
 
+std::optional<Error> wrong_with(const relay::LoginCheckSettings& outside) {
+  if (!outside.command.empty() && !outside.url.empty())
+    return fail(Fault::input, "server.login_url", "either login_command or login_url, not both");
+  if (!outside.url.empty() && !outside.url.starts_with("http://") &&
+      !outside.url.starts_with("https://"))
+    return fail(Fault::input, "server.login_url", "wants http:// or https://");
+  if (outside.command.empty()) return std::nullopt;
+  const auto& program = outside.command.front();
+  if (!program.starts_with('/'))
+    return fail(Fault::input, "server.login_command",
+                printable(program, 80) + ": the program is named by its whole path");
+  if (::access(program.c_str(), X_OK) != 0)
+    return fail(
+        Fault::input, "server.login_command",
+        printable(program, 80) + " cannot be run: " + std::generic_category().message(errno));
+  return std::nullopt;
+}
+
 // What AUTH offers where nobody says: what the users have keys for, and certificates where they are
 // asked for.
 std::vector<std::string> usual_mechanisms(const ListenerConfig& listener,
-                                          const std::optional<server::Users>& users) {
+                                          const std::optional<server::Users>& users,
+                                          bool asks_outside) {
   std::vector<std::string> found;
   for (const auto name : sasl::mechanisms()) {
     const bool is_key = name.starts_with("SCRAM") || name.starts_with("CRAM");
     const bool is_token = name.find("OAUTH") != std::string_view::npos;
     const bool is_certificate = name == "EXTERNAL";
-    if (is_token || (is_certificate && listener.client_ca.empty())) continue;
-    if (is_key && (!users || !users->serves(name))) continue;
+    if (is_certificate && listener.client_ca.empty()) continue;
+    // Who is asked outside knows no keys, and a client would choose them first.
+    if (is_key && (asks_outside || !users || !users->serves(name))) continue;
+    if (is_token && !asks_outside) continue;
     found.emplace_back(name);
   }
   return found;
@@ -43,6 +67,10 @@ Result<std::shared_ptr<Book>> Book::make(Settings settings) {
     if (!users) return users.error();
     book->users = std::move(*users);
   }
+  const relay::LoginCheckSettings outside{s.server.login_command, s.server.login_url,
+                                          s.server.login_timeout};
+  if (auto wrong = wrong_with(outside)) return *wrong;
+  if (outside.is_set()) book->outside.emplace(outside);
   auto directory = relay::Directory::make(directory_settings(s));
   if (!directory) return directory.error();
   book->directory = std::move(*directory);
@@ -78,6 +106,7 @@ Result<std::shared_ptr<Book>> Book::make(Settings settings) {
         *book->directory,
         relay::Rules::Settings{std::move(*clients), std::move(*relay_from),
                                !s.delivery.smarthost.empty(), book->users ? &*book->users : nullptr,
+                               book->outside ? &*book->outside : nullptr,
                                own_names_only ? &*book->senders : nullptr});
     auto& context = book->tls.emplace_back();
     if (listener.tls == smtp::TlsMode::none) continue;
@@ -95,7 +124,8 @@ std::vector<server::ListenerSettings> Book::listeners(const std::shared_ptr<Book
   for (std::size_t i = 0; i < book->settings.listeners.size(); ++i) {
     const auto& listener = book->settings.listeners[i];
     auto options = machine_options(book->settings, listener);
-    if (listener.mechanisms.empty()) options.mechanisms = usual_mechanisms(listener, book->users);
+    if (listener.mechanisms.empty())
+      options.mechanisms = usual_mechanisms(listener, book->users, book->outside.has_value());
     made.push_back({.role = listener.role,
                     .address = listener.address,
                     .port = listener.port,

@@ -16,6 +16,7 @@ namespace postroad::cli {
 struct Book {
   Settings settings;
   std::optional<server::Users> users;
+  std::optional<relay::LoginCheck> outside;
   std::optional<relay::Directory> directory;
   std::optional<relay::Senders> senders;
   std::deque<relay::Rules> rules;                   // one a listener; refer to the above

@@ -67,7 +67,8 @@ Result<void> become(const std::string& user, const std::filesystem::path& data) 
   return {};
 }
 
-Result<std::string> confine(const std::vector<std::filesystem::path>& writable) {
+Result<std::string> confine(const std::vector<std::filesystem::path>& writable,
+                            const std::vector<std::filesystem::path>& runnable) {
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
     return fail(Fault::io, "server.sandbox", "no_new_privs is refused: " + reason());
   const auto version =
@@ -84,6 +85,10 @@ Result<std::string> confine(const std::vector<std::filesystem::path>& writable) 
   Result<void> done;
   for (const auto& folder : writable) {
     if (done) done = allow(ruleset, folder, writes);
+  }
+  for (const auto& folder : runnable) {
+    if (done && std::filesystem::exists(folder))
+      done = allow(ruleset, folder, LANDLOCK_ACCESS_FS_EXECUTE);
   }
   if (done) done = allow(ruleset, "/dev", LANDLOCK_ACCESS_FS_WRITE_FILE);
   if (done && ::syscall(SYS_landlock_restrict_self, ruleset, 0) != 0)

@@ -14,8 +14,10 @@ namespace postroad::cli {
 /// Fault::io (only root may become another).
 Result<void> become(const std::string& user, const std::filesystem::path& data);
 
-/// No new privileges, no program is run, nothing is written outside `writable` (NoNewPrivileges and
-/// Landlock). Gives what the kernel could not do, in words; empty: all of it.
-Result<std::string> confine(const std::vector<std::filesystem::path>& writable);
+/// No new privileges, no program is run but from `runnable`, nothing is written outside `writable`
+/// (NoNewPrivileges and Landlock; what is run inherits both). Gives what the kernel could not do,
+/// in words; empty: all of it.
+Result<std::string> confine(const std::vector<std::filesystem::path>& writable,
+                            const std::vector<std::filesystem::path>& runnable);
 
 }  // namespace postroad::cli

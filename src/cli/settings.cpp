@@ -145,6 +145,13 @@ Section<ServerConfig> declare_server() {
   s.option("data", &ServerConfig::data,
            "Folder for the spool and the mailboxes; made where it is missing.");
   s.option("users", &ServerConfig::users, "File of users for AUTH, made by `postroad user add`.");
+  s.option("login_command", &ServerConfig::login_command,
+           "A program with its arguments that is asked about logins of users that are not in the "
+           "file: JSON on its standard input, exit code 0 right, 1 wrong, else 454.");
+  s.option("login_url", &ServerConfig::login_url,
+           "The same by HTTP: a POST of the JSON, 2yz right, 401 and 403 wrong, else 454.");
+  s.option("login_timeout", &ServerConfig::login_timeout, "Time that either gets to answer.")
+      .between(config::Duration{100}, config::Duration{60'000});
   s.option("user", &ServerConfig::user,
            "Whom a server that root started becomes once its ports are bound; the data folder is "
            "then this user's. Empty: it stays who it is.");

@@ -97,6 +97,9 @@ struct ServerConfig {
   std::string hostname;  ///< empty: the system's
   std::filesystem::path data = "./postroad-mail";
   std::filesystem::path users;
+  std::vector<std::string> login_command;
+  std::string login_url;
+  config::Duration login_timeout{5'000};
   std::string user;  ///< whom a server started by root becomes
   bool sandbox = true;
   std::uint16_t threads = 0;

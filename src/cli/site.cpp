@@ -146,7 +146,10 @@ Result<void> Site::bind(const std::vector<int>& sockets) {
     if (!socket) return socket.error();
     loop_->figures_socket = std::move(*socket);
   }
-  server_.emplace(guard_, log_, server::ServerSettings{book_->settings.server.threads, 0, 0});
+  constexpr unsigned waiting_threads = 16;  // each waits for one outside check of a login
+  server_.emplace(guard_, log_,
+                  server::ServerSettings{.threads = book_->settings.server.threads,
+                                         .login_threads = book_->outside ? waiting_threads : 1});
   server_->inherit(left);
   for (auto& listener : Book::listeners(book_)) {
     const auto port = server_->listen(std::move(listener));
@@ -185,7 +188,11 @@ Result<void> Site::open(const std::optional<Estate>& estate) {
   if (settings.server.sandbox) {
     std::vector<std::filesystem::path> writable{data};
     if (!settings.log.file.empty()) writable.push_back(folder_of(settings.log.file));
-    const auto lacking = confine(writable);
+    // A program that is asked about logins, and what it is made of: an interpreter, libraries.
+    std::vector<std::filesystem::path> runnable;
+    if (const auto& command = book_->settings.server.login_command; !command.empty())
+      runnable = {"/usr", "/bin", "/lib", "/lib64", command.front()};
+    const auto lacking = confine(writable, runnable);
     if (!lacking) return lacking.error();
     if (!lacking->empty()) confinement_lacking(log_, *lacking);
   }

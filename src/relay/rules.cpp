@@ -72,9 +72,15 @@ Reply Rules::expn(const server::SessionFacts&, std::string_view text) {
   return {250, {2, 1, 5}, std::move(lines)};
 }
 
-bool Rules::check_login(const sasl::Credentials& credentials) {
-  return settings_.users != nullptr && !credentials.password.empty() &&
-         settings_.users->check(credentials.user, credentials.password);
+server::LoginVerdict Rules::check_login(const server::SessionFacts& facts,
+                                        const sasl::Credentials& credentials) {
+  const auto* users = settings_.users;
+  const bool is_ours = users != nullptr && users->has(credentials.user);
+  if (settings_.outside != nullptr && !is_ours)
+    return settings_.outside->check(credentials, facts.peer);
+  const bool right = users != nullptr && !credentials.password.empty() &&
+                     users->check(credentials.user, credentials.password);
+  return right ? server::LoginVerdict::right : server::LoginVerdict::wrong;
 }
 
 sasl::Keys Rules::keys(std::string_view user, std::string_view mechanism) {

@@ -10,6 +10,7 @@
 
 #include "net/network.hpp"
 #include "relay/directory.hpp"
+#include "relay/login_check.hpp"
 #include "relay/senders.hpp"
 #include "server/hooks.hpp"
 #include "server/users.hpp"
@@ -23,7 +24,8 @@ class Rules final : public server::Policy {
     std::vector<net::Network> networks;  ///< whose mail is relayed without login
     bool has_route = false;  ///< mail for elsewhere can be carried on (a smarthost is set)
     const server::Users* users = nullptr;
-    const Senders* senders = nullptr;  ///< whom a login may name at MAIL; null: anybody
+    const LoginCheck* outside = nullptr;  ///< asked about users that `users` does not know
+    const Senders* senders = nullptr;     ///< whom a login may name at MAIL; null: anybody
   };
   /// `directory`, the users and the senders outlive it.
   Rules(const Directory& directory, Settings settings)
@@ -35,7 +37,8 @@ class Rules final : public server::Policy {
              const Mailbox& recipient) override;
   Reply vrfy(const server::SessionFacts& facts, std::string_view text) override;
   Reply expn(const server::SessionFacts& facts, std::string_view text) override;
-  bool check_login(const sasl::Credentials& credentials) override;
+  server::LoginVerdict check_login(const server::SessionFacts& facts,
+                                   const sasl::Credentials& credentials) override;
   sasl::Keys keys(std::string_view user, std::string_view mechanism) override;
 
  private:

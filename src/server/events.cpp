@@ -48,6 +48,9 @@ constexpr EventKind login_ok{"login.accepted", Level::info, "{client} logged in 
 constexpr EventKind login_bad{"login.refused", Level::warning,
                               "{client} failed to log in as {user}", login_fields,
                               "AUTH was refused."};
+constexpr EventKind login_unknown{
+    "login.unchecked", Level::error, "who knows of {user}'s login could not be asked, for {client}",
+    login_fields, "The outside check of a login gave no answer; the client got 454."};
 constexpr std::array rcpt_fields{client, helo, from, FieldKind{"to", "the recipient"}, reply_field};
 constexpr EventKind rcpt_refused{"recipient.refused", Level::info, "{to} refused: {reply}",
                                  rcpt_fields, "A recipient was refused at RCPT."};
@@ -116,6 +119,10 @@ void proxy_failed(Log& log, const SessionFacts& facts, const std::string& reason
   log.write(proxy, facts.peer, reason);
 }
 
+void login_unchecked(Log& log, const SessionFacts& facts, const std::string& user) {
+  log.write(login_unknown, facts.peer, user);
+}
+
 void login_checked(Log& log, const SessionFacts& facts, const std::string& user, bool right) {
   log.write(right ? login_ok : login_bad, facts.peer, user);
 }
@@ -171,9 +178,9 @@ void accept_failed(Log& log, const ListenerSettings& listener, const std::string
 }
 
 std::span<const EventKind* const> event_kinds() {
-  static constexpr std::array kinds{&not_sender, &opened,       &closed,   &tls,     &login_ok,
-                                    &login_bad,  &rcpt_refused, &accepted, &refused, &store,
-                                    &over_limit, &away,         &accept,   &proxy};
+  static constexpr std::array kinds{
+      &not_sender, &opened, &closed,     &tls,  &login_ok, &login_bad,     &rcpt_refused, &accepted,
+      &refused,    &store,  &over_limit, &away, &accept,   &login_unknown, &proxy};
   return kinds;
 }
 

@@ -18,6 +18,7 @@ void session_opened(Log& log, const SessionFacts& facts);
 void session_closed(Log& log, const SessionFacts& facts, std::uint64_t messages);
 void tls_failed(Log& log, const SessionFacts& facts, const std::string& reason);
 void proxy_failed(observe::Log& log, const SessionFacts& facts, const std::string& reason);
+void login_unchecked(observe::Log& log, const SessionFacts& facts, const std::string& user);
 void login_checked(Log& log, const SessionFacts& facts, const std::string& user, bool right);
 void recipient_refused(Log& log, const SessionFacts& facts, const smtp::Transaction& transaction,
                        const Mailbox& recipient, const Reply& reply);

@@ -69,6 +69,13 @@ class Store {
   }
 };
 
+/// What a check of a password or a token came to.
+enum class LoginVerdict : std::uint8_t {
+  right,
+  wrong,
+  not_now,  ///< who knows could not be asked: 454
+};
+
 /// The rules. A reply with code 0 means yes. They must be quick: what takes time has its own
 /// coroutine in session.cpp.
 class Policy {
@@ -81,7 +88,8 @@ class Policy {
   virtual Reply vrfy(const SessionFacts&, std::string_view) { return {}; }
   virtual Reply expn(const SessionFacts&, std::string_view) { return {}; }
   /// Whether the password or the token is right. Called off the loop, as it may take long.
-  virtual bool check_login(const sasl::Credentials& credentials) = 0;
+  virtual LoginVerdict check_login(const SessionFacts& facts,
+                                   const sasl::Credentials& credentials) = 0;
   /// The keys that a SASL mechanism needs of a user; decoys of one who is not known.
   virtual sasl::Keys keys(std::string_view user, std::string_view mechanism) = 0;
 };

@@ -53,7 +53,10 @@ struct Worker {
 
 struct Server::State {
   State(Guard& guard_, observe::Log& log_, const ServerSettings& settings)
-      : guard(guard_), log(log_), workers(make_workers(settings.threads)) {}
+      : guard(guard_),
+        log(log_),
+        login_threads(settings.login_threads),
+        workers(make_workers(settings.threads)) {}
 
   static std::vector<std::unique_ptr<Worker>> make_workers(unsigned count) {
     if (count == 0) count = std::max(1U, std::thread::hardware_concurrency());
@@ -74,6 +77,7 @@ struct Server::State {
 
   Guard& guard;
   observe::Log& log;
+  unsigned login_threads;
   std::optional<asio::thread_pool> derivers;
   std::atomic<unsigned> deriving = 0;
   std::optional<Services> services;  // from `start` on
@@ -207,7 +211,7 @@ void Server::State::session_ended() {
 
 void Server::start(Store& store) {
   auto& state = *state_;
-  state.derivers.emplace(1);
+  state.derivers.emplace(state.login_threads);
   state.services.emplace(Services{store, state.guard, *state.derivers, state.deriving, state.log});
   for (auto& listener : state.listeners.all) state.spawn_accept(listener);
   asio::co_spawn(state.workers.front()->context, state.watch_memory(), asio::detached);

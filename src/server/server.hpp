@@ -15,6 +15,7 @@ namespace postroad::server {
 
 struct ServerSettings {
   unsigned threads = 0;           ///< 0: one a core
+  unsigned login_threads = 1;     ///< that check logins; more where they wait for somebody outside
   std::size_t most_sessions = 0;  ///< at once; beyond, new ones get 421; 0: no ceiling
   std::uint64_t most_memory = 0;  ///< octets resident; above, new sessions get 421; 0: no ceiling
 };

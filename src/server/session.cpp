@@ -357,17 +357,25 @@ boost::asio::awaitable<void> Session::check_login(smtp::ServerMachine& machine,
   auto& workers = services_.workers;
   const bool other =
       !credentials.authorize_as.empty() && credentials.authorize_as != credentials.user;
-  bool right = credentials.proven.value_or(false);
+  auto verdict = credentials.proven.value_or(false) ? LoginVerdict::right : LoginVerdict::wrong;
   if (!is_proven) {
     services_.deriving.fetch_add(1, std::memory_order_relaxed);
-    right = co_await net::wait_for<bool>([&policy, &workers, &credentials](auto resume) {
-      boost::asio::post(workers, [&policy, &credentials, resume]() mutable {
-        resume(policy.check_login(credentials));
-      });
-    });
+    const auto& facts = facts_;
+    verdict = co_await net::wait_for<LoginVerdict>(
+        [&policy, &workers, &facts, &credentials](auto resume) {
+          boost::asio::post(workers, [&policy, &facts, &credentials, resume]() mutable {
+            resume(policy.check_login(facts, credentials));
+          });
+        });
     services_.deriving.fetch_sub(1, std::memory_order_relaxed);
   }
-  const bool accepted = right && !other;
+  if (verdict == LoginVerdict::not_now) {
+    visit_.tried_password(credentials.user, true, now);  // no guess was judged
+    login_unchecked(services_.log, facts_, credentials.user);
+    machine.answered({454, {4, 7, 0}, "logins cannot be checked now, try again later"});
+    co_return;
+  }
+  const bool accepted = verdict == LoginVerdict::right && !other;
   visit_.tried_password(credentials.user, accepted, now);
   login_checked(services_.log, facts_, credentials.user, accepted);
   // Who catches everything is for tests, which may send as much as they like.

@@ -40,6 +40,7 @@ class Users final {
   [[nodiscard]] sasl::Keys keys(std::string_view name, std::string_view mechanism) const;
   /// Whether anybody has keys for it.
   [[nodiscard]] bool serves(std::string_view mechanism) const;
+  [[nodiscard]] bool has(std::string_view name) const { return keys_.contains(name); }
   [[nodiscard]] std::vector<std::string> names() const;
 
   /// Adds or replaces. Error: Fault::input for a name with a colon, a blank or a control character,

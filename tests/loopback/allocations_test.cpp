@@ -46,7 +46,9 @@ class TakesAll final : public server::Policy {
   Reply rcpt(const server::SessionFacts&, const smtp::Transaction&, const Mailbox&) override {
     return {};
   }
-  bool check_login(const sasl::Credentials&) override { return false; }
+  server::LoginVerdict check_login(const server::SessionFacts&, const sasl::Credentials&) override {
+    return server::LoginVerdict::wrong;
+  }
   sasl::Keys keys(std::string_view, std::string_view) override { return {}; }
 };
 

@@ -63,10 +63,12 @@ Reply TablePolicy::rcpt(const server::SessionFacts&, const smtp::Transaction&,
   return found == rcpt_replies.end() ? Reply{} : found->second;
 }
 
-bool TablePolicy::check_login(const sasl::Credentials& credentials) {
+server::LoginVerdict TablePolicy::check_login(const server::SessionFacts&,
+                                              const sasl::Credentials& credentials) {
   const auto user = users.find(credentials.user);
   const auto& secret = credentials.token.empty() ? credentials.password : credentials.token;
-  return user != users.end() && user->second == secret.reveal();
+  const bool right = user != users.end() && user->second == secret.reveal();
+  return right ? server::LoginVerdict::right : server::LoginVerdict::wrong;
 }
 
 sasl::Keys TablePolicy::keys(std::string_view name, std::string_view mechanism) {

@@ -40,7 +40,8 @@ class TablePolicy final : public server::Policy {
   std::map<std::string, std::string> users;
   Reply rcpt(const server::SessionFacts&, const smtp::Transaction&,
              const Mailbox& recipient) override;
-  bool check_login(const sasl::Credentials& credentials) override;
+  server::LoginVerdict check_login(const server::SessionFacts&,
+                                   const sasl::Credentials& credentials) override;
   sasl::Keys keys(std::string_view user, std::string_view mechanism) override;
 };
 

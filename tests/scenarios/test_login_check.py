@@ -1,0 +1,114 @@
+# server.login_command and server.login_url: who is not in the users' file is asked about outside. Right, wrong, no answer, a password that
+# wants to be more than a word of JSON, a program that hangs; tokens; and what the file knows stays the file's.
+import base64
+import http.server
+import json
+import stat
+import threading
+import unittest
+
+import postroad
+from postroad import Server, Session, add_user
+
+
+class Service(http.server.ThreadingHTTPServer):
+    """Knows one user, in JSON."""
+
+    def __init__(self):
+        super().__init__((postroad.HOST, 0), Handler)
+        self.asked = []
+        self.status = None
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    @property
+    def url(self):
+        return f"http://{postroad.HOST}:{self.server_port}/login"
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.asked.append(asked)
+        right = asked["user"] == "ann" and (asked.get("password") == 'se"cr\\et\u00e9' or asked.get("token") == "tok")
+        self.send_response(self.server.status or (204 if right else 401))
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+def plain(user, password):
+    return "AUTH PLAIN " + base64.b64encode(f"\0{user}\0{password}".encode()).decode()
+
+
+class LoginCheck(unittest.TestCase):
+    LISTENER = {"auth": True, "allow_auth_in_clear": True}
+
+    def try_login(self, server, user, password):
+        with Session(server.port) as session:
+            session.say("EHLO client.example")
+            return session.say(plain(user, password))
+
+    def test_http(self):
+        with Service() as service, Server({"server": {"login_url": service.url}, "listener": [self.LISTENER]}) as server:
+            self.assertTrue(self.try_login(server, "ann", 'se"cr\\et\u00e9').startswith("235"))
+            self.assertTrue(self.try_login(server, "ann", "wrong").startswith("535"))
+            self.assertTrue(self.try_login(server, "bob", "secret").startswith("535"))
+            service.status = 500
+            self.assertTrue(self.try_login(server, "ann", "secret").startswith("454"))
+            self.assertIn("127.0.0.1", service.asked[0]["client"])
+            with Session(server.port) as session:
+                ehlo = session.say("EHLO client.example")
+                self.assertIn("AUTH OAUTHBEARER XOAUTH2 PLAIN LOGIN", ehlo)
+                service.status = None
+                token = base64.b64encode(b"user=ann\x01auth=Bearer tok\x01\x01").decode()
+                self.assertTrue(session.say(f"AUTH XOAUTH2 {token}").startswith("235"))
+            service.shutdown()
+
+    def test_nobody_answers(self):
+        with Server({"server": {"login_url": "http://127.0.0.1:1/", "login_timeout": "1s"}, "listener": [self.LISTENER]}) as server:
+            self.assertTrue(self.try_login(server, "ann", "secret").startswith("454"))
+            postroad.eventually(lambda: "login.unchecked" in server.log)
+
+    def test_command(self):
+        with postroad.Folder() as place:
+            program = place.path / "check"
+            program.write_text("#!/usr/bin/python3\nimport json, sys, time\nasked = json.load(sys.stdin)\n"
+                               "if asked['user'] == 'slow': time.sleep(60)\n"
+                               "if asked['user'] == 'broken': sys.exit(3)\n"
+                               "sys.exit(0 if (asked['user'], asked['password']) == ('ann', 'secret') else 1)\n")
+            program.chmod(program.stat().st_mode | stat.S_IXUSR)
+            with Server({"server": {"login_command": [str(program)], "login_timeout": "5s"}, "listener": [self.LISTENER]}) as server:
+                self.assertTrue(self.try_login(server, "ann", "secret").startswith("235"))
+                self.assertTrue(self.try_login(server, "ann", "no").startswith("535"))
+                self.assertTrue(self.try_login(server, "broken", "x").startswith("454"))
+
+    def test_a_command_that_hangs_is_ended(self):
+        with postroad.Folder() as place:
+            program = place.path / "check"
+            program.write_text("#!/bin/sh\nexec sleep 60\n")
+            program.chmod(0o700)
+            with Server({"server": {"login_command": [str(program)], "login_timeout": "200ms"}, "listener": [self.LISTENER]}) as server:
+                self.assertTrue(self.try_login(server, "ann", "secret").startswith("454"))
+
+    def test_the_file_goes_first(self):
+        with Service() as service, postroad.Folder() as place:
+            users = place.path / "users"
+            add_user(users, "ann", "of the file")
+            with Server({"server": {"login_url": service.url, "users": str(users)}, "listener": [self.LISTENER]}) as server:
+                self.assertTrue(self.try_login(server, "ann", "of the file").startswith("235"))
+                self.assertTrue(self.try_login(server, "ann", 'se"cr\\et\u00e9').startswith("535"))
+                self.assertEqual(service.asked, [])
+            service.shutdown()
+
+    def test_wrong_settings_are_sentences(self):
+        for settings, words in ((["server.login_command=check"], "whole path"),
+                                (["server.login_command=/nowhere/check"], "cannot be run"),
+                                (["server.login_url=ftp://x"], "wants http:// or https://")):
+            done = postroad.run("config", "check", *[word for one in settings for word in ("--set", one)])
+            self.assertNotEqual(done.returncode, 0)
+            self.assertIn(words, done.stderr + done.stdout)
+
+
+if __name__ == "__main__":
+    unittest.main()
