@@ -41,16 +41,17 @@ class POSTROAD_EXPORT Machine final {
   enum class Wish : std::uint8_t { send, receive, start_tls, body, done };
   struct Action {
     Wish wish = Wish::done;
-    std::string_view octets;  ///< for send; valid until the next call of a member that is not const
-    bool secret = false;      ///< no trace may show what is sent now: a password is in it
+    std::string_view
+        octets{};         ///< for send; valid until the next call of a member that is not const
+    bool secret = false;  ///< no trace may show what is sent now: a password is in it
     Time deadline = Time::max();  ///< when it has passed, say timed_out(); it belongs to the
                                   ///< command, not to one read
   };
   /// What a handshake settled, as far as the program knows it.
   struct TlsFacts {
-    bool verified = false;  ///< the certificate was checked and is for host(): REQUIRETLS asks
-    std::string exporter;   ///< tls-exporter (RFC 9266), for SCRAM-…-PLUS; empty: not to be had
-    std::string end_point;  ///< tls-server-end-point (RFC 5929 §4), likewise
+    bool verified = false;    ///< the certificate was checked and is for host(): REQUIRETLS asks
+    std::string exporter{};   ///< tls-exporter (RFC 9266), for SCRAM-…-PLUS; empty: not to be had
+    std::string end_point{};  ///< tls-server-end-point (RFC 5929 §4), likewise
   };
 
   /// As Client takes them. Without effect, since they are the program's part: ca_file, pinned_keys,
