@@ -7,6 +7,7 @@
 //   auto report = co_await client.async_send(message, boost::asio::use_awaitable);
 #pragma once
 
+#include <atomic>
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/associated_executor.hpp>
@@ -17,10 +18,47 @@
 #include <functional>
 #include <memory>
 #include <postroad/client.hpp>
+#include <postroad/pool.hpp>
 #include <string>
 #include <utility>
 
 namespace postroad {
+
+namespace detail {
+
+// Binds a start function, which takes a callback and gives a ticket, to a completion token: the
+// handler goes back to its own executor. `cancel` takes the ticket, at any time. The slot is set
+// before the start: afterwards the handler may already run on another thread.
+template <class T, class Start, class Cancel, class Token>
+auto initiate(Start start, Cancel cancel, Token&& token) {
+  return boost::asio::async_initiate<Token, void(Result<T>)>(
+      [](auto handler, Start begin, Cancel end) {
+        using Handler = decltype(handler);
+        auto shared = std::make_shared<Handler>(std::move(handler));
+        auto slot = boost::asio::get_associated_cancellation_slot(*shared);
+        boost::asio::any_io_executor executor =
+            boost::asio::get_associated_executor(*shared, boost::asio::system_executor());
+        auto work =
+            std::make_shared<boost::asio::executor_work_guard<boost::asio::any_io_executor>>(
+                executor);
+        auto ticket = std::make_shared<std::atomic<std::uint64_t>>(0);
+        if (slot.is_connected()) {
+          slot.assign([end = std::move(end), ticket](boost::asio::cancellation_type) {
+            if (const auto number = ticket->load()) end(number);
+          });
+        }
+        *ticket = begin([shared, executor, work, slot](Result<T> result) mutable {
+          boost::asio::post(executor, [shared, work, slot, result = std::move(result)]() mutable {
+            if (slot.is_connected()) slot.clear();
+            work->reset();
+            std::move (*shared)(std::move(result));
+          });
+        });
+      },
+      token, std::move(start), std::move(cancel));
+}
+
+}  // namespace detail
 
 /// One connection to one server, used from any number of tasks: calls made while another is under
 /// way wait their turn, in order. Thread rule: all members may be called from any thread.
@@ -89,33 +127,26 @@ class POSTROAD_EXPORT AsyncClient {
   struct State;
   static void cancel(const std::weak_ptr<State>& client, Ticket ticket);
 
-  // Binds a start function to a completion token: the handler goes back to its own executor.
   template <class T, class Start, class Token>
   auto initiate(Start start, Token&& token) {
-    return boost::asio::async_initiate<Token, void(Result<T>)>(
-        [weak = std::weak_ptr<State>(state_)](auto handler, Start begin) {
-          using Handler = decltype(handler);
-          auto shared = std::make_shared<Handler>(std::move(handler));
-          auto slot = boost::asio::get_associated_cancellation_slot(*shared);
-          boost::asio::any_io_executor executor =
-              boost::asio::get_associated_executor(*shared, boost::asio::system_executor());
-          auto work =
-              std::make_shared<boost::asio::executor_work_guard<boost::asio::any_io_executor>>(
-                  executor);
-          const Ticket ticket = begin([shared, executor, work](Result<T> result) mutable {
-            boost::asio::post(executor, [shared, work, result = std::move(result)]() mutable {
-              work->reset();
-              std::move (*shared)(std::move(result));
-            });
-          });
-          if (slot.is_connected()) {
-            slot.assign([weak, ticket](boost::asio::cancellation_type) { cancel(weak, ticket); });
-          }
-        },
-        token, std::move(start));
+    return detail::initiate<T>(
+        std::move(start),
+        [weak = std::weak_ptr<State>(state_)](Ticket ticket) { cancel(weak, ticket); },
+        std::forward<Token>(token));
   }
 
   std::shared_ptr<State> state_;
 };
+
+/// As Pool::send, for many tasks at once. Completes with Result<SendReport>. `caller` as for
+/// Pool::start_send. The pool must live until completion, which its destruction brings about.
+template <class Token>
+auto async_send(Pool& pool, Message message, Token&& token, std::uint64_t caller = 0) {
+  return detail::initiate<SendReport>(
+      [&pool, message = std::move(message), caller](Pool::Callback done) mutable {
+        return pool.start_send(std::move(message), std::move(done), caller);
+      },
+      pool.canceller(), std::forward<Token>(token));
+}
 
 }  // namespace postroad

@@ -47,10 +47,10 @@ enum class Chunking : std::uint8_t {
 
 /// What a PROXY header says of the connection that we pass on.
 struct POSTROAD_EXPORT ProxyHeader {
-  int version = 2;     ///< 1 or 2
-  std::string source;  ///< "192.0.2.1" or "2001:db8::1"; empty: we speak for ourselves
+  int version = 2;       ///< 1 or 2
+  std::string source{};  ///< "192.0.2.1" or "2001:db8::1"; empty: we speak for ourselves
   std::uint16_t source_port = 0;
-  std::string destination;
+  std::string destination{};
   std::uint16_t destination_port = 0;
 };
 
@@ -60,10 +60,10 @@ enum class Stage : std::uint8_t { connect, hello, tls, auth, mail, rcpt, data, t
 /// Options of a client; each default is the safe one.
 struct POSTROAD_EXPORT ClientOptions {
   Tls tls = Tls::automatic;
-  std::string ca_file;                           ///< PEM roots instead of the system's
+  std::string ca_file{};                         ///< PEM roots instead of the system's
   bool insecure_accept_any_certificate = false;  ///< encryption without knowing with whom
   bool allow_password_in_clear = false;          ///< AUTH also without TLS
-  std::string helo_name;    ///< what EHLO says; empty: the connection's own address, as a literal
+  std::string helo_name{};  ///< what EHLO says; empty: the connection's own address, as a literal
   bool plain_helo = false;  ///< HELO in place of EHLO: no extension is used
   bool pipelining = true;   ///< used where the server offers it
   Chunking chunking = Chunking::when_needed;
@@ -72,26 +72,26 @@ struct POSTROAD_EXPORT ClientOptions {
   /// Fault::unsupported; REQUIRETLS and DeliverBy::Else::give_up never are.
   bool drop_unsupported_options = false;
   /// Extensions that are not used though the server offers them, by their EHLO keyword: "CHUNKING".
-  std::vector<std::string> ignored_extensions;
+  std::vector<std::string> ignored_extensions{};
   /// XCLIENT attributes ("ADDR", "192.0.2.1"), said before AUTH; a server that does not offer it to
   /// us ends the conversation.
-  std::vector<std::pair<std::string, std::string>> xclient;
+  std::vector<std::pair<std::string, std::string>> xclient{};
   /// A PROXY header to begin with, "v1" or "v2"; for servers that expect one.
-  std::optional<ProxyHeader> proxy_header;
+  std::optional<ProxyHeader> proxy_header{};
   /// A proxy on the way: socks5://[user:password@]host[:port] or http://… (CONNECT); empty: none.
-  std::string proxy;
+  std::string proxy{};
   /// Called as a message goes out, on the thread that sends: octets so far and, where it is known,
   /// of the whole. False ends the call with Fault::cancelled, and no part is taken for the whole.
-  std::function<bool(std::uint64_t sent, std::optional<std::uint64_t> whole)> progress;
+  std::function<bool(std::uint64_t sent, std::optional<std::uint64_t> whole)> progress{};
   /// To look at a server: ends once this step was answered (`text`: all but the final dot was
   /// sent), with QUIT or by a cut. The call then ends with Fault::cancelled.
-  std::optional<Stage> stop_after;
+  std::optional<Stage> stop_after{};
   bool cut_there = false;
-  std::string client_certificate;  ///< PEM file that we show, for EXTERNAL; empty: none
-  std::string client_key;          ///< PEM file; empty: it stands in the certificate's file
+  std::string client_certificate{};  ///< PEM file that we show, for EXTERNAL; empty: none
+  std::string client_key{};          ///< PEM file; empty: it stands in the certificate's file
   /// "sha256:" and base64 of the server's public key (SubjectPublicKeyInfo): one of these, and then
   /// neither a root nor the name is asked for.
-  std::vector<std::string> pinned_keys;
+  std::vector<std::string> pinned_keys{};
   Recipients recipients = Recipients::best_effort;
   std::chrono::milliseconds connect_timeout{30'000};
   std::chrono::milliseconds command_timeout{300'000};      ///< for each reply (RFC 5321 §4.5.3.2)
@@ -99,7 +99,7 @@ struct POSTROAD_EXPORT ClientOptions {
   std::chrono::milliseconds overall_timeout{0};  ///< for each whole call; 0: the sum of its parts
   /// Sees the dialogue line by line, secrets hidden: "->" sent, "<-" received, "--" a note. Called
   /// on the thread that sends.
-  std::function<void(std::string_view arrow, std::string_view line)> trace;
+  std::function<void(std::string_view arrow, std::string_view line)> trace{};
 };
 
 /// A client of one server. The connection is opened by the first call that needs it and kept for

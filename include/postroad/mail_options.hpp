@@ -29,14 +29,14 @@ struct POSTROAD_EXPORT MailOptions {
   /// What a report of failure brings back (DSN RET, RFC 3461 §4.3).
   enum class Return : std::uint8_t { unspecified, headers, full };
   Return bring_back = Return::unspecified;
-  std::string envelope_id;              ///< DSN ENVID: at most 100 octets of printable ASCII
-  std::optional<DeliverBy> deliver_by;  ///< DELIVERBY
-  std::chrono::seconds hold_for{0};     ///< FUTURERELEASE (RFC 4865): not before so long from now
-  std::optional<std::chrono::sys_seconds> hold_until;  ///< or not before that time; not both
-  std::optional<int> priority;  ///< MT-PRIORITY (RFC 6710): -9 to 9, 0 is usual
-  bool require_tls = false;     ///< REQUIRETLS (RFC 8689): verified TLS at each hop, or no delivery
+  std::string envelope_id{};              ///< DSN ENVID: at most 100 octets of printable ASCII
+  std::optional<DeliverBy> deliver_by{};  ///< DELIVERBY
+  std::chrono::seconds hold_for{0};       ///< FUTURERELEASE (RFC 4865): not before so long from now
+  std::optional<std::chrono::sys_seconds> hold_until{};  ///< or not before that time; not both
+  std::optional<int> priority{};  ///< MT-PRIORITY (RFC 6710): -9 to 9, 0 is usual
+  bool require_tls = false;  ///< REQUIRETLS (RFC 8689): verified TLS at each hop, or no delivery
   /// AUTH= (RFC 4954 §5): who submitted it, as a trusted relay says; "<>" for nobody.
-  std::optional<std::string> submitter;
+  std::optional<std::string> submitter{};
   friend bool operator==(const MailOptions&, const MailOptions&) = default;
 };
 
@@ -50,9 +50,9 @@ struct Notify {
 
 /// What is asked for one recipient (DSN).
 struct POSTROAD_EXPORT RecipientOptions {
-  std::optional<Notify> notify;  ///< unset: what the server does by itself, usually FAILURE
-  std::string original_type;     ///< ORCPT's address type, "rfc822" or "utf-8"; empty: no ORCPT
-  std::string original;          ///< ORCPT's address, as a person reads it
+  std::optional<Notify> notify{};  ///< unset: what the server does by itself, usually FAILURE
+  std::string original_type{};     ///< ORCPT's address type, "rfc822" or "utf-8"; empty: no ORCPT
+  std::string original{};          ///< ORCPT's address, as a person reads it
   [[nodiscard]] bool is_empty() const noexcept { return !notify && original_type.empty(); }
   friend bool operator==(const RecipientOptions&, const RecipientOptions&) = default;
 };

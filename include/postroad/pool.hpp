@@ -3,6 +3,8 @@
 //
 //   postroad::Pool pool{{"smtp://one.example:587", "smtp://two.example:587"}, login};
 //   auto report = pool.send(message);           // from any thread, as often as you like
+//
+// For Asio's completion tokens: async_send in async.hpp.
 #pragma once
 
 #include <chrono>
@@ -76,6 +78,8 @@ class POSTROAD_EXPORT Pool final : public Transport {
   /// Ends that call with Fault::cancelled, whether it waits or is under way. No effect once it is
   /// over.
   void cancel(Ticket ticket);
+  /// A function that does the same, and nothing once the pool is gone.
+  [[nodiscard]] std::function<void(Ticket)> canceller() const;
 
   /// Takes no more calls, lets the others end, says QUIT. At most so long; whether all ended.
   bool close(std::chrono::milliseconds patience);
@@ -92,7 +96,7 @@ class POSTROAD_EXPORT Pool final : public Transport {
 
  private:
   struct State;
-  std::unique_ptr<State> state_;
+  std::shared_ptr<State> state_;
 };
 
 }  // namespace postroad

@@ -44,7 +44,7 @@ struct POSTROAD_EXPORT ServerOptions {
   Certificate certificate = Certificate::good;
   /// EHLO keywords that are offered, beside PIPELINING, SIZE, 8BITMIME, SMTPUTF8: of CHUNKING,
   /// BINARYMIME, DSN, LIMITS, REQUIRETLS, DELIVERBY, FUTURERELEASE, MT-PRIORITY, PRDR, AUTH.
-  std::vector<std::string> extensions;
+  std::vector<std::string> extensions{};
   bool lmtp = false;
   std::size_t most_recipients = 1000;  ///< of a mail; more get 452
   std::size_t most_mails = 100'000;    ///< of a session; more get 421
@@ -52,8 +52,8 @@ struct POSTROAD_EXPORT ServerOptions {
 
 /// A mail that was kept.
 struct POSTROAD_EXPORT Received {
-  Envelope envelope;
-  std::string octets;  ///< dots taken off
+  Envelope envelope{};
+  std::string octets{};  ///< dots taken off
   std::uint64_t session = 0;
 };
 
@@ -72,7 +72,8 @@ class POSTROAD_EXPORT Server final {
   [[nodiscard]] std::uint16_t port() const;
   /// PEM file of the root that signed the certificates good, expired and other_name.
   [[nodiscard]] std::string ca_file() const;
-  /// A login that AUTH takes; until one is set, AUTH takes none.
+  /// A login that AUTH takes; until one is set, AUTH takes none. For OAuth the password is the
+  /// token.
   void add_user(const std::string& name, const std::string& password);
 
   class POSTROAD_EXPORT Rule {

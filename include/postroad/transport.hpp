@@ -23,6 +23,9 @@ class POSTROAD_EXPORT Transport {
   virtual Result<SendReport> send(const Envelope& envelope, MessageSource& source) = 0;
   /// Sends to the recipients that the message names.
   Result<SendReport> send(const Message& message);
+  /// Sends it to an envelope of the caller's, whomever it names: for another attempt, and for what
+  /// is asked of the servers.
+  Result<SendReport> send(const Envelope& envelope, const Message& message);
 };
 
 /// Hands mails to a command that speaks as sendmail does: the recipients are its arguments, the

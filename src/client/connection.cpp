@@ -7,11 +7,11 @@
 #include <exception>
 
 #include "base/text.hpp"
+#include "client/settings.hpp"
 #include "crypto/digest.hpp"
 #include "mail/mailbox.hpp"
 #include "net/connect.hpp"
 #include "net/drive.hpp"
-#include "proto/proxy/header.hpp"
 #include "proto/proxy/tunnel.hpp"
 
 namespace postroad::client {
@@ -84,22 +84,6 @@ struct NobodyAsks {
   }
 };
 
-smtp::TlsPolicy policy_of(Tls tls, bool has_login) {
-  switch (tls) {
-    case Tls::never:
-      return smtp::TlsPolicy::never;
-    case Tls::opportunistic:
-      return smtp::TlsPolicy::opportunistic;
-    case Tls::required:
-      return smtp::TlsPolicy::required;
-    case Tls::implicit:
-      return smtp::TlsPolicy::implicit;
-    case Tls::automatic:
-      break;
-  }
-  return has_login ? smtp::TlsPolicy::required : smtp::TlsPolicy::opportunistic;
-}
-
 // The connection's own address as a literal: true everywhere, and what RFC 5321 §4.1.4 asks of a
 // client without a name.
 std::string own_literal(net::Stream& stream) {
@@ -125,20 +109,6 @@ Result<std::vector<std::string>> pins_of(const std::vector<std::string>& texts) 
   return pins;
 }
 
-static_assert(static_cast<int>(Stage::text) == static_cast<int>(smtp::Stage::text));
-
-smtp::Chunking policy_of(Chunking chunking) {
-  switch (chunking) {
-    case Chunking::preferred:
-      return smtp::Chunking::preferred;
-    case Chunking::never:
-      return smtp::Chunking::never;
-    case Chunking::when_needed:
-      break;
-  }
-  return smtp::Chunking::when_needed;
-}
-
 // Nothing of the message was decided for these, and why.
 void defer(const Envelope& envelope, std::size_t from, const Error& why, SendReport& report) {
   for (; from < envelope.recipients.size(); ++from)
@@ -162,25 +132,14 @@ Envelope part_of(const Envelope& envelope, std::size_t from, std::size_t count) 
 
 }  // namespace
 
-Result<SendReport> judge(const std::optional<Error>& error, SendReport report) {
-  if (!error) return report;
-  const bool decided =
-      report.any(Outcome::refused) || report.any(Outcome::unknown) || report.any(Outcome::accepted);
-  if (!decided) return *error;
-  return report;
-}
-
 Connection::Connection(std::string_view url_text, std::optional<Login> login, ClientOptions options)
     : login_(std::move(login)), options_(std::move(options)) {
-  auto url = parse_url(url_text);
+  auto url = settle(url_text, login_, options_);
   if (!url) {
     wrong_ = url.error();
     return;
   }
   url_ = std::move(*url);
-  if (!login_ && !url_.user.empty()) login_ = Login{url_.user, url_.password, {}};
-  if (options_.tls == Tls::automatic || (url_.tls == Tls::implicit && options_.tls != Tls::never))
-    options_.tls = url_.tls;  // where smtps:// is, STARTTLS would wait for a greeting
   if (options_.trace) trace_.emplace(options_.trace);
   if (!options_.proxy.empty()) {
     auto proxy = parse_proxy(options_.proxy);
@@ -207,33 +166,6 @@ Connection::Connection(std::string_view url_text, std::optional<Login> login, Cl
   tls_ = std::move(*tls);
 }
 
-smtp::ClientOptions Connection::machine_options() const {
-  smtp::ClientOptions machine;
-  machine.server = server();
-  machine.host = url_.host;
-  machine.port = url_.port;
-  machine.plain_helo = options_.plain_helo;
-  machine.lmtp = options_.lmtp || url_.lmtp;
-  machine.chunking = policy_of(options_.chunking);
-  machine.drops_options = options_.drop_unsupported_options;
-  machine.xclient = options_.xclient;
-  if (options_.stop_after) machine.stop_after = static_cast<smtp::Stage>(*options_.stop_after);
-  machine.cuts = options_.cut_there;
-  for (const auto& keyword : options_.ignored_extensions) machine.ignored.push_back(upper(keyword));
-  machine.tls = policy_of(options_.tls, login_.has_value());
-  machine.allow_password_in_clear = options_.allow_password_in_clear;
-  machine.pipelining = options_.pipelining;
-  machine.recipients = options_.recipients == Recipients::best_effort
-                           ? smtp::RecipientPolicy::best_effort
-                           : smtp::RecipientPolicy::all_or_none;
-  machine.timeouts.greeting = machine.timeouts.command = options_.command_timeout;
-  machine.timeouts.data = std::min(machine.timeouts.data, options_.command_timeout);
-  machine.timeouts.data_block = std::min(machine.timeouts.data_block, options_.command_timeout);
-  machine.timeouts.handshake = std::min(machine.timeouts.handshake, options_.command_timeout);
-  machine.timeouts.end_of_data = options_.end_of_data_timeout;
-  return machine;
-}
-
 net::Time Connection::limit() const {
   return options_.overall_timeout.count() == 0 ? net::Time::max()
                                                : proto::Clock::now() + options_.overall_timeout;
@@ -251,37 +183,6 @@ awaitable<void> Connection::drive(MessageSource* source) {
 
 void Connection::close() {
   if (stream_) stream_->close();
-}
-
-Result<void> Connection::choose_login(smtp::ClientOptions& machine) const {
-  if (!login_) return {};
-  sasl::Credentials credentials{.user = login_->user,
-                                .authorize_as = login_->authorize_as,
-                                .password = login_->password,
-                                .token = login_->token,
-                                .certificate = !options_.client_certificate.empty()};
-  if (login_->fetch_token) {
-    auto token = login_->fetch_token();
-    if (!token) {
-      auto error = token.error();
-      error.stage = "AUTH";
-      if (error.where.empty()) error.where = server();
-      return error;
-    }
-    credentials.token = std::move(*token);
-  }
-  machine.login = std::move(credentials);
-  machine.mechanism = login_->mechanism;
-  return {};
-}
-
-Result<std::string> Connection::preamble() const {
-  if (!options_.proxy_header) return std::string();
-  const auto& asked = *options_.proxy_header;
-  const proxy::Header header{asked.source.empty(), asked.source.find(':') != std::string::npos,
-                             asked.source,         asked.source_port,
-                             asked.destination,    asked.destination_port};
-  return asked.version == 1 ? proxy::format_v1(header) : proxy::format_v2(header);
 }
 
 // Through the proxy, once it is connected.
@@ -305,11 +206,8 @@ awaitable<Result<void>> Connection::dig() {
 
 awaitable<Result<void>> Connection::dial() {
   const auto started = proto::Clock::now();
-  auto machine = machine_options();
-  if (const auto chosen = choose_login(machine); !chosen) co_return chosen.error();
-  auto header = preamble();
-  if (!header) co_return header.error();
-  machine.preamble = std::move(*header);
+  auto machine = machine_options(url_, login_, options_);
+  if (!machine) co_return machine.error();
   auto socket =
       co_await net::connect(proxy_ ? proxy_->host : url_.host, proxy_ ? proxy_->port : url_.port,
                             std::min(until_, started + options_.connect_timeout));
@@ -329,8 +227,8 @@ awaitable<Result<void>> Connection::dial() {
       co_return dug.error();
     }
   }
-  machine.name = options_.helo_name.empty() ? own_literal(*stream_) : options_.helo_name;
-  machine_.emplace(std::move(machine));
+  if (options_.helo_name.empty()) machine->name = own_literal(*stream_);
+  machine_.emplace(std::move(*machine));
   machine_->open();
   if (!early_.empty()) machine_->received(early_);
   used_ = false;

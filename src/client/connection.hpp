@@ -47,11 +47,8 @@ class Connection final {
   awaitable<Result<void>> dial();
   awaitable<Result<void>> dig();
   awaitable<Result<SendReport>> send_part(Envelope part, MessageSource& source);
-  Result<void> choose_login(smtp::ClientOptions& machine) const;
   [[nodiscard]] net::Time limit() const;
   [[nodiscard]] bool is_stale() const;
-  [[nodiscard]] smtp::ClientOptions machine_options() const;
-  [[nodiscard]] Result<std::string> preamble() const;
 
   Url url_;
   std::optional<ProxyUrl> proxy_;
@@ -80,8 +77,5 @@ awaitable<T> without_throwing(awaitable<T> call) {
   co_await boost::asio::this_coro::throw_if_cancelled(false);
   co_return co_await std::move(call);
 }
-
-/// What a call returns: an Error when nothing was decided for anybody, else the report.
-Result<SendReport> judge(const std::optional<Error>& error, SendReport report);
 
 }  // namespace postroad::client

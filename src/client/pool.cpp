@@ -466,9 +466,9 @@ awaitable<Result<SendReport>> Pool::State::run(Call* call) {
 }
 
 Pool::Pool(std::vector<std::string> urls, ClientOptions options, PoolOptions pool)
-    : state_(std::make_unique<State>(std::move(urls), std::nullopt, std::move(options), pool)) {}
+    : state_(std::make_shared<State>(std::move(urls), std::nullopt, std::move(options), pool)) {}
 Pool::Pool(std::vector<std::string> urls, Login login, ClientOptions options, PoolOptions pool)
-    : state_(std::make_unique<State>(std::move(urls), std::move(login), std::move(options), pool)) {
+    : state_(std::make_shared<State>(std::move(urls), std::move(login), std::move(options), pool)) {
 }
 Pool::Pool(Pool&&) noexcept = default;
 Pool& Pool::operator=(Pool&&) noexcept = default;
@@ -523,6 +523,13 @@ Result<SendReport> Pool::send(const Envelope& envelope, MessageSource& source) {
 
 void Pool::cancel(Ticket ticket) {
   asio::post(state_->context, [state = state_.get(), ticket] { state->cancel(ticket); });
+}
+
+std::function<void(Pool::Ticket)> Pool::canceller() const {
+  return [weak = std::weak_ptr<State>(state_)](Ticket ticket) {
+    if (const auto state = weak.lock())
+      asio::post(state->context, [raw = state.get(), ticket] { raw->cancel(ticket); });
+  };
 }
 
 bool Pool::close(std::chrono::milliseconds patience) {

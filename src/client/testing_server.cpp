@@ -53,7 +53,7 @@ smtp::ServerOptions machine_options(const ServerOptions& asked) {
   options.mt_priority = has("MT-PRIORITY");
   options.prdr = has("PRDR");
   options.auth = options.allow_auth_in_clear = has("AUTH");
-  options.mechanisms = {"SCRAM-SHA-256", "PLAIN", "LOGIN"};
+  options.mechanisms = {"SCRAM-SHA-256", "PLAIN", "LOGIN", "OAUTHBEARER", "XOAUTH2"};
   options.lmtp = asked.lmtp;
   options.limits.recipients = asked.most_recipients;
   options.limits.mails = asked.most_mails;

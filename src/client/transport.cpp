@@ -59,6 +59,12 @@ Result<SendReport> Transport::send(const Message& message) {
   return send(Envelope{message.reverse_path(), message.recipients()}, **source);
 }
 
+Result<SendReport> Transport::send(const Envelope& envelope, const Message& message) {
+  auto source = message.source();
+  if (!source) return source.error();
+  return send(envelope, **source);
+}
+
 SendmailTransport::SendmailTransport(std::vector<std::string> command)
     : command_(std::move(command)) {}
 

@@ -163,7 +163,8 @@ Result<Url> parse_url(std::string_view text) {
   }
   const auto located = parse_authority(rest, url);
   if (!located) return located.error();
-  if (url.port == 0)
+  url.names_port = url.port != 0;
+  if (!url.names_port)
     url.port = url.tls == Tls::implicit ? 465 : url.lmtp ? 24 : url.user.empty() ? 25 : 587;
   return url;
 }

@@ -13,6 +13,7 @@ namespace postroad::client {
 struct Url {
   std::string host;  ///< a name or an address, without brackets
   std::uint16_t port = 0;
+  bool names_port = false;  ///< else `port` is the usual one
   std::string user;
   Secret password;
   Tls tls = Tls::automatic;

@@ -10,7 +10,7 @@ trap '[ -z "$server" ] || kill "$server" 2>/dev/null || true; rm -rf "$work"' EX
 cmake --install "$build" --prefix "$work/prefix" >"$work/install.log" || { cat "$work/install.log"; exit 1; }
 [ -s "$work/prefix/share/man/man1/postroad-send.1" ] || { echo "no manual pages were installed"; exit 1; }
 cmake -S "$source/tests/consume/project" -B "$work/cmake" -G Ninja -DCMAKE_CXX_COMPILER=g++ -DCMAKE_PREFIX_PATH="$work/prefix" \
-  -DEXAMPLE="$source/examples/send.cpp" >"$work/configure.log" || { cat "$work/configure.log"; exit 1; }
+  -DEXAMPLES="$source/examples" >"$work/configure.log" || { cat "$work/configure.log"; exit 1; }
 cmake --build "$work/cmake"
 "$work/cmake/with_shared"
 "$work/cmake/with_static"
@@ -31,3 +31,5 @@ read -r _ _ address _ <"$work/said"
 address=${address%,}
 "$work/cmake/example" "smtp://$address" | tee "$work/report"
 [ "$(grep -c ' accepted 250 ' "$work/report")" -eq 2 ] || { echo "the example's mail was not accepted twice"; exit 1; }
+"$work/cmake/own_loop" "smtp://$address" 5 | tee "$work/report"
+[ "$(grep -c ' accepted 250 ' "$work/report")" -eq 5 ] || { echo "the loop's five mails were not accepted"; exit 1; }

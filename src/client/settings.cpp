@@ -1,0 +1,132 @@
+// See settings.hpp.
+#include "client/settings.hpp"
+
+#include <algorithm>
+
+#include "base/text.hpp"
+#include "proto/proxy/header.hpp"
+
+namespace postroad::client {
+
+namespace {
+
+smtp::TlsPolicy policy_of(Tls tls, bool has_login) {
+  switch (tls) {
+    case Tls::never:
+      return smtp::TlsPolicy::never;
+    case Tls::opportunistic:
+      return smtp::TlsPolicy::opportunistic;
+    case Tls::required:
+      return smtp::TlsPolicy::required;
+    case Tls::implicit:
+      return smtp::TlsPolicy::implicit;
+    case Tls::automatic:
+      break;
+  }
+  return has_login ? smtp::TlsPolicy::required : smtp::TlsPolicy::opportunistic;
+}
+
+static_assert(static_cast<int>(Stage::text) == static_cast<int>(smtp::Stage::text));
+
+smtp::Chunking policy_of(Chunking chunking) {
+  switch (chunking) {
+    case Chunking::preferred:
+      return smtp::Chunking::preferred;
+    case Chunking::never:
+      return smtp::Chunking::never;
+    case Chunking::when_needed:
+      break;
+  }
+  return smtp::Chunking::when_needed;
+}
+
+Result<std::string> preamble(const ClientOptions& options) {
+  if (!options.proxy_header) return std::string();
+  const auto& asked = *options.proxy_header;
+  const proxy::Header header{asked.source.empty(), asked.source.find(':') != std::string::npos,
+                             asked.source,         asked.source_port,
+                             asked.destination,    asked.destination_port};
+  return asked.version == 1 ? proxy::format_v1(header) : proxy::format_v2(header);
+}
+
+Result<sasl::Credentials> credentials_of(const Login& login, const Url& url,
+                                         const ClientOptions& options) {
+  sasl::Credentials credentials{.user = login.user,
+                                .authorize_as = login.authorize_as,
+                                .password = login.password,
+                                .token = login.token,
+                                .certificate = !options.client_certificate.empty()};
+  if (!login.fetch_token) return credentials;
+  auto token = login.fetch_token();
+  if (!token) {
+    auto error = token.error();
+    error.stage = "AUTH";
+    if (error.where.empty()) error.where = url.server();
+    return error;
+  }
+  credentials.token = std::move(*token);
+  return credentials;
+}
+
+}  // namespace
+
+Result<Url> settle(std::string_view text, std::optional<Login>& login, ClientOptions& options) {
+  auto url = parse_url(text);
+  if (!url) return url;
+  if (!login && !url->user.empty()) login = Login{url->user, url->password, {}};
+  // smtps:// is TLS before the greeting however much of it an option requires.
+  if (options.tls == Tls::automatic || (url->tls == Tls::implicit && options.tls != Tls::never))
+    options.tls = url->tls;
+  if (!url->names_port) {
+    url->port = options.tls == Tls::implicit ? 465 : url->lmtp ? 24 : login ? 587 : 25;
+  }
+  return url;
+}
+
+Result<smtp::ClientOptions> machine_options(const Url& url, const std::optional<Login>& login,
+                                            const ClientOptions& options) {
+  smtp::ClientOptions machine;
+  machine.server = url.server();
+  machine.host = url.host;
+  machine.port = url.port;
+  if (!options.helo_name.empty()) machine.name = options.helo_name;
+  machine.plain_helo = options.plain_helo;
+  machine.lmtp = options.lmtp || url.lmtp;
+  machine.chunking = policy_of(options.chunking);
+  machine.drops_options = options.drop_unsupported_options;
+  machine.xclient = options.xclient;
+  if (options.stop_after) machine.stop_after = static_cast<smtp::Stage>(*options.stop_after);
+  machine.cuts = options.cut_there;
+  for (const auto& keyword : options.ignored_extensions) machine.ignored.push_back(upper(keyword));
+  machine.tls = policy_of(options.tls, login.has_value());
+  machine.allow_password_in_clear = options.allow_password_in_clear;
+  machine.pipelining = options.pipelining;
+  machine.recipients = options.recipients == Recipients::best_effort
+                           ? smtp::RecipientPolicy::best_effort
+                           : smtp::RecipientPolicy::all_or_none;
+  machine.timeouts.greeting = machine.timeouts.command = options.command_timeout;
+  machine.timeouts.data = std::min(machine.timeouts.data, options.command_timeout);
+  machine.timeouts.data_block = std::min(machine.timeouts.data_block, options.command_timeout);
+  machine.timeouts.handshake = std::min(machine.timeouts.handshake, options.command_timeout);
+  machine.timeouts.end_of_data = options.end_of_data_timeout;
+  if (login) {
+    auto credentials = credentials_of(*login, url, options);
+    if (!credentials) return credentials.error();
+    machine.login = std::move(*credentials);
+    machine.mechanism = login->mechanism;
+  }
+  auto header = preamble(options);
+  if (!header) return header.error();
+  machine.preamble = std::move(*header);
+  return machine;
+}
+
+Result<SendReport> judge(const std::optional<Error>& error, SendReport report) {
+  if (!error) return report;
+  const bool decided =
+      report.any(Outcome::refused) || report.any(Outcome::unknown) || report.any(Outcome::accepted);
+  if (!decided) return *error;
+  return report;
+}
+
+}  // namespace postroad::client
