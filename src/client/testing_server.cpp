@@ -18,7 +18,7 @@
 #include <thread>
 
 #include "base/text.hpp"
-#include "client/testing_certificates.hpp"
+#include "net/test_certificates.hpp"
 #include "net/drive.hpp"
 #include "proto/smtp/server_machine.hpp"
 
@@ -73,7 +73,7 @@ struct Server::State {
   bool lmtp;
   Encryption encryption;
   smtp::ServerOptions options;
-  CertificateFolder certificates;
+  net::TestCertificates certificates;
   std::optional<net::TlsContext> tls;
 
   mutable std::mutex mutex;

@@ -16,6 +16,20 @@ FROM, TO = "sender@client.example", "reader@test.example"
 PLUS = ("SCRAM-SHA-256-PLUS", "SCRAM-SHA-1-PLUS")
 OTHERS = ("SCRAM-SHA-256", "SCRAM-SHA-1", "CRAM-MD5", "PLAIN", "LOGIN")
 TOKENS = ("XOAUTH2", "OAUTHBEARER")
+TRIED = {}
+
+
+def tried(side, mechanism, peer):
+    """What a peer and ours agreed on, for the table at the end."""
+    TRIED.setdefault((mechanism.upper(), side), []).append(peer)
+
+
+def tearDownModule():
+    print(f"\n{'mechanism':<20} {'side':<7} tried against")
+    for mechanism in ("EXTERNAL", *PLUS, *OTHERS, *TOKENS):
+        for side in ("server", "client"):
+            peers = sorted(set(TRIED.get((mechanism, side), [])))
+            print(f"{mechanism:<20} {side:<7} {', '.join(peers) or '-'}")
 
 
 class IntoServer(unittest.TestCase):
@@ -66,6 +80,7 @@ class IntoServer(unittest.TestCase):
                     done = self.gsasl(mechanism, user, password)
                     self.assertIn("\n235 2.7.0 ", done.stdout)
                     self.assertIn("server trusted", done.stderr)
+                    tried("server", mechanism, "gsasl")
 
     def test_gsasl_to_act_as_oneself(self):
         for mechanism in (*PLUS, "PLAIN"):
@@ -100,6 +115,7 @@ class IntoServer(unittest.TestCase):
         for mechanism in ("CRAM-MD5", "PLAIN", "LOGIN"):
             with self.subTest(mechanism):
                 self.assertEqual(self.smtplib(mechanism)[0], 235)
+                tried("server", mechanism, "smtplib")
                 with self.assertRaises(smtplib.SMTPAuthenticationError) as caught:
                     self.smtplib(mechanism, password="wrong")
                 self.assertEqual(caught.exception.smtp_code, 535)
@@ -123,6 +139,7 @@ class IntoServer(unittest.TestCase):
         done = run_program(*arguments, ASCII_PASSWORD)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertIn("235 2.7.0", done.stdout)
+        tried("server", "CRAM-MD5", "swaks")
         done = run_program(*arguments, "wrong")
         self.assertEqual(done.returncode, 28, done.stdout)  # swaks: authentication failed
 
@@ -139,6 +156,7 @@ class IntoServer(unittest.TestCase):
         for mechanism in ("scram-sha-256", "scram-sha-1", "cram-md5", "plain", "login"):
             with self.subTest(mechanism):
                 self.msmtp(mechanism, ASCII_PASSWORD)
+                tried("server", mechanism, "msmtp")
                 self.assertIn("535 5.7.8", self.msmtp(mechanism, "wrong", code=77).stderr)
 
     # Tokens: the server has nobody to ask about them, so they are refused; the peers must see a refusal and not a broken exchange.
@@ -162,6 +180,7 @@ class IntoServer(unittest.TestCase):
                 with self.subTest(mechanism, flags=flags):
                     done = self.curl("--user", f"test:{ASCII_PASSWORD}", "--login-options", f"AUTH={mechanism}", *flags)
                     self.assertIn(f"AUTH {mechanism}", done.stderr)
+                    tried("server", mechanism, "curl")
                     self.curl("--user", "test:wrong", "--login-options", f"AUTH={mechanism}", *flags, code=67)
 
     def test_curl_tokens_are_refused(self):
@@ -230,6 +249,7 @@ class FromClient(unittest.TestCase):
                         self.send(f"smtp://localhost:{server.port}", mechanism, user, password)
                         self.assertEqual(judged, [(mechanism, gsasl.OK, user)])
                         self.assertIn("DATA", server.heard)
+                        tried("client", mechanism, "libgsasl")
 
     def test_wrong_password(self):
         for mechanism in OTHERS:
@@ -270,6 +290,7 @@ class FromClient(unittest.TestCase):
         for mechanism in PLUS:
             with self.subTest(mechanism):
                 self.assertEqual(self.bound(mechanism, PASSWORD), [gsasl.OK])
+                tried("client", mechanism, "libgsasl")
 
     def test_another_channel_is_refused(self):
         for mechanism in PLUS:

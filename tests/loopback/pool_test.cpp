@@ -214,6 +214,29 @@ TEST(Pool, RecipientsAreSplitWhereTheServerAnnouncesHowManyItTakes) {
   EXPECT_EQ(server.sessions(), 2U);  // two mails a session
 }
 
+TEST(Row47, AConnectionIsNeverTakenForOtherSettings) {
+  testing::Server server({.encryption = testing::Encryption::starttls, .extensions = {"AUTH"}});
+  server.add_user("ann", "secret");
+  ClientOptions verified;
+  verified.tls = Tls::required;
+  verified.ca_file = server.ca_file();
+  const auto url = "smtp://localhost:" + std::to_string(server.port());
+  // The same server, once by whom TLS was waived and once by who insists on it and logs in.
+  ClientOptions plain;
+  plain.tls = Tls::never;
+  Pool first({url}, plain);
+  Pool second({url}, Login{"ann", Secret("secret")}, verified);
+  ClientOptions distrusts = verified;
+  distrusts.ca_file.clear();
+  Pool third({url}, Login{"ann", Secret("secret")}, distrusts);
+  ASSERT_TRUE(first.send(mail("b@y.example")));
+  ASSERT_TRUE(second.send(mail("b@y.example")));
+  EXPECT_EQ(server.sessions(), 2U);
+  const auto refused = third.send(mail("b@y.example"));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().fault, Fault::tls);
+}
+
 // What the pool says of each of many mails is what a server knows that refuses, stalls and cuts as
 // the dice say. POSTROAD_MANY_MAILS sets how many.
 TEST(Row31, EachOutcomeEqualsWhatTheServerKnows) {

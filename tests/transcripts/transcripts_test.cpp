@@ -2,6 +2,9 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <filesystem>
+
+#include <array>
 #include <cstdio>
 
 #include "play.hpp"
@@ -81,6 +84,52 @@ TEST(Commands, EachIsSaidByTheClientAndAnsweredByTheServer) {
                   client.problem.empty() ? "says it" : "FAILS");
     }
     EXPECT_TRUE(found) << "no dialogue of both sides has " << verb;
+  }
+}
+
+// What an extension's dialogues are called.
+constexpr std::array<std::array<std::string_view, 3>, 14> extensions{{
+    {"CHUNKING", "bdat", "chunking"},
+    {"BINARYMIME", "binarymime", "binarymime"},
+    {"DSN", "dsn", "dsn"},
+    {"SMTPUTF8", "utf8", "smtputf8"},
+    {"LIMITS", "limits", "limits"},
+    {"REQUIRETLS", "requiretls", "requiretls"},
+    {"DELIVERBY", "deliverby", "deliverby"},
+    {"FUTURERELEASE", "futurerelease", "futurerelease"},
+    {"MT-PRIORITY", "mt-priority", "mt-priority"},
+    {"SIZE", "size", "size"},
+    {"XCLIENT", "xclient", "xclient"},
+    {"LMTP", "lmtp", "lmtp"},
+    {"PRDR", "prdr", "prdr"},
+    {"AUTH", "auth", "auth"},
+}};
+
+// How many dialogues of each extension each side passes, as a table; each is a test above too.
+TEST(Extensions, EachHasItsDialoguesOnBothSides) {
+  std::printf("%-14s %-7s %s\n", "extension", "side", "transcripts passed");
+  for (const auto& [name, first, second] : extensions) {
+    std::size_t passed[2] = {0, 0};
+    std::size_t played[2] = {0, 0};
+    for (const auto& file : all_transcripts()) {
+      const auto stem = std::filesystem::path(file).stem().string();
+      if (stem.find(first) == std::string::npos && stem.find(second) == std::string::npos) continue;
+      const auto script = read_transcript(file);
+      if (script.for_server) {
+        ++played[0];
+        passed[0] += play_server(script, Chunking::by_octet, {}).problem.empty() ? 1 : 0;
+      }
+      if (script.for_client) {
+        ++played[1];
+        passed[1] += play_client(script, Chunking::by_octet, {}).problem.empty() ? 1 : 0;
+      }
+    }
+    for (const auto side : {0, 1}) {
+      std::printf("%-14s %-7s %zu of %zu\n", std::string(name).c_str(),
+                  side == 0 ? "server" : "client", passed[side], played[side]);
+      EXPECT_EQ(passed[side], played[side]) << name;
+      EXPECT_GT(played[side], 0U) << name;
+    }
   }
 }
 

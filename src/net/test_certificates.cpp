@@ -1,5 +1,5 @@
-// See testing_certificates.hpp.
-#include "client/testing_certificates.hpp"
+// See test_certificates.hpp.
+#include "net/test_certificates.hpp"
 
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -10,7 +10,7 @@
 #include <memory>
 #include <stdexcept>
 
-namespace postroad::testing {
+namespace postroad::net {
 
 namespace {
 
@@ -63,24 +63,24 @@ Document make_certificate(const Wanted& wanted, EVP_PKEY* key, X509* issuer, EVP
 
 }  // namespace
 
-struct CertificateFolder::Root {
+struct TestCertificates::Root {
   Key key = make_key();
   Document certificate =
       make_certificate({"Test root", nullptr, -day, 365 * day}, key.get(), nullptr, nullptr);
 };
 
-CertificateFolder::CertificateFolder() {
+TestCertificates::TestCertificates() {
   auto name = (std::filesystem::temp_directory_path() / "postroad-test-XXXXXX").string();
   require(::mkdtemp(name.data()) != nullptr);
   folder_ = name;
 }
 
-CertificateFolder::~CertificateFolder() {
+TestCertificates::~TestCertificates() {
   std::error_code ignored;
   std::filesystem::remove_all(folder_, ignored);
 }
 
-std::string CertificateFolder::make(Certificate kind) {
+std::string TestCertificates::make(Certificate kind) {
   if (!root_) {
     root_ = std::make_unique<Root>();
     const File ca(std::fopen(ca_file().c_str(), "w"), std::fclose);
@@ -103,4 +103,4 @@ std::string CertificateFolder::make(Certificate kind) {
   return path;
 }
 
-}  // namespace postroad::testing
+}  // namespace postroad::net

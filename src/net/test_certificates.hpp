@@ -6,15 +6,17 @@
 #include <postroad/testing.hpp>
 #include <string>
 
-namespace postroad::testing {
+namespace postroad::net {
+
+using testing::Certificate;
 
 /// A folder of its own, removed at the end.
-class CertificateFolder final {
+class TestCertificates final {
  public:
-  CertificateFolder();
-  CertificateFolder(const CertificateFolder&) = delete;
-  CertificateFolder& operator=(const CertificateFolder&) = delete;
-  ~CertificateFolder();
+  TestCertificates();
+  TestCertificates(const TestCertificates&) = delete;
+  TestCertificates& operator=(const TestCertificates&) = delete;
+  ~TestCertificates();
   /// PEM file of the root.
   [[nodiscard]] std::string ca_file() const { return (folder_ / "ca.pem").string(); }
   /// PEM file with a certificate and its key. Throws std::runtime_error where OpenSSL cannot.
@@ -26,4 +28,4 @@ class CertificateFolder final {
   std::unique_ptr<Root> root_;
 };
 
-}  // namespace postroad::testing
+}  // namespace postroad::net

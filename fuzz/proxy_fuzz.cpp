@@ -1,0 +1,63 @@
+// Any octets as a PROXY header and as a proxy's answers: taken whole or refused, the same in every
+// chunking, and what was read can be written again.
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "proto/proxy/header.hpp"
+#include "proto/proxy/tunnel.hpp"
+
+namespace proxy = postroad::proxy;
+using postroad::proto::Wish;
+
+namespace {
+
+void read_header(std::string_view octets) {
+  auto input = octets;
+  const auto header = proxy::parse(input);
+  if (!header || !*header) return;
+  if (input.size() > octets.size()) __builtin_trap();
+  if ((*header)->is_local) return;
+  const auto again = proxy::format_v1(**header);
+  if (!again) __builtin_trap();
+  std::string_view text = *again;
+  const auto same = proxy::parse(text);
+  if (!same || !*same || !(**same == **header) || !text.empty()) __builtin_trap();
+}
+
+void dig(proxy::Kind kind, bool with_login, std::string_view octets, std::size_t piece) {
+  proxy::TunnelMachine tunnel({.kind = kind,
+                               .proxy = "proxy.example:1080",
+                               .host = "mail.example",
+                               .port = 25,
+                               .user = with_login ? "user" : "",
+                               .password = postroad::Secret(with_login ? "secret" : "")});
+  for (int turn = 0; turn < 100'000; ++turn) {
+    const auto action = tunnel.next({});
+    if (action.wish == Wish::done) return;
+    if (action.wish == Wish::send) {
+      tunnel.sent(action.bytes.size());
+    } else if (octets.empty()) {
+      tunnel.closed();
+    } else {
+      const auto count = std::min(piece, octets.size());
+      tunnel.received(octets.substr(0, count));
+      octets.remove_prefix(count);
+    }
+  }
+  __builtin_trap();
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string_view octets(reinterpret_cast<const char*>(data), size);
+  read_header(octets);
+  for (const auto kind : {proxy::Kind::socks5, proxy::Kind::http}) {
+    for (const bool with_login : {false, true}) {
+      dig(kind, with_login, octets, 1);
+      dig(kind, with_login, octets, octets.size() + 1);
+    }
+  }
+  return 0;
+}
