@@ -18,8 +18,6 @@
 #include "base/text.hpp"
 #include "crypto/digest.hpp"
 
-extern char** environ;
-
 namespace postroad {
 
 namespace {
