@@ -30,8 +30,9 @@ class POSTROAD_EXPORT Transport {
 
 /// Hands mails to a command that speaks as sendmail does: the recipients are its arguments, the
 /// message its standard input; an address never counts as a flag. Exit codes of sysexits.h: 0
-/// accepts for all, EX_TEMPFAIL (75) and EX_OSERR, EX_IOERR defer, others refuse. No shell is
-/// involved. Thread rule: any thread.
+/// accepts for all, EX_TEMPFAIL (75) and EX_OSERR, EX_IOERR defer, others refuse. Ended by a
+/// signal, or in a process that ignores SIGCHLD, all are unknown. No shell is involved. There is no
+/// deadline: it waits until the command ends. Thread rule: any thread.
 class POSTROAD_EXPORT SendmailTransport final : public Transport {
  public:
   /// `command`: the program and the arguments that come first.

@@ -3,6 +3,7 @@
 // means that a server has taken it for every recipient. With -bs it speaks SMTP on standard input
 // and output (sendmail_smtp.cpp).
 #include <pwd.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,8 +15,11 @@
 #include "cli/sendmail.hpp"
 #include "cli/settings.hpp"
 #include "cli/terminal.hpp"
+#include "client/url.hpp"
 #include "config/file.hpp"
 #include "mail/address_list.hpp"
+#include "mail/charset.hpp"
+#include "mail/mailbox.hpp"
 #include "proto/smtp/mail_parameters.hpp"
 
 namespace postroad::cli {
@@ -23,10 +27,10 @@ namespace postroad::cli {
 namespace {
 
 // -X VALUE or -XVALUE; the options of other sendmails that mean nothing here are taken and dropped.
-constexpr std::string_view with_value = "fFrBOoNRVhpXLACbqMI";
-constexpr std::string_view alone = "itvnGUms";
-// Whose value, if any, is in the same word: `-oi`, `-bs`, `-q15m`.
-constexpr std::string_view joined_only = "obqIM";
+constexpr std::string_view with_value = "fFrBOoNRVhpXLACbeqM";
+constexpr std::string_view alone = "itvnGUmscI";
+// Whose value, if any, is in the same word: `-q15m`. That of the others may be the next: `-o i`.
+constexpr std::string_view joined_only = "qM";
 
 Error wrong(const std::string& word, std::string_view why) {
   return fail(Fault::input, "'" + printable(word, 60) + "'", std::string(why));
@@ -61,7 +65,7 @@ Result<void> take(char letter, const std::string& value, SendmailCall& call) {
       return {};
     case 'f':
     case 'r':
-      call.sender = value;
+      call.sender = value.empty() ? "<>" : value;
       return {};
     case 'F':
       call.full_name = value;
@@ -82,7 +86,8 @@ Result<void> take(char letter, const std::string& value, SendmailCall& call) {
     case 'b':
       return take_mode(value, call);
     case 'q':
-      call.does_nothing = true;  // run the queue: there is none
+    case 'I':
+      call.does_nothing = true;  // run the queue, make the aliases anew: there are none
       return {};
     case 'o':
     case 'O':
@@ -98,10 +103,12 @@ Result<void> take(char letter, const std::string& value, SendmailCall& call) {
 Result<SendmailCall> parse_sendmail(const std::vector<std::string>& words) {
   SendmailCall call;
   std::size_t at = 0;
+  bool ended = false;  // by --
   for (; at < words.size(); ++at) {
     const auto& word = words[at];
     if (word == "--") {
       ++at;
+      ended = true;
       break;
     }
     if (word.size() < 2 || word.front() != '-') break;
@@ -127,6 +134,7 @@ Result<SendmailCall> parse_sendmail(const std::vector<std::string>& words) {
     }
   }
   call.recipients.assign(words.begin() + static_cast<std::ptrdiff_t>(at), words.end());
+  if (ended) return call;
   // Behind the first address nothing is a flag, but some write the end of the flags there.
   const auto end = std::find(call.recipients.begin(), call.recipients.end(), "--");
   if (end != call.recipients.end()) call.recipients.erase(end);
@@ -168,6 +176,10 @@ Result<SendmailSettings> load_sendmail_settings() {
   }
   if (const auto* server = std::getenv("POSTROAD_SENDMAIL_SERVER")) settings.server = server;
   if (settings.domain.empty()) settings.domain = system_hostname();
+  if (!mail::is_domain(settings.domain))
+    return fail(Fault::input, "domain", "not a domain: " + printable(settings.domain, 80));
+  if (const auto url = client::parse_url(settings.server); !url)
+    return fail(Fault::input, "server", url.error().text());
   return settings;
 }
 
@@ -177,6 +189,9 @@ Result<Client> sendmail_client(const SendmailSettings& settings, Recipients poli
   options.allow_password_in_clear = settings.allow_password_in_clear;
   if (settings.allow_password_in_clear) options.tls = Tls::opportunistic;
   options.connect_timeout = options.command_timeout = settings.timeout;
+  // The reply to the final dot has its own patience (RFC 5321 §4.5.3.2.6) unless asked otherwise.
+  if (settings.timeout != SendmailSettings{}.timeout)
+    options.end_of_data_timeout = settings.timeout;
   options.recipients = policy;
   options.drop_unsupported_options = true;  // -N and -R are wishes
   if (settings.user.empty()) return Client(settings.server, std::move(options));
@@ -204,7 +219,10 @@ std::string until_the_dot(std::string octets) {
 }
 
 // A display name as a quoted string (RFC 5322 §3.2.4).
-std::string quoted_name(std::string_view name) {
+std::string quoted_name(std::string_view text) {
+  // Of a user's entry in a table that is older than UTF-8.
+  const auto name =
+      is_utf8(text) ? std::string(text) : mail::to_utf8(text, "iso-8859-1").value_or("");
   std::string out = "\"";
   for (const char c : name) {
     if (c == '"' || c == '\\') out += '\\';
@@ -214,33 +232,18 @@ std::string quoted_name(std::string_view name) {
 }
 
 // One argument may hold several addresses, as people write them.
-Result<std::vector<Mailbox>> addresses_of(std::string_view text, const std::string& domain) {
+Result<std::vector<mail::Address>> addresses_of(std::string_view text, const std::string& domain) {
   auto list = mail::parse_address_list(text, {.unqualified = true});
   if (!list) return list.error();
-  std::vector<Mailbox> found;
   for (auto& one : *list) {
     if (one.mailbox.domain.empty()) one.mailbox.domain = domain;
-    found.push_back(std::move(one.mailbox));
   }
-  return found;
+  return list;
 }
 
 std::string login_name() {
   const auto* user = ::getpwuid(::geteuid());
   return user != nullptr ? user->pw_name : "nobody";
-}
-
-// Whether the header has a field of that name.
-bool has_field(std::string_view octets, std::string_view name) {
-  while (!octets.empty()) {
-    const auto end = std::min(octets.find('\n'), octets.size());
-    const auto line = trim(octets.substr(0, end));
-    if (line.empty()) return false;
-    if (istarts_with(octets, name) && octets.size() > name.size() && octets[name.size()] == ':')
-      return true;
-    octets.remove_prefix(std::min(end + 1, octets.size()));
-  }
-  return false;
 }
 
 Result<void> ask_for_reports(const SendmailCall& call, Envelope& envelope) {
@@ -277,6 +280,7 @@ int report(const SendReport& report) {
 }  // namespace
 
 int run_sendmail(const std::vector<std::string>& words) {
+  ::signal(SIGPIPE, SIG_IGN);  // a caller that hears no sentence still gets the exit code
   const auto call = parse_sendmail(words);
   if (!call) {
     std::cerr << "sendmail: " << call.error().text() << '\n';
@@ -292,49 +296,63 @@ int run_sendmail(const std::vector<std::string>& words) {
   auto octets = read_all("-");
   if (!octets) return end_with(octets.error());
   if (!call->ignores_dots) *octets = until_the_dot(std::move(*octets));
-  // A mail without a header is text: cron and people at a terminal write such.
-  const bool has_from = has_field(*octets, "From");
+  const bool null_sender = call->sender == "<>";
   const auto own = login_name() + '@' + settings->domain;
-  const auto sender = call->sender.empty() ? own : call->sender;
+  auto sender =
+      addresses_of(call->sender.empty() || null_sender ? own : call->sender, settings->domain);
+  if (!sender) return end_with(sender.error());
+  if (sender->size() != 1) return end_with(fail(Fault::input, "-f", "wants one address"));
+  auto& author = sender->front();
+  if (!call->full_name.empty()) author.name = call->full_name;
 
   Message message;
-  message.default_domain(settings->domain).raw(std::move(*octets));
-  const bool null_sender = sender == "<>";
-  if (!has_from) {
-    const auto address = null_sender ? own : sender;
-    message.from(call->full_name.empty() ? address
-                                         : quoted_name(call->full_name) + " <" + address + '>');
-  }
+  // What is given here is added where the header lacks it. A mail without a header is text: cron
+  // and people at a terminal write such.
+  message.default_domain(settings->domain)
+      .from(author.name.empty() ? author.mailbox.text()
+                                : quoted_name(author.name) + " <" + author.mailbox.text() + '>')
+      .raw(std::move(*octets));
   if (const auto fault = message.fault()) return end_with(*fault);
   Envelope envelope;
-  if (call->reads_recipients) envelope.recipients = message.recipients();
   for (const auto& text : call->recipients) {
     auto list = addresses_of(text, settings->domain);
     if (!list) return end_with(list.error());
     for (auto& one : *list) {
-      if (std::find(envelope.recipients.begin(), envelope.recipients.end(), one) ==
+      if (std::find(envelope.recipients.begin(), envelope.recipients.end(), one.mailbox) ==
           envelope.recipients.end())
-        envelope.recipients.push_back(std::move(one));
+        envelope.recipients.push_back(std::move(one.mailbox));
     }
+  }
+  if (call->reads_recipients) {
+    for (const auto& one : envelope.recipients) message.bcc(one.text());
+    // An address that cannot be read would be one who silently gets nothing.
+    const auto checked = message.check();
+    envelope.recipients = message.recipients();
+    if (!checked && checked.error().where != "To") return end_with(checked.error());
   }
   if (envelope.recipients.empty()) {
     return end_with(fail(Fault::input, "recipients",
                          "there is nobody to send to; give addresses, or -t to read them from the "
                          "header"));
   }
-  if (!null_sender) {
-    auto from = addresses_of(sender, settings->domain);
-    if (!from) return end_with(from.error());
-    if (from->size() != 1) return end_with(fail(Fault::input, "-f", "wants one address"));
-    envelope.reverse_path = std::move(from->front());
+  if (!null_sender) envelope.reverse_path = author.mailbox;
+  if (const auto asked = ask_for_reports(*call, envelope); !asked) {
+    (void)end_with(asked.error());
+    return exit_usage;
   }
-  if (const auto asked = ask_for_reports(*call, envelope); !asked) return end_with(asked.error());
   auto source = message.source();
   if (!source) return end_with(source.error());
   auto client = sendmail_client(*settings, Recipients::best_effort);
-  if (!client) return end_with(client.error());
+  if (!client) {
+    (void)end_with(client.error());
+    return exit_config;
+  }
   const auto sent = client->send(envelope, **source);
-  if (!sent) return end_with(sent.error());
+  if (!sent) {
+    const auto code = end_with(sent.error());
+    // EX_NOHOST is about a recipient's host. That our server's name has no address may pass.
+    return sent.error().fault == Fault::resolve ? exit_temporary : code;
+  }
   (void)client->quit();
   return report(*sent);
 }

@@ -14,15 +14,15 @@ namespace postroad::cli {
 /// What a command line asks.
 struct SendmailCall {
   std::vector<std::string> recipients;
-  std::string sender;             ///< -f; empty: the user at this machine; "<>": nobody
-  std::string full_name;          ///< -F, for a From that is added
-  std::string notify;             ///< -N
-  std::string bring_back;         ///< -R
-  std::string envelope_id;        ///< -V
+  std::string sender;       ///< -f; empty: the user at this machine; "<>", also of -f '': nobody
+  std::string full_name;    ///< -F, for a From that is added
+  std::string notify;       ///< -N
+  std::string bring_back;   ///< -R
+  std::string envelope_id;  ///< -V
   bool reads_recipients = false;  ///< -t: those of To, Cc and Bcc too
   bool ignores_dots = false;      ///< -i: a lone dot is text
   bool speaks_smtp = false;       ///< -bs
-  bool does_nothing = false;      ///< -q, -bp, -bi: there is no queue and no table of aliases
+  bool does_nothing = false;      ///< -q, -bp, -bi, -I: there is no queue and no table of aliases
 };
 /// Error: Fault::input with the flag.
 Result<SendmailCall> parse_sendmail(const std::vector<std::string>& words);

@@ -118,7 +118,7 @@ int speak_smtp(const SendmailSettings& settings) {
   auto client = sendmail_client(settings, Recipients::all_or_none);
   if (!client) {
     std::cerr << "sendmail: " << client.error().text() << '\n';
-    return exit_of(client.error());
+    return exit_config;
   }
   smtp::ServerOptions options;
   options.hostname = settings.domain;

@@ -56,8 +56,28 @@ void complain(std::string_view verb, std::string_view sentence) {
             << (colour ? "\x1b[0m " : " ") << sentence << '\n';
 }
 
+namespace {
+
+// To its end. A read that fails is no end: half a mail must not be taken for a whole one.
+Result<std::string> read_standard_input() {
+  std::string octets;
+  char buffer[65536];
+  for (;;) {
+    const auto n = ::read(STDIN_FILENO, buffer, sizeof buffer);
+    if (n == 0) return octets;
+    if (n > 0) {
+      octets.append(buffer, static_cast<std::size_t>(n));
+    } else if (errno != EINTR) {
+      return fail(Fault::io, "standard input",
+                  std::string("cannot be read: ") + std::strerror(errno));
+    }
+  }
+}
+
+}  // namespace
+
 Result<std::string> read_all(const std::string& path) {
-  if (path == "-") return std::string(std::istreambuf_iterator<char>(std::cin), {});
+  if (path == "-") return read_standard_input();
   std::ifstream file(path, std::ios::binary);
   if (!file) return fail(Fault::io, path, std::string("cannot be read: ") + std::strerror(errno));
   return std::string(std::istreambuf_iterator<char>(file), {});

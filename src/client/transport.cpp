@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -16,8 +17,6 @@
 
 #include "base/text.hpp"
 #include "crypto/digest.hpp"
-
-extern char** environ;
 
 namespace postroad {
 
@@ -43,6 +42,18 @@ bool write_all(int to, std::string_view octets, bool is_socket) {
     octets.remove_prefix(static_cast<std::size_t>(n));
   }
   return true;
+}
+
+// An address of the caller's making that would become a second line, or a shorter word.
+std::optional<Error> find_unfit(const Envelope& envelope, const std::string& where) {
+  const auto is_unfit = [](const Mailbox& mailbox) {
+    const auto text = mailbox.text();
+    return std::any_of(text.begin(), text.end(), is_line_breaker);
+  };
+  if (!is_unfit(envelope.reverse_path) &&
+      std::none_of(envelope.recipients.begin(), envelope.recipients.end(), is_unfit))
+    return std::nullopt;
+  return fail(Fault::input, where, "a CR, LF or NUL in an address");
 }
 
 constexpr int tempfail = 75;  // EX_TEMPFAIL
@@ -80,9 +91,10 @@ Result<SendReport> SendmailTransport::send(const Envelope& envelope, MessageSour
                                                              : envelope.reverse_path.text()});
   words.emplace_back("--");
   for (const auto& recipient : envelope.recipients) words.push_back(recipient.text());
+  if (auto unfit = find_unfit(envelope, program)) return std::move(*unfit);
   for (const auto& word : words) {
     if (word.find('\0') != std::string::npos)
-      return fail(Fault::input, program, "a NUL in an address");
+      return fail(Fault::input, program, "a NUL in an argument");
   }
   if (words[command_.size() + 2].starts_with('-'))
     return fail(Fault::input, program,
@@ -95,6 +107,10 @@ Result<SendReport> SendmailTransport::send(const Envelope& envelope, MessageSour
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
     return fail(Fault::io, program, "no pipe: " + reason());
+  // As long as we have not read this octet, our end is closed with something unread in it, and what
+  // the command then meets is a reset in place of the end of the message: also when this process
+  // dies, and when it is a child of the command's that reads.
+  (void)::send(ends[1], "?", 1, MSG_NOSIGNAL);
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_adddup2(&actions, ends[1], STDIN_FILENO);
@@ -127,13 +143,26 @@ Result<SendReport> SendmailTransport::send(const Envelope& envelope, MessageSour
     if (!write_all(ends[0], text, true) || chunk->empty()) break;
   }
   // Half a message must not be taken for a whole one: the command never sees its end.
-  if (broken) ::kill(child, SIGKILL);
+  char unread = 0;
+  if (broken) {
+    ::kill(child, SIGKILL);
+  } else {
+    (void)::recv(ends[0], &unread, 1, MSG_DONTWAIT);
+  }
   ::close(ends[0]);
   int status = 0;
-  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  pid_t ended = 0;
+  while ((ended = ::waitpid(child, &status, 0)) < 0 && errno == EINTR) {
   }
   if (broken) return *broken;
-  const int code = WIFEXITED(status) ? WEXITSTATUS(status) : tempfail;
+  const auto unknown = [&](const std::string& why) {
+    return report_of(envelope, Outcome::unknown, {0, {}, program + ' ' + why});
+  };
+  // A process that ignores SIGCHLD is not told.
+  if (ended != child) return unknown("ended, and its exit code is not known");
+  if (WIFSIGNALED(status))
+    return unknown("was ended by signal " + std::to_string(WTERMSIG(status)));
+  const int code = WEXITSTATUS(status);
   if (code == 0) return report_of(envelope, Outcome::accepted, {250, {2, 0, 0}, "handed over"});
   const bool later = code == tempfail || code == oserr || code == ioerr;
   const auto words_of_it = program + " ended with " + std::to_string(code);
@@ -144,6 +173,7 @@ FileTransport::FileTransport(std::string folder) : folder_(std::move(folder)) {}
 
 Result<SendReport> FileTransport::send(const Envelope& envelope, MessageSource& source) {
   namespace fs = std::filesystem;
+  if (auto unfit = find_unfit(envelope, folder_)) return std::move(*unfit);
   std::error_code error;
   fs::create_directories(folder_, error);
   if (error) return fail(Fault::io, folder_, "cannot be made: " + error.message());
@@ -167,9 +197,11 @@ Result<SendReport> FileTransport::send(const Envelope& envelope, MessageSource& 
     written = write_all(file, *chunk, false);
   }
   written = written && ::fsync(file) == 0;
-  const auto why = reason();
+  auto why = reason();
   ::close(file);
-  if (!broken && written && ::rename(draft.c_str(), path.c_str()) == 0) {
+  const bool renamed = !broken && written && ::rename(draft.c_str(), path.c_str()) == 0;
+  if (written && !renamed) why = reason();
+  if (renamed) {
     const int folder = ::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (folder >= 0) {
       ::fsync(folder);
