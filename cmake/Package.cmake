@@ -12,7 +12,7 @@ foreach(kind IN ITEMS shared static)
   target_include_directories(postroad_${kind} INTERFACE $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
   target_compile_features(postroad_${kind} INTERFACE cxx_std_20)
   target_link_libraries(postroad_${kind} PRIVATE $<BUILD_INTERFACE:postroad_build>
-                        PUBLIC Boost::headers PRIVATE OpenSSL::SSL OpenSSL::Crypto fmt::fmt PkgConfig::idn2 PkgConfig::idn PkgConfig::curl Threads::Threads)
+                        PUBLIC Boost::headers PRIVATE OpenSSL::SSL OpenSSL::Crypto fmt::fmt PkgConfig::idn2 PkgConfig::idn Threads::Threads)
 endforeach()
 set_target_properties(postroad_shared PROPERTIES EXPORT_NAME postroad)
 set_target_properties(postroad_static PROPERTIES EXPORT_NAME static)

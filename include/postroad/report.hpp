@@ -38,7 +38,7 @@ struct POSTROAD_EXPORT SendReport {
   Reply reply;                  ///< to the end of the message; its text often holds the queue id
   std::optional<Error> broken;  ///< set when the conversation broke after outcomes were known
 
-  /// Every recipient was accepted.
+  /// Every recipient was accepted, and there was one.
   [[nodiscard]] bool all_accepted() const noexcept;
   [[nodiscard]] bool any(Outcome outcome) const noexcept;
   /// The next envelope: of `envelope`, which was sent, the recipients that are deferred, with what

@@ -19,7 +19,7 @@ std::string words_of(const std::vector<std::string_view>& names) {
   return text;
 }
 
-std::optional<Error> wrong_with(const relay::LoginCheckSettings& outside) {
+std::optional<Error> wrong_with(const web::LoginCheckSettings& outside) {
   if (!outside.command.empty() && !outside.url.empty())
     return fail(Fault::input, "server.login_url", "either login_command or login_url, not both");
   if (!outside.url.empty() && !outside.url.starts_with("http://") &&
@@ -35,6 +35,15 @@ std::optional<Error> wrong_with(const relay::LoginCheckSettings& outside) {
         Fault::input, "server.login_command",
         printable(program, 80) + " cannot be run: " + std::generic_category().message(errno));
   return std::nullopt;
+}
+
+// The check lives in the book, as the rules do.
+std::function<server::LoginVerdict(const sasl::Credentials&, std::string_view)> asker(
+    const std::optional<web::LoginCheck>& check) {
+  if (!check) return {};
+  return [&check = *check](const sasl::Credentials& credentials, std::string_view client) {
+    return check.check(credentials, client);
+  };
 }
 
 // What AUTH offers where nobody says: what the users have keys for, and certificates where they are
@@ -67,8 +76,8 @@ Result<std::shared_ptr<Book>> Book::make(Settings settings) {
     if (!users) return users.error();
     book->users = std::move(*users);
   }
-  const relay::LoginCheckSettings outside{s.server.login_command, s.server.login_url,
-                                          s.server.login_timeout};
+  const web::LoginCheckSettings outside{s.server.login_command, s.server.login_url,
+                                        s.server.login_timeout};
   if (auto wrong = wrong_with(outside)) return *wrong;
   if (outside.is_set()) book->outside.emplace(outside);
   auto directory = relay::Directory::make(directory_settings(s));
@@ -104,10 +113,12 @@ Result<std::shared_ptr<Book>> Book::make(Settings settings) {
     relay_from->insert(relay_from->end(), relayed->begin(), relayed->end());
     book->rules.emplace_back(
         *book->directory,
-        relay::Rules::Settings{std::move(*clients), std::move(*relay_from),
-                               !s.delivery.smarthost.empty(), book->users ? &*book->users : nullptr,
-                               book->outside ? &*book->outside : nullptr,
-                               own_names_only ? &*book->senders : nullptr});
+        relay::Rules::Settings{.clients = std::move(*clients),
+                               .networks = std::move(*relay_from),
+                               .has_route = !s.delivery.smarthost.empty(),
+                               .users = book->users ? &*book->users : nullptr,
+                               .outside = asker(book->outside),
+                               .senders = own_names_only ? &*book->senders : nullptr});
     auto& context = book->tls.emplace_back();
     if (listener.tls == smtp::TlsMode::none) continue;
     auto tls = net::TlsContext::server({.certificate = listener.certificate,

@@ -10,13 +10,14 @@
 #include "relay/delivery.hpp"
 #include "relay/rules.hpp"
 #include "server/users.hpp"
+#include "web/login_check.hpp"
 
 namespace postroad::cli {
 
 struct Book {
   Settings settings;
   std::optional<server::Users> users;
-  std::optional<relay::LoginCheck> outside;
+  std::optional<web::LoginCheck> outside;  // the rules refer to it
   std::optional<relay::Directory> directory;
   std::optional<relay::Senders> senders;
   std::deque<relay::Rules> rules;                   // one a listener; refer to the above

@@ -173,6 +173,7 @@ FileTransport::FileTransport(std::string folder) : folder_(std::move(folder)) {}
 
 Result<SendReport> FileTransport::send(const Envelope& envelope, MessageSource& source) {
   namespace fs = std::filesystem;
+  if (envelope.recipients.empty()) return fail(Fault::input, folder_, "there is no recipient");
   if (auto unfit = find_unfit(envelope, folder_)) return std::move(*unfit);
   std::error_code error;
   fs::create_directories(folder_, error);
@@ -215,6 +216,8 @@ Result<SendReport> FileTransport::send(const Envelope& envelope, MessageSource& 
 }
 
 Result<SendReport> MemoryTransport::send(const Envelope& envelope, MessageSource& source) {
+  if (envelope.recipients.empty())
+    return fail(Fault::input, "the memory transport", "there is no recipient");
   Sent sent{envelope, {}};
   for (;;) {
     const auto chunk = source.next();

@@ -254,7 +254,8 @@ void Delivery::State::deliver_away(const Plan& by, Job& job, const std::vector<T
     (void)source.rewind();
     report = send();
   }
-  if (!report && report.error().fault == Fault::unsupported) {  // the next try would end the same
+  const auto fault = report ? Fault::io : report.error().fault;
+  if (fault == Fault::unsupported || fault == Fault::input) {  // the next try would end the same
     for (auto* task : away) {
       task->outcome.state = spool::State::refused;
       task->outcome.note = report.error().text();

@@ -76,8 +76,7 @@ server::LoginVerdict Rules::check_login(const server::SessionFacts& facts,
                                         const sasl::Credentials& credentials) {
   const auto* users = settings_.users;
   const bool is_ours = users != nullptr && users->has(credentials.user);
-  if (settings_.outside != nullptr && !is_ours)
-    return settings_.outside->check(credentials, facts.peer);
+  if (settings_.outside && !is_ours) return settings_.outside(credentials, facts.peer);
   const bool right = users != nullptr && !credentials.password.empty() &&
                      users->check(credentials.user, credentials.password);
   return right ? server::LoginVerdict::right : server::LoginVerdict::wrong;

@@ -3,6 +3,7 @@
 // network; everything else is 550 5.7.1.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -10,7 +11,6 @@
 
 #include "net/network.hpp"
 #include "relay/directory.hpp"
-#include "relay/login_check.hpp"
 #include "relay/senders.hpp"
 #include "server/hooks.hpp"
 #include "server/users.hpp"
@@ -24,8 +24,9 @@ class Rules final : public server::Policy {
     std::vector<net::Network> networks;  ///< whose mail is relayed without login
     bool has_route = false;  ///< mail for elsewhere can be carried on (a smarthost is set)
     const server::Users* users = nullptr;
-    const LoginCheck* outside = nullptr;  ///< asked about users that `users` does not know
-    const Senders* senders = nullptr;     ///< whom a login may name at MAIL; null: anybody
+    /// Asked about users that `users` does not know, with the client's address; may be empty.
+    std::function<server::LoginVerdict(const sasl::Credentials&, std::string_view)> outside{};
+    const Senders* senders = nullptr;  ///< whom a login may name at MAIL; null: anybody
   };
   /// `directory`, the users and the senders outlive it.
   Rules(const Directory& directory, Settings settings)

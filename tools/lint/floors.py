@@ -21,7 +21,7 @@ USES = {
     "client": ["base", "observe", "config", "crypto", "mail", "proto", "net"],
     "server": ["base", "observe", "config", "crypto", "mail", "proto", "net"],
     "relay": ["base", "observe", "config", "crypto", "mail", "proto", "spool", "net", "client", "server"],
-    "web": ["base", "net"],
+    "web": ["base", "observe", "crypto", "proto", "net", "server"],
     "cli": ["base", "observe", "config", "crypto", "mail", "proto", "spool", "net", "client", "server", "relay", "web"],
 }
 ASIO = {"net", "client", "server", "relay", "web", "cli"}

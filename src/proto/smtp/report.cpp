@@ -23,7 +23,8 @@ std::string_view to_string(Outcome outcome) noexcept {
 std::ostream& operator<<(std::ostream& out, Outcome outcome) { return out << to_string(outcome); }
 
 bool SendReport::all_accepted() const noexcept {
-  return std::all_of(recipients.begin(), recipients.end(),
+  return !recipients.empty() &&
+         std::all_of(recipients.begin(), recipients.end(),
                      [](const auto& recipient) { return recipient.outcome == Outcome::accepted; });
 }
 

@@ -15,7 +15,7 @@
 #include "proto/sasl/mechanism.hpp"
 #include "server/hooks.hpp"
 
-namespace postroad::relay {
+namespace postroad::web {
 
 struct LoginCheckSettings {
   std::vector<std::string> command;  ///< the program and its arguments; no shell is involved
@@ -34,4 +34,4 @@ class LoginCheck final {
   LoginCheckSettings settings_;
 };
 
-}  // namespace postroad::relay
+}  // namespace postroad::web

@@ -1,5 +1,5 @@
 // The command by posix_spawn, the service by libcurl; see login_check.hpp.
-#include "relay/login_check.hpp"
+#include "web/login_check.hpp"
 
 #include <curl/curl.h>
 #include <fcntl.h>
@@ -18,7 +18,7 @@
 
 extern char** environ;
 
-namespace postroad::relay {
+namespace postroad::web {
 
 using server::LoginVerdict;
 
@@ -126,4 +126,4 @@ LoginVerdict LoginCheck::check(const sasl::Credentials& credentials,
                                : ask_service(settings_.url, text, settings_.timeout);
 }
 
-}  // namespace postroad::relay
+}  // namespace postroad::web
