@@ -1,10 +1,7 @@
 // Everything that the settings name, read; see book.hpp.
 #include "cli/book.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <system_error>
 
 #include "base/text.hpp"
 #include "proto/sasl/mechanism.hpp"
@@ -17,24 +14,6 @@ std::string words_of(const std::vector<std::string_view>& names) {
   std::string text;
   for (const auto name : names) (text += text.empty() ? "" : ", ") += name;
   return text;
-}
-
-std::optional<Error> wrong_with(const web::LoginCheckSettings& outside) {
-  if (!outside.command.empty() && !outside.url.empty())
-    return fail(Fault::input, "server.login_url", "either login_command or login_url, not both");
-  if (!outside.url.empty() && !outside.url.starts_with("http://") &&
-      !outside.url.starts_with("https://"))
-    return fail(Fault::input, "server.login_url", "wants http:// or https://");
-  if (outside.command.empty()) return std::nullopt;
-  const auto& program = outside.command.front();
-  if (!program.starts_with('/'))
-    return fail(Fault::input, "server.login_command",
-                printable(program, 80) + ": the program is named by its whole path");
-  if (::access(program.c_str(), X_OK) != 0)
-    return fail(
-        Fault::input, "server.login_command",
-        printable(program, 80) + " cannot be run: " + std::generic_category().message(errno));
-  return std::nullopt;
 }
 
 // The check lives in the book, as the rules do.
@@ -76,9 +55,8 @@ Result<std::shared_ptr<Book>> Book::make(Settings settings) {
     if (!users) return users.error();
     book->users = std::move(*users);
   }
-  const web::LoginCheckSettings outside{s.server.login_command, s.server.login_url,
-                                        s.server.login_timeout};
-  if (auto wrong = wrong_with(outside)) return *wrong;
+  const auto outside = login_check(s);
+  if (auto wrong = outside.wrong()) return *wrong;
   if (outside.is_set()) book->outside.emplace(outside);
   auto directory = relay::Directory::make(directory_settings(s));
   if (!directory) return directory.error();

@@ -59,8 +59,11 @@ void find_listener_faults(const Settings& settings, const ListenerConfig& listen
     faults.push_back(
         where + ": there is a certificate but tls = \"none\"; set tls = \"offered\" or better");
   const bool auth = listener.auth || listener.auth_required || submission;
-  if (auth && settings.server.users.empty())
-    faults.push_back(where + ": AUTH needs server.users, the file that `postroad user add` makes");
+  const auto outside = login_check(settings);
+  if (auth && settings.server.users.empty() && !outside.is_set() && listener.client_ca.empty())
+    faults.push_back(where +
+                     ": AUTH needs server.users, the file that `postroad user add` makes, or "
+                     "server.login_command or server.login_url");
   if (auth && listener.tls == smtp::TlsMode::none && !listener.allow_auth_in_clear) {
     faults.push_back(where +
                      ": AUTH without TLS would never be offered; set tls, or allow_auth_in_clear");
@@ -254,6 +257,7 @@ void check_users(const Settings& settings, Findings& out) {
              settings.server.user != ::getpwuid(::geteuid())->pw_name)
       out.warnings.push_back("server.user: only root may become '" + settings.server.user + "'");
   }
+  if (const auto wrong = login_check(settings).wrong()) out.faults.push_back(wrong->text());
   if (settings.server.users.empty()) return;
   const auto users = server::Users::load(settings.server.users);
   if (!users) return out.faults.push_back(users.error().text());

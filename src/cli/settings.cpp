@@ -383,6 +383,10 @@ relay::DirectorySettings directory_settings(const Settings& settings) {
           settings.local.catch_all, settings.local.plus};
 }
 
+web::LoginCheckSettings login_check(const Settings& settings) {
+  return {settings.server.login_command, settings.server.login_url, settings.server.login_timeout};
+}
+
 Result<std::vector<net::Network>> networks(std::string_view option,
                                            const std::vector<std::string>& texts) {
   std::vector<net::Network> found;

@@ -11,6 +11,7 @@
 #include "config/option.hpp"
 #include "relay/directory.hpp"
 #include "server/session.hpp"
+#include "web/login_check.hpp"
 
 namespace postroad::cli {
 
@@ -176,6 +177,7 @@ Result<Settings> load_settings(const std::string& path,
 std::string system_hostname();
 smtp::ServerOptions machine_options(const Settings& settings, const ListenerConfig& listener);
 relay::DirectorySettings directory_settings(const Settings& settings);
+web::LoginCheckSettings login_check(const Settings& settings);
 /// The networks of a list. Error: Fault::input naming the option.
 Result<std::vector<net::Network>> networks(std::string_view option,
                                            const std::vector<std::string>& texts);

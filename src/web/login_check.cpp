@@ -13,7 +13,9 @@
 
 #include <cerrno>
 #include <memory>
+#include <system_error>
 
+#include "base/text.hpp"
 #include "observe/sinks.hpp"
 
 extern char** environ;
@@ -118,6 +120,23 @@ LoginVerdict ask_service(const std::string& url, const std::string& text,
 }
 
 }  // namespace
+
+std::optional<Error> LoginCheckSettings::wrong() const {
+  if (!command.empty() && !url.empty())
+    return fail(Fault::input, "server.login_url", "either login_command or login_url, not both");
+  if (!url.empty() && !url.starts_with("http://") && !url.starts_with("https://"))
+    return fail(Fault::input, "server.login_url", "wants http:// or https://");
+  if (command.empty()) return std::nullopt;
+  const auto& program = command.front();
+  if (!program.starts_with('/'))
+    return fail(Fault::input, "server.login_command",
+                printable(program, 80) + ": the program is named by its whole path");
+  if (::access(program.c_str(), X_OK) != 0)
+    return fail(
+        Fault::input, "server.login_command",
+        printable(program, 80) + " cannot be run: " + std::generic_category().message(errno));
+  return std::nullopt;
+}
 
 LoginVerdict LoginCheck::check(const sasl::Credentials& credentials,
                                std::string_view client) const {

@@ -9,6 +9,8 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
+#include <postroad/error.hpp>
 #include <string>
 #include <vector>
 
@@ -21,6 +23,8 @@ struct LoginCheckSettings {
   std::vector<std::string> command;  ///< the program and its arguments; no shell is involved
   std::string url;                   ///< http:// or https://; empty: the command is asked
   std::chrono::milliseconds timeout{5'000};
+  /// What is wrong with them, as far as can be seen beforehand: Fault::input.
+  [[nodiscard]] std::optional<Error> wrong() const;
   [[nodiscard]] bool is_set() const { return !command.empty() || !url.empty(); }
 };
 
