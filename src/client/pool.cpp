@@ -55,7 +55,7 @@ class Watched final : public MessageSource {
     touched_ = true;
     return source->next();
   }
-  bool rewind() override { return source->rewind(); }
+  bool rewind() override { return ready_again(); }
   [[nodiscard]] std::optional<std::uint64_t> size() const override { return source->size(); }
   [[nodiscard]] bool is_8bit() const override { return source->is_8bit(); }
   [[nodiscard]] bool is_binary() const override { return source->is_binary(); }
@@ -73,9 +73,15 @@ struct Call {
   std::unique_ptr<MessageSource> own_source;
   Pool::Callback done;
   Time until = Time::max();
+  std::optional<asio::steady_timer> deadline;  // over the wait for a turn and all relays
   bool timed_out = false;
   asio::cancellation_signal signal;
 };
+
+Result<SendReport> cut_off(const Call& call) {
+  if (!call.timed_out) return client::cancelled();
+  return fail(Fault::timeout, "the pool", "not sent in the time that the call has");
+}
 
 // The recipients of a call that are not decided yet, by their place in its envelope.
 struct Progress {
@@ -105,6 +111,7 @@ struct Pool::State {
 
   Ticket add(std::shared_ptr<Call> call);
   void enqueue(std::shared_ptr<Call> call);
+  void arm(const std::shared_ptr<Call>& call);
   void pump();
   void cancel(Ticket ticket);
   void abandon();
@@ -116,7 +123,9 @@ struct Pool::State {
   awaitable<std::optional<Error>> attempt(Call* call, std::size_t relay, Progress* progress);
   awaitable<bool> wait_for_chance(const std::vector<bool>* tried, Time until);
   awaitable<Kept> acquire(Relay* relay);
+  static awaitable<Result<SendReport>> carry(Kept* kept, Envelope part, MessageSource* source);
   void give_back(Relay& relay, Kept kept);
+  void ring(Relay& relay) const;
   bool is_fresh(const Kept& kept) const;
   awaitable<Result<void>> close_idle();
   void arm_sweep();
@@ -172,8 +181,21 @@ void Pool::State::enqueue(std::shared_ptr<Call> call) {
     }
     return call->done(why);
   }
+  if (call->until != Time::max()) arm(call);
   queue[call->caller].push_back(std::move(call));
   pump();
+}
+
+// The timer may ring as the call ends: whoever hears it then finds nobody.
+void Pool::State::arm(const std::shared_ptr<Call>& call) {
+  call->deadline.emplace(context, call->until);
+  call->deadline->async_wait(
+      [this, weak = std::weak_ptr(call)](const boost::system::error_code& error) {
+        const auto there = weak.lock();
+        if (error || !there) return;
+        there->timed_out = true;
+        cancel(there->ticket);
+      });
 }
 
 // The callers have their turns in order of their numbers, one call each.
@@ -209,8 +231,7 @@ void Pool::State::pump() {
 }
 
 void Pool::State::ended(const std::shared_ptr<Call>& call, Result<SendReport> result) {
-  if (!result && result.error().fault == Fault::cancelled && call->timed_out)
-    result = fail(Fault::timeout, "the pool", "not sent in the time that the call has");
+  if (!result && result.error().fault == Fault::cancelled) result = cut_off(*call);
   under_way.erase(call->ticket);
   {
     const std::lock_guard lock(mutex);
@@ -237,7 +258,7 @@ void Pool::State::cancel(Ticket ticket) {
       const std::lock_guard lock(mutex);
       --counts.waiting;
     }
-    return call->done(client::cancelled());
+    return call->done(cut_off(*call));
   }
 }
 
@@ -289,23 +310,29 @@ awaitable<Result<void>> Pool::State::close_idle() {
 
 // One connection of a relay's, an open one if there is any; waits where all are in use.
 awaitable<Kept> Pool::State::acquire(Relay* relay) {
-  while (relay->in_use >= options.connections) {
+  for (bool is_first = true; relay->in_use >= options.connections; is_first = false) {
     asio::steady_timer bell(context, Time::max());
-    relay->waiting.push_back(&bell);
+    // Who was rung and came too late keeps its place.
+    is_first ? relay->waiting.push_back(&bell) : relay->waiting.push_front(&bell);
     (void)co_await bell.async_wait(as_values);
     std::erase(relay->waiting, &bell);
-    if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none)
+    if ((co_await asio::this_coro::cancellation_state).cancelled() !=
+        asio::cancellation_type::none) {
+      ring(*relay);  // what was meant for this one is the next one's
       co_return Kept{};
+    }
   }
-  ++relay->in_use;
   while (!relay->idle.empty()) {
     auto kept = std::move(relay->idle.back());
     relay->idle.pop_back();
-    if (is_fresh(kept)) co_return kept;
+    if (!is_fresh(kept)) continue;
+    ++relay->in_use;
+    co_return kept;
   }
   Kept fresh;
   fresh.connection = std::make_unique<client::Connection>(relay->url, login, client_options);
   fresh.opened = std::chrono::steady_clock::now();
+  ++relay->in_use;
   const std::lock_guard lock(mutex);
   ++counts.connects;
   co_return fresh;
@@ -326,7 +353,15 @@ void Pool::State::give_back(Relay& relay, Kept kept) {
     relay.idle.push_back(std::move(kept));
     arm_sweep();
   }
-  if (!relay.waiting.empty()) relay.waiting.front()->cancel();
+  ring(relay);
+}
+
+// Tells the first that waits that a connection is free. It leaves the line here: the next ring is
+// another's.
+void Pool::State::ring(Relay& relay) const {
+  if (relay.in_use >= options.connections || relay.waiting.empty()) return;
+  relay.waiting.front()->cancel();
+  relay.waiting.pop_front();
 }
 
 // Connections that nobody used for long are closed.
@@ -359,6 +394,19 @@ awaitable<bool> Pool::State::wait_for_chance(const std::vector<bool>* tried, Tim
       asio::cancellation_type::none;
 }
 
+// What throws (a source of the caller's, a want of the system) leaves a connection in the midst of
+// something: it is dropped, and its place is given back all the same.
+awaitable<Result<SendReport>> Pool::State::carry(Kept* kept, Envelope part, MessageSource* source) {
+  std::exception_ptr thrown;
+  try {
+    co_return co_await kept->connection->send(std::move(part), *source);
+  } catch (...) {
+    thrown = std::current_exception();
+  }
+  kept->connection.reset();
+  co_return client::error_of(thrown);
+}
+
 // Tries one relay. Gives why the next one should be tried, if it should.
 awaitable<std::optional<Error>> Pool::State::attempt(Call* call, std::size_t index,
                                                      Progress* progress) {
@@ -378,55 +426,52 @@ awaitable<std::optional<Error>> Pool::State::attempt(Call* call, std::size_t ind
                                          ? call->envelope.recipient_options[at]
                                          : RecipientOptions{});
   }
-  auto report = co_await kept.connection->send(std::move(part), call->source);
+  auto report = co_await carry(&kept, std::move(part), &call->source);
   give_back(relay, std::move(kept));
-  const auto now = std::chrono::steady_clock::now();
+  const auto blame = [&] {
+    chooser.failed(index, std::chrono::steady_clock::now());
+    const std::lock_guard lock(mutex);
+    ++counts.relay_faults;
+  };
   if (!report) {
-    const bool is_fault = client::is_relays_fault(report.error());
-    if (is_fault) {
-      chooser.failed(index, now);
-      const std::lock_guard lock(mutex);
-      ++counts.relay_faults;
-    }
+    if (client::is_relays_fault(report.error())) blame();
     co_return report.error();
   }
-  // What is decided is decided; the rest is another relay's.
+  // What is decided is decided; the rest is another relay's, unless the caller or the mail's source
+  // broke it off.
+  const bool line_broke = report->broken && client::is_relays_fault(*report->broken);
   std::vector<std::size_t> left;
   std::optional<Error> why;
+  if (line_broke) why = report->broken;
   for (std::size_t i = 0; i < report->recipients.size(); ++i) {
     const auto at = progress->left[i];
     auto& outcome = progress->report.recipients[at];
     outcome = std::move(report->recipients[i]);
-    if (!client::is_relays_fault(outcome)) continue;
+    const bool was_cut =
+        line_broke && outcome.outcome == Outcome::deferred && outcome.reply.code == 0;
+    if (!was_cut && !client::is_relays_fault(outcome)) continue;
     left.push_back(at);
     if (why) continue;
     why = fail(Fault::refused, relay.url, outcome.reply.one_line());
     why->reply_code = outcome.reply.code;
   }
+  // Once one was refused, none may go on to where the others would be sent without that one.
+  if (client_options.recipients == Recipients::all_or_none &&
+      left.size() < report->recipients.size())
+    left.clear();
   progress->left = std::move(left);
   progress->report.reply = std::move(report->reply);
   progress->report.broken = std::move(report->broken);
-  if (progress->report.broken) why = progress->report.broken;
-  if (!why || progress->left.empty()) {
-    if (!why) chooser.worked(index);
-    co_return std::nullopt;
+  if (why) {
+    blame();
+  } else if (!progress->report.broken) {
+    chooser.worked(index);
   }
-  chooser.failed(index, now);
-  const std::lock_guard lock(mutex);
-  ++counts.relay_faults;
+  if (progress->left.empty()) why.reset();
   co_return why;
 }
 
 awaitable<Result<SendReport>> Pool::State::run(Call* call) {
-  // Its own deadline, over all relays.
-  asio::steady_timer deadline(context, call->until);
-  if (call->until != Time::max()) {
-    deadline.async_wait([call](const boost::system::error_code& error) {
-      if (error) return;
-      call->timed_out = true;
-      call->signal.emit(asio::cancellation_type::all);
-    });
-  }
   Progress progress;
   for (std::size_t i = 0; i < call->envelope.recipients.size(); ++i) {
     progress.report.recipients.push_back({call->envelope.recipients[i], Outcome::deferred, {}, {}});
@@ -435,11 +480,15 @@ awaitable<Result<SendReport>> Pool::State::run(Call* call) {
   const auto patient_until = std::chrono::steady_clock::now() + options.patience;
   std::vector<bool> tried(relays.size(), false);
   std::optional<Error> last;
+  std::optional<Error> fault;  // the last that was a relay's
   bool any_report = false;
   for (;;) {
     const auto chosen = chooser.choose(tried, std::chrono::steady_clock::now());
     if (!chosen) {
       if (co_await wait_for_chance(&tried, patient_until)) continue;
+      if ((co_await asio::this_coro::cancellation_state).cancelled() !=
+          asio::cancellation_type::none)
+        last = client::cancelled();
       break;
     }
     tried[*chosen] = true;
@@ -447,10 +496,16 @@ awaitable<Result<SendReport>> Pool::State::run(Call* call) {
     if (last && !call->source.ready_again()) break;  // read once, and begun
     last = co_await attempt(call, *chosen, &progress);
     any_report = any_report || progress.left.size() != before || !last;
-    const bool goes_on =
-        last && (client::is_relays_fault(*last) || last->fault == Fault::unsupported);
-    if (!goes_on) break;
+    if (last && client::is_relays_fault(*last)) {
+      fault = last;
+    } else if (!last || !client::lacks_something(*last)) {
+      break;
+    }
   }
+  // What one relay lacks may be had from one that could not be asked: it is not the last word.
+  const bool all_tried = std::find(tried.begin(), tried.end(), false) == tried.end();
+  if (last && client::lacks_something(*last) && (fault || !all_tried))
+    last = std::exchange(fault, std::nullopt);
   if (!last && !any_report)
     last = fail(Fault::connect, relays.front().url,
                 "every relay pauses after a fault; try again later");
