@@ -27,8 +27,9 @@ class POSTROAD_EXPORT Transport {
 
 /// Hands mails to a command that speaks as sendmail does: the recipients are its arguments, the
 /// message its standard input; an address never counts as a flag. Exit codes of sysexits.h: 0
-/// accepts for all, EX_TEMPFAIL (75) and EX_OSERR, EX_IOERR defer, others refuse. No shell is
-/// involved. Thread rule: any thread.
+/// accepts for all, EX_TEMPFAIL (75) and EX_OSERR, EX_IOERR defer, others refuse; where the program
+/// ignores SIGCHLD, or another part of it waits for all children, the outcome is `unknown`. No
+/// shell is involved. Thread rule: any thread.
 class POSTROAD_EXPORT SendmailTransport final : public Transport {
  public:
   /// `command`: the program and the arguments that come first.
@@ -65,8 +66,8 @@ class POSTROAD_EXPORT MemoryTransport final : public Transport {
   /// A copy of what came so far.
   [[nodiscard]] std::vector<Sent> sent() const;
   void clear();
-  /// What a recipient hears: set it to refuse or defer; unset, all are accepted. Called while
-  /// `send` runs, which must not be called from it.
+  /// What a recipient hears: set it, before the first `send`, to refuse or defer; unset, all are
+  /// accepted. Called on the thread that sends, by several at once if several do.
   std::function<Reply(const Mailbox& recipient)> answer;
 
  private:

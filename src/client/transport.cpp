@@ -124,9 +124,16 @@ Result<SendReport> SendmailTransport::send(const Envelope& envelope, MessageSour
   if (broken) ::kill(child, SIGKILL);
   ::close(ends[0]);
   int status = 0;
-  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  pid_t ended = 0;
+  while ((ended = ::waitpid(child, &status, 0)) < 0 && errno == EINTR) {
   }
   if (broken) return *broken;
+  if (ended < 0)
+    return report_of(envelope, Outcome::unknown,
+                     {0,
+                      {},
+                      program + ": its exit code went to somebody else: " + reason() +
+                          "; the program ignores SIGCHLD or waits for all children"});
   const int code = WIFEXITED(status) ? WEXITSTATUS(status) : tempfail;
   if (code == 0) return report_of(envelope, Outcome::accepted, {250, {2, 0, 0}, "handed over"});
   const bool later = code == tempfail || code == oserr || code == ioerr;
@@ -161,9 +168,11 @@ Result<SendReport> FileTransport::send(const Envelope& envelope, MessageSource& 
     written = write_all(file, *chunk, false);
   }
   written = written && ::fsync(file) == 0;
-  const auto why = reason();
+  auto why = reason();
   ::close(file);
-  if (!broken && written && ::rename(draft.c_str(), path.c_str()) == 0) {
+  const bool is_there = !broken && written && ::rename(draft.c_str(), path.c_str()) == 0;
+  if (written && !is_there) why = reason();
+  if (is_there) {
     const int folder = ::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (folder >= 0) {
       ::fsync(folder);
@@ -184,7 +193,6 @@ Result<SendReport> MemoryTransport::send(const Envelope& envelope, MessageSource
     if (chunk->empty()) break;
     sent.octets += *chunk;
   }
-  const std::lock_guard lock(mutex_);
   const Reply yes{250, {2, 0, 0}, "kept"};
   SendReport report;
   bool any = false;
@@ -198,6 +206,7 @@ Result<SendReport> MemoryTransport::send(const Envelope& envelope, MessageSource
     report.recipients.push_back({recipient, outcome, "RCPT TO", reply});
   }
   report.reply = any ? yes : Reply{};
+  const std::lock_guard lock(mutex_);
   if (any) sent_.push_back(std::move(sent));
   return report;
 }
