@@ -155,6 +155,8 @@ Result<Url> parse_url(std::string_view text) {
   if (const auto at = rest.find('?'); at != std::string_view::npos) {
     const auto query = parse_query(rest.substr(at + 1), url);
     if (!query) return query.error();
+    if (istarts_with(text, "smtps://") && url.tls != Tls::implicit)
+      return refuse("the URL's tls=", "smtps is TLS from the first octet");
     rest = rest.substr(0, at);
   }
   const auto located = parse_authority(rest, url);

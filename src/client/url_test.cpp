@@ -45,12 +45,13 @@ TEST(Row19, AHostNameOfAnyLanguageIsLookedUpAndCheckedInItsAsciiForm) {
 }
 
 TEST(Url, RefusesWithASentence) {
-  for (const auto* text : {"http://h", "smtp://", "smtp://a..b", "smtp://.a", "smtp://a b",
-                           "smtp://h:0", "smtp://h:65536", "smtp://h:x", "smtp://[::1",
-                           "smtp://[::1]x", "smtp://h?tls=maybe", "smtp://h?x=y", "smtp://%zz@h",
-                           "smtp://b\xfc"
-                           "cher.example",
-                           "smtp://h\r\nQUIT", "smtp://ü..example"}) {
+  for (const auto* text :
+       {"http://h", "smtp://", "smtp://a..b", "smtp://.a", "smtp://a b", "smtp://h:0",
+        "smtp://h:65536", "smtp://h:x", "smtp://[::1", "smtp://[::1]x", "smtps://h?tls=never",
+        "smtps://h?tls=required", "smtp://h?tls=maybe", "smtp://h?x=y", "smtp://%zz@h",
+        "smtp://b\xfc"
+        "cher.example",
+        "smtp://h\r\nQUIT", "smtp://ü..example"}) {
     const auto url = parse_url(text);
     ASSERT_FALSE(url) << text;
     EXPECT_EQ(url.error().fault, Fault::input);
