@@ -96,9 +96,13 @@ struct Pool::State {
         PoolOptions options_)
       : login(std::move(login_)),
         client_options(std::move(client_)),
+        overall_timeout(client_options.overall_timeout),
         options(options_),
         chooser(urls.size(), options) {
     options.connections = std::max<std::size_t>(options.connections, 1);
+    // The call's own deadline is the pool's to keep: a connection that let it pass in the same
+    // moment would call it the relay's time-out.
+    client_options.overall_timeout = {};
     for (auto& url : urls) relays.emplace_back(std::move(url), options);
     thread = std::thread([this] { context.run(); });
   }
@@ -133,6 +137,7 @@ struct Pool::State {
 
   std::optional<Login> login;
   ClientOptions client_options;
+  std::chrono::milliseconds overall_timeout;  // of a call; 0: none
   PoolOptions options;
 
   asio::io_context context{1};
@@ -161,8 +166,7 @@ struct Pool::State {
 Pool::Ticket Pool::State::add(std::shared_ptr<Call> call) {
   const Ticket ticket = ++last_ticket;
   call->ticket = ticket;
-  if (client_options.overall_timeout.count() > 0)
-    call->until = std::chrono::steady_clock::now() + client_options.overall_timeout;
+  if (overall_timeout.count() > 0) call->until = std::chrono::steady_clock::now() + overall_timeout;
   {
     const std::lock_guard lock(mutex);
     ++counts.waiting;
