@@ -64,7 +64,8 @@ struct POSTROAD_EXPORT OutboxOptions {
 /// `open`.
 class POSTROAD_EXPORT Outbox final {
  public:
-  /// Error: Fault::input; Fault::busy when another process has the folder; Fault::io; Fault::full.
+  /// Error: Fault::input, also for a relay's URL or a client's option that is wrong; Fault::busy
+  /// when another process has the folder; Fault::io; Fault::full.
   static Result<std::unique_ptr<Outbox>> open(OutboxOptions options);
   ~Outbox();
   Outbox(const Outbox&) = delete;

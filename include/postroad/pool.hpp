@@ -48,8 +48,9 @@ struct POSTROAD_EXPORT PoolOptions {
 /// sends a thousand does not keep another waiting for all of them. A kept connection is looked at
 /// before it is used again, which costs no NOOP; one that the server has closed is replaced.
 ///
-/// Thread rule: all members from any thread; not `send` from a callback of the pool's own.
-/// Destroying it cancels what waits and what is under way; `close` first lets it end.
+/// Thread rule: all members from any thread; `send`, `close` and the destructor not from a callback
+/// of the pool's own. Destroying it cancels what waits and what is under way; `close` first lets it
+/// end.
 class POSTROAD_EXPORT Pool final : public Transport {
  public:
   using Callback = std::function<void(Result<SendReport>)>;

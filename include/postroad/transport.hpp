@@ -69,8 +69,8 @@ class POSTROAD_EXPORT MemoryTransport final : public Transport {
   /// A copy of what came so far.
   [[nodiscard]] std::vector<Sent> sent() const;
   void clear();
-  /// What a recipient hears: set it to refuse or defer; unset, all are accepted. Called while
-  /// `send` runs, which must not be called from it.
+  /// What a recipient hears: set it, before the first `send`, to refuse or defer; unset, all are
+  /// accepted. Called on the thread that sends, by several at once if several do.
   std::function<Reply(const Mailbox& recipient)> answer;
 
  private:

@@ -24,6 +24,8 @@ Error error_of(const std::exception_ptr& thrown) {
     return fail(Fault::io, {}, std::string("the system refused: ") + error.what());
   } catch (const std::exception& error) {
     return fail(Fault::io, {}, std::string("the system refused: ") + error.what());
+  } catch (...) {
+    return fail(Fault::io, {}, "something that is no exception was thrown");
   }
 }
 
@@ -258,6 +260,14 @@ awaitable<Result<SendReport>> Connection::send(Envelope envelope, MessageSource&
   do {
     const auto done = whole.recipients.size();
     const auto most = machine_->capabilities().most_recipients;
+    if (most != 0 && most < all && options_.recipients == Recipients::all_or_none) {
+      auto why = fail(Fault::unsupported, server(),
+                      "the server takes " + std::to_string(most) +
+                          " recipients a mail, and several mails cannot be all or none");
+      why.stage = "RCPT TO";
+      why.usable = is_open();
+      co_return why;
+    }
     if (done > 0 && !source.rewind()) {
       auto why = fail(Fault::unsupported, server(),
                       "the server takes " + std::to_string(most) +

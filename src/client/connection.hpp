@@ -31,6 +31,8 @@ class Connection final {
   awaitable<Result<Reply>> command(std::string verb, std::string argument);
   awaitable<Result<Reply>> quit();
   [[nodiscard]] std::string server() const { return url_.server(); }
+  /// What every call returns, where the URL or an option is wrong.
+  [[nodiscard]] const std::optional<Error>& wrong() const { return wrong_; }
   [[nodiscard]] std::vector<std::string> capabilities() const;
   [[nodiscard]] bool is_open() const { return machine_ && machine_->is_usable(); }
   /// Whether the server has said something that nobody asked for, or hung up: a connection that was

@@ -7,9 +7,10 @@ namespace postroad::client {
 
 Time Pace::take(Time now) {
   if (count_ == 0) return now;
-  const auto each = std::chrono::duration_cast<Time::duration>(per_) / static_cast<int64_t>(count_);
-  full_at_ = std::max(full_at_, now) + each;
-  return std::max(now, full_at_ - per_);
+  while (!taken_.empty() && taken_.front() + per_ <= now) taken_.pop_front();
+  const auto turn = taken_.size() < count_ ? now : taken_[taken_.size() - count_] + per_;
+  taken_.push_back(turn);
+  return turn;
 }
 
 RelayChooser::RelayChooser(std::size_t count, const PoolOptions& options)
@@ -55,17 +56,22 @@ bool is_relays_fault(const Error& error) {
     case Fault::refused:
     case Fault::protocol:
     case Fault::tls:
-    case Fault::tls_required:
     case Fault::auth:
       return true;
+    case Fault::tls_required:
+      return !lacks_something(error);
     default:
       return false;
   }
 }
 
+bool lacks_something(const Error& error) {
+  return error.fault == Fault::unsupported || (error.fault == Fault::tls_required && error.usable);
+}
+
 bool is_relays_fault(const RecipientOutcome& outcome) {
   if (outcome.outcome != Outcome::deferred) return false;
-  return outcome.reply.code == 0 || outcome.reply.code == 421 ||
+  return outcome.reply.code == 421 ||
          (outcome.stage == "MAIL FROM" && outcome.reply.is_temporary_failure());
 }
 

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <postroad/pool.hpp>
 #include <vector>
@@ -12,7 +13,7 @@ namespace postroad::client {
 
 using Time = std::chrono::steady_clock::time_point;
 
-/// At most `count` in `per`: all at once, then one for each that has come back.
+/// At most `count` in any `per`: all at once, then one for each that has come back.
 class Pace final {
  public:
   Pace(std::uint64_t count, std::chrono::milliseconds per) : count_(count), per_(per) {}
@@ -22,7 +23,7 @@ class Pace final {
  private:
   std::uint64_t count_;
   std::chrono::milliseconds per_;
-  Time full_at_{};  // when all will have come back
+  std::deque<Time> taken_;  // those that have not come back, in order; some are to come
 };
 
 class RelayChooser final {
@@ -52,5 +53,8 @@ class RelayChooser final {
 bool is_relays_fault(const Error& error);
 /// Likewise of an outcome: 421, or a relay that wants no mail now (4yz to MAIL).
 bool is_relays_fault(const RecipientOutcome& outcome);
+/// Whether this mail asks for more than the relay has: another may have it, and the relay is as
+/// good as before.
+bool lacks_something(const Error& error);
 
 }  // namespace postroad::client

@@ -18,8 +18,8 @@
 #include <thread>
 
 #include "base/text.hpp"
-#include "net/test_certificates.hpp"
 #include "net/drive.hpp"
+#include "net/test_certificates.hpp"
 #include "proto/smtp/server_machine.hpp"
 
 namespace postroad::testing {

@@ -225,7 +225,6 @@ Result<SendReport> MemoryTransport::send(const Envelope& envelope, MessageSource
     if (chunk->empty()) break;
     sent.octets += *chunk;
   }
-  const std::lock_guard lock(mutex_);
   const Reply yes{250, {2, 0, 0}, "kept"};
   SendReport report;
   bool any = false;
@@ -239,6 +238,7 @@ Result<SendReport> MemoryTransport::send(const Envelope& envelope, MessageSource
     report.recipients.push_back({recipient, outcome, "RCPT TO", reply});
   }
   report.reply = any ? yes : Reply{};
+  const std::lock_guard lock(mutex_);
   if (any) sent_.push_back(std::move(sent));
   return report;
 }

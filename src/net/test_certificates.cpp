@@ -6,6 +6,7 @@
 #include <openssl/x509v3.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdio>
 #include <memory>
 #include <stdexcept>
@@ -42,7 +43,7 @@ struct Wanted {
 Document make_certificate(const Wanted& wanted, EVP_PKEY* key, X509* issuer, EVP_PKEY* issuer_key) {
   Document made(X509_new(), X509_free);
   auto* certificate = made.get();
-  static long serial = 1;
+  static std::atomic<long> serial = 1;
   require(X509_set_version(certificate, 2) == 1 &&
           ASN1_INTEGER_set(X509_get_serialNumber(certificate), serial++) == 1 &&
           X509_gmtime_adj(X509_getm_notBefore(certificate), wanted.from) != nullptr &&

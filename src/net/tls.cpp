@@ -4,9 +4,12 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <cstdint>
 #include <mutex>
 
 #include "base/text.hpp"
@@ -62,6 +65,16 @@ Result<void> are_readable(std::initializer_list<std::string> files) {
       return fail(Fault::tls, file, "cannot be read: " + std::generic_category().message(errno));
   }
   return {};
+}
+
+// What tells one content of a file from the next without reading it.
+using FileState = std::array<std::int64_t, 5>;
+
+FileState state_of(const std::string& file) {
+  struct stat found {};
+  if (file.empty() || ::stat(file.c_str(), &found) != 0) return {};
+  return {static_cast<std::int64_t>(found.st_dev), static_cast<std::int64_t>(found.st_ino),
+          static_cast<std::int64_t>(found.st_size), found.st_mtim.tv_sec, found.st_mtim.tv_nsec};
 }
 
 // SHA-256 of SubjectPublicKeyInfo, as RFC 7469 §2.4 pins it.
@@ -152,21 +165,29 @@ Result<proto::TlsFacts> TlsContext::facts_of(ssl_st* connection) const {
   return facts;
 }
 
-// Reading the system's roots takes 20 ms: connections with the same settings share one context
-// while any of them lives.
+// Reading the system's roots takes 20 ms: connections with the same settings, and the same files as
+// they stand, share one context while any of them lives.
 Result<TlsContext> TlsContext::client(const TlsClientSettings& settings) {
+  struct Made {
+    TlsClientSettings settings;
+    std::array<FileState, 3> files;
+    std::weak_ptr<ssl_ctx_st> context;
+  };
   static std::mutex mutex;
-  static std::vector<std::pair<TlsClientSettings, std::weak_ptr<ssl_ctx_st>>> made;
+  static std::vector<Made> made;
+  // Before they are read: what changes in between is read again the next time.
+  const std::array files{state_of(settings.ca_file), state_of(settings.certificate),
+                         state_of(settings.key)};
   const std::lock_guard lock(mutex);
-  std::erase_if(made, [](const auto& one) { return one.second.expired(); });
-  for (const auto& [known, context] : made) {
-    if (!(known == settings)) continue;
-    TlsContext shared(context.lock(), settings.verify && settings.pins.empty());
+  std::erase_if(made, [](const auto& one) { return one.context.expired(); });
+  for (const auto& known : made) {
+    if (!(known.settings == settings && known.files == files)) continue;
+    TlsContext shared(known.context.lock(), settings.verify && settings.pins.empty());
     shared.pins_ = settings.pins;
     if (shared.context_) return shared;
   }
   auto fresh = make_client(settings);
-  if (fresh) made.emplace_back(settings, fresh->context_);
+  if (fresh) made.push_back({settings, files, fresh->context_});
   return fresh;
 }
 

@@ -10,9 +10,11 @@
 #include <thread>
 
 #include "base/text.hpp"
+#include "client/connection.hpp"
 #include "proto/smtp/mail_parameters.hpp"
 #include "relay/agenda.hpp"
 #include "relay/intake.hpp"
+#include "relay/outbox_values.hpp"
 #include "relay/schedule.hpp"
 #include "relay/spool_source.hpp"
 #include "spool/journal.hpp"
@@ -20,77 +22,12 @@
 
 namespace postroad {
 
+using namespace relay::outbox;
+
 namespace {
 
-constexpr std::string_view key_option = "KEY";
 constexpr std::size_t most_key = 1000;  // octets
 constexpr std::size_t batch = 16;
-
-std::chrono::system_clock::time_point time_of(std::int64_t ms) {
-  return std::chrono::system_clock::time_point(std::chrono::milliseconds(ms));
-}
-
-Mailbox mailbox_of(const std::string& text) {
-  auto parsed = Mailbox::parse(text);
-  return parsed ? std::move(*parsed) : Mailbox{"postmaster", {}};  // the one without a domain
-}
-
-std::optional<Outcome> outcome_of(spool::State state) {
-  switch (state) {
-    case spool::State::delivered:
-      return Outcome::accepted;
-    case spool::State::refused:
-      return Outcome::refused;
-    case spool::State::unknown:
-      return Outcome::unknown;
-    case spool::State::pending:
-      break;
-  }
-  return std::nullopt;
-}
-
-std::string key_of(const spool::Envelope& envelope) {
-  for (const auto& [name, value] : envelope.options) {
-    if (name == key_option) return value;
-  }
-  return {};
-}
-
-OutboxStatus status_of(spool::QueueId id, const spool::Envelope& envelope) {
-  OutboxStatus status{id.text(), key_of(envelope), time_of(envelope.arrived), {}};
-  for (const auto& one : envelope.recipients) {
-    status.recipients.push_back({mailbox_of(one.address), outcome_of(one.state), one.attempts,
-                                 time_of(one.next_attempt), one.note});
-  }
-  return status;
-}
-
-bool is_done(const spool::Envelope& envelope) {
-  return std::none_of(envelope.recipients.begin(), envelope.recipients.end(),
-                      [](const auto& one) { return one.state == spool::State::pending; });
-}
-
-// A spool's call that ends by a callback, waited for.
-class Waiter final {
- public:
-  spool::Done done() {
-    return [this](const Result<void>& result) {
-      const std::lock_guard lock(mutex_);
-      result_ = result;
-      bell_.notify_one();
-    };
-  }
-  Result<void> wait() {
-    std::unique_lock lock(mutex_);
-    bell_.wait(lock, [this] { return result_.has_value(); });
-    return *result_;
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable bell_;
-  std::optional<Result<void>> result_;
-};
 
 }  // namespace
 
@@ -118,7 +55,7 @@ struct Outbox::State {
     worker.join();
     {
       std::unique_lock lock(mutex);
-      for (const auto ticket : tickets) pool.cancel(ticket);
+      for (const auto& [id, ticket] : tickets) pool.cancel(ticket);
       bell.wait(lock, [this] { return under_way == 0; });
     }
     (void)pool.close(std::chrono::seconds(1));
@@ -139,6 +76,8 @@ struct Outbox::State {
     std::unique_ptr<relay::SpoolSource> source;
   };
 
+  // How a relay of the options cannot be one, if it cannot.
+  static std::optional<Error> wrong_relay(const OutboxOptions& options);
   void take_up(spool::QueueId id);
   void run();
   void look_at(spool::QueueId id);
@@ -146,6 +85,8 @@ struct Outbox::State {
   void ended(Job& job, const Result<SendReport>& result);
   void settle(Job& job, std::uint32_t recipient, Outcome outcome, std::string note);
   void plan_next(spool::QueueId id, const spool::Envelope& envelope);
+  void plan(std::int64_t when, spool::QueueId id);
+  void record(spool::QueueId id, std::vector<spool::OutcomeRecord> outcomes);
   Result<std::string> keep(const Envelope& envelope, MessageSource& source, std::string_view key);
 
   OutboxOptions options;
@@ -154,15 +95,28 @@ struct Outbox::State {
   relay::Agenda agenda;
   Pool pool;
 
+  // Held from reading outcomes to recording others: what is decided is not written over.
+  std::mutex outcomes_mutex;
   mutable std::mutex mutex;
   mutable std::condition_variable bell;  // rung when a mail's state changed or a call ended
   // By key: the id, or an empty one while it is being written.
   std::map<std::string, std::string, std::less<>> keys;
-  std::vector<Pool::Ticket> tickets;
+  std::map<std::uint64_t, Pool::Ticket> tickets;  // of the calls under way, by the mail's id
   std::size_t under_way = 0;
+  // By id: when the agenda gives it next. `flush` adds entries, and each would beget another.
+  std::map<std::uint64_t, std::int64_t> planned;
   bool stopping = false;
   std::thread worker;
 };
+
+// A mail would be refused for good by it.
+std::optional<Error> Outbox::State::wrong_relay(const OutboxOptions& options) {
+  for (const auto& url : options.relays) {
+    const client::Connection connection(url, options.login, options.client);
+    if (connection.wrong() && connection.wrong()->fault == Fault::input) return connection.wrong();
+  }
+  return std::nullopt;
+}
 
 void Outbox::State::take_up(spool::QueueId id) {
   const auto envelope = spool->envelope(id);
@@ -187,14 +141,18 @@ void Outbox::State::run() {
 
 // What is to be done with a mail whose time has come: send, forget, or wait on.
 void Outbox::State::look_at(spool::QueueId id) {
+  const auto now = relay::now_ms();
+  {
+    const std::lock_guard lock(mutex);
+    const auto found = planned.find(id.value);
+    if (found != planned.end() && found->second <= now) planned.erase(found);
+  }
   auto envelope = spool->envelope(id);
   if (!envelope) {
     agenda.release({id});
-    if (envelope.error().fault == Fault::io)
-      agenda.add_later(relay::now_ms() + options.longest_retry.count(), id);
+    if (envelope.error().fault == Fault::io) plan(now + options.longest_retry.count(), id);
     return;
   }
-  const auto now = relay::now_ms();
   auto job = std::make_shared<Job>();
   job->id = id;
   job->envelope = std::move(*envelope);
@@ -210,25 +168,19 @@ void Outbox::State::look_at(spool::QueueId id) {
 void Outbox::State::start(std::shared_ptr<Job> job) {
   Envelope envelope;
   if (auto from = Mailbox::parse(job->envelope.reverse_path)) envelope.reverse_path = *from;
-  envelope.options = relay::options_of(job->envelope);
+  envelope.options = options_now(job->envelope);
   for (const auto i : job->recipients) {
     const auto& one = job->envelope.recipients[i];
     envelope.recipients.push_back(mailbox_of(one.address));
     envelope.recipient_options.push_back(relay::options_of(one));
   }
   job->source = std::make_unique<relay::SpoolSource>(*spool, job->id, job->envelope);
-  {
-    const std::lock_guard lock(mutex);
-    ++under_way;
-  }
   auto& source = *job->source;
-  const auto ticket =
+  const std::lock_guard lock(mutex);
+  ++under_way;
+  tickets[job->id.value] =
       pool.start_send(std::move(envelope), source,
                       [this, job](const Result<SendReport>& result) { ended(*job, result); });
-  const std::lock_guard lock(mutex);
-  tickets.push_back(ticket);
-  constexpr std::size_t most_kept = 1024;  // those of calls that ended are no harm
-  if (tickets.size() > most_kept) tickets.erase(tickets.begin(), tickets.begin() + most_kept / 2);
 }
 
 void Outbox::State::settle(Job& job, std::uint32_t recipient, Outcome outcome, std::string note) {
@@ -252,7 +204,12 @@ void Outbox::State::settle(Job& job, std::uint32_t recipient, Outcome outcome, s
 
 // On the pool's thread.
 void Outbox::State::ended(Job& job, const Result<SendReport>& result) {
-  const bool was_cut = !result && result.error().fault == Fault::cancelled;
+  // By the destructor; else the program's own `progress` stopped it, and it is tried again.
+  bool was_cut = !result && result.error().fault == Fault::cancelled;
+  if (was_cut) {
+    const std::lock_guard lock(mutex);
+    was_cut = stopping;
+  }
   std::vector<spool::OutcomeRecord> outcomes;
   for (std::size_t i = 0; i < job.recipients.size() && !was_cut; ++i) {
     const auto at = job.recipients[i];
@@ -269,9 +226,14 @@ void Outbox::State::ended(Job& job, const Result<SendReport>& result) {
     const auto& one = job.envelope.recipients[at];
     outcomes.push_back({at, one.state, one.attempts, one.next_attempt, one.note});
   }
+  // First the record: who takes the mail from the agenda must see it.
+  if (!outcomes.empty()) record(job.id, std::move(outcomes));
+  {
+    const std::lock_guard lock(mutex);
+    tickets.erase(job.id.value);
+  }
   agenda.release({job.id});
-  if (!outcomes.empty()) {
-    spool->record(job.id, std::move(outcomes), [](const Result<void>&) {});
+  if (!was_cut) {
     if (options.on_outcome) options.on_outcome(status_of(job.id, job.envelope));
     plan_next(job.id, job.envelope);
   }
@@ -280,24 +242,45 @@ void Outbox::State::ended(Job& job, const Result<SendReport>& result) {
   bell.notify_all();
 }
 
+// At once, as a crash sends again what is not on disk. Where the disk refuses it goes in once more
+// as what nobody waits for: that stays visible, and is written as soon as it can be.
+void Outbox::State::record(spool::QueueId id, std::vector<spool::OutcomeRecord> outcomes) {
+  const std::lock_guard lock(outcomes_mutex);
+  spool->record(id, outcomes, [this, id, outcomes](const Result<void>& kept) {
+    if (!kept) spool->record(id, outcomes);
+  });
+}
+
+void Outbox::State::plan(std::int64_t when, spool::QueueId id) {
+  {
+    const std::lock_guard lock(mutex);
+    auto& next = planned[id.value];
+    if (next == when) return;
+    next = when;
+  }
+  agenda.add_later(when, id);
+}
+
 // When it is looked at again: for its next attempt, or to be forgotten.
 void Outbox::State::plan_next(spool::QueueId id, const spool::Envelope& envelope) {
   const auto now = relay::now_ms();
   if (is_done(envelope)) {
     const auto until = envelope.arrived + options.remember.count();
-    if (until > now) return agenda.add_later(until, id);
-    {
-      const std::lock_guard lock(mutex);
-      keys.erase(key_of(envelope));
-    }
-    return spool->remove(id);
+    if (until > now) return plan(until, id);
+    // Gone first, its key then: `submit` asks in the other order.
+    spool->remove(id);
+    const std::lock_guard lock(mutex);
+    planned.erase(id.value);
+    const auto found = keys.find(key_of(envelope));
+    if (found != keys.end() && found->second == id.text()) keys.erase(found);
+    return;
   }
   std::optional<std::int64_t> next;
   for (const auto& one : envelope.recipients) {
     if (one.state == spool::State::pending && (!next || one.next_attempt < *next))
       next = one.next_attempt;
   }
-  agenda.add_later(*next, id);
+  plan(*next, id);
 }
 
 Result<std::string> Outbox::State::keep(const Envelope& envelope, MessageSource& source,
@@ -326,6 +309,10 @@ Result<std::string> Outbox::State::keep(const Envelope& envelope, MessageSource&
     if (chunk->empty()) break;
     const auto taken = (*incoming)->append(*chunk);
     if (!taken) return taken.error();
+    if ((*incoming)->ready()) continue;
+    Waiter caught_up;
+    (*incoming)->when_ready([done = caught_up.done()] { done({}); });
+    (void)caught_up.wait();
   }
   const auto id = (*incoming)->id();
   Waiter waiter;
@@ -339,6 +326,7 @@ Result<std::string> Outbox::State::keep(const Envelope& envelope, MessageSource&
 Result<std::unique_ptr<Outbox>> Outbox::open(OutboxOptions options) {
   if (options.folder.empty()) return fail(Fault::input, "the outbox", "it has no folder");
   if (options.relays.empty()) return fail(Fault::input, options.folder, "there is no relay");
+  if (auto wrong = State::wrong_relay(options)) return *wrong;
   auto disk = spool::open_posix_disk(options.folder);
   if (!disk) return disk.error();
   auto opened = spool::open_journal(std::move(*disk), {}, relay::now_ms());
@@ -363,6 +351,15 @@ Result<std::string> Outbox::submit(const Envelope& envelope, MessageSource& sour
   auto& state = *state_;
   if (envelope.recipients.empty()) return fail(Fault::input, "the outbox", "there is no recipient");
   if (key.size() > most_key) return fail(Fault::input, "the outbox", "a key of over 1000 octets");
+  const auto not_kept = [&] {
+    if (!envelope.reverse_path.is_null() && !is_kept_as(envelope.reverse_path))
+      return &envelope.reverse_path;
+    const auto found =
+        std::find_if_not(envelope.recipients.begin(), envelope.recipients.end(), is_kept_as);
+    return found == envelope.recipients.end() ? nullptr : &*found;
+  }();
+  if (not_kept != nullptr)
+    return fail(Fault::input, "the outbox", "not an address: " + printable(not_kept->text(), 80));
   auto wrong = smtp::wrong_with(envelope.options);
   for (const auto& one : envelope.recipient_options)
     if (wrong.empty()) wrong = smtp::wrong_with(one);
@@ -380,7 +377,9 @@ Result<std::string> Outbox::submit(const Envelope& envelope, MessageSource& sour
   }
   auto id = state.keep(envelope, source, key);
   const std::lock_guard lock(state.mutex);
-  if (id) {
+  // It may be done and forgotten by now.
+  const auto queue_id = id ? spool::QueueId::parse(*id) : Result<spool::QueueId>(id.error());
+  if (queue_id && state.spool->size(*queue_id)) {
     state.keys[std::string(key)] = *id;
   } else {
     state.keys.erase(std::string(key));
@@ -434,6 +433,7 @@ bool Outbox::wait(std::string_view id, std::chrono::milliseconds patience) const
 
 void Outbox::flush() {
   for (const auto& message : state_->spool->list()) {
+    const std::lock_guard lock(state_->outcomes_mutex);
     const auto envelope = state_->spool->envelope(message.id);
     if (!envelope || is_done(*envelope)) continue;
     std::vector<spool::OutcomeRecord> outcomes;

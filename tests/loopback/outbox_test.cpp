@@ -2,11 +2,13 @@
 // once, and its outcome is told.
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <filesystem>
+#include <future>
 #include <map>
 #include <postroad/outbox.hpp>
 #include <postroad/testing.hpp>
@@ -165,6 +167,187 @@ TEST_F(OutboxTest, WrongInputIsASentence) {
   const auto second = Outbox::open(options(server.url()));
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().fault, Fault::busy);
+}
+
+TEST_F(OutboxTest, AnAddressThatIsNoneIsRefusedAndNobodyElseGetsTheMail) {
+  testing::Server server;
+  const auto outbox = open(options(server.url()));
+  const auto message = mail("b@y.example");
+  const auto source = message.source();
+  for (const auto& wrong : {Mailbox{"bob", {}}, Mailbox{"a b\r\nc", "y.example"}}) {
+    const auto id = outbox->submit(Envelope{Mailbox{"a", "x.example"}, {wrong}, {}, {}}, **source);
+    ASSERT_FALSE(id);
+    EXPECT_EQ(id.error().fault, Fault::input);
+    const auto from =
+        outbox->submit(Envelope{wrong, {Mailbox{"b", "y.example"}}, {}, {}}, **source);
+    ASSERT_FALSE(from);
+    EXPECT_EQ(from.error().fault, Fault::input);
+  }
+}
+
+TEST_F(OutboxTest, AWrongRelayIsSaidAtOnceAndCostsNoMail) {
+  std::string id;
+  {
+    const auto outbox = open(options("smtp://127.0.0.1:1"));
+    id = outbox->submit(mail("b@y.example")).value();
+  }
+  const auto wrong = Outbox::open(options("smtp://no host"));
+  EXPECT_FALSE(wrong);
+  if (wrong) {
+    (*wrong)->wait(id, 200ms);
+    EXPECT_FALSE((*wrong)->status(id)->is_done()) << (*wrong)->status(id)->recipients[0].note;
+  }
+}
+
+TEST_F(OutboxTest, AMailThatTheProgramStoppedIsTriedAgain) {
+  testing::Server server;
+  auto made = options(server.url());
+  std::atomic<int> times = 0;
+  made.client.progress = [&](std::uint64_t, std::optional<std::uint64_t>) { return ++times > 1; };
+  const auto outbox = open(std::move(made));
+  const auto id = outbox->submit(mail("b@y.example"));
+  ASSERT_TRUE(id && outbox->wait(*id, 3s));
+  EXPECT_EQ(server.received().size(), 1U);
+}
+
+TEST_F(OutboxTest, FlushingAllTheTimeSendsNothingTwice) {
+  testing::Server server;
+  std::map<std::string, int> asked;
+  server.decide_by([&](Step step, std::string_view to, std::uint64_t) -> testing::Act {
+    if (step == Step::rcpt && ++asked[std::string(to)] <= 1)
+      return {testing::Act::Kind::answer, {450, {4, 2, 0}, "greylisted"}};
+    return {};
+  });
+  const auto outbox = open(options(server.url()));
+  std::atomic<bool> over = false;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 2; ++i) {
+    threads.emplace_back([&] {
+      while (!over) outbox->flush();
+    });
+  }
+  std::vector<std::string> ids;
+  for (int i = 0; i < 300; ++i)
+    ids.push_back(outbox->submit(mail("r" + std::to_string(i) + "@y.example")).value());
+  for (const auto& id : ids) EXPECT_TRUE(outbox->wait(id, patience));
+  over = true;
+  for (auto& thread : threads) thread.join();
+  for (const auto& id : ids) EXPECT_TRUE(outbox->wait(id, patience));
+  std::this_thread::sleep_for(200ms);
+  EXPECT_EQ(server.received().size(), ids.size());
+}
+
+TEST_F(OutboxTest, AKeyThatIsForgottenIsFree) {
+  testing::Server server;
+  auto made = options(server.url());
+  made.remember = 0ms;
+  const auto outbox = open(std::move(made));
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 8; ++t) {
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < 40; ++i)
+        EXPECT_TRUE(outbox->submit(mail("b@y.example"), std::to_string(1000 * t + i)));
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  const auto until = std::chrono::steady_clock::now() + patience;
+  while (!outbox->list().empty() && std::chrono::steady_clock::now() < until)
+    std::this_thread::yield();
+  for (int t = 0; t < 8; ++t) {
+    for (int i = 0; i < 40; ++i) {
+      const auto id = outbox->submit(mail("b@y.example"), std::to_string(1000 * t + i));
+      ASSERT_TRUE(id);
+    }
+  }
+  EXPECT_TRUE(server.wait_for(640, 5s)) << server.received().size();
+}
+
+// The disk refuses while a mail is sent; what became of it is not forgotten.
+TEST_F(OutboxTest, AnOutcomeThatTheDiskRefusedIsKeptAllTheSame) {
+  testing::Server server;
+  ::signal(SIGXFSZ, SIG_IGN);
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  server.decide_by([&](Step step, std::string_view, std::uint64_t) -> testing::Act {
+    rlimit none{0, before.rlim_max};
+    if (step == Step::end_of_data) ::setrlimit(RLIMIT_FSIZE, &none);
+    return {};
+  });
+  auto made = options(server.url());
+  made.remember = 1500ms;
+  const auto outbox = open(std::move(made));
+  const auto id = outbox->submit(mail("b@y.example"));
+  ASSERT_TRUE(id) << id.error();
+  EXPECT_TRUE(server.wait_for(1, patience));
+  std::this_thread::sleep_for(300ms);
+  ::setrlimit(RLIMIT_FSIZE, &before);
+  server.decide_by({});
+  std::this_thread::sleep_for(200ms);
+  const auto status = outbox->status(*id);
+  ASSERT_TRUE(status) << status.error();
+  EXPECT_TRUE(status->is_done()) << status->recipients[0].note;
+  std::this_thread::sleep_for(2s);
+  EXPECT_EQ(server.received().size(), 1U);
+}
+
+TEST_F(OutboxTest, AGreatMessageIsNotHeldInMemory) {
+  struct Great final : MessageSource {
+    std::string chunk = std::string(65534, 'x') + "\r\n";
+    int left = 8000;  // 500 MiB
+    Result<std::string_view> next() override {
+      return left-- > 0 ? std::string_view(chunk) : std::string_view();
+    }
+  };
+  const auto outbox = open(options("smtp://127.0.0.1:1"));
+  rusage before{};
+  ::getrusage(RUSAGE_SELF, &before);
+  Great source;
+  const auto id = outbox->submit(
+      Envelope{Mailbox{"a", "x.example"}, {Mailbox{"b", "y.example"}}, {}, {}}, source);
+  ASSERT_TRUE(id) << id.error();
+  rusage after{};
+  ::getrusage(RUSAGE_SELF, &after);
+  EXPECT_LT(after.ru_maxrss - before.ru_maxrss, 100'000) << "KiB";
+}
+
+TEST_F(OutboxTest, TimesThatWereAskedForCountFromTheSubmission) {
+  testing::Server server({.extensions = {"DELIVERBY", "FUTURERELEASE"}});
+  std::atomic<int> times = 0;
+  server.decide_by([&](Step step, std::string_view, std::uint64_t) -> testing::Act {
+    if (step == Step::rcpt && ++times == 1)
+      return {testing::Act::Kind::answer, {450, {4, 2, 0}, "greylisted"}};
+    return {};
+  });
+  auto made = options(server.url());
+  made.first_retry = made.longest_retry = 2100ms;
+  const auto outbox = open(std::move(made));
+  const auto message = mail("b@y.example");
+  Envelope envelope{Mailbox{"a", "x.example"}, {Mailbox{"b", "y.example"}}, {}, {}};
+  envelope.options.deliver_by = DeliverBy{100s, DeliverBy::Else::notify, false};
+  envelope.options.hold_for = 50s;
+  const auto source = message.source();
+  const auto id = outbox->submit(envelope, **source);
+  ASSERT_TRUE(id && outbox->wait(*id, patience));
+  ASSERT_EQ(server.received().size(), 1U);
+  const auto got = server.received()[0].envelope.options;
+  ASSERT_TRUE(got.deliver_by);
+  EXPECT_LE(got.deliver_by->within, 98s);
+  EXPECT_LE(got.hold_for, 48s);
+}
+
+TEST_F(OutboxTest, GoesAtOnceThoughAnOldCallStalls) {
+  testing::Server server;
+  std::atomic<int> mails = 0;
+  server.decide_by([&](Step step, std::string_view, std::uint64_t) -> testing::Act {
+    if (step == Step::end_of_data && ++mails == 1) return {testing::Act::Kind::stall, {}};
+    return {};
+  });
+  auto outbox = open(options(server.url()));
+  for (int i = 0; i < 1100; ++i) ASSERT_TRUE(outbox->submit(mail("b@y.example")));
+  ASSERT_TRUE(server.wait_for(1099, 60s));
+  auto gone = std::async(std::launch::async, [&] { outbox.reset(); });
+  EXPECT_EQ(gone.wait_for(5s), std::future_status::ready) << "it waits for the one that stalls";
+  server.decide_by([](Step, std::string_view, std::uint64_t) -> testing::Act { return {}; });
 }
 
 // A child submits and is killed at any moment; each id that it was given is there afterwards.

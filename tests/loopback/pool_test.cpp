@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <condition_variable>
+#include <future>
 #include <map>
 #include <postroad/pool.hpp>
 #include <postroad/testing.hpp>
@@ -10,25 +12,14 @@
 #include <set>
 #include <thread>
 
+#include "pool_support.hpp"
+
 namespace postroad {
 namespace {
 
 using testing::Act;
 using testing::Step;
 using namespace std::chrono_literals;
-
-constexpr auto patience = 20s;
-
-Message mail(const std::string& to, const std::string& subject = "hi") {
-  return Message{}.from("a@x.example").to(to).subject(subject).text("hello");
-}
-
-PoolOptions quick() {
-  PoolOptions options;
-  options.first_pause = 1ms;
-  options.longest_pause = 5ms;
-  return options;
-}
 
 TEST(Pool, ManyThreadsFewConnections) {
   testing::Server server;

@@ -1,0 +1,173 @@
+// What is inside a pool: one thread with an io_context, a coroutine for each call whose turn has
+// come. The queue and the end are in pool.cpp, a call's way over the relays in pool_calls.cpp;
+// which relay is relays.hpp's, one connection is connection.hpp's.
+#pragma once
+
+#include <atomic>
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <condition_variable>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <postroad/pool.hpp>
+#include <set>
+#include <thread>
+
+#include "client/connection.hpp"
+#include "client/relays.hpp"
+
+namespace postroad {
+
+namespace asio = boost::asio;
+using asio::awaitable;
+
+namespace client {
+
+inline constexpr auto as_values = asio::as_tuple(asio::use_awaitable);
+
+struct Kept {
+  std::unique_ptr<client::Connection> connection;
+  Time opened{};
+  Time idle_since{};
+};
+
+struct Relay {
+  Relay(std::string url_, const PoolOptions& options)
+      : url(std::move(url_)), pace(options.rate, options.rate_per) {}
+  std::string url;
+  client::Pace pace;
+  std::size_t in_use = 0;                   // connections that a call has
+  std::vector<Kept> idle;                   // the one used last at the end
+  std::deque<asio::steady_timer*> waiting;  // calls that wait for one, in order
+};
+
+// Knows whether it was read: what was not can go to the next relay without a rewind.
+class Watched final : public MessageSource {
+ public:
+  MessageSource* source = nullptr;
+  bool ready_again() { return !std::exchange(touched_, false) || source->rewind(); }
+  Result<std::string_view> next() override {
+    touched_ = true;
+    return source->next();
+  }
+  bool rewind() override { return ready_again(); }
+  [[nodiscard]] std::optional<std::uint64_t> size() const override { return source->size(); }
+  [[nodiscard]] bool is_8bit() const override { return source->is_8bit(); }
+  [[nodiscard]] bool is_binary() const override { return source->is_binary(); }
+  [[nodiscard]] bool needs_utf8() const override { return source->needs_utf8(); }
+
+ private:
+  bool touched_ = false;
+};
+
+struct Call {
+  Pool::Ticket ticket = 0;
+  std::uint64_t caller = 0;
+  Envelope envelope;
+  Watched source;
+  std::unique_ptr<MessageSource> own_source;
+  Pool::Callback done;
+  Time until = Time::max();
+  std::optional<asio::steady_timer> deadline;  // over the wait for a turn and all relays
+  bool timed_out = false;
+  asio::cancellation_signal signal;
+};
+
+inline Result<SendReport> cut_off(const Call& call) {
+  if (!call.timed_out) return client::cancelled();
+  return fail(Fault::timeout, "the pool", "not sent in the time that the call has");
+}
+
+// The recipients of a call that are not decided yet, by their place in its envelope.
+struct Progress {
+  SendReport report;
+  std::vector<std::size_t> left;
+};
+
+}  // namespace client
+
+struct Pool::State {
+  using Time = client::Time;
+  using Kept = client::Kept;
+  using Relay = client::Relay;
+  using Call = client::Call;
+  using Progress = client::Progress;
+
+  State(std::vector<std::string> urls, std::optional<Login> login_, ClientOptions client_,
+        PoolOptions options_)
+      : login(std::move(login_)),
+        client_options(std::move(client_)),
+        overall_timeout(client_options.overall_timeout),
+        options(options_),
+        chooser(urls.size(), options) {
+    options.connections = std::max<std::size_t>(options.connections, 1);
+    // The call's own deadline is the pool's to keep: a connection that let it pass in the same
+    // moment would call it the relay's time-out.
+    client_options.overall_timeout = {};
+    for (auto& url : urls) relays.emplace_back(std::move(url), options);
+    thread = std::thread([this] { context.run(); });
+  }
+  ~State() {
+    asio::post(context, [this] { abandon(); });
+    thread.join();
+  }
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+
+  Ticket add(std::shared_ptr<Call> call);
+  void enqueue(std::shared_ptr<Call> call);
+  void arm(const std::shared_ptr<Call>& call);
+  void pump();
+  void cancel(Ticket ticket);
+  void abandon();
+  void ended(const std::shared_ptr<Call>& call, Result<SendReport> result);
+  void stop_if_done();
+  std::shared_ptr<Call> take_next();
+
+  awaitable<Result<SendReport>> run(Call* call);
+  awaitable<std::optional<Error>> attempt(Call* call, std::size_t relay, Progress* progress);
+  awaitable<bool> wait_for_chance(const std::vector<bool>* tried, Time until);
+  awaitable<Kept> acquire(Relay* relay);
+  static awaitable<Result<SendReport>> carry(Kept* kept, Envelope part, MessageSource* source);
+  void give_back(Relay& relay, Kept kept);
+  void ring(Relay& relay) const;
+  bool is_fresh(const Kept& kept) const;
+  awaitable<Result<void>> close_idle();
+  void arm_sweep();
+  void sweep();
+
+  std::optional<Login> login;
+  ClientOptions client_options;
+  std::chrono::milliseconds overall_timeout;  // of a call; 0: none
+  PoolOptions options;
+
+  asio::io_context context{1};
+  asio::executor_work_guard<asio::io_context::executor_type> guard = asio::make_work_guard(context);
+  // On the pool's thread only.
+  client::RelayChooser chooser;
+  std::deque<Relay> relays;
+  std::map<std::uint64_t, std::deque<std::shared_ptr<Call>>> queue;  // by caller
+  std::uint64_t last_caller = 0;
+  std::map<Ticket, std::shared_ptr<Call>> under_way;
+  asio::steady_timer sweeper{context};
+  bool sweeping = false;
+  asio::cancellation_signal goodbye;
+  bool saying_goodbye = false;
+  bool closing = false;
+  bool gone = false;
+
+  std::atomic<Ticket> last_ticket = 0;
+  mutable std::mutex mutex;
+  std::condition_variable all_ended;
+  Figures counts;
+  bool finished = false;
+  std::thread thread;
+};
+
+}  // namespace postroad

@@ -1,0 +1,276 @@
+// The pool where things go wrong at the same moment: deadlines, cancellations, sources that throw,
+// relays that lack something. Each was a fault once.
+#include <gtest/gtest.h>
+
+#include <condition_variable>
+#include <future>
+#include <mutex>
+#include <postroad/pool.hpp>
+#include <postroad/testing.hpp>
+#include <stdexcept>
+#include <thread>
+
+#include "pool_support.hpp"
+
+namespace postroad {
+namespace {
+
+using testing::Act;
+using testing::Step;
+
+// Keeps the pool's own thread busy from now on, by the callback of a message that names nobody.
+class Hold final {
+ public:
+  explicit Hold(Pool& pool) {
+    pool.start_send(Message{}, [this](const Result<SendReport>&) {
+      std::unique_lock lock(mutex_);
+      has_begun_ = true;
+      bell_.notify_all();
+      bell_.wait(lock, [this] { return is_over_; });
+      has_ended_ = true;
+      bell_.notify_all();
+    });
+    std::unique_lock lock(mutex_);
+    bell_.wait(lock, [this] { return has_begun_; });
+  }
+  Hold(const Hold&) = delete;
+  Hold& operator=(const Hold&) = delete;
+  ~Hold() {
+    std::unique_lock lock(mutex_);
+    is_over_ = true;
+    bell_.notify_all();
+    bell_.wait(lock, [this] { return has_ended_; });
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable bell_;
+  bool has_begun_ = false;
+  bool is_over_ = false;
+  bool has_ended_ = false;
+};
+
+// What became of one call.
+class Ending final {
+ public:
+  Pool::Callback callback() {
+    return [this](Result<SendReport> report) { promise_.set_value(std::move(report)); };
+  }
+  bool came(std::chrono::milliseconds within) {
+    return future_.wait_for(within) == std::future_status::ready;
+  }
+  Result<SendReport> get() {
+    if (!came(patience)) return fail(Fault::busy, "the test", "the call never ended");
+    return future_.get();
+  }
+
+ private:
+  std::promise<Result<SendReport>> promise_;
+  std::future<Result<SendReport>> future_ = promise_.get_future();
+};
+
+// A server whose reply to the end of the first mail waits for the test.
+class Paused final {
+ public:
+  explicit Paused(testing::Server& server) {
+    server.decide_by([this](Step step, std::string_view, std::uint64_t) -> Act {
+      if (step != Step::end_of_data || std::exchange(is_used_, true)) return {};
+      at_.set_value();
+      go_.get_future().wait();
+      return {};
+    });
+  }
+  void wait() { at_.get_future().wait(); }
+  void go_on() { go_.set_value(); }
+
+ private:
+  bool is_used_ = false;
+  std::promise<void> at_;
+  std::promise<void> go_;
+};
+
+TEST(Pool, ADeadlineThatPassesAsItsCallEndsHarmsNothing) {
+  testing::Server server;
+  ClientOptions options;
+  options.insecure_accept_any_certificate = true;  // reading the roots takes its time
+  options.overall_timeout = 1s;
+  Ending ending;
+  Pool pool({server.url()}, options, {.connections = 1});
+  ASSERT_TRUE(pool.send(mail("b@y.example")));
+  Paused paused(server);
+  pool.start_send(mail("b@y.example"), ending.callback());
+  paused.wait();
+  {
+    const Hold hold(pool);
+    paused.go_on();
+    std::this_thread::sleep_for(1100ms);
+  }
+  const auto report = ending.get();
+  ASSERT_TRUE(report) << report.error();
+  EXPECT_TRUE(report->all_accepted());
+  EXPECT_TRUE(pool.close(patience));
+}
+
+TEST(Pool, ASourceThatThrowsTakesNoConnectionWithIt) {
+  struct Throws final : MessageSource {
+    Result<std::string_view> next() override { throw std::runtime_error("no more"); }
+  };
+  testing::Server server;
+  Ending ending;
+  Pool pool({server.url()}, {}, {.connections = 1});
+  const Envelope envelope{Mailbox{"a", "x.example"}, {Mailbox{"b", "y.example"}}, {}, {}};
+  Throws source;
+  const auto broken = pool.send(envelope, source);
+  ASSERT_FALSE(broken);
+  EXPECT_EQ(broken.error().fault, Fault::io);
+  pool.start_send(mail("b@y.example"), ending.callback());
+  ASSERT_TRUE(ending.came(5s)) << "it waits for a connection that nobody has";
+  EXPECT_TRUE(ending.get());
+}
+
+TEST(Relays, AllOrNoneHoldsOverAllRelays) {
+  testing::Server first;
+  testing::Server second;
+  first.at(Step::rcpt, "bad@y.example").refuse({550, {5, 1, 1}, "no such user"});
+  ClientOptions options;
+  options.recipients = Recipients::all_or_none;
+  Pool pool({first.url(), second.url()}, options, quick());
+  const auto report = pool.send(mail("b@y.example, bad@y.example"));
+  ASSERT_TRUE(report) << report.error();
+  EXPECT_EQ(report->recipients[0].outcome, Outcome::deferred);
+  EXPECT_EQ(report->recipients[1].outcome, Outcome::refused);
+  EXPECT_EQ(first.received().size() + second.received().size(), 0U);
+  EXPECT_EQ(pool.figures().relay_faults, 0U);
+}
+
+TEST(Relays, AllOrNoneIsNotSplit) {
+  testing::Server server({.extensions = {"LIMITS"}, .most_recipients = 1});
+  server.at(Step::rcpt, "bad@y.example").refuse({550, {5, 1, 1}, "no such user"});
+  ClientOptions options;
+  options.recipients = Recipients::all_or_none;
+  Pool pool({server.url()}, options, quick());
+  (void)pool.send(mail("b@y.example, bad@y.example"));
+  EXPECT_EQ(server.received().size(), 0U);
+}
+
+TEST(Pool, AConnectionThatIsFreeGoesToTheNextWhenTheFirstWasCancelled) {
+  testing::Server server;
+  Paused paused(server);
+  auto options = quick();
+  options.relays = Relays::round_robin;
+  options.connections = 1;
+  Ending first;
+  Ending second;
+  Ending third;
+  Pool pool({server.url(), "smtp://127.0.0.1:1", "smtp://127.0.0.1:2"}, {}, options);
+  pool.start_send(mail("b@y.example"), first.callback());
+  paused.wait();
+  const auto ticket = pool.start_send(mail("c@y.example"), second.callback());
+  std::this_thread::sleep_for(100ms);
+  pool.start_send(mail("d@y.example"), third.callback());
+  std::this_thread::sleep_for(100ms);
+  {
+    const Hold hold(pool);
+    paused.go_on();
+    std::this_thread::sleep_for(50ms);
+    pool.cancel(ticket);
+  }
+  EXPECT_TRUE(first.get());
+  EXPECT_FALSE(second.get());
+  ASSERT_TRUE(third.came(5s)) << "nobody told it that the connection is free";
+  EXPECT_TRUE(third.get());
+}
+
+TEST(Pool, ACallThatWaitsForARelayIsCancelledAsAnyOther) {
+  ClientOptions client;
+  client.insecure_accept_any_certificate = true;  // reading the roots takes its time
+  client.overall_timeout = 1500ms;
+  for (const bool by_deadline : {false, true}) {
+    Ending ending;
+    Pool pool({"smtp://127.0.0.1:1"}, by_deadline ? client : ClientOptions{},
+              {.first_pause = 60s, .longest_pause = 60s, .patience = 60s + 1s});
+    ASSERT_EQ(pool.send(mail("b@y.example")).error().fault, Fault::connect);
+    const auto ticket = pool.start_send(mail("b@y.example"), ending.callback());
+    std::this_thread::sleep_for(50ms);
+    if (!by_deadline) pool.cancel(ticket);
+    const auto report = ending.get();
+    ASSERT_FALSE(report);
+    EXPECT_EQ(report.error().fault, by_deadline ? Fault::timeout : Fault::cancelled);
+  }
+}
+
+TEST(Relays, WhatTheCallerCutOffIsNoFaultOfTheRelays) {
+  testing::Server server;
+  server.at(Step::rcpt, "bad@y.example").refuse({550, {5, 1, 1}, "no such user"});
+  ClientOptions options;
+  options.pipelining = false;
+  options.insecure_accept_any_certificate = true;  // reading the roots takes its time
+  options.overall_timeout = 1s;
+  Pool pool({server.url()}, options, {.first_pause = 60s, .patience = 10ms});
+  ASSERT_TRUE(pool.send(mail("b@y.example")));
+  server.at(Step::data).stall();
+  const auto cut = pool.send(mail("b@y.example, bad@y.example"));
+  ASSERT_TRUE(cut) << cut.error();
+  EXPECT_EQ(cut->recipients[0].outcome, Outcome::deferred);
+  EXPECT_EQ(cut->recipients[1].outcome, Outcome::refused);
+  EXPECT_EQ(pool.figures().relay_faults, 0U);
+  server.at(Step::data).accept();
+  const auto report = pool.send(mail("b@y.example"));
+  EXPECT_TRUE(report) << report.error();
+}
+
+TEST(Relays, WhatOneRelayLacksMayBeHadFromOneThatIsDown) {
+  testing::Server plain;
+  Message message = mail("b@y.example");
+  const auto source = message.source();
+  Envelope envelope{Mailbox{"a", "x.example"}, {Mailbox{"b", "y.example"}}, {}, {}};
+  envelope.options.envelope_id = "4711";  // needs DSN
+  auto options = quick();
+  options.patience = 1ms;
+  for (const bool down_first : {true, false}) {
+    std::vector<std::string> urls{plain.url(), "smtp://127.0.0.1:1"};
+    if (down_first) std::swap(urls[0], urls[1]);
+    Pool pool(urls, {}, options);
+    for (int i = 0; i < 5; ++i) {
+      const auto report = pool.send(envelope, **source);
+      ASSERT_FALSE(report);
+      EXPECT_TRUE(report.error().is_temporary()) << report.error();
+    }
+  }
+}
+
+TEST(Relays, AMailThatNeedsMoreThanTheRelayHasIsNoFaultOfTheRelays) {
+  testing::Server server;
+  Pool pool({server.url()}, {}, {.first_pause = 60s, .patience = 10ms});
+  const auto message = mail("b@y.example");
+  const auto source = message.source();
+  Envelope envelope{Mailbox{"a", "x.example"}, {Mailbox{"b", "y.example"}}, {}, {}};
+  envelope.options.require_tls = true;
+  const auto lacks = pool.send(envelope, **source);
+  ASSERT_FALSE(lacks);
+  EXPECT_EQ(lacks.error().fault, Fault::tls_required);
+  const auto report = pool.send(mail("b@y.example"));
+  EXPECT_TRUE(report) << report.error();
+}
+
+TEST(Pool, TheOverallDeadlineHoldsWhileACallWaitsForItsTurn) {
+  testing::Server server;
+  server.at(Step::mail).stall();
+  ClientOptions options;
+  options.overall_timeout = 800ms;
+  options.insecure_accept_any_certificate = true;  // reading the roots takes its time
+  Ending one;
+  Ending two;
+  Ending three;
+  Pool pool({server.url()}, options, {.connections = 1});
+  pool.start_send(mail("b@y.example"), one.callback(), 1);
+  pool.start_send(mail("b@y.example"), three.callback(), 3);
+  std::this_thread::sleep_for(500ms);
+  pool.start_send(mail("b@y.example"), two.callback(), 2);
+  const auto report = three.get();
+  ASSERT_FALSE(report);
+  EXPECT_EQ(report.error().fault, Fault::timeout);
+}
+
+}  // namespace
+}  // namespace postroad
