@@ -135,6 +135,8 @@ relay::DeliverySettings Book::delivery() const {
   delivery.smarthost = settings.delivery.smarthost;
   delivery.smarthost_options.helo_name = settings.server.hostname;
   delivery.smarthost_options.drop_unsupported_options = true;
+  delivery.smarthost_options.ca_file = settings.delivery.smarthost_ca_file.string();
+  delivery.smarthost_options.ignored_extensions = settings.delivery.smarthost_ignores;
   delivery.schedule = {settings.delivery.first_retry, settings.delivery.longest_retry};
   if (!settings.delivery.smarthost_user.empty()) {
     delivery.smarthost_login =

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <iostream>
+#include <postroad/pool.hpp>
 
 #include "base/text.hpp"
 #include "cli/exit.hpp"
@@ -88,6 +89,11 @@ config::Command SendVerb::declare() {
        .doc = "BDAT in place of DATA: when-needed, preferred, never.",
        .target = &chunking,
        .words = {"when-needed", "preferred", "never"}},
+      {.name = "relay",
+       .value = "URL",
+       .doc = "Another server, tried when those before it cannot be reached or send away; may be "
+              "given several times.",
+       .target = &relays},
       {.name = "lmtp", .doc = "LMTP in place of SMTP.", .target = &lmtp},
       {.name = "ignore",
        .value = "KEYWORD",
@@ -335,6 +341,24 @@ int fail_to_compose(const Error& error, bool json) {
 
 }  // namespace
 
+namespace {
+
+// Over the first of several servers that takes it.
+int send_over(const SendVerb& verb, const Envelope& envelope, MessageSource& source,
+              const std::optional<Login>& login, const ClientOptions& options) {
+  std::vector<std::string> urls{verb.server.server};
+  urls.insert(urls.end(), verb.relays.begin(), verb.relays.end());
+  const PoolOptions once{.connections = 1, .patience = std::chrono::milliseconds(0)};
+  Pool pool = login ? Pool(urls, *login, options, once) : Pool(urls, options, once);
+  const auto report = pool.send(envelope, source);
+  if (!report) return fail_with(report.error(), verb.json);
+  (void)pool.close(std::chrono::milliseconds(verb.server.timeout));
+  verb.json ? print_json(*report, verb.server.server) : print_text(*report);
+  return exit_of(*report);
+}
+
+}  // namespace
+
 int SendVerb::run() {
   const auto message = compose(*this);
   if (!message) return fail_to_compose(message.error(), json);
@@ -352,6 +376,7 @@ int SendVerb::run() {
   if (const auto taken = take_flags(*this, options); !taken) return fail_with(taken.error(), json);
   if (all_or_none) options.recipients = Recipients::all_or_none;
   if (trace) options.trace = trace_printer(wants_colour(STDERR_FILENO));
+  if (!relays.empty()) return send_over(*this, *envelope, **source, *login, options);
   Client client = *login ? Client(server.server, **login, options) : Client(server.server, options);
   const bool watched = is_terminal(STDERR_FILENO) && !trace && (*source)->size() >= long_work;
   WithProgress progress(**source);

@@ -87,8 +87,8 @@ Section<ListenerConfig> declare_listener() {
   s.option("longest_hold", &ListenerConfig::longest_hold, "Longest time that a mail is held.")
       .between(config::Duration{60'000}, config::Duration{3650LL * 86'400'000});
   s.option("mt_priority", &ListenerConfig::mt_priority,
-           "Offers MT-PRIORITY: mail of a higher priority goes first; of who has not logged in, "
-           "never before the usual.");
+           "Offers MT-PRIORITY: of mail that is due together the urgent goes first; of who has not "
+           "logged in, none before the usual.");
   s.option("prdr", &ListenerConfig::prdr, "Offers PRDR: a reply a recipient, where they differ.");
   s.option("lmtp", &ListenerConfig::lmtp,
            "Speaks LMTP in place of SMTP: LHLO, and a reply a recipient behind the text.");
@@ -225,6 +225,10 @@ Section<DeliveryConfig> declare_delivery() {
   s.option("smarthost", &DeliveryConfig::smarthost,
            "URL of the server that gets mail for elsewhere, as smtp://relay.example:587; empty: "
            "there is none.");
+  s.option("smarthost_ca_file", &DeliveryConfig::smarthost_ca_file,
+           "Trust these roots (PEM) in place of the system's for the smarthost.");
+  s.option("smarthost_ignores", &DeliveryConfig::smarthost_ignores,
+           "Extensions of the smarthost's that are taken for absent, by their EHLO keyword.");
   s.option("smarthost_user", &DeliveryConfig::smarthost_user, "User for AUTH at the smarthost.");
   s.option("smarthost_password", &DeliveryConfig::smarthost_password,
            "Password for it; better in the environment than in the file.");

@@ -131,6 +131,8 @@ struct DeliveryConfig {
   std::vector<std::string> networks;
   std::string smarthost;
   std::string smarthost_user;
+  std::filesystem::path smarthost_ca_file;
+  std::vector<std::string> smarthost_ignores;
   Secret smarthost_password;
   config::Duration first_retry{60'000};
   config::Duration longest_retry{14'400'000};

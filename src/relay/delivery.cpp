@@ -35,6 +35,7 @@ struct Job {
   std::uint64_t size = 0;
   std::vector<Task> tasks;
   bool goes_far = false;  // recipients are left for the far lane
+  int priority = 0;       // of MT-PRIORITY
 };
 
 // Of DELIVERBY; negative: it is late.
@@ -47,6 +48,14 @@ std::chrono::seconds time_left(const spool::Envelope& envelope, const DeliverBy&
 bool is_too_late(const spool::Envelope& envelope) {
   const auto by = options_of(envelope).deliver_by;
   return by && by->otherwise == DeliverBy::Else::give_up && time_left(envelope, *by).count() <= 0;
+}
+
+Client make_client(const DeliverySettings& settings, bool any_certificate) {
+  auto options = settings.smarthost_options;
+  options.insecure_accept_any_certificate = any_certificate;
+  return settings.smarthost_login
+             ? Client(settings.smarthost, *settings.smarthost_login, std::move(options))
+             : Client(settings.smarthost, std::move(options));
 }
 
 // What a batch goes by from its beginning to its end.
@@ -123,6 +132,8 @@ std::optional<Job> Delivery::State::open(const Plan& by, spool::QueueId id) {
   }
   Job job{.id = id, .envelope = std::move(*envelope)};
   if (const auto size = spool.size(id)) job.size = *size;
+  if (has_option(job.envelope, mail_parameters))
+    job.priority = options_of(job.envelope).priority.value_or(0);
   const auto now = now_ms();
   for (std::uint32_t i = 0; i < job.envelope.recipients.size(); ++i) {
     const auto& recipient = job.envelope.recipients[i];
@@ -150,6 +161,9 @@ void Delivery::State::run(Lane lane) {
         if (auto job = open(*by, id)) jobs.push_back(std::move(*job));
       }
     }
+    // Of those that are due together the urgent go first (RFC 6710).
+    std::stable_sort(jobs.begin(), jobs.end(),
+                     [](const Job& a, const Job& b) { return a.priority > b.priority; });
     if (lane == Lane::near) {
       for (auto& job : jobs) leave_for_far(*by, job);
     }
@@ -178,6 +192,7 @@ auto Delivery::State::call(Client& client, Talk talk) {
 void Delivery::State::deliver(const Plan& by, std::vector<Job>& jobs) {
   const auto& settings = by.settings;
   std::optional<Client> client;
+  std::optional<Client> unchecked;
   for (auto& job : jobs) {
     std::vector<Task*> away;
     const bool late = is_too_late(job.envelope);
@@ -195,12 +210,16 @@ void Delivery::State::deliver(const Plan& by, std::vector<Job>& jobs) {
       }
     }
     if (away.empty()) continue;
-    if (!client && settings.smarthost_login)
-      client.emplace(settings.smarthost, *settings.smarthost_login, settings.smarthost_options);
-    if (!client) client.emplace(settings.smarthost, settings.smarthost_options);
-    deliver_away(by, job, away, *client);
+    // A login goes to nobody whose certificate fails, whatever the mail says.
+    const bool any_certificate =
+        has_option(job.envelope, tls_is_optional) && !settings.smarthost_login;
+    auto& way = any_certificate ? unchecked : client;
+    if (!way) way.emplace(make_client(settings, any_certificate));
+    deliver_away(by, job, away, *way);
   }
-  if (client) (void)call(*client, [&] { return client->quit(); });
+  for (auto* way : {&client, &unchecked}) {
+    if (*way) (void)call(**way, [&] { return (*way)->quit(); });
+  }
   // One sync for each mailbox that got anything, before any of it counts.
   std::map<std::string, Result<void>> synced;
   for (auto& job : jobs) {

@@ -1,11 +1,13 @@
 // Intake; see intake.hpp.
 #include "relay/intake.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <unordered_set>
 
 #include "base/text.hpp"
 #include "mail/date.hpp"
+#include "mail/field_watch.hpp"
 #include "mail/hops.hpp"
 #include "mail/missing_fields.hpp"
 #include "mail/received.hpp"
@@ -42,6 +44,7 @@ class SpooledMessage final : public server::MessageSink {
   [[nodiscard]] std::string id() const override { return incoming_->id().text(); }
   Result<void> append(std::string_view octets) override {
     hops_.take(octets);
+    tls_required_.take(octets);
     if (!said_8bit_ && !is_8bit_) is_8bit_ = has_8bit(octets);
     if (!fields_) return incoming_->append(octets);
     std::string passed;
@@ -61,6 +64,13 @@ class SpooledMessage final : public server::MessageSink {
       fields_->finish(rest);
       (void)incoming_->append(rest);  // a failure shows at the commit
     }
+    const bool insists =
+        std::any_of(envelope_.options.begin(), envelope_.options.end(), [](const auto& option) {
+          return option.first == mail_parameters &&
+                 option.second.find("REQUIRETLS") != std::string::npos;
+        });
+    if (!insists && iequals(tls_required_.value(), "No"))
+      envelope_.options.emplace_back(tls_is_optional, "");
     if (said_8bit_) envelope_.options.emplace_back("BODY", "8BITMIME");
     if (is_8bit_) envelope_.options.emplace_back(is_8bit_unsaid, "");
     incoming_->commit(std::move(envelope_), [id = incoming_->id(),
@@ -74,6 +84,7 @@ class SpooledMessage final : public server::MessageSink {
   spool::Envelope envelope_;
   std::optional<mail::MissingFields> fields_;
   mail::HopCounter hops_;
+  mail::FieldWatch tls_required_{"tls-required:"};
   bool said_8bit_;
   bool is_8bit_ = false;
 };
@@ -105,7 +116,9 @@ std::vector<spool::Recipient> ends_of(const smtp::Transaction& transaction,
 
 // What must be honoured from here on travels with the mail; a mail that is held has its first
 // attempt at its time.
-void keep_options(const MailOptions& asked, spool::Envelope& envelope) {
+void keep_options(MailOptions asked, spool::Envelope& envelope) {
+  // A stranger's mail is not more urgent than another's (RFC 6710 §5).
+  if (envelope.login.empty() && asked.priority.value_or(0) > 0) asked.priority = 0;
   std::string words;
   smtp::append_parameters(asked, words);
   if (!words.empty()) envelope.options.emplace_back(mail_parameters, words);
@@ -125,11 +138,11 @@ spool::Envelope envelope_of(const server::SessionFacts& facts, const smtp::Trans
   envelope.recipients = ends_of(transaction, directory);
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   envelope.arrived = std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
-  if (transaction.options) keep_options(*transaction.options, envelope);
   envelope.client = facts.peer;
   envelope.helo = facts.machine->helo();
   envelope.login = facts.machine->login();
   envelope.protocol = facts.protocol();
+  if (transaction.options) keep_options(*transaction.options, envelope);
   if (const auto& tls = facts.machine->tls()) envelope.options.emplace_back("TLS", tls->version);
   if (facts.role == server::Role::catch_all) envelope.options.emplace_back(kept_here, "");
   if (transaction.smtputf8) envelope.options.emplace_back("SMTPUTF8", "");

@@ -26,6 +26,10 @@ constexpr std::string_view mail_parameters = "MAIL";
 /// And of one that came as BINARYMIME: DATA cannot carry it.
 constexpr std::string_view is_binary = "BINARY";
 
+/// And of one whose header says TLS-Required: No (RFC 8689 §5), without REQUIRETLS: it goes on
+/// though a certificate fails.
+constexpr std::string_view tls_is_optional = "TLS-OPTIONAL";
+
 /// What MAIL asked, read again; nothing where a later version wrote what this one does not know.
 MailOptions options_of(const spool::Envelope& envelope);
 RecipientOptions options_of(const spool::Recipient& recipient);

@@ -1,0 +1,78 @@
+# How mail goes on to the smarthost: the urgent first (MT-PRIORITY), TLS-Required: No past a certificate that fails and never with a login,
+# extensions that are taken for absent; and `postroad send --relay`, which goes on to the next server where the first is down.
+import threading
+import unittest
+
+import postroad
+
+
+class Onward(unittest.TestCase):
+    def submit(self, port, sender, priority=None, header=""):
+        with postroad.Session(port) as session:
+            session.say("EHLO client.example")
+            asked = "" if priority is None else f" MT-PRIORITY={priority}"
+            self.assertTrue(session.say(f"MAIL FROM:<{sender}>{asked}").startswith("250"))
+            self.assertTrue(session.say("RCPT TO:<b@elsewhere.example>").startswith("250"))
+            session.say("DATA")
+            session.send(f"{header}Subject: x\r\n\r\nx\r\n.\r\n")
+            self.assertTrue(session.reply().startswith("250"))
+            session.say("QUIT")
+
+    def settings(self, port, **delivery):
+        return {"listener": [{"role": "relay_in", "mt_priority": True}],
+                "delivery": {"networks": ["127.0.0.1"], "smarthost": f"smtp://localhost:{port}", **delivery}}
+
+    def test_the_urgent_go_first_and_a_stranger_is_not_urgent(self):
+        go = threading.Event()
+
+        def script(peer):
+            go.wait(postroad.PATIENCE)
+            peer.say("220 fake.example ESMTP\r\n")
+            postroad.converse(peer, ehlo=("fake.example", "MT-PRIORITY"))
+        with postroad.FakeServer(script) as host, postroad.Server(self.settings(host.port)) as server:
+            self.submit(server.port, "first@client.example")  # whose delivery waits for the greeting; the others wait behind it
+            postroad.eventually(lambda: host.peers, server.process)
+            for name, priority in (("late", -4), ("usual", 0), ("stranger", 9), ("later", -9), ("none", None)):
+                self.submit(server.port, f"{name}@client.example", priority)
+            go.set()
+            postroad.eventually(lambda: len(server.events("recipient.delivered")) == 6, server.process)
+            said = [line for line in host.heard if line.startswith("MAIL")]
+            order = [line.split("<")[1].split("@")[0] for line in said]
+            self.assertEqual(order[0], "first")
+            self.assertEqual(order[1:], ["usual", "stranger", "none", "late", "later"])
+            self.assertIn("MT-PRIORITY=0", next(line for line in said if "stranger" in line))
+
+    def test_tls_required_no(self):
+        with postroad.Folder() as folder:
+            certificates = postroad.Certificates(folder.path)
+            certificate, key = certificates.make("server", signed_by_ca=False)
+            far = {"listener": [{"tls": "offered", "certificate": certificate, "key": key}]}
+            with postroad.Server(far) as host, postroad.Server(self.settings(host.port)) as server:
+                self.submit(server.port, "a@client.example")
+                postroad.eventually(lambda: server.events("recipient.deferred"), server.process)
+                self.submit(server.port, "b@client.example", header="TLS-Required: No\r\n")
+                postroad.eventually(lambda: server.events("recipient.delivered"), server.process)
+                self.assertEqual([one["from"] for one in server.events("recipient.delivered")], ["<b@client.example>"])
+
+    def test_extensions_that_are_ignored(self):
+        def script(peer):
+            peer.say("220 fake.example ESMTP\r\n")
+            postroad.converse(peer, ehlo=("fake.example", "MT-PRIORITY", "PIPELINING"))
+        with postroad.FakeServer(script) as host:
+            with postroad.Server(self.settings(host.port, smarthost_ignores=["mt-priority"])) as server:
+                self.submit(server.port, "a@client.example", -3)
+                postroad.eventually(lambda: server.events("recipient.delivered"), server.process)
+        self.assertIn("MAIL FROM:<a@client.example>", host.heard)
+
+    def test_send_over_several_relays(self):
+        with postroad.Server({}) as server:
+            done = postroad.run("send", "-s", "127.0.0.1:1", "--relay", "127.0.0.1:2", "--relay", f"127.0.0.1:{server.port}",
+                                "-f", "a@x.example", "-t", "b@y.example", "--text", "hello")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertIn("b@y.example accepted 250", done.stdout)
+            done = postroad.run("send", "-s", "127.0.0.1:1", "--relay", "127.0.0.1:2", "-f", "a@x.example", "-t", "b@y.example", "--text", "x")
+            self.assertEqual(done.returncode, 75, done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
