@@ -97,7 +97,7 @@ std::string TestCertificates::make(Certificate kind) {
   const auto certificate =
       make_certificate(wanted, key.get(), own ? nullptr : root_->certificate.get(),
                        own ? nullptr : root_->key.get());
-  const auto path = (folder_ / "server.pem").string();
+  auto path = (folder_ / "server.pem").string();
   const File file(std::fopen(path.c_str(), "w"), std::fclose);
   require(file && PEM_write_X509(file.get(), certificate.get()) == 1 &&
           PEM_write_PrivateKey(file.get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr) == 1);
