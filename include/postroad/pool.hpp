@@ -88,7 +88,7 @@ class POSTROAD_EXPORT Pool final : public Transport {
   struct Figures {
     std::size_t waiting = 0;         ///< calls whose turn has not come
     std::size_t under_way = 0;       ///< calls
-    std::size_t connections = 0;     ///< open now
+    std::size_t connections = 0;     ///< open or being opened now
     std::uint64_t connects = 0;      ///< connections opened so far
     std::uint64_t mails = 0;         ///< mails carried so far, whatever became of them
     std::uint64_t relay_faults = 0;  ///< so far

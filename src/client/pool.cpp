@@ -147,6 +147,7 @@ awaitable<Result<void>> Pool::State::close_idle() {
       auto kept = std::move(relay.idle.back());
       relay.idle.pop_back();
       (void)co_await kept.connection->quit();
+      count_connections();
     }
   }
   co_return Result<void>();

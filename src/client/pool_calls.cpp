@@ -24,12 +24,14 @@ awaitable<client::Kept> Pool::State::acquire(Relay* relay) {
     relay->idle.pop_back();
     if (!is_fresh(kept)) continue;
     ++relay->in_use;
+    count_connections();
     co_return kept;
   }
   Kept fresh;
   fresh.connection = std::make_unique<client::Connection>(relay->url, login, client_options);
   fresh.opened = std::chrono::steady_clock::now();
   ++relay->in_use;
+  count_connections();
   const std::lock_guard lock(mutex);
   ++counts.connects;
   co_return fresh;
@@ -50,7 +52,15 @@ void Pool::State::give_back(Relay& relay, Kept kept) {
     relay.idle.push_back(std::move(kept));
     arm_sweep();
   }
+  count_connections();
   ring(relay);
+}
+
+void Pool::State::count_connections() {
+  std::size_t open = 0;
+  for (const auto& relay : relays) open += relay.in_use + relay.idle.size();
+  const std::lock_guard lock(mutex);
+  counts.connections = open;
 }
 
 // Tells the first that waits that a connection is free. It leaves the line here: the next ring is
@@ -79,6 +89,7 @@ void Pool::State::sweep() {
                   [&](const Kept& kept) { return now - kept.idle_since >= options.idle; });
     any = any || !relay.idle.empty();
   }
+  count_connections();
   if (any) arm_sweep();
 }
 

@@ -136,6 +136,7 @@ struct Pool::State {
   awaitable<Kept> acquire(Relay* relay);
   static awaitable<Result<SendReport>> carry(Kept* kept, Envelope part, MessageSource* source);
   void give_back(Relay& relay, Kept kept);
+  void count_connections();
   void ring(Relay& relay) const;
   bool is_fresh(const Kept& kept) const;
   awaitable<Result<void>> close_idle();

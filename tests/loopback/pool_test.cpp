@@ -38,7 +38,9 @@ TEST(Pool, ManyThreadsFewConnections) {
   EXPECT_EQ(accepted, 200);
   EXPECT_EQ(server.received().size(), 200U);
   EXPECT_LE(server.sessions(), 3U);
+  EXPECT_EQ(pool.figures().connections, server.sessions());
   EXPECT_TRUE(pool.close(patience));
+  EXPECT_EQ(pool.figures().connections, 0U);
 }
 
 TEST(Pool, AConnectionIsReplacedAfterSoManyMails) {

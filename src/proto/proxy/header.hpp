@@ -22,9 +22,9 @@ constexpr std::size_t most_octets = 4096;
 struct Header {
   bool is_local = false;  ///< LOCAL or UNKNOWN: the proxy speaks for itself, as a health check
   bool is_v6 = false;
-  std::string source;  ///< address of the client, without brackets: "192.0.2.1", "2001:db8::1"
+  std::string source{};  ///< address of the client, without brackets: "192.0.2.1", "2001:db8::1"
   std::uint16_t source_port = 0;
-  std::string destination;
+  std::string destination{};
   std::uint16_t destination_port = 0;
   friend bool operator==(const Header&, const Header&) = default;
 };

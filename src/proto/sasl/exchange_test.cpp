@@ -80,7 +80,9 @@ TEST(Exchange, AWrongPasswordAndAnUnknownUserAreRefused) {
                                                                          {"user2", "nobody's"}}) {
       const auto done = meet(name, user, secret, users);
       EXPECT_FALSE(done.accepted) << name << ' ' << user;
-      if (name.starts_with("SCRAM")) EXPECT_FALSE(done.believed) << name << ' ' << user;
+      if (name.starts_with("SCRAM")) {
+        EXPECT_FALSE(done.believed) << name << ' ' << user;
+      }
     }
   }
 }

@@ -56,7 +56,12 @@ void add_line(std::string_view line, Capabilities& caps) {
   if (iequals(keyword, "REQUIRETLS")) caps.require_tls = true;
   if (iequals(keyword, "MT-PRIORITY")) caps.mt_priority = true;
   if (iequals(keyword, "PRDR")) caps.prdr = true;
-  if (iequals(keyword, "XCLIENT")) caps.xclient = true;
+  if (iequals(keyword, "XCLIENT")) {
+    caps.xclient = true;
+    for (const auto name : split(rest, ' ')) {
+      if (!name.empty()) caps.xclient_names.push_back(upper(name));
+    }
+  }
   if (iequals(keyword, "FUTURERELEASE")) add_future_release(rest, caps);
   if (iequals(keyword, "LIMITS")) add_limits(rest, caps);
   if (iequals(keyword, "DELIVERBY")) {

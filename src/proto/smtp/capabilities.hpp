@@ -35,6 +35,7 @@ struct Capabilities {
   bool mt_priority = false;
   bool prdr = false;
   bool xclient = false;
+  std::vector<std::string> xclient_names;  ///< attributes that it takes, in capitals
   std::size_t most_recipients = 0;    ///< of LIMITS RCPTMAX (RFC 9422); 0: not announced
   std::size_t most_mails = 0;         ///< of LIMITS MAILMAX; 0: not announced
   std::optional<std::uint64_t> size;  ///< the limit announced; 0 announces no fixed limit

@@ -16,7 +16,11 @@ using proto::Time;
 using proto::Wish;
 
 ClientMachine::ClientMachine(ClientOptions options)
-    : options_(std::move(options)), parser_(options_.replies) {}
+    : options_(std::move(options)), parser_(options_.replies) {
+  // With none under way nothing would ever be said.
+  options_.window = std::max<std::size_t>(options_.window, 1);
+  options_.chunks = std::max<std::size_t>(options_.chunks, 1);
+}
 
 Action ClientMachine::next(Time now) {
   take_replies();
@@ -253,6 +257,10 @@ void ClientMachine::put_xclient() {
     });
     if (!is_name)
       return broke(make_error(Fault::input, "XCLIENT", "not an attribute: " + printable(name, 80)));
+    const auto& taken = capabilities_.xclient_names;
+    if (!taken.empty() && std::find(taken.begin(), taken.end(), upper(name)) == taken.end())
+      return broke(make_error(Fault::unsupported, "XCLIENT",
+                              "the server does not take this attribute: " + printable(name, 80)));
     line += ' ' + upper(name) + '=' + encode_xtext(value);
   }
   put(line, {Step::xclient, 0, "XCLIENT"});
