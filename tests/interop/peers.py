@@ -102,9 +102,13 @@ proxymap unix - - n - - proxymap
 anvil unix - - n - 1 anvil
 tlsmgr unix - - n 1000? 1 tlsmgr
 postlog unix-dgram n - n - 1 postlogd
+smtp unix - - n - - smtp
+lmtp unix - - n - - lmtp
 """
 
-    def __init__(self, certificate=None, key=None):
+    def __init__(self, certificate=None, key=None, settings="", services=None, files=None):
+        """`settings` are further lines of main.cf; `services` are further smtpd by name, each with its `-o` options, whose ports
+        are then in `ports`; `files` are further files of the configuration's folder."""
         if os.geteuid() != 0:
             raise unittest.SkipTest("Postfix starts as root only")
         self.program = need_program("postfix")
@@ -112,12 +116,16 @@ postlog unix-dgram n - n - 1 postlogd
         root = self.folder.path
         root.chmod(0o755)
         self.port = free_port()
+        self.ports = {name: free_port() for name in services or {}}
         owner = pwd.getpwnam("postfix")
         mailbox_owner = pwd.getpwnam("nobody")
         for name in ("etc", "queue", "data", "mail"):
             (root / name).mkdir(mode=0o755)
         os.chown(root / "data", owner.pw_uid, owner.pw_gid)
         os.chown(root / "mail", mailbox_owner.pw_uid, mailbox_owner.pw_gid)
+        for name, content in (files or {}).items():
+            (root / "etc" / name).parent.mkdir(exist_ok=True)
+            (root / "etc" / name).write_text(content)
         tls = f"smtpd_tls_security_level = may\nsmtpd_tls_cert_file = {certificate}\nsmtpd_tls_key_file = {key}\n" if certificate else ""
         (root / "etc/main.cf").write_text(f"""\
 compatibility_level = 3.6
@@ -139,6 +147,7 @@ smtpd_relay_restrictions = permit_mynetworks, reject
 smtputf8_enable = yes
 smtputf8_autodetect_classes = all
 in_flow_delay = 0
+smtpd_error_sleep_time = 0
 virtual_mailbox_domains = sink.example
 virtual_mailbox_base = {root}/mail
 virtual_mailbox_maps = static:box/
@@ -147,8 +156,9 @@ virtual_gid_maps = static:{mailbox_owner.pw_gid}
 virtual_minimum_uid = 1
 virtual_transport = virtual
 default_transport = discard
-{tls}""")
-        (root / "etc/master.cf").write_text(self.SERVICES.format(port=f"{HOST}:{self.port}"))
+{tls}{settings}""")
+        more = "".join(f"{HOST}:{port} inet n - n - - smtpd {' '.join('-o ' + one for one in services[name])}\n" for name, port in self.ports.items())
+        (root / "etc/master.cf").write_text(self.SERVICES.format(port=f"{HOST}:{self.port}") + more)
         done = run_program(self.program, "-c", root / "etc", "start", timeout=60)
         if done.returncode != 0:
             self.folder.__exit__()
@@ -160,6 +170,17 @@ default_transport = discard
     def log(self):
         path = self.folder.path / "data/log"
         return path.read_text(errors="replace") if path.exists() else ""
+
+    def logged(self, pattern):
+        """The first match in the log, once it is there."""
+        return postroad.eventually(lambda: re.search(pattern, self.log), None, f"Postfix's log says {pattern}")
+
+    def queued(self, queue_id):
+        """What postcat says of the envelope and the text of a queued mail."""
+        done = run_program(need_program("postcat"), "-c", self.folder.path / "etc", "-q", queue_id)
+        if done.returncode != 0:
+            raise AssertionError(f"postcat: {done.stderr}")
+        return done.stdout
 
     def mails(self, count):
         new = self.folder.path / "mail/box/new"
@@ -179,6 +200,90 @@ default_transport = discard
         if done.returncode != 0:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.master, signal.SIGTERM)
+        self.folder.__exit__()
+
+
+class CyrusSasl(contextlib.AbstractContextManager):
+    """Users in a sasldb of their own; `settings` and `files` make Postfix ask Cyrus SASL about them."""
+
+    REALM = "sasl.example"
+
+    def __init__(self, users, mechanisms):
+        program = need_program("saslpasswd2")
+        self.folder = postroad.Folder()
+        root = self.folder.path
+        root.chmod(0o755)
+        database = root / "sasldb2"
+        for user, password in users.items():
+            done = run_program(program, "-p", "-c", "-f", database, "-u", self.REALM, user, input=password)
+            if done.returncode != 0:
+                self.folder.__exit__()
+                raise AssertionError(f"saslpasswd2: {done.stderr}")
+        database.chmod(0o644)
+        # Debian's Postfix looks for it in sasl/ of the folder of its configuration, and nowhere else.
+        self.files = {"sasl/smtpd.conf": f"pwcheck_method: auxprop\nauxprop_plugin: sasldb\nsasldb_path: {database}\nmech_list: {' '.join(mechanisms)}\n"}
+        self.settings = (f"smtpd_sasl_auth_enable = yes\nsmtpd_sasl_type = cyrus\nsmtpd_sasl_path = smtpd\n"
+                         f"smtpd_sasl_local_domain = {self.REALM}\nsmtpd_tls_auth_only = yes\n")
+
+    def __exit__(self, *_):
+        self.folder.__exit__()
+
+
+class DovecotAuth(contextlib.AbstractContextManager):
+    """Dovecot with nothing but its auth service, on a socket in a temporary folder; `settings` make Postfix ask it."""
+
+    def __init__(self, users, mechanisms):
+        if os.geteuid() != 0:
+            raise unittest.SkipTest("Dovecot starts as root only")
+        program = need_program("dovecot")
+        self.folder = postroad.Folder()
+        root = self.folder.path
+        root.chmod(0o755)
+        (root / "run").mkdir()
+        self.folder.write("passwords", "".join(f"{user}:{{PLAIN}}{password}\n" for user, password in users.items()))
+        config = self.folder.write("dovecot.conf", f"""\
+protocols =
+listen = {HOST}
+ssl = no
+base_dir = {root}/run
+state_dir = {root}/run
+log_path = {root}/log
+auth_mechanisms = {' '.join(one.lower() for one in mechanisms)}
+auth_username_chars =
+auth_failure_delay = 0
+passdb {{
+  driver = passwd-file
+  args = {root}/passwords
+}}
+userdb {{
+  driver = static
+  args = uid=nobody gid=nogroup home=/nonexistent
+}}
+service anvil {{
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
+}}
+service auth {{
+  unix_listener {root}/auth {{
+    mode = 0666
+  }}
+}}
+""")
+        self.files = {}
+        self.settings = f"smtpd_sasl_auth_enable = yes\nsmtpd_sasl_type = dovecot\nsmtpd_sasl_path = {root}/auth\nsmtpd_tls_auth_only = yes\n"
+        self.process = subprocess.Popen([program, "-F", "-c", config], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        try:
+            postroad.eventually((root / "auth").is_socket, self.process, "Dovecot listens")
+        except BaseException:
+            self.__exit__()
+            raise
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.terminate()
+        self.process.wait(PATIENCE)
+        self.process.stderr.close()
         self.folder.__exit__()
 
 
