@@ -1,0 +1,160 @@
+# The extensions with real peers: `postroad send` into Postfix, Postfix as a client into our server, and both in one row, so that
+# what was asked at one end is looked at at the other. Every message is compared octet by octet.
+# A peer that is not installed is skipped with a sentence, except under CI.
+import json
+import os
+import re
+import smtplib
+import unittest
+
+import peers
+import postroad
+from postroad import EIGHT_BIT_MESSAGE, HARD_MESSAGE, HOST, same_octets
+
+FROM, TO = "sender@client.example", "reader@sink.example"
+OPEN = "smtpd_relay_restrictions=permit_auth_destination,reject"
+OPEN_TO_ALL = ("smtpd_recipient_restrictions=permit_auth_destination,reject", OPEN)
+SIZE_LIMIT = 5_000_000
+
+
+def marked(message, name):
+    """`message` with a Message-ID of its own, by which it is found again."""
+    return re.sub(rb"Message-ID: <[^>]*>", f"Message-ID: <{name}@client.example>".encode(), message)
+
+
+class Case(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = cls.enterClassContext(postroad.Folder())
+
+    def send(self, port, message, *flags, to=(TO,), sender=FROM, code=0):
+        path = self.folder.write("whole.eml", message)
+        done = postroad.run("send", "--server", f"smtp://{HOST}:{port}", "--helo", "client.example", "--no-tls", "--trace", "--from", sender,
+                            "--data", path, *flags, *to)
+        self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+        return done.stderr
+
+
+class FromClient(Case):
+    """Our client into Postfix: a plain smtpd, one that holds all mail, one that believes XCLIENT, one behind a PROXY header."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.postfix = cls.enterClassContext(peers.Postfix(
+            settings=f"inet_protocols = all\nsmtpd_authorized_xclient_hosts = 127.0.0.1\nmessage_size_limit = {SIZE_LIMIT}\nmailbox_size_limit = 0\nvirtual_mailbox_limit = 0\n",
+            services={"hold": ("smtpd_recipient_restrictions=check_recipient_access,static:hold,permit",),
+                      "open": OPEN_TO_ALL,
+                      "proxied": ("smtpd_upstream_proxy_protocol=haproxy", *OPEN_TO_ALL)}))
+        cls.count = 0
+
+    def arrived(self, name):
+        type(self).count += 1
+        found = [one for one in self.postfix.mails(self.count) if f"<{name}@client.example>".encode() in one]
+        self.assertEqual(len(found), 1)
+        return found[0]
+
+    def held(self, trace):
+        return self.postfix.queued(re.search(r"250 2\.0\.0 Ok: queued as (\w+)", trace).group(1))
+
+    # CHUNKING
+
+    def test_chunking(self):
+        message = marked(HARD_MESSAGE, "chunking")
+        trace = self.send(self.postfix.port, message, "--chunking", "preferred")
+        self.assertEqual(sum(int(size) for size in re.findall(r"-> BDAT (\d+)", trace)), len(message))
+        self.assertNotIn("> DATA", trace)
+        same_octets(self, self.arrived("chunking"), message)
+
+    def test_chunking_of_a_large_message(self):
+        lines = b"".join(b"." * (number % 3) + b"line %d\r\n" % number for number in range(120_000))
+        message = marked(HARD_MESSAGE, "large") + lines
+        trace = self.send(self.postfix.port, message, "--chunking", "preferred")
+        chunks = [int(size) for size in re.findall(r"-> BDAT (\d+)", trace)]
+        self.assertGreater(len(chunks), 3)
+        self.assertEqual(sum(chunks), len(message))
+        same_octets(self, self.arrived("large"), message)
+
+    def test_chunking_without_a_line_end_at_the_end(self):
+        message = marked(HARD_MESSAGE, "cut") + b".\r\n..\r\n.the last line"
+        self.send(self.postfix.port, message, "--chunking", "preferred")
+        same_octets(self, self.arrived("cut"), message + b"\r\n")
+
+    def test_chunking_without_pipelining(self):
+        message = marked(HARD_MESSAGE, "slow")
+        self.send(self.postfix.port, message, "--chunking", "preferred", "--no-pipelining")
+        same_octets(self, self.arrived("slow"), message)
+
+    # 8BITMIME and SMTPUTF8
+
+    def test_eight_bit(self):
+        trace = self.send(self.postfix.ports["hold"], EIGHT_BIT_MESSAGE)
+        self.assertRegex(trace, r"MAIL FROM:<sender@client\.example>.* BODY=8BITMIME")
+        self.assertIn("8bit", self.held(trace))
+
+    def test_utf8_addresses(self):
+        message = EIGHT_BIT_MESSAGE.replace(b"Tester <sender@client.example>", "測試 <發件人@例子.example>".encode())
+        trace = self.send(self.postfix.ports["hold"], message, sender="發件人@例子.example", to=("grüße@sink.example",))
+        self.assertRegex(trace, r"MAIL FROM:<發件人@例子\.example>.* SMTPUTF8")
+        held = self.held(trace)
+        self.assertIn("sender: 發件人@例子.example\n", held)
+        self.assertIn("recipient: grüße@sink.example\n", held)
+
+    # DSN
+
+    def test_dsn(self):
+        trace = self.send(self.postfix.ports["hold"], HARD_MESSAGE, "--notify", "SUCCESS,DELAY", "--dsn-return", "HDRS", "--envelope-id", "order+1=2",
+                          "--original-recipient", "rfc822;ben+tag@first.example")
+        self.assertIn("RET=HDRS ENVID=order+2B1+3D2", trace)
+        self.assertIn("NOTIFY=SUCCESS,DELAY ORCPT=rfc822;ben+2Btag@first.example", trace)
+        held = self.held(trace)
+        self.assertIn("envelope_id=order+1=2\n", held)
+        self.assertIn("notify_flags=10\n", held)  # 2 success, 8 delay
+        self.assertIn("ret_flags=2\n", held)  # headers only
+        self.assertIn("dsn_orig_rcpt=rfc822;ben+tag@first.example\n", held)
+
+    def test_dsn_never(self):
+        trace = self.send(self.postfix.ports["hold"], HARD_MESSAGE, "--notify", "NEVER", "--dsn-return", "FULL")
+        held = self.held(trace)
+        self.assertIn("notify_flags=1\n", held)
+        self.assertIn("ret_flags=1\n", held)
+
+    # XCLIENT and the PROXY header: Postfix's log names the client that it believes in.
+
+    def test_xclient(self):
+        trace = self.send(self.postfix.ports["open"], marked(HARD_MESSAGE, "xclient"), "--xclient", "ADDR=192.0.2.7", "--xclient", "NAME=behind.example",
+                          "--xclient", "PORT=4711", "--xclient", "LOGIN=anna", "--xclient", "HELO=their.example")
+        self.assertRegex(trace, r"XCLIENT .*ADDR=192\.0\.2\.7")
+        self.postfix.logged(r"client=behind\.example\[192\.0\.2\.7\].*sasl_username=anna")
+        self.arrived("xclient")
+
+    def test_xclient_of_ipv6(self):
+        self.send(self.postfix.ports["open"], marked(HARD_MESSAGE, "xclient6"), "--xclient", "ADDR=IPv6:2001:db8::7")
+        self.postfix.logged(r"client=\S*\[2001:db8::7\]")
+        self.arrived("xclient6")
+
+    def test_proxy_header(self):
+        for number, (words, client) in enumerate((("v1 192.0.2.11 4711 192.0.2.2 25", r"192\.0\.2\.11"), ("v2 192.0.2.12 4711 192.0.2.2 25", r"192\.0\.2\.12"),
+                                                  ("v1 2001:db8::11 4711 2001:db8::2 25", "2001:db8::11"), ("v2 2001:db8::12 4711 2001:db8::2 25", "2001:db8::12"))):
+            with self.subTest(words):
+                message = marked(HARD_MESSAGE, f"proxy{number}")
+                self.send(self.postfix.ports["proxied"], message, "--proxy-header", words)
+                self.postfix.logged(rf"client=\S*\[{client}\]")
+                same_octets(self, self.arrived(f"proxy{number}"), message)
+
+    # SIZE
+
+    def test_size(self):
+        message = HARD_MESSAGE + b"filling of a line\r\n" * (SIZE_LIMIT // 19 + 1)
+        trace = self.send(self.postfix.port, message, code=69)
+        self.assertIn(f"SIZE {SIZE_LIMIT}", trace)
+        self.assertNotIn("DATA", trace)
+        # Without SIZE it is the server that refuses, at the end of the text.
+        for flags in ((), ("--chunking", "preferred")):
+            with self.subTest(flags):
+                trace = self.send(self.postfix.port, message, "--ignore", "SIZE", *flags, code=69)
+                self.assertIn("552 5.3.4", trace)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
