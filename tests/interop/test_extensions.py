@@ -1,8 +1,6 @@
 # The extensions with real peers: `postroad send` into Postfix, Postfix as a client into our server, and both in one row, so that
 # what was asked at one end is looked at at the other. Every message is compared octet by octet.
 # A peer that is not installed is skipped with a sentence, except under CI.
-import json
-import os
 import re
 import smtplib
 import unittest
@@ -154,6 +152,104 @@ class FromClient(Case):
             with self.subTest(flags):
                 trace = self.send(self.postfix.port, message, "--ignore", "SIZE", *flags, code=69)
                 self.assertIn("552 5.3.4", trace)
+
+
+class IntoServer(Case):
+    """Postfix as the client of our server, by SMTP and by LMTP; mail for elsewhere goes on to a second Postfix, which holds it."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.far = cls.enterClassContext(peers.Postfix(settings="smtpd_recipient_restrictions = check_recipient_access static:hold, permit\n"))
+        domains = ["test.example", "lmtp.example", "silent.example"]
+        relay_in = {"role": "relay_in", "relay_from": ["127.0.0.0/8"]}
+        cls.server = postroad.Server({
+            "local": {"domains": domains, "mailboxes": ["reader", "second", "grüße"]},
+            "delivery": {"smarthost": f"smtp://{HOST}:{cls.far.port}"},
+            "listener": [{**relay_in, "dsn": True}, {**relay_in, "lmtp": True}, relay_in]}, folder=cls.folder.path)
+        cls.addClassCleanup(cls.server.__exit__, None, None, None)
+        smtp, lmtp, silent = cls.server.ports
+        ways = {"test.example": f"smtp:[{HOST}]:{smtp}", "far.example": f"smtp:[{HOST}]:{smtp}", "lmtp.example": f"lmtp:inet:[{HOST}]:{lmtp}",
+                "silent.example": f"smtp:[{HOST}]:{silent}"}
+        cls.near = cls.enterClassContext(peers.Postfix(
+            settings="transport_maps = inline:{ " + ", ".join(f"{{ {domain} = {way} }}" for domain, way in ways.items()) + " }\n"))
+
+    def setUp(self):
+        self.seen = {mail.path for mail in self.server.mails()}
+
+    def arrived(self, count=1):
+        mails = [mail for mail in self.server.wait_mail(len(self.seen) + count) if mail.path not in self.seen]
+        self.assertEqual(len(mails), count)
+        return mails
+
+    def hand_in(self, message, recipients, sender=FROM, mail_options=(), rcpt_options=()):
+        """By smtplib into the near Postfix; gives the name of the mail in its queue."""
+        with smtplib.SMTP(HOST, self.near.port, "client.example", timeout=30) as smtp:
+            smtp.ehlo()
+            smtp.command_encoding = "utf-8"
+            smtp.mail(sender, mail_options)
+            for recipient in recipients:
+                self.assertEqual(smtp.rcpt(recipient, rcpt_options)[0], 250)
+            code, text = smtp.data(message)
+            self.assertEqual(code, 250, text)
+            return re.search(rb"queued as (\w+)", text).group(1).decode()
+
+    def check(self, mail, message):
+        _, rest = postroad.take_field(mail.message, b"Received")  # the near Postfix's
+        same_octets(self, rest, message)
+
+    def at_the_far_end(self, queue_id):
+        """What the far Postfix holds of a mail that the near one gave to our server."""
+        ours = self.near.logged(rf"{queue_id}: to=<.*status=sent \((.*)\)").group(1)
+        self.assertTrue(ours.startswith("250 2"), ours)
+        message_id = re.search(rf"{queue_id}: message-id=(\S+)", self.near.log).group(1)
+        return self.far.queued(self.far.logged(rf"(\w+): message-id={re.escape(message_id)}\n").group(1))
+
+    def test_eight_bit(self):
+        self.hand_in(EIGHT_BIT_MESSAGE, ["reader@test.example"], mail_options=["BODY=8BITMIME"])
+        mail, = self.arrived()
+        self.check(mail, EIGHT_BIT_MESSAGE)
+
+    def test_utf8_addresses(self):
+        sender = "發件人@例子.example"
+        message = EIGHT_BIT_MESSAGE.replace(b"Tester <sender@client.example>", f"測試 <{sender}>".encode())
+        self.hand_in(message, ["grüße@test.example"], sender, ["SMTPUTF8", "BODY=8BITMIME"])
+        mail, = self.arrived()
+        self.check(mail, message)
+        self.assertEqual((mail.return_path.decode(), mail.delivered_to.decode()), (f"<{sender}>", "grüße@test.example"))
+
+    def test_utf8_addresses_go_on(self):
+        sender = "發件人@例子.example"
+        message = marked(EIGHT_BIT_MESSAGE, "utf8-far").replace(b"Tester <sender@client.example>", f"測試 <{sender}>".encode())
+        held = self.at_the_far_end(self.hand_in(message, ["grüße@far.example"], sender, ["SMTPUTF8", "BODY=8BITMIME"]))
+        self.assertIn(f"sender: {sender}\n", held)
+        self.assertIn("recipient: grüße@far.example\n", held)
+
+    def test_dsn_goes_on(self):
+        held = self.at_the_far_end(self.hand_in(marked(HARD_MESSAGE, "dsn-far"), ["ben@far.example"], mail_options=["RET=HDRS", "ENVID=order+2B1+3D2"],
+                                                rcpt_options=["NOTIFY=SUCCESS,DELAY", "ORCPT=rfc822;ben+2Btag@first.example"]))
+        self.assertIn("envelope_id=order+1=2\n", held)
+        self.assertIn("ret_flags=2\n", held)  # headers only
+        self.assertIn("notify_flags=10\n", held)  # 2 success, 8 delay
+        self.assertIn("dsn_orig_rcpt=rfc822;ben+tag@first.example\n", held)
+
+    def test_without_dsn_the_peer_reports_by_itself(self):
+        # A listener that does not offer DSN: Postfix must know that its sender gets no report from here, and write one.
+        self.hand_in(marked(HARD_MESSAGE, "silent"), ["reader@silent.example"], TO, rcpt_options=["NOTIFY=SUCCESS"])
+        self.arrived()
+        report, = self.near.mails(1)
+        self.assertIn(b"Action: relayed\r\n", report)
+
+    def test_lmtp(self):
+        queue_id = self.hand_in(HARD_MESSAGE, ["reader@lmtp.example", "second@lmtp.example", "nobody@lmtp.example"])
+        mails = self.arrived(2)
+        for mail in mails:
+            self.check(mail, HARD_MESSAGE)
+            self.assertIn(b"with LMTP", mail.received)
+        self.assertEqual({mail.delivered_to.decode() for mail in mails}, {"reader@lmtp.example", "second@lmtp.example"})
+        for name in ("reader", "second"):
+            self.near.logged(rf"{queue_id}: to=<{name}@lmtp\.example>.* dsn=2\.\d\.\d, status=sent \(250 2")
+        self.near.logged(rf"{queue_id}: to=<nobody@lmtp\.example>.* dsn=5\.1\.1, status=bounced")
 
 
 if __name__ == "__main__":
