@@ -7,6 +7,7 @@ import os
 import pathlib
 import pwd
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -200,6 +201,122 @@ default_transport = discard
         if done.returncode != 0:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.master, signal.SIGTERM)
+        self.folder.__exit__()
+
+
+class Exim(contextlib.AbstractContextManager):
+    """An Exim of its own. Its daemon takes mail for sink.example into a Maildir and refuses the recipient `full` behind the text
+    (PRDR); `hand_in` gives it a mail for elsewhere, which it brings to the loopback port `next_port` before that returns.
+
+    Debian's package cannot be installed beside Postfix: ./dev setup unpacks it into build/exim. It insists on a user of its own,
+    who is made to exist in a mount namespace where the system has none."""
+
+    USER = "Debian-exim"
+    INTO_NAMESPACE = 'mount --bind "$0/passwd" /etc/passwd && mount --bind "$0/group" /etc/group && exec "$@"'
+
+    def __init__(self, next_port=9):
+        if os.geteuid() != 0:
+            raise unittest.SkipTest("Exim starts as root only")
+        program = shutil.which("exim4", path=f"{postroad.ROOT}/build/exim/usr/sbin:/usr/sbin")
+        if not program:
+            raise unittest.SkipTest("Exim is missing: ./dev setup unpacks it into build/exim")
+        self.folder = postroad.Folder()
+        root = self.folder.path
+        root.chmod(0o755)
+        wrapper, user, group = [], 65533, 65533
+        try:
+            user, group = pwd.getpwnam(self.USER)[2:4]
+        except KeyError:
+            for name, row in (("passwd", f"{self.USER}:x:{user}:{group}::/:/bin/false\n"), ("group", f"{self.USER}:x:{group}:\n")):
+                self.folder.write(name, pathlib.Path("/etc", name).read_text() + row)
+            wrapper = ["unshare", "--mount", "sh", "-c", self.INTO_NAMESPACE, str(root)]
+        for name in ("spool", "mail", "log"):
+            (root / name).mkdir()
+            os.chown(root / name, user, group)
+        self.port = free_port()
+        config = self.folder.write("exim.conf", f"""\
+exim_path = {program}
+primary_hostname = exim.test.example
+spool_directory = {root}/spool
+log_file_path = {root}/log/%slog
+pid_file_path = {root}/spool/pid
+local_interfaces = {HOST}
+daemon_smtp_ports = {self.port}
+deliver_drop_privilege
+keep_environment =
+message_logs = false
+rfc1413_query_timeout = 0s
+tls_advertise_hosts =
+prdr_enable
+dsn_advertise_hosts = *
+acl_smtp_rcpt = taken
+acl_smtp_data_prdr = each
+begin acl
+taken:
+  accept
+each:
+  deny local_parts = full
+       message = the box is full
+  accept
+begin routers
+here:
+  driver = accept
+  domains = sink.example
+  transport = box
+elsewhere:
+  driver = manualroute
+  route_list = * {HOST}
+  self = send
+  transport = out
+begin transports
+box:
+  driver = appendfile
+  directory = {root}/mail
+  maildir_format
+out:
+  driver = smtp
+  port = {next_port}
+  allow_localhost
+  hosts_avoid_tls = *
+""")
+        self.process = None
+        self.command = [*wrapper, program, "-C", str(config)]
+        try:
+            done = run_program(*self.command, "-bV")
+            if done.returncode != 0:
+                raise unittest.SkipTest(f"Exim does not run here: {done.stderr}")
+            self.process = subprocess.Popen([*self.command, "-bdf"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            postroad.eventually(self._listens, self.process, "Exim listens")
+        except BaseException:
+            self.__exit__()
+            raise
+
+    def _listens(self):
+        with contextlib.suppress(OSError), socket.create_connection((HOST, self.port), PATIENCE) as probe:
+            return probe.recv(3) == b"220"
+        return False
+
+    @property
+    def log(self):
+        path = self.folder.path / "log/mainlog"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def hand_in(self, message, sender, recipients):
+        done = run_program(*self.command, "-odi", "-i", "-f", sender, "-d-all+transport", *recipients, input=message.replace(b"\r\n", b"\n"))
+        if done.returncode != 0:
+            raise AssertionError(f"exim: {done.stderr}")
+        return done.stderr
+
+    def mails(self, count):
+        new = self.folder.path / "mail/new"
+        files = postroad.eventually(lambda: (lambda found: found if len(found) >= count else None)(sorted(new.iterdir()) if new.is_dir() else []), None,
+                                    f"{count} mails lie in Exim's mailbox")
+        return [postroad.take_field(postroad.crlf(path.read_bytes()), b"Received")[1] for path in files]
+
+    def __exit__(self, *_):
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait(PATIENCE)
         self.folder.__exit__()
 
 

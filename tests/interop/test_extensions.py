@@ -1,6 +1,7 @@
-# The extensions with real peers: `postroad send` into Postfix, Postfix as a client into our server, and both in one row, so that
+# The extensions with real peers: `postroad send` into Postfix and Exim, both as clients of our server, and in one row, so that
 # what was asked at one end is looked at at the other. Every message is compared octet by octet.
 # A peer that is not installed is skipped with a sentence, except under CI.
+import json
 import re
 import smtplib
 import unittest
@@ -250,6 +251,61 @@ class IntoServer(Case):
         for name in ("reader", "second"):
             self.near.logged(rf"{queue_id}: to=<{name}@lmtp\.example>.* dsn=2\.\d\.\d, status=sent \(250 2")
         self.near.logged(rf"{queue_id}: to=<nobody@lmtp\.example>.* dsn=5\.1\.1, status=bounced")
+
+
+class Exim(Case):
+    """CHUNKING and PRDR in both directions: Exim knows both, as a server and as a client."""
+
+    def large(self):
+        return marked(HARD_MESSAGE, "large") + b"".join(b"." * (number % 3) + b"line %d\r\n" % number for number in range(60_000))
+
+    def test_chunking_from_exim(self):
+        with postroad.Server({"local": {"domains": ["test.example"], "mailboxes": ["reader"]}, "listener": [{"role": "relay_in"}]}) as server:
+            with peers.Exim(server.port) as exim:
+                for count, message in enumerate((HARD_MESSAGE, self.large()), 1):
+                    with self.subTest(octets=len(message)):
+                        trace = exim.hand_in(message, FROM, ["reader@test.example"])
+                        self.assertIn(" BDAT ", trace)
+                        self.assertNotIn(" DATA", trace)
+                        server.wait_mail(count)
+                        mail = max(server.mails(), key=lambda one: len(one.message)) if count == 2 else server.mails()[0]
+                        same_octets(self, postroad.take_field(mail.message, b"Received")[1], message)
+
+    def test_prdr_from_exim(self):
+        with postroad.Server({"local": {"domains": ["test.example"], "mailboxes": ["reader", "second"]},
+                              "listener": [{"role": "relay_in", "prdr": True, "chunking": chunking} for chunking in (True, False)]}) as server:
+            for count, port in enumerate(server.ports, 1):
+                with self.subTest(count), peers.Exim(port) as exim:
+                    trace = exim.hand_in(HARD_MESSAGE, FROM, ["reader@test.example", "second@test.example", "nobody@test.example"])
+                    self.assertRegex(trace, r"MAIL FROM:<sender@client\.example>.* PRDR")
+                    self.assertRegex(exim.log, r"=> reader@test\.example .*250 2\.0\.0")
+                    self.assertRegex(exim.log, r"[-=]> second@test\.example .*250 2\.0\.0")
+                    self.assertRegex(exim.log, r"\*\* nobody@test\.example .*550 5\.1\.1")
+                    for mail in server.wait_mail(2 * count):
+                        same_octets(self, postroad.take_field(mail.message, b"Received")[1], HARD_MESSAGE)
+
+    def test_chunking_into_exim(self):
+        with peers.Exim() as exim:
+            for count, message in enumerate((HARD_MESSAGE, self.large(), marked(HARD_MESSAGE, "cut") + b".\r\n.the last line"), 1):
+                with self.subTest(octets=len(message)):
+                    trace = self.send(exim.port, message, "--chunking", "preferred")
+                    self.assertIn("-> BDAT ", trace)
+                    self.assertIn(message if message.endswith(b"\r\n") else message + b"\r\n", exim.mails(count))
+
+    def test_prdr_into_exim(self):
+        with peers.Exim() as exim:
+            for count, flags in enumerate(((), ("--chunking", "preferred"), ("--no-pipelining",)), 1):
+                with self.subTest(flags):
+                    path = self.folder.write("whole.eml", HARD_MESSAGE)
+                    done = postroad.run("send", "--server", f"smtp://{HOST}:{exim.port}", "--helo", "client.example", "--no-tls", "--trace", "--json",
+                                        "--data", path, *flags, TO, "full@sink.example")
+                    self.assertEqual(done.returncode, 69, done.stdout + done.stderr)
+                    self.assertIn(" PRDR", done.stderr)
+                    self.assertIn("353 ", done.stderr)
+                    outcomes = {one["address"]: (one["outcome"], one["code"]) for one in json.loads(done.stdout)["recipients"]}
+                    self.assertEqual(outcomes, {TO: ("accepted", 250), "full@sink.example": ("refused", 550)})
+                    for mail in exim.mails(count):
+                        same_octets(self, mail, HARD_MESSAGE)
 
 
 if __name__ == "__main__":
