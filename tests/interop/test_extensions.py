@@ -69,7 +69,7 @@ class FromClient(Case):
         lines = b"".join(b"." * (number % 3) + b"line %d\r\n" % number for number in range(120_000))
         message = marked(HARD_MESSAGE, "large") + lines
         trace = self.send(self.postfix.port, message, "--chunking", "preferred")
-        chunks = [int(size) for size in re.findall(r"-> BDAT (\d+)", trace)]
+        chunks = [int(size) for size in re.findall(r"BDAT (\d+)", trace)]  # a chunk may end within a line
         self.assertGreater(len(chunks), 3)
         self.assertEqual(sum(chunks), len(message))
         same_octets(self, self.arrived("large"), message)
