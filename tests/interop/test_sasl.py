@@ -1,5 +1,6 @@
 # SASL with real peers. Into our server: gsasl's own client, smtplib, swaks, msmtp and curl. From our client: a small SMTP server whose
-# logins libgsasl judges, with channel binding too, and Postfix, whose logins Cyrus SASL or Dovecot judges. A peer that is not installed is skipped with a sentence, except under CI.
+# logins libgsasl judges, with channel binding too, and Postfix, whose logins Cyrus SASL or Dovecot judges.
+# A peer that is not installed is skipped with a sentence, except under CI.
 import base64
 import contextlib
 import re
@@ -74,6 +75,7 @@ class IntoServer(unittest.TestCase):
                     # gsasl does not let itself be talked out of a channel binding: it must be told that it has none.
                     done = self.gsasl(mechanism, user, password, "--no-cb")
                     self.assertIn("\n235 2.7.0 ", done.stdout)
+                    tried("server", mechanism, "gsasl")
 
     def test_gsasl_with_channel_binding(self):
         for user, password in (("test", ASCII_PASSWORD), ("wide", PASSWORD)):
