@@ -2,7 +2,10 @@
 # Each is on loopback, in a temporary folder, and ended by its own process id. What they took is given back as octets with
 # CRLF, without the fields that they put in front.
 import asyncio
+import base64
 import contextlib
+import hmac
+import json
 import os
 import pathlib
 import pwd
@@ -12,6 +15,7 @@ import signal
 import socket
 import subprocess
 import threading
+import time
 import unittest
 
 import postroad
@@ -347,7 +351,8 @@ class CyrusSasl(contextlib.AbstractContextManager):
 
 
 class DovecotAuth(contextlib.AbstractContextManager):
-    """Dovecot with nothing but its auth service, on a socket in a temporary folder; `settings` make Postfix ask it."""
+    """Dovecot with nothing but its auth service, on a socket in a temporary folder; `settings` make Postfix ask it.
+    XOAUTH2 and OAUTHBEARER take a token that `token` made."""
 
     def __init__(self, users, mechanisms):
         if os.geteuid() != 0:
@@ -369,6 +374,11 @@ auth_mechanisms = {' '.join(one.lower() for one in mechanisms)}
 auth_username_chars =
 auth_failure_delay = 0
 passdb {{
+  driver = oauth2
+  mechanisms = xoauth2 oauthbearer
+  args = {root}/oauth2.conf
+}}
+passdb {{
   driver = passwd-file
   args = {root}/passwords
 }}
@@ -387,6 +397,10 @@ service auth {{
   }}
 }}
 """)
+        self.secret = os.urandom(32)
+        (root / "keys/default/HS256").mkdir(parents=True)
+        self.folder.write("keys/default/HS256/default", base64.b64encode(self.secret))
+        self.folder.write("oauth2.conf", f"introspection_mode = local\nlocal_validation_key_dict = fs:posix:prefix={root}/keys/\nusername_attribute = sub\n")
         self.files = {}
         self.settings = f"smtpd_sasl_auth_enable = yes\nsmtpd_sasl_type = dovecot\nsmtpd_sasl_path = {root}/auth\nsmtpd_tls_auth_only = yes\n"
         self.process = subprocess.Popen([program, "-F", "-c", config], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
@@ -395,6 +409,15 @@ service auth {{
         except BaseException:
             self.__exit__()
             raise
+
+    def token(self, user, lifetime=600):
+        """A JSON web token (RFC 7519) that says who its bearer is."""
+        def part(octets):
+            return base64.urlsafe_b64encode(octets).rstrip(b"=")
+        now = int(time.time())
+        said = {"sub": user, "iat": now - 60, "exp": now + lifetime}
+        signed = part(b'{"alg":"HS256","typ":"JWT"}') + b"." + part(json.dumps(said).encode())
+        return (signed + b"." + part(hmac.digest(self.secret, signed, "sha256"))).decode()
 
     def __exit__(self, *_):
         if self.process.poll() is None:

@@ -229,8 +229,9 @@ class IntoServer(Case):
         self.assertIn("recipient: grüße@far.example\n", held)
 
     def test_dsn_goes_on(self):
-        held = self.at_the_far_end(self.hand_in(marked(HARD_MESSAGE, "dsn-far"), ["ben@far.example"], mail_options=["RET=HDRS", "ENVID=order+2B1+3D2"],
-                                                rcpt_options=["NOTIFY=SUCCESS,DELAY", "ORCPT=rfc822;ben+2Btag@first.example"]))
+        queue_id = self.hand_in(marked(HARD_MESSAGE, "dsn-far"), ["ben@far.example"], mail_options=["RET=HDRS", "ENVID=order+2B1+3D2"],
+                                rcpt_options=["NOTIFY=SUCCESS,DELAY", "ORCPT=rfc822;ben+2Btag@first.example"])
+        held = self.at_the_far_end(queue_id)
         self.assertIn("envelope_id=order+1=2\n", held)
         self.assertIn("ret_flags=2\n", held)  # headers only
         self.assertIn("notify_flags=10\n", held)  # 2 success, 8 delay

@@ -378,6 +378,17 @@ class IntoPostfix(unittest.TestCase):
     def test_dovecot(self):
         self.check(peers.DovecotAuth, "Postfix+Dovecot")
 
+    def test_dovecot_tokens(self):
+        with peers.DovecotAuth(self.USERS, TOKENS) as dovecot, peers.Postfix(self.certificate, self.key, dovecot.settings) as postfix:
+            for mechanism in TOKENS:
+                with self.subTest(mechanism):
+                    self.send(postfix.port, mechanism, "test", dovecot.token("test"), HARD_MESSAGE)
+                    postfix.logged(rf"client=\S+, sasl_method={mechanism}, sasl_username=test\b")
+                    tried("client", mechanism, "Postfix+Dovecot")
+                    for name, token in (("late", dovecot.token("test", -30)), ("another's", dovecot.token("wide")), ("nonsense", "to.ken")):
+                        with self.subTest(token=name):
+                            self.assertIn("535 5.7.8", self.send(postfix.port, mechanism, "test", token, HARD_MESSAGE, code=77))
+
 
 if __name__ == "__main__":
     unittest.main(verbosity=2)
