@@ -2,15 +2,20 @@
 # Each is on loopback, in a temporary folder, and ended by its own process id. What they took is given back as octets with
 # CRLF, without the fields that they put in front.
 import asyncio
+import base64
 import contextlib
+import hmac
+import json
 import os
 import pathlib
 import pwd
 import re
+import shutil
 import signal
 import socket
 import subprocess
 import threading
+import time
 import unittest
 
 import postroad
@@ -102,9 +107,13 @@ proxymap unix - - n - - proxymap
 anvil unix - - n - 1 anvil
 tlsmgr unix - - n 1000? 1 tlsmgr
 postlog unix-dgram n - n - 1 postlogd
+smtp unix - - n - - smtp
+lmtp unix - - n - - lmtp
 """
 
-    def __init__(self, certificate=None, key=None):
+    def __init__(self, certificate=None, key=None, settings="", services=None, files=None):
+        """`settings` are further lines of main.cf; `services` are further smtpd by name, each with its `-o` options, whose ports
+        are then in `ports`; `files` are further files of the configuration's folder."""
         if os.geteuid() != 0:
             raise unittest.SkipTest("Postfix starts as root only")
         self.program = need_program("postfix")
@@ -112,12 +121,16 @@ postlog unix-dgram n - n - 1 postlogd
         root = self.folder.path
         root.chmod(0o755)
         self.port = free_port()
+        self.ports = {name: free_port() for name in services or {}}
         owner = pwd.getpwnam("postfix")
         mailbox_owner = pwd.getpwnam("nobody")
         for name in ("etc", "queue", "data", "mail"):
             (root / name).mkdir(mode=0o755)
         os.chown(root / "data", owner.pw_uid, owner.pw_gid)
         os.chown(root / "mail", mailbox_owner.pw_uid, mailbox_owner.pw_gid)
+        for name, content in (files or {}).items():
+            (root / "etc" / name).parent.mkdir(exist_ok=True)
+            (root / "etc" / name).write_text(content)
         tls = f"smtpd_tls_security_level = may\nsmtpd_tls_cert_file = {certificate}\nsmtpd_tls_key_file = {key}\n" if certificate else ""
         (root / "etc/main.cf").write_text(f"""\
 compatibility_level = 3.6
@@ -139,6 +152,7 @@ smtpd_relay_restrictions = permit_mynetworks, reject
 smtputf8_enable = yes
 smtputf8_autodetect_classes = all
 in_flow_delay = 0
+smtpd_error_sleep_time = 0
 virtual_mailbox_domains = sink.example
 virtual_mailbox_base = {root}/mail
 virtual_mailbox_maps = static:box/
@@ -147,8 +161,9 @@ virtual_gid_maps = static:{mailbox_owner.pw_gid}
 virtual_minimum_uid = 1
 virtual_transport = virtual
 default_transport = discard
-{tls}""")
-        (root / "etc/master.cf").write_text(self.SERVICES.format(port=f"{HOST}:{self.port}"))
+{tls}{settings}""")
+        more = "".join(f"{HOST}:{port} inet n - n - - smtpd {' '.join('-o ' + one for one in services[name])}\n" for name, port in self.ports.items())
+        (root / "etc/master.cf").write_text(self.SERVICES.format(port=f"{HOST}:{self.port}") + more)
         done = run_program(self.program, "-c", root / "etc", "start", timeout=60)
         if done.returncode != 0:
             self.folder.__exit__()
@@ -160,6 +175,17 @@ default_transport = discard
     def log(self):
         path = self.folder.path / "data/log"
         return path.read_text(errors="replace") if path.exists() else ""
+
+    def logged(self, pattern):
+        """The first match in the log, once it is there."""
+        return postroad.eventually(lambda: re.search(pattern, self.log), None, f"Postfix's log says {pattern}")
+
+    def queued(self, queue_id):
+        """What postcat says of the envelope and the text of a queued mail."""
+        done = run_program(need_program("postcat"), "-c", self.folder.path / "etc", "-q", queue_id)
+        if done.returncode != 0:
+            raise AssertionError(f"postcat: {done.stderr}")
+        return done.stdout
 
     def mails(self, count):
         new = self.folder.path / "mail/box/new"
@@ -179,6 +205,225 @@ default_transport = discard
         if done.returncode != 0:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.master, signal.SIGTERM)
+        self.folder.__exit__()
+
+
+class Exim(contextlib.AbstractContextManager):
+    """An Exim of its own. Its daemon takes mail for sink.example into a Maildir and refuses the recipient `full` behind the text
+    (PRDR); `hand_in` gives it a mail for elsewhere, which it brings to the loopback port `next_port` before that returns.
+
+    Debian's package cannot be installed beside Postfix: ./dev setup unpacks it into build/exim. It insists on a user of its own,
+    who is made to exist in a mount namespace where the system has none."""
+
+    USER = "Debian-exim"
+    INTO_NAMESPACE = 'mount --bind "$0/passwd" /etc/passwd && mount --bind "$0/group" /etc/group && exec "$@"'
+
+    def __init__(self, next_port=9):
+        if os.geteuid() != 0:
+            raise unittest.SkipTest("Exim starts as root only")
+        program = shutil.which("exim4", path=f"{postroad.ROOT}/build/exim/usr/sbin:/usr/sbin")
+        if not program:
+            raise unittest.SkipTest("Exim is missing: ./dev setup unpacks it into build/exim")
+        self.folder = postroad.Folder()
+        root = self.folder.path
+        root.chmod(0o755)
+        wrapper, user, group = [], 65533, 65533
+        try:
+            user, group = pwd.getpwnam(self.USER)[2:4]
+        except KeyError:
+            for name, row in (("passwd", f"{self.USER}:x:{user}:{group}::/:/bin/false\n"), ("group", f"{self.USER}:x:{group}:\n")):
+                self.folder.write(name, pathlib.Path("/etc", name).read_text() + row)
+            wrapper = ["unshare", "--mount", "sh", "-c", self.INTO_NAMESPACE, str(root)]
+        for name in ("spool", "mail", "log"):
+            (root / name).mkdir()
+            os.chown(root / name, user, group)
+        self.port = free_port()
+        config = self.folder.write("exim.conf", f"""\
+exim_path = {program}
+primary_hostname = exim.test.example
+spool_directory = {root}/spool
+log_file_path = {root}/log/%slog
+pid_file_path = {root}/spool/pid
+local_interfaces = {HOST}
+daemon_smtp_ports = {self.port}
+deliver_drop_privilege
+keep_environment =
+message_logs = false
+rfc1413_query_timeout = 0s
+tls_advertise_hosts =
+prdr_enable
+dsn_advertise_hosts = *
+acl_smtp_rcpt = taken
+acl_smtp_data_prdr = each
+begin acl
+taken:
+  accept
+each:
+  deny local_parts = full
+       message = the box is full
+  accept
+begin routers
+here:
+  driver = accept
+  domains = sink.example
+  transport = box
+elsewhere:
+  driver = manualroute
+  route_list = * {HOST}
+  self = send
+  transport = out
+begin transports
+box:
+  driver = appendfile
+  directory = {root}/mail
+  maildir_format
+out:
+  driver = smtp
+  port = {next_port}
+  allow_localhost
+  hosts_avoid_tls = *
+""")
+        self.process = None
+        self.command = [*wrapper, program, "-C", str(config)]
+        try:
+            done = run_program(*self.command, "-bV")
+            if done.returncode != 0:
+                raise unittest.SkipTest(f"Exim does not run here: {done.stderr}")
+            self.process = subprocess.Popen([*self.command, "-bdf"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            postroad.eventually(self._listens, self.process, "Exim listens")
+        except BaseException:
+            self.__exit__()
+            raise
+
+    def _listens(self):
+        with contextlib.suppress(OSError), socket.create_connection((HOST, self.port), PATIENCE) as probe:
+            return probe.recv(3) == b"220"
+        return False
+
+    @property
+    def log(self):
+        path = self.folder.path / "log/mainlog"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def hand_in(self, message, sender, recipients):
+        done = run_program(*self.command, "-odi", "-i", "-f", sender, "-d-all+transport", *recipients, input=message.replace(b"\r\n", b"\n"))
+        if done.returncode != 0:
+            raise AssertionError(f"exim: {done.stderr}")
+        return done.stderr
+
+    def mails(self, count):
+        new = self.folder.path / "mail/new"
+        files = postroad.eventually(lambda: (lambda found: found if len(found) >= count else None)(sorted(new.iterdir()) if new.is_dir() else []), None,
+                                    f"{count} mails lie in Exim's mailbox")
+        return [postroad.take_field(postroad.crlf(path.read_bytes()), b"Received")[1] for path in files]
+
+    def __exit__(self, *_):
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait(PATIENCE)
+        self.folder.__exit__()
+
+
+class CyrusSasl(contextlib.AbstractContextManager):
+    """Users in a sasldb of their own; `settings` and `files` make Postfix ask Cyrus SASL about them."""
+
+    REALM = "sasl.example"
+
+    def __init__(self, users, mechanisms):
+        program = need_program("saslpasswd2")
+        self.folder = postroad.Folder()
+        root = self.folder.path
+        root.chmod(0o755)
+        database = root / "sasldb2"
+        for user, password in users.items():
+            done = run_program(program, "-p", "-c", "-f", database, "-u", self.REALM, user, input=password)
+            if done.returncode != 0:
+                self.folder.__exit__()
+                raise AssertionError(f"saslpasswd2: {done.stderr}")
+        database.chmod(0o644)
+        # Debian's Postfix looks for it in sasl/ of the folder of its configuration, and nowhere else.
+        self.files = {"sasl/smtpd.conf": f"pwcheck_method: auxprop\nauxprop_plugin: sasldb\nsasldb_path: {database}\nmech_list: {' '.join(mechanisms)}\n"}
+        self.settings = (f"smtpd_sasl_auth_enable = yes\nsmtpd_sasl_type = cyrus\nsmtpd_sasl_path = smtpd\n"
+                         f"smtpd_sasl_local_domain = {self.REALM}\nsmtpd_tls_auth_only = yes\n")
+
+    def __exit__(self, *_):
+        self.folder.__exit__()
+
+
+class DovecotAuth(contextlib.AbstractContextManager):
+    """Dovecot with nothing but its auth service, on a socket in a temporary folder; `settings` make Postfix ask it.
+    XOAUTH2 and OAUTHBEARER take a token that `token` made."""
+
+    def __init__(self, users, mechanisms):
+        if os.geteuid() != 0:
+            raise unittest.SkipTest("Dovecot starts as root only")
+        program = need_program("dovecot")
+        self.folder = postroad.Folder()
+        root = self.folder.path
+        root.chmod(0o755)
+        (root / "run").mkdir()
+        self.folder.write("passwords", "".join(f"{user}:{{PLAIN}}{password}\n" for user, password in users.items()))
+        config = self.folder.write("dovecot.conf", f"""\
+protocols =
+listen = {HOST}
+ssl = no
+base_dir = {root}/run
+state_dir = {root}/run
+log_path = {root}/log
+auth_mechanisms = {' '.join(one.lower() for one in mechanisms)}
+auth_username_chars =
+auth_failure_delay = 0
+passdb {{
+  driver = oauth2
+  mechanisms = xoauth2 oauthbearer
+  args = {root}/oauth2.conf
+}}
+passdb {{
+  driver = passwd-file
+  args = {root}/passwords
+}}
+userdb {{
+  driver = static
+  args = uid=nobody gid=nogroup home=/nonexistent
+}}
+service anvil {{
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
+}}
+service auth {{
+  unix_listener {root}/auth {{
+    mode = 0666
+  }}
+}}
+""")
+        self.secret = os.urandom(32)
+        (root / "keys/default/HS256").mkdir(parents=True)
+        self.folder.write("keys/default/HS256/default", base64.b64encode(self.secret))
+        self.folder.write("oauth2.conf", f"introspection_mode = local\nlocal_validation_key_dict = fs:posix:prefix={root}/keys/\nusername_attribute = sub\n")
+        self.files = {}
+        self.settings = f"smtpd_sasl_auth_enable = yes\nsmtpd_sasl_type = dovecot\nsmtpd_sasl_path = {root}/auth\nsmtpd_tls_auth_only = yes\n"
+        self.process = subprocess.Popen([program, "-F", "-c", config], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        try:
+            postroad.eventually((root / "auth").is_socket, self.process, "Dovecot listens")
+        except BaseException:
+            self.__exit__()
+            raise
+
+    def token(self, user, lifetime=600):
+        """A JSON web token (RFC 7519) that says who its bearer is."""
+        def part(octets):
+            return base64.urlsafe_b64encode(octets).rstrip(b"=")
+        now = int(time.time())
+        said = {"sub": user, "iat": now - 60, "exp": now + lifetime}
+        signed = part(b'{"alg":"HS256","typ":"JWT"}') + b"." + part(json.dumps(said).encode())
+        return (signed + b"." + part(hmac.digest(self.secret, signed, "sha256"))).decode()
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.terminate()
+        self.process.wait(PATIENCE)
+        self.process.stderr.close()
         self.folder.__exit__()
 
 

@@ -1,12 +1,15 @@
 # SASL with real peers. Into our server: gsasl's own client, smtplib, swaks, msmtp and curl. From our client: a small SMTP server whose
-# logins libgsasl judges, with channel binding too. A peer that is not installed is skipped with a sentence, except under CI.
+# logins libgsasl judges, with channel binding too, and Postfix, whose logins Cyrus SASL or Dovecot judges.
+# A peer that is not installed is skipped with a sentence, except under CI.
 import base64
 import contextlib
+import re
 import smtplib
 import threading
 import unittest
 
 import gsasl
+import peers
 import postroad
 from postroad import HARD_MESSAGE, HOST, converse, need_program, run_program
 
@@ -28,8 +31,8 @@ def tearDownModule():
     print(f"\n{'mechanism':<20} {'side':<7} tried against")
     for mechanism in ("EXTERNAL", *PLUS, *OTHERS, *TOKENS):
         for side in ("server", "client"):
-            peers = sorted(set(TRIED.get((mechanism, side), [])))
-            print(f"{mechanism:<20} {side:<7} {', '.join(peers) or '-'}")
+            names = sorted(set(TRIED.get((mechanism, side), [])))
+            print(f"{mechanism:<20} {side:<7} {', '.join(names) or '-'}")
 
 
 class IntoServer(unittest.TestCase):
@@ -72,6 +75,7 @@ class IntoServer(unittest.TestCase):
                     # gsasl does not let itself be talked out of a channel binding: it must be told that it has none.
                     done = self.gsasl(mechanism, user, password, "--no-cb")
                     self.assertIn("\n235 2.7.0 ", done.stdout)
+                    tried("server", mechanism, "gsasl")
 
     def test_gsasl_with_channel_binding(self):
         for user, password in (("test", ASCII_PASSWORD), ("wide", PASSWORD)):
@@ -325,6 +329,65 @@ class FromClient(unittest.TestCase):
                     said = base64.b64decode(line.split(" ")[2]).decode()
                     self.assertEqual(said, "user=test\x01auth=Bearer to.ken\x01\x01" if mechanism == "XOAUTH2" else
                                      f"n,a=test,\x01host=localhost\x01port={server.port}\x01auth=Bearer to.ken\x01\x01")
+
+
+class IntoPostfix(unittest.TestCase):
+    """`postroad send --auth MECHANISM` into Postfix, which asks Cyrus SASL or Dovecot; its log names who logged in, and how."""
+
+    USERS = {"test": ASCII_PASSWORD, "wide": PASSWORD}
+
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = cls.enterClassContext(postroad.Folder())
+        cls.folder.path.chmod(0o755)
+        certificates = postroad.Certificates(cls.folder.path)
+        cls.ca = certificates.ca
+        cls.certificate, cls.key = certificates.make("server")
+
+    def send(self, port, mechanism, user, password, message, code=0):
+        path = self.folder.write("whole.eml", message)
+        done = postroad.run("send", "--server", f"smtp://localhost:{port}", "--helo", "client.example", "--from", FROM, "--data", path,
+                            "--ca-file", self.ca, "--trace", "--user", user, "--password-env", "PW", *(["--auth", mechanism] if mechanism else []),
+                            "reader@sink.example", env={"PW": password})
+        self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+        return done.stderr
+
+    def check(self, judge, name):
+        with judge(self.USERS, OTHERS) as asked, peers.Postfix(self.certificate, self.key, asked.settings, files=asked.files) as postfix:
+            arrived = 0
+            for user, password in self.USERS.items():
+                for mechanism in (*OTHERS, None):
+                    with self.subTest(mechanism, user=user):
+                        message = HARD_MESSAGE.replace(b"hard@", f"{user}-{mechanism}@".encode())
+                        trace = self.send(postfix.port, mechanism, user, password, message)
+                        if mechanism is None:
+                            self.assertIn("AUTH SCRAM-SHA-256 ", trace)  # the strongest that both know
+                        queue_id = re.search(r"250 2\.0\.0 Ok: queued as (\w+)", trace).group(1)
+                        postfix.logged(rf"{queue_id}: client=\S+, sasl_method={mechanism or 'SCRAM-SHA-256'}, sasl_username={user}\b")
+                        arrived += 1
+                        self.assertIn(message, postfix.mails(arrived))
+                        if mechanism:
+                            tried("client", mechanism, name)
+            for mechanism in OTHERS:
+                with self.subTest(mechanism, password="wrong"):
+                    self.assertIn("535 5.7.8", self.send(postfix.port, mechanism, "test", "wrong", HARD_MESSAGE, code=77))
+
+    def test_cyrus_sasl(self):
+        self.check(peers.CyrusSasl, "Postfix+Cyrus")
+
+    def test_dovecot(self):
+        self.check(peers.DovecotAuth, "Postfix+Dovecot")
+
+    def test_dovecot_tokens(self):
+        with peers.DovecotAuth(self.USERS, TOKENS) as dovecot, peers.Postfix(self.certificate, self.key, dovecot.settings) as postfix:
+            for mechanism in TOKENS:
+                with self.subTest(mechanism):
+                    self.send(postfix.port, mechanism, "test", dovecot.token("test"), HARD_MESSAGE)
+                    postfix.logged(rf"client=\S+, sasl_method={mechanism}, sasl_username=test\b")
+                    tried("client", mechanism, "Postfix+Dovecot")
+                    for name, token in (("late", dovecot.token("test", -30)), ("another's", dovecot.token("wide")), ("nonsense", "to.ken")):
+                        with self.subTest(token=name):
+                            self.assertIn("535 5.7.8", self.send(postfix.port, mechanism, "test", token, HARD_MESSAGE, code=77))
 
 
 if __name__ == "__main__":
