@@ -10,6 +10,7 @@
 #include "cli/exit.hpp"
 #include "cli/server_flags.hpp"
 #include "cli/terminal.hpp"
+#include "mail/address_list.hpp"
 #include "observe/sinks.hpp"
 
 namespace postroad::cli {
@@ -43,7 +44,7 @@ config::Command SendVerb::declare() {
       {.name = "from",
        .letter = 'f',
        .value = "ADDRESS",
-       .doc = "Who it is from: `test <test@example.org>`.",
+       .doc = "Who it is from: `test <test@example.org>`; with --data, the envelope's sender.",
        .target = &from},
       {.name = "to",
        .letter = 't',
@@ -185,6 +186,12 @@ Result<Message> compose(const SendVerb& verb) {
 
 Result<Envelope> envelope_of(const SendVerb& verb, const Message& message) {
   Envelope envelope{message.reverse_path(), message.recipients()};
+  // Beside a whole message --from is for the envelope alone: its header says what it says.
+  if (verb.data && !verb.from.empty()) {
+    auto from = mail::parse_address_list(verb.from);
+    if (!from) return from.error();
+    if (!from->empty()) envelope.reverse_path = std::move(from->front().mailbox);
+  }
   if (!verb.recipients.empty()) envelope.recipients.clear();
   for (const auto& text : verb.recipients) {
     auto mailbox = Mailbox::parse(text);

@@ -36,8 +36,12 @@ Reply not_stored(const Error& error) {
 
 std::string SessionFacts::protocol() const {
   if (!machine->is_esmtp()) return "SMTP";
-  return std::string(machine->options().lmtp ? "LMTP" : "ESMTP") + (machine->tls() ? "S" : "") +
-         (machine->login().empty() ? "" : "A");
+  const bool lmtp = machine->options().lmtp;
+  const bool utf8 = machine->transaction().smtputf8;  // RFC 6531 §4.3
+  return std::string(utf8   ? (lmtp ? "UTF8LMTP" : "UTF8SMTP")
+                     : lmtp ? "LMTP"
+                            : "ESMTP") +
+         (machine->tls() ? "S" : "") + (machine->login().empty() ? "" : "A");
 }
 
 Session::Session(tcp::socket socket, std::shared_ptr<const ListenerSettings> listener,

@@ -73,6 +73,14 @@ class Onward(unittest.TestCase):
             done = postroad.run("send", "-s", "127.0.0.1:1", "--relay", "127.0.0.1:2", "-f", "a@x.example", "-t", "b@y.example", "--text", "x")
             self.assertEqual(done.returncode, 75, done.stderr)
 
+    def test_from_is_the_envelopes_sender_beside_a_whole_message(self):
+        with postroad.Folder() as folder:
+            path = folder.write("m.eml", "From: a@x.example\r\nTo: b@x.example\r\n\r\nx\r\n")
+            done = postroad.run("send", "--dry-run", "--from", "Other <other@y.example>", "--data", path)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertIn("MAIL FROM:<other@y.example>", done.stdout)
+            self.assertIn("From: a@x.example", done.stdout)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -36,11 +36,11 @@ struct Capabilities {
   bool prdr = false;
   bool xclient = false;
   std::vector<std::string> xclient_names;  ///< attributes that it takes, in capitals
-  std::size_t most_recipients = 0;    ///< of LIMITS RCPTMAX (RFC 9422); 0: not announced
-  std::size_t most_mails = 0;         ///< of LIMITS MAILMAX; 0: not announced
-  std::optional<std::uint64_t> size;  ///< the limit announced; 0 announces no fixed limit
-  std::vector<std::string> auth;      ///< mechanisms in capitals, in the server's order
-  std::vector<std::string> lines;     ///< every line as it came, without the greeting
+  std::size_t most_recipients = 0;         ///< of LIMITS RCPTMAX (RFC 9422); 0: not announced
+  std::size_t most_mails = 0;              ///< of LIMITS MAILMAX; 0: not announced
+  std::optional<std::uint64_t> size;       ///< the limit announced; 0 announces no fixed limit
+  std::vector<std::string> auth;           ///< mechanisms in capitals, in the server's order
+  std::vector<std::string> lines;          ///< every line as it came, without the greeting
 
   [[nodiscard]] bool offers_auth(std::string_view mechanism) const;
 };
