@@ -19,6 +19,7 @@
 #include "client/url.hpp"
 #include "mail/mailbox.hpp"
 #include "net/tls.hpp"
+#include "proto/sasl/mechanism.hpp"
 #include "relay/senders.hpp"
 #include "server/server.hpp"
 #include "server/users.hpp"
@@ -72,10 +73,17 @@ void find_listener_faults(const Settings& settings, const ListenerConfig& listen
       settings.delivery.networks.empty() && listener.relay_from.empty() && !listener.auth) {
     faults.push_back(where + ": relay_in with no local.domains refuses every mail");
   }
-  for (const auto& [name, texts] :
-       {std::pair{"only_from", &listener.only_from}, {"relay_from", &listener.relay_from}}) {
+  for (const auto& [name, texts] : {std::pair{"only_from", &listener.only_from},
+                                    {"relay_from", &listener.relay_from},
+                                    {"proxy_from", &listener.proxy_from},
+                                    {"xclient_from", &listener.xclient_from}}) {
     const auto read = networks(where + ": " + name, *texts);
     if (!read) faults.push_back(read.error().text());
+  }
+  for (const auto& name : listener.mechanisms) {
+    const auto& known = sasl::mechanisms();
+    if (std::find(known.begin(), known.end(), name) == known.end())
+      faults.push_back(where + ": mechanisms: " + printable(name, 40) + " is not known");
   }
 }
 

@@ -1,7 +1,6 @@
 // Intake; see intake.hpp.
 #include "relay/intake.hpp"
 
-#include <algorithm>
 #include <chrono>
 #include <unordered_set>
 
@@ -64,12 +63,8 @@ class SpooledMessage final : public server::MessageSink {
       fields_->finish(rest);
       (void)incoming_->append(rest);  // a failure shows at the commit
     }
-    const bool insists =
-        std::any_of(envelope_.options.begin(), envelope_.options.end(), [](const auto& option) {
-          return option.first == mail_parameters &&
-                 option.second.find("REQUIRETLS") != std::string::npos;
-        });
-    if (!insists && iequals(tls_required_.value(), "No"))
+    // RFC 8689 §4.1: the parameter has the last word, and an ENVID of the same letters has none.
+    if (iequals(tls_required_.value(), "No") && !options_of(envelope_).require_tls)
       envelope_.options.emplace_back(tls_is_optional, "");
     if (said_8bit_) envelope_.options.emplace_back("BODY", "8BITMIME");
     if (is_8bit_) envelope_.options.emplace_back(is_8bit_unsaid, "");
@@ -119,6 +114,10 @@ std::vector<spool::Recipient> ends_of(const smtp::Transaction& transaction,
 void keep_options(MailOptions asked, spool::Envelope& envelope) {
   // A stranger's mail is not more urgent than another's (RFC 6710 §5).
   if (envelope.login.empty() && asked.priority.value_or(0) > 0) asked.priority = 0;
+  // Only a login is trusted to say who submitted it, and in the sender's name, which was checked
+  // (RFC 4954 §5).
+  const bool is_own = !envelope.login.empty() && asked.submitter == envelope.reverse_path;
+  if (asked.submitter && !is_own) asked.submitter = "<>";
   std::string words;
   smtp::append_parameters(asked, words);
   if (!words.empty()) envelope.options.emplace_back(mail_parameters, words);

@@ -2,6 +2,7 @@
 #include "server/guard.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace postroad::server {
 
@@ -112,15 +113,17 @@ std::size_t Guard::accounts() {
   return clients_.size() + logins_.size();
 }
 
-Guard::Visit Guard::enter(const boost::asio::ip::address& client, Time now) {
+Guard::Visit Guard::enter(const boost::asio::ip::address& client, Time now, bool is_counted) {
   const std::lock_guard lock(mutex_);
   const auto text = client.to_string();
-  const bool exempt = std::any_of(settings_.exempt.begin(), settings_.exempt.end(),
-                                  [&](const auto& network) { return network.contains(text); });
-  if (exempt) return {*this, nullptr};
-  auto& account = account_of_client(key_of(client), now);
+  const bool exempt =
+      !is_counted || std::any_of(settings_.exempt.begin(), settings_.exempt.end(),
+                                 [&](const auto& network) { return network.contains(text); });
+  const auto key = key_of(client);
+  if (exempt) return {*this, nullptr, key};
+  auto& account = account_of_client(key, now);
   ++account.sessions;
-  return {*this, &account};
+  return {*this, &account, key};
 }
 
 Guard::Visit::~Visit() {
@@ -157,6 +160,13 @@ bool Guard::Visit::may_stay() const {
   return most == 0 || client_->sessions <= most;
 }
 
+// Where it stands when a client guessed wrong. Nothing is counted of one that is exempt, but
+// others' guesses must not keep it out either. Looked up each time: without a session of its own
+// the account may go.
+Guard::Account& Guard::Visit::guesses(Time now) {
+  return client_ != nullptr ? *client_ : guard_->account_of_client(key_, now);
+}
+
 bool Guard::Visit::try_password(std::string_view login, Time now) {
   if (guard_ == nullptr) return true;
   const std::lock_guard lock(guard_->mutex_);
@@ -164,8 +174,8 @@ bool Guard::Visit::try_password(std::string_view login, Time now) {
   if (!guard_->has(client_, nullptr, Counted::failed_logins, now)) return false;
   if (!guard_->has(nullptr, &name, Counted::failed_logins, now)) {
     const auto& rate = guard_->settings_.login[static_cast<std::size_t>(Counted::failed_logins)];
-    const bool is_new = client_ != nullptr && (client_->guessed_wrong_at == Time{} ||
-                                               now - client_->guessed_wrong_at >= rate.per);
+    const auto guessed_wrong_at = guesses(now).guessed_wrong_at;
+    const bool is_new = guessed_wrong_at == Time{} || now - guessed_wrong_at >= rate.per;
     if (!is_new) return false;
   }
   guard_->charge(client_, &name, Counted::failed_logins, 1, now);
@@ -176,13 +186,19 @@ void Guard::Visit::tried_password(std::string_view login, bool right, Time now) 
   if (guard_ == nullptr) return;
   const std::lock_guard lock(guard_->mutex_);
   if (!right) {
-    if (client_ != nullptr) client_->guessed_wrong_at = now;
+    guesses(now).guessed_wrong_at = now;
     return;
   }
   constexpr auto i = static_cast<std::size_t>(Counted::failed_logins);
   const auto& settings = guard_->settings_;
   if (client_ != nullptr) give_back(settings.client[i], client_->full_at[i]);
   give_back(settings.login[i], guard_->account_of_name(login, now).full_at[i]);
+}
+
+void Guard::Visit::log_out() {
+  if (login_ == nullptr) return;
+  const std::lock_guard lock(guard_->mutex_);
+  --std::exchange(login_, nullptr)->sessions;
 }
 
 std::string_view Guard::Visit::log_in(std::string_view login, Time now) {

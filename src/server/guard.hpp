@@ -68,14 +68,17 @@ class Guard final {
   class Visit {
    public:
     Visit() = default;
-    Visit(Guard& guard, Account* client) : guard_(&guard), client_(client) {}
+    Visit(Guard& guard, Account* client, std::uint64_t key)
+        : guard_(&guard), client_(client), key_(key) {}
     Visit(Visit&& other) noexcept
         : guard_(other.guard_),
           client_(std::exchange(other.client_, nullptr)),
+          key_(other.key_),
           login_(std::exchange(other.login_, nullptr)) {}
     Visit& operator=(Visit&& other) noexcept {
       std::swap(guard_, other.guard_);
       std::swap(client_, other.client_);
+      std::swap(key_, other.key_);
       std::swap(login_, other.login_);
       return *this;
     }
@@ -100,15 +103,19 @@ class Guard final {
     /// login is over, "sessions", "connections" or "errors", and then nothing has changed; empty:
     /// nothing.
     std::string_view log_in(std::string_view login, Time now);
+    /// From now on the session counts for no login.
+    void log_out();
 
    private:
+    Account& guesses(Time now);  // under the lock
     Guard* guard_ = nullptr;
     Account* client_ = nullptr;  // null: exempt
+    std::uint64_t key_ = 0;      // of the client, exempt or not
     Account* login_ = nullptr;   // null: nobody
   };
 
   /// A session of this address opens. Any thread.
-  Visit enter(const boost::asio::ip::address& client, Time now);
+  Visit enter(const boost::asio::ip::address& client, Time now, bool is_counted = true);
   /// How many clients and logins are remembered.
   [[nodiscard]] std::size_t accounts();
 

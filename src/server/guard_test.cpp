@@ -71,6 +71,32 @@ TEST(Guard, ALoginIsLimitedWhereTheClientIsExempt) {
   EXPECT_EQ(taken(visit, Counted::messages, start, 10), 2);
 }
 
+// Nobody is kept out by another's guesses, and who is exempt least of all; its own guesses count.
+TEST(Guard, WhoIsExemptIsNotKeptOutByOthersGuesses) {
+  auto with = settings(Counted::failed_logins, {100, 60s}, {2, 60s});
+  with.exempt = {net::Network::parse("127.0.0.0/8").value()};
+  Guard guard(with);
+  auto stranger = guard.enter(make_address("192.0.2.1"), start);
+  while (stranger.try_password("ann", start)) stranger.tried_password("ann", false, start);
+  auto visit = guard.enter(make_address("127.0.0.1"), start);
+  EXPECT_TRUE(visit.try_password("ann", start));
+  visit.tried_password("ann", false, start);
+  EXPECT_FALSE(guard.enter(make_address("127.0.0.1"), start).try_password("ann", start));
+}
+
+TEST(Guard, WhoLogsOutCountsForTheLoginNoMore) {
+  GuardSettings with;
+  with.sessions_of_login = 1;
+  Guard guard(with);
+  auto first = guard.enter(make_address("192.0.2.1"), start);
+  auto second = guard.enter(make_address("192.0.2.1"), start);
+  EXPECT_EQ(first.log_in("ann", start), "");
+  EXPECT_EQ(second.log_in("ann", start), "sessions");
+  first.log_out();
+  first.log_out();
+  EXPECT_EQ(second.log_in("ann", start), "");
+}
+
 TEST(Guard, ALoginHasSoManySessionsConnectionsAndErrors) {
   GuardSettings with;
   with.sessions_of_login = 1;

@@ -136,7 +136,12 @@ boost::asio::awaitable<bool> Session::read_proxy_header() {
       problem = header.error().detail;
     } else if (*header) {
       boost::system::error_code bad;
-      if (!(*header)->is_local)
+      // The proxy itself, or one whom it cannot name: the limits of a client would hold for all of
+      // them together, those of a login hold for each.
+      if ((*header)->is_local)
+        visit_ = services_.guard.enter(stream_.socket().remote_endpoint(bad).address(),
+                                       proto::Clock::now(), false);
+      else
         enter({boost::asio::ip::make_address((*header)->source, bad), (*header)->source_port});
       // Whom the proxy carries is not the proxy: it may speak for others only in its own name.
       if (is_in(listener_->speakers, facts_.peer)) machine_.trust_peer();
@@ -153,6 +158,26 @@ boost::asio::awaitable<bool> Session::read_proxy_header() {
 
 // What a trusted proxy says of its client. NAME, PROTO and the destination are taken and not used.
 Reply Session::take_xclient(const std::vector<std::pair<std::string, std::string>>& attributes) {
+  auto refusal = take_address(attributes);
+  if (refusal.code >= 400) return refusal;
+  visit_.log_out();
+  std::string login;
+  for (const auto& [name, value] : attributes) {
+    if (name == "LOGIN" && !value.starts_with('[')) login = value;
+  }
+  if (login.empty() || listener_->role == Role::catch_all) return refusal;
+  // Whoever checked its password, what one login may do holds.
+  const auto limit = visit_.log_in(login, proto::Clock::now());
+  if (limit.empty()) return refusal;
+  return limited(limit,
+                 {421,
+                  {4, 7, 0},
+                  std::string(facts_.host) + " too many " + std::string(limit) +
+                      " of this login, try again later"},
+                 login);
+}
+
+Reply Session::take_address(const std::vector<std::pair<std::string, std::string>>& attributes) {
   std::optional<std::string> address;
   std::uint16_t port = 0;
   for (const auto& [name, value] : attributes) {

@@ -90,6 +90,7 @@ class Session final : public Enrolled {
   boost::asio::awaitable<bool> read_proxy_header();
   void enter(const boost::asio::ip::tcp::endpoint& client);
   Reply take_xclient(const std::vector<std::pair<std::string, std::string>>& attributes);
+  Reply take_address(const std::vector<std::pair<std::string, std::string>>& attributes);
   boost::asio::awaitable<void> check_login(smtp::ServerMachine& machine,
                                            const sasl::Credentials& credentials);
   Reply at_connect();

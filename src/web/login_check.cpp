@@ -40,12 +40,24 @@ std::string question(const sasl::Credentials& credentials, std::string_view clie
          ',' + field("client", client) + "}\n";
 }
 
-// Waits until the process has ended, or kills it. Its exit code; -1: none.
+// The settings may stand in the environment, the smarthost's password among them: they are not the
+// program's.
+std::vector<char*> environment_of_command() {
+  std::vector<char*> kept;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    if (!std::string_view(*entry).starts_with("POSTROAD_")) kept.push_back(*entry);
+  }
+  kept.push_back(nullptr);
+  return kept;
+}
+
+// Waits until the process has ended, or kills it with all that it began: a script waits for its
+// programs, and they for a service. Its exit code; -1: none.
 int wait_for(pid_t child, std::chrono::milliseconds patience) {
   const auto handle = static_cast<int>(::syscall(SYS_pidfd_open, child, 0));
   pollfd ended{handle, POLLIN, 0};
   if (handle < 0 || ::poll(&ended, 1, static_cast<int>(patience.count())) != 1)
-    ::kill(child, SIGKILL);
+    ::kill(-child, SIGKILL);
   if (handle >= 0) ::close(handle);
   int status = 0;
   while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
@@ -64,6 +76,9 @@ LoginVerdict ask_command(std::vector<std::string> command, const std::string& te
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_adddup2(&actions, ends[1], STDIN_FILENO);
   posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+  // Asio's sockets are open across exec: a program that outlives the server would hold its ports,
+  // and the clients' connections.
+  posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
   // The server ignores and blocks signals that a program expects to be as usual.
   posix_spawnattr_t attributes;
   posix_spawnattr_init(&attributes);
@@ -73,10 +88,12 @@ LoginVerdict ask_command(std::vector<std::string> command, const std::string& te
   sigfillset(&all);
   posix_spawnattr_setsigmask(&attributes, &none);
   posix_spawnattr_setsigdefault(&attributes, &all);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+  posix_spawnattr_setflags(&attributes,
+                           POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+  auto environment = environment_of_command();
   pid_t child = 0;
   const int failed = ::posix_spawn(&child, command.front().c_str(), &actions, &attributes,
-                                   arguments.data(), environ);
+                                   arguments.data(), environment.data());
   posix_spawn_file_actions_destroy(&actions);
   posix_spawnattr_destroy(&attributes);
   ::close(ends[1]);

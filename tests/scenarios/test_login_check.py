@@ -91,6 +91,21 @@ class LoginCheck(unittest.TestCase):
             with Server({"server": {"login_command": [str(program)], "login_timeout": "200ms"}, "listener": [self.LISTENER]}) as server:
                 self.assertTrue(self.try_login(server, "ann", "secret").startswith("454"))
 
+    # A script waits for its programs: they end with it. Neither gets the server's sockets or its secrets.
+    def test_a_command_gets_nothing_of_the_servers(self):
+        with postroad.Folder() as place:
+            program = place.path / "check"
+            program.write_text("#!/bin/sh\nls -l /proc/$$/fd >&2\nenv >&2\nsleep 61.25\nexit 0\n")
+            program.chmod(0o700)
+            settings = {"server": {"login_command": [str(program)], "login_timeout": "1s"}, "listener": [self.LISTENER],
+                        "delivery": {"smarthost": "smtp://127.0.0.1:9", "smarthost_user": "u"}}
+            with Server(settings, env={"POSTROAD_DELIVERY_SMARTHOST_PASSWORD": "geheim"}) as server, Session(server.port):
+                self.assertTrue(self.try_login(server, "ann", "secret").startswith("454"))
+                self.assertIn("PATH=", server.log)
+                self.assertNotIn("geheim", server.log)
+                self.assertEqual(server.log.count("-> socket:"), 1, "its standard input")
+                postroad.eventually(lambda: postroad.run_program("pgrep", "-f", "^sleep 61[.]25$").returncode == 1, what="its program's end", timeout=5)
+
     def test_the_file_goes_first(self):
         with Service() as service, postroad.Folder() as place:
             users = place.path / "users"

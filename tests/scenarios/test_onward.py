@@ -54,6 +54,22 @@ class Onward(unittest.TestCase):
                 postroad.eventually(lambda: server.events("recipient.delivered"), server.process)
                 self.assertEqual([one["from"] for one in server.events("recipient.delivered")], ["<b@client.example>"])
 
+    # RFC 8689 §4.1: REQUIRETLS has the last word, and what only looks like it has none.
+    def test_tls_required_no_is_not_undone_by_an_envelope_id(self):
+        with postroad.Folder() as folder:
+            certificate, key = postroad.Certificates(folder.path).make("server", signed_by_ca=False)
+            far = {"listener": [{"tls": "offered", "certificate": certificate, "key": key}]}
+            here = {"listener": [{"role": "relay_in", "dsn": True}]}
+            with postroad.Server(far) as host, postroad.Server({**self.settings(host.port), **here}) as server:
+                with postroad.Session(server.port) as session:
+                    session.say("EHLO client.example")
+                    for line in ("MAIL FROM:<a@client.example> ENVID=REQUIRETLS", "RCPT TO:<b@elsewhere.example>"):
+                        self.assertTrue(session.say(line).startswith("250"), line)
+                    session.say("DATA")
+                    session.send("TLS-Required: No\r\nSubject: x\r\n\r\nx\r\n.\r\n")
+                    self.assertTrue(session.reply().startswith("250"))
+                postroad.eventually(lambda: server.events("recipient.delivered"), server.process)
+
     def test_extensions_that_are_ignored(self):
         def script(peer):
             peer.say("220 fake.example ESMTP\r\n")

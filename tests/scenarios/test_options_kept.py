@@ -114,6 +114,25 @@ class OptionsKept(unittest.TestCase):
         self.assertRegex(mail, r"^MAIL FROM:<a@client\.example> RET=HDRS ENVID=id\+2B1\+20x BY=(3600|359\d);RT MT-PRIORITY=-4$")
         self.assertEqual(tuple(self.commands(host, "RCPT")), RCPT)
 
+    # RFC 4954 §5: who has not logged in says nothing of who submitted it, and who has, only of itself.
+    def test_the_submitter_is_believed_of_a_login_only(self):
+        host = self.host((*KNOWS, "AUTH PLAIN"))
+        server = self.server(host.port, listener={"auth": True})
+        said = []
+        for mail, login in (("AUTH=boss@here.example", False), ("AUTH=boss@here.example", True), ("AUTH=ann@here.example", True), ("AUTH=<>", True)):
+            session = self.session(server, tls=True)
+            if login:
+                token = postroad.base64.b64encode(b"\0ann\0one").decode()
+                self.assertTrue(session.say("AUTH PLAIN " + token).startswith("235"))
+            for line in ("MAIL FROM:<ann@here.example> " + mail, RCPT[2]):
+                self.assertTrue(session.say(line).startswith("250"), line)
+            session.say("DATA")
+            session.send(postroad.stuffed(TEXT))
+            self.assertTrue(session.reply().startswith("250"))
+            self.events(server, "recipient.delivered", len(said) + 1)
+            said.append(self.commands(host, "MAIL")[-1].split(" ")[-1])
+        self.assertEqual(said, ["AUTH=<>", "AUTH=<>", "AUTH=ann@here.example", "AUTH=<>"])
+
     # Through two servers of ours, which knows what the other offers.
     def test_they_go_on_unchanged_through_two_servers(self):
         host = self.host()

@@ -57,6 +57,17 @@ class ProxyHeader(unittest.TestCase):
         self.assertTrue(session.mail("a@client.example", ["ann@here.example"], TEXT.replace(b"proxied", subject.encode())).startswith("250"))
         return next(mail for mail in self.server.wait_mail(1, subject=subject) if subject.encode() in mail.octets).received.decode()
 
+    # Whom the proxy cannot name has no limits of a client; those of a login hold.
+    def test_guesses_behind_a_header_without_a_client_are_counted(self):
+        folder = self.enterContext(postroad.Folder()).path
+        postroad.add_user(folder / "users", "ann", "one")
+        server = self.enterContext(postroad.Server({
+            "server": {"users": folder / "users"}, "logins": {"failed_logins": "2/h"},
+            "listener": [{"auth": True, "allow_auth_in_clear": True, "proxy_from": ["127.0.0.1"]}]}))
+        token = postroad.base64.b64encode(b"\0ann\0two").decode()
+        replies = [self.greeted(b"PROXY UNKNOWN\r\n", server=server).say("AUTH PLAIN " + token)[:3] for _ in range(3)]
+        self.assertEqual(replies, ["535", "535", "421"])
+
     def test_the_client_is_whom_the_header_names(self):
         for i, (header, literal) in enumerate([
                 (v1(), f"[{CLIENT}]"), (v2(), f"[{CLIENT}]"), (v2(tlvs=b"\x04\x00\x03abc"), f"[{CLIENT}]"),

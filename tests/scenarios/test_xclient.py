@@ -96,6 +96,35 @@ class Xclient(unittest.TestCase):
         session.say("QUIT")
         self.assertFalse(self.event("session.closed", lambda e: e["client"] == f"[{CLIENT}]:4730")["login"], "the proxy's own login is not the client's")
 
+    # What the connection proves is the proxy's.
+    def test_the_proxys_certificate_logs_nobody_in(self):
+        folder = self.enterContext(postroad.Folder()).path
+        certificates = postroad.Certificates(folder)
+        certificate, key = certificates.make("server")
+        postroad.add_user(folder / "users", "ann", "one")
+        server = self.enterContext(postroad.Server({"server": {"users": folder / "users"}, "listener": [
+            {"tls": "required", "certificate": certificate, "key": key, "client_ca": certificates.ca, "auth": True, "xclient_from": ["127.0.0.1"]}]}))
+        context = postroad.client_context(certificates.ca)
+        context.load_cert_chain(*certificates.make("proxy"))
+        session = self.session(server=server)
+        session.say("STARTTLS")
+        session.starttls(context)
+        self.assertRegex(session.say("EHLO proxy.example"), r"(?m)^250-AUTH EXTERNAL SCRAM-SHA-256-PLUS ")
+        session.say(f"XCLIENT ADDR={CLIENT}")
+        self.assertRegex(session.say("EHLO client.example"), r"(?m)^250-AUTH SCRAM-SHA-256 ")
+        self.assertTrue(session.say("AUTH EXTERNAL =").startswith("504"))
+
+    def test_what_one_login_may_do_holds_whoever_checked_it(self):
+        server = self.enterContext(postroad.Server({
+            "local": {"domains": ["here.example"], "mailboxes": ["ann"]}, "listener": [{"role": "relay_in", "xclient_from": ["127.0.0.1"]}],
+            "logins": {"messages": "2/h", "sessions": 1}}))
+        session = self.spoken_for(f"ADDR={CLIENT} LOGIN=ann", server=server)
+        session.say("EHLO client.example")
+        replies = [session.mail("ann@here.example", ["ann@here.example"], TEXT)[:3] for _ in range(3)]
+        self.assertEqual(replies, ["250", "250", "450"])
+        self.assertTrue(self.session(server=server).say(f"XCLIENT ADDR={CLIENT} LOGIN=ann").startswith("421"))
+        self.assertTrue(self.session(server=server).say(f"XCLIENT ADDR={CLIENT} LOGIN=ben").startswith("220"))
+
     def test_wrong_words(self):
         session = self.session()
         for words in ("", "ADDR", "ADDR=", "ADDR=client.example", "ADDR=1.2.3", "ADDR=IPV6:1.2.3.4x", "PORT=4711 ADDR=300.1.1.1", f"ADDR={CLIENT} PORT=65536",

@@ -296,6 +296,9 @@ void ServerMachine::answered(const Reply& answer, const std::vector<Reply>& each
     if (!yes) return refuse(answer);
     helo_ = std::move(pending_helo_);
     esmtp_ = pending_esmtp_;
+    // It may be the client's own, passed on as all that follows: a proxy that goes transparent must
+    // not lend the client its trust.
+    if (spoken_for_) peer_is_trusted_ = false;
     reset_transaction();
     phase_ = Phase::ready;
     reply(greeting_lines());
@@ -357,6 +360,13 @@ void ServerMachine::answered(const Reply& answer, const std::vector<Reply>& each
     helo_.clear();
     login_.clear();
     esmtp_ = false;
+    spoken_for_ = true;
+    // Certificate and channel are the proxy's: EXTERNAL would make every client of its the proxy.
+    if (tls_) {
+      tls_->peer_name.clear();
+      tls_->verified = false;
+      tls_->binding = {};
+    }
     reset_transaction();
     phase_ = Phase::greeted;
     for (const auto& [name, value] : *attributes) {

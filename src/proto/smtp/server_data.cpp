@@ -2,6 +2,7 @@
 // consultant, the end, and what is eaten after a refusal (a refused message's octets are never run
 // as commands, CVE-2017-16943).
 #include <algorithm>
+#include <utility>
 
 #include "base/text.hpp"
 #include "proto/smtp/server_machine.hpp"
@@ -120,8 +121,9 @@ void ServerMachine::on_chunk_end() {
   mode_ = Mode::commands;
   waiting_ = false;
   if (chunk_->refusal) {
-    const auto refusal = std::move(chunk_->refusal);
-    refuse(*refusal);
+    // It is over: the next message, by DATA perhaps, must not be taken for a part of it.
+    const auto ended = std::exchange(chunk_, nullptr);
+    refuse(*ended->refusal);
     if (mode_ != Mode::closing && phase_ == Phase::chunks) reset_transaction();
     return;
   }

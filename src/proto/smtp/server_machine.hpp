@@ -254,6 +254,7 @@ class ServerMachine final {
   std::unique_ptr<Reply> verdict_;  // why the message being read will be refused
 
   bool peer_is_trusted_ = false;
+  bool spoken_for_ = false;  // by XCLIENT; what comes behind the next greeting is the client's
   std::chrono::sys_seconds wall_time_{};
   std::uint32_t mails_ = 0;
   std::uint32_t commands_ = 0;
