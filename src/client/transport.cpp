@@ -114,6 +114,8 @@ Result<SendReport> SendmailTransport::send(const Envelope& envelope, MessageSour
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_adddup2(&actions, ends[1], STDIN_FILENO);
+  // What else is open here is not the command's: sockets of a loop are not always closed by exec.
+  posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
   pid_t child = 0;
   const int failed =
       ::posix_spawnp(&child, program.c_str(), &actions, nullptr, arguments.data(), environ);
