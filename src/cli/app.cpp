@@ -8,6 +8,7 @@
 #include "cli/events.hpp"
 #include "cli/exit.hpp"
 #include "cli/figures.hpp"
+#include "cli/flags_file.hpp"
 #include "cli/sendmail.hpp"
 #include "cli/terminal.hpp"
 #include "cli/verbs.hpp"
@@ -99,7 +100,16 @@ int run(int argc, char** argv) {
   const config::Page page{.version = POSTROAD_VERSION,
                           .width = terminal_width(),
                           .colour = wants_colour(STDOUT_FILENO)};
-  const auto call = config::parse(root, config::arguments_of(argc, argv), page);
+  // A mail's flags may stand in a file.
+  if (!words.empty() && words.front() == "send") {
+    auto all = with_flags_of_file(words);
+    if (!all) {
+      complain("send", all.error().text());
+      return all.error().fault == Fault::input ? exit_usage : exit_no_input;
+    }
+    words = std::move(*all);
+  }
+  const auto call = config::parse(root, words, page);
   if (!call) {
     std::cerr << call.error() << '\n';
     return exit_usage;

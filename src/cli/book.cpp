@@ -122,6 +122,9 @@ std::vector<server::ListenerSettings> Book::listeners(const std::shared_ptr<Book
                     .tls = book->tls[i],
                     .policy = std::shared_ptr<server::Policy>(book, &book->rules[i]),
                     .greet_pause = listener.greet_pause,
+                    .login_delay = listener.role == server::Role::catch_all
+                                       ? std::chrono::milliseconds(0)
+                                       : book->settings.limits.login_delay,
                     .proxies = book->proxies[i],
                     .speakers = book->speakers[i]});
   }

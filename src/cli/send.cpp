@@ -118,6 +118,12 @@ config::Command SendVerb::declare() {
        .doc = "Cut the line once this step was answered.",
        .target = &cut_after,
        .words = stages()},
+      {.name = "flags",
+       .value = "FILE",
+       .doc = "More flags from a file: a flag a line, its value behind a blank, # for comments. "
+              "What the command line says too is the command line's alone.",
+       .target = &flags_file,
+       .completion = config::Completion::file},
       {.name = "dry-run",
        .doc = "Prints the message and its envelope, and sends nothing.",
        .target = &dry_run},

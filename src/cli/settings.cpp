@@ -122,6 +122,10 @@ Section<LimitsConfig> declare_limits() {
   s.option("auth_attempts", &LimitsConfig::auth_attempts,
            "Failed AUTH before the session is closed.")
       .between(1, 1000);
+  s.option("login_delay", &LimitsConfig::login_delay,
+           "Time before a wrong login hears so, twice as long for the next of the session; not "
+           "where a listener catches all.")
+      .between(config::Duration{0}, config::Duration{30'000});
   s.option("command_line", &LimitsConfig::command_line, "Longest command line.")
       .between(config::Size{512}, config::Size{65536});
   constexpr config::Duration second{1'000};

@@ -63,6 +63,7 @@ struct LimitsConfig {
   std::uint32_t mails = 100'000;
   std::uint32_t errors = 20;
   std::uint32_t auth_attempts = 5;
+  config::Duration login_delay{500};
   config::Size command_line{4096};
   config::Duration command{300'000};
   config::Duration data_block{180'000};

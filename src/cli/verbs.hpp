@@ -54,6 +54,7 @@ struct SendVerb {
   bool dry_run = false, trace = false, json = false, all_or_none = false, no_pipelining = false;
   AskFlags asks;
   std::vector<std::string> xclient, ignored, relays;
+  std::optional<std::string> flags_file;  // read before the rest, by app.cpp
   std::optional<std::string> chunking, proxy_header, stop_after, cut_after;
   bool lmtp = false;
   config::Command declare();

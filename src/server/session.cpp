@@ -389,6 +389,9 @@ void Session::stop() {
   stream_.interrupt();
 }
 
-void Session::abort() { stream_.close(); }
+void Session::abort() {
+  if (delay_ != nullptr) delay_->cancel();
+  stream_.close();
+}
 
 }  // namespace postroad::server

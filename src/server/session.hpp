@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <boost/intrusive/list.hpp>
 #include <memory>
@@ -44,6 +45,8 @@ struct ListenerSettings {
   /// Silence that a client must keep before it is greeted; who talks into it is sent away (554), as
   /// only programs do that read no replies. 0: no pause.
   std::chrono::milliseconds greet_pause{0};
+  /// Before a wrong login hears so; twice as long for the second of a session, and so on. 0: none.
+  std::chrono::milliseconds login_delay{0};
   std::vector<net::Network> proxies{};   ///< who begins a connection with a PROXY header
   std::vector<net::Network> speakers{};  ///< who may use XCLIENT
 };
@@ -91,6 +94,7 @@ class Session final : public Enrolled {
   void enter(const boost::asio::ip::tcp::endpoint& client);
   Reply take_xclient(const std::vector<std::pair<std::string, std::string>>& attributes);
   Reply take_address(const std::vector<std::pair<std::string, std::string>>& attributes);
+  boost::asio::awaitable<void> make_wait();
   boost::asio::awaitable<void> check_login(smtp::ServerMachine& machine,
                                            const sasl::Credentials& credentials);
   Reply at_connect();
@@ -115,6 +119,8 @@ class Session final : public Enrolled {
   std::uint32_t messages_ = 0;
   std::uint64_t octets_charged_ = 0;
   std::uint32_t errors_charged_ = 0;
+  boost::asio::steady_timer* delay_ = nullptr;  // that a wrong login waits for
+  std::uint8_t wrong_logins_ = 0;
   bool is_proxied_ = false;  // the client is known only behind the PROXY header
 };
 

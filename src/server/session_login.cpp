@@ -1,5 +1,9 @@
 // How a session checks a login; see session.hpp.
+#include <algorithm>
+#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
 #include "net/callback.hpp"
 #include "server/events.hpp"
@@ -12,6 +16,19 @@ namespace {
 constexpr unsigned most_deriving = 128;  // a quarter of a second of them
 
 }  // namespace
+
+// Who guesses is made to wait, and nobody else: this session's time is all that passes. What its
+// client sends meanwhile is not read.
+boost::asio::awaitable<void> Session::make_wait() {
+  constexpr unsigned most_doublings = 4;
+  if (listener_->login_delay.count() == 0) co_return;
+  const auto doublings = std::min<unsigned>(wrong_logins_++, most_doublings);
+  boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor,
+                                  listener_->login_delay * (1U << doublings));
+  delay_ = &timer;
+  (void)co_await timer.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
+  delay_ = nullptr;
+}
 
 // Known and unknown names cost the same and hear the same (users.hpp). The limits stand before the
 // check, so that guesses beyond them learn nothing.
@@ -66,6 +83,7 @@ boost::asio::awaitable<void> Session::check_login(smtp::ServerMachine& machine,
       co_return;
     }
   }
+  if (!accepted) co_await make_wait();
   machine.answered(accepted ? Reply{235, {2, 7, 0}, "Authentication successful"}
                             : Reply{535, {5, 7, 8}, "authentication failed"});
 }

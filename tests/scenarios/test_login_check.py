@@ -5,6 +5,7 @@ import http.server
 import json
 import stat
 import threading
+import time
 import unittest
 
 import postroad
@@ -123,6 +124,26 @@ class LoginCheck(unittest.TestCase):
             done = postroad.run("config", "check", *[word for one in settings for word in ("--set", one)])
             self.assertNotEqual(done.returncode, 0)
             self.assertIn(words, done.stderr + done.stdout)
+
+    def test_a_wrong_login_waits_and_nobody_else(self):
+        with postroad.Folder() as place:
+            users = place.path / "users"
+            add_user(users, "ann", "secret")
+            with Server({"server": {"users": str(users)}, "limits": {"login_delay": "1s"},
+                         "listener": [{**self.LISTENER, "role": "relay_in"}], "local": {"domains": ["test.example"], "mailboxes": ["postmaster"]}}) as server:
+                with Session(server.port) as guesser, Session(server.port) as other:
+                    guesser.say("EHLO client.example")
+                    other.say("EHLO client.example")
+                    begin = time.monotonic()
+                    guesser.send(plain("ann", "wrong") + "\r\n")
+                    self.assertTrue(other.say(plain("ann", "secret")).startswith("235"))
+                    self.assertEqual(guesser.rest, b"")
+                    self.assertTrue(guesser.reply().startswith("535"))
+                    self.assertGreaterEqual(time.monotonic() - begin, 1)
+                    self.assertTrue(guesser.say(plain("nobody", "wrong")).startswith("535"))
+                    self.assertGreaterEqual(time.monotonic() - begin, 3)
+                    guesser.send(plain("ann", "wrong") + "\r\n")
+                    server.stop()  # does not wait for it
 
 
 if __name__ == "__main__":

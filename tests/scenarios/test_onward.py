@@ -97,6 +97,25 @@ class Onward(unittest.TestCase):
             self.assertIn("MAIL FROM:<other@y.example>", done.stdout)
             self.assertIn("From: a@x.example", done.stdout)
 
+    def test_flags_from_a_file(self):
+        with postroad.Server({}) as server, postroad.Folder() as folder:
+            path = folder.write("flags", f"# where to\nserver 127.0.0.1:{server.port}\n--from Ann <ann@x.example>\n"
+                                         "subject of the file\njson\nto never@y.example\n")
+            done = postroad.run("send", "--flags", path, "-t", "b@y.example", "--to=c@y.example", "--text", "hello")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertTrue(done.stdout.startswith("{"), done.stdout)
+            mail = server.wait_mail()[0]
+            self.assertIn(b"Subject: of the file", mail.octets)
+            self.assertNotIn("never@", done.stdout)
+            wrong = folder.write("wrong", "server=127.0.0.1\n")
+            done = postroad.run("send", "--flags", wrong, "-t", "b@y.example")
+            self.assertEqual(done.returncode, 64)
+            self.assertIn("wrong:1: the form is a flag and its value", done.stderr)
+            done = postroad.run("send", "--flags", "/nowhere/flags", "-t", "b@y.example")
+            self.assertEqual(done.returncode, 66)
+            done = postroad.run("send", "--flags")
+            self.assertEqual(done.returncode, 64)
+
 
 if __name__ == "__main__":
     unittest.main()
