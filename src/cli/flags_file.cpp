@@ -14,8 +14,10 @@ constexpr std::string_view flag = "--flags";
 
 // Whether the command line has that flag, `--to a` or `--to=a`.
 bool has(const std::vector<std::string>& words, const std::string& name) {
-  return std::any_of(words.begin(), words.end(), [&](const std::string& word) {
-    return word == name || word.starts_with(name + '=');
+  return std::any_of(words.begin(), words.end(), [&](std::string_view word) {
+    if (!word.starts_with(name)) return false;
+    word.remove_prefix(name.size());
+    return word.empty() || word.front() == '=';
   });
 }
 
@@ -30,7 +32,7 @@ Result<void> read(const std::string& path, std::vector<std::string>& words) {
     if (line.empty() || line.front() == '#') continue;
     const auto end = std::min(line.find_first_of(" \t"), line.size());
     auto name = std::string(line.substr(0, end));
-    if (!name.starts_with("--")) name = "--" + name;
+    if (!name.starts_with("--")) name.insert(0, "--");
     if (name == flag || name.find('=') != std::string::npos)
       return fail(Fault::input, path + ':' + std::to_string(number),
                   "the form is a flag and its value behind a blank, as `server smtp://h:587`");
