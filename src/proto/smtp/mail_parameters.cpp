@@ -300,8 +300,10 @@ std::string wrong_with(const MailOptions& options) {
     return "a mail is held for a time or until a time, not both";
   if (options.hold_for.count() < 0 || options.hold_for.count() > most_seconds)
     return "a mail is held for 1 to 999999999 seconds";
-  if (options.hold_until &&
-      parse_date_time(format_date_time(*options.hold_until)) != options.hold_until)
+  // The form has four digits for the year.
+  constexpr std::chrono::sys_seconds first = std::chrono::sys_days(std::chrono::year(0) / 1 / 1);
+  constexpr std::chrono::sys_seconds past = std::chrono::sys_days(std::chrono::year(10000) / 1 / 1);
+  if (options.hold_until && (*options.hold_until < first || *options.hold_until >= past))
     return "a mail is held until a time in the years 0 to 9999";
   if (options.priority && (*options.priority < -most_priority || *options.priority > most_priority))
     return "a priority is a number from -9 to 9";
