@@ -1,22 +1,15 @@
-// The outbox: the spool keeps, the agenda says what is due, the schedule when to try again, the
-// pool sends. See postroad/outbox.hpp.
+// The outbox's interface: what is handed over is kept before it is said so, and what became of it
+// can be asked. See postroad/outbox.hpp; the worker behind it is outbox_worker.cpp.
 #include <postroad/outbox.hpp>
 
 #include <algorithm>
-#include <atomic>
-#include <condition_variable>
-#include <map>
-#include <mutex>
-#include <thread>
 
 #include "base/text.hpp"
 #include "client/connection.hpp"
 #include "proto/smtp/mail_parameters.hpp"
-#include "relay/agenda.hpp"
 #include "relay/intake.hpp"
+#include "relay/outbox_state.hpp"
 #include "relay/outbox_values.hpp"
-#include "relay/schedule.hpp"
-#include "relay/spool_source.hpp"
 #include "spool/journal.hpp"
 #include "spool/posix_disk.hpp"
 
@@ -27,7 +20,6 @@ using namespace relay::outbox;
 namespace {
 
 constexpr std::size_t most_key = 1000;  // octets
-constexpr std::size_t batch = 16;
 
 }  // namespace
 
@@ -36,79 +28,6 @@ bool OutboxStatus::is_done() const noexcept {
                      [](const auto& one) { return one.outcome.has_value(); });
 }
 
-struct Outbox::State {
-  State(OutboxOptions asked, std::unique_ptr<spool::Spool> opened)
-      : options(std::move(asked)),
-        schedule{options.first_retry, options.longest_retry, options.give_up_after},
-        spool(std::move(opened)),
-        pool(make_pool(options)) {
-    for (const auto& message : spool->list()) take_up(message.id);
-    worker = std::thread([this] { run(); });
-  }
-  ~State() {
-    agenda.stop();
-    {
-      const std::lock_guard lock(mutex);
-      stopping = true;
-      bell.notify_all();
-    }
-    worker.join();
-    {
-      std::unique_lock lock(mutex);
-      for (const auto& [id, ticket] : tickets) pool.cancel(ticket);
-      bell.wait(lock, [this] { return under_way == 0; });
-    }
-    (void)pool.close(std::chrono::seconds(1));
-  }
-  State(const State&) = delete;
-  State& operator=(const State&) = delete;
-
-  static Pool make_pool(const OutboxOptions& options) {
-    return options.login ? Pool(options.relays, *options.login, options.client, options.pool)
-                         : Pool(options.relays, options.client, options.pool);
-  }
-
-  // One mail under way.
-  struct Job {
-    spool::QueueId id;
-    spool::Envelope envelope;
-    std::vector<std::uint32_t> recipients;  // those that are tried now
-    std::unique_ptr<relay::SpoolSource> source;
-  };
-
-  // How a relay of the options cannot be one, if it cannot.
-  static std::optional<Error> wrong_relay(const OutboxOptions& options);
-  void take_up(spool::QueueId id);
-  void run();
-  void look_at(spool::QueueId id);
-  void start(std::shared_ptr<Job> job);
-  void ended(Job& job, const Result<SendReport>& result);
-  void settle(Job& job, std::uint32_t recipient, Outcome outcome, std::string note);
-  void plan_next(spool::QueueId id, const spool::Envelope& envelope);
-  void plan(std::int64_t when, spool::QueueId id);
-  void record(spool::QueueId id, std::vector<spool::OutcomeRecord> outcomes);
-  Result<std::string> keep(const Envelope& envelope, MessageSource& source, std::string_view key);
-
-  OutboxOptions options;
-  relay::Schedule schedule;
-  std::unique_ptr<spool::Spool> spool;
-  relay::Agenda agenda;
-  Pool pool;
-
-  // Held from reading outcomes to recording others: what is decided is not written over.
-  std::mutex outcomes_mutex;
-  mutable std::mutex mutex;
-  mutable std::condition_variable bell;  // rung when a mail's state changed or a call ended
-  // By key: the id, or an empty one while it is being written.
-  std::map<std::string, std::string, std::less<>> keys;
-  std::map<std::uint64_t, Pool::Ticket> tickets;  // of the calls under way, by the mail's id
-  std::size_t under_way = 0;
-  // By id: when the agenda gives it next. `flush` adds entries, and each would beget another.
-  std::map<std::uint64_t, std::int64_t> planned;
-  bool stopping = false;
-  std::thread worker;
-};
-
 // A mail would be refused for good by it.
 std::optional<Error> Outbox::State::wrong_relay(const OutboxOptions& options) {
   for (const auto& url : options.relays) {
@@ -116,171 +35,6 @@ std::optional<Error> Outbox::State::wrong_relay(const OutboxOptions& options) {
     if (connection.wrong() && connection.wrong()->fault == Fault::input) return connection.wrong();
   }
   return std::nullopt;
-}
-
-void Outbox::State::take_up(spool::QueueId id) {
-  const auto envelope = spool->envelope(id);
-  if (!envelope) return;  // damaged: it stays, for a person to see
-  if (const auto key = key_of(*envelope); !key.empty()) keys[key] = id.text();
-  agenda.add(relay::Lane::near, id);
-}
-
-void Outbox::State::run() {
-  for (;;) {
-    {
-      std::unique_lock lock(mutex);
-      const auto most = batch + options.pool.connections * options.relays.size();
-      bell.wait(lock, [&] { return under_way < most || stopping; });
-      if (stopping) return;
-    }
-    const auto ids = agenda.take(relay::Lane::near, batch);
-    if (ids.empty()) return;
-    for (const auto id : ids) look_at(id);
-  }
-}
-
-// What is to be done with a mail whose time has come: send, forget, or wait on.
-void Outbox::State::look_at(spool::QueueId id) {
-  const auto now = relay::now_ms();
-  {
-    const std::lock_guard lock(mutex);
-    const auto found = planned.find(id.value);
-    if (found != planned.end() && found->second <= now) planned.erase(found);
-  }
-  auto envelope = spool->envelope(id);
-  if (!envelope) {
-    agenda.release({id});
-    if (envelope.error().fault == Fault::io) plan(now + options.longest_retry.count(), id);
-    return;
-  }
-  auto job = std::make_shared<Job>();
-  job->id = id;
-  job->envelope = std::move(*envelope);
-  for (std::uint32_t i = 0; i < job->envelope.recipients.size(); ++i) {
-    const auto& one = job->envelope.recipients[i];
-    if (one.state == spool::State::pending && one.next_attempt <= now) job->recipients.push_back(i);
-  }
-  if (!job->recipients.empty()) return start(std::move(job));
-  agenda.release({id});
-  plan_next(id, job->envelope);
-}
-
-void Outbox::State::start(std::shared_ptr<Job> job) {
-  Envelope envelope;
-  if (auto from = Mailbox::parse(job->envelope.reverse_path)) envelope.reverse_path = *from;
-  envelope.options = options_now(job->envelope);
-  for (const auto i : job->recipients) {
-    const auto& one = job->envelope.recipients[i];
-    envelope.recipients.push_back(mailbox_of(one.address));
-    envelope.recipient_options.push_back(relay::options_of(one));
-  }
-  job->source = std::make_unique<relay::SpoolSource>(*spool, job->id, job->envelope);
-  auto& source = *job->source;
-  const std::lock_guard lock(mutex);
-  ++under_way;
-  tickets[job->id.value] =
-      pool.start_send(std::move(envelope), source,
-                      [this, job](const Result<SendReport>& result) { ended(*job, result); });
-}
-
-void Outbox::State::settle(Job& job, std::uint32_t recipient, Outcome outcome, std::string note) {
-  auto& one = job.envelope.recipients[recipient];
-  ++one.attempts;
-  one.note = std::move(note);
-  const auto now = relay::now_ms();
-  if (outcome == Outcome::accepted) one.state = spool::State::delivered;
-  if (outcome == Outcome::refused) one.state = spool::State::refused;
-  if (outcome == Outcome::unknown) one.state = spool::State::unknown;
-  if (outcome != Outcome::deferred) return;
-  const auto pause = schedule.next(one.attempts, job.id.value,
-                                   std::chrono::milliseconds(now - job.envelope.arrived));
-  if (pause) {
-    one.next_attempt = now + pause->count();
-  } else {
-    one.state = spool::State::refused;
-    one.note = "given up: " + one.note;
-  }
-}
-
-// On the pool's thread.
-void Outbox::State::ended(Job& job, const Result<SendReport>& result) {
-  // By the destructor; else the program's own `progress` stopped it, and it is tried again.
-  bool was_cut = !result && result.error().fault == Fault::cancelled;
-  if (was_cut) {
-    const std::lock_guard lock(mutex);
-    was_cut = stopping;
-  }
-  std::vector<spool::OutcomeRecord> outcomes;
-  for (std::size_t i = 0; i < job.recipients.size() && !was_cut; ++i) {
-    const auto at = job.recipients[i];
-    if (result) {
-      const auto& one = result->recipients[i];
-      settle(job, at, one.outcome,
-             one.reply.code == 0 ? printable(one.reply.text, 500) : one.reply.one_line());
-    } else {
-      // What no relay and no later try can change: a wrong value, an extension that is not there.
-      const auto fault = result.error().fault;
-      const bool for_good = fault == Fault::input || fault == Fault::unsupported;
-      settle(job, at, for_good ? Outcome::refused : Outcome::deferred, result.error().text());
-    }
-    const auto& one = job.envelope.recipients[at];
-    outcomes.push_back({at, one.state, one.attempts, one.next_attempt, one.note});
-  }
-  // First the record: who takes the mail from the agenda must see it.
-  if (!outcomes.empty()) record(job.id, std::move(outcomes));
-  {
-    const std::lock_guard lock(mutex);
-    tickets.erase(job.id.value);
-  }
-  agenda.release({job.id});
-  if (!was_cut) {
-    if (options.on_outcome) options.on_outcome(status_of(job.id, job.envelope));
-    plan_next(job.id, job.envelope);
-  }
-  const std::lock_guard lock(mutex);
-  --under_way;
-  bell.notify_all();
-}
-
-// At once, as a crash sends again what is not on disk. Where the disk refuses it goes in once more
-// as what nobody waits for: that stays visible, and is written as soon as it can be.
-void Outbox::State::record(spool::QueueId id, std::vector<spool::OutcomeRecord> outcomes) {
-  const std::lock_guard lock(outcomes_mutex);
-  spool->record(id, outcomes, [this, id, outcomes](const Result<void>& kept) {
-    if (!kept) spool->record(id, outcomes);
-  });
-}
-
-void Outbox::State::plan(std::int64_t when, spool::QueueId id) {
-  {
-    const std::lock_guard lock(mutex);
-    auto& next = planned[id.value];
-    if (next == when) return;
-    next = when;
-  }
-  agenda.add_later(when, id);
-}
-
-// When it is looked at again: for its next attempt, or to be forgotten.
-void Outbox::State::plan_next(spool::QueueId id, const spool::Envelope& envelope) {
-  const auto now = relay::now_ms();
-  if (is_done(envelope)) {
-    const auto until = envelope.arrived + options.remember.count();
-    if (until > now) return plan(until, id);
-    // Gone first, its key then: `submit` asks in the other order.
-    spool->remove(id);
-    const std::lock_guard lock(mutex);
-    planned.erase(id.value);
-    const auto found = keys.find(key_of(envelope));
-    if (found != keys.end() && found->second == id.text()) keys.erase(found);
-    return;
-  }
-  std::optional<std::int64_t> next;
-  for (const auto& one : envelope.recipients) {
-    if (one.state == spool::State::pending && (!next || one.next_attempt < *next))
-      next = one.next_attempt;
-  }
-  plan(*next, id);
 }
 
 Result<std::string> Outbox::State::keep(const Envelope& envelope, MessageSource& source,
@@ -434,6 +188,10 @@ bool Outbox::wait(std::string_view id, std::chrono::milliseconds patience) const
 void Outbox::flush() {
   for (const auto& message : state_->spool->list()) {
     const std::lock_guard lock(state_->outcomes_mutex);
+    {
+      const std::lock_guard held(state_->mutex);
+      if (state_->recordings.contains(message.id.value)) continue;  // it is decided
+    }
     const auto envelope = state_->spool->envelope(message.id);
     if (!envelope || is_done(*envelope)) continue;
     std::vector<spool::OutcomeRecord> outcomes;

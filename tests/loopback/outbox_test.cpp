@@ -233,7 +233,7 @@ TEST_F(OutboxTest, FlushingAllTheTimeSendsNothingTwice) {
   over = true;
   for (auto& thread : threads) thread.join();
   for (const auto& id : ids) EXPECT_TRUE(outbox->wait(id, patience));
-  std::this_thread::sleep_for(200ms);
+  EXPECT_FALSE(server.wait_for(ids.size() + 1, 200ms)) << "a second copy";
   EXPECT_EQ(server.received().size(), ids.size());
 }
 
@@ -275,19 +275,20 @@ TEST_F(OutboxTest, AnOutcomeThatTheDiskRefusedIsKeptAllTheSame) {
   });
   auto made = options(server.url());
   made.remember = 1500ms;
+  std::promise<void> told;
+  made.on_outcome = [&](const OutboxStatus&) { told.set_value(); };
   const auto outbox = open(std::move(made));
   const auto id = outbox->submit(mail("b@y.example"));
   ASSERT_TRUE(id) << id.error();
   EXPECT_TRUE(server.wait_for(1, patience));
-  std::this_thread::sleep_for(300ms);
+  EXPECT_EQ(told.get_future().wait_for(patience), std::future_status::ready);
   ::setrlimit(RLIMIT_FSIZE, &before);
   server.decide_by({});
-  std::this_thread::sleep_for(200ms);
+  EXPECT_TRUE(outbox->wait(*id, patience));
   const auto status = outbox->status(*id);
   ASSERT_TRUE(status) << status.error();
   EXPECT_TRUE(status->is_done()) << status->recipients[0].note;
-  std::this_thread::sleep_for(2s);
-  EXPECT_EQ(server.received().size(), 1U);
+  EXPECT_FALSE(server.wait_for(2, 2s)) << "a second copy";
 }
 
 TEST_F(OutboxTest, AGreatMessageIsNotHeldInMemory) {

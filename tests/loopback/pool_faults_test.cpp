@@ -3,12 +3,14 @@
 #include <gtest/gtest.h>
 
 #include <condition_variable>
+#include <functional>
 #include <future>
 #include <mutex>
 #include <postroad/pool.hpp>
 #include <postroad/testing.hpp>
 #include <stdexcept>
 #include <thread>
+#include <vector>
 
 #include "pool_support.hpp"
 
@@ -49,6 +51,16 @@ class Hold final {
   bool is_over_ = false;
   bool has_ended_ = false;
 };
+
+// Figures have no bell: asked again and again, for as long as a test may take.
+bool eventually(const std::function<bool()>& condition) {
+  const auto until = std::chrono::steady_clock::now() + patience;
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > until) return false;
+    std::this_thread::yield();
+  }
+  return true;
+}
 
 // What became of one call.
 class Ending final {
@@ -103,7 +115,7 @@ TEST(Pool, ADeadlineThatPassesAsItsCallEndsHarmsNothing) {
   {
     const Hold hold(pool);
     paused.go_on();
-    std::this_thread::sleep_for(1100ms);
+    EXPECT_FALSE(ending.came(1100ms)) << "the pool's thread is held";
   }
   const auto report = ending.get();
   ASSERT_TRUE(report) << report.error();
@@ -156,23 +168,22 @@ TEST(Relays, AllOrNoneIsNotSplit) {
 TEST(Pool, AConnectionThatIsFreeGoesToTheNextWhenTheFirstWasCancelled) {
   testing::Server server;
   Paused paused(server);
-  auto options = quick();
-  options.relays = Relays::round_robin;
-  options.connections = 1;
+  PoolOptions options{.relays = Relays::round_robin, .connections = 1, .first_pause = 60s};
   Ending first;
   Ending second;
   Ending third;
   Pool pool({server.url(), "smtp://127.0.0.1:1", "smtp://127.0.0.1:2"}, {}, options);
   pool.start_send(mail("b@y.example"), first.callback());
   paused.wait();
+  // Both wait for the first relay's one connection: the others are down and pause.
   const auto ticket = pool.start_send(mail("c@y.example"), second.callback());
-  std::this_thread::sleep_for(100ms);
+  ASSERT_TRUE(eventually([&] { return pool.figures().relay_faults == 2; }));
   pool.start_send(mail("d@y.example"), third.callback());
-  std::this_thread::sleep_for(100ms);
+  ASSERT_TRUE(eventually([&] { return pool.figures().under_way == 3; }));
   {
     const Hold hold(pool);
     paused.go_on();
-    std::this_thread::sleep_for(50ms);
+    ASSERT_TRUE(server.wait_for(1, patience));
     pool.cancel(ticket);
   }
   EXPECT_TRUE(first.get());
@@ -191,7 +202,8 @@ TEST(Pool, ACallThatWaitsForARelayIsCancelledAsAnyOther) {
               {.first_pause = 60s, .longest_pause = 60s, .patience = 60s + 1s});
     ASSERT_EQ(pool.send(mail("b@y.example")).error().fault, Fault::connect);
     const auto ticket = pool.start_send(mail("b@y.example"), ending.callback());
-    std::this_thread::sleep_for(50ms);
+    ASSERT_TRUE(eventually([&] { return pool.figures().under_way == 1; }));
+    { const Hold until_it_waits(pool); }
     if (!by_deadline) pool.cancel(ticket);
     const auto report = ending.get();
     ASSERT_FALSE(report);
@@ -262,14 +274,25 @@ TEST(Pool, TheOverallDeadlineHoldsWhileACallWaitsForItsTurn) {
   Ending one;
   Ending two;
   Ending three;
+  std::vector<int> order;  // on the pool's thread until all have ended
+  const auto noting = [&](int number, Ending& ending) {
+    return [&order, number, done = ending.callback()](Result<SendReport> report) {
+      order.push_back(number);
+      done(std::move(report));
+    };
+  };
   Pool pool({server.url()}, options, {.connections = 1});
-  pool.start_send(mail("b@y.example"), one.callback(), 1);
-  pool.start_send(mail("b@y.example"), three.callback(), 3);
-  std::this_thread::sleep_for(500ms);
-  pool.start_send(mail("b@y.example"), two.callback(), 2);
-  const auto report = three.get();
-  ASSERT_FALSE(report);
-  EXPECT_EQ(report.error().fault, Fault::timeout);
+  pool.start_send(mail("b@y.example"), noting(1, one), 1);
+  pool.start_send(mail("b@y.example"), noting(3, three), 3);
+  (void)one.came(500ms);  // so much later is the next one's deadline
+  pool.start_send(mail("b@y.example"), noting(2, two), 2);
+  for (auto* ending : {&one, &two, &three}) {
+    const auto report = ending->get();
+    ASSERT_FALSE(report);
+    EXPECT_EQ(report.error().fault, Fault::timeout);
+  }
+  // The second caller's turn comes before the third's; the third's time is over before.
+  EXPECT_EQ(order.back(), 2);
 }
 
 }  // namespace
