@@ -16,6 +16,7 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../support"))  # also when it is run by hand
+import by_hand  # noqa: E402
 import postroad  # noqa: E402
 from postroad import HOST, run_program  # noqa: E402
 
@@ -78,7 +79,7 @@ class Load:
                     if codes[2] == b"354":
                         raise EOFError
                     continue
-                text = postroad.stuffed(self.message(one))
+                text = by_hand.stuffed(self.message(one))
                 half = random.randrange(1, len(text) - 5)
                 writer.write(text[:half])
                 await writer.drain()
@@ -183,7 +184,7 @@ def data_round(options, seed):
     load = Load(1)
     with postroad.Server(SETTINGS) as server:
         for end in ("line", "server"):
-            with postroad.Session(server.port) as session:
+            with by_hand.Session(server.port) as session:
                 for line in ("EHLO client.example", "MAIL FROM:<a@client.example>", "RCPT TO:<box@test.example>", "DATA"):
                     session.say(line)
                 session.send(b"Subject: mail half\r\n\r\n" + b"half of it\r\n" * 100_000)
@@ -191,7 +192,7 @@ def data_round(options, seed):
                     server.kill()
             if end == "server":
                 server.start()
-        with postroad.Session(server.port) as session:
+        with by_hand.Session(server.port) as session:
             session.say("EHLO client.example")
             check(session.mail("a@client.example", ["box@test.example"], load.message("000000")).startswith("250"), "the next mail was not taken")
         mails = server.wait_mail(1)
@@ -202,7 +203,7 @@ def data_round(options, seed):
 
 
 def one_mail(port, name, size):
-    with postroad.Session(port) as session:
+    with by_hand.Session(port) as session:
         session.say("EHLO client.example")
         text = f"Subject: mail {name}\r\n\r\n".encode() + (b"0123456789" * 7 + b"\r\n") * (size // 72)
         return session.mail("a@client.example", ["box@test.example"], text)

@@ -8,6 +8,7 @@ import os
 import select
 import subprocess
 
+import by_hand
 import postroad
 from postroad import HOST, PATIENCE, need_program
 
@@ -127,7 +128,7 @@ class ExportingServer(contextlib.AbstractContextManager):
             [need_program("openssl"), "s_server", "-accept", f"{HOST}:0", "-naccept", "1", "-cert", certificate, "-key", key, "-tls1_3",
              "-keymatexport", "EXPORTER-Channel-Binding", "-keymatexportlen", "32"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0, env=postroad.CLEAN)
-        self.peer = postroad.Peer(_Pipes(self.process))
+        self.peer = by_hand.Peer(_Pipes(self.process))
         self.port = int(self._line("ACCEPT ").rsplit(":", 1)[1])
 
     def _line(self, beginning):

@@ -7,6 +7,7 @@ import smtplib
 import subprocess
 import unittest
 
+import by_hand
 import postroad
 from postroad import EIGHT_BIT_MESSAGE, HARD_MESSAGE, HOST, LineReader, need_program, run_program, same_octets
 
@@ -156,18 +157,18 @@ class IntoServer(unittest.TestCase):
 
     def test_pipelined_raw_socket(self):
         messages = [HARD_MESSAGE.replace(b"hard@", b"hard%d@" % i) for i in range(5)]
-        with postroad.Session(self.plain) as session:
+        with by_hand.Session(self.plain) as session:
             self.assertIn("PIPELINING", session.say("EHLO client.example"))
             # Each envelope and DATA in one packet, with the text behind it: what a client that trusts PIPELINING may not do with the text,
             # and what must mean the same all the same.
-            session.send(b"".join(f"MAIL FROM:<{FROM}>\r\nRCPT TO:<{TO}>\r\nDATA\r\n".encode() + postroad.stuffed(one) for one in messages)
+            session.send(b"".join(f"MAIL FROM:<{FROM}>\r\nRCPT TO:<{TO}>\r\nDATA\r\n".encode() + by_hand.stuffed(one) for one in messages)
                          + b"QUIT\r\n")
             codes = [session.reply()[:3] for _ in range(4 * len(messages) + 1)]
         self.assertEqual(codes, ["250", "250", "354", "250"] * len(messages) + ["221"])
         self.assertEqual(sorted(mail.message for mail in self.arrived(len(messages))), sorted(messages))
 
     def test_user_and_password_in_utf8(self):
-        with postroad.Session(self.submission) as session:
+        with by_hand.Session(self.submission) as session:
             session.say("EHLO client.example")
             session.say("STARTTLS")
             session.starttls(postroad.client_context(self.ca))

@@ -8,10 +8,13 @@ import smtplib
 import threading
 import unittest
 
+import by_hand
 import gsasl
 import peers
 import postroad
-from postroad import HARD_MESSAGE, HOST, converse, need_program, run_program
+import sasl_services
+from by_hand import converse
+from postroad import HARD_MESSAGE, HOST, need_program, run_program
 
 PASSWORD = "s3cret-Pässwörd"
 ASCII_PASSWORD = "plain-s3cret"
@@ -200,7 +203,7 @@ class IntoServer(unittest.TestCase):
     def test_a_refused_token_by_hand(self):
         for mechanism, text, answer in (("XOAUTH2", "user=test\x01auth=Bearer t\x01\x01", ""),
                                         ("OAUTHBEARER", "n,a=test,\x01auth=Bearer t\x01\x01", "AQ==")):
-            with self.subTest(mechanism), postroad.Session(self.tokens) as session:
+            with self.subTest(mechanism), by_hand.Session(self.tokens) as session:
                 session.say("EHLO client.example")
                 session.say("STARTTLS")
                 session.starttls(postroad.client_context(self.ca))
@@ -249,7 +252,7 @@ class FromClient(unittest.TestCase):
             for mechanism in OTHERS:
                 with self.subTest(mechanism, user=user):
                     judged = []
-                    with postroad.FakeServer(self.serve(mechanism, {user: password}, judged)) as server:
+                    with by_hand.FakeServer(self.serve(mechanism, {user: password}, judged)) as server:
                         self.send(f"smtp://localhost:{server.port}", mechanism, user, password)
                         self.assertEqual(judged, [(mechanism, gsasl.OK, user)])
                         self.assertIn("DATA", server.heard)
@@ -259,14 +262,14 @@ class FromClient(unittest.TestCase):
         for mechanism in OTHERS:
             with self.subTest(mechanism):
                 judged = []
-                with postroad.FakeServer(self.serve(mechanism, {"test": PASSWORD}, judged)) as server:
+                with by_hand.FakeServer(self.serve(mechanism, {"test": PASSWORD}, judged)) as server:
                     done = self.send(f"smtp://localhost:{server.port}", mechanism, "test", "wrong", code=77)
                     self.assertIn("535", done.stderr)
                     self.assertNotIn("DATA", server.heard)
 
     def test_the_strongest_is_taken(self):
         judged = []
-        with postroad.FakeServer(self.serve("LOGIN PLAIN CRAM-MD5 SCRAM-SHA-1 SCRAM-SHA-256", {"test": PASSWORD}, judged)) as server:
+        with by_hand.FakeServer(self.serve("LOGIN PLAIN CRAM-MD5 SCRAM-SHA-1 SCRAM-SHA-256", {"test": PASSWORD}, judged)) as server:
             self.send(f"smtp://localhost:{server.port}", None, "test", PASSWORD)
         self.assertEqual(judged, [("SCRAM-SHA-256", gsasl.OK, "test")])
 
@@ -323,7 +326,7 @@ class FromClient(unittest.TestCase):
                     peer.say("220 go on\r\n")
                     peer.starttls(self.tls)
                     converse(peer, ehlo=("fake.example", f"AUTH {mechanism}"), replies={"AUTH": "235 2.7.0 in"})
-                with postroad.FakeServer(script) as server:
+                with by_hand.FakeServer(script) as server:
                     self.send(f"smtp://localhost:{server.port}", mechanism, "test", "to.ken")
                     line, = (one for one in server.heard if one.startswith("AUTH"))
                     said = base64.b64decode(line.split(" ")[2]).decode()
@@ -373,13 +376,13 @@ class IntoPostfix(unittest.TestCase):
                     self.assertIn("535 5.7.8", self.send(postfix.port, mechanism, "test", "wrong", HARD_MESSAGE, code=77))
 
     def test_cyrus_sasl(self):
-        self.check(peers.CyrusSasl, "Postfix+Cyrus")
+        self.check(sasl_services.CyrusSasl, "Postfix+Cyrus")
 
     def test_dovecot(self):
-        self.check(peers.DovecotAuth, "Postfix+Dovecot")
+        self.check(sasl_services.DovecotAuth, "Postfix+Dovecot")
 
     def test_dovecot_tokens(self):
-        with peers.DovecotAuth(self.USERS, TOKENS) as dovecot, peers.Postfix(self.certificate, self.key, dovecot.settings) as postfix:
+        with sasl_services.DovecotAuth(self.USERS, TOKENS) as dovecot, peers.Postfix(self.certificate, self.key, dovecot.settings) as postfix:
             for mechanism in TOKENS:
                 with self.subTest(mechanism):
                     self.send(postfix.port, mechanism, "test", dovecot.token("test"), HARD_MESSAGE)

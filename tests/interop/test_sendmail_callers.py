@@ -10,6 +10,7 @@ import re
 import subprocess
 import unittest
 
+import by_hand
 import postroad
 from postroad import need_program, run_program
 
@@ -102,7 +103,7 @@ class Callers(unittest.TestCase):
         self.nothing_arrived()
 
     def test_php_mail_that_fails_says_so(self):
-        with postroad.FakeServer(lambda peer: (peer.say("220 f\r\n"), postroad.converse(peer, replies={"RCPT": "550 5.1.1 nobody"}))) as fake:
+        with by_hand.FakeServer(lambda peer: (peer.say("220 f\r\n"), by_hand.converse(peer, replies={"RCPT": "550 5.1.1 nobody"}))) as fake:
             done = self.php(r'var_dump(mail("b@x.example", "hi", "text"));', expect="bool(false)",
                             env={"POSTROAD_SENDMAIL_SERVER": f"smtp://127.0.0.1:{fake.port}"})
             self.assertIn("550 5.1.1 nobody", done.stderr)
@@ -141,7 +142,7 @@ class Callers(unittest.TestCase):
         self.check_patch(["b@x.example", "c@x.example"], "ann@x.example")
 
     def test_git_send_email_refused(self):
-        with postroad.FakeServer(lambda peer: (peer.say("220 f\r\n"), postroad.converse(peer, ehlo=("f", "8BITMIME"), replies={"RCPT": "550 5.1.1 nobody"}))) as fake:
+        with by_hand.FakeServer(lambda peer: (peer.say("220 f\r\n"), by_hand.converse(peer, ehlo=("f", "8BITMIME"), replies={"RCPT": "550 5.1.1 nobody"}))) as fake:
             with self.assertRaises(AssertionError) as raised:
                 self.env["POSTROAD_SENDMAIL_SERVER"] = f"smtp://127.0.0.1:{fake.port}"
                 try:

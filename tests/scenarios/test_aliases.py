@@ -3,6 +3,7 @@
 import time
 import unittest
 
+import by_hand
 import postroad
 
 MESSAGE = b"Subject: alias\r\n\r\nhello\r\n"
@@ -12,7 +13,7 @@ LOCAL = {"domains": ["here.example", "also.example"], "mailboxes": ["ann", "bob@
 
 class Aliases(unittest.TestCase):
     def send(self, server, *recipients):
-        with postroad.Session(server.port) as session:
+        with by_hand.Session(server.port) as session:
             session.say("EHLO client.example")
             return session.mail("a@client.example", recipients, MESSAGE)
 
@@ -60,7 +61,7 @@ class Aliases(unittest.TestCase):
                     rcpts = 0
                 if verb == "QUIT":
                     return
-        with postroad.FakeServer(elsewhere) as host, self.server(
+        with by_hand.FakeServer(elsewhere) as host, self.server(
                 {"domains": ["here.example"], "aliases": ["mixed: ann, busy@x.example, fine@x.example, gone@x.example"]},
                 delivery={"smarthost": f"smtp://127.0.0.1:{host.port}", "first_retry": "100ms", "longest_retry": "100ms"}) as server:
             self.assertTrue(self.send(server, "mixed@here.example").startswith("250"))
@@ -75,7 +76,7 @@ class Aliases(unittest.TestCase):
     def test_row_32_a_large_alias_holds_nobody_up(self):
         members = ", ".join(f"m{i}" for i in range(9000))
         with self.server({"domains": ["here.example"], "mailboxes": [f"m{i}" for i in range(9000)], "aliases": [f"all: {members}"]},
-                         server={"threads": 1}) as server, postroad.Session(server.port) as asker, postroad.Session(server.port) as other:
+                         server={"threads": 1}) as server, by_hand.Session(server.port) as asker, by_hand.Session(server.port) as other:
             asker.say("EHLO client.example")
             asker.say("MAIL FROM:<a@client.example>")
             asker.send(b"RCPT TO:<all@here.example>\r\n" * 500)
@@ -103,7 +104,7 @@ class Aliases(unittest.TestCase):
             self.assertEqual(self.boxes(server, 3), ["ann@here.example", "bob@here.example", "keeper@here.example"])
 
     def test_an_alias_to_elsewhere_goes_to_the_smarthost(self):
-        with postroad.FakeServer(postroad.plain_server) as elsewhere:
+        with by_hand.FakeServer(by_hand.plain_server) as elsewhere:
             with self.server(delivery={"smarthost": f"smtp://127.0.0.1:{elsewhere.port}"}) as server:
                 self.assertTrue(self.send(server, "out@here.example").startswith("250"))
                 self.assertEqual(self.send(server, "keeper@here.example")[:3], "250")
@@ -140,7 +141,7 @@ class Aliases(unittest.TestCase):
     def test_catch_all_listener_beside_others_keeps_every_mail(self):
         # The listener says that it accepts any mail for anybody: what it took must be in a mailbox.
         settings = {"local": LOCAL, "listener": [{"role": "relay_in"}, {"role": "catch_all"}], "delivery": {"smarthost": "smtp://127.0.0.1:9"}}
-        with postroad.Server(settings) as server, postroad.Session(server.ports[1]) as session:
+        with postroad.Server(settings) as server, by_hand.Session(server.ports[1]) as session:
             session.say("EHLO client.example")
             self.assertTrue(session.mail("a@client.example", ["friend@elsewhere.example"], MESSAGE).startswith("250"))
             self.assertEqual(self.boxes(server, 1), ["friend@elsewhere.example"])

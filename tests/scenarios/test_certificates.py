@@ -2,6 +2,7 @@
 # name: by STARTTLS and with TLS from the start, nothing is sent, exit 77, and a sentence that says which it was.
 import unittest
 
+import by_hand
 import postroad
 
 
@@ -21,11 +22,11 @@ class Certificates(unittest.TestCase):
                 peer.say("220 fake.example ESMTP\r\n")
             else:
                 peer.say("220 fake.example ESMTP\r\n")
-                postroad.converse(peer, ehlo=("fake.example", "STARTTLS"), until="STARTTLS")
+                by_hand.converse(peer, ehlo=("fake.example", "STARTTLS"), until="STARTTLS")
                 peer.say("220 go on\r\n")
                 peer.starttls(context)
-            postroad.converse(peer)
-        with postroad.FakeServer(script) as fake:
+            by_hand.converse(peer)
+        with by_hand.FakeServer(script) as fake:
             scheme = "smtps" if implicit else "smtp"
             done = postroad.run("send", "--server", f"{scheme}://{host}:{fake.port}", "--from", "a@client.example", "--to", "b@x.example", "--text", "hi",
                                 *(flags if flags is not None else ["--ca-file", self.ca]))

@@ -5,6 +5,7 @@ import re
 import subprocess
 import unittest
 
+import by_hand
 import postroad
 
 ANN = "email:ann@here.example"
@@ -46,11 +47,11 @@ class ClientTls(unittest.TestCase):
 
         def script(peer):
             peer.say("220 fake.example ESMTP\r\n")
-            postroad.converse(peer, ehlo=("fake.example", "STARTTLS"), until="STARTTLS")
+            by_hand.converse(peer, ehlo=("fake.example", "STARTTLS"), until="STARTTLS")
             peer.say("220 go on\r\n")
             peer.starttls(context)
-            postroad.converse(peer)
-        return self.enterContext(postroad.FakeServer(script))
+            by_hand.converse(peer)
+        return self.enterContext(by_hand.FakeServer(script))
 
     def test_a_pinned_key_is_enough(self):
         pin = self.pin(self.pair[0])
@@ -113,7 +114,7 @@ class ClientTls(unittest.TestCase):
         self.assertFalse([e for e in self.server.events("login.accepted") if e["user"] == "self"])
 
     def test_without_a_certificate_external_is_not_offered(self):
-        with postroad.Session(self.server.port) as session:
+        with by_hand.Session(self.server.port) as session:
             session.say("EHLO client.example")
             session.say("STARTTLS")
             session.starttls(postroad.client_context(self.servers.ca))
@@ -121,7 +122,7 @@ class ClientTls(unittest.TestCase):
             self.assertRegex(session.say("AUTH EXTERNAL ="), "^(504|535)")
         context = postroad.client_context(self.servers.ca)
         context.load_cert_chain(*self.ann)
-        with postroad.Session(self.server.port) as session:
+        with by_hand.Session(self.server.port) as session:
             session.say("EHLO client.example")
             session.say("STARTTLS")
             session.starttls(context)

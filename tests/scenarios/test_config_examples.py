@@ -5,6 +5,7 @@ import pwd
 import re
 import unittest
 
+import by_hand
 import postroad
 
 EXAMPLES = postroad.ROOT / "examples/config"
@@ -36,7 +37,7 @@ class ConfigExamples(unittest.TestCase):
         self.assertEqual(postroad.run("config", "show", "--config", path).returncode, 0)
         server = RunningExample(path, listeners, self.folder.path)
         with server:
-            with postroad.Session(server.ports[0]) as session:
+            with by_hand.Session(server.ports[0]) as session:
                 self.assertTrue(session.greeting.startswith("220 "))
 
     def test_every_example_is_tested(self):

@@ -1,10 +1,12 @@
 # Each limit of one client and of the whole server, as the client hears it and as the log says it. Loopback is exempt by default,
 # so every server here exempts nobody. `test_limits.py --table` prints the table of docs/guide/limits.md.
 import re
+import socket
 import sys
 import time
 import unittest
 
+import by_hand
 import postroad
 
 TEXT = b"Subject: limits\r\n\r\nhello\r\n"
@@ -33,7 +35,7 @@ class Limits(unittest.TestCase):
         self.told(server, limit, reply)
 
     def session(self, server, **how):
-        session = self.enterContext(postroad.Session(server.port, **how))
+        session = self.enterContext(by_hand.Session(server.port, **how))
         return session
 
     def greeted(self, server):
@@ -132,7 +134,7 @@ class Limits(unittest.TestCase):
         server = self.server({"connections": "5/h", "exempt": ["127.0.0.1"]}, server={"sessions": 30})
         crowd = []
         for _ in range(200):
-            line = postroad.socket.socket()
+            line = socket.socket()
             line.bind(("127.0.0.2", 0))
             line.connect((postroad.HOST, server.port))
             crowd.append(line)
@@ -307,10 +309,10 @@ class Limits(unittest.TestCase):
     def test_each_listener_has_its_own_size_and_banner(self):
         server = self.enterContext(postroad.Server({"listener": [{"message_size": "1KiB", "banner": "small"}, {"banner": ""}]}))
         for port, banner, size in ((server.ports[0], " ESMTP small", "SIZE 1024"), (server.ports[1], " ESMTP", "SIZE 36700160")):
-            with postroad.Session(port) as session:
+            with by_hand.Session(port) as session:
                 self.assertTrue(session.greeting.rstrip().endswith(banner), session.greeting)
                 self.assertIn(size, session.say("EHLO client.example"))
-        with postroad.Session(server.port) as session:
+        with by_hand.Session(server.port) as session:
             session.say("EHLO client.example")
             self.assertTrue(session.mail("a@b.example", ["c@x.example"], TEXT + b"x" * 2000 + b"\r\n").startswith("552"))
 
@@ -331,7 +333,7 @@ class Limits(unittest.TestCase):
         held = self.greeted(server)  # where nobody is served, one is
 
         def turned_away():
-            with postroad.Session(server.port) as session:
+            with by_hand.Session(server.port) as session:
                 return session.greeting if session.greeting.startswith("421") else None
         greeting = postroad.eventually(turned_away)
         self.assertRegex(greeting, r"^421 4\.3\.2 ")
@@ -348,7 +350,7 @@ class Limits(unittest.TestCase):
         crowd = []
 
         def is_full():
-            session = postroad.Session(server.port)
+            session = by_hand.Session(server.port)
             crowd.append(session)
             if not session.greeting.startswith("220"):
                 return True

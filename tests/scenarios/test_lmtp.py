@@ -4,6 +4,7 @@ import json
 import smtplib
 import unittest
 
+import by_hand
 import postroad
 
 MESSAGE = postroad.HARD_MESSAGE
@@ -29,7 +30,7 @@ class Server(unittest.TestCase):
         return MESSAGE.replace(b"dots and blanks", subject.encode())
 
     def session(self, port=0):
-        session = self.enterContext(postroad.Session(self.server.ports[port]))
+        session = self.enterContext(by_hand.Session(self.server.ports[port]))
         self.assertTrue(session.greeting.startswith("220"))
         return session
 
@@ -51,7 +52,7 @@ class Server(unittest.TestCase):
         replies = [session.say(f"RCPT TO:<{one}@here.example>")[:3] for one in ("ann", "nobody", "ben", "ann")]
         self.assertEqual(replies, ["250", "550", "250", "250"])
         self.assertTrue(session.say("DATA").startswith("354"))
-        session.send(postroad.stuffed(self.named("each of them")))
+        session.send(by_hand.stuffed(self.named("each of them")))
         self.assertEqual([session.reply()[:3] for _ in range(3)], ["250"] * 3)
         self.assertTrue(session.say("NOOP").startswith("250 2.0.0"), "and none is left over")
         mails = self.arrived("each of them", 2)
@@ -88,7 +89,7 @@ class Server(unittest.TestCase):
         session = self.session()
         text = self.named("in one packet")
         session.send(b"LHLO client.example\r\nMAIL FROM:<a@client.example>\r\nRCPT TO:<ann@here.example>\r\nRCPT TO:<ben@here.example>\r\nDATA\r\n"
-                     + postroad.stuffed(text) + b"QUIT\r\n")
+                     + by_hand.stuffed(text) + b"QUIT\r\n")
         self.assertEqual([session.reply()[:3] for _ in range(8)], ["250", "250", "250", "250", "354", "250", "250", "221"])
         self.arrived("in one packet", 2)
 
@@ -153,7 +154,7 @@ class Client(unittest.TestCase):
                     peer.say("500 this is LMTP\r\n")
                 else:
                     peer.say("250 2.0.0 Ok\r\n" if verb != "QUIT" else "221 Bye\r\n")
-        with postroad.FakeServer(script) as fake:
+        with by_hand.FakeServer(script) as fake:
             done = postroad.run("send", "--server", f"lmtp://127.0.0.1:{fake.port}", "--json", *envelope, *flags)
         self.assertEqual(done.returncode, code, done.stdout + done.stderr)
         self.assertIn("LHLO", fake.heard[0])
@@ -189,7 +190,7 @@ class Client(unittest.TestCase):
 
     def test_ehlo_is_never_said(self):
         for url, flags in (("smtp://127.0.0.1:{}", ["--lmtp"]), ("lmtp://127.0.0.1:{}", [])):
-            with postroad.FakeServer(lambda peer: (peer.say("220 fake.example LMTP\r\n"), peer.line(), peer.say("500 what?\r\n"), peer.line(), peer.line())) as fake:
+            with by_hand.FakeServer(lambda peer: (peer.say("220 fake.example LMTP\r\n"), peer.line(), peer.say("500 what?\r\n"), peer.line(), peer.line())) as fake:
                 done = postroad.run("send", "--server", url.format(fake.port), *flags, *ENVELOPE)
             self.assertNotEqual(done.returncode, 0)
             self.assertFalse([line for line in fake.heard if line[:4] in ("EHLO", "HELO", "MAIL")], fake.heard)

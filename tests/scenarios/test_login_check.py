@@ -9,7 +9,8 @@ import time
 import unittest
 
 import postroad
-from postroad import Server, Session, add_user
+from by_hand import Session
+from postroad import Server, add_user
 
 
 class Service(http.server.ThreadingHTTPServer):

@@ -1,12 +1,14 @@
 # faults row 36: a mail that goes round is found out by its Received fields and ends with a 554, and a long way is no loop.
+import socket
 import unittest
 
+import by_hand
 import postroad
 
 
 class MailLoop(unittest.TestCase):
     def hops(self, count, server):
-        with postroad.Session(server.port) as session:
+        with by_hand.Session(server.port) as session:
             session.say("EHLO client.example")
             text = b"".join(b"received: from a%d by b\r\n\twith SMTP\r\n" % i for i in range(count)) + b"Subject: x\r\n\r\nReceived: no\r\n"
             return session.mail("a@b.example", ["c@x.example"], text)
@@ -22,13 +24,13 @@ class MailLoop(unittest.TestCase):
     def test_row_36_two_servers_that_send_to_each_other(self):
         ports = []
         for _ in range(2):
-            with postroad.socket.create_server((postroad.HOST, 0)) as free:
+            with socket.create_server((postroad.HOST, 0)) as free:
                 ports.append(free.getsockname()[1])
         servers = [self.enterContext(postroad.Server({
             "listener": [{"role": "relay_in", "port": ports[i]}], "local": {"domains": [f"d{i}.example"], "aliases": [
                 f"x: x@d{1 - i}.example", "postmaster: keeper"], "mailboxes": ["keeper"]},
             "delivery": {"smarthost": f"smtp://127.0.0.1:{ports[1 - i]}"}})) for i in range(2)]
-        with postroad.Session(ports[0]) as session:
+        with by_hand.Session(ports[0]) as session:
             session.say("EHLO client.example")
             self.assertTrue(session.mail("a@b.example", ["x@d0.example"], b"Subject: round\r\n\r\nx\r\n").startswith("250"))
         postroad.eventually(lambda: any(server.events("message.refused") for server in servers))

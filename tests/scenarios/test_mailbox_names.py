@@ -4,6 +4,7 @@ import json
 import os
 import unittest
 
+import by_hand
 import postroad
 
 MESSAGE = b"Subject: path\r\n\r\nhello\r\n"
@@ -27,7 +28,7 @@ class MailboxNames(unittest.TestCase):
                  "a@" + "z" * 300 + ".example", "a@[127.0.0.1]", "new@x.example", "cur@x.example", "a:2,S@x.example", "$(id)@x.example", '"a\'b"@x.example',
                  "a\0b@x.example", '"a\0b"@x.example', '"../../x\r\n"@x.example', "é../@x.example", "*@x.example", "-rf@x.example"]
         taken = 0
-        with postroad.Session(self.server.port) as session:
+        with by_hand.Session(self.server.port) as session:
             session.say("EHLO client.example")
             for address in tried:
                 session.say("RSET")
@@ -59,14 +60,14 @@ class MailboxNames(unittest.TestCase):
 
     def test_two_long_names_do_not_share_a_mailbox(self):
         domain = ".".join(["y" * 60] * 3)
-        with postroad.Session(self.server.port) as session:
+        with by_hand.Session(self.server.port) as session:
             session.say("EHLO client.example")
             for last in "ab":
                 self.assertTrue(session.mail("a@client.example", ["x" * 60 + "@" + domain + last], MESSAGE).startswith("250"))
         self.assertEqual(len({mail.mailbox for mail in self.server.wait_mail(2)}), 2)
 
     def test_row_34_no_lines_of_their_own_in_the_log(self):
-        with postroad.Session(self.server.port) as session:
+        with by_hand.Session(self.server.port) as session:
             for helo in ("EHLO x\x1b[31mred", "EHLO x\n{\"event\":\"forged\"}", "EHLO client.example"):
                 session.send(helo.encode() + b"\r\n")
                 session.reply()

@@ -3,12 +3,13 @@
 import threading
 import unittest
 
+import by_hand
 import postroad
 
 
 class Onward(unittest.TestCase):
     def submit(self, port, sender, priority=None, header=""):
-        with postroad.Session(port) as session:
+        with by_hand.Session(port) as session:
             session.say("EHLO client.example")
             asked = "" if priority is None else f" MT-PRIORITY={priority}"
             self.assertTrue(session.say(f"MAIL FROM:<{sender}>{asked}").startswith("250"))
@@ -28,8 +29,8 @@ class Onward(unittest.TestCase):
         def script(peer):
             go.wait(postroad.PATIENCE)
             peer.say("220 fake.example ESMTP\r\n")
-            postroad.converse(peer, ehlo=("fake.example", "MT-PRIORITY"))
-        with postroad.FakeServer(script) as host, postroad.Server(self.settings(host.port)) as server:
+            by_hand.converse(peer, ehlo=("fake.example", "MT-PRIORITY"))
+        with by_hand.FakeServer(script) as host, postroad.Server(self.settings(host.port)) as server:
             self.submit(server.port, "first@client.example")  # whose delivery waits for the greeting; the others wait behind it
             postroad.eventually(lambda: host.peers, server.process)
             for name, priority in (("late", -4), ("usual", 0), ("stranger", 9), ("later", -9), ("none", None)):
@@ -61,7 +62,7 @@ class Onward(unittest.TestCase):
             far = {"listener": [{"tls": "offered", "certificate": certificate, "key": key}]}
             here = {"listener": [{"role": "relay_in", "dsn": True}]}
             with postroad.Server(far) as host, postroad.Server({**self.settings(host.port), **here}) as server:
-                with postroad.Session(server.port) as session:
+                with by_hand.Session(server.port) as session:
                     session.say("EHLO client.example")
                     for line in ("MAIL FROM:<a@client.example> ENVID=REQUIRETLS", "RCPT TO:<b@elsewhere.example>"):
                         self.assertTrue(session.say(line).startswith("250"), line)
@@ -73,8 +74,8 @@ class Onward(unittest.TestCase):
     def test_extensions_that_are_ignored(self):
         def script(peer):
             peer.say("220 fake.example ESMTP\r\n")
-            postroad.converse(peer, ehlo=("fake.example", "MT-PRIORITY", "PIPELINING"))
-        with postroad.FakeServer(script) as host:
+            by_hand.converse(peer, ehlo=("fake.example", "MT-PRIORITY", "PIPELINING"))
+        with by_hand.FakeServer(script) as host:
             with postroad.Server(self.settings(host.port, smarthost_ignores=["mt-priority"])) as server:
                 self.submit(server.port, "a@client.example", -3)
                 postroad.eventually(lambda: server.events("recipient.delivered"), server.process)

@@ -4,6 +4,7 @@
 import time
 import unittest
 
+import by_hand
 import postroad
 
 TEXT = b"Subject: options\r\n\r\nhello\r\n"
@@ -53,8 +54,8 @@ class OptionsKept(unittest.TestCase):
         def script(peer):
             peer.say(greeting + "\r\n")
             if greeting.startswith("220"):
-                chunks(peer) if ehlo is KNOWS else postroad.converse(peer, ehlo=ehlo)
-        return self.enterContext(postroad.FakeServer(script))
+                chunks(peer) if ehlo is KNOWS else by_hand.converse(peer, ehlo=ehlo)
+        return self.enterContext(by_hand.FakeServer(script))
 
     def tls_host(self, extensions):
         """A smarthost with a certificate that is in order."""
@@ -62,11 +63,11 @@ class OptionsKept(unittest.TestCase):
 
         def script(peer):
             peer.say("220 fake.example ESMTP\r\n")
-            postroad.converse(peer, ehlo=("fake.example", "STARTTLS"), until="STARTTLS")
+            by_hand.converse(peer, ehlo=("fake.example", "STARTTLS"), until="STARTTLS")
             peer.say("220 go on\r\n")
             peer.starttls(context)
-            postroad.converse(peer, ehlo=("fake.example", *extensions))
-        return self.enterContext(postroad.FakeServer(script))
+            by_hand.converse(peer, ehlo=("fake.example", *extensions))
+        return self.enterContext(by_hand.FakeServer(script))
 
     def server(self, port, listener=None, delivery=None, **how):
         certificate, key = self.pair
@@ -77,7 +78,7 @@ class OptionsKept(unittest.TestCase):
             env={"SSL_CERT_FILE": str(self.certificates.ca)}, **how))
 
     def session(self, server, tls=False):
-        session = self.enterContext(postroad.Session(server.port))
+        session = self.enterContext(by_hand.Session(server.port))
         session.say("EHLO client.example")
         if tls:
             session.say("STARTTLS")
@@ -95,7 +96,7 @@ class OptionsKept(unittest.TestCase):
             reply = session.reply()
         else:
             session.say("DATA")
-            session.send(postroad.stuffed(text))
+            session.send(by_hand.stuffed(text))
             reply = session.reply()
         self.assertTrue(reply.startswith("250"), reply)
 
@@ -127,7 +128,7 @@ class OptionsKept(unittest.TestCase):
             for line in ("MAIL FROM:<ann@here.example> " + mail, RCPT[2]):
                 self.assertTrue(session.say(line).startswith("250"), line)
             session.say("DATA")
-            session.send(postroad.stuffed(TEXT))
+            session.send(by_hand.stuffed(TEXT))
             self.assertTrue(session.reply().startswith("250"))
             self.events(server, "recipient.delivered", len(said) + 1)
             said.append(self.commands(host, "MAIL")[-1].split(" ")[-1])
@@ -158,7 +159,7 @@ class OptionsKept(unittest.TestCase):
                         return peer.say(mood[0] + "\r\n")
                     peer.say("220 fake.example ESMTP\r\n")
                     return chunks(peer)
-                host = self.enterContext(postroad.FakeServer(script))
+                host = self.enterContext(by_hand.FakeServer(script))
                 server = self.server(host.port)
                 self.submit(server)
                 postroad.eventually(lambda: host.peers)

@@ -4,6 +4,7 @@ import socket
 import struct
 import unittest
 
+import by_hand
 import postroad
 
 TEXT = b"Subject: proxied\r\n\r\nhello\r\n"
@@ -38,7 +39,7 @@ class ProxyHeader(unittest.TestCase):
 
     def connect(self, header, port=0, server=None, **how):
         """A session that has sent this and read nothing."""
-        session = self.enterContext(postroad.Session((server or self.server).ports[port], greet=False, **how))
+        session = self.enterContext(by_hand.Session((server or self.server).ports[port], greet=False, **how))
         session.send(header)
         return session
 
@@ -117,7 +118,7 @@ class ProxyHeader(unittest.TestCase):
             self.assertIn(f"([{CLIENT}])", self.received_from(session, f"inside tls {len(header)}."))
 
     def test_a_peer_that_is_not_listed_says_an_unknown_command(self):
-        session = self.enterContext(postroad.Session(self.server.port, source="127.0.0.2"))
+        session = self.enterContext(by_hand.Session(self.server.port, source="127.0.0.2"))
         self.assertTrue(session.greeting.startswith("220"))
         self.assertRegex(session.say(v1().decode().rstrip()), r"^500 5\.5\.2 PROXY is not a command")
         session.say("EHLO client.example")
@@ -125,7 +126,7 @@ class ProxyHeader(unittest.TestCase):
         self.assertIn("([127.0.0.2])", received)
         self.assertNotIn(CLIENT, received)
         # It is greeted like everybody, and nothing of the binary form is a command.
-        session = self.enterContext(postroad.Session(self.server.port, source="127.0.0.2"))
+        session = self.enterContext(by_hand.Session(self.server.port, source="127.0.0.2"))
         session.send(v2() + b"\r\nNOOP\r\n")
         self.assertTrue(session.reply().startswith("500"))
 
@@ -154,7 +155,7 @@ class ProxyHeader(unittest.TestCase):
     def test_a_stop_does_not_wait_for_a_header(self):
         server = self.enterContext(postroad.Server({"listener": [{"proxy_from": ["127.0.0.1"]}]}))
         self.connect(b"PROXY TCP4 ", server=server)
-        with postroad.Session(server.port, greet=False, source="127.0.0.2") as other:
+        with by_hand.Session(server.port, greet=False, source="127.0.0.2") as other:
             other.reply()  # the first is being served by now
         server.terminate()
         self.assertEqual(server.wait_end(5), 0)

@@ -3,6 +3,7 @@
 import base64
 import unittest
 
+import by_hand
 import postroad
 
 OTHER_WORDS = "550 5.7.1 Relaying denied"
@@ -13,7 +14,7 @@ class RelayControl(unittest.TestCase):
     def setUpClass(cls):
         folder = cls.enterClassContext(postroad.Folder()).path
         postroad.add_user(folder / "users", "test", "s3cret")
-        cls.elsewhere = cls.enterClassContext(postroad.FakeServer(postroad.plain_server))
+        cls.elsewhere = cls.enterClassContext(by_hand.FakeServer(by_hand.plain_server))
         cls.server = postroad.Server({
             "server": {"users": folder / "users"},
             "local": {"domains": ["here.example"], "mailboxes": ["reader", "ben@here.example"]},
@@ -22,7 +23,7 @@ class RelayControl(unittest.TestCase):
         cls.addClassCleanup(cls.server.__exit__, None, None, None)
 
     def rcpt(self, recipient, sender="<stranger@elsewhere.example>", login=False):
-        with postroad.Session(self.server.port) as session:
+        with by_hand.Session(self.server.port) as session:
             session.say("EHLO client.example")
             if login:
                 answer = session.say("AUTH PLAIN " + base64.b64encode(b"\0test\0s3cret").decode())
@@ -68,7 +69,7 @@ class RelayControl(unittest.TestCase):
                     "delivery": {"smarthost": f"smtp://127.0.0.1:{self.elsewhere.port}", "networks": ["127.0.0.0/8"]}}
         for networks, code in ((["127.0.0.0/8"], "250"), (["192.0.2.0/24", "::1"], "550")):
             settings["delivery"]["networks"] = networks
-            with self.subTest(networks), postroad.Server(settings) as server, postroad.Session(server.port) as session:
+            with self.subTest(networks), postroad.Server(settings) as server, by_hand.Session(server.port) as session:
                 session.say("EHLO client.example")
                 session.say("MAIL FROM:<a@client.example>")
                 self.assertEqual(session.say("RCPT TO:<friend@elsewhere.example>")[:3], code)

@@ -2,9 +2,10 @@
 # with the place and what is wrong, and the old one stays.
 import os
 import signal
-import ssl
+import socket
 import unittest
 
+import by_hand
 import postroad
 
 TEXT = b"Subject: reload\r\n\r\nhello\r\n"
@@ -36,14 +37,14 @@ class Reload(unittest.TestCase):
         return session.say(f"RCPT TO:<{name}@here.example>")[:3]
 
     def certificate(self):
-        with postroad.Session(self.server.port) as session:
+        with by_hand.Session(self.server.port) as session:
             session.say("EHLO client.example")
             session.say("STARTTLS")
             with postroad.client_context(self.certificates.ca).wrap_socket(session.socket, server_hostname="localhost") as tls:
                 return dict(pair[0] for pair in tls.getpeercert()["subject"])["commonName"]
 
     def test_all_of_it_without_a_dropped_session(self):
-        session = self.enterContext(postroad.Session(self.server.port))
+        session = self.enterContext(by_hand.Session(self.server.port))
         session.say("EHLO client.example")
         self.assertEqual(self.rcpt(session, "bob"), "550")
         self.assertEqual(self.certificate(), "first")
@@ -60,7 +61,7 @@ class Reload(unittest.TestCase):
         session.say("RSET")
         self.assertTrue(session.mail("a@b.example", ["ann@here.example"], TEXT).startswith("250"))
         self.assertEqual(self.certificate(), "second")
-        with postroad.Session(self.server.port) as fresh:
+        with by_hand.Session(self.server.port) as fresh:
             fresh.say("EHLO client.example")
             self.assertEqual(self.rcpt(fresh, "bob"), "250")
             self.assertTrue(fresh.say("RCPT TO:<ann@here.example>").startswith("452"))
@@ -72,7 +73,7 @@ class Reload(unittest.TestCase):
 
     # All addresses in place of one, on the same port.
     def test_a_listener_that_moves_to_another_address(self):
-        session = self.enterContext(postroad.Session(self.server.port))
+        session = self.enterContext(by_hand.Session(self.server.port))
         self.settings["listener"][0].update(address="127.0.0.1", port=self.server.port)
         self.write()
         self.assertEqual(self.reload().returncode, 0)
@@ -81,12 +82,12 @@ class Reload(unittest.TestCase):
             self.write()
             done = self.reload()
             self.assertEqual(done.returncode, 0, done.stderr)
-            with postroad.Session(self.server.port) as fresh:
+            with by_hand.Session(self.server.port) as fresh:
                 self.assertTrue(fresh.greeting.startswith("220"))
             postroad.eventually(lambda: self.listens_at(address))
         self.assertTrue(session.say("NOOP").startswith("250"))
         # Somebody else's is somebody else's.
-        with postroad.socket.create_server((postroad.HOST, 0)) as other:
+        with socket.create_server((postroad.HOST, 0)) as other:
             self.settings["listener"].append({"port": other.getsockname()[1]})
             self.write()
             done = self.reload()
@@ -94,7 +95,7 @@ class Reload(unittest.TestCase):
             self.assertIn("the port is in use", done.stderr)
 
     def listens_at(self, address):
-        with postroad.socket.socket() as probe:
+        with socket.socket() as probe:
             reached = probe.connect_ex(("127.0.0.2", self.server.port)) == 0
         return reached == (address == "0.0.0.0")
 
@@ -103,7 +104,7 @@ class Reload(unittest.TestCase):
         os.kill(self.server.pid, signal.SIGHUP)
         postroad.eventually(lambda: self.server.events("config.reloaded"))
         context = postroad.client_context(self.certificates.ca)
-        with postroad.Session(self.server.port) as session:
+        with by_hand.Session(self.server.port) as session:
             session.say("EHLO client.example")
             session.say("STARTTLS")
             session.socket = context.wrap_socket(session.socket, server_hostname="localhost")
@@ -115,7 +116,7 @@ class Reload(unittest.TestCase):
         good = postroad.toml(self.settings)
         port = self.server.port
         certificate = self.settings["listener"][0]["certificate"]
-        taken = self.enterContext(postroad.FakeServer(postroad.plain_server))
+        taken = self.enterContext(by_hand.FakeServer(by_hand.plain_server))
         table = [
             (good + "[limits]\nrecipients = 0\n", ["postroad.toml", "limits.recipients"]),
             (good + "nonsense\n", ["postroad.toml:"]),
@@ -137,7 +138,7 @@ class Reload(unittest.TestCase):
             for word in words:
                 self.assertIn(word, done.stderr)
                 self.assertIn(word, event["reason"])
-            with postroad.Session(port) as session:
+            with by_hand.Session(port) as session:
                 session.say("EHLO client.example")
                 self.assertEqual(self.rcpt(session, "ann"), "250")
                 self.assertEqual(self.rcpt(session, "bob"), "550")

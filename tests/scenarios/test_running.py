@@ -10,6 +10,7 @@ import socket
 import subprocess
 import unittest
 
+import by_hand
 import postroad
 
 TEXT = b"Subject: running\r\n\r\nhello\r\n"
@@ -29,7 +30,7 @@ class Running(unittest.TestCase):
         return self.enterContext(postroad.Server({"listener": [{}], **(settings or {})}, **how))
 
     def send(self, server, port=None):
-        with postroad.Session(port or server.port) as session:
+        with by_hand.Session(port or server.port) as session:
             session.say("EHLO client.example")
             self.assertTrue(session.mail("a@b.example", ["c@x.example"], TEXT).startswith("250"))
             session.say("QUIT")
@@ -150,7 +151,7 @@ class Running(unittest.TestCase):
                              preexec_fn=lambda: (signal.signal(signal.SIGXFSZ, signal.SIG_IGN),
                                                  resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))))
         self.assertEqual(self.get(port, "/healthz")[0].status, 200)
-        with postroad.Session(server.port) as session:
+        with by_hand.Session(server.port) as session:
             session.say("EHLO client.example")
             self.assertRegex(session.mail("a@b.example", ["c@x.example"], b"x" * 70 + b"\r\n" + (b"y" * 70 + b"\r\n") * 10_000), r"^45[12] ")
         # The client may hear it a moment before the spool has said so to everybody.
@@ -178,7 +179,7 @@ class Running(unittest.TestCase):
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
             port = int(postroad.LineReader(process.stdout.fileno()).next().split()[2].rstrip(",").rsplit(":", 1)[1])
             for _ in range(400):
-                with postroad.Session(port) as session:
+                with by_hand.Session(port) as session:
                     session.say("EHLO " + "a" * 60 + ".example")
                     session.say("QUIT")
             process.terminate()
@@ -225,7 +226,7 @@ class Systemd(unittest.TestCase):
         self.addCleanup(wanted.close)
         self.addCleanup(extra.close)
         port = wanted.getsockname()[1]
-        with postroad.Session(port, greet=False) as early:  # before the server is there
+        with by_hand.Session(port, greet=False) as early:  # before the server is there
             def hand_down():
                 os.dup2(wanted.fileno(), 100)
                 os.dup2(extra.fileno(), 101)

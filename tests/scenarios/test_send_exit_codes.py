@@ -4,6 +4,7 @@ import json
 import subprocess
 import unittest
 
+import by_hand
 import postroad
 
 ENVELOPE = ("--from", "a@client.example", "--to", "b@x.example, c@x.example", "--subject", "hi", "--text", "hello")
@@ -12,7 +13,7 @@ ENVELOPE = ("--from", "a@client.example", "--to", "b@x.example, c@x.example", "-
 class SendExitCodes(unittest.TestCase):
     def send(self, script, *flags, code, recipients=ENVELOPE):
         """(standard error, the JSON, what the server heard) of the same send, once for people and once as JSON."""
-        with postroad.FakeServer(script) as fake:
+        with by_hand.FakeServer(script) as fake:
             server = f"smtp://127.0.0.1:{fake.port}"
             plain = postroad.run("send", "--server", server, *recipients, *flags)
             as_json = postroad.run("send", "--server", server, "--json", *recipients, *flags)
@@ -30,7 +31,7 @@ class SendExitCodes(unittest.TestCase):
         def script(peer):
             peer.say(greeting + "\r\n")
             if greeting.startswith("220"):
-                postroad.converse(peer, ehlo=ehlo, replies={names.get(verb, verb.upper()): reply for verb, reply in replies.items()})
+                by_hand.converse(peer, ehlo=ehlo, replies={names.get(verb, verb.upper()): reply for verb, reply in replies.items()})
         return script
 
     def outcomes(self, report):
@@ -63,7 +64,7 @@ class SendExitCodes(unittest.TestCase):
                 self.assertEqual(self.outcomes(report), [("deferred", stage, int(next(iter(replies.values()))[:3]))] * 2)
 
     def test_75_nobody_listens(self):
-        with postroad.FakeServer(lambda peer: None) as fake:
+        with by_hand.FakeServer(lambda peer: None) as fake:
             port = fake.port
         done = postroad.run("send", "--server", f"smtp://127.0.0.1:{port}", *ENVELOPE)
         self.assertEqual(done.returncode, 75, done.stderr)
@@ -76,7 +77,7 @@ class SendExitCodes(unittest.TestCase):
     def test_77_login_refused(self):
         def script(peer):
             peer.say("220 fake.example ESMTP\r\n")
-            postroad.converse(peer, ehlo=("fake.example", "AUTH PLAIN"), replies={"AUTH": "535 5.7.8 authentication failed"})
+            by_hand.converse(peer, ehlo=("fake.example", "AUTH PLAIN"), replies={"AUTH": "535 5.7.8 authentication failed"})
         with postroad.Folder() as folder:
             pw = folder.write("pw", "s3cret\n", 0o600)
             plain, report, heard = self.send(script, "--user", "test", "--password-file", pw, "--allow-password-in-clear", code=77)
@@ -98,7 +99,7 @@ class SendExitCodes(unittest.TestCase):
                 peer.say(reply + "\r\n")
             peer.text()
             peer.say("250 2.0.0 taken\r\n")
-            postroad.converse(peer)
+            by_hand.converse(peer)
         plain, report, _ = self.send(script, code=69)
         self.assertEqual(self.outcomes(report), [("accepted", "END OF DATA", 250), ("refused", "RCPT TO", 550)])
         self.assertRegex(plain.stdout, r"(?m)^b@x\.example accepted 250")
@@ -112,7 +113,7 @@ class SendExitCodes(unittest.TestCase):
                 with self.subTest(stage=stage, ehlo=ehlo):
                     def script(peer):
                         peer.say("220 fake.example ESMTP\r\n")
-                        postroad.converse(peer, ehlo=ehlo, until=at)
+                        by_hand.converse(peer, ehlo=ehlo, until=at)
                         peer.say("550 5.7.1 blocked by policy\r\n")
                         peer.close()
                     plain, report, _ = self.send(script, code=69, recipients=("--from", "a@client.example", "--to", "b@x.example", "--text", "x"))
@@ -122,7 +123,7 @@ class SendExitCodes(unittest.TestCase):
     def test_row_13_421_and_hang_up_keeps_the_words(self):
         def script(peer):
             peer.say("220 fake.example ESMTP\r\n")
-            postroad.converse(peer, until="MAIL")
+            by_hand.converse(peer, until="MAIL")
             peer.say("421 4.7.0 too many connections\r\n")
         plain, report, _ = self.send(script, code=75)
         self.assertIn("421 4.7.0 too many connections", plain.stdout + plain.stderr)
@@ -132,7 +133,7 @@ class SendExitCodes(unittest.TestCase):
         # The server refuses while the text still flows, and closes: its words decide, not the broken pipe.
         def script(peer):
             peer.say("220 fake.example ESMTP\r\n")
-            postroad.converse(peer, until="DATA")
+            by_hand.converse(peer, until="DATA")
             peer.say("354 go on\r\n")
             peer.line()
             peer.say("552 5.3.4 too large\r\n")
@@ -150,7 +151,7 @@ class SendExitCodes(unittest.TestCase):
     def test_row_15_a_cut_after_the_dot_is_unknown(self):
         def script(peer):
             peer.say("220 fake.example ESMTP\r\n")
-            postroad.converse(peer, ehlo=("fake.example", "PIPELINING"), until=".")
+            by_hand.converse(peer, ehlo=("fake.example", "PIPELINING"), until=".")
         plain, report, heard = self.send(script, code=75)
         self.assertEqual([one["outcome"] for one in report["recipients"]], ["unknown", "unknown"])
         self.assertTrue(report["error"]["may_have_been_delivered"])
@@ -160,9 +161,9 @@ class SendExitCodes(unittest.TestCase):
     def test_row_15_silence_after_the_dot_is_unknown(self):
         def script(peer):
             peer.say("220 fake.example ESMTP\r\n")
-            postroad.converse(peer, until=".")
+            by_hand.converse(peer, until=".")
             peer.line()  # until the client gives up
-        with postroad.FakeServer(script) as fake:
+        with by_hand.FakeServer(script) as fake:
             try:
                 done = postroad.run("send", "--server", f"smtp://127.0.0.1:{fake.port}", "--json", "--timeout", "1s", *ENVELOPE, timeout=10)
             except subprocess.TimeoutExpired:
@@ -173,7 +174,7 @@ class SendExitCodes(unittest.TestCase):
     def test_a_cut_before_the_dot_is_deferred(self):
         def script(peer):
             peer.say("220 fake.example ESMTP\r\n")
-            postroad.converse(peer, until="DATA")
+            by_hand.converse(peer, until="DATA")
         _, report, _ = self.send(script, code=75)
         self.assertNotIn("unknown", json.dumps(report["recipients"]))
         self.assertFalse(report["error"]["may_have_been_delivered"])
@@ -229,7 +230,7 @@ class SendExitCodes(unittest.TestCase):
         self.assertEqual(done.returncode, 68, done.stderr)
 
     def test_dry_run_sends_nothing(self):
-        with postroad.FakeServer(lambda peer: None) as fake:
+        with by_hand.FakeServer(lambda peer: None) as fake:
             done = postroad.run("send", "--server", f"smtp://127.0.0.1:{fake.port}", "--dry-run", *ENVELOPE)
             self.assertEqual(fake.peers, [])
         self.assertEqual(done.returncode, 0)

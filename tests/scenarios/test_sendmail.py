@@ -1,84 +1,20 @@
-# The sendmail entry, called by a link of that name as other programs call it: its flags, whom and what it sends, what it ends with,
-# its settings, and -bs. The server is ours played by a script: every word that comes out is looked at. Rows 22 and 23 are here.
-import contextlib
+# The sendmail entry, called by a link of that name as other programs call it: its flags, and whom and what it sends. Rows 22 and 23
+# are here.
 import os
-import pwd
 import re
 import socket
 import subprocess
 import unittest
 
+import by_hand
 import postroad
-from postroad import crlf
-
-ME = pwd.getpwuid(os.geteuid()).pw_name
-ALL = ("fake.example", "PIPELINING", "8BITMIME", "SMTPUTF8", "DSN", "SIZE 99999999")
-MAIL = b"From: Ann <ann@x.example>\nTo: b@x.example\nSubject: hi\n\nhello\n"
-HIDDEN = ("hidden1@x.example", "hidden2@x.example", "hidden3@x.example", "hidden4@x.example", "hidden5@x.example")
-
-
-def plain(peer, ehlo=ALL, **replies):
-    names = {"dot": "."}
-    peer.say("220 fake.example ESMTP\r\n")
-    postroad.converse(peer, ehlo=ehlo, replies={names.get(verb, verb.upper()): reply for verb, reply in replies.items()})
-
-
-class Sent:
-    """What one call put on the wire."""
-
-    def __init__(self, done, heard):
-        self.code, self.words, self.out = done.returncode, done.stderr, done.stdout
-        self.heard = heard
-        self.mail = next((line for line in heard if line.startswith("MAIL ")), None)
-        self.recipients = [line[len("RCPT TO:<"):line.index(">")] for line in heard if line.startswith("RCPT ")]
-        self.rcpt = [line for line in heard if line.startswith("RCPT ")]
-        self.lines = heard[heard.index("DATA") + 1:] if "DATA" in heard else []
-        self.text = self.lines[:self.lines.index(".")] if "." in self.lines else None
-        end = self.text.index("") if self.text is not None and "" in self.text else None
-        self.header = None if end is None else self.text[:end]
-        self.body = None if end is None else self.text[end + 1:]
-
-    def field(self, name):
-        """All values of a field, unfolded."""
-        whole = re.sub(r"\n[ \t]", " ", "\n".join(self.header or []))
-        return [line.split(":", 1)[1].strip() for line in whole.split("\n") if line.lower().startswith(name.lower() + ":")]
-
-
-class Sendmail(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.folder = cls.enterClassContext(postroad.Folder())
-        cls.program = cls.folder.path / "sendmail"
-        cls.program.symlink_to(postroad.BINARY)
-        cls.home = cls.folder.path / "home"
-        cls.home.mkdir()
-        cls.settings = cls.folder.write("sendmail.toml", 'domain = "here.example"\n')
-
-    def environment(self, port, **env):
-        return {"HOME": str(self.home), "POSTROAD_SENDMAIL_CONFIG": str(self.settings), "POSTROAD_SENDMAIL_SERVER": f"smtp://127.0.0.1:{port}", **env}
-
-    def call(self, *words, input=MAIL, script=plain, code=0, env=None, timeout=postroad.PATIENCE):
-        with postroad.FakeServer(script) as fake:
-            done = postroad.run_program(self.program, *words, input=input, env={**self.environment(fake.port), **(env or {})}, timeout=timeout)
-            sent = Sent(done, fake.heard)
-        self.assertEqual(done.returncode, code, f"{words}: {done.stdout}{done.stderr}")
-        if code == 0:
-            self.assertEqual(done.stderr, "")
-        return sent
-
-    def refused(self, *words, code, says, **rest):
-        """It ends with that code and one sentence, and nobody was spoken to."""
-        sent = self.call(*words, code=code, **rest)
-        self.assertEqual(sent.heard, [], words)
-        self.assertIn(says, sent.words)
-        self.assertTrue(sent.words.startswith("sendmail: ") and sent.words.count("\n") == 1, sent.words)
-        return sent
+from sendmail_entry import ME, MAIL, HIDDEN, plain, Sent, Sendmail
 
 
 class Flags(Sendmail):
     def test_by_name_and_as_a_verb(self):
         for words in ([self.program], [postroad.BINARY, "sendmail"]):
-            with postroad.FakeServer(plain) as fake:
+            with by_hand.FakeServer(plain) as fake:
                 done = postroad.run_program(*words, "-i", "b@x.example", input=MAIL, env=self.environment(fake.port))
                 self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
                 self.assertEqual(Sent(done, fake.heard).recipients, ["b@x.example"])
@@ -180,7 +116,7 @@ class Addresses(Sendmail):
                      "b@x.example c@x.example"):
             with self.subTest(word):
                 self.refused("-i", "good@x.example", word, code=65, says="column")
-        with postroad.FakeServer(plain) as fake:  # octets that are no UTF-8
+        with by_hand.FakeServer(plain) as fake:  # octets that are no UTF-8
             done = subprocess.run([str(self.program), b"-i", b"gr\xfcn@x.example"], input=MAIL, env={**postroad.CLEAN, **self.environment(fake.port)},
                                   stderr=subprocess.PIPE, timeout=postroad.PATIENCE, check=False)
             self.assertEqual((done.returncode, fake.heard), (65, []), done.stderr)
@@ -275,7 +211,7 @@ class Header(Sendmail):
                 self.assertIn(self.call(*flags, "b@x.example", input=b"Subject: x\n\nx\n").field("From")[0], value)
 
     def test_a_name_that_is_not_utf8_stops_no_mail(self):
-        with postroad.FakeServer(plain) as fake:
+        with by_hand.FakeServer(plain) as fake:
             done = subprocess.run([str(self.program), b"-FAndr\xe9", b"b@x.example"], input=b"Subject: x\n\nx\n",
                                   env={**postroad.CLEAN, **self.environment(fake.port)}, stderr=subprocess.PIPE, timeout=postroad.PATIENCE, check=False)
             self.assertEqual(done.returncode, 0, done.stderr)
@@ -332,7 +268,7 @@ class Text(Sendmail):
 
         def script(peer):
             peer.say("220 fake.example ESMTP\r\n")
-            postroad.converse(peer, until="DATA")
+            by_hand.converse(peer, until="DATA")
             peer.say("354 go on\r\n")
             while not peer.rest.endswith(b"\r\n.\r\n"):
                 got = peer.socket.recv(65536)
@@ -341,7 +277,7 @@ class Text(Sendmail):
                 peer.rest += got
             octets["text"], peer.rest = peer.rest, b""
             peer.say("250 2.0.0 Ok\r\n")
-            postroad.converse(peer)
+            by_hand.converse(peer)
         for input in (b"Subject: x\n\na\nb\n", b"Subject: x\r\n\r\na\r\nb\r\n", b"Subject: x\n\r\na\r\nb\n", b"Subject: x\n\na\nb"):
             with self.subTest(input):
                 self.call("b@x.example", input=input, script=script)
@@ -375,7 +311,7 @@ class Text(Sendmail):
         self.assertEqual(set(sent.body), {line[:-1].decode()})
 
     def test_input_that_cannot_be_read_is_not_an_empty_mail(self):
-        with postroad.FakeServer(plain) as fake:
+        with by_hand.FakeServer(plain) as fake:
             descriptor = os.open(self.folder.path, os.O_RDONLY)  # read() of a folder fails
             try:
                 done = subprocess.run([str(self.program), "b@x.example"], stdin=descriptor, env={**postroad.CLEAN, **self.environment(fake.port)},
@@ -388,7 +324,7 @@ class Text(Sendmail):
             self.assertEqual(fake.heard, [])
 
     def test_a_reset_in_the_middle_is_not_the_end(self):
-        with postroad.FakeServer(plain) as fake:
+        with by_hand.FakeServer(plain) as fake:
             ours, its = socket.socketpair()
             process = subprocess.Popen([str(self.program), "b@x.example"], stdin=its, env={**postroad.CLEAN, **self.environment(fake.port)},
                                        stderr=subprocess.PIPE)
@@ -400,7 +336,7 @@ class Text(Sendmail):
             self.assertEqual((process.returncode, fake.heard), (74, []), words)
 
     def test_a_caller_that_listens_no_more_still_gets_the_exit_code(self):
-        with postroad.FakeServer(lambda peer: plain(peer, rcpt="550 5.1.1 nobody")) as fake:
+        with by_hand.FakeServer(lambda peer: plain(peer, rcpt="550 5.1.1 nobody")) as fake:
             read, write = os.pipe()
             os.close(read)
             try:
@@ -409,300 +345,6 @@ class Text(Sendmail):
             finally:
                 os.close(write)
             self.assertEqual(done.returncode, 69)
-
-
-class ExitCodes(Sendmail):
-    def test_75_nobody_listens(self):
-        with postroad.FakeServer(plain) as fake:
-            port = fake.port
-        done = postroad.run_program(self.program, "b@x.example", input=MAIL, env=self.environment(port))
-        self.assertEqual(done.returncode, 75, done.stderr)
-        self.assertRegex(done.stderr, rf"^sendmail: 127\.0\.0\.1:{port} CONNECT: .+\n$")
-
-    def test_75_the_servers_name_has_no_address(self):
-        # 68 would speak of a recipient's host, and callers take it for final.
-        sent = self.call("b@x.example", env={"POSTROAD_SENDMAIL_SERVER": f"smtp://{postroad.NO_SUCH_HOST}"}, code=75)
-        self.assertIn(postroad.NO_SUCH_HOST, sent.words)
-
-    def test_69_refused_and_75_deferred(self):
-        for code, reply in ((69, "550 5.7.1 go away"), (75, "450 4.2.1 later")):
-            for stage in ("mail", "rcpt", "data", "dot"):
-                with self.subTest(stage=stage, reply=reply):
-                    sent = self.call("b@x.example", "c@x.example", script=lambda peer: plain(peer, **{stage: reply}), code=code)
-                    for one in ("b@x.example", "c@x.example"):
-                        self.assertRegex(sent.words, rf"(?m)^sendmail: {re.escape(one)} (refused|deferred): {reply}$")
-
-    def test_75_goodbye(self):
-        self.call("b@x.example", script=lambda peer: peer.say("421 4.3.2 not now\r\n"), code=75)
-        sent = self.call("b@x.example", script=lambda peer: plain(peer, mail="421 4.3.2 not now"), code=75)
-        self.assertIn("421 4.3.2 not now", sent.words)
-
-    def test_one_refused_and_the_others_get_it(self):
-        def script(peer):
-            peer.say("220 fake.example ESMTP\r\n")
-            for reply in ("250 fake.example", "250 Ok", "550 5.1.1 \x1b[31mnobody", "250 Ok", "354 go on"):
-                peer.line()
-                peer.say(reply + "\r\n")
-            peer.text()
-            peer.say("250 2.0.0 taken\r\n")
-            postroad.converse(peer)
-        sent = self.call("b@x.example", "c@x.example", script=script, code=69)
-        self.assertIsNotNone(sent.text)
-        self.assertRegex(sent.words, r"b@x\.example refused: 550 5\.1\.1 ")
-        self.assertNotIn("\x1b", sent.words)
-        self.assertNotIn("c@x.example", sent.words)
-
-    def test_75_unknown_and_no_second_try(self):
-        def script(peer):
-            peer.say("220 fake.example ESMTP\r\n")
-            postroad.converse(peer, until=".")
-        sent = self.call("b@x.example", script=script, code=75)
-        self.assertIn("b@x.example unknown", sent.words)
-        self.assertEqual(len([line for line in sent.heard if line.startswith("MAIL")]), 1)
-
-    def test_75_silence_after_the_dot_ends_with_the_timeout(self):
-        def script(peer):
-            peer.say("220 fake.example ESMTP\r\n")
-            postroad.converse(peer, until=".")
-            peer.line()  # until it gives up
-        config = self.folder.write("patience.toml", 'timeout = "1s"\n')
-        sent = self.call("b@x.example", script=script, code=75, env={"POSTROAD_SENDMAIL_CONFIG": str(config)}, timeout=15)
-        self.assertIn("unknown", sent.words)
-
-    def test_76_not_smtp(self):
-        self.call("b@x.example", script=lambda peer: peer.say("HTTP/1.1 400 Bad Request\r\n\r\n"), code=76)
-
-
-class Settings(Sendmail):
-    def test_78_names_file_and_line(self):
-        for text, line, says in (('domain = "x.example"\nserver = 5\n', 2, "server"), ('\n\nsevrer = "smtp://h"\n', 3, "server"), ('timeout = "soon"\n', 1, "timeout"),
-                                 ('server = "unclosed\n', 1, "")):
-            for mode in ([], ["-bs"]):
-                with self.subTest(text, mode=mode):
-                    path = self.folder.write("wrong.toml", text)
-                    sent = self.call(*mode, "b@x.example", code=78, env={"POSTROAD_SENDMAIL_CONFIG": str(path)})
-                    self.assertRegex(sent.words, rf"^sendmail: {re.escape(str(path))}:{line}\b.*{says}")
-                    self.assertEqual((sent.heard, sent.out), ([], ""))
-
-    def test_78_values_that_cannot_be(self):
-        for text, says in (('domain = "not a domain"\n', "domain"), ('user = "u"\npassword_file = "/nowhere/pw"\n', "/nowhere/pw"), ('user = "u"\n', "password")):
-            path = self.folder.write("wrong.toml", text)
-            for mode in ([], ["-bs"]):
-                with self.subTest(text, mode=mode):
-                    sent = self.call(*mode, "b@x.example", code=78, env={"POSTROAD_SENDMAIL_CONFIG": str(path)})
-                    self.assertIn(says, sent.words)
-                    self.assertEqual((sent.heard, sent.out), ([], ""))
-        for url in ("http://h", "smtp://", "smtp://h:0"):
-            self.refused("b@x.example", code=78, says="server", env={"POSTROAD_SENDMAIL_SERVER": url})
-        path = self.folder.write("wrong.toml", 'server = "http://h"\n')
-        env = {**self.environment(1), "POSTROAD_SENDMAIL_CONFIG": str(path)}
-        del env["POSTROAD_SENDMAIL_SERVER"]
-        done = postroad.run_program(self.program, "b@x.example", input=MAIL, env=env)
-        self.assertEqual(done.returncode, 78, done.stderr)
-
-    def test_78_the_named_file_is_missing(self):
-        sent = self.refused("b@x.example", code=78, says="/nowhere/sendmail.toml", env={"POSTROAD_SENDMAIL_CONFIG": "/nowhere/sendmail.toml"})
-        self.assertIn("No such file", sent.words)
-
-    def test_the_file_at_home(self):
-        home = self.folder.path / "other-home"
-        (home / ".config/postroad").mkdir(parents=True)
-        with postroad.FakeServer(plain) as fake:
-            (home / ".config/postroad/sendmail.toml").write_text(f'server = "smtp://127.0.0.1:{fake.port}"\ndomain = "home.example"\n')
-            done = postroad.run_program(self.program, "root", input=MAIL, env={"HOME": str(home)})
-            self.assertEqual(done.returncode, 0, done.stderr)
-            self.assertEqual(Sent(done, fake.heard).recipients, ["root@home.example"])
-
-    def test_login_over_tls(self):
-        with postroad.Folder() as folder:
-            certificates = postroad.Certificates(folder.path)
-            certificate, key = certificates.make("server")
-            postroad.add_user(folder.path / "users", "test", "s3cret")
-            tls = {"certificate": certificate, "key": key, "role": "submission"}
-            settings = {"server": {"users": folder.path / "users"}, "local": {"domains": ["x.example"], "mailboxes": ["b"]},
-                        "submission": {"senders": ["test: @here.example"]}, "listener": [{"tls": "required", **tls}, {"tls": "implicit", **tls}]}
-            right = folder.write("pw", "s3cret\n", 0o600)
-            wrong = folder.write("wrong", "other\n", 0o600)
-            with postroad.Server(settings, folder=folder.path) as server:
-                count = 0
-                for port, scheme in zip(server.ports, ("smtp", "smtps")):
-                    for password, ca, code in ((right, certificates.ca, 0), (wrong, certificates.ca, 77), (right, None, 77)):
-                        for mode in ([], ["-bs"]):
-                            with self.subTest(scheme=scheme, code=code, mode=mode):
-                                text = f'server = "{scheme}://localhost:{port}"\nuser = "test"\npassword_file = "{password}"\ndomain = "here.example"\n'
-                                config = folder.write("sendmail.toml", text + (f'ca_file = "{ca}"\n' if ca else ""))
-                                input = MAIL
-                                if mode:
-                                    input = b"EHLO me\r\nMAIL FROM:<test@here.example>\r\nRCPT TO:<b@x.example>\r\nDATA\r\n" + crlf(MAIL) + b".\r\nQUIT\r\n"
-                                done = postroad.run_program(self.program, *mode, *(["-f", "test", "b@x.example"] if not mode else []), input=input,
-                                                            env={"HOME": str(self.home), "POSTROAD_SENDMAIL_CONFIG": str(config)})
-                                self.assertNotIn("s3cret", done.stdout + done.stderr)
-                                count += code == 0
-                                if not mode:
-                                    self.assertEqual(done.returncode, code, done.stderr)
-                                else:
-                                    self.assertRegex(done.stdout.splitlines()[-2], r"^250 " if code == 0 else r"^[45]\d\d ", done.stdout)
-                self.assertEqual(len(server.wait_mail(count)), count)
-
-    def test_no_password_in_clear(self):
-        password = self.folder.write("pw", "s3cret\n", 0o600)
-        text = f'user = "test"\npassword_file = "{password}"\n'
-        config = self.folder.write("login.toml", text)
-        script = lambda peer: plain(peer, ehlo=("fake.example", "AUTH PLAIN"), auth="235 2.7.0 welcome")  # noqa: E731
-        sent = self.call("b@x.example", script=script, code=77, env={"POSTROAD_SENDMAIL_CONFIG": str(config)})
-        self.assertFalse([line for line in sent.heard if line.startswith(("AUTH", "MAIL"))])
-        config = self.folder.write("login.toml", text + "allow_password_in_clear = true\n")
-        sent = self.call("b@x.example", script=script, env={"POSTROAD_SENDMAIL_CONFIG": str(config)})
-        self.assertTrue([line for line in sent.heard if line.startswith("AUTH PLAIN ")])
-
-
-class Bs(Sendmail):
-    """-bs: SMTP on standard input and output."""
-
-    @contextlib.contextmanager
-    def dialogue(self, script=plain):
-        with postroad.FakeServer(script) as fake:
-            process = subprocess.Popen([str(self.program), "-bs"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                       env={**postroad.CLEAN, **self.environment(fake.port)})
-            lines = postroad.LineReader(process.stdout.fileno())
-
-            def reply():
-                while True:
-                    line = lines.next()
-                    if line is None:
-                        return None
-                    if line[3:4] != "-":
-                        return line.rstrip("\r")
-
-            def say(octets):
-                process.stdin.write(octets.encode() + b"\r\n" if isinstance(octets, str) else octets)
-                process.stdin.flush()
-                return reply()
-            say.process, say.reply = process, reply
-            try:
-                yield say, fake
-            finally:
-                with contextlib.suppress(OSError):
-                    process.stdin.close()
-                self.ended = process.wait(postroad.PATIENCE)
-                process.stdout.close()
-                process.stderr.close()
-
-    def transaction(self, say, recipients=("b@x.example",), text=b"Subject: x\r\n\r\nhi\r\n"):
-        self.assertRegex(say("MAIL FROM:<a@x.example>"), "^250")
-        for one in recipients:
-            self.assertRegex(say(f"RCPT TO:<{one}>"), "^250")
-        self.assertRegex(say("DATA"), "^354")
-        return say(postroad.stuffed(text))
-
-    def test_a_dialogue(self):
-        with self.dialogue() as (say, fake):
-            self.assertRegex(say.reply(), r"^220 here\.example ")
-            self.assertRegex(say("EHLO me"), "^250 ")
-            self.assertRegex(self.transaction(say, ("b@x.example", "c@x.example"), b"Subject: x\r\n\r\n.\r\n..two\r\n"), "^250 2.0.0 Ok: taken$")
-            self.assertRegex(say("RSET"), "^250")
-            self.assertRegex(self.transaction(say), "^250 ")
-            self.assertRegex(say("QUIT"), "^221")
-            self.assertIsNone(say.reply())
-            say.process.wait(postroad.PATIENCE)
-            sent = Sent(subprocess.CompletedProcess([], 0, "", ""), fake.heard)
-        self.assertEqual(self.ended, 0)
-        self.assertEqual(sent.recipients, ["b@x.example", "c@x.example", "b@x.example"])
-        self.assertEqual(sent.text, ["Subject: x", "", "..", "...two"])
-        self.assertEqual(len([line for line in sent.heard if line.startswith("EHLO")]), 1, "one connection for both")
-
-    def test_all_or_none(self):
-        def script(peer):
-            peer.say("220 fake.example ESMTP\r\n")
-            for reply in ("250-fake.example\r\n250 PIPELINING", "250 Ok", "250 Ok", "550 5.1.1 nobody", "250 Ok"):
-                peer.line()
-                peer.say(reply + "\r\n")
-            postroad.converse(peer)
-        with self.dialogue(script) as (say, fake):
-            say.reply()
-            say("EHLO me")
-            self.assertRegex(self.transaction(say, ("b@x.example", "c@x.example")), r"^550 5\.1\.1 nobody$")
-            # The caller can go on.
-            self.assertRegex(say("NOOP"), "^250")
-        self.assertNotIn("DATA", fake.heard)
-
-    def test_what_the_server_says_is_what_the_caller_hears(self):
-        for stage in ("mail", "rcpt", "data", "dot"):
-            for reply in ("550 5.7.1 go away", "450 4.2.1 later"):
-                with self.subTest(stage=stage, reply=reply), self.dialogue(lambda peer: plain(peer, **{stage: reply})) as (say, _):
-                    say.reply()
-                    say("EHLO me")
-                    self.assertEqual(self.transaction(say), reply)
-
-    def test_goodbye_is_a_4yz(self):
-        for script in (lambda peer: peer.say("421 4.3.2 not now\r\n"), lambda peer: plain(peer, mail="421 4.3.2 not now"), lambda peer: plain(peer, dot="421 4.3.2 not now")):
-            with self.dialogue(script) as (say, _):
-                say.reply()
-                say("EHLO me")
-                answer = self.transaction(say)
-                self.assertRegex(answer, r"^4\d\d .*not now")
-
-    def test_nobody_listens_is_a_451(self):
-        with postroad.FakeServer(plain) as gone:
-            port = gone.port
-        process = postroad.run_program(self.program, "-bs", env=self.environment(port),
-                                       input=b"EHLO me\r\nMAIL FROM:<a@x.example>\r\nRCPT TO:<b@x.example>\r\nDATA\r\nx\r\n.\r\nQUIT\r\n")
-        self.assertEqual(process.returncode, 0)
-        self.assertRegex(process.stdout.splitlines()[-2], r"^451 4\.4\.0 ")
-
-    def test_unknown_is_said(self):
-        def script(peer):
-            peer.say("220 fake.example ESMTP\r\n")
-            postroad.converse(peer, until=".")
-        with self.dialogue(script) as (say, fake):
-            say.reply()
-            say("EHLO me")
-            self.assertRegex(self.transaction(say), "^451 4.4.2 it is not known")
-        self.assertEqual(len([line for line in fake.heard if line.startswith("MAIL")]), 1)
-
-    def test_a_caller_that_closes_early_sends_nothing(self):
-        head = b"EHLO me\r\nMAIL FROM:<a@x.example>\r\nRCPT TO:<b@x.example>\r\nDATA\r\n"
-        for input in (b"", b"EHLO me\r\n", head, head + b"half of", head + b"half of\r\n", head + b"half\r\n.\r", head + b"half\r\n.", head + b"half\n.\n"):
-            with self.subTest(input):
-                self.assertIsNone(self.call("-bs", input=input).text)
-
-    def test_a_caller_that_listens_no_more_ends_it(self):
-        with self.dialogue() as (say, _):
-            say.reply()
-            say.process.stdout.close()
-            with contextlib.suppress(OSError):
-                say.process.stdin.write(b"NOOP\r\n" * 100)
-                say.process.stdin.flush()
-            self.assertEqual(say.process.wait(postroad.PATIENCE), 74)
-
-    def test_options_go_on(self):
-        with self.dialogue() as (say, fake):
-            say.reply()
-            say("EHLO me")
-            say("MAIL FROM:<a@x.example> BODY=8BITMIME SMTPUTF8 RET=HDRS ENVID=q1")
-            say("RCPT TO:<grüße@x.example> NOTIFY=NEVER")
-            say("DATA")
-            self.assertRegex(say("Subject: grüße\r\n\r\nhi\r\n.".encode() + b"\r\n"), "^250")
-            sent = Sent(subprocess.CompletedProcess([], 0, "", ""), fake.heard)
-        for word in ("BODY=8BITMIME", "SMTPUTF8", "RET=HDRS", "ENVID=q1"):
-            self.assertIn(word, sent.mail)
-        self.assertIn("NOTIFY=NEVER", sent.rcpt[0])
-
-    def test_a_large_message_both_ways_at_once(self):
-        line = b"0123456789abcdef" * 4 + b"\r\n"
-        with self.dialogue() as (say, fake):
-            say.reply()
-            say("EHLO me")
-            self.assertRegex(self.transaction(say, text=b"Subject: x\r\n\r\n" + line * 80_000), "^250")
-            sent = Sent(subprocess.CompletedProcess([], 0, "", ""), fake.heard)
-        self.assertEqual(len(sent.body), 80_000)
-
-    def test_neither_tls_nor_login_is_offered_on_a_pipe(self):
-        with self.dialogue() as (say, fake):
-            say.reply()
-            self.assertRegex(say("STARTTLS"), "^5")
-            self.assertRegex(say("AUTH PLAIN AGEAYg=="), "^5")
-        self.assertEqual(fake.heard, [])
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import re
 import time
 import unittest
 
+import by_hand
 import postroad
 
 CROWD = 200
@@ -18,7 +19,7 @@ def resident(pid):
 class SlowClients(unittest.TestCase):
     def good_client(self, server, name):
         begin = time.monotonic()
-        with postroad.Session(server.port, timeout=10) as session:
+        with by_hand.Session(server.port, timeout=10) as session:
             session.say("EHLO client.example")
             self.assertTrue(session.mail("a@client.example", [f"{name}@x.example"], MESSAGE).startswith("250"))
             session.say("QUIT")
@@ -26,7 +27,7 @@ class SlowClients(unittest.TestCase):
 
     def crowd(self, server, behave, count=CROWD, **how):
         for _ in range(count):
-            session = self.enterContext(postroad.Session(server.port, **how))
+            session = self.enterContext(by_hand.Session(server.port, **how))
             behave(session)
 
     def test_row_32_idle_and_slow_sessions(self):
@@ -67,7 +68,7 @@ class SlowClients(unittest.TestCase):
 
     def test_a_large_message_is_streamed(self):
         # A session's memory does not grow with its message: 200 MB through it, a few of them in memory at most.
-        with postroad.Server({"listener": [{}], "limits": {"message_size": "500MiB"}}) as server, postroad.Session(server.port) as session:
+        with postroad.Server({"listener": [{}], "limits": {"message_size": "500MiB"}}) as server, by_hand.Session(server.port) as session:
             before = resident(server.pid)
             for line in ("EHLO client.example", "MAIL FROM:<a@client.example>", "RCPT TO:<b@x.example>", "DATA"):
                 session.say(line)
@@ -85,7 +86,7 @@ class SlowClients(unittest.TestCase):
     def test_row_32_endless_line_and_endless_recipients(self):
         with postroad.Server({"listener": [{}], "limits": {"recipients": 100, "errors": 20}}) as server:
             before = resident(server.pid)
-            with postroad.Session(server.port) as session:
+            with by_hand.Session(server.port) as session:
                 session.say("EHLO client.example")
                 for _ in range(200):
                     session.send(b"x" * 65536)
@@ -94,7 +95,7 @@ class SlowClients(unittest.TestCase):
                 self.assertTrue(session.say("MAIL FROM:<a@client.example>").startswith("250"))
                 answers = [session.say(f"RCPT TO:<r{i}@x.example>")[:9] for i in range(105)]
                 self.assertEqual(answers, ["250 2.1.5"] * 100 + ["452 4.5.3"] * 5)
-            with postroad.Session(server.port) as session:
+            with by_hand.Session(server.port) as session:
                 answers = session.send(b"NONSENSE\r\n" * 1000) or session.rest_until_end()
                 self.assertRegex(answers, r"421 4\.7\.0 .*too many errors\r\n$")
             self.good_client(server, "good")
@@ -102,7 +103,7 @@ class SlowClients(unittest.TestCase):
 
     def test_row_43_a_slow_command_meets_its_deadline(self):
         # An octet now and then does not move the deadline of the command.
-        with postroad.Server({"listener": [{}], "limits": {"command": "1s"}}) as server, postroad.Session(server.port) as session:
+        with postroad.Server({"listener": [{}], "limits": {"command": "1s"}}) as server, by_hand.Session(server.port) as session:
             session.socket.settimeout(0.2)
             answer = b""
             for _ in range(100):

@@ -2,6 +2,7 @@
 # recipient keeps its own outcome (row 31), a deferral is tried again, and a user and password go under TLS only.
 import unittest
 
+import by_hand
 import postroad
 
 MESSAGE = "Subject: grüße\r\n\r\nhello\r\n".encode()
@@ -10,11 +11,11 @@ MESSAGE = "Subject: grüße\r\n\r\nhello\r\n".encode()
 class Smarthost(unittest.TestCase):
     def relay(self, script, recipients=("friend@elsewhere.example",), parameters="", event="recipient.delivered", count=None, **delivery):
         """Sends one mail through our server to a fake smarthost; gives what it heard and the events, once they are there."""
-        with postroad.FakeServer(script) as host:
+        with by_hand.FakeServer(script) as host:
             settings = {"listener": [{"role": "relay_in"}],
                         "delivery": {"networks": ["127.0.0.1"], "smarthost": f"smtp://127.0.0.1:{host.port}", **delivery}}
             with postroad.Server(settings) as server:
-                with postroad.Session(server.port) as session:
+                with by_hand.Session(server.port) as session:
                     session.say("EHLO client.example")
                     self.assertTrue(session.say(f"MAIL FROM:<a@client.example>{parameters}").startswith("250"))
                     for recipient in recipients:
@@ -31,13 +32,13 @@ class Smarthost(unittest.TestCase):
     def test_row_29_what_the_sender_asked_for_is_asked_again(self):
         def script(peer):
             peer.say("220 fake.example ESMTP\r\n")
-            postroad.converse(peer, ehlo=("fake.example", "8BITMIME", "SMTPUTF8"))
+            by_hand.converse(peer, ehlo=("fake.example", "8BITMIME", "SMTPUTF8"))
         (heard,), _ = self.relay(script, parameters=" BODY=8BITMIME SMTPUTF8")
         self.assertIn("MAIL FROM:<a@client.example> BODY=8BITMIME SMTPUTF8", heard)
         self.assertEqual(heard[-1], "QUIT")
 
     def test_row_29_what_the_smarthost_cannot_do_is_a_failure_with_its_name(self):
-        _, events = self.relay(postroad.plain_server, parameters=" BODY=8BITMIME SMTPUTF8", event="recipient.failed")
+        _, events = self.relay(by_hand.plain_server, parameters=" BODY=8BITMIME SMTPUTF8", event="recipient.failed")
         self.assertIn("SMTPUTF8", events[0]["note"])
 
     def test_row_31_each_recipient_has_its_own_outcome(self):
@@ -60,10 +61,10 @@ class Smarthost(unittest.TestCase):
         self.assertEqual([(event["to"], event["note"]) for event in failed], [("bad@elsewhere.example", "550 5.1.1 no such user")])
 
     def test_a_silent_smarthost_does_not_hold_up_mail_for_here(self):
-        with postroad.FakeServer(lambda peer: peer.line()) as silent:
+        with by_hand.FakeServer(lambda peer: peer.line()) as silent:
             settings = {"listener": [{"role": "relay_in"}], "limits": {"drain": "100ms"}, "local": {"domains": ["here.example"], "mailboxes": ["reader"]},
                         "delivery": {"networks": ["127.0.0.1"], "smarthost": f"smtp://127.0.0.1:{silent.port}"}}
-            with postroad.Server(settings) as server, postroad.Session(server.port) as session:
+            with postroad.Server(settings) as server, by_hand.Session(server.port) as session:
                 session.say("EHLO client.example")
                 for i in range(5):
                     self.assertTrue(session.mail("a@client.example", ["friend@elsewhere.example"], MESSAGE).startswith("250"))
@@ -78,7 +79,7 @@ class Smarthost(unittest.TestCase):
         def script(peer):
             seen.append(peer)
             peer.say("220 fake.example ESMTP\r\n")
-            postroad.converse(peer, replies={"RCPT": "451 4.2.0 later"} if len(seen) < 3 else None)
+            by_hand.converse(peer, replies={"RCPT": "451 4.2.0 later"} if len(seen) < 3 else None)
         heard, _ = self.relay(script, first_retry="20ms", longest_retry="40ms")
         self.assertEqual(len(heard), 3)
 

@@ -2,6 +2,7 @@
 # discards them; the client, who sees more than the 220, ends the conversation. Row 2: what EHLO said in clear is forgotten.
 import unittest
 
+import by_hand
 import postroad
 
 
@@ -14,7 +15,7 @@ class StarttlsInjection(unittest.TestCase):
 
     def test_row_1_server_discards_commands_sent_in_clear(self):
         listener = {"role": "catch_all", "tls": "offered", "certificate": self.certificate, "key": self.key}
-        with postroad.Server({"listener": [listener]}) as server, postroad.Session(server.port) as session:
+        with postroad.Server({"listener": [listener]}) as server, by_hand.Session(server.port) as session:
             self.assertIn("STARTTLS", session.say("EHLO client.example"))
             session.send("STARTTLS\r\nEHLO evil.example\r\nMAIL FROM:<evil@client.example>\r\nRCPT TO:<victim@x.example>\r\n")
             self.assertTrue(session.reply().startswith("220"))
@@ -33,7 +34,7 @@ class StarttlsInjection(unittest.TestCase):
 
     def test_row_1_server_forgets_the_transaction_begun_in_clear(self):
         listener = {"role": "catch_all", "tls": "offered", "certificate": self.certificate, "key": self.key}
-        with postroad.Server({"listener": [listener]}) as server, postroad.Session(server.port) as session:
+        with postroad.Server({"listener": [listener]}) as server, by_hand.Session(server.port) as session:
             session.say("EHLO client.example")
             session.say("STARTTLS")
             session.starttls(postroad.client_context(self.ca))
@@ -46,11 +47,11 @@ class StarttlsInjection(unittest.TestCase):
     def test_row_1_client_ends_when_more_than_the_220_came(self):
         def script(peer):
             peer.say("220 fake.example ESMTP\r\n")
-            postroad.converse(peer, ehlo=("fake.example", "STARTTLS"), until="STARTTLS")
+            by_hand.converse(peer, ehlo=("fake.example", "STARTTLS"), until="STARTTLS")
             peer.say("220 go on\r\n250 fake.example\r\n250 2.1.0 Ok\r\n")  # one packet: the rest is for the time after the handshake
             peer.starttls(postroad.server_context(self.certificate, self.key))
-            postroad.converse(peer)
-        with postroad.FakeServer(script) as fake:
+            by_hand.converse(peer)
+        with by_hand.FakeServer(script) as fake:
             done = self.send(fake.port, "--require-tls")
         self.assertEqual(done.returncode, 76, done.stderr)
         self.assertRegex(done.stderr, r"localhost:\d+ STARTTLS: octets came in clear")
@@ -59,11 +60,11 @@ class StarttlsInjection(unittest.TestCase):
     def test_row_2_client_forgets_what_was_offered_in_clear(self):
         def script(peer):
             peer.say("220 fake.example ESMTP\r\n")
-            postroad.converse(peer, ehlo=("fake.example", "PIPELINING", "8BITMIME", "SIZE 10", "SMTPUTF8", "STARTTLS"), until="STARTTLS")
+            by_hand.converse(peer, ehlo=("fake.example", "PIPELINING", "8BITMIME", "SIZE 10", "SMTPUTF8", "STARTTLS"), until="STARTTLS")
             peer.say("220 go on\r\n")
             peer.starttls(postroad.server_context(self.certificate, self.key))
-            postroad.converse(peer, ehlo=("fake.example", "HELP"))
-        with postroad.FakeServer(script) as fake:
+            by_hand.converse(peer, ehlo=("fake.example", "HELP"))
+        with by_hand.FakeServer(script) as fake:
             done = self.send(fake.port)
         self.assertEqual(done.returncode, 0, done.stderr)
         mail, = [line for line in fake.heard if line.startswith("MAIL")]

@@ -4,6 +4,7 @@ import threading
 import time
 import unittest
 
+import by_hand
 import postroad
 
 MESSAGE = b"Subject: stop\r\n\r\nhello\r\n"
@@ -21,7 +22,7 @@ class Stop(unittest.TestCase):
 
     def test_idle_sessions_hear_421_at_once(self):
         with self.server(limits={"drain": "15s"}) as server:
-            with postroad.Session(server.port) as fresh, postroad.Session(server.port) as greeted:
+            with by_hand.Session(server.port) as fresh, by_hand.Session(server.port) as greeted:
                 greeted.say("EHLO client.example")
                 server.terminate()
                 for session in (fresh, greeted):
@@ -30,7 +31,7 @@ class Stop(unittest.TestCase):
 
     def test_a_mail_under_way_may_end(self):
         with self.server(limits={"drain": "15s"}) as server:
-            with postroad.Session(server.port) as session, postroad.Session(server.port) as witness:
+            with by_hand.Session(server.port) as session, by_hand.Session(server.port) as witness:
                 for line in ("EHLO client.example", "MAIL FROM:<a@client.example>", "RCPT TO:<b@x.example>", "DATA"):
                     session.say(line)
                 session.send(MESSAGE[:10])
@@ -45,7 +46,7 @@ class Stop(unittest.TestCase):
             self.assertEqual(mail.message, MESSAGE)
 
     def test_a_client_that_stays_silent_in_data_holds_it_no_longer_than_drain(self):
-        with self.server() as server, postroad.Session(server.port) as session:
+        with self.server() as server, by_hand.Session(server.port) as session:
             for line in ("EHLO client.example", "MAIL FROM:<a@client.example>", "RCPT TO:<b@x.example>", "DATA"):
                 session.say(line)
             session.send("Subject: half")
@@ -54,7 +55,7 @@ class Stop(unittest.TestCase):
             server.start()
 
     def test_who_asks_twice_does_not_wait(self):
-        with self.server(limits={"drain": "60s"}) as server, postroad.Session(server.port) as session:
+        with self.server(limits={"drain": "60s"}) as server, by_hand.Session(server.port) as session:
             for line in ("EHLO client.example", "MAIL FROM:<a@client.example>", "RCPT TO:<b@x.example>", "DATA"):
                 session.say(line)
             server.terminate()
@@ -63,11 +64,11 @@ class Stop(unittest.TestCase):
             self.assertLess(self.end(server), 20)
 
     def test_a_silent_smarthost_holds_it_no_longer_than_drain(self):
-        with postroad.FakeServer(lambda peer: peer.line()) as silent:
+        with by_hand.FakeServer(lambda peer: peer.line()) as silent:
             settings = {"listener": [{"role": "relay_in"}],
                         "delivery": {"networks": ["127.0.0.1"], "smarthost": f"smtp://127.0.0.1:{silent.port}"}}
             with self.server(**settings) as server:
-                with postroad.Session(server.port) as session:
+                with by_hand.Session(server.port) as session:
                     session.say("EHLO client.example")
                     self.assertRegex(session.mail("a@client.example", ["friend@elsewhere.example"], MESSAGE), "^250")
                     session.say("QUIT")
@@ -80,12 +81,12 @@ class Stop(unittest.TestCase):
 
     def test_mail_for_a_smarthost_survives_the_stop(self):
         with postroad.Folder() as folder:
-            with postroad.FakeServer(lambda peer: None) as gone:
+            with by_hand.FakeServer(lambda peer: None) as gone:
                 port = gone.port
             network = {"listener": [{"role": "relay_in"}], "limits": {"drain": "2s"}}
             with postroad.Server({**network, "delivery": {"networks": ["127.0.0.1"], "smarthost": f"smtp://127.0.0.1:{port}",
                                                    "first_retry": "100ms"}},
-                                 folder=folder.path) as server, postroad.Session(server.port) as session:
+                                 folder=folder.path) as server, by_hand.Session(server.port) as session:
                 session.say("EHLO client.example")
                 self.assertRegex(session.mail("a@client.example", ["friend@elsewhere.example"], MESSAGE), "^250")
                 session.say("QUIT")
@@ -93,14 +94,14 @@ class Stop(unittest.TestCase):
 
             def take(peer):
                 peer.say("220 fake.example ESMTP\r\n")
-                postroad.converse(peer, until="DATA")
+                by_hand.converse(peer, until="DATA")
                 peer.say("354 go on\r\n")
                 taken.append(peer.text())
                 arrived.set()
                 peer.say("250 2.0.0 Ok\r\n")
-                postroad.converse(peer)
+                by_hand.converse(peer)
             arrived = threading.Event()
-            with postroad.FakeServer(take) as back:
+            with by_hand.FakeServer(take) as back:
                 with postroad.Server({**network, "delivery": {"networks": ["127.0.0.1"], "smarthost": f"smtp://127.0.0.1:{back.port}"}},
                                      folder=folder.path):
                     self.assertTrue(arrived.wait(20), "the mail was not sent after the next start")

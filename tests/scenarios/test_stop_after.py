@@ -2,6 +2,7 @@
 # delivered, and the end is 0, as it was asked for. What was not reached is still a failure.
 import unittest
 
+import by_hand
 import postroad
 
 STAGES = ("connect", "hello", "tls", "auth", "mail", "rcpt", "data", "text")
@@ -51,11 +52,11 @@ class StopAfter(unittest.TestCase):
     def script(self, ehlo=("fake.example", "PIPELINING", "AUTH PLAIN")):
         def script(peer):
             peer.say("220 fake.example ESMTP\r\n")
-            postroad.converse(peer, ehlo=ehlo, replies={"AUTH": "235 2.7.0 ok"})
+            by_hand.converse(peer, ehlo=ehlo, replies={"AUTH": "235 2.7.0 ok"})
         return script
 
     def heard(self, flag, stage, script=None):
-        with postroad.FakeServer(script or self.script()) as fake:
+        with by_hand.FakeServer(script or self.script()) as fake:
             done = postroad.run("send", "--server", f"smtp://127.0.0.1:{fake.port}", "--user", "ann", "--password-env", "PW", "--allow-password-in-clear",
                                 "--from", "a@client.example", "--to", "b@x.example, c@x.example", "--text", "hi", flag, stage, env={"PW": "one"})
         return done, [line.split(" ")[0] for line in fake.heard]
@@ -88,7 +89,7 @@ class StopAfter(unittest.TestCase):
     def test_a_step_that_failed_was_not_reached(self):
         def refusing(peer):
             peer.say("220 fake.example ESMTP\r\n")
-            postroad.converse(peer, ehlo=("fake.example", "AUTH PLAIN"), replies={"AUTH": "235 ok", "MAIL": "550 5.7.1 go away"})
+            by_hand.converse(peer, ehlo=("fake.example", "AUTH PLAIN"), replies={"AUTH": "235 ok", "MAIL": "550 5.7.1 go away"})
         for flag in ("--stop-after", "--cut-after"):
             for stage in ("mail", "rcpt", "data", "text"):
                 done, _ = self.heard(flag, stage, refusing)

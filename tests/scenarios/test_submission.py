@@ -1,7 +1,7 @@
 # Submission as RFC 6409 has it: Date and Message-ID where they are missing, senders of one's own, eight bits handled.
-import re
 import unittest
 
+import by_hand
 import postroad
 
 HEADLESS = "Subject: ü\r\nTo: ann@here.example\r\n\r\nGrüße\r\n".encode()
@@ -23,7 +23,7 @@ class Submission(unittest.TestCase):
         cls.addClassCleanup(cls.server.__exit__, None, None, None)
 
     def session(self, user="ann", password="one", port=0):
-        session = self.enterContext(postroad.Session(self.server.ports[port]))
+        session = self.enterContext(by_hand.Session(self.server.ports[port]))
         session.say("EHLO client.example")
         if user:
             token = postroad.base64.b64encode(f"\0{user}\0{password}".encode()).decode()
@@ -76,11 +76,11 @@ class Submission(unittest.TestCase):
         for extensions, parameter in ((("fake.example", "8BITMIME"), " BODY=8BITMIME"), (("fake.example",), "")):
             def script(peer):
                 peer.say("220 fake.example ESMTP\r\n")
-                postroad.converse(peer, ehlo=extensions)
-            with postroad.FakeServer(script) as host:
+                by_hand.converse(peer, ehlo=extensions)
+            with by_hand.FakeServer(script) as host:
                 settings = {"listener": [{"role": "relay_in"}], "delivery": {"networks": ["127.0.0.1"], "smarthost": f"smtp://127.0.0.1:{host.port}"}}
                 with postroad.Server(settings) as server:
-                    with postroad.Session(server.port) as session:
+                    with by_hand.Session(server.port) as session:
                         session.say("EHLO client.example")
                         self.assertTrue(session.mail("a@b.example", ["c@elsewhere.example"], HEADLESS).startswith("250"))
                     postroad.eventually(lambda: server.events("recipient.delivered"))

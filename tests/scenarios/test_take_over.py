@@ -1,7 +1,6 @@
 # A new process takes the listening sockets and begins a spool of its own while the old one finishes its sessions: no connection
 # is refused, no mail lost, no session cut. `--rounds 20` and `--senders 8` are what is shown; fewer by default.
 import argparse
-import os
 import re
 import socket
 import subprocess
@@ -9,6 +8,7 @@ import sys
 import threading
 import unittest
 
+import by_hand
 import postroad
 
 ROUNDS, SENDERS = 20, 4
@@ -54,7 +54,7 @@ class TakeOver(unittest.TestCase):
             i = 0
             while not stop.is_set():
                 try:
-                    with postroad.Session(port) as session:
+                    with by_hand.Session(port) as session:
                         connections[0] += 1
                         assert session.greeting.startswith("220"), session.greeting
                         session.say("EHLO client.example")
@@ -71,7 +71,7 @@ class TakeOver(unittest.TestCase):
         for thread in threads:
             thread.start()
         # A session that stays: it has its time to finish, whatever happens around it.
-        slow = self.enterContext(postroad.Session(port))
+        slow = self.enterContext(by_hand.Session(port))
         slow.say("EHLO slow.example")
         try:
             for round_ in range(ROUNDS):
@@ -101,18 +101,18 @@ class TakeOver(unittest.TestCase):
         print(f"{ROUNDS} hand-overs, {connections[0]} connections, none refused; {len(taken)} mails taken, each delivered once", flush=True)
 
     def test_mail_that_the_old_one_could_not_deliver_is_adopted(self):
-        with postroad.FakeServer(lambda peer: (peer.say("421 not now\r\n"))) as host:
+        with by_hand.FakeServer(lambda peer: (peer.say("421 not now\r\n"))) as host:
             site = Site(self, {"listener": [{"role": "relay_in"}],
                                "delivery": {"networks": ["127.0.0.1"], "smarthost": f"smtp://127.0.0.1:{host.port}", "first_retry": "100ms",
                                             "longest_retry": "200ms"}})
-            with postroad.Session(site.server.port) as session:
+            with by_hand.Session(site.server.port) as session:
                 session.say("EHLO client.example")
                 self.assertTrue(session.mail("a@b.example", ["c@elsewhere.example"], b"Subject: x\r\n\r\nx\r\n").startswith("250"))
             site.successor()
             self.assertEqual(site.server.process.wait(postroad.PATIENCE), 0)
             adopted = postroad.eventually(lambda: site.server.events("spool.adopted"))
             self.assertEqual(adopted[0]["messages"], 1)
-            host.script = postroad.plain_server
+            host.script = by_hand.plain_server
             postroad.eventually(lambda: site.server.events("recipient.delivered"))
 
     def test_a_successor_that_fails_changes_nothing(self):
@@ -120,7 +120,7 @@ class TakeOver(unittest.TestCase):
         server.config.write_text(server.config.read_text() + "[metrics]\nlisten = \"192.0.2.1:1\"\n")
         done = postroad.run("serve", "--config", server.config, "--take-over")
         self.assertEqual(done.returncode, 78, done.stderr)
-        with postroad.Session(server.port) as session:
+        with by_hand.Session(server.port) as session:
             session.say("EHLO client.example")
             self.assertTrue(session.mail("a@b.example", ["c@x.example"], b"Subject: x\r\n\r\nx\r\n").startswith("250"))
         server.wait_mail(1)
@@ -146,7 +146,7 @@ class TakeOver(unittest.TestCase):
         self.assertEqual(say_too("ready"), "refused nothing was handed to you")
         first.close()  # it failed
         postroad.eventually(lambda: say_too("takeover").startswith("sockets "))
-        with postroad.Session(server.port) as session:
+        with by_hand.Session(server.port) as session:
             self.assertTrue(session.greeting.startswith("220"), "nothing has changed so far")
             _, say_late = self.control(server.data)
             self.assertEqual(say_too("ready"), "ok")
@@ -156,7 +156,7 @@ class TakeOver(unittest.TestCase):
 
     def test_many_at_once_leave_one(self):
         site = Site(self, self.SETTINGS)
-        with postroad.Session(site.server.port):  # keeps the old one there
+        with by_hand.Session(site.server.port):  # keeps the old one there
             for _ in range(4):
                 with open(site.server.log_path, "ab") as log:
                     site.processes.append(subprocess.Popen(
@@ -166,14 +166,14 @@ class TakeOver(unittest.TestCase):
                 [process for process in site.processes if process.poll() is None]), timeout=40)
         self.assertEqual(site.server.process.wait(postroad.PATIENCE), 0)
         self.assertIsNone(alive[0].poll())
-        with postroad.Session(site.server.port) as session:
+        with by_hand.Session(site.server.port) as session:
             session.say("EHLO client.example")
             self.assertTrue(session.mail("a@b.example", ["c@x.example"], b"Subject: x\r\n\r\nx\r\n").startswith("250"))
 
     # Whoever is still there when the old one's time is over hears so.
     def test_an_idle_session_hears_421_at_the_end(self):
         site = Site(self, {"listener": [{}], "limits": {"drain": "1s"}})
-        with postroad.Session(site.server.port) as idle:
+        with by_hand.Session(site.server.port) as idle:
             idle.say("EHLO client.example")
             site.successor()
             self.assertRegex(idle.rest_until_end(), r"^421 4\.3\.2 ")
@@ -202,7 +202,7 @@ class TakeOver(unittest.TestCase):
         process = subprocess.Popen([postroad.BINARY, "serve", "--config", config, "--take-over"], env=postroad.CLEAN, stdout=subprocess.PIPE)
         try:
             self.assertIn("listening on", postroad.LineReader(process.stdout.fileno()).next() or "nothing")
-            with postroad.Session(port) as session:
+            with by_hand.Session(port) as session:
                 self.assertTrue(session.greeting.startswith("220"))
         finally:
             thread.join(postroad.PATIENCE)
@@ -211,7 +211,7 @@ class TakeOver(unittest.TestCase):
             process.stdout.close()
 
     def test_one_that_ends_hands_nothing_over(self):
-        with postroad.Server({"listener": [{}], "limits": {"drain": "20s"}}) as server, postroad.Session(server.port) as session:
+        with postroad.Server({"listener": [{}], "limits": {"drain": "20s"}}) as server, by_hand.Session(server.port) as session:
             for line in ("EHLO client.example", "MAIL FROM:<a@b.example>", "RCPT TO:<c@x.example>", "DATA"):
                 session.say(line)
             server.terminate()

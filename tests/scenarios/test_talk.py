@@ -7,6 +7,7 @@ import re
 import subprocess
 import unittest
 
+import by_hand
 import postroad
 
 PASSWORD = "geheim&123"
@@ -54,9 +55,9 @@ class Talk(unittest.TestCase):
     def test_the_password_is_not_sent_in_clear(self):
         def script(peer):
             peer.say("220 fake.example ESMTP\r\n")
-            postroad.converse(peer, ehlo=("fake.example", "AUTH PLAIN"), replies={"AUTH": "235 2.7.0 in"})
+            by_hand.converse(peer, ehlo=("fake.example", "AUTH PLAIN"), replies={"AUTH": "235 2.7.0 in"})
         for flags, code in (((), 77), (("--allow-password-in-clear",), 0)):
-            with self.subTest(flags=flags), postroad.FakeServer(script) as fake:
+            with self.subTest(flags=flags), by_hand.FakeServer(script) as fake:
                 done = self.talk(f"127.0.0.1:{fake.port}", ["EHLO client.example", "AUTH PLAIN", "QUIT"], "--user", "test", "--password-env",
                                  "TALK_PASSWORD", *flags, env={"TALK_PASSWORD": PASSWORD})
                 self.assertEqual(done.returncode, code, done.stderr)
@@ -68,16 +69,16 @@ class Talk(unittest.TestCase):
 
         def script(peer):
             peer.say("220 fake.example ESMTP\r\n")
-            postroad.converse(peer, ehlo=("fake.example", "STARTTLS"), until="STARTTLS")
+            by_hand.converse(peer, ehlo=("fake.example", "STARTTLS"), until="STARTTLS")
             peer.say("220 go on\r\n")
             peer.starttls(tls)
-            postroad.converse(peer, ehlo=("fake.example", "AUTH SCRAM-SHA-256"), until="AUTH")
+            by_hand.converse(peer, ehlo=("fake.example", "AUTH SCRAM-SHA-256"), until="AUTH")
             for challenge in (b"nonsense", b"v="):  # no proof was given, so that of the server would be of nothing
                 peer.say("334 " + base64.b64encode(challenge).decode() + "\r\n")
                 peer.line()
             peer.say("235 2.7.0 in\r\n")
-            postroad.converse(peer)
-        with postroad.FakeServer(script) as fake:
+            by_hand.converse(peer)
+        with by_hand.FakeServer(script) as fake:
             done = self.talk(f"localhost:{fake.port}", ["EHLO client.example", "STARTTLS", "EHLO client.example", "AUTH SCRAM-SHA-256", "QUIT"],
                              "--user", "test", "--password-env", "TALK_PASSWORD", "--ca-file", certificates.ca, env={"TALK_PASSWORD": PASSWORD})
         self.assertNotEqual(done.returncode, 0)
@@ -86,10 +87,10 @@ class Talk(unittest.TestCase):
     def test_row_1_what_came_in_clear_is_not_believed(self):
         def script(peer):
             peer.say("220 fake.example ESMTP\r\n")
-            postroad.converse(peer, ehlo=("fake.example", "STARTTLS"), until="STARTTLS")
+            by_hand.converse(peer, ehlo=("fake.example", "STARTTLS"), until="STARTTLS")
             peer.say("220 go on\r\n250 fake.example\r\n")
-            postroad.converse(peer)
-        with postroad.FakeServer(script) as fake:
+            by_hand.converse(peer)
+        with by_hand.FakeServer(script) as fake:
             done = self.talk(f"localhost:{fake.port}", ["EHLO client.example", "STARTTLS", "EHLO client.example"])
         self.assertEqual(done.returncode, 76, done.stderr)
         self.assertIn("in clear", done.stderr)
@@ -98,7 +99,7 @@ class Talk(unittest.TestCase):
         done = self.talk("http://h", [])
         self.assertEqual(done.returncode, 64)
         self.assertIn("only smtp, smtps and lmtp are known", done.stderr)
-        with postroad.FakeServer(lambda peer: None) as gone:
+        with by_hand.FakeServer(lambda peer: None) as gone:
             port = gone.port
         done = self.talk(f"127.0.0.1:{port}", ["QUIT"])
         self.assertEqual(done.returncode, 75)

@@ -5,40 +5,29 @@ import contextlib
 import select
 import socket
 import struct
-import threading
 import unittest
 
+import by_hand
 import postroad
 
 USER, PASSWORD = "ann", "s3cr3t-at-the-proxy"
 FAR = "mail.far.example"  # a name that only the proxy knows
 
 
-class Proxy(contextlib.AbstractContextManager):
+class Proxy(by_hand.FakeServer):
     """One that carries octets to `port` here whatever host it is asked for. `login`: it wants USER and PASSWORD. `mood` is a script that
     gets the connection in place of all this."""
 
     def __init__(self, kind, port=None, login=False, mood=None, code=None, first=b""):
         self.kind, self.target, self.login, self.mood, self.code, self.first = kind, port, login, mood, code, first
-        self.asked, self.logins, self.ends = [], [], []
-        self.listener = socket.create_server((postroad.HOST, 0))
-        self.port = self.listener.getsockname()[1]
-        self.thread = threading.Thread(target=self._serve, daemon=True)
-        self.thread.start()
+        self.asked, self.logins = [], []
+        super().__init__(lambda peer: self.serve(peer.socket))
 
-    def _serve(self):
-        while True:
-            try:
-                connection, _ = self.listener.accept()
-            except OSError:
-                return
-            connection.settimeout(postroad.PATIENCE)
-            self.ends.append(connection)
-            with contextlib.suppress(OSError, EOFError), connection:
-                if self.mood:
-                    self.mood(connection)
-                elif self.socks(connection) if self.kind == "socks5" else self.http(connection):
-                    self.carry(connection)
+    def serve(self, connection):
+        if self.mood:
+            self.mood(connection)
+        elif self.socks(connection) if self.kind == "socks5" else self.http(connection):
+            self.carry(connection)
 
     @staticmethod
     def take(connection, count):
@@ -98,14 +87,11 @@ class Proxy(contextlib.AbstractContextManager):
                         return
                     pair[ready].sendall(octets)
 
-    def __exit__(self, *_):
-        with contextlib.suppress(OSError):
-            self.listener.shutdown(socket.SHUT_RDWR)
-        self.listener.close()
-        for end in self.ends:  # where it stalls
+    def __exit__(self, *rest):
+        for peer in self.peers:  # where it stalls
             with contextlib.suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
-        self.thread.join(postroad.PATIENCE)
+                peer.socket.shutdown(socket.SHUT_RDWR)
+        super().__exit__(*rest)
 
 
 class ThroughProxies(unittest.TestCase):
@@ -207,8 +193,8 @@ class ThroughProxies(unittest.TestCase):
     # A server that greets while the proxy still answers: nothing of it is lost.
     def test_a_greeting_in_the_proxys_packet(self):
         def script(peer):
-            postroad.converse(peer)
-        with postroad.FakeServer(script) as fake:
+            by_hand.converse(peer)
+        with by_hand.FakeServer(script) as fake:
             proxy = self.enterContext(Proxy("http", fake.port, first=b"220 fake.example ESMTP\r\n"))
             done = self.send(proxy)
             self.assertEqual(done.returncode, 0, done.stderr)
@@ -216,8 +202,8 @@ class ThroughProxies(unittest.TestCase):
     # What a proxy (or who stands behind it) slips in before TLS is no answer inside it.
     def test_words_in_the_packet_before_tls_are_not_believed(self):
         def script(peer):
-            postroad.converse(peer)
-        with postroad.FakeServer(script) as fake:
+            by_hand.converse(peer)
+        with by_hand.FakeServer(script) as fake:
             proxy = self.enterContext(Proxy("http", fake.port, first=b"220 fake.example ESMTP\r\n"))
             done = self.send(proxy, scheme="smtps")
             self.assertNotEqual(done.returncode, 0)

@@ -2,12 +2,13 @@
 # password, and the sentence says so (exit 77). With a user TLS is required without being asked for.
 import unittest
 
+import by_hand
 import postroad
 
 
 class TlsRequired(unittest.TestCase):
     def send(self, script, *flags, env=None):
-        with postroad.FakeServer(script) as fake:
+        with by_hand.FakeServer(script) as fake:
             done = postroad.run("send", "--server", f"smtp://localhost:{fake.port}", "--from", "a@client.example", "--to", "b@x.example",
                                 "--text", "hi", *flags, env=env)
         return done, fake.heard
@@ -15,17 +16,17 @@ class TlsRequired(unittest.TestCase):
     @staticmethod
     def without_starttls(peer):
         peer.say("220 fake.example ESMTP\r\n")
-        postroad.converse(peer, ehlo=("fake.example", "AUTH PLAIN LOGIN"), replies={"AUTH": "235 ok"})
+        by_hand.converse(peer, ehlo=("fake.example", "AUTH PLAIN LOGIN"), replies={"AUTH": "235 ok"})
 
     @staticmethod
     def refusing_starttls(peer):
         peer.say("220 fake.example ESMTP\r\n")
-        postroad.converse(peer, ehlo=("fake.example", "STARTTLS", "AUTH PLAIN LOGIN"), replies={"STARTTLS": "454 4.7.0 not now", "AUTH": "235 ok"})
+        by_hand.converse(peer, ehlo=("fake.example", "STARTTLS", "AUTH PLAIN LOGIN"), replies={"STARTTLS": "454 4.7.0 not now", "AUTH": "235 ok"})
 
     @staticmethod
     def helo_only(peer):
         peer.say("220 fake.example\r\n")
-        postroad.converse(peer, replies={"EHLO": "502 what?"})
+        by_hand.converse(peer, replies={"EHLO": "502 what?"})
 
     def check(self, done, heard, words):
         self.assertEqual(done.returncode, 77, done.stdout + done.stderr)
@@ -46,7 +47,7 @@ class TlsRequired(unittest.TestCase):
         self.check(*self.send(self.without_starttls, "--user", "test", "--password-env", "PW", env={"PW": "s3cret"}), "nothing was sent")
 
     def test_by_url(self):
-        with postroad.FakeServer(self.without_starttls) as fake:
+        with by_hand.FakeServer(self.without_starttls) as fake:
             done = postroad.run("send", "--server", f"smtp://localhost:{fake.port}?tls=required", "--from", "a@client.example", "--to", "b@x.example",
                                 "--text", "hi")
         self.check(done, fake.heard, "nothing was sent")
@@ -67,7 +68,7 @@ class TlsRequired(unittest.TestCase):
         with postroad.Folder() as folder:
             certificate, key = postroad.Certificates(folder.path).make("server")
             with postroad.Server({"listener": [{"tls": "required", "certificate": certificate, "key": key}]}) as server:
-                with postroad.Session(server.port) as session:
+                with by_hand.Session(server.port) as session:
                     session.say("EHLO client.example")
                     for line in ("MAIL FROM:<a@client.example>", "VRFY a", "HELP"):
                         self.assertTrue(session.say(line).startswith("530 5.7.0") or line == "HELP", line)

@@ -1,6 +1,7 @@
 # VRFY and EXPN: off by default (252, 502) and then the same for everybody, known or not; on by configuration and then truthful.
 import unittest
 
+import by_hand
 import postroad
 
 LOCAL = {"domains": ["here.example"], "mailboxes": ["ann", "bob"], "aliases": ["team: ann, bob"]}
@@ -9,7 +10,7 @@ LOCAL = {"domains": ["here.example"], "mailboxes": ["ann", "bob"], "aliases": ["
 class VrfyExpn(unittest.TestCase):
     def ask(self, listener, *lines):
         with postroad.Server({"local": LOCAL, "listener": [{"role": "relay_in", **listener}]}) as server:
-            with postroad.Session(server.port) as session:
+            with by_hand.Session(server.port) as session:
                 ehlo = session.say("EHLO client.example")
                 return ehlo, [session.say(line) for line in lines]
 

@@ -8,6 +8,7 @@ import socket
 import sys
 import unittest
 
+import by_hand
 import postroad
 
 SHOW = "--show" in sys.argv
@@ -37,7 +38,7 @@ class WrongInput(unittest.TestCase):
     # typed into a session
 
     def test_unknown_verb(self):
-        with postroad.Server() as server, postroad.Session(server.port) as session:
+        with postroad.Server() as server, by_hand.Session(server.port) as session:
             session.say("HELO client.example")
             self.sentence(session.say("REST"), r"^500 5\.5\.2 .*REST is not a command; did you mean RSET\?$")
             self.sentence(session.say("HELLO x"), r"^500 5\.5\.2 .*HELLO is not a command; did you mean HELO\?$")
@@ -46,14 +47,14 @@ class WrongInput(unittest.TestCase):
             self.sentence(session.say("RCPT TO:<a@b.example>"), r"^503 5\.5\.1 .*send MAIL")
 
     def test_line_of_20_kb(self):
-        with postroad.Server() as server, postroad.Session(server.port) as session:
+        with postroad.Server() as server, by_hand.Session(server.port) as session:
             session.say("HELO client.example")
             self.sentence(session.say("MAIL FROM:<" + "x" * 20_000 + "@client.example>"), r"^500 5\.5\.2 .*line is longer than 4096 octets")
             self.assertTrue(session.say("NOOP").startswith("250"), "the session goes on, and the line's rest is no command")
 
     def test_article_form_where_it_is_not_allowed(self):
         settings = {"listener": [{"role": "relay_in"}], "local": {"domains": ["here.example"], "mailboxes": ["a"]}}
-        with postroad.Server(settings) as server, postroad.Session(server.port) as session:
+        with postroad.Server(settings) as server, by_hand.Session(server.port) as session:
             session.say("HELO client.example")
             self.sentence(session.say("mail from:a@client.example"), r"^501 5\.5\.4 .*angle brackets; syntax: MAIL FROM:<")
 
@@ -110,7 +111,7 @@ class WrongInput(unittest.TestCase):
             stderr = self.serve({"server": {"data": server.data}, "listener": [{"port": 0}]}, 73)
             self.sentence(stderr, str(server.data), "(?i)in use|held|another process|runs|locked", "(?i)stop|choose|other folder|another folder|end ")
             self.assertEqual(server.process.poll(), None)
-            with postroad.Session(server.port) as session:
+            with by_hand.Session(server.port) as session:
                 session.say("EHLO client.example")
                 self.assertTrue(session.mail("a@client.example", ["b@x.example"], b"Subject: x\r\n\r\nx\r\n").startswith("250"))
             server.wait_mail(1)

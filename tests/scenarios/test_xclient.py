@@ -2,6 +2,7 @@
 # to nobody else it is even listed. And `postroad send --xclient`, which says it.
 import unittest
 
+import by_hand
 import postroad
 
 TEXT = b"Subject: spoken for\r\n\r\nhello\r\n"
@@ -26,7 +27,7 @@ class Xclient(unittest.TestCase):
         cls.addClassCleanup(cls.server.__exit__, None, None, None)
 
     def session(self, port=0, server=None, **how):
-        session = self.enterContext(postroad.Session((server or self.server).ports[port], **how))
+        session = self.enterContext(by_hand.Session((server or self.server).ports[port], **how))
         session.say("EHLO proxy.example")
         return session
 
@@ -221,7 +222,7 @@ class Xclient(unittest.TestCase):
         self.assertNotEqual(done.returncode, 0)
         self.assertIn("XCLIENT", done.stderr)
         self.assertEqual(self.send("--xclient", "ADDR").returncode, 65)
-        with postroad.FakeServer(self.refusing) as fake:
+        with by_hand.FakeServer(self.refusing) as fake:
             done = postroad.run("send", "--server", f"smtp://127.0.0.1:{fake.port}", "--from", "a@b.example", "--to", "c@d.example", "--text", "hi",
                                 "--xclient", "ADDR=203.0.113.10")
         self.assertNotEqual(done.returncode, 0)
@@ -231,7 +232,7 @@ class Xclient(unittest.TestCase):
     @staticmethod
     def refusing(peer):
         peer.say("220 fake.example ESMTP\r\n")
-        postroad.converse(peer, ehlo=("fake.example", "XCLIENT ADDR"), replies={"XCLIENT": "550 5.7.0 not for you"})
+        by_hand.converse(peer, ehlo=("fake.example", "XCLIENT ADDR"), replies={"XCLIENT": "550 5.7.0 not for you"})
 
 
 if __name__ == "__main__":
