@@ -43,6 +43,19 @@ void attempt(const std::shared_ptr<Race>& race, const tcp::endpoint& endpoint) {
   });
 }
 
+// Connecting has Asio look for writability for as long as it knows the descriptor, and every later
+// wait for a reply would wake for that first. So it gets to know it anew.
+tcp::socket forget_writing(tcp::socket socket) {
+  boost::system::error_code error;
+  const auto protocol = socket.local_endpoint(error).protocol();
+  tcp::socket fresh(socket.get_executor());
+  if (error) return socket;
+  const auto descriptor = socket.release(error);
+  if (error) return socket;
+  fresh.assign(protocol, descriptor, error);
+  return fresh;
+}
+
 void close_losers(Race& race) {
   boost::system::error_code ignored;
   for (std::size_t i = 0; i < race.sockets.size(); ++i) {
@@ -70,7 +83,7 @@ awaitable<Result<tcp::socket>> race(std::vector<tcp::endpoint> endpoints, Time d
     if (race->under_way == 0 && next == endpoints.size()) break;
   }
   close_losers(*race);
-  if (race->winner) co_return std::move(race->sockets[*race->winner]);
+  if (race->winner) co_return forget_writing(std::move(race->sockets[*race->winner]));
   const auto state = co_await asio::this_coro::cancellation_state;
   if (state.cancelled() != asio::cancellation_type::none)
     co_return fail(Fault::cancelled, {}, "cancelled");

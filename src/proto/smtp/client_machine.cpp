@@ -26,7 +26,7 @@ Action ClientMachine::next(Time now) {
   take_replies();
   if (state_ == State::idle) return {Wish::done, {}, false, {}};
   if (!std::exchange(waiting_, true)) deadline_ = now + patience();
-  sending_ = out_sent_ < out_.size();
+  sending_ = out_sent_ < out_.size() && !gathers();
   if (sending_) {
     return {Wish::send, std::string_view(out_).substr(out_sent_), secret_, deadline_};
   }
@@ -35,6 +35,13 @@ Action ClientMachine::next(Time now) {
   if (state_ == State::body && !(by_chunks_ && expects_.size() >= chunks))
     return {Wish::consult, {}, false, {}};
   return {Wish::receive, {}, false, deadline_};
+}
+
+// Text that is short of a full write waits for what follows, so that the end of a small message, or
+// many small pieces, go in one.
+bool ClientMachine::gathers() const noexcept {
+  constexpr std::size_t full = std::size_t{32} * 1024;
+  return state_ == State::body && !by_chunks_ && out_sent_ == 0 && out_.size() < full;
 }
 
 std::chrono::milliseconds ClientMachine::patience() const {

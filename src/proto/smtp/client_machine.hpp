@@ -99,6 +99,7 @@ class ClientMachine final {
   void put(std::string_view line, Expect expect, bool secret = false);
   void on_reply(const Reply& reply);
   void take_replies();
+  [[nodiscard]] bool gathers() const noexcept;
   std::chrono::milliseconds patience() const;
 
   void await_greeting();

@@ -216,12 +216,44 @@ TEST(Row15, AnAcceptanceOfATextThatWasNotSentWholeMeansNothing) {
   conversation.held = "354 go\r\n";
   conversation.machine.received(conversation.held);
   ASSERT_EQ(conversation.machine.next(conversation.now).wish, Wish::consult);
-  conversation.machine.body("half");
+  conversation.machine.body(std::string(40'000, 'a'));
   ASSERT_EQ(conversation.machine.next(conversation.now).wish, Wish::send);
   conversation.machine.failed(fail(Fault::closed, {}, "broken pipe"));
   EXPECT_EQ(conversation.feed("250 queued\r\n").wish, Wish::done);
   EXPECT_EQ(conversation.machine.report().recipients.at(0).outcome, Outcome::deferred);
   EXPECT_TRUE(conversation.machine.error());
+}
+
+TEST(Body, ShortPiecesAndTheEndAreOneWrite) {
+  Conversation conversation(plain());
+  conversation.begin();
+  conversation.mail();
+  conversation.settle();
+  conversation.feed("250 ok\r\n");
+  conversation.feed("250 ok\r\n");
+  conversation.held = "354 go\r\n";
+  conversation.machine.received(conversation.held);
+  for (const auto* piece : {"one\r\n", ".two\r\n"}) {
+    ASSERT_EQ(conversation.machine.next(conversation.now).wish, Wish::consult);
+    conversation.machine.body(piece);
+  }
+  ASSERT_EQ(conversation.machine.next(conversation.now).wish, Wish::consult);
+  conversation.machine.body_end();
+  EXPECT_EQ(conversation.machine.next(conversation.now).bytes, "one\r\n..two\r\n.\r\n");
+}
+
+TEST(Body, AFullWriteGoesAtOnce) {
+  Conversation conversation(plain());
+  conversation.begin();
+  conversation.mail();
+  conversation.settle();
+  conversation.feed("250 ok\r\n");
+  conversation.feed("250 ok\r\n");
+  conversation.held = "354 go\r\n";
+  conversation.machine.received(conversation.held);
+  ASSERT_EQ(conversation.machine.next(conversation.now).wish, Wish::consult);
+  conversation.machine.body(std::string(40'000, 'a'));
+  EXPECT_EQ(conversation.machine.next(conversation.now).bytes.size(), 40'000U);
 }
 
 TEST(Row21, ChallengesEndAtTheLimit) {
