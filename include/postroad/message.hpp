@@ -15,7 +15,9 @@
 
 #include <postroad/mailbox.hpp>
 #include <postroad/message_source.hpp>
+#include <postroad/mime_part.hpp>
 #include <postroad/result.hpp>
+#include <postroad/signer.hpp>
 
 namespace postroad {
 
@@ -29,6 +31,8 @@ struct POSTROAD_EXPORT ComposeOptions {
   /// Right side of a Message-ID; the domain of From when it is empty.
   std::string host;
 };
+
+enum class Priority : std::uint8_t { high, normal, low };
 
 /// A mail being written. A value: copies are independent (attached octets are shared, never
 /// changed).
@@ -66,16 +70,47 @@ class POSTROAD_EXPORT Message {
   /// With or without its angle brackets: `id-left@id-right` in ASCII. Without it, a random one.
   Message& message_id(std::string_view id) &;
 
+  /// Message-IDs of what this answers (RFC 5322 §3.6.4), with their angle brackets or one without.
+  Message& in_reply_to(std::string_view ids) &;
+  Message& references(std::string_view ids) &;
+  /// Importance and X-Priority, for readers that look at them.
+  Message& priority(Priority level) &;
+  /// Where a reader can leave a list: URLs parted by commas, https: and mailto: (RFC 2369). With an
+  /// https: one and `one_click`, a POST to it is enough (RFC 8058), which wants DKIM, too.
+  Message& list_unsubscribe(std::string_view urls, bool one_click = true) &;
+
   /// The body; any line ends. With both, a reader chooses (multipart/alternative). A second call
   /// replaces.
   Message& text(std::string body) &;
   Message& html(std::string body) &;
+  /// HTML from a file, and with it every file under its folder that it shows.
+  Message& html_file(const std::string& path) &;
+  /// The text as format=flowed (RFC 3676): a narrow screen wraps it anew.
+  Message& flowed(bool on = true) &;
+  /// A file, or octets under a name, that the HTML shows: what it refers to as `name` or `cid:name`
+  /// becomes a reference to the part.
+  Message& embed(const std::string& path) &;
+  Message& embed(std::string_view name, std::string_view type, std::string octets) &;
+  /// An invitation (RFC 5546, RFC 6047): iCalendar text and its METHOD, as REQUEST; an alternative
+  /// to the texts.
+  Message& calendar(std::string_view method, std::string icalendar) &;
   /// Attaches a file under its own name, with a type by its extension. It is opened now to see that
   /// it can be read, and streamed when the mail is sent: its size then is what is sent.
   Message& attach(const std::string& path) &;
   /// Attaches octets. `type` as `text/csv` or `text/plain; charset=utf-8`; empty for a type by the
   /// name's extension; neither multipart/ nor message/, which may not be encoded.
   Message& attach(std::string_view name, std::string_view type, std::string octets) &;
+  /// Attaches what comes from a stream while the mail is sent; see MimePart::stream.
+  Message& attach(std::string_view name, std::string_view type, StreamOpener open,
+                  std::optional<std::uint64_t> size = std::nullopt) &;
+  /// Any part behind the texts, as an attachment is.
+  Message& attach(const MimePart& part) &;
+  /// A structure of one's own in place of texts and calendar; attachments go round it.
+  Message& content(const MimePart& part) &;
+
+  /// Signs what is sent, each time it is composed, in the form that every server takes. Several:
+  /// the last one's fields stand first.
+  Message& sign(std::shared_ptr<const MessageSigner> signer) &;
 
   /// Any other field, appended. The value is folded at blanks, and encoded (RFC 2047) if it is not
   /// ASCII. The names above are understood: `header("To", …)` is `to(…)`. Refused: a name that is
@@ -86,7 +121,8 @@ class POSTROAD_EXPORT Message {
   /// A whole message with its header, as from a file or standard input; any line ends. Bcc and
   /// Resent-Bcc are taken out (their addresses still count as recipients); a leading mbox `From `
   /// line is dropped; Date, Message-ID and what the other setters gave is added where the header
-  /// lacks it. Goes with no text, html or attachment.
+  /// lacks it. What a server does not take (octets that are not ASCII, lines over 998) is encoded
+  /// for it, unless the message is signed. Goes with no text, html or attachment.
   Message& raw(std::string octets) &;
 
   Message&& from(std::string_view list) && { return std::move(from(list)); }
@@ -99,9 +135,33 @@ class POSTROAD_EXPORT Message {
   Message&& subject(std::string_view words) && { return std::move(subject(words)); }
   Message&& date(std::chrono::system_clock::time_point when) && { return std::move(date(when)); }
   Message&& message_id(std::string_view id) && { return std::move(message_id(id)); }
+  Message&& in_reply_to(std::string_view ids) && { return std::move(in_reply_to(ids)); }
+  Message&& references(std::string_view ids) && { return std::move(references(ids)); }
+  Message&& priority(Priority level) && { return std::move(priority(level)); }
+  Message&& list_unsubscribe(std::string_view urls, bool one_click = true) && {
+    return std::move(list_unsubscribe(urls, one_click));
+  }
   Message&& text(std::string body) && { return std::move(text(std::move(body))); }
   Message&& html(std::string body) && { return std::move(html(std::move(body))); }
+  Message&& html_file(const std::string& path) && { return std::move(html_file(path)); }
+  Message&& flowed(bool on = true) && { return std::move(flowed(on)); }
+  Message&& embed(const std::string& path) && { return std::move(embed(path)); }
+  Message&& embed(std::string_view name, std::string_view type, std::string octets) && {
+    return std::move(embed(name, type, std::move(octets)));
+  }
+  Message&& calendar(std::string_view method, std::string icalendar) && {
+    return std::move(calendar(method, std::move(icalendar)));
+  }
   Message&& attach(const std::string& path) && { return std::move(attach(path)); }
+  Message&& attach(std::string_view name, std::string_view type, StreamOpener open,
+                   std::optional<std::uint64_t> size = std::nullopt) && {
+    return std::move(attach(name, type, std::move(open), size));
+  }
+  Message&& attach(const MimePart& part) && { return std::move(attach(part)); }
+  Message&& content(const MimePart& part) && { return std::move(content(part)); }
+  Message&& sign(std::shared_ptr<const MessageSigner> signer) && {
+    return std::move(sign(std::move(signer)));
+  }
   Message&& attach(std::string_view name, std::string_view type, std::string octets) && {
     return std::move(attach(name, type, std::move(octets)));
   }
@@ -127,8 +187,9 @@ class POSTROAD_EXPORT Message {
 
   /// Composes. The source is independent of this object's further life. What the setters composed
   /// is 7-bit with lines of at most 78 octets where words allow it (998 always), except for
-  /// addresses that are not ASCII. Error: `fault()`; Fault::input when From is missing; Fault::io
-  /// when an attached file cannot be opened.
+  /// addresses that are not ASCII; a server that offers more is given texts as 8bit and attachments
+  /// as binary, unless the message is signed. Error: `fault()`; Fault::input when From is missing;
+  /// Fault::io when an attached file cannot be opened; what signing gave.
   [[nodiscard]] Result<std::unique_ptr<MessageSource>> source(
       const ComposeOptions& options = {}) const;
 
@@ -136,7 +197,7 @@ class POSTROAD_EXPORT Message {
   struct State;
   State& edit();
   const State& view() const;
-  std::unique_ptr<State> state_;
+  std::shared_ptr<State> state_;  // shared with copies and sources; copied before it is changed
 };
 
 }  // namespace postroad

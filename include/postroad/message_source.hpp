@@ -10,6 +10,12 @@
 
 namespace postroad {
 
+/// What the server at the other end takes beyond ASCII in lines.
+struct ServerOffer {
+  bool eight_bit = false;  ///< 8BITMIME (RFC 6152)
+  bool binary = false;     ///< CHUNKING and BINARYMIME (RFC 3030)
+};
+
 /// A message as RFC 5322 octets with CRLF line ends, read once from front to back. One thread at a
 /// time.
 class POSTROAD_EXPORT MessageSource {
@@ -22,6 +28,9 @@ class POSTROAD_EXPORT MessageSource {
   /// one.
   virtual Result<std::string_view> next() = 0;
 
+  /// Told by the sender before each transaction and before the first `next()` of it: a source that
+  /// can be written in several forms settles on one, and the questions below speak of that.
+  virtual void offered(const ServerOffer& /*offer*/) {}
   /// Begins again at the first octet; false: it cannot. A mail that must go in several transactions
   /// (LIMITS' RCPTMAX) or to another relay is read again.
   virtual bool rewind() { return false; }

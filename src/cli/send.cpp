@@ -286,6 +286,7 @@ class WithProgress final : public MessageSource {
                                std::min<std::uint64_t>(share, 100));
     return chunk;
   }
+  void offered(const ServerOffer& offer) override { source_.offered(offer); }
   [[nodiscard]] std::optional<std::uint64_t> size() const override { return source_.size(); }
   bool rewind() override {
     sent_ = 0;

@@ -302,13 +302,16 @@ awaitable<Result<SendReport>> Connection::send_part(Envelope part, MessageSource
   }
   const auto opened = co_await ensure_open();
   if (!opened) co_return opened.error();
-  smtp::MailRequest request{.envelope = std::move(part),
-                            .size = source.size(),
-                            .is_8bit = source.is_8bit(),
-                            .is_binary = source.is_binary(),
-                            .needs_utf8 = source.needs_utf8()};
+  const auto request = [&] {
+    source.offered(offer());
+    return smtp::MailRequest{.envelope = part,
+                             .size = source.size(),
+                             .is_8bit = source.is_8bit(),
+                             .is_binary = source.is_binary(),
+                             .needs_utf8 = source.needs_utf8()};
+  };
   const bool reused = std::exchange(used_, true);
-  machine_->send(request);
+  machine_->send(request());
   co_await drive(&source);
   // A kept connection that the server had closed meanwhile, or closes with 421 at MAIL: nothing was
   // taken of this mail yet, a new one carries it.
@@ -316,10 +319,18 @@ awaitable<Result<SendReport>> Connection::send_part(Envelope part, MessageSource
     const auto again = co_await dial();
     if (!again) co_return again.error();
     used_ = true;
-    machine_->send(std::move(request));
+    machine_->send(request());
     co_await drive(&source);
   }
   co_return judge(machine_->error(), machine_->report());
+}
+
+// Octets without lines only by those who asked for chunks: a server that takes them has to turn
+// them back, or the mail down, where the next one does not.
+ServerOffer Connection::offer() const {
+  const auto& caps = machine_->capabilities();
+  return {.eight_bit = caps.eight_bit_mime,
+          .binary = caps.chunking && caps.binary_mime && options_.chunking == Chunking::preferred};
 }
 
 bool Connection::is_stale() const {

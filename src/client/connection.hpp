@@ -51,6 +51,7 @@ class Connection final {
   awaitable<Result<SendReport>> send_part(Envelope part, MessageSource& source);
   [[nodiscard]] net::Time limit() const;
   [[nodiscard]] bool is_stale() const;
+  [[nodiscard]] ServerOffer offer() const;
 
   Url url_;
   std::optional<ProxyUrl> proxy_;

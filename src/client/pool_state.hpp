@@ -56,6 +56,7 @@ class Watched final : public MessageSource {
     touched_ = true;
     return source->next();
   }
+  void offered(const ServerOffer& offer) override { source->offered(offer); }
   bool rewind() override { return ready_again(); }
   [[nodiscard]] std::optional<std::uint64_t> size() const override { return source->size(); }
   [[nodiscard]] bool is_8bit() const override { return source->is_8bit(); }

@@ -1,7 +1,6 @@
 // Parsing of server URLs (RFC 3986 as far as it goes here); see url.hpp.
 #include "client/url.hpp"
 
-#include <idn2.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -9,6 +8,7 @@
 #include <optional>
 
 #include "base/text.hpp"
+#include "mail/idn.hpp"
 
 namespace postroad::client {
 
@@ -40,18 +40,6 @@ std::optional<std::string> percent_decode(std::string_view text) {
     i += 2;
   }
   return out;
-}
-
-// A host name of any language in the form that DNS, SNI and certificates know (RFC 5890).
-std::optional<std::string> to_ascii(const std::string& host) {
-  if (std::all_of(host.begin(), host.end(), [](char c) { return static_cast<signed char>(c) > 0; }))
-    return host;
-  std::uint8_t* ascii = nullptr;
-  const auto* octets = reinterpret_cast<const std::uint8_t*>(host.c_str());
-  const int code = idn2_lookup_u8(octets, &ascii, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
-  const std::unique_ptr<std::uint8_t, void (*)(void*)> owner(ascii, idn2_free);
-  if (code != IDN2_OK) return std::nullopt;
-  return std::string(reinterpret_cast<const char*>(ascii));
 }
 
 bool is_host(std::string_view host) {
@@ -114,7 +102,7 @@ Result<void> parse_authority(std::string_view rest, Url& url) {
     url.host = rest.substr(0, rest.find(':'));
     port = rest.substr(url.host.size());
   }
-  const auto ascii = to_ascii(url.host);
+  const auto ascii = mail::to_ascii_domain(url.host);
   if (ascii && is_host(*ascii)) {
     url.host = *ascii;
   } else {

@@ -37,6 +37,27 @@ std::string digest(Digest kind, std::string_view octets) {
   return out;
 }
 
+Hasher::Hasher(Digest kind)
+    : context_(EVP_MD_CTX_new(),
+               [](void* made) { EVP_MD_CTX_free(static_cast<EVP_MD_CTX*>(made)); }),
+      kind_(kind) {
+  require(EVP_DigestInit_ex(static_cast<EVP_MD_CTX*>(context_.get()), method_of(kind), nullptr) ==
+          1);
+}
+
+void Hasher::take(std::string_view octets) {
+  require(EVP_DigestUpdate(static_cast<EVP_MD_CTX*>(context_.get()), octets.data(),
+                           octets.size()) == 1);
+}
+
+std::string Hasher::finish() {
+  std::string out(size_of(kind_), '\0');
+  unsigned length = 0;
+  require(EVP_DigestFinal_ex(static_cast<EVP_MD_CTX*>(context_.get()), octets_of(out), &length) ==
+          1);
+  return out;
+}
+
 std::string hmac(Digest kind, std::string_view key, std::string_view octets) {
   std::string out(size_of(kind), '\0');
   unsigned length = 0;

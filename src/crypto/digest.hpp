@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -13,6 +14,20 @@ enum class Digest : std::uint8_t { sha1, sha256 };
 /// Octets of a digest.
 std::size_t size_of(Digest kind) noexcept;
 std::string digest(Digest kind, std::string_view octets);
+
+/// A digest of octets that come in pieces. One thread at a time.
+class Hasher final {
+ public:
+  explicit Hasher(Digest kind);
+  void take(std::string_view octets);
+  /// The digest; the object is used up.
+  [[nodiscard]] std::string finish();
+
+ private:
+  std::shared_ptr<void> context_;
+  Digest kind_;
+};
+
 std::string hmac(Digest kind, std::string_view key, std::string_view octets);
 /// PBKDF2-HMAC with as many octets out as the digest has. Costs about 0.4 µs an iteration: run it
 /// off the loop.

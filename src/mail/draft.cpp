@@ -1,11 +1,18 @@
 // Completing addresses; see draft.hpp.
 #include "mail/draft.hpp"
 
+#include <algorithm>
+
+#include "base/text.hpp"
+#include "mail/idn.hpp"
+
 namespace postroad::mail {
 
 Mailbox Draft::complete(const Address& address) const {
   auto mailbox = address.mailbox;
   if (mailbox.domain.empty()) mailbox.domain = default_domain;
+  if (std::any_of(mailbox.local.begin(), mailbox.local.end(), is_8bit)) return mailbox;
+  if (auto ascii = to_ascii_domain(mailbox.domain)) mailbox.domain = std::move(*ascii);
   return mailbox;
 }
 

@@ -1,53 +1,36 @@
-// The setters of Message and the envelope it implies; see postroad/message.hpp.
+// The header of a Message and the envelope it implies; see postroad/message.hpp. Its body:
+// message_body.cpp.
 #include <postroad/message.hpp>
 
 #include <array>
-#include <filesystem>
-#include <fstream>
+#include <atomic>
 #include <set>
 
 #include "base/text.hpp"
 #include "mail/compose.hpp"
 #include "mail/date.hpp"
-#include "mail/draft.hpp"
 #include "mail/fields.hpp"
 #include "mail/fold.hpp"
 #include "mail/mailbox.hpp"
-#include "mail/media_type.hpp"
-#include "mail/transfer.hpp"
+#include "mail/message_state.hpp"
 
 namespace postroad {
-
-struct Message::State : mail::Draft {};
 
 namespace {
 
 using mail::Address;
 using mail::Draft;
+using mail::refuse;
+using mail::remember;
 
 constexpr std::size_t max_name = 76;  // of a field
-constexpr std::size_t max_file_name = 1024;
 constexpr std::size_t max_message_id = 512;
-
-void remember(Draft& draft, Error error) {
-  if (!draft.fault) draft.fault = std::move(error);
-}
-
-void refuse(Draft& draft, std::string where, std::string why) {
-  remember(draft, fail(Fault::input, std::move(where), std::move(why)));
-}
 
 // Whether `text` may stand on one line of a header; remembers why not.
 bool check_line(Draft& draft, std::string where, std::string_view text) {
-  if (std::any_of(text.begin(), text.end(), is_line_breaker)) {
-    refuse(draft, std::move(where), "a CR, LF or NUL; a header value is one line");
-    return false;
-  }
-  if (!is_utf8(text)) {
-    refuse(draft, std::move(where), "the octets are not UTF-8; convert them first");
-    return false;
-  }
-  return true;
+  auto wrong = mail::check_line(std::move(where), text);
+  if (wrong) remember(draft, std::move(*wrong));
+  return !wrong;
 }
 
 void add_list(Draft& draft, std::vector<Address>& into, std::string_view field,
@@ -60,14 +43,6 @@ void add_list(Draft& draft, std::vector<Address>& into, std::string_view field,
     return remember(draft, std::move(error));
   }
   into.insert(into.end(), parsed->begin(), parsed->end());
-}
-
-void set_body(Draft& draft, std::optional<std::string>& into, std::string where, std::string body) {
-  if (!is_utf8(body)) {
-    return refuse(draft, std::move(where),
-                  "the octets are not UTF-8; convert them, or attach them");
-  }
-  into = mail::with_crlf(std::move(body));
 }
 
 // The first address that has no domain and gets none. The bare postmaster needs none (RFC 5321
@@ -102,6 +77,21 @@ bool is_message_id(std::string_view id) {
   if (at == std::string_view::npos || at == 0 || at + 1 == inner.size()) return false;
   return std::all_of(inner.begin(), inner.end(),
                      [](char c) { return c > ' ' && c < 0x7f && c != '<' && c != '>'; });
+}
+
+// `<a@b> <c@d>`, or one without brackets.
+void set_ids(Draft& draft, std::vector<std::string>& into, std::string_view field,
+             std::string_view ids) {
+  into.clear();
+  for (const auto word : split(ids, ' ')) {
+    if (word.empty()) continue;
+    auto id = word.starts_with('<') ? std::string(word) : '<' + std::string(word) + '>';
+    if (!is_message_id(id)) {
+      return refuse(draft, std::string(field),
+                    "not a list of <left@right> parted by blanks: " + printable(ids, 80));
+    }
+    into.push_back(std::move(id));
+  }
 }
 
 // Fields that only the composer writes.
@@ -144,15 +134,18 @@ Message::Message() noexcept = default;
 Message::Message(Message&& other) noexcept = default;
 Message& Message::operator=(Message&& other) noexcept = default;
 Message::~Message() = default;
-Message::Message(const Message& other)
-    : state_(other.state_ ? std::make_unique<State>(*other.state_) : nullptr) {}
-Message& Message::operator=(const Message& other) {
-  if (this != &other) state_ = other.state_ ? std::make_unique<State>(*other.state_) : nullptr;
-  return *this;
-}
+Message::Message(const Message& other) = default;
+Message& Message::operator=(const Message& other) = default;
 
 Message::State& Message::edit() {
-  if (!state_) state_ = std::make_unique<State>();
+  if (!state_) {
+    state_ = std::make_shared<State>();
+  } else if (state_.use_count() > 1) {
+    state_ = std::make_shared<State>(*state_);
+  } else {
+    // Who had it with us, on another thread too, is done with reading it.
+    std::atomic_thread_fence(std::memory_order_acquire);
+  }
   return *state_;
 }
 
@@ -231,60 +224,19 @@ Message& Message::message_id(std::string_view id) & {
   return *this;
 }
 
-Message& Message::text(std::string body) & {
-  set_body(edit(), edit().text, "text", std::move(body));
+Message& Message::in_reply_to(std::string_view ids) & {
+  set_ids(edit(), edit().in_reply_to, "In-Reply-To", ids);
   return *this;
 }
 
-Message& Message::html(std::string body) & {
-  set_body(edit(), edit().html, "html", std::move(body));
-  return *this;
-}
-
-Message& Message::attach(const std::string& path) & {
-  auto& state = edit();
-  std::error_code error;
-  if (path.find('\0') != std::string::npos || !std::filesystem::is_regular_file(path, error)) {
-    remember(state, fail(Fault::io, path,
-                         error ? "the file cannot be attached: " + error.message()
-                               : "not a regular file; give its octets instead"));
-    return *this;
-  }
-  if (!std::ifstream(path, std::ios::binary).is_open()) {
-    remember(state, fail(Fault::io, path, "the file cannot be opened for reading"));
-    return *this;
-  }
-  auto name = std::filesystem::path(path).filename().string();
-  if (check_line(state, "file name of " + path, name)) {
-    auto type = std::string(mail::media_type_of(name));
-    state.attachments.push_back({std::move(name), std::move(type), nullptr, path});
-  }
-  return *this;
-}
-
-Message& Message::attach(std::string_view name, std::string_view type, std::string octets) & {
-  auto& state = edit();
-  const auto wanted = type.empty() ? mail::media_type_of(name) : type;
-  if (!check_line(state, "attachment name", name)) return *this;
-  if (!check_line(state, "attachment type", type)) return *this;
-  if (name.size() > max_file_name) {
-    refuse(state, "attachment name", "longer than 1024 octets");
-  } else if (!mail::is_attachable_type(wanted)) {
-    refuse(state, "attachment type",
-           "not a type that can be attached: " + printable(wanted, 80) +
-               "; the form is text/csv, and a whole mail goes as application/octet-stream");
-  } else {
-    state.attachments.push_back({std::string(name),
-                                 std::string(wanted),
-                                 std::make_shared<const std::string>(std::move(octets)),
-                                 {}});
-  }
+Message& Message::references(std::string_view ids) & {
+  set_ids(edit(), edit().references, "References", ids);
   return *this;
 }
 
 Message& Message::header(std::string_view name, std::string_view value) & {
   using Setter = Message& (Message::*)(std::string_view)&;
-  static constexpr std::array<std::pair<std::string_view, Setter>, 8> known{
+  static constexpr std::array<std::pair<std::string_view, Setter>, 10> known{
       {{"From", &Message::from},
        {"Sender", &Message::sender},
        {"Reply-To", &Message::reply_to},
@@ -292,22 +244,13 @@ Message& Message::header(std::string_view name, std::string_view value) & {
        {"Cc", &Message::cc},
        {"Bcc", &Message::bcc},
        {"Subject", &Message::subject},
-       {"Message-ID", &Message::message_id}}};
+       {"Message-ID", &Message::message_id},
+       {"In-Reply-To", &Message::in_reply_to},
+       {"References", &Message::references}}};
   for (const auto& [field, setter] : known) {
     if (iequals(field, name)) return (this->*setter)(value);
   }
   add_field(edit(), name, trim(value));
-  return *this;
-}
-
-Message& Message::raw(std::string octets) & {
-  auto& state = edit();
-  auto prepared = mail::prepare_raw(std::move(octets));
-  if (prepared) {
-    state.raw = std::move(*prepared);
-  } else {
-    remember(state, prepared.error());
-  }
   return *this;
 }
 
@@ -357,7 +300,7 @@ std::vector<Mailbox> Message::recipients() const {
 
 Result<std::unique_ptr<MessageSource>> Message::source(const ComposeOptions& options) const {
   if (auto wrong = fault()) return std::move(*wrong);
-  return mail::compose(view(), options);
+  return mail::compose(state_ ? state_ : std::make_shared<State>(), options);
 }
 
 }  // namespace postroad

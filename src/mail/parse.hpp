@@ -7,14 +7,9 @@
 #include <string_view>
 
 #include "mail/part.hpp"
+#include "mail/reader.hpp"
 
 namespace postroad::mail {
-
-struct ParseLimits {
-  std::size_t depth = 32;            ///< of parts in parts
-  std::size_t parts = 1000;          ///< in the whole mail
-  std::size_t header = 1024 * 1024;  ///< octets of one header
-};
 
 /// `octets` must outlive the result.
 Part parse_message(std::string_view octets, const ParseLimits& limits = {});

@@ -3,6 +3,7 @@
 
 #include "base/text.hpp"
 #include "mail/fields.hpp"
+#include "mail/recode.hpp"
 #include "mail/transfer.hpp"
 
 namespace postroad::mail {
@@ -107,7 +108,9 @@ Result<RawMessage> prepare_raw(std::string octets) {
   kept += "\r\n";
   kept += body;
   if (!kept.ends_with("\r\n")) kept += "\r\n";
-  message.is_8bit = std::any_of(kept.begin(), kept.end(), postroad::is_8bit);
+  const auto traits = traits_of(kept);
+  message.is_8bit = traits.is_8bit;
+  message.long_line = traits.long_line;
   gather_envelope(message, block.fields);
   message.octets = std::make_shared<const std::string>(std::move(kept));
   return message;

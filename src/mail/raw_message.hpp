@@ -22,7 +22,8 @@ struct RawMessage {
   std::vector<Address> recipients;  ///< To, Cc, Bcc, or those of the newest Resent block
   std::optional<Error> address_fault;  ///< an address field that cannot be read
   bool is_8bit = false;
-  bool needs_utf8 = false;  ///< the header holds UTF-8 that is not encoded
+  std::size_t long_line = 0;  ///< the first line over 998 octets; 0: none
+  bool needs_utf8 = false;    ///< the header holds UTF-8 that is not encoded
 
   [[nodiscard]] bool has(std::string_view lower_name) const noexcept;
 };

@@ -10,6 +10,7 @@ namespace {
 constexpr std::string_view hex = "0123456789ABCDEF";
 constexpr std::size_t max_encoded_line = 76;
 constexpr std::size_t max_plain_line = 78;
+constexpr std::size_t max_8bit_line = 998;
 
 bool is_blank(char c) noexcept { return c == ' ' || c == '\t'; }
 
@@ -37,12 +38,19 @@ void append_quoted_line(std::string_view line, std::string& out) {
   }
 }
 
+bool may_be_taken_for_more(std::string_view line) noexcept {
+  return line.starts_with("--=_") || line.starts_with("From ");
+}
+
 bool is_plain_line(std::string_view line) noexcept {
-  if (line.size() > max_plain_line || line.starts_with("--=_") || line.starts_with("From ")) {
-    return false;
-  }
-  return std::all_of(line.begin(), line.end(),
+  return line.size() <= max_plain_line && !may_be_taken_for_more(line) &&
+         std::all_of(line.begin(), line.end(),
                      [](char c) { return (c >= ' ' && c < 0x7f) || c == '\t'; });
+}
+
+bool is_plain_8bit_line(std::string_view line) noexcept {
+  return line.size() <= max_8bit_line && !may_be_taken_for_more(line) &&
+         std::none_of(line.begin(), line.end(), [](char c) { return is_control(c) && c != '\t'; });
 }
 
 // Takes one line and its line end (CRLF, LF or none) from the front.
@@ -94,6 +102,29 @@ bool is_plain_7bit(std::string_view text) noexcept {
     if (!is_plain_line(eat_line(text, line_end))) return false;
   }
   return true;
+}
+
+bool is_plain_8bit(std::string_view text) noexcept {
+  std::string_view line_end;
+  while (!text.empty()) {
+    if (!is_plain_8bit_line(eat_line(text, line_end))) return false;
+  }
+  return true;
+}
+
+std::size_t find_bare_line_end(std::string_view text) noexcept {
+  for (auto at = text.find_first_of("\r\n"); at != std::string_view::npos;
+       at = text.find_first_of("\r\n", at + 2)) {
+    if (text.substr(at, 2) != "\r\n") return at;
+  }
+  return std::string_view::npos;
+}
+
+std::size_t quoted_printable_size(std::string_view text) noexcept {
+  const auto escaped = std::count_if(text.begin(), text.end(), [](char c) {
+    return c == '=' || is_8bit(c) || (is_control(c) && c != '\t' && c != '\r' && c != '\n');
+  });
+  return text.size() + 2 * static_cast<std::size_t>(escaped);
 }
 
 std::string encode_quoted_printable(std::string_view text) {

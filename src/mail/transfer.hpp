@@ -9,6 +9,13 @@
 
 namespace postroad::mail {
 
+/// How far a message's octets may go beyond ASCII in lines.
+enum class Transfer : std::uint8_t {
+  seven_bit,  ///< every server takes it
+  eight_bit,  ///< for a server with 8BITMIME (RFC 6152)
+  binary,     ///< for one with BINARYMIME (RFC 3030)
+};
+
 /// Octets of base64 input that fill one line of 76 characters.
 inline constexpr std::size_t base64_line_octets = 57;
 
@@ -19,8 +26,16 @@ std::string with_crlf(std::string text);
 /// octets, no line that could be taken for a boundary of ours or for an mbox `From ` line.
 bool is_plain_7bit(std::string_view text) noexcept;
 
+/// Whether `text` (with CRLF line ends) can go as it is to a server with 8BITMIME: no NUL or lone
+/// CR, no line over 998 octets, none that could be taken for a boundary of ours or a `From ` line.
+bool is_plain_8bit(std::string_view text) noexcept;
+/// Where the first CR or LF stands that is no part of a CRLF; npos when there is none.
+std::size_t find_bare_line_end(std::string_view text) noexcept;
+
 /// Quoted-printable of text with CRLF line ends; lines of at most 76 characters.
 std::string encode_quoted_printable(std::string_view text);
+/// How many octets that has, at least: soft line ends are not counted.
+std::size_t quoted_printable_size(std::string_view text) noexcept;
 /// Base64 in lines of 76 characters, each ended with CRLF.
 void append_base64_lines(std::string_view octets, std::string& out);
 /// What append_base64_lines makes of that many octets.

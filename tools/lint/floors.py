@@ -16,13 +16,14 @@ USES = {
     "crypto": ["base"],
     "mail": ["base"],
     "proto": ["base", "crypto", "mail"],
+    "dkim": ["base", "crypto", "mail"],
     "spool": ["base", "observe", "config"],
     "net": ["base", "observe", "config", "crypto", "mail", "proto"],
     "client": ["base", "observe", "config", "crypto", "mail", "proto", "net"],
     "server": ["base", "observe", "config", "crypto", "mail", "proto", "net"],
-    "relay": ["base", "observe", "config", "crypto", "mail", "proto", "spool", "net", "client", "server"],
+    "relay": ["base", "observe", "config", "crypto", "mail", "dkim", "proto", "spool", "net", "client", "server"],
     "web": ["base", "observe", "crypto", "proto", "net", "server"],
-    "cli": ["base", "observe", "config", "crypto", "mail", "proto", "spool", "net", "client", "server", "relay", "web"],
+    "cli": ["base", "observe", "config", "crypto", "mail", "dkim", "proto", "spool", "net", "client", "server", "relay", "web"],
 }
 ASIO = {"net", "client", "server", "relay", "web", "cli"}
 OPENSSL = {"crypto", "net"}

@@ -1,0 +1,16 @@
+// Text as format=flowed (RFC 3676): long paragraphs become lines that a reader joins again to its
+// own width. Both ways, without DelSp.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace postroad::mail {
+
+/// `text` has CRLF line ends. Lines over 72 columns are broken behind a blank; lines that begin
+/// with a blank, `>` or `From ` are stuffed with one (§4.4). A word is never cut.
+std::string flow(std::string_view text);
+/// The paragraphs of flowed text again, one a line; quoted lines keep their marks.
+std::string unflow(std::string_view text);
+
+}  // namespace postroad::mail

@@ -1,0 +1,227 @@
+// Lines, delimiters and heads; see reader.hpp.
+#include "mail/reader.hpp"
+
+#include <algorithm>
+
+#include "base/text.hpp"
+
+namespace postroad::mail {
+
+namespace {
+
+constexpr std::size_t max_boundary = 1000;  // RFC 2046 §5.1.1 allows 70
+constexpr std::size_t max_padding = 1000;   // blanks behind a delimiter
+
+bool is_blank(char c) noexcept { return c == ' ' || c == '\t'; }
+
+// Is this line, with its line end, the delimiter? `last` tells the closing one.
+bool is_delimiter(std::string_view line, std::string_view boundary, bool& last) noexcept {
+  if (line.substr(2, boundary.size()) != boundary) return false;
+  line.remove_prefix(2 + boundary.size());
+  last = line.starts_with("--");
+  if (last) line.remove_prefix(2);
+  return line.find_first_not_of(" \t\r\n") == std::string_view::npos;
+}
+
+bool is_field_line(std::string_view line) noexcept {
+  const auto colon = line.find(':');
+  if (colon == std::string_view::npos) return false;
+  auto name = line.substr(0, colon);
+  while (!name.empty() && is_blank(name.back())) name.remove_suffix(1);
+  return is_field_name(name);
+}
+
+std::string_view line_end_of(std::string_view text) noexcept {
+  if (text.ends_with("\r\n")) return "\r\n";
+  return text.ends_with('\n') ? "\n" : text.ends_with('\r') ? "\r" : "";
+}
+
+ParameterizedValue value_of(const PartHead& head, std::string_view name) {
+  const auto* field = head.find(name);
+  return field == nullptr ? ParameterizedValue{} : parse_parameterized(field->value());
+}
+
+}  // namespace
+
+const Field* PartHead::find(std::string_view name) const noexcept {
+  const auto at = std::find_if(fields.begin(), fields.end(),
+                               [&](const Field& field) { return iequals(field.name, name); });
+  return at == fields.end() ? nullptr : &*at;
+}
+
+Reader::Reader(PartSink& sink, const ParseLimits& limits) : sink_(sink), limits_(limits) {}
+
+bool Reader::has_delimiter() const noexcept {
+  return std::any_of(open_.begin(), open_.end(),
+                     [](const Open& one) { return !one.boundary.empty() && !one.over; });
+}
+
+// A line that goes on behind this is no delimiter.
+std::size_t Reader::longest_partial() const noexcept { return max_boundary + max_padding; }
+
+void Reader::pass(std::string_view octets, bool ends_line) {
+  if (octets.empty()) return;
+  const bool leaf = place_ == Place::leaf;
+  if (held_ == "\r" && octets == "\n") {
+    held_ = "\r\n";
+    return;
+  }
+  if (leaf && !held_.empty()) sink_.body(held_);
+  held_ = ends_line || octets.ends_with('\r') ? line_end_of(octets) : std::string_view();
+  octets.remove_suffix(held_.size());
+  if (leaf && !octets.empty()) sink_.body(octets);
+}
+
+// All up to the next line that may be a delimiter, in one piece.
+std::string_view Reader::take_body(std::string_view octets) {
+  if (!has_delimiter()) {
+    if (place_ == Place::leaf) {
+      if (!held_.empty()) sink_.body(held_);
+      sink_.body(octets);
+    }
+    held_ = {};
+    at_ += octets.size();
+    return {};
+  }
+  std::size_t at = 0;
+  bool starts_line = !in_line_;
+  while (at < octets.size()) {
+    if (starts_line && octets[at] == '-' && (at + 1 == octets.size() || octets[at + 1] == '-'))
+      break;
+    const auto lf = octets.find('\n', at);
+    starts_line = lf != std::string_view::npos;
+    at = starts_line ? lf + 1 : octets.size();
+  }
+  pass(octets.substr(0, at), starts_line);
+  at_ += at;
+  octets.remove_prefix(at);
+  in_line_ = !starts_line;
+  return octets.empty() ? octets : gather_line(octets);
+}
+
+std::string_view Reader::gather_line(std::string_view octets) {
+  const auto lf = octets.find('\n');
+  const auto length = lf == std::string_view::npos ? octets.size() : lf + 1;
+  const auto rest = octets.substr(length);
+  octets = octets.substr(0, length);
+  if (partial_.empty() && lf != std::string_view::npos) {
+    take_line(octets);
+    return rest;
+  }
+  partial_ += octets;
+  const bool whole = lf != std::string_view::npos;
+  const bool head = place_ == Place::head;
+  const auto most =
+      head ? limits_.header - std::min(limits_.header, head_.size()) : longest_partial();
+  if (!whole && partial_.size() <= most) return rest;
+  const auto line = std::exchange(partial_, {});
+  if (whole) {
+    take_line(line);
+  } else if (head) {
+    end_head(at_, true);
+    take(line);
+  } else {
+    pass(line, false);
+    at_ += line.size();
+    in_line_ = true;
+  }
+  return rest;
+}
+
+void Reader::take(std::string_view octets) {
+  while (!octets.empty()) {
+    const bool body = place_ != Place::head && partial_.empty();
+    octets = body ? take_body(octets) : gather_line(octets);
+  }
+}
+
+void Reader::take_line(std::string_view line) {
+  const auto start = at_;
+  at_ += line.size();
+  if (line.starts_with("--") && take_delimiter(line, start)) return;
+  if (place_ == Place::head) return take_head_line(line, start);
+  pass(line, line.ends_with('\n'));
+  in_line_ = !line.ends_with('\n');
+}
+
+void Reader::take_head_line(std::string_view line, std::uint64_t start) {
+  if (line == "\r\n" || line == "\n") return end_head(at_, false);
+  const bool continues = is_blank(line.front()) && !head_.empty();
+  const bool fits = head_.size() + line.size() <= limits_.header;
+  if (fits && (continues || is_field_line(line))) {
+    head_ += line;
+    return;
+  }
+  // What is no field ends the header, as it does for every mail program that has to show something.
+  end_head(start, !fits);
+  if (place_ == Place::head) return take_head_line(line, start);
+  pass(line, line.ends_with('\n'));
+  in_line_ = !line.ends_with('\n');
+}
+
+bool Reader::take_delimiter(std::string_view line, std::uint64_t start) {
+  bool last = false;
+  const auto found = std::find_if(open_.begin(), open_.end(), [&](const Open& one) {
+    return !one.boundary.empty() && !one.over && is_delimiter(line, one.boundary, last);
+  });
+  if (found == open_.end()) return false;
+  const auto index = static_cast<std::size_t>(found - open_.begin());
+  while (place_ == Place::head) end_head(start, false);
+  close_to(index + 1, start - held_.size());
+  held_ = {};
+  in_line_ = false;
+  auto& part = open_[index];
+  part.cut = part.cut || (!last && parts_ >= limits_.parts);
+  part.over = last || part.cut;
+  place_ = part.over ? Place::between : Place::head;
+  if (part.over) return true;
+  ++parts_;
+  head_.clear();
+  header_offset_ = at_;
+  return true;
+}
+
+void Reader::end_head(std::uint64_t body_offset, bool cut) {
+  PartHead head;
+  const auto text = std::exchange(head_, {});
+  head.header = text;
+  head.fields = split_fields(text, std::string::npos).fields;
+  head.header_offset = header_offset_;
+  head.body_offset = body_offset;
+  head.cut = cut;
+  head.type = value_of(head, "Content-Type");
+  if (head.type.value.find('/') == std::string::npos) head.type.value = "text/plain";
+  head.disposition = value_of(head, "Content-Disposition");
+  head.encoding = value_of(head, "Content-Transfer-Encoding").value;
+  const auto boundary = head.type.find("boundary");
+  const bool multipart = head.type.value.starts_with("multipart/") && !boundary.empty() &&
+                         boundary.size() <= max_boundary;
+  const bool message = head.type.value == "message/rfc822";
+  Open part;
+  part.cut = ((multipart || message) && open_.size() + 1 >= limits_.depth) ||
+             (message && parts_ >= limits_.parts);
+  if (multipart && !part.cut) part.boundary = boundary;
+  const bool nests = message && !part.cut;
+  place_ = nests ? Place::head : part.boundary.empty() ? Place::leaf : Place::between;
+  in_line_ = false;
+  held_ = {};
+  sink_.begin(head);
+  open_.push_back(std::move(part));
+  if (!nests) return;
+  ++parts_;
+  header_offset_ = body_offset;
+}
+
+void Reader::close_to(std::size_t count, std::uint64_t offset) {
+  for (; open_.size() > count; open_.pop_back()) sink_.end(offset, open_.back().cut);
+}
+
+void Reader::finish() {
+  if (!partial_.empty()) take_line(std::exchange(partial_, {}));
+  while (place_ == Place::head) end_head(at_, false);
+  if (place_ == Place::leaf && !held_.empty()) sink_.body(held_);
+  held_ = {};
+  close_to(0, at_);
+}
+
+}  // namespace postroad::mail

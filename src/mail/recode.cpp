@@ -1,0 +1,174 @@
+// Splicing new encodings into a message; see recode.hpp.
+#include "mail/recode.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+#include "base/text.hpp"
+#include "mail/fold.hpp"
+#include "mail/parse.hpp"
+
+namespace postroad::mail {
+
+namespace {
+
+// Octets that go out and what comes in their place.
+struct Edit {
+  std::size_t at;
+  std::size_t length;
+  std::string text;
+};
+
+class Recoder final {
+ public:
+  Recoder(std::string_view octets, Transfer transfer) : octets_(octets), transfer_(transfer) {}
+  Result<std::string> whole();
+
+ private:
+  void visit(const Part& part, bool top);
+  void visit_leaf(const Part& part, bool top);
+  void replace_encoding(const Part& part, std::string_view encoding, std::string fields);
+  [[nodiscard]] bool fits(std::string_view text) const noexcept;
+  [[nodiscard]] std::size_t offset_of(std::string_view view) const noexcept {
+    return static_cast<std::size_t>(view.data() - octets_.data());
+  }
+
+  std::string_view octets_;
+  Transfer transfer_;
+  std::vector<Edit> edits_;
+};
+
+bool Recoder::fits(std::string_view text) const noexcept {
+  const auto traits = traits_of(text);
+  return traits.long_line == 0 && (transfer_ != Transfer::seven_bit || !traits.is_8bit);
+}
+
+// The encoding in the part's header, and more fields behind it.
+void Recoder::replace_encoding(const Part& part, std::string_view encoding, std::string fields) {
+  for (const auto& field : part.fields) {
+    if (iequals(field.name, "Content-Transfer-Encoding"))
+      edits_.push_back({offset_of(field.whole), field.whole.size(), {}});
+  }
+  fields = "Content-Transfer-Encoding: " + std::string(encoding) + "\r\n" + std::move(fields);
+  std::size_t at = offset_of(part.body);
+  if (!part.fields.empty()) {
+    const auto& last = part.fields.back().whole;
+    at = offset_of(last) + last.size();
+    if (!last.ends_with('\n')) fields = "\r\n" + fields;
+  } else if (at >= 2 && octets_.substr(at - 2, 2) == "\r\n") {
+    at -= 2;
+  }
+  // No empty line stood there: what came was no field.
+  if (at == offset_of(part.body)) fields += "\r\n";
+  edits_.push_back({at, 0, std::move(fields)});
+}
+
+void Recoder::visit_leaf(const Part& part, bool top) {
+  if (fits(part.body)) return;
+  const bool text = part.type.value.starts_with("text/");
+  auto decoded = part.decoded();
+  if (text) decoded = with_crlf(std::move(decoded));
+  auto encoded = text ? encode_quoted_printable(decoded) : std::string();
+  const bool quoted = text && encoded.size() <= base64_lines_size(decoded.size());
+  if (!quoted) {
+    encoded.clear();
+    append_base64_lines(decoded, encoded);
+  }
+  std::string fields;
+  if (top && part.find("MIME-Version") == nullptr) fields += "MIME-Version: 1.0\r\n";
+  if (part.find("Content-Type") == nullptr && is_utf8(decoded))
+    fields += "Content-Type: text/plain; charset=utf-8\r\n";
+  replace_encoding(part, quoted ? "quoted-printable" : "base64", std::move(fields));
+  edits_.push_back({offset_of(part.body), part.body.size(), std::move(encoded)});
+}
+
+void Recoder::visit(const Part& part, bool top) {
+  if (part.parts.empty()) return visit_leaf(part, top);
+  const auto* field = part.find("Content-Transfer-Encoding");
+  const auto encoding = field == nullptr ? std::string() : lower(trim(field->value()));
+  if (transfer_ == Transfer::seven_bit && (encoding == "8bit" || encoding == "binary"))
+    replace_encoding(part, "7bit", {});
+  for (const auto& below : part.parts) visit(below, false);
+}
+
+bool is_signed(const Part& part) {
+  if (part.type.value == "multipart/signed" || part.type.value == "multipart/encrypted")
+    return true;
+  return std::any_of(part.parts.begin(), part.parts.end(), is_signed);
+}
+
+std::size_t line_of(std::string_view octets, std::size_t offset) {
+  return 1 + static_cast<std::size_t>(std::count(
+                 octets.begin(), octets.begin() + static_cast<std::ptrdiff_t>(offset), '\n'));
+}
+
+// A header line that is too long, or octets there that are not ASCII; in the part or below it.
+std::optional<Error> find_header_fault(std::string_view octets, const Part& part, bool ascii) {
+  for (const auto& field : part.fields) {
+    const auto traits = traits_of(field.whole);
+    const auto line = line_of(octets, static_cast<std::size_t>(field.whole.data() - octets.data()));
+    if (traits.long_line != 0)
+      return fail(Fault::input, "line " + std::to_string(line + traits.long_line - 1),
+                  "the field " + printable(field.name, 80) +
+                      " has a line over 998 octets, which no server need take; fold it at blanks");
+    if (ascii && traits.is_8bit)
+      return fail(Fault::unsupported, "line " + std::to_string(line),
+                  "the field " + printable(field.name, 80) +
+                      " holds octets that are not ASCII, which only a server with SMTPUTF8 takes");
+  }
+  for (const auto& below : part.parts) {
+    if (auto wrong = find_header_fault(octets, below, ascii)) return wrong;
+  }
+  return std::nullopt;
+}
+
+Result<std::string> Recoder::whole() {
+  if (fits(octets_)) return std::string(octets_);
+  const auto root = parse_message(octets_);
+  if (auto wrong = find_header_fault(octets_, root, transfer_ == Transfer::seven_bit))
+    return std::move(*wrong);
+  if (root.find("DKIM-Signature") != nullptr || is_signed(root))
+    return fail(Fault::unsupported, "the message",
+                "it is signed and holds octets or lines that this server does not take; changing "
+                "them would break the signature: sign it encoded as quoted-printable or base64");
+  visit(root, true);
+  std::stable_sort(edits_.begin(), edits_.end(),
+                   [](const Edit& a, const Edit& b) { return a.at < b.at; });
+  std::string out;
+  std::size_t at = 0;
+  for (const auto& edit : edits_) {
+    out += octets_.substr(at, edit.at - at);
+    out += edit.text;
+    at = edit.at + edit.length;
+  }
+  out += octets_.substr(at);
+  if (!fits(out))
+    return fail(Fault::unsupported, "the message",
+                "between its parts there are octets or lines that this server does not take");
+  return out;
+}
+
+}  // namespace
+
+Traits traits_of(std::string_view octets) noexcept {
+  constexpr std::size_t most = 998;
+  Traits traits;
+  traits.is_8bit = std::any_of(octets.begin(), octets.end(), is_8bit);
+  std::size_t number = 0;
+  while (!octets.empty() && traits.long_line == 0) {
+    ++number;
+    const auto lf = octets.find('\n');
+    auto line = octets.substr(0, lf);
+    octets.remove_prefix(lf == std::string_view::npos ? octets.size() : lf + 1);
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    if (line.size() > most) traits.long_line = number;
+  }
+  return traits;
+}
+
+Result<std::string> recode(std::string_view octets, Transfer transfer) {
+  return Recoder(octets, transfer).whole();
+}
+
+}  // namespace postroad::mail
