@@ -14,7 +14,7 @@ from postroad import HOST, PATIENCE, need_program
 
 # gsasl.h
 OK, NEEDS_MORE, NO_CALLBACK, AUTHENTICATION_ERROR = 0, 1, 51, 31
-AUTHID, PASSWORD, CB_TLS_EXPORTER, VALIDATE_SIMPLE = 1, 3, 25, 500
+AUTHID, AUTHZID, PASSWORD, CB_TLS_EXPORTER, VALIDATE_SIMPLE, VALIDATE_EXTERNAL = 1, 2, 3, 25, 500, 501
 CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int)
 
 
@@ -63,6 +63,9 @@ class Server(contextlib.AbstractContextManager):
         if what == VALIDATE_SIMPLE:
             given = (self.lib.gsasl_property_fast(session, PASSWORD) or b"").decode()
             return OK if given == password else AUTHENTICATION_ERROR
+        if what == VALIDATE_EXTERNAL:  # whom the certificate names is `users`' only key
+            asked = (self.lib.gsasl_property_fast(session, AUTHZID) or b"").decode()
+            return OK if asked in ("", *self.users) else AUTHENTICATION_ERROR
         if what == CB_TLS_EXPORTER and self.exporter:
             self.lib.gsasl_property_set(session, CB_TLS_EXPORTER, base64.b64encode(self.exporter))
             return OK

@@ -215,6 +215,77 @@ class IntoServer(unittest.TestCase):
                 self.assertEqual(session.say("MAIL FROM:<a@client.example>")[:3], "530")
 
 
+CHECK = """#!/usr/bin/python3
+import json, sys
+asked = json.load(sys.stdin)
+sys.exit(0 if asked.get("user") == "test" and asked.get("token") == "to.ken" else 1)
+"""
+ANN = "ann@client.example"
+
+
+class IntoServerThatAsks(unittest.TestCase):
+    """One that has somebody to ask about tokens, and takes the certificates of clients."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = cls.enterClassContext(postroad.Folder())
+        certificates = postroad.Certificates(cls.folder.path)
+        cls.ca = certificates.ca
+        certificate, key = certificates.make("server")
+        cls.ann = certificates.make("ann", san=f"email:{ANN}")
+        check = cls.folder.write("check", CHECK, mode=0o700)
+        submission = {"role": "submission", "tls": "required", "certificate": certificate, "key": key, "client_ca": cls.ca,
+                      "mechanisms": [*TOKENS, "EXTERNAL"]}
+        cls.server = postroad.Server({
+            "server": {"login_command": [str(check)], "login_timeout": "20s"},
+            "local": {"domains": ["test.example"], "mailboxes": ["reader"]},
+            "submission": {"senders": ["test: @client.example", f"{ANN}: @client.example"]},
+            "clients": {"exempt": ["127.0.0.0/8"], "failed_logins": "none"}, "logins": {"failed_logins": "none"},
+            "listener": [submission]}, folder=cls.folder.path)
+        cls.addClassCleanup(cls.server.__exit__, None, None, None)
+
+    def curl(self, *flags, code=0):
+        path = self.folder.write("curl.eml", HARD_MESSAGE)
+        done = run_program(need_program("curl"), "--verbose", "--silent", "--show-error", "--url", f"smtp://{HOST}:{self.server.port}/client.example",
+                           "--mail-from", FROM, "--mail-rcpt", TO, "--upload-file", path, "--max-time", "30", "--ssl-reqd", "--cacert", self.ca, *flags)
+        self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+        return done
+
+    def msmtp(self, *flags, code=0):
+        done = run_program(need_program("msmtp"), "-C", "/dev/null", "--host", "localhost", "--port", self.server.port, "--domain", "client.example",
+                           "--from", FROM, "--tls=on", f"--tls-trust-file={self.ca}", *flags, "--", TO, input=HARD_MESSAGE.replace(b"\r\n", b"\n"))
+        self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+        return done
+
+    def test_curl_tokens(self):
+        for mechanism in TOKENS:
+            for flags in ((), ("--sasl-ir",)):
+                with self.subTest(mechanism, flags=flags):
+                    login = ("--user", "test:", "--login-options", f"AUTH={mechanism}", *flags)
+                    self.assertIn(f"AUTH {mechanism}", self.curl("--oauth2-bearer", "to.ken", *login).stderr)
+                    tried("server", mechanism, "curl")
+                    self.curl("--oauth2-bearer", "another", *login, code=67)
+
+    def test_msmtp_tokens(self):
+        for mechanism in ("xoauth2", "oauthbearer"):
+            with self.subTest(mechanism):
+                self.msmtp(f"--auth={mechanism}", "--user=test", "--passwordeval=echo to.ken")
+                tried("server", mechanism, "msmtp")
+                self.msmtp(f"--auth={mechanism}", "--user=test", "--passwordeval=echo another", code=77)
+
+    def test_msmtp_certificate(self):
+        pair = (f"--tls-cert-file={self.ann[0]}", f"--tls-key-file={self.ann[1]}")
+        self.msmtp("--auth=external", f"--user={ANN}", *pair)
+        tried("server", "EXTERNAL", "msmtp")
+        self.msmtp("--auth=external", "--user=somebody-else", *pair, code=77)
+
+    def test_curl_certificate(self):
+        pair = ("--cert", self.ann[0], "--key", self.ann[1], "--login-options", "AUTH=EXTERNAL")
+        self.assertIn("AUTH EXTERNAL", self.curl("--user", f"{ANN}:", *pair).stderr)
+        tried("server", "EXTERNAL", "curl")
+        self.curl("--user", "somebody-else:", *pair, code=67)
+
+
 class FromClient(unittest.TestCase):
     """`postroad send --auth MECHANISM` into a server whose logins libgsasl judges."""
 
@@ -257,6 +328,18 @@ class FromClient(unittest.TestCase):
                         self.assertEqual(judged, [(mechanism, gsasl.OK, user)])
                         self.assertIn("DATA", server.heard)
                         tried("client", mechanism, "libgsasl")
+
+    def test_a_certificate(self):
+        pair = postroad.Certificates(self.enterContext(postroad.Folder()).path).make("ann", san=f"email:{ANN}")
+        for flags, code in (((), 0), (("--authorize-as", ANN), 0), (("--authorize-as", "somebody-else"), 77)):
+            with self.subTest(flags=flags):
+                judged = []
+                with by_hand.FakeServer(self.serve("EXTERNAL", {ANN: ""}, judged)) as server:
+                    done = postroad.run("send", "--server", f"smtp://localhost:{server.port}", "--from", FROM, "--data", self.message, "--ca-file",
+                                        self.ca, "--certificate", pair[0], "--key", pair[1], "--auth", "EXTERNAL", *flags, TO)
+                    self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+                self.assertEqual([one[:2] for one in judged], [("EXTERNAL", gsasl.OK if code == 0 else gsasl.AUTHENTICATION_ERROR)])
+        tried("client", "EXTERNAL", "libgsasl")
 
     def test_wrong_password(self):
         for mechanism in OTHERS:
