@@ -62,11 +62,13 @@ int run(int argc, char** argv) {
   MailVerbs mail;
   ConfigVerbs config_verbs;
   UserVerbs user;
+  DkimVerbs dkim;
+  LintVerb lint;
   std::string shell, folder = ".";
 
   config::Command root{.name = "postroad", .summary = "sends, receives, keeps and explains mail"};
-  root.subcommands = {send.declare(), talk.declare(),         serve.declare(),
-                      mail.declare(), config_verbs.declare(), user.declare()};
+  root.subcommands = {send.declare(), talk.declare(), serve.declare(),        mail.declare(),
+                      lint.declare(), dkim.declare(), config_verbs.declare(), user.declare()};
   root.subcommands.push_back(
       {.name = "sendmail",
        .summary = "takes a mail as sendmail does: -t -i -f -F -B -O -o -bs -bm -q --",
@@ -124,6 +126,11 @@ int run(int argc, char** argv) {
   if (call->is("mail", "list")) return mail.list();
   if (call->is("mail", "show")) return mail.show();
   if (call->is("mail", "wait")) return mail.wait();
+  if (call->is("lint")) return lint.run();
+  if (call->is("dkim", "keygen")) return dkim.keygen();
+  if (call->is("dkim", "record")) return dkim.record();
+  if (call->is("dkim", "sign")) return dkim.sign();
+  if (call->is("dkim", "verify")) return dkim.verify();
   if (call->is("config", "check")) return config_verbs.check();
   if (call->is("config", "show")) return config_verbs.show();
   if (call->is("config", "reference")) return config_verbs.reference();

@@ -41,44 +41,6 @@ config::Command SendVerb::declare() {
                         .target = &recipients,
                         .required = false}};
   command.flags = {
-      {.name = "from",
-       .letter = 'f',
-       .value = "ADDRESS",
-       .doc = "Who it is from: `test <test@example.org>`; with --data, the envelope's sender.",
-       .target = &from},
-      {.name = "to",
-       .letter = 't',
-       .value = "LIST",
-       .doc = "Addresses parted by commas; may be given several times.",
-       .target = &to},
-      {.name = "cc", .value = "LIST", .doc = "Likewise.", .target = &cc},
-      {.name = "bcc",
-       .value = "LIST",
-       .doc = "Likewise; stands nowhere in the mail.",
-       .target = &bcc},
-      {.name = "subject", .value = "TEXT", .doc = "Any language.", .target = &subject},
-      {.name = "text",
-       .value = "TEXT",
-       .doc = "The text; - reads standard input.",
-       .target = &text},
-      {.name = "html",
-       .value = "HTML",
-       .doc = "The HTML; - reads standard input, @FILE a file.",
-       .target = &html},
-      {.name = "attach",
-       .value = "FILE",
-       .doc = "Attaches a file; may be given several times.",
-       .target = &attachments,
-       .completion = config::Completion::file},
-      {.name = "header",
-       .value = "FIELD",
-       .doc = "Any field, as `X-Tag: one`; may be given several times.",
-       .target = &headers},
-      {.name = "data",
-       .value = "FILE",
-       .doc = "A whole message with its header; - reads standard input.",
-       .target = &data,
-       .completion = config::Completion::file},
       {.name = "all-or-none",
        .doc = "One refused recipient, and nobody gets it.",
        .target = &all_or_none},
@@ -132,6 +94,7 @@ config::Command SendVerb::declare() {
        .target = &trace},
       {.name = "json", .doc = "The outcomes as JSON.", .target = &json},
   };
+  message.add_to(command.flags);
   asks.add_to(command.flags);
   server.add_to(command.flags);
   command.examples = {
@@ -153,48 +116,11 @@ config::Command SendVerb::declare() {
 
 namespace {
 
-Result<std::string> text_of_flag(const std::string& value) {
-  if (value == "-") return read_all("-");
-  if (value.starts_with('@')) return read_all(value.substr(1));
-  return value;
-}
-
-Result<Message> compose(const SendVerb& verb) {
-  Message message;
-  if (verb.data) {
-    auto octets = read_all(*verb.data);
-    if (!octets) return octets.error();
-    message.raw(std::move(*octets));
-  }
-  if (!verb.from.empty()) message.from(verb.from);
-  for (const auto& list : verb.to) message.to(list);
-  for (const auto& list : verb.cc) message.cc(list);
-  for (const auto& list : verb.bcc) message.bcc(list);
-  if (!verb.subject.empty()) message.subject(verb.subject);
-  for (const auto& [flag, set] : {std::pair{&verb.text, false}, std::pair{&verb.html, true}}) {
-    if (!*flag) continue;
-    auto body = text_of_flag(**flag);
-    if (!body) return body.error();
-    set ? message.html(std::move(*body)) : message.text(std::move(*body));
-  }
-  for (const auto& path : verb.attachments) message.attach(path);
-  for (const auto& field : verb.headers) {
-    const auto colon = field.find(':');
-    if (colon == std::string::npos)
-      return fail(Fault::input, "--header '" + printable(field, 60) + "'",
-                  "a field has the form `Name: value`");
-    message.header(std::string_view(field).substr(0, colon),
-                   trim(std::string_view(field).substr(colon + 1)));
-  }
-  if (const auto fault = message.fault()) return *fault;
-  return message;
-}
-
 Result<Envelope> envelope_of(const SendVerb& verb, const Message& message) {
   Envelope envelope{message.reverse_path(), message.recipients()};
   // Beside a whole message --from is for the envelope alone: its header says what it says.
-  if (verb.data && !verb.from.empty()) {
-    auto from = mail::parse_address_list(verb.from);
+  if (verb.message.data && !verb.message.from.empty()) {
+    auto from = mail::parse_address_list(verb.message.from);
     if (!from) return from.error();
     if (!from->empty()) envelope.reverse_path = std::move(from->front().mailbox);
   }
@@ -374,12 +300,12 @@ int send_over(const SendVerb& verb, const Envelope& envelope, MessageSource& sou
 }  // namespace
 
 int SendVerb::run() {
-  const auto message = compose(*this);
-  if (!message) return fail_to_compose(message.error(), json);
-  auto envelope = envelope_of(*this, *message);
+  const auto mail = message.compose();
+  if (!mail) return fail_to_compose(mail.error(), json);
+  auto envelope = envelope_of(*this, *mail);
   if (!envelope) return fail_with(envelope.error(), json);
   if (const auto asked = ask(asks, *envelope); !asked) return fail_with(asked.error(), json);
-  const auto source = message->source();
+  const auto source = mail->source();
   if (!source) return fail_to_compose(source.error(), json);
   if (dry_run) return cli::dry_run(*envelope, **source);
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/message_flags.hpp"
 #include "config/command.hpp"
 
 namespace postroad::cli {
@@ -48,15 +49,35 @@ struct AskFlags {
 
 struct SendVerb {
   ServerFlags server;
-  std::vector<std::string> to, cc, bcc, headers, attachments, recipients;
-  std::string from, subject;
-  std::optional<std::string> text, html, data;
+  MessageFlags message;
+  std::vector<std::string> recipients;
   bool dry_run = false, trace = false, json = false, all_or_none = false, no_pipelining = false;
   AskFlags asks;
   std::vector<std::string> xclient, ignored, relays;
   std::optional<std::string> flags_file;  // read before the rest, by app.cpp
   std::optional<std::string> chunking, proxy_header, stop_after, cut_after;
   bool lmtp = false;
+  config::Command declare();
+  int run();
+};
+
+/// DKIM by hand: keys, signatures, judgements.
+struct DkimVerbs {
+  std::string file = "-", key, domain, selector, out;
+  std::string algorithm = "rsa-sha256", canonical = "relaxed/relaxed";
+  std::vector<std::string> records, fields;
+  int bits = 2048;
+  bool json = false;
+  config::Command declare();
+  int keygen();
+  int record();
+  int sign();
+  int verify();
+};
+
+struct LintVerb {
+  std::vector<std::string> files;
+  bool json = false, strict = false;
   config::Command declare();
   int run();
 };
