@@ -7,6 +7,7 @@ idle     memory of a session that waits, of 9,000, plain and under TLS.
 memory   how much 100 sessions that send 50 MB each add to an idle server.
 client   who sends quickest into smtp-sink, over one connection and ten, 10 KB.
 latency  what one of 50 sessions waits for its mail; the load is one thread on the same cores.
+mail     how quickly mails are composed and parsed, with the memory it takes; GMime and VMime too.
 
 Read the ratios, not the single figures: machines are shared and noisy. --runs 3 says how far they spread.
 """
@@ -29,6 +30,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent / "tests/support"), str(HERE.parent / "tests/interop")]
 os.environ.setdefault("POSTROAD", str(HERE.parent / "build/release/bin/postroad"))
 
+import mails  # noqa: E402
 import peers  # noqa: E402
 import postroad  # noqa: E402
 import senders  # noqa: E402
@@ -287,7 +289,13 @@ def bench_client(options):
     return senders.bench_client(SmtpSink, 10 * options.messages)
 
 
-BENCHES = {"intake": bench_intake, "sink": bench_sink, "idle": bench_idle, "memory": bench_memory, "latency": bench_latency, "client": bench_client}
+def bench_mail(options):
+    del options
+    return mails.bench_mail()
+
+
+BENCHES = {"intake": bench_intake, "sink": bench_sink, "idle": bench_idle, "memory": bench_memory, "latency": bench_latency, "client": bench_client,
+           "mail": bench_mail}
 
 
 def main():

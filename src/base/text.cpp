@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <cstdint>
+#include <cstring>
 
 namespace postroad {
 
@@ -137,21 +138,41 @@ constexpr std::array<std::int8_t, 256> reverse_alphabet() {
   return table;
 }
 constexpr auto values = reverse_alphabet();
+
+// The two digits of every 12 bits.
+constexpr std::array<std::array<char, 2>, 4096> pairs_of_digits() {
+  std::array<std::array<char, 2>, 4096> table{};
+  for (std::size_t i = 0; i < table.size(); ++i) table[i] = {alphabet[i >> 6], alphabet[i & 63]};
+  return table;
+}
+constexpr auto pairs = pairs_of_digits();
+
+char* write_pair(std::uint32_t bits, char* out) noexcept {
+  std::memcpy(out, pairs[bits].data(), 2);
+  return out + 2;
+}
 }  // namespace
 
-std::string base64_encode(std::string_view octets) {
-  std::string out;
-  out.reserve((octets.size() + 2) / 3 * 4);
-  for (std::size_t i = 0; i < octets.size(); i += 3) {
-    const auto at = [&](std::size_t k) -> std::uint32_t {
-      return i + k < octets.size() ? static_cast<unsigned char>(octets[i + k]) : 0U;
-    };
-    const std::uint32_t group = at(0) << 16 | at(1) << 8 | at(2);
-    out += alphabet[group >> 18];
-    out += alphabet[group >> 12 & 63];
-    out += i + 1 < octets.size() ? alphabet[group >> 6 & 63] : '=';
-    out += i + 2 < octets.size() ? alphabet[group & 63] : '=';
+char* write_base64(std::string_view octets, char* out) noexcept {
+  const auto at = [&](std::size_t i) -> std::uint32_t {
+    return i < octets.size() ? static_cast<unsigned char>(octets[i]) : 0U;
+  };
+  std::size_t i = 0;
+  for (; i + 3 <= octets.size(); i += 3) {
+    const auto group = at(i) << 16 | at(i + 1) << 8 | at(i + 2);
+    out = write_pair(group & 0xfff, write_pair(group >> 12, out));
   }
+  if (i == octets.size()) return out;
+  const auto group = at(i) << 16 | at(i + 1) << 8;
+  out = write_pair(group >> 12, out);
+  *out++ = i + 1 < octets.size() ? alphabet[group >> 6 & 63] : '=';
+  *out++ = '=';
+  return out;
+}
+
+std::string base64_encode(std::string_view octets) {
+  std::string out((octets.size() + 2) / 3 * 4, '\0');
+  write_base64(octets, out.data());
   return out;
 }
 

@@ -50,6 +50,9 @@ std::string printable(std::string_view text, std::size_t limit = 4096);
 void append_printable(std::string& out, std::string_view text, std::size_t limit = 4096);
 
 std::string base64_encode(std::string_view octets);
+/// The same at `out`, which has room for it: four characters for each three octets that began.
+/// Returns where it ends.
+char* write_base64(std::string_view octets, char* out) noexcept;
 /// Strict RFC 4648 §4: padding required, no blanks, no stray bits; nullopt otherwise.
 std::optional<std::string> base64_decode(std::string_view text);
 

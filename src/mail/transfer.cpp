@@ -2,6 +2,7 @@
 #include "mail/transfer.hpp"
 
 #include "base/text.hpp"
+#include "mail/transfer_decoder.hpp"
 
 namespace postroad::mail {
 
@@ -64,14 +65,12 @@ std::string_view eat_line(std::string_view& text, std::string_view& line_end) no
   return line;
 }
 
-void append_unquoted(std::string_view line, std::string& out) {
-  for (std::size_t i = 0; i < line.size(); ++i) {
-    const bool escape = line[i] == '=' && i + 2 < line.size() && hex_value(line[i + 1]) >= 0 &&
-                        hex_value(line[i + 2]) >= 0;
-    out +=
-        escape ? static_cast<char>(hex_value(line[i + 1]) * 16 + hex_value(line[i + 2])) : line[i];
-    if (escape) i += 2;
-  }
+std::string decode(std::string_view encoding, std::string_view text) {
+  std::string out;
+  TransferDecoder decoder(encoding);
+  decoder.take(text, out);
+  decoder.finish(out);
+  return out;
 }
 
 }  // namespace
@@ -139,51 +138,20 @@ std::string encode_quoted_printable(std::string_view text) {
 }
 
 void append_base64_lines(std::string_view octets, std::string& out) {
+  const auto size = out.size();
+  out.resize(size + static_cast<std::size_t>(base64_lines_size(octets.size())));
+  char* at = out.data() + size;
   for (; !octets.empty(); octets.remove_prefix(std::min(octets.size(), base64_line_octets))) {
-    out += base64_encode(octets.substr(0, base64_line_octets));
-    out += "\r\n";
+    at = write_base64(octets.substr(0, base64_line_octets), at);
+    *at++ = '\r';
+    *at++ = '\n';
   }
 }
 
 std::string decode_quoted_printable(std::string_view text) {
-  std::string out;
-  out.reserve(text.size());
-  std::string_view line_end;
-  while (!text.empty()) {
-    auto line = eat_line(text, line_end);
-    while (!line.empty() && is_blank(line.back())) line.remove_suffix(1);
-    const bool soft = line.ends_with('=');
-    if (soft) line.remove_suffix(1);
-    append_unquoted(line, out);
-    if (!soft) out += line_end;
-  }
-  return out;
+  return decode("quoted-printable", text);
 }
 
-std::string decode_base64_tolerant(std::string_view text) {
-  std::string out;
-  out.reserve(text.size() / 4 * 3);
-  std::uint32_t group = 0;
-  int digits = 0;
-  for (const char c : text) {
-    if (c == '=') break;
-    int value = -1;
-    if (c >= 'A' && c <= 'Z') value = c - 'A';
-    if (c >= 'a' && c <= 'z') value = c - 'a' + 26;
-    if (is_digit(c)) value = c - '0' + 52;
-    if (c == '+') value = 62;
-    if (c == '/') value = 63;
-    if (value < 0) continue;
-    group = group << 6 | static_cast<std::uint32_t>(value);
-    if (++digits < 4) continue;
-    out += {static_cast<char>(group >> 16 & 255), static_cast<char>(group >> 8 & 255),
-            static_cast<char>(group & 255)};
-    group = 0;
-    digits = 0;
-  }
-  if (digits >= 2) out += static_cast<char>((digits == 2 ? group >> 4 : group >> 10) & 255);
-  if (digits == 3) out += static_cast<char>(group >> 2 & 255);
-  return out;
-}
+std::string decode_base64_tolerant(std::string_view text) { return decode("base64", text); }
 
 }  // namespace postroad::mail

@@ -1,6 +1,7 @@
 // Content-Transfer-Encoding (RFC 2045 §6): 7bit, quoted-printable and base64, both ways, and line
 // ends. The encoders are strict, the decoders take what is found in mailboxes and never fail. Not
-// here: which encoding a body gets (compose.cpp), character sets (charset.hpp).
+// here: decoding what comes in pieces (transfer_decoder.hpp), which encoding a body gets
+// (entity_writer.cpp), character sets (charset.hpp).
 #pragma once
 
 #include <cstdint>

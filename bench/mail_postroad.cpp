@@ -1,0 +1,150 @@
+// Composes and parses mails by Postroad; see mail_case.hpp. `mail_postroad write MAIL 0 FOLDER`
+// makes the mail that all parse.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <iostream>
+#include <postroad/message.hpp>
+#include <vector>
+
+#include "mail/address_list.hpp"
+#include "mail/parse.hpp"
+#include "mail/transfer_decoder.hpp"
+#include "mail/words.hpp"
+#include "mail_case.hpp"
+
+namespace {
+
+using namespace postroad;
+
+// What a program has before it composes: texts, and attachments that every mail shares.
+struct Content {
+  std::string text = mail_case::text();
+  std::string html = mail_case::html();
+  std::vector<MimePart> parts;
+};
+
+Content content_of(const mail_case::Call& call) {
+  Content content;
+  if (call.mail != "mixed") return content;
+  for (std::size_t i = 0; i < mail_case::attachments; ++i)
+    content.parts.push_back(
+        MimePart::octets("image/jpeg", mail_case::noise(mail_case::attached_octets))
+            .attachment("bild.jpg"));
+  return content;
+}
+
+std::string list_of(std::string_view name, std::string_view address) {
+  return std::string(name) + " <" + std::string(address) + '>';
+}
+
+// `sink` is given each piece.
+template <typename Sink>
+mail_case::Round compose(const mail_case::Call& call, const Content& content, Sink sink) {
+  Message message;
+  message.from(list_of(mail_case::from_name, mail_case::from_address)).subject(mail_case::subject);
+  for (std::size_t i = 0; i < 2; ++i)
+    message.to(list_of(mail_case::to_names[i], mail_case::to_addresses[i]));
+  message.text(content.text);
+  if (call.mail == "mixed") message.html(content.html);
+  for (const auto& part : content.parts) message.attach(part);
+  if (call.mail == "large") message.attach(call.attached());
+  auto source = message.source();
+  if (!source) return {};
+  mail_case::Round round;
+  for (;;) {
+    const auto piece = (*source)->next();
+    if (!piece) return {};
+    if (piece->empty()) return round;
+    round.octets += piece->size();
+    sink(*piece);
+  }
+}
+
+// Subject and addresses, decoded. 0 when one is missing.
+template <typename Head>
+std::size_t header_size(const Head& head) {
+  std::size_t size = 0;
+  for (const auto* name : {"From", "To"}) {
+    const auto* field = head.find(name);
+    const auto list = field ? mail::parse_address_list(field->value()) : fail(Fault::input, {}, {});
+    if (!list) return 0;
+    for (const auto& one : *list) size += one.name.size() + one.mailbox.domain.size();
+  }
+  const auto* subject = head.find("Subject");
+  return subject == nullptr ? 0 : size + mail::decode_words(subject->value()).size();
+}
+
+std::uint64_t decoded_size(const mail::Part& part) {
+  if (part.parts.empty()) return part.decoded().size();
+  std::uint64_t size = 0;
+  for (const auto& below : part.parts) size += decoded_size(below);
+  return size;
+}
+
+mail_case::Round parse(const std::string& octets) {
+  const auto root = mail::parse_message(octets);
+  if (header_size(root) == 0) return {};
+  return {octets.size(), decoded_size(root)};
+}
+
+// Decodes each body while it streams by.
+class Decodes final : public mail::PartSink {
+ public:
+  void begin(const mail::PartHead& head) override {
+    if (head.header_offset == 0) is_good_ = header_size(head) != 0;
+    decoder_ = mail::TransferDecoder(head.encoding);
+  }
+  void body(std::string_view octets) override {
+    decoder_.take(octets, out_);
+    decoded_ += out_.size();
+    out_.clear();
+  }
+  void end(std::uint64_t /*offset*/, bool /*cut*/) override {
+    decoder_.finish(out_);
+    body({});
+  }
+  [[nodiscard]] std::uint64_t decoded() const noexcept { return is_good_ ? decoded_ : 0; }
+
+ private:
+  mail::TransferDecoder decoder_{""};
+  std::string out_;
+  std::uint64_t decoded_ = 0;
+  bool is_good_ = false;
+};
+
+mail_case::Round parse_stream(const std::string& path) {
+  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  std::vector<char> buffer(64 * 1024);
+  Decodes sink;
+  mail::Reader reader(sink);
+  mail_case::Round round;
+  for (;;) {
+    const auto n = read(file, buffer.data(), buffer.size());
+    if (n <= 0) break;
+    round.octets += static_cast<std::uint64_t>(n);
+    reader.take({buffer.data(), static_cast<std::size_t>(n)});
+  }
+  close(file);
+  reader.finish();
+  round.decoded = sink.decoded();
+  return round;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 5) return 64;
+  const auto call = mail_case::call_of(argv);
+  if (call.work == "parse") {
+    if (call.mail == "large") return measure(call, [&] { return parse_stream(call.path()); });
+    const auto octets = mail_case::contents(call.path());
+    return measure(call, [&] { return parse(octets); });
+  }
+  const auto content = content_of(call);
+  if (call.work == "write") {
+    std::ofstream file(call.path(), std::ios::binary);
+    return compose(call, content, [&](std::string_view piece) { file << piece; }).octets == 0;
+  }
+  return measure(call, [&] { return compose(call, content, [](std::string_view) {}); });
+}
