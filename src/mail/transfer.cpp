@@ -1,6 +1,9 @@
 // Transfer encodings; see transfer.hpp.
 #include "mail/transfer.hpp"
 
+#include <algorithm>
+#include <array>
+
 #include "base/text.hpp"
 #include "mail/transfer_decoder.hpp"
 
@@ -15,27 +18,48 @@ constexpr std::size_t max_8bit_line = 998;
 
 bool is_blank(char c) noexcept { return c == ' ' || c == '\t'; }
 
+// What quoted-printable leaves as it is; a blank only where no line ends behind it.
+constexpr std::array<bool, 256> literal_octets() {
+  std::array<bool, 256> table{};
+  for (std::size_t c = ' '; c < 0x7f; ++c) table[c] = c != '=';
+  table['\t'] = true;
+  return table;
+}
+constexpr auto literals = literal_octets();
+
+bool is_literal(char c) noexcept { return literals[static_cast<unsigned char>(c)]; }
+
+// How many octets at the front are literal; at most `most`.
+std::size_t literal_run(std::string_view text, std::size_t most) noexcept {
+  std::size_t run = 0;
+  while (run < std::min(most, text.size()) && is_literal(text[run])) ++run;
+  return run;
+}
+
 // One line without its line end.
 void append_quoted_line(std::string_view line, std::string& out) {
+  constexpr std::size_t most = max_encoded_line - 1;  // the last place is for a soft line end
   std::size_t column = 0;
-  const bool mbox = line.starts_with("From ");
-  for (std::size_t i = 0; i < line.size(); ++i) {
-    const char c = line[i];
-    const bool last = i + 1 == line.size();
-    const bool literal = (c > ' ' && c < 0x7f && c != '=') || (is_blank(c) && !last);
-    const bool plain = literal && !(mbox && i == 0);
+  bool mbox = line.starts_with("From ");
+  while (!line.empty()) {
+    const auto run = mbox ? 0 : literal_run(line.substr(0, line.size() - 1), most - column);
+    out += line.substr(0, run);
+    column += run;
+    line.remove_prefix(run);
+    const char c = line.front();
+    const bool last = line.size() == 1;
+    const bool plain = is_literal(c) && !mbox && !(last && is_blank(c));
     const std::size_t width = plain ? 1 : 3;
-    if (column + width > max_encoded_line - (last ? 0 : 1)) {
+    if (column + width > most + (last ? 1 : 0)) {
       out += "=\r\n";
       column = 0;
     }
-    if (plain) {
-      out += c;
-    } else {
-      const auto octet = static_cast<unsigned char>(c);
-      out += {'=', hex[octet >> 4], hex[octet & 15]};
-    }
+    const auto octet = static_cast<unsigned char>(c);
+    const std::array<char, 3> escape{'=', hex[octet >> 4], hex[octet & 15]};
+    out.append(plain ? &c : escape.data(), width);
     column += width;
+    line.remove_prefix(1);
+    mbox = false;
   }
 }
 
@@ -120,9 +144,8 @@ std::size_t find_bare_line_end(std::string_view text) noexcept {
 }
 
 std::size_t quoted_printable_size(std::string_view text) noexcept {
-  const auto escaped = std::count_if(text.begin(), text.end(), [](char c) {
-    return c == '=' || is_8bit(c) || (is_control(c) && c != '\t' && c != '\r' && c != '\n');
-  });
+  const auto escaped = std::count_if(
+      text.begin(), text.end(), [](char c) { return !is_literal(c) && c != '\r' && c != '\n'; });
   return text.size() + 2 * static_cast<std::size_t>(escaped);
 }
 
