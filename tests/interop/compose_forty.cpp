@@ -148,7 +148,7 @@ json::array addresses_of(const Part& mail, std::string_view name) {
   const auto* field = mail.find(name);
   if (field == nullptr) return out;
   const auto list = postroad::mail::parse_address_list(field->value());
-  if (!list) throw std::runtime_error(std::string(name) + ": " + list.error().detail);
+  if (!list) return out;  // a list that cannot be read differs from every list that was wanted
   for (const auto& address : *list) out.push_back({address.name, address.mailbox.text()});
   return out;
 }

@@ -180,7 +180,7 @@ def attachments():
 def fields():
     ids = [f"<{i}.{'id' * 12}.{i * i}@mail{i}.a.example>" for i in range(60)]
     headers = {"X-Forty-Plain": "a value", "X-Forty-Words": "Grüße aus 台北 🎉", "X-Forty-Long": " ".join(f"word{i}" for i in range(60)),
-               "X-Forty-Token": "t" * 200, "X-Forty-Specials": "a; b=\"c\", <d> (e)"}
+               "X-Forty-Token": "t" * 200, "X-Forty-Url": "https://l.example/" + "p" * 52, "X-Forty-Specials": "a; b=\"c\", <d> (e)"}
     return [
         mail("an answer in a long thread", "text\n", in_reply_to=ids[-1], references=ids),
         mail("priority, list and other fields", "text\n", priority="high", unsubscribe=["https://l.example/u?id=1&x=" + "u" * 120, "mailto:leave@l.example?subject=leave"],

@@ -34,9 +34,9 @@ KNOWN = [
     ("python", "reads", None, "long names", {"to"},
      "in a display name it keeps the blanks between encoded-words, which count for nothing (RFC 2047 §6.2)"),
     ("python", "reads", {"nodemailer"}, "long subject without blanks", {"subject"},
-     "of a field that begins with a fold it keeps the blank; nodemailer puts a word too long for the first line on the second"),
-    ("python", "reads", {"nodemailer"}, "priority, list and other fields", {"headers"},
-     "of a field that begins with a fold it keeps the blank, here X-Forty-Token"),
+     "of a field whose first line is empty it keeps the blank of the fold; nodemailer puts a word too long for the first line on the next"),
+    ("python", "reads", None, "priority, list and other fields", {"headers"},
+     "the same with X-Forty-Url, whose word fits on a line of its own and not beside the name; all three composers fold there"),
     ("nodemailer", "reads", {"postroad binary"}, "attachment sizes", {"attachments"},
      "of an empty body in the binary encoding it reads the line end that belongs to the boundary (RFC 2046 §5.1.1)"),
 ]
@@ -130,7 +130,7 @@ class Forty(unittest.TestCase):
 
     def check(self, composer, reader):
         if (composer, reader) not in self.differ:
-            postroad.missing("nodemailer and mailparser are missing: ./dev setup fetches them into build/node, where npm is there")
+            self.skipTest("nodemailer and mailparser are missing: ./dev setup fetches them into build/node, where npm is there")
         for number, differ in enumerate(self.differ[composer, reader]):
             for key in sorted(differ - self.known(composer, reader, NAMES[number])):
                 with self.subTest(composer=composer, reader=reader, number=number, message=NAMES[number], differs=key):
