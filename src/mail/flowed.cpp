@@ -32,13 +32,14 @@ std::size_t columns_of(std::string_view text) noexcept {
   }));
 }
 
-// Where a line is broken: behind the last blank that fits, else behind the first there is.
+// Where a line is broken: behind the last blank that fits, else behind the first there is. Never
+// so that the mark of a signature is left, which would not flow (§4.3).
 std::size_t find_break(std::string_view line) noexcept {
   std::size_t best = std::string_view::npos;
   std::size_t columns = 0;
   for (std::size_t i = 0; i + 1 < line.size(); ++i) {
     columns += (static_cast<unsigned char>(line[i]) & 0xc0) != 0x80 ? 1 : 0;
-    if (line[i] != ' ' || line[i + 1] == ' ') continue;
+    if (line[i] != ' ' || line[i + 1] == ' ' || line.substr(0, i + 1) == "-- ") continue;
     if (columns > width && best != std::string_view::npos) break;
     best = i + 1;
     if (columns > width) break;
@@ -67,7 +68,7 @@ std::string flow(std::string_view text) {
   return out;
 }
 
-std::string unflow(std::string_view text) {
+std::string unflow(std::string_view text, bool deletes_blank) {
   std::string out;
   std::size_t open = 0;  // depth of the quote that flows on, plus one; 0: none
   while (!text.empty()) {
@@ -82,8 +83,10 @@ std::string unflow(std::string_view text) {
       out += marks;
       if (depth > 0) out += ' ';
     }
+    const bool flows = line.ends_with(' ') && line != "-- ";
+    if (flows && deletes_blank) line.remove_suffix(1);
     out += line;
-    open = line.ends_with(' ') && line != "-- " ? depth + 1 : 0;
+    open = flows ? depth + 1 : 0;
     if (open == 0) out += "\r\n";
   }
   if (open != 0) out += "\r\n";

@@ -105,6 +105,7 @@ Message message_of(const json::object& wanted) {
   } else {
     if (const auto* text = wanted.if_contains("text")) message.text(text_of(*text));
     if (const auto* html = wanted.if_contains("html")) message.html(text_of(*html));
+    if (wanted.contains("flowed")) message.flowed();
     for (const auto& image : images ? images->as_array() : json::array()) {
       const auto& file = image.as_object();
       message.embed(text_of(file.at("name")), text_of(file.at("type")), octets_of(file));
@@ -183,7 +184,8 @@ void Reading::read(const Part& part) {
   if (is_body) {
     const bool flowed = postroad::lower(part.type.find("format")) == "flowed";
     auto text = part.text();
-    texts_[part.type.value] = flowed ? postroad::mail::unflow(text) : std::move(text);
+    const bool deletes = postroad::lower(part.type.find("delsp")) == "yes";
+    texts_[part.type.value] = flowed ? postroad::mail::unflow(text, deletes) : std::move(text);
     if (part.type.value == "text/calendar") method_ = part.type.find("method");
     return;
   }

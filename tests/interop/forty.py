@@ -8,6 +8,7 @@
 #   attachments           files; a file is {name, type, base64}; of message/rfc822 the octets are a mail in ASCII
 #   calendar              [METHOD, iCalendar text]
 #   in_reply_to, references, priority, unsubscribe, headers (names begin with X-Forty-)
+#   flowed                ours is to write the text as format=flowed
 #   built                 ours is to build the tree of the texts by hand
 #
 # A reading has the same keys, each of them always, with `sha256` in place of `base64`. `settle` makes readings comparable.
@@ -111,7 +112,7 @@ def mail(name, text=None, subject=None, **rest):
 def texts():
     long_words = " ".join(f"word{i}" for i in range(300))
     return [
-        mail("plain ASCII", "Hello Bob,\n\nthis is all.\n\n-- \nAnn\n"),
+        mail("plain ASCII", "Hello Bob,\n\nthis is all.\n-- {'x' * 80}\n\n-- \nAnn\n"),
         mail("empty text, specials in the subject", "", "two  blanks, \"quotes\" <angle> (paren) a=b ?x? _under_ =3D \\back"),
         mail("only line ends", "\n\n\n\n"),
         mail("no line end at the end", "the first line\nthe last line"),
@@ -126,8 +127,10 @@ def texts():
 
 
 def subjects_and_names():
+    flowing = (f"{'many words ' * 30}end\n> not a quote {'of words ' * 12}end\n from a blank\nFrom here\n"
+               f"{'長' * 90} {'字 ' * 80}。\n-- {'x' * 80}\n\n-- \nAnn\n")
     return [
-        mail("long subject with blanks", "text\n", " ".join(f"word number {i}" for i in range(40))),
+        mail("long subject with blanks, text of paragraphs", flowing, flowed=True, subject=" ".join(f"word number {i}" for i in range(40))),
         mail("long subject without blanks", "text\n", "x" * 260),
         mail("long subject of emoji", "text\n", FAMILY * 40 + "🎉" * 60),
         mail("long mixed subject", "text\n", "Re: [list] " + " ".join(["Grüße", "from", "the", "Straße,", "naïve", "façade"] * 8)),

@@ -66,9 +66,9 @@ def compose(wanted):
 
 
 def unflow(text):
-    """format=flowed without quotes (RFC 3676), as the package does not read it."""
+    """format=flowed without quotes and DelSp (RFC 3676), which the package does not read."""
     out = ""
-    for line in text.replace("\r\n", "\n").splitlines(keepends=True):
+    for line in re.findall(r"[^\n]*\n|[^\n]+", text.replace("\r\n", "\n")):
         line = line[1:] if line.startswith(" ") else line
         out += line[:-1] if line.endswith(" \n") and line != "-- \n" else line
     return out
