@@ -126,20 +126,17 @@ class Dkim(unittest.TestCase):
         print(f"\n{MESSAGES} messages signed by postroad: all right for dkimpy and libopendkim")
 
     def test_others_judged_by_ours(self):
-        spoiled = 0
+        alone = 0
         for number, algorithm, forms in self.combinations():
-            by_dkimpy = self.dkimpy_sign(message_of(number), algorithm, forms)
-            signed = self.other.sign(by_dkimpy, self.pem(algorithm), ALGORITHMS[algorithm], DOMAIN, algorithm, *forms)
-            # Some headers libopendkim signs in the form `simple` so that neither dkimpy nor itself knows its own signature again.
-            wrong = not dkim.verify(signed, dnsfunc=self.dns)
-            if wrong:
-                alone = self.other.sign(message_of(number), self.pem(algorithm), ALGORITHMS[algorithm], DOMAIN, algorithm, *forms)
-                self.assertEqual(self.other.verify(alone), "Bad signature")
-                spoiled += 1
-            verdicts = self.ours_judge(by_dkimpy if wrong else signed)
+            signed = self.dkimpy_sign(message_of(number), algorithm, forms)
+            # libopendkim 2.11 signs with Ed25519 over the form `simple` of the header so that neither dkimpy nor itself knows the signature again.
+            if algorithm == "ed25519-sha256" and forms[0] == "simple":
+                alone += 1
+            else:
+                signed = self.other.sign(signed, self.pem(algorithm), ALGORITHMS[algorithm], DOMAIN, algorithm, *forms)
+            verdicts = self.ours_judge(signed)
             self.assertEqual({one["result"] for one in verdicts}, {"pass"}, f"message {number}, {algorithm} {forms}: {verdicts}\n{signed.decode()}")
-        self.assertLess(spoiled, MESSAGES / 4)
-        print(f"\n{MESSAGES} messages signed by dkimpy, and {MESSAGES - spoiled} of them by libopendkim: all right for postroad")
+        print(f"\n{MESSAGES} messages signed by dkimpy, and {MESSAGES - alone} of them by libopendkim: all right for postroad")
 
     def test_all_find_what_was_changed(self):
         for number in range(40):
