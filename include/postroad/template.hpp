@@ -25,7 +25,8 @@ class POSTROAD_EXPORT Template {
   /// is a URL (href, src, action, …) a value at its front must be an http:, https:, mailto: or tel:
   /// URL or a path, and one further in is percent-encoded. `{{raw:name}}` puts HTML in as it is:
   /// only for what the program itself made. Error: also for a place in a tag's name, an unquoted
-  /// value, an attribute for scripts or styles, a script, a style or a comment.
+  /// value, an attribute for scripts or styles, a URL of another scheme, a script, a style or a
+  /// comment.
   static Result<Template> html(std::string_view source);
 
   /// The filled text. Error: Fault::input for a place without a value, with its name and line, and

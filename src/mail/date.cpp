@@ -105,8 +105,11 @@ std::optional<system_clock::time_point> parse_date(std::string_view text) {
       std::chrono::month(static_cast<unsigned>(month - months.begin() + 1)),
       std::chrono::day(static_cast<unsigned>(*day))};
   if (!date.ok() || *year < 1900) return std::nullopt;
-  return std::chrono::sys_days(date) + std::chrono::hours(*hour) +
-         std::chrono::minutes(*minute - *zone) + seconds(*second);
+  const auto when = std::chrono::sys_days(date) + std::chrono::hours(*hour) +
+                    std::chrono::minutes(*minute - *zone) + seconds(*second);
+  // The clock counts nanoseconds: it holds no year behind 2262.
+  if (when > floor<seconds>(system_clock::time_point::max())) return std::nullopt;
+  return when;
 }
 
 std::string format_date(system_clock::time_point when) {

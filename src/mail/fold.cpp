@@ -36,8 +36,9 @@ std::string quote(std::string_view text) {
 
 // A place for a fold: a single blank between words.
 std::size_t find_break(std::string_view text) noexcept {
+  const auto is_blank = [](char c) { return c == ' ' || c == '\t'; };
   for (std::size_t i = 1; i + 1 < text.size(); ++i) {
-    if (text[i] == ' ' && text[i - 1] != ' ' && text[i + 1] != ' ') return i;
+    if (text[i] == ' ' && !is_blank(text[i - 1]) && !is_blank(text[i + 1])) return i;
   }
   return std::string_view::npos;
 }

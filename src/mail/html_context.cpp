@@ -17,14 +17,23 @@ bool is_white(char c) noexcept {
 }
 
 bool is_url_attribute(std::string_view name) noexcept {
-  static constexpr std::array<std::string_view, 11> names{
+  static constexpr std::array<std::string_view, 12> names{
       "href", "src",  "action",   "formaction", "background", "poster",
-      "cite", "data", "longdesc", "ping",       "manifest"};
+      "cite", "data", "longdesc", "ping",       "manifest",   "xlink:href"};
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
 bool is_active_attribute(std::string_view name) noexcept {
   return name.starts_with("on") || name == "style" || name == "srcdoc" || name == "srcset";
+}
+
+// Whether `front`, that of a URL, names a scheme whose rest may be a script.
+bool is_active_url(std::string_view front) noexcept {
+  static constexpr std::array<std::string_view, 5> schemes{
+      "https:", "http:", "mailto:", "tel:", "cid:"};
+  const auto end = front.find_first_of(":/?#");
+  if (end == std::string_view::npos || front[end] != ':') return false;
+  return std::find(schemes.begin(), schemes.end(), front.substr(0, end + 1)) == schemes.end();
 }
 
 bool hides(std::string_view tag) noexcept {
@@ -46,7 +55,8 @@ HtmlContext::Place HtmlContext::place() const noexcept {
     case State::value:
       if (is_active_attribute(attribute_)) return Place::active_value;
       if (!is_url_attribute(attribute_)) return Place::quoted_value;
-      return value_begun_ ? Place::url_rest : Place::url_start;
+      if (is_active_url(tail_)) return Place::active_value;
+      return tail_.empty() ? Place::url_start : Place::url_rest;
     case State::before_value:
     case State::unquoted:
       return Place::unquoted_value;
@@ -117,14 +127,14 @@ void HtmlContext::step(char c) {
       if (is_white(c)) break;
       if (c == '>') return end_tag();
       quote_ = c;
-      value_begun_ = false;
+      tail_.clear();
       state_ = c == '"' || c == '\'' ? State::value : State::unquoted;
       break;
     case State::value:
       if (c == quote_) {
         state_ = State::before_name;
       } else if (!is_white(c)) {
-        value_begun_ = true;
+        keep(tail_, c);
       }
       break;
     case State::unquoted:

@@ -15,7 +15,7 @@ class HtmlContext final {
     quoted_value,    ///< an attribute's, in quotes
     url_start,       ///< at the front of one that is a URL
     url_rest,        ///< further in
-    active_value,    ///< of one that holds a script or a style
+    active_value,    ///< of one that holds a script or a style, a URL of an unknown scheme too
     unquoted_value,  ///< or where one would begin
     tag,             ///< a tag's name, or between attributes
     hidden,          ///< script, style, comment, declaration
@@ -43,10 +43,9 @@ class HtmlContext final {
   State state_ = State::text;
   std::string tag_;        // its name, lower case
   std::string attribute_;  // likewise
-  std::string tail_;       // the last octets of a comment or a hidden element
+  std::string tail_;       // the last octets of a comment or a hidden element; a value's first
   char quote_ = 0;
   bool closing_ = false;
-  bool value_begun_ = false;
 };
 
 }  // namespace postroad::mail

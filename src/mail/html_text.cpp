@@ -41,6 +41,7 @@ std::size_t append_entity(std::string& out, std::string_view text) {
   const auto name = text.substr(1, end - 1);
   if (name.front() == '#') {
     const bool hex = name.size() > 2 && to_lower(name[1]) == 'x';
+    if (name.size() < 2) return 0;
     std::uint32_t code = 0;
     for (const char c : name.substr(hex ? 2 : 1)) {
       const int digit = is_digit(c)                                ? c - '0'

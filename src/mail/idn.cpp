@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "base/text.hpp"
+#include "mail/mailbox.hpp"
 
 namespace postroad::mail {
 
@@ -26,7 +27,10 @@ std::optional<std::string> to_ascii_domain(std::string_view domain) {
                                   IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
   const Owner owner(ascii, idn2_free);
   if (code != IDN2_OK || name.find('\0') != std::string::npos) return std::nullopt;
-  return std::string(reinterpret_cast<const char*>(ascii));
+  std::string mapped(reinterpret_cast<const char*>(ascii));
+  // It maps wide forms to narrow ones, a blank or an angle bracket among them.
+  if (!is_domain(mapped)) return std::nullopt;
+  return mapped;
 }
 
 std::string to_unicode_domain(std::string_view domain) {
@@ -35,7 +39,10 @@ std::string to_unicode_domain(std::string_view domain) {
   char* text = nullptr;
   const int code = idn2_to_unicode_8z8z(std::string(domain).c_str(), &text, 0);
   const Owner owner(text, idn2_free);
-  return code == IDN2_OK ? std::string(text) : std::string(domain);
+  if (code != IDN2_OK) return std::string(domain);
+  // What does not lead back is no name of IDNA 2008, and may hold anything.
+  const auto back = to_ascii_domain(text);
+  return back && iequals(*back, domain) ? std::string(text) : std::string(domain);
 }
 
 }  // namespace postroad::mail

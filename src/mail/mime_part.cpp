@@ -18,6 +18,12 @@ namespace {
 
 constexpr std::size_t max_file_name = 1024;
 
+bool is_subtype(std::string_view text) noexcept {
+  return !text.empty() && text.size() <= 100 && std::all_of(text.begin(), text.end(), [](char c) {
+    return is_alnum(c) || std::string_view("!#$&-^_.+").find(c) != std::string_view::npos;
+  });
+}
+
 // `type` with its parameters into their places.
 void set_type(Entity& entity, std::string_view type) {
   if (auto wrong = check_line("attachment type", type)) return remember(entity, std::move(*wrong));
@@ -28,14 +34,13 @@ void set_type(Entity& entity, std::string_view type) {
                       "application/octet-stream");
   }
   auto parsed = parse_parameterized(type);
+  for (const auto& [name, value] : parsed.parameters) {
+    if (!is_subtype(name) || name == "boundary")
+      return refuse(entity, "attachment type",
+                    "not a parameter that can be set: " + printable(name, 80));
+  }
   entity.type = std::move(parsed.value);
   entity.parameters = std::move(parsed.parameters);
-}
-
-bool is_subtype(std::string_view text) noexcept {
-  return !text.empty() && text.size() <= 100 && std::all_of(text.begin(), text.end(), [](char c) {
-    return is_alnum(c) || std::string_view("!#$&-^_.+").find(c) != std::string_view::npos;
-  });
 }
 
 }  // namespace

@@ -9,8 +9,9 @@ namespace postroad::mail {
 
 namespace {
 
-constexpr std::size_t max_boundary = 1000;  // RFC 2046 §5.1.1 allows 70
-constexpr std::size_t max_padding = 1000;   // blanks behind a delimiter
+constexpr std::size_t max_boundary = 1000;                             // RFC 2046 §5.1.1 allows 70
+constexpr std::size_t max_padding = 1000;                              // blanks behind a delimiter
+constexpr std::size_t longest_delimiter = max_boundary + max_padding;  // without its LF
 
 bool is_blank(char c) noexcept { return c == ' ' || c == '\t'; }
 
@@ -56,8 +57,14 @@ bool Reader::has_delimiter() const noexcept {
                      [](const Open& one) { return !one.boundary.empty() && !one.over; });
 }
 
-// A line that goes on behind this is no delimiter.
-std::size_t Reader::longest_partial() const noexcept { return max_boundary + max_padding; }
+// How much of a line without its end is kept until it is known what it is.
+std::size_t Reader::longest_partial() const noexcept {
+  if (place_ != Place::head) return longest_delimiter;
+  const auto room = limits_.header - std::min(limits_.header, head_.size());
+  const auto front = std::string_view(partial_).substr(0, 2);
+  const bool ends_head = partial_ == "\r" || (has_delimiter() && (front == "-" || front == "--"));
+  return ends_head ? std::max(room, longest_delimiter) : room;
+}
 
 void Reader::pass(std::string_view octets, bool ends_line) {
   if (octets.empty()) return;
@@ -110,10 +117,8 @@ std::string_view Reader::gather_line(std::string_view octets) {
   }
   partial_ += octets;
   const bool whole = lf != std::string_view::npos;
+  if (!whole && partial_.size() <= longest_partial()) return rest;
   const bool head = place_ == Place::head;
-  const auto most =
-      head ? limits_.header - std::min(limits_.header, head_.size()) : longest_partial();
-  if (!whole && partial_.size() <= most) return rest;
   const auto line = std::exchange(partial_, {});
   if (whole) {
     take_line(line);
@@ -138,7 +143,7 @@ void Reader::take(std::string_view octets) {
 void Reader::take_line(std::string_view line) {
   const auto start = at_;
   at_ += line.size();
-  if (line.starts_with("--") && take_delimiter(line, start)) return;
+  if (take_delimiter(line, start)) return;
   if (place_ == Place::head) return take_head_line(line, start);
   pass(line, line.ends_with('\n'));
   in_line_ = !line.ends_with('\n');
@@ -154,12 +159,14 @@ void Reader::take_head_line(std::string_view line, std::uint64_t start) {
   }
   // What is no field ends the header, as it does for every mail program that has to show something.
   end_head(start, !fits);
+  if (take_delimiter(line, start)) return;  // of the multipart that has just begun
   if (place_ == Place::head) return take_head_line(line, start);
   pass(line, line.ends_with('\n'));
   in_line_ = !line.ends_with('\n');
 }
 
 bool Reader::take_delimiter(std::string_view line, std::uint64_t start) {
+  if (!line.starts_with("--") || line.size() > longest_delimiter + 1) return false;
   bool last = false;
   const auto found = std::find_if(open_.begin(), open_.end(), [&](const Open& one) {
     return !one.boundary.empty() && !one.over && is_delimiter(line, one.boundary, last);

@@ -46,7 +46,7 @@ class PartSink {
   /// in pieces of any size.
   virtual void body(std::string_view octets) = 0;
   /// The part is over; its body ended at `offset`. `cut`: a limit kept its own parts from being
-  /// read; they were told as body.
+  /// read: of the depth, they were told as body; of the number, those beyond it were passed over.
   virtual void end(std::uint64_t offset, bool cut) = 0;
 };
 

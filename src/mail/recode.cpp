@@ -20,6 +20,11 @@ struct Edit {
   std::string text;
 };
 
+std::string encoding_of(const Part& part) {
+  const auto* field = part.find("Content-Transfer-Encoding");
+  return field == nullptr ? std::string() : parse_parameterized(field->value()).value;
+}
+
 class Recoder final {
  public:
   Recoder(std::string_view octets, Transfer transfer) : octets_(octets), transfer_(transfer) {}
@@ -66,7 +71,8 @@ void Recoder::replace_encoding(const Part& part, std::string_view encoding, std:
 
 void Recoder::visit_leaf(const Part& part, bool top) {
   if (fits(part.body)) return;
-  const bool text = part.type.value.starts_with("text/");
+  // Line ends are those of text only where they are seen: not in base64, which may hold UTF-16.
+  const bool text = part.type.value.starts_with("text/") && encoding_of(part) != "base64";
   auto decoded = part.decoded();
   if (text) decoded = with_crlf(std::move(decoded));
   auto encoded = text ? encode_quoted_printable(decoded) : std::string();
@@ -84,12 +90,16 @@ void Recoder::visit_leaf(const Part& part, bool top) {
 }
 
 void Recoder::visit(const Part& part, bool top) {
-  if (part.parts.empty()) return visit_leaf(part, top);
-  const auto* field = part.find("Content-Transfer-Encoding");
-  const auto encoding = field == nullptr ? std::string() : lower(trim(field->value()));
+  const bool message = part.type.value == "message/rfc822";
+  if (part.parts.empty()) {
+    // A multipart or a message may not be encoded as a whole (RFC 2045 §6.4).
+    if (!part.is_multipart() && !message) visit_leaf(part, top);
+    return;
+  }
+  const auto encoding = encoding_of(part);
   if (transfer_ == Transfer::seven_bit && (encoding == "8bit" || encoding == "binary"))
     replace_encoding(part, "7bit", {});
-  for (const auto& below : part.parts) visit(below, false);
+  for (const auto& below : part.parts) visit(below, message);
 }
 
 bool is_signed(const Part& part) {

@@ -33,7 +33,7 @@ std::string place_of(std::string_view source, std::size_t at) {
 std::string_view why_not(HtmlContext::Place place) noexcept {
   switch (place) {
     case HtmlContext::Place::active_value:
-      return "an attribute for scripts or styles takes no value";
+      return "an attribute for scripts or styles, and a URL of such a kind, takes no value";
     case HtmlContext::Place::unquoted_value:
       return "an attribute's value with a place in it must stand in quotes";
     case HtmlContext::Place::tag:

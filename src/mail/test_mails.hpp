@@ -1,0 +1,62 @@
+// What the tests of this folder share: a Reader's events as text, composing with fixed dates and
+// counted "random" octets, code points as UTF-8, and mails written by hand (corpus_mails_test.cpp).
+// For tests only.
+#pragma once
+
+#include <postroad/message.hpp>
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "mail/part.hpp"
+#include "mail/reader.hpp"
+
+namespace postroad::mail {
+
+/// A mail by its name.
+using NamedMail = std::pair<std::string, std::string>;
+/// Real-looking and broken mails.
+std::vector<NamedMail> handwritten_mails();
+
+/// All that a Reader tells, one event a line; bodies that come in pieces are joined.
+class EventLog final : public PartSink {
+ public:
+  void begin(const PartHead& head) override;
+  void body(std::string_view octets) override;
+  void end(std::uint64_t offset, bool cut) override;
+  [[nodiscard]] std::string take();
+
+ private:
+  void flush();
+  std::string text_;
+  std::string body_;
+};
+
+/// The events of `octets`, taken in pieces of `piece` octets.
+std::string events_of(std::string_view octets, std::size_t piece = std::string_view::npos,
+                      const ParseLimits& limits = {});
+/// The same, cut in two at `at`.
+std::string events_cut_at(std::string_view octets, std::size_t at, const ParseLimits& limits = {});
+/// The same, taken line by line.
+std::string events_by_line(std::string_view octets, const ParseLimits& limits = {});
+/// The events as the tree of parts tells them.
+std::string events_of_tree(std::string_view octets, const ParseLimits& limits = {});
+
+/// The same octets every time: a fixed date and "random" octets that count up.
+ComposeOptions counted();
+/// What the message composes; "error: …" when it does not.
+std::string composed(const Message& message);
+/// All that the source has left.
+std::string drained(MessageSource& source);
+
+/// A code point as UTF-8.
+std::string utf8(char32_t point);
+
+/// Parts without parts, in order.
+std::vector<const Part*> leaves_of(const Part& part);
+/// "multipart/mixed(text/plain image/png)".
+std::string shape_of(const Part& part);
+
+}  // namespace postroad::mail
