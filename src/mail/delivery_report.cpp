@@ -5,6 +5,7 @@
 #include <array>
 
 #include "base/text.hpp"
+#include "mail/charset.hpp"
 #include "mail/entity.hpp"
 #include "mail/fields.hpp"
 #include "mail/fold.hpp"
@@ -99,7 +100,7 @@ class ReportFields final {
     if (value.empty()) return;
     std::string line(type);
     if (!type.empty()) line += "; ";
-    for (const char c : value.substr(0, max_value)) line += is_control(c) ? '?' : c;
+    for (const char c : mail::repair_utf8(cut(value))) line += is_control(c) ? '?' : c;
     mail::FoldedField field(name);
     field.plain(line);
     text_ += std::move(field).finish();
@@ -109,7 +110,14 @@ class ReportFields final {
   [[nodiscard]] std::string take() && { return std::move(text_); }
 
  private:
-  static constexpr std::size_t max_value = 900;
+  // The front of it, up to the end of a character.
+  static std::string_view cut(std::string_view value) noexcept {
+    constexpr std::size_t most = 900;
+    if (value.size() <= most) return value;
+    std::size_t end = most;
+    while (end > most - 3 && (static_cast<unsigned char>(value[end]) & 0xc0) == 0x80) --end;
+    return value.substr(0, end);
+  }
   std::string text_;
 };
 
