@@ -10,6 +10,7 @@
 #include "mail/fields.hpp"
 #include "mail/fold.hpp"
 #include "mail/parse.hpp"
+#include "mail/recode.hpp"
 #include "mail/transfer.hpp"
 
 namespace postroad {
@@ -100,7 +101,8 @@ class ReportFields final {
     if (value.empty()) return;
     std::string line(type);
     if (!type.empty()) line += "; ";
-    for (const char c : mail::repair_utf8(cut(value))) line += is_control(c) ? '?' : c;
+    const auto repaired = mail::repair_utf8(cut(value));
+    for (const char c : cut(repaired)) line += is_control(c) ? '?' : c;
     mail::FoldedField field(name);
     field.plain(line);
     text_ += std::move(field).finish();
@@ -134,17 +136,21 @@ MimePart fields_part(std::string_view subtype, std::string fields) {
                        "\r\n" + std::move(fields));
 }
 
+// Its header alone where the whole cannot go: a signed mail that no server but one with 8BITMIME
+// takes, say. A report has to go.
 MimePart original_part(const std::string& original, bool whole) {
-  if (whole) return MimePart::message(original);
-  const auto clean = mail::with_crlf(original);
-  const auto block = mail::split_fields(clean);
-  return MimePart::text("rfc822-headers", clean.substr(0, block.end));
+  auto clean = mail::with_crlf(original);
+  if (whole && mail::recode(clean, mail::Transfer::seven_bit))
+    return MimePart::message(std::move(clean));
+  clean.resize(mail::split_fields(clean).end);
+  return is_utf8(clean) ? MimePart::text("rfc822-headers", std::move(clean))
+                        : MimePart::octets("text/rfc822-headers", std::move(clean));
 }
 
 MimePart report_part(std::string_view type, const std::string& text, MimePart fields,
                      const std::string& original, bool whole) {
   std::vector<MimePart> parts;
-  parts.push_back(MimePart::text("plain", text));
+  parts.push_back(MimePart::text("plain", mail::repair_utf8(text)));
   parts.push_back(std::move(fields));
   if (!original.empty()) parts.push_back(original_part(original, whole));
   return MimePart::multipart("report", std::move(parts)).parameter("report-type", type);
@@ -164,10 +170,11 @@ std::optional<DeliveryReport> DeliveryReport::parse(std::string_view octets) {
   const auto body = part->decoded();
   auto groups = groups_of(body);
   DeliveryReport report;
-  if (groups.empty()) return report;
-  report.reporting_mta = typed(groups.front(), "Reporting-MTA");
-  report.envelope_id = value_of(groups.front(), "Original-Envelope-Id");
-  report.arrival_date = value_of(groups.front(), "Arrival-Date");
+  if (!groups.empty()) {
+    report.reporting_mta = typed(groups.front(), "Reporting-MTA");
+    report.envelope_id = value_of(groups.front(), "Original-Envelope-Id");
+    report.arrival_date = value_of(groups.front(), "Arrival-Date");
+  }
   for (const auto& group : groups) {
     // A report whose first empty line is missing tells of its recipient in the first group.
     const bool tells =

@@ -158,6 +158,36 @@ TEST(AbuseReport, OursComesBackEqual) {
   EXPECT_EQ(*again, report) << octets;
 }
 
+// Whatever the mail it is about holds, a report goes.
+TEST(DeliveryReport, GoesForEveryOriginal) {
+  const std::string latin = "From: a@x\r\nSubject: gr\xfcn\r\n\r\nbody\r\n";
+  const std::string originals[] = {
+      latin,
+      "DKIM-Signature: v=1\r\nFrom: a@x\r\n\r\ngr\xc3\xbcn\r\n",
+      "From: a@x\r\nX-A: " + std::string(3000, 'x') + "\r\n\r\nbody\r\n",
+      "no header, gr\xfcn",
+      std::string("\0\r\n\n\r", 5),
+  };
+  for (const auto& original : originals) {
+    for (const bool whole : {false, true}) {
+      DeliveryReport report;
+      report.text = "gr\xfcn";
+      report.original = original;
+      const auto octets = composed(Message{}.from("d@x").content(report.part(whole)));
+      ASSERT_FALSE(octets.starts_with("error")) << octets;
+      EXPECT_TRUE(DeliveryReport::parse(octets)) << octets;
+    }
+    AbuseReport abuse;
+    abuse.original = original;
+    EXPECT_TRUE(AbuseReport::parse(composed(Message{}.from("d@x").content(abuse.part()))));
+  }
+  DeliveryReport report;
+  report.original = latin;
+  const auto again = DeliveryReport::parse(composed(Message{}.from("d@x").content(report.part())));
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->original, "From: a@x\r\nSubject: gr\xfcn\r\n");
+}
+
 TEST(ReadReceipt, OursComesBackEqual) {
   ReadReceipt receipt;
   receipt.reporting_ua = "desk; reader 1";

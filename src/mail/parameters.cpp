@@ -87,7 +87,8 @@ void gather(Gathered& gathered, std::string_view section, std::string value) {
 }
 
 std::string join(const Gathered& gathered) {
-  if (gathered.sections.empty()) return decode_words(gathered.simple.value_or(std::string()));
+  if (gathered.sections.empty())
+    return decode_words(repair_utf8(gathered.simple.value_or(std::string())));
   std::string octets;
   unsigned long long expected = 0;
   for (const auto& [number, text] : gathered.sections) {

@@ -25,15 +25,22 @@ std::string encoding_of(const Part& part) {
   return field == nullptr ? std::string() : parse_parameterized(field->value()).value;
 }
 
+// Whether what is below this part begins with the header of a message; null: the mail itself does.
+bool is_message(const Part* part) noexcept {
+  return part == nullptr || part->type.value == "message/rfc822";
+}
+
 class Recoder final {
  public:
   Recoder(std::string_view octets, Transfer transfer) : octets_(octets), transfer_(transfer) {}
   Result<std::string> whole();
 
  private:
-  void visit(const Part& part, bool top);
-  void visit_leaf(const Part& part, bool top);
-  void replace_encoding(const Part& part, std::string_view encoding, std::string fields);
+  void visit(const Part& part, const Part* above);
+  void visit_leaf(const Part& part, const Part* above);
+  void replace_encoding(const Part& part, const Part* above, std::string_view encoding,
+                        std::string fields);
+  [[nodiscard]] bool has_empty_line(const Part& part, const Part* above) const noexcept;
   [[nodiscard]] bool fits(std::string_view text) const noexcept;
   [[nodiscard]] std::size_t offset_of(std::string_view view) const noexcept {
     return static_cast<std::size_t>(view.data() - octets_.data());
@@ -49,8 +56,20 @@ bool Recoder::fits(std::string_view text) const noexcept {
   return traits.long_line == 0 && (transfer_ != Transfer::seven_bit || !traits.is_8bit);
 }
 
+// Whether an empty line stands before the body of a part without fields: where its header would
+// be, which is the front of a message, or the line behind a delimiter.
+bool Recoder::has_empty_line(const Part& part, const Part* above) const noexcept {
+  const auto at = offset_of(part.body);
+  if (is_message(above)) {
+    const auto front = above == nullptr ? 0 : offset_of(above->body);
+    return at == front + 2 && octets_.substr(front, 2) == "\r\n";
+  }
+  return at >= 4 && octets_.substr(at - 4, 4) == "\r\n\r\n";
+}
+
 // The encoding in the part's header, and more fields behind it.
-void Recoder::replace_encoding(const Part& part, std::string_view encoding, std::string fields) {
+void Recoder::replace_encoding(const Part& part, const Part* above, std::string_view encoding,
+                               std::string fields) {
   for (const auto& field : part.fields) {
     if (iequals(field.name, "Content-Transfer-Encoding"))
       edits_.push_back({offset_of(field.whole), field.whole.size(), {}});
@@ -61,7 +80,7 @@ void Recoder::replace_encoding(const Part& part, std::string_view encoding, std:
     const auto& last = part.fields.back().whole;
     at = offset_of(last) + last.size();
     if (!last.ends_with('\n')) fields = "\r\n" + fields;
-  } else if (at >= 2 && octets_.substr(at - 2, 2) == "\r\n") {
+  } else if (has_empty_line(part, above)) {
     at -= 2;
   }
   // No empty line stood there: what came was no field.
@@ -69,7 +88,7 @@ void Recoder::replace_encoding(const Part& part, std::string_view encoding, std:
   edits_.push_back({at, 0, std::move(fields)});
 }
 
-void Recoder::visit_leaf(const Part& part, bool top) {
+void Recoder::visit_leaf(const Part& part, const Part* above) {
   if (fits(part.body)) return;
   // Line ends are those of text only where they are seen: not in base64, which may hold UTF-16.
   const bool text = part.type.value.starts_with("text/") && encoding_of(part) != "base64";
@@ -82,24 +101,23 @@ void Recoder::visit_leaf(const Part& part, bool top) {
     append_base64_lines(decoded, encoded);
   }
   std::string fields;
-  if (top && part.find("MIME-Version") == nullptr) fields += "MIME-Version: 1.0\r\n";
+  if (is_message(above) && part.find("MIME-Version") == nullptr) fields += "MIME-Version: 1.0\r\n";
   if (part.find("Content-Type") == nullptr && is_utf8(decoded))
     fields += "Content-Type: text/plain; charset=utf-8\r\n";
-  replace_encoding(part, quoted ? "quoted-printable" : "base64", std::move(fields));
+  replace_encoding(part, above, quoted ? "quoted-printable" : "base64", std::move(fields));
   edits_.push_back({offset_of(part.body), part.body.size(), std::move(encoded)});
 }
 
-void Recoder::visit(const Part& part, bool top) {
-  const bool message = part.type.value == "message/rfc822";
+void Recoder::visit(const Part& part, const Part* above) {
   if (part.parts.empty()) {
     // A multipart or a message may not be encoded as a whole (RFC 2045 §6.4).
-    if (!part.is_multipart() && !message) visit_leaf(part, top);
+    if (!part.is_multipart() && !is_message(&part)) visit_leaf(part, above);
     return;
   }
   const auto encoding = encoding_of(part);
   if (transfer_ == Transfer::seven_bit && (encoding == "8bit" || encoding == "binary"))
-    replace_encoding(part, "7bit", {});
-  for (const auto& below : part.parts) visit(below, message);
+    replace_encoding(part, above, "7bit", {});
+  for (const auto& below : part.parts) visit(below, &part);
 }
 
 bool is_signed(const Part& part) {
@@ -142,7 +160,7 @@ Result<std::string> Recoder::whole() {
     return fail(Fault::unsupported, "the message",
                 "it is signed and holds octets or lines that this server does not take; changing "
                 "them would break the signature: sign it encoded as quoted-printable or base64");
-  visit(root, true);
+  visit(root, nullptr);
   std::stable_sort(edits_.begin(), edits_.end(),
                    [](const Edit& a, const Edit& b) { return a.at < b.at; });
   std::string out;

@@ -130,6 +130,11 @@ TEST(Recode, PartsWithoutAHeaderGetOne) {
   const auto out = recoded(header + mixed + "\r\n--b\r\n\r\ngr\xc3\xbcn\r\n--b--\r\n");
   EXPECT_NE(out.find("--b\r\nContent-Transfer-Encoding: "), std::string::npos) << out;
   EXPECT_NE(recoded("\r\ngr\xc3\xbcn\r\n").find("Content-Transfer-Encoding: "), std::string::npos);
+  const auto broken = recoded(header + mixed + "\r\n--b\r\nno field, gr\xc3\xbcn\r\n--b--\r\n");
+  EXPECT_NE(broken.find("--b\r\nContent-Transfer-Encoding: "), std::string::npos) << broken;
+  const auto inside =
+      recoded(header + "Content-Type: message/rfc822\r\n\r\nno field, gr\xc3\xbcn\r\n");
+  EXPECT_NE(inside.find("\r\n\r\nContent-Transfer-Encoding: "), std::string::npos) << inside;
   EXPECT_NE(recoded("gr\xc3\xbcn, no header at all\r\n").find("\r\n\r\ngr=C3=BCn"),
             std::string::npos);
   EXPECT_NE(recoded("From: a@x\r\nno field \xc3\xbc\r\n").find("\r\n\r\nno field =C3=BC"),

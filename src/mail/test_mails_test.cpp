@@ -23,7 +23,10 @@ std::string head_line(std::string_view header, const std::vector<Field>& fields,
 
 // Of a multipart that was searched for parts, what stands between them is not told.
 bool is_told(const Part& part, bool deepest) {
-  const bool searched = part.is_multipart() && !part.type.find("boundary").empty() && !deepest;
+  constexpr std::size_t longest = 1000;
+  const auto boundary = part.type.find("boundary");
+  const bool searched =
+      part.is_multipart() && !boundary.empty() && boundary.size() <= longest && !deepest;
   return part.parts.empty() && !searched;
 }
 
