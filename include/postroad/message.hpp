@@ -51,7 +51,8 @@ class POSTROAD_EXPORT Message {
   ~Message();
 
   /// Address fields (RFC 5322 §3.6.2, §3.6.3). Each takes a comma-separated list as people write
-  /// it: `test <test@163.com>, "Doe, J." <j@example.org>, plain@example.org`; a second call
+  /// it: `test <test@163.com>, "Doe, J." <j@example.org>, plain@example.org`; groups keep their
+  /// names (`team: a@example.org, b@example.org;`, `undisclosed-recipients:;`); a second call
   /// appends. The addresses of `bcc` get the mail and stand nowhere in it.
   Message& from(std::string_view list) &;
   Message& sender(std::string_view address) &;

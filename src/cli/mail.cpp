@@ -8,12 +8,14 @@
 #include <chrono>
 #include <ctime>
 #include <iostream>
+#include <postroad/delivery_report.hpp>
 
 #include "base/text.hpp"
 #include "cli/exit.hpp"
 #include "cli/mailboxes.hpp"
 #include "cli/terminal.hpp"
 #include "cli/verbs.hpp"
+#include "mail/address_list.hpp"
 #include "mail/parse.hpp"
 #include "observe/sinks.hpp"
 
@@ -146,6 +148,30 @@ void print_part(const mail::Part& part, int depth) {
   }
 }
 
+// What a report of another server says, in a line for each recipient.
+void print_report(std::string_view octets) {
+  const auto report = DeliveryReport::parse(octets);
+  if (!report) return;
+  std::cout << "\n[delivery report of " << printable(report->reporting_mta) << "]\n";
+  for (const auto& one : report->recipients)
+    std::cout << fmt::format("{} {} {} {}\n", printable(one.final_recipient), to_string(one.action),
+                             printable(one.status), printable(one.diagnostic));
+}
+
+// The addresses of a field, as far as they can be read.
+std::string json_addresses(const mail::Part& part, std::string_view name) {
+  std::string out = "[";
+  for (const auto& field : part.fields) {
+    if (!iequals(field.name, name)) continue;
+    const auto list = mail::parse_address_list(field.value(), {.tolerant = true});
+    if (!list) continue;
+    for (const auto& one : *list)
+      out += fmt::format(R"({}{{"name":{},"address":{}}})", out.size() > 1 ? "," : "",
+                         json_of(one.name), json_of(one.mailbox.text()));
+  }
+  return out + "]";
+}
+
 void print_json(const StoredMail& mail, const mail::Part& part) {
   std::string fields;
   for (const auto& field : part.fields) {
@@ -154,10 +180,14 @@ void print_json(const StoredMail& mail, const mail::Part& part) {
   }
   const auto* text = part.first("text/plain");
   const auto* html = part.first("text/html");
-  std::cout << fmt::format("{{\"id\":{},\"mailbox\":{},\"header\":[{}],\"text\":{},\"html\":{}}}\n",
-                           json_of(mail.id), json_of(mail.mailbox), fields,
-                           text == nullptr ? "null" : json_of(text->text()),
-                           html == nullptr ? "null" : json_of(html->text()));
+  std::cout
+      << fmt::format(
+             R"({{"id":{},"mailbox":{},"header":[{}],"from":{},"to":{},"cc":{},"text":{},"html":{}}})",
+             json_of(mail.id), json_of(mail.mailbox), fields, json_addresses(part, "From"),
+             json_addresses(part, "To"), json_addresses(part, "Cc"),
+             text == nullptr ? "null" : json_of(text->text()),
+             html == nullptr ? "null" : json_of(html->text()))
+      << '\n';
 }
 
 int refuse(const Error& error) {
@@ -199,6 +229,7 @@ int MailVerbs::show() {
       std::cout << name << ": " << printable(part.header(name)) << '\n';
   }
   print_part(part, 0);
+  print_report(*octets);
   return exit_ok;
 }
 

@@ -1,7 +1,6 @@
 // Parsing of server URLs (RFC 3986 as far as it goes here); see url.hpp.
 #include "client/url.hpp"
 
-
 #include <algorithm>
 #include <cstdint>
 #include <memory>

@@ -32,6 +32,10 @@ class Scanner final {
   Result<void> eat_angle(std::string name);
   Result<void> eat_route();
   Result<void> keep(Address address);
+  Result<void> begin_group(std::string name);
+  Result<void> end_group();
+  Result<void> eat_next(bool& separated);
+  void pass_over();
   [[nodiscard]] char peek() const noexcept { return rest_.empty() ? '\0' : rest_.front(); }
   [[nodiscard]] bool may_stand_alone(std::string_view local) const noexcept {
     return rules_.unqualified && !local.empty();
@@ -44,6 +48,8 @@ class Scanner final {
   std::vector<Address> addresses_;
   std::string comment_;  // the last one passed, for `a@b (Name)`
   bool in_group_ = false;
+  std::string group_;             // its name
+  std::size_t before_group_ = 0;  // addresses
 };
 
 bool Scanner::take(char c) noexcept {
@@ -143,6 +149,7 @@ Result<void> Scanner::keep(Address address) {
   if (addresses_.size() == max_addresses) {
     return bad("more than " + std::to_string(max_addresses) + " addresses in one list");
   }
+  if (rules_.groups) address.group = group_;
   addresses_.push_back(std::move(address));
   return {};
 }
@@ -200,11 +207,60 @@ Result<void> Scanner::eat_entry() {
   auto phrase = eat_phrase();
   if (!phrase) return phrase.error();
   if (peek() == '<') return eat_angle(std::move(*phrase));
-  if (peek() == ':' && !in_group_) {
-    in_group_ = take(':');
+  if (peek() == ':' && !in_group_) return begin_group(std::move(*phrase));
+  return eat_bare(start);
+}
+
+Result<void> Scanner::begin_group(std::string name) {
+  in_group_ = take(':');
+  group_ = std::move(name);
+  before_group_ = addresses_.size();
+  return {};
+}
+
+Result<void> Scanner::end_group() {
+  in_group_ = false;
+  const bool empty = rules_.groups && addresses_.size() == before_group_ && !group_.empty();
+  const auto kept = empty ? keep({}) : Result<void>();
+  group_.clear();
+  return kept;
+}
+
+// To the comma or semicolon behind what could not be read; those in quotes and comments are passed.
+void Scanner::pass_over() {
+  bool quoted = false;
+  std::size_t depth = 0;
+  for (; !rest_.empty(); rest_.remove_prefix(1)) {
+    const char c = rest_.front();
+    if (c == '\\' && rest_.size() > 1) {
+      rest_.remove_prefix(1);
+    } else if (c == '"' && depth == 0) {
+      quoted = !quoted;
+    } else if (!quoted && c == '(') {
+      ++depth;
+    } else if (!quoted && c == ')' && depth > 0) {
+      --depth;
+    } else if (!quoted && depth == 0 && (c == ',' || (c == ';' && in_group_))) {
+      return;
+    }
+  }
+}
+
+// One comma, semicolon or entry. `separated`: an entry may come.
+Result<void> Scanner::eat_next(bool& separated) {
+  if (take(',')) {
+    separated = true;
     return {};
   }
-  return eat_bare(start);
+  if (in_group_ && take(';')) {
+    separated = false;
+    return end_group();
+  }
+  if (!separated) return bad("a comma is expected before the next address");
+  const bool in_group = in_group_;
+  auto entry = eat_entry();
+  separated = in_group_ && !in_group;
+  return entry;
 }
 
 Result<std::vector<Address>> Scanner::list() {
@@ -216,22 +272,16 @@ Result<std::vector<Address>> Scanner::list() {
   if (text_.size() > max_address_list) return refuse("the list is longer than 1 MiB");
   bool separated = true;
   for (;;) {
-    if (auto blanks = skip_blanks(); !blanks) return refuse(blanks.error().detail);
-    if (rest_.empty()) break;
-    if (take(',')) {
-      separated = true;
-    } else if (in_group_ && take(';')) {
-      in_group_ = false;
-      separated = false;
-    } else if (!separated) {
-      return refuse("a comma is expected before the next address");
-    } else {
-      const bool in_group = in_group_;
-      if (auto entry = eat_entry(); !entry) return refuse(entry.error().detail);
-      separated = in_group_ && !in_group;
-    }
+    auto done = skip_blanks();
+    if (done && rest_.empty()) break;
+    if (done) done = eat_next(separated);
+    if (done) continue;
+    if (!rules_.tolerant) return refuse(done.error().detail);
+    if (addresses_.size() == max_addresses) break;
+    pass_over();
+    separated = false;
   }
-  if (in_group_) return refuse("the group has no closing semicolon");
+  if (in_group_ && !rules_.tolerant) return refuse("the group has no closing semicolon");
   return std::move(addresses_);
 }
 

@@ -24,17 +24,20 @@ inline constexpr std::size_t max_comment_depth = 16;
 
 /// One entry of a list.
 struct Address {
-  std::string name;  ///< for showing: decoded, without quotes; empty when there is none
-  Mailbox mailbox;   ///< an empty domain only where AddressRules::unqualified allows it
+  std::string name;     ///< for showing: decoded, without quotes; empty when there is none
+  Mailbox mailbox;      ///< an empty domain only where AddressRules::unqualified allows it
+  std::string group{};  ///< of which group it is a member, where AddressRules::groups asks for it
   friend bool operator==(const Address&, const Address&) = default;
 };
 
 struct AddressRules {
   bool unqualified = false;  ///< a local part alone is taken, as `root` in mail of the system
+  bool groups = false;       ///< groups keep their names; an empty one is an entry without mailbox
+  bool tolerant = false;  ///< what cannot be read is passed over, up to the next comma: for showing
 };
 
 /// Error: Fault::input, `where` the list (its beginning), `detail` what is wrong and at which
-/// column.
+/// column. Of a tolerant reading only when the list is too long.
 Result<std::vector<Address>> parse_address_list(std::string_view text, AddressRules rules = {});
 
 }  // namespace postroad::mail

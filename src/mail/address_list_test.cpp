@@ -111,5 +111,35 @@ TEST(Row49, ADecodedNameIsNeverParsedAgain) {
   EXPECT_EQ(shown("a%b@c, a!b@c, \"a%b\"@c"), "=a%b@c | =a!b@c | =a%b@c");
 }
 
+TEST(AddressList, GroupsKeepTheirNamesWhereTheyAreAskedFor) {
+  const auto list =
+      parse_address_list("team: a@x, \"B, b\" <b@x>;, nobody:;, c@x", {.groups = true});
+  ASSERT_TRUE(list);
+  ASSERT_EQ(list->size(), 4U);
+  EXPECT_EQ((*list)[0].group, "team");
+  EXPECT_EQ((*list)[1].group, "team");
+  EXPECT_EQ((*list)[2].group, "nobody");
+  EXPECT_TRUE((*list)[2].mailbox.is_null());
+  EXPECT_EQ((*list)[3].group, "");
+  EXPECT_EQ(parse_address_list("team: a@x;, nobody:;")->size(), 1U);
+}
+
+TEST(AddressList, ATolerantReadingKeepsWhatIsRight) {
+  const auto names = [](std::string_view text) {
+    std::string out;
+    const auto list = parse_address_list(text, {.tolerant = true});
+    if (!list) return "error " + list.error().detail;
+    for (const auto& one : *list) out += one.mailbox.text() + ' ';
+    return out;
+  };
+  EXPECT_EQ(names("a@x, broken, b@x"), "a@x b@x ");
+  EXPECT_EQ(names("a@x b@x, c@x"), "a@x c@x ");
+  EXPECT_EQ(names("\"a, b\" <no>, <c@x"), "");
+  EXPECT_EQ(names("team: a@x, ??, b@x"), "a@x b@x ");
+  EXPECT_EQ(names("<a@x>>, (b, c@x"), "a@x ");
+  EXPECT_EQ(names(";;;,,,\"open"), "");
+  EXPECT_EQ(names(std::string(100'000, '<')), "");
+}
+
 }  // namespace
 }  // namespace postroad::mail

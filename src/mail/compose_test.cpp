@@ -189,5 +189,16 @@ TEST(Compose, AddressesOutsideAsciiStayAndSaySo) {
   EXPECT_FALSE((*Message{}.from("李 <a@x>").source(fixed()))->needs_utf8());
 }
 
+TEST(Compose, GroupsStayGroups) {
+  const auto message =
+      Message{}.from("a@x").to("team: b@x, \"C, c\" <c@x>;, other:;, d@x").cc("hidden:;").text("t");
+  const auto octets = composed(message);
+  EXPECT_NE(octets.find("To: team: b@x, \"C, c\" <c@x>;, other:;, d@x\r\n"), std::string::npos)
+      << octets;
+  EXPECT_NE(octets.find("Cc: hidden:;\r\n"), std::string::npos) << octets;
+  EXPECT_EQ(message.recipients().size(), 3U);
+  EXPECT_FALSE(Message{}.from("a@x").to("nobody:;").text("t").check());
+}
+
 }  // namespace
 }  // namespace postroad

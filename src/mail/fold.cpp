@@ -170,13 +170,24 @@ std::string format_text_field(std::string_view name, std::string_view text) {
 
 std::string format_address_field(std::string_view name, const std::vector<Address>& addresses) {
   FoldedField field(name);
+  std::string_view group;
   for (std::size_t i = 0; i < addresses.size(); ++i) {
     const auto& address = addresses[i];
+    const bool leaves = !group.empty() && address.group != group;
+    if (leaves) field.glue(";");
     if (i > 0) field.glue(",");
+    const bool enters = !address.group.empty() && (address.group != group || leaves);
+    if (enters) {
+      append_phrase(field, address.group);
+      field.glue(":");
+    }
+    group = address.group;
+    if (address.mailbox.is_null()) continue;
     if (!address.name.empty()) append_phrase(field, address.name);
     const auto text = address.mailbox.text();
     field.word(address.name.empty() ? text : '<' + text + '>');
   }
+  if (!group.empty()) field.glue(";");
   return std::move(field).finish();
 }
 

@@ -36,7 +36,7 @@ bool check_line(Draft& draft, std::string where, std::string_view text) {
 void add_list(Draft& draft, std::vector<Address>& into, std::string_view field,
               std::string_view list) {
   if (!check_line(draft, std::string(field), list)) return;
-  auto parsed = mail::parse_address_list(list, {.unqualified = true});
+  auto parsed = mail::parse_address_list(list, {.unqualified = true, .groups = true});
   if (!parsed) {
     auto error = parsed.error();
     error.where = std::string(field) + " \"" + error.where + '"';
@@ -52,7 +52,9 @@ std::optional<Error> find_unqualified(const Draft& draft) {
   for (const auto* list :
        {&draft.from, &draft.sender, &draft.reply_to, &draft.to, &draft.cc, &draft.bcc}) {
     for (const auto& address : *list) {
-      if (!address.mailbox.domain.empty() || iequals(address.mailbox.local, "postmaster")) continue;
+      if (!address.mailbox.domain.empty() || address.mailbox.is_null() ||
+          iequals(address.mailbox.local, "postmaster"))
+        continue;
       return fail(Fault::input, address.mailbox.local,
                   "an @ and a domain are expected after the local part; default_domain() completes "
                   "such addresses");
@@ -290,6 +292,7 @@ std::vector<Mailbox> Message::recipients() const {
   std::set<std::string> seen;
   for (const auto* list : {&header, &state.to, &state.cc, &state.bcc}) {
     for (const auto& address : *list) {
+      if (address.mailbox.is_null()) continue;  // an empty group
       auto mailbox = state.complete(address);
       if (seen.insert(mailbox.local + '@' + lower(mailbox.domain)).second)
         mailboxes.push_back(std::move(mailbox));
