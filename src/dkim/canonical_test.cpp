@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "dkim/intake.hpp"
 #include "dkim/tags.hpp"
 
 namespace postroad {
@@ -82,6 +83,26 @@ TEST(DkimTags, Lists) {
   EXPECT_EQ(list->find("y"), nullptr);
   for (const auto* wrong : {"v", "v=1;v=2", ";v=1", "v=1;;a=2", "1v=2", "v w=1", "=1"})
     EXPECT_FALSE(dkim::TagList::parse(wrong)) << wrong;
+}
+
+// A header of about its limit is taken or refused by its length, not by the pieces it comes in.
+TEST(Intake, ItsLimitDoesNotDependOnThePieces) {
+  for (std::size_t less = 0; less < 12; ++less) {
+    const std::string field = "A: " + std::string(dkim::max_header - less, 'x') + "\r\n\r\nbody";
+    dkim::Intake whole;
+    std::string_view rest = field;
+    EXPECT_TRUE(whole.take(rest));
+    dkim::Intake pieces;
+    std::string body;
+    for (std::size_t at = 0; at < field.size(); ++at) {
+      auto octet = std::string_view(field).substr(at, at == 0 ? dkim::max_header - 50 : 1);
+      at += octet.size() - 1;
+      if (pieces.take(octet)) body += octet;
+    }
+    EXPECT_EQ(pieces.is_too_long(), whole.is_too_long()) << less;
+    EXPECT_EQ(body.empty(), rest.empty()) << less;
+    EXPECT_EQ(whole.is_too_long(), less < 3) << less;
+  }
 }
 
 }  // namespace

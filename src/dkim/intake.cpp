@@ -5,6 +5,7 @@ namespace postroad::dkim {
 
 bool Intake::take(std::string_view& octets) {
   constexpr std::string_view end = "\r\n\r\n";
+  if (too_long_) octets = {};
   if (over_) return true;
   const auto had = header_.size();
   header_ += octets.substr(0, max_header + end.size() - had);
@@ -15,7 +16,7 @@ bool Intake::take(std::string_view& octets) {
     octets.remove_prefix(fields + 2 - had);
     header_.resize(fields);
     over_ = true;
-  } else if (header_.size() >= max_header) {
+  } else if (header_.size() >= max_header + end.size()) {
     too_long_ = true;
     over_ = true;
     octets = {};

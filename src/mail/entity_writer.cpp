@@ -116,11 +116,11 @@ Result<void> EntityWriter::add_multipart(const Entity& entity) {
 
 // A message may not be encoded as a whole (RFC 2046 §5.2.1): its own parts are, where they must.
 Result<void> EntityWriter::add_message(const Entity& entity) {
-  const auto traits = traits_of(*entity.octets);
-  const bool fits = traits.long_line == 0 && (transfer_ != Transfer::seven_bit || !traits.is_8bit);
   auto octets = entity.octets;
-  if (!fits) {
-    auto recoded = recode(*octets, transfer_);
+  // Its declared encoding is never binary.
+  const auto transfer = std::min(transfer_, Transfer::eight_bit);
+  if (!traits_of(*octets).fit(transfer)) {
+    auto recoded = recode(*octets, transfer);
     if (!recoded) return recoded.error();
     octets = std::make_shared<const std::string>(std::move(*recoded));
   }

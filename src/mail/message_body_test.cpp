@@ -246,6 +246,15 @@ TEST(MessageBody, WhatAServerOffersChangesTheFormAndNotTheMail) {
   }
 }
 
+TEST(MessageBody, NoOfferMakesAMessageInsideBinary) {
+  auto source =
+      begun().attach(MimePart::message(std::string("A: b\n\n\0x\n", 9))).source(counted());
+  ASSERT_TRUE(source) << source.error();
+  EXPECT_EQ(drained(**source).find('\0'), std::string::npos);
+  (*source)->offered({.eight_bit = true, .binary = true});
+  EXPECT_EQ(drained(**source).find('\0'), std::string::npos);
+}
+
 class Stamp final : public MessageSigner {
  public:
   Result<std::string> sign(MessageSource& source) const override {

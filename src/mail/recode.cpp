@@ -41,6 +41,8 @@ class Recoder final {
   void replace_encoding(const Part& part, const Part* above, std::string_view encoding,
                         std::string fields);
   [[nodiscard]] bool has_empty_line(const Part& part, const Part* above) const noexcept;
+  void gather_boundaries(const Part& part);
+  [[nodiscard]] bool holds_delimiter(std::string_view encoded) const;
   [[nodiscard]] bool fits(std::string_view text) const noexcept;
   [[nodiscard]] std::size_t offset_of(std::string_view view) const noexcept {
     return static_cast<std::size_t>(view.data() - octets_.data());
@@ -48,12 +50,30 @@ class Recoder final {
 
   std::string_view octets_;
   Transfer transfer_;
+  std::vector<std::string> boundaries_;  // of the whole message
   std::vector<Edit> edits_;
 };
 
-bool Recoder::fits(std::string_view text) const noexcept {
-  const auto traits = traits_of(text);
-  return traits.long_line == 0 && (transfer_ != Transfer::seven_bit || !traits.is_8bit);
+bool Recoder::fits(std::string_view text) const noexcept { return traits_of(text).fit(transfer_); }
+
+void Recoder::gather_boundaries(const Part& part) {
+  if (part.is_multipart()) boundaries_.emplace_back(part.type.find("boundary"));
+  for (const auto& below : part.parts) gather_boundaries(below);
+}
+
+// Whether a line would be read as a delimiter: lines are cut elsewhere than they were, and what was
+// encoded may have hidden one.
+bool Recoder::holds_delimiter(std::string_view encoded) const {
+  for (std::size_t at = 0; at < encoded.size();) {
+    auto line = encoded.substr(at, encoded.find('\n', at) - at);
+    at += line.size() + 1;
+    if (!line.starts_with("--")) continue;
+    line.remove_prefix(2);
+    if (std::any_of(boundaries_.begin(), boundaries_.end(),
+                    [&](const std::string& one) { return line.starts_with(one); }))
+      return true;
+  }
+  return false;
 }
 
 // Whether an empty line stands before the body of a part without fields: where its header would
@@ -95,7 +115,8 @@ void Recoder::visit_leaf(const Part& part, const Part* above) {
   auto decoded = part.decoded();
   if (text) decoded = with_crlf(std::move(decoded));
   auto encoded = text ? encode_quoted_printable(decoded) : std::string();
-  const bool quoted = text && encoded.size() <= base64_lines_size(decoded.size());
+  const bool quoted =
+      text && encoded.size() <= base64_lines_size(decoded.size()) && !holds_delimiter(encoded);
   if (!quoted) {
     encoded.clear();
     append_base64_lines(decoded, encoded);
@@ -115,9 +136,17 @@ void Recoder::visit(const Part& part, const Part* above) {
     return;
   }
   const auto encoding = encoding_of(part);
-  if (transfer_ == Transfer::seven_bit && (encoding == "8bit" || encoding == "binary"))
-    replace_encoding(part, above, "7bit", {});
+  const bool declares =
+      transfer_ == Transfer::seven_bit && (encoding == "8bit" || encoding == "binary");
+  if (declares) replace_encoding(part, above, "7bit", {});
+  const auto before = static_cast<std::ptrdiff_t>(edits_.size());
   for (const auto& below : part.parts) visit(below, &part);
+  // Without an empty line the message inside was one for its first line was no field.
+  const auto& last = part.fields.back().whole;
+  const bool is_open = offset_of(last) + last.size() == offset_of(part.body);
+  const bool changed = edits_.size() > static_cast<std::size_t>(before);
+  if (is_message(&part) && is_open && changed && !declares)
+    edits_.insert(edits_.begin() + before, {offset_of(part.body), 0, "\r\n"});
 }
 
 bool is_signed(const Part& part) {
@@ -126,24 +155,29 @@ bool is_signed(const Part& part) {
   return std::any_of(part.parts.begin(), part.parts.end(), is_signed);
 }
 
-std::size_t line_of(std::string_view octets, std::size_t offset) {
-  return 1 + static_cast<std::size_t>(std::count(
-                 octets.begin(), octets.begin() + static_cast<std::ptrdiff_t>(offset), '\n'));
+// "line 3": the line where `where` begins, and `more` lines behind it.
+std::string line_of(std::string_view octets, std::string_view where, std::size_t more) {
+  const auto before = octets.substr(0, static_cast<std::size_t>(where.data() - octets.data()));
+  const auto lines = std::count(before.begin(), before.end(), '\n');
+  return "line " + std::to_string(static_cast<std::size_t>(lines) + 1 + more);
 }
 
 // A header line that is too long, or octets there that are not ASCII; in the part or below it.
 std::optional<Error> find_header_fault(std::string_view octets, const Part& part, bool ascii) {
   for (const auto& field : part.fields) {
     const auto traits = traits_of(field.whole);
-    const auto line = line_of(octets, static_cast<std::size_t>(field.whole.data() - octets.data()));
+    const auto name = [&] { return "the field " + printable(field.name, 80); };
     if (traits.long_line != 0)
-      return fail(Fault::input, "line " + std::to_string(line + traits.long_line - 1),
-                  "the field " + printable(field.name, 80) +
-                      " has a line over 998 octets, which no server need take; fold it at blanks");
+      return fail(
+          Fault::input, line_of(octets, field.whole, traits.long_line - 1),
+          name() + " has a line over 998 octets, which no server need take; fold it at blanks");
+    if (traits.has_nul)
+      return fail(Fault::input, line_of(octets, field.whole, 0),
+                  name() + " holds a NUL, which no server takes; remove it");
     if (ascii && traits.is_8bit)
-      return fail(Fault::unsupported, "line " + std::to_string(line),
-                  "the field " + printable(field.name, 80) +
-                      " holds octets that are not ASCII, which only a server with SMTPUTF8 takes");
+      return fail(
+          Fault::unsupported, line_of(octets, field.whole, 0),
+          name() + " holds octets that are not ASCII, which only a server with SMTPUTF8 takes");
   }
   for (const auto& below : part.parts) {
     if (auto wrong = find_header_fault(octets, below, ascii)) return wrong;
@@ -160,6 +194,7 @@ Result<std::string> Recoder::whole() {
     return fail(Fault::unsupported, "the message",
                 "it is signed and holds octets or lines that this server does not take; changing "
                 "them would break the signature: sign it encoded as quoted-printable or base64");
+  gather_boundaries(root);
   visit(root, nullptr);
   std::stable_sort(edits_.begin(), edits_.end(),
                    [](const Edit& a, const Edit& b) { return a.at < b.at; });
@@ -183,6 +218,7 @@ Traits traits_of(std::string_view octets) noexcept {
   constexpr std::size_t most = 998;
   Traits traits;
   traits.is_8bit = std::any_of(octets.begin(), octets.end(), is_8bit);
+  traits.has_nul = octets.find('\0') != std::string_view::npos;
   std::size_t number = 0;
   while (!octets.empty() && traits.long_line == 0) {
     ++number;

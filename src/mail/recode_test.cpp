@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
+
 #include "base/text.hpp"
 #include "mail/parse.hpp"
 #include "mail/test_mails.hpp"
@@ -103,6 +105,35 @@ TEST(Recode, PartsThatFitKeepTheirOctets) {
   EXPECT_NE(out.find(first), std::string::npos) << out;
 }
 
+TEST(Recode, AHeaderOfManyFieldsIsCheap) {
+  std::string mail;
+  for (int i = 0; i < 200'000; ++i) mail += "A:\r\n";
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_TRUE(recode(mail + "\r\ngr\xc3\xbcn\r\n", Transfer::seven_bit));
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(5));
+}
+
+TEST(Recode, NoEncodingMakesADelimiter) {
+  const std::string folded = std::string(60, 'x') + " \xc3\xbc 12345 --b";
+  const std::string hidden = "a=0D=0A--b=0D=0A=0D=0Ab" + std::string(1200, 'x');
+  for (std::size_t front = 0; front < 20; ++front) {
+    const auto body = std::string(front, 'y') + folded + "\r\n";
+    EXPECT_FALSE(
+        recoded(header + mixed + "\r\n--b\r\n\r\n" + body + "--b--\r\n").starts_with("error"));
+  }
+  const auto out = recoded(header + mixed +
+                           "\r\n--b\r\nContent-Transfer-Encoding: "
+                           "quoted-printable\r\n\r\n" +
+                           hidden + "\r\n--b--\r\n");
+  EXPECT_NE(out.find("base64"), std::string::npos) << out;
+}
+
+TEST(Recode, NulsAreEncoded) {
+  const auto out = recoded(header + "\r\n" + std::string("a\0b\r\n", 5));
+  EXPECT_NE(out.find("a=00b\r\n"), std::string::npos) << out;
+  EXPECT_FALSE(recode("A: " + std::string(1, '\0') + "\r\n\r\nx\r\n", Transfer::seven_bit));
+}
+
 TEST(Recode, ReachesNestedPartsAndTheirContainers) {
   const auto out =
       recoded(header +
@@ -135,6 +166,8 @@ TEST(Recode, PartsWithoutAHeaderGetOne) {
   const auto inside =
       recoded(header + "Content-Type: message/rfc822\r\n\r\nno field, gr\xc3\xbcn\r\n");
   EXPECT_NE(inside.find("\r\n\r\nContent-Transfer-Encoding: "), std::string::npos) << inside;
+  const auto open = recoded("Content-Type: message/rfc822\r\nno field, gr\xc3\xbcn\r\n");
+  EXPECT_TRUE(open.starts_with("Content-Type: message/rfc822\r\n\r\nContent-Tr")) << open;
   EXPECT_NE(recoded("gr\xc3\xbcn, no header at all\r\n").find("\r\n\r\ngr=C3=BCn"),
             std::string::npos);
   EXPECT_NE(recoded("From: a@x\r\nno field \xc3\xbc\r\n").find("\r\n\r\nno field =C3=BC"),

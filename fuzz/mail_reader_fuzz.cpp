@@ -1,0 +1,92 @@
+// A mail taken in pieces: the first octet chooses limits and the size of the pieces. What the
+// Reader tells in pieces is what it tells of the whole, its parts nest, and the tree of parts says
+// the same. Read on in src/mail/reader.hpp.
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "mail/parse.hpp"
+
+namespace {
+
+using namespace postroad::mail;
+
+// One part as it was told.
+struct Told {
+  std::string header, type, body;
+  std::uint64_t begin = 0, end = 0, depth = 0;
+  bool cut = false, over = false;
+  friend bool operator==(const Told&, const Told&) = default;
+};
+
+class Log final : public PartSink {
+ public:
+  void begin(const PartHead& head) override {
+    open_.push_back(parts.size());
+    parts.push_back({std::string(head.header),
+                     head.type.value,
+                     {},
+                     head.body_offset,
+                     0,
+                     open_.size(),
+                     head.cut,
+                     false});
+    if (head.header_offset + head.header.size() > head.body_offset) std::abort();
+  }
+  void body(std::string_view octets) override {
+    if (open_.empty() || octets.empty()) std::abort();
+    parts[open_.back()].body += octets;
+  }
+  void end(std::uint64_t offset, bool cut) override {
+    if (open_.empty()) std::abort();
+    auto& part = parts[open_.back()];
+    open_.pop_back();
+    part.end = offset;
+    part.cut = part.cut || cut;
+    part.over = true;
+  }
+  [[nodiscard]] bool is_over() const { return open_.empty(); }
+  std::vector<Told> parts;
+
+ private:
+  std::vector<std::size_t> open_;
+};
+
+std::vector<Told> told(std::string_view octets, std::size_t piece, const ParseLimits& limits) {
+  Log log;
+  Reader reader(log, limits);
+  for (; !octets.empty(); octets.remove_prefix(std::min(piece, octets.size())))
+    reader.take(octets.substr(0, piece));
+  reader.finish();
+  if (!log.is_over() || log.parts.empty() || log.parts.size() > limits.parts) std::abort();
+  return std::move(log.parts);
+}
+
+// Goes along the tree in the order of telling.
+std::size_t compare(const Part& part, std::string_view octets, const std::vector<Told>& parts,
+                    std::size_t at) {
+  const auto& one = parts.at(at++);
+  const auto begin = static_cast<std::uint64_t>(part.body.data() - octets.data());
+  if (part.type.value != one.type || begin != one.begin || part.cut != one.cut) std::abort();
+  if (begin + part.body.size() != std::max(one.end, one.begin)) std::abort();
+  if (!one.body.empty() && one.body != part.body) std::abort();
+  for (const auto& below : part.parts) at = compare(below, octets, parts, at);
+  return at;
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  if (size == 0) return 0;
+  const std::string_view octets(reinterpret_cast<const char*>(data) + 1, size - 1);
+  ParseLimits limits;
+  if ((data[0] & 0x80) != 0) limits = {std::size_t{2} + data[0] % 4, 5, std::size_t{10} + data[0]};
+  const auto whole = told(octets, std::string_view::npos, limits);
+  if (told(octets, std::size_t{1} + data[0] % 8, limits) != whole) std::abort();
+  const auto root = parse_message(octets, limits);
+  if (compare(root, octets, whole, 0) != whole.size()) std::abort();
+  return 0;
+}

@@ -1,0 +1,38 @@
+// Any message for a server that takes less: what comes out fits it, has the same parts that say the
+// same, and is left alone the second time. Read on in src/mail/recode.hpp.
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+
+#include "mail/parse.hpp"
+#include "mail/recode.hpp"
+
+namespace {
+
+using namespace postroad::mail;
+
+void compare(const Part& before, const Part& after) {
+  if (before.type.value != after.type.value) std::abort();
+  if (before.parts.size() != after.parts.size()) std::abort();
+  for (std::size_t i = 0; i < before.parts.size(); ++i) compare(before.parts[i], after.parts[i]);
+  if (!before.parts.empty() || before.is_multipart()) return;
+  if (with_crlf(before.text()) != with_crlf(after.text())) std::abort();
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const auto octets = with_crlf(std::string(reinterpret_cast<const char*>(data), size));
+  for (const auto transfer : {Transfer::seven_bit, Transfer::eight_bit}) {
+    const auto out = recode(octets, transfer);
+    if (!out) continue;
+    const auto traits = traits_of(*out);
+    if (traits.long_line != 0 || (traits.is_8bit && transfer == Transfer::seven_bit)) std::abort();
+    compare(parse_message(octets), parse_message(*out));
+    const auto twice = recode(*out, transfer);
+    if (!twice || *twice != *out) std::abort();
+  }
+  return 0;
+}
