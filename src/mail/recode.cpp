@@ -141,7 +141,7 @@ void Recoder::visit(const Part& part, const Part* above) {
   if (declares) replace_encoding(part, above, "7bit", {});
   const auto before = static_cast<std::ptrdiff_t>(edits_.size());
   for (const auto& below : part.parts) visit(below, &part);
-  // Without an empty line the message inside was one for its first line was no field.
+  // What ended this header was no empty line but the first line of the message inside.
   const auto& last = part.fields.back().whole;
   const bool is_open = offset_of(last) + last.size() == offset_of(part.body);
   const bool changed = edits_.size() > static_cast<std::size_t>(before);
