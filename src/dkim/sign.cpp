@@ -260,7 +260,8 @@ Result<std::string> DkimSigner::sign(MessageSource& source) const {
   }
   std::string out;
   for (const auto& [key, options] : entries_)
-    out = signed_field(key, options, fields, hashes[static_cast<std::size_t>(options.body)]) + out;
+    out.insert(0,
+               signed_field(key, options, fields, hashes[static_cast<std::size_t>(options.body)]));
   return out;
 }
 

@@ -221,7 +221,7 @@ Result<void> Scanner::begin_group(std::string name) {
 Result<void> Scanner::end_group() {
   in_group_ = false;
   const bool empty = rules_.groups && addresses_.size() == before_group_ && !group_.empty();
-  const auto kept = empty ? keep({}) : Result<void>();
+  auto kept = empty ? keep({}) : Result<void>();
   group_.clear();
   return kept;
 }

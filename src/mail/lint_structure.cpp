@@ -147,7 +147,7 @@ void check_same_words(LintBook& book, const Part& mail) {
   if (plain == nullptr || html == nullptr) return;
   const auto in_text = words_of(plain->text());
   const auto in_html = words_of(html_to_text(html->text()));
-  if (in_html.size() < 5 || in_text.size() < 1) return;
+  if (in_html.size() < 5 || in_text.empty()) return;
   std::size_t both = 0;
   for (const auto& word : in_text) both += in_html.contains(word) ? 1 : 0;
   if (2 * both < std::min(in_text.size(), in_html.size()))
