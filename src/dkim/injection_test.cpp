@@ -49,7 +49,10 @@ TEST(Row5, NoCodePointInASignersTextsBeginsAField) {
   ASSERT_TRUE(key);
   const auto message = Message{}.from("a@x.example").text("t");
   for_each_point([&](const std::string& text) {
-    std::vector<DkimOptions> all(5, DkimOptions{.domain = "x.example", .selector = "s"});
+    DkimOptions usual;
+    usual.domain = "x.example";
+    usual.selector = "s";
+    std::vector<DkimOptions> all(5, usual);
     all[0].domain = text + ".example";
     all[1].selector = text;
     all[2].identity = text + "@x.example";

@@ -9,6 +9,8 @@ namespace postroad::mail {
 
 namespace {
 
+using namespace std::string_view_literals;
+
 constexpr std::string_view front =
     "Received: from out.example (out.example [192.0.2.1])\r\n\tby mx.example with ESMTPS id 1;\r\n"
     "\tTue, 7 Jul 2026 09:05:00 +0000 (UTC)\r\nFrom: =?utf-8?Q?J=C3=B6rg?= <a@x.example>\r\n"
@@ -174,7 +176,7 @@ void add_wrong_encodings(std::vector<NamedMail>& list) {
   list.emplace_back("quoted-printable cut", encoded("Quoted-Printable (x)", "abc=C3"));
   list.emplace_back("uuencode", encoded("x-uuencode", "begin 644 a\r\n#86)C\r\nend\r\n"));
   list.emplace_back("long line", encoded("7bit", std::string(5000, 'x') + "\r\n"));
-  list.emplace_back("NULs", encoded("8bit", std::string("a\0b\r\n\0\0\r\n", 9)));
+  list.emplace_back("NULs", encoded("8bit", std::string("a\0b\r\n\0\0\r\n"sv)));
   list.emplace_back("encoded multipart",
                     mail("Content-Type: multipart/mixed; boundary=b\r\nContent-Transfer-Encoding: "
                          "base64\r\n\r\n--b\r\n\r\nx\r\n--b--\r\n"));
@@ -250,7 +252,7 @@ void add_odd_octets(std::vector<NamedMail>& list) {
         "Content-Disposition: attachment; filename=\"../../x\"\r\n\r\n",
         "Content-Disposition: attachment; filename=\"a\\\"b\\\\c\r\n d\"\r\n\r\nx"})
     list.emplace_back("octets " + printable(one), std::string(one));
-  list.emplace_back("NUL in the header", std::string("A: b\0c\r\n\0: d\r\n\r\nx", 19));
+  list.emplace_back("NUL in the header", std::string("A: b\0c\r\n\0: d\r\n\r\nx"sv));
   list.emplace_back("huge field", mail("X-A: " + std::string(200'000, 'x') + "\r\n\r\nx\r\n"));
   list.emplace_back("huge header", mail(repeated("X-A: value\r\n", 20'000) + "\r\nx\r\n"));
   list.emplace_back("header over its limit", mail(repeated("X-A: value\r\n", 100'000) + "\r\nx"));
