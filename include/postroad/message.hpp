@@ -188,9 +188,10 @@ class POSTROAD_EXPORT Message {
 
   /// Composes. The source is independent of this object's further life. What the setters composed
   /// is 7-bit with lines of at most 78 octets where words allow it (998 always), except for
-  /// addresses that are not ASCII; a server that offers more is given texts as 8bit and attachments
-  /// as binary, unless the message is signed. Error: `fault()`; Fault::input when From is missing;
-  /// Fault::io when an attached file cannot be opened; what signing gave.
+  /// addresses that are not ASCII; a server that offers more is given texts as 8bit, and
+  /// attachments as binary by a client that prefers chunks, unless the message is signed. Error:
+  /// `fault()`; Fault::input when From is missing; Fault::io when an attached file cannot be
+  /// opened; what signing gave.
   [[nodiscard]] Result<std::unique_ptr<MessageSource>> source(
       const ComposeOptions& options = {}) const;
 

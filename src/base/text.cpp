@@ -196,6 +196,20 @@ char* write_base64(std::string_view octets, char* out) noexcept {
   return out;
 }
 
+std::string percent_encode(std::string_view octets) {
+  static constexpr std::string_view hex = "0123456789ABCDEF";
+  std::string out;
+  for (const char c : octets) {
+    const auto octet = static_cast<unsigned char>(c);
+    if (is_alnum(c) || c == '-' || c == '.' || c == '_' || c == '~') {
+      out += c;
+    } else {
+      out += {'%', hex[octet >> 4], hex[octet & 15]};
+    }
+  }
+  return out;
+}
+
 std::string base64_encode(std::string_view octets) {
   std::string out((octets.size() + 2) / 3 * 4, '\0');
   write_base64(octets, out.data());

@@ -49,6 +49,9 @@ std::string printable(std::string_view text, std::size_t limit = 4096);
 /// The same at the end of `out`.
 void append_printable(std::string& out, std::string_view text, std::size_t limit = 4096);
 
+/// All but letters, digits and `- . _ ~` as %XX (RFC 3986 §2.1).
+std::string percent_encode(std::string_view octets);
+
 std::string base64_encode(std::string_view octets);
 /// The same at `out`, which has room for it: four characters for each three octets that began.
 /// Returns where it ends.

@@ -16,6 +16,7 @@
 #include "cli/terminal.hpp"
 #include "cli/txt_lookup.hpp"
 #include "cli/verbs.hpp"
+#include "mail/segment_source.hpp"
 #include "mail/transfer.hpp"
 #include "observe/sinks.hpp"
 
@@ -91,6 +92,10 @@ config::Command DkimVerbs::declare() {
                   .value = "NAME=RECORD",
                   .doc = "A key record, in place of the DNS; may be given several times.",
                   .target = &records},
+                 {.name = "name-server",
+                  .value = "ADDRESS",
+                  .doc = "Asks this one in place of the system's: 192.0.2.1, or 192.0.2.1@5353.",
+                  .target = &name_server},
                  {.name = "json", .doc = "As JSON.", .target = &json}},
        .exit_codes = {{0, "a signature is right"},
                       {65, "none is, or there is none"},
@@ -100,6 +105,8 @@ config::Command DkimVerbs::declare() {
 }
 
 namespace {
+
+using observe::json_string;
 
 int refuse(const Error& error) {
   complain("dkim", error.text());
@@ -133,8 +140,6 @@ Result<void> write_key(const std::string& path, const Secret& pem) {
   return {};
 }
 
-std::string json_of(std::string_view text) { return '"' + observe::escape_json(text) + '"'; }
-
 void print_verdicts(const std::vector<DkimVerdict>& verdicts, bool json) {
   if (!json && verdicts.empty()) std::cout << "none: the message has no signature\n";
   std::string out = "[";
@@ -142,9 +147,9 @@ void print_verdicts(const std::vector<DkimVerdict>& verdicts, bool json) {
     if (json) {
       out += fmt::format(
           R"({}{{"result":{},"reason":{},"domain":{},"selector":{},"identity":{},"algorithm":{},"bits":{},"testing":{}}})",
-          out.size() > 1 ? ",\n " : "", json_of(to_string(one.result)), json_of(one.reason),
-          json_of(one.domain), json_of(one.selector), json_of(one.identity), json_of(one.algorithm),
-          one.bits, one.testing);
+          out.size() > 1 ? ",\n " : "", json_string(to_string(one.result)), json_string(one.reason),
+          json_string(one.domain), json_string(one.selector), json_string(one.identity),
+          json_string(one.algorithm), one.bits, one.testing);
     } else {
       std::cout << fmt::format("{}: d={} s={} a={}{}{}\n", to_string(one.result),
                                printable(one.domain), printable(one.selector),
@@ -197,14 +202,8 @@ int DkimVerbs::sign() {
     return refuse(added.error());
   // The message's octets as they are, but for line ends.
   const auto text = mail::with_crlf(std::move(*octets));
-  class Whole final : public MessageSource {
-   public:
-    explicit Whole(std::string_view octets_) : left_(octets_) {}
-    Result<std::string_view> next() override { return std::exchange(left_, {}); }
-
-   private:
-    std::string_view left_;
-  } source(text);
+  mail::SegmentSource source;
+  source.add_text(text);
   const auto made = signer.sign(source);
   if (!made) return refuse(made.error());
   std::cout << *made << text;
@@ -224,7 +223,8 @@ int DkimVerbs::verify() {
       verifier.answer(name, given->substr(std::min(given->size(), name.size() + 1)));
       continue;
     }
-    auto found = lookup_txt(name);
+    auto found = lookup_txt(name, name_server);
+    if (!found && found.error().fault == Fault::input) return refuse(found.error());
     found ? verifier.answer(name, std::move(*found))
           : verifier.answer_failed(name, found.error().detail);
   }

@@ -34,7 +34,7 @@ config::Command LintVerb::declare() {
 
 namespace {
 
-std::string json_of(std::string_view text) { return '"' + observe::escape_json(text) + '"'; }
+using observe::json_string;
 
 void print_text(const std::string& file, const mail::LintFinding& one, bool colour) {
   const auto* paint = !colour                                 ? ""
@@ -49,8 +49,8 @@ void print_text(const std::string& file, const mail::LintFinding& one, bool colo
 
 std::string json_line(const std::string& file, const mail::LintFinding& one) {
   return fmt::format(R"({{"file":{},"line":{},"level":{},"code":{},"why":{},"remedy":{}}})",
-                     json_of(file), one.line, json_of(mail::to_string(one.level)),
-                     json_of(one.code), json_of(one.why), json_of(one.remedy));
+                     json_string(file), one.line, json_string(mail::to_string(one.level)),
+                     json_string(one.code), json_string(one.why), json_string(one.remedy));
 }
 
 }  // namespace

@@ -71,13 +71,13 @@ config::Command MailVerbs::declare() {
 
 namespace {
 
+using observe::json_string;
+
 struct Shown {
   StoredMail mail;
   std::string from, to, subject, date;
   std::size_t size = 0;
 };
-
-std::string json_of(std::string_view text) { return '"' + observe::escape_json(text) + '"'; }
 
 std::string time_text(std::int64_t seconds) {
   const std::time_t time = seconds;
@@ -114,9 +114,9 @@ void print(const std::vector<Shown>& mails, bool json) {
     for (const auto& one : mails) {
       out += fmt::format(
           R"({}{{"id":{},"mailbox":{},"time":{},"from":{},"to":{},"subject":{},"size":{},"path":{}}})",
-          out.size() > 1 ? ",\n " : "", json_of(one.mail.id), json_of(one.mail.mailbox),
-          one.mail.time, json_of(one.from), json_of(one.to), json_of(one.subject), one.size,
-          json_of(one.mail.path.string()));
+          out.size() > 1 ? ",\n " : "", json_string(one.mail.id), json_string(one.mail.mailbox),
+          one.mail.time, json_string(one.from), json_string(one.to), json_string(one.subject),
+          one.size, json_string(one.mail.path.string()));
     }
     std::cout << out << "]\n";
     return;
@@ -167,7 +167,7 @@ std::string json_addresses(const mail::Part& part, std::string_view name) {
     if (!list) continue;
     for (const auto& one : *list)
       out += fmt::format(R"({}{{"name":{},"address":{}}})", out.size() > 1 ? "," : "",
-                         json_of(one.name), json_of(one.mailbox.text()));
+                         json_string(one.name), json_string(one.mailbox.text()));
   }
   return out + "]";
 }
@@ -175,18 +175,18 @@ std::string json_addresses(const mail::Part& part, std::string_view name) {
 void print_json(const StoredMail& mail, const mail::Part& part) {
   std::string fields;
   for (const auto& field : part.fields) {
-    fields += fmt::format("{}[{},{}]", fields.empty() ? "" : ",", json_of(field.name),
-                          json_of(part.header(field.name)));
+    fields += fmt::format("{}[{},{}]", fields.empty() ? "" : ",", json_string(field.name),
+                          json_string(part.header(field.name)));
   }
   const auto* text = part.first("text/plain");
   const auto* html = part.first("text/html");
   std::cout
       << fmt::format(
              R"({{"id":{},"mailbox":{},"header":[{}],"from":{},"to":{},"cc":{},"text":{},"html":{}}})",
-             json_of(mail.id), json_of(mail.mailbox), fields, json_addresses(part, "From"),
+             json_string(mail.id), json_string(mail.mailbox), fields, json_addresses(part, "From"),
              json_addresses(part, "To"), json_addresses(part, "Cc"),
-             text == nullptr ? "null" : json_of(text->text()),
-             html == nullptr ? "null" : json_of(html->text()))
+             text == nullptr ? "null" : json_string(text->text()),
+             html == nullptr ? "null" : json_string(html->text()))
       << '\n';
 }
 

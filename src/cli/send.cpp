@@ -17,6 +17,8 @@ namespace postroad::cli {
 
 namespace {
 
+using observe::json_string;
+
 std::vector<std::string> stages() {
   return {"connect", "hello", "tls", "auth", "mail", "rcpt", "data", "text"};
 }
@@ -151,24 +153,24 @@ int dry_run(const Envelope& envelope, MessageSource& source) {
   }
 }
 
-std::string json_of(std::string_view text) { return '"' + observe::escape_json(text) + '"'; }
-
 std::string json_error(const Error& error) {
   return fmt::format(
       R"({{"fault":{},"where":{},"stage":{},"detail":{},"reply_code":{},"temporary":{},"may_have_been_delivered":{}}})",
-      json_of(to_string(error.fault)), json_of(error.where), json_of(error.stage),
-      json_of(error.detail), error.reply_code, error.is_temporary(), error.may_have_been_delivered);
+      json_string(to_string(error.fault)), json_string(error.where), json_string(error.stage),
+      json_string(error.detail), error.reply_code, error.is_temporary(),
+      error.may_have_been_delivered);
 }
 
 void print_json(const SendReport& report, std::string_view server) {
-  std::string out = fmt::format(R"({{"server":{},"recipients":[)", json_of(server));
+  std::string out = fmt::format(R"({{"server":{},"recipients":[)", json_string(server));
   for (std::size_t i = 0; i < report.recipients.size(); ++i) {
     const auto& recipient = report.recipients[i];
-    out += fmt::format(
-        R"({}{{"address":{},"outcome":{},"stage":{},"code":{},"status":{},"text":{}}})",
-        i == 0 ? "" : ",", json_of(recipient.address.text()), json_of(to_string(recipient.outcome)),
-        json_of(recipient.stage), recipient.reply.code, json_of(recipient.reply.status.text()),
-        json_of(recipient.reply.text));
+    out +=
+        fmt::format(R"({}{{"address":{},"outcome":{},"stage":{},"code":{},"status":{},"text":{}}})",
+                    i == 0 ? "" : ",", json_string(recipient.address.text()),
+                    json_string(to_string(recipient.outcome)), json_string(recipient.stage),
+                    recipient.reply.code, json_string(recipient.reply.status.text()),
+                    json_string(recipient.reply.text));
   }
   out +=
       "],\"error\":" + (report.broken ? json_error(*report.broken) : std::string("null")) + "}\n";

@@ -5,6 +5,8 @@
 
 #include <memory>
 
+#include "base/text.hpp"
+
 namespace postroad::cli {
 
 namespace {
@@ -26,11 +28,17 @@ std::string join_strings(const char* data, int length) {
 
 }  // namespace
 
-Result<std::optional<std::string>> lookup_txt(const std::string& name) {
+Result<std::optional<std::string>> lookup_txt(const std::string& name, const std::string& server) {
   const std::unique_ptr<ub_ctx, void (*)(ub_ctx*)> context(ub_ctx_create(), ub_ctx_delete);
   if (!context) return fail(Fault::io, name, "no memory for asking the DNS");
-  (void)ub_ctx_resolvconf(context.get(), nullptr);
-  (void)ub_ctx_hosts(context.get(), nullptr);
+  // A name server on this machine is one like any other.
+  (void)ub_ctx_set_option(context.get(), "do-not-query-localhost:", "no");
+  if (server.empty()) {
+    (void)ub_ctx_resolvconf(context.get(), nullptr);
+  } else if (ub_ctx_set_fwd(context.get(), server.c_str()) != 0) {
+    return fail(Fault::input, "--name-server",
+                "not an address, as 192.0.2.1 or 192.0.2.1@5353: " + printable(server, 60));
+  }
   ub_result* answer = nullptr;
   const int code = ub_resolve(context.get(), name.c_str(), type_txt, class_in, &answer);
   const std::unique_ptr<ub_result, void (*)(ub_result*)> owner(answer, ub_resolve_free);

@@ -8,8 +8,9 @@
 
 namespace postroad::cli {
 
-/// The strings of the first TXT record of `name`, joined; nullopt when there is none. Error:
-/// Fault::resolve when nobody answered, or the answer's DNSSEC signatures are wrong.
-Result<std::optional<std::string>> lookup_txt(const std::string& name);
+/// The strings of the first TXT record of `name`, joined; nullopt when there is none. `server` is
+/// asked, `192.0.2.1` or `192.0.2.1@5353`; empty: the system's. Error: Fault::input for a wrong
+/// `server`; Fault::resolve when nobody answered, or the answer's DNSSEC signatures are wrong.
+Result<std::optional<std::string>> lookup_txt(const std::string& name, const std::string& server);
 
 }  // namespace postroad::cli

@@ -63,7 +63,7 @@ struct SendVerb {
 
 /// DKIM by hand: keys, signatures, judgements.
 struct DkimVerbs {
-  std::string file = "-", key, domain, selector, out;
+  std::string file = "-", key, domain, selector, out, name_server;
   std::string algorithm = "rsa-sha256", canonical = "relaxed/relaxed";
   std::vector<std::string> records, fields;
   int bits = 2048;

@@ -161,8 +161,7 @@ Result<void> check(const DkimOptions& options) {
   if (options.identity.empty()) return {};
   const auto at = options.identity.rfind('@');
   const auto domain = at == std::string::npos ? std::string() : options.identity.substr(at + 1);
-  const bool below =
-      iequals(domain, options.domain) || lower(domain).ends_with('.' + lower(options.domain));
+  const bool below = dkim::is_at_or_below(domain, options.domain);
   const bool clean = std::all_of(options.identity.begin(), options.identity.end(), [](char c) {
     return c > ' ' && c < 0x7f && c != ';' && c != '=';
   });

@@ -49,12 +49,6 @@ std::vector<std::string> read_fields(std::string_view value) {
   return names;
 }
 
-bool is_at_or_below(std::string_view domain, std::string_view parent) noexcept {
-  if (domain.size() == parent.size()) return iequals(domain, parent);
-  return domain.size() > parent.size() + 1 && domain[domain.size() - parent.size() - 1] == '.' &&
-         iequals(domain.substr(domain.size() - parent.size()), parent);
-}
-
 std::string read_identity(Signature& signature, const TagList& tags) {
   auto& verdict = signature.verdict;
   const auto* tag = tags.find("i");
@@ -128,6 +122,12 @@ std::string check_record(const TagList& tags, DkimAlgorithm algorithm) {
 }
 
 }  // namespace
+
+bool is_at_or_below(std::string_view domain, std::string_view parent) noexcept {
+  if (domain.size() == parent.size()) return iequals(domain, parent);
+  return domain.size() > parent.size() + 1 && domain[domain.size() - parent.size() - 1] == '.' &&
+         iequals(domain.substr(domain.size() - parent.size()), parent);
+}
 
 std::string Signature::question() const {
   return lower(verdict.selector + "._domainkey." + verdict.domain);

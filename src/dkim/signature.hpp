@@ -34,6 +34,9 @@ struct Signature {
   [[nodiscard]] std::string question() const;
 };
 
+/// Whether `domain` is `parent` or below it; case ignored.
+bool is_at_or_below(std::string_view domain, std::string_view parent) noexcept;
+
 Signature parse_signature(const mail::Field& field);
 
 /// What is signed: the fields named by `names`, each name taking the next occurrence from below

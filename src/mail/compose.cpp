@@ -249,8 +249,8 @@ class ComposedSource final : public MessageSource {
                                                      : Transfer::seven_bit;
     // What has the same form for every server is not made anew.
     const bool varies = draft_->raw ? draft_->raw->is_8bit : draft_->has_body();
-    if (wanted == transfer_ || !varies) return;
     wrong_.reset();
+    if (wanted == transfer_ || !varies) return;
     if (auto made = compose(wanted); !made) wrong_ = made.error();
   }
 

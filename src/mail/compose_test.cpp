@@ -8,38 +8,15 @@
 
 #include "base/text.hpp"
 #include "mail/parse.hpp"
+#include "mail/test_mails.hpp"
 
 namespace postroad {
 namespace {
 
+using mail::composed;
+using mail::counted;
+using mail::drained;
 using mail::parse_message;
-
-// The same octets every time: a fixed date and "random" octets that count up.
-ComposeOptions fixed() {
-  ComposeOptions options;
-  options.date = std::chrono::system_clock::time_point(std::chrono::seconds(1783415100));
-  options.random = [next = 0](std::span<unsigned char> octets) mutable {
-    for (auto& octet : octets) octet = static_cast<unsigned char>(next++);
-  };
-  return options;
-}
-
-std::string drain(MessageSource& source) {
-  std::string out;
-  for (;;) {
-    const auto chunk = source.next();
-    if (!chunk) return "error: " + chunk.error().text();
-    if (chunk->empty()) break;
-    out += *chunk;
-  }
-  EXPECT_EQ(source.size(), out.size());
-  return out;
-}
-
-std::string composed(const Message& message) {
-  auto source = message.source(fixed());
-  return source ? drain(**source) : "error: " + source.error().text();
-}
 
 void expect_clean(const std::string& octets) {
   EXPECT_TRUE(octets.ends_with("\r\n"));
@@ -120,12 +97,12 @@ TEST(Compose, AFileIsStreamedAndAShorterOneIsAnError) {
   EXPECT_EQ(part.parts[0].decoded(), octets);
   EXPECT_EQ(part.parts[0].file_name(), "postroad-報告.csv");
 
-  auto source = message.source(fixed());
+  auto source = message.source(counted());
   ASSERT_TRUE(source);
   std::filesystem::resize_file(path, 100'000);
-  EXPECT_TRUE(drain(**source).find("could not be read to its end") != std::string::npos);
+  EXPECT_TRUE(drained(**source).find("could not be read to its end") != std::string::npos);
   std::filesystem::remove(path);
-  EXPECT_EQ(message.source(fixed()).error().fault, Fault::io);
+  EXPECT_EQ(message.source(counted()).error().fault, Fault::io);
 }
 
 TEST(Compose, LongAddressListsAndSubjectsFold) {
@@ -181,12 +158,12 @@ TEST(Row25, DisplayNamesAndFileNamesComeBack) {
 }
 
 TEST(Compose, AddressesOutsideAsciiStayAndSaySo) {
-  auto source = Message{}.from("李 <測試@例子.測試>").to("b@y").source(fixed());
+  auto source = Message{}.from("李 <測試@例子.測試>").to("b@y").source(counted());
   ASSERT_TRUE(source);
   EXPECT_TRUE((*source)->needs_utf8());
   EXPECT_TRUE((*source)->is_8bit());
-  EXPECT_NE(drain(**source).find("<測試@例子.測試>\r\n"), std::string::npos);
-  EXPECT_FALSE((*Message{}.from("李 <a@x>").source(fixed()))->needs_utf8());
+  EXPECT_NE(drained(**source).find("<測試@例子.測試>\r\n"), std::string::npos);
+  EXPECT_FALSE((*Message{}.from("李 <a@x>").source(counted()))->needs_utf8());
 }
 
 TEST(Compose, GroupsStayGroups) {

@@ -5,21 +5,12 @@
 #include <postroad/message.hpp>
 
 #include "base/text.hpp"
+#include "mail/test_mails.hpp"
 
 namespace postroad {
 namespace {
 
-std::string composed(const Message& message) {
-  const auto source = message.source();
-  if (!source) return "error: " + source.error().text();
-  std::string out;
-  for (;;) {
-    const auto chunk = (*source)->next();
-    if (!chunk) return "error: " + chunk.error().text();
-    if (chunk->empty()) return out;
-    out += *chunk;
-  }
-}
+using mail::composed;
 
 // The form that Postfix gives it, with its folding and its comments.
 constexpr std::string_view postfix =

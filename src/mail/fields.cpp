@@ -48,10 +48,14 @@ std::string Field::value() const {
   return std::string(trim(out));
 }
 
-const Field* FieldBlock::find(std::string_view name) const noexcept {
+const Field* find_field(const std::vector<Field>& fields, std::string_view name) noexcept {
   const auto at = std::find_if(fields.begin(), fields.end(),
                                [&](const Field& field) { return iequals(field.name, name); });
   return at == fields.end() ? nullptr : &*at;
+}
+
+const Field* FieldBlock::find(std::string_view name) const noexcept {
+  return find_field(fields, name);
 }
 
 FieldBlock split_fields(std::string_view octets, std::size_t limit) {

@@ -20,6 +20,9 @@ struct Field {
   [[nodiscard]] std::string value() const;
 };
 
+/// The first field of that name, case ignored; null when there is none. Valid as long as `fields`.
+const Field* find_field(const std::vector<Field>& fields, std::string_view name) noexcept;
+
 struct FieldBlock {
   std::vector<Field> fields;
   std::size_t end =

@@ -8,7 +8,6 @@ namespace postroad::mail {
 
 namespace {
 
-constexpr std::string_view hex = "0123456789ABCDEF";
 constexpr std::size_t word_column = fold_column - 1;  // leaves room for a comma or semicolon
 constexpr std::size_t max_phrase_word = 60;
 constexpr std::size_t max_quoted = 60;
@@ -43,18 +42,12 @@ std::size_t find_break(std::string_view text) noexcept {
   return std::string_view::npos;
 }
 
-std::string percent_encode(char c) {
-  if (is_alnum(c) || c == '.' || c == '-' || c == '_') return std::string(1, c);
-  const auto octet = static_cast<unsigned char>(c);
-  return {'%', hex[octet >> 4], hex[octet & 15]};
-}
-
 // Sections of RFC 2231 §4.1; a character is never cut in two.
 std::vector<std::string> percent_sections(std::string_view value) {
   std::vector<std::string> sections{"utf-8''"};
   std::string character;
   for (std::size_t i = 0; i < value.size(); ++i) {
-    character += percent_encode(value[i]);
+    character += percent_encode(value.substr(i, 1));
     const bool ends =
         i + 1 == value.size() || (static_cast<unsigned char>(value[i + 1]) & 0xc0) != 0x80;
     if (!ends) continue;

@@ -27,15 +27,6 @@ bool is_active_attribute(std::string_view name) noexcept {
   return name.starts_with("on") || name == "style" || name == "srcdoc" || name == "srcset";
 }
 
-// Whether `front`, that of a URL, names a scheme whose rest may be a script.
-bool is_active_url(std::string_view front) noexcept {
-  static constexpr std::array<std::string_view, 5> schemes{
-      "https:", "http:", "mailto:", "tel:", "cid:"};
-  const auto end = front.find_first_of(":/?#");
-  if (end == std::string_view::npos || front[end] != ':') return false;
-  return std::find(schemes.begin(), schemes.end(), front.substr(0, end + 1)) == schemes.end();
-}
-
 bool hides(std::string_view tag) noexcept {
   static constexpr std::array<std::string_view, 8> names{
       "script", "style", "noscript", "iframe", "noembed", "noframes", "xmp", "plaintext"};
@@ -48,6 +39,16 @@ void keep(std::string& name, char c) {
 
 }  // namespace
 
+bool has_harmless_scheme(std::string_view url) noexcept {
+  static constexpr std::array<std::string_view, 5> schemes{
+      "https:", "http:", "mailto:", "tel:", "cid:"};
+  const auto end = url.find_first_of(":/?#");
+  if (end == std::string_view::npos || url[end] != ':') return true;
+  return std::any_of(schemes.begin(), schemes.end(), [&](std::string_view scheme) {
+    return iequals(url.substr(0, end + 1), scheme);
+  });
+}
+
 HtmlContext::Place HtmlContext::place() const noexcept {
   switch (state_) {
     case State::text:
@@ -55,7 +56,7 @@ HtmlContext::Place HtmlContext::place() const noexcept {
     case State::value:
       if (is_active_attribute(attribute_)) return Place::active_value;
       if (!is_url_attribute(attribute_)) return Place::quoted_value;
-      if (is_active_url(tail_)) return Place::active_value;
+      if (!has_harmless_scheme(tail_)) return Place::active_value;
       return tail_.empty() ? Place::url_start : Place::url_rest;
     case State::before_value:
     case State::unquoted:

@@ -8,6 +8,10 @@
 
 namespace postroad::mail {
 
+/// Whether a URL, or its front, is a path or of a scheme that runs nothing: http, https, mailto,
+/// tel, cid. Case ignored.
+bool has_harmless_scheme(std::string_view url) noexcept;
+
 class HtmlContext final {
  public:
   enum class Place : std::uint8_t {

@@ -191,7 +191,8 @@ Message& Message::list_unsubscribe(std::string_view urls, bool one_click) & {
     const auto url = trim(part);
     if (!is_url(url)) {
       refuse(state, "List-Unsubscribe",
-             "not a URL in ASCII with https: or mailto:: \"" + printable(url, 80) + '"');
+             "not a URL in ASCII that begins with https:, http: or mailto: \"" +
+                 printable(url, 80) + '"');
       return *this;
     }
     https = https || istarts_with(url, "https://");

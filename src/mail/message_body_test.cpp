@@ -275,5 +275,28 @@ TEST(Row27, ASignedMessageKeepsItsForm) {
   EXPECT_TRUE(begun().sign(nullptr).fault());
 }
 
+TEST(Offered, AServerThatTakesAllIsServedAfterOneThatDidNot) {
+  const auto source = Message{}
+                          .raw(
+                              "From: a@x\r\nDKIM-Signature: v=1\r\n\r\nGr\xc3\xbc\xc3\x9f"
+                              "e\r\n")
+                          .source();
+  ASSERT_TRUE(source);
+  (*source)->offered({});
+  EXPECT_FALSE((*source)->next());
+  (*source)->offered({.eight_bit = true});
+  EXPECT_NE(drained(**source).find("Gr\xc3\xbc"), std::string::npos);
+}
+
+TEST(Offered, TheSizeIsKnownUnlessAStreamHasNone) {
+  const auto message = Message{}.from("a@x").text("t").attach("a", "", std::string("abc"));
+  EXPECT_TRUE((*message.source())->size());
+  const StreamOpener open = []() -> Result<OctetStream> {
+    return OctetStream([]() -> Result<std::string_view> { return std::string_view(); });
+  };
+  EXPECT_TRUE((*Message(message).attach("b", "", open, 0).source())->size());
+  EXPECT_FALSE((*Message(message).attach("b", "", open).source())->size());
+}
+
 }  // namespace
 }  // namespace postroad

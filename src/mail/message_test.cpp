@@ -6,22 +6,13 @@
 #include "base/text.hpp"
 #include "mail/address_list.hpp"
 #include "mail/parse.hpp"
+#include "mail/test_mails.hpp"
 
 namespace postroad {
 namespace {
 
-std::string composed(const Message& message) {
-  auto source = message.source();
-  if (!source) return "error: " + source.error().text();
-  std::string out;
-  for (;;) {
-    const auto chunk = (*source)->next();
-    if (!chunk || chunk->empty()) break;
-    out += *chunk;
-  }
-  EXPECT_EQ((*source)->size(), out.size());
-  return out;
-}
+using mail::composed;
+using mail::utf8;
 
 std::string joined(const std::vector<Mailbox>& mailboxes) {
   std::string out;
@@ -36,17 +27,6 @@ bool has_only_crlf(std::string_view octets) {
     if (octets[i] == '\n' && (i == 0 || octets[i - 1] != '\r')) return false;
   }
   return true;
-}
-
-std::string utf8(char32_t point) {
-  const auto octet = [](char32_t value) { return static_cast<char>(value); };
-  if (point < 0x80) return {octet(point)};
-  if (point < 0x800) return {octet(0xc0 | point >> 6), octet(0x80 | (point & 63))};
-  if (point < 0x10000) {
-    return {octet(0xe0 | point >> 12), octet(0x80 | (point >> 6 & 63)), octet(0x80 | (point & 63))};
-  }
-  return {octet(0xf0 | point >> 18), octet(0x80 | (point >> 12 & 63)),
-          octet(0x80 | (point >> 6 & 63)), octet(0x80 | (point & 63))};
 }
 
 TEST(Message, ChainsOnNamesAndTemporaries) {

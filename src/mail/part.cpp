@@ -8,11 +8,7 @@
 
 namespace postroad::mail {
 
-const Field* Part::find(std::string_view name) const noexcept {
-  const auto at = std::find_if(fields.begin(), fields.end(),
-                               [&](const Field& field) { return iequals(field.name, name); });
-  return at == fields.end() ? nullptr : &*at;
-}
+const Field* Part::find(std::string_view name) const noexcept { return find_field(fields, name); }
 
 std::string Part::header(std::string_view name) const {
   const auto* field = find(name);

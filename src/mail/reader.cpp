@@ -45,9 +45,7 @@ ParameterizedValue value_of(const PartHead& head, std::string_view name) {
 }  // namespace
 
 const Field* PartHead::find(std::string_view name) const noexcept {
-  const auto at = std::find_if(fields.begin(), fields.end(),
-                               [&](const Field& field) { return iequals(field.name, name); });
-  return at == fields.end() ? nullptr : &*at;
+  return find_field(fields, name);
 }
 
 Reader::Reader(PartSink& sink, const ParseLimits& limits) : sink_(sink), limits_(limits) {}

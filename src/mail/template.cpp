@@ -2,7 +2,6 @@
 #include <postroad/template.hpp>
 
 #include <algorithm>
-#include <array>
 
 #include "base/text.hpp"
 #include "mail/html_context.hpp"
@@ -45,30 +44,10 @@ std::string_view why_not(HtmlContext::Place place) noexcept {
   }
 }
 
-std::string percent_encode(std::string_view text) {
-  static constexpr std::string_view hex = "0123456789ABCDEF";
-  std::string out;
-  for (const char c : text) {
-    const auto octet = static_cast<unsigned char>(c);
-    if (is_alnum(c) || c == '-' || c == '.' || c == '_' || c == '~') {
-      out += c;
-    } else {
-      out += {'%', hex[octet >> 4], hex[octet & 15]};
-    }
-  }
-  return out;
-}
-
-// A URL that runs nothing: of a known scheme, or a path.
+// A URL that runs nothing, on one line.
 bool is_harmless_url(std::string_view url) noexcept {
-  static constexpr std::array<std::string_view, 5> schemes{
-      "https:", "http:", "mailto:", "tel:", "cid:"};
-  if (std::any_of(url.begin(), url.end(), [](char c) { return is_control(c) || c == ' '; }))
-    return false;
-  const auto end = url.find_first_of(":/?#");
-  if (end == std::string_view::npos || url[end] != ':') return true;
-  return std::any_of(schemes.begin(), schemes.end(),
-                     [&](std::string_view scheme) { return istarts_with(url, scheme); });
+  return mail::has_harmless_scheme(url) &&
+         std::none_of(url.begin(), url.end(), [](char c) { return is_control(c) || c == ' '; });
 }
 
 }  // namespace

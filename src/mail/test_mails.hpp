@@ -48,7 +48,7 @@ std::string events_of_tree(std::string_view octets, const ParseLimits& limits = 
 ComposeOptions counted();
 /// What the message composes; "error: …" when it does not.
 std::string composed(const Message& message);
-/// All that the source has left.
+/// All octets of a source that was not read yet; they are as many as it says, where it does.
 std::string drained(MessageSource& source);
 
 /// A code point as UTF-8.

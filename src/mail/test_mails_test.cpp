@@ -1,6 +1,8 @@
 // See test_mails.hpp.
 #include "mail/test_mails.hpp"
 
+#include <gtest/gtest.h>
+
 #include <algorithm>
 
 #include "mail/parse.hpp"
@@ -138,9 +140,11 @@ std::string drained(MessageSource& source) {
   for (;;) {
     const auto chunk = source.next();
     if (!chunk) return "error: " + chunk.error().text();
-    if (chunk->empty()) return out;
+    if (chunk->empty()) break;
     out += *chunk;
   }
+  EXPECT_EQ(source.size().value_or(out.size()), out.size());
+  return out;
 }
 
 std::string composed(const Message& message) {

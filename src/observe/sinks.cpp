@@ -311,6 +311,8 @@ std::string escape_json(std::string_view text) {
   return out;
 }
 
+std::string json_string(std::string_view text) { return '"' + escape_json(text) + '"'; }
+
 std::string format_time(std::chrono::system_clock::time_point when) {
   std::string out;
   append_time(out, when);

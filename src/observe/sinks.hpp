@@ -100,6 +100,8 @@ class CaptureSink final : public Sink {
 /// `text` as the inside of a JSON string: quotes, backslashes and controls (also U+007F–U+009F,
 /// U+2028, U+2029) escaped, octets that are not UTF-8 replaced by U+FFFD.
 std::string escape_json(std::string_view text);
+/// `text` as a JSON string, with its quotes.
+std::string json_string(std::string_view text);
 /// `2026-11-23T12:00:00.123Z`
 std::string format_time(std::chrono::system_clock::time_point when);
 

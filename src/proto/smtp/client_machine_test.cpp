@@ -65,6 +65,17 @@ struct Conversation {
                   false});
   }
 
+  // A mail up to where its text is asked for.
+  void begin_text() {
+    begin();
+    mail();
+    settle();
+    feed("250 ok\r\n");
+    feed("250 ok\r\n");
+    held = "354 go\r\n";
+    machine.received(held);
+  }
+
   ClientMachine machine;
   Time now{std::chrono::hours(100)};
   std::string held;
@@ -208,13 +219,7 @@ TEST(Row13, WritingFailsAndNothingWasSaid) {
 
 TEST(Row15, AnAcceptanceOfATextThatWasNotSentWholeMeansNothing) {
   Conversation conversation(plain());
-  conversation.begin();
-  conversation.mail();
-  conversation.settle();
-  conversation.feed("250 ok\r\n");
-  conversation.feed("250 ok\r\n");
-  conversation.held = "354 go\r\n";
-  conversation.machine.received(conversation.held);
+  conversation.begin_text();
   ASSERT_EQ(conversation.machine.next(conversation.now).wish, Wish::consult);
   conversation.machine.body(std::string(40'000, 'a'));
   ASSERT_EQ(conversation.machine.next(conversation.now).wish, Wish::send);
@@ -226,13 +231,7 @@ TEST(Row15, AnAcceptanceOfATextThatWasNotSentWholeMeansNothing) {
 
 TEST(Body, ShortPiecesAndTheEndAreOneWrite) {
   Conversation conversation(plain());
-  conversation.begin();
-  conversation.mail();
-  conversation.settle();
-  conversation.feed("250 ok\r\n");
-  conversation.feed("250 ok\r\n");
-  conversation.held = "354 go\r\n";
-  conversation.machine.received(conversation.held);
+  conversation.begin_text();
   for (const auto* piece : {"one\r\n", ".two\r\n"}) {
     ASSERT_EQ(conversation.machine.next(conversation.now).wish, Wish::consult);
     conversation.machine.body(piece);
@@ -244,13 +243,7 @@ TEST(Body, ShortPiecesAndTheEndAreOneWrite) {
 
 TEST(Body, AFullWriteGoesAtOnce) {
   Conversation conversation(plain());
-  conversation.begin();
-  conversation.mail();
-  conversation.settle();
-  conversation.feed("250 ok\r\n");
-  conversation.feed("250 ok\r\n");
-  conversation.held = "354 go\r\n";
-  conversation.machine.received(conversation.held);
+  conversation.begin_text();
   ASSERT_EQ(conversation.machine.next(conversation.now).wish, Wish::consult);
   conversation.machine.body(std::string(40'000, 'a'));
   EXPECT_EQ(conversation.machine.next(conversation.now).bytes.size(), 40'000U);
