@@ -112,6 +112,7 @@ boost::asio::awaitable<void> Session::run() {
   if (ending != smtp::Ending::quit && ending != smtp::Ending::closed_by_peer &&
       ending != smtp::Ending::failed)
     co_await stream_.finish(proto::Clock::now() + last_words);
+  visit_ = {};  // whoever sees the end, on the wire or in the log, may come again
   stream_.close();
   session_closed(services_.log, facts_, messages_);
 }
