@@ -2,14 +2,15 @@
 // makes the mail that all parse.
 #include <fcntl.h>
 #include <unistd.h>
-
 #include <iostream>
-#include <postroad/message.hpp>
 #include <vector>
 
-#include "mail/address_list.hpp"
-#include "mail/parse.hpp"
-#include "mail/transfer_decoder.hpp"
+#include <postroad/address.hpp>
+#include <postroad/mail_part.hpp>
+#include <postroad/mail_reader.hpp>
+#include <postroad/message.hpp>
+#include <postroad/transfer_decoder.hpp>
+
 #include "mail/words.hpp"
 #include "mail_case.hpp"
 
@@ -67,7 +68,7 @@ std::size_t header_size(const Head& head) {
   std::size_t size = 0;
   for (const auto* name : {"From", "To"}) {
     const auto* field = head.find(name);
-    const auto list = field ? mail::parse_address_list(field->value()) : fail(Fault::input, {}, {});
+    const auto list = field ? parse_address_list(field->value()) : fail(Fault::input, {}, {});
     if (!list) return 0;
     for (const auto& one : *list) size += one.name.size() + one.mailbox.domain.size();
   }
@@ -75,7 +76,7 @@ std::size_t header_size(const Head& head) {
   return subject == nullptr ? 0 : size + mail::decode_words(subject->value()).size();
 }
 
-std::uint64_t decoded_size(const mail::Part& part) {
+std::uint64_t decoded_size(const MailPart& part) {
   if (part.parts.empty()) return part.decoded().size();
   std::uint64_t size = 0;
   for (const auto& below : part.parts) size += decoded_size(below);
@@ -83,17 +84,17 @@ std::uint64_t decoded_size(const mail::Part& part) {
 }
 
 mail_case::Round parse(const std::string& octets) {
-  const auto root = mail::parse_message(octets);
+  const auto root = MailPart::parse(octets);
   if (header_size(root) == 0) return {};
   return {octets.size(), decoded_size(root)};
 }
 
 // Decodes each body while it streams by.
-class Decodes final : public mail::PartSink {
+class Decodes final : public PartSink {
  public:
-  void begin(const mail::PartHead& head) override {
+  void begin(const PartHead& head) override {
     if (head.header_offset == 0) is_good_ = header_size(head) != 0;
-    decoder_ = mail::TransferDecoder(head.encoding);
+    decoder_ = TransferDecoder(head.encoding);
   }
   void body(std::string_view octets) override {
     decoder_.take(octets, out_);
@@ -107,7 +108,7 @@ class Decodes final : public mail::PartSink {
   [[nodiscard]] std::uint64_t decoded() const noexcept { return is_good_ ? decoded_ : 0; }
 
  private:
-  mail::TransferDecoder decoder_{""};
+  TransferDecoder decoder_{""};
   std::string out_;
   std::uint64_t decoded_ = 0;
   bool is_good_ = false;
@@ -117,7 +118,7 @@ mail_case::Round parse_stream(const std::string& path) {
   const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   std::vector<char> buffer(64 * 1024);
   Decodes sink;
-  mail::Reader reader(sink);
+  MailReader reader(sink);
   mail_case::Round round;
   for (;;) {
     const auto n = read(file, buffer.data(), buffer.size());

@@ -1,15 +1,17 @@
 // Address lists: whatever is read is written and read again as the same, and never breaks a line.
-// Read on in src/mail/address_list.hpp.
+// Read on in include/postroad/address.hpp.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <string_view>
 
-#include "mail/address_list.hpp"
+#include <postroad/address.hpp>
+
 #include "mail/fields.hpp"
 #include "mail/fold.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace postroad;
   using namespace postroad::mail;
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   const auto list = parse_address_list(text, {.unqualified = size % 2 == 0});

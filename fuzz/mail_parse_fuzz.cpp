@@ -1,21 +1,23 @@
 // A whole mail: parsed, every part decoded and asked, and prepared as a raw message without Bcc.
-// Read on in src/mail/parse.hpp and src/mail/raw_message.hpp.
+// Read on in include/postroad/mail_part.hpp and src/mail/raw_message.hpp.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <string>
 #include <string_view>
 
+#include <postroad/mail_part.hpp>
+
 #include "base/text.hpp"
+#include "mail/fields.hpp"
 #include "mail/hops.hpp"
-#include "mail/parse.hpp"
 #include "mail/raw_message.hpp"
 
 namespace {
 
 using namespace postroad;
 
-void visit(const mail::Part& part) {
+void visit(const MailPart& part) {
   for (const auto& field : part.fields) {
     const auto value = field.value();
     if (std::any_of(value.begin(), value.end(), is_line_breaker)) std::abort();
@@ -39,7 +41,7 @@ void check_raw(std::string_view octets) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view octets(reinterpret_cast<const char*>(data), size);
-  visit(mail::parse_message(octets));
+  visit(MailPart::parse(octets));
   mail::HopCounter hops;
   hops.take(octets);
   check_raw(octets);

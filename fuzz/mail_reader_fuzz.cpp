@@ -1,6 +1,6 @@
 // A mail taken in pieces: the first octet chooses limits and the size of the pieces. What the
-// Reader tells in pieces is what it tells of the whole, its parts nest, and the tree of parts says
-// the same. Read on in src/mail/reader.hpp.
+// MailReader tells in pieces is what it tells of the whole, its parts nest, and the tree of parts
+// says the same. Read on in include/postroad/mail_reader.hpp.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -8,10 +8,12 @@
 #include <string_view>
 #include <vector>
 
-#include "mail/parse.hpp"
+#include <postroad/mail_part.hpp>
+#include <postroad/mail_reader.hpp>
 
 namespace {
 
+using namespace postroad;
 using namespace postroad::mail;
 
 // One part as it was told.
@@ -55,9 +57,9 @@ class Log final : public PartSink {
   std::vector<std::size_t> open_;
 };
 
-std::vector<Told> told(std::string_view octets, std::size_t piece, const ParseLimits& limits) {
+std::vector<Told> told(std::string_view octets, std::size_t piece, const MailLimits& limits) {
   Log log;
-  Reader reader(log, limits);
+  MailReader reader(log, limits);
   for (; !octets.empty(); octets.remove_prefix(std::min(piece, octets.size())))
     reader.take(octets.substr(0, piece));
   reader.finish();
@@ -66,7 +68,7 @@ std::vector<Told> told(std::string_view octets, std::size_t piece, const ParseLi
 }
 
 // Goes along the tree in the order of telling.
-std::size_t compare(const Part& part, std::string_view octets, const std::vector<Told>& parts,
+std::size_t compare(const MailPart& part, std::string_view octets, const std::vector<Told>& parts,
                     std::size_t at) {
   const auto& one = parts.at(at++);
   const auto begin = static_cast<std::uint64_t>(part.body.data() - octets.data());
@@ -82,11 +84,11 @@ std::size_t compare(const Part& part, std::string_view octets, const std::vector
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
   const std::string_view octets(reinterpret_cast<const char*>(data) + 1, size - 1);
-  ParseLimits limits;
+  MailLimits limits;
   if ((data[0] & 0x80) != 0) limits = {std::size_t{2} + data[0] % 4, 5, std::size_t{10} + data[0]};
   const auto whole = told(octets, std::string_view::npos, limits);
   if (told(octets, std::size_t{1} + data[0] % 8, limits) != whole) std::abort();
-  const auto root = parse_message(octets, limits);
+  const auto root = MailPart::parse(octets, limits);
   if (compare(root, octets, whole, 0) != whole.size()) std::abort();
   return 0;
 }

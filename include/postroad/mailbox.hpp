@@ -1,5 +1,5 @@
 // One address as SMTP carries it (RFC 5321 §4.1.2 Mailbox): what stands between the angle brackets.
-// Not here: display names and header lists (mail/address_list.hpp).
+// Not here: display names and header lists (address.hpp).
 #pragma once
 
 #include <iosfwd>

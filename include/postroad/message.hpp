@@ -1,5 +1,5 @@
 // One mail, put together by its parts or given whole: header, texts, attachments, and the envelope
-// they imply. Not here: sending (client.hpp), reading mail that arrived (src/mail/part.hpp). Read
+// they imply. Not here: sending (client.hpp), reading mail that arrived (mail_part.hpp). Read
 // on in message_source.hpp: how the octets come out.
 #pragma once
 

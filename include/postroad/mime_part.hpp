@@ -1,5 +1,6 @@
 // One part of a message being written (RFC 2045, RFC 2046): for structures beyond text, html and
-// attachments, which Message builds by itself. Not here: reading parts that arrived.
+// attachments, which Message builds by itself. Not here: reading parts that arrived
+// (mail_part.hpp).
 #pragma once
 
 #include <cstdint>

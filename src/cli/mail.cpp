@@ -1,22 +1,22 @@
 // `postroad mail list|show|wait`: what arrived, as a person or a test wants to see it.
+#include <algorithm>
+#include <chrono>
+#include <ctime>
 #include <fmt/format.h>
+#include <iostream>
 #include <poll.h>
 #include <sys/inotify.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <chrono>
-#include <ctime>
-#include <iostream>
+#include <postroad/address.hpp>
 #include <postroad/delivery_report.hpp>
+#include <postroad/mail_part.hpp>
 
 #include "base/text.hpp"
 #include "cli/exit.hpp"
 #include "cli/mailboxes.hpp"
 #include "cli/terminal.hpp"
 #include "cli/verbs.hpp"
-#include "mail/address_list.hpp"
-#include "mail/parse.hpp"
 #include "observe/sinks.hpp"
 
 namespace postroad::cli {
@@ -96,7 +96,7 @@ Result<std::vector<Shown>> find(const MailVerbs& verb) {
     if (!verb.mailbox.empty() && !iequals(mail.mailbox, verb.mailbox)) continue;
     const auto octets = read_all(mail.path.string());
     if (!octets) continue;  // moved by another reader in between
-    const auto part = mail::parse_message(*octets);
+    const auto part = MailPart::parse(*octets);
     Shown shown{mail,
                 part.header("From"),
                 part.header("To"),
@@ -128,7 +128,7 @@ void print(const std::vector<Shown>& mails, bool json) {
   }
 }
 
-void print_part(const mail::Part& part, int depth) {
+void print_part(const MailPart& part, int depth) {
   if (part.is_multipart()) {
     for (const auto& below : part.parts) print_part(below, depth + 1);
     return;
@@ -159,11 +159,11 @@ void print_report(std::string_view octets) {
 }
 
 // The addresses of a field, as far as they can be read.
-std::string json_addresses(const mail::Part& part, std::string_view name) {
+std::string json_addresses(const MailPart& part, std::string_view name) {
   std::string out = "[";
   for (const auto& field : part.fields) {
     if (!iequals(field.name, name)) continue;
-    const auto list = mail::parse_address_list(field.value(), {.tolerant = true});
+    const auto list = parse_address_list(field.value(), {.tolerant = true});
     if (!list) continue;
     for (const auto& one : *list)
       out += fmt::format(R"({}{{"name":{},"address":{}}})", out.size() > 1 ? "," : "",
@@ -172,7 +172,7 @@ std::string json_addresses(const mail::Part& part, std::string_view name) {
   return out + "]";
 }
 
-void print_json(const StoredMail& mail, const mail::Part& part) {
+void print_json(const StoredMail& mail, const MailPart& part) {
   std::string fields;
   for (const auto& field : part.fields) {
     fields += fmt::format("{}[{},{}]", fields.empty() ? "" : ",", json_string(field.name),
@@ -219,7 +219,7 @@ int MailVerbs::show() {
     std::cout << *octets;
     return exit_ok;
   }
-  const auto part = mail::parse_message(*octets);
+  const auto part = MailPart::parse(*octets);
   if (json) {
     print_json(found->mail, part);
     return exit_ok;

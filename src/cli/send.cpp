@@ -1,16 +1,16 @@
 // `postroad send`: one mail from flags, a file or standard input; an outcome a recipient.
+#include <algorithm>
 #include <fmt/format.h>
+#include <iostream>
 #include <unistd.h>
 
-#include <algorithm>
-#include <iostream>
+#include <postroad/address.hpp>
 #include <postroad/pool.hpp>
 
 #include "base/text.hpp"
 #include "cli/exit.hpp"
 #include "cli/server_flags.hpp"
 #include "cli/terminal.hpp"
-#include "mail/address_list.hpp"
 #include "observe/sinks.hpp"
 
 namespace postroad::cli {
@@ -122,7 +122,7 @@ Result<Envelope> envelope_of(const SendVerb& verb, const Message& message) {
   Envelope envelope{message.reverse_path(), message.recipients()};
   // Beside a whole message --from is for the envelope alone: its header says what it says.
   if (verb.message.data && !verb.message.from.empty()) {
-    auto from = mail::parse_address_list(verb.message.from);
+    auto from = parse_address_list(verb.message.from);
     if (!from) return from.error();
     if (!from->empty()) envelope.reverse_path = std::move(from->front().mailbox);
   }

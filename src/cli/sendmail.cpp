@@ -5,10 +5,11 @@
 #include <pwd.h>
 #include <signal.h>
 #include <unistd.h>
-
 #include <algorithm>
 #include <cstdlib>
 #include <iostream>
+
+#include <postroad/address.hpp>
 
 #include "base/text.hpp"
 #include "cli/exit.hpp"
@@ -17,7 +18,6 @@
 #include "cli/terminal.hpp"
 #include "client/url.hpp"
 #include "config/file.hpp"
-#include "mail/address_list.hpp"
 #include "mail/charset.hpp"
 #include "mail/mailbox.hpp"
 #include "proto/smtp/mail_parameters.hpp"
@@ -218,22 +218,17 @@ std::string until_the_dot(std::string octets) {
   return octets;
 }
 
-// A display name as a quoted string (RFC 5322 §3.2.4).
-std::string quoted_name(std::string_view text) {
+// A display name without what may not stand in a header.
+std::string clean_name(std::string_view text) {
   // Of a user's entry in a table that is older than UTF-8.
-  const auto name =
-      is_utf8(text) ? std::string(text) : mail::to_utf8(text, "iso-8859-1").value_or("");
-  std::string out = "\"";
-  for (const char c : name) {
-    if (c == '"' || c == '\\') out += '\\';
-    if (!is_control(c)) out += c;
-  }
-  return out + '"';
+  auto name = is_utf8(text) ? std::string(text) : mail::to_utf8(text, "iso-8859-1").value_or("");
+  std::erase_if(name, is_control);
+  return name;
 }
 
 // One argument may hold several addresses, as people write them.
-Result<std::vector<mail::Address>> addresses_of(std::string_view text, const std::string& domain) {
-  auto list = mail::parse_address_list(text, {.unqualified = true});
+Result<std::vector<Address>> addresses_of(std::string_view text, const std::string& domain) {
+  auto list = parse_address_list(text, {.unqualified = true});
   if (!list) return list.error();
   for (auto& one : *list) {
     if (one.mailbox.domain.empty()) one.mailbox.domain = domain;
@@ -309,8 +304,7 @@ int run_sendmail(const std::vector<std::string>& words) {
   // What is given here is added where the header lacks it. A mail without a header is text: cron
   // and people at a terminal write such.
   message.default_domain(settings->domain)
-      .from(author.name.empty() ? author.mailbox.text()
-                                : quoted_name(author.name) + " <" + author.mailbox.text() + '>')
+      .from(Address{clean_name(author.name), author.mailbox}.text())
       .raw(std::move(*octets));
   if (const auto fault = message.fault()) return end_with(*fault);
   Envelope envelope;

@@ -15,7 +15,7 @@ bool is_blank(char c) noexcept { return c == ' ' || c == '\t'; }
 
 }  // namespace
 
-void append_canonical(std::string& out, const mail::Field& field, DkimCanonical form) {
+void append_canonical(std::string& out, const HeaderField& field, DkimCanonical form) {
   if (form == DkimCanonical::simple) {
     out += field.whole;
     if (!field.whole.ends_with('\n')) out += "\r\n";

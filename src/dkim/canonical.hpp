@@ -15,7 +15,7 @@
 namespace postroad::dkim {
 
 /// Appends the field in its form, ended with CRLF.
-void append_canonical(std::string& out, const mail::Field& field, DkimCanonical form);
+void append_canonical(std::string& out, const HeaderField& field, DkimCanonical form);
 
 /// SHA-256 of a body. Memory: one block, whatever the body.
 class BodyDigest final {

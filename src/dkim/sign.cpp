@@ -60,15 +60,15 @@ std::string_view word_of(DkimCanonical form) noexcept {
   return form == DkimCanonical::simple ? "simple" : "relaxed";
 }
 
-std::size_t count_of(const std::vector<mail::Field>& fields, std::string_view name) noexcept {
+std::size_t count_of(const std::vector<HeaderField>& fields, std::string_view name) noexcept {
   return static_cast<std::size_t>(
       std::count_if(fields.begin(), fields.end(),
-                    [&](const mail::Field& field) { return iequals(field.name, name); }));
+                    [&](const HeaderField& field) { return iequals(field.name, name); }));
 }
 
 // h=: each name as often as it occurs, and the shown ones once more.
 std::vector<std::string> names_to_sign(const DkimOptions& options,
-                                       const std::vector<mail::Field>& fields) {
+                                       const std::vector<HeaderField>& fields) {
   std::vector<std::string> wanted = options.fields;
   if (wanted.empty()) {
     wanted.assign(shown.begin(), shown.end());
@@ -127,7 +127,7 @@ mail::FoldedField begin_field(const DkimKey& key, const DkimOptions& options,
 }
 
 std::string signed_field(const DkimKey& key, const DkimOptions& options,
-                         const std::vector<mail::Field>& fields, const std::string& body_hash) {
+                         const std::vector<HeaderField>& fields, const std::string& body_hash) {
   const auto names = names_to_sign(options, fields);
   auto field = begin_field(key, options, names, body_hash);
   const auto unsigned_text = mail::FoldedField(field).finish();

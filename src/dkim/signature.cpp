@@ -133,7 +133,7 @@ std::string Signature::question() const {
   return lower(verdict.selector + "._domainkey." + verdict.domain);
 }
 
-Signature parse_signature(const mail::Field& field) {
+Signature parse_signature(const HeaderField& field) {
   Signature signature;
   signature.verdict.result = DkimResult::permerror;
   const auto tags = TagList::parse(field.body);
@@ -147,11 +147,11 @@ Signature parse_signature(const mail::Field& field) {
   return signature;
 }
 
-std::string digest_input(const std::vector<mail::Field>& fields,
+std::string digest_input(const std::vector<HeaderField>& fields,
                          const std::vector<std::string>& names, DkimCanonical form,
-                         const mail::Field& own) {
+                         const HeaderField& own) {
   // Of each name its occurrences, from above; those behind are taken first.
-  std::map<std::string, std::vector<const mail::Field*>> left;
+  std::map<std::string, std::vector<const HeaderField*>> left;
   for (const auto& field : fields) left[lower(field.name)].push_back(&field);
   std::string out;
   for (const auto& name : names) {

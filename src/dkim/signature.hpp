@@ -37,13 +37,13 @@ struct Signature {
 /// Whether `domain` is `parent` or below it; case ignored.
 bool is_at_or_below(std::string_view domain, std::string_view parent) noexcept;
 
-Signature parse_signature(const mail::Field& field);
+Signature parse_signature(const HeaderField& field);
 
 /// What is signed: the fields named by `names`, each name taking the next occurrence from below
 /// (§5.4.2), and then `own`, whose b= is empty, without its line end. `fields` is without `own`.
-std::string digest_input(const std::vector<mail::Field>& fields,
+std::string digest_input(const std::vector<HeaderField>& fields,
                          const std::vector<std::string>& names, DkimCanonical form,
-                         const mail::Field& own);
+                         const HeaderField& own);
 /// A field's text with the value of its b= taken out (§3.7).
 std::string without_signature(std::string_view whole);
 

@@ -42,7 +42,7 @@ std::uint64_t seconds_of(std::chrono::system_clock::time_point when) {
 
 struct DkimVerifier::State {
   dkim::Intake intake;
-  std::vector<mail::Field> fields;
+  std::vector<HeaderField> fields;
   std::vector<Judged> judged;
   std::map<std::string, Answer, std::less<>> answers;
   bool begun = false;

@@ -187,18 +187,18 @@ Result<void> Composer::add_body() {
 Result<void> Composer::add_raw() {
   const auto& raw = *draft_.raw;
   const auto front = std::string_view(*raw.octets).substr(0, raw.header_end);
-  const bool may_be_8bit = transfer_ != Transfer::seven_bit || raw.needs_utf8;
-  if (raw.long_line == 0 && (may_be_8bit || !raw.is_8bit)) {
+  const auto transfer = transfer_ != Transfer::seven_bit || raw.needs_utf8 ? Transfer::eight_bit
+                                                                           : Transfer::seven_bit;
+  if (raw.traits.fit(transfer)) {
     source_->add_shared(raw.octets, 0, raw.header_end);
     source_->add_text(std::move(header_));
     source_->add_shared(raw.octets, raw.header_end, std::string::npos);
-    source_->set_8bit(utf8_ || raw.is_8bit, utf8_ || raw.needs_utf8);
+    source_->set_8bit(utf8_ || raw.traits.is_8bit, utf8_ || raw.needs_utf8);
     return {};
   }
   // The fields that are added stand at the end of its header, and it is encoded with them.
-  auto recoded =
-      recode(std::string(front) + header_ + std::string(*raw.octets).substr(raw.header_end),
-             may_be_8bit ? Transfer::eight_bit : Transfer::seven_bit);
+  auto recoded = recode(
+      std::string(front) + header_ + std::string(*raw.octets).substr(raw.header_end), transfer);
   if (!recoded) return recoded.error();
   const bool is_8bit = traits_of(*recoded).is_8bit;
   source_->add_text(std::move(*recoded));
@@ -248,7 +248,7 @@ class ComposedSource final : public MessageSource {
                         : offer.eight_bit            ? Transfer::eight_bit
                                                      : Transfer::seven_bit;
     // What has the same form for every server is not made anew.
-    const bool varies = draft_->raw ? draft_->raw->is_8bit : draft_->has_body();
+    const bool varies = draft_->raw ? draft_->raw->traits.is_8bit : draft_->has_body();
     wrong_.reset();
     if (wanted == transfer_ || !varies) return;
     if (auto made = compose(wanted); !made) wrong_ = made.error();

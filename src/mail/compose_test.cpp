@@ -6,8 +6,9 @@
 #include <filesystem>
 #include <fstream>
 
+#include <postroad/mail_part.hpp>
+
 #include "base/text.hpp"
-#include "mail/parse.hpp"
 #include "mail/test_mails.hpp"
 
 namespace postroad {
@@ -16,7 +17,6 @@ namespace {
 using mail::composed;
 using mail::counted;
 using mail::drained;
-using mail::parse_message;
 
 void expect_clean(const std::string& octets) {
   EXPECT_TRUE(octets.ends_with("\r\n"));
@@ -70,7 +70,7 @@ TEST(Compose, TextAndHtmlAndAttachmentsComeBack) {
                            .attach(std::string(100, 'n') + ".zip", "", "zip");
   const auto whole = composed(message);
   expect_clean(whole);
-  const auto part = parse_message(whole);
+  const auto part = MailPart::parse(whole);
   ASSERT_EQ(part.type.value, "multipart/mixed");
   ASSERT_EQ(part.parts.size(), 4U);
   ASSERT_EQ(part.parts[0].type.value, "multipart/alternative");
@@ -92,7 +92,7 @@ TEST(Compose, AFileIsStreamedAndAShorterOneIsAnError) {
   const auto message = Message{}.from("a@x").to("b@y").attach(path.string());
   const auto whole = composed(message);
   expect_clean(whole);
-  const auto part = parse_message(whole);
+  const auto part = MailPart::parse(whole);
   ASSERT_EQ(part.parts.size(), 1U);
   EXPECT_EQ(part.parts[0].decoded(), octets);
   EXPECT_EQ(part.parts[0].file_name(), "postroad-報告.csv");
@@ -118,13 +118,13 @@ TEST(Compose, LongAddressListsAndSubjectsFold) {
       .header("X-Long", std::string(60, 'y') + ' ' + std::string(60, 'z'));
   const auto whole = composed(message);
   expect_clean(whole);
-  const auto part = parse_message(whole);
+  const auto part = MailPart::parse(whole);
   EXPECT_EQ(part.header("Subject"),
             "a subject that is long, with a comma, and goes on; and on  and on (and on) beyond the "
             "end of a line");
   EXPECT_EQ(part.header("X-Note"), "Grüße aus Köln");
   EXPECT_EQ(part.header("X-Long"), std::string(60, 'y') + ' ' + std::string(60, 'z'));
-  const auto to = mail::parse_address_list(part.find("To")->value());
+  const auto to = parse_address_list(part.find("To")->value());
   ASSERT_TRUE(to);
   EXPECT_EQ(to->size(), 200U);
   EXPECT_EQ((*to)[199].name, "Recipient Number 199");
@@ -146,8 +146,8 @@ TEST(Row25, DisplayNamesAndFileNamesComeBack) {
     const auto whole = composed(
         Message{}.from(quoted + "\" <a@x>").to("b@y").subject(name).attach(name, "text/csv", "x"));
     expect_clean(whole);
-    const auto part = parse_message(whole);
-    const auto from = mail::parse_address_list(part.find("From")->value());
+    const auto part = MailPart::parse(whole);
+    const auto from = parse_address_list(part.find("From")->value());
     ASSERT_TRUE(from) << whole;
     ASSERT_EQ(from->size(), 1U);
     EXPECT_EQ(from->front().name, name);

@@ -1,16 +1,17 @@
 // Hundreds of mails, real-looking and broken: each is read whatever it holds, within the limits;
-// the Reader tells in pieces what the tree says; and what was read is written again and read as
+// the MailReader tells in pieces what the tree says; and what was read is written again and read as
 // the same. By hand: corpus_mails_test.cpp; the rest grows from a seed and from cuts.
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <random>
 
+#include <postroad/mail_part.hpp>
+
 #include "base/text.hpp"
 #include "mail/flowed.hpp"
 #include "mail/html_text.hpp"
 #include "mail/lint.hpp"
-#include "mail/parse.hpp"
 #include "mail/raw_message.hpp"
 #include "mail/recode.hpp"
 #include "mail/test_mails.hpp"
@@ -127,20 +128,20 @@ const std::vector<NamedMail>& mails() {
   return list;
 }
 
-std::size_t depth_of(const Part& part) {
+std::size_t depth_of(const MailPart& part) {
   std::size_t most = 0;
   for (const auto& below : part.parts) most = std::max(most, depth_of(below));
   return most + 1;
 }
 
-std::size_t count_of(const Part& part) {
+std::size_t count_of(const MailPart& part) {
   std::size_t count = 1;
   for (const auto& below : part.parts) count += count_of(below);
   return count;
 }
 
 // What is below lies inside, one part behind the other.
-bool nests(const Part& part) {
+bool nests(const MailPart& part) {
   const char* at = part.body.data();
   const char* const end = part.body.data() + part.body.size();
   for (const auto& below : part.parts) {
@@ -156,9 +157,9 @@ TEST(Corpus, IsOfSomeSize) { EXPECT_GT(mails().size(), 2000U); }
 
 TEST(Corpus, EveryMailIsReadWithinTheLimits) {
   for (const auto& [name, octets] : mails()) {
-    const auto root = parse_message(octets);
-    EXPECT_LE(depth_of(root), ParseLimits{}.depth) << name;
-    EXPECT_LE(count_of(root), ParseLimits{}.parts) << name;
+    const auto root = MailPart::parse(octets);
+    EXPECT_LE(depth_of(root), MailLimits{}.depth) << name;
+    EXPECT_LE(count_of(root), MailLimits{}.parts) << name;
     EXPECT_TRUE(nests(root)) << name;
     for (const auto* leaf : leaves_of(root)) {
       EXPECT_TRUE(is_utf8(leaf->text())) << name;
@@ -188,11 +189,11 @@ TEST(Corpus, ThePiecesTellWhatTheTreeSays) {
 TEST(Corpus, SmallLimitsCutTheSameInEveryChunking) {
   for (const auto& [name, octets] : mails()) {
     if (octets.size() > 4000) continue;
-    for (const auto& limits : {ParseLimits{2, 3, 30}, ParseLimits{3, 1000, 70}}) {
+    for (const auto& limits : {MailLimits{2, 3, 30}, MailLimits{3, 1000, 70}}) {
       const auto whole = events_of(octets, std::string_view::npos, limits);
       ASSERT_EQ(events_of(octets, 1, limits), whole) << name;
       ASSERT_EQ(events_of(octets, 3, limits), whole) << name;
-      const auto root = parse_message(octets, limits);
+      const auto root = MailPart::parse(octets, limits);
       ASSERT_LE(depth_of(root), limits.depth) << name;
       ASSERT_LE(count_of(root), limits.parts) << name;
     }
@@ -200,7 +201,7 @@ TEST(Corpus, SmallLimitsCutTheSameInEveryChunking) {
 }
 
 // A part like the one that was read, of our own making.
-MimePart again(const Part& part) {
+MimePart again(const MailPart& part) {
   if (!part.parts.empty() && part.is_multipart()) {
     std::vector<MimePart> parts;
     for (const auto& below : part.parts) parts.push_back(again(below));
@@ -210,7 +211,7 @@ MimePart again(const Part& part) {
   return MimePart::octets("application/octet-stream", part.decoded());
 }
 
-void expect_equal(const Part& old, const Part& fresh, const std::string& name) {
+void expect_equal(const MailPart& old, const MailPart& fresh, const std::string& name) {
   if (!old.parts.empty() && old.is_multipart()) {
     ASSERT_EQ(fresh.parts.size(), old.parts.size()) << name;
     for (std::size_t i = 0; i < old.parts.size(); ++i)
@@ -225,9 +226,9 @@ void expect_equal(const Part& old, const Part& fresh, const std::string& name) {
 // A single body ends its last line, which a part before a boundary need not.
 TEST(Corpus, WhatWasReadIsWrittenAndReadAsTheSame) {
   for (const auto& [name, octets] : mails()) {
-    const auto root = parse_message(octets);
+    const auto root = MailPart::parse(octets);
     // What is written has one part more.
-    if (depth_of(root) == ParseLimits{}.depth || count_of(root) == ParseLimits{}.parts) continue;
+    if (depth_of(root) == MailLimits{}.depth || count_of(root) == MailLimits{}.parts) continue;
     const auto message =
         Message{}.from("a@x.example").content(MimePart::multipart("mixed", {again(root)}));
     ASSERT_FALSE(message.fault()) << name << *message.fault();
@@ -237,7 +238,7 @@ TEST(Corpus, WhatWasReadIsWrittenAndReadAsTheSame) {
     EXPECT_FALSE(traits_of(seven).is_8bit || traits_of(seven).long_line != 0) << name;
     (*source)->offered({.eight_bit = true, .binary = true});
     for (const auto& form : {seven, drained(**source)}) {
-      const auto fresh = parse_message(form);
+      const auto fresh = MailPart::parse(form);
       ASSERT_EQ(fresh.parts.size(), 1U) << name;
       expect_equal(root, fresh.parts.front(), name);
     }
@@ -245,7 +246,7 @@ TEST(Corpus, WhatWasReadIsWrittenAndReadAsTheSame) {
 }
 
 // Text whose octets change their line ends on the way through quoted-printable is still the same.
-std::string lines_of(const Part& part) { return with_crlf(part.text()); }
+std::string lines_of(const MailPart& part) { return with_crlf(part.text()); }
 
 TEST(Corpus, WhatIsRecodedSaysTheSame) {
   std::size_t changed = 0;
@@ -258,8 +259,8 @@ TEST(Corpus, WhatIsRecodedSaysTheSame) {
       const auto traits = traits_of(*out);
       ASSERT_FALSE(traits.long_line != 0 || (traits.is_8bit && transfer == Transfer::seven_bit))
           << name;
-      const auto before = parse_message(octets);
-      const auto after = parse_message(*out);
+      const auto before = MailPart::parse(octets);
+      const auto after = MailPart::parse(*out);
       ASSERT_EQ(shape_of(after), shape_of(before)) << name << '\n' << *out;
       const auto old = leaves_of(before);
       const auto fresh = leaves_of(after);

@@ -4,12 +4,13 @@
 #include <algorithm>
 #include <array>
 
+#include <postroad/mail_part.hpp>
+
 #include "base/text.hpp"
 #include "mail/charset.hpp"
 #include "mail/entity.hpp"
 #include "mail/fields.hpp"
 #include "mail/fold.hpp"
-#include "mail/parse.hpp"
 #include "mail/recode.hpp"
 #include "mail/transfer.hpp"
 
@@ -17,14 +18,11 @@ namespace postroad {
 
 namespace {
 
-using mail::Field;
-using mail::Part;
-
 constexpr std::size_t max_recipients = 1000;
 constexpr std::array<std::string_view, 5> actions{"failed", "delayed", "delivered", "relayed",
                                                   "expanded"};
 
-const Part* find_type(const Part& part, std::string_view type) {
+const MailPart* find_type(const MailPart& part, std::string_view type) {
   if (part.type.value == type) return &part;
   for (const auto& below : part.parts) {
     if (const auto* found = find_type(below, type)) return found;
@@ -33,8 +31,8 @@ const Part* find_type(const Part& part, std::string_view type) {
 }
 
 // The groups of fields of a report's machine-readable part, parted by empty lines.
-std::vector<std::vector<Field>> groups_of(std::string_view body) {
-  std::vector<std::vector<Field>> groups;
+std::vector<std::vector<HeaderField>> groups_of(std::string_view body) {
+  std::vector<std::vector<HeaderField>> groups;
   while (!body.empty() && groups.size() <= max_recipients) {
     auto block = mail::split_fields(body);
     const bool stuck = block.fields.empty() && block.body == 0;
@@ -46,7 +44,7 @@ std::vector<std::vector<Field>> groups_of(std::string_view body) {
   return groups;
 }
 
-std::string value_of(const std::vector<Field>& fields, std::string_view name) {
+std::string value_of(const std::vector<HeaderField>& fields, std::string_view name) {
   for (const auto& field : fields) {
     if (iequals(field.name, name)) return field.value();
   }
@@ -54,7 +52,7 @@ std::string value_of(const std::vector<Field>& fields, std::string_view name) {
 }
 
 // `rfc822; a@b` → `a@b`. A value without a type comes back as it is.
-std::string typed(const std::vector<Field>& fields, std::string_view name) {
+std::string typed(const std::vector<HeaderField>& fields, std::string_view name) {
   const auto value = value_of(fields, name);
   const auto semicolon = value.find(';');
   return std::string(
@@ -62,7 +60,7 @@ std::string typed(const std::vector<Field>& fields, std::string_view name) {
 }
 
 // The text for a person: the first part.
-std::string text_of(const Part& report) {
+std::string text_of(const MailPart& report) {
   if (report.parts.empty() || report.parts.front().is_multipart()) {
     const auto* text = report.first("text/plain");
     return text == nullptr ? std::string() : text->text();
@@ -70,13 +68,15 @@ std::string text_of(const Part& report) {
   return report.parts.front().text();
 }
 
-std::string original_of(const Part& report) {
-  if (const auto* whole = find_type(report, "message/rfc822")) return whole->decoded();
-  const auto* header = find_type(report, "text/rfc822-headers");
-  return header == nullptr ? std::string() : header->decoded();
+std::string original_of(const MailPart& report) {
+  for (const auto* type :
+       {"message/rfc822", "message/global", "text/rfc822-headers", "message/global-headers"}) {
+    if (const auto* part = find_type(report, type)) return part->decoded();
+  }
+  return {};
 }
 
-ReportedRecipient recipient_of(const std::vector<Field>& fields) {
+ReportedRecipient recipient_of(const std::vector<HeaderField>& fields) {
   ReportedRecipient one;
   const auto word = lower(value_of(fields, "Action"));
   const auto known = std::find(actions.begin(), actions.end(),
@@ -108,7 +108,6 @@ class ReportFields final {
     text_ += std::move(field).finish();
   }
   void end_group() { text_ += "\r\n"; }
-  [[nodiscard]] bool is_ascii() const { return std::none_of(text_.begin(), text_.end(), is_8bit); }
   [[nodiscard]] std::string take() && { return std::move(text_); }
 
  private:
@@ -127,13 +126,15 @@ std::string_view address_type(std::string_view address) {
   return std::any_of(address.begin(), address.end(), is_8bit) ? "utf-8" : "rfc822";
 }
 
-// message/`subtype` with fields, which no encoding may change where they are ASCII.
-MimePart fields_part(std::string_view subtype, std::string fields) {
-  return MimePart::raw("Content-Type: message/" + std::string(subtype) + "\r\n" +
-                       (std::any_of(fields.begin(), fields.end(), is_8bit)
-                            ? "Content-Transfer-Encoding: 8bit\r\n"
-                            : "") +
-                       "\r\n" + std::move(fields));
+// message/`subtype` with fields, which no encoding may change where they are ASCII; where they are
+// not it is message/global-`subtype`, encoded, so that every server takes it (RFC 6533 §4, §5).
+// An abuse report has no such name of its own.
+MimePart fields_part(const std::string& subtype, const std::string& global, std::string fields) {
+  if (std::none_of(fields.begin(), fields.end(), is_8bit))
+    return MimePart::raw("Content-Type: message/" + subtype + "\r\n\r\n" + std::move(fields));
+  return MimePart::raw("Content-Type: message/" + global +
+                       "\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n" +
+                       mail::encode_quoted_printable(fields));
 }
 
 // Its header alone where the whole cannot go: a signed mail that no server but one with 8BITMIME
@@ -163,7 +164,7 @@ std::string_view to_string(ReportedRecipient::Action action) noexcept {
 }
 
 std::optional<DeliveryReport> DeliveryReport::parse(std::string_view octets) {
-  const auto mail = mail::parse_message(octets);
+  const auto mail = MailPart::parse(octets);
   const auto* part = find_type(mail, "message/delivery-status");
   if (part == nullptr) part = find_type(mail, "message/global-delivery-status");
   if (part == nullptr) return std::nullopt;
@@ -202,15 +203,14 @@ MimePart DeliveryReport::part(bool whole_original) const {
     fields.add("Last-Attempt-Date", one.last_attempt);
     fields.add("Will-Retry-Until", one.will_retry_until);
   }
-  const bool ascii = fields.is_ascii();
   return report_part(
       "delivery-status", text,
-      fields_part(ascii ? "delivery-status" : "global-delivery-status", std::move(fields).take()),
-      original, whole_original);
+      fields_part("delivery-status", "global-delivery-status", std::move(fields).take()), original,
+      whole_original);
 }
 
 std::optional<AbuseReport> AbuseReport::parse(std::string_view octets) {
-  const auto mail = mail::parse_message(octets);
+  const auto mail = MailPart::parse(octets);
   const auto* part = find_type(mail, "message/feedback-report");
   if (part == nullptr) return std::nullopt;
   const auto body = part->decoded();
@@ -246,11 +246,12 @@ MimePart AbuseReport::part() const {
   for (const auto& one : recipients) fields.add("Original-Rcpt-To", one);
   for (const auto& one : domains) fields.add("Reported-Domain", one);
   return report_part("feedback-report", text,
-                     fields_part("feedback-report", std::move(fields).take()), original, true);
+                     fields_part("feedback-report", "feedback-report", std::move(fields).take()),
+                     original, true);
 }
 
 std::optional<ReadReceipt> ReadReceipt::parse(std::string_view octets) {
-  const auto mail = mail::parse_message(octets);
+  const auto mail = MailPart::parse(octets);
   const auto* part = find_type(mail, "message/disposition-notification");
   if (part == nullptr) part = find_type(mail, "message/global-disposition-notification");
   if (part == nullptr) return std::nullopt;
@@ -287,7 +288,9 @@ MimePart ReadReceipt::part() const {
                                 ? std::string_view("manual-action/MDN-sent-manually; displayed")
                                 : std::string_view(disposition));
   return report_part("disposition-notification", text,
-                     fields_part("disposition-notification", std::move(fields).take()), {}, false);
+                     fields_part("disposition-notification", "global-disposition-notification",
+                                 std::move(fields).take()),
+                     {}, false);
 }
 
 }  // namespace postroad

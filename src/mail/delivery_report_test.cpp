@@ -193,5 +193,30 @@ TEST(ReadReceipt, OursComesBackEqual) {
   EXPECT_TRUE(again->is_displayed());
 }
 
+// Every server takes a report with addresses that are not ASCII (RFC 6533).
+TEST(DeliveryReport, AddressesInUtf8GoToEveryServer) {
+  ReportedRecipient one;
+  one.status = "5.1.1";
+  one.final_recipient = "grün@b.example";
+  DeliveryReport report;
+  report.recipients = {one};
+  AbuseReport abuse;
+  abuse.recipients = {"<grün@b.example>"};
+  ReadReceipt receipt;
+  receipt.final_recipient = "grün@b.example";
+  const auto sent = [](const MimePart& part) {
+    const auto source = *Message{}.from("d@x.example").content(part).source();
+    EXPECT_FALSE(source->is_8bit());
+    return mail::drained(*source);
+  };
+  const auto bounce = sent(report.part());
+  EXPECT_NE(bounce.find("Content-Type: message/global-delivery-status"), std::string::npos);
+  EXPECT_EQ(DeliveryReport::parse(bounce)->recipients, report.recipients) << bounce;
+  EXPECT_EQ(AbuseReport::parse(sent(abuse.part()))->recipients, abuse.recipients);
+  const auto read = sent(receipt.part());
+  EXPECT_NE(read.find("Content-Type: message/global-disposition-notification"), std::string::npos);
+  EXPECT_EQ(ReadReceipt::parse(read)->final_recipient, receipt.final_recipient);
+}
+
 }  // namespace
 }  // namespace postroad

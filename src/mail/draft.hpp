@@ -2,9 +2,6 @@
 // Not here: the checks (message.cpp, message_body.cpp), the composing (compose.hpp).
 #pragma once
 
-#include <postroad/message.hpp>
-#include <postroad/signer.hpp>
-
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -13,7 +10,10 @@
 #include <utility>
 #include <vector>
 
-#include "mail/address_list.hpp"
+#include <postroad/address.hpp>
+#include <postroad/message.hpp>
+#include <postroad/signer.hpp>
+
 #include "mail/entity.hpp"
 #include "mail/raw_message.hpp"
 

@@ -136,6 +136,9 @@ Result<void> EntityWriter::add_message(const Entity& entity) {
 Result<void> EntityWriter::add_raw(const Entity& entity) {
   const auto traits = traits_of(*entity.octets);
   if (traits.long_line != 0) return too_long("raw part", traits.long_line);
+  if (traits.has_nul)
+    return fail(Fault::input, "raw part",
+                "a NUL, and a part that was signed is not changed; sign it encoded");
   is_8bit_ = is_8bit_ || traits.is_8bit;
   flush();
   source_.add_octets(entity.octets, SegmentForm::plain);

@@ -18,7 +18,7 @@ std::string_view front_line(std::string_view text) noexcept {
 bool is_empty_line(std::string_view line) noexcept { return line == "\r\n" || line == "\n"; }
 
 // The field that begins at the front of `text`; an empty name when none does.
-Field front_field(std::string_view text) noexcept {
+HeaderField front_field(std::string_view text) noexcept {
   auto line = front_line(text);
   const auto colon = line.find(':');
   if (colon == std::string_view::npos) return {};
@@ -35,26 +35,14 @@ Field front_field(std::string_view text) noexcept {
 
 }  // namespace
 
-std::string Field::value() const {
-  std::string out;
-  for (std::size_t i = 0; i < body.size(); ++i) {
-    const bool crlf = body[i] == '\r' && i + 1 < body.size() && body[i + 1] == '\n';
-    if (crlf || body[i] == '\n') {
-      i += crlf ? 1 : 0;
-    } else {
-      out += is_line_breaker(body[i]) ? ' ' : body[i];
-    }
-  }
-  return std::string(trim(out));
-}
-
-const Field* find_field(const std::vector<Field>& fields, std::string_view name) noexcept {
+const HeaderField* find_field(const std::vector<HeaderField>& fields,
+                              std::string_view name) noexcept {
   const auto at = std::find_if(fields.begin(), fields.end(),
-                               [&](const Field& field) { return iequals(field.name, name); });
+                               [&](const HeaderField& field) { return iequals(field.name, name); });
   return at == fields.end() ? nullptr : &*at;
 }
 
-const Field* FieldBlock::find(std::string_view name) const noexcept {
+const HeaderField* FieldBlock::find(std::string_view name) const noexcept {
   return find_field(fields, name);
 }
 
@@ -84,3 +72,20 @@ bool is_field_name(std::string_view name) noexcept {
 }
 
 }  // namespace postroad::mail
+
+namespace postroad {
+
+std::string HeaderField::value() const {
+  std::string out;
+  for (std::size_t i = 0; i < body.size(); ++i) {
+    const bool crlf = body[i] == '\r' && i + 1 < body.size() && body[i + 1] == '\n';
+    if (crlf || body[i] == '\n') {
+      i += crlf ? 1 : 0;
+    } else {
+      out += is_line_breaker(body[i]) ? ' ' : body[i];
+    }
+  }
+  return std::string(trim(out));
+}
+
+}  // namespace postroad

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "mail/address_list.hpp"
+#include <postroad/address.hpp>
 
 namespace postroad::mail {
 

@@ -3,12 +3,13 @@
 // and what is read back is what was written. DKIM's own texts: src/dkim/injection_test.cpp.
 #include <gtest/gtest.h>
 
+#include <postroad/address.hpp>
 #include <postroad/delivery_report.hpp>
+#include <postroad/mail_part.hpp>
 #include <postroad/template.hpp>
 
 #include "base/text.hpp"
-#include "mail/address_list.hpp"
-#include "mail/parse.hpp"
+#include "mail/fields.hpp"
 #include "mail/received.hpp"
 #include "mail/test_mails.hpp"
 #include "mail/transfer.hpp"
@@ -20,7 +21,7 @@ struct Sink {
   const char* name;
   Message (*make)(const std::string& text);
   // What was written, as a reader is shown it; null: not compared.
-  std::string (*read)(const Part& mail) = nullptr;
+  std::string (*read)(const MailPart& mail) = nullptr;
   std::size_t batch = 72;  // octets that may be tried at once
 };
 
@@ -28,12 +29,12 @@ Message begun() { return Message{}.from("a@x.example").text("t"); }
 Message with(const MimePart& part) { return begun().attach(part); }
 MimePart part() { return MimePart::octets("a/b", "x"); }
 
-std::string name_of_from(const Part& mail) {
+std::string name_of_from(const MailPart& mail) {
   const auto list = parse_address_list(mail.find("From")->value());
   return list && list->size() == 1 ? list->front().name : "unreadable";
 }
 
-std::string mailbox_of_to(const Part& mail) {
+std::string mailbox_of_to(const MailPart& mail) {
   const auto list = parse_address_list(mail.find("To")->value());
   return list && list->size() == 1 ? list->front().mailbox.local : "unreadable";
 }
@@ -64,21 +65,21 @@ const Sink sinks[] = {
      [](const std::string& x) { return begun().to("root").default_domain("x" + x + "y.example"); },
      nullptr, 48},
     {"subject", [](const std::string& x) { return begun().subject("x" + x + "y"); },
-     [](const Part& mail) { return mail.header("Subject"); }},
+     [](const MailPart& mail) { return mail.header("Subject"); }},
     {"a template in the subject",
      [](const std::string& x) {
        return begun().subject(*Template::text("x{{x}}y")->fill({{"x", x}}));
      },
-     [](const Part& mail) { return mail.header("Subject"); }},
+     [](const MailPart& mail) { return mail.header("Subject"); }},
     {"message_id", [](const std::string& x) { return begun().message_id("x" + x + "y@x"); }},
     {"in_reply_to", [](const std::string& x) { return begun().in_reply_to("<x" + x + "y@x>"); }},
     {"references", [](const std::string& x) { return begun().references("<x@x" + x + "y>"); }},
     {"a header's value", [](const std::string& x) { return begun().header("X-A", "x" + x + "y"); },
-     [](const Part& mail) { return mail.header("X-A"); }},
+     [](const MailPart& mail) { return mail.header("X-A"); }},
     {"a header's name", [](const std::string& x) { return begun().header("X" + x + "y", "v"); }},
     {"attach, the name",
      [](const std::string& x) { return begun().attach("x" + x + "y", "a/b", "x"); },
-     [](const Part& mail) { return mail.parts.back().file_name(); }},
+     [](const MailPart& mail) { return mail.parts.back().file_name(); }},
     {"attach, the type",
      [](const std::string& x) { return begun().attach("n", "a/b" + x + "c", "x"); }},
     {"attach, a parameter's name",
@@ -94,17 +95,17 @@ const Sink sinks[] = {
     {"content_id", [](const std::string& x) { return with(part().content_id("x" + x + "y@x")); }},
     {"a part's parameter",
      [](const std::string& x) { return with(part().parameter("p", "x" + x + "y")); },
-     [](const Part& mail) { return std::string(mail.parts.back().type.find("p")); }},
+     [](const MailPart& mail) { return std::string(mail.parts.back().type.find("p")); }},
     {"a part's parameter's name",
      [](const std::string& x) { return with(part().parameter("p" + x + "q", "v")); }},
     {"a part's header",
      [](const std::string& x) { return with(part().header("X-B", "x" + x + "y")); },
-     [](const Part& mail) { return mail.parts.back().header("X-B"); }},
+     [](const MailPart& mail) { return mail.parts.back().header("X-B"); }},
     {"a part's header's name",
      [](const std::string& x) { return with(part().header("X" + x + "y", "v")); }},
     {"a part's file name",
      [](const std::string& x) { return with(part().attachment("x" + x + "y")); },
-     [](const Part& mail) { return mail.parts.back().file_name(); }},
+     [](const MailPart& mail) { return mail.parts.back().file_name(); }},
     {"text's subtype",
      [](const std::string& x) { return with(MimePart::text("x" + x + "y", "t")); }},
     {"multipart's subtype",
@@ -131,17 +132,18 @@ const Sink sinks[] = {
 };
 
 // The composer chooses encodings by the text: that field is passed over.
-void add_names(std::string& out, const std::vector<Field>& fields) {
+void add_names(std::string& out, const std::vector<HeaderField>& fields) {
   for (const auto& field : fields) {
     if (!iequals(field.name, "Content-Transfer-Encoding")) out += std::string(field.name) + '\n';
   }
 }
 
 // The names of all fields, of the parts and of what reports hold, too.
-void add_names(std::string& out, const Part& mail) {
+void add_names(std::string& out, const MailPart& mail) {
   add_names(out, mail.fields);
   if (mail.type.value.starts_with("message/")) {
-    auto body = mail.body;
+    const auto decoded = mail.decoded();
+    std::string_view body = decoded;
     while (!body.empty()) {
       const auto block = split_fields(body);
       add_names(out, block.fields);
@@ -154,7 +156,7 @@ void add_names(std::string& out, const Part& mail) {
 
 std::string names_of(std::string_view octets) {
   std::string out;
-  add_names(out, parse_message(octets));
+  add_names(out, MailPart::parse(octets));
   return out;
 }
 
@@ -184,7 +186,7 @@ std::string wrong_with(const Sink& sink, const std::string& names, const std::st
   if (named ? found.find("X" + text + "y\n") == std::string::npos : found != names)
     return "other fields:\n" + found;
   if (sink.read == nullptr) return {};
-  const auto shown = sink.read(parse_message(octets));
+  const auto shown = sink.read(MailPart::parse(octets));
   // Blanks at an edge, a quote and a backslash have a meaning of their own.
   const bool literal = text.find_first_of(std::string_view("\"\\\t \x7f", 5)) == std::string::npos;
   return literal && shown != "x" + text + "y" ? "read back as " + printable(shown) : std::string();

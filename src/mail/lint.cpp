@@ -4,9 +4,10 @@
 #include <algorithm>
 #include <array>
 
+#include <postroad/mail_part.hpp>
+
 #include "base/text.hpp"
 #include "mail/lint_book.hpp"
-#include "mail/parse.hpp"
 
 namespace postroad::mail {
 
@@ -71,7 +72,7 @@ std::vector<LintFinding> lint(std::string_view octets) {
   constexpr std::size_t common_limit = std::size_t{25} * 1024 * 1024;
   LintBook book(octets);
   lint_lines(book);
-  const auto mail = parse_message(octets);
+  const auto mail = MailPart::parse(octets);
   lint_header(book, mail);
   lint_structure(book, mail);
   if (octets.size() > usual)

@@ -7,8 +7,9 @@
 #include <string_view>
 #include <vector>
 
+#include <postroad/mail_part.hpp>
+
 #include "mail/lint.hpp"
-#include "mail/part.hpp"
 
 namespace postroad::mail {
 
@@ -33,8 +34,8 @@ class LintBook final {
 /// Octets and lines: NUL, lone CR and LF, long lines.
 void lint_lines(LintBook& book);
 /// The fields of the message's own header.
-void lint_header(LintBook& book, const Part& mail);
+void lint_header(LintBook& book, const MailPart& mail);
 /// Parts, their encodings and what they say.
-void lint_structure(LintBook& book, const Part& mail);
+void lint_structure(LintBook& book, const MailPart& mail);
 
 }  // namespace postroad::mail

@@ -2,8 +2,9 @@
 #include <algorithm>
 #include <array>
 
+#include <postroad/address.hpp>
+
 #include "base/text.hpp"
-#include "mail/address_list.hpp"
 #include "mail/date.hpp"
 #include "mail/lint_book.hpp"
 #include "mail/words.hpp"
@@ -23,18 +24,18 @@ constexpr std::array<std::string_view, 6> address_fields{"From", "Sender", "Repl
 constexpr std::array<std::string_view, 3> content_fields{
     "Content-Type", "Content-Transfer-Encoding", "Content-Disposition"};
 
-std::size_t count_of(const Part& mail, std::string_view name) {
+std::size_t count_of(const MailPart& mail, std::string_view name) {
   return static_cast<std::size_t>(
       std::count_if(mail.fields.begin(), mail.fields.end(),
-                    [&](const Field& field) { return iequals(field.name, name); }));
+                    [&](const HeaderField& field) { return iequals(field.name, name); }));
 }
 
-std::string_view whole_of(const Part& mail, std::string_view name) {
+std::string_view whole_of(const MailPart& mail, std::string_view name) {
   const auto* field = mail.find(name);
   return field == nullptr ? std::string_view() : field->whole;
 }
 
-void check_presence(LintBook& book, const Part& mail) {
+void check_presence(LintBook& book, const MailPart& mail) {
   if (mail.find("From") == nullptr)
     book.add(error, "no-from", {}, "there is no From; every message has an author (RFC 5322 §3.6)",
              "add From");
@@ -59,7 +60,7 @@ void check_presence(LintBook& book, const Part& mail) {
   }
 }
 
-void check_repeats(LintBook& book, const Part& mail) {
+void check_repeats(LintBook& book, const MailPart& mail) {
   const auto check = [&](std::string_view name) {
     if (count_of(mail, name) < 2) return;
     book.add(error, "field-twice", whole_of(mail, name),
@@ -71,7 +72,7 @@ void check_repeats(LintBook& book, const Part& mail) {
   for (const auto name : content_fields) check(name);
 }
 
-void check_addresses(LintBook& book, const Part& mail) {
+void check_addresses(LintBook& book, const MailPart& mail) {
   for (const auto& field : mail.fields) {
     const bool addresses = std::any_of(address_fields.begin(), address_fields.end(),
                                        [&](auto name) { return iequals(name, field.name); });
@@ -90,7 +91,7 @@ void check_addresses(LintBook& book, const Part& mail) {
 }
 
 // Words of `=?…?=` that are too long, or that no reader decodes.
-void check_encoded_words(LintBook& book, const Field& field) {
+void check_encoded_words(LintBook& book, const HeaderField& field) {
   for (auto rest = field.body;
        (rest = rest.substr(std::min(rest.find("=?"), rest.size()))).size() > 2;) {
     const auto end = rest.find_first_of(" \t\r\n");
@@ -109,7 +110,7 @@ void check_encoded_words(LintBook& book, const Field& field) {
   }
 }
 
-void check_field_octets(LintBook& book, const Field& field) {
+void check_field_octets(LintBook& book, const HeaderField& field) {
   const auto text = field.whole;
   if (std::any_of(text.begin(), text.end(), is_8bit)) {
     const bool utf8 = is_utf8(text);
@@ -139,7 +140,7 @@ void check_field_octets(LintBook& book, const Field& field) {
   }
 }
 
-void check_signatures(LintBook& book, const Part& mail) {
+void check_signatures(LintBook& book, const MailPart& mail) {
   for (const auto& field : mail.fields) {
     if (!iequals(field.name, "DKIM-Signature")) continue;
     const auto value = field.value();
@@ -154,7 +155,7 @@ void check_signatures(LintBook& book, const Part& mail) {
   }
 }
 
-void check_lists(LintBook& book, const Part& mail) {
+void check_lists(LintBook& book, const MailPart& mail) {
   const auto* unsubscribe = mail.find("List-Unsubscribe");
   const auto precedence = lower(mail.header("Precedence"));
   const bool bulk = mail.find("List-Id") != nullptr || precedence == "bulk" || precedence == "list";
@@ -175,7 +176,7 @@ void check_lists(LintBook& book, const Part& mail) {
 
 }  // namespace
 
-void lint_header(LintBook& book, const Part& mail) {
+void lint_header(LintBook& book, const MailPart& mail) {
   check_presence(book, mail);
   check_repeats(book, mail);
   check_addresses(book, mail);

@@ -14,16 +14,16 @@ namespace {
 using enum LintLevel;
 
 // Where the part is: its first field, else its body.
-std::string_view place_of(const Part& part) {
+std::string_view place_of(const MailPart& part) {
   return part.fields.empty() ? part.body : part.fields.front().whole;
 }
 
-std::string encoding_of(const Part& part) {
+std::string encoding_of(const MailPart& part) {
   const auto* field = part.find("Content-Transfer-Encoding");
   return field == nullptr ? std::string() : lower(trim(field->value()));
 }
 
-void check_encoding(LintBook& book, const Part& part) {
+void check_encoding(LintBook& book, const MailPart& part) {
   const auto encoding = encoding_of(part);
   static const std::set<std::string> known{"",      "7bit", "8bit", "binary", "quoted-printable",
                                            "base64"};
@@ -31,8 +31,10 @@ void check_encoding(LintBook& book, const Part& part) {
     book.add(error, "encoding", place_of(part),
              "the transfer encoding " + printable(encoding, 40) + " is not known",
              "7bit, 8bit, quoted-printable or base64");
-  const bool composite = part.is_multipart() || part.type.value == "message/rfc822";
-  if (composite && (encoding == "base64" || encoding == "quoted-printable"))
+  const bool composite = part.is_multipart() || part.is_message();
+  // RFC 6532 §3.7 lets message/global be encoded.
+  const bool may_not = composite && part.type.value != "message/global";
+  if (may_not && (encoding == "base64" || encoding == "quoted-printable"))
     book.add(error, "encoded-multipart", place_of(part),
              part.type.value + " is encoded as a whole, which hides its parts (RFC 2045 §6.4)",
              "encode the parts inside");
@@ -49,7 +51,7 @@ void check_encoding(LintBook& book, const Part& part) {
              "octets that are not ASCII in a part encoded as " + encoding, "encode it again");
 }
 
-void check_charset(LintBook& book, const Part& part) {
+void check_charset(LintBook& book, const MailPart& part) {
   if (!part.type.value.starts_with("text/") || part.is_attachment()) return;
   const auto charset = part.type.find("charset");
   if (!to_utf8({}, charset)) {
@@ -69,7 +71,7 @@ void check_charset(LintBook& book, const Part& part) {
              "convert it, or name its charset");
 }
 
-void check_multipart(LintBook& book, const Part& part) {
+void check_multipart(LintBook& book, const MailPart& part) {
   const auto boundary = part.type.find("boundary");
   if (boundary.empty()) {
     book.add(error, "no-boundary", place_of(part), part.type.value + " without a boundary",
@@ -92,9 +94,9 @@ void check_multipart(LintBook& book, const Part& part) {
              "end with --boundary--");
 }
 
-void check_alternative(LintBook& book, const Part& part) {
+void check_alternative(LintBook& book, const MailPart& part) {
   const auto index = [&](std::string_view type) {
-    const auto at = std::find_if(part.parts.begin(), part.parts.end(), [&](const Part& one) {
+    const auto at = std::find_if(part.parts.begin(), part.parts.end(), [&](const MailPart& one) {
       return one.type.value == type || (one.is_multipart() && one.first(type) != nullptr);
     });
     return at - part.parts.begin();
@@ -137,7 +139,7 @@ std::set<std::string> words_of(std::string_view text) {
   return words;
 }
 
-void check_same_words(LintBook& book, const Part& mail) {
+void check_same_words(LintBook& book, const MailPart& mail) {
   const auto* plain = mail.first("text/plain");
   const auto* html = mail.first("text/html");
   if (html != nullptr && plain == nullptr)
@@ -156,7 +158,7 @@ void check_same_words(LintBook& book, const Part& mail) {
              "make the text from the HTML");
 }
 
-void visit(LintBook& book, const Part& part, std::size_t depth) {
+void visit(LintBook& book, const MailPart& part, std::size_t depth) {
   check_encoding(book, part);
   if (part.is_multipart()) {
     check_multipart(book, part);
@@ -180,7 +182,7 @@ void visit(LintBook& book, const Part& part, std::size_t depth) {
 
 }  // namespace
 
-void lint_structure(LintBook& book, const Part& mail) {
+void lint_structure(LintBook& book, const MailPart& mail) {
   const auto* type = mail.find("Content-Type");
   if (type != nullptr && mail.find("MIME-Version") == nullptr)
     book.add(error, "no-mime-version", type->whole,

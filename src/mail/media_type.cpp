@@ -84,4 +84,8 @@ bool is_attachable_type(std::string_view type) noexcept {
   return is_token(essence.substr(0, slash)) && is_token(essence.substr(slash + 1));
 }
 
+bool is_message_type(std::string_view type) noexcept {
+  return type == "message/rfc822" || type == "message/global";
+}
+
 }  // namespace postroad::mail

@@ -18,7 +18,6 @@ namespace postroad {
 
 namespace {
 
-using mail::Address;
 using mail::Draft;
 using mail::refuse;
 using mail::remember;
@@ -36,7 +35,7 @@ bool check_line(Draft& draft, std::string where, std::string_view text) {
 void add_list(Draft& draft, std::vector<Address>& into, std::string_view field,
               std::string_view list) {
   if (!check_line(draft, std::string(field), list)) return;
-  auto parsed = mail::parse_address_list(list, {.unqualified = true, .groups = true});
+  auto parsed = parse_address_list(list, {.unqualified = true, .groups = true});
   if (!parsed) {
     auto error = parsed.error();
     error.where = std::string(field) + " \"" + error.where + '"';

@@ -5,8 +5,9 @@
 #include <filesystem>
 #include <fstream>
 
+#include <postroad/mail_part.hpp>
+
 #include "base/text.hpp"
-#include "mail/parse.hpp"
 #include "mail/recode.hpp"
 #include "mail/test_mails.hpp"
 
@@ -16,14 +17,13 @@ namespace {
 using mail::composed;
 using mail::counted;
 using mail::drained;
-using mail::parse_message;
 using mail::shape_of;
 
 Message begun() { return Message{}.from("a@x.example").to("b@y.example").subject("s"); }
 
 std::string shape(const Message& message) {
   const auto octets = composed(message);
-  return octets.starts_with("error") ? octets : shape_of(parse_message(octets));
+  return octets.starts_with("error") ? octets : shape_of(MailPart::parse(octets));
 }
 
 StreamOpener stream_of(std::string octets, std::size_t piece) {
@@ -88,6 +88,20 @@ TEST(MessageBody, AContentOfOnesOwnTakesThePlaceOfTheTexts) {
   EXPECT_TRUE(begun().content(MimePart::multipart("mixed", {})).fault());
 }
 
+TEST(MessageBody, AMailInsideKeepsItsBinaryParts) {
+  const std::string picture("\x89PNG\r\n\x1a\n\0\n", 10);
+  const auto octets = composed(begun().attach(MimePart::message(
+      "Subject: in\nContent-Transfer-Encoding: binary\n"
+      "Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: image/png\n"
+      "Content-Transfer-Encoding: binary\n\n" +
+      picture + "\n--b\n\nplain\n--b--\n")));
+  const auto mail = MailPart::parse(octets);
+  const auto& inside = mail.parts.at(0).parts.at(0);
+  EXPECT_EQ(inside.parts.at(0).decoded(), picture) << octets;
+  EXPECT_EQ(inside.parts.at(1).body, "plain");
+  EXPECT_EQ(octets.find("binary"), std::string::npos) << octets;
+}
+
 TEST(MessageBody, APartIsCheckedWhereItIsMade) {
   EXPECT_TRUE(MimePart::text("plain\r\nX: y", "t").fault());
   EXPECT_TRUE(MimePart::text("plain", "\xff").fault());
@@ -97,6 +111,8 @@ TEST(MessageBody, APartIsCheckedWhereItIsMade) {
     EXPECT_TRUE(MimePart::octets(type, "x").fault()) << type;
   EXPECT_TRUE(MimePart::raw("no header").fault());
   EXPECT_TRUE(MimePart::raw("A: b\n\nx").fault());
+  EXPECT_TRUE(composed(begun().attach(MimePart::raw(std::string("A: b\r\n\r\n\0", 9))))
+                  .starts_with("error: raw part: a NUL"));
   EXPECT_TRUE(MimePart::stream("a/b", nullptr).fault());
   EXPECT_TRUE(MimePart::file("/no/such/file").fault());
   const auto part = MimePart::octets("a/b", "x");
@@ -117,7 +133,7 @@ TEST(MessageBody, APartKeepsWhatItWasGiven) {
                                   .header("Content-Description", "grün")
                                   .content_id("id@x")
                                   .attachment("ü.bin")));
-  const auto mail = parse_message(octets);
+  const auto mail = MailPart::parse(octets);
   const auto& part = mail.parts.front();
   EXPECT_EQ(part.type.find("smime-type"), "a \"b\"");
   EXPECT_EQ(part.type.find("charset"), "koi8-r");
@@ -131,7 +147,7 @@ TEST(MessageBody, AnEmbeddedNameBecomesAReference) {
   const auto octets = composed(begun()
                                    .html("<img src=\"i.png\"><img src='cid:i.png'><p x=i.png>")
                                    .embed("i.png", "", "png"));
-  const auto mail = parse_message(octets);
+  const auto mail = MailPart::parse(octets);
   const auto id = mail.parts[1].header("Content-ID");
   const auto reference = "cid:" + id.substr(1, id.size() - 2);
   EXPECT_EQ(mail.parts[0].text(),
@@ -151,7 +167,7 @@ TEST(MessageBody, AnHtmlFileBringsWhatItShows) {
                                "<img src=\"img/a.png\"><img src='./img/a.png'>"
                                "<img src=https://x/b.png><a href=\"../outside.png\">");
   const auto mail = composed(begun().html_file(page));
-  EXPECT_EQ(shape_of(parse_message(mail)), "multipart/related(text/html image/png image/png)");
+  EXPECT_EQ(shape_of(MailPart::parse(mail)), "multipart/related(text/html image/png image/png)");
   for (const std::string_view reference :
        {"../outside.png", "img/../../outside.png", "img/..//../outside.png", ".."}) {
     const auto outside = folder.put("page/o.html", "<img src=\"" + std::string(reference) + "\">");
@@ -172,13 +188,13 @@ TEST(MessageBody, AStreamIsReadAnewAndMustHaveItsSize) {
     ASSERT_TRUE(source);
     const auto once = drained(**source);
     EXPECT_EQ((*source)->size(), once.size());
-    EXPECT_EQ(parse_message(once).parts.front().decoded(), octets);
+    EXPECT_EQ(MailPart::parse(once).parts.front().decoded(), octets);
     ASSERT_TRUE((*source)->rewind());
     EXPECT_EQ(drained(**source), once);
   }
   auto unsized = begun().attach("a.bin", "a/b", stream_of(octets, 9)).source(counted());
   EXPECT_EQ((*unsized)->size(), std::nullopt);
-  EXPECT_EQ(parse_message(drained(**unsized)).parts.front().decoded(), octets);
+  EXPECT_EQ(MailPart::parse(drained(**unsized)).parts.front().decoded(), octets);
   for (const std::size_t size : {octets.size() - 1, octets.size() + 1, std::size_t{0}}) {
     const auto wrong = composed(begun().attach("a.bin", "a/b", stream_of(octets, 9), size));
     EXPECT_NE(wrong.find("error: attached stream"), std::string::npos) << size;
@@ -191,7 +207,7 @@ TEST(MessageBody, FieldsOfListsAnswersAndPriority) {
                                    .references("0@x <1@x>")
                                    .priority(Priority::high)
                                    .list_unsubscribe("https://x/u?a=1, mailto:u@x"));
-  const auto mail = parse_message(octets);
+  const auto mail = MailPart::parse(octets);
   EXPECT_EQ(mail.header("In-Reply-To"), "<1@x>");
   EXPECT_EQ(mail.header("References"), "<0@x> <1@x>");
   EXPECT_EQ(mail.header("Importance"), "high");
@@ -237,8 +253,8 @@ TEST(MessageBody, WhatAServerOffersChangesTheFormAndNotTheMail) {
   for (const auto& form : {eight, binary}) {
     for (const auto* front : {"Message-ID:", "--=_mixed_", "--=_alternative_", "Date:"})
       EXPECT_EQ(line_of(form, front), line_of(seven, front));
-    const auto a = parse_message(seven);
-    const auto b = parse_message(form);
+    const auto a = MailPart::parse(seven);
+    const auto b = MailPart::parse(form);
     ASSERT_EQ(shape_of(a), shape_of(b));
     const auto leaves = mail::leaves_of(a);
     for (std::size_t i = 0; i < leaves.size(); ++i)

@@ -1,11 +1,11 @@
 // The setters of Message: what they refuse, the envelope they imply, and raw messages.
 #include <gtest/gtest.h>
 
+#include <postroad/address.hpp>
+#include <postroad/mail_part.hpp>
 #include <postroad/message.hpp>
 
 #include "base/text.hpp"
-#include "mail/address_list.hpp"
-#include "mail/parse.hpp"
 #include "mail/test_mails.hpp"
 
 namespace postroad {
@@ -155,7 +155,7 @@ TEST(Row5, NoCodePointAtAnySinkBecomesALineEnd) {
   }
   const auto message = Message{}.from("a@x").subject("\u760dBcc: x\u760a");
   EXPECT_FALSE(message.fault());
-  EXPECT_EQ(mail::parse_message(composed(message)).header("Subject"), "\u760dBcc: x\u760a");
+  EXPECT_EQ(MailPart::parse(composed(message)).header("Subject"), "\u760dBcc: x\u760a");
 }
 
 // Row 6: a quoted local part is quoted on the wire and in the header.
@@ -164,8 +164,8 @@ TEST(Row6, AQuotedAddressIsWrittenQuoted) {
       Message{}.from("a@x").to("\"c@evil.example> SIZE=1\"@y, \"a b\" <\"x y\"@z>");
   EXPECT_EQ(joined(message.recipients()), "\"c@evil.example> SIZE=1\"@y \"x y\"@z");
   const auto octets = composed(message);
-  const auto part = mail::parse_message(octets);
-  const auto to = mail::parse_address_list(part.find("To")->value());
+  const auto part = MailPart::parse(octets);
+  const auto to = parse_address_list(part.find("To")->value());
   ASSERT_TRUE(to);
   ASSERT_EQ(to->size(), 2U);
   EXPECT_EQ((*to)[0].mailbox, message.recipients()[0]);
@@ -235,6 +235,10 @@ TEST(Raw, TakesTextWithoutAHeader) {
                   .ends_with(">\r\n\r\nhello\r\nBcc: x\r\n"));
   EXPECT_TRUE(composed(Message{}.raw("").from("a@x")).ends_with("\r\n\r\n"));
   EXPECT_TRUE(Message{}.raw(std::string("A: \0b\n\nx", 9)).fault());
+  const auto nul = composed(Message{}.raw(std::string("From: a@x\n\na\0b\n", 15)));
+  EXPECT_NE(nul.find("\r\n\r\na=00b\r\n"), std::string::npos) << nul;
+  EXPECT_TRUE(composed(Message{}.raw(std::string("From: a@x\nDKIM-Signature: v=1\n\n\0\n", 34)))
+                  .starts_with("error: the message: it is signed"));
   EXPECT_FALSE(Message{}.raw("From: a@x\n\nx").text("t").source());
 }
 

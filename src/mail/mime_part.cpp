@@ -10,6 +10,7 @@
 #include "mail/media_type.hpp"
 #include "mail/message_state.hpp"
 #include "mail/parameters.hpp"
+#include "mail/recode.hpp"
 #include "mail/transfer.hpp"
 
 namespace postroad::mail {
@@ -158,7 +159,9 @@ MimePart MimePart::message(std::string octets) {
   auto entity = std::make_unique<State>();
   entity->kind = EntityKind::message;
   entity->type = "message/rfc822";
-  entity->octets = std::make_shared<const std::string>(mail::with_crlf(std::move(octets)));
+  if (mail::find_bare_line_end(octets) != std::string::npos)
+    octets = mail::with_crlf(mail::encode_binary_parts(octets));
+  entity->octets = std::make_shared<const std::string>(std::move(octets));
   return MimePart(std::move(entity));
 }
 

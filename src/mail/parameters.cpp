@@ -15,6 +15,10 @@ namespace {
 
 bool is_white(char c) noexcept { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
+void skip_white(std::string_view& text) noexcept {
+  while (!text.empty() && is_white(text.front())) text.remove_prefix(1);
+}
+
 // Blanks and comments; a comment that does not end takes the rest.
 void skip_blanks(std::string_view& text) {
   std::size_t depth = 0;
@@ -33,8 +37,30 @@ std::string_view eat_until(std::string_view& text, std::string_view ends) {
   return trim(word);
 }
 
+// Whether another parameter begins here, its semicolon forgotten.
+bool starts_parameter(std::string_view text) noexcept {
+  const auto name = text.substr(0, text.find_first_of("=;( \t"));
+  text.remove_prefix(name.size());
+  skip_white(text);
+  return !name.empty() && text.starts_with('=');
+}
+
+// A value without quotes that holds blanks (`filename=a b.txt`) is no token, and meant all the
+// same.
+std::string_view eat_bare_value(std::string_view& text) {
+  const auto all = text;
+  while (!text.empty() && text.front() != ';' && text.front() != '(') {
+    eat_until(text, "; \t(");
+    auto next = text;
+    skip_white(next);
+    if (next.size() == text.size() || starts_parameter(next)) break;
+    text = next;
+  }
+  return trim(all.substr(0, all.size() - text.size()));
+}
+
 std::string eat_value(std::string_view& text) {
-  if (text.empty() || text.front() != '"') return std::string(eat_until(text, "; \t("));
+  if (text.empty() || text.front() != '"') return std::string(eat_bare_value(text));
   std::string out;
   for (text.remove_prefix(1); !text.empty(); text.remove_prefix(1)) {
     if (text.front() == '"') {
@@ -98,10 +124,8 @@ std::string join(const Gathered& gathered) {
   return to_utf8(octets, gathered.charset).value_or(repair_utf8(octets));
 }
 
-// Takes `; name = value` from the front; a name without a value is passed over.
+// Takes `name = value` from the front; a name without a value is passed over.
 void eat_parameter(std::string_view& text, std::map<std::string, Gathered>& gathered) {
-  text.remove_prefix(1);
-  skip_blanks(text);
   const auto name = lower(eat_until(text, "=;("));
   skip_blanks(text);
   if (text.empty() || text.front() != '=') return;
@@ -119,21 +143,16 @@ void eat_parameter(std::string_view& text, std::map<std::string, Gathered>& gath
 
 }  // namespace
 
-std::string_view ParameterizedValue::find(std::string_view name) const noexcept {
-  for (const auto& [key, text] : parameters) {
-    if (key == name) return text;
-  }
-  return {};
-}
-
 ParameterizedValue parse_parameterized(std::string_view text) {
   ParameterizedValue result;
   skip_blanks(text);
-  result.value = lower(eat_until(text, ";("));
+  result.value = lower(eat_until(text, "; \t("));
   std::map<std::string, Gathered> gathered;
   for (std::size_t count = 0; count < max_parameters; ++count) {
     skip_blanks(text);
-    eat_until(text, ";");
+    if (!starts_parameter(text)) eat_until(text, ";");
+    if (text.starts_with(';')) text.remove_prefix(1);
+    skip_blanks(text);
     if (text.empty()) break;
     eat_parameter(text, gathered);
   }
@@ -146,3 +165,14 @@ ParameterizedValue parse_parameterized(std::string_view text) {
 }
 
 }  // namespace postroad::mail
+
+namespace postroad {
+
+std::string_view ParameterizedValue::find(std::string_view name) const noexcept {
+  for (const auto& [key, text] : parameters) {
+    if (key == name) return text;
+  }
+  return {};
+}
+
+}  // namespace postroad

@@ -7,24 +7,13 @@
 // at most `max_parameters` are kept, so that a field of a megabyte makes no list of a million.
 #pragma once
 
-#include <string>
 #include <string_view>
-#include <utility>
-#include <vector>
+
+#include <postroad/mail_part.hpp>
 
 namespace postroad::mail {
 
 inline constexpr std::size_t max_parameters = 200;
-
-struct ParameterizedValue {
-  std::string value;  ///< "text/plain", "attachment": lower case, empty when there is none
-  std::vector<std::pair<std::string, std::string>>
-      parameters;  ///< lower-case name, decoded UTF-8 value
-
-  /// The parameter of that name (lower case); empty when there is none. Valid as long as this
-  /// object.
-  [[nodiscard]] std::string_view find(std::string_view name) const noexcept;
-};
 
 /// `text` is the field's unfolded value.
 ParameterizedValue parse_parameterized(std::string_view text);

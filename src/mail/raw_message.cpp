@@ -16,8 +16,8 @@ bool is_hidden(std::string_view name) noexcept {
 
 // The fields of the newest Resent block. Blocks are prepended, so it is the first; it ends where a
 // field that may stand once in a block comes again.
-std::vector<Field> newest_resent(const std::vector<Field>& fields) {
-  std::vector<Field> block;
+std::vector<HeaderField> newest_resent(const std::vector<HeaderField>& fields) {
+  std::vector<HeaderField> block;
   std::vector<std::string> seen;
   for (const auto& field : fields) {
     if (!istarts_with(field.name, "Resent-")) continue;
@@ -31,7 +31,7 @@ std::vector<Field> newest_resent(const std::vector<Field>& fields) {
   return block;
 }
 
-void gather(RawMessage& message, std::vector<Address>& into, const std::vector<Field>& fields,
+void gather(RawMessage& message, std::vector<Address>& into, const std::vector<HeaderField>& fields,
             std::string_view name) {
   for (const auto& field : fields) {
     if (!iequals(field.name, name)) continue;
@@ -45,7 +45,7 @@ void gather(RawMessage& message, std::vector<Address>& into, const std::vector<F
   }
 }
 
-void gather_envelope(RawMessage& message, const std::vector<Field>& fields) {
+void gather_envelope(RawMessage& message, const std::vector<HeaderField>& fields) {
   const auto resent = newest_resent(fields);
   const std::string prefix = resent.empty() ? "" : "Resent-";
   const auto& source = resent.empty() ? fields : resent;
@@ -108,9 +108,7 @@ Result<RawMessage> prepare_raw(std::string octets) {
   kept += "\r\n";
   kept += body;
   if (!kept.ends_with("\r\n")) kept += "\r\n";
-  const auto traits = traits_of(kept);
-  message.is_8bit = traits.is_8bit;
-  message.long_line = traits.long_line;
+  message.traits = traits_of(kept);
   gather_envelope(message, block.fields);
   message.octets = std::make_shared<const std::string>(std::move(kept));
   return message;

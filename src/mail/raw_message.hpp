@@ -9,7 +9,9 @@
 #include <string_view>
 #include <vector>
 
-#include "mail/address_list.hpp"
+#include <postroad/address.hpp>
+
+#include "mail/recode.hpp"
 
 namespace postroad::mail {
 
@@ -21,9 +23,8 @@ struct RawMessage {
   std::vector<Address> reverse;     ///< Sender and From, or those of the newest Resent block
   std::vector<Address> recipients;  ///< To, Cc, Bcc, or those of the newest Resent block
   std::optional<Error> address_fault;  ///< an address field that cannot be read
-  bool is_8bit = false;
-  std::size_t long_line = 0;  ///< the first line over 998 octets; 0: none
-  bool needs_utf8 = false;    ///< the header holds UTF-8 that is not encoded
+  Traits traits;                       ///< of all of it
+  bool needs_utf8 = false;             ///< the header holds UTF-8 that is not encoded
 
   [[nodiscard]] bool has(std::string_view lower_name) const noexcept;
 };

@@ -5,9 +5,11 @@
 #include <cstring>
 #include <vector>
 
+#include <postroad/mail_part.hpp>
+
 #include "base/text.hpp"
 #include "mail/fold.hpp"
-#include "mail/parse.hpp"
+#include "mail/parameters.hpp"
 
 namespace postroad::mail {
 
@@ -20,28 +22,28 @@ struct Edit {
   std::string text;
 };
 
-std::string encoding_of(const Part& part) {
+std::string encoding_of(const MailPart& part) {
   const auto* field = part.find("Content-Transfer-Encoding");
   return field == nullptr ? std::string() : parse_parameterized(field->value()).value;
 }
 
 // Whether what is below this part begins with the header of a message; null: the mail itself does.
-bool is_message(const Part* part) noexcept {
-  return part == nullptr || part->type.value == "message/rfc822";
-}
+bool is_message(const MailPart* part) noexcept { return part == nullptr || part->is_message(); }
 
 class Recoder final {
  public:
   Recoder(std::string_view octets, Transfer transfer) : octets_(octets), transfer_(transfer) {}
   Result<std::string> whole();
+  std::string without_binary();
 
  private:
-  void visit(const Part& part, const Part* above);
-  void visit_leaf(const Part& part, const Part* above);
-  void replace_encoding(const Part& part, const Part* above, std::string_view encoding,
+  [[nodiscard]] std::string edited();
+  void visit(const MailPart& part, const MailPart* above);
+  void visit_leaf(const MailPart& part, const MailPart* above);
+  void replace_encoding(const MailPart& part, const MailPart* above, std::string_view encoding,
                         std::string fields);
-  [[nodiscard]] bool has_empty_line(const Part& part, const Part* above) const noexcept;
-  void gather_boundaries(const Part& part);
+  [[nodiscard]] bool has_empty_line(const MailPart& part, const MailPart* above) const noexcept;
+  void gather_boundaries(const MailPart& part);
   [[nodiscard]] bool holds_delimiter(std::string_view encoded) const;
   [[nodiscard]] bool fits(std::string_view text) const noexcept;
   [[nodiscard]] std::size_t offset_of(std::string_view view) const noexcept {
@@ -50,13 +52,14 @@ class Recoder final {
 
   std::string_view octets_;
   Transfer transfer_;
+  bool only_binary_ = false;             // leaves what is not declared binary
   std::vector<std::string> boundaries_;  // of the whole message
   std::vector<Edit> edits_;
 };
 
 bool Recoder::fits(std::string_view text) const noexcept { return traits_of(text).fit(transfer_); }
 
-void Recoder::gather_boundaries(const Part& part) {
+void Recoder::gather_boundaries(const MailPart& part) {
   if (part.is_multipart()) boundaries_.emplace_back(part.type.find("boundary"));
   for (const auto& below : part.parts) gather_boundaries(below);
 }
@@ -78,7 +81,7 @@ bool Recoder::holds_delimiter(std::string_view encoded) const {
 
 // Whether an empty line stands before the body of a part without fields: where its header would
 // be, which is the front of a message, or the line behind a delimiter.
-bool Recoder::has_empty_line(const Part& part, const Part* above) const noexcept {
+bool Recoder::has_empty_line(const MailPart& part, const MailPart* above) const noexcept {
   const auto at = offset_of(part.body);
   if (is_message(above)) {
     const auto front = above == nullptr ? 0 : offset_of(above->body);
@@ -88,8 +91,8 @@ bool Recoder::has_empty_line(const Part& part, const Part* above) const noexcept
 }
 
 // The encoding in the part's header, and more fields behind it.
-void Recoder::replace_encoding(const Part& part, const Part* above, std::string_view encoding,
-                               std::string fields) {
+void Recoder::replace_encoding(const MailPart& part, const MailPart* above,
+                               std::string_view encoding, std::string fields) {
   for (const auto& field : part.fields) {
     if (iequals(field.name, "Content-Transfer-Encoding"))
       edits_.push_back({offset_of(field.whole), field.whole.size(), {}});
@@ -108,8 +111,11 @@ void Recoder::replace_encoding(const Part& part, const Part* above, std::string_
   edits_.push_back({at, 0, std::move(fields)});
 }
 
-void Recoder::visit_leaf(const Part& part, const Part* above) {
-  if (fits(part.body)) return;
+void Recoder::visit_leaf(const MailPart& part, const MailPart* above) {
+  const bool binary = encoding_of(part) == "binary";
+  const bool stays = only_binary_ ? !binary || find_bare_line_end(part.body) == std::string::npos
+                                  : fits(part.body);
+  if (stays) return;
   // Line ends are those of text only where they are seen: not in base64, which may hold UTF-16.
   const bool text = part.type.value.starts_with("text/") && encoding_of(part) != "base64";
   auto decoded = part.decoded();
@@ -129,27 +135,29 @@ void Recoder::visit_leaf(const Part& part, const Part* above) {
   edits_.push_back({offset_of(part.body), part.body.size(), std::move(encoded)});
 }
 
-void Recoder::visit(const Part& part, const Part* above) {
+void Recoder::visit(const MailPart& part, const MailPart* above) {
   if (part.parts.empty()) {
     // A multipart or a message may not be encoded as a whole (RFC 2045 §6.4).
     if (!part.is_multipart() && !is_message(&part)) visit_leaf(part, above);
     return;
   }
   const auto encoding = encoding_of(part);
+  const bool seven = transfer_ == Transfer::seven_bit;
   const bool declares =
-      transfer_ == Transfer::seven_bit && (encoding == "8bit" || encoding == "binary");
-  if (declares) replace_encoding(part, above, "7bit", {});
+      (encoding == "8bit" && seven) || (encoding == "binary" && transfer_ != Transfer::binary);
+  if (declares) replace_encoding(part, above, seven ? "7bit" : "8bit", {});
   const auto before = static_cast<std::ptrdiff_t>(edits_.size());
   for (const auto& below : part.parts) visit(below, &part);
   // What ended this header was no empty line but the first line of the message inside.
-  const auto& last = part.fields.back().whole;
-  const bool is_open = offset_of(last) + last.size() == offset_of(part.body);
+  const auto* last = part.fields.empty() ? nullptr : &part.fields.back().whole;
+  const bool is_open = last == nullptr ? !has_empty_line(part, above)
+                                       : offset_of(*last) + last->size() == offset_of(part.body);
   const bool changed = edits_.size() > static_cast<std::size_t>(before);
   if (is_message(&part) && is_open && changed && !declares)
     edits_.insert(edits_.begin() + before, {offset_of(part.body), 0, "\r\n"});
 }
 
-bool is_signed(const Part& part) {
+bool is_signed(const MailPart& part) {
   if (part.type.value == "multipart/signed" || part.type.value == "multipart/encrypted")
     return true;
   return std::any_of(part.parts.begin(), part.parts.end(), is_signed);
@@ -163,7 +171,7 @@ std::string line_of(std::string_view octets, std::string_view where, std::size_t
 }
 
 // A header line that is too long, or octets there that are not ASCII; in the part or below it.
-std::optional<Error> find_header_fault(std::string_view octets, const Part& part, bool ascii) {
+std::optional<Error> find_header_fault(std::string_view octets, const MailPart& part, bool ascii) {
   for (const auto& field : part.fields) {
     const auto traits = traits_of(field.whole);
     const auto name = [&] { return "the field " + printable(field.name, 80); };
@@ -187,7 +195,7 @@ std::optional<Error> find_header_fault(std::string_view octets, const Part& part
 
 Result<std::string> Recoder::whole() {
   if (fits(octets_)) return std::string(octets_);
-  const auto root = parse_message(octets_);
+  const auto root = MailPart::parse(octets_);
   if (auto wrong = find_header_fault(octets_, root, transfer_ == Transfer::seven_bit))
     return std::move(*wrong);
   if (root.find("DKIM-Signature") != nullptr || is_signed(root))
@@ -196,6 +204,20 @@ Result<std::string> Recoder::whole() {
                 "them would break the signature: sign it encoded as quoted-printable or base64");
   gather_boundaries(root);
   visit(root, nullptr);
+  auto out = edited();
+  if (!fits(out))
+    return fail(Fault::unsupported, "the message",
+                "between its parts there are octets or lines that this server does not take");
+  return out;
+}
+
+std::string Recoder::without_binary() {
+  only_binary_ = true;
+  visit(MailPart::parse(octets_), nullptr);
+  return edited();
+}
+
+std::string Recoder::edited() {
   std::stable_sort(edits_.begin(), edits_.end(),
                    [](const Edit& a, const Edit& b) { return a.at < b.at; });
   std::string out;
@@ -206,9 +228,6 @@ Result<std::string> Recoder::whole() {
     at = edit.at + edit.length;
   }
   out += octets_.substr(at);
-  if (!fits(out))
-    return fail(Fault::unsupported, "the message",
-                "between its parts there are octets or lines that this server does not take");
   return out;
 }
 
@@ -233,6 +252,10 @@ Traits traits_of(std::string_view octets) noexcept {
 
 Result<std::string> recode(std::string_view octets, Transfer transfer) {
   return Recoder(octets, transfer).whole();
+}
+
+std::string encode_binary_parts(std::string_view octets) {
+  return Recoder(octets, Transfer::eight_bit).without_binary();
 }
 
 }  // namespace postroad::mail

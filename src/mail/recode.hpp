@@ -32,4 +32,8 @@ Traits traits_of(std::string_view octets) noexcept;
 /// where there is no SMTPUTF8 to carry them.
 Result<std::string> recode(std::string_view octets, Transfer transfer);
 
+/// `octets` (any line ends) with each part that is declared binary, and would be another once its
+/// line ends are made CRLF, written as base64. All else keeps its octets.
+std::string encode_binary_parts(std::string_view octets);
+
 }  // namespace postroad::mail

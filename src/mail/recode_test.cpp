@@ -6,8 +6,9 @@
 
 #include <chrono>
 
+#include <postroad/mail_part.hpp>
+
 #include "base/text.hpp"
-#include "mail/parse.hpp"
 #include "mail/test_mails.hpp"
 
 namespace postroad::mail {
@@ -23,8 +24,8 @@ std::string recoded(const std::string& octets, Transfer transfer = Transfer::sev
   const auto traits = traits_of(*out);
   EXPECT_EQ(traits.long_line, 0U) << *out;
   EXPECT_FALSE(transfer == Transfer::seven_bit && traits.is_8bit) << *out;
-  const auto before = parse_message(octets);
-  const auto after = parse_message(*out);
+  const auto before = MailPart::parse(octets);
+  const auto after = MailPart::parse(*out);
   EXPECT_EQ(shape_of(after), shape_of(before)) << *out;
   const auto old = leaves_of(before);
   const auto fresh = leaves_of(after);
@@ -181,7 +182,7 @@ TEST(Recode, Base64OfTextKeepsItsOctets) {
       "Content-Type: text/plain; charset=utf-16be\r\nMIME-Version: 1.0\r\n"
       "Content-Transfer-Encoding: base64\r\n\r\n" +
       base64_encode(wide) + "\r\n");
-  EXPECT_EQ(parse_message(out).decoded(), wide);
+  EXPECT_EQ(MailPart::parse(out).decoded(), wide);
 }
 
 TEST(Recode, AMultipartIsNeverEncodedAsAWhole) {

@@ -3,15 +3,14 @@
 // For tests only.
 #pragma once
 
-#include <postroad/message.hpp>
-
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-#include "mail/part.hpp"
-#include "mail/reader.hpp"
+#include <postroad/mail_part.hpp>
+#include <postroad/mail_reader.hpp>
+#include <postroad/message.hpp>
 
 namespace postroad::mail {
 
@@ -20,7 +19,7 @@ using NamedMail = std::pair<std::string, std::string>;
 /// Real-looking and broken mails.
 std::vector<NamedMail> handwritten_mails();
 
-/// All that a Reader tells, one event a line; bodies that come in pieces are joined.
+/// All that a MailReader tells, one event a line; bodies that come in pieces are joined.
 class EventLog final : public PartSink {
  public:
   void begin(const PartHead& head) override;
@@ -36,13 +35,13 @@ class EventLog final : public PartSink {
 
 /// The events of `octets`, taken in pieces of `piece` octets.
 std::string events_of(std::string_view octets, std::size_t piece = std::string_view::npos,
-                      const ParseLimits& limits = {});
+                      const MailLimits& limits = {});
 /// The same, cut in two at `at`.
-std::string events_cut_at(std::string_view octets, std::size_t at, const ParseLimits& limits = {});
+std::string events_cut_at(std::string_view octets, std::size_t at, const MailLimits& limits = {});
 /// The same, taken line by line.
-std::string events_by_line(std::string_view octets, const ParseLimits& limits = {});
+std::string events_by_line(std::string_view octets, const MailLimits& limits = {});
 /// The events as the tree of parts tells them.
-std::string events_of_tree(std::string_view octets, const ParseLimits& limits = {});
+std::string events_of_tree(std::string_view octets, const MailLimits& limits = {});
 
 /// The same octets every time: a fixed date and "random" octets that count up.
 ComposeOptions counted();
@@ -55,8 +54,8 @@ std::string drained(MessageSource& source);
 std::string utf8(char32_t point);
 
 /// Parts without parts, in order.
-std::vector<const Part*> leaves_of(const Part& part);
+std::vector<const MailPart*> leaves_of(const MailPart& part);
 /// "multipart/mixed(text/plain image/png)".
-std::string shape_of(const Part& part);
+std::string shape_of(const MailPart& part);
 
 }  // namespace postroad::mail

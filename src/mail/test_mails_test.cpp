@@ -5,13 +5,13 @@
 
 #include <algorithm>
 
-#include "mail/parse.hpp"
+#include <postroad/mail_part.hpp>
 
 namespace postroad::mail {
 
 namespace {
 
-std::string head_line(std::string_view header, const std::vector<Field>& fields,
+std::string head_line(std::string_view header, const std::vector<HeaderField>& fields,
                       const ParameterizedValue& type, std::string_view disposition) {
   std::string out = "head " + type.value;
   for (const auto& [name, value] : type.parameters) out += ' ' + name + '=' + value;
@@ -24,7 +24,7 @@ std::string head_line(std::string_view header, const std::vector<Field>& fields,
 }
 
 // Of a multipart that was searched for parts, what stands between them is not told.
-bool is_told(const Part& part, bool deepest) {
+bool is_told(const MailPart& part, bool deepest) {
   constexpr std::size_t longest = 1000;
   const auto boundary = part.type.find("boundary");
   const bool searched =
@@ -32,7 +32,7 @@ bool is_told(const Part& part, bool deepest) {
   return part.parts.empty() && !searched;
 }
 
-void tell(std::string& out, std::string_view octets, const Part& part, std::size_t depth) {
+void tell(std::string& out, std::string_view octets, const MailPart& part, std::size_t depth) {
   std::string header;
   for (const auto& field : part.fields) header += field.whole;
   out += head_line(header, part.fields, part.type, part.disposition.value);
@@ -88,9 +88,9 @@ class CutLog final : public PartSink {
 };
 
 template <class Next>
-std::string read_by(std::string_view octets, const ParseLimits& limits, Next next) {
+std::string read_by(std::string_view octets, const MailLimits& limits, Next next) {
   CutLog log;
-  Reader reader(log, limits);
+  MailReader reader(log, limits);
   while (!octets.empty()) {
     const auto piece = std::min<std::size_t>(octets.size(), next(octets));
     reader.take(octets.substr(0, piece));
@@ -102,27 +102,27 @@ std::string read_by(std::string_view octets, const ParseLimits& limits, Next nex
 
 }  // namespace
 
-std::string events_of(std::string_view octets, std::size_t piece, const ParseLimits& limits) {
+std::string events_of(std::string_view octets, std::size_t piece, const MailLimits& limits) {
   return read_by(octets, limits, [&](std::string_view) { return piece; });
 }
 
-std::string events_cut_at(std::string_view octets, std::size_t at, const ParseLimits& limits) {
+std::string events_cut_at(std::string_view octets, std::size_t at, const MailLimits& limits) {
   bool first = true;
   return read_by(octets, limits, [&](std::string_view rest) {
     return std::exchange(first, false) && at > 0 ? at : rest.size();
   });
 }
 
-std::string events_by_line(std::string_view octets, const ParseLimits& limits) {
+std::string events_by_line(std::string_view octets, const MailLimits& limits) {
   return read_by(octets, limits, [](std::string_view rest) {
     const auto lf = rest.find('\n');
     return lf == std::string_view::npos ? rest.size() : lf + 1;
   });
 }
 
-std::string events_of_tree(std::string_view octets, const ParseLimits& limits) {
+std::string events_of_tree(std::string_view octets, const MailLimits& limits) {
   std::string out;
-  tell(out, octets, parse_message(octets, limits), limits.depth);
+  tell(out, octets, MailPart::parse(octets, limits), limits.depth);
   return out;
 }
 
@@ -161,9 +161,9 @@ std::string utf8(char32_t point) {
   return {octet(0xf0 | point >> 18), tail(12), tail(6), tail(0)};
 }
 
-std::vector<const Part*> leaves_of(const Part& part) {
+std::vector<const MailPart*> leaves_of(const MailPart& part) {
   if (part.parts.empty()) return {&part};
-  std::vector<const Part*> leaves;
+  std::vector<const MailPart*> leaves;
   for (const auto& below : part.parts) {
     const auto more = leaves_of(below);
     leaves.insert(leaves.end(), more.begin(), more.end());
@@ -171,7 +171,7 @@ std::vector<const Part*> leaves_of(const Part& part) {
   return leaves;
 }
 
-std::string shape_of(const Part& part) {
+std::string shape_of(const MailPart& part) {
   auto out = part.type.value;
   if (part.parts.empty()) return out;
   out += '(';

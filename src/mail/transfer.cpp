@@ -4,8 +4,9 @@
 #include <algorithm>
 #include <array>
 
+#include <postroad/transfer_decoder.hpp>
+
 #include "base/text.hpp"
-#include "mail/transfer_decoder.hpp"
 
 namespace postroad::mail {
 

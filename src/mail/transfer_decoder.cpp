@@ -1,5 +1,5 @@
-// Base64 by groups, quoted-printable by lines; see transfer_decoder.hpp.
-#include "mail/transfer_decoder.hpp"
+// Base64 by groups, quoted-printable by lines; see postroad/transfer_decoder.hpp.
+#include <postroad/transfer_decoder.hpp>
 
 #include <array>
 #include <cstring>
@@ -8,7 +8,7 @@
 #include "base/text.hpp"
 #include "mail/transfer.hpp"
 
-namespace postroad::mail {
+namespace postroad {
 
 namespace {
 
@@ -50,8 +50,10 @@ char* put_unquoted(std::string_view text, char* at) noexcept {
     at += plain;
     text.remove_prefix(plain);
     if (text.empty()) break;
-    const bool escape = text.size() > 2 && hex_value(text[1]) >= 0 && hex_value(text[2]) >= 0;
-    *at++ = escape ? static_cast<char>(hex_value(text[1]) * 16 + hex_value(text[2])) : '=';
+    const bool escape =
+        text.size() > 2 && mail::hex_value(text[1]) >= 0 && mail::hex_value(text[2]) >= 0;
+    *at++ =
+        escape ? static_cast<char>(mail::hex_value(text[1]) * 16 + mail::hex_value(text[2])) : '=';
     text.remove_prefix(escape ? 3 : 1);
   }
   return at;
@@ -180,4 +182,4 @@ void TransferDecoder::finish(std::string& out) {
   over_ = false;
 }
 
-}  // namespace postroad::mail
+}  // namespace postroad

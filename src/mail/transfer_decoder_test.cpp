@@ -1,6 +1,6 @@
 // TransferDecoder: what it gives does not depend on where the pieces are cut, and is what a plain
 // reading of the rules gives, for whole and for broken bodies.
-#include "mail/transfer_decoder.hpp"
+#include <postroad/transfer_decoder.hpp>
 
 #include <gtest/gtest.h>
 

@@ -2,9 +2,8 @@
 // JSON, and tells as JSON what our reader finds in a mail. The forms of both are in forty.py.
 //   compose_forty compose FILE.json FOLDER [7bit|8bit|binary]   writes 00.eml, 01.eml, …
 //   compose_forty parse FILE.eml...                             one line of JSON for each
-#include <postroad/message.hpp>
-
 #include <boost/json/src.hpp>
+
 #include <cstdio>
 #include <exception>
 #include <fstream>
@@ -14,19 +13,21 @@
 #include <sstream>
 #include <stdexcept>
 
+#include <postroad/address.hpp>
+#include <postroad/mail_part.hpp>
+#include <postroad/message.hpp>
+
 #include "base/text.hpp"
 #include "crypto/digest.hpp"
-#include "mail/address_list.hpp"
 #include "mail/flowed.hpp"
-#include "mail/parse.hpp"
 #include "mail/transfer.hpp"
 
 namespace {
 
 namespace json = boost::json;
+using postroad::MailPart;
 using postroad::Message;
 using postroad::MimePart;
-using postroad::mail::Part;
 
 std::string read_file(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
@@ -144,11 +145,11 @@ void compose(const std::string& file, const std::string& folder, std::string_vie
   }
 }
 
-json::array addresses_of(const Part& mail, std::string_view name) {
+json::array addresses_of(const MailPart& mail, std::string_view name) {
   json::array out;
   const auto* field = mail.find(name);
   if (field == nullptr) return out;
-  const auto list = postroad::mail::parse_address_list(field->value());
+  const auto list = postroad::parse_address_list(field->value());
   if (!list) return out;  // a list that cannot be read differs from every list that was wanted
   for (const auto& address : *list) out.push_back({address.name, address.mailbox.text()});
   return out;
@@ -163,11 +164,11 @@ json::array words_of(const std::string& text) {
 
 class Reading final {
  public:
-  explicit Reading(const Part& mail) { read(mail); }
+  explicit Reading(const MailPart& mail) { read(mail); }
   json::object take();
 
  private:
-  void read(const Part& part);
+  void read(const MailPart& part);
 
   std::map<std::string, std::string> texts_;  // by type, one of each
   std::string method_;
@@ -175,7 +176,7 @@ class Reading final {
   json::array attachments_, images_;
 };
 
-void Reading::read(const Part& part) {
+void Reading::read(const MailPart& part) {
   if (part.is_multipart()) {
     for (const auto& one : part.parts) read(one);
     return;
@@ -216,7 +217,7 @@ json::object Reading::take() {
 }
 
 json::object parse(const std::string& octets) {
-  const auto mail = postroad::mail::parse_message(octets);
+  const auto mail = postroad::MailPart::parse(octets);
   auto out = Reading(mail).take();
   for (const auto* name : {"from", "to", "cc"}) out[name] = addresses_of(mail, name);
   out["subject"] = mail.header("Subject");

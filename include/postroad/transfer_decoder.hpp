@@ -2,20 +2,22 @@
 // what is found in mailboxes and never fails. Memory: what of a line cannot be decided yet. Cost:
 // linear in the octets.
 //
-// Not here: encoding, and decoding in one call (transfer.hpp).
+// Not here: encoding (message.hpp does it), decoding what is held whole (mail_part.hpp).
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <string_view>
 
-namespace postroad::mail {
+#include <postroad/result.hpp>
+
+namespace postroad {
 
 /// One body. What it gives does not depend on where the pieces were cut.
 ///
 /// Base64: octets outside the alphabet are skipped; it ends at the padding; a stray last digit is
 /// dropped. Quoted-printable: a broken escape stays as it stands; blanks at a line's end go.
-class TransferDecoder final {
+class POSTROAD_EXPORT TransferDecoder final {
  public:
   /// `encoding` as the field has it, case ignored; what is neither base64 nor quoted-printable goes
   /// through as it is.
@@ -41,4 +43,4 @@ class TransferDecoder final {
   std::string held_;         // the end of a line of quoted-printable, while it may mean more
 };
 
-}  // namespace postroad::mail
+}  // namespace postroad

@@ -1,11 +1,11 @@
-// Scanner of address lists; see address_list.hpp.
-#include "mail/address_list.hpp"
+// Scanner of address lists; see postroad/address.hpp.
+#include <postroad/address.hpp>
 
 #include "base/text.hpp"
 #include "mail/mailbox.hpp"
 #include "mail/words.hpp"
 
-namespace postroad::mail {
+namespace postroad {
 
 namespace {
 
@@ -15,6 +15,13 @@ bool is_white(char c) noexcept { return c == ' ' || c == '\t' || c == '\r' || c 
 
 bool is_phrase_char(char c) noexcept {
   return !is_control(c) && std::string_view(" ()<>[]:;@\\,\"").find(c) == std::string_view::npos;
+}
+
+// Whether `name` can stand without quotes and is read back with the same blanks.
+bool is_phrase(std::string_view name) noexcept {
+  return trim(name).size() == name.size() && name.find("  ") == std::string_view::npos &&
+         std::all_of(name.begin(), name.end(),
+                     [](char c) { return c == ' ' || is_phrase_char(c); });
 }
 
 class Scanner final {
@@ -110,7 +117,7 @@ Result<std::string> Scanner::eat_phrase() {
   std::string atoms;
   const auto flush = [&] {
     if (atoms.empty()) return;
-    phrase += (phrase.empty() ? "" : " ") + decode_words(atoms);
+    phrase += (phrase.empty() ? "" : " ") + mail::decode_words(atoms);
     atoms.clear();
   };
   for (;;) {
@@ -135,7 +142,7 @@ Result<std::string> Scanner::eat_phrase() {
 // obs-route: read and dropped, as RFC 5322 §4.4 asks.
 Result<void> Scanner::eat_route() {
   while (take('@')) {
-    if (auto domain = eat_domain(rest_); !domain) return domain.error();
+    if (auto domain = mail::eat_domain(rest_); !domain) return domain.error();
     if (auto blanks = skip_blanks(); !blanks) return blanks.error();
     while (take(',')) {
       if (auto blanks = skip_blanks(); !blanks) return blanks.error();
@@ -161,7 +168,7 @@ Result<void> Scanner::eat_angle(std::string name) {
   if (peek() == '@') {
     if (auto route = eat_route(); !route) return route.error();
   }
-  auto local = eat_local_part(rest_);
+  auto local = mail::eat_local_part(rest_);
   if (!local) return local.error();
   Address address{std::move(name), {std::move(*local), {}}};
   if (auto blanks = skip_blanks(); !blanks) return blanks.error();
@@ -171,7 +178,7 @@ Result<void> Scanner::eat_angle(std::string name) {
   }
   if (qualified) {
     if (auto blanks = skip_blanks(); !blanks) return blanks.error();
-    auto domain = eat_domain(rest_);
+    auto domain = mail::eat_domain(rest_);
     if (!domain) return domain.error();
     address.mailbox.domain = std::move(*domain);
   }
@@ -183,14 +190,14 @@ Result<void> Scanner::eat_angle(std::string name) {
 // An address without brackets; `start` is where its local part begins, at most one phrase back.
 Result<void> Scanner::eat_bare(std::string_view start) {
   rest_ = start;
-  auto local = eat_local_part(rest_);
+  auto local = mail::eat_local_part(rest_);
   if (!local) return local.error();
   Address address{{}, {std::move(*local), {}}};
   comment_.clear();
   if (auto blanks = skip_blanks(); !blanks) return blanks.error();
   if (take('@')) {
     if (auto blanks = skip_blanks(); !blanks) return blanks.error();
-    auto domain = eat_domain(rest_);
+    auto domain = mail::eat_domain(rest_);
     if (!domain) return domain.error();
     address.mailbox.domain = std::move(*domain);
   } else if (!may_stand_alone(address.mailbox.local)) {
@@ -198,7 +205,7 @@ Result<void> Scanner::eat_bare(std::string_view start) {
   }
   if (auto blanks = skip_blanks(); !blanks) return blanks.error();
   if (peek() == '<') return bad("a name that holds an @ must be quoted: \"a@b\" <a@b>");
-  address.name = trim(decode_words(comment_));
+  address.name = trim(mail::decode_words(comment_));
   return keep(std::move(address));
 }
 
@@ -287,8 +294,26 @@ Result<std::vector<Address>> Scanner::list() {
 
 }  // namespace
 
+std::string Address::text() const {
+  if (name.empty()) return mailbox.text();
+  std::string out;
+  if (name.find("=?") != std::string::npos && is_utf8(name)) {
+    for (const auto& word : mail::encode_words(name, mail::max_encoded_word)) out += word + ' ';
+  } else if (is_phrase(name)) {
+    out = name + ' ';
+  } else {
+    out = '"';
+    for (const char c : name) {
+      if (c == '"' || c == '\\') out += '\\';
+      out += c;
+    }
+    out += "\" ";
+  }
+  return out + '<' + mailbox.text() + '>';
+}
+
 Result<std::vector<Address>> parse_address_list(std::string_view text, AddressRules rules) {
   return Scanner(text, rules).list();
 }
 
-}  // namespace postroad::mail
+}  // namespace postroad

@@ -1,6 +1,6 @@
-// The streaming Reader: the same events for every way of cutting a mail into pieces, limits,
+// The streaming MailReader: the same events for every way of cutting a mail into pieces, limits,
 // delimiters in odd places, heads that end early.
-#include "mail/reader.hpp"
+#include <postroad/mail_reader.hpp>
 
 #include <gtest/gtest.h>
 
@@ -64,7 +64,7 @@ std::vector<std::string> mails() {
   return list;
 }
 
-void expect_same(std::string_view mail, const ParseLimits& limits) {
+void expect_same(std::string_view mail, const MailLimits& limits) {
   const auto whole = events_of(mail, std::string_view::npos, limits);
   EXPECT_EQ(events_by_line(mail, limits), whole) << mail;
   for (const std::size_t piece : {1U, 2U, 3U, 7U, 64U})
@@ -142,7 +142,7 @@ TEST(Reader, LimitsCutAndTellTheRestAsBody) {
   std::size_t heads = 0;
   for (auto at = events.find("head "); at != std::string::npos; at = events.find("head ", at + 1))
     ++heads;
-  EXPECT_EQ(heads, ParseLimits{}.depth);
+  EXPECT_EQ(heads, MailLimits{}.depth);
   EXPECT_NE(events.find("body --b31\r\n"), std::string::npos);
   EXPECT_TRUE(events.ends_with("Eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee")) << events.substr(9000);
 

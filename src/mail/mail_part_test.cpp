@@ -1,8 +1,10 @@
 // Reading mail: structures, parameters, limits, and what is broken in ordinary mailboxes.
-#include "mail/parse.hpp"
+#include <postroad/mail_part.hpp>
 
 #include <gtest/gtest.h>
 
+#include "mail/fields.hpp"
+#include "mail/parameters.hpp"
 #include "mail/received.hpp"
 
 namespace postroad::mail {
@@ -49,6 +51,16 @@ TEST(Parameters, AreRead) {
       {"attachment; filename=\"a\nb\"", "attachment", "filename", "a b"},
       {"attachment; filename*=utf-8''a%0D%0Ab", "attachment", "filename", "a  b"},
       {"; x=1", "", "x", "1"},
+      // As programs write them that never read RFC 2045.
+      {"attachment; filename=the report.txt", "attachment", "filename", "the report.txt"},
+      {"attachment; filename= a  b.txt ; size=1", "attachment", "filename", "a  b.txt"},
+      {"attachment; filename=a (b).txt", "attachment", "filename", "a"},
+      {"text/plain; charset=utf-8 format=flowed", "text/plain", "format", "flowed"},
+      {"text/plain; charset=utf-8 format=flowed", "text/plain", "charset", "utf-8"},
+      {"text/plain; charset=\"utf-8\" format = flowed", "text/plain", "format", "flowed"},
+      {"text/html charset=utf-8", "text/html", "charset", "utf-8"},
+      {"attachment filename=\"a b\"", "attachment", "filename", "a b"},
+      {"a/b; =; x=y z=", "a/b", "x", "y"},
       {"a/b; x; y=\"open", "a/b", "y", "open"},
       {"a/b; x*99999999999999999999=z", "a/b", "x", ""},
       {"a/b; x*-1=z; x*0x1=y", "a/b", "x", ""},
@@ -61,7 +73,7 @@ TEST(Parameters, AreRead) {
 }
 
 TEST(Parse, AMultipartIsATree) {
-  const auto part = parse_message(
+  const auto part = MailPart::parse(
       "Subject: =?utf-8?q?=E6=B8=AC?=\nContent-Type: multipart/mixed; boundary=b\n\npreamble\n--b\n"
       "Content-Type: multipart/alternative; boundary=\"b b\"\n\n--b b\n\nplain\n--b b  "
       "\nContent-Type: text/html; "
@@ -80,38 +92,61 @@ TEST(Parse, AMultipartIsATree) {
 }
 
 TEST(Parse, ShowsWhatIsBroken) {
-  EXPECT_EQ(parse_message("").text(), "");
-  EXPECT_EQ(parse_message("just text").text(), "just text");
-  EXPECT_EQ(parse_message("Content-Type: nonsense\n\nx").type.value, "text/plain");
-  EXPECT_EQ(parse_message("Content-Type: multipart/mixed\n\nx").text(), "x");
-  EXPECT_EQ(parse_message("Content-Type: multipart/mixed; boundary=b\n\n--b\n\nopen end")
+  EXPECT_EQ(MailPart::parse("").text(), "");
+  EXPECT_EQ(MailPart::parse("just text").text(), "just text");
+  EXPECT_EQ(MailPart::parse("Content-Type: nonsense\n\nx").type.value, "text/plain");
+  EXPECT_EQ(MailPart::parse("Content-Type: multipart/mixed\n\nx").text(), "x");
+  EXPECT_EQ(MailPart::parse("Content-Type: multipart/mixed; boundary=b\n\n--b\n\nopen end")
                 .parts.at(0)
                 .text(),
             "open end");
-  EXPECT_EQ(parse_message("Content-Transfer-Encoding: base64\n\nZm9v!\nYg").text(), "foob");
-  EXPECT_EQ(parse_message("Content-Type: text/plain; charset=unheard-of\n\na\xff").text(),
+  EXPECT_EQ(MailPart::parse("Content-Transfer-Encoding: base64\n\nZm9v!\nYg").text(), "foob");
+  EXPECT_EQ(MailPart::parse("Content-Type: text/plain; charset=unheard-of\n\na\xff").text(),
             "a\xef\xbf\xbd");
   EXPECT_TRUE(
-      parse_message("Content-Disposition: attachment; filename=\"../../x\"\n\n").is_attachment());
+      MailPart::parse("Content-Disposition: attachment; filename=\"../../x\"\n\n").is_attachment());
+}
+
+TEST(Parse, ADigestIsOfMails) {
+  const auto digest = MailPart::parse(
+      "Content-Type: multipart/digest; boundary=b\n\n--b\n\nSubject: one\n\n1\n--b\n"
+      "Content-Type: text/plain\n\nnotes\n--b\nContent-Description: two\n\nSubject: two\n"
+      "Content-Type: multipart/mixed; boundary=c\n\n--c\n\ntext\n--c--\n--b--\n");
+  ASSERT_EQ(digest.parts.size(), 3U);
+  EXPECT_EQ(digest.parts[0].type.value, "message/rfc822");
+  EXPECT_EQ(digest.parts[0].parts.at(0).header("Subject"), "one");
+  EXPECT_EQ(digest.parts[0].parts.at(0).text(), "1");
+  EXPECT_EQ(digest.parts[1].text(), "notes");
+  // Below a mail in a digest, what says nothing is text again.
+  EXPECT_EQ(digest.parts[2].parts.at(0).parts.at(0).type.value, "text/plain");
+}
+
+TEST(Parse, AnEncodedMailIsALeaf) {
+  const auto plain = MailPart::parse("Content-Type: message/global\n\nSubject: \xc3\xbc\n\nx");
+  EXPECT_EQ(plain.parts.at(0).header("Subject"), "\xc3\xbc");
+  const auto encoded = MailPart::parse(
+      "Content-Type: message/global\nContent-Transfer-Encoding: base64\n\nU3ViamVjdDogYQoK");
+  EXPECT_TRUE(encoded.parts.empty());
+  EXPECT_EQ(encoded.decoded(), "Subject: a\n\n");
 }
 
 TEST(Parse, LimitsDepthAndNumber) {
   std::string deep;
   for (int i = 0; i < 10'000; ++i) deep += "Content-Type: message/rfc822\n\n";
-  const Part whole = parse_message(deep);
-  const Part* part = &whole;
+  const MailPart whole = MailPart::parse(deep);
+  const MailPart* part = &whole;
   std::size_t depth = 1;
   for (; !part->parts.empty(); part = &part->parts.front()) ++depth;
-  EXPECT_EQ(depth, ParseLimits{}.depth);
+  EXPECT_EQ(depth, MailLimits{}.depth);
   EXPECT_TRUE(part->cut);
 
   std::string wide = "Content-Type: multipart/mixed; boundary=b\n\n";
   for (int i = 0; i < 5'000; ++i) wide += "--b\n\nx\n";
-  const auto flat = parse_message(wide);
-  EXPECT_EQ(flat.parts.size(), ParseLimits{}.parts - 1);
+  const auto flat = MailPart::parse(wide);
+  EXPECT_EQ(flat.parts.size(), MailLimits{}.parts - 1);
   EXPECT_TRUE(flat.cut);
 
-  const auto long_header = parse_message("A: " + std::string(2'000'000, 'x') + "\n\nbody");
+  const auto long_header = MailPart::parse("A: " + std::string(2'000'000, 'x') + "\n\nbody");
   EXPECT_TRUE(long_header.cut);
 }
 

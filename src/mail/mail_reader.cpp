@@ -1,11 +1,14 @@
-// Lines, delimiters and heads; see reader.hpp.
-#include "mail/reader.hpp"
+// Lines, delimiters and heads; see postroad/mail_reader.hpp.
+#include <postroad/mail_reader.hpp>
 
 #include <algorithm>
 
 #include "base/text.hpp"
+#include "mail/fields.hpp"
+#include "mail/media_type.hpp"
+#include "mail/parameters.hpp"
 
-namespace postroad::mail {
+namespace postroad {
 
 namespace {
 
@@ -29,7 +32,7 @@ bool is_field_line(std::string_view line) noexcept {
   if (colon == std::string_view::npos) return false;
   auto name = line.substr(0, colon);
   while (!name.empty() && is_blank(name.back())) name.remove_suffix(1);
-  return is_field_name(name);
+  return mail::is_field_name(name);
 }
 
 std::string_view line_end_of(std::string_view text) noexcept {
@@ -39,24 +42,63 @@ std::string_view line_end_of(std::string_view text) noexcept {
 
 ParameterizedValue value_of(const PartHead& head, std::string_view name) {
   const auto* field = head.find(name);
-  return field == nullptr ? ParameterizedValue{} : parse_parameterized(field->value());
+  return field == nullptr ? ParameterizedValue{} : mail::parse_parameterized(field->value());
 }
 
 }  // namespace
 
-const Field* PartHead::find(std::string_view name) const noexcept {
-  return find_field(fields, name);
+PartSink::~PartSink() = default;
+
+const HeaderField* PartHead::find(std::string_view name) const noexcept {
+  return mail::find_field(fields, name);
 }
 
-Reader::Reader(PartSink& sink, const ParseLimits& limits) : sink_(sink), limits_(limits) {}
+class MailReader::State final {
+ public:
+  State(PartSink& sink, const MailLimits& limits) : sink_(sink), limits_(limits) {}
+  void take(std::string_view octets);
+  void finish();
 
-bool Reader::has_delimiter() const noexcept {
+ private:
+  enum class Place : std::uint8_t { head, leaf, between };  // between: a preamble or an epilogue
+  struct Open {
+    std::string boundary;  // of a multipart whose parts are told; else empty
+    bool digest = false;   // its parts are mails where they say nothing else
+    bool cut = false;
+    bool over = false;  // its closing delimiter was passed
+  };
+
+  std::string_view take_body(std::string_view octets);
+  std::string_view gather_line(std::string_view octets);
+  void take_line(std::string_view line);
+  void take_head_line(std::string_view line, std::uint64_t start);
+  bool take_delimiter(std::string_view line, std::uint64_t start);
+  void end_head(std::uint64_t body_offset, bool cut);
+  void close_to(std::size_t count, std::uint64_t offset);
+  void pass(std::string_view octets, bool ends_line);
+  [[nodiscard]] bool has_delimiter() const noexcept;
+  [[nodiscard]] std::size_t longest_partial() const noexcept;
+
+  PartSink& sink_;
+  MailLimits limits_;
+  std::vector<Open> open_;  // parts that have begun, outermost first
+  Place place_ = Place::head;
+  bool in_line_ = false;   // of a body, in a line that is no delimiter
+  std::string head_;       // the header that is being read
+  std::string partial_;    // a line that has not ended
+  std::string_view held_;  // a line end that belongs to the next line if that is a delimiter
+  std::uint64_t at_ = 0;   // octets passed
+  std::uint64_t header_offset_ = 0;
+  std::size_t parts_ = 1;
+};
+
+bool MailReader::State::has_delimiter() const noexcept {
   return std::any_of(open_.begin(), open_.end(),
                      [](const Open& one) { return !one.boundary.empty() && !one.over; });
 }
 
 // How much of a line without its end is kept until it is known what it is.
-std::size_t Reader::longest_partial() const noexcept {
+std::size_t MailReader::State::longest_partial() const noexcept {
   if (place_ != Place::head) return longest_delimiter;
   const auto room = limits_.header - std::min(limits_.header, head_.size());
   const auto front = std::string_view(partial_).substr(0, 2);
@@ -64,7 +106,7 @@ std::size_t Reader::longest_partial() const noexcept {
   return ends_head ? std::max(room, longest_delimiter) : room;
 }
 
-void Reader::pass(std::string_view octets, bool ends_line) {
+void MailReader::State::pass(std::string_view octets, bool ends_line) {
   if (octets.empty()) return;
   const bool leaf = place_ == Place::leaf;
   if (held_ == "\r" && octets == "\n") {
@@ -78,7 +120,7 @@ void Reader::pass(std::string_view octets, bool ends_line) {
 }
 
 // All up to the next line that may be a delimiter, in one piece.
-std::string_view Reader::take_body(std::string_view octets) {
+std::string_view MailReader::State::take_body(std::string_view octets) {
   if (!has_delimiter()) {
     if (place_ == Place::leaf) {
       if (!held_.empty()) sink_.body(held_);
@@ -104,7 +146,7 @@ std::string_view Reader::take_body(std::string_view octets) {
   return octets.empty() ? octets : gather_line(octets);
 }
 
-std::string_view Reader::gather_line(std::string_view octets) {
+std::string_view MailReader::State::gather_line(std::string_view octets) {
   const auto lf = octets.find('\n');
   const auto length = lf == std::string_view::npos ? octets.size() : lf + 1;
   const auto rest = octets.substr(length);
@@ -131,14 +173,14 @@ std::string_view Reader::gather_line(std::string_view octets) {
   return rest;
 }
 
-void Reader::take(std::string_view octets) {
+void MailReader::State::take(std::string_view octets) {
   while (!octets.empty()) {
     const bool body = place_ != Place::head && partial_.empty();
     octets = body ? take_body(octets) : gather_line(octets);
   }
 }
 
-void Reader::take_line(std::string_view line) {
+void MailReader::State::take_line(std::string_view line) {
   const auto start = at_;
   at_ += line.size();
   if (take_delimiter(line, start)) return;
@@ -147,7 +189,7 @@ void Reader::take_line(std::string_view line) {
   in_line_ = !line.ends_with('\n');
 }
 
-void Reader::take_head_line(std::string_view line, std::uint64_t start) {
+void MailReader::State::take_head_line(std::string_view line, std::uint64_t start) {
   if (line == "\r\n" || line == "\n") return end_head(at_, false);
   const bool continues = is_blank(line.front()) && !head_.empty();
   const bool fits = head_.size() + line.size() <= limits_.header;
@@ -163,7 +205,7 @@ void Reader::take_head_line(std::string_view line, std::uint64_t start) {
   in_line_ = !line.ends_with('\n');
 }
 
-bool Reader::take_delimiter(std::string_view line, std::uint64_t start) {
+bool MailReader::State::take_delimiter(std::string_view line, std::uint64_t start) {
   if (!line.starts_with("--") || line.size() > longest_delimiter + 1) return false;
   bool last = false;
   const auto found = std::find_if(open_.begin(), open_.end(), [&](const Open& one) {
@@ -186,26 +228,34 @@ bool Reader::take_delimiter(std::string_view line, std::uint64_t start) {
   return true;
 }
 
-void Reader::end_head(std::uint64_t body_offset, bool cut) {
+void MailReader::State::end_head(std::uint64_t body_offset, bool cut) {
   PartHead head;
   const auto text = std::exchange(head_, {});
   head.header = text;
-  head.fields = split_fields(text, std::string::npos).fields;
+  head.fields = mail::split_fields(text, std::string::npos).fields;
   head.header_offset = header_offset_;
   head.body_offset = body_offset;
   head.cut = cut;
   head.type = value_of(head, "Content-Type");
-  if (head.type.value.find('/') == std::string::npos) head.type.value = "text/plain";
+  const bool digest = !open_.empty() && open_.back().digest;
+  if (digest && head.find("Content-Type") == nullptr) {
+    head.type.value = "message/rfc822";
+  } else if (head.type.value.find('/') == std::string::npos) {
+    head.type.value = "text/plain";
+  }
   head.disposition = value_of(head, "Content-Disposition");
   head.encoding = value_of(head, "Content-Transfer-Encoding").value;
   const auto boundary = head.type.find("boundary");
   const bool multipart = head.type.value.starts_with("multipart/") && !boundary.empty() &&
                          boundary.size() <= max_boundary;
-  const bool message = head.type.value == "message/rfc822";
+  // One that is encoded, as message/global may be (RFC 6532 §3.7), is told as it came.
+  const bool message = mail::is_message_type(head.type.value) && head.encoding != "base64" &&
+                       head.encoding != "quoted-printable";
   Open part;
   part.cut = ((multipart || message) && open_.size() + 1 >= limits_.depth) ||
              (message && parts_ >= limits_.parts);
   if (multipart && !part.cut) part.boundary = boundary;
+  part.digest = head.type.value == "multipart/digest";
   const bool nests = message && !part.cut;
   place_ = nests ? Place::head : part.boundary.empty() ? Place::leaf : Place::between;
   in_line_ = false;
@@ -217,11 +267,11 @@ void Reader::end_head(std::uint64_t body_offset, bool cut) {
   header_offset_ = body_offset;
 }
 
-void Reader::close_to(std::size_t count, std::uint64_t offset) {
+void MailReader::State::close_to(std::size_t count, std::uint64_t offset) {
   for (; open_.size() > count; open_.pop_back()) sink_.end(offset, open_.back().cut);
 }
 
-void Reader::finish() {
+void MailReader::State::finish() {
   if (!partial_.empty()) take_line(std::exchange(partial_, {}));
   while (place_ == Place::head) end_head(at_, false);
   if (place_ == Place::leaf && !held_.empty()) sink_.body(held_);
@@ -229,4 +279,10 @@ void Reader::finish() {
   close_to(0, at_);
 }
 
-}  // namespace postroad::mail
+MailReader::MailReader(PartSink& sink, const MailLimits& limits)
+    : state_(std::make_unique<State>(sink, limits)) {}
+MailReader::~MailReader() = default;
+void MailReader::take(std::string_view octets) { state_->take(octets); }
+void MailReader::finish() { state_->finish(); }
+
+}  // namespace postroad

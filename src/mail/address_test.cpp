@@ -1,7 +1,10 @@
 // Tables for address lists.
-#include "mail/address_list.hpp"
+#include <postroad/address.hpp>
 
 #include <gtest/gtest.h>
+
+#include "base/text.hpp"
+#include "mail/test_mails.hpp"
 
 namespace postroad::mail {
 namespace {
@@ -139,6 +142,25 @@ TEST(AddressList, ATolerantReadingKeepsWhatIsRight) {
   EXPECT_EQ(names("<a@x>>, (b, c@x"), "a@x ");
   EXPECT_EQ(names(";;;,,,\"open"), "");
   EXPECT_EQ(names(std::string(100'000, '<')), "");
+}
+
+TEST(Address, IsWrittenAsItIsRead) {
+  const Mailbox mailbox{"a", "x.example"};
+  EXPECT_EQ((Address{"", mailbox}.text()), "a@x.example");
+  EXPECT_EQ((Address{"J. R. Doe", mailbox}.text()), "J. R. Doe <a@x.example>");
+  EXPECT_EQ((Address{"Doe, \"J\"", mailbox}.text()), "\"Doe, \\\"J\\\"\" <a@x.example>");
+  EXPECT_TRUE((Address{"=?utf-8?q?x?=", mailbox}.text().starts_with("=?utf-8?")));
+  for (char32_t point = 0x20; point < 0x3000; ++point) {
+    if (point == 0x7f) continue;
+    const std::string middle = mail::utf8(point);
+    for (const auto& name : {"x" + middle + "y", middle + middle + "=?", "a b" + middle}) {
+      const Address address{name, mailbox};
+      const auto list = parse_address_list(address.text() + ", b@y");
+      ASSERT_TRUE(list && list->size() == 2) << address.text();
+      EXPECT_EQ(list->front().name, trim(name)) << address.text();
+      EXPECT_EQ(list->front().mailbox, mailbox);
+    }
+  }
 }
 
 }  // namespace
