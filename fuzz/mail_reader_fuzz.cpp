@@ -14,7 +14,6 @@
 namespace {
 
 using namespace postroad;
-using namespace postroad::mail;
 
 // One part as it was told.
 struct Told {
