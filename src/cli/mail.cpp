@@ -1,12 +1,12 @@
 // `postroad mail list|show|wait`: what arrived, as a person or a test wants to see it.
-#include <algorithm>
-#include <chrono>
-#include <ctime>
 #include <fmt/format.h>
-#include <iostream>
 #include <poll.h>
 #include <sys/inotify.h>
 #include <unistd.h>
+#include <algorithm>
+#include <chrono>
+#include <ctime>
+#include <iostream>
 
 #include <postroad/address.hpp>
 #include <postroad/delivery_report.hpp>

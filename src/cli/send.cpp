@@ -1,8 +1,8 @@
 // `postroad send`: one mail from flags, a file or standard input; an outcome a recipient.
-#include <algorithm>
 #include <fmt/format.h>
-#include <iostream>
 #include <unistd.h>
+#include <algorithm>
+#include <iostream>
 
 #include <postroad/address.hpp>
 #include <postroad/pool.hpp>
