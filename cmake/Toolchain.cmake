@@ -15,6 +15,11 @@ if(POSTROAD_SANITIZE)
   target_link_options(postroad_build INTERFACE -fsanitize=${POSTROAD_SANITIZE})
 endif()
 
+if(POSTROAD_FUZZ)
+  # What is fuzzed tells where it has been: libFuzzer goes on from there.
+  target_compile_options(postroad_build INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+
 find_program(CCACHE ccache)
 if(CCACHE)
   set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
