@@ -2,6 +2,7 @@
 // makes the mail that all parse.
 #include <fcntl.h>
 #include <unistd.h>
+
 #include <iostream>
 #include <vector>
 

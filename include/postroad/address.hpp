@@ -30,8 +30,8 @@ struct POSTROAD_EXPORT Address {
   std::string group{};  ///< of which group it is a member, where AddressRules::groups asks for it
 
   /// `name <local@domain>`, the name quoted where it must be: what `Message::to` and the like take,
-  /// whatever the name holds. A name that could be read as an encoded-word is written as one; CR,
-  /// LF and NUL in it stay, and are refused there. The group is not written.
+  /// whatever the name holds. CR, LF and NUL in it stay, and are refused there. The group is not
+  /// written.
   [[nodiscard]] std::string text() const;
   friend bool operator==(const Address&, const Address&) = default;
 };

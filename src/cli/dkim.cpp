@@ -160,13 +160,17 @@ void print_verdicts(const std::vector<DkimVerdict>& verdicts, bool json) {
   if (json) std::cout << out << "]\n";
 }
 
+bool is_given(const std::string& path, std::string_view verb, std::string_view otherwise) {
+  if (path.empty()) complain(verb, otherwise);
+  return !path.empty();
+}
+
+constexpr std::string_view needs_key = "--key names the file with the private key";
+
 }  // namespace
 
 int DkimVerbs::keygen() {
-  if (out.empty()) {
-    complain("dkim keygen", "--out names the file for the private key");
-    return exit_usage;
-  }
+  if (!is_given(out, "dkim keygen", "--out names the file for the private key")) return exit_usage;
   const auto made = DkimKey::generate(
       algorithm == "rsa-sha256" ? DkimAlgorithm::rsa_sha256 : DkimAlgorithm::ed25519_sha256,
       static_cast<unsigned>(std::max(bits, 0)));
@@ -180,6 +184,7 @@ int DkimVerbs::keygen() {
 }
 
 int DkimVerbs::record() {
+  if (!is_given(key, "dkim record", needs_key)) return exit_usage;
   const auto from = DkimKey::from_file(key);
   if (!from) return refuse(from.error());
   print_record(*from, selector, domain);
@@ -187,6 +192,7 @@ int DkimVerbs::record() {
 }
 
 int DkimVerbs::sign() {
+  if (!is_given(key, "dkim sign", needs_key)) return exit_usage;
   auto with = DkimKey::from_file(key);
   if (!with) return refuse(with.error());
   auto octets = read_all(file);

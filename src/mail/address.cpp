@@ -17,9 +17,11 @@ bool is_phrase_char(char c) noexcept {
   return !is_control(c) && std::string_view(" ()<>[]:;@\\,\"").find(c) == std::string_view::npos;
 }
 
-// Whether `name` can stand without quotes and is read back with the same blanks.
+// Whether `name` can stand without quotes: it is read back with the same blanks, and nothing in it
+// is decoded.
 bool is_phrase(std::string_view name) noexcept {
-  return trim(name).size() == name.size() && name.find("  ") == std::string_view::npos &&
+  return name.find("=?") == std::string_view::npos && trim(name).size() == name.size() &&
+         name.find("  ") == std::string_view::npos &&
          std::all_of(name.begin(), name.end(),
                      [](char c) { return c == ' ' || is_phrase_char(c); });
 }
@@ -296,20 +298,7 @@ Result<std::vector<Address>> Scanner::list() {
 
 std::string Address::text() const {
   if (name.empty()) return mailbox.text();
-  std::string out;
-  if (name.find("=?") != std::string::npos && is_utf8(name)) {
-    for (const auto& word : mail::encode_words(name, mail::max_encoded_word)) out += word + ' ';
-  } else if (is_phrase(name)) {
-    out = name + ' ';
-  } else {
-    out = '"';
-    for (const char c : name) {
-      if (c == '"' || c == '\\') out += '\\';
-      out += c;
-    }
-    out += "\" ";
-  }
-  return out + '<' + mailbox.text() + '>';
+  return (is_phrase(name) ? name : mail::quoted_string(name)) + " <" + mailbox.text() + '>';
 }
 
 Result<std::vector<Address>> parse_address_list(std::string_view text, AddressRules rules) {

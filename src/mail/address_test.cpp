@@ -149,7 +149,12 @@ TEST(Address, IsWrittenAsItIsRead) {
   EXPECT_EQ((Address{"", mailbox}.text()), "a@x.example");
   EXPECT_EQ((Address{"J. R. Doe", mailbox}.text()), "J. R. Doe <a@x.example>");
   EXPECT_EQ((Address{"Doe, \"J\"", mailbox}.text()), "\"Doe, \\\"J\\\"\" <a@x.example>");
-  EXPECT_TRUE((Address{"=?utf-8?q?x?=", mailbox}.text().starts_with("=?utf-8?")));
+  EXPECT_EQ((Address{"=?utf-8?q?x?=", mailbox}.text()), "\"=?utf-8?q?x?=\" <a@x.example>");
+  for (const auto& ends :
+       std::vector<std::string>{"\r", "\n", std::string(1, '\0'), "=?\r\nBcc: b@y"}) {
+    const Address address{"x" + ends + "y", mailbox};
+    EXPECT_TRUE(Message{}.to(address.text()).fault()) << printable(address.text());
+  }
   for (char32_t point = 0x20; point < 0x3000; ++point) {
     if (point == 0x7f) continue;
     const std::string middle = mail::utf8(point);

@@ -2,6 +2,7 @@
 #include "mail/fold.hpp"
 
 #include "base/text.hpp"
+#include "mail/mailbox.hpp"
 #include "mail/words.hpp"
 
 namespace postroad::mail {
@@ -22,15 +23,6 @@ bool is_token(std::string_view text, std::string_view punctuation) noexcept {
   return !text.empty() && std::all_of(text.begin(), text.end(), [&](char c) {
     return is_alnum(c) || punctuation.find(c) != std::string_view::npos;
   });
-}
-
-std::string quote(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') out += '\\';
-    out += c;
-  }
-  return out + '"';
 }
 
 // A place for a fold: a single blank between words.
@@ -67,7 +59,7 @@ void append_phrase(FoldedField& field, std::string_view name) {
   if (atoms) {
     for (const auto word : words) field.word(word);
   } else if (name.size() <= max_quoted) {
-    field.word(quote(name));
+    field.word(quoted_string(name));
   } else {
     field.encoded(name);
   }
@@ -128,7 +120,7 @@ void FoldedField::parameter(std::string_view name, std::string_view value) {
   const bool word_like = value.find("=?") != std::string_view::npos;
   if (is_printable(value) && value.size() <= max_quoted && !word_like) {
     return word(key + '=' +
-                (is_token(value, "!#$&+-.^_`{|}~") ? std::string(value) : quote(value)));
+                (is_token(value, "!#$&+-.^_`{|}~") ? std::string(value) : quoted_string(value)));
   }
   const auto sections = percent_sections(value);
   if (sections.size() == 1) return word(key + "*=" + sections.front());

@@ -103,16 +103,20 @@ bool is_domain(std::string_view name) {
   return domain && name.empty();
 }
 
-std::string format_local_part(std::string_view local) {
-  std::string_view rest = local;
-  const auto plain = eat_local_part(rest);
-  if (plain && rest.empty() && local.front() != '"') return std::string(local);
+std::string quoted_string(std::string_view text) {
   std::string quoted = "\"";
-  for (const char c : local) {
+  for (const char c : text) {
     if (c == '"' || c == '\\') quoted += '\\';
     quoted += c;
   }
   return quoted + '"';
+}
+
+std::string format_local_part(std::string_view local) {
+  std::string_view rest = local;
+  const auto plain = eat_local_part(rest);
+  if (plain && rest.empty() && local.front() != '"') return std::string(local);
+  return quoted_string(local);
 }
 
 }  // namespace postroad::mail

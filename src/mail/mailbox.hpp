@@ -20,6 +20,8 @@ Result<std::string> eat_local_part(std::string_view& text);
 Result<std::string> eat_domain(std::string_view& text);
 /// Whether `name` is a domain or an address literal and nothing else.
 bool is_domain(std::string_view name);
+/// `text` between quotes, its quotes and backslashes escaped (RFC 5322 §3.2.4).
+std::string quoted_string(std::string_view text);
 /// `local` as Dot-string where that is possible, else as Quoted-string.
 std::string format_local_part(std::string_view local);
 
