@@ -12,7 +12,7 @@
 #include <postroad/message.hpp>
 #include <postroad/transfer_decoder.hpp>
 
-#include "mail/words.hpp"
+#include "mail/header/words.hpp"
 #include "mail_case.hpp"
 
 namespace {

@@ -1,7 +1,7 @@
-# The library as users get it: libpostroad static and shared from the floors up to the relay, for the outbox, the command, and what
-# find_package(postroad) and pkg-config need. Floors above the client are the command's own.
+# The library as users get it: libpostroad static and shared from the layers up to the relay, for the outbox, the command, and what
+# find_package(postroad) and pkg-config need. Layers above the client are the command's own.
 include(CMakePackageConfigHelpers)
-postroad_objects(client_objects floor_relay)
+postroad_objects(client_objects layer_relay layer_client_testing layer_net_testing)
 
 foreach(kind IN ITEMS shared static)
   string(TOUPPER ${kind} upper)

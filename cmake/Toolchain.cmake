@@ -41,7 +41,7 @@ if(NOT POSTROAD_CORE_ONLY)
   if(NOT coroutines_build OR NOT coroutines_run EQUAL 0)
     message(FATAL_ERROR
       "${CMAKE_CXX_COMPILER} miscompiles C++20 coroutines (cmake/coroutine_check.cpp ends with "
-      "'${coroutines_run}'). Postroad's floors 3 and up need clang-16: apt-get install clang-16 lld-16, then "
-      "cmake --preset release. The floors without coroutines build with this compiler: cmake --preset core.")
+      "'${coroutines_run}'). Postroad's layers 3 and up need clang-16: apt-get install clang-16 lld-16, then "
+      "cmake --preset release. The layers without coroutines build with this compiler: cmake --preset core.")
   endif()
 endif()

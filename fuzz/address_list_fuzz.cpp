@@ -7,8 +7,8 @@
 
 #include <postroad/address.hpp>
 
-#include "mail/fields.hpp"
-#include "mail/fold.hpp"
+#include "mail/header/fields.hpp"
+#include "mail/header/fold.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace postroad;

@@ -1,6 +1,7 @@
 // DKIM over any octets: verdicts do not change with the pieces, nothing that was not signed passes,
 // tag lists and key records are read whatever they hold, and a body's digest does not know how the
-// body was cut. Read on in include/postroad/dkim.hpp, src/dkim/signature.hpp, canonical.hpp.
+// body was cut. Read on in include/postroad/dkim.hpp, src/mailauth/dkim/signature.hpp,
+// canonical.hpp.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -10,9 +11,9 @@
 #include <string_view>
 #include <vector>
 
-#include "dkim/canonical.hpp"
-#include "dkim/signature.hpp"
-#include "dkim/tags.hpp"
+#include "mailauth/dkim/canonical.hpp"
+#include "mailauth/dkim/signature.hpp"
+#include "mailauth/dkim/tags.hpp"
 
 namespace {
 
@@ -40,7 +41,7 @@ std::string verdicts_of(std::string_view octets, std::size_t piece) {
 }
 
 void check_body(std::string_view octets, std::size_t piece) {
-  for (const auto form : {DkimCanonical::simple, DkimCanonical::relaxed}) {
+  for (const auto form : {DkimCanonicalization::simple, DkimCanonicalization::relaxed}) {
     for (const auto limit : {std::optional<std::uint64_t>(), std::optional<std::uint64_t>(7)}) {
       dkim::BodyDigest whole(form, limit);
       whole.take(octets);

@@ -1,6 +1,7 @@
 // What a header says: fields, encoded-words, parameters, dates, and lint over the whole. Nothing
 // that is shown holds a line end or is no UTF-8; fields lie one behind the other; a line that lint
-// tells is there. Read on in src/mail/fields.hpp, words.hpp, parameters.hpp, date.hpp, lint.hpp.
+// tells is there. Read on in src/mail/header/fields.hpp, words.hpp, parameters.hpp, date.hpp,
+// lint.hpp.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -9,16 +10,16 @@
 #include <string_view>
 
 #include "base/text.hpp"
-#include "mail/date.hpp"
-#include "mail/fields.hpp"
-#include "mail/flowed.hpp"
-#include "mail/html_references.hpp"
-#include "mail/html_text.hpp"
-#include "mail/idn.hpp"
-#include "mail/lint.hpp"
-#include "mail/mailbox.hpp"
-#include "mail/parameters.hpp"
-#include "mail/words.hpp"
+#include "mail/address/idn.hpp"
+#include "mail/address/mailbox.hpp"
+#include "mail/header/date.hpp"
+#include "mail/header/fields.hpp"
+#include "mail/header/parameters.hpp"
+#include "mail/header/words.hpp"
+#include "mail/html/html_references.hpp"
+#include "mail/html/html_text.hpp"
+#include "mail/lint/lint.hpp"
+#include "mail/mime/flowed.hpp"
 
 namespace {
 

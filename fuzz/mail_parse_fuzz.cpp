@@ -1,5 +1,5 @@
 // A whole mail: parsed, every part decoded and asked, and prepared as a raw message without Bcc.
-// Read on in include/postroad/mail_part.hpp and src/mail/raw_message.hpp.
+// Read on in include/postroad/mail_part.hpp and src/mail/mime/raw_message.hpp.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -9,9 +9,9 @@
 #include <postroad/mail_part.hpp>
 
 #include "base/text.hpp"
-#include "mail/fields.hpp"
-#include "mail/hops.hpp"
-#include "mail/raw_message.hpp"
+#include "mail/header/fields.hpp"
+#include "mail/header/hops.hpp"
+#include "mail/mime/raw_message.hpp"
 
 namespace {
 

@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "mail/transfer.hpp"
+#include "mail/mime/transfer.hpp"
 
 namespace {
 

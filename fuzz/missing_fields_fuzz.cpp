@@ -1,5 +1,5 @@
 // Fields that are added while a message streams by: the pieces it comes in make no difference, and
-// without what was added the message is as it came. Read on in src/mail/missing_fields.hpp.
+// without what was added the message is as it came. Read on in src/mail/header/missing_fields.hpp.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "mail/missing_fields.hpp"
+#include "mail/header/missing_fields.hpp"
 
 namespace {
 

@@ -1,6 +1,6 @@
 // Any message for a server that takes less: what comes out fits it, has the same parts that say the
 // same, and is left alone the second time; binary parts are encoded so that they say the same. Read
-// on in src/mail/recode.hpp.
+// on in src/mail/mime/recode.hpp.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -9,7 +9,7 @@
 
 #include <postroad/mail_part.hpp>
 
-#include "mail/recode.hpp"
+#include "mail/mime/recode.hpp"
 
 namespace {
 

@@ -1,14 +1,14 @@
 // The server machine against any octets in any chunking, with a consultant that says yes: it ends
 // when its peer does, holds back no more than its limits, and commits only messages with a
 // recipient. The first octets of the input choose the options and the chunking, the rest is what a
-// client says. Read on in src/proto/smtp/server_machine.hpp.
+// client says. Read on in src/proto/smtp/server/server_machine.hpp.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <string>
 #include <string_view>
 
-#include "proto/smtp/server_machine.hpp"
+#include "proto/smtp/server/server_machine.hpp"
 
 namespace {
 

@@ -3,11 +3,11 @@
 #include <cstdint>
 #include <string_view>
 
-#include "spool/envelope_codec.hpp"
-#include "spool/journal.hpp"
-#include "spool/record.hpp"
-#include "spool/segment.hpp"
-#include "spool/test_disk.hpp"
+#include "spool/journal/envelope_codec.hpp"
+#include "spool/journal/journal.hpp"
+#include "spool/journal/record.hpp"
+#include "spool/journal/segment.hpp"
+#include "spool/testing/test_disk.hpp"
 
 using namespace postroad::spool;
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "mail/html_context.hpp"
+#include "mail/html/html_context.hpp"
 
 namespace {
 

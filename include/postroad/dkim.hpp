@@ -17,7 +17,7 @@ namespace postroad {
 
 enum class DkimAlgorithm : std::uint8_t { rsa_sha256, ed25519_sha256 };
 /// What of white space may change on the way (RFC 6376 §3.4): nothing, or its amount.
-enum class DkimCanonical : std::uint8_t { simple, relaxed };
+enum class DkimCanonicalization : std::uint8_t { simple, relaxed };
 
 /// A private key for signing. Copies share it.
 class POSTROAD_EXPORT DkimKey {
@@ -49,8 +49,8 @@ struct POSTROAD_EXPORT DkimOptions {
   std::string domain;    ///< d=, who answers for the message; the domain of From, or one above it
   std::string selector;  ///< s=, which of the domain's keys
   std::string identity;  ///< i=, `[local]@domain` at `domain` or below it; empty: not written
-  DkimCanonical header = DkimCanonical::relaxed;
-  DkimCanonical body = DkimCanonical::relaxed;
+  DkimCanonicalization header = DkimCanonicalization::relaxed;
+  DkimCanonicalization body = DkimCanonicalization::relaxed;
   /// Names of the fields to sign, those that are there; empty: those of RFC 6376 §5.4.1 that a
   /// reader sees or that say how the body reads.
   std::vector<std::string> fields;

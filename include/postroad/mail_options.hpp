@@ -28,7 +28,7 @@ struct DeliverBy {
 struct POSTROAD_EXPORT MailOptions {
   /// What a report of failure brings back (DSN RET, RFC 3461 §4.3).
   enum class Return : std::uint8_t { unspecified, headers, full };
-  Return bring_back = Return::unspecified;
+  Return return_content = Return::unspecified;
   std::string envelope_id{};              ///< DSN ENVID: at most 100 octets of printable ASCII
   std::optional<DeliverBy> deliver_by{};  ///< DELIVERBY
   std::chrono::seconds hold_for{0};       ///< FUTURERELEASE (RFC 4865): not before so long from now

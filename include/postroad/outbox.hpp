@@ -46,8 +46,8 @@ struct POSTROAD_EXPORT OutboxOptions {
   std::optional<Login> login{};
   ClientOptions client{};
   PoolOptions pool{};
-  std::chrono::milliseconds first_retry{60'000};  ///< it doubles up to
-  std::chrono::milliseconds longest_retry{14'400'000};
+  std::chrono::milliseconds initial_retry_delay{60'000};  ///< it doubles up to
+  std::chrono::milliseconds max_retry_delay{14'400'000};
   std::chrono::milliseconds give_up_after{5LL * 86'400'000};  ///< from submission
   /// How long a mail that is done stays, for `status` and so that its key is not sent again.
   std::chrono::milliseconds remember{86'400'000};

@@ -14,10 +14,10 @@ namespace postroad {
 
 /// `class.subject.detail` of RFC 3463; class 0 stands for "none given".
 struct POSTROAD_EXPORT EnhancedStatus {
-  std::uint8_t klass = 0;
+  std::uint8_t status_class = 0;
   std::uint16_t subject = 0;
   std::uint16_t detail = 0;
-  [[nodiscard]] bool is_given() const noexcept { return klass != 0; }
+  [[nodiscard]] bool is_given() const noexcept { return status_class != 0; }
   /// "5.1.1", or empty when none is given.
   [[nodiscard]] std::string text() const;
   friend bool operator==(const EnhancedStatus&, const EnhancedStatus&) = default;

@@ -5,18 +5,21 @@
 #include <fstream>
 #include <iostream>
 
-#include "cli/events.hpp"
 #include "cli/exit.hpp"
-#include "cli/figures.hpp"
-#include "cli/flags_file.hpp"
-#include "cli/sendmail.hpp"
+#include "cli/flags/flags_file.hpp"
 #include "cli/terminal.hpp"
 #include "cli/verbs.hpp"
+#include "cli/verbs/sendmail.hpp"
 #include "config/help.hpp"
+#include "daemon/events.hpp"
+#include "daemon/metrics.hpp"
+#include "observe/sinks.hpp"
 #include "relay/events.hpp"
 #include "server/events.hpp"
 
 namespace postroad::cli {
+
+using namespace daemon;
 
 namespace {
 
@@ -101,7 +104,7 @@ int run(int argc, char** argv) {
 
   const config::Page page{.version = POSTROAD_VERSION,
                           .width = terminal_width(),
-                          .colour = wants_colour(STDOUT_FILENO)};
+                          .colour = observe::wants_colour(STDOUT_FILENO)};
   // A mail's flags may stand in a file.
   if (!words.empty() && words.front() == "send") {
     auto all = with_flags_of_file(words);
@@ -140,7 +143,7 @@ int run(int argc, char** argv) {
   if (call->is("man")) return write_man_pages(root, folder);
   if (call->is("events")) return print_events();
   if (call->is("metrics")) {
-    std::cout << Figures::reference();
+    std::cout << Metrics::reference();
     return exit_ok;
   }
   std::cout << (shell == "zsh" ? config::zsh_completion(root) : config::bash_completion(root));

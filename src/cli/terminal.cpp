@@ -14,6 +14,8 @@
 #include <iostream>
 #include <iterator>
 
+#include "observe/sinks.hpp"
+
 namespace postroad::cli {
 
 bool is_terminal(int descriptor) { return isatty(descriptor) == 1; }
@@ -22,11 +24,6 @@ int terminal_width() {
   winsize size{};
   if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return 80;
   return size.ws_col;
-}
-
-bool wants_colour(int descriptor) {
-  const char* no = std::getenv("NO_COLOR");
-  return is_terminal(descriptor) && (no == nullptr || *no == '\0');
 }
 
 Result<Secret> ask_password(const std::string& question) {
@@ -51,7 +48,7 @@ Result<Secret> ask_password(const std::string& question) {
 }
 
 void complain(std::string_view verb, std::string_view sentence) {
-  const bool colour = wants_colour(STDERR_FILENO);
+  const bool colour = observe::wants_colour(STDERR_FILENO);
   std::cerr << (colour ? "\x1b[31m" : "") << "postroad" << (verb.empty() ? "" : " ") << verb << ':'
             << (colour ? "\x1b[0m " : " ") << sentence << '\n';
 }

@@ -11,8 +11,6 @@ namespace postroad::cli {
 
 bool is_terminal(int descriptor);
 int terminal_width();
-/// Colours: on a terminal, unless NO_COLOR is set.
-bool wants_colour(int descriptor);
 /// Asks on the terminal without echo. Error: Fault::input when there is no terminal.
 Result<Secret> ask_password(const std::string& question);
 /// `postroad send: sentence` on standard error.

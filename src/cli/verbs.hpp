@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "cli/message_flags.hpp"
+#include "cli/flags/message_flags.hpp"
 #include "config/command.hpp"
 
 namespace postroad::cli {
@@ -39,7 +39,7 @@ struct ServerFlags {
 
 /// What is asked of the servers for one mail; the words are MAIL's and RCPT's own.
 struct AskFlags {
-  std::optional<std::string> bring_back, envelope_id, notify, original, deliver_by, hold_until,
+  std::optional<std::string> return_content, envelope_id, notify, original, deliver_by, hold_until,
       submitter;
   std::optional<config::Duration> hold_for;
   std::optional<int> priority;

@@ -9,7 +9,7 @@
 #include "base/text.hpp"
 #include "client/settings.hpp"
 #include "crypto/digest.hpp"
-#include "mail/mailbox.hpp"
+#include "mail/address/mailbox.hpp"
 #include "net/connect.hpp"
 #include "net/drive.hpp"
 #include "proto/proxy/tunnel.hpp"
@@ -188,7 +188,7 @@ void Connection::close() {
 }
 
 // Through the proxy, once it is connected.
-awaitable<Result<void>> Connection::dig() {
+awaitable<Result<void>> Connection::open_tunnel() {
   proxy::TunnelMachine tunnel({.kind = proxy_->kind,
                                .proxy = proxy_->server(),
                                .host = url_.host,
@@ -223,7 +223,7 @@ awaitable<Result<void>> Connection::dial() {
   if (trace_) trace_->note("connected to " + stream_->peer());
   early_.clear();
   if (proxy_) {
-    const auto dug = co_await dig();
+    const auto dug = co_await open_tunnel();
     if (!dug) {
       close();
       co_return dug.error();

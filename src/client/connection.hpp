@@ -15,7 +15,7 @@
 #include "net/buffer_pool.hpp"
 #include "net/stream.hpp"
 #include "net/trace.hpp"
-#include "proto/smtp/client_machine.hpp"
+#include "proto/smtp/client/client_machine.hpp"
 
 namespace postroad::client {
 
@@ -32,12 +32,12 @@ class Connection final {
   awaitable<Result<Reply>> quit();
   [[nodiscard]] std::string server() const { return url_.server(); }
   /// What every call returns, where the URL or an option is wrong.
-  [[nodiscard]] const std::optional<Error>& wrong() const { return wrong_; }
+  [[nodiscard]] const std::optional<Error>& invalid_reason() const { return wrong_; }
   [[nodiscard]] std::vector<std::string> capabilities() const;
   [[nodiscard]] bool is_open() const { return machine_ && machine_->is_usable(); }
   /// Whether the server has said something that nobody asked for, or hung up: a connection that was
   /// kept cannot be used then.
-  [[nodiscard]] bool has_word() const { return stream_ && stream_->has_input(); }
+  [[nodiscard]] bool has_pending_input() const { return stream_ && stream_->has_input(); }
   /// Mails that the open connection has carried.
   [[nodiscard]] std::size_t mails() const { return machine_ ? machine_->mails() : 0; }
   /// Drops it without a word.
@@ -47,7 +47,7 @@ class Connection final {
   awaitable<void> drive(MessageSource* source);
   awaitable<Result<void>> ensure_open();
   awaitable<Result<void>> dial();
-  awaitable<Result<void>> dig();
+  awaitable<Result<void>> open_tunnel();
   awaitable<Result<SendReport>> send_part(Envelope part, MessageSource& source);
   [[nodiscard]] net::Time limit() const;
   [[nodiscard]] bool is_stale() const;

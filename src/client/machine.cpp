@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "client/settings.hpp"
-#include "proto/smtp/client_machine.hpp"
+#include "proto/smtp/client/client_machine.hpp"
 
 namespace postroad {
 

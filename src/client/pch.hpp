@@ -1,4 +1,4 @@
-// What every unit of this floor reads: Asio's coroutines cost seconds to parse, so they are parsed
+// What every unit of this layer reads: Asio's coroutines cost seconds to parse, so they are parsed
 // once.
 #pragma once
 

@@ -6,7 +6,7 @@ namespace postroad {
 using client::as_values;
 
 // One connection of a relay's, an open one if there is any; waits where all are in use.
-awaitable<client::Kept> Pool::State::acquire(Relay* relay) {
+awaitable<client::PooledConnection> Pool::State::acquire(Relay* relay) {
   for (bool is_first = true; relay->in_use >= options.connections; is_first = false) {
     asio::steady_timer bell(context, Time::max());
     // Who was rung and came too late keeps its place.
@@ -16,7 +16,7 @@ awaitable<client::Kept> Pool::State::acquire(Relay* relay) {
     if ((co_await asio::this_coro::cancellation_state).cancelled() !=
         asio::cancellation_type::none) {
       ring(*relay);  // what was meant for this one is the next one's
-      co_return Kept{};
+      co_return PooledConnection{};
     }
   }
   while (!relay->idle.empty()) {
@@ -27,7 +27,7 @@ awaitable<client::Kept> Pool::State::acquire(Relay* relay) {
     count_connections();
     co_return kept;
   }
-  Kept fresh;
+  PooledConnection fresh;
   fresh.connection = std::make_unique<client::Connection>(relay->url, login, client_options);
   fresh.opened = std::chrono::steady_clock::now();
   ++relay->in_use;
@@ -37,15 +37,15 @@ awaitable<client::Kept> Pool::State::acquire(Relay* relay) {
   co_return fresh;
 }
 
-bool Pool::State::is_fresh(const Kept& kept) const {
+bool Pool::State::is_fresh(const PooledConnection& kept) const {
   const auto now = std::chrono::steady_clock::now();
   const auto& connection = *kept.connection;
-  return connection.is_open() && !connection.has_word() &&
+  return connection.is_open() && !connection.has_pending_input() &&
          (options.mails_per_connection == 0 || connection.mails() < options.mails_per_connection) &&
          now - kept.opened < options.connection_age && now - kept.idle_since < options.idle;
 }
 
-void Pool::State::give_back(Relay& relay, Kept kept) {
+void Pool::State::give_back(Relay& relay, PooledConnection kept) {
   --relay.in_use;
   if (kept.connection && kept.connection->is_open() && !gone) {
     kept.idle_since = std::chrono::steady_clock::now();
@@ -85,8 +85,9 @@ void Pool::State::sweep() {
   const auto now = std::chrono::steady_clock::now();
   bool any = false;
   for (auto& relay : relays) {
-    std::erase_if(relay.idle,
-                  [&](const Kept& kept) { return now - kept.idle_since >= options.idle; });
+    std::erase_if(relay.idle, [&](const PooledConnection& kept) {
+      return now - kept.idle_since >= options.idle;
+    });
     any = any || !relay.idle.empty();
   }
   count_connections();
@@ -104,7 +105,8 @@ awaitable<bool> Pool::State::wait_for_chance(const std::vector<bool>* tried, Tim
 
 // What throws (a source of the caller's, a want of the system) leaves a connection in the midst of
 // something: it is dropped, and its place is given back all the same.
-awaitable<Result<SendReport>> Pool::State::carry(Kept* kept, Envelope part, MessageSource* source) {
+awaitable<Result<SendReport>> Pool::State::carry(PooledConnection* kept, Envelope part,
+                                                 MessageSource* source) {
   std::exception_ptr thrown;
   try {
     co_return co_await kept->connection->send(std::move(part), *source);

@@ -31,7 +31,7 @@ namespace client {
 
 inline constexpr auto as_values = asio::as_tuple(asio::use_awaitable);
 
-struct Kept {
+struct PooledConnection {
   std::unique_ptr<client::Connection> connection;
   Time opened{};
   Time idle_since{};
@@ -43,12 +43,12 @@ struct Relay {
   std::string url;
   client::Pace pace;
   std::size_t in_use = 0;                   // connections that a call has
-  std::vector<Kept> idle;                   // the one used last at the end
+  std::vector<PooledConnection> idle;       // the one used last at the end
   std::deque<asio::steady_timer*> waiting;  // calls that wait for one, in order
 };
 
 // Knows whether it was read: what was not can go to the next relay without a rewind.
-class Watched final : public MessageSource {
+class ReplayableSource final : public MessageSource {
  public:
   MessageSource* source = nullptr;
   bool ready_again() { return !std::exchange(touched_, false) || source->rewind(); }
@@ -71,7 +71,7 @@ struct Call {
   Pool::Ticket ticket = 0;
   std::uint64_t caller = 0;
   Envelope envelope;
-  Watched source;
+  ReplayableSource source;
   std::unique_ptr<MessageSource> own_source;
   Pool::Callback done;
   Time until = Time::max();
@@ -95,7 +95,7 @@ struct Progress {
 
 struct Pool::State {
   using Time = client::Time;
-  using Kept = client::Kept;
+  using PooledConnection = client::PooledConnection;
   using Relay = client::Relay;
   using Call = client::Call;
   using Progress = client::Progress;
@@ -134,12 +134,13 @@ struct Pool::State {
   awaitable<Result<SendReport>> run(Call* call);
   awaitable<std::optional<Error>> attempt(Call* call, std::size_t relay, Progress* progress);
   awaitable<bool> wait_for_chance(const std::vector<bool>* tried, Time until);
-  awaitable<Kept> acquire(Relay* relay);
-  static awaitable<Result<SendReport>> carry(Kept* kept, Envelope part, MessageSource* source);
-  void give_back(Relay& relay, Kept kept);
+  awaitable<PooledConnection> acquire(Relay* relay);
+  static awaitable<Result<SendReport>> carry(PooledConnection* kept, Envelope part,
+                                             MessageSource* source);
+  void give_back(Relay& relay, PooledConnection kept);
   void count_connections();
   void ring(Relay& relay) const;
-  bool is_fresh(const Kept& kept) const;
+  bool is_fresh(const PooledConnection& kept) const;
   awaitable<Result<void>> close_idle();
   void arm_sweep();
   void sweep();

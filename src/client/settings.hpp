@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "client/url.hpp"
-#include "proto/smtp/client_options.hpp"
+#include "proto/smtp/client/client_options.hpp"
 
 namespace postroad::client {
 

@@ -7,7 +7,7 @@
 #include <optional>
 
 #include "base/text.hpp"
-#include "mail/idn.hpp"
+#include "mail/address/idn.hpp"
 
 namespace postroad::client {
 

@@ -67,11 +67,11 @@ template <class Machine>
 }
 
 template <class Machine>
-[[gnu::noinline]] void waited_in_vain(Machine& machine, Stream::Waited waited) {
+[[gnu::noinline]] void report_failed_wait(Machine& machine, Stream::Waited waited) {
   machine.failed(Stream::error_of(waited));
 }
 
-inline awaitable<void> let_others() { co_await asio::post(asio::use_awaitable); }
+inline awaitable<void> yield_to_others() { co_await asio::post(asio::use_awaitable); }
 
 template <class Machine, class Consultant>
 awaitable<void> drive(Stream& stream, Machine& machine, Consultant& consultant,
@@ -97,7 +97,7 @@ awaitable<void> drive(Stream& stream, Machine& machine, Consultant& consultant,
         }
         if (!buffer) buffer = options.buffers->take();
         if (receive_now(stream, machine, *buffer, action, options.trace)) {
-          if (++turns % most_turns == 0) co_await let_others();
+          if (++turns % most_turns == 0) co_await yield_to_others();
           break;
         }
         options.buffers->put(std::move(buffer));
@@ -115,7 +115,7 @@ awaitable<void> drive(Stream& stream, Machine& machine, Consultant& consultant,
         options.buffers->put(std::move(buffer));
         co_return;
     }
-    if (waited != Stream::Waited::ready) waited_in_vain(machine, waited);
+    if (waited != Stream::Waited::ready) report_failed_wait(machine, waited);
   }
 }
 

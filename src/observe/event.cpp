@@ -38,7 +38,7 @@ void append_field(std::string& out, const Event& event, std::string_view name) {
   fmt::format_to(std::back_inserter(out), "{{{}}}", name);
 }
 
-std::string labels(const FieldKind& field) {
+std::string labels(const FieldInfo& field) {
   if (field.labels.empty()) return {};
   return fmt::format(" Label: {}.", fmt::join(field.labels, ", "));
 }
@@ -92,9 +92,9 @@ void append_sentence(std::string& out, const Event& event) {
   }
 }
 
-std::string reference(std::span<const EventKind* const> kinds) {
+std::string reference(std::span<const EventInfo* const> kinds) {
   std::string out = "# Events\n\nEverything that is told, as log line, JSON record and counter.\n";
-  for (const EventKind* kind : kinds) {
+  for (const EventInfo* kind : kinds) {
     out += fmt::format("\n## `{}`\n\n{} Level: {}. Sentence: “{}”.\n", kind->name, kind->doc,
                        to_string(kind->level), kind->text);
     if (kind->fields.empty()) continue;

@@ -1,9 +1,9 @@
-// A fact is declared once, as an EventKind, and becomes log line, JSON record, counter and a row of
+// A fact is declared once, as an EventInfo, and becomes log line, JSON record, counter and a row of
 // the reference.
 //
-//   inline constexpr FieldKind opened_fields[] = {
+//   inline constexpr FieldInfo opened_fields[] = {
 //       {"client", "address and port"}, {"listener", "which took it", "", listener_names}};
-//   inline constexpr EventKind opened{"session.opened", Level::info, "{client} came to {listener}",
+//   inline constexpr EventInfo opened{"session.opened", Level::info, "{client} came to {listener}",
 //                                     opened_fields, "A client connected."};
 //   log.write(opened, client, "smtp");
 //
@@ -27,7 +27,7 @@ std::string_view to_string(Level level) noexcept;
 /// One field of a kind. With `labels` its values are a bounded set, and it labels the kind's
 /// counter; a value outside the set counts as "other". Addresses, domains and names from the
 /// network have no such set.
-struct FieldKind {
+struct FieldInfo {
   std::string_view name;  ///< not time, level, event or text: those are taken in JSON
   std::string_view doc;
   std::string_view unit{};  ///< "octets"; durations know theirs
@@ -35,11 +35,11 @@ struct FieldKind {
 };
 
 /// What can happen. Everything here has static lifetime.
-struct EventKind {
+struct EventInfo {
   std::string_view name;  ///< "session.opened": thing and verb
   Level level = Level::info;
   std::string_view text;  ///< the sentence for people, fields in braces: "{client} connected"
-  std::span<const FieldKind> fields{};
+  std::span<const FieldInfo> fields{};
   std::string_view doc{};
 };
 
@@ -83,17 +83,17 @@ class Event {
 
   template <class... Values>
     requires(sizeof...(Values) <= max_fields)
-  explicit constexpr Event(const EventKind& kind, const Values&... values)
+  explicit constexpr Event(const EventInfo& kind, const Values&... values)
       : kind_(&kind), values_{FieldValue(values)...} {}
 
-  [[nodiscard]] constexpr const EventKind& kind() const noexcept { return *kind_; }
+  [[nodiscard]] constexpr const EventInfo& kind() const noexcept { return *kind_; }
   /// The value of the i-th field of the kind; not given when the event was made with fewer.
   [[nodiscard]] constexpr const FieldValue& value(std::size_t i) const noexcept {
     return values_[i];
   }
 
  private:
-  const EventKind* kind_;
+  const EventInfo* kind_;
   std::array<FieldValue, max_fields> values_;
 };
 
@@ -106,6 +106,6 @@ std::string sentence(const Event& event);
 /// The same at the end of `out`.
 void append_sentence(std::string& out, const Event& event);
 /// Markdown: a section for each kind with level, sentence and fields.
-std::string reference(std::span<const EventKind* const> kinds);
+std::string reference(std::span<const EventInfo* const> kinds);
 
 }  // namespace postroad::observe

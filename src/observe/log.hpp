@@ -41,7 +41,7 @@ class Log {
 
   /// The same, the event made only if it is wanted.
   template <class... Values>
-  void write(const EventKind& kind, const Values&... values) {
+  void write(const EventInfo& kind, const Values&... values) {
     if (wants(kind.level)) write(Event(kind, values...));
   }
 

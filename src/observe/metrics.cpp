@@ -106,15 +106,15 @@ std::string Metrics::text() const {
   return out;
 }
 
-std::string counter_name(const EventKind& kind) {
+std::string counter_name(const EventInfo& kind) {
   std::string name(kind.name);
   std::replace(name.begin(), name.end(), '.', '_');
   return "postroad_" + name + "_total";
 }
 
-CountSink::CountSink(Metrics& metrics, std::span<const EventKind* const> kinds)
+CountSink::CountSink(Metrics& metrics, std::span<const EventInfo* const> kinds)
     : metrics_(metrics) {
-  for (const EventKind* kind : kinds) {
+  for (const EventInfo* kind : kinds) {
     MetricKind counter{counter_name(*kind), std::string(kind->doc), MetricKind::Type::counter, {}};
     for (const auto& field : kind->fields) {
       if (!field.labels.empty()) counter.labels.push_back({field.name, field.labels});

@@ -75,15 +75,15 @@ class Metrics {
 /// outlives it.
 class CountSink final : public Sink {
  public:
-  CountSink(Metrics& metrics, std::span<const EventKind* const> kinds);
+  CountSink(Metrics& metrics, std::span<const EventInfo* const> kinds);
   void take(std::chrono::system_clock::time_point when, const Event& event) noexcept override;
 
  private:
   Metrics& metrics_;
-  std::map<const EventKind*, std::string> names_;
+  std::map<const EventInfo*, std::string> names_;
 };
 
 /// `session.opened` → `postroad_session_opened_total`.
-std::string counter_name(const EventKind& kind);
+std::string counter_name(const EventInfo& kind);
 
 }  // namespace postroad::observe

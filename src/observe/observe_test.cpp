@@ -17,16 +17,16 @@ using testing::Not;
 using namespace std::chrono_literals;
 
 constexpr std::string_view listener_names[] = {"smtp", "submission"};
-constexpr FieldKind opened_fields[] = {{"client", "address and port"},
+constexpr FieldInfo opened_fields[] = {{"client", "address and port"},
                                        {"listener", "which port took it", "", listener_names},
                                        {"wait", "time in the backlog"},
                                        {"octets", "how much", "octets"},
                                        {"tls", "whether it was encrypted"}};
-constexpr EventKind opened{"session.opened", Level::info,
+constexpr EventInfo opened{"session.opened", Level::info,
                            "{client} connected to {listener} after {wait}", opened_fields,
                            "A client connected."};
-constexpr EventKind quiet{"loop.turned", Level::debug, "a turn", {}, "The loop turned."};
-constexpr const EventKind* kinds[] = {&opened, &quiet};
+constexpr EventInfo quiet{"loop.turned", Level::debug, "a turn", {}, "The loop turned."};
+constexpr const EventInfo* kinds[] = {&opened, &quiet};
 
 std::chrono::system_clock::time_point noon() {
   return std::chrono::system_clock::time_point(1795435200123ms);

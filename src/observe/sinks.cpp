@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <cstdlib>
 #include <exception>
 #include <iterator>
 #include <system_error>
@@ -206,6 +207,11 @@ class Patient final {
 
 }  // namespace
 
+bool wants_colour(int descriptor) {
+  const char* no = std::getenv("NO_COLOR");
+  return ::isatty(descriptor) == 1 && (no == nullptr || *no == '\0');
+}
+
 LineWriter write_to(int descriptor) {
   struct stat facts {};
   const bool is_file = ::fstat(descriptor, &facts) == 0 && S_ISREG(facts.st_mode);
@@ -298,7 +304,7 @@ std::vector<CaptureSink::Record> CaptureSink::records() const {
   return records_;
 }
 
-std::size_t CaptureSink::count(const EventKind& kind) const {
+std::size_t CaptureSink::count(const EventInfo& kind) const {
   const std::scoped_lock lock(mutex_);
   std::size_t n = 0;
   for (const auto& record : records_) n += record.kind == &kind ? 1 : 0;

@@ -26,6 +26,10 @@ using LineWriter = std::function<void(std::string_view line)>;
 /// up who tells: it is waited for once, for a twentieth of a second, and then no more until it
 /// takes something again.
 LineWriter write_to(int descriptor);
+
+/// Whether text written to `descriptor` may have colours: it is a terminal, and NO_COLOR is not
+/// set.
+bool wants_colour(int descriptor);
 /// Lines that all writers of this process have dropped.
 std::uint64_t dropped_lines() noexcept;
 
@@ -82,7 +86,7 @@ class CaptureSink final : public Sink {
  public:
   struct Record {
     std::chrono::system_clock::time_point when;
-    const EventKind* kind = nullptr;
+    const EventInfo* kind = nullptr;
     std::map<std::string, std::string> fields;  ///< values as `format` gives them
     std::string text;                           ///< the sentence
   };
@@ -90,7 +94,7 @@ class CaptureSink final : public Sink {
   /// A copy of all so far.
   [[nodiscard]] std::vector<Record> records() const;
   /// How many of a kind so far.
-  [[nodiscard]] std::size_t count(const EventKind& kind) const;
+  [[nodiscard]] std::size_t count(const EventInfo& kind) const;
 
  private:
   mutable std::mutex mutex_;

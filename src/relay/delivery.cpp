@@ -9,8 +9,8 @@
 #include <thread>
 #include <vector>
 
-#include "mail/received.hpp"
-#include "relay/agenda.hpp"
+#include "mail/header/received.hpp"
+#include "queue/due_queue.hpp"
 #include "relay/events.hpp"
 #include "relay/intake.hpp"
 #include "relay/spool_source.hpp"
@@ -41,7 +41,7 @@ struct Job {
 // Of DELIVERBY; negative: it is late.
 std::chrono::seconds time_left(const spool::Envelope& envelope, const DeliverBy& by) {
   return by.within - std::chrono::duration_cast<std::chrono::seconds>(
-                         std::chrono::milliseconds(now_ms() - envelope.arrived));
+                         std::chrono::milliseconds(queue::now_ms() - envelope.arrived));
 }
 
 // A mail that was to be given up when it is late, and is.
@@ -82,7 +82,7 @@ void settle(const Plan& plan, Task& task, const Error& error) {
     return;
   }
   task.outcome.next_attempt =
-      now_ms() + plan.settings.schedule.pause_after(task.outcome.attempts).count();
+      queue::now_ms() + plan.settings.schedule.pause_after(task.outcome.attempts).count();
 }
 
 }  // namespace
@@ -94,7 +94,7 @@ struct Delivery::State {
         log(log_),
         plan(std::make_shared<const Plan>(std::move(plan_))) {}
 
-  void run(Lane lane);
+  void run(queue::Lane lane);
   void deliver(const Plan& by, std::vector<Job>& jobs);
   void deliver_here(const Plan& by, const Job& job, Task& task);
   void deliver_away(const Plan& by, Job& job, const std::vector<Task*>& away, Client& client);
@@ -111,7 +111,7 @@ struct Delivery::State {
   const Maildirs& maildirs;
   observe::Log& log;
 
-  Agenda agenda;
+  queue::DueQueue due_queue;
   std::mutex mutex;
   std::shared_ptr<const Plan> plan;
   std::condition_variable ended;  // rung by each thread that ends
@@ -126,7 +126,7 @@ std::optional<Job> Delivery::State::open(const Plan& by, spool::QueueId id) {
     if (envelope.error().fault == Fault::not_found) return std::nullopt;
     delivery_failed(log, id, envelope.error().text());
     if (envelope.error().fault == Fault::io) {  // the disk may be able to read it another time
-      agenda.add_later(now_ms() + by.settings.schedule.longest.count(), id);
+      due_queue.add_later(queue::now_ms() + by.settings.schedule.longest.count(), id);
     }
     return std::nullopt;
   }
@@ -134,7 +134,7 @@ std::optional<Job> Delivery::State::open(const Plan& by, spool::QueueId id) {
   if (const auto size = spool.size(id)) job.size = *size;
   if (has_option(job.envelope, mail_parameters))
     job.priority = options_of(job.envelope).priority.value_or(0);
-  const auto now = now_ms();
+  const auto now = queue::now_ms();
   for (std::uint32_t i = 0; i < job.envelope.recipients.size(); ++i) {
     const auto& recipient = job.envelope.recipients[i];
     if (recipient.state != spool::State::pending || recipient.next_attempt > now) continue;
@@ -148,9 +148,9 @@ std::optional<Job> Delivery::State::open(const Plan& by, spool::QueueId id) {
   return job;
 }
 
-void Delivery::State::run(Lane lane) {
+void Delivery::State::run(queue::Lane lane) {
   for (;;) {
-    const auto ids = agenda.take(lane, batch_size);
+    const auto ids = due_queue.take(lane, batch_size);
     if (ids.empty()) break;
     const auto by = present_plan();
     std::vector<Job> jobs;
@@ -164,11 +164,11 @@ void Delivery::State::run(Lane lane) {
     // Of those that are due together the urgent go first (RFC 6710).
     std::stable_sort(jobs.begin(), jobs.end(),
                      [](const Job& a, const Job& b) { return a.priority > b.priority; });
-    if (lane == Lane::near) {
+    if (lane == queue::Lane::local) {
       for (auto& job : jobs) leave_for_far(*by, job);
     }
     deliver(*by, jobs);
-    agenda.release(ids);
+    due_queue.release(ids);
     for (auto& job : jobs) finish(job);
   }
   const std::lock_guard lock(mutex);
@@ -311,13 +311,13 @@ void Delivery::State::finish(Job& job) {
   });
   if (all) return spool.remove(job.id, [](const Result<void>&) {});
   if (!outcomes.empty()) spool.record(job.id, std::move(outcomes), [](const Result<void>&) {});
-  if (job.goes_far) return agenda.add(Lane::far, job.id);
+  if (job.goes_far) return due_queue.add(queue::Lane::remote, job.id);
   std::optional<std::int64_t> next;
   for (const auto& recipient : recipients) {
     if (recipient.state == spool::State::pending && (!next || recipient.next_attempt < *next))
       next = recipient.next_attempt;
   }
-  if (next) agenda.add_later(*next, job.id);
+  if (next) due_queue.add_later(*next, job.id);
 }
 
 Delivery::Delivery(spool::Spool& spool, std::shared_ptr<const Directory> directory,
@@ -325,13 +325,13 @@ Delivery::Delivery(spool::Spool& spool, std::shared_ptr<const Directory> directo
     : state_(std::make_unique<State>(spool, Plan{std::move(directory), std::move(settings)},
                                      maildirs, log)) {
   spool.on_committed(
-      [state = state_.get()](spool::QueueId id) { state->agenda.add(Lane::near, id); });
+      [state = state_.get()](spool::QueueId id) { state->due_queue.add(queue::Lane::local, id); });
   take_up(spool.list());
   const auto threads = state_->plan->settings.threads;
   state_->running = threads + 1;
   for (unsigned i = 0; i < threads; ++i)
-    state_->threads.emplace_back([state = state_.get()] { state->run(Lane::near); });
-  state_->threads.emplace_back([state = state_.get()] { state->run(Lane::far); });
+    state_->threads.emplace_back([state = state_.get()] { state->run(queue::Lane::local); });
+  state_->threads.emplace_back([state = state_.get()] { state->run(queue::Lane::remote); });
 }
 
 void Delivery::change(std::shared_ptr<const Directory> directory, DeliverySettings settings) {
@@ -341,14 +341,14 @@ void Delivery::change(std::shared_ptr<const Directory> directory, DeliverySettin
 }
 
 void Delivery::take_up(const std::vector<spool::Summary>& messages) {
-  for (const auto& message : messages) state_->agenda.add(Lane::near, message.id);
+  for (const auto& message : messages) state_->due_queue.add(queue::Lane::local, message.id);
 }
 
 Delivery::~Delivery() { stop({}); }
 
 void Delivery::stop(std::chrono::milliseconds drain) {
   const auto until = std::chrono::steady_clock::now() + drain;
-  state_->agenda.stop();
+  state_->due_queue.stop();
   {
     std::unique_lock lock(state_->mutex);
     while (!state_->ended.wait_until(lock, until, [this] { return state_->running == 0; })) {

@@ -12,9 +12,9 @@
 #include <vector>
 
 #include "observe/log.hpp"
-#include "relay/directory.hpp"
-#include "relay/maildir.hpp"
-#include "relay/schedule.hpp"
+#include "queue/schedule.hpp"
+#include "relay/local/directory.hpp"
+#include "relay/local/maildir.hpp"
 #include "spool/spool.hpp"
 
 namespace postroad::relay {
@@ -25,7 +25,7 @@ struct DeliverySettings {
   std::string smarthost;  ///< URL for recipients elsewhere; empty: there are none
   ClientOptions smarthost_options;
   std::optional<Login> smarthost_login;
-  Schedule schedule;
+  queue::Schedule schedule;
   unsigned threads = 2;  ///< for mailboxes here; the smarthost has one more
 };
 

@@ -4,52 +4,52 @@
 #include <array>
 #include <chrono>
 
-#include "relay/agenda.hpp"
+#include "queue/due_queue.hpp"
 
 namespace postroad::relay {
 
 namespace {
 
-using observe::EventKind;
-using observe::FieldKind;
+using observe::EventInfo;
+using observe::FieldInfo;
 using observe::Level;
 
-constexpr FieldKind id_field{"id", "queue id"};
-constexpr FieldKind to{"to", "the recipient"};
+constexpr FieldInfo id_field{"id", "queue id"};
+constexpr FieldInfo to{"to", "the recipient"};
 
 constexpr std::array settled_fields{id_field,
-                                    FieldKind{"from", "reverse-path"},
+                                    FieldInfo{"from", "reverse-path"},
                                     to,
-                                    FieldKind{"original", "whom the client named, if not that one"},
-                                    FieldKind{"attempts", "how often it was tried"},
-                                    FieldKind{"note", "the words that decided, or what kept it"},
-                                    FieldKind{"size", "of the message as it is kept", "octets"},
-                                    FieldKind{"delay", "since it arrived"},
-                                    FieldKind{"client", "who brought it"},
-                                    FieldKind{"protocol", "by which (RFC 3848)"},
-                                    FieldKind{"tls", "TLS version it came by, if any"},
-                                    FieldKind{"login", "the user who sent it, if any"}};
-constexpr EventKind delivered{"recipient.delivered", Level::info, "{id} to {to} delivered",
+                                    FieldInfo{"original", "whom the client named, if not that one"},
+                                    FieldInfo{"attempts", "how often it was tried"},
+                                    FieldInfo{"note", "the words that decided, or what kept it"},
+                                    FieldInfo{"size", "of the message as it is kept", "octets"},
+                                    FieldInfo{"delay", "since it arrived"},
+                                    FieldInfo{"client", "who brought it"},
+                                    FieldInfo{"protocol", "by which (RFC 3848)"},
+                                    FieldInfo{"tls", "TLS version it came by, if any"},
+                                    FieldInfo{"login", "the user who sent it, if any"}};
+constexpr EventInfo delivered{"recipient.delivered", Level::info, "{id} to {to} delivered",
                               settled_fields, "A recipient has the mail."};
-constexpr EventKind deferred{"recipient.deferred", Level::warning, "{id} to {to} deferred: {note}",
+constexpr EventInfo deferred{"recipient.deferred", Level::warning, "{id} to {to} deferred: {note}",
                              settled_fields, "A delivery failed for now and is tried again."};
-constexpr EventKind failed{"recipient.failed", Level::error, "{id} to {to} failed: {note}",
+constexpr EventInfo failed{"recipient.failed", Level::error, "{id} to {to} failed: {note}",
                            settled_fields,
                            "A delivery failed for good; the message stays in the spool."};
-constexpr EventKind unknown{"recipient.unknown", Level::error,
+constexpr EventInfo unknown{"recipient.unknown", Level::error,
                             "{id} to {to} may have been delivered: {note}", settled_fields,
                             "The line broke after the final dot; the message stays in the spool."};
-constexpr std::array broken_fields{id_field, FieldKind{"reason", "what went wrong"}};
-constexpr EventKind broken{"delivery.failed", Level::error, "{id} cannot be read: {reason}",
+constexpr std::array broken_fields{id_field, FieldInfo{"reason", "what went wrong"}};
+constexpr EventInfo broken{"delivery.failed", Level::error, "{id} cannot be read: {reason}",
                            broken_fields, "A message in the spool cannot be read."};
-constexpr std::array finding_fields{FieldKind{"finding", "what was found and done"}};
-constexpr EventKind finding{"spool.finding", Level::warning, "{finding}", finding_fields,
+constexpr std::array finding_fields{FieldInfo{"finding", "what was found and done"}};
+constexpr EventInfo finding{"spool.finding", Level::warning, "{finding}", finding_fields,
                             "The spool was mended at the start."};
 
-constexpr std::array closed_fields{FieldKind{"commits", "messages made durable since the start"},
-                                   FieldKind{"syncs", "syncs that took"},
-                                   FieldKind{"left", "messages still in the spool"}};
-constexpr EventKind closed{"spool.closed", Level::info,
+constexpr std::array closed_fields{FieldInfo{"commits", "messages made durable since the start"},
+                                   FieldInfo{"syncs", "syncs that took"},
+                                   FieldInfo{"left", "messages still in the spool"}};
+constexpr EventInfo closed{"spool.closed", Level::info,
                            "{commits} messages in {syncs} syncs, {left} left", closed_fields,
                            "The spool was closed in order."};
 
@@ -67,7 +67,7 @@ void recipient_settled(Log& log, spool::QueueId id, const spool::Envelope& envel
   const auto& recipient = envelope.recipients[outcome.recipient];
   const auto original =
       recipient.original.empty() ? observe::FieldValue() : observe::FieldValue(recipient.original);
-  const std::chrono::milliseconds delay(now_ms() - envelope.arrived);
+  const std::chrono::milliseconds delay(queue::now_ms() - envelope.arrived);
   log.write(kind, id.text(), '<' + envelope.reverse_path + '>', recipient.address, original,
             outcome.attempts, outcome.note, size, delay, envelope.client, envelope.protocol, tls,
             envelope.login);
@@ -83,7 +83,7 @@ void spool_closed(Log& log, const spool::Statistics& statistics) {
   log.write(closed, statistics.commits, statistics.syncs, statistics.messages);
 }
 
-std::span<const EventKind* const> event_kinds() {
+std::span<const EventInfo* const> event_kinds() {
   static constexpr std::array all{&delivered, &deferred, &failed, &unknown,
                                   &broken,    &finding,  &closed};
   return all;

@@ -17,6 +17,6 @@ void recipient_settled(Log& log, spool::QueueId id, const spool::Envelope& envel
 void delivery_failed(Log& log, spool::QueueId id, const std::string& reason);
 void spool_finding(Log& log, const std::string& finding);
 void spool_closed(Log& log, const spool::Statistics& statistics);
-std::span<const observe::EventKind* const> event_kinds();
+std::span<const observe::EventInfo* const> event_kinds();
 
 }  // namespace postroad::relay

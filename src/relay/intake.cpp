@@ -5,11 +5,11 @@
 #include <unordered_set>
 
 #include "base/text.hpp"
-#include "mail/date.hpp"
-#include "mail/field_watch.hpp"
-#include "mail/hops.hpp"
-#include "mail/missing_fields.hpp"
-#include "mail/received.hpp"
+#include "mail/header/date.hpp"
+#include "mail/header/field_watch.hpp"
+#include "mail/header/hops.hpp"
+#include "mail/header/missing_fields.hpp"
+#include "mail/header/received.hpp"
 #include "proto/smtp/mail_parameters.hpp"
 
 namespace postroad::relay {
@@ -143,7 +143,7 @@ spool::Envelope envelope_of(const server::SessionFacts& facts, const smtp::Trans
   envelope.protocol = facts.protocol();
   if (transaction.options) keep_options(*transaction.options, envelope);
   if (const auto& tls = facts.machine->tls()) envelope.options.emplace_back("TLS", tls->version);
-  if (facts.role == server::Role::catch_all) envelope.options.emplace_back(kept_here, "");
+  if (facts.role == server::Role::catcher) envelope.options.emplace_back(kept_here, "");
   if (transaction.smtputf8) envelope.options.emplace_back("SMTPUTF8", "");
   return envelope;
 }
@@ -192,7 +192,7 @@ server::Store::Opened Intake::open(const server::SessionFacts& facts,
   auto incoming = spool_.begin();
   if (!incoming) return {nullptr, not_now(incoming.error())};
   auto envelope = envelope_of(facts, transaction, *directory());
-  mail::Trace trace;
+  mail::ReceivedInfo trace;
   trace.helo = envelope.helo;
   trace.client = facts.peer.substr(0, facts.peer.rfind(':'));
   trace.by = std::string(facts.host);

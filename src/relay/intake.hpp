@@ -7,7 +7,7 @@
 #include <memory>
 #include <mutex>
 
-#include "relay/directory.hpp"
+#include "relay/local/directory.hpp"
 #include "server/hooks.hpp"
 #include "spool/spool.hpp"
 

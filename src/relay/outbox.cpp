@@ -10,8 +10,8 @@
 #include "relay/intake.hpp"
 #include "relay/outbox_state.hpp"
 #include "relay/outbox_values.hpp"
-#include "spool/journal.hpp"
-#include "spool/posix_disk.hpp"
+#include "spool/disk/posix_disk.hpp"
+#include "spool/journal/journal.hpp"
 
 namespace postroad {
 
@@ -32,7 +32,8 @@ bool OutboxStatus::is_done() const noexcept {
 std::optional<Error> Outbox::State::wrong_relay(const OutboxOptions& options) {
   for (const auto& url : options.relays) {
     const client::Connection connection(url, options.login, options.client);
-    if (connection.wrong() && connection.wrong()->fault == Fault::input) return connection.wrong();
+    if (connection.invalid_reason() && connection.invalid_reason()->fault == Fault::input)
+      return connection.invalid_reason();
   }
   return std::nullopt;
 }
@@ -43,7 +44,7 @@ Result<std::string> Outbox::State::keep(const Envelope& envelope, MessageSource&
   if (!incoming) return incoming.error();
   spool::Envelope kept;
   kept.reverse_path = envelope.reverse_path.text();
-  kept.arrived = relay::now_ms();
+  kept.arrived = queue::now_ms();
   for (std::size_t i = 0; i < envelope.recipients.size(); ++i) {
     auto& one = kept.recipients.emplace_back();
     one.address = envelope.recipients[i].text();
@@ -73,7 +74,7 @@ Result<std::string> Outbox::State::keep(const Envelope& envelope, MessageSource&
   (*incoming)->commit(std::move(kept), waiter.done());
   const auto committed = waiter.wait();
   if (!committed) return committed.error();
-  agenda.add(relay::Lane::near, id);
+  due_queue.add(queue::Lane::local, id);
   return id.text();
 }
 
@@ -83,7 +84,7 @@ Result<std::unique_ptr<Outbox>> Outbox::open(OutboxOptions options) {
   if (auto wrong = State::wrong_relay(options)) return *wrong;
   auto disk = spool::open_posix_disk(options.folder);
   if (!disk) return disk.error();
-  auto opened = spool::open_journal(std::move(*disk), {}, relay::now_ms());
+  auto opened = spool::open_journal(std::move(*disk), {}, queue::now_ms());
   if (!opened) return opened.error();
   return std::unique_ptr<Outbox>(
       new Outbox(std::make_unique<State>(std::move(options), std::move(*opened))));
@@ -201,7 +202,7 @@ void Outbox::flush() {
         outcomes.push_back({i, one.state, one.attempts, 0, one.note});
     }
     if (!outcomes.empty()) state_->spool->record(message.id, std::move(outcomes));
-    state_->agenda.add(relay::Lane::near, message.id);
+    state_->due_queue.add(queue::Lane::local, message.id);
   }
 }
 

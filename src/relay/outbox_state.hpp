@@ -9,8 +9,8 @@
 #include <mutex>
 #include <thread>
 
-#include "relay/agenda.hpp"
-#include "relay/schedule.hpp"
+#include "queue/due_queue.hpp"
+#include "queue/schedule.hpp"
 #include "relay/spool_source.hpp"
 #include "spool/spool.hpp"
 
@@ -45,8 +45,8 @@ struct Outbox::State {
   Result<std::string> keep(const Envelope& envelope, MessageSource& source, std::string_view key);
 
   OutboxOptions options;
-  relay::Schedule schedule;
-  relay::Agenda agenda;
+  queue::Schedule schedule;
+  queue::DueQueue due_queue;
 
   // Held from reading outcomes to recording others: what is decided is not written over.
   std::mutex outcomes_mutex;
@@ -56,7 +56,7 @@ struct Outbox::State {
   std::map<std::string, std::string, std::less<>> keys;
   std::map<std::uint64_t, Pool::Ticket> tickets;  // of the calls under way, by the mail's id
   std::size_t under_way = 0;
-  // By id: when the agenda gives it next. `flush` adds entries, and each would beget another.
+  // By id: when the due_queue gives it next. `flush` adds entries, and each would beget another.
   std::map<std::uint64_t, std::int64_t> planned;
   // By id: outcomes on their way to the disk, and whether it refused them. Until they are there the
   // spool may show what was before.

@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "base/text.hpp"
-#include "relay/agenda.hpp"
+#include "queue/due_queue.hpp"
 #include "relay/intake.hpp"
 
 namespace postroad::relay::outbox {
@@ -55,11 +55,11 @@ OutboxStatus status_of(spool::QueueId id, const spool::Envelope& envelope) {
 MailOptions options_now(const spool::Envelope& envelope) {
   auto options = relay::options_of(envelope);
   const auto age = std::chrono::duration_cast<std::chrono::seconds>(
-      std::chrono::milliseconds(relay::now_ms() - envelope.arrived));
+      std::chrono::milliseconds(queue::now_ms() - envelope.arrived));
   if (options.deliver_by) options.deliver_by->within -= age;
   options.hold_for = std::max(options.hold_for - age, std::chrono::seconds(0));
   if (options.hold_until &&
-      options.hold_until->time_since_epoch() <= std::chrono::milliseconds(relay::now_ms()))
+      options.hold_until->time_since_epoch() <= std::chrono::milliseconds(queue::now_ms()))
     options.hold_until.reset();
   return options;
 }

@@ -1,5 +1,5 @@
-// The outbox's worker: the agenda says what is due, the schedule when to try again, the pool sends,
-// and the spool keeps what became of it.
+// The outbox's worker: the due_queue says what is due, the schedule when to try again, the pool
+// sends, and the spool keeps what became of it.
 #include <algorithm>
 
 #include "base/text.hpp"
@@ -24,7 +24,7 @@ Pool make_pool(const OutboxOptions& options) {
 
 Outbox::State::State(OutboxOptions asked, std::unique_ptr<spool::Spool> opened)
     : options(std::move(asked)),
-      schedule{options.first_retry, options.longest_retry, options.give_up_after},
+      schedule{options.initial_retry_delay, options.max_retry_delay, options.give_up_after},
       spool(std::move(opened)),
       pool(make_pool(options)) {
   for (const auto& message : spool->list()) take_up(message.id);
@@ -32,7 +32,7 @@ Outbox::State::State(OutboxOptions asked, std::unique_ptr<spool::Spool> opened)
 }
 
 Outbox::State::~State() {
-  agenda.stop();
+  due_queue.stop();
   {
     const std::lock_guard lock(mutex);
     stopping = true;
@@ -51,7 +51,7 @@ void Outbox::State::take_up(spool::QueueId id) {
   const auto envelope = spool->envelope(id);
   if (!envelope) return;  // damaged: it stays, for a person to see
   if (const auto key = key_of(*envelope); !key.empty()) keys[key] = id.text();
-  agenda.add(relay::Lane::near, id);
+  due_queue.add(queue::Lane::local, id);
 }
 
 void Outbox::State::run() {
@@ -62,7 +62,7 @@ void Outbox::State::run() {
       bell.wait(lock, [&] { return under_way < most || stopping; });
       if (stopping) return;
     }
-    const auto ids = agenda.take(relay::Lane::near, batch);
+    const auto ids = due_queue.take(queue::Lane::local, batch);
     if (ids.empty()) return;
     for (const auto id : ids) look_at(id);
   }
@@ -70,21 +70,21 @@ void Outbox::State::run() {
 
 // What is to be done with a mail whose time has come: send, forget, or wait on.
 void Outbox::State::look_at(spool::QueueId id) {
-  const auto now = relay::now_ms();
+  const auto now = queue::now_ms();
   {
     const std::lock_guard lock(mutex);
     const auto found = planned.find(id.value);
     if (found != planned.end() && found->second <= now) planned.erase(found);
   }
   if (!is_recorded(id)) {
-    agenda.release({id});
+    due_queue.release({id});
     constexpr std::int64_t pause = 100;  // milliseconds: a sync takes fewer
     return plan(now + pause, id);
   }
   auto envelope = spool->envelope(id);
   if (!envelope) {
-    agenda.release({id});
-    if (envelope.error().fault == Fault::io) plan(now + options.longest_retry.count(), id);
+    due_queue.release({id});
+    if (envelope.error().fault == Fault::io) plan(now + options.max_retry_delay.count(), id);
     return;
   }
   auto job = std::make_shared<Job>();
@@ -95,7 +95,7 @@ void Outbox::State::look_at(spool::QueueId id) {
     if (one.state == spool::State::pending && one.next_attempt <= now) job->recipients.push_back(i);
   }
   if (!job->recipients.empty()) return start(std::move(job));
-  agenda.release({id});
+  due_queue.release({id});
   plan_next(id, job->envelope);
 }
 
@@ -121,7 +121,7 @@ void Outbox::State::settle(Job& job, std::uint32_t recipient, Outcome outcome, s
   auto& one = job.envelope.recipients[recipient];
   ++one.attempts;
   one.note = std::move(note);
-  const auto now = relay::now_ms();
+  const auto now = queue::now_ms();
   if (outcome == Outcome::accepted) one.state = spool::State::delivered;
   if (outcome == Outcome::refused) one.state = spool::State::refused;
   if (outcome == Outcome::unknown) one.state = spool::State::unknown;
@@ -160,13 +160,13 @@ void Outbox::State::ended(Job& job, const Result<SendReport>& result) {
     const auto& one = job.envelope.recipients[at];
     outcomes.push_back({at, one.state, one.attempts, one.next_attempt, one.note});
   }
-  // First the record: who takes the mail from the agenda must see it.
+  // First the record: who takes the mail from the due_queue must see it.
   if (!outcomes.empty()) record(job.id, std::move(outcomes));
   {
     const std::lock_guard lock(mutex);
     tickets.erase(job.id.value);
   }
-  agenda.release({job.id});
+  due_queue.release({job.id});
   if (!was_cut) {
     if (options.on_outcome) options.on_outcome(status_of(job.id, job.envelope));
     plan_next(job.id, job.envelope);
@@ -192,7 +192,7 @@ void Outbox::State::record(spool::QueueId id, std::vector<spool::OutcomeRecord> 
       found->second.was_refused = !kept;
       if (kept) recordings.erase(found);
     }
-    if (!kept) agenda.add(relay::Lane::near, id);
+    if (!kept) due_queue.add(queue::Lane::local, id);
   });
 }
 
@@ -220,12 +220,12 @@ void Outbox::State::plan(std::int64_t when, spool::QueueId id) {
     if (next == when) return;
     next = when;
   }
-  agenda.add_later(when, id);
+  due_queue.add_later(when, id);
 }
 
 // When it is looked at again: for its next attempt, or to be forgotten.
 void Outbox::State::plan_next(spool::QueueId id, const spool::Envelope& envelope) {
-  const auto now = relay::now_ms();
+  const auto now = queue::now_ms();
   if (is_done(envelope)) {
     const auto until = envelope.arrived + options.remember.count();
     if (until > now) return plan(until, id);

@@ -9,8 +9,8 @@ namespace postroad::server {
 
 namespace {
 
-using observe::EventKind;
-using observe::FieldKind;
+using observe::EventInfo;
+using observe::FieldInfo;
 using observe::Level;
 
 constexpr std::array<std::string_view, 9> endings{
@@ -20,77 +20,77 @@ constexpr std::array<std::string_view, 12> limit_names{
     "address", "sessions", "connections", "errors", "messages",      "recipients",
     "octets",  "room",     "lookups",     "logins", "failed_logins", "early_talker"};
 constexpr std::array<std::string_view, 2> ceilings{"sessions", "memory"};
-constexpr FieldKind client{"client", "address and port of the peer"};
-constexpr FieldKind helo{"helo", "what the peer called itself"};
-constexpr FieldKind from{"from", "reverse-path"};
-constexpr FieldKind reply_field{"reply", "the answer in full"};
-constexpr FieldKind reason_field{"reason", "what went wrong"};
-constexpr FieldKind user_field{"user", "the name given"};
-constexpr FieldKind listener_field{"listener", "the address it came to"};
+constexpr FieldInfo client{"client", "address and port of the peer"};
+constexpr FieldInfo helo{"helo", "what the peer called itself"};
+constexpr FieldInfo from{"from", "reverse-path"};
+constexpr FieldInfo reply_field{"reply", "the answer in full"};
+constexpr FieldInfo reason_field{"reason", "what went wrong"};
+constexpr FieldInfo user_field{"user", "the name given"};
+constexpr FieldInfo listener_field{"listener", "the address it came to"};
 
 constexpr std::array opened_fields{client, listener_field};
-constexpr EventKind opened{"session.opened", Level::debug, "{client} connected to {listener}",
+constexpr EventInfo opened{"session.opened", Level::debug, "{client} connected to {listener}",
                            opened_fields, "A client connected."};
 constexpr std::array closed_fields{client,
                                    helo,
-                                   FieldKind{"ending", "how it ended", "", endings},
-                                   FieldKind{"messages", "messages accepted"},
-                                   FieldKind{"tls", "TLS version, if any"},
-                                   FieldKind{"login", "the user, if any"}};
-constexpr EventKind closed{"session.closed", Level::info, "{client} ended ({ending})",
+                                   FieldInfo{"ending", "how it ended", "", endings},
+                                   FieldInfo{"messages", "messages accepted"},
+                                   FieldInfo{"tls", "TLS version, if any"},
+                                   FieldInfo{"login", "the user, if any"}};
+constexpr EventInfo closed{"session.closed", Level::info, "{client} ended ({ending})",
                            closed_fields, "A session ended."};
 constexpr std::array tls_fields{client, reason_field};
-constexpr EventKind tls{"tls.failed", Level::warning, "TLS with {client} failed: {reason}",
+constexpr EventInfo tls{"tls.failed", Level::warning, "TLS with {client} failed: {reason}",
                         tls_fields, "A TLS handshake failed."};
 constexpr std::array login_fields{client, user_field};
-constexpr EventKind login_ok{"login.accepted", Level::info, "{client} logged in as {user}",
+constexpr EventInfo login_ok{"login.accepted", Level::info, "{client} logged in as {user}",
                              login_fields, "AUTH was accepted."};
-constexpr EventKind login_bad{"login.refused", Level::warning,
+constexpr EventInfo login_bad{"login.refused", Level::warning,
                               "{client} failed to log in as {user}", login_fields,
                               "AUTH was refused."};
-constexpr EventKind login_unknown{
+constexpr EventInfo login_unknown{
     "login.unchecked", Level::error, "who knows of {user}'s login could not be asked, for {client}",
     login_fields, "The outside check of a login gave no answer; the client got 454."};
-constexpr std::array rcpt_fields{client, helo, from, FieldKind{"to", "the recipient"}, reply_field};
-constexpr EventKind rcpt_refused{"recipient.refused", Level::info, "{to} refused: {reply}",
+constexpr std::array rcpt_fields{client, helo, from, FieldInfo{"to", "the recipient"}, reply_field};
+constexpr EventInfo rcpt_refused{"recipient.refused", Level::info, "{to} refused: {reply}",
                                  rcpt_fields, "A recipient was refused at RCPT."};
-constexpr std::array sender_fields{client, helo, from, FieldKind{"login", "the user, if any"},
+constexpr std::array sender_fields{client, helo, from, FieldInfo{"login", "the user, if any"},
                                    reply_field};
-constexpr EventKind not_sender{"sender.refused", Level::info, "{from} refused: {reply}",
+constexpr EventInfo not_sender{"sender.refused", Level::info, "{from} refused: {reply}",
                                sender_fields, "A sender was refused at MAIL."};
-constexpr std::array message_fields{FieldKind{"id", "queue id"},
+constexpr std::array message_fields{FieldInfo{"id", "queue id"},
                                     client,
                                     from,
-                                    FieldKind{"recipients", "how many"},
-                                    FieldKind{"size", "of the text as received", "octets"},
-                                    FieldKind{"protocol", "as in Received (RFC 3848)"},
-                                    FieldKind{"tls", "TLS version, if any"},
-                                    FieldKind{"login", "the user, if any"},
-                                    FieldKind{"took", "from DATA to the answer"},
+                                    FieldInfo{"recipients", "how many"},
+                                    FieldInfo{"size", "of the text as received", "octets"},
+                                    FieldInfo{"protocol", "as in Received (RFC 3848)"},
+                                    FieldInfo{"tls", "TLS version, if any"},
+                                    FieldInfo{"login", "the user, if any"},
+                                    FieldInfo{"took", "from DATA to the answer"},
                                     reply_field};
-constexpr EventKind accepted{"message.accepted", Level::info, "{id} from {from}: {reply}",
+constexpr EventInfo accepted{"message.accepted", Level::info, "{id} from {from}: {reply}",
                              message_fields, "A message is durable and was answered 250."};
-constexpr EventKind refused{"message.refused", Level::warning,
+constexpr EventInfo refused{"message.refused", Level::warning,
                             "message from {from} refused: {reply}", message_fields,
                             "A message was refused after its text."};
-constexpr EventKind store{"store.refused", Level::error, "the store refused: {reason}", tls_fields,
+constexpr EventInfo store{"store.refused", Level::error, "the store refused: {reason}", tls_fields,
                           "The store could not take octets of a message."};
-constexpr std::array limited_fields{client, FieldKind{"limit", "which limit", "", limit_names},
-                                    helo, FieldKind{"login", "the user, if any"}, reply_field};
-constexpr EventKind over_limit{
+constexpr std::array limited_fields{client, FieldInfo{"limit", "which limit", "", limit_names},
+                                    helo, FieldInfo{"login", "the user, if any"}, reply_field};
+constexpr EventInfo over_limit{
     "client.limited", Level::warning, "{client} is over {limit}: {reply}", limited_fields,
     "A client or login is over a limit, talked before it was greeted, or is not served here."};
 constexpr std::array away_fields{client, listener_field,
-                                 FieldKind{"reason", "which ceiling", "", ceilings}};
-constexpr EventKind away{"session.turned_away", Level::warning,
+                                 FieldInfo{"reason", "which ceiling", "", ceilings}};
+constexpr EventInfo away{"session.turned_away", Level::warning,
                          "{client} turned away at {listener}: {reason}", away_fields,
                          "The server is at a ceiling; a new session got 421, the old ones go on."};
 constexpr std::array accept_fields{listener_field, reason_field};
-constexpr EventKind accept{"accept.failed", Level::error,
+constexpr EventInfo accept{"accept.failed", Level::error,
                            "{listener} cannot accept, trying again: {reason}", accept_fields,
                            "A listener could not accept a connection."};
 
-constexpr EventKind proxy{"proxy.failed", Level::warning, "the PROXY header of {client}: {reason}",
+constexpr EventInfo proxy{"proxy.failed", Level::warning, "the PROXY header of {client}: {reason}",
                           tls_fields, "A listed proxy began a connection without its header."};
 
 std::string path(const smtp::Transaction& transaction) {
@@ -177,7 +177,7 @@ void accept_failed(Log& log, const ListenerSettings& listener, const std::string
   log.write(accept, listener.name, reason);
 }
 
-std::span<const EventKind* const> event_kinds() {
+std::span<const EventInfo* const> event_kinds() {
   static constexpr std::array kinds{
       &not_sender, &opened, &closed,     &tls,  &login_ok, &login_bad,     &rcpt_refused, &accepted,
       &refused,    &store,  &over_limit, &away, &accept,   &login_unknown, &proxy};

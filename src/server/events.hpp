@@ -38,6 +38,6 @@ void session_turned_away(Log& log, const ListenerSettings& listener, const std::
 void store_refused(Log& log, const SessionFacts& facts, const Error& error);
 void accept_failed(Log& log, const ListenerSettings& listener, const std::string& reason);
 /// All kinds, for the reference page.
-std::span<const observe::EventKind* const> event_kinds();
+std::span<const observe::EventInfo* const> event_kinds();
 
 }  // namespace postroad::server

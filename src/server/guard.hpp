@@ -1,7 +1,8 @@
 // What one client address and one login may do, so that no client hurts another: token buckets and
 // a count of open sessions. An IPv4 address is a client, an IPv6 client is its /64, as a host may
 // use any address of it. Time is an argument. Not here: words and codes (session.cpp), the limits
-// of a single session (proto/smtp/server_options.hpp), the ceiling of all sessions (server.hpp).
+// of a single session (proto/smtp/server/server_options.hpp), the ceiling of all sessions
+// (server.hpp).
 #pragma once
 
 #include <array>

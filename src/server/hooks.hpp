@@ -1,4 +1,4 @@
-// What the server asks of the floors above: where a message goes, and who may do what. The server
+// What the server asks of the layers above: where a message goes, and who may do what. The server
 // knows neither spool nor routes. Thread rule: every hook is called on the session's own thread,
 // from several threads at once.
 #pragma once
@@ -12,19 +12,19 @@
 #include <string>
 #include <string_view>
 
-#include "proto/smtp/server_machine.hpp"
+#include "proto/smtp/server/server_machine.hpp"
 
 namespace postroad::server {
 
 enum class Role : std::uint8_t {
-  relay_in,    ///< takes mail from anybody for the domains it serves
+  mx,          ///< takes mail from anybody for the domains it serves
   submission,  ///< takes mail from users who logged in (RFC 6409)
-  catch_all,   ///< takes everything: a developer's laptop
+  catcher,     ///< takes everything: a developer's laptop
 };
 
 /// What is known of a session.
 struct SessionFacts {
-  Role role = Role::relay_in;
+  Role role = Role::mx;
   std::string_view listener;                     ///< its address, "[127.0.0.1]:2525"
   std::string peer;                              ///< "[192.0.2.1]:4711"
   std::string_view host;                         ///< this server's name

@@ -61,7 +61,7 @@ Session::Session(tcp::socket socket, std::shared_ptr<const ListenerSettings> lis
   facts_.peer.shrink_to_fit();
   is_proxied_ = is_in(listener_->proxies, facts_.peer);
   if (is_proxied_) return;
-  if (is_in(listener_->speakers, facts_.peer)) machine_.trust_peer();
+  if (is_in(listener_->xclient_peers, facts_.peer)) machine_.trust_peer();
   if (!gone) visit_ = services_.guard.enter(endpoint.address(), proto::Clock::now());
 }
 
@@ -144,7 +144,7 @@ boost::asio::awaitable<bool> Session::read_proxy_header() {
       else
         enter({boost::asio::ip::make_address((*header)->source, bad), (*header)->source_port});
       // Whom the proxy carries is not the proxy: it may speak for others only in its own name.
-      if (is_in(listener_->speakers, facts_.peer)) machine_.trust_peer();
+      if (is_in(listener_->xclient_peers, facts_.peer)) machine_.trust_peer();
       const auto refusal = (*header)->is_local ? Reply{} : at_connect();
       if (refusal.code == 0) co_return true;
       send_away(refusal);
@@ -165,7 +165,7 @@ Reply Session::take_xclient(const std::vector<std::pair<std::string, std::string
   for (const auto& [name, value] : attributes) {
     if (name == "LOGIN" && !value.starts_with('[')) login = value;
   }
-  if (login.empty() || listener_->role == Role::catch_all) return refusal;
+  if (login.empty() || listener_->role == Role::catcher) return refusal;
   // Whoever checked its password, what one login may do holds.
   const auto limit = visit_.log_in(login, proto::Clock::now());
   if (limit.empty()) return refusal;

@@ -35,7 +35,7 @@ struct Services {
 /// What a listener's sessions are held to. Never changed once in use: a reload makes another, and
 /// sessions that are open keep theirs.
 struct ListenerSettings {
-  Role role = Role::relay_in;
+  Role role = Role::mx;
   std::string address = "127.0.0.1";
   std::uint16_t port = 0;  ///< 0: the kernel chooses
   std::string name;        ///< "[127.0.0.1]:2525"; the server fills it in
@@ -47,8 +47,8 @@ struct ListenerSettings {
   std::chrono::milliseconds greet_pause{0};
   /// Before a wrong login hears so; twice as long for the second of a session, and so on. 0: none.
   std::chrono::milliseconds login_delay{0};
-  std::vector<net::Network> proxies{};   ///< who begins a connection with a PROXY header
-  std::vector<net::Network> speakers{};  ///< who may use XCLIENT
+  std::vector<net::Network> proxies{};        ///< who begins a connection with a PROXY header
+  std::vector<net::Network> xclient_peers{};  ///< who may use XCLIENT
 };
 
 /// A session's place in a roster, which it leaves by itself.

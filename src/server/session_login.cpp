@@ -76,7 +76,7 @@ boost::asio::awaitable<void> Session::check_login(smtp::ServerMachine& machine,
   visit_.tried_password(credentials.user, accepted, now);
   login_checked(services_.log, facts_, credentials.user, accepted);
   // Who catches everything is for tests, which may send as much as they like.
-  if (accepted && listener_->role != Role::catch_all) {
+  if (accepted && listener_->role != Role::catcher) {
     const auto limit = visit_.log_in(credentials.user, now);
     if (!limit.empty()) {
       machine.answered(too_many(limit, std::string(limit) + " of this login"));

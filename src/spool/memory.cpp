@@ -7,7 +7,7 @@
 #include <map>
 #include <mutex>
 
-#include "spool/envelope_codec.hpp"
+#include "spool/journal/envelope_codec.hpp"
 
 namespace postroad::spool {
 

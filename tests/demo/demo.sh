@@ -78,7 +78,7 @@ key = "$folder/key.pem"
 
 [[listener]]   # for typing: takes addresses without angle brackets
 port = 0
-role = "catch_all"
+role = "catcher"
 allow_bare_addresses = true
 TOML
 "$postroad" config check --config "$folder/postroad.toml" >/dev/null || fail "the configuration is wrong"

@@ -19,8 +19,8 @@
 
 #include "base/text.hpp"
 #include "crypto/digest.hpp"
-#include "mail/flowed.hpp"
-#include "mail/transfer.hpp"
+#include "mail/mime/flowed.hpp"
+#include "mail/mime/transfer.hpp"
 
 namespace {
 

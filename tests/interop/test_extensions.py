@@ -165,11 +165,11 @@ class IntoServer(Case):
         super().setUpClass()
         cls.far = cls.enterClassContext(peers.Postfix(settings="smtpd_recipient_restrictions = check_recipient_access static:hold, permit\n"))
         domains = ["test.example", "lmtp.example", "silent.example"]
-        relay_in = {"role": "relay_in", "relay_from": ["127.0.0.0/8"]}
+        mx = {"role": "mx", "relay_from": ["127.0.0.0/8"]}
         cls.server = postroad.Server({
             "local": {"domains": domains, "mailboxes": ["reader", "second", "grüße"]},
             "delivery": {"smarthost": f"smtp://{HOST}:{cls.far.port}"},
-            "listener": [{**relay_in, "dsn": True}, {**relay_in, "lmtp": True}, relay_in]}, folder=cls.folder.path)
+            "listener": [{**mx, "dsn": True}, {**mx, "lmtp": True}, mx]}, folder=cls.folder.path)
         cls.addClassCleanup(cls.server.__exit__, None, None, None)
         smtp, lmtp, silent = cls.server.ports
         ways = {"test.example": f"smtp:[{HOST}]:{smtp}", "far.example": f"smtp:[{HOST}]:{smtp}", "lmtp.example": f"lmtp:inet:[{HOST}]:{lmtp}",
@@ -263,7 +263,7 @@ class Exim(Case):
         return marked(HARD_MESSAGE, "large") + b"".join(b"." * (number % 3) + b"line %d\r\n" % number for number in range(60_000))
 
     def test_chunking_from_exim(self):
-        with postroad.Server({"local": {"domains": ["test.example"], "mailboxes": ["reader"]}, "listener": [{"role": "relay_in"}]}) as server:
+        with postroad.Server({"local": {"domains": ["test.example"], "mailboxes": ["reader"]}, "listener": [{"role": "mx"}]}) as server:
             with peers.Exim(server.port) as exim:
                 for count, message in enumerate((HARD_MESSAGE, self.large()), 1):
                     with self.subTest(octets=len(message)):
@@ -276,7 +276,7 @@ class Exim(Case):
 
     def test_prdr_from_exim(self):
         with postroad.Server({"local": {"domains": ["test.example"], "mailboxes": ["reader", "second"]},
-                              "listener": [{"role": "relay_in", "prdr": True, "chunking": chunking} for chunking in (True, False)]}) as server:
+                              "listener": [{"role": "mx", "prdr": True, "chunking": chunking} for chunking in (True, False)]}) as server:
             for count, port in enumerate(server.ports, 1):
                 with self.subTest(count), peers.Exim(port) as exim:
                     trace = exim.hand_in(HARD_MESSAGE, FROM, ["reader@test.example", "second@test.example", "nobody@test.example"])

@@ -34,7 +34,7 @@ class IntoServer(unittest.TestCase):
             "local": {"domains": ["test.example"], "mailboxes": ["reader"]},
             "submission": {"senders": ["test: @client.example", "tëst: sender@client.example"]},
             "listener": [
-                {"role": "relay_in", "tls": "offered", "allow_bare_addresses": True, **tls},
+                {"role": "mx", "tls": "offered", "allow_bare_addresses": True, **tls},
                 {"role": "submission", "tls": "required", **tls},
                 {"role": "submission", "tls": "implicit", **tls},
             ]}, folder=cls.folder.path)

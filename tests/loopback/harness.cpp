@@ -119,7 +119,7 @@ const Certificates& Certificates::get() {
 
 Harness::Harness(smtp::ServerOptions options, bool with_tls) : server(guard, log, {.threads = 2}) {
   server::ListenerSettings listener;
-  listener.role = server::Role::relay_in;
+  listener.role = server::Role::mx;
   listener.smtp = std::move(options);
   listener.policy = {std::shared_ptr<void>(), &policy};
   if (with_tls) {

@@ -31,8 +31,8 @@ class OutboxTest : public ::testing::Test {
   ~OutboxTest() override { std::filesystem::remove_all(folder_); }
   OutboxOptions options(const std::string& relay) const {
     OutboxOptions made{.folder = folder_ + "/outbox", .relays = {relay}};
-    made.first_retry = 20ms;
-    made.longest_retry = 50ms;
+    made.initial_retry_delay = 20ms;
+    made.max_retry_delay = 50ms;
     made.pool.first_pause = 1ms;
     made.pool.longest_pause = 10ms;
     made.pool.patience = 20ms;
@@ -320,7 +320,7 @@ TEST_F(OutboxTest, TimesThatWereAskedForCountFromTheSubmission) {
     return {};
   });
   auto made = options(server.url());
-  made.first_retry = made.longest_retry = 2100ms;
+  made.initial_retry_delay = made.max_retry_delay = 2100ms;
   const auto outbox = open(std::move(made));
   const auto message = mail("b@y.example");
   Envelope envelope{Mailbox{"a", "x.example"}, {Mailbox{"b", "y.example"}}, {}, {}};

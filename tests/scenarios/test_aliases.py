@@ -22,7 +22,7 @@ class Aliases(unittest.TestCase):
 
     def server(self, local=None, **more):
         more.setdefault("delivery", {"smarthost": "smtp://127.0.0.1:9"})  # where nobody listens
-        return postroad.Server({"local": {**LOCAL, **(local or {})}, "listener": [{"role": "relay_in"}], **more})
+        return postroad.Server({"local": {**LOCAL, **(local or {})}, "listener": [{"role": "mx"}], **more})
 
     # A stranger must not multiply the work: named twice, or by tags and aliases, a mailbox gets one copy.
     def test_row_32_a_mailbox_that_is_named_often_gets_one_copy(self):
@@ -63,7 +63,7 @@ class Aliases(unittest.TestCase):
                     return
         with by_hand.FakeServer(elsewhere) as host, self.server(
                 {"domains": ["here.example"], "aliases": ["mixed: ann, busy@x.example, fine@x.example, gone@x.example"]},
-                delivery={"smarthost": f"smtp://127.0.0.1:{host.port}", "first_retry": "100ms", "longest_retry": "100ms"}) as server:
+                delivery={"smarthost": f"smtp://127.0.0.1:{host.port}", "initial_retry_delay": "100ms", "max_retry_delay": "100ms"}) as server:
             self.assertTrue(self.send(server, "mixed@here.example").startswith("250"))
             done = postroad.eventually(lambda: (lambda e: e if len(e) == 3 else None)(server.events("recipient.delivered")))
             self.assertEqual(sorted(event["to"] for event in done), ["ann@here.example", "busy@x.example", "fine@x.example"])
@@ -125,7 +125,7 @@ class Aliases(unittest.TestCase):
 
     def check(self, local):
         with postroad.Folder() as folder:
-            return postroad.run("config", "check", "--config", folder.write("c.toml", postroad.toml({"local": local, "listener": [{"role": "relay_in"}]})))
+            return postroad.run("config", "check", "--config", folder.write("c.toml", postroad.toml({"local": local, "listener": [{"role": "mx"}]})))
 
     def test_a_member_without_a_mailbox_is_refused_with_its_name(self):
         # Otherwise the alias is answered 250 and this member's mail is dropped in silence.
@@ -140,7 +140,7 @@ class Aliases(unittest.TestCase):
 
     def test_catch_all_listener_beside_others_keeps_every_mail(self):
         # The listener says that it accepts any mail for anybody: what it took must be in a mailbox.
-        settings = {"local": LOCAL, "listener": [{"role": "relay_in"}, {"role": "catch_all"}], "delivery": {"smarthost": "smtp://127.0.0.1:9"}}
+        settings = {"local": LOCAL, "listener": [{"role": "mx"}, {"role": "catcher"}], "delivery": {"smarthost": "smtp://127.0.0.1:9"}}
         with postroad.Server(settings) as server, by_hand.Session(server.ports[1]) as session:
             session.say("EHLO client.example")
             self.assertTrue(session.mail("a@client.example", ["friend@elsewhere.example"], MESSAGE).startswith("250"))

@@ -69,7 +69,7 @@ class ConfigCheck(unittest.TestCase):
             (self.listener(proxy_from=["192.0.2.0/33"]), "proxy_from"),
             (self.listener(xclient_from=["there"]), "xclient_from"),
             (self.listener(mechanisms=["PLAN"]), "PLAN is not known"),
-            ({"listener": [{"port": 0, "role": "relay_in", "auth_required": True}], "server": {"users": ""}}, "AUTH needs server.users"),
+            ({"listener": [{"port": 0, "role": "mx", "auth_required": True}], "server": {"users": ""}}, "AUTH needs server.users"),
             ({"delivery": {"smarthost": "smtp://ann:SECRET@relay.example"}}, "no password in the URL"),
             ({"metrics": {"listen": "nonsense"}}, "metrics.listen"),
             ({"metrics": {"listen": f"127.0.0.1:{port}"}}, f"metrics.listen: [127.0.0.1]:{port}: the port is in use"),

@@ -17,7 +17,7 @@ class Limits(unittest.TestCase):
     maxDiff = None
 
     def server(self, clients=None, logins=None, listener=None, **settings):
-        listener = {"role": "relay_in", **(listener or {})}
+        listener = {"role": "mx", **(listener or {})}
         return self.enterContext(postroad.Server({
             "local": {"domains": ["here.example"], "mailboxes": ["ann"]}, "listener": [listener],
             "clients": {"exempt": [], **(clients or {})}, "logins": logins or {}, **settings}))

@@ -18,9 +18,9 @@ class Server(unittest.TestCase):
         folder = cls.enterClassContext(postroad.Folder()).path
         cls.certificates = postroad.Certificates(folder)
         certificate, key = cls.certificates.make("server")
-        here = {"role": "relay_in", "lmtp": True}
+        here = {"role": "mx", "lmtp": True}
         cls.server = postroad.Server({"local": {"domains": ["here.example"], "mailboxes": ["ann", "ben"], "aliases": ["both: ann, ben"]},
-                                      "listener": [here, {**here, "tls": "required", "certificate": certificate, "key": key}, {"role": "relay_in"}]}, folder=folder)
+                                      "listener": [here, {**here, "tls": "required", "certificate": certificate, "key": key}, {"role": "mx"}]}, folder=folder)
         cls.addClassCleanup(cls.server.__exit__, None, None, None)
 
     def arrived(self, subject, count=1):

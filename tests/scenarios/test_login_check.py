@@ -130,7 +130,7 @@ class LoginCheck(unittest.TestCase):
             users = place.path / "users"
             add_user(users, "ann", "secret")
             with Server({"server": {"users": str(users)}, "limits": {"login_delay": "1s"},
-                         "listener": [{**self.LISTENER, "role": "relay_in"}], "local": {"domains": ["test.example"], "mailboxes": ["postmaster"]}}) as server:
+                         "listener": [{**self.LISTENER, "role": "mx"}], "local": {"domains": ["test.example"], "mailboxes": ["postmaster"]}}) as server:
                 with Session(server.port) as guesser, Session(server.port) as other:
                     guesser.say("EHLO client.example")
                     other.say("EHLO client.example")

@@ -27,7 +27,7 @@ class MailLoop(unittest.TestCase):
             with socket.create_server((postroad.HOST, 0)) as free:
                 ports.append(free.getsockname()[1])
         servers = [self.enterContext(postroad.Server({
-            "listener": [{"role": "relay_in", "port": ports[i]}], "local": {"domains": [f"d{i}.example"], "aliases": [
+            "listener": [{"role": "mx", "port": ports[i]}], "local": {"domains": [f"d{i}.example"], "aliases": [
                 f"x: x@d{1 - i}.example", "postmaster: keeper"], "mailboxes": ["keeper"]},
             "delivery": {"smarthost": f"smtp://127.0.0.1:{ports[1 - i]}"}})) for i in range(2)]
         with by_hand.Session(ports[0]) as session:

@@ -20,7 +20,7 @@ class Onward(unittest.TestCase):
             session.say("QUIT")
 
     def settings(self, port, **delivery):
-        return {"listener": [{"role": "relay_in", "mt_priority": True}],
+        return {"listener": [{"role": "mx", "mt_priority": True}],
                 "delivery": {"networks": ["127.0.0.1"], "smarthost": f"smtp://localhost:{port}", **delivery}}
 
     def test_the_urgent_go_first_and_a_stranger_is_not_urgent(self):
@@ -60,7 +60,7 @@ class Onward(unittest.TestCase):
         with postroad.Folder() as folder:
             certificate, key = postroad.Certificates(folder.path).make("server", signed_by_ca=False)
             far = {"listener": [{"tls": "offered", "certificate": certificate, "key": key}]}
-            here = {"listener": [{"role": "relay_in", "dsn": True}]}
+            here = {"listener": [{"role": "mx", "dsn": True}]}
             with postroad.Server(far) as host, postroad.Server({**self.settings(host.port), **here}) as server:
                 with by_hand.Session(server.port) as session:
                     session.say("EHLO client.example")

@@ -73,8 +73,8 @@ class OptionsKept(unittest.TestCase):
         certificate, key = self.pair
         return self.enterContext(postroad.Server({
             "server": {"users": self.users}, "local": {"domains": ["here.example"], "mailboxes": ["ann"]},
-            "listener": [{"role": "relay_in", **EVERYTHING, "tls": "offered", "certificate": certificate, "key": key, **(listener or {})}],
-            "delivery": {"networks": ["127.0.0.1"], "smarthost": f"smtp://localhost:{port}", "first_retry": "50ms", "longest_retry": "100ms", **(delivery or {})}},
+            "listener": [{"role": "mx", **EVERYTHING, "tls": "offered", "certificate": certificate, "key": key, **(listener or {})}],
+            "delivery": {"networks": ["127.0.0.1"], "smarthost": f"smtp://localhost:{port}", "initial_retry_delay": "50ms", "max_retry_delay": "100ms", **(delivery or {})}},
             env={"SSL_CERT_FILE": str(self.certificates.ca)}, **how))
 
     def session(self, server, tls=False):

@@ -29,7 +29,7 @@ class ProxyHeader(unittest.TestCase):
         cls.certificates = postroad.Certificates(folder)
         certificate, key = cls.certificates.make("server")
         tls = {"certificate": certificate, "key": key}
-        here = {"role": "relay_in", "proxy_from": ["127.0.0.1"]}
+        here = {"role": "mx", "proxy_from": ["127.0.0.1"]}
         cls.server = postroad.Server({
             "local": {"domains": ["here.example"], "mailboxes": ["ann"]},
             "listener": [{**here, "tls": "offered", **tls}, {**here, "tls": "implicit", **tls}, {**here, "only_from": [CLIENT]},
@@ -187,7 +187,7 @@ class ProxyHeader(unittest.TestCase):
 
     def test_limits_are_the_clients(self):
         server = self.enterContext(postroad.Server({
-            "local": {"domains": ["here.example"], "mailboxes": ["ann"]}, "listener": [{"role": "relay_in", "proxy_from": ["127.0.0.1"]}],
+            "local": {"domains": ["here.example"], "mailboxes": ["ann"]}, "listener": [{"role": "mx", "proxy_from": ["127.0.0.1"]}],
             "clients": {"exempt": [], "connections": "2/h", "messages": "1/h"}}))
         for header in (v1, v2):
             source = "203.0.113.1" if header is v1 else "203.0.113.2"

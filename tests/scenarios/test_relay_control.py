@@ -19,7 +19,7 @@ class RelayControl(unittest.TestCase):
             "server": {"users": folder / "users"},
             "local": {"domains": ["here.example"], "mailboxes": ["reader", "ben@here.example"]},
             "delivery": {"smarthost": f"smtp://127.0.0.1:{cls.elsewhere.port}"},
-            "listener": [{"role": "relay_in", "auth": True, "allow_auth_in_clear": True}]}, folder=folder)
+            "listener": [{"role": "mx", "auth": True, "allow_auth_in_clear": True}]}, folder=folder)
         cls.addClassCleanup(cls.server.__exit__, None, None, None)
 
     def rcpt(self, recipient, sender="<stranger@elsewhere.example>", login=False):
@@ -65,7 +65,7 @@ class RelayControl(unittest.TestCase):
         self.assertEqual(self.rcpt("<friend@elsewhere.example>", login=True)[:3], "250")
 
     def test_a_listed_network_may_relay(self):
-        settings = {"local": {"domains": ["here.example"], "mailboxes": ["reader"]}, "listener": [{"role": "relay_in"}],
+        settings = {"local": {"domains": ["here.example"], "mailboxes": ["reader"]}, "listener": [{"role": "mx"}],
                     "delivery": {"smarthost": f"smtp://127.0.0.1:{self.elsewhere.port}", "networks": ["127.0.0.0/8"]}}
         for networks, code in ((["127.0.0.0/8"], "250"), (["192.0.2.0/24", "::1"], "550")):
             settings["delivery"]["networks"] = networks

@@ -21,7 +21,7 @@ class Reload(unittest.TestCase):
         self.settings = {
             "server": {"users": self.users, "hostname": "mail.test.example", "data": self.folder / "data"},
             "local": {"domains": ["here.example"], "mailboxes": ["ann"]},
-            "listener": [{"role": "relay_in", "tls": "offered", "certificate": certificate, "key": key, "auth": True, "port": 0}],
+            "listener": [{"role": "mx", "tls": "offered", "certificate": certificate, "key": key, "auth": True, "port": 0}],
             "log": {"format": "json", "level": "debug"}}
         self.server = self.enterContext(postroad.Server(self.settings, folder=self.folder))
 
@@ -145,7 +145,7 @@ class Reload(unittest.TestCase):
             self.assertEqual(self.certificate(), "first")
 
     def test_listeners_come_and_go(self):
-        self.settings["listener"].append({"role": "relay_in", "address": "127.0.0.2", "port": 0})
+        self.settings["listener"].append({"role": "mx", "address": "127.0.0.2", "port": 0})
         self.write()
         self.assertEqual(self.reload().returncode, 0)
         self.settings["listener"].pop()

@@ -12,7 +12,7 @@ class Smarthost(unittest.TestCase):
     def relay(self, script, recipients=("friend@elsewhere.example",), parameters="", event="recipient.delivered", count=None, **delivery):
         """Sends one mail through our server to a fake smarthost; gives what it heard and the events, once they are there."""
         with by_hand.FakeServer(script) as host:
-            settings = {"listener": [{"role": "relay_in"}],
+            settings = {"listener": [{"role": "mx"}],
                         "delivery": {"networks": ["127.0.0.1"], "smarthost": f"smtp://127.0.0.1:{host.port}", **delivery}}
             with postroad.Server(settings) as server:
                 with by_hand.Session(server.port) as session:
@@ -62,7 +62,7 @@ class Smarthost(unittest.TestCase):
 
     def test_a_silent_smarthost_does_not_hold_up_mail_for_here(self):
         with by_hand.FakeServer(lambda peer: peer.line()) as silent:
-            settings = {"listener": [{"role": "relay_in"}], "limits": {"drain": "100ms"}, "local": {"domains": ["here.example"], "mailboxes": ["reader"]},
+            settings = {"listener": [{"role": "mx"}], "limits": {"drain": "100ms"}, "local": {"domains": ["here.example"], "mailboxes": ["reader"]},
                         "delivery": {"networks": ["127.0.0.1"], "smarthost": f"smtp://127.0.0.1:{silent.port}"}}
             with postroad.Server(settings) as server, by_hand.Session(server.port) as session:
                 session.say("EHLO client.example")
@@ -80,7 +80,7 @@ class Smarthost(unittest.TestCase):
             seen.append(peer)
             peer.say("220 fake.example ESMTP\r\n")
             by_hand.converse(peer, replies={"RCPT": "451 4.2.0 later"} if len(seen) < 3 else None)
-        heard, _ = self.relay(script, first_retry="20ms", longest_retry="40ms")
+        heard, _ = self.relay(script, initial_retry_delay="20ms", max_retry_delay="40ms")
         self.assertEqual(len(heard), 3)
 
 

@@ -14,7 +14,7 @@ class StarttlsInjection(unittest.TestCase):
         self.certificate, self.key = certificates.make("server")
 
     def test_row_1_server_discards_commands_sent_in_clear(self):
-        listener = {"role": "catch_all", "tls": "offered", "certificate": self.certificate, "key": self.key}
+        listener = {"role": "catcher", "tls": "offered", "certificate": self.certificate, "key": self.key}
         with postroad.Server({"listener": [listener]}) as server, by_hand.Session(server.port) as session:
             self.assertIn("STARTTLS", session.say("EHLO client.example"))
             session.send("STARTTLS\r\nEHLO evil.example\r\nMAIL FROM:<evil@client.example>\r\nRCPT TO:<victim@x.example>\r\n")
@@ -33,7 +33,7 @@ class StarttlsInjection(unittest.TestCase):
             self.assertEqual(session.rest_until_end(), "")
 
     def test_row_1_server_forgets_the_transaction_begun_in_clear(self):
-        listener = {"role": "catch_all", "tls": "offered", "certificate": self.certificate, "key": self.key}
+        listener = {"role": "catcher", "tls": "offered", "certificate": self.certificate, "key": self.key}
         with postroad.Server({"listener": [listener]}) as server, by_hand.Session(server.port) as session:
             session.say("EHLO client.example")
             session.say("STARTTLS")

@@ -65,7 +65,7 @@ class Stop(unittest.TestCase):
 
     def test_a_silent_smarthost_holds_it_no_longer_than_drain(self):
         with by_hand.FakeServer(lambda peer: peer.line()) as silent:
-            settings = {"listener": [{"role": "relay_in"}],
+            settings = {"listener": [{"role": "mx"}],
                         "delivery": {"networks": ["127.0.0.1"], "smarthost": f"smtp://127.0.0.1:{silent.port}"}}
             with self.server(**settings) as server:
                 with by_hand.Session(server.port) as session:
@@ -83,9 +83,9 @@ class Stop(unittest.TestCase):
         with postroad.Folder() as folder:
             with by_hand.FakeServer(lambda peer: None) as gone:
                 port = gone.port
-            network = {"listener": [{"role": "relay_in"}], "limits": {"drain": "2s"}}
+            network = {"listener": [{"role": "mx"}], "limits": {"drain": "2s"}}
             with postroad.Server({**network, "delivery": {"networks": ["127.0.0.1"], "smarthost": f"smtp://127.0.0.1:{port}",
-                                                   "first_retry": "100ms"}},
+                                                   "initial_retry_delay": "100ms"}},
                                  folder=folder.path) as server, by_hand.Session(server.port) as session:
                 session.say("EHLO client.example")
                 self.assertRegex(session.mail("a@client.example", ["friend@elsewhere.example"], MESSAGE), "^250")

@@ -19,7 +19,7 @@ class Submission(unittest.TestCase):
         cls.server = postroad.Server({
             "server": {"users": users}, "local": {"domains": ["here.example"], "mailboxes": ["ann"]},
             "submission": {"senders": ["ann: boss@other.example, @lists.example"]},
-            "listener": [clear, {**clear, "allow_any_sender": True}, {"role": "relay_in", "auth": True, "allow_auth_in_clear": True}]}, folder=folder)
+            "listener": [clear, {**clear, "allow_any_sender": True}, {"role": "mx", "auth": True, "allow_auth_in_clear": True}]}, folder=folder)
         cls.addClassCleanup(cls.server.__exit__, None, None, None)
 
     def session(self, user="ann", password="one", port=0):
@@ -78,7 +78,7 @@ class Submission(unittest.TestCase):
                 peer.say("220 fake.example ESMTP\r\n")
                 by_hand.converse(peer, ehlo=extensions)
             with by_hand.FakeServer(script) as host:
-                settings = {"listener": [{"role": "relay_in"}], "delivery": {"networks": ["127.0.0.1"], "smarthost": f"smtp://127.0.0.1:{host.port}"}}
+                settings = {"listener": [{"role": "mx"}], "delivery": {"networks": ["127.0.0.1"], "smarthost": f"smtp://127.0.0.1:{host.port}"}}
                 with postroad.Server(settings) as server:
                     with by_hand.Session(server.port) as session:
                         session.say("EHLO client.example")

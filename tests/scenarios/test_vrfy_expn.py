@@ -9,7 +9,7 @@ LOCAL = {"domains": ["here.example"], "mailboxes": ["ann", "bob"], "aliases": ["
 
 class VrfyExpn(unittest.TestCase):
     def ask(self, listener, *lines):
-        with postroad.Server({"local": LOCAL, "listener": [{"role": "relay_in", **listener}]}) as server:
+        with postroad.Server({"local": LOCAL, "listener": [{"role": "mx", **listener}]}) as server:
             with by_hand.Session(server.port) as session:
                 ehlo = session.say("EHLO client.example")
                 return ehlo, [session.say(line) for line in lines]

@@ -53,7 +53,7 @@ class WrongInput(unittest.TestCase):
             self.assertTrue(session.say("NOOP").startswith("250"), "the session goes on, and the line's rest is no command")
 
     def test_article_form_where_it_is_not_allowed(self):
-        settings = {"listener": [{"role": "relay_in"}], "local": {"domains": ["here.example"], "mailboxes": ["a"]}}
+        settings = {"listener": [{"role": "mx"}], "local": {"domains": ["here.example"], "mailboxes": ["a"]}}
         with postroad.Server(settings) as server, by_hand.Session(server.port) as session:
             session.say("HELO client.example")
             self.sentence(session.say("mail from:a@client.example"), r"^501 5\.5\.4 .*angle brackets; syntax: MAIL FROM:<")
@@ -79,7 +79,7 @@ class WrongInput(unittest.TestCase):
     def test_wrong_value(self):
         self.sentence(self.serve('[[listener]]\nport = 70000\n', 78), r"wrong\.toml:2:8", "listener.port", "65535")
         self.sentence(self.serve('[limits]\ncommand = "5 parsec"\n', 78), r"wrong\.toml:2:11", "limits.command", "5min")
-        self.sentence(self.serve('[[listener]]\nrole = "open_relay"\n', 78), r"wrong\.toml:2:8", "listener.role", "relay_in")
+        self.sentence(self.serve('[[listener]]\nrole = "open_relay"\n', 78), r"wrong\.toml:2:8", "listener.role", "mx")
 
     def test_not_toml(self):
         self.sentence(self.serve("[server\n", 78), r"wrong\.toml:1:", "not TOML")

@@ -17,12 +17,12 @@ class Xclient(unittest.TestCase):
         certificate, key = cls.certificates.make("server")
         users = folder / "users"
         postroad.add_user(users, "ann", "one")
-        here = {"role": "relay_in", "xclient_from": ["127.0.0.1"]}
+        here = {"role": "mx", "xclient_from": ["127.0.0.1"]}
         cls.server = postroad.Server({
             "server": {"users": users}, "local": {"domains": ["here.example"], "mailboxes": ["ann", "ben"]},
             "listener": [{**here, "tls": "offered", "certificate": certificate, "key": key, "auth": True, "allow_auth_in_clear": True},
                          {**here, "only_from": [CLIENT, "127.0.0.1"]}, {**here, "relay_from": [CLIENT]},
-                         {**here, "role": "submission", "tls": "required", "certificate": certificate, "key": key}, {"role": "relay_in"}],
+                         {**here, "role": "submission", "tls": "required", "certificate": certificate, "key": key}, {"role": "mx"}],
             "delivery": {"smarthost": "smtp://127.0.0.1:9"}}, folder=folder)
         cls.addClassCleanup(cls.server.__exit__, None, None, None)
 
@@ -117,7 +117,7 @@ class Xclient(unittest.TestCase):
 
     def test_what_one_login_may_do_holds_whoever_checked_it(self):
         server = self.enterContext(postroad.Server({
-            "local": {"domains": ["here.example"], "mailboxes": ["ann"]}, "listener": [{"role": "relay_in", "xclient_from": ["127.0.0.1"]}],
+            "local": {"domains": ["here.example"], "mailboxes": ["ann"]}, "listener": [{"role": "mx", "xclient_from": ["127.0.0.1"]}],
             "logins": {"messages": "2/h", "sessions": 1}}))
         session = self.spoken_for(f"ADDR={CLIENT} LOGIN=ann", server=server)
         session.say("EHLO client.example")
@@ -150,7 +150,7 @@ class Xclient(unittest.TestCase):
     def test_a_client_without_an_address_is_in_no_network(self):
         self.assertTrue(self.session(port=1).say("XCLIENT ADDR=[UNAVAILABLE]").startswith("554"))
         server = self.enterContext(postroad.Server({
-            "local": {"domains": ["here.example"], "mailboxes": ["ann"]}, "listener": [{"role": "relay_in", "xclient_from": ["127.0.0.1"], "relay_from": ["127.0.0.1"]}],
+            "local": {"domains": ["here.example"], "mailboxes": ["ann"]}, "listener": [{"role": "mx", "xclient_from": ["127.0.0.1"], "relay_from": ["127.0.0.1"]}],
             "delivery": {"smarthost": "smtp://127.0.0.1:9"}}))
         session = self.spoken_for("ADDR=[UNAVAILABLE]", server=server)
         session.say("EHLO client.example")
@@ -195,7 +195,7 @@ class Xclient(unittest.TestCase):
 
     def test_limits_are_the_clients(self):
         server = self.enterContext(postroad.Server({
-            "local": {"domains": ["here.example"], "mailboxes": ["ann"]}, "listener": [{"role": "relay_in", "xclient_from": ["127.0.0.1"]}],
+            "local": {"domains": ["here.example"], "mailboxes": ["ann"]}, "listener": [{"role": "mx", "xclient_from": ["127.0.0.1"]}],
             "clients": {"connections": "2/h", "messages": "1/h"}}))
         for client in ("203.0.113.1", "203.0.113.2"):
             session = self.spoken_for(f"ADDR={client} PORT=1", server=server)

@@ -182,7 +182,7 @@ def soak(minutes):
         postroad.add_user(users, "ann", "right")
         settings = {
             "server": {"users": users}, "local": {"domains": ["here.example"], "mailboxes": ["box"]},
-            "listener": [{"role": "relay_in", "auth": True, "allow_auth_in_clear": True}],
+            "listener": [{"role": "mx", "auth": True, "allow_auth_in_clear": True}],
             "delivery": {"local": "discard"},  # an hour of mailboxes would measure the disk's room
             "clients": {"exempt": ["127.0.0.1"]}, "limits": {"command": "30s", "data_block": "30s", "drain": "1s"},
             "log": {"format": "none"}}

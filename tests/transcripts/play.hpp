@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "proto/smtp/client_machine.hpp"
+#include "proto/smtp/client/client_machine.hpp"
 #include "settings.hpp"
 #include "transcript.hpp"
 

@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "proto/smtp/client_options.hpp"
-#include "proto/smtp/server_machine.hpp"
+#include "proto/smtp/client/client_options.hpp"
+#include "proto/smtp/server/server_machine.hpp"
 #include "transcript.hpp"
 
 namespace postroad::transcripts {

@@ -2,9 +2,9 @@
 // peers that do not read. The dialogues of the same kind are in tests/transcripts.
 #include <gtest/gtest.h>
 
-#include "proto/smtp/client_machine.hpp"
+#include "proto/smtp/client/client_machine.hpp"
 #include "proto/smtp/path.hpp"
-#include "proto/smtp/server_machine.hpp"
+#include "proto/smtp/server/server_machine.hpp"
 
 namespace postroad::smtp {
 namespace {

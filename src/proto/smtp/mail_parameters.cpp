@@ -223,9 +223,9 @@ ParameterTaken take_parameter(const Parameter& parameter, const Offered& offered
   const auto& [keyword, value] = parameter;
   if (offered.dsn && iequals(keyword, "RET")) {
     if (value && iequals(*value, "FULL"))
-      options.bring_back = MailOptions::Return::full;
+      options.return_content = MailOptions::Return::full;
     else if (value && iequals(*value, "HDRS"))
-      options.bring_back = MailOptions::Return::headers;
+      options.return_content = MailOptions::Return::headers;
     else
       return wrong("RET wants FULL or HDRS");
     return taken;
@@ -338,8 +338,8 @@ std::string wrong_with(const RecipientOptions& options) {
 }
 
 void append_parameters(const MailOptions& options, std::string& line) {
-  if (options.bring_back != MailOptions::Return::unspecified)
-    (line += " RET=") += name_of(options.bring_back);
+  if (options.return_content != MailOptions::Return::unspecified)
+    (line += " RET=") += name_of(options.return_content);
   if (!options.envelope_id.empty()) (line += " ENVID=") += encode_xtext(options.envelope_id);
   if (options.deliver_by) {
     const auto& by = *options.deliver_by;

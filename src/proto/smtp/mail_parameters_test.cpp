@@ -90,7 +90,7 @@ TEST(MailParameters, Meaning) {
                  "REQUIRETLS AUTH=+3C+3E",
                  options),
             "");
-  EXPECT_EQ(options.bring_back, Return::full);
+  EXPECT_EQ(options.return_content, Return::full);
   EXPECT_EQ(options.envelope_id, "a b");
   EXPECT_EQ(options.deliver_by, (DeliverBy{-7s, Else::notify, true}));
   EXPECT_EQ(options.hold_until, std::chrono::sys_seconds(100s));

@@ -2,7 +2,7 @@
 #include "proto/smtp/path.hpp"
 
 #include "base/text.hpp"
-#include "mail/mailbox.hpp"
+#include "mail/address/mailbox.hpp"
 
 namespace postroad::smtp {
 

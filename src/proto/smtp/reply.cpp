@@ -10,7 +10,8 @@ namespace postroad {
 
 std::string EnhancedStatus::text() const {
   if (!is_given()) return {};
-  return std::to_string(klass) + '.' + std::to_string(subject) + '.' + std::to_string(detail);
+  return std::to_string(status_class) + '.' + std::to_string(subject) + '.' +
+         std::to_string(detail);
 }
 
 std::vector<std::string_view> Reply::lines() const { return split(text, '\n'); }
@@ -62,8 +63,9 @@ std::optional<unsigned> eat_number(std::string_view& text) {
 std::optional<EnhancedStatus> eat_enhanced_status(std::string_view& text, int code) {
   std::string_view rest = text;
   EnhancedStatus status;
-  const auto klass = eat_number(rest);
-  if (!klass || static_cast<int>(*klass) != code / 100 || *klass == 3) return std::nullopt;
+  const auto status_class = eat_number(rest);
+  if (!status_class || static_cast<int>(*status_class) != code / 100 || *status_class == 3)
+    return std::nullopt;
   if (rest.empty() || rest.front() != '.') return std::nullopt;
   rest.remove_prefix(1);
   const auto subject = eat_number(rest);
@@ -73,7 +75,7 @@ std::optional<EnhancedStatus> eat_enhanced_status(std::string_view& text, int co
   if (!detail || (!rest.empty() && rest.front() != ' ')) return std::nullopt;
   if (!rest.empty()) rest.remove_prefix(1);
   text = rest;
-  status.klass = static_cast<std::uint8_t>(*klass);
+  status.status_class = static_cast<std::uint8_t>(*status_class);
   status.subject = static_cast<std::uint16_t>(*subject);
   status.detail = static_cast<std::uint16_t>(*detail);
   return status;

@@ -1,0 +1,75 @@
+// See flags_file.hpp.
+#include "cli/flags/flags_file.hpp"
+
+#include <algorithm>
+
+#include "base/text.hpp"
+#include "cli/terminal.hpp"
+
+namespace postroad::cli {
+
+namespace {
+
+constexpr std::string_view flag = "--flags";
+
+// Whether the command line has that flag, `--to a` or `--to=a`.
+bool has(const std::vector<std::string>& words, const std::string& name) {
+  return std::any_of(words.begin(), words.end(), [&](std::string_view word) {
+    if (!word.starts_with(name)) return false;
+    word.remove_prefix(name.size());
+    return word.empty() || word.front() == '=';
+  });
+}
+
+Result<void> read(const std::string& path, std::vector<std::string>& words) {
+  const auto text = read_all(path);
+  if (!text) return text.error();
+  const auto given = words;
+  std::size_t number = 0;
+  for (const auto whole : split(*text, '\n')) {
+    ++number;
+    const auto line = trim(whole.ends_with('\r') ? whole.substr(0, whole.size() - 1) : whole);
+    if (line.empty() || line.front() == '#') continue;
+    const auto end = std::min(line.find_first_of(" \t"), line.size());
+    auto name = std::string(line.substr(0, end));
+    if (!name.starts_with("--")) name.insert(0, "--");
+    if (name == flag || name.find('=') != std::string::npos)
+      return fail(Fault::input, path + ':' + std::to_string(number),
+                  "the form is a flag and its value behind a blank, as `server smtp://h:587`");
+    if (has(given, name)) continue;
+    words.push_back(std::move(name));
+    const auto value = trim(line.substr(end));
+    if (!value.empty()) words.back() += '=' + std::string(value);
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::vector<std::string>> with_flags_of_file(std::vector<std::string> words) {
+  const auto joined = std::string(flag) + '=';
+  const auto at = std::find_if(words.begin(), words.end(), [&](const std::string& word) {
+    return word == flag || word.starts_with(joined);
+  });
+  if (at == words.end()) return words;
+  std::string path;
+  if (at->size() > flag.size()) {
+    path = at->substr(joined.size());
+    words.erase(at);
+  } else {
+    if (at + 1 == words.end())
+      return fail(Fault::input, std::string(flag), "wants the name of a file");
+    path = *(at + 1);
+    words.erase(at, at + 2);
+  }
+  // Behind `--` everything is an argument: what the file says stands before it.
+  const auto end = std::find(words.begin(), words.end(), "--");
+  std::vector<std::string> front(words.begin(), end);
+  const std::vector<std::string> back(end, words.end());
+  const auto done = read(path, front);
+  if (!done) return done.error();
+  front.insert(front.end(), back.begin(), back.end());
+  return front;
+}
+
+}  // namespace postroad::cli

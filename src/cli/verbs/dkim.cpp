@@ -1,0 +1,249 @@
+// `postroad dkim keygen|record|sign|verify`: keys, signatures and judgements by hand.
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <iostream>
+#include <postroad/dkim.hpp>
+#include <postroad/message.hpp>
+
+#include "base/text.hpp"
+#include "cli/exit.hpp"
+#include "cli/terminal.hpp"
+#include "cli/verbs.hpp"
+#include "dns/txt_lookup.hpp"
+#include "mail/mime/segment_source.hpp"
+#include "mail/mime/transfer.hpp"
+#include "observe/sinks.hpp"
+
+namespace postroad::cli {
+
+config::Command DkimVerbs::declare() {
+  using config::Flag;
+  const config::Argument message{
+      .name = "FILE",
+      .doc = "A message with its header; - or none reads standard input.",
+      .target = &file,
+      .required = false,
+      .completion = config::Completion::file};
+  const Flag of_domain{.name = "domain",
+                       .letter = 'd',
+                       .value = "DOMAIN",
+                       .doc = "The signing domain.",
+                       .target = &domain};
+  const Flag of_selector{.name = "selector",
+                         .letter = 's',
+                         .value = "NAME",
+                         .doc = "The key's name: it is published at NAME._domainkey.DOMAIN.",
+                         .target = &selector};
+  const Flag with_key{.name = "key",
+                      .letter = 'k',
+                      .value = "FILE",
+                      .doc = "The private key, PEM.",
+                      .target = &key,
+                      .completion = config::Completion::file};
+  config::Command group{.name = "dkim",
+                        .summary = "makes DKIM keys, signs messages and judges signatures"};
+  group.subcommands = {
+      {.name = "keygen",
+       .summary = "makes a key and prints the DNS record that publishes it",
+       .flags = {{.name = "out",
+                  .letter = 'o',
+                  .value = "FILE",
+                  .doc = "Where the private key goes; the file must not exist.",
+                  .target = &out},
+                 {.name = "algorithm",
+                  .value = "NAME",
+                  .doc = "rsa-sha256, which every verifier knows, or ed25519-sha256.",
+                  .target = &algorithm,
+                  .words = {"rsa-sha256", "ed25519-sha256"}},
+                 {.name = "bits", .value = "N", .doc = "Of an RSA key.", .target = &bits},
+                 of_domain,
+                 of_selector},
+       .examples = {{"postroad dkim keygen -o mail.pem -d example.org -s mail",
+                     "a key of 2048 bits"}}},
+      {.name = "record",
+       .summary = "prints the DNS record of a key",
+       .flags = {with_key, of_domain, of_selector}},
+      {.name = "sign",
+       .summary = "prints a message with its signature in front",
+       .arguments = {message},
+       .flags = {with_key,
+                 of_domain,
+                 of_selector,
+                 {.name = "canonical",
+                  .value = "FORM",
+                  .doc = "What white space may change: header/body, each simple or relaxed.",
+                  .target = &canonical,
+                  .words = {"relaxed/relaxed", "relaxed/simple", "simple/relaxed",
+                            "simple/simple"}},
+                 {.name = "field",
+                  .value = "NAME",
+                  .doc = "Signs these fields only; may be given several times.",
+                  .target = &fields}}},
+      {.name = "verify",
+       .summary = "judges the signatures of a message",
+       .arguments = {message},
+       .flags = {{.name = "record",
+                  .value = "NAME=RECORD",
+                  .doc = "A key record, in place of the DNS; may be given several times.",
+                  .target = &records},
+                 {.name = "name-server",
+                  .value = "ADDRESS",
+                  .doc = "Asks this one in place of the system's: 192.0.2.1, or 192.0.2.1@5353.",
+                  .target = &name_server},
+                 {.name = "json", .doc = "As JSON.", .target = &json}},
+       .exit_codes = {{0, "a signature is right"},
+                      {65, "none is, or there is none"},
+                      {75, "a key could not be asked for"}}},
+  };
+  return group;
+}
+
+namespace {
+
+using observe::json_string;
+
+int refuse(const Error& error) {
+  complain("dkim", error.text());
+  return error.fault == Fault::io ? exit_no_input : exit_of(error);
+}
+
+// The record, and where it goes when that is known; as one line of a zone file would have it, in
+// strings of at most 255 octets.
+void print_record(const DkimKey& key, const std::string& selector, const std::string& domain) {
+  constexpr std::size_t most = 255;
+  const auto record = key.record();
+  std::cout << (selector.empty() ? "SELECTOR" : selector) << "._domainkey."
+            << (domain.empty() ? "DOMAIN" : domain) << ". IN TXT (";
+  for (std::size_t at = 0; at < record.size(); at += most)
+    std::cout << " \"" << record.substr(at, most) << '"';
+  std::cout << " )\n";
+}
+
+// A new file that only its owner reads.
+Result<void> write_key(const std::string& path, const Secret& pem) {
+  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (file < 0)
+    return fail(Fault::io, path, std::string("the key cannot be written: ") + std::strerror(errno));
+  const auto text = pem.reveal();
+  const bool whole = ::write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
+                     ::fsync(file) == 0;
+  const int code = errno;
+  ::close(file);
+  if (!whole)
+    return fail(Fault::io, path, std::string("the key cannot be written: ") + std::strerror(code));
+  return {};
+}
+
+void print_verdicts(const std::vector<DkimVerdict>& verdicts, bool json) {
+  if (!json && verdicts.empty()) std::cout << "none: the message has no signature\n";
+  std::string out = "[";
+  for (const auto& one : verdicts) {
+    if (json) {
+      out += fmt::format(
+          R"({}{{"result":{},"reason":{},"domain":{},"selector":{},"identity":{},"algorithm":{},"bits":{},"testing":{}}})",
+          out.size() > 1 ? ",\n " : "", json_string(to_string(one.result)), json_string(one.reason),
+          json_string(one.domain), json_string(one.selector), json_string(one.identity),
+          json_string(one.algorithm), one.bits, one.testing);
+    } else {
+      std::cout << fmt::format("{}: d={} s={} a={}{}{}\n", to_string(one.result),
+                               printable(one.domain), printable(one.selector),
+                               printable(one.algorithm), one.reason.empty() ? "" : ": ",
+                               printable(one.reason));
+    }
+  }
+  if (json) std::cout << out << "]\n";
+}
+
+bool is_given(const std::string& path, std::string_view verb, std::string_view otherwise) {
+  if (path.empty()) complain(verb, otherwise);
+  return !path.empty();
+}
+
+constexpr std::string_view needs_key = "--key names the file with the private key";
+
+}  // namespace
+
+int DkimVerbs::keygen() {
+  if (!is_given(out, "dkim keygen", "--out names the file for the private key")) return exit_usage;
+  const auto made = DkimKey::generate(
+      algorithm == "rsa-sha256" ? DkimAlgorithm::rsa_sha256 : DkimAlgorithm::ed25519_sha256,
+      static_cast<unsigned>(std::max(bits, 0)));
+  if (!made) return refuse(made.error());
+  if (const auto written = write_key(out, made->pem()); !written) {
+    complain("dkim keygen", written.error().text());
+    return exit_cannot_create;
+  }
+  print_record(*made, selector, domain);
+  return exit_ok;
+}
+
+int DkimVerbs::record() {
+  if (!is_given(key, "dkim record", needs_key)) return exit_usage;
+  const auto from = DkimKey::from_file(key);
+  if (!from) return refuse(from.error());
+  print_record(*from, selector, domain);
+  return exit_ok;
+}
+
+int DkimVerbs::sign() {
+  if (!is_given(key, "dkim sign", needs_key)) return exit_usage;
+  auto with = DkimKey::from_file(key);
+  if (!with) return refuse(with.error());
+  auto octets = read_all(file);
+  if (!octets) return refuse(octets.error());
+  DkimOptions options;
+  options.domain = domain;
+  options.selector = selector;
+  options.fields = fields;
+  options.header = canonical.starts_with("simple") ? DkimCanonicalization::simple
+                                                   : DkimCanonicalization::relaxed;
+  options.body =
+      canonical.ends_with("simple") ? DkimCanonicalization::simple : DkimCanonicalization::relaxed;
+  DkimSigner signer;
+  if (auto added = signer.add(std::move(*with), std::move(options)); !added)
+    return refuse(added.error());
+  // The message's octets as they are, but for line ends.
+  const auto text = mail::with_crlf(std::move(*octets));
+  mail::SegmentSource source;
+  source.add_text(text);
+  const auto made = signer.sign(source);
+  if (!made) return refuse(made.error());
+  std::cout << *made << text;
+  return exit_ok;
+}
+
+int DkimVerbs::verify() {
+  auto octets = read_all(file);
+  if (!octets) return refuse(octets.error());
+  DkimVerifier verifier;
+  verifier.take(mail::with_crlf(std::move(*octets)));
+  for (const auto& name : verifier.questions()) {
+    const auto given = std::find_if(records.begin(), records.end(), [&](const std::string& one) {
+      return iequals(std::string_view(one).substr(0, one.find('=')), name);
+    });
+    if (given != records.end()) {
+      verifier.answer(name, given->substr(std::min(given->size(), name.size() + 1)));
+      continue;
+    }
+    auto found = dns::lookup_txt(name, name_server);
+    if (!found && found.error().fault == Fault::input) return refuse(found.error());
+    found ? verifier.answer(name, std::move(*found))
+          : verifier.answer_failed(name, found.error().detail);
+  }
+  const auto verdicts = verifier.finish(std::chrono::system_clock::now());
+  print_verdicts(verdicts, json);
+  const auto any = [&](DkimResult result) {
+    return std::any_of(verdicts.begin(), verdicts.end(),
+                       [&](const DkimVerdict& one) { return one.result == result; });
+  };
+  if (any(DkimResult::pass)) return exit_ok;
+  return any(DkimResult::temperror) ? exit_temporary : exit_data;
+}
+
+}  // namespace postroad::cli

@@ -1,0 +1,336 @@
+// `postroad send`: one mail from flags, a file or standard input; an outcome a recipient.
+#include <fmt/format.h>
+#include <unistd.h>
+#include <algorithm>
+#include <iostream>
+
+#include <postroad/address.hpp>
+#include <postroad/pool.hpp>
+
+#include "base/text.hpp"
+#include "cli/exit.hpp"
+#include "cli/flags/server_flags.hpp"
+#include "cli/terminal.hpp"
+#include "observe/sinks.hpp"
+
+namespace postroad::cli {
+
+namespace {
+
+using observe::json_string;
+
+std::vector<std::string> stages() {
+  return {"connect", "hello", "tls", "auth", "mail", "rcpt", "data", "text"};
+}
+
+std::optional<Stage> stage_of(const std::optional<std::string>& word) {
+  if (!word) return std::nullopt;
+  const auto all = stages();
+  return static_cast<Stage>(std::find(all.begin(), all.end(), *word) - all.begin());
+}
+
+}  // namespace
+
+config::Command SendVerb::declare() {
+  config::Command command{.name = "send",
+                          .summary = "sends one mail and says what became of each recipient"};
+  command.description =
+      "Composes a mail from flags, or takes a whole message with --data, and sends it through the "
+      "server. Recipients are those of "
+      "--to, --cc and --bcc and of the message; those given as arguments replace them all.";
+  command.arguments = {{.name = "RECIPIENT",
+                        .doc = "The envelope's recipients, in place of those of the header.",
+                        .target = &recipients,
+                        .required = false}};
+  command.flags = {
+      {.name = "all-or-none",
+       .doc = "One refused recipient, and nobody gets it.",
+       .target = &all_or_none},
+      {.name = "no-pipelining",
+       .doc = "Waits for each reply, whatever the server offers.",
+       .target = &no_pipelining},
+      {.name = "chunking",
+       .value = "WHEN",
+       .doc = "BDAT in place of DATA: when-needed, preferred, never.",
+       .target = &chunking,
+       .words = {"when-needed", "preferred", "never"}},
+      {.name = "relay",
+       .value = "URL",
+       .doc = "Another server, tried when those before it cannot be reached or send away; may be "
+              "given several times.",
+       .target = &relays},
+      {.name = "lmtp", .doc = "LMTP in place of SMTP.", .target = &lmtp},
+      {.name = "ignore",
+       .value = "KEYWORD",
+       .doc = "Take an extension of the server's for absent; may be given several times.",
+       .target = &ignored},
+      {.name = "xclient",
+       .value = "NAME=VALUE",
+       .doc = "Say by XCLIENT for whom this speaks, as ADDR=192.0.2.1; may be given several times.",
+       .target = &xclient},
+      {.name = "proxy-header",
+       .value = "WORDS",
+       .doc = "Begin with a PROXY header: `v1 192.0.2.1 4711 192.0.2.2 25`, or `v2 …`.",
+       .target = &proxy_header},
+      {.name = "stop-after",
+       .value = "STAGE",
+       .doc = "Say QUIT once this step was answered; behind data and text, cut.",
+       .target = &stop_after,
+       .words = stages()},
+      {.name = "cut-after",
+       .value = "STAGE",
+       .doc = "Cut the line once this step was answered.",
+       .target = &cut_after,
+       .words = stages()},
+      {.name = "flags",
+       .value = "FILE",
+       .doc = "More flags from a file: a flag a line, its value behind a blank, # for comments. "
+              "What the command line says too is the command line's alone.",
+       .target = &flags_file,
+       .completion = config::Completion::file},
+      {.name = "dry-run",
+       .doc = "Prints the message and its envelope, and sends nothing.",
+       .target = &dry_run},
+      {.name = "trace",
+       .doc = "Shows the dialogue on standard error, secrets hidden.",
+       .target = &trace},
+      {.name = "json", .doc = "The outcomes as JSON.", .target = &json},
+  };
+  message.add_to(command.flags);
+  asks.add_to(command.flags);
+  server.add_to(command.flags);
+  command.examples = {
+      {"postroad send -f me@example.org -t you@example.org --subject hi --text hello",
+       "to the server on this machine"},
+      {"postroad send -s smtp://mail.example.org:587 -u me --password-file pw --data mail.eml",
+       "a whole message, logged in"},
+  };
+  command.exit_codes = {{0, "every recipient accepted"},
+                        {64, "wrong command line"},
+                        {65, "wrong address or message"},
+                        {66, "a file cannot be read"},
+                        {69, "a recipient was refused"},
+                        {75, "deferred, unknown, or the conversation broke: try again later"},
+                        {76, "the server broke the protocol"},
+                        {77, "login or TLS failed"}};
+  return command;
+}
+
+namespace {
+
+Result<Envelope> envelope_of(const SendVerb& verb, const Message& message) {
+  Envelope envelope{message.reverse_path(), message.recipients()};
+  // Beside a whole message --from is for the envelope alone: its header says what it says.
+  if (verb.message.data && !verb.message.from.empty()) {
+    auto from = parse_address_list(verb.message.from);
+    if (!from) return from.error();
+    if (!from->empty()) envelope.reverse_path = std::move(from->front().mailbox);
+  }
+  if (!verb.recipients.empty()) envelope.recipients.clear();
+  for (const auto& text : verb.recipients) {
+    auto mailbox = Mailbox::parse(text);
+    if (!mailbox) return mailbox.error();
+    envelope.recipients.push_back(std::move(*mailbox));
+  }
+  if (envelope.recipients.empty())
+    return fail(Fault::input, "recipients",
+                "there is nobody to send to; give --to, or addresses as arguments");
+  return envelope;
+}
+
+int dry_run(const Envelope& envelope, MessageSource& source) {
+  std::cout << "MAIL FROM:<" << envelope.reverse_path << ">\n";
+  for (const auto& recipient : envelope.recipients) std::cout << "RCPT TO:<" << recipient << ">\n";
+  std::cout << '\n';
+  for (;;) {
+    const auto chunk = source.next();
+    if (!chunk) {
+      complain("send", chunk.error().text());
+      return exit_of(chunk.error());
+    }
+    if (chunk->empty()) return exit_ok;
+    std::cout << *chunk;
+  }
+}
+
+std::string json_error(const Error& error) {
+  return fmt::format(
+      R"({{"fault":{},"where":{},"stage":{},"detail":{},"reply_code":{},"temporary":{},"may_have_been_delivered":{}}})",
+      json_string(to_string(error.fault)), json_string(error.where), json_string(error.stage),
+      json_string(error.detail), error.reply_code, error.is_temporary(),
+      error.may_have_been_delivered);
+}
+
+void print_json(const SendReport& report, std::string_view server) {
+  std::string out = fmt::format(R"({{"server":{},"recipients":[)", json_string(server));
+  for (std::size_t i = 0; i < report.recipients.size(); ++i) {
+    const auto& recipient = report.recipients[i];
+    out +=
+        fmt::format(R"({}{{"address":{},"outcome":{},"stage":{},"code":{},"status":{},"text":{}}})",
+                    i == 0 ? "" : ",", json_string(recipient.address.text()),
+                    json_string(to_string(recipient.outcome)), json_string(recipient.stage),
+                    recipient.reply.code, json_string(recipient.reply.status.text()),
+                    json_string(recipient.reply.text));
+  }
+  out +=
+      "],\"error\":" + (report.broken ? json_error(*report.broken) : std::string("null")) + "}\n";
+  std::cout << out;
+}
+
+void print_text(const SendReport& report) {
+  const bool colour = observe::wants_colour(STDOUT_FILENO);
+  for (const auto& recipient : report.recipients) {
+    const char* paint = !colour                                  ? ""
+                        : recipient.outcome == Outcome::accepted ? "\x1b[32m"
+                                                                 : "\x1b[31m";
+    const auto words =
+        recipient.reply.code == 0 ? printable(recipient.reply.text) : recipient.reply.one_line();
+    std::cout << recipient.address << ' ' << paint << recipient.outcome << (colour ? "\x1b[0m" : "")
+              << ' ' << words << '\n';
+  }
+  if (report.broken) complain("send", report.broken->text());
+}
+
+int fail_with(const Error& error, bool json) {
+  if (json) std::cout << "{\"recipients\":[],\"error\":" << json_error(error) << "}\n";
+  complain("send", error.text());
+  return exit_of(error);
+}
+
+// A line on the terminal while a large message goes out.
+class WithProgress final : public MessageSource {
+ public:
+  explicit WithProgress(MessageSource& source) : source_(source) {}
+  Result<std::string_view> next() override {
+    auto chunk = source_.next();
+    if (!chunk || chunk->empty()) {
+      std::cerr << "\r\x1b[K";
+      return chunk;
+    }
+    sent_ += chunk->size();
+    const auto share = sent_ * 100 / std::max<std::uint64_t>(*source_.size(), 1);
+    if (std::exchange(shown_, share) != share)
+      std::cerr << fmt::format("\r{} of {} MB, {}%", sent_ / 1'000'000, *source_.size() / 1'000'000,
+                               std::min<std::uint64_t>(share, 100));
+    return chunk;
+  }
+  void offered(const ServerOffer& offer) override { source_.offered(offer); }
+  [[nodiscard]] std::optional<std::uint64_t> size() const override { return source_.size(); }
+  bool rewind() override {
+    sent_ = 0;
+    return source_.rewind();
+  }
+  [[nodiscard]] bool is_8bit() const override { return source_.is_8bit(); }
+  [[nodiscard]] bool is_binary() const override { return source_.is_binary(); }
+  [[nodiscard]] bool needs_utf8() const override { return source_.needs_utf8(); }
+
+ private:
+  MessageSource& source_;
+  std::uint64_t sent_ = 0;
+  std::uint64_t shown_ = UINT64_MAX;
+};
+
+Result<ProxyHeader> proxy_header_of(const std::string& text) {
+  const auto words = split(text, ' ');
+  ProxyHeader header;
+  const bool known = words[0] == "v1" || words[0] == "v2";
+  if (!known || (words.size() != 1 && words.size() != 5))
+    return fail(Fault::input, "--proxy-header",
+                "the form is `v1 SOURCE PORT DESTINATION PORT`, `v2 …`, or the version alone");
+  header.version = words[0] == "v1" ? 1 : 2;
+  if (words.size() == 1) return header;
+  const auto from = parse_number(words[2]);
+  const auto to = parse_number(words[4]);
+  if (!from || !to || *from > 65535 || *to > 65535)
+    return fail(Fault::input, "--proxy-header", "a port is a number from 0 to 65535");
+  header.source = words[1];
+  header.source_port = static_cast<std::uint16_t>(*from);
+  header.destination = words[3];
+  header.destination_port = static_cast<std::uint16_t>(*to);
+  return header;
+}
+
+Result<void> take_flags(const SendVerb& verb, ClientOptions& options) {
+  options.lmtp = verb.lmtp;
+  options.ignored_extensions = verb.ignored;
+  if (verb.chunking)
+    options.chunking = *verb.chunking == "preferred" ? Chunking::preferred
+                       : *verb.chunking == "never"   ? Chunking::never
+                                                     : Chunking::when_needed;
+  for (const auto& pair : verb.xclient) {
+    const auto equals = pair.find('=');
+    if (equals == std::string::npos || equals == 0)
+      return fail(Fault::input, "--xclient", "the form is NAME=VALUE, as ADDR=192.0.2.1");
+    options.xclient.emplace_back(pair.substr(0, equals), pair.substr(equals + 1));
+  }
+  if (verb.proxy_header) {
+    auto header = proxy_header_of(*verb.proxy_header);
+    if (!header) return header.error();
+    options.proxy_header = std::move(*header);
+  }
+  options.stop_after = stage_of(verb.cut_after ? verb.cut_after : verb.stop_after);
+  options.cut_there = verb.cut_after.has_value();
+  return {};
+}
+
+constexpr std::uint64_t long_work = 1'000'000;  // octets from which a progress line is worth it
+
+// What kept the mail from being made: a file that cannot be read is no fault of the disk's here.
+int fail_to_compose(const Error& error, bool json) {
+  const int code = fail_with(error, json);
+  return error.fault == Fault::io ? exit_no_input : code;
+}
+
+}  // namespace
+
+namespace {
+
+// Over the first of several servers that takes it.
+int send_over(const SendVerb& verb, const Envelope& envelope, MessageSource& source,
+              const std::optional<Login>& login, const ClientOptions& options) {
+  std::vector<std::string> urls{verb.server.server};
+  urls.insert(urls.end(), verb.relays.begin(), verb.relays.end());
+  const PoolOptions once{.connections = 1, .patience = std::chrono::milliseconds(0)};
+  Pool pool = login ? Pool(urls, *login, options, once) : Pool(urls, options, once);
+  const auto report = pool.send(envelope, source);
+  if (!report) return fail_with(report.error(), verb.json);
+  (void)pool.close(std::chrono::milliseconds(verb.server.timeout));
+  verb.json ? print_json(*report, verb.server.server) : print_text(*report);
+  return exit_of(*report);
+}
+
+}  // namespace
+
+int SendVerb::run() {
+  const auto mail = message.compose();
+  if (!mail) return fail_to_compose(mail.error(), json);
+  auto envelope = envelope_of(*this, *mail);
+  if (!envelope) return fail_with(envelope.error(), json);
+  if (const auto asked = ask(asks, *envelope); !asked) return fail_with(asked.error(), json);
+  const auto source = mail->source();
+  if (!source) return fail_to_compose(source.error(), json);
+  if (dry_run) return cli::dry_run(*envelope, **source);
+
+  const auto login = login_of(server);
+  if (!login) return fail_to_compose(login.error(), json);
+  auto options = client_options(server);
+  options.pipelining = !no_pipelining;
+  if (const auto taken = take_flags(*this, options); !taken) return fail_with(taken.error(), json);
+  if (all_or_none) options.recipients = Recipients::all_or_none;
+  if (trace) options.trace = trace_printer(observe::wants_colour(STDERR_FILENO));
+  if (!relays.empty()) return send_over(*this, *envelope, **source, *login, options);
+  Client client = *login ? Client(server.server, **login, options) : Client(server.server, options);
+  const bool watched = is_terminal(STDERR_FILENO) && !trace && (*source)->size() >= long_work;
+  WithProgress progress(**source);
+  const auto report = client.send(*envelope, watched ? progress : **source);
+  if (!report && options.stop_after && report.error().fault == Fault::cancelled) {
+    std::cout << report.error().text() << '\n';
+    return exit_ok;
+  }
+  if (!report) return fail_with(report.error(), json);
+  client.quit();
+  json ? print_json(*report, client.server()) : print_text(*report);
+  return exit_of(*report);
+}
+
+}  // namespace postroad::cli

@@ -1,0 +1,79 @@
+// A running server, wired: listeners, spool, delivery, log, control socket, metrics; and the loop
+// that watches it (signals, reloads, hand-over, the watchdog). Thread rule: one thread, the main
+// one, makes it, runs it and ends it.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "daemon/configuration.hpp"
+#include "daemon/control_socket.hpp"
+#include "daemon/metrics.hpp"
+#include "http/endpoint.hpp"
+#include "observe/sinks.hpp"
+#include "relay/intake.hpp"
+#include "relay/null_store.hpp"
+#include "server/server.hpp"
+#include "spool/journal/generations.hpp"
+
+namespace postroad::daemon {
+
+class Daemon final {
+ public:
+  /// `read_again` gives the settings as they are now, for a reload.
+  Daemon(std::shared_ptr<Configuration> configuration,
+         std::function<Result<Settings>()> read_again);
+  Daemon(const Daemon&) = delete;
+  Daemon& operator=(const Daemon&) = delete;
+  ~Daemon();
+
+  /// Makes the data folder and binds; `sockets` came from outside. Before any thread is made.
+  Result<void> bind(const std::vector<int>& sockets);
+  /// Gives up what is not needed, then opens log, spool and mailboxes. With an estate the spool of
+  /// the process that left it is that process's until it ends.
+  Result<void> open(const std::optional<HandoverState>& estate);
+  /// Serves until a signal or a hand-over ends it; then ends in order.
+  Result<void> run(bool took_over);
+
+  /// The ports in order.
+  [[nodiscard]] const std::vector<std::uint16_t>& ports() const noexcept { return ports_; }
+  /// Called once it serves.
+  std::function<void()> on_ready = [] {};
+
+ private:
+  struct Loop;
+  Result<void> open_log();
+  Result<void> open_doors();
+  template <class Act>
+  void log_exceptions(Act act);
+  Result<void> reload();
+  void rotate_log();
+  void tick();
+  void take_signal(int number);
+  http::Page page(std::string_view path);
+  void set_ceilings();
+  [[nodiscard]] bool is_asked_again();
+  void end();
+
+  std::shared_ptr<Configuration> configuration_;
+  std::function<Result<Settings>()> read_again_;
+  Metrics metrics_;
+  observe::Log log_;
+  std::shared_ptr<observe::LogFile> log_file_;
+  std::optional<relay::Maildirs> maildirs_;
+  std::unique_ptr<spool::Generations> spool_;
+  std::optional<relay::Intake> intake_;         // where mail is kept
+  std::optional<relay::NullStore> null_store_;  // where none is
+  server::Guard guard_;
+  std::optional<relay::Delivery> delivery_;
+  std::optional<server::Server> server_;
+  std::vector<std::uint16_t> ports_;
+  bool is_alive_ = true;
+  std::optional<std::chrono::steady_clock::time_point> handed_over_at_;
+  std::unique_ptr<Loop> loop_;  // behind everything that its handlers use
+};
+
+}  // namespace postroad::daemon

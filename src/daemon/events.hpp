@@ -1,0 +1,26 @@
+// The facts that the running process states of itself.
+#pragma once
+
+#include <postroad/result.hpp>
+#include <span>
+#include <string>
+
+#include "observe/log.hpp"
+
+namespace postroad::daemon {
+
+void server_ready(observe::Log& log, std::size_t listeners, bool took_over);
+void server_stopping(observe::Log& log, std::string_view why, std::size_t sessions);
+void server_handed_over(observe::Log& log, std::size_t sessions);
+void config_reloaded(observe::Log& log);
+void config_refused(observe::Log& log, const std::string& reason);
+void log_not_reopened(observe::Log& log, const std::string& reason);
+void confinement_lacking(observe::Log& log, const std::string& what);
+void socket_unused(observe::Log& log, const std::string& address);
+void spool_adopted(observe::Log& log, std::size_t messages);
+void server_in_trouble(observe::Log& log, const std::string& reason);
+void server_stuck(observe::Log& log);
+
+std::span<const observe::EventInfo* const> event_kinds();
+
+}  // namespace postroad::daemon

@@ -1,0 +1,121 @@
+// The declarations and the looking; see metrics.hpp.
+#include "daemon/metrics.hpp"
+
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <vector>
+
+#include "daemon/events.hpp"
+#include "observe/sinks.hpp"
+#include "relay/events.hpp"
+#include "server/events.hpp"
+
+namespace postroad::daemon {
+
+namespace {
+
+using observe::MetricKind;
+using Type = MetricKind::Type;
+
+const std::vector<MetricKind>& gauges() {
+  static const std::vector<MetricKind> kinds{
+      {"postroad_sessions_open", "Sessions that are open.", Type::gauge},
+      {"postroad_spool_messages", "Messages in the spool.", Type::gauge},
+      {"postroad_spool_octets", "Octets of the messages in the spool.", Type::gauge},
+      {"postroad_spool_disk_octets", "Octets of the spool's segments on disk.", Type::gauge},
+      {"postroad_spool_segments", "Segments of the spool.", Type::gauge},
+      {"postroad_spool_commits_total", "Messages made durable since the start.", Type::counter},
+      {"postroad_spool_syncs_total", "Syncs of the disk that this took.", Type::counter},
+      {"postroad_spool_damaged_total", "Records that were found damaged.", Type::counter},
+      {"postroad_log_lines_dropped_total", "Lines that the log could not take.", Type::counter},
+      {"process_resident_memory_bytes", "Memory that is resident.", Type::gauge},
+      {"process_open_fds", "Open descriptors.", Type::gauge},
+      {"process_cpu_seconds_total", "CPU time used, whole seconds.", Type::counter},
+      {"process_start_time_seconds", "Unix time of the start.", Type::gauge},
+  };
+  return kinds;
+}
+
+std::vector<const observe::EventInfo*> all_events() {
+  std::vector<const observe::EventInfo*> all;
+  for (const auto kinds : {server::event_kinds(), relay::event_kinds(), event_kinds()})
+    all.insert(all.end(), kinds.begin(), kinds.end());
+  return all;
+}
+
+std::int64_t resident() {
+  std::ifstream file("/proc/self/statm");
+  std::int64_t pages = 0;
+  file >> pages >> pages;
+  return pages * ::sysconf(_SC_PAGESIZE);
+}
+
+std::int64_t open_descriptors() {
+  std::error_code error;
+  const std::filesystem::directory_iterator folder("/proc/self/fd", error);
+  return error ? 0 : std::distance(begin(folder), end(folder)) - 1;  // not the one that looks
+}
+
+std::int64_t signed_of(std::uint64_t n) { return static_cast<std::int64_t>(n); }
+
+}  // namespace
+
+Metrics::Metrics() {
+  for (const auto& kind : gauges()) metrics_.declare(kind);
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  metrics_.cell("process_start_time_seconds")
+      .set(std::chrono::duration_cast<std::chrono::seconds>(now).count());
+}
+
+void Metrics::count(observe::Log& log) {
+  const auto all = all_events();
+  log.add_sink(std::make_shared<observe::CountSink>(metrics_, all), observe::Level::debug);
+}
+
+std::string Metrics::text(const server::Server& server, const spool::Spool& spool) {
+  const auto set = [this](std::string_view name, std::int64_t n) { metrics_.cell(name).set(n); };
+  const auto statistics = spool.statistics();
+  set("postroad_sessions_open", signed_of(server.sessions()));
+  set("postroad_spool_messages", signed_of(statistics.messages));
+  set("postroad_spool_octets", signed_of(statistics.octets));
+  set("postroad_spool_disk_octets", signed_of(statistics.disk));
+  set("postroad_spool_segments", signed_of(statistics.segments));
+  set("postroad_spool_commits_total", signed_of(statistics.commits));
+  set("postroad_spool_syncs_total", signed_of(statistics.syncs));
+  set("postroad_spool_damaged_total", signed_of(statistics.damaged));
+  set("postroad_log_lines_dropped_total", signed_of(observe::dropped_lines()));
+  set("process_resident_memory_bytes", resident());
+  set("process_open_fds", open_descriptors());
+  timespec cpu{};
+  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
+  set("process_cpu_seconds_total", cpu.tv_sec);
+  return metrics_.text();
+}
+
+std::string Metrics::reference() {
+  std::string out =
+      "# Metrics\n\nWhat `/metrics` shows (`metrics.listen`).\n\n"
+      "| name | type | labels | meaning |\n|---|---|---|---|\n";
+  const auto row = [&](const std::string& name, std::string_view type, const std::string& labels,
+                       std::string_view doc) {
+    out += "| `" + name + "` | " + std::string(type) + " | " + labels + " | " + std::string(doc) +
+           " |\n";
+  };
+  for (const auto& kind : gauges())
+    row(kind.name, kind.type == Type::gauge ? "gauge" : "counter", "", kind.doc);
+  for (const auto* kind : all_events()) {
+    std::string labels;
+    for (const auto& field : kind->fields) {
+      if (field.labels.empty()) continue;
+      labels += (labels.empty() ? "`" : "; `") + std::string(field.name) + "`:";
+      for (const auto value : field.labels) labels += ' ' + std::string(value);
+    }
+    row(counter_name(*kind), "counter", labels, kind->doc);
+  }
+  return out;
+}
+
+}  // namespace postroad::daemon

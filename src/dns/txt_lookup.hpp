@@ -1,0 +1,16 @@
+// TXT records asked for by hand, through the system's name servers. Blocks: for verbs only.
+#pragma once
+
+#include <postroad/result.hpp>
+
+#include <optional>
+#include <string>
+
+namespace postroad::dns {
+
+/// The strings of the first TXT record of `name`, joined; nullopt when there is none. `server` is
+/// asked, `192.0.2.1` or `192.0.2.1@5353`; empty: the system's. Error: Fault::input for a wrong
+/// `server`; Fault::resolve when nobody answered, or the answer's DNSSEC signatures are wrong.
+Result<std::optional<std::string>> lookup_txt(const std::string& name, const std::string& server);
+
+}  // namespace postroad::dns

@@ -1,0 +1,165 @@
+// The command by posix_spawn, the service by libcurl; see login_check.hpp.
+#include "http/login_check.hpp"
+
+#include <curl/curl.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <memory>
+#include <system_error>
+
+#include "base/text.hpp"
+#include "observe/sinks.hpp"
+
+extern char** environ;
+
+namespace postroad::http {
+
+using server::LoginVerdict;
+
+namespace {
+
+constexpr int exit_right = 0;
+constexpr int exit_wrong = 1;
+
+std::string question(const sasl::Credentials& credentials, std::string_view client) {
+  const auto field = [](std::string_view name, std::string_view value) {
+    return '"' + std::string(name) + "\":\"" + observe::escape_json(value) + '"';
+  };
+  const bool is_token = !credentials.token.empty();
+  return '{' + field("user", credentials.user) + ',' +
+         field(is_token ? "token" : "password",
+               is_token ? credentials.token.reveal() : credentials.password.reveal()) +
+         ',' + field("client", client) + "}\n";
+}
+
+// The settings may stand in the environment, the smarthost's password among them: they are not the
+// program's.
+std::vector<char*> environment_of_command() {
+  std::vector<char*> kept;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    if (!std::string_view(*entry).starts_with("POSTROAD_")) kept.push_back(*entry);
+  }
+  kept.push_back(nullptr);
+  return kept;
+}
+
+// Waits until the process has ended, or kills it with all that it began: a script waits for its
+// programs, and they for a service. Its exit code; -1: none.
+int wait_for(pid_t child, std::chrono::milliseconds patience) {
+  const auto handle = static_cast<int>(::syscall(SYS_pidfd_open, child, 0));
+  pollfd ended{handle, POLLIN, 0};
+  if (handle < 0 || ::poll(&ended, 1, static_cast<int>(patience.count())) != 1)
+    ::kill(-child, SIGKILL);
+  if (handle >= 0) ::close(handle);
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+LoginVerdict ask_command(std::vector<std::string> command, const std::string& text,
+                         std::chrono::milliseconds patience) {
+  std::vector<char*> arguments;
+  for (auto& word : command) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
+  int ends[2];
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) return LoginVerdict::not_now;
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_adddup2(&actions, ends[1], STDIN_FILENO);
+  posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+  // Asio's sockets are open across exec: a program that outlives the server would hold its ports,
+  // and the clients' connections.
+  posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
+  // The server ignores and blocks signals that a program expects to be as usual.
+  posix_spawnattr_t attributes;
+  posix_spawnattr_init(&attributes);
+  sigset_t none;
+  sigset_t all;
+  sigemptyset(&none);
+  sigfillset(&all);
+  posix_spawnattr_setsigmask(&attributes, &none);
+  posix_spawnattr_setsigdefault(&attributes, &all);
+  posix_spawnattr_setflags(&attributes,
+                           POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+  auto environment = environment_of_command();
+  pid_t child = 0;
+  const int failed = ::posix_spawn(&child, command.front().c_str(), &actions, &attributes,
+                                   arguments.data(), environment.data());
+  posix_spawn_file_actions_destroy(&actions);
+  posix_spawnattr_destroy(&attributes);
+  ::close(ends[1]);
+  if (failed == 0) {
+    // A question is smaller than a socket's buffer: a command that does not read holds up nobody.
+    (void)::send(ends[0], text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  }
+  ::close(ends[0]);
+  if (failed != 0) return LoginVerdict::not_now;
+  const int code = wait_for(child, patience);
+  return code == exit_right   ? LoginVerdict::right
+         : code == exit_wrong ? LoginVerdict::wrong
+                              : LoginVerdict::not_now;
+}
+
+std::size_t drop(char*, std::size_t size, std::size_t count, void*) { return size * count; }
+
+LoginVerdict ask_service(const std::string& url, const std::string& text,
+                         std::chrono::milliseconds patience) {
+  static const bool ready = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
+  const std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> request(
+      ready ? curl_easy_init() : nullptr, curl_easy_cleanup);
+  if (!request) return LoginVerdict::not_now;
+  const std::unique_ptr<curl_slist, decltype(&curl_slist_free_all)> fields(
+      curl_slist_append(nullptr, "Content-Type: application/json"), curl_slist_free_all);
+  auto* handle = request.get();
+  curl_easy_setopt(handle, CURLOPT_URL, url.c_str());
+  curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(handle, CURLOPT_HTTPHEADER, fields.get());
+  curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE, static_cast<long>(text.size()));
+  curl_easy_setopt(handle, CURLOPT_POSTFIELDS, text.c_str());
+  curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, drop);
+  curl_easy_setopt(handle, CURLOPT_TIMEOUT_MS, static_cast<long>(patience.count()));
+  curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(handle, CURLOPT_PROXY, "");  // the environment has no say in where secrets go
+  if (curl_easy_perform(handle) != CURLE_OK) return LoginVerdict::not_now;
+  long status = 0;
+  curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &status);
+  if (status >= 200 && status < 300) return LoginVerdict::right;
+  return status == 401 || status == 403 ? LoginVerdict::wrong : LoginVerdict::not_now;
+}
+
+}  // namespace
+
+std::optional<Error> LoginCheckSettings::invalid_reason() const {
+  if (!command.empty() && !url.empty())
+    return fail(Fault::input, "server.login_url", "either login_command or login_url, not both");
+  if (!url.empty() && !url.starts_with("http://") && !url.starts_with("https://"))
+    return fail(Fault::input, "server.login_url", "wants http:// or https://");
+  if (command.empty()) return std::nullopt;
+  const auto& program = command.front();
+  if (!program.starts_with('/'))
+    return fail(Fault::input, "server.login_command",
+                printable(program, 80) + ": the program is named by its whole path");
+  if (::access(program.c_str(), X_OK) != 0)
+    return fail(
+        Fault::input, "server.login_command",
+        printable(program, 80) + " cannot be run: " + std::generic_category().message(errno));
+  return std::nullopt;
+}
+
+LoginVerdict LoginCheck::check(const sasl::Credentials& credentials,
+                               std::string_view client) const {
+  const auto text = question(credentials, client);
+  return settings_.url.empty() ? ask_command(settings_.command, text, settings_.timeout)
+                               : ask_service(settings_.url, text, settings_.timeout);
+}
+
+}  // namespace postroad::http

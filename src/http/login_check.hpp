@@ -1,0 +1,41 @@
+// Whether a login is right, asked outside: a command or an HTTP service of the operator's. It costs
+// a process or a request each, and waits: off the loop only. Thread rule: any thread.
+//
+// What is asked, as one JSON object, on the command's standard input or as the body of a POST:
+//   {"user":"…","password":"…","client":"[192.0.2.1]:4711"}     a token in place of a password:
+//   {"user":"…","token":"…","client":"…"}
+// The command answers by its exit code: 0 right, 1 wrong, anything else: not now. The service by
+// its status: 2yz right, 401 and 403 wrong, anything else: not now.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <postroad/error.hpp>
+#include <string>
+#include <vector>
+
+#include "proto/sasl/mechanism.hpp"
+#include "server/hooks.hpp"
+
+namespace postroad::http {
+
+struct LoginCheckSettings {
+  std::vector<std::string> command;  ///< the program and its arguments; no shell is involved
+  std::string url;                   ///< http:// or https://; empty: the command is asked
+  std::chrono::milliseconds timeout{5'000};
+  /// What is wrong with them, as far as can be seen beforehand: Fault::input.
+  [[nodiscard]] std::optional<Error> invalid_reason() const;
+  [[nodiscard]] bool is_set() const { return !command.empty() || !url.empty(); }
+};
+
+class LoginCheck final {
+ public:
+  explicit LoginCheck(LoginCheckSettings settings) : settings_(std::move(settings)) {}
+  [[nodiscard]] server::LoginVerdict check(const sasl::Credentials& credentials,
+                                           std::string_view client) const;
+
+ private:
+  LoginCheckSettings settings_;
+};
+
+}  // namespace postroad::http

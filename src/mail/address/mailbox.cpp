@@ -1,0 +1,169 @@
+// Mailbox grammar of RFC 5321 §4.1.2; see mailbox.hpp.
+#include "mail/address/mailbox.hpp"
+
+#include <arpa/inet.h>
+
+#include <ostream>
+
+#include "base/text.hpp"
+
+namespace postroad::mail {
+
+namespace {
+
+constexpr std::size_t max_local = 64;
+constexpr std::size_t max_domain = 255;
+constexpr std::size_t max_label = 63;
+
+bool is_atext(char c) noexcept {
+  return is_alnum(c) || is_8bit(c) ||
+         std::string_view("!#$%&'*+-/=?^_`{|}~").find(c) != std::string_view::npos;
+}
+
+Error bad(std::string why) { return fail(Fault::input, {}, std::move(why)); }
+
+Result<std::string> eat_quoted(std::string_view& text) {
+  std::string local;
+  for (text.remove_prefix(1); !text.empty(); text.remove_prefix(1)) {
+    if (text.front() == '"') {
+      if (!is_utf8(local)) return bad("the local part is not UTF-8");
+      text.remove_prefix(1);
+      return local;
+    }
+    if (text.front() == '\\' && text.size() > 1) text.remove_prefix(1);
+    if (is_control(text.front())) return bad("a control character in the quoted local part");
+    local += text.front();
+    if (local.size() > max_local) return bad("the local part is longer than 64 octets");
+  }
+  return bad("the quoted local part has no closing quote");
+}
+
+Result<std::string> eat_literal(std::string_view& text) {
+  const auto end = text.find(']');
+  if (end == std::string_view::npos) return bad("the address literal has no closing bracket");
+  const std::string inner(text.substr(1, end - 1));
+  unsigned char octets[16];
+  const bool v6 = istarts_with(inner, "IPv6:");
+  if (v6 ? inet_pton(AF_INET6, inner.c_str() + 5, octets) != 1
+         : inet_pton(AF_INET, inner.c_str(), octets) != 1) {
+    return bad(
+        "not an IPv4 or IPv6 address literal; the forms are [192.0.2.1] and [IPv6:2001:db8::1]");
+  }
+  if (inner.find('\0') != std::string::npos) return bad("a NUL in the address literal");
+  std::string literal(text.substr(0, end + 1));
+  text.remove_prefix(end + 1);
+  return literal;
+}
+
+}  // namespace
+
+Result<std::string> eat_local_part(std::string_view& text) {
+  if (!text.empty() && text.front() == '"') return eat_quoted(text);
+  std::string local;
+  bool after_dot = true;
+  while (!text.empty() && (is_atext(text.front()) || text.front() == '.')) {
+    const bool dot = text.front() == '.';
+    if (dot && after_dot) return bad("a dot at the start of the local part, or two in a row");
+    after_dot = dot;
+    local += text.front();
+    if (local.size() > max_local) return bad("the local part is longer than 64 octets");
+    text.remove_prefix(1);
+  }
+  if (local.empty()) return bad("the local part is missing");
+  if (after_dot) return bad("a dot at the end of the local part");
+  if (!is_utf8(local)) return bad("the local part is not UTF-8");
+  return local;
+}
+
+Result<std::string> eat_domain(std::string_view& text) {
+  if (!text.empty() && text.front() == '[') return eat_literal(text);
+  std::string domain;
+  std::size_t label = 0;
+  while (!text.empty() && (is_alnum(text.front()) || is_8bit(text.front()) || text.front() == '-' ||
+                           text.front() == '.' || text.front() == '_')) {
+    const char c = text.front();
+    if (c == '.' && label == 0) return bad("an empty label in the domain");
+    if (c == '-' && label == 0) return bad("a label of the domain begins with a hyphen");
+    if (c == '.' && domain.back() == '-') return bad("a label of the domain ends with a hyphen");
+    label = c == '.' ? 0 : label + 1;
+    if (label > max_label) return bad("a label of the domain is longer than 63 octets");
+    domain += c;
+    if (domain.size() > max_domain) return bad("the domain is longer than 255 octets");
+    text.remove_prefix(1);
+  }
+  if (domain.empty()) return bad("the domain is missing");
+  if (label == 0) return bad("the domain ends with a dot");
+  if (domain.back() == '-') return bad("the domain ends with a hyphen");
+  if (!is_utf8(domain)) return bad("the domain is not UTF-8");
+  return domain;
+}
+
+bool is_domain(std::string_view name) {
+  const auto domain = eat_domain(name);
+  return domain && name.empty();
+}
+
+std::string quoted_string(std::string_view text) {
+  std::string quoted = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') quoted += '\\';
+    quoted += c;
+  }
+  return quoted + '"';
+}
+
+std::string format_local_part(std::string_view local) {
+  std::string_view rest = local;
+  const auto plain = eat_local_part(rest);
+  if (plain && rest.empty() && local.front() != '"') return std::string(local);
+  return quoted_string(local);
+}
+
+}  // namespace postroad::mail
+
+namespace postroad {
+
+Result<Mailbox> Mailbox::parse(std::string_view text) {
+  std::string_view rest = text;
+  const auto refuse = [&](std::string why) {
+    const auto column = std::to_string(text.size() - rest.size() + 1);
+    return fail(Fault::input, std::string(text), std::move(why) + " (column " + column + ")");
+  };
+  auto local = mail::eat_local_part(rest);
+  if (!local) return refuse(local.error().detail);
+  if (rest.empty() || rest.front() != '@') return refuse("an @ is expected after the local part");
+  rest.remove_prefix(1);
+  auto domain = mail::eat_domain(rest);
+  if (!domain) return refuse(domain.error().detail);
+  if (!rest.empty()) return refuse("something follows the domain");
+  return Mailbox{std::move(*local), std::move(*domain)};
+}
+
+std::string Mailbox::text() const {
+  std::string out;
+  append_to(out);
+  return out;
+}
+
+void Mailbox::append_to(std::string& out) const {
+  if (is_null()) return;
+  out += mail::format_local_part(local);
+  if (domain.empty()) return;
+  out += '@';
+  out += domain;
+}
+
+bool Mailbox::needs_utf8() const noexcept {
+  return std::any_of(local.begin(), local.end(), is_8bit) ||
+         std::any_of(domain.begin(), domain.end(), is_8bit);
+}
+
+bool operator==(const Mailbox& a, const Mailbox& b) noexcept {
+  return a.local == b.local && iequals(a.domain, b.domain);
+}
+
+std::ostream& operator<<(std::ostream& out, const Mailbox& mailbox) {
+  return out << printable(mailbox.text());
+}
+
+}  // namespace postroad

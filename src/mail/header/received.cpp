@@ -1,0 +1,76 @@
+// ReceivedInfo fields; see received.hpp.
+#include "mail/header/received.hpp"
+
+#include "base/text.hpp"
+#include "mail/header/date.hpp"
+#include "mail/header/fields.hpp"
+#include "mail/header/fold.hpp"
+
+namespace postroad::mail {
+
+namespace {
+
+constexpr std::size_t max_value = 255;
+
+// Printable ASCII without the octets that have a meaning in a trace field.
+std::string scrub(std::string_view value, std::string_view meaning) {
+  std::string out(value.substr(0, max_value));
+  std::replace_if(
+      out.begin(), out.end(),
+      [&](char c) { return c < ' ' || c >= 0x7f || meaning.find(c) != std::string_view::npos; },
+      '?');
+  return out;
+}
+
+std::string scrub_word(std::string_view value) { return scrub(value, " ()<>\\\";,"); }
+
+// An address keeps its own form, UTF-8 too (RFC 6531 §3.7.3).
+std::string scrub_address(std::string_view value) {
+  constexpr std::size_t max_path = 400;
+  std::string out(value.substr(0, max_path));
+  if (!is_utf8(out)) return scrub(value, "<>");
+  std::replace_if(
+      out.begin(), out.end(), [](char c) { return is_control(c) || c == '<' || c == '>'; }, '?');
+  return out;
+}
+
+std::string client_literal(std::string_view client) {
+  const auto address = scrub_word(client);
+  if (address.starts_with('[')) return '(' + address + ')';
+  return (address.find(':') == std::string::npos ? "([" : "([IPv6:") + address + "])";
+}
+
+void clause(FoldedField& field, std::string_view keyword, const std::string& value) {
+  if (value.empty()) return;
+  std::string words;
+  words.reserve(keyword.size() + 1 + value.size());
+  words += keyword;
+  words += ' ';
+  field.word(words += value);
+}
+
+}  // namespace
+
+std::string format_received(const ReceivedInfo& trace) {
+  FoldedField field("Received");
+  clause(field, "from", scrub_word(trace.helo.empty() ? "unknown" : trace.helo));
+  if (!trace.client.empty()) field.word(client_literal(trace.client));
+  clause(field, "by", scrub_word(trace.by));
+  clause(field, "with", scrub_word(trace.protocol));
+  if (!trace.tls.empty()) field.word('(' + scrub(trace.tls, "()\\") + ')');
+  clause(field, "id", scrub_word(trace.id));
+  if (trace.recipient) clause(field, "for", '<' + scrub_address(trace.recipient->text()) + '>');
+  field.glue(";");
+  field.word(format_date(trace.time));
+  return std::move(field).finish();
+}
+
+std::string format_return_path(const Mailbox& reverse_path) {
+  return "Return-Path: <" + scrub_address(reverse_path.text()) + ">\r\n";
+}
+
+std::string format_delivered_to(const Mailbox& recipient) {
+  return "Delivered-To: " + scrub_address(recipient.text()) + "\r\n";
+}
+
+}  // namespace postroad::mail

@@ -1,0 +1,94 @@
+// Conversion by iconv; see charset.hpp.
+#include "mail/mime/charset.hpp"
+
+#include <iconv.h>
+
+#include <array>
+#include <cerrno>
+
+#include "base/text.hpp"
+
+namespace postroad::mail {
+
+namespace {
+
+constexpr std::string_view replacement = "\xef\xbf\xbd";
+constexpr std::size_t max_name = 40;
+
+// A conversion of the C library, closed when it goes.
+class Converter final {
+ public:
+  explicit Converter(const std::string& from) : handle_(iconv_open("UTF-8", from.c_str())) {}
+  ~Converter() {
+    if (is_open()) iconv_close(handle_);
+  }
+  Converter(const Converter&) = delete;
+  Converter& operator=(const Converter&) = delete;
+  [[nodiscard]] bool is_open() const noexcept { return handle_ != reinterpret_cast<iconv_t>(-1); }
+  std::string convert(std::string_view octets);
+
+ private:
+  iconv_t handle_;
+};
+
+std::string Converter::convert(std::string_view octets) {
+  std::string out;
+  std::array<char, 4096> buffer{};
+  std::string input(octets);  // iconv takes a char*, though it writes nothing there
+  char* from = input.data();
+  std::size_t left = input.size();
+  while (left > 0) {
+    char* to = buffer.data();
+    std::size_t room = buffer.size();
+    const std::size_t done = iconv(handle_, &from, &left, &to, &room);
+    const bool broken = done == static_cast<std::size_t>(-1) && errno != E2BIG;
+    out.append(buffer.data(), buffer.size() - room);
+    if (!broken) continue;
+    out += replacement;
+    ++from;
+    --left;
+  }
+  return out;
+}
+
+// iconv reads options behind `//` and an empty name as the locale's own set.
+bool is_charset_name(std::string_view name) noexcept {
+  return !name.empty() && name.size() <= max_name &&
+         std::all_of(name.begin(), name.end(), [](char c) {
+           return is_alnum(c) || c == '-' || c == '_' || c == '.' || c == ':' || c == '+';
+         });
+}
+
+std::size_t sequence_length(std::string_view text) noexcept {
+  const auto first = static_cast<unsigned char>(text.front());
+  const std::size_t length = first < 0x80 ? 1 : first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+  return length <= text.size() && is_utf8(text.substr(0, length)) ? length : 0;
+}
+
+}  // namespace
+
+std::string repair_utf8(std::string_view octets) {
+  if (is_utf8(octets)) return std::string(octets);
+  std::string out;
+  while (!octets.empty()) {
+    const std::size_t length = sequence_length(octets);
+    out += length == 0 ? replacement : octets.substr(0, length);
+    octets.remove_prefix(std::max<std::size_t>(length, 1));
+  }
+  return out;
+}
+
+std::optional<std::string> to_utf8(std::string_view octets, std::string_view charset) {
+  if (charset.empty() || iequals(charset, "utf-8") || iequals(charset, "utf8") ||
+      iequals(charset, "us-ascii")) {
+    return repair_utf8(octets);
+  }
+  if (!is_charset_name(charset)) return std::nullopt;
+  // What calls itself GB2312 is written with its superset.
+  const bool gb = iequals(charset, "gb2312") || iequals(charset, "gbk");
+  Converter converter(gb ? "GB18030" : std::string(charset));
+  if (!converter.is_open()) return std::nullopt;
+  return repair_utf8(converter.convert(octets));
+}
+
+}  // namespace postroad::mail

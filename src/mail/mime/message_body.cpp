@@ -1,0 +1,226 @@
+// The body of a Message: texts, parts, attachments, lists, signers; see postroad/message.hpp.
+#include <postroad/message.hpp>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "base/text.hpp"
+#include "mail/header/media_type.hpp"
+#include "mail/html/html_references.hpp"
+#include "mail/mime/entity.hpp"
+#include "mail/mime/message_state.hpp"
+#include "mail/mime/transfer.hpp"
+
+namespace postroad {
+
+namespace {
+
+using mail::Draft;
+using mail::Entity;
+using mail::refuse;
+using mail::remember;
+
+constexpr std::size_t max_url = 900;  // it must stand on one line
+
+void set_body(Draft& draft, std::shared_ptr<const std::string>& into, std::string where,
+              std::string body) {
+  if (!is_utf8(body)) {
+    return refuse(draft, std::move(where),
+                  "the octets are not UTF-8; convert them, or attach them");
+  }
+  into = std::make_shared<const std::string>(mail::with_crlf(std::move(body)));
+}
+
+// Puts `entity` among the attachments, or remembers what is wrong with it.
+void add_attachment(Draft& draft, Entity entity) {
+  if (entity.fault) return remember(draft, *entity.fault);
+  if (entity.disposition.empty()) entity.disposition = "attachment";
+  draft.attachments.push_back(std::move(entity));
+}
+
+std::string_view type_for(std::string_view name, std::string_view type) noexcept {
+  return type.empty() ? mail::media_type_of(name) : type;
+}
+
+bool is_url(std::string_view url) noexcept {
+  const bool known =
+      istarts_with(url, "https://") || istarts_with(url, "mailto:") || istarts_with(url, "http://");
+  return known && url.size() <= max_url && std::all_of(url.begin(), url.end(), [](char c) {
+           return c > ' ' && c < 0x7f && c != '<' && c != '>' && c != ',';
+         });
+}
+
+// Adds what `html` shows of the files under `folder`.
+void embed_shown(Draft& draft, std::string_view html, const std::filesystem::path& folder) {
+  for (const auto found : mail::find_references(html)) {
+    const std::string reference(found);
+    const auto known =
+        std::any_of(draft.embedded.begin(), draft.embedded.end(),
+                    [&](const mail::Embedded& one) { return one.reference == reference; });
+    if (known || !mail::is_local_reference(reference)) continue;
+    const auto below = std::filesystem::path(reference).lexically_normal();
+    if (below.begin() != below.end() && *below.begin() == "..") {
+      return refuse(draft, reference,
+                    "the HTML shows a file outside its folder; embed() it by hand if it may be "
+                    "sent");
+    }
+    auto entity = mail::file_entity((folder / below).string(), {});
+    if (entity.fault) return remember(draft, *entity.fault);
+    draft.embedded.push_back({reference, std::move(entity)});
+  }
+}
+
+}  // namespace
+
+Message& Message::text(std::string body) & {
+  set_body(edit(), edit().text, "text", std::move(body));
+  return *this;
+}
+
+Message& Message::html(std::string body) & {
+  set_body(edit(), edit().html, "html", std::move(body));
+  return *this;
+}
+
+Message& Message::html_file(const std::string& path) & {
+  auto& state = edit();
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  if (path.find('\0') != std::string::npos || !file || !(text << file.rdbuf())) {
+    remember(state, fail(Fault::io, path, "the HTML file cannot be read, or is empty"));
+    return *this;
+  }
+  html(std::move(text).str());
+  if (state.html) embed_shown(state, *state.html, std::filesystem::path(path).parent_path());
+  return *this;
+}
+
+Message& Message::flowed(bool on) & {
+  edit().flowed = on;
+  return *this;
+}
+
+Message& Message::embed(const std::string& path) & {
+  auto& state = edit();
+  auto entity = mail::file_entity(path, {});
+  if (entity.fault) {
+    remember(state, *entity.fault);
+  } else {
+    auto name = entity.file_name;
+    state.embedded.push_back({std::move(name), std::move(entity)});
+  }
+  return *this;
+}
+
+Message& Message::embed(std::string_view name, std::string_view type, std::string octets) & {
+  auto& state = edit();
+  auto part = MimePart::octets(type_for(name, type), std::move(octets)).attachment(name);
+  if (part.state_->fault) {
+    remember(state, *part.state_->fault);
+  } else {
+    state.embedded.push_back({std::string(name), std::move(*part.state_)});
+  }
+  return *this;
+}
+
+Message& Message::calendar(std::string_view method, std::string icalendar) & {
+  auto& state = edit();
+  const bool word =
+      !method.empty() && method.size() <= 40 &&
+      std::all_of(method.begin(), method.end(), [](char c) { return is_alpha(c) || c == '-'; });
+  if (!word) {
+    refuse(state, "calendar method", "not a word as REQUEST: " + printable(method, 80));
+    return *this;
+  }
+  std::shared_ptr<const std::string> text;
+  set_body(state, text, "calendar", std::move(icalendar));
+  if (text) state.calendar = mail::Calendar{upper(method), std::move(text)};
+  return *this;
+}
+
+Message& Message::attach(const std::string& path) & {
+  add_attachment(edit(), mail::file_entity(path, {}));
+  return *this;
+}
+
+Message& Message::attach(std::string_view name, std::string_view type, std::string octets) & {
+  auto part = MimePart::octets(type_for(name, type), std::move(octets)).attachment(name);
+  add_attachment(edit(), std::move(*part.state_));
+  return *this;
+}
+
+Message& Message::attach(std::string_view name, std::string_view type, StreamOpener open,
+                         std::optional<std::uint64_t> size) & {
+  auto part = MimePart::stream(type_for(name, type), std::move(open), size).attachment(name);
+  add_attachment(edit(), std::move(*part.state_));
+  return *this;
+}
+
+Message& Message::attach(const MimePart& part) & {
+  auto& state = edit();
+  if (part.state_->fault) {
+    remember(state, *part.state_->fault);
+  } else {
+    state.attachments.push_back(*part.state_);
+  }
+  return *this;
+}
+
+Message& Message::content(const MimePart& part) & {
+  auto& state = edit();
+  if (part.state_->fault) {
+    remember(state, *part.state_->fault);
+  } else {
+    state.content = *part.state_;
+  }
+  return *this;
+}
+
+Message& Message::priority(Priority level) & {
+  edit().priority = level;
+  return *this;
+}
+
+Message& Message::list_unsubscribe(std::string_view urls, bool one_click) & {
+  auto& state = edit();
+  state.unsubscribe.clear();
+  bool https = false;
+  for (const auto part : split(urls, ',')) {
+    const auto url = trim(part);
+    if (!is_url(url)) {
+      refuse(state, "List-Unsubscribe",
+             "not a URL in ASCII that begins with https:, http: or mailto: \"" +
+                 printable(url, 80) + '"');
+      return *this;
+    }
+    https = https || istarts_with(url, "https://");
+    state.unsubscribe.emplace_back(url);
+  }
+  state.one_click = one_click && https;
+  return *this;
+}
+
+Message& Message::sign(std::shared_ptr<const MessageSigner> signer) & {
+  auto& state = edit();
+  if (signer) {
+    state.signers.push_back(std::move(signer));
+  } else {
+    refuse(state, "sign", "no signer was given");
+  }
+  return *this;
+}
+
+Message& Message::raw(std::string octets) & {
+  auto& state = edit();
+  auto prepared = mail::prepare_raw(std::move(octets));
+  if (prepared) {
+    state.raw = std::move(*prepared);
+  } else {
+    remember(state, prepared.error());
+  }
+  return *this;
+}
+
+}  // namespace postroad

@@ -1,0 +1,155 @@
+// Parsing and filling; see postroad/template.hpp.
+#include <postroad/template.hpp>
+
+#include <algorithm>
+
+#include "base/text.hpp"
+#include "mail/html/html_context.hpp"
+#include "mail/html/html_text.hpp"
+
+namespace postroad {
+
+namespace {
+
+using mail::HtmlContext;
+
+constexpr std::size_t max_name = 100;
+
+bool is_name(std::string_view name) noexcept {
+  return !name.empty() && name.size() <= max_name &&
+         std::all_of(name.begin(), name.end(),
+                     [](char c) { return is_alnum(c) || c == '_' || c == '-' || c == '.'; });
+}
+
+std::string place_of(std::string_view source, std::size_t at) {
+  const auto before = source.substr(0, at);
+  const auto line = 1 + std::count(before.begin(), before.end(), '\n');
+  const auto lf = before.rfind('\n');
+  const auto column = at - (lf == std::string_view::npos ? 0 : lf + 1) + 1;
+  return "template line " + std::to_string(line) + ", column " + std::to_string(column);
+}
+
+std::string_view why_not(HtmlContext::Place place) noexcept {
+  switch (place) {
+    case HtmlContext::Place::active_value:
+      return "an attribute for scripts or styles, and a URL of such a kind, takes no value";
+    case HtmlContext::Place::unquoted_value:
+      return "an attribute's value with a place in it must stand in quotes";
+    case HtmlContext::Place::tag:
+      return "a place may not stand inside a tag, but for a quoted value";
+    case HtmlContext::Place::hidden:
+      return "a place may not stand in a script, a style or a comment";
+    default:
+      return {};
+  }
+}
+
+// A URL that runs nothing, on one line.
+bool is_harmless_url(std::string_view url) noexcept {
+  return mail::has_harmless_scheme(url) &&
+         std::none_of(url.begin(), url.end(), [](char c) { return is_control(c) || c == ' '; });
+}
+
+}  // namespace
+
+Result<Template> Template::text(std::string_view source) { return parse(source, false); }
+Result<Template> Template::html(std::string_view source) { return parse(source, true); }
+
+Result<Template> Template::parse(std::string_view source, bool html) {
+  Template made;
+  HtmlContext context;
+  std::string before;
+  const auto pass = [&](std::string_view text) {
+    before += text;
+    if (html) context.take(text);
+  };
+  std::size_t at = 0;
+  for (;;) {
+    const auto open = source.find("{{", at);
+    pass(source.substr(at, open == std::string_view::npos ? open : open - at));
+    if (open == std::string_view::npos) break;
+    if (source.substr(open, 4) == "{{{{") {
+      pass("{{");
+      at = open + 4;
+      continue;
+    }
+    const auto refuse = [&](std::string why) {
+      return fail(Fault::input, place_of(source, open), std::move(why));
+    };
+    const auto close = source.find("}}", open);
+    if (close == std::string_view::npos) return refuse("{{ is not closed by }}");
+    auto name = trim(source.substr(open + 2, close - open - 2));
+    const bool raw = html && name.starts_with("raw:");
+    if (raw) name.remove_prefix(4);
+    if (!is_name(name))
+      return refuse("not the name of a place: \"" + printable(name, 60) +
+                    "\"; it is letters, digits, _, - and .; {{{{ stands for two braces");
+    auto where = Where::text;
+    if (html) {
+      const auto place = context.place();
+      if (const auto why = why_not(place); !why.empty()) return refuse(std::string(why));
+      if (raw && place != HtmlContext::Place::element)
+        return refuse("{{raw:…}} may stand between tags only");
+      where = raw                                      ? Where::raw
+              : place == HtmlContext::Place::element   ? Where::element
+              : place == HtmlContext::Place::url_start ? Where::url_start
+              : place == HtmlContext::Place::url_rest  ? Where::url_rest
+                                                       : Where::attribute;
+      context.take(where == Where::url_start ? "x" : "");  // what follows is not its front
+    }
+    const auto line =
+        1 + std::count(source.begin(), source.begin() + static_cast<std::ptrdiff_t>(open), '\n');
+    made.pieces_.push_back(
+        {std::exchange(before, {}), std::string(name), where, static_cast<std::size_t>(line)});
+    at = close + 2;
+  }
+  made.pieces_.push_back({std::move(before), {}, Where::text, 0});
+  return made;
+}
+
+Result<std::string> Template::fit(const Piece& piece, std::string_view value) {
+  switch (piece.where) {
+    case Where::text:
+    case Where::raw:
+      return std::string(value);
+    case Where::element:
+    case Where::attribute:
+      return mail::escape_html(value);
+    case Where::url_rest:
+      return percent_encode(value);
+    case Where::url_start:
+      break;
+  }
+  if (!is_harmless_url(value))
+    return fail(Fault::input, "template line " + std::to_string(piece.line),
+                "the value of " + piece.name + " is no URL that may stand there: \"" +
+                    printable(value, 80) + "\"; http:, https:, mailto:, tel: and paths may");
+  return mail::escape_html(value);
+}
+
+Result<std::string> Template::fill(const Values& values) const {
+  std::string out;
+  for (const auto& piece : pieces_) {
+    out += piece.before;
+    if (piece.name.empty()) continue;
+    const auto found = values.find(piece.name);
+    if (found == values.end())
+      return fail(Fault::input, "template line " + std::to_string(piece.line),
+                  "there is no value for {{" + piece.name + "}}");
+    auto text = fit(piece, found->second);
+    if (!text) return text.error();
+    out += *text;
+  }
+  return out;
+}
+
+std::vector<std::string> Template::names() const {
+  std::vector<std::string> names;
+  for (const auto& piece : pieces_) {
+    const bool fresh = std::find(names.begin(), names.end(), piece.name) == names.end();
+    if (!piece.name.empty() && fresh) names.push_back(piece.name);
+  }
+  return names;
+}
+
+}  // namespace postroad

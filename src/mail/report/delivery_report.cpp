@@ -1,0 +1,296 @@
+// Reports both ways; see postroad/delivery_report.hpp.
+#include <postroad/delivery_report.hpp>
+
+#include <algorithm>
+#include <array>
+
+#include <postroad/mail_part.hpp>
+
+#include "base/text.hpp"
+#include "mail/header/fields.hpp"
+#include "mail/header/fold.hpp"
+#include "mail/mime/charset.hpp"
+#include "mail/mime/entity.hpp"
+#include "mail/mime/recode.hpp"
+#include "mail/mime/transfer.hpp"
+
+namespace postroad {
+
+namespace {
+
+constexpr std::size_t max_recipients = 1000;
+constexpr std::array<std::string_view, 5> actions{"failed", "delayed", "delivered", "relayed",
+                                                  "expanded"};
+
+const MailPart* find_type(const MailPart& part, std::string_view type) {
+  if (part.type.value == type) return &part;
+  for (const auto& below : part.parts) {
+    if (const auto* found = find_type(below, type)) return found;
+  }
+  return nullptr;
+}
+
+// The groups of fields of a report's machine-readable part, parted by empty lines.
+std::vector<std::vector<HeaderField>> groups_of(std::string_view body) {
+  std::vector<std::vector<HeaderField>> groups;
+  while (!body.empty() && groups.size() <= max_recipients) {
+    auto block = mail::split_fields(body);
+    const bool stuck = block.fields.empty() && block.body == 0;
+    if (!block.fields.empty()) groups.push_back(std::move(block.fields));
+    // A line that is no field is passed over.
+    const auto lf = body.find('\n');
+    body.remove_prefix(!stuck ? block.body : lf == std::string_view::npos ? body.size() : lf + 1);
+  }
+  return groups;
+}
+
+std::string value_of(const std::vector<HeaderField>& fields, std::string_view name) {
+  for (const auto& field : fields) {
+    if (iequals(field.name, name)) return field.value();
+  }
+  return {};
+}
+
+// `rfc822; a@b` → `a@b`. A value without a type comes back as it is.
+std::string typed(const std::vector<HeaderField>& fields, std::string_view name) {
+  const auto value = value_of(fields, name);
+  const auto semicolon = value.find(';');
+  return std::string(
+      trim(semicolon == std::string::npos ? value : std::string_view(value).substr(semicolon + 1)));
+}
+
+// The text for a person: the first part.
+std::string text_of(const MailPart& report) {
+  if (report.parts.empty() || report.parts.front().is_multipart()) {
+    const auto* text = report.first("text/plain");
+    return text == nullptr ? std::string() : text->text();
+  }
+  return report.parts.front().text();
+}
+
+std::string original_of(const MailPart& report) {
+  for (const auto* type :
+       {"message/rfc822", "message/global", "text/rfc822-headers", "message/global-headers"}) {
+    if (const auto* part = find_type(report, type)) return part->decoded();
+  }
+  return {};
+}
+
+ReportedRecipient recipient_of(const std::vector<HeaderField>& fields) {
+  ReportedRecipient one;
+  const auto word = lower(value_of(fields, "Action"));
+  const auto known = std::find(actions.begin(), actions.end(),
+                               std::string_view(word).substr(0, word.find_first_of(" (")));
+  if (known != actions.end())
+    one.action = static_cast<ReportedRecipient::Action>(known - actions.begin());
+  const auto status = value_of(fields, "Status");
+  one.status = status.substr(0, status.find_first_of(" ("));
+  one.final_recipient = typed(fields, "Final-Recipient");
+  one.original_recipient = typed(fields, "Original-Recipient");
+  one.remote_mta = typed(fields, "Remote-MTA");
+  one.diagnostic = typed(fields, "Diagnostic-Code");
+  one.last_attempt = value_of(fields, "Last-Attempt-Date");
+  one.will_retry_until = value_of(fields, "Will-Retry-Until");
+  return one;
+}
+
+// Fields of a report under construction. Values come from peers: what could end a line becomes `?`.
+class ReportFields final {
+ public:
+  void add(std::string_view name, std::string_view value, std::string_view type = {}) {
+    if (value.empty()) return;
+    std::string line(type);
+    if (!type.empty()) line += "; ";
+    const auto repaired = mail::repair_utf8(cut(value));
+    for (const char c : cut(repaired)) line += is_control(c) ? '?' : c;
+    mail::FoldedField field(name);
+    field.plain(line);
+    text_ += std::move(field).finish();
+  }
+  void end_group() { text_ += "\r\n"; }
+  [[nodiscard]] std::string take() && { return std::move(text_); }
+
+ private:
+  // The front of it, up to the end of a character.
+  static std::string_view cut(std::string_view value) noexcept {
+    constexpr std::size_t most = 900;
+    if (value.size() <= most) return value;
+    std::size_t end = most;
+    while (end > most - 3 && (static_cast<unsigned char>(value[end]) & 0xc0) == 0x80) --end;
+    return value.substr(0, end);
+  }
+  std::string text_;
+};
+
+std::string_view address_type(std::string_view address) {
+  return std::any_of(address.begin(), address.end(), is_8bit) ? "utf-8" : "rfc822";
+}
+
+// message/`subtype` with fields, which no encoding may change where they are ASCII; where they are
+// not it is message/global-`subtype`, encoded, so that every server takes it (RFC 6533 §4, §5).
+// An abuse report has no such name of its own.
+MimePart fields_part(const std::string& subtype, const std::string& global, std::string fields) {
+  if (std::none_of(fields.begin(), fields.end(), is_8bit))
+    return MimePart::raw("Content-Type: message/" + subtype + "\r\n\r\n" + std::move(fields));
+  return MimePart::raw("Content-Type: message/" + global +
+                       "\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n" +
+                       mail::encode_quoted_printable(fields));
+}
+
+// Its header alone where the whole cannot go: a signed mail that no server but one with 8BITMIME
+// takes, say. A report has to go.
+MimePart original_part(const std::string& original, bool whole) {
+  auto clean = mail::with_crlf(original);
+  if (whole && mail::recode(clean, mail::Transfer::seven_bit))
+    return MimePart::message(std::move(clean));
+  clean.resize(mail::split_fields(clean).end);
+  return is_utf8(clean) ? MimePart::text("rfc822-headers", std::move(clean))
+                        : MimePart::octets("text/rfc822-headers", std::move(clean));
+}
+
+MimePart report_part(std::string_view type, const std::string& text, MimePart fields,
+                     const std::string& original, bool whole) {
+  std::vector<MimePart> parts;
+  parts.push_back(MimePart::text("plain", mail::repair_utf8(text)));
+  parts.push_back(std::move(fields));
+  if (!original.empty()) parts.push_back(original_part(original, whole));
+  return MimePart::multipart("report", std::move(parts)).parameter("report-type", type);
+}
+
+}  // namespace
+
+std::string_view to_string(ReportedRecipient::Action action) noexcept {
+  return actions[static_cast<std::size_t>(action)];
+}
+
+std::optional<DeliveryReport> DeliveryReport::parse(std::string_view octets) {
+  const auto mail = MailPart::parse(octets);
+  const auto* part = find_type(mail, "message/delivery-status");
+  if (part == nullptr) part = find_type(mail, "message/global-delivery-status");
+  if (part == nullptr) return std::nullopt;
+  const auto body = part->decoded();
+  auto groups = groups_of(body);
+  DeliveryReport report;
+  if (!groups.empty()) {
+    report.reporting_mta = typed(groups.front(), "Reporting-MTA");
+    report.envelope_id = value_of(groups.front(), "Original-Envelope-Id");
+    report.arrival_date = value_of(groups.front(), "Arrival-Date");
+  }
+  for (const auto& group : groups) {
+    // A report whose first empty line is missing tells of its recipient in the first group.
+    const bool tells =
+        !value_of(group, "Final-Recipient").empty() || !value_of(group, "Action").empty();
+    if (tells) report.recipients.push_back(recipient_of(group));
+  }
+  report.text = text_of(mail);
+  report.original = original_of(mail);
+  return report;
+}
+
+MimePart DeliveryReport::part(bool whole_original) const {
+  ReportFields fields;
+  fields.add("Original-Envelope-Id", envelope_id);
+  fields.add("Reporting-MTA", reporting_mta, "dns");
+  fields.add("Arrival-Date", arrival_date);
+  for (const auto& one : recipients) {
+    fields.end_group();
+    fields.add("Original-Recipient", one.original_recipient, address_type(one.original_recipient));
+    fields.add("Final-Recipient", one.final_recipient, address_type(one.final_recipient));
+    fields.add("Action", to_string(one.action));
+    fields.add("Status", one.status);
+    fields.add("Remote-MTA", one.remote_mta, "dns");
+    fields.add("Diagnostic-Code", one.diagnostic, "smtp");
+    fields.add("Last-Attempt-Date", one.last_attempt);
+    fields.add("Will-Retry-Until", one.will_retry_until);
+  }
+  return report_part(
+      "delivery-status", text,
+      fields_part("delivery-status", "global-delivery-status", std::move(fields).take()), original,
+      whole_original);
+}
+
+std::optional<AbuseReport> AbuseReport::parse(std::string_view octets) {
+  const auto mail = MailPart::parse(octets);
+  const auto* part = find_type(mail, "message/feedback-report");
+  if (part == nullptr) return std::nullopt;
+  const auto body = part->decoded();
+  const auto groups = groups_of(body);
+  AbuseReport report;
+  if (!groups.empty()) {
+    const auto& fields = groups.front();
+    report.type = lower(value_of(fields, "Feedback-Type"));
+    report.user_agent = value_of(fields, "User-Agent");
+    report.source_ip = value_of(fields, "Source-IP");
+    report.arrival_date = value_of(fields, "Arrival-Date");
+    if (report.arrival_date.empty()) report.arrival_date = value_of(fields, "Received-Date");
+    report.mail_from = value_of(fields, "Original-Mail-From");
+    for (const auto& field : fields) {
+      if (report.recipients.size() + report.domains.size() >= max_recipients) break;
+      if (iequals(field.name, "Original-Rcpt-To")) report.recipients.push_back(field.value());
+      if (iequals(field.name, "Reported-Domain")) report.domains.push_back(field.value());
+    }
+  }
+  report.text = text_of(mail);
+  report.original = original_of(mail);
+  return report;
+}
+
+MimePart AbuseReport::part() const {
+  ReportFields fields;
+  fields.add("Feedback-Type", type.empty() ? "abuse" : type);
+  fields.add("User-Agent", user_agent.empty() ? "postroad" : user_agent);
+  fields.add("Version", "1");
+  fields.add("Original-Mail-From", mail_from);
+  fields.add("Arrival-Date", arrival_date);
+  fields.add("Source-IP", source_ip);
+  for (const auto& one : recipients) fields.add("Original-Rcpt-To", one);
+  for (const auto& one : domains) fields.add("Reported-Domain", one);
+  return report_part("feedback-report", text,
+                     fields_part("feedback-report", "feedback-report", std::move(fields).take()),
+                     original, true);
+}
+
+std::optional<ReadReceipt> ReadReceipt::parse(std::string_view octets) {
+  const auto mail = MailPart::parse(octets);
+  const auto* part = find_type(mail, "message/disposition-notification");
+  if (part == nullptr) part = find_type(mail, "message/global-disposition-notification");
+  if (part == nullptr) return std::nullopt;
+  const auto body = part->decoded();
+  const auto groups = groups_of(body);
+  ReadReceipt receipt;
+  if (!groups.empty()) {
+    const auto& fields = groups.front();
+    receipt.reporting_ua = value_of(fields, "Reporting-UA");
+    receipt.final_recipient = typed(fields, "Final-Recipient");
+    receipt.original_recipient = typed(fields, "Original-Recipient");
+    receipt.original_message_id = value_of(fields, "Original-Message-ID");
+    receipt.disposition = value_of(fields, "Disposition");
+  }
+  receipt.text = text_of(mail);
+  return receipt;
+}
+
+bool ReadReceipt::is_displayed() const {
+  const auto semicolon = disposition.find(';');
+  if (semicolon == std::string::npos) return false;
+  auto word = std::string_view(disposition).substr(semicolon + 1);
+  word = trim(word.substr(0, word.find('/')));
+  return iequals(word, "displayed");
+}
+
+MimePart ReadReceipt::part() const {
+  ReportFields fields;
+  fields.add("Reporting-UA", reporting_ua);
+  fields.add("Original-Recipient", original_recipient, address_type(original_recipient));
+  fields.add("Final-Recipient", final_recipient, address_type(final_recipient));
+  fields.add("Original-Message-ID", original_message_id);
+  fields.add("Disposition", disposition.empty()
+                                ? std::string_view("manual-action/MDN-sent-manually; displayed")
+                                : std::string_view(disposition));
+  return report_part("disposition-notification", text,
+                     fields_part("disposition-notification", "global-disposition-notification",
+                                 std::move(fields).take()),
+                     {}, false);
+}
+
+}  // namespace postroad

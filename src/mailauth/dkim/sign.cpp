@@ -1,0 +1,267 @@
+// Keys and signing; see postroad/dkim.hpp.
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <postroad/dkim.hpp>
+#include <sstream>
+
+#include "base/text.hpp"
+#include "crypto/key.hpp"
+#include "mail/address/mailbox.hpp"
+#include "mail/header/fold.hpp"
+#include "mailauth/dkim/canonical.hpp"
+#include "mailauth/dkim/message_scanner.hpp"
+#include "mailauth/dkim/signature.hpp"
+
+namespace postroad {
+
+struct DkimKey::State {
+  crypto::PrivateKey key;
+};
+
+namespace {
+
+constexpr unsigned least_bits = 1024;
+constexpr std::size_t piece = 64;  // octets of base64 in one word
+
+// What a reader is shown, or what says how the body reads (RFC 6376 §5.4.1). Named once more than
+// they occur.
+constexpr std::array<std::string_view, 13> shown{"From",
+                                                 "Sender",
+                                                 "Reply-To",
+                                                 "Subject",
+                                                 "Date",
+                                                 "Message-ID",
+                                                 "To",
+                                                 "Cc",
+                                                 "In-Reply-To",
+                                                 "References",
+                                                 "MIME-Version",
+                                                 "Content-Type",
+                                                 "Content-Transfer-Encoding"};
+// Signed where they are; a list may add its own.
+constexpr std::array<std::string_view, 14> others{
+    "Resent-From",       "Resent-To",  "Resent-Cc",    "Resent-Date",          "Resent-Sender",
+    "Resent-Message-ID", "List-Id",    "List-Help",    "List-Unsubscribe",     "List-Post",
+    "List-Subscribe",    "List-Owner", "List-Archive", "List-Unsubscribe-Post"};
+
+bool is_shown(std::string_view name) noexcept {
+  return std::any_of(shown.begin(), shown.end(),
+                     [&](std::string_view one) { return iequals(one, name); });
+}
+
+std::string_view word_of(DkimAlgorithm algorithm) noexcept {
+  return algorithm == DkimAlgorithm::rsa_sha256 ? "rsa-sha256" : "ed25519-sha256";
+}
+
+std::string_view word_of(DkimCanonicalization form) noexcept {
+  return form == DkimCanonicalization::simple ? "simple" : "relaxed";
+}
+
+std::size_t count_of(const std::vector<HeaderField>& fields, std::string_view name) noexcept {
+  return static_cast<std::size_t>(
+      std::count_if(fields.begin(), fields.end(),
+                    [&](const HeaderField& field) { return iequals(field.name, name); }));
+}
+
+// h=: each name as often as it occurs, and the shown ones once more.
+std::vector<std::string> names_to_sign(const DkimOptions& options,
+                                       const std::vector<HeaderField>& fields) {
+  std::vector<std::string> wanted = options.fields;
+  if (wanted.empty()) {
+    wanted.assign(shown.begin(), shown.end());
+    wanted.insert(wanted.end(), others.begin(), others.end());
+  }
+  std::vector<std::string> names;
+  for (const auto& name : wanted) {
+    const bool again = std::any_of(names.begin(), names.end(),
+                                   [&](const std::string& one) { return iequals(one, name); });
+    if (again) continue;
+    const auto times = count_of(fields, name) + (options.oversign && is_shown(name) ? 1 : 0);
+    names.insert(names.end(), times, name);
+  }
+  return names;
+}
+
+void add_base64(mail::FoldedField& field, std::string_view text) {
+  for (; !text.empty(); text.remove_prefix(std::min(text.size(), piece)))
+    field.word(text.substr(0, piece));
+}
+
+void add_names(mail::FoldedField& field, const std::vector<std::string>& names) {
+  std::string word = "h=";
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (word.size() + names[i].size() > piece) {
+      field.word(word);
+      word.clear();
+    }
+    word += names[i] + (i + 1 == names.size() ? ";" : ":");
+  }
+  field.word(word);
+}
+
+std::int64_t seconds_of(std::chrono::system_clock::time_point when) {
+  return std::chrono::duration_cast<std::chrono::seconds>(when.time_since_epoch()).count();
+}
+
+// The field up to `b=`.
+mail::FoldedField begin_field(const DkimKey& key, const DkimOptions& options,
+                              const std::vector<std::string>& names, const std::string& body_hash) {
+  mail::FoldedField field("DKIM-Signature");
+  field.word("v=1;");
+  field.word("a=" + std::string(word_of(key.algorithm())) + ';');
+  field.word("c=" + std::string(word_of(options.header)) + '/' +
+             std::string(word_of(options.body)) + ';');
+  field.word("d=" + options.domain + ';');
+  field.word("s=" + options.selector + ';');
+  if (!options.identity.empty()) field.word("i=" + options.identity + ';');
+  const auto time = seconds_of(options.time.value_or(std::chrono::system_clock::now()));
+  field.word("t=" + std::to_string(time) + ';');
+  if (options.valid_for) field.word("x=" + std::to_string(time + options.valid_for->count()) + ';');
+  add_names(field, names);
+  field.word("bh=" + base64_encode(body_hash) + ';');
+  field.word("b=");
+  return field;
+}
+
+std::string signed_field(const DkimKey& key, const DkimOptions& options,
+                         const std::vector<HeaderField>& fields, const std::string& body_hash) {
+  const auto names = names_to_sign(options, fields);
+  auto field = begin_field(key, options, names, body_hash);
+  const auto unsigned_text = mail::FoldedField(field).finish();
+  const auto own = mail::split_fields(unsigned_text).fields.front();
+  add_base64(field,
+             base64_encode(key.sign(dkim::digest_input(fields, names, options.header, own))));
+  return std::move(field).finish();
+}
+
+Result<void> check(const DkimOptions& options) {
+  const auto refuse = [](std::string where, std::string why) {
+    return fail(Fault::input, "DKIM " + std::move(where), std::move(why));
+  };
+  const auto ascii = [](std::string_view text) {
+    return std::none_of(text.begin(), text.end(), is_8bit) && text.find('[') == std::string::npos;
+  };
+  if (!mail::is_domain(options.domain) || !ascii(options.domain))
+    return refuse("domain", "not a domain name: \"" + printable(options.domain, 80) +
+                                "\"; it is that of From, as example.org, in ASCII");
+  if (!mail::is_domain(options.selector) || !ascii(options.selector))
+    return refuse("selector",
+                  "not of the form of a domain name: \"" + printable(options.selector, 80) + '"');
+  for (const auto& name : options.fields) {
+    if (!mail::is_field_name(name) || name.find(';') != std::string::npos || name.size() > piece)
+      return refuse("field name", "not a field name: \"" + printable(name, 80) + '"');
+  }
+  if (!options.fields.empty() &&
+      std::none_of(options.fields.begin(), options.fields.end(),
+                   [](const std::string& name) { return iequals(name, "From"); }))
+    return refuse("fields", "From must be among them (RFC 6376 §5.4)");
+  if (options.identity.empty()) return {};
+  const auto at = options.identity.rfind('@');
+  const auto domain = at == std::string::npos ? std::string() : options.identity.substr(at + 1);
+  const bool below = dkim::is_at_or_below(domain, options.domain);
+  const bool clean = std::all_of(options.identity.begin(), options.identity.end(), [](char c) {
+    return c > ' ' && c < 0x7f && c != ';' && c != '=';
+  });
+  if (!below || !clean || !mail::is_domain(domain))
+    return refuse("identity", "\"" + printable(options.identity, 80) +
+                                  "\" is not [local]@domain at the signing domain or below it");
+  return {};
+}
+
+}  // namespace
+
+Result<DkimKey> DkimKey::parse(std::string_view pem) {
+  auto key = crypto::PrivateKey::parse(pem);
+  if (!key) return fail(Fault::input, "DKIM key", key.error().detail);
+  if (key->kind() == crypto::KeyKind::rsa && key->bits() < least_bits)
+    return fail(Fault::input, "DKIM key",
+                "an RSA key of " + std::to_string(key->bits()) +
+                    " bits; no verifier takes less than 1024 (RFC 8301), make one of 2048");
+  return DkimKey(std::make_shared<const State>(State{std::move(*key)}));
+}
+
+Result<DkimKey> DkimKey::from_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file)
+    return fail(Fault::io, path, std::string("the key cannot be read: ") + std::strerror(errno));
+  std::ostringstream text;
+  text << file.rdbuf();
+  Secret pem(std::move(text).str());
+  auto key = parse(pem.reveal());
+  if (!key) return fail(key.error().fault, path, key.error().detail);
+  return key;
+}
+
+Result<DkimKey> DkimKey::generate(DkimAlgorithm algorithm, unsigned bits) {
+  auto key = crypto::PrivateKey::generate(
+      algorithm == DkimAlgorithm::rsa_sha256 ? crypto::KeyKind::rsa : crypto::KeyKind::ed25519,
+      bits);
+  if (!key) return fail(Fault::input, "DKIM key", key.error().detail);
+  return DkimKey(std::make_shared<const State>(State{std::move(*key)}));
+}
+
+DkimAlgorithm DkimKey::algorithm() const noexcept {
+  return state_->key.kind() == crypto::KeyKind::rsa ? DkimAlgorithm::rsa_sha256
+                                                    : DkimAlgorithm::ed25519_sha256;
+}
+
+unsigned DkimKey::bits() const noexcept { return state_->key.bits(); }
+
+Secret DkimKey::pem() const { return state_->key.pem(); }
+
+std::string DkimKey::record() const {
+  const bool rsa = algorithm() == DkimAlgorithm::rsa_sha256;
+  return std::string("v=DKIM1; k=") + (rsa ? "rsa" : "ed25519") +
+         "; p=" + base64_encode(state_->key.public_octets());
+}
+
+// RFC 8463 §3: Ed25519 signs the digest.
+std::string DkimKey::sign(std::string_view octets) const {
+  if (algorithm() == DkimAlgorithm::rsa_sha256) return state_->key.sign(octets);
+  return state_->key.sign(crypto::digest(crypto::Digest::sha256, octets));
+}
+
+Result<void> DkimSigner::add(DkimKey key, DkimOptions options) {
+  if (auto fine = check(options); !fine) return fine.error();
+  entries_.push_back({std::move(key), std::move(options)});
+  return {};
+}
+
+Result<std::string> DkimSigner::sign(MessageSource& source) const {
+  dkim::MessageScanner intake;
+  std::array<dkim::BodyDigest, 2> digests{dkim::BodyDigest(DkimCanonicalization::simple),
+                                          dkim::BodyDigest(DkimCanonicalization::relaxed)};
+  std::array<bool, 2> wanted{};
+  for (const auto& entry : entries_) wanted[static_cast<std::size_t>(entry.options.body)] = true;
+  for (;;) {
+    auto chunk = source.next();
+    if (!chunk) return chunk.error();
+    if (chunk->empty()) break;
+    auto octets = *chunk;
+    if (!intake.take(octets)) continue;
+    for (std::size_t form = 0; form < digests.size(); ++form) {
+      if (wanted[form]) digests[form].take(octets);
+    }
+  }
+  if (intake.is_too_long())
+    return fail(Fault::input, "DKIM", "the header is longer than 1 MiB and is not signed");
+  const auto fields = mail::split_fields(intake.header()).fields;
+  if (count_of(fields, "From") != 1)
+    return fail(Fault::input, "DKIM",
+                "a message is signed when it has one From field; this one has " +
+                    std::to_string(count_of(fields, "From")));
+  std::array<std::string, 2> hashes;
+  for (std::size_t form = 0; form < digests.size(); ++form) {
+    if (wanted[form]) hashes[form] = digests[form].finish();
+  }
+  std::string out;
+  for (const auto& [key, options] : entries_)
+    out.insert(0,
+               signed_field(key, options, fields, hashes[static_cast<std::size_t>(options.body)]));
+  return out;
+}
+
+}  // namespace postroad

@@ -1,0 +1,271 @@
+// The client machine where a dialogue cannot show it: deadlines by a clock that the test turns,
+// which octets are secret, what a connection that broke is good for. The dialogues are in
+// tests/transcripts/. Row14, Row24 and Row43 are rows of the table of known faults: late replies,
+// secrets in traces, deadlines for each read.
+#include "proto/smtp/client/client_machine.hpp"
+
+#include <gtest/gtest.h>
+
+namespace postroad::smtp {
+namespace {
+
+using proto::Action;
+using proto::Time;
+using proto::Wish;
+using std::chrono::seconds;
+
+// A driver whose clock is `now`; the text of every mail is "text".
+struct Conversation {
+  explicit Conversation(ClientOptions options) : machine(std::move(options)) {}
+
+  // Grants everything until the machine wants a reply, or is done.
+  Action settle() {
+    for (;;) {
+      const auto action = machine.next(now);
+      switch (action.wish) {
+        case Wish::send:
+          (action.secret ? secret : open) += action.bytes;
+          machine.sent(action.bytes.size());
+          break;
+        case Wish::consult:
+          if (!std::exchange(body_given, true))
+            machine.body("text\r\n");
+          else
+            machine.body_end();
+          break;
+        case Wish::start_tls:
+          machine.tls_up({"TLSv1.3", "test", true});
+          break;
+        case Wish::receive:
+        case Wish::done:
+          return action;
+      }
+    }
+  }
+
+  Action feed(std::string octets) {
+    held = std::move(octets);
+    machine.received(held);
+    return settle();
+  }
+
+  void begin(std::string_view capabilities = "") {
+    machine.open();
+    settle();
+    feed("220 mx.example\r\n");
+    ASSERT_EQ(feed("250-mx.example\r\n250 " + std::string(capabilities) + "\r\n").wish, Wish::done);
+    ASSERT_FALSE(machine.error());
+  }
+
+  void mail() {
+    body_given = false;
+    machine.send({{*Mailbox::parse("a@x.example"), {*Mailbox::parse("b@y.example")}},
+                  std::nullopt,
+                  false,
+                  false});
+  }
+
+  // A mail up to where its text is asked for.
+  void begin_text() {
+    begin();
+    mail();
+    settle();
+    feed("250 ok\r\n");
+    feed("250 ok\r\n");
+    held = "354 go\r\n";
+    machine.received(held);
+  }
+
+  ClientMachine machine;
+  Time now{std::chrono::hours(100)};
+  std::string held;
+  std::string open;
+  std::string secret;
+  bool body_given = false;
+};
+
+ClientOptions plain() {
+  ClientOptions options;
+  options.server = "mx.example:25";
+  options.name = "client.example";
+  return options;
+}
+
+TEST(Row43, AnOctetOfAReplyMovesNoDeadline) {
+  Conversation conversation(plain());
+  conversation.machine.open();
+  const auto deadline = conversation.settle().deadline;
+  EXPECT_EQ(deadline, conversation.now + ClientTimeouts{}.greeting);
+  for (const char c : std::string_view("220-still here\r\n220-still\r\n220 x")) {
+    conversation.now += seconds(5);
+    EXPECT_EQ(conversation.feed(std::string(1, c)).deadline, deadline);
+  }
+  EXPECT_EQ(conversation.feed("\r\n").deadline, conversation.now + ClientTimeouts{}.command);
+}
+
+TEST(Row43, EachStepHasItsOwnPatience) {
+  Conversation conversation(plain());
+  conversation.begin();
+  conversation.mail();
+  EXPECT_EQ(conversation.settle().deadline, conversation.now + ClientTimeouts{}.command);
+  EXPECT_EQ(conversation.feed("250 ok\r\n").deadline, conversation.now + ClientTimeouts{}.command);
+  EXPECT_EQ(conversation.feed("250 ok\r\n").deadline, conversation.now + ClientTimeouts{}.data);
+  EXPECT_EQ(conversation.feed("354 go\r\n").deadline,
+            conversation.now + ClientTimeouts{}.end_of_data);
+}
+
+TEST(Row14, ATimedOutConnectionCarriesNoOtherMail) {
+  Conversation conversation(plain());
+  conversation.begin();
+  conversation.mail();
+  conversation.settle();
+  conversation.machine.failed(fail(Fault::timeout, {}, "time"));
+  EXPECT_EQ(conversation.settle().wish, Wish::done);
+  EXPECT_FALSE(conversation.machine.is_usable());
+  const auto said = conversation.open;
+  conversation.machine.received("250 late\r\n");
+  EXPECT_EQ(conversation.settle().wish, Wish::done);
+  conversation.mail();
+  EXPECT_EQ(conversation.settle().wish, Wish::done);
+  ASSERT_TRUE(conversation.machine.error());
+  EXPECT_EQ(conversation.machine.error()->fault, Fault::closed);
+  EXPECT_EQ(conversation.open, said) << "something was sent on a connection that timed out";
+}
+
+TEST(Row14, AReplyThatNobodyAskedForMakesAnIdleConnectionUnusable) {
+  Conversation conversation(plain());
+  conversation.begin();
+  ASSERT_TRUE(conversation.machine.is_usable());
+  conversation.machine.received("421 4.4.2 idle too long\r\n");
+  EXPECT_EQ(conversation.settle().wish, Wish::done);
+  EXPECT_FALSE(conversation.machine.is_usable());
+}
+
+TEST(Row14, AConnectionThatClosedWhileIdleIsNotUsable) {
+  Conversation conversation(plain());
+  conversation.begin();
+  conversation.machine.closed();
+  EXPECT_FALSE(conversation.machine.is_usable());
+}
+
+TEST(Row24, WhatSaysThePasswordIsSecretAndNothingElseIs) {
+  for (const std::string_view mechanism : {"PLAIN", "LOGIN"}) {
+    auto options = plain();
+    options.tls = TlsPolicy::implicit;
+    options.login = sasl::Credentials{"test", {}, Secret("secret")};
+    options.mechanism = mechanism;
+    Conversation conversation(options);
+    conversation.machine.open();
+    conversation.settle();
+    conversation.feed("220 mx.example\r\n");
+    conversation.feed("250-mx.example\r\n250 AUTH PLAIN LOGIN\r\n");
+    for (int i = 0; i < 2 && mechanism == "LOGIN"; ++i) conversation.feed("334 VXNlcm5hbWU6\r\n");
+    EXPECT_EQ(conversation.feed("235 in\r\n").wish, Wish::done);
+    EXPECT_FALSE(conversation.machine.error());
+    EXPECT_EQ(conversation.open, "EHLO client.example\r\n");
+    EXPECT_EQ(conversation.secret, mechanism == "PLAIN" ? "AUTH PLAIN AHRlc3QAc2VjcmV0\r\n"
+                                                        : "AUTH LOGIN\r\ndGVzdA==\r\nc2VjcmV0\r\n");
+  }
+}
+
+TEST(Row24, NoErrorTextHoldsThePassword) {
+  for (const std::string_view reply :
+       {"535 5.7.8 no\r\n", "421 bye\r\n", "nonsense\r\n", "334 \r\n"}) {
+    auto options = plain();
+    options.tls = TlsPolicy::implicit;
+    options.login = sasl::Credentials{"test", {}, Secret("secret")};
+    Conversation conversation(options);
+    conversation.machine.open();
+    conversation.settle();
+    conversation.feed("220 mx.example\r\n");
+    conversation.feed("250-mx.example\r\n250 AUTH PLAIN LOGIN\r\n");
+    conversation.feed(std::string(reply));
+    conversation.feed("535 no\r\n");
+    ASSERT_TRUE(conversation.machine.error());
+    const auto text = conversation.machine.error()->text();
+    EXPECT_EQ(text.find("secret"), std::string::npos) << text;
+    EXPECT_EQ(text.find("c2VjcmV0"), std::string::npos) << text;
+    EXPECT_EQ(text.find("AHRlc3QAc2VjcmV0"), std::string::npos) << text;
+  }
+}
+
+TEST(Row13, WordsSaidBeforeTheHangUpAreReadAlsoWhenWritingFails) {
+  Conversation conversation(plain());
+  conversation.begin("PIPELINING");
+  conversation.mail();
+  ASSERT_EQ(conversation.machine.next(conversation.now).wish, Wish::send);
+  conversation.machine.failed(fail(Fault::closed, {}, "broken pipe"));
+  ASSERT_EQ(conversation.machine.next(conversation.now).wish, Wish::receive);
+  EXPECT_EQ(conversation.feed("421 4.7.0 go away\r\n").wish, Wish::done);
+  const auto& recipient = conversation.machine.report().recipients.at(0);
+  EXPECT_EQ(recipient.outcome, Outcome::deferred);
+  EXPECT_EQ(recipient.reply.code, 421);
+  EXPECT_FALSE(conversation.machine.is_usable());
+}
+
+TEST(Row13, WritingFailsAndNothingWasSaid) {
+  Conversation conversation(plain());
+  conversation.begin("PIPELINING");
+  conversation.mail();
+  ASSERT_EQ(conversation.machine.next(conversation.now).wish, Wish::send);
+  conversation.machine.failed(fail(Fault::closed, {}, "broken pipe"));
+  ASSERT_EQ(conversation.machine.next(conversation.now).wish, Wish::receive);
+  conversation.machine.closed();
+  EXPECT_EQ(conversation.settle().wish, Wish::done);
+  ASSERT_TRUE(conversation.machine.error());
+  EXPECT_EQ(conversation.machine.error()->detail, "broken pipe");
+  EXPECT_EQ(conversation.machine.report().recipients.at(0).outcome, Outcome::deferred);
+}
+
+TEST(Row15, AnAcceptanceOfATextThatWasNotSentWholeMeansNothing) {
+  Conversation conversation(plain());
+  conversation.begin_text();
+  ASSERT_EQ(conversation.machine.next(conversation.now).wish, Wish::consult);
+  conversation.machine.body(std::string(40'000, 'a'));
+  ASSERT_EQ(conversation.machine.next(conversation.now).wish, Wish::send);
+  conversation.machine.failed(fail(Fault::closed, {}, "broken pipe"));
+  EXPECT_EQ(conversation.feed("250 queued\r\n").wish, Wish::done);
+  EXPECT_EQ(conversation.machine.report().recipients.at(0).outcome, Outcome::deferred);
+  EXPECT_TRUE(conversation.machine.error());
+}
+
+TEST(Body, ShortPiecesAndTheEndAreOneWrite) {
+  Conversation conversation(plain());
+  conversation.begin_text();
+  for (const auto* piece : {"one\r\n", ".two\r\n"}) {
+    ASSERT_EQ(conversation.machine.next(conversation.now).wish, Wish::consult);
+    conversation.machine.body(piece);
+  }
+  ASSERT_EQ(conversation.machine.next(conversation.now).wish, Wish::consult);
+  conversation.machine.body_end();
+  EXPECT_EQ(conversation.machine.next(conversation.now).bytes, "one\r\n..two\r\n.\r\n");
+}
+
+TEST(Body, AFullWriteGoesAtOnce) {
+  Conversation conversation(plain());
+  conversation.begin_text();
+  ASSERT_EQ(conversation.machine.next(conversation.now).wish, Wish::consult);
+  conversation.machine.body(std::string(40'000, 'a'));
+  EXPECT_EQ(conversation.machine.next(conversation.now).bytes.size(), 40'000U);
+}
+
+TEST(Row21, ChallengesEndAtTheLimit) {
+  auto options = plain();
+  options.tls = TlsPolicy::implicit;
+  options.login = sasl::Credentials{"test", {}, Secret("secret")};
+  options.mechanism = "LOGIN";
+  options.challenges = 1;
+  Conversation conversation(options);
+  conversation.machine.open();
+  conversation.settle();
+  conversation.feed("220 mx.example\r\n");
+  conversation.feed("250-mx.example\r\n250 AUTH LOGIN\r\n");
+  conversation.feed("334 VXNlcm5hbWU6\r\n");
+  conversation.feed("334 VXNlcm5hbWU6\r\n");
+  EXPECT_EQ((conversation.secret + conversation.open).find("c2VjcmV0"), std::string::npos);
+  EXPECT_EQ(conversation.feed("334 VXNlcm5hbWU6\r\n").wish, Wish::done);
+  EXPECT_FALSE(conversation.machine.is_usable());
+}
+
+}  // namespace
+}  // namespace postroad::smtp

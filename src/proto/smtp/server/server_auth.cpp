@@ -1,0 +1,111 @@
+// AUTH of the server machine (RFC 4954): the exchange's lines in base64, the mechanism's own steps
+// in proto/sasl.
+#include <algorithm>
+
+#include "base/text.hpp"
+#include "proto/smtp/server/server_machine.hpp"
+
+namespace postroad::smtp {
+
+// What a mechanism may know of this connection; `name` tells whether its own -PLUS is offered.
+sasl::Context ServerMachine::sasl_context(std::string_view name) const {
+  sasl::Context context;
+  context.host = options_.hostname;
+  context.nonce = options_.nonce;
+  if (!tls_) return context;
+  context.binding = tls_->binding;
+  context.peer_name = tls_->peer_name;
+  const auto& offered = options_.mechanisms;
+  context.binding_is_offered =
+      context.binding.is_there() &&
+      std::find(offered.begin(), offered.end(), std::string(name) + "-PLUS") != offered.end();
+  return context;
+}
+
+bool ServerMachine::offers_mechanism(std::string_view name) const {
+  const auto& offered = options_.mechanisms;
+  return std::find(offered.begin(), offered.end(), name) != offered.end() &&
+         sasl::may_offer(name, sasl_context(name));
+}
+
+void ServerMachine::on_auth(std::string_view argument) {
+  if (!options_.auth || !esmtp_) return refuse({502, {5, 5, 1}, "AUTH is not offered here"});
+  if (!login_.empty()) return refuse({503, {5, 5, 1}, "already authenticated"});
+  if (!tls_ && !options_.allow_auth_in_clear) {
+    return refuse({538, {5, 7, 11}, "Encryption required for authentication: send STARTTLS first"});
+  }
+  const auto name = upper(argument.substr(0, argument.find(' ')));
+  const auto initial = trim(argument.substr(name.size()));
+  if (!offers_mechanism(name))
+    return refuse({504, {5, 5, 4}, "mechanism not known: " + printable(name, 40)});
+  auth_ = std::make_unique<Exchange>();
+  auth_->mechanism = name;
+  auth_->sasl = sasl::make_server(name, sasl_context(name));
+  mode_ = Mode::auth;
+  if (initial.empty()) return continue_auth(std::nullopt);
+  on_auth_line(initial == "=" ? std::string_view{} : initial);
+}
+
+void ServerMachine::on_auth_line(std::string_view line) {
+  // Its last words were said; what the client makes of them changes nothing.
+  if (auth_->verdict) {
+    const auto verdict = std::move(auth_->verdict);
+    return end_auth(line == "*" ? Reply{501, {5, 7, 0}, "authentication cancelled"} : *verdict);
+  }
+  if (line == "*") return end_auth({501, {5, 7, 0}, "authentication cancelled"});
+  const auto response = base64_decode(line);
+  if (!response) return end_auth({501, {5, 5, 2}, "not base64"});
+  continue_auth(*response);
+}
+
+void ServerMachine::continue_auth(std::optional<std::string_view> response) {
+  // LOGIN takes the user name as an initial response from some clients: its first step then sees it
+  // as the answer.
+  follow_auth(auth_->sasl->step(response));
+}
+
+void ServerMachine::follow_auth(sasl::Server::Step step) {
+  if (step.challenge) return reply(334, {}, base64_encode(*step.challenge));
+  if (step.wants_keys_of) {
+    auth_->user = std::move(*step.wants_keys_of);
+    return ask(AskKeys{auth_->user, auth_->mechanism});
+  }
+  if (!step.credentials) return end_auth({501, {5, 5, 2}, std::move(step.error)});
+  auth_->credentials = std::move(*step.credentials);
+  auth_->on_success = std::move(step.on_success);
+  auth_->on_failure = std::move(step.on_failure);
+  ask(AskAuth{auth_->credentials, auth_->mechanism});
+}
+
+void ServerMachine::answered_keys(const sasl::Keys& keys) {
+  question_.reset();
+  follow_auth(auth_->sasl->take_keys(keys));
+}
+
+// The answer to AskAuth. Some mechanisms have a word for the client first: the server's own proof,
+// or why a token was refused.
+void ServerMachine::on_auth_checked(const Reply& answer) {
+  const auto& words = answer.is_success() ? auth_->on_success : auth_->on_failure;
+  const bool says_more = words && answer.code != 421;
+  if (!says_more) return end_auth(answer);
+  auth_->verdict = answer;
+  reply(334, {}, base64_encode(*words));
+}
+
+void ServerMachine::end_auth(const Reply& answer) {
+  mode_ = Mode::commands;
+  waiting_ = false;
+  const auto exchange = std::move(auth_);
+  if (answer.is_success()) {
+    login_ = exchange->credentials.user;
+    return reply(answer);
+  }
+  const Reply refusal =
+      answer.code != 0 ? answer : Reply{454, {4, 7, 0}, "authentication cannot be checked now"};
+  refuse(refusal);
+  if (mode_ == Mode::closing || ++auth_failures_ < options_.limits.auth_attempts) return;
+  reply(421, {4, 7, 0}, options_.hostname + " closes: too many failed authentications");
+  close(Ending::too_many_errors);
+}
+
+}  // namespace postroad::smtp

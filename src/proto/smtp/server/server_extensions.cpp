@@ -1,0 +1,144 @@
+// What the server machine's extensions add to the commands: the greeting's keywords, the parameters
+// of MAIL, XCLIENT. The parameters that travel with a mail are read in mail_parameters.cpp.
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "base/text.hpp"
+#include "proto/smtp/mail_parameters.hpp"
+#include "proto/smtp/server/server_machine.hpp"
+#include "proto/smtp/syntax_error.hpp"
+
+namespace postroad::smtp {
+
+Reply ServerMachine::greeting_lines() const {
+  Reply greeting{250, {}, options_.hostname};
+  if (!esmtp_) return greeting;
+  const auto add = [&](std::string_view line) { (greeting.text += '\n') += line; };
+  if (options_.pipelining) add("PIPELINING");
+  if (options_.size) add("SIZE " + std::to_string(options_.limits.message_size));
+  if (options_.eight_bit_mime) add("8BITMIME");
+  if (options_.smtputf8) add("SMTPUTF8");
+  if (options_.chunking) add("CHUNKING");
+  if (options_.chunking && options_.binary_mime) add("BINARYMIME");
+  if (options_.dsn) add("DSN");
+  if (options_.deliver_by) {
+    const auto least = options_.least_deliver_by.count();
+    add(least == 0 ? "DELIVERBY" : "DELIVERBY " + std::to_string(least));
+  }
+  if (options_.future_release)
+    add("FUTURERELEASE " + std::to_string(options_.longest_hold.count()) + ' ' +
+        format_date_time(wall_time_ + options_.longest_hold));
+  if (options_.mt_priority) add("MT-PRIORITY");
+  if (options_.require_tls && tls_) add("REQUIRETLS");
+  if (options_.prdr && !options_.lmtp) add("PRDR");
+  if (options_.limits_keyword)
+    add("LIMITS RCPTMAX=" + std::to_string(options_.limits.recipients) +
+        " MAILMAX=" + std::to_string(options_.limits.mails));
+  if (options_.xclient && peer_is_trusted_)
+    add("XCLIENT NAME ADDR PORT PROTO HELO LOGIN DESTADDR DESTPORT");
+  if (!tls_ && (options_.tls == TlsMode::offered || options_.tls == TlsMode::required))
+    add("STARTTLS");
+  if (options_.auth && login_.empty() && (tls_ || options_.allow_auth_in_clear)) {
+    std::string line = "AUTH";
+    for (const auto& name : options_.mechanisms) {
+      if (offers_mechanism(name)) (line += ' ') += name;
+    }
+    if (line.size() > 4) add(line);
+  }
+  if (options_.vrfy) add("VRFY");
+  if (options_.expn) add("EXPN");
+  add("HELP");
+  if (options_.enhanced_status_codes) add("ENHANCEDSTATUSCODES");
+  return greeting;
+}
+
+std::optional<Reply> ServerMachine::apply_parameters(std::string_view text,
+                                                     Transaction& transaction) const {
+  const auto parameters = parse_parameters(text, options_.limits.parameters);
+  if (!parameters) return syntax_error(parameters.error().detail, syntax_of(Verb::mail));
+  for (const auto& [keyword, value] : *parameters) {
+    if (iequals(keyword, "SIZE") && value && options_.size) {
+      transaction.declared_size = parse_number(*value);
+      if (!transaction.declared_size) return Reply{501, {5, 5, 4}, "SIZE wants a number of octets"};
+      if (*transaction.declared_size > options_.limits.message_size) {
+        return Reply{552,
+                     {5, 3, 4},
+                     "the message is larger than " + std::to_string(options_.limits.message_size) +
+                         " octets"};
+      }
+    } else if (iequals(keyword, "BODY") && value && options_.eight_bit_mime) {
+      const bool eight = iequals(*value, "8BITMIME");
+      const bool binary =
+          options_.chunking && options_.binary_mime && iequals(*value, "BINARYMIME");
+      if (!eight && !binary && !iequals(*value, "7BIT"))
+        return Reply{501, {5, 5, 4}, "BODY wants 7BIT or 8BITMIME"};
+      transaction.body = eight    ? Body::eight_bit_mime
+                         : binary ? Body::binary_mime
+                                  : Body::seven_bit;
+    } else if (iequals(keyword, "SMTPUTF8") && !value && options_.smtputf8) {
+      transaction.smtputf8 = true;
+    } else if (iequals(keyword, "PRDR") && !value && options_.prdr && !options_.lmtp) {
+      transaction.prdr = true;
+    } else {
+      if (!transaction.options) transaction.options = std::make_unique<MailOptions>();
+      const auto taken = take_parameter({keyword, value}, offered(), *transaction.options);
+      if (!taken.known)
+        return Reply{555, {5, 5, 4}, "parameter not recognised: " + printable(keyword, 80)};
+      if (!taken.error.empty()) return Reply{501, {5, 5, 4}, taken.error};
+    }
+  }
+  if (!transaction.options) return std::nullopt;
+  return check_options(*transaction.options);
+}
+
+Offered ServerMachine::offered() const {
+  return {options_.dsn,         options_.deliver_by,          options_.future_release,
+          options_.mt_priority, options_.require_tls && tls_, options_.auth};
+}
+
+// What the values come to, where each by itself is right.
+std::optional<Reply> ServerMachine::check_options(const MailOptions& asked) const {
+  if (asked.deliver_by && asked.deliver_by->otherwise == DeliverBy::Else::give_up &&
+      asked.deliver_by->within < options_.least_deliver_by) {
+    return Reply{553,
+                 {5, 5, 4},
+                 "BY: not within less than " + std::to_string(options_.least_deliver_by.count()) +
+                     " seconds"};
+  }
+  const bool too_long =
+      asked.hold_for > options_.longest_hold ||
+      (asked.hold_until && *asked.hold_until > wall_time_ + options_.longest_hold);
+  if (too_long) {
+    return Reply{
+        501,
+        {5, 5, 4},
+        "a mail is held for at most " + std::to_string(options_.longest_hold.count()) + " seconds"};
+  }
+  return std::nullopt;
+}
+
+void ServerMachine::on_xclient(std::string_view argument) {
+  if (!options_.xclient || !peer_is_trusted_)
+    return refuse({550, {5, 7, 0}, "XCLIENT is not for you"});
+  static constexpr std::array<std::string_view, 9> names{
+      "NAME", "ADDR", "PORT", "PROTO", "HELO", "LOGIN", "DESTADDR", "DESTPORT", "REVERSE_NAME"};
+  auto attributes = std::make_unique<std::vector<std::pair<std::string, std::string>>>();
+  for (const auto word : split(argument, ' ')) {
+    if (word.empty()) continue;
+    const auto equals = word.find('=');
+    auto name = upper(word.substr(0, equals));
+    const auto value =
+        equals == std::string_view::npos ? std::nullopt : decode_xtext(word.substr(equals + 1));
+    if (std::find(names.begin(), names.end(), name) == names.end() ||
+        attributes->size() == names.size())
+      return refuse({501, {5, 5, 4}, "XCLIENT: not an attribute: " + printable(name, 40)});
+    if (!value || std::any_of(value->begin(), value->end(), is_control))
+      return refuse({501, {5, 5, 4}, "XCLIENT: " + name + " wants xtext (RFC 3461)"});
+    attributes->emplace_back(std::move(name), *value);
+  }
+  xclient_ = std::move(attributes);
+  ask(AskXclient{*xclient_});
+}
+
+}  // namespace postroad::smtp

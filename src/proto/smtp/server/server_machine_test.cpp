@@ -1,0 +1,312 @@
+// The server machine where a dialogue cannot show it: deadlines by a clock that the test turns, how
+// far octets and replies are held, what is secret, how it is stopped. The dialogues are in
+// tests/transcripts/. Row24, Row32, Row43 and Row44 are rows of the table of known faults: secrets
+// in traces, unbounded input, deadlines that an octet moves, replies that nobody reads.
+#include "proto/smtp/server/server_machine.hpp"
+
+#include <gtest/gtest.h>
+
+namespace postroad::smtp {
+namespace {
+
+using proto::Action;
+using proto::Time;
+using proto::Wish;
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+// One session: a driver whose clock is `now`, whose consultant says yes to everything.
+struct Session {
+  explicit Session(ServerOptions given = {}) : options(std::move(given)), machine(options) {}
+
+  // Grants everything until the machine wants octets, or is done.
+  Action settle() {
+    for (;;) {
+      const auto action = machine.next(now);
+      switch (action.wish) {
+        case Wish::send:
+          EXPECT_LE(action.bytes.size(), options.limits.replies + 4096)
+              << "more held back than the limit and one reply";
+          largest = std::max(largest, action.bytes.size());
+          said += action.bytes;
+          secret_said = action.secret ? secret_said + std::string(action.bytes) : secret_said;
+          machine.sent(action.bytes.size());
+          break;
+        case Wish::consult:
+          consult();
+          break;
+        case Wish::start_tls:
+          machine.tls_up({"TLSv1.3", "test", false});
+          break;
+        case Wish::receive:
+        case Wish::done:
+          return action;
+      }
+    }
+  }
+
+  void consult() {
+    const auto& question = machine.question();
+    if (const auto* body = std::get_if<AskBody>(&question)) kept += body->octets.size();
+    if (std::holds_alternative<AskAuth>(question)) return machine.answered({235, {2, 7, 0}, "in"});
+    machine.answered({});
+  }
+
+  Action feed(std::string octets) {
+    held = std::move(octets);
+    machine.received(held);
+    return settle();
+  }
+
+  // Everything up to the 354.
+  void begin_text() {
+    settle();
+    feed("HELO client.example\r\nMAIL FROM:<a@x.example>\r\nRCPT TO:<b@y.example>\r\nDATA\r\n");
+    ASSERT_TRUE(said.ends_with("354 End data with <CR><LF>.<CR><LF>\r\n")) << said;
+  }
+
+  std::size_t count(std::string_view words) const {
+    std::size_t found = 0;
+    for (auto at = said.find(words); at != std::string::npos; at = said.find(words, at + 1))
+      ++found;
+    return found;
+  }
+
+  ServerOptions options;
+  ServerMachine machine;
+  Time now{std::chrono::hours(100)};
+  std::string held;
+  std::string said;
+  std::string secret_said;
+  std::size_t largest = 0;
+  std::size_t kept = 0;
+};
+
+TEST(Row43, OneOctetAMinuteGainsNothing) {
+  Session session;
+  const auto deadline = session.settle().deadline;
+  EXPECT_EQ(deadline, session.now + session.options.limits.command);
+  for (const char c : std::string_view("HELO client.exampl")) {
+    session.now += seconds(10);
+    EXPECT_EQ(session.feed(std::string(1, c)).deadline, deadline);
+  }
+  EXPECT_EQ(session.feed("e\r\n").deadline, session.now + session.options.limits.command)
+      << "a whole command begins a new wait";
+}
+
+TEST(Row43, AnEndlessLineGainsNothing) {
+  Session session;
+  const auto deadline = session.settle().deadline;
+  for (int i = 0; i < 100; ++i) {
+    session.now += seconds(1);
+    EXPECT_EQ(session.feed(std::string(1000, 'x')).deadline, deadline);
+  }
+}
+
+TEST(Row43, AResponseOfAuthHasTheDeadlineOfACommand) {
+  ServerOptions options;
+  options.auth = options.allow_auth_in_clear = true;
+  Session session(options);
+  session.settle();
+  session.feed("EHLO client.example\r\n");
+  const auto deadline = session.feed("AUTH LOGIN\r\n").deadline;
+  for (const char c : std::string_view("dGVzdA==")) {
+    session.now += seconds(10);
+    EXPECT_EQ(session.feed(std::string(1, c)).deadline, deadline);
+  }
+}
+
+TEST(Row43, ATextHasADeadlineForEachBlockAndOneForTheWhole) {
+  ServerOptions options;
+  options.limits.data_block_size = 1000;
+  options.limits.data_block = minutes(3);
+  options.limits.transaction = minutes(10);
+  Session session(options);
+  session.begin_text();
+  const auto begun = session.now;
+  auto deadline = session.feed("x").deadline;
+  EXPECT_EQ(deadline, begun + minutes(3));
+  for (int i = 0; i < 100; ++i) {
+    session.now += seconds(1);
+    EXPECT_EQ(session.feed("x").deadline, deadline) << "an octet moved the block's deadline";
+  }
+  deadline = session.feed(std::string(1000, 'x')).deadline;
+  EXPECT_EQ(deadline, session.now + minutes(3)) << "a whole block begins a new wait";
+  for (int i = 0; i < 20; ++i) {
+    session.now += minutes(1);
+    deadline = session.feed(std::string(2000, 'x')).deadline;
+    EXPECT_LE(deadline, begun + minutes(10)) << "the whole text has its own deadline";
+  }
+}
+
+TEST(Row43, ATransactionHasADeadlineFromItsMailOn) {
+  ServerOptions options;
+  options.limits.command = minutes(5);
+  options.limits.transaction = minutes(10);
+  Session session(options);
+  session.settle();
+  session.feed("HELO client.example\r\n");
+  session.now += minutes(4);
+  EXPECT_EQ(session.feed("NOOP\r\n").deadline, session.now + minutes(5)) << "nothing is under way";
+  session.feed("MAIL FROM:<a@x.example>\r\n");
+  const auto begun = session.now;
+  for (int i = 1; i <= 3; ++i) {
+    session.now += minutes(3);
+    EXPECT_EQ(session.feed("RCPT TO:<b@y.example>\r\n").deadline,
+              std::min(session.now + minutes(5), begun + minutes(10)))
+        << "one recipient every few minutes";
+  }
+  EXPECT_EQ(session.feed("DATA\r\n").deadline, begun + minutes(10)) << "the text is part of it";
+  EXPECT_EQ(session.feed("x\r\n.\r\n").deadline, session.now + minutes(5)) << "it has ended";
+  session.feed("MAIL FROM:<a@x.example>\r\n");
+  EXPECT_EQ(session.feed("RSET\r\n").deadline, session.now + minutes(5));
+}
+
+TEST(Row43, APeerThatReadsAnOctetAMinuteGainsNothing) {
+  Session session;
+  session.settle();
+  session.held = "HELP\r\n";
+  session.machine.received(session.held);
+  auto action = session.machine.next(session.now);
+  ASSERT_EQ(action.wish, Wish::send);
+  const auto deadline = action.deadline;
+  EXPECT_EQ(deadline, session.now + session.options.limits.send);
+  for (int i = 0; i < 10; ++i) {
+    session.now += seconds(5);
+    session.machine.sent(1);
+    action = session.machine.next(session.now);
+    ASSERT_EQ(action.wish, Wish::send);
+    EXPECT_EQ(action.deadline, deadline);
+  }
+}
+
+TEST(Row43, ATimeoutSaysSoAndEnds) {
+  Session session;
+  session.settle();
+  session.machine.failed(fail(Fault::timeout, {}, "time"));
+  EXPECT_EQ(session.settle().wish, Wish::done);
+  EXPECT_EQ(session.machine.ending(), Ending::timeout);
+  EXPECT_EQ(session.count("421 4.4.2"), 1U);
+  session.machine.failed(fail(Fault::timeout, {}, "time"));
+  EXPECT_EQ(session.settle().wish, Wish::done);
+}
+
+TEST(Row44, RepliesNobodyReadsPushBack) {
+  ServerOptions options;
+  options.limits.replies = 500;
+  Session session(options);
+  session.settle();
+  std::string many;
+  for (int i = 0; i < 1000; ++i) many += "HELP\r\n";
+  session.feed(many);
+  EXPECT_EQ(session.count("214 2.0.0 HELP and a command"), 1000U);
+  EXPECT_LT(session.largest, options.limits.replies + 300) << "the limit and one reply";
+}
+
+TEST(Row44, NothingIsReadWhileRepliesWait) {
+  ServerOptions options;
+  options.limits.replies = 500;
+  Session session(options);
+  session.settle();
+  std::string many;
+  for (int i = 0; i < 1000; ++i) many += "HELP\r\n";
+  session.machine.received(many);
+  for (int i = 0; i < 2000; ++i) {
+    const auto action = session.machine.next(session.now);
+    ASSERT_EQ(action.wish, Wish::send) << "octets are wanted though replies wait";
+    ASSERT_LT(action.bytes.size(), options.limits.replies + 300);
+    session.machine.sent(1);
+  }
+}
+
+TEST(Row44, ADeclaredSizeReservesNothing) {
+  ServerOptions options;
+  options.limits.message_size = std::uint64_t{1} << 62;
+  Session session(options);
+  session.settle();
+  session.feed("EHLO client.example\r\nMAIL FROM:<a@x.example> SIZE=" +
+               std::to_string(std::uint64_t{1} << 61) + "\r\n");
+  EXPECT_TRUE(session.said.ends_with("250 2.1.0 Ok\r\n")) << session.said;
+}
+
+TEST(Row32, NothingIsKeptOfALineWithoutEnd) {
+  Session session;
+  session.settle();
+  for (int i = 0; i < 2000; ++i)
+    ASSERT_EQ(session.feed(std::string(5000, 'x')).wish, Wish::receive);
+  session.feed("\r\nNOOP\r\n");
+  EXPECT_EQ(session.count("500 5.5.2 the line is longer"), 1U);
+  EXPECT_EQ(session.count("250 2.0.0 Ok"), 1U);
+}
+
+TEST(Row32, ThousandsOfRecipientsEndAtTheLimit) {
+  ServerOptions options;
+  options.limits.errors = 100000;
+  Session session(options);
+  session.settle();
+  session.feed("HELO client.example\r\nMAIL FROM:<a@x.example>\r\n");
+  for (int i = 0; i < 3000; ++i) session.feed("RCPT TO:<b" + std::to_string(i) + "@y.example>\r\n");
+  EXPECT_EQ(session.machine.transaction().recipients.size(), 1000U);
+  EXPECT_EQ(session.count("452 4.5.3"), 2000U);
+}
+
+TEST(Row32, ThousandsOfBadCommandsEndTheSession) {
+  Session session;
+  session.settle();
+  std::string many;
+  for (int i = 0; i < 5000; ++i) many += "X\r\n";
+  EXPECT_EQ(session.feed(many).wish, Wish::done);
+  EXPECT_EQ(session.count("500 5.5.2 X is not"), session.options.limits.errors + 1);
+  EXPECT_EQ(session.machine.ending(), Ending::too_many_errors);
+}
+
+TEST(Row32, WhatIsRefusedIsEatenAndNotKept) {
+  ServerOptions options;
+  options.limits.message_size = 10000;
+  Session session(options);
+  session.begin_text();
+  for (int i = 0; i < 1000; ++i)
+    ASSERT_EQ(session.feed(std::string(998, 'x') + "\r\n").wish, Wish::receive);
+  EXPECT_LE(session.kept, options.limits.message_size);
+  session.feed(".\r\n");
+  EXPECT_EQ(session.count("552 5.3.4"), 1U);
+}
+
+TEST(Row24, TheOctetsOfAnExchangeAreSecret) {
+  ServerOptions options;
+  options.auth = options.allow_auth_in_clear = true;
+  Session session(options);
+  session.settle();
+  EXPECT_FALSE(session.feed("EHLO client.example\r\n").secret);
+  EXPECT_TRUE(session.feed("AUTH LOGIN\r\n").secret);
+  EXPECT_TRUE(session.feed("dGVzdA==\r\n").secret);
+  EXPECT_FALSE(session.feed("c2VjcmV0\r\n").secret);
+  EXPECT_EQ(session.machine.login(), "test");
+}
+
+TEST(Stop, AnIdleSessionIsToldAndClosed) {
+  Session session;
+  session.settle();
+  session.feed("HELO client.example\r\n");
+  session.machine.stop();
+  session.machine.failed(fail(Fault::cancelled, {}, "woken"));
+  EXPECT_EQ(session.settle().wish, Wish::done);
+  EXPECT_EQ(session.count("421 4.3.2"), 1U);
+  EXPECT_EQ(session.machine.ending(), Ending::stopped);
+}
+
+TEST(Stop, AMessageUnderWayComesInFirst) {
+  Session session;
+  session.begin_text();
+  session.machine.stop();
+  session.machine.failed(fail(Fault::cancelled, {}, "woken"));
+  ASSERT_EQ(session.feed("text\r\n").wish, Wish::receive);
+  EXPECT_EQ(session.feed(".\r\n").wish, Wish::done);
+  EXPECT_EQ(session.count("250 2.0.0 Ok"), 1U);
+  EXPECT_EQ(session.count("421 4.3.2"), 1U);
+  EXPECT_EQ(session.kept, 6U);
+}
+
+}  // namespace
+}  // namespace postroad::smtp

@@ -1,0 +1,142 @@
+// Maildir writing; see maildir.hpp.
+#include "relay/local/maildir.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+
+namespace postroad::relay {
+
+namespace {
+
+constexpr std::size_t most_ready = 10'000;  // mailboxes that are remembered
+
+Error io_error(const std::string& path, const std::string& doing) {
+  const int code = errno;
+  const auto fault = code == ENOSPC || code == EDQUOT ? Fault::full : Fault::io;
+  return fail(fault, path, doing + ": " + std::strerror(code));
+}
+
+class Descriptor {
+ public:
+  explicit Descriptor(int value) : value_(value) {}
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  ~Descriptor() {
+    if (value_ >= 0) ::close(value_);
+  }
+  [[nodiscard]] int get() const { return value_; }
+
+ private:
+  int value_;
+};
+
+Result<void> sync_path(const std::string& path) {
+  const Descriptor folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (folder.get() < 0 || ::fsync(folder.get()) != 0)
+    return io_error(path, "cannot sync the folder");
+  return {};
+}
+
+Result<void> make_folder(const std::string& path) {
+  if (::mkdir(path.c_str(), 0700) == 0 || errno == EEXIST) return {};
+  return io_error(path,
+                  "cannot make the folder (choose another place with server.data, or ask its owner "
+                  "for the right to write there)");
+}
+
+Result<void> write_all(int file, std::string_view octets, const std::string& path) {
+  while (!octets.empty()) {
+    const auto n = ::write(file, octets.data(), octets.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return io_error(path, "cannot write the mail");
+    octets.remove_prefix(static_cast<std::size_t>(n));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<Maildirs> Maildirs::open(std::string root) {
+  const auto made = make_folder(root);
+  if (!made) return made.error();
+  if (::access(root.c_str(), R_OK | W_OK | X_OK) != 0)
+    return io_error(root, "this folder for mail cannot be written");
+  // Its own name, and its folder's: a first start may be followed by a crash. Who may not read what
+  // is above has not made it.
+  const auto above = std::filesystem::absolute(root).parent_path();
+  if (const auto synced = sync_path(above.string()); !synced) return synced.error();
+  (void)sync_path(above.parent_path().string());
+  return Maildirs(std::move(root));
+}
+
+// A folder counts only after this process has synced its name: whoever made it may have died
+// before.
+Result<void> Maildirs::make_folders(const std::string& folder) const {
+  {
+    const std::lock_guard lock(ready_->mutex);
+    if (ready_->folders.contains(folder)) return {};
+  }
+  const auto base = root_ + '/' + folder;
+  auto done = make_folder(base);
+  for (const char* part : {"/tmp", "/new", "/cur"}) {
+    if (done) done = make_folder(base + part);
+  }
+  if (done) done = sync_path(base);
+  if (done) done = sync_path(root_);
+  if (!done) return done;
+  const std::lock_guard lock(ready_->mutex);
+  if (ready_->folders.size() >= most_ready) ready_->folders.clear();
+  ready_->folders.insert(folder);
+  return {};
+}
+
+Result<int> Maildirs::open_draft(const std::string& folder, const std::string& draft) const {
+  for (const bool again : {false, true}) {
+    const auto folders = make_folders(folder);
+    if (!folders) return folders.error();
+    const int file =
+        ::open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (file >= 0) return file;
+    if (errno != ENOENT || again) break;
+    // Somebody took the mailbox away while we were running.
+    const std::lock_guard lock(ready_->mutex);
+    ready_->folders.erase(folder);
+  }
+  return io_error(draft, "cannot make the file");
+}
+
+Result<void> Maildirs::deliver(const std::string& folder, const std::string& name,
+                               std::string_view head, spool::Reader& octets) const {
+  const auto draft = root_ + '/' + folder + "/tmp/" + name;
+  const auto opened = open_draft(folder, draft);
+  if (!opened) return opened.error();
+  const Descriptor file(*opened);
+  const auto give_up = [&](Error error) {
+    ::unlink(draft.c_str());
+    return error;
+  };
+  auto written = write_all(file.get(), head, draft);
+  while (written) {
+    const auto chunk = octets.next();
+    if (!chunk) return give_up(chunk.error());
+    if (chunk->empty()) break;
+    written = write_all(file.get(), *chunk, draft);
+  }
+  if (!written) return give_up(written.error());
+  if (::fdatasync(file.get()) != 0) return give_up(io_error(draft, "cannot sync the mail"));
+  const auto target = root_ + '/' + folder + "/new/" + name;
+  if (::rename(draft.c_str(), target.c_str()) != 0)
+    return give_up(io_error(target, "cannot put the mail in place"));
+  return {};
+}
+
+Result<void> Maildirs::sync_folder(const std::string& folder) const {
+  return sync_path(root_ + '/' + folder + "/new");
+}
+
+}  // namespace postroad::relay

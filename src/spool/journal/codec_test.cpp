@@ -1,0 +1,149 @@
+// Octets on disk: checksums by their published values, each form there and back, and every cut of
+// it refused.
+#include <gtest/gtest.h>
+
+#include "spool/journal/crc32c.hpp"
+#include "spool/journal/envelope_codec.hpp"
+#include "spool/journal/record.hpp"
+#include "spool/journal/segment.hpp"
+#include "spool/testing/workload.hpp"
+
+namespace postroad::spool {
+namespace {
+
+TEST(Crc32c, HasThePublishedValues) {
+  // RFC 3720 appendix B.4, and the check value of the catalogue.
+  const std::pair<std::string, std::uint32_t> table[] = {
+      {"123456789", 0xe3069283},
+      {std::string(32, '\0'), 0x8a9136aa},
+      {std::string(32, '\xff'), 0x62a8ab43},
+      {"", 0},
+  };
+  for (const auto& [octets, value] : table) {
+    EXPECT_EQ(crc32c(0, octets), value);
+    EXPECT_EQ(crc32c_by_table(0, octets), value);
+  }
+}
+
+TEST(Crc32c, BothWaysAgreeAndCarryOn) {
+  const auto octets = workload::octets(5, 300);
+  for (std::size_t cut = 0; cut <= octets.size(); ++cut) {
+    const auto front = std::string_view(octets).substr(0, cut);
+    const auto back = std::string_view(octets).substr(cut);
+    EXPECT_EQ(crc32c(7, front), crc32c_by_table(7, front));
+    EXPECT_EQ(crc32c(crc32c(7, front), back), crc32c(7, octets));
+  }
+}
+
+TEST(Crc32c, BothWaysAgreeOnLongRuns) {
+  const auto octets = workload::octets(6, 20'000);
+  for (const std::size_t size : {3071U, 3072U, 3073U, 6144U, 9000U, 12'345U, 20'000U}) {
+    const auto run = std::string_view(octets).substr(0, size);
+    EXPECT_EQ(crc32c(7, run), crc32c_by_table(7, run)) << size;
+  }
+}
+
+TEST(EnvelopeCodec, ComesBackAndRefusesEveryCut) {
+  auto envelope = workload::envelope(3, 2);
+  envelope.recipients[1] = {"x@y", "list@y", State::unknown, 4, -7, "line broke", {}};
+  envelope.login = "someone";
+  std::string octets;
+  encode(octets, envelope);
+  EXPECT_EQ(decode_envelope(octets), envelope);
+  // Without the last part it is what was written before there was one.
+  auto before = envelope;
+  before.recipients[1].original.clear();
+  std::string short_octets;
+  encode(short_octets, before);
+  EXPECT_EQ(decode_envelope(short_octets), before);
+  for (std::size_t cut = 0; cut < octets.size(); ++cut) {
+    const auto decoded = decode_envelope(std::string_view(octets).substr(0, cut));
+    EXPECT_EQ(decoded.has_value(), cut == short_octets.size()) << cut;
+  }
+  EXPECT_FALSE(decode_envelope(octets + 'x'));
+}
+
+TEST(EnvelopeCodec, AnyOctetFlippedReadsNothingOutside) {
+  std::string octets;
+  encode(octets, workload::envelope(3, 2));
+  for (std::size_t i = 0; i < octets.size(); ++i) {
+    auto hurt = octets;
+    hurt[i] = static_cast<char>(hurt[i] ^ 0xff);
+    (void)decode_envelope(hurt);
+    (void)decode_outcomes(hurt);
+  }
+}
+
+TEST(OutcomeCodec, ComesBackAndKnowsItsStates) {
+  const std::vector<OutcomeRecord> outcomes{{0, State::delivered, 1, 0, "250 ok"},
+                                            {7, State::pending, 3, 1700000000000, ""}};
+  std::string octets;
+  encode(octets, outcomes);
+  const auto back = decode_outcomes(octets);
+  ASSERT_TRUE(back);
+  ASSERT_EQ(back->size(), 2U);
+  EXPECT_EQ((*back)[1].recipient, 7U);
+  EXPECT_EQ((*back)[1].next_attempt, 1700000000000);
+  octets[8] = 9;  // a state nobody has declared
+  EXPECT_FALSE(decode_outcomes(octets));
+}
+
+TEST(RecordHeader, IsKeyedBySaltAndSegment) {
+  const RecordHeader header{12, 3, 99, Kind::commit, flag_copy, 4, 0xabcd};
+  const Salt salt{0x123456789abcdef0};
+  const auto octets = encode(header, salt, 5);
+  const std::string_view text(octets.data(), octets.size());
+  EXPECT_EQ(decode_record_header(text, salt, 5), header);
+  EXPECT_FALSE(decode_record_header(text, salt, 6));
+  EXPECT_FALSE(decode_record_header(text, Salt{salt.value + (1ULL << 40)}, 5));
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    std::string hurt(text);
+    hurt[i] = static_cast<char>(hurt[i] ^ 1);
+    EXPECT_FALSE(decode_record_header(hurt, salt, 5)) << i;
+    EXPECT_FALSE(decode_record_header(text.substr(0, i), salt, 5)) << i;
+  }
+}
+
+TEST(SegmentHead, SurvivesTheLossOfEitherCopy) {
+  const SegmentHead head{7, {0xfeed}, 1234567, 89, {{3, 4096}, {5, 70000}}};
+  const auto page = encode(head);
+  ASSERT_EQ(page.size(), head_page_size);
+  for (std::size_t i = 0; i < page.size(); ++i) {
+    auto hurt = page;
+    hurt[i] = static_cast<char>(hurt[i] ^ 0x10);
+    EXPECT_EQ(decode_segment_head(hurt), head) << i;
+  }
+  EXPECT_FALSE(decode_segment_head(std::string(head_page_size, '\0')));
+  EXPECT_FALSE(decode_segment_head(page.substr(0, 100)));
+}
+
+TEST(SegmentHead, HoldsAsManyCutsAsItPromises) {
+  SegmentHead head{7, {1}, 2, 3, {}};
+  for (std::uint32_t i = 0; i < SegmentHead::max_short; ++i) head.cut.push_back({i + 1, 4096 + i});
+  const auto page = encode(head);
+  EXPECT_EQ(page.size(), head_page_size);
+  EXPECT_EQ(decode_segment_head(page), head);
+}
+
+TEST(FooterCodec, ComesBack) {
+  const std::vector<FooterEntry> entries{{1, 2, 3, 4, 5, 6, Kind::commit, flag_copy},
+                                         {7, 8, 9, 10, 11, 12, Kind::remove, 0}};
+  const auto octets = encode(entries);
+  EXPECT_EQ(decode_footer(octets), entries);
+  EXPECT_EQ(decode_footer_tail(std::string_view(octets).substr(octets.size() - footer_tail_size)),
+            octets.size());
+  EXPECT_FALSE(decode_footer(std::string_view(octets).substr(1)));
+}
+
+TEST(SegmentName, ComesBackAndNothingElseDoes) {
+  EXPECT_EQ(segment_name(7), "0000000000000007.seg");
+  EXPECT_EQ(parse_segment_name("0000000000000007.seg"), 7U);
+  for (const auto* wrong :
+       {"7.seg", "0000000000000000.seg", "000000000000000x.seg", "0000000000000007.tmp",
+        "9999999999999999.seg", "damaged-1-4096", "lock", ""}) {
+    EXPECT_FALSE(parse_segment_name(wrong)) << wrong;
+  }
+}
+
+}  // namespace
+}  // namespace postroad::spool

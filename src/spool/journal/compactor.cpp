@@ -1,0 +1,239 @@
+// Gives room back; see compactor.hpp. A message is copied as it stands (same id, envelope with its
+// outcomes so far), the copy is synced, and only then does the index point to it and the old
+// segment go.
+#include "spool/journal/compactor.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "spool/journal/crc32c.hpp"
+#include "spool/journal/envelope_codec.hpp"
+#include "spool/journal/recovery.hpp"
+
+namespace postroad::spool {
+
+namespace {
+
+constexpr std::size_t octets_a_step = 1 << 20;
+constexpr int deletions_a_step = 4;
+constexpr std::size_t spare_segments = 64;
+
+std::size_t octets_of(const std::vector<Work>& batch) {
+  std::size_t total = 0;
+  for (const auto& work : batch) total += work.length();
+  return total;
+}
+
+Error unreadable(std::uint64_t id) {
+  return fail(Fault::damaged, "message " + QueueId{id}.text(), "holds a record of an unknown form");
+}
+
+}  // namespace
+
+bool Compactor::step() {
+  const bool deleted = delete_dead();
+  if (!context_.writer.active()) return false;
+  fold();
+  return carry_some() || deleted;
+}
+
+bool Compactor::delete_dead() {
+  if (folder_dirty_ && !context_.disk.sync_folder()) return false;
+  folder_dirty_ = false;
+  const auto active = context_.writer.active();
+  int deleted = 0;
+  // What failed before anything was believed in it holds nothing, wherever it stands.
+  for (auto at = context_.index.segments().begin();
+       active && at != context_.index.segments().end();) {
+    const auto segment = (at++)->second;
+    if (segment == active || segment->length > head_page_size) continue;
+    if (!delete_segment(*segment)) return false;
+  }
+  // The last head keeps salt, floor and cuts: it stays.
+  while (deleted < deletions_a_step && context_.index.segments().size() > 1) {
+    const auto oldest = context_.index.segments().begin()->second;
+    if (oldest == active || oldest->live != 0) break;
+    {
+      const std::lock_guard lock(context_.mutex);
+      if (oldest->open != 0) break;
+    }
+    if (!delete_segment(*oldest)) return false;
+    ++deleted;
+  }
+  return deleted == deletions_a_step;
+}
+
+bool Compactor::delete_segment(const Segment& segment) {
+  const auto number = segment.number;
+  if (!context_.disk.remove(segment_name(number))) return false;
+  context_.writer.forget(number);
+  {
+    const std::lock_guard lock(context_.mutex);
+    context_.index.drop_segment(number);
+  }
+  // The next one must not go before this one is gone for certain: it may hold this one's removals.
+  folder_dirty_ = !context_.disk.sync_folder();
+  return !folder_dirty_;
+}
+
+bool Compactor::is_wasteful() const {
+  const auto disk = context_.index.disk();
+  if (disk > 2 * context_.index.live() + 2 * segment_size_) return true;
+  return context_.index.segments().size() > spare_segments + 2 * disk / segment_size_;
+}
+
+void Compactor::choose(std::uint32_t oldest) {
+  chosen_ = oldest;
+  victims_.clear();
+  for (const auto& [id, entry] : context_.index.entries()) {
+    const auto stands_there = [&](const Location& at) { return at.segment == oldest; };
+    const bool chunk_there = entry.more && std::any_of(entry.more->chunks.begin(),
+                                                       entry.more->chunks.end(), stands_there);
+    if (stands_there(entry.commit) || chunk_there) victims_.push_back(id);
+  }
+  std::reverse(victims_.begin(), victims_.end());
+}
+
+bool Compactor::carry_some() {
+  const auto oldest = context_.index.segments().begin()->second;
+  if (oldest == context_.writer.active()) return false;
+  if (chosen_ != oldest->number) {
+    if (!is_wasteful()) return false;
+    choose(oldest->number);
+  }
+  if (victims_.empty()) return false;
+  std::vector<Work> batch;
+  while (!victims_.empty() && octets_of(batch) < octets_a_step) {
+    const auto carried = carry(victims_.back(), batch);
+    if (!carried && carried.error().fault != Fault::damaged) break;
+    if (!carried) set_message_aside(victims_.back(), carried.error());
+    victims_.pop_back();
+  }
+  const bool moved = !batch.empty();
+  const auto before = context_.writer.active();
+  if (moved) context_.writer.run(batch);
+  if (!context_.writer.active()) chosen_ = 0;
+  return moved && context_.writer.active();
+}
+
+/// Reads the whole message into memory: a copy in parts would have to be undone when a later part
+/// is damaged.
+Result<void> Compactor::carry(std::uint64_t id, std::vector<Work>& batch) {
+  const auto* entry = context_.index.find(id);
+  if (entry == nullptr) return {};
+  {
+    const std::lock_guard lock(context_.mutex);  // a reader may find it out just now
+    if (entry->damaged) return unreadable(id);
+  }
+  std::vector<Work> works;
+  const auto chunks = entry->chunks();
+  const auto flow = chunks.empty() ? nullptr : std::make_shared<Flow>();
+  for (const auto& at : chunks) {
+    auto record = read(at);
+    if (!record) return record.error();
+    auto& work = works.emplace_back();
+    work.kind = Kind::chunk;
+    work.part = record->header.part;
+    work.octets = record->payload();
+    work.payload_crc = record->header.payload_crc;
+  }
+  auto record = read(entry->commit);
+  if (!record) return record.error();
+  const auto payload = record->payload();
+  auto front = decode_commit_front(payload);
+  auto envelope = front
+                      ? decode_envelope(payload.substr(CommitFront::size_on_disk, front->envelope))
+                      : std::nullopt;
+  if (!envelope) return unreadable(id);
+  const auto outcomes = folded(*entry);
+  if (!outcomes) return outcomes.error();
+  apply(*envelope, *outcomes);
+  auto& work = works.emplace_back();
+  work.front = commit_payload_front(*envelope, front->size);
+  work.octets = payload.substr(CommitFront::size_on_disk + front->envelope);
+  work.payload_crc = crc32c(crc32c(payload_seed_, work.front), work.octets);
+  work.size = entry->size;
+  work.recipients = entry->recipients;
+  work.part = static_cast<std::uint32_t>(chunks.size());
+  for (auto& each : works) {
+    each.id = id;
+    each.flags = flag_copy;
+    each.flow = flow;
+    batch.push_back(std::move(each));
+  }
+  return {};
+}
+
+/// What all outcome records of a message say together.
+Result<std::vector<OutcomeRecord>> Compactor::folded(const Entry& entry) const {
+  std::map<std::uint32_t, OutcomeRecord> latest;
+  for (const auto& at : entry.outcomes()) {
+    const auto record = read(at);
+    if (!record) return record.error();
+    auto outcomes = decode_outcomes(record->payload());
+    if (!outcomes) return unreadable(record->header.id);
+    for (auto& outcome : *outcomes) latest[outcome.recipient] = std::move(outcome);
+  }
+  std::vector<OutcomeRecord> out;
+  for (auto& [recipient, outcome] : latest) out.push_back(std::move(outcome));
+  return out;
+}
+
+void Compactor::fold() {
+  if (to_fold_.empty()) return;
+  std::vector<Work> batch;
+  for (const auto id : std::exchange(to_fold_, {})) {
+    const auto* entry = context_.index.find(id);
+    if (entry == nullptr || entry->outcomes().size() < fold_at) continue;
+    const auto outcomes = folded(*entry);
+    if (!outcomes) continue;
+    auto& work = batch.emplace_back();
+    work.kind = Kind::outcome;
+    work.flags = flag_whole;
+    work.id = id;
+    encode(work.front, *outcomes);
+    work.payload_crc = crc32c(payload_seed_, work.front);
+  }
+  if (!batch.empty()) context_.writer.run(batch);
+}
+
+Result<ReadRecord> Compactor::read(const Location& at) const {
+  const auto segment = context_.index.segment(at.segment);
+  if (segment) return read_record(*segment, at);
+  return fail(Fault::damaged, segment_name(at.segment), "is missing from the spool's folder");
+}
+
+/// A message that cannot be copied whole keeps its octets in files of their own and leaves the
+/// queue. When not even that works, it stays where it is, and its segment with it.
+void Compactor::set_message_aside(std::uint64_t id, const Error& error) {
+  const auto* entry = context_.index.find(id);
+  if (entry == nullptr) return;
+  auto places = entry->chunks();
+  places.push_back(entry->commit);
+  std::string names;
+  for (const auto& at : places) {
+    const auto segment = context_.index.segment(at.segment);
+    if (!segment) continue;
+    const auto kept =
+        set_aside(context_.disk, *segment, at.offset, static_cast<std::uint32_t>(at.octets()));
+    if (!kept) return;
+    names += ' ' + *kept;
+  }
+  {
+    const std::lock_guard lock(context_.mutex);
+    context_.damaged += entry->damaged ? 0 : 1;
+    context_.findings.push_back(
+        fmt::format("message {} cannot be read whole ({}) and left the queue; its octets "
+                    "are in{}",
+                    QueueId{id}.text(), error.text(), names));
+  }
+  std::vector<Work> batch(1);
+  batch.front().kind = Kind::remove;
+  batch.front().id = id;
+  batch.front().payload_crc = crc32c(payload_seed_, {});
+  context_.writer.run(batch);
+}
+
+}  // namespace postroad::spool

@@ -1,0 +1,239 @@
+// The journal's heart; see engine.hpp. This file: what other threads call. The writer thread is in
+// engine_loop.cpp.
+#include "spool/journal/engine.hpp"
+
+#include <algorithm>
+#include <chrono>
+
+#include "spool/journal/crc32c.hpp"
+#include "spool/journal/envelope_codec.hpp"
+
+namespace postroad::spool {
+
+namespace {
+
+Error absent(QueueId id) {
+  return fail(Fault::not_found, "message " + id.text(),
+              "is not in the queue: it was removed or never here");
+}
+
+Error closed() { return fail(Fault::cancelled, "the spool", "is closed: open it again"); }
+
+bool all_within(const std::vector<OutcomeRecord>& outcomes, std::uint32_t recipients) {
+  return std::all_of(outcomes.begin(), outcomes.end(),
+                     [&](const OutcomeRecord& outcome) { return outcome.recipient < recipients; });
+}
+
+}  // namespace
+
+void Engine::start() {
+  thread_ = std::thread([this] { loop(); });
+}
+
+void Engine::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    closing_ = true;
+    wake_.notify_one();
+  }
+  if (thread_.joinable()) thread_.join();
+}
+
+Result<QueueId> Engine::next_id() {
+  if (auto enough = room(0); !enough) return enough.error();
+  if (is_refusing_.load()) {
+    const std::lock_guard lock(mutex_);
+    probe_ = true;
+    wake_.notify_one();
+    if (refusing_) return *refusing_;
+  }
+  return QueueId{last_id_.fetch_add(1) + 1};
+}
+
+Result<void> Engine::room(std::uint64_t octets) {
+  if (options_.reserve == 0) return {};
+  const auto now = std::chrono::steady_clock::now().time_since_epoch().count();
+  constexpr auto fresh =
+      std::chrono::steady_clock::duration(std::chrono::milliseconds(200)).count();
+  if (now - looked_at_.load() > fresh || available_.load() < options_.reserve + octets) {
+    const auto available = disk_->available();
+    if (!available) return available.error();
+    available_.store(*available);
+    looked_at_.store(now);
+  }
+  if (available_.load() >= options_.reserve + octets) return {};
+  return fail(Fault::full, "the spool",
+              "has come down to its reserve: free some room on the disk, or lower spool.reserve");
+}
+
+Result<void> Engine::health() {
+  // Nobody may come to try again because this says no: a failure is forgotten after a while.
+  constexpr std::chrono::seconds remembered{30};
+  {
+    const std::lock_guard lock(mutex_);
+    if (refusing_) {
+      probe_ = true;
+      wake_.notify_one();
+      return *refusing_;
+    }
+    if (failed_ && std::chrono::steady_clock::now() - failed_at_ < remembered) return *failed_;
+  }
+  return room(0);
+}
+
+void Engine::submit(Work work) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!closing_) return push(std::move(work));
+  }
+  if (work.done) work.done(closed());
+}
+
+void Engine::push(Work work) {
+  pending_.fetch_add(work.octets.size());
+  const bool first = queue_.empty();
+  const bool urgent = !work.is_lazy();
+  queue_.push_back(std::move(work));
+  const bool wake = idle_ && (first || (urgent && !urgent_));
+  urgent_ = urgent_ || urgent;
+  if (wake) wake_.notify_one();
+}
+
+void Engine::submit_outcomes(QueueId id, std::vector<OutcomeRecord> outcomes, Done done) {
+  Work work;
+  work.kind = Kind::outcome;
+  work.id = id.value;
+  encode(work.front, outcomes);
+  work.payload_crc = crc32c(payload_seed(), work.front);
+  work.done = std::move(done);
+  {
+    const std::lock_guard lock(mutex_);
+    const auto* entry = is_hidden(id.value) ? nullptr : index_.find(id.value);
+    if (entry == nullptr) {
+      work.refusal = std::make_unique<Error>(absent(id));
+    } else if (!all_within(outcomes, entry->recipients)) {
+      work.refusal =
+          std::make_unique<Error>(fail(Fault::input, "message " + id.text(),
+                                       "has fewer recipients than the outcome's index says"));
+    } else if (!closing_) {
+      work.ticket = ++tickets_;
+      unsaved_[id.value].outcomes.emplace_back(work.ticket, std::move(outcomes));
+    }
+    if (!closing_) return push(std::move(work));
+  }
+  if (work.done) work.done(closed());
+}
+
+void Engine::submit_removal(QueueId id, Done done) {
+  Work work;
+  work.kind = Kind::remove;
+  work.id = id.value;
+  work.payload_crc = crc32c(payload_seed(), {});
+  work.done = std::move(done);
+  {
+    const std::lock_guard lock(mutex_);
+    if (!closing_) {
+      ++unsaved_[id.value].removals;
+      return push(std::move(work));
+    }
+  }
+  if (work.done) work.done(closed());
+}
+
+void Engine::abandon(const std::shared_ptr<Flow>& flow) {
+  const std::lock_guard lock(mutex_);
+  flow->abandoned.store(true);
+  release(*flow);
+}
+
+std::string Engine::take_buffer() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!buffers_.empty()) {
+      auto buffer = std::move(buffers_.back());
+      buffers_.pop_back();
+      return buffer;
+    }
+  }
+  std::string buffer;
+  buffer.reserve(options_.chunk_size);
+  return buffer;
+}
+
+void Engine::when_ready(std::function<void()> resume) {
+  const std::lock_guard lock(mutex_);
+  waiters_.push_back(std::move(resume));
+  if (idle_) wake_.notify_one();
+}
+
+bool Engine::is_hidden(std::uint64_t id) const {
+  const auto found = unsaved_.find(id);
+  return found != unsaved_.end() && found->second.removals > 0;
+}
+
+Result<Snapshot> Engine::find(QueueId id) const {
+  const std::lock_guard lock(mutex_);
+  const auto* entry = is_hidden(id.value) ? nullptr : index_.find(id.value);
+  if (entry == nullptr) return absent(id);
+  Snapshot out;
+  out.damaged = entry->damaged;
+  out.size = entry->size;
+  const auto place = [&](const Location& at) {
+    return Snapshot::Place{index_.segment(at.segment), at};
+  };
+  out.commit = place(entry->commit);
+  for (const auto& at : entry->chunks()) out.chunks.push_back(place(at));
+  for (const auto& at : entry->outcomes()) out.outcomes.push_back(place(at));
+  if (const auto found = unsaved_.find(id.value); found != unsaved_.end()) {
+    for (const auto& [ticket, outcomes] : found->second.outcomes) {
+      out.unsaved.insert(out.unsaved.end(), outcomes.begin(), outcomes.end());
+    }
+  }
+  return out;
+}
+
+void Engine::note_damage(QueueId id, const Error& error) {
+  const std::lock_guard lock(mutex_);
+  auto* entry = index_.find(id.value);
+  if (entry == nullptr || entry->damaged) return;
+  entry->damaged = true;
+  ++damaged_;
+  findings_.push_back("message " + id.text() + " is damaged: " + error.text());
+}
+
+std::vector<Summary> Engine::list() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<Summary> out;
+  out.reserve(index_.entries().size());
+  for (const auto& [id, entry] : index_.entries()) {
+    if (unsaved_.empty() || !is_hidden(id)) out.push_back({QueueId{id}, entry.size});
+  }
+  return out;
+}
+
+Statistics Engine::statistics() const {
+  const std::lock_guard lock(mutex_);
+  Statistics out;
+  out.messages = index_.entries().size();
+  out.octets = index_.octets();
+  for (const auto& [id, unsaved] : unsaved_) {
+    const auto* entry = unsaved.removals > 0 ? index_.find(id) : nullptr;
+    if (entry == nullptr) continue;
+    --out.messages;
+    out.octets -= entry->size;
+  }
+  out.disk = index_.disk();
+  out.segments = index_.segments().size();
+  out.commits = commits_;
+  out.syncs = writer_.syncs();
+  out.damaged = damaged_;
+  out.last_id = last_id_.load();
+  return out;
+}
+
+std::vector<std::string> Engine::findings() const {
+  const std::lock_guard lock(mutex_);
+  return findings_;
+}
+
+}  // namespace postroad::spool

@@ -1,0 +1,132 @@
+// The journal's heart: a queue that any thread fills, one thread that empties it into the writer,
+// and the index that both read. Critical sections are short: nothing is encoded, read or written
+// under the lock. Not here: what the public interface looks like (journal.cpp), disk rules
+// (writer.hpp), tidying (compactor.hpp).
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <unordered_map>
+
+#include "spool/journal/compactor.hpp"
+#include "spool/journal/index.hpp"
+#include "spool/journal/recovery.hpp"
+#include "spool/journal/work.hpp"
+#include "spool/journal/writer.hpp"
+
+namespace postroad::spool {
+
+/// A message's records as they stood at one moment, readable though it is removed since.
+struct Snapshot {
+  struct Place {
+    std::shared_ptr<Segment> segment;
+    Location at;
+  };
+  Place commit;
+  std::vector<Place> chunks;
+  std::vector<Place> outcomes;
+  std::vector<OutcomeRecord> unsaved;  ///< newer than all on disk
+  std::uint64_t size = 0;
+  bool damaged = false;
+};
+
+class Engine final {
+ public:
+  Engine(std::unique_ptr<Disk> disk, const JournalOptions& options, Recovered recovered, Salt salt,
+         std::uint64_t last_id);
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+  ~Engine() { stop(); }
+
+  void start();
+  /// Writes what is queued, seals the segment, ends the thread. Works queued later are refused.
+  void stop();
+
+  // From any thread.
+  Result<QueueId> next_id();
+  Result<void> room(std::uint64_t octets);
+  Result<void> health();
+  void submit(Work work);
+  void submit_outcomes(QueueId id, std::vector<OutcomeRecord> outcomes, Done done);
+  void submit_removal(QueueId id, Done done);
+  void abandon(const std::shared_ptr<Flow>& flow);
+  /// An empty buffer with room for a chunk.
+  std::string take_buffer();
+  [[nodiscard]] bool ready() const noexcept { return pending_.load() < options_.pending_limit; }
+  void when_ready(std::function<void()> resume);
+  [[nodiscard]] std::size_t chunk_size() const noexcept { return options_.chunk_size; }
+  [[nodiscard]] std::uint32_t payload_seed() const noexcept { return salt_.payload_seed(); }
+  Result<Snapshot> find(QueueId id) const;
+  /// A record of the message was found damaged while reading.
+  void note_damage(QueueId id, const Error& error);
+  std::vector<Summary> list() const;
+  void on_committed(std::function<void(QueueId)> listener) { listener_ = std::move(listener); }
+  [[nodiscard]] Statistics statistics() const;
+  [[nodiscard]] std::vector<std::string> findings() const;
+
+ private:
+  /// What was asked for a message and is not on disk yet.
+  struct Unsaved {
+    std::vector<std::pair<std::uint64_t, std::vector<OutcomeRecord>>> outcomes;
+    std::uint32_t removals = 0;
+  };
+
+  void loop();
+  void wait_for_work(std::unique_lock<std::mutex>& lock);
+  void push(Work work);
+  void recycle();
+  void resume_waiters();
+  [[nodiscard]] bool is_hidden(std::uint64_t id) const;
+
+  void settle(std::span<Work> works, const Result<void>& result);
+  void settle_success(Work& work);
+  void settle_failure(Work& work, const Error& error);
+  void settle_commit(Work& work);
+  void forget_unsaved(const Work& work);
+  void release(Flow& flow);
+  void answer(Work& work) const;
+
+  std::unique_ptr<Disk> disk_;
+  JournalOptions options_;
+  Salt salt_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable wake_;
+  std::vector<Work> queue_;
+  std::vector<std::function<void()>> waiters_;
+  std::vector<std::string> buffers_;
+  std::unordered_map<std::uint64_t, Unsaved> unsaved_;
+  Index index_;
+  std::vector<std::string> findings_;
+  std::optional<Error> refusing_;  ///< why there is no segment to write to
+  std::optional<Error> failed_;    ///< why the last batch was not written
+  std::chrono::steady_clock::time_point failed_at_{};
+  std::uint64_t tickets_ = 0;
+  std::uint64_t commits_ = 0;
+  std::uint64_t damaged_ = 0;
+  bool urgent_ = false;  ///< somebody waits for something in the queue
+  bool probe_ = false;   ///< somebody asks whether the disk works again
+  bool idle_ = false;    ///< the writer thread waits
+  bool closing_ = false;
+
+  std::atomic<std::uint64_t> last_id_;
+  std::atomic<std::size_t> pending_ = 0;
+  std::atomic<bool> is_refusing_ = false;
+  std::atomic<std::uint64_t> available_ = 0;  ///< on the disk, when it was last looked at
+  std::atomic<std::int64_t> looked_at_ = 0;
+  std::function<void(QueueId)> listener_;
+
+  // The writer thread's own.
+  Writer writer_;
+  Compactor compactor_;
+  std::vector<Work> batch_;
+  std::vector<Work> again_;  ///< lazy works of a failed batch, for the next one
+  bool more_ = false;        ///< tidying is not done
+  std::thread thread_;
+};
+
+}  // namespace postroad::spool

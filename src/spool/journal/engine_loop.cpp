@@ -1,0 +1,216 @@
+// The writer thread of the engine: takes all that is queued, has it written and synced once, tells
+// the index and then those who wait. While it syncs, the next batch gathers. See engine.hpp.
+#include <algorithm>
+#include <chrono>
+#include <iterator>
+
+#include "spool/journal/engine.hpp"
+
+namespace postroad::spool {
+
+namespace {
+
+// Works that nobody waits for are written after this long when nothing else takes them along.
+constexpr std::chrono::milliseconds lazy_delay{100};
+constexpr std::size_t lazy_limit = 4096;
+
+}  // namespace
+
+Engine::Engine(std::unique_ptr<Disk> disk, const JournalOptions& options, Recovered recovered,
+               Salt salt, std::uint64_t last_id)
+    : disk_(std::move(disk)),
+      options_(options),
+      salt_(salt),
+      index_(std::move(recovered.index)),
+      findings_(std::move(recovered.findings)),
+      damaged_(recovered.damaged),
+      last_id_(last_id),
+      writer_(*disk_, options_,
+              {salt, recovered.next_sequence, recovered.last_segment, std::move(recovered.cut)},
+              {[this](std::span<Work> works, const Result<void>& result) { settle(works, result); },
+               [this](std::shared_ptr<Segment> segment) {
+                 const std::lock_guard lock(mutex_);
+                 index_.add_segment(std::move(segment));
+               },
+               [this](Segment& segment, std::uint64_t length) {
+                 const std::lock_guard lock(mutex_);
+                 segment.length = length;
+               },
+               [this] { return last_id_.load(); }}),
+      compactor_({*disk_, index_, mutex_, writer_, findings_, damaged_}, options_.segment_size,
+                 salt.payload_seed()) {
+  if (auto ready = writer_.prepare(); !ready) {
+    refusing_ = ready.error();
+    is_refusing_.store(true);
+    findings_.push_back("nothing can be written to the spool: " + ready.error().text());
+  }
+}
+
+void Engine::loop() {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    wait_for_work(lock);
+    if (closing_ && queue_.empty()) break;
+    batch_.swap(queue_);
+    const bool probe = std::exchange(probe_, false);
+    urgent_ = false;
+    lock.unlock();
+    std::optional<Error> refusing;
+    if (!batch_.empty()) writer_.run(batch_);
+    if (probe || !writer_.active()) {
+      if (auto ready = writer_.prepare(); !ready) refusing = ready.error();
+    }
+    more_ = compactor_.step();
+    lock.lock();
+    is_refusing_.store(refusing.has_value());
+    refusing_ = std::move(refusing);
+    recycle();
+    lock.unlock();
+    resume_waiters();
+    lock.lock();
+  }
+  lock.unlock();
+  writer_.close();
+}
+
+void Engine::wait_for_work(std::unique_lock<std::mutex>& lock) {
+  const auto called = [&] {
+    return urgent_ || closing_ || probe_ || more_ || queue_.size() >= lazy_limit ||
+           (!waiters_.empty() && ready());
+  };
+  idle_ = true;
+  wake_.wait(lock, [&] { return called() || !queue_.empty(); });
+  if (!called()) wake_.wait_for(lock, lazy_delay, called);
+  idle_ = false;
+}
+
+/// Under the lock: gives the batch's buffers back and puts what must be tried again in front.
+void Engine::recycle() {
+  const auto most = options_.pending_limit / options_.chunk_size + 1;
+  std::size_t octets = 0;
+  for (auto& work : batch_) {
+    octets += work.octets.size();
+    if (work.octets.capacity() < options_.chunk_size || buffers_.size() >= most) continue;
+    work.octets.clear();
+    buffers_.push_back(std::move(work.octets));
+  }
+  batch_.clear();
+  pending_.fetch_sub(octets);
+  if (again_.empty()) return;
+  queue_.insert(queue_.begin(), std::make_move_iterator(again_.begin()),
+                std::make_move_iterator(again_.end()));
+  again_.clear();
+}
+
+void Engine::resume_waiters() {
+  std::vector<std::function<void()>> waiters;
+  {
+    const std::lock_guard lock(mutex_);
+    if (ready()) waiters.swap(waiters_);
+  }
+  for (const auto& resume : waiters) resume();
+}
+
+void Engine::settle(std::span<Work> works, const Result<void>& result) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!result) {
+      failed_ = result.error();
+      failed_at_ = std::chrono::steady_clock::now();
+    }
+    for (auto& work : works) {
+      if (work.refusal) continue;
+      if (!result) {
+        settle_failure(work, result.error());
+      } else if (work.flow && work.flow->failed.load() && !work.at) {
+        settle_failure(work, work.flow->error);
+      } else {
+        settle_success(work);
+      }
+    }
+  }
+  for (auto& work : works) answer(work);
+}
+
+void Engine::settle_success(Work& work) {
+  switch (work.kind) {
+    case Kind::chunk:
+      if (!work.at || work.flow->abandoned.load()) return;
+      work.flow->chunks.push_back(work.at);
+      ++index_.segment(work.at.segment)->open;
+      return;
+    case Kind::commit:
+      return settle_commit(work);
+    case Kind::outcome: {
+      index_.add_outcome(work.id, work.at, (work.flags & flag_whole) != 0);
+      const auto* entry = index_.find(work.id);
+      const bool many =
+          entry != nullptr && entry->more && entry->more->outcomes.size() >= Compactor::fold_at;
+      if (many) compactor_.fold_later(work.id);
+      return forget_unsaved(work);
+    }
+    case Kind::remove:
+      index_.erase(work.id);
+      return forget_unsaved(work);
+    case Kind::footer:
+      return;
+  }
+}
+
+void Engine::settle_commit(Work& work) {
+  Entry entry;
+  entry.commit = work.at;
+  entry.size = work.size;
+  entry.recipients = work.recipients;
+  if (work.flow) {
+    entry.more = std::make_unique<Entry::More>();
+    entry.more->chunks = work.flow->chunks;
+    release(*work.flow);
+  }
+  index_.put(work.id, std::move(entry));
+  failed_.reset();
+  if ((work.flags & flag_copy) == 0) ++commits_;
+}
+
+void Engine::settle_failure(Work& work, const Error& error) {
+  // What nobody waits for is tried again, and stays visible until then.
+  if (work.is_lazy() && work.flags == 0 && !closing_) {
+    work.at = {};
+    again_.push_back(std::move(work));
+    return;
+  }
+  if (work.flow && !work.flow->failed.load()) {
+    work.flow->error = error;
+    work.flow->failed.store(true);
+  }
+  if (work.flow && work.kind == Kind::commit) release(*work.flow);
+  forget_unsaved(work);
+  work.refusal = std::make_unique<Error>(error);
+}
+
+void Engine::forget_unsaved(const Work& work) {
+  const auto found = unsaved_.find(work.id);
+  if (found == unsaved_.end()) return;
+  auto& unsaved = found->second;
+  if (work.kind == Kind::remove && unsaved.removals > 0) --unsaved.removals;
+  if (work.kind == Kind::outcome) {
+    std::erase_if(unsaved.outcomes, [&](const auto& kept) { return kept.first == work.ticket; });
+  }
+  if (unsaved.removals == 0 && unsaved.outcomes.empty()) unsaved_.erase(found);
+}
+
+void Engine::release(Flow& flow) {
+  for (const auto& at : flow.chunks) {
+    if (const auto segment = index_.segment(at.segment)) --segment->open;
+  }
+  flow.chunks.clear();
+}
+
+void Engine::answer(Work& work) const {
+  const bool is_new = work.kind == Kind::commit && (work.flags & flag_copy) == 0;
+  if (is_new && !work.refusal && listener_) listener_(QueueId{work.id});
+  if (!work.done) return;
+  work.done(work.refusal ? Result<void>(*work.refusal) : Result<void>());
+}
+
+}  // namespace postroad::spool

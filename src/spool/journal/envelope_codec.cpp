@@ -1,0 +1,186 @@
+// Envelopes and outcomes as octets; see envelope_codec.hpp.
+#include "spool/journal/envelope_codec.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "spool/journal/record.hpp"
+#include "spool/journal/wire.hpp"
+
+namespace postroad::spool {
+
+namespace {
+
+// The least octets one element takes: a count that cannot fit is refused before memory is taken for
+// it.
+constexpr std::size_t least_recipient = 4 + 1 + 4 + 8 + 4;
+constexpr std::size_t least_option = 4 + 4;
+constexpr std::size_t least_extra = 4 + 4;
+constexpr std::size_t least_outcome = 4 + 1 + 4 + 8 + 4;
+
+std::optional<State> state_of(std::uint8_t number) {
+  if (number > static_cast<std::uint8_t>(State::unknown)) return std::nullopt;
+  return static_cast<State>(number);
+}
+
+template <class Element>
+void encode_state(Encoder& to, const Element& element) {
+  to.number(static_cast<std::uint8_t>(element.state))
+      .number(element.attempts)
+      .number(element.next_attempt)
+      .text(element.note);
+}
+
+template <class Element>
+bool decode_state(Decoder& from, Element& element) {
+  const auto state = state_of(from.number<std::uint8_t>());
+  element.attempts = from.number<std::uint32_t>();
+  element.next_attempt = from.number<std::int64_t>();
+  element.note = from.text();
+  if (!state) return false;
+  element.state = *state;
+  return from.ok();
+}
+
+bool decode_recipients(Decoder& from, Envelope& envelope) {
+  const auto count = from.number<std::uint32_t>();
+  if (count > from.left() / least_recipient) return false;
+  envelope.recipients.resize(count);
+  for (auto& recipient : envelope.recipients) {
+    recipient.address = from.text();
+    if (!decode_state(from, recipient)) return false;
+  }
+  return true;
+}
+
+bool decode_options(Decoder& from, Envelope& envelope) {
+  const auto count = from.number<std::uint32_t>();
+  if (count > from.left() / least_option) return false;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const auto name = from.text();
+    envelope.options.emplace_back(name, from.text());
+  }
+  return from.ok();
+}
+
+// Texts that few recipients have stand behind the rest, by recipient: who was named first, then
+// what was asked. A record without any ends before them.
+using Extra = std::string Recipient::*;
+constexpr std::array<Extra, 2> extras{&Recipient::original, &Recipient::parameters};
+
+std::uint32_t count_of(const std::vector<Recipient>& recipients, Extra extra) {
+  return static_cast<std::uint32_t>(
+      std::count_if(recipients.begin(), recipients.end(),
+                    [&](const Recipient& recipient) { return !(recipient.*extra).empty(); }));
+}
+
+void encode_extras(Encoder& to, const std::vector<Recipient>& recipients) {
+  auto left = extras.size();
+  while (left > 0 && count_of(recipients, extras[left - 1]) == 0) --left;
+  for (std::size_t i = 0; i < left; ++i) {
+    to.number(count_of(recipients, extras[i]));
+    for (std::uint32_t at = 0; at < recipients.size(); ++at) {
+      const auto& text = recipients[at].*extras[i];
+      if (!text.empty()) to.number(at).text(text);
+    }
+  }
+}
+
+bool decode_extras(Decoder& from, Envelope& envelope) {
+  for (const auto extra : extras) {
+    if (from.left() == 0) return true;
+    const auto count = from.number<std::uint32_t>();
+    if (count > from.left() / least_extra) return false;
+    for (std::uint32_t i = 0; i < count; ++i) {
+      const auto recipient = from.number<std::uint32_t>();
+      if (recipient >= envelope.recipients.size()) return false;
+      envelope.recipients[recipient].*extra = from.text();
+    }
+  }
+  return from.ok();
+}
+
+}  // namespace
+
+void encode(std::string& out, const Envelope& envelope) {
+  Encoder to(out);
+  to.number(envelope.arrived)
+      .text(envelope.reverse_path)
+      .text(envelope.client)
+      .text(envelope.helo)
+      .text(envelope.login)
+      .text(envelope.protocol)
+      .number(static_cast<std::uint32_t>(envelope.options.size()));
+  for (const auto& [name, value] : envelope.options) to.text(name).text(value);
+  to.number(static_cast<std::uint32_t>(envelope.recipients.size()));
+  for (const auto& recipient : envelope.recipients) {
+    to.text(recipient.address);
+    encode_state(to, recipient);
+  }
+  encode_extras(to, envelope.recipients);
+}
+
+void encode(std::string& out, const std::vector<OutcomeRecord>& outcomes) {
+  Encoder to(out);
+  to.number(static_cast<std::uint32_t>(outcomes.size()));
+  for (const auto& outcome : outcomes) {
+    to.number(outcome.recipient);
+    encode_state(to, outcome);
+  }
+}
+
+std::string commit_payload_front(const Envelope& envelope, std::uint64_t message_size) {
+  constexpr std::size_t usual = 512;  // an envelope of one recipient or a few
+  std::string out;
+  out.reserve(usual);
+  out.resize(CommitFront::size_on_disk);
+  encode(out, envelope);
+  CommitFront front;
+  front.size = message_size;
+  front.envelope = static_cast<std::uint32_t>(out.size() - CommitFront::size_on_disk);
+  front.recipients = static_cast<std::uint32_t>(envelope.recipients.size());
+  encode(out.data(), front);
+  return out;
+}
+
+std::optional<Envelope> decode_envelope(std::string_view octets) {
+  Decoder from(octets);
+  Envelope envelope;
+  envelope.arrived = from.number<std::int64_t>();
+  envelope.reverse_path = from.text();
+  envelope.client = from.text();
+  envelope.helo = from.text();
+  envelope.login = from.text();
+  envelope.protocol = from.text();
+  if (!decode_options(from, envelope) || !decode_recipients(from, envelope) ||
+      !decode_extras(from, envelope))
+    return std::nullopt;
+  if (!from.ok() || from.left() != 0) return std::nullopt;
+  return envelope;
+}
+
+std::optional<std::vector<OutcomeRecord>> decode_outcomes(std::string_view octets) {
+  Decoder from(octets);
+  const auto count = from.number<std::uint32_t>();
+  if (count > from.left() / least_outcome) return std::nullopt;
+  std::vector<OutcomeRecord> outcomes(count);
+  for (auto& outcome : outcomes) {
+    outcome.recipient = from.number<std::uint32_t>();
+    if (!decode_state(from, outcome)) return std::nullopt;
+  }
+  if (!from.ok() || from.left() != 0) return std::nullopt;
+  return outcomes;
+}
+
+void apply(Envelope& envelope, const std::vector<OutcomeRecord>& outcomes) {
+  for (const auto& outcome : outcomes) {
+    if (outcome.recipient >= envelope.recipients.size()) continue;
+    auto& recipient = envelope.recipients[outcome.recipient];
+    recipient.state = outcome.state;
+    recipient.attempts = outcome.attempts;
+    recipient.next_attempt = outcome.next_attempt;
+    recipient.note = outcome.note;
+  }
+}
+
+}  // namespace postroad::spool

@@ -1,0 +1,237 @@
+// The public face of the journal: Spool, Incoming and Reader over the engine. See journal.hpp.
+#include "spool/journal/journal.hpp"
+
+#include <algorithm>
+#include <random>
+
+#include "spool/journal/crc32c.hpp"
+#include "spool/journal/engine.hpp"
+#include "spool/journal/envelope_codec.hpp"
+
+namespace postroad::spool {
+
+namespace {
+
+class JournalIncoming final : public Incoming {
+ public:
+  JournalIncoming(std::shared_ptr<Engine> engine, QueueId id)
+      : engine_(std::move(engine)), id_(id) {}
+  JournalIncoming(const JournalIncoming&) = delete;
+  JournalIncoming& operator=(const JournalIncoming&) = delete;
+  ~JournalIncoming() override {
+    if (flow_) engine_->abandon(flow_);
+  }
+
+  [[nodiscard]] QueueId id() const override { return id_; }
+
+  Result<void> append(std::string_view octets) override {
+    size_ += octets.size();
+    const auto most = engine_->chunk_size();
+    while (!octets.empty()) {
+      if (buffer_.size() == most) hand_over();
+      if (buffer_.capacity() < most) buffer_ = engine_->take_buffer();
+      const auto part = octets.substr(0, most - buffer_.size());
+      buffer_.append(part);
+      octets.remove_prefix(part.size());
+    }
+    if (flow_ && flow_->failed.load()) return flow_->error;
+    return {};
+  }
+
+  [[nodiscard]] bool ready() const override { return engine_->ready(); }
+  void when_ready(std::function<void()> resume) override { engine_->when_ready(std::move(resume)); }
+
+  void commit(Envelope envelope, Done done) override {
+    auto work = next_work(Kind::commit);
+    work.size = size_;
+    work.recipients = static_cast<std::uint32_t>(envelope.recipients.size());
+    work.front = commit_payload_front(envelope, size_);
+    work.payload_crc = crc32c(crc32c(engine_->payload_seed(), work.front), work.octets);
+    work.flow = std::exchange(flow_, nullptr);
+    work.done = std::move(done);
+    engine_->submit(std::move(work));
+  }
+
+ private:
+  Work next_work(Kind kind) {
+    Work work;
+    work.kind = kind;
+    work.id = id_.value;
+    work.part = chunks_;
+    work.octets = std::exchange(buffer_, {});
+    return work;
+  }
+
+  void hand_over() {
+    auto work = next_work(Kind::chunk);
+    ++chunks_;
+    if (!flow_) flow_ = std::make_shared<Flow>();
+    work.flow = flow_;
+    work.payload_crc = crc32c(engine_->payload_seed(), work.octets);
+    engine_->submit(std::move(work));
+  }
+
+  std::shared_ptr<Engine> engine_;
+  QueueId id_;
+  std::string buffer_;
+  std::uint64_t size_ = 0;
+  std::uint32_t chunks_ = 0;
+  std::shared_ptr<Flow> flow_;
+};
+
+/// Reads the record and holds it against the message it should belong to.
+Result<ReadRecord> read_place(const Snapshot::Place& place, QueueId id) {
+  if (!place.segment) {
+    return fail(Fault::damaged, segment_name(place.at.segment),
+                "is missing from the spool's folder");
+  }
+  auto record = read_record(*place.segment, place.at);
+  if (!record || record->header.id == id.value) return record;
+  return fail(Fault::damaged, segment_name(place.at.segment),
+              "holds another message's record there");
+}
+
+Error unknown_form(QueueId id) {
+  return fail(Fault::damaged, "message " + id.text(), "has a record of an unknown form");
+}
+
+class JournalReader final : public Reader {
+ public:
+  JournalReader(std::shared_ptr<Engine> engine, QueueId id, Snapshot snapshot)
+      : engine_(std::move(engine)), id_(id), snapshot_(std::move(snapshot)) {}
+
+  Result<std::string_view> next() override {
+    if (snapshot_.damaged) {
+      return fail(Fault::damaged, "message " + id_.text(),
+                  "has lost a part: look at it and remove it");
+    }
+    auto part = next_part();
+    if (!part && part.error().fault == Fault::damaged) engine_->note_damage(id_, part.error());
+    return part;
+  }
+
+ private:
+  Result<std::string_view> next_part() {
+    if (at_ > snapshot_.chunks.size()) return std::string_view{};
+    const bool last = at_ == snapshot_.chunks.size();
+    auto record = read_place(last ? snapshot_.commit : snapshot_.chunks[at_], id_);
+    if (!record) return record.error();
+    ++at_;
+    record_ = std::move(*record);
+    if (!last) return record_.payload();
+    const auto front = decode_commit_front(record_.payload());
+    if (!front) return unknown_form(id_);
+    return record_.payload().substr(CommitFront::size_on_disk + front->envelope);
+  }
+
+  std::shared_ptr<Engine> engine_;
+  QueueId id_;
+  Snapshot snapshot_;
+  std::size_t at_ = 0;
+  ReadRecord record_;
+};
+
+class Journal final : public Spool {
+ public:
+  explicit Journal(std::shared_ptr<Engine> engine) : engine_(std::move(engine)) {}
+  Journal(const Journal&) = delete;
+  Journal& operator=(const Journal&) = delete;
+  ~Journal() override { engine_->stop(); }
+
+  Result<std::unique_ptr<Incoming>> begin() override {
+    const auto id = engine_->next_id();
+    if (!id) return id.error();
+    return std::unique_ptr<Incoming>(std::make_unique<JournalIncoming>(engine_, *id));
+  }
+
+  Result<void> room(std::uint64_t octets) override { return engine_->room(octets); }
+
+  Result<void> health() override { return engine_->health(); }
+
+  Result<Envelope> envelope(QueueId id) override {
+    const auto snapshot = engine_->find(id);
+    if (!snapshot) return snapshot.error();
+    auto envelope = read_envelope(id, *snapshot);
+    if (!envelope && envelope.error().fault == Fault::damaged)
+      engine_->note_damage(id, envelope.error());
+    return envelope;
+  }
+
+  Result<std::uint64_t> size(QueueId id) override {
+    const auto snapshot = engine_->find(id);
+    if (!snapshot) return snapshot.error();
+    return snapshot->size;
+  }
+
+  Result<std::unique_ptr<Reader>> read(QueueId id) override {
+    auto snapshot = engine_->find(id);
+    if (!snapshot) return snapshot.error();
+    return std::unique_ptr<Reader>(
+        std::make_unique<JournalReader>(engine_, id, std::move(*snapshot)));
+  }
+
+  std::vector<Summary> list() override { return engine_->list(); }
+  void record(QueueId id, std::vector<OutcomeRecord> outcomes, Done done) override {
+    engine_->submit_outcomes(id, std::move(outcomes), std::move(done));
+  }
+  void remove(QueueId id, Done done) override { engine_->submit_removal(id, std::move(done)); }
+  void on_committed(std::function<void(QueueId)> listener) override {
+    engine_->on_committed(std::move(listener));
+  }
+  [[nodiscard]] Statistics statistics() const override { return engine_->statistics(); }
+  [[nodiscard]] std::vector<std::string> findings() const override { return engine_->findings(); }
+
+ private:
+  static Result<Envelope> read_envelope(QueueId id, const Snapshot& snapshot) {
+    const auto record = read_place(snapshot.commit, id);
+    if (!record) return record.error();
+    const auto front = decode_commit_front(record->payload());
+    if (!front) return unknown_form(id);
+    auto envelope =
+        decode_envelope(record->payload().substr(CommitFront::size_on_disk, front->envelope));
+    if (!envelope) return unknown_form(id);
+    for (const auto& place : snapshot.outcomes) {
+      const auto outcome = read_place(place, id);
+      if (!outcome) return outcome.error();
+      const auto outcomes = decode_outcomes(outcome->payload());
+      if (!outcomes) return unknown_form(id);
+      apply(*envelope, *outcomes);
+    }
+    apply(*envelope, snapshot.unsaved);
+    return *envelope;
+  }
+
+  std::shared_ptr<Engine> engine_;
+};
+
+JournalOptions within_bounds(JournalOptions options) {
+  constexpr std::uint64_t least_segment = 2 * head_page_size;
+  constexpr std::uint64_t most_segment = 1ULL << 30;
+  constexpr std::size_t least_chunk = 64;
+  constexpr std::size_t most_chunk = 64 << 20;
+  options.segment_size = std::clamp(options.segment_size, least_segment, most_segment);
+  options.chunk_size = std::clamp(options.chunk_size, least_chunk, most_chunk);
+  return options;
+}
+
+Salt new_salt() {
+  std::random_device device;
+  return {std::uint64_t{device()} << 32 | device()};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Spool>> open_journal(std::unique_ptr<Disk> disk,
+                                            const JournalOptions& options, std::int64_t now) {
+  auto recovered = recover(*disk);
+  if (!recovered) return recovered.error();
+  const auto salt = recovered->salt ? *recovered->salt : new_salt();
+  const auto micros = now > 0 ? static_cast<std::uint64_t>(now) * 1000 : 0;
+  const auto last_id = std::max({micros, recovered->last_id, options.ids_after});
+  auto engine = std::make_shared<Engine>(std::move(disk), within_bounds(options),
+                                         std::move(*recovered), salt, last_id);
+  engine->start();
+  return std::unique_ptr<Spool>(std::make_unique<Journal>(std::move(engine)));
+}
+
+}  // namespace postroad::spool

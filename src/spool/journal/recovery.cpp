@@ -1,0 +1,212 @@
+// The start; see recovery.hpp. Two passes: the heads first, because a younger one says how much of
+// an older segment is believed, then the records from the oldest segment to the youngest.
+#include "spool/journal/recovery.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "spool/journal/replay.hpp"
+#include "spool/journal/scan.hpp"
+
+namespace postroad::spool {
+
+namespace {
+
+class Recovery final {
+ public:
+  explicit Recovery(Disk& disk) : disk_(disk), replay_(out_.index) {}
+
+  Result<Recovered> run() {
+    if (auto opened = open_segments(); !opened) return opened.error();
+    const auto& segments = out_.index.segments();
+    for (const auto& [number, segment] : segments) {
+      if (auto good = load(*segment, number == segments.rbegin()->first); !good)
+        return good.error();
+    }
+    for (const auto id : replay_.incomplete()) {
+      tell(fmt::format(
+          "message {} has lost a part: it stays in the list, is not sent, and waits for "
+          "somebody to look at it and remove it",
+          QueueId{id}.text()));
+    }
+    out_.last_id = std::max(out_.last_id, replay_.last_id());
+    return std::move(out_);
+  }
+
+ private:
+  Result<void> open_segments() {
+    const auto names = disk_.list();
+    if (!names) return names.error();
+    for (const auto& name : *names) {
+      const auto number = parse_segment_name(name);
+      if (!number) continue;
+      if (auto opened = open_segment(name, *number); !opened) return opened;
+    }
+    for (const auto& [number, segment] : out_.index.segments()) {
+      if (segment->salt == Salt{} && out_.salt) segment->salt = *out_.salt;
+    }
+    std::erase_if(out_.cut, [&](const ShortSegment& cut) {
+      return out_.index.segment(cut.number) == nullptr;
+    });
+    return {};
+  }
+
+  Result<void> open_segment(const std::string& name, std::uint32_t number) {
+    out_.last_segment = std::max(out_.last_segment, number);
+    auto file = disk_.open(name);
+    if (!file) {
+      tell(fmt::format("{} cannot be opened, what it holds is missing: {}", name,
+                       file.error().text()));
+      return {};
+    }
+    auto segment = std::make_shared<Segment>();
+    segment->number = number;
+    segment->file = std::move(*file);
+    const auto size = segment->file->size();
+    segment->length = size ? std::min<std::uint64_t>(*size, UINT32_MAX) : 0;
+    std::string page(head_page_size, '\0');
+    const auto got = segment->file->read(page, 0);
+    page.resize(got ? *got : 0);
+    if (auto taken = take_head(*segment, page); !taken) return taken;
+    out_.index.add_segment(std::move(segment));
+    return {};
+  }
+
+  Result<void> take_head(Segment& segment, std::string_view page) {
+    const auto head = decode_segment_head(page);
+    if (!head)
+      return {};  // torn when it was begun, or hurt: the records, if any, are looked for all the
+                  // same
+    if (head->number == 0) {
+      return fail(Fault::unsupported, segment_name(segment.number),
+                  "was written by a newer Postroad: open this spool with that version");
+    }
+    segment.salt = head->salt;
+    if (segment.number == out_.last_segment || !out_.salt) out_.salt = head->salt;
+    out_.last_id = std::max(out_.last_id, head->id_floor);
+    out_.next_sequence = std::max(out_.next_sequence, head->sequence);
+    for (const auto& cut : head->cut) add_cut(cut);
+    return {};
+  }
+
+  void add_cut(const ShortSegment& cut) {
+    const auto same = std::find_if(out_.cut.begin(), out_.cut.end(),
+                                   [&](const auto& other) { return other.number == cut.number; });
+    if (same == out_.cut.end()) {
+      out_.cut.push_back(cut);
+    } else {
+      same->length = std::min(same->length, cut.length);
+    }
+  }
+
+  Result<void> load(Segment& segment, bool last) {
+    auto limit = segment.length;
+    bool known_end = false;
+    for (const auto& cut : out_.cut) {
+      if (cut.number != segment.number) continue;
+      limit = std::min<std::uint64_t>(limit, cut.length);
+      known_end = true;
+    }
+    // What a crash of the process left in the system's memory is made durable before it is
+    // believed.
+    if (last) {
+      if (auto synced = segment.file->sync(); !synced) return synced;
+    }
+    if (!known_end && load_footer(segment, limit)) return {};
+    load_scan(segment, limit, last);
+    return {};
+  }
+
+  bool load_footer(const Segment& segment, std::uint64_t limit) {
+    const auto footer = read_footer(segment, limit);
+    if (!footer) return false;
+    for (const auto& entry : footer->entries) replay_.apply(segment.number, entry);
+    out_.next_sequence = std::max(out_.next_sequence, footer->sequence + 1);
+    return true;
+  }
+
+  void load_scan(const Segment& segment, std::uint64_t limit, bool last) {
+    const auto scan =
+        scan_segment(segment, limit,
+                     [&](const RecordHeader& header, const Location& at, std::string_view payload) {
+                       out_.next_sequence = std::max(out_.next_sequence, header.sequence + 1);
+                       if (const auto entry = footer_entry(header, at, payload))
+                         replay_.apply(at.segment, *entry);
+                     });
+    for (const auto& damage : scan.damage) keep(segment, damage);
+    if (last) {
+      if (scan.end < segment.length) cut(segment, scan);
+    } else if (scan.tail > 0) {
+      keep(segment, {scan.end, scan.tail, {}});
+    }
+  }
+
+  void cut(const Segment& segment, const Scan& scan) {
+    add_cut({segment.number, scan.end});
+    if (scan.tail == 0) return;
+    tell(fmt::format(
+        "{}: the last {} octets were not finished when the machine or the program stopped; they "
+        "are cut off, and no 250 had been said for them",
+        segment_name(segment.number), scan.tail));
+  }
+
+  void keep(const Segment& segment, const Damage& damage) {
+    ++out_.damaged;
+    const auto kept = set_aside(disk_, segment, damage.offset, damage.length);
+    tell(fmt::format(
+        "{}: {} octets at {} are damaged{}; {}", segment_name(segment.number), damage.length,
+        damage.offset, owner(damage),
+        kept ? "a copy is in " + *kept : "no copy could be made: " + kept.error().text()));
+  }
+
+  static std::string owner(const Damage& damage) {
+    if (!damage.header) return "";
+    const auto id = QueueId{damage.header->id}.text();
+    switch (damage.header->kind) {
+      case Kind::commit:
+        return ", with them message " + id;
+      case Kind::chunk:
+        return ", a part of message " + id;
+      case Kind::outcome:
+        return ", an outcome of message " + id + ", which may be sent again";
+      case Kind::remove:
+        return ", the removal of message " + id;
+      case Kind::footer:
+        return ", the segment's own list";
+    }
+    return "";
+  }
+
+  void tell(std::string sentence) { out_.findings.push_back(std::move(sentence)); }
+
+  Disk& disk_;
+  Recovered out_;
+  Replay replay_;
+};
+
+}  // namespace
+
+Result<Recovered> recover(Disk& disk) { return Recovery(disk).run(); }
+
+Result<std::string> set_aside(Disk& disk, const Segment& segment, std::uint32_t offset,
+                              std::uint32_t length) {
+  const auto name = fmt::format("damaged-{}-{}", segment.number, offset);
+  auto file = disk.create(name);
+  if (!file) {
+    if (disk.open(name)) return name;
+    return file.error();
+  }
+  std::string octets(length, '\0');
+  // What the disk cannot read stays zero in the copy.
+  if (!segment.file->read(octets, offset)) octets.assign(length, '\0');
+  const std::string_view part = octets;
+  auto kept = (*file)->write({&part, 1}, 0);
+  if (kept) kept = (*file)->sync();
+  if (kept) kept = disk.sync_folder();
+  if (kept) return name;
+  (void)disk.remove(name);
+  return kept.error();
+}
+
+}  // namespace postroad::spool

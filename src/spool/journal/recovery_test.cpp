@@ -1,0 +1,293 @@
+// The start after something happened to the files: cut anywhere, an octet flipped anywhere, a
+// segment gone, a newer format. The start never fails for damage, the others' mail is there, and a
+// finding says what is not.
+#include <gtest/gtest.h>
+
+#include <unistd.h>
+
+#include <atomic>
+#include <filesystem>
+#include <set>
+#include <thread>
+
+#include "spool/disk/posix_disk.hpp"
+#include "spool/journal/crc32c.hpp"
+#include "spool/journal/journal.hpp"
+#include "spool/journal/record.hpp"
+#include "spool/journal/segment.hpp"
+#include "spool/journal/wire.hpp"
+#include "spool/testing/test_disk.hpp"
+#include "spool/testing/workload.hpp"
+
+namespace postroad::spool {
+namespace {
+
+constexpr std::int64_t now = 1'700'000'000'000;
+
+JournalOptions small(std::uint64_t segment = 8 << 10) {
+  JournalOptions options;
+  options.segment_size = segment;
+  options.chunk_size = 512;
+  return options;
+}
+
+struct Filled {
+  TestDisk disk;
+  std::vector<QueueId> ids;
+};
+
+/// A spool with `count` messages, the seed of each its place; ended in order, or killed.
+Filled fill(int count, bool in_order, std::uint64_t segment = 64 << 10) {
+  Filled filled;
+  auto spool = open_journal(filled.disk.open(), small(segment), now).value();
+  for (int i = 0; i < count; ++i) {
+    const auto seed = static_cast<std::uint64_t>(i);
+    filled.ids.push_back(
+        workload::put(*spool, workload::octets(seed, 200 + 500 * seed), workload::envelope(seed))
+            .id);
+  }
+  if (!in_order) filled.disk.crash(TestDisk::Loss::all);
+  return filled;
+}
+
+/// How many messages are whole; each of the others is not there or says that it is damaged.
+int whole(Spool& spool, const std::vector<QueueId>& ids) {
+  int count = 0;
+  for (std::size_t seed = 0; seed < ids.size(); ++seed) {
+    const auto octets = workload::read(spool, ids[seed]);
+    const auto envelope = spool.envelope(ids[seed]);
+    if (octets && envelope) {
+      EXPECT_EQ(*octets, workload::octets(seed, 200 + 500 * seed));
+      EXPECT_EQ(*envelope, workload::envelope(seed));
+      ++count;
+      continue;
+    }
+    const auto fault = octets ? envelope.error().fault : octets.error().fault;
+    EXPECT_TRUE(fault == Fault::not_found || fault == Fault::damaged) << to_string(fault);
+  }
+  return count;
+}
+
+TEST(Row39, AnyOctetFlippedHurtsAtMostOneMessageAndIsTold) {
+  for (const bool in_order : {true, false}) {
+    auto filled = fill(4, in_order);
+    const auto name = segment_name(1);
+    const auto good = filled.disk.content(name);
+    ASSERT_GT(good.size(), head_page_size + 2000);
+    for (std::size_t at = 0; at < good.size(); at += at < head_page_size ? 37 : 5) {
+      SCOPED_TRACE("octet " + std::to_string(at));
+      TestDisk disk;
+      auto hurt = good;
+      hurt[at] = static_cast<char>(hurt[at] ^ 0x41);
+      disk.set_content(name, hurt);
+      auto spool = open_journal(disk.open(), small(64 << 10), now);
+      ASSERT_TRUE(spool) << spool.error();
+      const int count = whole(**spool, filled.ids);
+      EXPECT_GE(count, 3);
+      if (count < 4) EXPECT_FALSE((*spool)->findings().empty());
+      EXPECT_TRUE(workload::put(**spool, "next", workload::envelope(9)).result);
+    }
+  }
+}
+
+TEST(Row39, AFileCutAnywhereKeepsWhatStandsBefore) {
+  const auto filled = fill(4, false);
+  const auto name = segment_name(1);
+  const auto good = filled.disk.content(name);
+  int before = 0;
+  for (std::size_t length = 0; length <= good.size(); length += 3) {
+    SCOPED_TRACE("cut at " + std::to_string(length));
+    TestDisk disk;
+    disk.set_content(name, good.substr(0, length));
+    auto spool = open_journal(disk.open(), small(64 << 10), now);
+    ASSERT_TRUE(spool) << spool.error();
+    const int count = whole(**spool, filled.ids);
+    EXPECT_GE(count, before);
+    before = count;
+  }
+  EXPECT_GE(before, 3);
+}
+
+TEST(Row39, ASegmentThatIsGoneTakesOnlyItsOwn) {
+  auto filled = fill(12, true, 8 << 10);
+  ASSERT_GT(filled.disk.names().size(), 3U);
+  const auto gone = filled.disk.names()[1];
+  TestDisk disk;
+  for (const auto& name : filled.disk.names()) {
+    if (name != gone) disk.set_content(name, filled.disk.content(name));
+  }
+  auto spool = open_journal(disk.open(), small(), now);
+  ASSERT_TRUE(spool);
+  EXPECT_GE(whole(**spool, filled.ids), 6);
+}
+
+TEST(Row39, DamageIsSetAsideInAFileOfItsOwn) {
+  auto filled = fill(4, true);
+  const auto name = segment_name(1);
+  auto octets = filled.disk.content(name);
+  octets[head_page_size + record_header_size + 60] ^= 0x7f;
+  filled.disk.set_content(name, octets);
+  {
+    auto spool = open_journal(filled.disk.open(), small(64 << 10), now).value();
+    (void)whole(*spool, filled.ids);
+    EXPECT_GE(spool->statistics().damaged, 1U);
+    EXPECT_FALSE(spool->findings().empty());
+  }
+  // The message stays in the list for a person until it is removed.
+  auto spool = open_journal(filled.disk.open(), small(64 << 10), now).value();
+  EXPECT_EQ(spool->list().size(), 4U);
+  EXPECT_TRUE(workload::remove(*spool, filled.ids[0]));
+  EXPECT_EQ(spool->list().size(), 3U);
+}
+
+TEST(Recovery, ANewerFormatIsRefusedAndNotTakenForDamage) {
+  auto filled = fill(1, true);
+  const auto name = segment_name(1);
+  auto octets = filled.disk.content(name);
+  constexpr std::size_t copy = head_page_size / 2;
+  for (const std::size_t at : {std::size_t{0}, copy}) {
+    put(octets.data() + at + 8, format_version + 1);
+    put(octets.data() + at + copy - 4, crc32c(0, std::string_view(octets).substr(at, copy - 4)));
+  }
+  filled.disk.set_content(name, octets);
+  EXPECT_EQ(open_journal(filled.disk.open(), small(), now).error().fault, Fault::unsupported);
+}
+
+TEST(Recovery, IdsGrowAcrossRestartsAlsoWhenTheClockGoesBack) {
+  TestDisk disk;
+  std::set<QueueId> seen;
+  std::int64_t clock = now;
+  for (int life = 0; life < 5; ++life, clock -= 86'400'000) {
+    auto spool = open_journal(disk.open(), small(), clock).value();
+    for (int i = 0; i < 3; ++i) {
+      const auto id = workload::put(*spool, "text", workload::envelope(1)).id;
+      EXPECT_TRUE(seen.empty() || id > *seen.rbegin());
+      EXPECT_TRUE(seen.insert(id).second);
+      EXPECT_TRUE(workload::remove(*spool, id));
+    }
+  }
+}
+
+TEST(Recovery, AMailThatContainsAnotherSpoolsRecordsIsNotTakenForThem) {
+  const auto other = fill(2, true).disk.content(segment_name(1));
+  TestDisk disk;
+  QueueId id;
+  {
+    auto spool = open_journal(disk.open(), small(64 << 10), now).value();
+    id = workload::put(*spool, other, workload::envelope(7)).id;
+    disk.crash(TestDisk::Loss::all);
+  }
+  // Its own record is hurt, so that the scan walks through the mail's text.
+  auto octets = disk.content(segment_name(1));
+  octets[head_page_size + 3] ^= 1;
+  disk.set_content(segment_name(1), octets);
+  auto spool = open_journal(disk.open(), small(64 << 10), now).value();
+  EXPECT_LE(spool->list().size(), 1U);
+  for (const auto& summary : spool->list()) EXPECT_EQ(summary.id, id);
+}
+
+TEST(Compaction, TheDiskFollowsTheQueue) {
+  TestDisk disk;
+  auto spool = open_journal(disk.open(), small(), now).value();
+  std::vector<QueueId> kept;
+  for (std::uint64_t i = 0; i < 400; ++i) {
+    const auto id = workload::put(*spool, workload::octets(i, 1500), workload::envelope(i)).id;
+    if (i % 50 == 0) {
+      kept.push_back(id);
+    } else {
+      ASSERT_TRUE(workload::remove(*spool, id));
+    }
+  }
+  // 8 of 400 messages are left, one in fifty segments' worth: they were carried forward, their
+  // segments deleted.
+  for (int i = 0; i < 200 && spool->statistics().disk > (64 << 10); ++i)
+    ASSERT_TRUE(workload::remove(*spool, workload::put(*spool, "", workload::envelope(1)).id));
+  EXPECT_LE(spool->statistics().disk, 64U << 10);
+  spool.reset();
+  spool = open_journal(disk.open(), small(), now).value();
+  ASSERT_EQ(spool->list().size(), kept.size());
+  for (std::size_t i = 0; i < kept.size(); ++i) {
+    EXPECT_EQ(workload::read(*spool, kept[i]).value(), workload::octets(50 * i, 1500));
+  }
+}
+
+TEST(Compaction, ManyOutcomesAreFoldedIntoOne) {
+  TestDisk disk;
+  auto spool = open_journal(disk.open(), small(1 << 20), now).value();
+  const auto id = workload::put(*spool, "text", workload::envelope(1, 3)).id;
+  for (std::uint32_t i = 1; i <= 300; ++i) {
+    ASSERT_TRUE(workload::record(*spool, id, {{i % 3, State::pending, i, 1000 + i, "451 later"}}));
+  }
+  spool.reset();
+  spool = open_journal(disk.open(), small(1 << 20), now).value();
+  const auto envelope = spool->envelope(id).value();
+  EXPECT_EQ(envelope.recipients[0].attempts, 300U);
+  EXPECT_EQ(envelope.recipients[1].attempts, 298U);
+  EXPECT_EQ(envelope.recipients[2].attempts, 299U);
+}
+
+TEST(Threads, ManyPutReadAndRemoveAtOnce) {
+  TestDisk disk;
+  auto options = small(32 << 10);
+  options.pending_limit = 8 << 10;
+  auto spool = open_journal(disk.open(), options, now).value();
+  std::vector<std::thread> threads;
+  std::atomic<int> wrong = 0;
+  for (std::uint64_t thread = 0; thread < 6; ++thread) {
+    threads.emplace_back([&, thread] {
+      for (std::uint64_t i = 0; i < 40; ++i) {
+        const auto seed = thread * 1000 + i;
+        const auto text = workload::octets(seed, seed % 5000);
+        const auto put = workload::put(*spool, text, workload::envelope(seed));
+        const auto back = workload::read(*spool, put.id);
+        if (!put.result || !back || *back != text) ++wrong;
+        spool->record(put.id, {workload::delivered(0)});
+        (void)spool->statistics();
+        if (i % 4 != 0 && !workload::remove(*spool, put.id)) ++wrong;
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(wrong, 0);
+  EXPECT_EQ(spool->list().size(), 60U);
+}
+
+class OnARealDisk : public testing::Test {
+ protected:
+  OnARealDisk() {
+    std::string pattern = testing::TempDir() + "postroad-spool-XXXXXX";
+    folder_ = mkdtemp(pattern.data());
+  }
+  ~OnARealDisk() override { std::filesystem::remove_all(folder_); }
+  std::filesystem::path folder_;
+};
+
+TEST_F(OnARealDisk, KeepsMailAcrossARestartAndBelongsToOneOwner) {
+  const auto path = (folder_ / "spool").string();
+  QueueId id;
+  {
+    auto spool = open_journal(open_posix_disk(path).value(), small(), now).value();
+    id = workload::put(*spool, workload::octets(1, 30000), workload::envelope(1)).id;
+    const auto second = open_posix_disk(path);
+    ASSERT_FALSE(second);
+    EXPECT_EQ(second.error().fault, Fault::busy);
+    EXPECT_NE(second.error().text().find("pid " + std::to_string(::getpid())), std::string::npos);
+  }
+  auto spool = open_journal(open_posix_disk(path).value(), small(), now).value();
+  EXPECT_EQ(workload::read(*spool, id).value(), workload::octets(1, 30000));
+  const auto rights = std::filesystem::perms::owner_all;
+  EXPECT_EQ(std::filesystem::status(path).permissions(), rights);
+}
+
+TEST_F(OnARealDisk, FollowsNoLinkAndLeavesNotItsFolder) {
+  std::filesystem::create_directory_symlink("/tmp", folder_ / "link");
+  EXPECT_EQ(open_posix_disk((folder_ / "link").string()).error().fault, Fault::input);
+  auto disk = open_posix_disk((folder_ / "spool").string()).value();
+  for (const auto* name : {"../x", "a/b", "", ".", ".."})
+    EXPECT_EQ(disk->create(name).error().fault, Fault::input) << name;
+  std::filesystem::create_symlink("/etc/passwd", folder_ / "spool" / segment_name(1));
+  EXPECT_FALSE(disk->open(segment_name(1)));
+}
+
+}  // namespace
+}  // namespace postroad::spool

@@ -1,0 +1,44 @@
+// One file of the journal; see segment.hpp.
+#include "spool/journal/segment.hpp"
+
+#include <fmt/format.h>
+
+#include "base/text.hpp"
+#include "spool/journal/crc32c.hpp"
+
+namespace postroad::spool {
+
+namespace {
+
+constexpr std::string_view suffix = ".seg";
+constexpr std::size_t digits = 16;
+
+}  // namespace
+
+std::string segment_name(std::uint32_t number) { return fmt::format("{:016}{}", number, suffix); }
+
+std::optional<std::uint32_t> parse_segment_name(std::string_view name) {
+  if (name.size() != digits + suffix.size() || !name.ends_with(suffix)) return std::nullopt;
+  const auto number = parse_number(name.substr(0, digits));
+  if (!number || *number == 0 || *number > UINT32_MAX) return std::nullopt;
+  return static_cast<std::uint32_t>(*number);
+}
+
+Result<ReadRecord> read_record(const Segment& segment, const Location& at) {
+  ReadRecord record;
+  record.octets.resize(at.octets());
+  const auto got = segment.file->read(record.octets, at.offset);
+  if (!got) return got.error();
+  const auto header = decode_record_header(record.octets, segment.salt, segment.number);
+  if (*got == record.octets.size() && header && header->length == at.length &&
+      header->payload_crc == crc32c(segment.salt.payload_seed(), record.payload())) {
+    record.header = *header;
+    return record;
+  }
+  return fail(Fault::damaged,
+              fmt::format("{} at octet {}", segment_name(segment.number), at.offset),
+              "the record does not match its checksum: the disk gave back other octets than were "
+              "written; look at the disk, and take the message from a backup or ask its sender");
+}
+
+}  // namespace postroad::spool
