@@ -2,6 +2,7 @@
 // a test server.
 #include <gmock/gmock.h>
 
+#include <atomic>
 #include <postroad/testing.hpp>
 
 #include "run_program.hpp"
@@ -57,7 +58,6 @@ TEST(Send, SendsToTheEnvelope) {
   const auto envelope = server.received()[0].envelope;
   EXPECT_EQ(envelope.recipients[0].text(), "owner@example.net");
   EXPECT_EQ(envelope.options.envelope_id, "order-4711");
-  EXPECT_EQ(run("send_envelope", {Server().url()}).exit_code, 1);  // nobody listens any more
 }
 
 TEST(Compose, EmbedsTheImage) {
@@ -88,9 +88,10 @@ TEST(Compose, FillsTheTemplateAndRefusesAScript) {
 }
 
 TEST(Outcomes, RetriesTheDeferredRecipient) {
+  std::atomic<int> recipients = 0;
   Server server;
-  server.decide_by([asked = 0](Step step, std::string_view, std::uint64_t) mutable {
-    const bool first = step == Step::rcpt && asked++ == 0;
+  server.decide_by([&](Step step, std::string_view, std::uint64_t) {
+    const bool first = step == Step::rcpt && recipients++ == 0;
     return first ? Act{Act::Kind::answer, {450, {4, 2, 1}, "try later"}} : Act{};
   });
   const auto done = run("outcomes_retry", {server.url()});
