@@ -2,10 +2,7 @@
 #include "harness.hpp"
 
 #include "crypto/hmac_md5.hpp"
-
-#include <cstdlib>
-#include <fstream>
-#include <stdexcept>
+#include "net/testing/test_certificates.hpp"
 
 namespace postroad::loopback {
 
@@ -30,11 +27,6 @@ class MemorySink final : public server::MessageSink {
   MemoryStore& store_;
   Arrived message_;
 };
-
-void run(const std::string& command) {
-  if (std::system((command + " >/dev/null 2>&1").c_str()) != 0)
-    throw std::runtime_error("failed: " + command);
-}
 
 }  // namespace
 
@@ -84,37 +76,9 @@ sasl::Keys TablePolicy::keys(std::string_view name, std::string_view mechanism) 
 }
 
 const Certificates& Certificates::get() {
-  static const Certificates made = [] {
-    Certificates c;
-    char pattern[] = "/tmp/postroad-certificates-XXXXXX";
-    c.folder = ::mkdtemp(pattern);
-    const auto in = [&](const char* name) { return (c.folder / name).string(); };
-    c.ca = in("ca.pem");
-    run("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj "
-        "/CN=test-ca -keyout " +
-        in("ca.key") + " -out " + c.ca);
-    const auto issue = [&](const std::string& name, const std::string& san,
-                           const std::string& days) {
-      const auto base = in(name.c_str());
-      run("openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=" + name +
-          " -keyout " + base + ".key -out " + base + ".csr");
-      std::ofstream(base + ".ext") << "subjectAltName=" << san << '\n';
-      run("openssl x509 -req -in " + base + ".csr -CA " + c.ca + " -CAkey " + in("ca.key") +
-          " -CAcreateserial -extfile " + base + ".ext " + days + " -out " + base + ".pem");
-    };
-    issue("good", "DNS:localhost,IP:127.0.0.1", "-days 2");
-    issue("other", "DNS:other.example,DNS:*.wild.example", "-days 2");
-    issue("expired", "DNS:localhost,IP:127.0.0.1", "-days -1");
-    c.good = in("good.pem");
-    c.good_key = in("good.key");
-    c.other = in("other.pem");
-    c.other_key = in("other.key");
-    c.expired = in("expired.pem");
-    c.expired_key = in("expired.key");
-    std::atexit([] { std::filesystem::remove_all(Certificates::get().folder); });
-    return c;
-  }();
-  return made;
+  static net::TestCertificates made;
+  static const Certificates certificates{made.make(net::Certificate::good), made.ca_file()};
+  return certificates;
 }
 
 Harness::Harness(smtp::ServerOptions options, bool with_tls) : server(guard, log, {.threads = 2}) {
@@ -126,7 +90,7 @@ Harness::Harness(smtp::ServerOptions options, bool with_tls) : server(guard, log
     const auto& certificates = Certificates::get();
     listener.tls =
         net::TlsContext::server(
-            {.certificate = certificates.good, .key = certificates.good_key, .client_ca = {}})
+            {.certificate = certificates.server, .key = certificates.server, .client_ca = {}})
             .value();
   }
   port = server.listen(std::move(listener)).value();

@@ -2,7 +2,6 @@
 // a port of the kernel's choice.
 #pragma once
 
-#include <filesystem>
 #include <map>
 #include <mutex>
 #include <string>
@@ -45,11 +44,10 @@ class TablePolicy final : public server::Policy {
   sasl::Keys keys(std::string_view user, std::string_view mechanism) override;
 };
 
-/// A certificate authority with a certificate for localhost and 127.0.0.1, one for another name,
-/// and one that has expired; made once a process by the openssl command.
+/// PEM files of a certificate authority and of a certificate with its key for localhost and
+/// 127.0.0.1; made once per process.
 struct Certificates {
-  std::filesystem::path folder;
-  std::string ca, good, good_key, other, other_key, expired, expired_key;
+  std::string server, ca;
   static const Certificates& get();
 };
 

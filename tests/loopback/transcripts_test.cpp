@@ -34,7 +34,7 @@ const net::TlsContext& server_tls() {
   static const auto context = [] {
     const auto& certificates = loopback::Certificates::get();
     return net::TlsContext::server(
-               {.certificate = certificates.good, .key = certificates.good_key, .client_ca = {}})
+               {.certificate = certificates.server, .key = certificates.server, .client_ca = {}})
         .value();
   }();
   return context;

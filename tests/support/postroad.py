@@ -387,17 +387,28 @@ class Certificates:
             raise AssertionError(f"openssl {arguments[0]}: {done.stderr}")
 
     def make(self, name, san="DNS:localhost,IP:127.0.0.1", days=30, signed_by_ca=True):
-        """(certificate, key); days < 0: it expired already."""
+        """(certificate, key) of a certificate that is valid for `days` from now on."""
         key, request, certificate = f"{name}.key", f"{name}.csr", f"{name}.pem"
-        (self.folder / f"{name}.ext").write_text(f"subjectAltName={san}\nbasicConstraints=CA:FALSE\n")
-        self._openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", f"/CN={name}",
-                      "-keyout", key, "-out", request)
+        self._request(name, san)
         signer = ["-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial"] if signed_by_ca else ["-signkey", key]
         self._openssl("x509", "-req", "-in", request, *signer, "-days", str(days), "-extfile", f"{name}.ext", "-out", certificate)
         return self.folder / certificate, self.folder / key
 
-    def expired(self):
-        return self.make("expired", days=-1)
+    def expired(self, name="expired", san="DNS:localhost,IP:127.0.0.1"):
+        """(certificate, key) of a certificate that was valid for one day. `openssl x509 -days` takes no negative number since
+        OpenSSL 3.5, so `openssl ca` signs it."""
+        self._request(name, san)
+        (self.folder / f"{name}.index").write_text("")
+        (self.folder / f"{name}.cnf").write_text(f"[ca]\ndefault_ca=past\n[past]\ndatabase={name}.index\nserial={name}.serial\nnew_certs_dir=.\n"
+                                                 "policy=any\ndefault_md=sha256\n[any]\ncommonName=supplied\n")
+        self._openssl("ca", "-batch", "-notext", "-config", f"{name}.cnf", "-create_serial", "-startdate", "20200101000000Z", "-enddate", "20200102000000Z",
+                      "-cert", "ca.pem", "-keyfile", "ca.key", "-in", f"{name}.csr", "-extfile", f"{name}.ext", "-out", f"{name}.pem")
+        return self.folder / f"{name}.pem", self.folder / f"{name}.key"
+
+    def _request(self, name, san):
+        (self.folder / f"{name}.ext").write_text(f"subjectAltName={san}\nbasicConstraints=CA:FALSE\n")
+        self._openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", f"/CN={name}",
+                      "-keyout", f"{name}.key", "-out", f"{name}.csr")
 
 
 def server_context(certificate, key):

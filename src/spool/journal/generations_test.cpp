@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "spool/testing/workload.hpp"
 
 namespace postroad::spool {
