@@ -1,5 +1,5 @@
 # Each limit of one client and of the whole server, as the client hears it and as the log says it. Loopback is exempt by default,
-# so every server here exempts nobody. `test_limits.py --table` prints the table of docs/guide/limits.md.
+# so every server here exempts nobody. `test_limits.py --table` prints each reply with its log line.
 import re
 import socket
 import sys
