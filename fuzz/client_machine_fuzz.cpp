@@ -78,7 +78,7 @@ struct Conversation {
     drive();
     for (const auto& recipient : machine.report().recipients) {
       if (recipient.outcome == Outcome::accepted && !recipient.reply.is_success()) std::abort();
-      if (recipient.stage.empty()) std::abort();
+      if (recipient.stage == Stage::none) std::abort();
     }
     if (machine.error() && machine.error()->text().empty()) std::abort();
   }

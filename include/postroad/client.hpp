@@ -54,9 +54,6 @@ struct POSTROAD_EXPORT ProxyHeader {
   std::uint16_t destination_port = 0;
 };
 
-/// The steps of a conversation.
-enum class Stage : std::uint8_t { connect, hello, tls, auth, mail, rcpt, data, text };
-
 /// Options of a client; each default is the safe one.
 struct POSTROAD_EXPORT ClientOptions {
   Tls tls = Tls::automatic;
@@ -83,8 +80,9 @@ struct POSTROAD_EXPORT ClientOptions {
   /// Called as a message goes out, on the thread that sends: octets so far and, where it is known,
   /// of the whole. False ends the call with Fault::cancelled, and no part is taken for the whole.
   std::function<bool(std::uint64_t sent, std::optional<std::uint64_t> whole)> progress{};
-  /// To look at a server: ends once this step was answered (`text`: all but the final dot was
-  /// sent), with QUIT or by a cut. The call then ends with Fault::cancelled.
+  /// To look at a server: ends once this stage was answered (`connect`, `ehlo`, `starttls`, `auth`,
+  /// `mail`, `rcpt`, `data`; `message_data`: all but the final dot was sent), with QUIT or, with
+  /// `cut_there`, by closing. The call then ends with Fault::cancelled.
   std::optional<Stage> stop_after{};
   bool cut_there = false;
   std::string client_certificate{};  ///< PEM file that we show, for EXTERNAL; empty: none

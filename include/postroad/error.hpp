@@ -1,4 +1,4 @@
-// Why something could not be carried on: a value that answers questions and prints one sentence.
+// Why an operation failed: a value with a code, the stage and one sentence for people.
 #pragma once
 
 #include <boost/assert/source_location.hpp>
@@ -7,52 +7,51 @@
 #include <string>
 #include <string_view>
 
+#include <postroad/stage.hpp>
 #include <postroad/version.hpp>
 
 namespace postroad {
 
-/// What went wrong, as a closed set. The numbers are stable: new ones are added at the end.
+/// What went wrong. The numbers are stable: new ones are added at the end.
 enum class Fault {
-  input,         ///< the caller's own value is not acceptable (an address, a URL, an option)
+  input,         ///< a value from the caller is not valid (an address, a URL, an option)
   resolve,       ///< the host name has no address
-  connect,       ///< no address of the host took the connection
+  connect,       ///< no address of the host accepted the connection
   timeout,       ///< a deadline passed
   closed,        ///< the peer closed the connection, or it was reset
-  refused,       ///< the peer answered with a 4yz or 5yz that ends the conversation; see reply_code
-  protocol,      ///< the peer broke the protocol
-  tls,           ///< the handshake or the certificate failed
+  refused,       ///< the peer replied with a 4yz or 5yz that ends the conversation; see reply_code
+  protocol,      ///< the peer violated the protocol
+  tls,           ///< the TLS handshake or the verification of the certificate failed
   tls_required,  ///< TLS is required and the peer does not offer it
-  auth,          ///< no mechanism that both sides know, or a password that may not be sent in clear
-  unsupported,   ///< the message needs an extension that the peer lacks
-  cancelled,     ///< the caller cancelled
-  io,            ///< the disk or the operating system refused
-  full,          ///< no room on the disk
+  auth,          ///< no common SASL mechanism, or the password may not be sent without TLS
+  unsupported,   ///< the message needs an extension that the peer does not offer
+  cancelled,     ///< the caller cancelled the operation
+  io,            ///< the disk or the operating system reported an error
+  full,          ///< the disk is full
   damaged,       ///< stored data does not match its checksum
-  not_found,     ///< nothing of that name
-  busy,          ///< somebody else holds it
+  not_found,     ///< no object has that name
+  busy,          ///< another process holds the resource
 };
 
-/// The word for a fault, as JSON and logs show it.
+/// The name of a fault, as JSON and logs show it.
 POSTROAD_EXPORT std::string_view to_string(Fault fault) noexcept;
 
-/// Why a conversation or an operation could not be carried on.
+/// Why a conversation or an operation failed.
 struct POSTROAD_EXPORT Error {
   Fault fault = Fault::io;
-  std::string
-      where;  ///< the thing and the place: "mail.example:587", a file with its line, an option
-  std::string
-      stage;  ///< the step of the conversation: CONNECT, EHLO, AUTH LOGIN, …; empty outside one
-  std::string detail;   ///< what happened and the remedy, or the server's own words
-  int reply_code = 0;   ///< the SMTP code of the reply that ended it, 0 when none did
-  bool usable = false;  ///< the connection can still be used
-  bool may_have_been_delivered =
-      false;  ///< the message may be with the peer all the same (RFC 1047)
+  std::string where;          ///< the object: "mail.example:587", a file with its line, an option
+  Stage stage = Stage::none;  ///< the step of the conversation; none outside one
+  std::string detail;         ///< what happened and the remedy, or the server's reply
+  int reply_code = 0;         ///< code of the SMTP reply that ended the conversation, 0 without one
+  bool usable = false;        ///< the connection can still be used
+  /// The connection was lost after the end of the message: the peer may have it (RFC 1047).
+  bool may_have_been_delivered = false;
 
   /// Whether the same call may succeed later without any change.
   [[nodiscard]] bool is_temporary() const noexcept;
-  /// Whether the connection on which it happened can carry another mail.
+  /// Whether the connection can carry another message.
   [[nodiscard]] bool connection_usable() const noexcept { return usable; }
-  /// One line: `where STAGE: detail`. Control characters in the peer's words are shown escaped.
+  /// One line: `where STAGE: detail`. Control characters in the peer's text are escaped.
   [[nodiscard]] std::string text() const;
 
   friend bool operator==(const Error&, const Error&) = default;

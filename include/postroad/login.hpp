@@ -1,4 +1,4 @@
-// Who a client says it is.
+// Credentials of a client for AUTH.
 #pragma once
 
 #include <functional>
@@ -7,23 +7,23 @@
 
 namespace postroad {
 
-/// A user and a password, or a token, for AUTH. The password is not sent without TLS unless
-/// ClientOptions says so by name.
+/// A user with a password or a token, for AUTH (RFC 4954). Neither is sent without TLS unless
+/// ClientOptions::allow_password_in_clear is set.
 struct POSTROAD_EXPORT Login {
   std::string user;
   Secret password;
-  std::string mechanism{};  ///< only this SASL mechanism ("LOGIN"); empty: the strongest that both
-                            ///< sides know
-  Secret token{};  ///< an OAuth 2 access token in place of the password (XOAUTH2, OAUTHBEARER)
-  /// Called before each AUTH, on the thread that sends, for a token that is valid now; its error
-  /// ends the call. In place of `token`.
+  std::string mechanism{};  ///< only this SASL mechanism ("LOGIN"); empty: the strongest one that
+                            ///< both sides support
+  Secret token{};  ///< OAuth 2 access token in place of the password (XOAUTH2, OAUTHBEARER)
+  /// Called before each AUTH, on the thread that sends, to get a valid token in place of `token`.
+  /// An error from it ends the call.
   std::function<Result<Secret>()> fetch_token{};
-  std::string authorize_as{};  ///< act as this user; empty: as the one who logs in
+  std::string authorize_as{};  ///< authorization identity: act as this user; empty: as `user`
 
-  /// With a bearer token.
+  /// Logs in with a bearer token.
   static Login oauth(std::string user, Secret token);
   static Login oauth(std::string user, std::function<Result<Secret>()> fetch_token);
-  /// With the certificate of ClientOptions::client_certificate (EXTERNAL).
+  /// Logs in with the certificate of ClientOptions::client_certificate (EXTERNAL).
   static Login certificate(std::string authorize_as = {});
 };
 

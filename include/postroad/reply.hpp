@@ -1,5 +1,5 @@
-// What a server says to a command (RFC 5321 §4.2): data, whatever its code. Not an error: see
-// error.hpp.
+// A server's reply to a command (RFC 5321 section 4.2). A reply is data whatever its code; errors
+// are in error.hpp.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@
 
 namespace postroad {
 
-/// `class.subject.detail` of RFC 3463; class 0 stands for "none given".
+/// Enhanced status code, `class.subject.detail` (RFC 3463); class 0: the reply has none.
 struct POSTROAD_EXPORT EnhancedStatus {
   std::uint8_t status_class = 0;
   std::uint16_t subject = 0;
@@ -25,21 +25,21 @@ struct POSTROAD_EXPORT EnhancedStatus {
 
 /// One reply with all its lines.
 struct POSTROAD_EXPORT Reply {
-  int code = 0;           ///< 200–559; 0 stands for "no reply"
-  EnhancedStatus status;  ///< taken from the front of the text where the server gives it (RFC 2034)
+  int code = 0;           ///< 200–559; 0: no reply
+  EnhancedStatus status;  ///< from the front of the text, where the server sends one (RFC 2034)
   std::string
-      text;  ///< without code and status, lines parted by '\n'; the peer's octets as they came
+      text;  ///< without code and status, lines separated by '\n'; the peer's bytes unchanged
 
   [[nodiscard]] bool is_success() const noexcept { return code >= 200 && code < 300; }
   [[nodiscard]] bool is_intermediate() const noexcept { return code >= 300 && code < 400; }
   [[nodiscard]] bool is_temporary_failure() const noexcept { return code >= 400 && code < 500; }
   [[nodiscard]] bool is_permanent_failure() const noexcept { return code >= 500 && code < 600; }
-  /// The lines of `text`; the views live as long as this reply is unchanged.
+  /// The lines of `text`. The views are valid while this reply is unchanged.
   [[nodiscard]] std::vector<std::string_view> lines() const;
-  /// Code, status and text on one line, safe to show: control characters escaped, at most about 1
-  /// KiB.
+  /// Code, status and text on one line, safe to print: control characters are escaped, and the line
+  /// is cut at about 1 KiB.
   [[nodiscard]] std::string one_line() const;
-  /// The same at the end of `out`.
+  /// Appends `one_line()` to `out`.
   void append_one_line(std::string& out) const;
   friend bool operator==(const Reply&, const Reply&) = default;
 };

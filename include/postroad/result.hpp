@@ -1,5 +1,5 @@
-// A value or an Error. Errors are broken conversations, never a server's 4yz or 5yz to one
-// recipient: those are data and travel in values (see report.hpp). Read on in error.hpp.
+// A value or an Error. An Error means that the conversation could not be carried on. A 4yz or 5yz
+// reply to one recipient is data and travels in values (report.hpp).
 #pragma once
 
 #include <boost/system/result.hpp>
@@ -8,9 +8,8 @@
 
 namespace postroad {
 
-/// A value of type T, or the Error that kept it from being made.
-/// `if (!r) return r.error();` is the way to hand an error up; `value()` on an error throws
-/// ErrorException.
+/// A value of type T, or the Error that says why there is none.
+/// Pass an error on with `if (!r) return r.error();`. `value()` on an error throws ErrorException.
 template <class T>
 using Result = boost::system::result<T, Error>;
 

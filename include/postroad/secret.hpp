@@ -1,4 +1,4 @@
-// A value that must not be seen: it has no printer, compares in constant time and wipes itself.
+// A password or token: cannot be printed, compares in constant time, and is wiped from memory.
 #pragma once
 
 #include <string>
@@ -9,8 +9,8 @@
 
 namespace postroad {
 
-/// A password or token. There is no operator<<, no format and no implicit conversion; `reveal()` is
-/// the one way to the octets, and every use of that word can be found with grep.
+/// A password or token. It has no operator<<, no formatter and no implicit conversion: `reveal()`
+/// is the only access, so that grep finds every use.
 class POSTROAD_EXPORT Secret {
  public:
   Secret() = default;
@@ -21,19 +21,19 @@ class POSTROAD_EXPORT Secret {
   Secret& operator=(Secret&& other) noexcept;
   ~Secret();
 
-  /// The value of an environment variable. A missing variable gives an empty secret, which login
-  /// refuses with a sentence that names `name`.
+  /// The value of an environment variable. Empty when the variable is missing; the login then fails
+  /// with an error that names the variable.
   static Secret from_env(const char* name);
-  /// The first line of a file, without its line end.
+  /// The first line of a file, without its line end. Error: Fault::io.
   static Result<Secret> from_file(const std::string& path);
 
   [[nodiscard]] bool empty() const noexcept { return value_.empty(); }
-  /// The octets. The view lives as long as this object.
+  /// The bytes. The view is valid while this object lives unchanged.
   [[nodiscard]] std::string_view reveal() const noexcept { return value_; }
-  /// Where it came from ("environment variable X"), for error sentences; never the value.
+  /// Where the value came from ("environment variable X"), for error texts; never the value.
   [[nodiscard]] const std::string& origin() const noexcept { return origin_; }
 
-  /// Constant time in the content.
+  /// Takes constant time for any content of the same length.
   friend POSTROAD_EXPORT bool operator==(const Secret& a, const Secret& b) noexcept;
 
  private:

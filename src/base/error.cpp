@@ -35,7 +35,7 @@ bool Error::is_temporary() const noexcept {
 
 std::string Error::text() const {
   std::string out = printable(where);
-  if (!stage.empty()) out += (out.empty() ? "" : " ") + stage;
+  if (stage != Stage::none) (out += out.empty() ? "" : " ") += to_string(stage);
   if (!out.empty()) out += ": ";
   out += printable(detail);
   return out;

@@ -216,7 +216,7 @@ awaitable<Result<void>> Connection::dial() {
   if (!socket) {
     auto error = socket.error();
     error.where = proxy_ ? proxy_->server() : server();
-    error.stage = proxy_ ? "PROXY" : "CONNECT";
+    error.stage = proxy_ ? Stage::proxy : Stage::connect;
     co_return error;
   }
   stream_.emplace(std::move(*socket));
@@ -264,7 +264,7 @@ awaitable<Result<SendReport>> Connection::send(Envelope envelope, MessageSource&
       auto why = fail(Fault::unsupported, server(),
                       "the server takes " + std::to_string(most) +
                           " recipients a mail, and several mails cannot be all or none");
-      why.stage = "RCPT TO";
+      why.stage = Stage::rcpt;
       why.usable = is_open();
       co_return why;
     }
@@ -272,7 +272,7 @@ awaitable<Result<SendReport>> Connection::send(Envelope envelope, MessageSource&
       auto why = fail(Fault::unsupported, server(),
                       "the server takes " + std::to_string(most) +
                           " recipients a mail, and this message can be read only once");
-      why.stage = "RCPT TO";
+      why.stage = Stage::rcpt;
       defer(envelope, done, why, whole);
       break;
     }
@@ -335,11 +335,11 @@ ServerOffer Connection::offer() const {
 
 bool Connection::is_stale() const {
   const auto& error = machine_->error();
-  if (error) return error->fault == Fault::closed && error->stage == "MAIL FROM";
+  if (error) return error->fault == Fault::closed && error->stage == Stage::mail;
   const auto& recipients = machine_->report().recipients;
   return !recipients.empty() &&
          std::all_of(recipients.begin(), recipients.end(), [](const RecipientOutcome& one) {
-           return one.stage == "MAIL FROM" && one.reply.code == 421;
+           return one.stage == Stage::mail && one.reply.code == 421;
          });
 }
 

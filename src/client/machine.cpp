@@ -43,7 +43,7 @@ struct Machine::State {
 
   // Before `open`, and after one that could not begin, there is no conversation to go on with.
   template <class Begin>
-  void begin(std::string_view stage, Begin begin) {
+  void begin(Stage stage, Begin begin) {
     rest = {};
     if (machine) return begin(*machine);
     if (wrong) return;
@@ -84,7 +84,7 @@ void Machine::open() {
 }
 
 void Machine::send(Envelope envelope, const MessageSource& source) {
-  state_->begin("MAIL FROM", [&](smtp::ClientMachine& machine) {
+  state_->begin(Stage::mail, [&](smtp::ClientMachine& machine) {
     machine.send({.envelope = std::move(envelope),
                   .size = source.size(),
                   .is_8bit = source.is_8bit(),
@@ -94,7 +94,8 @@ void Machine::send(Envelope envelope, const MessageSource& source) {
 }
 
 void Machine::command(std::string_view verb, std::string_view argument) {
-  state_->begin(verb, [&](smtp::ClientMachine& machine) { machine.command(verb, argument); });
+  state_->begin(stage_of(verb),
+                [&](smtp::ClientMachine& machine) { machine.command(verb, argument); });
 }
 
 void Machine::quit() {

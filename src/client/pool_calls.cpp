@@ -222,7 +222,7 @@ awaitable<Result<SendReport>> Pool::State::run(Call* call) {
   if (last && !any_report) co_return *last;
   for (const auto at : progress.left) {
     auto& outcome = progress.report.recipients[at];
-    if (!outcome.stage.empty() || !last) continue;
+    if (outcome.stage != Stage::none || !last) continue;
     outcome.stage = last->stage;
     outcome.reply = {0, {}, last->detail};
   }

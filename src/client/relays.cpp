@@ -72,7 +72,7 @@ bool lacks_something(const Error& error) {
 bool is_relays_fault(const RecipientOutcome& outcome) {
   if (outcome.outcome != Outcome::deferred) return false;
   return outcome.reply.code == 421 ||
-         (outcome.stage == "MAIL FROM" && outcome.reply.is_temporary_failure());
+         (outcome.stage == Stage::mail && outcome.reply.is_temporary_failure());
 }
 
 }  // namespace postroad::client

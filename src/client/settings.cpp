@@ -26,8 +26,6 @@ smtp::TlsPolicy policy_of(Tls tls, bool has_login) {
   return has_login ? smtp::TlsPolicy::required : smtp::TlsPolicy::opportunistic;
 }
 
-static_assert(static_cast<int>(Stage::text) == static_cast<int>(smtp::Stage::text));
-
 smtp::Chunking policy_of(Chunking chunking) {
   switch (chunking) {
     case Chunking::preferred:
@@ -60,7 +58,7 @@ Result<sasl::Credentials> credentials_of(const Login& login, const Url& url,
   auto token = login.fetch_token();
   if (!token) {
     auto error = token.error();
-    error.stage = "AUTH";
+    error.stage = Stage::auth;
     if (error.where.empty()) error.where = url.server();
     return error;
   }
@@ -95,7 +93,7 @@ Result<smtp::ClientOptions> machine_options(const Url& url, const std::optional<
   machine.chunking = policy_of(options.chunking);
   machine.drops_options = options.drop_unsupported_options;
   machine.xclient = options.xclient;
-  if (options.stop_after) machine.stop_after = static_cast<smtp::Stage>(*options.stop_after);
+  machine.stop_after = options.stop_after;
   machine.cuts = options.cut_there;
   for (const auto& keyword : options.ignored_extensions) machine.ignored.push_back(upper(keyword));
   machine.tls = policy_of(options.tls, login.has_value());

@@ -25,7 +25,7 @@ namespace {
 SendReport report_of(const Envelope& envelope, Outcome outcome, const Reply& reply) {
   SendReport report;
   for (const auto& recipient : envelope.recipients)
-    report.recipients.push_back({recipient, outcome, "END OF DATA", reply});
+    report.recipients.push_back({recipient, outcome, Stage::end_of_data, reply});
   report.reply = reply;
   return report;
 }
@@ -237,7 +237,7 @@ Result<SendReport> MemoryTransport::send(const Envelope& envelope, MessageSource
                          : reply.is_permanent_failure() ? Outcome::refused
                                                         : Outcome::deferred;
     any = any || outcome == Outcome::accepted;
-    report.recipients.push_back({recipient, outcome, "RCPT TO", reply});
+    report.recipients.push_back({recipient, outcome, Stage::rcpt, reply});
   }
   report.reply = any ? yes : Reply{};
   const std::lock_guard lock(mutex_);

@@ -126,7 +126,7 @@ TEST(Client, AHostThatRefusesIsSaidSo) {
   const auto report = client.send(hello());
   ASSERT_FALSE(report);
   EXPECT_EQ(report.error().fault, Fault::connect);
-  EXPECT_EQ(report.error().stage, "CONNECT");
+  EXPECT_EQ(report.error().stage, Stage::connect);
 }
 
 TEST(Client, AWrongUrlIsToldByTheFirstCall) {

@@ -141,7 +141,8 @@ std::string check(const Word& word, const ClientFacts& facts) {
     for (const auto& recipient : report.recipients) {
       if (recipient.address.text() != words.at(1)) continue;
       const auto is = std::string(to_string(recipient.outcome)) + ' ' +
-                      std::to_string(recipient.reply.code) + ' ' + recipient.stage;
+                      std::to_string(recipient.reply.code) + ' ' +
+                      std::string(to_string(recipient.stage));
       std::string asked = words.at(2) + (words.size() > 3 ? ' ' + words[3] : "");
       for (std::size_t i = 4; i < words.size(); ++i) asked += ' ' + words[i];
       if (!is.starts_with(asked)) return wrong(is);
@@ -268,7 +269,7 @@ std::string check_outcomes(const ClientFacts& facts) {
       return "accepted without a 2yz";
     if (recipient.outcome == Outcome::accepted && !dot_said)
       return "accepted without the final dot";
-    if (recipient.stage.empty())
+    if (recipient.stage == Stage::none)
       return "a recipient without an outcome: " + recipient.address.text();
   }
   if (faulted && machine.is_usable()) return "the connection counts as usable after it broke";

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 #include <algorithm>
+#include <array>
 #include <iostream>
 
 #include <postroad/address.hpp>
@@ -23,10 +24,13 @@ std::vector<std::string> stages() {
   return {"connect", "hello", "tls", "auth", "mail", "rcpt", "data", "text"};
 }
 
-std::optional<Stage> stage_of(const std::optional<std::string>& word) {
+std::optional<Stage> stage_to_stop_at(const std::optional<std::string>& word) {
+  static constexpr std::array order{Stage::connect, Stage::ehlo,        Stage::starttls,
+                                    Stage::auth,    Stage::mail,        Stage::rcpt,
+                                    Stage::data,    Stage::message_data};
   if (!word) return std::nullopt;
   const auto all = stages();
-  return static_cast<Stage>(std::find(all.begin(), all.end(), *word) - all.begin());
+  return order.at(static_cast<std::size_t>(std::find(all.begin(), all.end(), *word) - all.begin()));
 }
 
 }  // namespace
@@ -156,9 +160,9 @@ int dry_run(const Envelope& envelope, MessageSource& source) {
 std::string json_error(const Error& error) {
   return fmt::format(
       R"({{"fault":{},"where":{},"stage":{},"detail":{},"reply_code":{},"temporary":{},"may_have_been_delivered":{}}})",
-      json_string(to_string(error.fault)), json_string(error.where), json_string(error.stage),
-      json_string(error.detail), error.reply_code, error.is_temporary(),
-      error.may_have_been_delivered);
+      json_string(to_string(error.fault)), json_string(error.where),
+      json_string(to_string(error.stage)), json_string(error.detail), error.reply_code,
+      error.is_temporary(), error.may_have_been_delivered);
 }
 
 void print_json(const SendReport& report, std::string_view server) {
@@ -168,9 +172,9 @@ void print_json(const SendReport& report, std::string_view server) {
     out +=
         fmt::format(R"({}{{"address":{},"outcome":{},"stage":{},"code":{},"status":{},"text":{}}})",
                     i == 0 ? "" : ",", json_string(recipient.address.text()),
-                    json_string(to_string(recipient.outcome)), json_string(recipient.stage),
-                    recipient.reply.code, json_string(recipient.reply.status.text()),
-                    json_string(recipient.reply.text));
+                    json_string(to_string(recipient.outcome)),
+                    json_string(to_string(recipient.stage)), recipient.reply.code,
+                    json_string(recipient.reply.status.text()), json_string(recipient.reply.text));
   }
   out +=
       "],\"error\":" + (report.broken ? json_error(*report.broken) : std::string("null")) + "}\n";
@@ -268,7 +272,7 @@ Result<void> take_flags(const SendVerb& verb, ClientOptions& options) {
     if (!header) return header.error();
     options.proxy_header = std::move(*header);
   }
-  options.stop_after = stage_of(verb.cut_after ? verb.cut_after : verb.stop_after);
+  options.stop_after = stage_to_stop_at(verb.cut_after ? verb.cut_after : verb.stop_after);
   options.cut_there = verb.cut_after.has_value();
   return {};
 }

@@ -51,7 +51,7 @@ TunnelMachine::TunnelMachine(TunnelOptions options)
   if (host.empty() || too_long || breaks) {
     error_ = fail(Fault::input, options_.proxy,
                   "a host, user or password that cannot be told to the proxy");
-    error_->stage = "PROXY";
+    error_->stage = Stage::proxy;
     state_ = State::done;
     return;
   }
@@ -184,7 +184,7 @@ void TunnelMachine::take_http() {
 
 void TunnelMachine::give_up(std::string why) {
   error_ = fail(Fault::connect, options_.proxy, std::move(why));
-  error_->stage = "PROXY";
+  error_->stage = Stage::proxy;
   state_ = State::done;
 }
 
@@ -195,7 +195,7 @@ void TunnelMachine::closed() {
 void TunnelMachine::failed(const Error& error) {
   if (state_ == State::done) return;
   error_ = fail(error.fault, options_.proxy, error.detail);
-  error_->stage = "PROXY";
+  error_->stage = Stage::proxy;
   state_ = State::done;
 }
 

@@ -167,7 +167,7 @@ TEST(Socks5, WhatIsNoSocks) {
     TunnelMachine machine(socks("mail.example", row.user, "s3cret"));
     play(machine, row.answers);
     EXPECT_NE(fault(machine).find(row.words), std::string::npos) << fault(machine);
-    EXPECT_EQ(machine.error()->stage, "PROXY");
+    EXPECT_EQ(machine.error()->stage, Stage::proxy);
   }
 }
 

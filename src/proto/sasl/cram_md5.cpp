@@ -13,35 +13,35 @@ constexpr std::size_t digest_size = 32;  // in hex
 class CramServer final : public Server {
  public:
   explicit CramServer(const Context& context) : challenge_(make_challenge(context)) {}
-  Step step(std::optional<std::string_view> response) override {
-    Step step;
+  Move step(std::optional<std::string_view> response) override {
+    Move move;
     if (!asked_) {  // there is no initial response: one that came is not looked at
       asked_ = true;
       if (response) {
-        step.error = "CRAM-MD5 has no initial response";
+        move.error = "CRAM-MD5 has no initial response";
       } else {
-        step.challenge = challenge_;
+        move.challenge = challenge_;
       }
-      return step;
+      return move;
     }
     const auto text = response.value_or(std::string_view{});
     const auto blank = text.rfind(' ');
     if (blank == std::string_view::npos || blank == 0 || text.size() - blank - 1 != digest_size ||
         !is_utf8(text) || text.find('\0') != std::string_view::npos) {
-      step.error = "CRAM-MD5 wants the user, a blank and 32 hex digits";
-      return step;
+      move.error = "CRAM-MD5 wants the user, a blank and 32 hex digits";
+      return move;
     }
     user_ = text.substr(0, blank);
     digest_ = lower(text.substr(blank + 1));
-    step.wants_keys_of = user_;
-    return step;
+    move.wants_keys_of = user_;
+    return move;
   }
-  Step take_keys(const Keys& keys) override {
+  Move take_keys(const Keys& keys) override {
     const auto expected = crypto::hmac_md5(keys.cram_md5, challenge_);
     const bool equal = crypto::equal_in_constant_time(expected, digest_);
-    Step step;
-    step.credentials = Credentials{.user = user_, .proven = equal && keys.is_known};
-    return step;
+    Move move;
+    move.credentials = Credentials{.user = user_, .proven = equal && keys.is_known};
+    return move;
   }
 
  private:
@@ -60,11 +60,12 @@ class CramServer final : public Server {
 class CramClient final : public Client {
  public:
   explicit CramClient(Credentials credentials) : credentials_(std::move(credentials)) {}
-  std::optional<Step> initial() override { return std::nullopt; }
-  std::optional<Step> respond(std::string_view challenge) override {
+  std::optional<Answer> initial() override { return std::nullopt; }
+  std::optional<Answer> respond(std::string_view challenge) override {
     if (std::exchange(answered_, true)) return std::nullopt;
     const auto key = crypto::hmac_md5_key(credentials_.password.reveal());
-    return Step{credentials_.user + ' ' + crypto::hmac_md5(key, challenge), "AUTH CRAM-MD5", true};
+    return Answer{credentials_.user + ' ' + crypto::hmac_md5(key, challenge), Stage::auth_cram_md5,
+                  true};
   }
 
  private:

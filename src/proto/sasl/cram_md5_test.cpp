@@ -37,7 +37,7 @@ TEST(CramMd5, Rfc2195Client) {
   const auto said = client->respond(challenge);
   ASSERT_TRUE(said);
   EXPECT_EQ(said->response, answer);
-  EXPECT_EQ(said->stage, "AUTH CRAM-MD5");
+  EXPECT_EQ(said->stage, Stage::auth_cram_md5);
   EXPECT_EQ(client->doubt(), "");
 }
 

@@ -155,7 +155,7 @@ TEST(Exchange, WhatWasHeardOnceDoesNotOpenAgain) {
     const auto heard = meet(name, "user", "pencil", users);
     const auto context = context_of(name);
     const auto server = make_server(name, context);
-    std::optional<Server::Step> step;
+    std::optional<Server::Move> step;
     std::size_t next = 0;
     if (name == "CRAM-MD5") {
       step = server->step(std::nullopt);

@@ -9,17 +9,17 @@ namespace {
 class ExternalServer final : public Server {
  public:
   explicit ExternalServer(std::string peer) : peer_(std::move(peer)) {}
-  Step step(std::optional<std::string_view> response) override {
-    Step step;
+  Move step(std::optional<std::string_view> response) override {
+    Move move;
     if (!response) {
-      step.challenge = "";
+      move.challenge = "";
     } else if (!is_utf8(*response) || response->find('\0') != std::string_view::npos) {
-      step.error = "EXTERNAL wants a name in UTF-8, or nothing";
+      move.error = "EXTERNAL wants a name in UTF-8, or nothing";
     } else {
-      step.credentials =
+      move.credentials =
           Credentials{.user = peer_, .authorize_as = std::string(*response), .proven = true};
     }
-    return step;
+    return move;
   }
 
  private:
@@ -29,8 +29,8 @@ class ExternalServer final : public Server {
 class ExternalClient final : public Client {
  public:
   explicit ExternalClient(std::string name) : name_(std::move(name)) {}
-  std::optional<Step> initial() override { return Step{name_, "AUTH EXTERNAL", false}; }
-  std::optional<Step> respond(std::string_view) override { return std::nullopt; }
+  std::optional<Answer> initial() override { return Answer{name_, Stage::auth_external, false}; }
+  std::optional<Answer> respond(std::string_view) override { return std::nullopt; }
 
  private:
   std::string name_;

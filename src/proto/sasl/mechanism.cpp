@@ -57,10 +57,10 @@ const Row* find(std::string_view name) {
 
 }  // namespace
 
-Server::Step Server::take_keys(const Keys&) {
-  Step step;
-  step.error = "no keys were asked for";
-  return step;
+Server::Move Server::take_keys(const Keys&) {
+  Move move;
+  move.error = "no keys were asked for";
+  return move;
 }
 
 std::unique_ptr<Server> make_server(std::string_view name, const Context& context) {

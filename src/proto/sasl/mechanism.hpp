@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <postroad/secret.hpp>
+#include <postroad/stage.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -48,7 +49,8 @@ struct Context {
 class Server {
  public:
   virtual ~Server() = default;
-  struct Step {
+  /// What must happen next.
+  struct Move {
     std::optional<std::string> challenge;      ///< send this and wait for the answer
     std::optional<std::string> wants_keys_of;  ///< look them up and call `take_keys`
     std::optional<Credentials> credentials;    ///< the exchange is over but for these: check them
@@ -57,24 +59,24 @@ class Server {
     std::string error;                         ///< the exchange is over: 501 with these words
   };
   /// `response` is nullopt only for an exchange begun without an initial response.
-  virtual Step step(std::optional<std::string_view> response) = 0;
-  virtual Step take_keys(const Keys& keys);
+  virtual Move step(std::optional<std::string_view> response) = 0;
+  virtual Move take_keys(const Keys& keys);
 };
 
 /// The client's end of one exchange.
 class Client {
  public:
   virtual ~Client() = default;
-  struct Step {
+  struct Answer {
     std::string response;
-    std::string stage;  ///< how an error names this step: "AUTH LOGIN", "USERNAME", "PASSWORD"
+    Stage stage = Stage::auth;  ///< names this answer in errors
     bool secret = true;
   };
   /// The initial response, nullopt where the mechanism has none.
-  virtual std::optional<Step> initial() = 0;
+  virtual std::optional<Answer> initial() = 0;
   /// The answer to a challenge; nullopt when the mechanism expects no further one or does not
   /// believe it (the exchange is then cancelled).
-  virtual std::optional<Step> respond(std::string_view challenge) = 0;
+  virtual std::optional<Answer> respond(std::string_view challenge) = 0;
   /// Why a 235 is not believed: the server has not proven that it knows the password. Empty: it is.
   [[nodiscard]] virtual std::string doubt() const { return {}; }
   /// Servers that forget the base64 of their prompt are understood all the same: LOGIN.

@@ -84,8 +84,8 @@ TEST(Login, ServerTakesTheUserFirstOrAsAnInitialResponse) {
 TEST(Row21, TheClientSaysItsPasswordOnceAndNoMore) {
   const auto login = make_client("LOGIN", credentials("user", "pass"), {});
   EXPECT_FALSE(login->initial());
-  EXPECT_EQ(login->respond("anything")->stage, "USERNAME");
-  EXPECT_EQ(login->respond("Username:")->stage, "PASSWORD");
+  EXPECT_EQ(login->respond("anything")->stage, Stage::username);
+  EXPECT_EQ(login->respond("Username:")->stage, Stage::password);
   for (int i = 0; i < 10; ++i) EXPECT_FALSE(login->respond("Password:"));
   const auto plain = make_client("PLAIN", credentials("user", "pass", "admin"), {});
   EXPECT_EQ(plain->initial()->response, "admin\0user\0pass"sv);

@@ -28,11 +28,11 @@ std::string_view value_of(std::string_view text, std::string_view key) {
 class OauthServer final : public Server {
  public:
   explicit OauthServer(bool is_standard) : is_standard_(is_standard) {}
-  Step step(std::optional<std::string_view> response) override {
-    Step step;
+  Move step(std::optional<std::string_view> response) override {
+    Move move;
     if (!response) {
-      step.challenge = "";
-      return step;
+      move.challenge = "";
+      return move;
     }
     const auto user = is_standard_ ? user_of_gs2(*response)
                                    : std::optional<std::string>(value_of(*response, "user"));
@@ -40,14 +40,14 @@ class OauthServer final : public Server {
     if (!user || user->empty() || !is_utf8(*response) ||
         response->find('\0') != std::string_view::npos || !istarts_with(auth, bearer) ||
         auth.size() == bearer.size() || !response->ends_with("\x01\x01")) {
-      step.error = is_standard_ ? "OAUTHBEARER wants the form of RFC 7628 with a user"
+      move.error = is_standard_ ? "OAUTHBEARER wants the form of RFC 7628 with a user"
                                 : "XOAUTH2 wants user=… and auth=Bearer …, each ended by ^A";
-      return step;
+      return move;
     }
-    step.credentials =
+    move.credentials =
         Credentials{.user = *user, .token = Secret(std::string(auth.substr(bearer.size())))};
-    step.on_failure = invalid_token;
-    return step;
+    move.on_failure = invalid_token;
+    return move;
   }
 
  private:
@@ -69,7 +69,7 @@ class OauthClient final : public Client {
       : is_standard_(is_standard),
         credentials_(std::move(credentials)),
         context_(std::move(context)) {}
-  std::optional<Step> initial() override {
+  std::optional<Answer> initial() override {
     std::string message;
     if (is_standard_) {
       message = "n,a=" + encode_saslname(credentials_.user) + ",\x01";
@@ -81,17 +81,19 @@ class OauthClient final : public Client {
     message += "auth=Bearer ";
     message += credentials_.token.reveal();
     message += "\x01\x01";
-    return Step{std::move(message), is_standard_ ? "AUTH OAUTHBEARER" : "AUTH XOAUTH2", true};
+    return Answer{std::move(message), stage(), true};
   }
-  std::optional<Step> respond(std::string_view challenge) override {
+  std::optional<Answer> respond(std::string_view challenge) override {
     if (!failure_.empty()) return std::nullopt;
     failure_ = challenge.empty() ? "the token was refused" : std::string(challenge);
-    return Step{is_standard_ ? "\x01" : "", is_standard_ ? "AUTH OAUTHBEARER" : "AUTH XOAUTH2",
-                false};
+    return Answer{is_standard_ ? "\x01" : "", stage(), false};
   }
   [[nodiscard]] std::string failure() const override { return failure_; }
 
  private:
+  [[nodiscard]] Stage stage() const {
+    return is_standard_ ? Stage::auth_oauthbearer : Stage::auth_xoauth2;
+  }
   bool is_standard_;
   Credentials credentials_;
   Context context_;

@@ -27,7 +27,7 @@ TEST(OauthBearer, Rfc7628Client) {
             "bixhPXVzZXJAZXhhbXBsZS5jb20sAWhvc3Q9c2VydmVyLmV4YW1wbGUuY29tAXBvcnQ9MTQzAWF1dGg9QmVh"
             "cmVyIHZGOWRmdDRxbVRjMk52YjNSbGNrQmhiSFJoZG1semRHRXVZMjl0Q2c9PQEB");
   EXPECT_TRUE(first->secret);
-  EXPECT_EQ(first->stage, "AUTH OAUTHBEARER");
+  EXPECT_EQ(first->stage, Stage::auth_oauthbearer);
 }
 
 TEST(OauthBearer, Server) {

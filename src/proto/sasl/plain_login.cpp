@@ -9,41 +9,41 @@ namespace {
 // message = [authzid] NUL authcid NUL passwd RFC 4616 §2
 class PlainServer final : public Server {
  public:
-  Step step(std::optional<std::string_view> response) override {
-    Step step;
+  Move step(std::optional<std::string_view> response) override {
+    Move move;
     if (!response) {
-      step.challenge = "";
-      return step;
+      move.challenge = "";
+      return move;
     }
     const auto parts = split(*response, '\0');
     if (parts.size() != 3 || parts[1].empty() || parts[2].empty() || !is_utf8(*response)) {
-      step.error = "PLAIN wants [authorize-id] NUL user NUL password, in base64";
-      return step;
+      move.error = "PLAIN wants [authorize-id] NUL user NUL password, in base64";
+      return move;
     }
-    step.credentials = Credentials{.user = std::string(parts[1]),
+    move.credentials = Credentials{.user = std::string(parts[1]),
                                    .authorize_as = std::string(parts[0]),
                                    .password = Secret(std::string(parts[2]))};
-    return step;
+    return move;
   }
 };
 
 // Not a standard: draft-murchison-sasl-login. Two prompts, whose words clients disagree on.
 class LoginServer final : public Server {
  public:
-  Step step(std::optional<std::string_view> response) override {
-    Step step;
+  Move step(std::optional<std::string_view> response) override {
+    Move move;
     if (!response) {
-      step.challenge = "Username:";
+      move.challenge = "Username:";
     } else if (response->empty() || !is_utf8(*response) ||
                response->find('\0') != std::string_view::npos) {
-      step.error = user_.empty() ? "LOGIN wants a user name" : "LOGIN wants a password";
+      move.error = user_.empty() ? "LOGIN wants a user name" : "LOGIN wants a password";
     } else if (user_.empty()) {
       user_ = *response;
-      step.challenge = "Password:";
+      move.challenge = "Password:";
     } else {
-      step.credentials = Credentials{.user = user_, .password = Secret(std::string(*response))};
+      move.credentials = Credentials{.user = user_, .password = Secret(std::string(*response))};
     }
-    return step;
+    return move;
   }
 
  private:
@@ -53,15 +53,15 @@ class LoginServer final : public Server {
 class PlainClient final : public Client {
  public:
   explicit PlainClient(Credentials credentials) : credentials_(std::move(credentials)) {}
-  std::optional<Step> initial() override {
+  std::optional<Answer> initial() override {
     std::string message = credentials_.authorize_as;
     message += '\0';
     message += credentials_.user;
     message += '\0';
     message += credentials_.password.reveal();
-    return Step{std::move(message), "AUTH PLAIN", true};
+    return Answer{std::move(message), Stage::auth_plain, true};
   }
-  std::optional<Step> respond(std::string_view) override { return std::nullopt; }
+  std::optional<Answer> respond(std::string_view) override { return std::nullopt; }
 
  private:
   Credentials credentials_;
@@ -72,13 +72,13 @@ class PlainClient final : public Client {
 class LoginClient final : public Client {
  public:
   explicit LoginClient(Credentials credentials) : credentials_(std::move(credentials)) {}
-  std::optional<Step> initial() override { return std::nullopt; }
-  std::optional<Step> respond(std::string_view) override {
+  std::optional<Answer> initial() override { return std::nullopt; }
+  std::optional<Answer> respond(std::string_view) override {
     switch (step_++) {
       case 0:
-        return Step{credentials_.user, "USERNAME", true};
+        return Answer{credentials_.user, Stage::username, true};
       case 1:
-        return Step{std::string(credentials_.password.reveal()), "PASSWORD", true};
+        return Answer{std::string(credentials_.password.reveal()), Stage::password, true};
       default:
         return std::nullopt;
     }

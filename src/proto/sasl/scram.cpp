@@ -53,47 +53,47 @@ class ScramServer final : public Server {
   ScramServer(Digest digest, bool plus, Context context)
       : digest_(digest), plus_(plus), context_(std::move(context)) {}
 
-  Step step(std::optional<std::string_view> response) override {
-    Step step;
+  Move step(std::optional<std::string_view> response) override {
+    Move move;
     if (!response) {
-      step.challenge = "";
+      move.challenge = "";
     } else if (nonce_.empty()) {
-      take_first(*response, step);
+      take_first(*response, move);
     } else {
-      take_final(*response, step);
+      take_final(*response, move);
     }
-    return step;
+    return move;
   }
 
-  Step take_keys(const Keys& keys) override {
+  Move take_keys(const Keys& keys) override {
     keys_ = keys;
     server_first_ = "r=" + nonce_ + ",s=" + base64_encode(keys.scram.salt) +
                     ",i=" + std::to_string(keys.scram.iterations);
-    Step step;
-    step.challenge = server_first_;
-    return step;
+    Move move;
+    move.challenge = server_first_;
+    return move;
   }
 
  private:
-  void take_first(std::string_view text, Step& step) {
+  void take_first(std::string_view text, Move& move) {
     const auto first = text.find(',');
     const auto second = first == std::string_view::npos ? first : text.find(',', first + 1);
     if (second == std::string_view::npos || !is_utf8(text) ||
         text.find('\0') != std::string_view::npos) {
-      step.error = "SCRAM wants a GS2 header, a user and a nonce";
+      move.error = "SCRAM wants a GS2 header, a user and a nonce";
       return;
     }
     gs2_ = text.substr(0, second + 1);
     const auto flag = text.substr(0, first);
     if (auto wrong = check_flag(flag); !wrong.empty()) {
-      step.error = std::move(wrong);
+      move.error = std::move(wrong);
       return;
     }
     auto as = text.substr(first + 1, second - first - 1);
     if (!as.empty()) {
       const auto name = as.starts_with("a=") ? decode_saslname(as.substr(2)) : std::nullopt;
       if (!name) {
-        step.error = "SCRAM: not a name to authorise as";
+        move.error = "SCRAM: not a name to authorise as";
         return;
       }
       authorize_as_ = *name;
@@ -104,12 +104,12 @@ class ScramServer final : public Server {
     const auto nonce = take(rest, 'r');
     const auto name = user ? decode_saslname(*user) : std::nullopt;
     if (!name || !nonce || !is_nonce(*nonce)) {
-      step.error = "SCRAM wants n= and r=, and knows no extension";
+      move.error = "SCRAM wants n= and r=, and knows no extension";
       return;
     }
     user_ = *name;
     nonce_ = std::string(*nonce) + make_nonce(context_);
-    step.wants_keys_of = user_;
+    move.wants_keys_of = user_;
   }
 
   std::string check_flag(std::string_view flag) {
@@ -125,7 +125,7 @@ class ScramServer final : public Server {
     return binding_.empty() ? "SCRAM: this channel binding is not to be had here" : "";
   }
 
-  void take_final(std::string_view text, Step& step) {
+  void take_final(std::string_view text, Move& move) {
     auto rest = text;
     const auto channel = take(rest, 'c');
     const auto nonce = take(rest, 'r');
@@ -134,7 +134,7 @@ class ScramServer final : public Server {
                            ? std::nullopt
                            : base64_decode(text.substr(proof_at + 3));
     if (!channel || !nonce || !proof || proof->size() != crypto::size_of(digest_)) {
-      step.error = "SCRAM wants c=, r= and p=";
+      move.error = "SCRAM wants c=, r= and p=";
       return;
     }
     const auto message =
@@ -144,9 +144,9 @@ class ScramServer final : public Server {
     const bool right = crypto::equal_in_constant_time(stored, keys_.scram.stored_key) &&
                        keys_.is_known && *nonce == nonce_ &&
                        base64_decode(*channel) == gs2_ + binding_;
-    step.credentials = Credentials{.user = user_, .authorize_as = authorize_as_, .proven = right};
+    move.credentials = Credentials{.user = user_, .authorize_as = authorize_as_, .proven = right};
     if (right)
-      step.on_success =
+      move.on_success =
           "v=" + base64_encode(crypto::hmac(digest_, keys_.scram.server_key, message));
   }
 
@@ -163,13 +163,18 @@ class ScramServer final : public Server {
   std::string nonce_;
 };
 
+Stage stage_of_scram(Digest digest, bool plus) {
+  if (digest == Digest::sha256)
+    return plus ? Stage::auth_scram_sha_256_plus : Stage::auth_scram_sha_256;
+  return plus ? Stage::auth_scram_sha_1_plus : Stage::auth_scram_sha_1;
+}
+
 class ScramClient final : public Client {
  public:
   ScramClient(Digest digest, bool plus, Credentials credentials, const Context& context)
       : digest_(digest),
         credentials_(std::move(credentials)),
-        stage_(std::string("AUTH SCRAM-") + (digest == Digest::sha256 ? "SHA-256" : "SHA-1") +
-               (plus ? "-PLUS" : "")),
+        stage_(stage_of_scram(digest, plus)),
         nonce_(make_nonce(context)) {
     const auto& binding = context.binding;
     // "y": we could, and were not shown that the server can (RFC 5802 §6).
@@ -182,13 +187,13 @@ class ScramClient final : public Client {
     if (plus) binding_ = binding.exporter.empty() ? binding.end_point : binding.exporter;
   }
 
-  std::optional<Step> initial() override {
+  std::optional<Answer> initial() override {
     first_ = "n=" + encode_saslname(prepare(credentials_.user).value_or(credentials_.user)) +
              ",r=" + nonce_;
-    return Step{gs2_ + first_, stage_, true};
+    return Answer{gs2_ + first_, stage_, true};
   }
 
-  std::optional<Step> respond(std::string_view challenge) override {
+  std::optional<Answer> respond(std::string_view challenge) override {
     switch (step_++) {
       case 0:
         return answer_first(challenge);
@@ -205,7 +210,7 @@ class ScramClient final : public Client {
   }
 
  private:
-  std::optional<Step> answer_first(std::string_view text) {
+  std::optional<Answer> answer_first(std::string_view text) {
     auto rest = text;
     const auto nonce = take(rest, 'r');
     const auto salt = take(rest, 's');
@@ -227,21 +232,21 @@ class ScramClient final : public Client {
     const auto signature = crypto::hmac(digest_, crypto::digest(digest_, client_key), message);
     final += ",p=" + base64_encode(exclusive_or(client_key, signature));
     expected_ = crypto::hmac(digest_, crypto::hmac(digest_, salted, "Server Key"), message);
-    return Step{std::move(final), stage_, true};
+    return Answer{std::move(final), stage_, true};
   }
 
-  std::optional<Step> answer_final(std::string_view text) {
+  std::optional<Answer> answer_final(std::string_view text) {
     const auto signature = take(text, 'v');
     const auto octets = signature ? base64_decode(*signature) : std::nullopt;
     // Without a proof of ours nothing is expected, and an empty signature would be equal to it.
     verified_ = octets && !expected_.empty() && crypto::equal_in_constant_time(*octets, expected_);
     if (!verified_) return std::nullopt;
-    return Step{"", stage_, false};
+    return Answer{"", stage_, false};
   }
 
   Digest digest_;
   Credentials credentials_;
-  std::string stage_;
+  Stage stage_;
   std::string nonce_;
   std::string gs2_;
   std::string binding_;

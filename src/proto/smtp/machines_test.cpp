@@ -105,8 +105,8 @@ TEST(Row11, AReplyTooManyBehindThe354LeavesNoRecipientWithoutAnOutcome) {
   client.feed("250 ok\r\n");
   client.feed("354 go\r\n250 done\r\n");
   ASSERT_TRUE(client.machine.error());
-  EXPECT_FALSE(client.machine.error()->stage.empty());
-  EXPECT_EQ(client.machine.report().recipients.at(0).stage, "DATA");
+  EXPECT_NE(client.machine.error()->stage, Stage::none);
+  EXPECT_EQ(client.machine.report().recipients.at(0).stage, Stage::data);
 }
 
 TEST(Row14, AReplyThatCameBeforeItsCommandWasWrittenIsNone) {

@@ -52,18 +52,18 @@ std::string ClientMachine::choose_mechanism() const {
 void ClientMachine::start_auth() {
   const auto& login = *options_.login;
   if (!tls_ && !options_.allow_password_in_clear) {
-    return broke(make_error(Fault::auth, "AUTH",
+    return broke(make_error(Fault::auth, Stage::auth,
                             "the password is not sent without TLS, and there is none here; "
                             "allow_password_in_clear would send it"));
   }
   if (auto wrong = wrong_with(login); !wrong.empty())
-    return broke(make_error(Fault::input, "AUTH", std::move(wrong)));
+    return broke(make_error(Fault::input, Stage::auth, std::move(wrong)));
   const auto mechanism = choose_mechanism();
   if (mechanism.empty()) {
     std::string offered;
     for (const auto& name : capabilities_.auth) offered += (offered.empty() ? "" : " ") + name;
     return broke(make_error(
-        Fault::auth, "AUTH",
+        Fault::auth, Stage::auth,
         offered.empty()
             ? "the server does not offer AUTH" + std::string(tls_ ? "" : " (without TLS)")
             : "no mechanism in common; the server offers " + printable(offered, 200)));
@@ -72,6 +72,7 @@ void ClientMachine::start_auth() {
   challenges_ = 0;
   held_initial_ = sasl_->initial();
   std::string line = "AUTH " + mechanism;
+  auth_stage_ = stage_of(line);
   if (held_initial_) {
     const auto encoded = base64_encode(held_initial_->response);
     if (line.size() + 1 + encoded.size() <= max_initial_response) {
@@ -79,8 +80,7 @@ void ClientMachine::start_auth() {
       held_initial_.reset();
     }
   }
-  auth_stage_ = "AUTH " + mechanism;
-  put(line, {Step::auth, 0, auth_stage_}, true);
+  put(line, {Exchange::auth, 0, auth_stage_}, true);
 }
 
 void ClientMachine::on_auth_reply(const Reply& reply) {
@@ -97,20 +97,20 @@ void ClientMachine::on_auth_reply(const Reply& reply) {
     return refused(refusal, auth_stage_);
   }
   const auto challenge = base64_decode(reply.text);
-  std::optional<sasl::Client::Step> step;
+  std::optional<sasl::Client::Answer> answer;
   if (held_initial_) {
-    step = std::exchange(held_initial_, std::nullopt);
+    answer = std::exchange(held_initial_, std::nullopt);
   } else if (challenge && ++challenges_ <= options_.challenges) {
-    step = sasl_->respond(*challenge);
+    answer = sasl_->respond(*challenge);
   } else if (!challenge && sasl_->takes_plain_prompts() && ++challenges_ <= options_.challenges) {
-    step = sasl_->respond(reply.text);
+    answer = sasl_->respond(reply.text);
   }
-  if (!step) {
+  if (!answer) {
     sasl_.reset();
-    return put("*", {Step::auth, 0, auth_stage_});
+    return put("*", {Exchange::auth, 0, auth_stage_});
   }
-  auth_stage_ = step->stage;
-  put(base64_encode(step->response), {Step::auth, 0, step->stage}, step->secret);
+  auth_stage_ = answer->stage;
+  put(base64_encode(answer->response), {Exchange::auth, 0, answer->stage}, answer->secret);
 }
 
 }  // namespace postroad::smtp

@@ -3,7 +3,6 @@
 #include "proto/smtp/client/client_machine.hpp"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include "base/text.hpp"
@@ -48,15 +47,15 @@ std::chrono::milliseconds ClientMachine::patience() const {
   const auto& times = options_.timeouts;
   if (state_ == State::handshake) return times.handshake;
   if (state_ == State::body || expects_.empty()) return times.data_block;
-  switch (expects_.front().step) {
-    case Step::greeting:
+  switch (expects_.front().exchange) {
+    case Exchange::greeting:
       return times.greeting;
-    case Step::data:
+    case Exchange::data:
       return times.data;
-    case Step::end_of_data:
-    case Step::end_of_recipient:
+    case Exchange::end_of_data:
+    case Exchange::end_of_recipient:
       return times.end_of_data;
-    case Step::chunk:
+    case Exchange::chunk:
       return times.data_block;
     default:
       return times.command;
@@ -99,8 +98,8 @@ void ClientMachine::take_replies() {
   if (state_ == State::idle) {
     usable_ = false;
   } else if (state_ != State::handshake) {
-    const auto stage = state_ == State::body ? "DATA"
-                       : expects_.empty()    ? "CONNECT"
+    const auto stage = state_ == State::body ? Stage::data
+                       : expects_.empty()    ? Stage::connect
                                              : expects_.front().stage;
     broke(make_error(Fault::protocol, stage, "the server sent a reply that nobody asked for"));
   }
@@ -118,41 +117,41 @@ void ClientMachine::on_reply(const Reply& reply) {
   --written_;
   last_reply_ = reply;
   if (reply.code == 421) usable_ = false;
-  switch (expect.step) {
-    case Step::greeting:
+  switch (expect.exchange) {
+    case Exchange::greeting:
       if (reply.code != 220) return refused(reply, expect.stage);
       if (stops_after(Stage::connect)) return;
       return hello();
-    case Step::ehlo:
-    case Step::helo:
-      return on_hello_reply(expect.step, reply);
-    case Step::starttls:
+    case Exchange::ehlo:
+    case Exchange::helo:
+      return on_hello_reply(expect.exchange, reply);
+    case Exchange::starttls:
       return on_starttls_reply(reply);
-    case Step::xclient:
+    case Exchange::xclient:
       if (reply.code != 220) return refused(reply, expect.stage);
       return hello();
-    case Step::auth:
+    case Exchange::auth:
       sasl_ == nullptr ? refused(reply, expect.stage) : on_auth_reply(reply);
       return;
-    case Step::mail:
+    case Exchange::mail:
       return on_mail_reply(reply);
-    case Step::rcpt:
+    case Exchange::rcpt:
       return on_rcpt_reply(expect.recipient, reply);
-    case Step::data:
+    case Exchange::data:
       return on_data_reply(reply);
-    case Step::chunk:
+    case Exchange::chunk:
       return on_chunk_reply(reply);
-    case Step::end_of_data:
+    case Exchange::end_of_data:
       return on_end_of_data(expect.recipient, reply);
-    case Step::end_of_recipient:
+    case Exchange::end_of_recipient:
       return on_end_of_recipient(expect.recipient, reply);
-    case Step::rset:
+    case Exchange::rset:
       // The old transaction may still be open: nothing may follow on this connection.
       usable_ = usable_ && reply.is_success();
       return end();
-    case Step::command:
+    case Exchange::command:
       return end();
-    case Step::quit:
+    case Exchange::quit:
       usable_ = false;
       if (stopped_) return broke(*std::exchange(stopped_, std::nullopt));
       return end();
@@ -173,7 +172,7 @@ void ClientMachine::open() {
   if (name.empty() ||
       std::any_of(name.begin(), name.end(), [](char c) { return is_control(c) || c == ' '; })) {
     return end(
-        make_error(Fault::input, "EHLO",
+        make_error(Fault::input, Stage::ehlo,
                    "the client's own name is empty or holds a blank or a control character"));
   }
   usable_ = true;
@@ -189,41 +188,44 @@ void ClientMachine::open() {
 }
 
 void ClientMachine::await_greeting() {
-  expects_.push_back({Step::greeting, 0, "CONNECT"});
+  expects_.push_back({Exchange::greeting, 0, Stage::connect});
   written_ = 1;
 }
 
 void ClientMachine::hello() {
-  if (options_.lmtp) return put("LHLO " + options_.name, {Step::ehlo, 0, "LHLO"});
+  if (options_.lmtp) return put("LHLO " + options_.name, {Exchange::ehlo, 0, Stage::lhlo});
   const bool plain = options_.plain_helo;
   put((plain ? "HELO " : "EHLO ") + options_.name,
-      {plain ? Step::helo : Step::ehlo, 0, plain ? "HELO" : "EHLO"});
+      {plain ? Exchange::helo : Exchange::ehlo, 0, plain ? Stage::helo : Stage::ehlo});
 }
 
-void ClientMachine::on_hello_reply(Step step, const Reply& reply) {
-  if (step == Step::ehlo && reply.is_permanent_failure() && !options_.lmtp) {
+void ClientMachine::on_hello_reply(Exchange exchange, const Reply& reply) {
+  if (exchange == Exchange::ehlo && reply.is_permanent_failure() && !options_.lmtp) {
     capabilities_ = {};
-    return put("HELO " + options_.name, {Step::helo, 0, "HELO"});
+    return put("HELO " + options_.name, {Exchange::helo, 0, Stage::helo});
   }
   if (!reply.is_success())
-    return refused(reply, options_.lmtp ? "LHLO" : step == Step::ehlo ? "EHLO" : "HELO");
-  capabilities_ = step == Step::ehlo ? parse_capabilities(reply, options_.ignored) : Capabilities{};
+    return refused(reply, options_.lmtp                ? Stage::lhlo
+                          : exchange == Exchange::ehlo ? Stage::ehlo
+                                                       : Stage::helo);
+  capabilities_ =
+      exchange == Exchange::ehlo ? parse_capabilities(reply, options_.ignored) : Capabilities{};
   after_hello();
 }
 
 void ClientMachine::after_hello() {
-  if (!tls_ && stops_after(Stage::hello)) return;
+  if (!tls_ && stops_after(Stage::ehlo)) return;
   const bool wanted =
       options_.tls == TlsPolicy::opportunistic || options_.tls == TlsPolicy::required;
   if (wanted && !tls_) {
-    if (capabilities_.starttls) return put("STARTTLS", {Step::starttls, 0, "STARTTLS"});
+    if (capabilities_.starttls) return put("STARTTLS", {Exchange::starttls, 0, Stage::starttls});
     if (options_.tls == TlsPolicy::required) {
       return broke(
-          make_error(Fault::tls_required, "STARTTLS",
+          make_error(Fault::tls_required, Stage::starttls,
                      "TLS is required and the server does not offer it; nothing was sent"));
     }
   }
-  if (stops_after(Stage::tls)) return;
+  if (stops_after(Stage::starttls)) return;
   log_in();
 }
 
@@ -238,24 +240,22 @@ void ClientMachine::log_in() {
 // Whether it ends here, as it was asked: at this stage, or at one before it that did not come.
 bool ClientMachine::stops_after(Stage stage) {
   if (!options_.stop_after || *options_.stop_after > stage) return false;
-  static constexpr std::array<std::string_view, 8> names{
-      "CONNECT", "EHLO", "STARTTLS", "AUTH", "MAIL FROM", "RCPT TO", "DATA", "the text"};
   auto error =
-      make_error(Fault::cancelled, std::string(names[static_cast<std::size_t>(stage)]),
+      make_error(Fault::cancelled, stage,
                  std::string(options_.cuts ? "cut" : "stopped") + " here, as it was asked");
   // Behind a 354 there is nothing to say: a QUIT would be text.
   if (options_.cuts || stage >= Stage::data) {
     broke(std::move(error));
   } else {
     stopped_ = std::move(error);
-    put("QUIT", {Step::quit, 0, "QUIT"});
+    put("QUIT", {Exchange::quit, 0, Stage::quit});
   }
   return true;
 }
 
 void ClientMachine::put_xclient() {
   if (!capabilities_.xclient)
-    return broke(make_error(Fault::unsupported, "XCLIENT",
+    return broke(make_error(Fault::unsupported, Stage::xclient,
                             "the server does not offer XCLIENT to this client"));
   std::string line = "XCLIENT";
   for (const auto& [name, value] : options_.xclient) {
@@ -263,30 +263,31 @@ void ClientMachine::put_xclient() {
       return is_alpha(c) || c == '_';
     });
     if (!is_name)
-      return broke(make_error(Fault::input, "XCLIENT", "not an attribute: " + printable(name, 80)));
+      return broke(
+          make_error(Fault::input, Stage::xclient, "not an attribute: " + printable(name, 80)));
     const auto& taken = capabilities_.xclient_names;
     if (!taken.empty() && std::find(taken.begin(), taken.end(), upper(name)) == taken.end())
-      return broke(make_error(Fault::unsupported, "XCLIENT",
+      return broke(make_error(Fault::unsupported, Stage::xclient,
                               "the server does not take this attribute: " + printable(name, 80)));
     line += ' ' + upper(name) + '=' + encode_xtext(value);
   }
-  put(line, {Step::xclient, 0, "XCLIENT"});
+  put(line, {Exchange::xclient, 0, Stage::xclient});
 }
 
 void ClientMachine::on_starttls_reply(const Reply& reply) {
   if (reply.code == 220) {
     if (!input_.empty()) {
       return broke(make_error(
-          Fault::protocol, "STARTTLS",
+          Fault::protocol, Stage::starttls,
           "octets came in clear behind the reply to STARTTLS: somebody may have put them there"));
     }
     state_ = State::handshake;
     waiting_ = false;
     return;
   }
-  if (reply.code == 421) return refused(reply, "STARTTLS");
+  if (reply.code == 421) return refused(reply, Stage::starttls);
   if (options_.tls == TlsPolicy::required) {
-    auto error = make_error(Fault::tls_required, "STARTTLS",
+    auto error = make_error(Fault::tls_required, Stage::starttls,
                             "TLS is required and was refused: " + reply.one_line());
     error.reply_code = reply.code;
     return broke(std::move(error));
@@ -309,23 +310,22 @@ void ClientMachine::tls_up(proto::TlsFacts facts) {
 
 void ClientMachine::command(std::string_view verb, std::string_view argument) {
   begin();
-  if (!usable_)
-    return end(make_error(Fault::closed, std::string(verb), "the connection is not open"));
+  if (!usable_) return end(make_error(Fault::closed, stage_of(verb), "the connection is not open"));
   std::string line(verb);
   if (!argument.empty()) line += ' ' + std::string(argument);
   if (std::any_of(line.begin(), line.end(), is_line_breaker)) {
-    auto error = make_error(Fault::input, std::string(verb),
+    auto error = make_error(Fault::input, stage_of(verb),
                             "a CR, LF or NUL in the argument would begin another command");
     error.usable = usable_;
     return end(std::move(error));
   }
-  put(line, {Step::command, 0, std::string(verb)});
+  put(line, {Exchange::command, 0, stage_of(verb)});
 }
 
 void ClientMachine::quit() {
   begin();
   if (!usable_) return end();  // nobody is there to say goodbye to
-  put("QUIT", {Step::quit, 0, "QUIT"});
+  put("QUIT", {Exchange::quit, 0, Stage::quit});
 }
 
 void ClientMachine::closed() {
@@ -342,18 +342,19 @@ void ClientMachine::failed(const Error& cause) {
   out_sent_ = 0;
   if (state_ == State::idle) return;
   if (state_ == State::draining) return broke(std::exchange(send_failure_, {}));
-  if (!expects_.empty() && expects_.front().step == Step::quit) return end();
-  std::string stage = !expects_.empty() ? expects_.front().stage : "CONNECT";
-  if (state_ == State::body) stage = "DATA";
-  if (state_ == State::handshake) stage = options_.tls == TlsPolicy::implicit ? "TLS" : "STARTTLS";
-  auto error = make_error(cause.fault, std::move(stage), cause.detail);
+  if (!expects_.empty() && expects_.front().exchange == Exchange::quit) return end();
+  auto stage = !expects_.empty() ? expects_.front().stage : Stage::connect;
+  if (state_ == State::body) stage = Stage::data;
+  if (state_ == State::handshake)
+    stage = options_.tls == TlsPolicy::implicit ? Stage::tls : Stage::starttls;
+  auto error = make_error(cause.fault, stage, cause.detail);
   error.may_have_been_delivered = dot_put_;
   // A server that refuses and hangs up has often said why: what it wrote is read before the line is
   // given up.
   const bool could_have_spoken =
       state_ == State::body || (state_ == State::talking && !expects_.empty());
   if (cause.fault == Fault::closed && sending_ && could_have_spoken) {
-    if (expects_.empty()) expects_.push_back({Step::end_of_data, 0, "DATA"});
+    if (expects_.empty()) expects_.push_back({Exchange::end_of_data, 0, Stage::data});
     written_ = expects_.size();
     state_ = State::draining;
     send_failure_ = std::move(error);
@@ -362,14 +363,14 @@ void ClientMachine::failed(const Error& cause) {
   broke(std::move(error));
 }
 
-Error ClientMachine::make_error(Fault fault, std::string stage, std::string detail) const {
+Error ClientMachine::make_error(Fault fault, Stage stage, std::string detail) const {
   auto error = fail(fault, options_.server, std::move(detail));
-  error.stage = std::move(stage);
+  error.stage = stage;
   return error;
 }
 
-void ClientMachine::refused(const Reply& reply, std::string stage) {
-  auto error = make_error(Fault::refused, std::move(stage), reply.one_line());
+void ClientMachine::refused(const Reply& reply, Stage stage) {
+  auto error = make_error(Fault::refused, stage, reply.one_line());
   error.reply_code = reply.code;
   broke(std::move(error));
 }

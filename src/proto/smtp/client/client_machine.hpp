@@ -71,7 +71,7 @@ class ClientMachine final {
   [[nodiscard]] std::size_t mails() const { return mails_; }
 
  private:
-  enum class Step : std::uint8_t {
+  enum class Exchange : std::uint8_t {
     greeting,
     ehlo,
     helo,
@@ -89,9 +89,9 @@ class ClientMachine final {
     quit
   };
   struct Expect {
-    Step step;
+    Exchange exchange;
     std::size_t recipient = 0;
-    std::string stage{};
+    Stage stage = Stage::none;
   };
   enum class State : std::uint8_t { idle, talking, handshake, body, draining };
 
@@ -108,7 +108,7 @@ class ClientMachine final {
   void log_in();
   void start_auth();
   void on_auth_reply(const Reply& reply);
-  void on_hello_reply(Step step, const Reply& reply);
+  void on_hello_reply(Exchange exchange, const Reply& reply);
   void on_starttls_reply(const Reply& reply);
   [[nodiscard]] std::string choose_mechanism() const;
   [[nodiscard]] sasl::Context sasl_context(std::string_view mechanism) const;
@@ -130,16 +130,16 @@ class ClientMachine final {
   void on_data_reply(const Reply& reply);
   void on_end_of_data(std::size_t recipient, const Reply& reply);
   void decide_after_recipients();
-  void settle(const Reply& reply, std::string_view stage);
+  void settle(const Reply& reply, Stage stage);
   void settle_broken(const Error& error);
-  bool is_goodbye(const Reply& reply, std::string_view stage);
+  bool is_goodbye(const Reply& reply, Stage stage);
   [[nodiscard]] bool has_undecided() const;
 
   bool stops_after(Stage stage);
   void end(std::optional<Error> error = std::nullopt);
   void broke(Error error);
-  [[nodiscard]] Error make_error(Fault fault, std::string stage, std::string detail) const;
-  void refused(const Reply& reply, std::string stage);
+  [[nodiscard]] Error make_error(Fault fault, Stage stage, std::string detail) const;
+  void refused(const Reply& reply, Stage stage);
 
   ClientOptions options_;
   State state_ = State::idle;
@@ -161,9 +161,9 @@ class ClientMachine final {
   Capabilities capabilities_;
   std::optional<proto::TlsFacts> tls_;
   std::unique_ptr<sasl::Client> sasl_;
-  std::optional<sasl::Client::Step> held_initial_;
+  std::optional<sasl::Client::Answer> held_initial_;
   std::size_t challenges_ = 0;
-  std::string auth_stage_;
+  Stage auth_stage_ = Stage::auth;
 
   MailRequest request_;
   SendReport report_;

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <postroad/stage.hpp>
 #include <string>
 #include <utility>
 #include <vector>
@@ -31,9 +32,6 @@ enum class Chunking : std::uint8_t {
   preferred,    ///< wherever it is offered
   never,
 };
-
-/// The steps of a conversation, for those who want to see one of them and no more.
-enum class Stage : std::uint8_t { connect, hello, tls, auth, mail, rcpt, data, text };
 
 /// RFC 5321 §4.5.3.2.
 struct ClientTimeouts {
@@ -71,8 +69,8 @@ struct ClientOptions {
   std::vector<std::pair<std::string, std::string>> xclient;
   /// Octets that come before everything else, TLS too: a PROXY header (proto/proxy/header.hpp).
   std::string preamble;
-  /// Ends the conversation once this step was answered (`text`: all but the final dot was sent):
-  /// with QUIT, or by a cut. The operation then ends with Fault::cancelled.
+  /// Ends the conversation once this step was answered (`message_data`: all but the final dot was
+  /// sent): with QUIT, or by a cut. The operation then ends with Fault::cancelled.
   std::optional<Stage> stop_after;
   bool cuts = false;
   ClientTimeouts timeouts;

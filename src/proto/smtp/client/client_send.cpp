@@ -1,6 +1,6 @@
 // One mail transaction of the client machine (RFC 5321 §3.3, RFC 2920 for the pipelining): the
 // commands, their replies and the outcome of each recipient. A recipient is undecided while its
-// `stage` is empty.
+// `stage` is none.
 #include <algorithm>
 #include <utility>
 
@@ -17,18 +17,18 @@ Outcome outcome_of(const Reply& reply) {
   return reply.is_permanent_failure() ? Outcome::refused : Outcome::deferred;
 }
 
-bool is_undecided(const RecipientOutcome& recipient) { return recipient.stage.empty(); }
+bool is_undecided(const RecipientOutcome& recipient) { return recipient.stage == Stage::none; }
 
 }  // namespace
 
 // Everything that can be known to fail before the server hears of it.
 std::optional<Error> ClientMachine::preflight(const MailRequest& request) const {
-  const auto refuse = [&](Fault fault, std::string stage, std::string why) {
-    auto error = make_error(fault, std::move(stage), std::move(why));
+  const auto refuse = [&](Fault fault, Stage stage, std::string why) {
+    auto error = make_error(fault, stage, std::move(why));
     error.usable = usable_;
     return error;
   };
-  const auto check = [&](const Mailbox& mailbox, const std::string& stage) -> std::optional<Error> {
+  const auto check = [&](const Mailbox& mailbox, Stage stage) -> std::optional<Error> {
     const auto again = Mailbox::parse(mailbox.text());
     const bool postmaster = mailbox.domain.empty() && iequals(mailbox.local, "postmaster");
     if (!postmaster && (!again || !(*again == mailbox))) {
@@ -41,30 +41,30 @@ std::optional<Error> ClientMachine::preflight(const MailRequest& request) const 
     }
     return std::nullopt;
   };
-  if (!usable_) return refuse(Fault::closed, "MAIL FROM", "the connection is not open");
+  if (!usable_) return refuse(Fault::closed, Stage::mail, "the connection is not open");
   if (request.envelope.recipients.empty())
-    return refuse(Fault::input, "RCPT TO", "there is no recipient");
+    return refuse(Fault::input, Stage::rcpt, "there is no recipient");
   if (!request.envelope.reverse_path.is_null()) {
-    if (auto error = check(request.envelope.reverse_path, "MAIL FROM")) return error;
+    if (auto error = check(request.envelope.reverse_path, Stage::mail)) return error;
   }
   for (const auto& recipient : request.envelope.recipients) {
-    if (auto error = check(recipient, "RCPT TO")) return error;
+    if (auto error = check(recipient, Stage::rcpt)) return error;
   }
   if (request.needs_utf8 && !capabilities_.smtputf8) {
-    return refuse(Fault::unsupported, "MAIL FROM",
+    return refuse(Fault::unsupported, Stage::mail,
                   "the server lacks SMTPUTF8, which the message's header needs");
   }
   const auto chunks = capabilities_.chunking && options_.chunking != Chunking::never;
   if (request.is_binary && !(chunks && capabilities_.binary_mime)) {
-    return refuse(Fault::unsupported, "MAIL FROM",
+    return refuse(Fault::unsupported, Stage::mail,
                   "the server lacks CHUNKING and BINARYMIME, which the message needs");
   }
   if (request.is_8bit && !request.is_binary && !capabilities_.eight_bit_mime) {
-    return refuse(Fault::unsupported, "MAIL FROM",
+    return refuse(Fault::unsupported, Stage::mail,
                   "the server lacks 8BITMIME, which the message needs");
   }
   if (request.size && capabilities_.size.value_or(0) > 0 && *request.size > *capabilities_.size) {
-    return refuse(Fault::unsupported, "MAIL FROM",
+    return refuse(Fault::unsupported, Stage::mail,
                   "the message has " + std::to_string(*request.size) +
                       " octets and the server takes " + std::to_string(*capabilities_.size));
   }
@@ -96,14 +96,14 @@ void ClientMachine::drop_unsupported(Envelope& envelope) const {
 std::optional<Error> ClientMachine::check_options(const MailRequest& request) const {
   const auto& caps = capabilities_;
   const auto& asked = request.envelope.options;
-  const auto lacks = [&](std::string_view keyword, std::string_view stage) {
-    return make_error(Fault::unsupported, std::string(stage),
+  const auto lacks = [&](std::string_view keyword, Stage stage) {
+    return make_error(Fault::unsupported, stage,
                       "the server lacks " + std::string(keyword) + ", which was asked for");
   };
   if (auto wrong = wrong_with(asked); !wrong.empty())
-    return make_error(Fault::input, "MAIL FROM", std::move(wrong));
+    return make_error(Fault::input, Stage::mail, std::move(wrong));
   if (asked.require_tls && !(tls_ && tls_->verified && caps.require_tls)) {
-    return make_error(Fault::tls_required, "MAIL FROM",
+    return make_error(Fault::tls_required, Stage::mail,
                       "REQUIRETLS was asked for, and " +
                           std::string(!tls_             ? "there is no TLS here"
                                       : !tls_->verified ? "the certificate was not checked"
@@ -111,27 +111,27 @@ std::optional<Error> ClientMachine::check_options(const MailRequest& request) co
   }
   const bool wants_dsn =
       asked.return_content != MailOptions::Return::unspecified || !asked.envelope_id.empty();
-  if (wants_dsn && !caps.dsn) return lacks("DSN", "MAIL FROM");
-  if (asked.deliver_by && !caps.deliver_by) return lacks("DELIVERBY", "MAIL FROM");
+  if (wants_dsn && !caps.dsn) return lacks("DSN", Stage::mail);
+  if (asked.deliver_by && !caps.deliver_by) return lacks("DELIVERBY", Stage::mail);
   if (asked.deliver_by && asked.deliver_by->otherwise == DeliverBy::Else::give_up &&
       asked.deliver_by->within < caps.least_deliver_by) {
-    return make_error(Fault::unsupported, "MAIL FROM",
+    return make_error(Fault::unsupported, Stage::mail,
                       "the server delivers within " +
                           std::to_string(caps.least_deliver_by.count()) + " seconds at the least");
   }
   const bool holds = asked.hold_for.count() > 0 || asked.hold_until;
-  if (holds && !caps.future_release) return lacks("FUTURERELEASE", "MAIL FROM");
+  if (holds && !caps.future_release) return lacks("FUTURERELEASE", Stage::mail);
   const bool too_long =
       (caps.longest_hold.count() > 0 && asked.hold_for > caps.longest_hold) ||
       (caps.latest_hold && asked.hold_until && *asked.hold_until > *caps.latest_hold);
   if (too_long)
-    return make_error(Fault::unsupported, "MAIL FROM", "the server does not hold mail so long");
-  if (asked.priority && !caps.mt_priority) return lacks("MT-PRIORITY", "MAIL FROM");
-  if (asked.submitter && caps.auth.empty()) return lacks("AUTH", "MAIL FROM");
+    return make_error(Fault::unsupported, Stage::mail, "the server does not hold mail so long");
+  if (asked.priority && !caps.mt_priority) return lacks("MT-PRIORITY", Stage::mail);
+  if (asked.submitter && caps.auth.empty()) return lacks("AUTH", Stage::mail);
   for (const auto& recipient : request.envelope.recipient_options) {
     if (auto wrong = wrong_with(recipient); !wrong.empty())
-      return make_error(Fault::input, "RCPT TO", std::move(wrong));
-    if (!recipient.is_empty() && !caps.dsn) return lacks("DSN", "RCPT TO");
+      return make_error(Fault::input, Stage::rcpt, std::move(wrong));
+    if (!recipient.is_empty() && !caps.dsn) return lacks("DSN", Stage::rcpt);
   }
   return std::nullopt;
 }
@@ -175,7 +175,7 @@ void ClientMachine::put_mail() {
                options_.recipients == RecipientPolicy::best_effort;
   if (asks_prdr_) line += " PRDR";
   append_parameters(request_.envelope.options, line);
-  put(line, {Step::mail, 0, "MAIL FROM"});
+  put(line, {Exchange::mail, 0, Stage::mail});
 }
 
 // Writes what may be written now: RCPTs up to the window, then DATA.
@@ -188,7 +188,7 @@ void ClientMachine::advance() {
     std::string line = "RCPT TO:<" + recipients[next_recipient_].text() + '>';
     const auto& asked = request_.envelope.recipient_options;
     if (next_recipient_ < asked.size()) append_parameters(asked[next_recipient_], asks_utf8_, line);
-    put(line, {Step::rcpt, next_recipient_, "RCPT TO"});
+    put(line, {Exchange::rcpt, next_recipient_, Stage::rcpt});
     ++next_recipient_;
   }
   if (next_recipient_ < recipients.size() || data_put_) return;
@@ -201,7 +201,7 @@ void ClientMachine::advance() {
 
 void ClientMachine::put_data() {
   data_put_ = true;
-  put("DATA", {Step::data, 0, "DATA"});
+  put("DATA", {Exchange::data, 0, Stage::data});
 }
 
 void ClientMachine::decide_after_recipients() {
@@ -210,7 +210,7 @@ void ClientMachine::decide_after_recipients() {
   const bool refused = std::any_of(report_.recipients.begin(), report_.recipients.end(),
                                    [](const auto& recipient) { return !is_undecided(recipient); });
   if (refused && options_.recipients == RecipientPolicy::all_or_none) {
-    settle({0, {}, "not sent: all or none, and another recipient was refused"}, "RCPT TO");
+    settle({0, {}, "not sent: all or none, and another recipient was refused"}, Stage::rcpt);
   }
   if (has_undecided() && by_chunks_) {
     if (stops_after(Stage::data)) return;  // BDAT has no answer before its octets
@@ -220,14 +220,14 @@ void ClientMachine::decide_after_recipients() {
     return;
   }
   if (has_undecided()) return put_data();
-  put("RSET", {Step::rset, 0, "RSET"});
+  put("RSET", {Exchange::rset, 0, Stage::rset});
 }
 
 bool ClientMachine::has_undecided() const {
   return std::any_of(report_.recipients.begin(), report_.recipients.end(), is_undecided);
 }
 
-void ClientMachine::settle(const Reply& reply, std::string_view stage) {
+void ClientMachine::settle(const Reply& reply, Stage stage) {
   for (auto& recipient : report_.recipients) {
     if (!is_undecided(recipient)) continue;
     recipient.outcome = outcome_of(reply);
@@ -247,7 +247,7 @@ void ClientMachine::settle_broken(const Error& error) {
 }
 
 // A server that says 421 hangs up: every recipient who waits gets its words (RFC 5321 §3.8).
-bool ClientMachine::is_goodbye(const Reply& reply, std::string_view stage) {
+bool ClientMachine::is_goodbye(const Reply& reply, Stage stage) {
   if (reply.code != 421) return false;
   settle(reply, stage);
   end();
@@ -255,10 +255,10 @@ bool ClientMachine::is_goodbye(const Reply& reply, std::string_view stage) {
 }
 
 void ClientMachine::on_mail_reply(const Reply& reply) {
-  if (is_goodbye(reply, "MAIL FROM")) return;
+  if (is_goodbye(reply, Stage::mail)) return;
   if (!reply.is_success()) {
     mail_refused_ = true;
-    settle(reply, "MAIL FROM");
+    settle(reply, Stage::mail);
     if (expects_.empty()) return end();
   }
   if (!mail_refused_ && stops_after(Stage::mail)) return;
@@ -266,18 +266,18 @@ void ClientMachine::on_mail_reply(const Reply& reply) {
 }
 
 void ClientMachine::on_rcpt_reply(std::size_t index, const Reply& reply) {
-  if (is_goodbye(reply, "RCPT TO")) return;
+  if (is_goodbye(reply, Stage::rcpt)) return;
   auto& recipient = report_.recipients[index];
   if (is_undecided(recipient) && !reply.is_success()) {
     recipient.outcome = outcome_of(reply);
-    recipient.stage = "RCPT TO";
+    recipient.stage = Stage::rcpt;
     recipient.reply = reply;
   }
   advance();
 }
 
 void ClientMachine::on_data_reply(const Reply& reply) {
-  if (is_goodbye(reply, "DATA")) return;
+  if (is_goodbye(reply, Stage::data)) return;
   if (reply.code == 354) {
     if (stops_after(Stage::data)) return;
     if (has_undecided()) {
@@ -291,22 +291,22 @@ void ClientMachine::on_data_reply(const Reply& reply) {
       return end();
     }
     out_ += ".\r\n";
-    expects_.push_back({Step::end_of_data, 0, "END OF DATA"});
+    expects_.push_back({Exchange::end_of_data, 0, Stage::end_of_data});
     return;
   }
   if (reply.is_success() || reply.is_intermediate()) {
     return broke(
-        make_error(Fault::protocol, "DATA", "neither 354 nor a refusal: " + reply.one_line()));
+        make_error(Fault::protocol, Stage::data, "neither 354 nor a refusal: " + reply.one_line()));
   }
-  settle(reply, "DATA");
+  settle(reply, Stage::data);
   if (mail_refused_) return end();
-  put("RSET", {Step::rset, 0, "RSET"});
+  put("RSET", {Exchange::rset, 0, Stage::rset});
 }
 
 // One chunk failed: those behind it fail with it, and the rest is not sent.
 void ClientMachine::on_chunk_reply(const Reply& reply) {
-  if (is_goodbye(reply, "BDAT")) return;
-  if (!reply.is_success()) settle(reply, "BDAT");
+  if (is_goodbye(reply, Stage::bdat)) return;
+  if (!reply.is_success()) settle(reply, Stage::bdat);
   if (has_undecided()) return;
   if (state_ == State::draining) return broke(std::exchange(send_failure_, {}));
   // LMTP: how many replies the last chunk has now is not known.
@@ -316,7 +316,7 @@ void ClientMachine::on_chunk_reply(const Reply& reply) {
   }
   chunk_.clear();
   state_ = State::talking;
-  if (expects_.empty()) put("RSET", {Step::rset, 0, "RSET"});
+  if (expects_.empty()) put("RSET", {Exchange::rset, 0, Stage::rset});
 }
 
 // PRDR: what becomes of each, if the last reply says that it was done.
@@ -330,20 +330,20 @@ void ClientMachine::on_end_of_data(std::size_t index, const Reply& reply) {
   if (options_.lmtp && dot_put_ && reply.code != 421) {
     auto& recipient = report_.recipients[index];
     recipient.outcome = outcome_of(reply);
-    recipient.stage = "END OF DATA";
+    recipient.stage = Stage::end_of_data;
     recipient.reply = reply;
     if (expects_.empty()) end();
     return;
   }
   if (reply.code == 353 && dot_put_) {
     if (!asks_prdr_ || !each_.empty())
-      return broke(make_error(Fault::protocol, "END OF DATA",
+      return broke(make_error(Fault::protocol, Stage::end_of_data,
                               "a 353 that was not asked for: " + reply.one_line()));
     for (std::size_t i = 0; i < report_.recipients.size(); ++i) {
       if (is_undecided(report_.recipients[i]))
-        expects_.push_back({Step::end_of_recipient, i, "END OF DATA"});
+        expects_.push_back({Exchange::end_of_recipient, i, Stage::end_of_data});
     }
-    expects_.push_back({Step::end_of_data, 0, "END OF DATA"});
+    expects_.push_back({Exchange::end_of_data, 0, Stage::end_of_data});
     written_ = expects_.size();
     return;
   }
@@ -351,14 +351,14 @@ void ClientMachine::on_end_of_data(std::size_t index, const Reply& reply) {
     if (each_[i].code == 0) continue;
     auto& recipient = report_.recipients[i];
     recipient.outcome = outcome_of(each_[i]);
-    recipient.stage = "END OF DATA";
+    recipient.stage = Stage::end_of_data;
     recipient.reply = each_[i];
   }
   if (state_ == State::draining && !dot_put_ && reply.is_success()) {
     return broke(
         std::exchange(send_failure_, {}));  // 2yz to a text that was not sent whole means nothing
   }
-  settle(reply, dot_put_ ? "END OF DATA" : "DATA");
+  settle(reply, dot_put_ ? Stage::end_of_data : Stage::data);
   end();
 }
 
@@ -377,23 +377,23 @@ void ClientMachine::body(std::string_view octets) {
 void ClientMachine::put_chunk(bool last) {
   out_ += "BDAT " + std::to_string(chunk_.size()) + (last ? " LAST\r\n" : "\r\n") + chunk_;
   chunk_.clear();
-  if (!last) expects_.push_back({Step::chunk, 0, "BDAT"});
+  if (!last) expects_.push_back({Exchange::chunk, 0, Stage::bdat});
 }
 
 // One reply behind the text, or in LMTP one for each recipient that is left.
 void ClientMachine::expect_end() {
   dot_put_ = true;
   state_ = State::talking;
-  if (!options_.lmtp) return expects_.push_back({Step::end_of_data, 0, "END OF DATA"});
+  if (!options_.lmtp) return expects_.push_back({Exchange::end_of_data, 0, Stage::end_of_data});
   for (std::size_t i = 0; i < report_.recipients.size(); ++i) {
     if (is_undecided(report_.recipients[i]))
-      expects_.push_back({Step::end_of_data, i, "END OF DATA"});
+      expects_.push_back({Exchange::end_of_data, i, Stage::end_of_data});
   }
 }
 
 void ClientMachine::body_end() {
   waiting_ = false;
-  if (stops_after(Stage::text)) return;
+  if (stops_after(Stage::message_data)) return;
   if (by_chunks_) {
     if (!request_.is_binary) encoder_.finish_line(chunk_);
     put_chunk(true);
@@ -406,7 +406,7 @@ void ClientMachine::body_end() {
 // No dot may follow a text that could not be read whole: the server would take the part for the
 // message.
 void ClientMachine::body_failed(const Error& cause) {
-  auto error = make_error(cause.fault, "DATA", cause.text());
+  auto error = make_error(cause.fault, Stage::data, cause.text());
   broke(std::move(error));
 }
 

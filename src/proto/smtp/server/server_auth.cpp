@@ -38,7 +38,7 @@ void ServerMachine::on_auth(std::string_view argument) {
   const auto initial = trim(argument.substr(name.size()));
   if (!offers_mechanism(name))
     return refuse({504, {5, 5, 4}, "mechanism not known: " + printable(name, 40)});
-  auth_ = std::make_unique<Exchange>();
+  auth_ = std::make_unique<Authentication>();
   auth_->mechanism = name;
   auth_->sasl = sasl::make_server(name, sasl_context(name));
   mode_ = Mode::auth;
@@ -64,16 +64,16 @@ void ServerMachine::continue_auth(std::optional<std::string_view> response) {
   follow_auth(auth_->sasl->step(response));
 }
 
-void ServerMachine::follow_auth(sasl::Server::Step step) {
-  if (step.challenge) return reply(334, {}, base64_encode(*step.challenge));
-  if (step.wants_keys_of) {
-    auth_->user = std::move(*step.wants_keys_of);
+void ServerMachine::follow_auth(sasl::Server::Move move) {
+  if (move.challenge) return reply(334, {}, base64_encode(*move.challenge));
+  if (move.wants_keys_of) {
+    auth_->user = std::move(*move.wants_keys_of);
     return ask(AskKeys{auth_->user, auth_->mechanism});
   }
-  if (!step.credentials) return end_auth({501, {5, 5, 2}, std::move(step.error)});
-  auth_->credentials = std::move(*step.credentials);
-  auth_->on_success = std::move(step.on_success);
-  auth_->on_failure = std::move(step.on_failure);
+  if (!move.credentials) return end_auth({501, {5, 5, 2}, std::move(move.error)});
+  auth_->credentials = std::move(*move.credentials);
+  auth_->on_success = std::move(move.on_success);
+  auth_->on_failure = std::move(move.on_failure);
   ask(AskAuth{auth_->credentials, auth_->mechanism});
 }
 

@@ -175,7 +175,7 @@ class ServerMachine final {
   void on_auth(std::string_view argument);
   void on_auth_line(std::string_view line);
   void continue_auth(std::optional<std::string_view> response);
-  void follow_auth(sasl::Server::Step step);
+  void follow_auth(sasl::Server::Move move);
   void on_auth_checked(const Reply& reply);
   void end_auth(const Reply& reply);
   [[nodiscard]] sasl::Context sasl_context(std::string_view name) const;
@@ -225,7 +225,7 @@ class ServerMachine final {
   bool recipients_refused_ = false;
 
   // One AUTH, while it lasts.
-  struct Exchange {
+  struct Authentication {
     std::string mechanism;
     std::unique_ptr<sasl::Server> sasl;
     std::string user;  // whose keys are asked for
@@ -234,7 +234,7 @@ class ServerMachine final {
     std::optional<std::string> on_failure;
     std::optional<Reply> verdict;  // what is said once the client has answered our last word
   };
-  std::unique_ptr<Exchange> auth_;
+  std::unique_ptr<Authentication> auth_;
 
   DotDecoder decoder_;
   LineEndWatch line_ends_;  // of chunks
