@@ -3,7 +3,7 @@
 # a layer that links spool: a wrong include does not build.
 function(postroad_layer name)
   cmake_parse_arguments(LAYER "" "" "USES;TESTING" ${ARGN})
-  set(folder ${CMAKE_SOURCE_DIR}/src/${name})
+  set(folder ${PROJECT_SOURCE_DIR}/src/${name})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${folder}/*.cpp)
   set(tests ${sources})
   list(FILTER sources EXCLUDE REGEX "_test\\.cpp$|/main\\.cpp$")
@@ -12,7 +12,7 @@ function(postroad_layer name)
   list(FILTER sources EXCLUDE REGEX "/testing/")
   list(FILTER doubles INCLUDE REGEX "/testing/")
 
-  set(include_root ${CMAKE_BINARY_DIR}/includes/${name})
+  set(include_root ${PROJECT_BINARY_DIR}/includes/${name})
   file(MAKE_DIRECTORY ${include_root})
   file(CREATE_LINK ${folder} ${include_root}/${name} SYMBOLIC)
 
@@ -27,14 +27,14 @@ function(postroad_layer name)
 
   if(sources)
     add_library(layer_${name} OBJECT ${sources})
-    target_include_directories(layer_${name} PUBLIC ${include_root} ${CMAKE_SOURCE_DIR}/include)
+    target_include_directories(layer_${name} PUBLIC ${include_root} ${PROJECT_SOURCE_DIR}/include)
     target_link_libraries(layer_${name} PUBLIC ${uses} PRIVATE postroad_build)
     if(EXISTS ${folder}/pch.hpp)
       target_precompile_headers(layer_${name} PRIVATE ${folder}/pch.hpp)
     endif()
   else()
     add_library(layer_${name} INTERFACE)
-    target_include_directories(layer_${name} INTERFACE ${include_root} ${CMAKE_SOURCE_DIR}/include)
+    target_include_directories(layer_${name} INTERFACE ${include_root} ${PROJECT_SOURCE_DIR}/include)
     target_link_libraries(layer_${name} INTERFACE ${uses})
   endif()
 
@@ -83,12 +83,44 @@ function(postroad_program name)
   target_link_libraries(${name} PRIVATE ${PROGRAM_USES} postroad_build)
 endfunction()
 
-# A GoogleTest program; each of its tests is one CTest entry's part, run together.
+# A CTest entry. LABEL is its kind: unit (needs no other program), scenario (the command itself), interop (with other mail
+# programs). TARGETS are what must be built for it; ./dev test builds these alone. Exit code 77 means that nothing could run.
+function(postroad_add_test name)
+  cmake_parse_arguments(ENTRY "" "LABEL;TIMEOUT" "TARGETS;COMMAND;ENVIRONMENT" ${ARGN})
+  add_test(NAME ${name} COMMAND ${ENTRY_COMMAND})
+  set_tests_properties(${name} PROPERTIES LABELS ${ENTRY_LABEL} TIMEOUT ${ENTRY_TIMEOUT} SKIP_RETURN_CODE 77 ENVIRONMENT "${ENTRY_ENVIRONMENT}")
+  string(REPLACE ";" " " targets "${ENTRY_TARGETS}")
+  set_property(GLOBAL APPEND PROPERTY POSTROAD_TEST_TABLE "${name} ${ENTRY_LABEL} ${targets}")
+endfunction()
+
+# The table of CTest entries for ./dev: a line `name label targets…` for each.
+function(postroad_write_test_table)
+  get_property(lines GLOBAL PROPERTY POSTROAD_TEST_TABLE)
+  list(JOIN lines "\n" lines)
+  file(WRITE ${PROJECT_BINARY_DIR}/tests.txt "${lines}\n")
+endfunction()
+
+# A Python test file against the command, or against PROGRAM where it names another: NAME=target sets that variable to its path.
+function(postroad_python_test name)
+  cmake_parse_arguments(PYTHON "" "LABEL;TIMEOUT;SCRIPT;PROGRAM" "ARGUMENTS" ${ARGN})
+  find_program(POSTROAD_PYTHON NAMES python3 PATHS /usr/bin NO_DEFAULT_PATH REQUIRED)
+  if(NOT PYTHON_PROGRAM)
+    set(PYTHON_PROGRAM POSTROAD=postroad_command)
+  endif()
+  string(REPLACE "=" ";" program ${PYTHON_PROGRAM})
+  list(GET program 0 variable)
+  list(GET program 1 target)
+  set(support ${PROJECT_SOURCE_DIR}/tests/support)
+  postroad_add_test(${name} LABEL ${PYTHON_LABEL} TIMEOUT ${PYTHON_TIMEOUT} TARGETS ${target}
+    COMMAND ${POSTROAD_PYTHON} ${support}/run_test.py ${CMAKE_CURRENT_SOURCE_DIR}/${PYTHON_SCRIPT} ${PYTHON_ARGUMENTS}
+    ENVIRONMENT "${variable}=$<TARGET_FILE:${target}>" PYTHONPATH=${support} PYTHONDONTWRITEBYTECODE=1)
+endfunction()
+
+# A GoogleTest program as one CTest entry.
 function(postroad_test name)
   cmake_parse_arguments(TEST "" "" "SOURCES;USES" ${ARGN})
   postroad_program(${name} SOURCES ${TEST_SOURCES} USES ${TEST_USES})
   target_link_libraries(${name} PRIVATE GTest::gmock GTest::gtest_main)
-  target_compile_definitions(${name} PRIVATE POSTROAD_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
-  add_test(NAME ${name} COMMAND ${name} --gtest_brief=1)
-  set_tests_properties(${name} PROPERTIES TIMEOUT 300)
+  target_compile_definitions(${name} PRIVATE POSTROAD_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  postroad_add_test(${name} LABEL unit TIMEOUT 300 TARGETS ${name} COMMAND ${name} --gtest_brief=1)
 endfunction()

@@ -1,13 +1,19 @@
 # Warnings, sanitizers, the linker and the compiler check, in one interface target.
 add_library(postroad_build INTERFACE)
-target_compile_options(postroad_build INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor
-                       -Wimplicit-fallthrough -Werror)
+if(PROJECT_IS_TOP_LEVEL)
+  target_compile_options(postroad_build INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor
+                         -Wimplicit-fallthrough $<$<BOOL:${POSTROAD_WERROR}>:-Werror>)
+endif()
 target_compile_definitions(postroad_build INTERFACE
   POSTROAD_VERSION="${PROJECT_VERSION}"
   BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_DISABLE_THREAD_KEYWORD_EXTENSION BOOST_ASIO_SEPARATE_COMPILATION)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # g++-12 warns falsely about std::string operations it has inlined (GCC bug 105329, 105651).
   target_compile_options(postroad_build INTERFACE -Wno-restrict -Wno-stringop-overflow -Wno-array-bounds)
+  if(CMAKE_CXX_COMPILER_VERSION VERSION_GREATER_EQUAL 13)
+    # g++-14 takes members of a std::variant and of a coroutine frame for uninitialized (GCC bug 105562, 107919).
+    target_compile_options(postroad_build INTERFACE -Wno-maybe-uninitialized)
+  endif()
 endif()
 if(POSTROAD_SANITIZE)
   target_compile_options(postroad_build INTERFACE -fsanitize=${POSTROAD_SANITIZE} -fno-omit-frame-pointer
@@ -20,28 +26,35 @@ if(POSTROAD_FUZZ)
   target_compile_options(postroad_build INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 
-find_program(CCACHE ccache)
-if(CCACHE)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
-      CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1 ${CCACHE})
-  if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
-    target_compile_options(postroad_build INTERFACE "SHELL:-Xclang -fno-pch-timestamp")
+if(PROJECT_IS_TOP_LEVEL)
+  find_program(CCACHE ccache)
+  if(CCACHE)
+    set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
+        CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1 ${CCACHE})
+    if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+      target_compile_options(postroad_build INTERFACE "SHELL:-Xclang -fno-pch-timestamp")
+    endif()
   endif()
-endif()
-find_program(LLD ld.lld-16 ld.lld)
-if(LLD AND CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
-  target_link_options(postroad_build INTERFACE -fuse-ld=lld-16)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+    # The linker of the compiler's own version: another one may not read its link-time objects.
+    string(REGEX MATCH "^[0-9]+" clang_version ${CMAKE_CXX_COMPILER_VERSION})
+    find_program(POSTROAD_LLD_${clang_version} ld.lld-${clang_version})
+    if(POSTROAD_LLD_${clang_version})
+      target_link_options(postroad_build INTERFACE -fuse-ld=lld-${clang_version})
+    endif()
+  endif()
 endif()
 
 # g++-12 miscompiles ordinary coroutine code; a small program decides, not a version number.
 if(NOT POSTROAD_CORE_ONLY)
-  try_run(coroutines_run coroutines_build ${CMAKE_BINARY_DIR}/coroutine_check
+  try_run(coroutines_run coroutines_build ${PROJECT_BINARY_DIR}/coroutine_check
           SOURCES ${CMAKE_CURRENT_LIST_DIR}/coroutine_check.cpp
           CXX_STANDARD 20 CXX_STANDARD_REQUIRED ON)
   if(NOT coroutines_build OR NOT coroutines_run EQUAL 0)
     message(FATAL_ERROR
       "${CMAKE_CXX_COMPILER} miscompiles C++20 coroutines (cmake/coroutine_check.cpp ends with "
-      "'${coroutines_run}'). Postroad's layers 3 and up need clang-16: apt-get install clang-16 lld-16, then "
-      "cmake --preset release. The layers without coroutines build with this compiler: cmake --preset core.")
+      "'${coroutines_run}'). Postroad needs clang 16 to 19, or g++ 14 or newer: on Debian 12, apt-get install clang-16 lld-16; "
+      "on Debian 13, apt-get install clang-19 lld-19. Then name it by -DCMAKE_CXX_COMPILER=clang++-16, or leave the choice to ./dev build. "
+      "The layers without coroutines build with this compiler: cmake --preset core.")
   endif()
 endif()

@@ -343,7 +343,7 @@ class Limits(unittest.TestCase):
     # Memory that sessions have given back is no reason to turn others away.
     def test_row_32_after_the_ceiling_of_memory_it_serves_again(self):
         if postroad.is_sanitized():
-            self.skipTest("a sanitizer keeps memory that was given back")
+            self.skipTest("not applicable: a sanitizer keeps memory that was given back")
         with postroad.Server() as idle:
             ceiling = postroad.resident(idle.pid) // 2**20 + 12
         server = self.server({"sessions": 0, "recipients": "none"}, server={"memory": f"{ceiling}MiB"})
