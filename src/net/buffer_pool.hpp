@@ -1,5 +1,5 @@
-// Read buffers of one thread. A connection has one only while it has octets to look at: who waits
-// for a peer gives it back, so that ten thousand idle sessions hold none.
+// Read buffers of one thread. A connection holds one only while it has bytes to process; a
+// connection that waits returns it, so that ten thousand idle sessions hold none.
 #pragma once
 
 #include <array>
@@ -9,10 +9,10 @@
 
 namespace postroad::net {
 
-/// Thread rule: one thread, that of the connections which use it.
+/// Thread rule: one thread, that of the connections that use it.
 class BufferPool final {
  public:
-  static constexpr std::size_t size = 32768;  ///< octets of a buffer
+  static constexpr std::size_t size = 32768;  ///< bytes per buffer
   using Buffer = std::unique_ptr<std::array<char, size>>;
 
   Buffer take() {

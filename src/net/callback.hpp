@@ -13,9 +13,9 @@
 
 namespace postroad::net {
 
-/// What stands between a coroutine that waits and the callback that resumes it. It holds itself
-/// until the callback came: the callback is then a mere pointer, which std::function takes without
-/// an allocation; and its own memory comes from the thread's last one.
+/// Connects a coroutine that waits with the callback that resumes it. It owns itself until the
+/// callback is called: the callback is then one pointer, which std::function stores without an
+/// allocation, and the memory is recycled per thread.
 template <class T, class Handler>
 class Resumption final {
  public:
@@ -45,7 +45,7 @@ class Resumption final {
     const auto executor = work_.get_executor();
     boost::asio::post(executor, [self = std::move(self_), value = std::move(value)]() mutable {
       auto handler = std::move(self->handler_);
-      self.reset();  // before the coroutine goes on, which may wait again
+      self.reset();  // before the coroutine continues, which may wait again
       std::move(handler)(std::move(value));
     });
   }
@@ -56,8 +56,8 @@ class Resumption final {
 };
 
 /// Runs `start(resume)` and waits until `resume(value)` is called, exactly once, from any thread.
-/// The coroutine goes on on its own executor. It cannot be cancelled: who took the callback will
-/// call it.
+/// The coroutine continues on its own executor. The wait cannot be cancelled: the owner of the
+/// callback must call it.
 template <class T, class Start>
 boost::asio::awaitable<T> wait_for(Start start) {
   return boost::asio::async_initiate<const boost::asio::use_awaitable_t<>&, void(T)>(

@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 
+#include "net/resolve.hpp"
 #include "net/stream.hpp"
 
 namespace postroad::net {
@@ -18,11 +19,11 @@ namespace {
 constexpr auto as_values = asio::as_tuple(asio::use_awaitable);
 constexpr std::chrono::milliseconds head_start{250};
 
-// Attempts that are under way. The handlers of attempts that lost may come late, so they share it.
+// The attempts under way. Handlers of attempts that lost may run late, so they share it.
 struct Race {
   explicit Race(const asio::any_io_executor& executor) : bell(executor) {}
   std::deque<tcp::socket> sockets;
-  asio::steady_timer bell;  // rung by every attempt that ends
+  asio::steady_timer bell;  // cancelled by every attempt that ends
   std::optional<std::size_t> winner;
   std::size_t under_way = 0;
   std::string reasons;
@@ -43,8 +44,8 @@ void attempt(const std::shared_ptr<Race>& race, const tcp::endpoint& endpoint) {
   });
 }
 
-// Connecting has Asio look for writability for as long as it knows the descriptor, and every later
-// wait for a reply would wake for that first. So it gets to know it anew.
+// After a connect, Asio watches the descriptor for writability as long as it is registered, and
+// every later wait for input would wake for that first. Registering it again ends that.
 tcp::socket forget_writing(tcp::socket socket) {
   boost::system::error_code error;
   const auto protocol = socket.local_endpoint(error).protocol();
@@ -74,7 +75,7 @@ awaitable<Result<tcp::socket>> race(std::vector<tcp::endpoint> endpoints, Time d
     if (next < endpoints.size()) attempt(race, endpoints[next++]);
     race->bell.expires_at(next < endpoints.size() ? std::min(deadline, now + head_start)
                                                   : deadline);
-    // What ends, or is cancelled, before the wait begins would ring unheard: look first.
+    // An attempt that ended, or a cancellation, before the wait begins does not end the wait.
     const auto state = co_await asio::this_coro::cancellation_state;
     const auto is_cancelled = [&] { return state.cancelled() != asio::cancellation_type::none; };
     if (!race->winner && race->under_way > 0 && !is_cancelled())
@@ -107,32 +108,17 @@ std::vector<tcp::endpoint> interleave(std::vector<tcp::endpoint> endpoints) {
 awaitable<Result<tcp::socket>> connect(std::string host, std::uint16_t port, Time deadline) {
   co_await asio::this_coro::throw_if_cancelled(false);
   if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-  const auto executor = co_await asio::this_coro::executor;
   boost::system::error_code not_literal;
   const auto literal = asio::ip::make_address(host, not_literal);
   std::vector<tcp::endpoint> endpoints;
   if (!not_literal) {
     endpoints.emplace_back(literal, port);
   } else {
-    // getaddrinfo has no deadline of its own; it runs on Asio's resolver thread and the timer
-    // leaves it behind.
-    const auto resolver = std::make_shared<tcp::resolver>(executor);
-    asio::steady_timer timer(executor, deadline);
-    // Its turn may come when all here is gone.
-    timer.async_wait([weak = std::weak_ptr(resolver)](const boost::system::error_code& error) {
-      const auto there = weak.lock();
-      if (!error && there) there->cancel();
-    });
-    const auto [error, results] =
-        co_await resolver->async_resolve(host, std::to_string(port), as_values);
-    if (error == asio::error::operation_aborted)
-      co_return fail(Fault::timeout, {}, "the name " + host + " was not resolved in time");
-    if (error)
-      co_return fail(Fault::resolve, {},
-                     "the name " + host + " has no address: " + error.message());
-    for (const auto& result : results) endpoints.push_back(result.endpoint());
+    auto resolved = co_await resolve(host, port, deadline);
+    if (!resolved) co_return resolved.error();
+    endpoints = interleave(std::move(*resolved));
   }
-  co_return co_await race(interleave(std::move(endpoints)), deadline);
+  co_return co_await race(std::move(endpoints), deadline);
 }
 
 }  // namespace postroad::net

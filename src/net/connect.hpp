@@ -1,5 +1,5 @@
-// From a host name to a connection: addresses of both families, raced as RFC 8305 says (a head
-// start of 250 ms each).
+// From a host name to a connection: addresses of both families are raced (RFC 8305), each with a
+// head start of 250 ms.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
@@ -12,17 +12,16 @@
 
 namespace postroad::net {
 
-/// Families in turn, beginning with that of the first address (RFC 8305 §4).
+/// Alternates the address families, beginning with that of the first address (RFC 8305 section 4).
 std::vector<boost::asio::ip::tcp::endpoint> interleave(
     std::vector<boost::asio::ip::tcp::endpoint> endpoints);
 
-/// The first of these addresses that takes a connection; each gets its head start. Errors as of
-/// `connect`.
+/// Connects to the first of these addresses that accepts. Errors: as `connect`.
 boost::asio::awaitable<Result<boost::asio::ip::tcp::socket>> race(
     std::vector<boost::asio::ip::tcp::endpoint> endpoints, proto::Time deadline);
 
-/// Error: Fault::resolve, Fault::connect (with each address's reason), Fault::timeout,
-/// Fault::cancelled. `host` may be an address, with or without brackets.
+/// `host`: a name or an address, with or without brackets. Error: Fault::resolve, Fault::connect
+/// (with the reason of each address), Fault::timeout, Fault::cancelled.
 boost::asio::awaitable<Result<boost::asio::ip::tcp::socket>> connect(std::string host,
                                                                      std::uint16_t port,
                                                                      proto::Time deadline);

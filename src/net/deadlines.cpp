@@ -18,7 +18,7 @@ void Deadlines::add(Entry& entry, proto::Time at, const asio::any_io_executor& e
   arm();
 }
 
-// A timer that is left would keep the io_context running for nobody.
+// A timer that stays armed would keep the io_context running.
 void Deadlines::remove(Entry& entry) {
   const std::lock_guard lock(mutex_);
   if (!entry.is_linked()) return;

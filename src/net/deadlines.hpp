@@ -1,6 +1,6 @@
-// One timer for all streams of an io_context: each stream is a node in a tree, by the time it wants
-// to be woken, and only the earliest is the kernel's and Asio's affair. An Asio service; it is
-// there once it is used. Any thread.
+// One timer for all streams of an io_context. Each stream is a node in a tree ordered by the time
+// at which it must be woken; only the earliest time is set as an Asio timer. An Asio service,
+// created on first use. Thread rule: any thread.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
@@ -20,14 +20,15 @@ class Deadlines final : public boost::asio::execution_context::service {
   using key_type = Deadlines;
   static inline boost::asio::execution_context::id id;
 
-  /// What waits. It is removed before it is destroyed, unless `wake` was called.
+  /// An object with a deadline. It must be removed before it is destroyed, unless `wake` was
+  /// called.
   class Entry : public boost::intrusive::set_base_hook<> {
    public:
     virtual ~Entry() = default;
     proto::Time at{};
 
    protected:
-    /// Its time has come, and it stands in the tree no more. Under a lock: it must only post.
+    /// The deadline has passed and the entry has left the tree. Called under a lock: only post.
     virtual void wake() noexcept = 0;
     friend class Deadlines;
   };

@@ -1,7 +1,8 @@
-// The race between addresses and the stream's waits, on real sockets.
+// Name lookup, the race between addresses and the stream's waits, on real sockets.
 #include <gtest/gtest.h>
 
 #include <array>
+#include <atomic>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -10,9 +11,12 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <chrono>
+#include <future>
+#include <memory>
 #include <optional>
 
 #include "net/connect.hpp"
+#include "net/resolve.hpp"
 #include "net/stream.hpp"
 
 namespace postroad::net {
@@ -115,6 +119,85 @@ TEST(Connect, SaysWhatIsWrongWithAName) {
   EXPECT_NE(socket.error().detail.find(name), std::string::npos);
 }
 
+/// A name server that does not answer until the test ends.
+class SilentNameServer {
+ public:
+  SilentNameServer() {
+    set_name_lookup([released = released_](const std::string&) {
+      released.wait();
+      return Result<std::vector<asio::ip::address>>(fail(Fault::resolve, {}, "released"));
+    });
+  }
+  SilentNameServer(const SilentNameServer&) = delete;
+  SilentNameServer& operator=(const SilentNameServer&) = delete;
+  ~SilentNameServer() {
+    set_name_lookup({});
+    release_.set_value();
+  }
+
+ private:
+  std::promise<void> release_;
+  std::shared_future<void> released_ = release_.get_future().share();
+};
+
+TEST(NameLookup, AnswersInTheOrderOfTheSystemWithThePort) {
+  set_name_lookup([](const std::string& name) -> Result<std::vector<asio::ip::address>> {
+    if (name != "mail.example") return fail(Fault::resolve, {}, "no such name");
+    return std::vector{asio::ip::make_address("::1"), asio::ip::make_address("127.0.0.1")};
+  });
+  asio::io_context context;
+  const auto until = proto::Clock::now() + 20s;
+  const auto found = wait(context, resolve("mail.example", 25, until));
+  const auto missing = wait(context, resolve("other.example", 25, until));
+  set_name_lookup({});
+  ASSERT_TRUE(found) << found.error();
+  EXPECT_EQ(*found, (std::vector{at("::1"), at("127.0.0.1")}));
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().fault, Fault::resolve);
+}
+
+TEST(NameLookup, ASilentNameServerHoldsUpNeitherDeadlineNorCancellationNorDestruction) {
+  const SilentNameServer silent;
+  auto context = std::make_unique<asio::io_context>();
+  const auto late = wait(*context, connect("mail.example", 25, proto::Clock::now() + 30ms));
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().fault, Fault::timeout);
+
+  asio::cancellation_signal signal;
+  std::optional<Result<tcp::socket>> cancelled;
+  const auto body = [&]() -> awaitable<void> {
+    co_await asio::this_coro::throw_if_cancelled(false);
+    asio::post(*context, [&] { signal.emit(asio::cancellation_type::all); });
+    cancelled = co_await connect("mail.example", 25, proto::Clock::now() + 20s);
+  };
+  asio::co_spawn(*context, body(), asio::bind_cancellation_slot(signal.slot(), asio::detached));
+  context->restart();
+  context->run();
+  ASSERT_TRUE(cancelled);
+  EXPECT_EQ(cancelled->error().fault, Fault::cancelled);
+
+  const auto left_behind = [&]() -> awaitable<void> {
+    (void)co_await connect("mail.example", 25, proto::Clock::now() + 20s);
+  };
+  asio::co_spawn(*context, left_behind(), asio::detached);
+  context->restart();
+  context->poll();
+  context.reset();  // with the lookup under way
+}
+
+TEST(NameLookup, ManySilentLookupsAtOnceAreAllLeftBehind) {
+  const SilentNameServer silent;
+  asio::io_context context;
+  int late = 0;
+  const auto body = [&]() -> awaitable<void> {
+    const auto socket = co_await connect("mail.example", 25, proto::Clock::now() + 50ms);
+    if (!socket && socket.error().fault == Fault::timeout) ++late;
+  };
+  for (int i = 0; i < 200; ++i) asio::co_spawn(context, body(), asio::detached);
+  context.run();
+  EXPECT_EQ(late, 200);
+}
+
 struct Pair {
   explicit Pair(asio::io_context& context) : theirs(context) {
     tcp::acceptor acceptor(context, at("127.0.0.1", 0));
@@ -150,7 +233,7 @@ TEST(Stream, ACancellationBetweenTwoWaitsCounts) {
   std::optional<Stream::Waited> second;
   const auto two_reads = [&]() -> awaitable<void> {
     co_await asio::this_coro::throw_if_cancelled(false);
-    // The first has its octet when the cancellation comes: it aborts nothing.
+    // The first has its byte when the cancellation arrives: it aborts nothing.
     asio::post(context, [&] { signal.emit(asio::cancellation_type::all); });
     char buffer[16];
     (void)co_await pair.ours->readable(proto::Clock::now() + 20s);

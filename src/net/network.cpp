@@ -11,17 +11,17 @@ namespace postroad::net {
 
 namespace {
 
-// 4 or 16 octets in network order; IPv4 mapped into IPv6 comes out as IPv4.
-std::string octets_of(std::string_view text) {
+// 4 or 16 bytes in network order; an IPv4-mapped IPv6 address becomes IPv4.
+std::string bytes_of(std::string_view text) {
   if (text.starts_with('[')) text = text.substr(1, text.find(']') - 1);
   if (istarts_with(text, "IPv6:")) text.remove_prefix(5);
   const std::string address(text.substr(0, text.find('%')));  // without the scope of fe80::1%eth0
-  char octets[16];
-  if (inet_pton(AF_INET, address.c_str(), octets) == 1) return {octets, 4};
-  if (inet_pton(AF_INET6, address.c_str(), octets) != 1) return {};
+  char bytes[16];
+  if (inet_pton(AF_INET, address.c_str(), bytes) == 1) return {bytes, 4};
+  if (inet_pton(AF_INET6, address.c_str(), bytes) != 1) return {};
   const std::string_view mapped("\0\0\0\0\0\0\0\0\0\0\xff\xff", 12);
-  if (std::string_view(octets, 12) == mapped) return {octets + 12, 4};
-  return {octets, 16};
+  if (std::string_view(bytes, 12) == mapped) return {bytes + 12, 4};
+  return {bytes, 16};
 }
 
 }  // namespace
@@ -29,8 +29,8 @@ std::string octets_of(std::string_view text) {
 Result<Network> Network::parse(std::string_view text) {
   Network network;
   const auto slash = text.find('/');
-  network.octets_ = octets_of(text.substr(0, slash));
-  const auto most = static_cast<unsigned>(network.octets_.size() * 8);
+  network.bytes_ = bytes_of(text.substr(0, slash));
+  const auto most = static_cast<unsigned>(network.bytes_.size() * 8);
   const auto bits =
       slash == std::string_view::npos ? most : parse_number(text.substr(slash + 1)).value_or(999);
   if (most == 0 || bits > most) {
@@ -42,12 +42,12 @@ Result<Network> Network::parse(std::string_view text) {
 }
 
 bool Network::contains(std::string_view peer) const {
-  const auto other = octets_of(peer);
-  if (other.size() != octets_.size()) return false;
+  const auto other = bytes_of(peer);
+  if (other.size() != bytes_.size()) return false;
   for (unsigned bit = 0; bit < bits_; bit += 8) {
     const unsigned left = std::min(8U, bits_ - bit);
     const auto mask = static_cast<unsigned char>(0xff00U >> left);
-    if (((octets_[bit / 8] ^ other[bit / 8]) & mask) != 0) return false;
+    if (((bytes_[bit / 8] ^ other[bit / 8]) & mask) != 0) return false;
   }
   return true;
 }

@@ -1,4 +1,5 @@
-// Ranges of IP addresses, as rules name them: "192.0.2.0/24", "2001:db8::/32", a single address.
+// Ranges of IP addresses in CIDR notation (RFC 4632): "192.0.2.0/24", "2001:db8::/32"; also a
+// single address.
 #pragma once
 
 #include <boost/asio/ip/address.hpp>
@@ -10,13 +11,13 @@ namespace postroad::net {
 
 class Network final {
  public:
-  /// Error: Fault::input with the text and the forms.
+  /// Error: Fault::input with the text and the accepted forms.
   static Result<Network> parse(std::string_view text);
   /// `peer` as "[192.0.2.1]:25" or "192.0.2.1"; an IPv4 address mapped into IPv6 counts as IPv4.
   [[nodiscard]] bool contains(std::string_view peer) const;
 
  private:
-  std::string octets_;
+  std::string bytes_;
   unsigned bits_ = 0;
 };
 

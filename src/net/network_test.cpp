@@ -1,4 +1,4 @@
-// Ranges of addresses, in every form in which a peer is written.
+// Ranges of addresses, with peers in every accepted form.
 #include "net/network.hpp"
 
 #include <gtest/gtest.h>
