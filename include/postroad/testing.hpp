@@ -35,8 +35,9 @@ struct POSTROAD_EXPORT Act {
   Reply reply{};
 };
 
-/// Which certificate is shown.
-enum class Certificate : std::uint8_t { good, expired, other_name, self_signed };
+/// Which certificate the server presents. `common_name_only`: the host is its common name, and it
+/// has no subjectAltName.
+enum class Certificate : std::uint8_t { good, expired, other_name, self_signed, common_name_only };
 enum class Encryption : std::uint8_t { none, starttls, implicit };
 
 struct POSTROAD_EXPORT ServerOptions {

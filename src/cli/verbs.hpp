@@ -33,6 +33,7 @@ struct ServerFlags {
   bool require_tls = false;
   bool allow_password_in_clear = false;
   bool insecure = false;
+  bool legacy_tls = false;
   config::Duration timeout{30'000};
   void add_to(std::vector<config::Flag>& flags);
 };

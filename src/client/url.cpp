@@ -14,7 +14,8 @@ namespace postroad::client {
 namespace {
 
 constexpr std::string_view form =
-    "smtp://[user[:password]@]host[:port][?tls=never|opportunistic|required]";
+    "smtp://[user[:password]@]host[:port][?tls=never|opportunistic|required]"
+    "[&insecure_allow_legacy_tls=yes]";
 
 Error refuse(std::string_view what, const std::string& why) {
   return fail(Fault::input, std::string(what),
@@ -50,24 +51,33 @@ bool is_host(std::string_view host) {
          });
 }
 
+Result<void> parse_tls(std::string_view word, Url& url) {
+  if (url.tls == Tls::implicit) {  // smtps:// cannot be weakened
+    if (word == "required") return {};
+    return refuse("the URL's tls=" + printable(word, 40), "smtps:// is TLS from the start");
+  }
+  if (word == "never")
+    url.tls = Tls::never;
+  else if (word == "opportunistic")
+    url.tls = Tls::opportunistic;
+  else if (word == "required")
+    url.tls = Tls::required;
+  else
+    return refuse("the URL's tls=" + printable(word, 40),
+                  "the words are never, opportunistic, required");
+  return {};
+}
+
 Result<void> parse_query(std::string_view query, Url& url) {
+  constexpr std::string_view tls = "tls=";
   for (const auto pair : split(query, '&')) {
-    if (!pair.starts_with("tls="))
-      return refuse("the URL's option '" + printable(pair, 40) + "'", "it is not known");
-    const auto word = pair.substr(4);
-    if (url.tls == Tls::implicit) {  // what smtps:// promises is not taken back
-      if (word == "required") continue;
-      return refuse("the URL's tls=" + printable(word, 40), "smtps:// is TLS from the start");
+    if (pair == "insecure_allow_legacy_tls=yes") {
+      url.insecure_allow_legacy_tls = true;
+      continue;
     }
-    if (word == "never")
-      url.tls = Tls::never;
-    else if (word == "opportunistic")
-      url.tls = Tls::opportunistic;
-    else if (word == "required")
-      url.tls = Tls::required;
-    else
-      return refuse("the URL's tls=" + printable(word, 40),
-                    "the words are never, opportunistic, required");
+    if (!pair.starts_with(tls))
+      return refuse("the URL's option '" + printable(pair, 40) + "'", "it is not known");
+    if (const auto parsed = parse_tls(pair.substr(tls.size()), url); !parsed) return parsed.error();
   }
   return {};
 }

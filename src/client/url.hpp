@@ -17,6 +17,7 @@ struct Url {
   std::string user;
   Secret password;
   Tls tls = Tls::automatic;
+  bool insecure_allow_legacy_tls = false;
   bool lmtp = false;  ///< lmtp://
   /// "host:port", brackets around an IPv6 address.
   [[nodiscard]] std::string server() const;

@@ -38,6 +38,15 @@ TEST(Url, SaysHostPortTlsAndLogin) {
   }
 }
 
+TEST(Url, AdmitsOldCiphersByTheirLongNameOnly) {
+  EXPECT_FALSE(parse_url("smtp://h?tls=required")->insecure_allow_legacy_tls);
+  const auto url = parse_url("smtp://h?insecure_allow_legacy_tls=yes&tls=required");
+  ASSERT_TRUE(url) << url.error();
+  EXPECT_TRUE(url->insecure_allow_legacy_tls);
+  EXPECT_EQ(url->tls, Tls::required);
+  EXPECT_FALSE(parse_url("smtp://h?insecure_allow_legacy_tls=maybe"));
+}
+
 TEST(Row19, AHostNameOfAnyLanguageIsLookedUpAndCheckedInItsAsciiForm) {
   EXPECT_EQ(parse_url("smtp://bücher.example").value().host, "xn--bcher-kva.example");
   EXPECT_EQ(parse_url("smtp://BÜCHER.example").value().host, "xn--bcher-kva.example");

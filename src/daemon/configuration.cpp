@@ -101,7 +101,8 @@ Result<std::shared_ptr<Configuration>> Configuration::make(Settings settings) {
     if (listener.tls == smtp::TlsMode::none) continue;
     auto tls = net::TlsContext::server({.certificate = listener.certificate,
                                         .key = listener.key,
-                                        .client_ca = listener.client_ca});
+                                        .client_ca = listener.client_ca,
+                                        .allow_legacy = listener.insecure_allow_legacy_tls});
     if (!tls) return tls.error();
     context = std::move(*tls);
   }

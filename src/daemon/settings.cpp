@@ -53,6 +53,8 @@ Section<ListenerConfig> declare_listener() {
            "Takes no mail before AUTH; always so for submission.");
   s.option("allow_auth_in_clear", &ListenerConfig::allow_auth_in_clear,
            "Weakens: AUTH also without TLS, so that passwords can be read on the way.");
+  s.option("insecure_allow_legacy_tls", &ListenerConfig::insecure_allow_legacy_tls,
+           "Insecure: TLS 1.2 also with RSA key exchange and CBC ciphers, for old clients.");
   s.option(
       "allow_any_sender", &ListenerConfig::allow_any_sender,
       "Weakens: who logged in may send in anybody's name, beyond submission.senders; where all is "

@@ -28,6 +28,7 @@ struct ListenerConfig {
   bool auth = false;
   bool auth_required = false;
   bool allow_auth_in_clear = false;
+  bool insecure_allow_legacy_tls = false;
   bool allow_any_sender = false;
   bool allow_bare_addresses = false;
   bool keep_bare_line_ends = false;

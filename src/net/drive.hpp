@@ -1,8 +1,9 @@
-// The coroutine driver: grants a machine's wishes over a stream and brings the facts back. It owns
-// no time-out and no decision. One loop serves every machine; what only a kind of machine has (its
-// handshake's side, its questions) comes from the Consultant:
+// The coroutine driver: performs the actions of a machine over a stream and reports the results
+// back. It owns no timeout and no decision. One loop serves every machine; the parts that differ
+// between kinds of machine (the side of the handshake, the questions) come from the Consultant:
 //
-//   bool answer_now(Machine&)               answers the question without waiting, or says no
+//   bool answer_now(Machine&)               answers the question without waiting; false: it must
+//                                           wait
 //   awaitable<void> answer(Machine&)        answers it
 //   awaitable<Result<TlsFacts>> handshake(Stream&, Time deadline)
 #pragma once
@@ -13,25 +14,25 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "net/buffer_pool.hpp"
+#include "net/session_trace.hpp"
 #include "net/stream.hpp"
-#include "net/trace.hpp"
 #include "proto/action.hpp"
 
 namespace postroad::net {
 
-constexpr unsigned most_turns = 64;  ///< reads of a connection before others have their turn
+constexpr unsigned most_turns = 64;  ///< reads of one connection before others run
 
 struct DriveOptions {
   BufferPool* buffers = nullptr;  ///< for reading; must outlive the drive
-  Time until = Time::max();       ///< the whole's deadline, over every wish's own
-  Trace* trace = nullptr;         ///< sees every octet that is no secret
+  Time until = Time::max();       ///< overall deadline; each action has its own as well
+  SessionTrace* trace = nullptr;  ///< sees all bytes; secrets are hidden
 };
 
-// In coroutines and functions of its own: what it needs must not lie in the frame of every
-// connection that waits.
+// A coroutine of its own, as are the functions below: their locals must not lie in the frame of
+// every connection that waits.
 template <class Machine, class Consultant>
-awaitable<void> start_tls(Stream& stream, Machine& machine, Consultant& consultant, Trace* trace,
-                          Time deadline) {
+awaitable<void> start_tls(Stream& stream, Machine& machine, Consultant& consultant,
+                          SessionTrace* trace, Time deadline) {
   const auto facts = co_await consultant.handshake(stream, deadline);
   if (facts && trace != nullptr) trace->note("TLS " + facts->version + " " + facts->cipher);
   facts ? machine.tls_up(*facts) : machine.failed(facts.error());
@@ -40,7 +41,7 @@ awaitable<void> start_tls(Stream& stream, Machine& machine, Consultant& consulta
 /// False: wait until the stream is writable.
 template <class Machine>
 [[gnu::noinline]] bool send_now(Stream& stream, Machine& machine, const proto::Action& action,
-                                Trace* trace) {
+                                SessionTrace* trace) {
   const auto count = stream.write_now(action.bytes);
   if (count && !*count) return false;
   if (count && trace != nullptr) trace->sent(action.bytes.substr(0, **count), action.secret);
@@ -51,7 +52,7 @@ template <class Machine>
 /// False: wait until the stream is readable.
 template <class Machine>
 [[gnu::noinline]] bool receive_now(Stream& stream, Machine& machine, std::span<char> buffer,
-                                   const proto::Action& action, Trace* trace) {
+                                   const proto::Action& action, SessionTrace* trace) {
   const auto count = stream.read_now(buffer);
   if (count && !*count) return false;
   if (!count) {
@@ -77,20 +78,20 @@ template <class Machine, class Consultant>
 awaitable<void> drive(Stream& stream, Machine& machine, Consultant& consultant,
                       DriveOptions options) {
   co_await asio::this_coro::throw_if_cancelled(false);
-  BufferPool::Buffer buffer;  // holds what the machine has not used up
-  bool has_spoken = false;    // and the peer has not answered yet: there is nothing to read
-  unsigned turns = 0;         // without a wait: who always has something to say must let others in
+  BufferPool::Buffer buffer;  // holds bytes that the machine has not processed
+  bool has_sent = false;      // and the peer has not replied yet: there is nothing to read
+  unsigned turns = 0;         // reads without a wait: a busy connection must yield to others
   for (;;) {
     const auto action = machine.next(proto::Clock::now());
     const auto deadline = std::min(action.deadline, options.until);
     auto waited = Stream::Waited::ready;
     switch (action.wish) {
       case proto::Wish::send:
-        has_spoken = send_now(stream, machine, action, options.trace);
-        if (!has_spoken) waited = co_await stream.writable(deadline);
+        has_sent = send_now(stream, machine, action, options.trace);
+        if (!has_sent) waited = co_await stream.writable(deadline);
         break;
       case proto::Wish::receive:
-        if (std::exchange(has_spoken, false) && !stream.may_hold_input()) {
+        if (std::exchange(has_sent, false) && !stream.may_hold_input()) {
           options.buffers->put(std::move(buffer));
           waited = co_await stream.readable(deadline);
           break;

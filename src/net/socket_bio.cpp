@@ -18,9 +18,9 @@ int descriptor_of(BIO* bio) {
 
 bool again() { return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR; }
 
-int write(BIO* bio, const char* octets, int count) {
+int write(BIO* bio, const char* bytes, int count) {
   BIO_clear_retry_flags(bio);
-  const auto n = ::send(descriptor_of(bio), octets, static_cast<std::size_t>(count), MSG_NOSIGNAL);
+  const auto n = ::send(descriptor_of(bio), bytes, static_cast<std::size_t>(count), MSG_NOSIGNAL);
   if (n < 0 && again()) BIO_set_retry_write(bio);
   return static_cast<int>(n);
 }
@@ -47,21 +47,22 @@ long control(BIO* bio, int command, long, void*) {
 BIO_METHOD* method() {
   static BIO_METHOD* const made = [] {
     auto* m = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "postroad socket");
-    BIO_meth_set_write(m, write);
-    BIO_meth_set_read(m, read);
-    BIO_meth_set_ctrl(m, control);
-    return m;
+    const bool is_whole = m != nullptr && BIO_meth_set_write(m, write) == 1 &&
+                          BIO_meth_set_read(m, read) == 1 && BIO_meth_set_ctrl(m, control) == 1;
+    return is_whole ? m : nullptr;
   }();
   return made;
 }
 
 }  // namespace
 
-void set_socket(ssl_st* ssl, int descriptor) {
-  BIO* bio = BIO_new(method());
+bool set_socket(ssl_st* ssl, int descriptor) {
+  BIO* bio = method() == nullptr ? nullptr : BIO_new(method());
+  if (bio == nullptr) return false;
   BIO_set_data(bio, reinterpret_cast<void*>(static_cast<std::intptr_t>(descriptor)));
   BIO_set_init(bio, 1);
   SSL_set_bio(ssl, bio, bio);
+  return true;
 }
 
 }  // namespace postroad::net

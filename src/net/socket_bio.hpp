@@ -1,12 +1,13 @@
-// OpenSSL's door to a socket that never raises SIGPIPE: a library must not die of a peer that hangs
-// up, nor change the process's signals. Only stream.cpp includes this.
+// OpenSSL's access to a socket that never raises SIGPIPE: a library must not end its process when a
+// peer hangs up, nor change the process's signals. Only stream.cpp includes this.
 #pragma once
 
 struct ssl_st;
 
 namespace postroad::net {
 
-/// Gives `ssl` a BIO over the non-blocking socket `descriptor`, which stays the caller's to close.
-void set_socket(ssl_st* ssl, int descriptor);
+/// Gives `ssl` a BIO over the non-blocking socket `descriptor`, which the caller closes. False: no
+/// memory.
+[[nodiscard]] bool set_socket(ssl_st* ssl, int descriptor);
 
 }  // namespace postroad::net

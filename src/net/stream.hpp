@@ -1,7 +1,7 @@
-// One TCP connection, in clear or under TLS, with absolute deadlines. It tries the operation first
-// and waits only when the kernel says so; an idle stream holds no buffer. It decides nothing: see
+// One TCP connection, plaintext or TLS, with absolute deadlines. It tries the operation first and
+// waits only when the kernel says so; an idle stream holds no buffer. It decides nothing: see
 // drive.hpp. Thread rule: a stream belongs to the one thread that runs its io_context. Deadlines
-// are lazy: one timer per stream that is moved only when it fires, as most deadlines are never
+// are lazy: one timer per stream, which moves only when it fires, because most deadlines are never
 // reached.
 #pragma once
 
@@ -31,37 +31,37 @@ class Stream final {
   Stream& operator=(Stream&&) noexcept = default;
   ~Stream();
 
-  /// Reads what is there, at least one octet; 0 when the peer ended its side; nothing when nothing
-  /// is there, and `readable` then waits for more. Error: Fault::closed (reset).
+  /// Reads what is available, at least one byte; 0 when the peer ended its side; nullopt when
+  /// nothing is available, and `readable` then waits for more. Error: Fault::closed (reset).
   Result<std::optional<std::size_t>> read_now(std::span<char> into);
-  /// Writes a front part of `octets`, at least one; nothing when nothing can be taken, and
-  /// `writable` then waits. Error: as for `read_now`.
-  Result<std::optional<std::size_t>> write_now(std::string_view octets);
-  /// Whether octets may have been taken from the socket that `read_now` has not given yet: then
+  /// Writes a front part of `bytes`, at least one; nullopt when the socket takes none, and
+  /// `writable` then waits. Error: as `read_now`.
+  Result<std::optional<std::size_t>> write_now(std::string_view bytes);
+  /// Whether bytes may have been taken from the socket that `read_now` has not returned yet:
   /// `readable` would wait for others.
   [[nodiscard]] bool may_hold_input() const;
-  /// Whether the peer has said something, or hung up, as far as the socket knows.
+  /// Whether the peer has sent something, or closed, as far as the socket knows.
   [[nodiscard]] bool has_input() const;
-  /// How a wait ended. A word and no Result: it stays small in the frames of those who wait.
+  /// How a wait ended. Smaller than a Result: it lies in the frame of every connection that waits.
   enum class Waited : std::uint8_t { ready, closed, interrupted, cancelled, timed_out };
   /// Fault::closed, Fault::cancelled (interrupt() or cancellation), Fault::timeout.
   static Error error_of(Waited waited);
-  /// Waits until `read_now` may give something: an idle stream needs no buffer.
+  /// Waits until `read_now` may return something.
   awaitable<Waited> readable(Time deadline) { return wait(read_wants(), deadline); }
   awaitable<Waited> writable(Time deadline) { return wait(write_wants(), deadline); }
-  /// Both in one, for who has a buffer of its own: at least one octet, 0 at the peer's end.
+  /// Both in one, for a caller with a buffer of its own: at least one byte, 0 at the peer's end.
   awaitable<Result<std::size_t>> read(std::span<char> into, Time deadline);
-  awaitable<Result<std::size_t>> write(std::string_view octets, Time deadline);
-  /// As client: `host` is the name the certificate must show (RFC 6125), sent as SNI when it is a
-  /// name.
+  awaitable<Result<std::size_t>> write(std::string_view bytes, Time deadline);
+  /// TLS as client. `host`: the name or address that the certificate must carry as subjectAltName
+  /// (RFC 9525); a name is also sent as SNI.
   awaitable<Result<proto::TlsFacts>> handshake_client(const TlsContext& context,
                                                       const std::string& host, Time deadline);
   awaitable<Result<proto::TlsFacts>> handshake_server(const TlsContext& context, Time deadline);
   /// Makes a waiting read or write return Fault::cancelled.
   void interrupt();
-  /// Ends our side, then reads and drops what the peer still sends until it ends its own or the
-  /// deadline passes, then closes. A close with unread input would make the peer's system throw
-  /// away our last words (RFC 1122 §4.2.2.13).
+  /// Ends this side, then reads and drops what the peer still sends until it ends its side or the
+  /// deadline passes, then closes. A close with unread input would reset the connection, and the
+  /// peer's system would drop our last reply (RFC 1122 section 4.2.2.13).
   awaitable<void> finish(Time deadline);
   /// TLS close_notify where TLS is up, then closes. Never waits.
   void close();
@@ -77,6 +77,7 @@ class Stream final {
   [[nodiscard]] Want read_wants() const;
   [[nodiscard]] Want write_wants() const;
   void end_own_side();
+  Result<void> begin_tls(const TlsContext& context);
   awaitable<Result<proto::TlsFacts>> handshake(const TlsContext& context, Time deadline,
                                                const std::string& host);
   std::shared_ptr<State> state_;

@@ -1,6 +1,7 @@
-// TLS contexts over OpenSSL: what a client trusts, what a server shows. TLS 1.2 and up. No OpenSSL
-// type is seen here; the handshake itself is in stream.hpp. A context may be shared by threads and
-// by any number of connections.
+// TLS contexts over OpenSSL: what a client trusts, what a server presents. TLS 1.2 and later, with
+// forward secrecy and AEAD (RFC 9325 section 4.2). The handshake is in stream.hpp. This header
+// shows no OpenSSL type. Thread rule: a context may be shared by threads and by any number of
+// connections.
 #pragma once
 
 #include <memory>
@@ -17,39 +18,46 @@ struct ssl_st;
 namespace postroad::net {
 
 struct TlsClientSettings {
-  bool verify =
-      true;  ///< false: any certificate is taken; only ever by an option that says so by name
-  std::string ca_file;  ///< PEM roots trusted instead of the system's; empty: the system's
-  /// SHA-256 of public keys (SubjectPublicKeyInfo), raw octets: one of them is the server's, and
-  /// then neither a root nor the name is asked for. Empty: no pin.
+  bool verify = true;   ///< false: any certificate is accepted
+  std::string ca_file;  ///< PEM file of CA certificates; empty: the system's
+  /// SHA-256 of public keys (SubjectPublicKeyInfo), 32 bytes each. With pins the server's key must
+  /// be one of them, and neither the name nor the issuer is checked.
   std::vector<std::string> pins;
-  std::string certificate;  ///< PEM file: what the client shows of itself; empty: nothing
-  std::string key;          ///< PEM file; empty: it stands in the certificate's file
+  std::string certificate;  ///< PEM file that the client presents; empty: none
+  std::string key;          ///< PEM file; empty: the key is in the certificate's file
+  /// TLS 1.2 also with RSA key exchange and CBC ciphers (OpenSSL's default list).
+  bool allow_legacy = false;
   friend bool operator==(const TlsClientSettings&, const TlsClientSettings&) = default;
 };
 
 struct TlsServerSettings {
-  std::string certificate;  ///< PEM file: the certificate and its chain
-  std::string key;          ///< PEM file; empty: it stands in the certificate's file
-  std::string client_ca;  ///< PEM roots of clients' certificates, which are asked for; empty: none
+  std::string certificate;     ///< PEM file: the certificate and its chain
+  std::string key;             ///< PEM file; empty: the key is in the certificate's file
+  std::string client_ca;       ///< PEM file of CAs of client certificates; empty: none is requested
   bool allow_expired = false;  ///< for tests of clients
+  bool allow_legacy = false;   ///< as TlsClientSettings::allow_legacy
 };
 
 class TlsContext final {
  public:
+  /// Reads the files, the system's CA certificates among them (20 ms): call it when a handshake
+  /// begins. Contexts with equal settings and unchanged files are shared while one of them lives.
   /// Error: Fault::tls with the file and OpenSSL's reason.
   static Result<TlsContext> client(const TlsClientSettings& settings);
-  /// Also refuses a certificate that has expired or is not valid yet, and a key that is another's.
+  /// Whether the files can be read now; reads none of them. Error: Fault::tls with the file.
+  static Result<void> check_files(const TlsClientSettings& settings);
+  /// Error: as `client`; also for a certificate that has expired or is not valid yet, and for a key
+  /// that does not belong to it.
   static Result<TlsContext> server(const TlsServerSettings& settings);
 
-  /// Whether a server's certificate is for that name, wildcards included (RFC 6125).
+  /// Whether a server's certificate is for `hostname` by a subjectAltName (RFC 9525).
   [[nodiscard]] bool covers(const std::string& hostname) const;
-  /// Days until a server's certificate expires, whole ones.
+  /// Whole days until a server's certificate expires.
   [[nodiscard]] int days_left() const;
 
   [[nodiscard]] ssl_ctx_st* handle() const noexcept { return context_.get(); }
   [[nodiscard]] bool verifies() const noexcept { return verifies_; }
-  /// What a finished handshake settled. Error: Fault::tls where the key is not a pinned one.
+  /// The facts of a finished handshake. Error: Fault::tls when the key is not pinned.
   [[nodiscard]] Result<proto::TlsFacts> facts_of(ssl_st* connection) const;
 
  private:

@@ -97,6 +97,9 @@ void ServerFlags::add_to(std::vector<config::Flag>& flags) {
   flags.push_back({.name = "insecure-accept-any-certificate",
                    .doc = "Weakens: encrypts without knowing with whom.",
                    .target = &insecure});
+  flags.push_back({.name = "insecure-allow-legacy-tls",
+                   .doc = "Insecure: TLS 1.2 also with RSA key exchange and CBC ciphers.",
+                   .target = &legacy_tls});
   flags.push_back({.name = "timeout",
                    .value = "TIME",
                    .doc = "To connect, and for each reply.",
@@ -166,6 +169,7 @@ ClientOptions client_options(const ServerFlags& flags) {
     options.tls = Tls::opportunistic;
   options.ca_file = flags.ca_file.value_or("");
   options.insecure_accept_any_certificate = flags.insecure;
+  options.insecure_allow_legacy_tls = flags.legacy_tls;
   options.client_certificate = flags.certificate.value_or("");
   options.client_key = flags.key.value_or("");
   options.pinned_keys = flags.pins;

@@ -35,9 +35,10 @@ void add_extension(X509* certificate, int kind, const char* value) {
 
 struct Wanted {
   const char* name;
-  const char* alternatives;  // nullptr: it is a root
+  const char* alternatives;  // nullptr: no subjectAltName
   long from;                 // seconds from now
   long to;
+  bool is_ca = false;
 };
 
 Document make_certificate(const Wanted& wanted, EVP_PKEY* key, X509* issuer, EVP_PKEY* issuer_key) {
@@ -54,8 +55,7 @@ Document make_certificate(const Wanted& wanted, EVP_PKEY* key, X509* issuer, EVP
                                      reinterpret_cast<const unsigned char*>(wanted.name), -1, -1,
                                      0) == 1);
   X509_set_issuer_name(certificate, issuer == nullptr ? name : X509_get_subject_name(issuer));
-  add_extension(certificate, NID_basic_constraints,
-                wanted.alternatives == nullptr ? "critical,CA:TRUE" : "CA:FALSE");
+  add_extension(certificate, NID_basic_constraints, wanted.is_ca ? "critical,CA:TRUE" : "CA:FALSE");
   if (wanted.alternatives != nullptr)
     add_extension(certificate, NID_subject_alt_name, wanted.alternatives);
   require(X509_sign(certificate, issuer_key == nullptr ? key : issuer_key, EVP_sha256()) > 0);
@@ -67,7 +67,7 @@ Document make_certificate(const Wanted& wanted, EVP_PKEY* key, X509* issuer, EVP
 struct TestCertificates::Root {
   Key key = make_key();
   Document certificate =
-      make_certificate({"Test root", nullptr, -day, 365 * day}, key.get(), nullptr, nullptr);
+      make_certificate({"Test root", nullptr, -day, 365 * day, true}, key.get(), nullptr, nullptr);
 };
 
 TestCertificates::TestCertificates() {
@@ -89,11 +89,11 @@ std::string TestCertificates::make(Certificate kind) {
   }
   const auto key = make_key();
   const bool own = kind == Certificate::self_signed;
-  const Wanted wanted{
-      "test server",
-      kind == Certificate::other_name ? "DNS:other.example" : "DNS:localhost,IP:127.0.0.1,IP:::1",
-      kind == Certificate::expired ? -30 * day : -day,
-      kind == Certificate::expired ? -day : 30 * day};
+  const bool has_expired = kind == Certificate::expired;
+  Wanted wanted{"localhost", "DNS:localhost,IP:127.0.0.1,IP:::1", has_expired ? -30 * day : -day,
+                has_expired ? -day : 30 * day};
+  if (kind == Certificate::other_name) wanted.alternatives = "DNS:other.example";
+  if (kind == Certificate::common_name_only) wanted.alternatives = nullptr;
   const auto certificate =
       make_certificate(wanted, key.get(), own ? nullptr : root_->certificate.get(),
                        own ? nullptr : root_->key.get());

@@ -1,5 +1,5 @@
-// Certificates for tests, made in the process: a root, and one signed for localhost and 127.0.0.1
-// with what is wrong with it.
+// Certificates for tests, made in the process: a CA, and a certificate signed by it for localhost
+// and 127.0.0.1, right or with one flaw.
 #pragma once
 
 #include <filesystem>
@@ -10,16 +10,16 @@ namespace postroad::net {
 
 using testing::Certificate;
 
-/// A folder of its own, removed at the end.
+/// Owns a folder, which its destructor removes.
 class TestCertificates final {
  public:
   TestCertificates();
   TestCertificates(const TestCertificates&) = delete;
   TestCertificates& operator=(const TestCertificates&) = delete;
   ~TestCertificates();
-  /// PEM file of the root.
+  /// PEM file of the CA certificate.
   [[nodiscard]] std::string ca_file() const { return (folder_ / "ca.pem").string(); }
-  /// PEM file with a certificate and its key. Throws std::runtime_error where OpenSSL cannot.
+  /// PEM file with a certificate and its key. Throws std::runtime_error when OpenSSL fails.
   std::string make(Certificate kind);
 
  private:

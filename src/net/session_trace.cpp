@@ -1,5 +1,5 @@
-// Line cutting and hiding; see trace.hpp.
-#include "net/trace.hpp"
+// See session_trace.hpp.
+#include "net/session_trace.hpp"
 
 #include "base/text.hpp"
 
@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::size_t max_line = 1000;
 
-// A secret line keeps its command word, so that the reader sees which step it was: "AUTH PLAIN
+// A secret line keeps its verb and mechanism, so that the reader sees the step: "AUTH PLAIN
 // [hidden]".
 std::string hidden(std::string_view line) {
   const auto words = split(line, ' ');
@@ -19,15 +19,15 @@ std::string hidden(std::string_view line) {
 
 }  // namespace
 
-void Trace::add(Line& line, std::string_view arrow, std::string_view octets, bool secret) {
-  while (!octets.empty()) {
-    const auto end = octets.find('\n');
+void SessionTrace::add(Line& line, std::string_view arrow, std::string_view bytes, bool secret) {
+  while (!bytes.empty()) {
+    const auto end = bytes.find('\n');
     line.secret = line.secret || secret;
-    if (line.text.size() <= max_line) line.text += octets.substr(0, end);
+    if (line.text.size() <= max_line) line.text += bytes.substr(0, end);
     if (end == std::string_view::npos) return;
-    octets.remove_prefix(end + 1);
+    bytes.remove_prefix(end + 1);
     if (line.text.ends_with('\r')) line.text.pop_back();
-    // A server reads an initial response before it can know that it is one.
+    // A server reads an initial response before it knows that the line holds one.
     const bool secret_command = istarts_with(line.text, "AUTH ");
     sink_(arrow,
           line.secret || secret_command ? hidden(line.text) : printable(line.text, max_line));

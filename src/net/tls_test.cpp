@@ -1,0 +1,237 @@
+// Which peers a handshake accepts: against ourselves, and against the openssl command.
+#include <gtest/gtest.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <cstdio>
+#include <cstdlib>
+#include <future>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "net/stream.hpp"
+#include "net/testing/test_certificates.hpp"
+#include "net/tls.hpp"
+
+namespace postroad::net {
+namespace {
+
+using namespace std::chrono_literals;
+using Facts = Result<proto::TlsFacts>;
+
+struct Ends {
+  Facts client = fail(Fault::busy, "the test", "no handshake");
+  Facts server = fail(Fault::busy, "the test", "no handshake");
+};
+
+/// One handshake over a socket pair on loopback.
+Ends shake_hands(const TlsContext& client, const std::string& host, const TlsContext& server) {
+  asio::io_context context;
+  tcp::acceptor acceptor(context, {asio::ip::address_v4::loopback(), 0});
+  tcp::socket socket(context);
+  socket.connect(acceptor.local_endpoint());
+  Stream ours(std::move(socket));
+  Stream theirs(acceptor.accept());
+  const auto until = proto::Clock::now() + 20s;
+  Ends ends;
+  const auto as_client = [&]() -> awaitable<void> {
+    ends.client = co_await ours.handshake_client(client, host, until);
+    if (!ends.client) ours.close();
+  };
+  const auto as_server = [&]() -> awaitable<void> {
+    ends.server = co_await theirs.handshake_server(server, until);
+    if (!ends.server) theirs.close();
+  };
+  asio::co_spawn(context, as_client(), asio::detached);
+  asio::co_spawn(context, as_server(), asio::detached);
+  context.run();
+  return ends;
+}
+
+struct Case {
+  TestCertificates certificates;
+  TlsContext server(Certificate kind, bool allow_legacy = false) {
+    return TlsContext::server({.certificate = certificates.make(kind),
+                               .key = {},
+                               .client_ca = {},
+                               .allow_legacy = allow_legacy})
+        .value();
+  }
+  [[nodiscard]] TlsContext client() const {
+    return TlsContext::client(
+               {.ca_file = certificates.ca_file(), .pins = {}, .certificate = {}, .key = {}})
+        .value();
+  }
+};
+
+TEST(TlsPeer, NamesAndAddressesOfTheCertificateAreAccepted) {
+  Case test;
+  const auto server = test.server(Certificate::good);
+  const auto client = test.client();
+  for (const auto* host : {"localhost", "127.0.0.1", "::1"}) {
+    const auto ends = shake_hands(client, host, server);
+    EXPECT_TRUE(ends.client) << host << ": " << ends.client.error();
+  }
+  for (const auto* host : {"other.example", "127.0.0.2", "::2", ""})
+    EXPECT_FALSE(shake_hands(client, host, server).client) << host;
+}
+
+TEST(TlsPeer, AnAddressWithAZoneIsCheckedToo) {
+  Case test;
+  const auto good = test.server(Certificate::good);
+  const auto other = test.server(Certificate::other_name);
+  const auto client = test.client();
+  const auto accepted = shake_hands(client, "::1%1", good);
+  EXPECT_TRUE(accepted.client) << accepted.client.error();
+  for (const auto* host : {"::1%1", "fe80::1%1"}) {
+    const auto ends = shake_hands(client, host, other);
+    ASSERT_FALSE(ends.client) << host;
+    EXPECT_EQ(ends.client.error().fault, Fault::tls);
+  }
+}
+
+TEST(TlsPeer, ACommonNameWithoutSubjectAltNameIsNoName) {
+  Case test;
+  const auto server = test.server(Certificate::common_name_only);
+  const auto ends = shake_hands(test.client(), "localhost", server);
+  ASSERT_FALSE(ends.client);
+  EXPECT_EQ(ends.client.error().fault, Fault::tls);
+  EXPECT_NE(ends.client.error().detail.find("not for localhost"), std::string::npos)
+      << ends.client.error();
+  EXPECT_FALSE(server.covers("localhost"));
+  EXPECT_TRUE(test.server(Certificate::good).covers("localhost"));
+}
+
+// The openssl command as the other end. Its output is read until it ends or `until` appears in a
+// line, which is returned.
+class Command {
+ public:
+  explicit Command(const std::string& line)
+      : pipe_(::popen(("exec timeout 20 openssl " + line + " 2>&1").c_str(), "r"), ::pclose) {}
+  std::string wait_for(const std::string& until) {
+    char line[512];
+    while (pipe_ && std::fgets(line, sizeof line, pipe_.get()) != nullptr) {
+      if (std::string(line).find(until) != std::string::npos) return line;
+    }
+    return {};
+  }
+
+ private:
+  std::unique_ptr<FILE, int (*)(FILE*)> pipe_;
+};
+
+/// A self-signed RSA certificate: RSA key exchange needs one.
+std::string rsa_certificate(const TestCertificates& certificates) {
+  const auto file = certificates.ca_file() + ".rsa";
+  const auto line = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=x -keyout " +
+                    file + " -out " + file + ".crt >/dev/null 2>&1 && cat " + file + ".crt >>" +
+                    file;
+  EXPECT_EQ(std::system(line.c_str()), 0);
+  return file;
+}
+
+constexpr const char* old_ciphers[] = {"AES128-GCM-SHA256", "AES256-SHA256",
+                                       "ECDHE-RSA-AES128-SHA256", "DHE-RSA-AES128-GCM-SHA256"};
+
+Facts connect_to_openssl(const std::string& certificate, const std::string& cipher,
+                         bool allow_legacy) {
+  Command server("s_server -accept 127.0.0.1:0 -naccept 1 -tls1_2 -cert " + certificate +
+                 " -cipher " + cipher);
+  const auto line = server.wait_for("ACCEPT ");
+  const auto colon = line.rfind(':');
+  if (colon == std::string::npos) return fail(Fault::busy, "openssl", "does not listen: " + line);
+  const auto port = static_cast<std::uint16_t>(std::strtoul(line.c_str() + colon + 1, nullptr, 10));
+  const auto client = TlsContext::client({.verify = false,
+                                          .ca_file = {},
+                                          .pins = {},
+                                          .certificate = {},
+                                          .key = {},
+                                          .allow_legacy = allow_legacy})
+                          .value();
+  asio::io_context context;
+  tcp::socket socket(context);
+  socket.connect({asio::ip::address_v4::loopback(), port});
+  Stream stream(std::move(socket));
+  Facts facts = fail(Fault::busy, "the test", "no handshake");
+  const auto body = [&]() -> awaitable<void> {
+    facts = co_await stream.handshake_client(client, "localhost", proto::Clock::now() + 20s);
+    stream.close();
+  };
+  asio::co_spawn(context, body(), asio::detached);
+  context.run();
+  return facts;
+}
+
+TEST(TlsCiphers, AClientNeedsForwardSecrecyAndAeadUnlessItSaysOtherwise) {
+  TestCertificates certificates;
+  (void)certificates.make(Certificate::good);
+  const auto rsa = rsa_certificate(certificates);
+  const auto modern = connect_to_openssl(rsa, "ECDHE-RSA-AES128-GCM-SHA256", false);
+  EXPECT_TRUE(modern) << modern.error();
+  for (const auto* cipher : old_ciphers) {
+    const auto refused = connect_to_openssl(rsa, cipher, false);
+    ASSERT_FALSE(refused) << cipher;
+    EXPECT_EQ(refused.error().fault, Fault::tls);
+    EXPECT_NE(refused.error().detail.find("insecure_allow_legacy_tls"), std::string::npos)
+        << refused.error();
+    const auto allowed = connect_to_openssl(rsa, cipher, true);
+    ASSERT_TRUE(allowed) << cipher << ": " << allowed.error();
+    EXPECT_EQ(allowed->cipher, cipher);
+  }
+}
+
+Facts accept_from_openssl(const std::string& certificate, const std::string& cipher,
+                          bool allow_legacy) {
+  const auto server =
+      TlsContext::server(
+          {.certificate = certificate, .key = {}, .client_ca = {}, .allow_legacy = allow_legacy})
+          .value();
+  asio::io_context context;
+  tcp::acceptor acceptor(context, {asio::ip::address_v4::loopback(), 0});
+  std::thread peer([port = acceptor.local_endpoint().port(), cipher] {
+    Command client("s_client -connect 127.0.0.1:" + std::to_string(port) + " -tls1_2 -cipher " +
+                   cipher + " </dev/null");
+    (void)client.wait_for("nothing that it prints");
+  });
+  Stream stream(acceptor.accept());
+  Facts facts = fail(Fault::busy, "the test", "no handshake");
+  const auto body = [&]() -> awaitable<void> {
+    facts = co_await stream.handshake_server(server, proto::Clock::now() + 20s);
+    stream.close();
+  };
+  asio::co_spawn(context, body(), asio::detached);
+  context.run();
+  peer.join();
+  return facts;
+}
+
+TEST(TlsCiphers, AServerNeedsForwardSecrecyAndAeadUnlessItSaysOtherwise) {
+  TestCertificates certificates;
+  (void)certificates.make(Certificate::good);
+  const auto rsa = rsa_certificate(certificates);
+  const auto modern = accept_from_openssl(rsa, "ECDHE-RSA-AES128-GCM-SHA256", false);
+  EXPECT_TRUE(modern) << modern.error();
+  for (const auto* cipher : {"AES128-GCM-SHA256", "AES256-SHA256", "ECDHE-RSA-AES128-SHA256"}) {
+    const auto refused = accept_from_openssl(rsa, cipher, false);
+    ASSERT_FALSE(refused) << cipher;
+    EXPECT_NE(refused.error().detail.find("insecure_allow_legacy_tls"), std::string::npos)
+        << refused.error();
+    const auto allowed = accept_from_openssl(rsa, cipher, true);
+    ASSERT_TRUE(allowed) << cipher << ": " << allowed.error();
+    EXPECT_EQ(allowed->cipher, cipher);
+  }
+}
+
+TEST(TlsFiles, ACaFileThatCannotBeReadFailsClosed) {
+  const auto context =
+      TlsContext::client({.ca_file = "/nonexistent", .pins = {}, .certificate = {}, .key = {}});
+  ASSERT_FALSE(context);
+  EXPECT_EQ(context.error().fault, Fault::tls);
+  EXPECT_EQ(context.error().where, "/nonexistent");
+}
+
+}  // namespace
+}  // namespace postroad::net
