@@ -59,7 +59,10 @@ struct POSTROAD_EXPORT ClientOptions {
   Tls tls = Tls::automatic;
   std::string ca_file{};                         ///< PEM roots instead of the system's
   bool insecure_accept_any_certificate = false;  ///< encryption without knowing with whom
-  bool allow_password_in_clear = false;          ///< AUTH also without TLS
+  /// TLS 1.2 also with RSA key exchange and CBC ciphers, which RFC 9325 advises against; otherwise
+  /// only ECDHE with AEAD ciphers, and TLS 1.3.
+  bool insecure_allow_legacy_tls = false;
+  bool allow_password_in_clear = false;  ///< AUTH also without TLS
   std::string helo_name{};  ///< what EHLO says; empty: the connection's own address, as a literal
   bool plain_helo = false;  ///< HELO in place of EHLO: no extension is used
   bool pipelining = true;   ///< used where the server offers it
@@ -94,6 +97,7 @@ struct POSTROAD_EXPORT ClientOptions {
   std::chrono::milliseconds connect_timeout{30'000};
   std::chrono::milliseconds command_timeout{300'000};      ///< for each reply (RFC 5321 §4.5.3.2)
   std::chrono::milliseconds end_of_data_timeout{600'000};  ///< for the reply to the final dot
+  std::chrono::milliseconds quit_timeout{2'000};           ///< how long `quit` waits for the reply
   std::chrono::milliseconds overall_timeout{0};  ///< for each whole call; 0: the sum of its parts
   /// Sees the dialogue line by line, secrets hidden: "->" sent, "<-" received, "--" a note. Called
   /// on the thread that sends.
@@ -113,7 +117,8 @@ class POSTROAD_EXPORT Client final : public Transport {
   Client(std::string_view url, Login login, ClientOptions options = {});
   Client(Client&&) noexcept;
   Client& operator=(Client&&) noexcept;
-  /// Closes; QUIT is sent only by `quit()`.
+  /// Closes the connection; sends QUIT first without waiting for the reply (RFC 5321 section
+  /// 4.1.1.10).
   ~Client() override;
 
   /// Connects, says EHLO, starts TLS and logs in, if that has not happened yet.
@@ -131,7 +136,8 @@ class POSTROAD_EXPORT Client final : public Transport {
   Result<Reply> noop();
   Result<Reply> reset();
   Result<Reply> help(std::string_view topic = {});
-  /// QUIT, then closes. Without a connection it does nothing and gives an empty reply.
+  /// QUIT, waits for the reply for ClientOptions::quit_timeout, then closes. Without a connection,
+  /// and without a reply in time, the reply is empty (code 0).
   Result<Reply> quit();
   /// Makes the call under way, on whichever thread, end with Fault::cancelled. No effect when there
   /// is none.

@@ -1,6 +1,6 @@
 // One connection to one server as coroutines: opening it, sending on it, closing it. The blocking
-// Client and the async one both stand on it. Not here: several connections (a pool), retries of
-// whole mails. Thread rule: all calls on the thread of `executor`; one operation at a time.
+// Client, AsyncClient and Pool stand on it. Not here: several connections (a pool), retries of
+// whole messages. Thread rule: all calls on the thread of the executor; one operation at a time.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
@@ -13,8 +13,8 @@
 
 #include "client/url.hpp"
 #include "net/buffer_pool.hpp"
+#include "net/session_trace.hpp"
 #include "net/stream.hpp"
-#include "net/trace.hpp"
 #include "proto/smtp/client/client_machine.hpp"
 
 namespace postroad::client {
@@ -23,58 +23,68 @@ using boost::asio::awaitable;
 
 class Connection final {
  public:
-  /// `url_text` and `login` as Client takes them; a wrong URL is what every call then returns.
+  /// `url_text` and `login` as Client takes them. Every call returns the error of an invalid URL or
+  /// option.
   Connection(std::string_view url_text, std::optional<Login> login, ClientOptions options);
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+  /// Says QUIT without waiting, where the connection is open and idle.
+  ~Connection();
 
   awaitable<Result<void>> open();
   awaitable<Result<SendReport>> send(Envelope envelope, MessageSource& source);
   awaitable<Result<Reply>> command(std::string verb, std::string argument);
+  /// QUIT, waits for the reply for ClientOptions::quit_timeout, then closes.
   awaitable<Result<Reply>> quit();
   [[nodiscard]] std::string server() const { return url_.server(); }
-  /// What every call returns, where the URL or an option is wrong.
-  [[nodiscard]] const std::optional<Error>& invalid_reason() const { return wrong_; }
+  /// Why the URL or an option is invalid.
+  [[nodiscard]] const std::optional<Error>& invalid_reason() const { return invalid_reason_; }
   [[nodiscard]] std::vector<std::string> capabilities() const;
   [[nodiscard]] bool is_open() const { return machine_ && machine_->is_usable(); }
-  /// Whether the server has said something that nobody asked for, or hung up: a connection that was
-  /// kept cannot be used then.
+  /// Whether the server has sent something that answers no command, or closed: an idle connection
+  /// cannot be used again then.
   [[nodiscard]] bool has_pending_input() const { return stream_ && stream_->has_input(); }
-  /// Mails that the open connection has carried.
+  /// Messages that the open connection has carried.
   [[nodiscard]] std::size_t mails() const { return machine_ ? machine_->mails() : 0; }
-  /// Drops it without a word.
-  void close();
 
  private:
   awaitable<void> drive(MessageSource* source);
   awaitable<Result<void>> ensure_open();
   awaitable<Result<void>> dial();
   awaitable<Result<void>> open_tunnel();
+  awaitable<Result<void>> open_session(smtp::ClientOptions options);
   awaitable<Result<SendReport>> send_part(Envelope part, MessageSource& source);
+  [[nodiscard]] std::optional<Error> find_split_error(std::size_t all, std::size_t done,
+                                                      MessageSource& source) const;
   [[nodiscard]] net::Time limit() const;
   [[nodiscard]] bool is_stale() const;
   [[nodiscard]] ServerOffer offer() const;
+  void close();
 
   Url url_;
   std::optional<ProxyUrl> proxy_;
-  std::string early_;  // what the server said while the tunnel was dug
-  std::optional<Error> wrong_;
+  std::string early_;  // bytes that the server sent while the tunnel was opened
+  std::optional<Error> invalid_reason_;
   std::optional<Login> login_;
   ClientOptions options_;
-  std::optional<net::TlsContext> tls_;
-  std::optional<net::Trace> trace_;
+  net::TlsClientSettings tls_settings_;
+  std::optional<net::TlsContext> tls_;  // once a handshake has begun: it reads the CA certificates
+  std::optional<net::SessionTrace> trace_;
   std::optional<net::Stream> stream_;
   std::optional<smtp::ClientMachine> machine_;
   net::BufferPool buffers_;
   net::Time until_ = net::Time::max();
-  bool used_ = false;  // a mail or command has gone over this connection
+  bool is_driving_ = false;  // an operation is under way, or was left by an exception
+  bool used_ = false;        // a message or command has gone over this connection
 };
 
 [[nodiscard]] inline Error cancelled() { return fail(Fault::cancelled, {}, "cancelled"); }
-/// What a call that threw ended with: a cancellation, or a want of the system (no descriptor, no
-/// memory, no thread) that is none.
+/// The error of a call that threw: a cancellation, or a lack of system resources (descriptors,
+/// memory, threads).
 [[nodiscard]] Error error_of(const std::exception_ptr& thrown);
 
-/// A cancellation becomes an Error in the result, at whatever wait it strikes. Only one that comes
-/// before the call's first step still throws: whoever spawns it takes that for `cancelled()` too.
+/// Turns a cancellation into an Error in the result, at whatever wait it arrives. Only one that
+/// arrives before the call's first step still throws: the spawning code maps that to `cancelled()`.
 template <class T>
 awaitable<T> without_throwing(awaitable<T> call) {
   co_await boost::asio::this_coro::throw_if_cancelled(false);

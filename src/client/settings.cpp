@@ -75,6 +75,7 @@ Result<Url> settle(std::string_view text, std::optional<Login>& login, ClientOpt
   // smtps:// is TLS before the greeting however much of it an option requires.
   if (options.tls == Tls::automatic || (url->tls == Tls::implicit && options.tls != Tls::never))
     options.tls = url->tls;
+  if (url->insecure_allow_legacy_tls) options.insecure_allow_legacy_tls = true;
   if (!url->names_port) {
     url->port = options.tls == Tls::implicit ? 465 : url->lmtp ? 24 : login ? 587 : 25;
   }

@@ -298,8 +298,9 @@ int send_over(const SendVerb& verb, const Envelope& envelope, MessageSource& sou
   Pool pool = login ? Pool(urls, *login, options, once) : Pool(urls, options, once);
   const auto report = pool.send(envelope, source);
   if (!report) return fail_with(report.error(), verb.json);
-  (void)pool.close(std::chrono::milliseconds(verb.server.timeout));
   verb.json ? print_json(*report, verb.server.server) : print_text(*report);
+  std::cout.flush();  // QUIT may wait for a reply that does not come
+  (void)pool.close(options.quit_timeout);
   return exit_of(*report);
 }
 
@@ -332,8 +333,9 @@ int SendVerb::run() {
     return exit_ok;
   }
   if (!report) return fail_with(report.error(), json);
-  client.quit();
   json ? print_json(*report, client.server()) : print_text(*report);
+  std::cout.flush();  // QUIT may wait for a reply that does not come
+  (void)client.quit();
   return exit_of(*report);
 }
 

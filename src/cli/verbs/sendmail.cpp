@@ -350,8 +350,9 @@ int run_sendmail(const std::vector<std::string>& words) {
     // EX_NOHOST is about a recipient's host. That our server's name has no address may pass.
     return sent.error().fault == Fault::resolve ? exit_temporary : code;
   }
-  (void)client->quit();
-  return report(*sent);
+  const int code = report(*sent);
+  (void)client->quit();  // after the report: the reply may not come
+  return code;
 }
 
 }  // namespace postroad::cli

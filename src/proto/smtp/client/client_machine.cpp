@@ -160,6 +160,7 @@ void ClientMachine::on_reply(const Reply& reply) {
 
 void ClientMachine::begin() {
   error_.reset();
+  last_reply_ = {};
   report_ = {};
   dot_put_ = false;
   state_ = State::talking;
