@@ -1,5 +1,5 @@
-// Events as text for people, and the page of all kinds. Every text value passes `printable` here,
-// before anything is built from it. Not here: lines of a log (sinks.cpp). See event.hpp.
+// Events as sentences, and the reference page. Every text value is made printable here, before
+// anything is built from it. Not here: log lines (sinks.cpp). See event.hpp.
 #include "observe/event.hpp"
 
 #include <fmt/format.h>
@@ -11,7 +11,7 @@
 namespace postroad::observe {
 namespace {
 
-// "1.204s", "35ms", "250us": three digits behind the point are enough to see what was slow.
+// "1.204s", "35ms", "250us".
 void append_duration(std::string& out, std::chrono::nanoseconds time) {
   const auto us = std::chrono::duration_cast<std::chrono::microseconds>(time).count();
   const auto end = std::back_inserter(out);

@@ -1,13 +1,15 @@
-// A fact is declared once, as an EventInfo, and becomes log line, JSON record, counter and a row of
-// the reference.
+// An event is declared once, as an EventInfo; log line, JSON record, counter and reference row
+// follow from the declaration.
 //
 //   inline constexpr FieldInfo opened_fields[] = {
-//       {"client", "address and port"}, {"listener", "which took it", "", listener_names}};
-//   inline constexpr EventInfo opened{"session.opened", Level::info, "{client} came to {listener}",
+//       {"client", "address and port"}, {"listener", "listener name", "", listener_names}};
+//   inline constexpr EventInfo opened{"session.opened", Level::info, "{client} connected to
+//   {listener}",
 //                                     opened_fields, "A client connected."};
 //   log.write(opened, client, "smtp");
 //
-// Not here: where it goes (log.hpp, sinks.hpp) and numbers that are no events (metrics.hpp).
+// Not here: destinations (log.hpp, sinks.hpp) and metrics that are not counts of events
+// (metrics.hpp).
 #pragma once
 
 #include <array>
@@ -24,26 +26,26 @@ namespace postroad::observe {
 enum class Level : std::uint8_t { debug, info, warning, error };
 std::string_view to_string(Level level) noexcept;
 
-/// One field of a kind. With `labels` its values are a bounded set, and it labels the kind's
-/// counter; a value outside the set counts as "other". Addresses, domains and names from the
-/// network have no such set.
+/// One field of an event. With `labels` its values are a bounded set, and it becomes a label of the
+/// event's counter; a value outside the set counts as "other". Addresses, domains and names from
+/// the network must have no labels.
 struct FieldInfo {
-  std::string_view name;  ///< not time, level, event or text: those are taken in JSON
+  std::string_view name;  ///< not time, level, event or text, which JSON records have already
   std::string_view doc;
-  std::string_view unit{};  ///< "octets"; durations know theirs
+  std::string_view unit{};  ///< "bytes"; empty for durations, which carry their unit
   std::span<const std::string_view> labels{};
 };
 
-/// What can happen. Everything here has static lifetime.
+/// A kind of event. All views have static lifetime.
 struct EventInfo {
-  std::string_view name;  ///< "session.opened": thing and verb
+  std::string_view name;  ///< "session.opened": subject and verb
   Level level = Level::info;
-  std::string_view text;  ///< the sentence for people, fields in braces: "{client} connected"
+  std::string_view text;  ///< the sentence, fields in braces: "{client} connected"
   std::span<const FieldInfo> fields{};
   std::string_view doc{};
 };
 
-/// A field's value. Text is a view: it lives until the event was written.
+/// A field's value. Text is a view, which must live until the event is written.
 class FieldValue {
  public:
   using Stored = std::variant<std::monostate, std::string_view, std::int64_t, std::uint64_t, bool,
@@ -75,8 +77,8 @@ class FieldValue {
   Stored stored_;
 };
 
-/// One thing that happened: a kind and the values of its fields in their declared order. Made
-/// without allocation; it holds views, so it is written at once and not kept.
+/// One event: its kind and the values of its fields in declared order. Made without allocation; it
+/// holds views, so write it at once and do not keep it.
 class Event {
  public:
   static constexpr std::size_t max_fields = 16;
@@ -87,7 +89,7 @@ class Event {
       : kind_(&kind), values_{FieldValue(values)...} {}
 
   [[nodiscard]] constexpr const EventInfo& kind() const noexcept { return *kind_; }
-  /// The value of the i-th field of the kind; not given when the event was made with fewer.
+  /// The value of the i-th field; not given when the event was made with fewer values.
   [[nodiscard]] constexpr const FieldValue& value(std::size_t i) const noexcept {
     return values_[i];
   }
@@ -97,15 +99,15 @@ class Event {
   std::array<FieldValue, max_fields> values_;
 };
 
-/// A value as text, safe to show, without quotes: "35", "true", "1.204s". Empty when not given.
+/// A value as printable text without quotes: "35", "true", "1.204s". Empty when not given.
 std::string format(const FieldValue& value);
-/// The same at the end of `out`.
+/// Appends `format(value)` to `out`.
 void append(std::string& out, const FieldValue& value);
-/// The kind's sentence with the values filled in, one line whatever they hold.
+/// The event's sentence with the values filled in: one line, whatever they contain.
 std::string sentence(const Event& event);
-/// The same at the end of `out`.
+/// Appends `sentence(event)` to `out`.
 void append_sentence(std::string& out, const Event& event);
-/// Markdown: a section for each kind with level, sentence and fields.
+/// The reference in Markdown: one section per kind, with level, sentence and fields.
 std::string reference(std::span<const EventInfo* const> kinds);
 
 }  // namespace postroad::observe

@@ -1,6 +1,5 @@
-// The list of sinks is replaced, never changed, so that writing holds the lock for one copied
-// pointer only. Sinks are called outside the lock and several at a time. Not here: sinks
-// (sinks.cpp). See log.hpp.
+// The list of sinks is replaced, never changed, so that writing holds the lock only to copy one
+// pointer. Sinks are called outside the lock, several at a time. See log.hpp.
 #include "observe/log.hpp"
 
 #include <algorithm>

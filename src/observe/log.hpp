@@ -1,4 +1,4 @@
-// Carries events to sinks. Without a sink nothing is made, formatted or printed. Not here: the
+// Passes events to sinks. Without a sink, no event is made, formatted or printed. Not here: the
 // sinks (sinks.hpp).
 #pragma once
 
@@ -13,7 +13,7 @@
 
 namespace postroad::observe {
 
-/// Takes events. `take` is called from any thread, several at a time; it does not throw and does
+/// Receives events. `take` is called from any thread, several at a time; it must not throw and must
 /// not log.
 class Sink {
  public:
@@ -21,7 +21,7 @@ class Sink {
   virtual void take(std::chrono::system_clock::time_point when, const Event& event) noexcept = 0;
 };
 
-/// The place where facts are told. All its functions may be called from any thread.
+/// Accepts events. Thread rule: all members from any thread.
 class Log {
  public:
   using Clock = std::function<std::chrono::system_clock::time_point()>;
@@ -31,7 +31,7 @@ class Log {
   /// From now on `sink` gets every event of `least` and above.
   void add_sink(std::shared_ptr<Sink> sink, Level least = Level::info);
 
-  /// Whether any sink takes this level: ask before gathering what is dear to gather. One atomic
+  /// Whether any sink takes this level: ask before collecting values that are expensive. One atomic
   /// read.
   [[nodiscard]] bool wants(Level level) const noexcept {
     return static_cast<int>(level) >= least_.load(std::memory_order_relaxed);
@@ -39,7 +39,7 @@ class Log {
 
   void write(const Event& event);
 
-  /// The same, the event made only if it is wanted.
+  /// Makes and writes the event, if any sink takes its level.
   template <class... Values>
   void write(const EventInfo& kind, const Values&... values) {
     if (wants(kind.level)) write(Event(kind, values...));

@@ -1,5 +1,6 @@
-// A family's cells lie in one row: the labels' positions are the digits of the index, "other" being
-// the last of each. The lock guards the map; cells are counted without it. See metrics.hpp.
+// The cells of a family lie in one array: the positions of the label values are the digits of the
+// index, and "other" is the last digit of each. The lock guards the map, not the cells. See
+// metrics.hpp.
 #include "observe/metrics.hpp"
 
 #include <fmt/format.h>
@@ -20,7 +21,7 @@ std::size_t cell_count(const MetricKind& kind) {
   return n;
 }
 
-// As the exposition format wants label values: backslash, quote and line end escaped.
+// Label values in the exposition format: backslash, quote and line end escaped.
 std::string escape(std::string_view text) {
   std::string out;
   for (const char c : text) {
@@ -46,8 +47,7 @@ std::string label_text(const MetricKind& kind, std::size_t index) {
   return out.empty() ? out : "{" + out + "}";
 }
 
-// Whether any digit of the index is the last one: such a cell is shown only when something was
-// counted in it.
+// Whether any label is "other": such a cell is shown only when its value is not zero.
 bool has_other(const MetricKind& kind, std::size_t index) {
   for (auto label = kind.labels.rbegin(); label != kind.labels.rend(); ++label) {
     const auto base = label->values.size() + 1;

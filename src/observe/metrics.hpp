@@ -1,6 +1,6 @@
-// Counters and gauges, declared up front with bounded labels, and their Prometheus text. Events
-// count themselves through CountSink; numbers that are no events (messages in the queue) are cells
-// of their own. Not here: the HTTP endpoint that serves the text.
+// Counters and gauges, declared in advance with bounded labels, and their Prometheus text.
+// CountSink counts events; other metrics (messages in the queue) have cells of their own. Not here:
+// the HTTP endpoint that serves the text.
 #pragma once
 
 #include <atomic>
@@ -20,11 +20,10 @@ namespace postroad::observe {
 
 struct LabelKind {
   std::string_view name;
-  std::span<const std::string_view> values;  ///< all it may be; anything else is counted as "other"
+  std::span<const std::string_view> values;  ///< all values; any other counts as "other"
 };
 
-/// A number that is watched. Everything here has static lifetime, or that of the Metrics it is
-/// declared to.
+/// The declaration of a metric. Views live as long as the Metrics that it is declared to.
 struct MetricKind {
   enum class Type : std::uint8_t { counter, gauge };
   std::string name;  ///< "postroad_queue_messages"; a counter's ends with _total
@@ -33,7 +32,7 @@ struct MetricKind {
   std::vector<LabelKind> labels{};
 };
 
-/// One number. Lock-free from any thread.
+/// One value. Lock-free, from any thread.
 class Cell {
  public:
   void add(std::int64_t n = 1) noexcept { value_.fetch_add(n, std::memory_order_relaxed); }
@@ -47,14 +46,14 @@ class Cell {
   std::atomic<std::int64_t> value_{0};
 };
 
-/// All numbers of a program. Any thread. Memory is fixed by the declarations: a cell for each
-/// combination of labels.
+/// All metrics of a program. Thread rule: any thread. Memory is fixed by the declarations: one cell
+/// per combination of labels.
 class Metrics {
  public:
-  /// Declares a number; a second declaration of the same name is the first one.
+  /// Declares a metric. A second declaration of the same name is ignored.
   void declare(const MetricKind& kind);
-  /// The cell of a declared number, its labels in declared order. It lives as long as this: keep
-  /// the reference where it is hot. A name never declared gives a cell that is not shown.
+  /// The cell of a declared metric, labels in declared order. It lives as long as this object: keep
+  /// the reference in frequent code. An undeclared name returns a cell that is not shown.
   Cell& cell(std::string_view name, std::initializer_list<std::string_view> labels = {});
   Cell& cell(std::string_view name, std::span<const std::string_view> labels);
   /// The text exposition format, version 0.0.4, in order of names.
@@ -70,9 +69,9 @@ class Metrics {
   Cell nowhere_;
 };
 
-/// Counts each event of the declared kinds as `postroad_session_opened_total`, labelled by its
-/// bounded fields. Add it to the log at Level::debug, so that no level goes uncounted. `metrics`
-/// outlives it.
+/// Counts each event of the declared kinds, as `postroad_session_opened_total`, labelled by its
+/// bounded fields. Add it to the log at Level::debug, so that every level is counted. `metrics`
+/// must outlive it.
 class CountSink final : public Sink {
  public:
   CountSink(Metrics& metrics, std::span<const EventInfo* const> kinds);

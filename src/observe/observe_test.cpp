@@ -1,9 +1,13 @@
-// Made-up events through every sink, and the numbers they leave. The clock is an argument, so lines
-// are compared whole. Row34 tests: nothing a peer says can forge a line or a field.
+// Invented events through every sink, and their metrics. The clock is an argument, so that whole
+// lines are compared. Row34 tests: no text from a peer can forge a line or a field.
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include <filesystem>
+#include <fstream>
 #include <thread>
 
 #include "observe/metrics.hpp"
@@ -20,7 +24,7 @@ constexpr std::string_view listener_names[] = {"smtp", "submission"};
 constexpr FieldInfo opened_fields[] = {{"client", "address and port"},
                                        {"listener", "which port took it", "", listener_names},
                                        {"wait", "time in the backlog"},
-                                       {"octets", "how much", "octets"},
+                                       {"bytes", "how much", "bytes"},
                                        {"tls", "whether it was encrypted"}};
 constexpr EventInfo opened{"session.opened", Level::info,
                            "{client} connected to {listener} after {wait}", opened_fields,
@@ -44,7 +48,7 @@ TEST(TextSink, WritesOneLine) {
   log.write(opened, "a \"b\" \\c", "", 250us);
   EXPECT_EQ(out,
             "2026-11-23T12:00:00.123Z info session.opened client=[127.0.0.1]:4711 listener=smtp "
-            "wait=1.204s octets=35 "
+            "wait=1.204s bytes=35 "
             "tls=true\n"
             "2026-11-23T12:00:00.123Z info session.opened client=\"a \\\"b\\\" \\\\c\" "
             "listener=\"\" wait=250us\n");
@@ -66,9 +70,9 @@ TEST(TextSink, WritesToADescriptor) {
   Log log(noon);
   log.add_sink(std::make_shared<TextSink>(ends[1]));
   log.write(opened);
-  char octets[100];
-  const auto n = ::read(ends[0], octets, sizeof octets);
-  EXPECT_EQ(std::string(octets, static_cast<std::size_t>(n)),
+  char bytes[100];
+  const auto n = ::read(ends[0], bytes, sizeof bytes);
+  EXPECT_EQ(std::string(bytes, static_cast<std::size_t>(n)),
             "2026-11-23T12:00:00.123Z info session.opened\n");
   ::close(ends[0]);
   ::close(ends[1]);
@@ -83,7 +87,7 @@ TEST(JsonSink, WritesOneObjectALine) {
       out,
       "{\"time\":\"2026-11-23T12:00:00.123Z\",\"level\":\"info\",\"event\":\"session.opened\","
       "\"client\":\"a\\\"\\\\\\u0009\xef\xbf\xbd測\",\"listener\":\"smtp\",\"wait\":1.500000,"
-      "\"octets\":-3,"
+      "\"bytes\":-3,"
       "\"tls\":false,\"text\":\"a\\\"\\\\\\\\x09\\\\xff測 connected to smtp after 1.500s\"}\n");
   EXPECT_EQ(escape_json("\xc2\x9b\u2028\x7f"), "\\u009b\\u2028\\u007f");
 }
@@ -228,11 +232,43 @@ TEST(Writer, APipeThatIsNotReadLosesLinesAndHoldsUpNobody) {
   ::close(ends[1]);
 }
 
+// A descriptor number that the limit no longer allows makes dup3 fail, and nothing else.
+TEST(LogFile, AReopenThatFailsIsReportedAndTheOldFileStaysInUse) {
+  const auto folder =
+      std::filesystem::temp_directory_path() / ("postroad-log-test-" + std::to_string(::getpid()));
+  std::filesystem::create_directory(folder);
+  const auto path = (folder / "log").string();
+  std::vector<int> low;
+  for (int i = 0; i < 3; ++i) low.push_back(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  auto log = LogFile::open(path).value();
+  for (const int descriptor : low) ::close(descriptor);
+  std::filesystem::rename(path, path + ".old");
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  rlimit tight = before;
+  tight.rlim_cur = static_cast<rlim_t>(log->descriptor());
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &tight), 0);
+  const auto reopened = log->reopen();
+  const int free_again = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_EQ(free_again, low.front()) << "a descriptor leaked";
+  ::close(free_again);
+  ASSERT_FALSE(reopened);
+  EXPECT_EQ(reopened.error().fault, Fault::io);
+  write_to(log->descriptor())("still here\n");
+  std::string line;
+  std::getline(std::ifstream(path + ".old"), line);
+  EXPECT_EQ(line, "still here");
+  EXPECT_TRUE(log->reopen());
+  log.reset();
+  std::filesystem::remove_all(folder);
+}
+
 TEST(Reference, HasASectionForEachKind) {
   const auto page = reference(kinds);
   EXPECT_THAT(page, HasSubstr("## `session.opened`\n\nA client connected. Level: info."));
   EXPECT_THAT(page, HasSubstr("| `listener` |  | which port took it Label: smtp, submission. |\n"));
-  EXPECT_THAT(page, HasSubstr("| `octets` | octets | how much |\n"));
+  EXPECT_THAT(page, HasSubstr("| `bytes` | bytes | how much |\n"));
 }
 
 }  // namespace

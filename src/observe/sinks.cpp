@@ -1,5 +1,5 @@
-// The lines of the sinks. One that cannot be made for lack of memory is dropped: telling must never
-// be what breaks the teller. Not here: the sentence of an event (event.cpp). See sinks.hpp.
+// The lines of the sinks. A line that cannot be made for lack of memory is dropped: logging must
+// never break the code that logs. Not here: the sentence of an event (event.cpp). See sinks.hpp.
 #include "observe/sinks.hpp"
 
 #include <fcntl.h>
@@ -23,7 +23,7 @@
 namespace postroad::observe {
 namespace {
 
-// Octets of a value that are shown: a peer must not be able to fill the disk with one line.
+// Bytes of a value that are shown: a peer must not be able to fill the disk with one line.
 constexpr std::size_t longest = 4096;
 
 std::string_view colour_of(Level level) {
@@ -40,9 +40,8 @@ std::string_view colour_of(Level level) {
   return {};
 }
 
-// A value as one word: in quotes where a reader could not tell its end. Quotes and backslashes of
-// the value are escaped before the rest is scrubbed, so that nothing shown can be mistaken for
-// something else.
+// A value as one word, quoted where its end would be ambiguous. Quotes and backslashes of the value
+// are escaped before control characters are, so that the two kinds of escape cannot be confused.
 void append_word(std::string& out, const FieldValue& value) {
   const auto* text = std::get_if<std::string_view>(&value.stored());
   if (text == nullptr) return append(out, value);
@@ -92,7 +91,7 @@ void append_json_value(std::string& out, const FieldValue& value) {
   }
 }
 
-// Into a buffer of the thread's own: a line is made for every mail.
+// In a thread-local buffer: a line is made for every message.
 const std::string& json_line(std::chrono::system_clock::time_point when, const Event& event) {
   thread_local std::string line;
   thread_local std::string text;
@@ -121,7 +120,7 @@ const std::string& json_line(std::chrono::system_clock::time_point when, const E
   return line;
 }
 
-// Octets of the UTF-8 character at the front; 0 when it is none.
+// Bytes of the UTF-8 character at the front; 0 when there is none.
 std::size_t character(std::string_view text) {
   for (std::size_t n = 1; n <= 4 && n <= text.size(); ++n) {
     if (is_utf8(text.substr(0, n))) return n;
@@ -129,7 +128,7 @@ std::size_t character(std::string_view text) {
   return 0;
 }
 
-// Characters that end a line, or that a terminal obeys, although JSON would let them stand.
+// Characters that end a line or control a terminal, although JSON allows them unescaped.
 bool must_escape(std::string_view shown) {
   return (shown[0] == '\xc2' && static_cast<unsigned char>(shown[1]) < 0xa0) || shown == "\u2028" ||
          shown == "\u2029";
@@ -171,7 +170,7 @@ namespace {
 
 std::atomic<std::uint64_t> dropped{0};
 
-// A line to a file, whole. False: it was not taken.
+// Writes the whole line. False: the descriptor did not take it.
 bool write_whole(int descriptor, std::string_view line) {
   while (!line.empty()) {
     const auto n = ::write(descriptor, line.data(), line.size());
@@ -182,11 +181,12 @@ bool write_whole(int descriptor, std::string_view line) {
   return true;
 }
 
-// To what somebody must read. The descriptor may be shared with other programs, so that it stays
-// blocking: what poll says may be written is PIPE_BUF at least, and no more is written at once.
-class Patient final {
+// For a pipe, terminal or socket. The descriptor may be shared with other programs, so it stays
+// blocking: after poll, PIPE_BUF bytes can be written without blocking, and no more are written at
+// once.
+class PipeWriter final {
  public:
-  explicit Patient(int descriptor) : descriptor_(descriptor) {}
+  explicit PipeWriter(int descriptor) : descriptor_(descriptor) {}
   bool write(std::string_view line) {
     const std::lock_guard lock(mutex_);
     while (!line.empty()) {
@@ -220,8 +220,8 @@ LineWriter write_to(int descriptor) {
       if (!write_whole(descriptor, line)) dropped.fetch_add(1, std::memory_order_relaxed);
     };
   }
-  return [patient = std::make_shared<Patient>(descriptor)](std::string_view line) {
-    if (!patient->write(line)) dropped.fetch_add(1, std::memory_order_relaxed);
+  return [writer = std::make_shared<PipeWriter>(descriptor)](std::string_view line) {
+    if (!writer->write(line)) dropped.fetch_add(1, std::memory_order_relaxed);
   };
 }
 
@@ -248,13 +248,16 @@ Result<std::shared_ptr<LogFile>> LogFile::open(std::string path) {
 
 LogFile::~LogFile() { ::close(descriptor_); }
 
-// The new file takes the old one's number in one step: a line goes to the one or the other.
+// dup3 replaces the file behind the descriptor in one step: each line goes to one of the two files.
 Result<void> LogFile::reopen() {
   const auto fresh = open_log(path_);
   if (!fresh) return fresh.error();
-  ::dup3(*fresh, descriptor_, O_CLOEXEC);
+  const bool replaced = ::dup3(*fresh, descriptor_, O_CLOEXEC) >= 0;
+  const auto why = std::generic_category().message(errno);
   ::close(*fresh);
-  return {};
+  if (replaced) return {};
+  return fail(Fault::io, path_,
+              "the log cannot be reopened: " + why + "; the old file is still used");
 }
 
 void TextSink::take(std::chrono::system_clock::time_point when, const Event& event) noexcept {
