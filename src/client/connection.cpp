@@ -34,9 +34,7 @@ constexpr std::size_t slice_size = 65536;
 
 // Feeds the machine the message's bytes and does the client's side of the handshake.
 struct Consultant {
-  const net::TlsClientSettings& tls_settings;
-  std::optional<net::TlsContext>& tls;
-  const std::string& host;
+  Connection& connection;
   MessageSource* source;
   const std::function<bool(std::uint64_t, std::optional<std::uint64_t>)>& progress;
   std::uint64_t sent = 0;
@@ -65,11 +63,8 @@ struct Consultant {
     return true;
   }
   awaitable<void> answer(smtp::ClientMachine&) const { co_return; }
-  awaitable<Result<proto::TlsFacts>> handshake(net::Stream& stream, net::Time deadline) {
-    auto context = net::TlsContext::client(tls_settings);
-    if (!context) co_return context.error();
-    tls = std::move(*context);
-    co_return co_await stream.handshake_client(*tls, host, deadline);
+  awaitable<Result<proto::TlsFacts>> handshake(net::Stream&, net::Time deadline) const {
+    co_return co_await connection.handshake(deadline);
   }
 };
 
@@ -87,16 +82,6 @@ struct NoConsultant {
     co_return fail(Fault::protocol, {}, "no TLS here");
   }
 };
-
-// The connection's own address as a literal: true everywhere, and what RFC 5321 section 4.1.4
-// requires of a client without a name.
-std::string own_literal(net::Stream& stream) {
-  boost::system::error_code error;
-  const auto endpoint = stream.socket().local_endpoint(error);
-  if (error) return "localhost";
-  const auto text = net::text_of(endpoint);
-  return text.substr(0, text.rfind(':'));
-}
 
 Result<std::vector<std::string>> pins_of(const std::vector<std::string>& texts) {
   constexpr std::string_view method = "sha256:";
@@ -170,7 +155,7 @@ net::Time Connection::limit() const {
 }
 
 awaitable<void> Connection::drive(MessageSource* source) {
-  Consultant consultant{tls_settings_, tls_, url_.host, source, options_.progress};
+  Consultant consultant{*this, source, options_.progress};
   net::DriveOptions how;
   how.buffers = &buffers_;
   how.until = until_;
@@ -203,13 +188,26 @@ awaitable<Result<void>> Connection::open_tunnel() {
   co_return Result<void>();
 }
 
-awaitable<Result<void>> Connection::dial() {
-  const auto started = proto::Clock::now();
-  auto machine = machine_options(url_, login_, options_);
-  if (!machine) co_return machine.error();
-  auto socket =
-      co_await net::connect(proxy_ ? proxy_->host : url_.host, proxy_ ? proxy_->port : url_.port,
-                            std::min(until_, started + options_.connect_timeout));
+std::string Connection::own_literal() {
+  boost::system::error_code error;
+  const auto endpoint = stream_->socket().local_endpoint(error);
+  if (error) return "localhost";
+  const auto text = net::text_of(endpoint);
+  return text.substr(0, text.rfind(':'));
+}
+
+awaitable<Result<proto::TlsFacts>> Connection::handshake(net::Time deadline) {
+  auto context = net::TlsContext::client(tls_settings_);
+  if (!context) co_return context.error();
+  tls_ = std::move(*context);
+  co_return co_await stream_->handshake_client(*tls_, url_.host, deadline);
+}
+
+awaitable<Result<void>> Connection::reach() {
+  if (invalid_reason_) co_return *invalid_reason_;
+  const auto deadline = std::min(until_, proto::Clock::now() + options_.connect_timeout);
+  auto socket = co_await net::connect(proxy_ ? proxy_->host : url_.host,
+                                      proxy_ ? proxy_->port : url_.port, deadline);
   if (!socket) {
     auto error = socket.error();
     error.where = proxy_ ? proxy_->server() : server();
@@ -219,18 +217,22 @@ awaitable<Result<void>> Connection::dial() {
   stream_.emplace(std::move(*socket));
   if (trace_) trace_->note("connected to " + stream_->peer());
   early_.clear();
-  if (proxy_) {
-    const auto tunnel = co_await open_tunnel();
-    if (!tunnel) {
-      close();
-      co_return tunnel.error();
-    }
-  }
+  if (!proxy_) co_return Result<void>();
+  const auto tunnel = co_await open_tunnel();
+  if (!tunnel) close();
+  co_return tunnel;
+}
+
+awaitable<Result<void>> Connection::dial() {
+  auto machine = machine_options(url_, login_, options_);
+  if (!machine) co_return machine.error();
+  const auto reached = co_await reach();
+  if (!reached) co_return reached.error();
   co_return co_await open_session(std::move(*machine));
 }
 
 awaitable<Result<void>> Connection::open_session(smtp::ClientOptions options) {
-  if (options_.helo_name.empty()) options.name = own_literal(*stream_);
+  if (options_.helo_name.empty()) options.name = own_literal();
   machine_.emplace(std::move(options));
   machine_->open();
   if (!early_.empty()) machine_->received(early_);

@@ -37,6 +37,8 @@ class Connection final {
   /// QUIT, waits for the reply for ClientOptions::quit_timeout, then closes.
   awaitable<Result<Reply>> quit();
   [[nodiscard]] std::string server() const { return url_.server(); }
+  /// The server, with the port and TLS that follow from options and login.
+  [[nodiscard]] const Url& url() const { return url_; }
   /// Why the URL or an option is invalid.
   [[nodiscard]] const std::optional<Error>& invalid_reason() const { return invalid_reason_; }
   [[nodiscard]] std::vector<std::string> capabilities() const;
@@ -46,6 +48,19 @@ class Connection final {
   [[nodiscard]] bool has_pending_input() const { return stream_ && stream_->has_input(); }
   /// Messages that the open connection has carried.
   [[nodiscard]] std::size_t mails() const { return machine_ ? machine_->mails() : 0; }
+
+  /// Connects, through the proxy where there is one, and sends nothing: for a caller that drives a
+  /// machine of its own over `stream`. `open` connects in the same way and opens the session.
+  awaitable<Result<void>> reach();
+  /// Valid after `reach`.
+  [[nodiscard]] net::Stream& stream() { return *stream_; }
+  /// The handshake on `stream` with the certificates, pins and server name of the options.
+  awaitable<Result<proto::TlsFacts>> handshake(net::Time deadline);
+  /// Bytes that the server sent while the tunnel through the proxy was opened.
+  [[nodiscard]] const std::string& early() const { return early_; }
+  /// The address of this end as a literal: true everywhere, and what RFC 5321 section 4.1.4
+  /// requires of a client without a name. Valid after `reach`.
+  [[nodiscard]] std::string own_literal();
 
  private:
   awaitable<void> drive(MessageSource* source);
@@ -63,7 +78,7 @@ class Connection final {
 
   Url url_;
   std::optional<ProxyUrl> proxy_;
-  std::string early_;  // bytes that the server sent while the tunnel was opened
+  std::string early_;
   std::optional<Error> invalid_reason_;
   std::optional<Login> login_;
   ClientOptions options_;
