@@ -56,7 +56,7 @@ class Many final {
        std::size_t connections, std::size_t mails)
       : envelope_(envelope),
         left_(mails),
-        pool_({url}, {}, {.connections = connections, .mails_per_connection = 0}) {
+        pool_({url}, {}, {.connections = connections, .messages_per_connection = 0}) {
     for (std::size_t i = 0; i < 2 * connections; ++i)
       sources_.push_back(std::make_unique<Octets>(text));
   }

@@ -1,6 +1,6 @@
-// Sends a mail over each of several connections at once, in an event loop of its own on poll(2):
-// what postroad/machine.hpp asks of a program. Not here: TLS (docs/guide/own-loop.md says where it
-// goes), and looking up names without waiting.
+// Sends a message over each of several connections at once, in an event loop on poll(2), with the
+// machine of postroad/machine.hpp. Not here: TLS (see docs/guide/own-loop.md) and name lookup
+// without blocking.
 //
 //   own_loop smtp://127.0.0.1:2525 10
 #include <fcntl.h>
@@ -23,8 +23,8 @@ using postroad::Fault;
 using postroad::Machine;
 using Wish = Machine::Wish;
 
-// A non-blocking socket on its way to the server; -1 where there is none. Whether the connection
-// comes about is seen by the first read.
+// A non-blocking socket that connects to the server; -1 when there is none. The first read shows
+// whether the connection succeeded.
 static int start_to_connect(const std::string& host, std::uint16_t port) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
@@ -52,7 +52,7 @@ class Session {
     if (fd_ >= 0) ::close(fd_);
   }
 
-  // Goes on as far as it can without waiting. False: it is over.
+  // Continues as far as possible without waiting. False: the session is over.
   bool go_on(Machine::Time now) {
     for (;;) {
       const auto action = machine_.next(now);
@@ -60,7 +60,7 @@ class Session {
       ssize_t n = 0;
       switch (action.wish) {
         case Wish::send:
-          n = ::send(fd_, action.octets.data(), action.octets.size(), MSG_NOSIGNAL);
+          n = ::send(fd_, action.bytes.data(), action.bytes.size(), MSG_NOSIGNAL);
           if (n >= 0) machine_.sent(static_cast<std::size_t>(n));
           break;
         case Wish::receive:
@@ -71,7 +71,7 @@ class Session {
         case Wish::start_tls:
           machine_.failed(postroad::fail(Fault::tls, {}, "this example has no TLS"));
           break;
-        case Wish::body:
+        case Wish::consult:
           machine_.body_from(*source_);
           break;
         case Wish::done:
@@ -95,7 +95,7 @@ class Session {
   [[nodiscard]] bool was_accepted() const { return accepted_; }
 
  private:
-  // The last operation is over: reads its result, begins another.
+  // The last operation is over: reads its result and begins the next.
   bool begin_next() {
     switch (step_++) {
       case 0:
@@ -139,7 +139,7 @@ int main(int argc, char** argv) {
   const auto message = postroad::Message{}
                            .from("me@example.org")
                            .to("you@example.net")
-                           .subject("from a loop of my own")
+                           .subject("from my own event loop")
                            .text("hello");
 
   std::vector<std::unique_ptr<Session>> sessions;

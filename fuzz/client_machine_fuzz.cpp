@@ -20,9 +20,9 @@ using proto::Wish;
 ClientOptions options_from(std::uint8_t bits) {
   ClientOptions options;
   options.server = "mx.example:25";
-  options.tls = static_cast<TlsPolicy>(bits % 4);
+  options.tls = static_cast<Tls>(1 + bits % 4);
   if ((bits & 4) != 0) options.login = sasl::Credentials{"user", {}, Secret("secret")};
-  if ((bits & 8) != 0) options.recipients = RecipientPolicy::all_or_none;
+  if ((bits & 8) != 0) options.recipient_policy = RecipientPolicy::all_or_none;
   if ((bits & 16) != 0) options.pipelining = false;
   if ((bits & 32) != 0) options.window = 2;
   if ((bits & 64) != 0) options.plain_helo = true;

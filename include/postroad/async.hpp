@@ -1,7 +1,7 @@
 // The client for programs that run on Asio: every call takes a completion token (a coroutine's
-// use_awaitable, a callback, use_future) and completes on the token's executor. The mail itself is
-// carried by a thread of the library's own, behind a plain callback, so that neither compiler nor
-// build flags of the program need to match the library's.
+// use_awaitable, a callback, use_future) and completes on the token's executor. The message is sent
+// by a thread of the library, behind a plain callback, so that neither the compiler nor the build
+// flags of the program need to match the library's.
 //
 //   postroad::AsyncClient client{"smtp://mail.example:587", login};
 //   auto report = co_await client.async_send(message, boost::asio::use_awaitable);
@@ -26,9 +26,9 @@ namespace postroad {
 
 namespace detail {
 
-// Binds a start function, which takes a callback and gives a ticket, to a completion token: the
-// handler goes back to its own executor. `cancel` takes the ticket, at any time. The slot is set
-// before the start: afterwards the handler may already run on another thread.
+// Binds a start function, which takes a callback and returns a ticket, to a completion token: the
+// handler runs on its own executor. `cancel` takes the ticket, at any time. The slot is assigned
+// before the start: after it the handler may already run on another thread.
 template <class T, class Start, class Cancel, class Token>
 auto initiate(Start start, Cancel cancel, Token&& token) {
   return boost::asio::async_initiate<Token, void(Result<T>)>(
@@ -61,9 +61,9 @@ auto initiate(Start start, Cancel cancel, Token&& token) {
 }  // namespace detail
 
 /// One connection to one server, used from any number of tasks: calls made while another is under
-/// way wait their turn, in order. Thread rule: all members may be called from any thread.
-/// Destroying it cancels what is under way and what waits. Cancellation: the token's cancellation
-/// slot ends the call with Fault::cancelled.
+/// way wait their turn, in order. The token's cancellation slot ends a call with Fault::cancelled.
+/// The destructor cancels all calls and sends QUIT without waiting. Thread rule: all members from
+/// any thread; the destructor not from a callback.
 class POSTROAD_EXPORT AsyncClient {
  public:
   template <class T>
@@ -86,8 +86,7 @@ class POSTROAD_EXPORT AsyncClient {
         },
         std::forward<Token>(token));
   }
-  /// As Client::send with octets and an envelope of the caller's; `source` must live until
-  /// completion.
+  /// As Client::send with message data and an envelope; `source` must live until completion.
   template <class Token>
   auto async_send(Envelope envelope, MessageSource& source, Token&& token) {
     return initiate<SendReport>(
@@ -113,13 +112,13 @@ class POSTROAD_EXPORT AsyncClient {
                            std::forward<Token>(token));
   }
 
-  /// The same calls with a plain callback, which runs on the library's thread: it must be short and
-  /// must not throw.
+  /// The same calls with a plain callback on the library's thread, which must be short and must not
+  /// throw.
   Ticket start_send(Message message, Callback<SendReport> done);
   Ticket start_send(Envelope envelope, MessageSource& source, Callback<SendReport> done);
   Ticket start_command(std::string verb, std::string argument, Callback<Reply> done);
   Ticket start_quit(Callback<Reply> done);
-  /// Ends that call with Fault::cancelled, whether it waits or is under way. No effect once it is
+  /// Ends that call with Fault::cancelled, whether it waits or is under way. No effect when it is
   /// over.
   void cancel(Ticket ticket);
 
@@ -139,7 +138,7 @@ class POSTROAD_EXPORT AsyncClient {
 };
 
 /// As Pool::send, for many tasks at once. Completes with Result<SendReport>. `caller` as for
-/// Pool::start_send. The pool must live until completion, which its destruction brings about.
+/// Pool::start_send. The pool's destructor completes the call with Fault::cancelled.
 template <class Token>
 auto async_send(Pool& pool, Message message, Token&& token, std::uint64_t caller = 0) {
   return detail::initiate<SendReport>(

@@ -1,13 +1,15 @@
-// The sending SMTP without any I/O, for programs that have an event loop of their own: it says what
-// it needs, and the program does it. It opens no socket, starts no thread, reads no clock and no
-// file. Whoever has no such loop wants client.hpp. A complete program is examples/own_loop.cpp.
+// The SMTP client without any I/O, for programs that run their own event loop: the machine says
+// what it needs, and the program does it. It opens no socket, starts no thread, reads no clock and
+// no file. If you do not run your own event loop, use client.hpp. A complete program is
+// examples/own_loop.cpp.
 //
-//   Wish        the program does                                   and says
-//   send        writes `octets`, or a front part of them           sent(n)
-//   receive     reads what is there                                received(view), or closed()
-//   start_tls   a TLS handshake, after everything sent so far      tls_up(facts)
-//   body        gives octets of the message                        body(view) … body_end(),
-//   body_from done        nothing: the operation is over
+//   Wish        the program                                        and calls
+//   send        writes `bytes`, or a front part of them            sent(n)
+//   receive     reads what is available                            received(view) or closed()
+//   start_tls   does a TLS handshake, after everything sent        tls_up(facts)
+//   consult     gives bytes of the message                         body_from(source), or body(view)
+//                                                                  and at the end body_end()
+//   done        nothing: the operation is over
 //
 //   postroad::Machine machine{"smtp://mail.example"};
 //   machine.open();                         // drive until done, then machine.opened()
@@ -18,6 +20,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <postroad/action.hpp>
 #include <postroad/client.hpp>
 #include <string>
 #include <string_view>
@@ -26,84 +29,83 @@
 namespace postroad {
 
 /// One conversation with one server. One operation at a time: begin it (`open`, `send`, `command`,
-/// `quit`), ask `next` and grant what it wishes until it wishes nothing (`done`), read the result.
-/// `failed(error)` may answer any wish: the operation then ends. Another machine is needed for
-/// another connection.
+/// `quit`), ask `next` and do what it says until it says `done`, then read the result.
+/// `failed(error)` may answer any wish: the operation then ends. Each connection needs a machine of
+/// its own.
 ///
-/// Not done here, for it needs a connection: another attempt where the server has closed one that
-/// was kept, several mails where LIMITS allows fewer recipients than there are, proxies on the way.
+/// Not done here, because it needs a connection: a second attempt when the server has closed an
+/// idle connection, several transactions when LIMITS allows fewer recipients than there are,
+/// proxies.
 ///
 /// Thread rule: one thread at a time. No member throws.
 class POSTROAD_EXPORT Machine final {
  public:
   using Time = std::chrono::steady_clock::time_point;
+  using Wish = postroad::Wish;
+  using Action = postroad::Action;
 
-  enum class Wish : std::uint8_t { send, receive, start_tls, body, done };
-  struct Action {
-    Wish wish = Wish::done;
-    std::string_view
-        octets{};         ///< for send; valid until the next call of a member that is not const
-    bool secret = false;  ///< no trace may show what is sent now: a password is in it
-    Time deadline = Time::max();  ///< when it has passed, say timed_out(); it belongs to the
-                                  ///< command, not to one read
-  };
-  /// What a handshake settled, as far as the program knows it.
+  /// The result of a handshake, as far as the program knows it.
   struct TlsFacts {
-    bool verified = false;    ///< the certificate was checked and is for host(): REQUIRETLS asks
-    std::string exporter{};   ///< tls-exporter (RFC 9266), for SCRAM-…-PLUS; empty: not to be had
-    std::string end_point{};  ///< tls-server-end-point (RFC 5929 §4), likewise
+    bool verified = false;    ///< the certificate was verified and names host(); for REQUIRETLS
+    std::string exporter{};   ///< tls-exporter (RFC 9266), for SCRAM-…-PLUS; empty: unknown
+    std::string end_point{};  ///< tls-server-end-point (RFC 5929 section 4); empty: unknown
   };
 
-  /// As Client takes them. Without effect, since they are the program's part: ca_file, pinned_keys,
-  /// insecure_accept_any_certificate, client_key, proxy, progress, trace, connect_timeout,
-  /// overall_timeout. `client_certificate`: not read, but given, it says that the handshake shows
-  /// one. `helo_name`: give it; "localhost" else. A wrong URL is what `open` ends with.
+  /// As Client takes them. These options have no effect, because the program does their part:
+  /// ca_file, pinned_keys, insecure_accept_any_certificate, insecure_allow_legacy_tls, client_key,
+  /// proxy, progress, trace, connect_timeout, quit_timeout, overall_timeout. `client_certificate`
+  /// is not read; when set, it says that the handshake presents one. Set `helo_name`; the default
+  /// is "localhost". `open` reports an invalid URL.
   explicit Machine(std::string_view url, ClientOptions options = {});
   Machine(std::string_view url, Login login, ClientOptions options = {});
   Machine(Machine&&) noexcept;
   Machine& operator=(Machine&&) noexcept;
   ~Machine();
 
-  /// Where to connect to, and whom the certificate must name. Empty and 0 for a wrong URL.
+  /// Where to connect, and the name that the certificate must carry. Empty and 0 for an invalid
+  /// URL.
   [[nodiscard]] std::string host() const;
   [[nodiscard]] std::uint16_t port() const;
 
-  /// Greeting, EHLO, STARTTLS, AUTH; first of all, and once. Login::fetch_token is called in it.
+  /// Greeting, EHLO, STARTTLS, AUTH: the first operation, once. Calls Login::fetch_token.
   void open();
-  /// One mail. Of `source` only size and kind are asked here: its octets are wished for later.
+  /// One message. Only the size and the kind of `source` are read here; its bytes are asked for
+  /// later.
   void send(Envelope envelope, const MessageSource& source);
   /// VRFY, EXPN, NOOP, RSET, HELP.
   void command(std::string_view verb, std::string_view argument = {});
   void quit();
 
-  /// What it needs now; the same again, until it was granted.
+  /// What the machine needs now; the same again until it was done. For consult and done the
+  /// deadline is Time::max().
   [[nodiscard]] Action next(Time now);
-  void sent(std::size_t octets);
-  /// What was read; the view must stay valid and unchanged until the next wish to receive. Between
-  /// two operations too: a server that says goodbye or hangs up is known by is_usable() after
-  /// `next`.
-  void received(std::string_view octets);
+  void sent(std::size_t bytes);
+  /// Input; the view must stay valid and unchanged until the next wish to receive. Also between two
+  /// operations: is_usable() shows after `next` whether the server said goodbye or closed.
+  void received(std::string_view bytes);
   /// The server closed its side.
   void closed();
   void tls_up(TlsFacts facts);
-  /// Why a wish could not be granted: `fail(Fault::closed, {}, "reset by the peer")`.
+  /// The wish could not be met: `fail(Fault::closed, {}, "reset by the peer")`.
   void failed(const Error& error);
+  /// The deadline of the last action has passed.
   void timed_out();
-  /// The next octets of the message, in pieces of any size; its dots are doubled here. Nobody's
-  /// wish, and it is ignored.
-  void body(std::string_view octets);
+  /// The next bytes of the message, in pieces of any size, not dot-stuffed. Ignored when the last
+  /// wish was another one, as are the three below.
+  void body(std::string_view bytes);
   void body_end();
-  /// The message cannot be read to its end: half of it must not be taken for the whole.
+  /// The message cannot be read to its end: the transaction is given up, so that no part of it
+  /// counts as the whole.
   void body_failed(const Error& error);
-  /// The next piece out of a source, its end, or its error: one of the three above.
+  /// Calls one of the three above with the next piece of a source, its end or its error.
   void body_from(MessageSource& source);
 
-  /// Of the last operation: why it could not be carried on.
+  /// Why the last operation failed; nullopt when it did not.
   [[nodiscard]] const std::optional<Error>& error() const;
   [[nodiscard]] Result<void> opened() const;
-  /// Of the last mail, as Client::send gives it.
+  /// The result of the last `send`, as Client::send returns it.
   [[nodiscard]] Result<SendReport> report() const;
-  /// To the last command or QUIT.
+  /// The reply to the last command or QUIT.
   [[nodiscard]] Result<Reply> reply() const;
   /// Whether another operation may follow on this connection; if not, close it.
   [[nodiscard]] bool is_usable() const;

@@ -1,6 +1,6 @@
-// The one interface of everything that takes a mail and says what became of it: a server by SMTP
-// (client.hpp), several connections and relays (pool.hpp), the sendmail command, a folder, memory.
-// Write a program against this and give it another in its tests.
+// The interface of everything that takes a message and reports the outcome per recipient: an SMTP
+// server (client.hpp), several connections and relays (pool.hpp), the sendmail command, a folder,
+// memory. Write a program against this, and use another implementation in its tests.
 #pragma once
 
 #include <functional>
@@ -17,25 +17,24 @@ namespace postroad {
 class POSTROAD_EXPORT Transport {
  public:
   virtual ~Transport() = default;
-  /// Sends octets to an envelope of the caller's. `source` is read on from where it stands. Error:
-  /// nothing was delivered to anybody; all else is in the report, recipient by recipient. Never
-  /// throws.
+  /// Sends message data to an envelope. `source` is read from its current position. Error: nothing
+  /// was delivered to anybody; everything else is in the report, per recipient. Never throws.
   virtual Result<SendReport> send(const Envelope& envelope, MessageSource& source) = 0;
   /// Sends to the recipients that the message names.
   Result<SendReport> send(const Message& message);
-  /// Sends it to an envelope of the caller's, whomever it names: for another attempt, and for what
-  /// is asked of the servers.
+  /// Sends to `envelope`, whatever recipients the message names: for another attempt, and for the
+  /// options of an envelope.
   Result<SendReport> send(const Envelope& envelope, const Message& message);
 };
 
-/// Hands mails to a command that speaks as sendmail does: the recipients are its arguments, the
-/// message its standard input; an address never counts as a flag. Exit codes of sysexits.h: 0
-/// accepts for all, EX_TEMPFAIL (75) and EX_OSERR, EX_IOERR defer, others refuse. Ended by a
-/// signal, or in a process that ignores SIGCHLD, all are unknown. No shell is involved. There is no
-/// deadline: it waits until the command ends. Thread rule: any thread.
+/// Hands messages to a sendmail-compatible command: the recipients are its arguments, the message
+/// its standard input. An address never counts as a flag, and no shell is involved. Exit codes of
+/// sysexits.h: 0 accepts for all; EX_TEMPFAIL (75), EX_OSERR and EX_IOERR defer; others refuse.
+/// When a signal ended the command, or the process ignores SIGCHLD, all outcomes are unknown. There
+/// is no deadline: `send` waits until the command ends. Thread rule: any thread.
 class POSTROAD_EXPORT SendmailTransport final : public Transport {
  public:
-  /// `command`: the program and the arguments that come first.
+  /// `command`: the program and its first arguments.
   explicit SendmailTransport(std::vector<std::string> command = {"/usr/sbin/sendmail"});
   using Transport::send;
   Result<SendReport> send(const Envelope& envelope, MessageSource& source) override;
@@ -44,8 +43,8 @@ class POSTROAD_EXPORT SendmailTransport final : public Transport {
   std::vector<std::string> command_;
 };
 
-/// Writes each mail into a folder as NAME.eml, with its envelope in fields in front
-/// (X-Envelope-From, X-Envelope-To). A file is there whole or not at all; it is synced when `send`
+/// Writes each message into a folder as NAME.eml, with its envelope in header fields in front
+/// (X-Envelope-From, X-Envelope-To). A file appears whole or not at all, and is synced when `send`
 /// returns. Thread rule: any thread, and several processes.
 class POSTROAD_EXPORT FileTransport final : public Transport {
  public:
@@ -57,20 +56,20 @@ class POSTROAD_EXPORT FileTransport final : public Transport {
   std::string folder_;
 };
 
-/// Keeps each mail for a test to look at. Thread rule: any thread.
+/// Keeps each message in memory, for tests. Thread rule: any thread.
 class POSTROAD_EXPORT MemoryTransport final : public Transport {
  public:
   struct Sent {
     Envelope envelope;
-    std::string octets;
+    std::string bytes;  ///< the message as RFC 5322 has it, with CRLF line ends
   };
   using Transport::send;
   Result<SendReport> send(const Envelope& envelope, MessageSource& source) override;
-  /// A copy of what came so far.
+  /// A copy of the messages so far.
   [[nodiscard]] std::vector<Sent> sent() const;
   void clear();
-  /// What a recipient hears: set it, before the first `send`, to refuse or defer; unset, all are
-  /// accepted. Called on the thread that sends, by several at once if several do.
+  /// The reply for a recipient: set it before the first `send` to refuse or defer; unset, all are
+  /// accepted. Called on the sending thread, and concurrently when several threads send.
   std::function<Reply(const Mailbox& recipient)> answer;
 
  private:

@@ -1,5 +1,4 @@
-// AsyncClient: a thread with an io_context, one connection, and the calls that wait for it in a
-// queue.
+// AsyncClient: a thread with an io_context, one connection, and a queue of calls that wait for it.
 #include <postroad/async.hpp>
 
 #include <boost/asio/bind_cancellation_slot.hpp>
@@ -16,7 +15,7 @@ namespace postroad {
 namespace asio = boost::asio;
 
 struct AsyncClient::State {
-  // A call that waits or is under way: `run` begins it, `refuse` ends it unbegun.
+  // A call that waits or is under way: `run` begins it, `refuse` ends it before it has begun.
   struct Call {
     Ticket ticket;
     std::function<void()> run;
@@ -83,7 +82,7 @@ struct AsyncClient::State {
   asio::executor_work_guard<asio::io_context::executor_type> guard = asio::make_work_guard(context);
   asio::cancellation_signal signal;
   client::Connection connection;
-  std::deque<Call> queue;  // on the thread only, as the two below
+  std::deque<Call> queue;  // this and the next two: only on the thread
   Ticket under_way = 0;
   bool closing = false;
   std::atomic<Ticket> last_ticket = 0;

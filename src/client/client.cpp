@@ -1,4 +1,4 @@
-// The blocking client: a Connection on an io_context of its own, run until the call is over.
+// The blocking client: a Connection on its own io_context, which runs until the call is over.
 #include <postroad/client.hpp>
 
 #include <atomic>
@@ -30,7 +30,7 @@ struct Client::State {
         context, client::without_throwing(std::move(call)),
         asio::bind_cancellation_slot(signal.slot(), [&](const std::exception_ptr& thrown, T value) {
           result.emplace(thrown ? T(client::error_of(thrown)) : std::move(value));
-          context.stop();  // timers of the kept connection go on waiting; they are not this call's
+          context.stop();  // the connection's timers stay pending; they do not belong to this call
         }));
     context.restart();
     context.run();
@@ -42,7 +42,7 @@ struct Client::State {
   asio::cancellation_signal signal;
   std::atomic<bool> running = false;
   std::atomic<std::uint64_t> number =
-      0;  // of the call: a cancellation that comes late is not the next one's
+      0;  // of the call: a late cancellation must not end the next one
   client::Connection connection;
 };
 

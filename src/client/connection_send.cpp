@@ -37,7 +37,7 @@ std::optional<Error> Connection::find_split_error(std::size_t all, std::size_t d
   const auto most = machine_->capabilities().most_recipients;
   const bool splits = most != 0 && most < all;
   std::string why;
-  if (splits && options_.recipients == Recipients::all_or_none) {
+  if (splits && options_.recipient_policy == RecipientPolicy::all_or_none) {
     why = "several transactions cannot be all or none";
   } else if (done > 0 && !source.rewind()) {
     why = "this message can be read only once";

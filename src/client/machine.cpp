@@ -1,4 +1,4 @@
-// The public face of smtp::ClientMachine; see postroad/machine.hpp.
+// The public interface of smtp::ClientMachine; see postroad/machine.hpp.
 #include <postroad/machine.hpp>
 
 #include <algorithm>
@@ -11,23 +11,7 @@ namespace postroad {
 
 namespace {
 
-constexpr std::size_t slice_size = 65536;  // the machine keeps a copy with its dots doubled
-
-Machine::Wish wish_of(proto::Wish wish) {
-  switch (wish) {
-    case proto::Wish::send:
-      return Machine::Wish::send;
-    case proto::Wish::receive:
-      return Machine::Wish::receive;
-    case proto::Wish::start_tls:
-      return Machine::Wish::start_tls;
-    case proto::Wish::consult:
-      return Machine::Wish::body;
-    case proto::Wish::done:
-      break;
-  }
-  return Machine::Wish::done;
-}
+constexpr std::size_t slice_size = 65536;  // the machine keeps a dot-stuffed copy
 
 }  // namespace
 
@@ -38,26 +22,26 @@ struct Machine::State {
     if (settled)
       url = std::move(*settled);
     else
-      wrong = settled.error();
+      invalid_reason = settled.error();
   }
 
-  // Before `open`, and after one that could not begin, there is no conversation to go on with.
+  // Without a successful `open` there is no conversation to continue.
   template <class Begin>
   void begin(Stage stage, Begin begin) {
     rest = {};
     if (machine) return begin(*machine);
-    if (wrong) return;
-    wrong = fail(Fault::closed, url.server(), "the connection is not open");
-    wrong->stage = stage;
+    if (invalid_reason) return;
+    invalid_reason = fail(Fault::closed, url.server(), "the connection is not open");
+    invalid_reason->stage = stage;
   }
 
   std::optional<Login> login;
   ClientOptions options;
   client::Url url;
-  std::optional<Error> wrong;
+  std::optional<Error> invalid_reason;
   std::optional<smtp::ClientMachine> machine;
-  bool wants_body = false;  // the last wish was that
-  std::string_view rest;    // of the chunk that the source gave last
+  bool wants_body = false;  // the last wish
+  std::string_view rest;    // of the chunk that the source returned last
 };
 
 Machine::Machine(std::string_view url, ClientOptions options)
@@ -73,10 +57,10 @@ std::uint16_t Machine::port() const { return state_->url.port; }
 
 void Machine::open() {
   auto& state = *state_;
-  if (state.wrong || state.machine) return;
+  if (state.invalid_reason || state.machine) return;
   auto options = client::machine_options(state.url, state.login, state.options);
   if (!options) {
-    state.wrong = options.error();
+    state.invalid_reason = options.error();
     return;
   }
   state.machine.emplace(std::move(*options));
@@ -103,18 +87,18 @@ void Machine::quit() {
 }
 
 Machine::Action Machine::next(Time now) {
-  if (!state_->machine) return {};
-  const auto action = state_->machine->next(now);
-  state_->wants_body = action.wish == proto::Wish::consult;
-  const bool waits = action.wish != proto::Wish::done && !state_->wants_body;
-  return {wish_of(action.wish), action.bytes, action.secret, waits ? action.deadline : Time::max()};
+  if (!state_->machine) return {.deadline = Time::max()};
+  auto action = state_->machine->next(now);
+  state_->wants_body = action.wish == Wish::consult;
+  if (state_->wants_body || action.wish == Wish::done) action.deadline = Time::max();
+  return action;
 }
 
-void Machine::sent(std::size_t octets) {
-  if (state_->machine) state_->machine->sent(octets);
+void Machine::sent(std::size_t bytes) {
+  if (state_->machine) state_->machine->sent(bytes);
 }
-void Machine::received(std::string_view octets) {
-  if (state_->machine) state_->machine->received(octets);
+void Machine::received(std::string_view bytes) {
+  if (state_->machine) state_->machine->received(bytes);
 }
 void Machine::closed() {
   if (state_->machine) state_->machine->closed();
@@ -131,8 +115,8 @@ void Machine::failed(const Error& error) {
 }
 void Machine::timed_out() { failed(fail(Fault::timeout, {}, "no answer in time")); }
 
-void Machine::body(std::string_view octets) {
-  if (state_->wants_body) state_->machine->body(octets);
+void Machine::body(std::string_view bytes) {
+  if (state_->wants_body) state_->machine->body(bytes);
 }
 void Machine::body_end() {
   if (std::exchange(state_->wants_body, false)) state_->machine->body_end();
@@ -154,7 +138,7 @@ void Machine::body_from(MessageSource& source) {
 }
 
 const std::optional<Error>& Machine::error() const {
-  return state_->machine ? state_->machine->error() : state_->wrong;
+  return state_->machine ? state_->machine->error() : state_->invalid_reason;
 }
 Result<void> Machine::opened() const {
   if (error()) return *error();

@@ -1,4 +1,4 @@
-// The machine as programs get it: driven by hand, with a server that is a list of replies.
+// The public machine, driven by hand against a list of replies.
 #include <gtest/gtest.h>
 
 #include <deque>
@@ -10,7 +10,7 @@ namespace {
 
 using Wish = Machine::Wish;
 
-// What a driver would do, without a socket.
+// A driver without a socket.
 struct Wire {
   std::deque<std::string> replies;
   std::string sent{};
@@ -22,8 +22,8 @@ struct Wire {
       const auto action = machine.next(now);
       switch (action.wish) {
         case Wish::send:
-          sent += action.octets;
-          machine.sent(action.octets.size());
+          sent += action.bytes;
+          machine.sent(action.bytes.size());
           break;
         case Wish::receive:
           if (replies.empty()) return;
@@ -31,7 +31,7 @@ struct Wire {
           replies.pop_front();
           machine.received(held);
           break;
-        case Wish::body:
+        case Wish::consult:
           machine.body_from(*source);
           break;
         case Wish::start_tls:

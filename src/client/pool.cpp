@@ -1,4 +1,4 @@
-// The pool's queue, its end and its interface; see pool_state.hpp.
+// The pool's queue, its shutdown and its interface; see pool_state.hpp.
 #include "client/pool_state.hpp"
 
 namespace postroad {
@@ -17,8 +17,8 @@ Pool::Ticket Pool::State::add(std::shared_ptr<Call> call) {
 
 void Pool::State::enqueue(std::shared_ptr<Call> call) {
   if (closing || relays.empty()) {
-    const auto why = relays.empty() ? fail(Fault::input, "the pool", "it was given no relay")
-                                    : fail(Fault::cancelled, "the pool", "it is being closed");
+    const auto why = relays.empty() ? fail(Fault::input, "pool", "no relay was given")
+                                    : fail(Fault::cancelled, "pool", "the pool is being closed");
     {
       const std::lock_guard lock(mutex);
       --counts.waiting;
@@ -30,7 +30,7 @@ void Pool::State::enqueue(std::shared_ptr<Call> call) {
   pump();
 }
 
-// The timer may ring as the call ends: whoever hears it then finds nobody.
+// The timer may expire while the call ends: its handler then finds no call.
 void Pool::State::arm(const std::shared_ptr<Call>& call) {
   call->deadline.emplace(context, call->until);
   call->deadline->async_wait(
@@ -42,7 +42,7 @@ void Pool::State::arm(const std::shared_ptr<Call>& call) {
       });
 }
 
-// The callers have their turns in order of their numbers, one call each.
+// Callers take turns in the order of their numbers, one call each.
 std::shared_ptr<client::Call> Pool::State::take_next() {
   auto at = queue.upper_bound(last_caller);
   if (at == queue.end()) at = queue.begin();
@@ -55,7 +55,7 @@ std::shared_ptr<client::Call> Pool::State::take_next() {
 
 void Pool::State::pump() {
   const auto places =
-      options.connections * (options.relays == postroad::Relays::round_robin ? relays.size() : 1);
+      options.connections * (options.relay_order == RelayOrder::round_robin ? relays.size() : 1);
   while (!queue.empty() && under_way.size() < places) {
     auto call = take_next();
     under_way.emplace(call->ticket, call);
@@ -80,7 +80,7 @@ void Pool::State::ended(const std::shared_ptr<Call>& call, Result<SendReport> re
   {
     const std::lock_guard lock(mutex);
     --counts.under_way;
-    ++counts.mails;
+    ++counts.messages;
   }
   call->done(std::move(result));
   pump();
@@ -144,9 +144,9 @@ void Pool::State::stop_if_done() {
 awaitable<Result<void>> Pool::State::close_idle() {
   for (auto& relay : relays) {
     while (!relay.idle.empty() && !gone) {
-      auto kept = std::move(relay.idle.back());
+      auto pooled = std::move(relay.idle.back());
       relay.idle.pop_back();
-      (void)co_await kept.connection->quit();
+      (void)co_await pooled.connection->quit();
       count_connections();
     }
   }
@@ -191,7 +191,8 @@ Pool::Ticket Pool::start_send(Envelope envelope, MessageSource& source, Callback
 
 Result<SendReport> Pool::send(const Envelope& envelope, MessageSource& source) {
   if (std::this_thread::get_id() == state_->thread.get_id())
-    return fail(Fault::input, "the pool", "send would wait for itself in a callback of the pool's");
+    return fail(Fault::input, "pool",
+                "send would wait for itself: it was called on the pool's thread");
   std::mutex mutex;
   std::condition_variable bell;
   std::optional<Result<SendReport>> result;
@@ -229,7 +230,7 @@ bool Pool::close(std::chrono::milliseconds patience) {
   return state_->all_ended.wait_for(lock, patience, [this] { return state_->finished; });
 }
 
-Pool::Figures Pool::figures() const {
+PoolMetrics Pool::metrics() const {
   const std::lock_guard lock(state_->mutex);
   return state_->counts;
 }

@@ -1,31 +1,31 @@
-// The way of one call over connections and relays; see pool_state.hpp.
+// One call over connections and relays; see pool_state.hpp.
 #include "client/pool_state.hpp"
 
 namespace postroad {
 
 using client::as_values;
 
-// One connection of a relay's, an open one if there is any; waits where all are in use.
+// A connection to the relay, an open one if there is any; waits while all are in use.
 awaitable<client::PooledConnection> Pool::State::acquire(Relay* relay) {
   for (bool is_first = true; relay->in_use >= options.connections; is_first = false) {
     asio::steady_timer bell(context, Time::max());
-    // Who was rung and came too late keeps its place.
+    // A call that was woken and came too late keeps its place.
     is_first ? relay->waiting.push_back(&bell) : relay->waiting.push_front(&bell);
     (void)co_await bell.async_wait(as_values);
     std::erase(relay->waiting, &bell);
     if ((co_await asio::this_coro::cancellation_state).cancelled() !=
         asio::cancellation_type::none) {
-      ring(*relay);  // what was meant for this one is the next one's
+      ring(*relay);  // wakes the next call in place of this one
       co_return PooledConnection{};
     }
   }
   while (!relay->idle.empty()) {
-    auto kept = std::move(relay->idle.back());
+    auto pooled = std::move(relay->idle.back());
     relay->idle.pop_back();
-    if (!is_fresh(kept)) continue;
+    if (!is_fresh(pooled)) continue;
     ++relay->in_use;
     count_connections();
-    co_return kept;
+    co_return pooled;
   }
   PooledConnection fresh;
   fresh.connection = std::make_unique<client::Connection>(relay->url, login, client_options);
@@ -37,19 +37,20 @@ awaitable<client::PooledConnection> Pool::State::acquire(Relay* relay) {
   co_return fresh;
 }
 
-bool Pool::State::is_fresh(const PooledConnection& kept) const {
+bool Pool::State::is_fresh(const PooledConnection& pooled) const {
   const auto now = std::chrono::steady_clock::now();
-  const auto& connection = *kept.connection;
+  const auto& connection = *pooled.connection;
   return connection.is_open() && !connection.has_pending_input() &&
-         (options.mails_per_connection == 0 || connection.mails() < options.mails_per_connection) &&
-         now - kept.opened < options.connection_age && now - kept.idle_since < options.idle;
+         (options.messages_per_connection == 0 ||
+          connection.mails() < options.messages_per_connection) &&
+         now - pooled.opened < options.connection_age && now - pooled.idle_since < options.idle;
 }
 
-void Pool::State::give_back(Relay& relay, PooledConnection kept) {
+void Pool::State::give_back(Relay& relay, PooledConnection pooled) {
   --relay.in_use;
-  if (kept.connection && kept.connection->is_open() && !gone) {
-    kept.idle_since = std::chrono::steady_clock::now();
-    relay.idle.push_back(std::move(kept));
+  if (pooled.connection && pooled.connection->is_open() && !gone) {
+    pooled.idle_since = std::chrono::steady_clock::now();
+    relay.idle.push_back(std::move(pooled));
     arm_sweep();
   }
   count_connections();
@@ -63,15 +64,14 @@ void Pool::State::count_connections() {
   counts.connections = open;
 }
 
-// Tells the first that waits that a connection is free. It leaves the line here: the next ring is
-// another's.
+// Wakes the first waiting call. It leaves the queue here, so that the next ring wakes another one.
 void Pool::State::ring(Relay& relay) const {
   if (relay.in_use >= options.connections || relay.waiting.empty()) return;
   relay.waiting.front()->cancel();
   relay.waiting.pop_front();
 }
 
-// Connections that nobody used for long are closed.
+// Closes connections that were unused for PoolOptions::idle.
 void Pool::State::arm_sweep() {
   if (std::exchange(sweeping, true)) return;
   sweeper.expires_after(options.idle);
@@ -85,8 +85,8 @@ void Pool::State::sweep() {
   const auto now = std::chrono::steady_clock::now();
   bool any = false;
   for (auto& relay : relays) {
-    std::erase_if(relay.idle, [&](const PooledConnection& kept) {
-      return now - kept.idle_since >= options.idle;
+    std::erase_if(relay.idle, [&](const PooledConnection& pooled) {
+      return now - pooled.idle_since >= options.idle;
     });
     any = any || !relay.idle.empty();
   }
@@ -103,77 +103,99 @@ awaitable<bool> Pool::State::wait_for_chance(const std::vector<bool>* tried, Tim
       asio::cancellation_type::none;
 }
 
-// What throws (a source of the caller's, a want of the system) leaves a connection in the midst of
-// something: it is dropped, and its place is given back all the same.
-awaitable<Result<SendReport>> Pool::State::carry(PooledConnection* kept, Envelope part,
+// An exception (from the caller's source, or for lack of system resources) leaves the connection in
+// the middle of an operation: it is dropped, and its place is released all the same.
+awaitable<Result<SendReport>> Pool::State::carry(PooledConnection* pooled, Envelope part,
                                                  MessageSource* source) {
   std::exception_ptr thrown;
   try {
-    co_return co_await kept->connection->send(std::move(part), *source);
+    co_return co_await pooled->connection->send(std::move(part), *source);
   } catch (...) {
     thrown = std::current_exception();
   }
-  kept->connection.reset();
+  pooled->connection.reset();
   co_return client::error_of(thrown);
 }
 
-// Tries one relay. Gives why the next one should be tried, if it should.
+namespace {
+
+// The recipients that are undecided, with their options.
+Envelope undecided_part(const Envelope& envelope, const std::vector<std::size_t>& left) {
+  Envelope part{envelope.reverse_path, {}, envelope.options, {}};
+  for (const auto at : left) {
+    part.recipients.push_back(envelope.recipients[at]);
+    if (envelope.recipient_options.empty()) continue;
+    part.recipient_options.push_back(at < envelope.recipient_options.size()
+                                         ? envelope.recipient_options[at]
+                                         : RecipientOptions{});
+  }
+  return part;
+}
+
+// Takes the outcomes of one attempt into the report of the call. Returns why the recipients that
+// remain undecided should be tried elsewhere, if they should: the caller, or the message's source,
+// may have ended the attempt.
+std::optional<Error> merge(SendReport report, const std::string& url, client::Progress& progress) {
+  const bool was_lost = report.broken && client::is_relay_failure(*report.broken);
+  std::vector<std::size_t> left;
+  std::optional<Error> why;
+  if (was_lost) why = report.broken;
+  for (std::size_t i = 0; i < report.recipients.size(); ++i) {
+    const auto at = progress.left[i];
+    auto& outcome = progress.report.recipients[at];
+    outcome = std::move(report.recipients[i]);
+    const bool was_cut =
+        was_lost && outcome.outcome == Outcome::deferred && outcome.reply.code == 0;
+    if (!was_cut && !client::is_relay_failure(outcome)) continue;
+    left.push_back(at);
+    if (why) continue;
+    why = fail(Fault::refused, url, outcome.reply.one_line());
+    why->reply_code = outcome.reply.code;
+  }
+  progress.left = std::move(left);
+  progress.report.reply = std::move(report.reply);
+  progress.report.broken = std::move(report.broken);
+  return why;
+}
+
+}  // namespace
+
+// Messages per time: waits for the relay's turn.
+awaitable<void> Pool::State::keep_pace(Relay* relay) {
+  const auto go = relay->pace.take(std::chrono::steady_clock::now());
+  if (go <= std::chrono::steady_clock::now()) co_return;
+  asio::steady_timer timer(context, go);
+  (void)co_await timer.async_wait(as_values);
+}
+
+void Pool::State::blame(std::size_t relay) {
+  chooser.failed(relay, std::chrono::steady_clock::now());
+  const std::lock_guard lock(mutex);
+  ++counts.relay_failures;
+}
+
+// Tries one relay. Returns why the next one should be tried, if it should.
 awaitable<std::optional<Error>> Pool::State::attempt(Call* call, std::size_t index,
                                                      Progress* progress) {
   auto& relay = relays[index];
-  auto kept = co_await acquire(&relay);
-  if (!kept.connection) co_return client::cancelled();
-  const auto go = relay.pace.take(std::chrono::steady_clock::now());
-  if (go > std::chrono::steady_clock::now()) {
-    asio::steady_timer timer(context, go);
-    (void)co_await timer.async_wait(as_values);
-  }
-  Envelope part{call->envelope.reverse_path, {}, call->envelope.options, {}};
-  for (const auto at : progress->left) {
-    part.recipients.push_back(call->envelope.recipients[at]);
-    if (call->envelope.recipient_options.empty()) continue;
-    part.recipient_options.push_back(at < call->envelope.recipient_options.size()
-                                         ? call->envelope.recipient_options[at]
-                                         : RecipientOptions{});
-  }
-  auto report = co_await carry(&kept, std::move(part), &call->source);
-  give_back(relay, std::move(kept));
-  const auto blame = [&] {
-    chooser.failed(index, std::chrono::steady_clock::now());
-    const std::lock_guard lock(mutex);
-    ++counts.relay_faults;
-  };
+  auto pooled = co_await acquire(&relay);
+  if (!pooled.connection) co_return client::cancelled();
+  co_await keep_pace(&relay);
+  auto report =
+      co_await carry(&pooled, undecided_part(call->envelope, progress->left), &call->source);
+  give_back(relay, std::move(pooled));
   if (!report) {
-    if (client::is_relays_fault(report.error())) blame();
+    if (client::is_relay_failure(report.error())) blame(index);
     co_return report.error();
   }
-  // What is decided is decided; the rest is another relay's, unless the caller or the mail's source
-  // broke it off.
-  const bool line_broke = report->broken && client::is_relays_fault(*report->broken);
-  std::vector<std::size_t> left;
-  std::optional<Error> why;
-  if (line_broke) why = report->broken;
-  for (std::size_t i = 0; i < report->recipients.size(); ++i) {
-    const auto at = progress->left[i];
-    auto& outcome = progress->report.recipients[at];
-    outcome = std::move(report->recipients[i]);
-    const bool was_cut =
-        line_broke && outcome.outcome == Outcome::deferred && outcome.reply.code == 0;
-    if (!was_cut && !client::is_relays_fault(outcome)) continue;
-    left.push_back(at);
-    if (why) continue;
-    why = fail(Fault::refused, relay.url, outcome.reply.one_line());
-    why->reply_code = outcome.reply.code;
-  }
-  // Once one was refused, none may go on to where the others would be sent without that one.
-  if (client_options.recipients == Recipients::all_or_none &&
-      left.size() < report->recipients.size())
-    left.clear();
-  progress->left = std::move(left);
-  progress->report.reply = std::move(report->reply);
-  progress->report.broken = std::move(report->broken);
+  const auto tried = progress->left.size();
+  auto why = merge(std::move(*report), relay.url, *progress);
+  // Once one recipient was refused, no other relay may send to the others without that one.
+  if (client_options.recipient_policy == RecipientPolicy::all_or_none &&
+      progress->left.size() < tried)
+    progress->left.clear();
   if (why) {
-    blame();
+    blame(index);
   } else if (!progress->report.broken) {
     chooser.worked(index);
   }
@@ -190,7 +212,7 @@ awaitable<Result<SendReport>> Pool::State::run(Call* call) {
   const auto patient_until = std::chrono::steady_clock::now() + options.patience;
   std::vector<bool> tried(relays.size(), false);
   std::optional<Error> last;
-  std::optional<Error> fault;  // the last that was a relay's
+  std::optional<Error> failure;  // the last failure of a relay
   bool any_report = false;
   for (;;) {
     const auto chosen = chooser.choose(tried, std::chrono::steady_clock::now());
@@ -203,22 +225,23 @@ awaitable<Result<SendReport>> Pool::State::run(Call* call) {
     }
     tried[*chosen] = true;
     const auto before = progress.left.size();
-    if (last && !call->source.ready_again()) break;  // read once, and begun
+    if (last && !call->source.ready_again()) break;  // the source cannot be read again
     last = co_await attempt(call, *chosen, &progress);
     any_report = any_report || progress.left.size() != before || !last;
-    if (last && client::is_relays_fault(*last)) {
-      fault = last;
-    } else if (!last || !client::lacks_something(*last)) {
+    if (last && client::is_relay_failure(*last)) {
+      failure = last;
+    } else if (!last || !client::lacks_extension(*last)) {
       break;
     }
   }
-  // What one relay lacks may be had from one that could not be asked: it is not the last word.
+  // A relay that could not be reached may have the extension that another one lacks: its failure is
+  // the error to report.
   const bool all_tried = std::find(tried.begin(), tried.end(), false) == tried.end();
-  if (last && client::lacks_something(*last) && (fault || !all_tried))
-    last = std::exchange(fault, std::nullopt);
+  if (last && client::lacks_extension(*last) && (failure || !all_tried))
+    last = std::exchange(failure, std::nullopt);
   if (!last && !any_report)
     last = fail(Fault::connect, relays.front().url,
-                "every relay pauses after a fault; try again later");
+                "every relay is paused after a failure; try again later");
   if (last && !any_report) co_return *last;
   for (const auto at : progress.left) {
     auto& outcome = progress.report.recipients[at];

@@ -1,6 +1,6 @@
-// What is inside a pool: one thread with an io_context, a coroutine for each call whose turn has
-// come. The queue and the end are in pool.cpp, a call's way over the relays in pool_calls.cpp;
-// which relay is relays.hpp's, one connection is connection.hpp's.
+// The state of a pool: one thread with an io_context, and a coroutine for each call whose turn has
+// come. The queue and the shutdown are in pool.cpp, a call over the relays in pool_calls.cpp, the
+// choice of the relay in relays.hpp, one connection in connection.hpp.
 #pragma once
 
 #include <atomic>
@@ -42,12 +42,12 @@ struct Relay {
       : url(std::move(url_)), pace(options.rate, options.rate_per) {}
   std::string url;
   client::Pace pace;
-  std::size_t in_use = 0;                   // connections that a call has
-  std::vector<PooledConnection> idle;       // the one used last at the end
+  std::size_t in_use = 0;                   // connections held by a call
+  std::vector<PooledConnection> idle;       // most recently used last
   std::deque<asio::steady_timer*> waiting;  // calls that wait for one, in order
 };
 
-// Knows whether it was read: what was not can go to the next relay without a rewind.
+// Knows whether it was read: an unread source can go to the next relay without a rewind.
 class ReplayableSource final : public MessageSource {
  public:
   MessageSource* source = nullptr;
@@ -82,10 +82,10 @@ struct Call {
 
 inline Result<SendReport> cut_off(const Call& call) {
   if (!call.timed_out) return client::cancelled();
-  return fail(Fault::timeout, "the pool", "not sent in the time that the call has");
+  return fail(Fault::timeout, "pool", "not sent within overall_timeout");
 }
 
-// The recipients of a call that are not decided yet, by their place in its envelope.
+// The recipients of a call that are undecided, by their place in its envelope.
 struct Progress {
   SendReport report;
   std::vector<std::size_t> left;
@@ -108,8 +108,8 @@ struct Pool::State {
         options(options_),
         chooser(urls.size(), options) {
     options.connections = std::max<std::size_t>(options.connections, 1);
-    // The call's own deadline is the pool's to keep: a connection that let it pass in the same
-    // moment would call it the relay's time-out.
+    // The pool keeps the deadline of a call: a connection whose deadline passed at the same moment
+    // would report a timeout of the relay.
     client_options.overall_timeout = {};
     for (auto& url : urls) relays.emplace_back(std::move(url), options);
     thread = std::thread([this] { context.run(); });
@@ -133,14 +133,16 @@ struct Pool::State {
 
   awaitable<Result<SendReport>> run(Call* call);
   awaitable<std::optional<Error>> attempt(Call* call, std::size_t relay, Progress* progress);
+  awaitable<void> keep_pace(Relay* relay);
+  void blame(std::size_t relay);
   awaitable<bool> wait_for_chance(const std::vector<bool>* tried, Time until);
   awaitable<PooledConnection> acquire(Relay* relay);
-  static awaitable<Result<SendReport>> carry(PooledConnection* kept, Envelope part,
+  static awaitable<Result<SendReport>> carry(PooledConnection* pooled, Envelope part,
                                              MessageSource* source);
-  void give_back(Relay& relay, PooledConnection kept);
+  void give_back(Relay& relay, PooledConnection pooled);
   void count_connections();
   void ring(Relay& relay) const;
-  bool is_fresh(const PooledConnection& kept) const;
+  bool is_fresh(const PooledConnection& pooled) const;
   awaitable<Result<void>> close_idle();
   void arm_sweep();
   void sweep();
@@ -152,7 +154,7 @@ struct Pool::State {
 
   asio::io_context context{1};
   asio::executor_work_guard<asio::io_context::executor_type> guard = asio::make_work_guard(context);
-  // On the pool's thread only.
+  // Only on the pool's thread, up to `gone`.
   client::RelayChooser chooser;
   std::deque<Relay> relays;
   std::map<std::uint64_t, std::deque<std::shared_ptr<Call>>> queue;  // by caller
@@ -168,7 +170,7 @@ struct Pool::State {
   std::atomic<Ticket> last_ticket = 0;
   mutable std::mutex mutex;
   std::condition_variable all_ended;
-  Figures counts;
+  PoolMetrics counts;
   bool finished = false;
   std::thread thread;
 };

@@ -19,7 +19,7 @@ RelayChooser::RelayChooser(std::size_t count, const PoolOptions& options)
 std::optional<std::size_t> RelayChooser::choose(const std::vector<bool>& tried, Time now) {
   const auto count = relays_.size();
   for (std::size_t step = 0; step < count; ++step) {
-    const auto at = options_.relays == Relays::round_robin ? (turn_ + step) % count : step;
+    const auto at = options_.relay_order == RelayOrder::round_robin ? (turn_ + step) % count : step;
     if (tried[at] || relays_[at].pauses_until > now) continue;
     turn_ = (at + 1) % count;
     return at;
@@ -37,17 +37,17 @@ std::optional<Time> RelayChooser::next_chance(const std::vector<bool>& tried) co
 
 void RelayChooser::failed(std::size_t index, Time now) {
   auto& relay = relays_[index];
-  // Several calls that were under way when it broke are one fault.
+  // Several calls under way at the time of a failure count once.
   if (relay.pauses_until > now) return;
   const auto doublings = std::min<std::uint32_t>(relay.failures++, 20);
   relay.pauses_until =
       now + std::min<std::chrono::milliseconds>(
-                options_.longest_pause, options_.first_pause * (std::int64_t{1} << doublings));
+                options_.max_pause, options_.initial_pause * (std::int64_t{1} << doublings));
 }
 
 void RelayChooser::worked(std::size_t index) { relays_[index] = {}; }
 
-bool is_relays_fault(const Error& error) {
+bool is_relay_failure(const Error& error) {
   switch (error.fault) {
     case Fault::resolve:
     case Fault::connect:
@@ -59,17 +59,17 @@ bool is_relays_fault(const Error& error) {
     case Fault::auth:
       return true;
     case Fault::tls_required:
-      return !lacks_something(error);
+      return !lacks_extension(error);
     default:
       return false;
   }
 }
 
-bool lacks_something(const Error& error) {
+bool lacks_extension(const Error& error) {
   return error.fault == Fault::unsupported || (error.fault == Fault::tls_required && error.usable);
 }
 
-bool is_relays_fault(const RecipientOutcome& outcome) {
+bool is_relay_failure(const RecipientOutcome& outcome) {
   if (outcome.outcome != Outcome::deferred) return false;
   return outcome.reply.code == 421 ||
          (outcome.stage == Stage::mail && outcome.reply.is_temporary_failure());

@@ -1,5 +1,5 @@
-// Which relay has its turn, and which pauses: pure, with time as an argument. Not here:
-// connections (pool.cpp).
+// Which relay is next, and which is paused: pure, with time as an argument. Not here: connections
+// (pool.cpp).
 #pragma once
 
 #include <chrono>
@@ -13,28 +13,28 @@ namespace postroad::client {
 
 using Time = std::chrono::steady_clock::time_point;
 
-/// At most `count` in any `per`: all at once, then one for each that has come back.
+/// A limit of `count` messages in any interval of `per`.
 class Pace final {
  public:
   Pace(std::uint64_t count, std::chrono::milliseconds per) : count_(count), per_(per) {}
-  /// When the next may go; it is taken.
+  /// When the next message may be sent; counts it.
   Time take(Time now);
 
  private:
   std::uint64_t count_;
   std::chrono::milliseconds per_;
-  std::deque<Time> taken_;  // those that have not come back, in order; some are to come
+  std::deque<Time> taken_;  // times within the last `per`, in order; some are in the future
 };
 
 class RelayChooser final {
  public:
   RelayChooser(std::size_t count, const PoolOptions& options);
 
-  /// A relay that is not among `tried` and does not pause; nullopt: there is none now.
+  /// A relay that is not among `tried` and not paused; nullopt: there is none now.
   std::optional<std::size_t> choose(const std::vector<bool>& tried, Time now);
-  /// When the first of those not tried ends its pause; nullopt: all were tried.
+  /// When the first pause of an untried relay ends; nullopt: all were tried.
   [[nodiscard]] std::optional<Time> next_chance(const std::vector<bool>& tried) const;
-  /// It pauses, longer from time to time.
+  /// Pauses the relay, longer after each failure.
   void failed(std::size_t relay, Time now);
   void worked(std::size_t relay);
 
@@ -48,13 +48,13 @@ class RelayChooser final {
   std::size_t turn_ = 0;
 };
 
-/// Whether what a call ended with is the relay's fault, so that another may do better: it could not
-/// be reached, broke off, or refused the session.
-bool is_relays_fault(const Error& error);
-/// Likewise of an outcome: 421, or a relay that wants no mail now (4yz to MAIL).
-bool is_relays_fault(const RecipientOutcome& outcome);
-/// Whether this mail asks for more than the relay has: another may have it, and the relay is as
-/// good as before.
-bool lacks_something(const Error& error);
+/// Whether the error of a call is a failure of the relay, so that another one may succeed: it could
+/// not be reached, closed, violated the protocol, or refused the session.
+bool is_relay_failure(const Error& error);
+/// Whether the outcome is one: 421, or a 4yz reply to MAIL.
+bool is_relay_failure(const RecipientOutcome& outcome);
+/// Whether the message needs an extension that the relay lacks: another relay may have it, and this
+/// one is not paused.
+bool lacks_extension(const Error& error);
 
 }  // namespace postroad::client

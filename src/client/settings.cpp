@@ -10,32 +10,9 @@ namespace postroad::client {
 
 namespace {
 
-smtp::TlsPolicy policy_of(Tls tls, bool has_login) {
-  switch (tls) {
-    case Tls::never:
-      return smtp::TlsPolicy::never;
-    case Tls::opportunistic:
-      return smtp::TlsPolicy::opportunistic;
-    case Tls::required:
-      return smtp::TlsPolicy::required;
-    case Tls::implicit:
-      return smtp::TlsPolicy::implicit;
-    case Tls::automatic:
-      break;
-  }
-  return has_login ? smtp::TlsPolicy::required : smtp::TlsPolicy::opportunistic;
-}
-
-smtp::Chunking policy_of(Chunking chunking) {
-  switch (chunking) {
-    case Chunking::preferred:
-      return smtp::Chunking::preferred;
-    case Chunking::never:
-      return smtp::Chunking::never;
-    case Chunking::when_needed:
-      break;
-  }
-  return smtp::Chunking::when_needed;
+Tls decide(Tls tls, bool has_login) {
+  if (tls != Tls::automatic) return tls;
+  return has_login ? Tls::required : Tls::opportunistic;
 }
 
 Result<std::string> preamble(const ClientOptions& options) {
@@ -72,7 +49,7 @@ Result<Url> settle(std::string_view text, std::optional<Login>& login, ClientOpt
   auto url = parse_url(text);
   if (!url) return url;
   if (!login && !url->user.empty()) login = Login{url->user, url->password, {}};
-  // smtps:// is TLS before the greeting however much of it an option requires.
+  // smtps:// is TLS before the greeting, also when an option merely requires TLS.
   if (options.tls == Tls::automatic || (url->tls == Tls::implicit && options.tls != Tls::never))
     options.tls = url->tls;
   if (url->insecure_allow_legacy_tls) options.insecure_allow_legacy_tls = true;
@@ -91,18 +68,16 @@ Result<smtp::ClientOptions> machine_options(const Url& url, const std::optional<
   if (!options.helo_name.empty()) machine.name = options.helo_name;
   machine.plain_helo = options.plain_helo;
   machine.lmtp = options.lmtp || url.lmtp;
-  machine.chunking = policy_of(options.chunking);
+  machine.chunking = options.chunking;
   machine.drops_options = options.drop_unsupported_options;
   machine.xclient = options.xclient;
   machine.stop_after = options.stop_after;
   machine.cuts = options.cut_there;
   for (const auto& keyword : options.ignored_extensions) machine.ignored.push_back(upper(keyword));
-  machine.tls = policy_of(options.tls, login.has_value());
+  machine.tls = decide(options.tls, login.has_value());
   machine.allow_password_in_clear = options.allow_password_in_clear;
   machine.pipelining = options.pipelining;
-  machine.recipients = options.recipients == Recipients::best_effort
-                           ? smtp::RecipientPolicy::best_effort
-                           : smtp::RecipientPolicy::all_or_none;
+  machine.recipient_policy = options.recipient_policy;
   machine.timeouts.greeting = machine.timeouts.command = options.command_timeout;
   machine.timeouts.data = std::min(machine.timeouts.data, options.command_timeout);
   machine.timeouts.data_block = std::min(machine.timeouts.data_block, options.command_timeout);

@@ -1,5 +1,5 @@
-// What a client's URL, login and options mean: where it goes, and how the machine of its
-// conversation speaks. The connection and the machine without a connection both ask here.
+// What a client's URL, login and options mean: the server's address, and the options of the
+// machine. Connection and Machine both use it.
 #pragma once
 
 #include <optional>
@@ -11,16 +11,16 @@
 
 namespace postroad::client {
 
-/// Reads the URL. `login` and `options.tls` are filled in from it where they say nothing; the port,
-/// where the URL names none, follows from all three. Error: Fault::input.
+/// Parses the URL. Fills in `login` and `options.tls` from it where they are not set; a port that
+/// the URL does not name follows from all three. Error: Fault::input.
 Result<Url> settle(std::string_view url, std::optional<Login>& login, ClientOptions& options);
 
-/// Asks Login::fetch_token. Error: what that says; Fault::input for a wrong PROXY header. The own
-/// name is the caller's to fill in where `options` gives none.
+/// Calls Login::fetch_token. Error: that of fetch_token; Fault::input for an invalid PROXY header.
+/// The caller fills in the name for EHLO where `options` has none.
 Result<smtp::ClientOptions> machine_options(const Url& url, const std::optional<Login>& login,
                                             const ClientOptions& options);
 
-/// What a call returns: an Error when nothing was decided for anybody, else the report.
+/// The result of a call: an Error when nothing was decided for any recipient, otherwise the report.
 Result<SendReport> judge(const std::optional<Error>& error, SendReport report);
 
 }  // namespace postroad::client

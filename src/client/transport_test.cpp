@@ -359,7 +359,7 @@ TEST_F(TransportTest, MemoryAnswersEachRecipientAsItIsTold) {
   ASSERT_TRUE(report);
   EXPECT_EQ(report->recipients[2].outcome, Outcome::accepted);
   ASSERT_EQ(transport.sent().size(), 1U);
-  EXPECT_EQ(transport.sent()[0].octets, "hi");
+  EXPECT_EQ(transport.sent()[0].bytes, "hi");
   EXPECT_EQ(transport.sent()[0].envelope, envelope_);
   transport.clear();
   EXPECT_TRUE(transport.sent().empty());

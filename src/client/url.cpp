@@ -1,4 +1,4 @@
-// Parsing of server URLs (RFC 3986 as far as it goes here); see url.hpp.
+// Parsing of server URLs (the parts of RFC 3986 that are used here); see url.hpp.
 #include "client/url.hpp"
 
 #include <algorithm>
@@ -116,7 +116,7 @@ Result<void> parse_authority(std::string_view rest, Url& url) {
     url.host = *ascii;
   } else {
     return refuse("the URL's host '" + printable(url.host, 80) + "'",
-                  "it is no host name or address");
+                  "it is not a host name or an address");
   }
   if (!port.empty()) {
     const auto number = port.front() == ':' ? parse_number(port.substr(1)) : std::nullopt;

@@ -13,7 +13,7 @@ namespace postroad::client {
 struct Url {
   std::string host;  ///< a name or an address, without brackets
   std::uint16_t port = 0;
-  bool names_port = false;  ///< else `port` is the usual one
+  bool names_port = false;  ///< otherwise `port` is the default
   std::string user;
   Secret password;
   Tls tls = Tls::automatic;
@@ -23,7 +23,7 @@ struct Url {
   [[nodiscard]] std::string server() const;
 };
 
-/// A proxy of ClientOptions::proxy.
+/// The proxy of ClientOptions::proxy.
 struct ProxyUrl {
   proxy::Kind kind = proxy::Kind::socks5;
   std::string host;
@@ -34,8 +34,8 @@ struct ProxyUrl {
 };
 Result<ProxyUrl> parse_proxy(std::string_view text);
 
-/// `host` and `host:port` alone are taken as smtp://. Error: Fault::input; a password never stands
-/// in its text.
+/// `host` and `host:port` alone count as smtp://. Error: Fault::input; its text never contains the
+/// password.
 Result<Url> parse_url(std::string_view text);
 
 }  // namespace postroad::client

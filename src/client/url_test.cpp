@@ -1,4 +1,4 @@
-// Server URLs: what each means, and the sentence for each that means nothing.
+// Server URLs: the meaning of each, and the error for each that is invalid.
 #include <gtest/gtest.h>
 
 #include "client/url.hpp"

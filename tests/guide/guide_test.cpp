@@ -10,10 +10,10 @@
 namespace {
 
 using guide::run;
+using postroad::Stage;
 using postroad::testing::Act;
 using postroad::testing::Encryption;
 using postroad::testing::Server;
-using postroad::testing::Step;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -23,7 +23,7 @@ std::string send_one(const std::string& program) {
   const auto done = run(program, {server.url()});
   EXPECT_EQ(done.exit_code, 0) << done.output;
   EXPECT_EQ(server.received().size(), 1U);
-  return server.received().empty() ? "" : server.received()[0].octets;
+  return server.received().empty() ? "" : server.received()[0].bytes;
 }
 
 TEST(Send, SendsToAllRecipientsWithoutBccInTheHeader) {
@@ -33,7 +33,7 @@ TEST(Send, SendsToAllRecipientsWithoutBccInTheHeader) {
   EXPECT_THAT(done.output, HasSubstr("other@example.net accepted 250"));
   ASSERT_EQ(server.received().size(), 1U);
   EXPECT_EQ(server.received()[0].envelope.recipients.size(), 3U);
-  EXPECT_THAT(server.received()[0].octets, Not(HasSubstr("archive@")));
+  EXPECT_THAT(server.received()[0].bytes, Not(HasSubstr("archive@")));
 }
 
 TEST(Send, LogsInUnderTls) {
@@ -84,14 +84,14 @@ TEST(Compose, FillsTheTemplateAndRefusesAScript) {
   EXPECT_EQ(done.exit_code, 0) << done.output;
   EXPECT_THAT(done.output, HasSubstr("not filled: "));
   ASSERT_EQ(server.received().size(), 1U);
-  EXPECT_THAT(server.received()[0].octets, HasSubstr("Dear Ann &lt;3"));
+  EXPECT_THAT(server.received()[0].bytes, HasSubstr("Dear Ann &lt;3"));
 }
 
 TEST(Outcomes, RetriesTheDeferredRecipient) {
   std::atomic<int> recipients = 0;
   Server server;
-  server.decide_by([&](Step step, std::string_view, std::uint64_t) {
-    const bool first = step == Step::rcpt && recipients++ == 0;
+  server.decide_by([&](Stage stage, std::string_view, std::uint64_t) {
+    const bool first = stage == Stage::rcpt && recipients++ == 0;
     return first ? Act{Act::Kind::answer, {450, {4, 2, 1}, "try later"}} : Act{};
   });
   const auto done = run("outcomes_retry", {server.url()});
@@ -101,7 +101,7 @@ TEST(Outcomes, RetriesTheDeferredRecipient) {
 
 TEST(Outcomes, KnowsTheUnknown) {
   Server server;
-  server.at(Step::end_of_data).keep_and_cut();
+  server.at(Stage::end_of_data).keep_and_cut();
   const auto done = run("outcomes_unknown", {server.url()});
   EXPECT_EQ(done.exit_code, 2);
   EXPECT_THAT(done.output, HasSubstr("may have been delivered: 127.0.0.1:"));
@@ -117,7 +117,7 @@ TEST(Outcomes, PrintsTheError) {
 
 TEST(Outcomes, DeliversToNoneIfOneIsRefused) {
   Server server;
-  server.at(Step::rcpt, "bad@example.net").refuse({550, {5, 1, 1}, "no such user"});
+  server.at(Stage::rcpt, "bad@example.net").refuse({550, {5, 1, 1}, "no such user"});
   const auto done = run("outcomes_all_or_none", {server.url()});
   EXPECT_EQ(done.output, "you@example.net deferred\nbad@example.net refused\n");
   EXPECT_TRUE(server.received().empty());
@@ -161,7 +161,7 @@ TEST(Threads, GiveEachThreadAClient) {
 
 TEST(Threads, CancelACall) {
   Server server;
-  server.at(Step::data).stall();
+  server.at(Stage::data).stall();
   EXPECT_EQ(run("threads_cancel", {server.url()}).output, "cancelled\n");
 }
 
@@ -177,7 +177,7 @@ TEST(Coroutines, UseAPool) {
 
 TEST(Coroutines, CancelACall) {
   Server server;
-  server.at(Step::mail).stall();
+  server.at(Stage::mail).stall();
   EXPECT_EQ(run("coroutine_cancel", {server.url()}).output, "too late\n");
   EXPECT_TRUE(server.received().empty());
 }

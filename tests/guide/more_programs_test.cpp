@@ -92,7 +92,7 @@ TEST(Dkim, Signs) {
   const auto done = run("dkim_sign", {server.url()});
   EXPECT_EQ(done.exit_code, 0) << done.output;
   ASSERT_EQ(server.received().size(), 1U);
-  EXPECT_THAT(server.received()[0].octets, StartsWith("DKIM-Signature: v=1; a=ed25519-sha256"));
+  EXPECT_THAT(server.received()[0].bytes, StartsWith("DKIM-Signature: v=1; a=ed25519-sha256"));
 }
 
 TEST(Dkim, Verifies) {

@@ -17,7 +17,6 @@ namespace postroad {
 namespace {
 
 namespace asio = boost::asio;
-using testing::Step;
 using namespace std::chrono_literals;
 
 Message mail() { return Message{}.from("a@x.example").to("b@y.example").text("hello"); }
@@ -68,7 +67,7 @@ TEST(AsyncPool, ACallIsCancelledAtAnyMoment) {
 
 TEST(AsyncPool, ItsEndCompletesEveryCall) {
   testing::Server server;
-  server.at(Step::mail).stall();
+  server.at(Stage::mail).stall();
   std::optional<Pool> pool(std::in_place, std::vector{server.url()});
   std::vector<std::future<Result<SendReport>>> calls;
   for (int i = 0; i < 10; ++i) calls.push_back(async_send(*pool, mail(), asio::use_future));

@@ -17,7 +17,6 @@
 namespace postroad {
 namespace {
 
-using testing::Step;
 using namespace std::chrono_literals;
 
 constexpr auto patience = 20s;
@@ -33,8 +32,8 @@ class OutboxTest : public ::testing::Test {
     OutboxOptions made{.folder = folder_ + "/outbox", .relays = {relay}};
     made.initial_retry_delay = 20ms;
     made.max_retry_delay = 50ms;
-    made.pool.first_pause = 1ms;
-    made.pool.longest_pause = 10ms;
+    made.pool.initial_pause = 1ms;
+    made.pool.max_pause = 10ms;
     made.pool.patience = 20ms;
     return made;
   }
@@ -52,7 +51,7 @@ class OutboxTest : public ::testing::Test {
 
 TEST_F(OutboxTest, SendsAndTellsWhatBecameOfEach) {
   testing::Server server;
-  server.at(Step::rcpt, "bad@y.example").refuse({550, {5, 1, 1}, "no such user"});
+  server.at(Stage::rcpt, "bad@y.example").refuse({550, {5, 1, 1}, "no such user"});
   std::atomic<int> told = 0;
   auto made = options(server.url());
   made.on_outcome = [&](const OutboxStatus&) { ++told; };
@@ -72,8 +71,8 @@ TEST_F(OutboxTest, SendsAndTellsWhatBecameOfEach) {
 TEST_F(OutboxTest, TriesAgainUntilItIsTaken) {
   testing::Server server;
   std::atomic<int> times = 0;
-  server.decide_by([&](Step step, std::string_view, std::uint64_t) -> testing::Act {
-    if (step == Step::rcpt && ++times <= 3)
+  server.decide_by([&](Stage stage, std::string_view, std::uint64_t) -> testing::Act {
+    if (stage == Stage::rcpt && ++times <= 3)
       return {testing::Act::Kind::answer, {450, {4, 2, 0}, "greylisted"}};
     return {};
   });
@@ -134,7 +133,7 @@ TEST_F(OutboxTest, WhatIsNotSentGoesOnAfterARestart) {
 
 TEST_F(OutboxTest, AnUnknownOutcomeIsNotTriedAgain) {
   testing::Server server;
-  server.at(Step::end_of_data).keep_and_cut();
+  server.at(Stage::end_of_data).keep_and_cut();
   const auto outbox = open(options(server.url()));
   const auto id = outbox->submit(mail("b@y.example"));
   ASSERT_TRUE(id && outbox->wait(*id, patience));
@@ -213,8 +212,8 @@ TEST_F(OutboxTest, AMailThatTheProgramStoppedIsTriedAgain) {
 TEST_F(OutboxTest, FlushingAllTheTimeSendsNothingTwice) {
   testing::Server server;
   std::map<std::string, int> asked;
-  server.decide_by([&](Step step, std::string_view to, std::uint64_t) -> testing::Act {
-    if (step == Step::rcpt && ++asked[std::string(to)] <= 1)
+  server.decide_by([&](Stage stage, std::string_view to, std::uint64_t) -> testing::Act {
+    if (stage == Stage::rcpt && ++asked[std::string(to)] <= 1)
       return {testing::Act::Kind::answer, {450, {4, 2, 0}, "greylisted"}};
     return {};
   });
@@ -268,9 +267,9 @@ TEST_F(OutboxTest, AnOutcomeThatTheDiskRefusedIsKeptAllTheSame) {
   ::signal(SIGXFSZ, SIG_IGN);
   rlimit before{};
   ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
-  server.decide_by([&](Step step, std::string_view, std::uint64_t) -> testing::Act {
+  server.decide_by([&](Stage stage, std::string_view, std::uint64_t) -> testing::Act {
     rlimit none{0, before.rlim_max};
-    if (step == Step::end_of_data) ::setrlimit(RLIMIT_FSIZE, &none);
+    if (stage == Stage::end_of_data) ::setrlimit(RLIMIT_FSIZE, &none);
     return {};
   });
   auto made = options(server.url());
@@ -314,8 +313,8 @@ TEST_F(OutboxTest, AGreatMessageIsNotHeldInMemory) {
 TEST_F(OutboxTest, TimesThatWereAskedForCountFromTheSubmission) {
   testing::Server server({.extensions = {"DELIVERBY", "FUTURERELEASE"}});
   std::atomic<int> times = 0;
-  server.decide_by([&](Step step, std::string_view, std::uint64_t) -> testing::Act {
-    if (step == Step::rcpt && ++times == 1)
+  server.decide_by([&](Stage stage, std::string_view, std::uint64_t) -> testing::Act {
+    if (stage == Stage::rcpt && ++times == 1)
       return {testing::Act::Kind::answer, {450, {4, 2, 0}, "greylisted"}};
     return {};
   });
@@ -339,8 +338,8 @@ TEST_F(OutboxTest, TimesThatWereAskedForCountFromTheSubmission) {
 TEST_F(OutboxTest, GoesAtOnceThoughAnOldCallStalls) {
   testing::Server server;
   std::atomic<int> mails = 0;
-  server.decide_by([&](Step step, std::string_view, std::uint64_t) -> testing::Act {
-    if (step == Step::end_of_data && ++mails == 1) return {testing::Act::Kind::stall, {}};
+  server.decide_by([&](Stage stage, std::string_view, std::uint64_t) -> testing::Act {
+    if (stage == Stage::end_of_data && ++mails == 1) return {testing::Act::Kind::stall, {}};
     return {};
   });
   auto outbox = open(options(server.url()));
@@ -348,7 +347,7 @@ TEST_F(OutboxTest, GoesAtOnceThoughAnOldCallStalls) {
   ASSERT_TRUE(server.wait_for(1099, 60s));
   auto gone = std::async(std::launch::async, [&] { outbox.reset(); });
   EXPECT_EQ(gone.wait_for(5s), std::future_status::ready) << "it waits for the one that stalls";
-  server.decide_by([](Step, std::string_view, std::uint64_t) -> testing::Act { return {}; });
+  server.decide_by([](Stage, std::string_view, std::uint64_t) -> testing::Act { return {}; });
 }
 
 // A child submits and is killed at any moment; each id that it was given is there afterwards.

@@ -18,7 +18,6 @@ namespace postroad {
 namespace {
 
 using testing::Act;
-using testing::Step;
 
 // Keeps the pool's own thread busy from now on, by the callback of a message that names nobody.
 class Hold final {
@@ -85,8 +84,8 @@ class Ending final {
 class Paused final {
  public:
   explicit Paused(testing::Server& server) {
-    server.decide_by([this](Step step, std::string_view, std::uint64_t) -> Act {
-      if (step != Step::end_of_data || std::exchange(is_used_, true)) return {};
+    server.decide_by([this](Stage stage, std::string_view, std::uint64_t) -> Act {
+      if (stage != Stage::end_of_data || std::exchange(is_used_, true)) return {};
       at_.set_value();
       go_.get_future().wait();
       return {};
@@ -143,23 +142,23 @@ TEST(Pool, ASourceThatThrowsTakesNoConnectionWithIt) {
 TEST(Relays, AllOrNoneHoldsOverAllRelays) {
   testing::Server first;
   testing::Server second;
-  first.at(Step::rcpt, "bad@y.example").refuse({550, {5, 1, 1}, "no such user"});
+  first.at(Stage::rcpt, "bad@y.example").refuse({550, {5, 1, 1}, "no such user"});
   ClientOptions options;
-  options.recipients = Recipients::all_or_none;
+  options.recipient_policy = RecipientPolicy::all_or_none;
   Pool pool({first.url(), second.url()}, options, quick());
   const auto report = pool.send(mail("b@y.example, bad@y.example"));
   ASSERT_TRUE(report) << report.error();
   EXPECT_EQ(report->recipients[0].outcome, Outcome::deferred);
   EXPECT_EQ(report->recipients[1].outcome, Outcome::refused);
   EXPECT_EQ(first.received().size() + second.received().size(), 0U);
-  EXPECT_EQ(pool.figures().relay_faults, 0U);
+  EXPECT_EQ(pool.metrics().relay_failures, 0U);
 }
 
 TEST(Relays, AllOrNoneIsNotSplit) {
-  testing::Server server({.extensions = {"LIMITS"}, .most_recipients = 1});
-  server.at(Step::rcpt, "bad@y.example").refuse({550, {5, 1, 1}, "no such user"});
+  testing::Server server({.extensions = {"LIMITS"}, .max_recipients = 1});
+  server.at(Stage::rcpt, "bad@y.example").refuse({550, {5, 1, 1}, "no such user"});
   ClientOptions options;
-  options.recipients = Recipients::all_or_none;
+  options.recipient_policy = RecipientPolicy::all_or_none;
   Pool pool({server.url()}, options, quick());
   (void)pool.send(mail("b@y.example, bad@y.example"));
   EXPECT_EQ(server.received().size(), 0U);
@@ -168,7 +167,8 @@ TEST(Relays, AllOrNoneIsNotSplit) {
 TEST(Pool, AConnectionThatIsFreeGoesToTheNextWhenTheFirstWasCancelled) {
   testing::Server server;
   Paused paused(server);
-  PoolOptions options{.relays = Relays::round_robin, .connections = 1, .first_pause = 60s};
+  PoolOptions options{
+      .relay_order = RelayOrder::round_robin, .connections = 1, .initial_pause = 60s};
   Ending first;
   Ending second;
   Ending third;
@@ -177,9 +177,9 @@ TEST(Pool, AConnectionThatIsFreeGoesToTheNextWhenTheFirstWasCancelled) {
   paused.wait();
   // Both wait for the first relay's one connection: the others are down and pause.
   const auto ticket = pool.start_send(mail("c@y.example"), second.callback());
-  ASSERT_TRUE(eventually([&] { return pool.figures().relay_faults == 2; }));
+  ASSERT_TRUE(eventually([&] { return pool.metrics().relay_failures == 2; }));
   pool.start_send(mail("d@y.example"), third.callback());
-  ASSERT_TRUE(eventually([&] { return pool.figures().under_way == 3; }));
+  ASSERT_TRUE(eventually([&] { return pool.metrics().under_way == 3; }));
   {
     const Hold hold(pool);
     paused.go_on();
@@ -199,10 +199,10 @@ TEST(Pool, ACallThatWaitsForARelayIsCancelledAsAnyOther) {
   for (const bool by_deadline : {false, true}) {
     Ending ending;
     Pool pool({"smtp://127.0.0.1:1"}, by_deadline ? client : ClientOptions{},
-              {.first_pause = 60s, .longest_pause = 60s, .patience = 60s + 1s});
+              {.initial_pause = 60s, .max_pause = 60s, .patience = 60s + 1s});
     ASSERT_EQ(pool.send(mail("b@y.example")).error().fault, Fault::connect);
     const auto ticket = pool.start_send(mail("b@y.example"), ending.callback());
-    ASSERT_TRUE(eventually([&] { return pool.figures().under_way == 1; }));
+    ASSERT_TRUE(eventually([&] { return pool.metrics().under_way == 1; }));
     { const Hold until_it_waits(pool); }
     if (!by_deadline) pool.cancel(ticket);
     const auto report = ending.get();
@@ -213,20 +213,20 @@ TEST(Pool, ACallThatWaitsForARelayIsCancelledAsAnyOther) {
 
 TEST(Relays, WhatTheCallerCutOffIsNoFaultOfTheRelays) {
   testing::Server server;
-  server.at(Step::rcpt, "bad@y.example").refuse({550, {5, 1, 1}, "no such user"});
+  server.at(Stage::rcpt, "bad@y.example").refuse({550, {5, 1, 1}, "no such user"});
   ClientOptions options;
   options.pipelining = false;
   options.insecure_accept_any_certificate = true;  // reading the roots takes its time
   options.overall_timeout = 1s;
-  Pool pool({server.url()}, options, {.first_pause = 60s, .patience = 10ms});
+  Pool pool({server.url()}, options, {.initial_pause = 60s, .patience = 10ms});
   ASSERT_TRUE(pool.send(mail("b@y.example")));
-  server.at(Step::data).stall();
+  server.at(Stage::data).stall();
   const auto cut = pool.send(mail("b@y.example, bad@y.example"));
   ASSERT_TRUE(cut) << cut.error();
   EXPECT_EQ(cut->recipients[0].outcome, Outcome::deferred);
   EXPECT_EQ(cut->recipients[1].outcome, Outcome::refused);
-  EXPECT_EQ(pool.figures().relay_faults, 0U);
-  server.at(Step::data).accept();
+  EXPECT_EQ(pool.metrics().relay_failures, 0U);
+  server.at(Stage::data).accept();
   const auto report = pool.send(mail("b@y.example"));
   EXPECT_TRUE(report) << report.error();
 }
@@ -253,7 +253,7 @@ TEST(Relays, WhatOneRelayLacksMayBeHadFromOneThatIsDown) {
 
 TEST(Relays, AMailThatNeedsMoreThanTheRelayHasIsNoFaultOfTheRelays) {
   testing::Server server;
-  Pool pool({server.url()}, {}, {.first_pause = 60s, .patience = 10ms});
+  Pool pool({server.url()}, {}, {.initial_pause = 60s, .patience = 10ms});
   const auto message = mail("b@y.example");
   const auto source = message.source();
   Envelope envelope{Mailbox{"a", "x.example"}, {Mailbox{"b", "y.example"}}, {}, {}};
@@ -267,7 +267,7 @@ TEST(Relays, AMailThatNeedsMoreThanTheRelayHasIsNoFaultOfTheRelays) {
 
 TEST(Pool, TheOverallDeadlineHoldsWhileACallWaitsForItsTurn) {
   testing::Server server;
-  server.at(Step::mail).stall();
+  server.at(Stage::mail).stall();
   ClientOptions options;
   options.overall_timeout = 800ms;
   options.insecure_accept_any_certificate = true;  // reading the roots takes its time

@@ -17,8 +17,8 @@ inline Message mail(const std::string& to, const std::string& subject = "hi") {
 
 inline PoolOptions quick() {
   PoolOptions options;
-  options.first_pause = 1ms;
-  options.longest_pause = 5ms;
+  options.initial_pause = 1ms;
+  options.max_pause = 5ms;
   return options;
 }
 

@@ -18,7 +18,6 @@ namespace postroad {
 namespace {
 
 using testing::Act;
-using testing::Step;
 using namespace std::chrono_literals;
 
 TEST(Pool, ManyThreadsFewConnections) {
@@ -38,14 +37,14 @@ TEST(Pool, ManyThreadsFewConnections) {
   EXPECT_EQ(accepted, 200);
   EXPECT_EQ(server.received().size(), 200U);
   EXPECT_LE(server.sessions(), 3U);
-  EXPECT_EQ(pool.figures().connections, server.sessions());
+  EXPECT_EQ(pool.metrics().connections, server.sessions());
   EXPECT_TRUE(pool.close(patience));
-  EXPECT_EQ(pool.figures().connections, 0U);
+  EXPECT_EQ(pool.metrics().connections, 0U);
 }
 
 TEST(Pool, AConnectionIsReplacedAfterSoManyMails) {
   testing::Server server;
-  Pool pool({server.url()}, {}, {.connections = 1, .mails_per_connection = 10});
+  Pool pool({server.url()}, {}, {.connections = 1, .messages_per_connection = 10});
   for (int i = 0; i < 25; ++i) ASSERT_TRUE(pool.send(mail("b@y.example")));
   EXPECT_EQ(server.sessions(), 3U);
 }
@@ -54,9 +53,10 @@ TEST(Row28, AConnectionThatTheServerClosedIsReplacedUnseen) {
   testing::Server server;
   Pool pool({server.url()}, {}, {.connections = 1});
   ASSERT_TRUE(pool.send(mail("b@y.example")));
-  server.decide_by([](Step step, std::string_view, std::uint64_t session) {
-    return step == Step::mail && session == 1 ? Act{Act::Kind::answer, {421, {4, 3, 2}, "closing"}}
-                                              : Act{};
+  server.decide_by([](Stage stage, std::string_view, std::uint64_t session) {
+    return stage == Stage::mail && session == 1
+               ? Act{Act::Kind::answer, {421, {4, 3, 2}, "closing"}}
+               : Act{};
   });
   const auto report = pool.send(mail("b@y.example"));
   ASSERT_TRUE(report) << report.error();
@@ -66,7 +66,7 @@ TEST(Row28, AConnectionThatTheServerClosedIsReplacedUnseen) {
 
 TEST(Row28, NothingWaitsForEverWhenAllRelaysAreDown) {
   testing::Server server;
-  server.at(Step::connect).refuse({421, {4, 3, 2}, "not today"});
+  server.at(Stage::connect).refuse({421, {4, 3, 2}, "not today"});
   auto options = quick();
   options.patience = 50ms;
   Pool pool({server.url(), "smtp://127.0.0.1:1"}, {}, options);
@@ -81,7 +81,7 @@ TEST(Row28, NothingWaitsForEverWhenAllRelaysAreDown) {
 TEST(Relays, ARelaysFaultGoesOnToTheNextAndAMailsFaultDoesNot) {
   testing::Server down;
   testing::Server up;
-  down.at(Step::hello).refuse({421, {4, 3, 2}, "not today"});
+  down.at(Stage::ehlo).refuse({421, {4, 3, 2}, "not today"});
   Pool pool({down.url(), up.url()}, {}, quick());
   const auto report = pool.send(mail("b@y.example"));
   ASSERT_TRUE(report) << report.error();
@@ -89,7 +89,7 @@ TEST(Relays, ARelaysFaultGoesOnToTheNextAndAMailsFaultDoesNot) {
   EXPECT_EQ(up.received().size(), 1U);
 
   testing::Server refuses;
-  refuses.at(Step::rcpt).refuse({550, {5, 1, 1}, "no such user"});
+  refuses.at(Stage::rcpt).refuse({550, {5, 1, 1}, "no such user"});
   Pool other({refuses.url(), up.url()}, {}, quick());
   const auto refused = other.send(mail("b@y.example"));
   ASSERT_TRUE(refused);
@@ -101,7 +101,7 @@ TEST(Relays, WhoWasAcceptedIsNotSentToAgain) {
   testing::Server first({.lmtp = true});
   testing::Server second({.lmtp = true});
   // One is accepted, then the line breaks before the other's reply: that one is unknown.
-  first.at(Step::rcpt, "c@y.example").refuse({421, {4, 3, 2}, "no more"});
+  first.at(Stage::rcpt, "c@y.example").refuse({421, {4, 3, 2}, "no more"});
   Pool pool({first.url(), second.url()}, {}, quick());
   const auto report = pool.send(mail("b@y.example, c@y.example"));
   ASSERT_TRUE(report) << report.error();
@@ -118,7 +118,7 @@ TEST(Relays, WhoWasAcceptedIsNotSentToAgain) {
 TEST(Relays, RoundRobinSharesTheMails) {
   testing::Server one;
   testing::Server two;
-  Pool pool({one.url(), two.url()}, {}, {.relays = Relays::round_robin, .connections = 1});
+  Pool pool({one.url(), two.url()}, {}, {.relay_order = RelayOrder::round_robin, .connections = 1});
   for (int i = 0; i < 10; ++i) ASSERT_TRUE(pool.send(mail("b@y.example")));
   EXPECT_EQ(one.received().size(), 5U);
   EXPECT_EQ(two.received().size(), 5U);
@@ -127,7 +127,7 @@ TEST(Relays, RoundRobinSharesTheMails) {
 TEST(Row15, AnUnknownOutcomeIsNeverTriedAgain) {
   testing::Server server;
   testing::Server other;
-  server.at(Step::end_of_data).keep_and_cut();
+  server.at(Stage::end_of_data).keep_and_cut();
   Pool pool({server.url(), other.url()}, {}, quick());
   const auto report = pool.send(mail("b@y.example"));
   ASSERT_TRUE(report) << report.error();
@@ -164,7 +164,7 @@ TEST(Pool, CallersHaveTheirTurns) {
 
 TEST(Pool, ACallCanBeCancelledWhileItWaitsAndWhileItRuns) {
   testing::Server server;
-  server.at(Step::mail).stall();
+  server.at(Stage::mail).stall();
   Pool pool({server.url()}, {}, {.connections = 1});
   std::mutex mutex;
   std::condition_variable bell;
@@ -185,7 +185,7 @@ TEST(Pool, ACallCanBeCancelledWhileItWaitsAndWhileItRuns) {
 
 TEST(Pool, TheOverallDeadlineHolds) {
   testing::Server server;
-  server.at(Step::mail).stall();
+  server.at(Stage::mail).stall();
   ClientOptions options;
   options.overall_timeout = 100ms;
   Pool pool({server.url()}, options, {.connections = 1});
@@ -195,7 +195,7 @@ TEST(Pool, TheOverallDeadlineHolds) {
 }
 
 TEST(Pool, RecipientsAreSplitWhereTheServerAnnouncesHowManyItTakes) {
-  testing::Server server({.extensions = {"LIMITS"}, .most_recipients = 3, .most_mails = 2});
+  testing::Server server({.extensions = {"LIMITS"}, .max_recipients = 3, .max_messages = 2});
   Pool pool({server.url()}, {}, {.connections = 1});
   std::string to;
   for (int i = 0; i < 10; ++i) to += (i ? ", r" : "r") + std::to_string(i) + "@y.example";
@@ -240,9 +240,9 @@ TEST(Row31, EachOutcomeEqualsWhatTheServerKnows) {
   std::set<std::string> refused;  // by address; on the server's thread until the end
   std::set<std::string> deferred;
   std::uint64_t stalls = 0;
-  server.decide_by([&](Step step, std::string_view argument, std::uint64_t) -> Act {
+  server.decide_by([&](Stage stage, std::string_view argument, std::uint64_t) -> Act {
     const auto roll = dice() % 1000;
-    if (step == Step::rcpt) {
+    if (stage == Stage::rcpt) {
       if (roll < 40) {
         refused.emplace(argument);
         return {Act::Kind::answer, {550, {5, 1, 1}, "no such user"}};
@@ -252,12 +252,12 @@ TEST(Row31, EachOutcomeEqualsWhatTheServerKnows) {
         return {Act::Kind::answer, {450, {4, 2, 0}, "greylisted"}};
       }
     }
-    if (step == Step::hello || step == Step::auth) return {};
+    if (stage == Stage::ehlo || stage == Stage::auth) return {};
     if (roll == 990) return ++stalls, Act{Act::Kind::stall, {}};
     if (roll < 5) return {Act::Kind::answer, {421, {4, 3, 2}, "closing"}};
     if (roll < 10) return {Act::Kind::cut, {}};
-    if (roll < 15 && step == Step::end_of_data) return {Act::Kind::keep_and_cut, {}};
-    if (roll < 20 && step == Step::end_of_data)
+    if (roll < 15 && stage == Stage::end_of_data) return {Act::Kind::keep_and_cut, {}};
+    if (roll < 20 && stage == Stage::end_of_data)
       return {Act::Kind::answer, {554, {5, 6, 0}, "not this text"}};
     return {};
   });

@@ -15,7 +15,6 @@ namespace postroad {
 namespace {
 
 using testing::Act;
-using testing::Step;
 using namespace std::chrono_literals;
 
 Message mail(const std::string& to) {

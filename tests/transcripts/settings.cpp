@@ -152,10 +152,10 @@ smtp::ClientOptions client_options(const Transcript& script) {
     const auto& name = words.at(0);
     if (name == "tls") {
       const auto& how = words.at(1);
-      options.tls = how == "never"      ? smtp::TlsPolicy::never
-                    : how == "required" ? smtp::TlsPolicy::required
-                    : how == "implicit" ? smtp::TlsPolicy::implicit
-                                        : smtp::TlsPolicy::opportunistic;
+      options.tls = how == "never"      ? Tls::never
+                    : how == "required" ? Tls::required
+                    : how == "implicit" ? Tls::implicit
+                                        : Tls::opportunistic;
     } else if (name == "login") {
       options.login = sasl::Credentials{.user = words.at(1), .password = Secret(words.at(2))};
       if (words.size() > 3) options.mechanism = words.at(3);
@@ -176,9 +176,9 @@ smtp::ClientOptions client_options(const Transcript& script) {
     } else if (name == "chunks") {
       options.chunks = std::stoul(words.at(1));
     } else if (name == "chunking") {
-      options.chunking = words.at(1) == "preferred" ? smtp::Chunking::preferred
-                         : words.at(1) == "never"   ? smtp::Chunking::never
-                                                    : smtp::Chunking::when_needed;
+      options.chunking = words.at(1) == "preferred" ? postroad::Chunking::preferred
+                         : words.at(1) == "never"   ? postroad::Chunking::never
+                                                    : postroad::Chunking::when_needed;
     } else if (name == "lmtp") {
       options.lmtp = true;
     } else if (name == "no_prdr") {
@@ -186,7 +186,7 @@ smtp::ClientOptions client_options(const Transcript& script) {
     } else if (name == "allow_password_in_clear")
       options.allow_password_in_clear = true;
     else if (name == "all_or_none")
-      options.recipients = smtp::RecipientPolicy::all_or_none;
+      options.recipient_policy = RecipientPolicy::all_or_none;
     else if (name == "no_pipelining")
       options.pipelining = false;
     else if (name == "plain_helo")

@@ -321,7 +321,7 @@ int SendVerb::run() {
   auto options = client_options(server);
   options.pipelining = !no_pipelining;
   if (const auto taken = take_flags(*this, options); !taken) return fail_with(taken.error(), json);
-  if (all_or_none) options.recipients = Recipients::all_or_none;
+  if (all_or_none) options.recipient_policy = RecipientPolicy::all_or_none;
   if (trace) options.trace = trace_printer(observe::wants_colour(STDERR_FILENO));
   if (!relays.empty()) return send_over(*this, *envelope, **source, *login, options);
   Client client = *login ? Client(server.server, **login, options) : Client(server.server, options);

@@ -185,7 +185,7 @@ Result<SendmailSettings> load_sendmail_settings() {
   return settings;
 }
 
-Result<Client> sendmail_client(const SendmailSettings& settings, Recipients policy) {
+Result<Client> sendmail_client(const SendmailSettings& settings, RecipientPolicy policy) {
   ClientOptions options;
   options.ca_file = settings.ca_file.string();
   options.allow_password_in_clear = settings.allow_password_in_clear;
@@ -194,7 +194,7 @@ Result<Client> sendmail_client(const SendmailSettings& settings, Recipients poli
   // The reply to the final dot has its own patience (RFC 5321 §4.5.3.2.6) unless asked otherwise.
   if (settings.timeout != SendmailSettings{}.timeout)
     options.end_of_data_timeout = settings.timeout;
-  options.recipients = policy;
+  options.recipient_policy = policy;
   options.drop_unsupported_options = true;  // -N and -R are wishes
   if (settings.user.empty()) return Client(settings.server, std::move(options));
   auto password = Secret::from_file(settings.password_file.string());
@@ -339,7 +339,7 @@ int run_sendmail(const std::vector<std::string>& words) {
   }
   auto source = message.source();
   if (!source) return end_with(source.error());
-  auto client = sendmail_client(*settings, Recipients::best_effort);
+  auto client = sendmail_client(*settings, RecipientPolicy::best_effort);
   if (!client) {
     (void)end_with(client.error());
     return exit_config;

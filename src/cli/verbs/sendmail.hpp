@@ -40,7 +40,7 @@ struct SendmailSettings {
 };
 Result<SendmailSettings> load_sendmail_settings();
 const config::Section<SendmailSettings>& sendmail_declaration();
-Result<Client> sendmail_client(const SendmailSettings& settings, Recipients policy);
+Result<Client> sendmail_client(const SendmailSettings& settings, RecipientPolicy policy);
 
 /// -bs: SMTP on standard input and output. A mail goes to the server of the settings before its
 /// final dot is answered, to all recipients or to none.

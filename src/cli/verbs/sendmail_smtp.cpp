@@ -115,7 +115,7 @@ class Dialogue final {
 }  // namespace
 
 int speak_smtp(const SendmailSettings& settings) {
-  auto client = sendmail_client(settings, Recipients::all_or_none);
+  auto client = sendmail_client(settings, RecipientPolicy::all_or_none);
   if (!client) {
     std::cerr << "sendmail: " << client.error().text() << '\n';
     return exit_config;

@@ -1,4 +1,4 @@
-// The server machine under the driver of src/net, with the test's rules as its consultant; see
+// The server machine, driven by src/net, with the test's rules as its consultant; see
 // postroad/testing.hpp.
 #include <postroad/testing.hpp>
 
@@ -35,7 +35,7 @@ constexpr auto as_values = asio::as_tuple(asio::use_awaitable);
 smtp::ServerOptions machine_options(const ServerOptions& asked) {
   smtp::ServerOptions options;
   options.hostname = "mail.example";
-  options.banner = "a test's server";
+  options.banner = "test server";
   options.tls = asked.encryption == Encryption::starttls   ? smtp::TlsMode::offered
                 : asked.encryption == Encryption::implicit ? smtp::TlsMode::implicit
                                                            : smtp::TlsMode::none;
@@ -55,9 +55,9 @@ smtp::ServerOptions machine_options(const ServerOptions& asked) {
   options.auth = options.allow_auth_in_clear = has("AUTH");
   options.mechanisms = {"SCRAM-SHA-256", "PLAIN", "LOGIN", "OAUTHBEARER", "XOAUTH2"};
   options.lmtp = asked.lmtp;
-  options.limits.recipients = asked.most_recipients;
-  options.limits.mails = asked.most_mails;
-  options.limits.errors = 1'000'000;  // a test refuses as often as it likes
+  options.limits.recipients = asked.max_recipients;
+  options.limits.mails = asked.max_messages;
+  options.limits.errors = 1'000'000;  // a test may refuse any number of commands
   return options;
 }
 
@@ -67,7 +67,7 @@ struct Server::State {
   explicit State(const ServerOptions& asked);
 
   awaitable<void> accept();
-  Act decide(Step step, std::string_view argument, std::uint64_t session);
+  Act decide(Stage stage, std::string_view argument, std::uint64_t session);
   sasl::Keys keys_of(const std::string& user, std::string_view mechanism);
 
   bool lmtp;
@@ -78,10 +78,10 @@ struct Server::State {
 
   mutable std::mutex mutex;
   mutable std::condition_variable arrived;
-  std::map<std::pair<Step, std::string>, Act> rules;
-  std::function<Act(Step, std::string_view, std::uint64_t)> decider;
+  std::map<std::pair<Stage, std::string>, Act> rules;
+  std::function<Act(Stage, std::string_view, std::uint64_t)> decider;
   std::map<std::string, std::string> users;
-  std::vector<Received> mails;
+  std::vector<Received> messages;
   std::uint64_t count = 0;
 
   asio::io_context context{1};
@@ -93,7 +93,7 @@ struct Server::State {
   std::thread thread;
 };
 
-// One session, which is also the consultant of its machine.
+// One session; also the consultant of its machine.
 struct Server::State::Session {
   Session(State& state_, tcp::socket socket, std::uint64_t number_)
       : state(state_), number(number_), stream(std::move(socket)), machine(state_.options) {
@@ -119,7 +119,7 @@ struct Server::State::Session {
     co_return co_await on.handshake_server(*state.tls, deadline);
   }
 
-  // Where the test wants none of the usual answers, the act is kept for `answer`.
+  // An act that must wait is kept for `answer`.
   bool answer_now(smtp::ServerMachine&) {
     const auto& question = machine.question();
     if (const auto* body = std::get_if<smtp::AskBody>(&question)) {
@@ -148,7 +148,7 @@ struct Server::State::Session {
   }
 
   awaitable<void> answer(smtp::ServerMachine&) {
-    // Until the client hangs up or the server goes.
+    // Waits until the client closes or the server is destroyed.
     std::array<char, 512> dropped{};
     for (;;) {
       const auto n = co_await stream.read(dropped, proto::Time::max());
@@ -160,21 +160,21 @@ struct Server::State::Session {
 
   Act decide(const smtp::Question& question) {
     if (std::holds_alternative<smtp::AskConnect>(question))
-      return state.decide(Step::connect, {}, number);
+      return state.decide(Stage::connect, {}, number);
     if (const auto* helo = std::get_if<smtp::AskHelo>(&question))
-      return state.decide(Step::hello, helo->name, number);
+      return state.decide(Stage::ehlo, helo->name, number);
     if (const auto* auth = std::get_if<smtp::AskAuth>(&question))
-      return state.decide(Step::auth, auth->credentials.user, number);
+      return state.decide(Stage::auth, auth->credentials.user, number);
     if (const auto* mail = std::get_if<smtp::AskMail>(&question))
-      return state.decide(Step::mail, mail->transaction.reverse_path.text(), number);
+      return state.decide(Stage::mail, mail->transaction.reverse_path.text(), number);
     if (const auto* rcpt = std::get_if<smtp::AskRcpt>(&question))
-      return state.decide(Step::rcpt, rcpt->recipient.text(), number);
+      return state.decide(Stage::rcpt, rcpt->recipient.text(), number);
     if (std::holds_alternative<smtp::AskData>(question)) {
       draft.clear();
-      return state.decide(Step::data, {}, number);
+      return state.decide(Stage::data, {}, number);
     }
     if (const auto* end = std::get_if<smtp::AskEnd>(&question); end != nullptr && end->keep)
-      return state.decide(Step::end_of_data, {}, number);
+      return state.decide(Stage::end_of_data, {}, number);
     return {};
   }
 
@@ -193,13 +193,13 @@ struct Server::State::Session {
 
   void keep() {
     const auto& transaction = machine.transaction();
-    Received mail{
+    Received message{
         {transaction.reverse_path, transaction.recipients, {}, {}}, std::move(draft), number};
-    if (transaction.options) mail.envelope.options = *transaction.options;
-    mail.envelope.recipient_options = transaction.asked_of_recipients();
+    if (transaction.options) message.envelope.options = *transaction.options;
+    message.envelope.recipient_options = transaction.asked_of_recipients();
     draft.clear();
     const std::lock_guard lock(state.mutex);
-    state.mails.push_back(std::move(mail));
+    state.messages.push_back(std::move(message));
     state.arrived.notify_all();
   }
 
@@ -220,7 +220,7 @@ Server::State::State(const ServerOptions& asked)
                                  .client_ca = {},
                                  .allow_expired = asked.certificate == Certificate::expired});
     if (!made) {
-      std::fprintf(stderr, "the test's server: %s\n", made.error().text().c_str());
+      std::fprintf(stderr, "test server: %s\n", made.error().text().c_str());
       std::abort();
     }
     tls = std::move(*made);
@@ -231,7 +231,7 @@ Server::State::State(const ServerOptions& asked)
   if (!error) acceptor.bind(endpoint, error);
   if (!error) acceptor.listen(asio::socket_base::max_listen_connections, error);
   if (error) {
-    std::fprintf(stderr, "the test's server cannot listen: %s\n", error.message().c_str());
+    std::fprintf(stderr, "test server cannot listen: %s\n", error.message().c_str());
     std::abort();
   }
   asio::co_spawn(context, accept(), [](const std::exception_ptr&) {});
@@ -255,22 +255,22 @@ awaitable<void> Server::State::accept() {
   }
 }
 
-Act Server::State::decide(Step step, std::string_view argument, std::uint64_t session) {
-  std::function<Act(Step, std::string_view, std::uint64_t)> by;
+Act Server::State::decide(Stage stage, std::string_view argument, std::uint64_t session) {
+  std::function<Act(Stage, std::string_view, std::uint64_t)> by;
   {
     const std::lock_guard lock(mutex);
     if (!decider) {
-      auto found = rules.find({step, std::string(argument)});
-      if (found == rules.end()) found = rules.find({step, {}});
+      auto found = rules.find({stage, std::string(argument)});
+      if (found == rules.end()) found = rules.find({stage, {}});
       return found == rules.end() ? Act{} : found->second;
     }
     by = decider;
   }
-  return by(step, argument, session);
+  return by(stage, argument, session);
 }
 
 sasl::Keys Server::State::keys_of(const std::string& user, std::string_view) {
-  std::string password = "nobody's";
+  std::string password = "no password";
   sasl::Keys keys;
   {
     const std::lock_guard lock(mutex);
@@ -278,7 +278,7 @@ sasl::Keys Server::State::keys_of(const std::string& user, std::string_view) {
     keys.is_known = found != users.end();
     if (keys.is_known) password = found->second;
   }
-  keys.scram = sasl::ScramKeys::derive(crypto::Digest::sha256, password, "a test's own salt", 4096);
+  keys.scram = sasl::ScramKeys::derive(crypto::Digest::sha256, password, "a salt for tests", 4096);
   return keys;
 }
 
@@ -311,22 +311,22 @@ void Server::add_user(const std::string& name, const std::string& password) {
 
 void Server::Rule::set(Act act) {
   const std::lock_guard lock(server_.state_->mutex);
-  server_.state_->rules[{step_, argument_}] = std::move(act);
+  server_.state_->rules[{stage_, argument_}] = std::move(act);
 }
 
-void Server::decide_by(std::function<Act(Step, std::string_view, std::uint64_t)> decide) {
+void Server::decide_by(std::function<Act(Stage, std::string_view, std::uint64_t)> decide) {
   const std::lock_guard lock(state_->mutex);
   state_->decider = std::move(decide);
 }
 
 std::vector<Received> Server::received() const {
   const std::lock_guard lock(state_->mutex);
-  return state_->mails;
+  return state_->messages;
 }
 
-bool Server::wait_for(std::size_t mails, std::chrono::milliseconds patience) const {
+bool Server::wait_for(std::size_t count, std::chrono::milliseconds patience) const {
   std::unique_lock lock(state_->mutex);
-  return state_->arrived.wait_for(lock, patience, [&] { return state_->mails.size() >= mails; });
+  return state_->arrived.wait_for(lock, patience, [&] { return state_->messages.size() >= count; });
 }
 
 std::uint64_t Server::sessions() const {

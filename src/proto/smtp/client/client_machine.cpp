@@ -181,7 +181,7 @@ void ClientMachine::open() {
   xclient_said_ = false;
   mails_ = 0;
   out_ = options_.preamble;
-  if (options_.tls == TlsPolicy::implicit) {
+  if (options_.tls == Tls::implicit) {
     state_ = State::handshake;
     return;
   }
@@ -216,11 +216,10 @@ void ClientMachine::on_hello_reply(Exchange exchange, const Reply& reply) {
 
 void ClientMachine::after_hello() {
   if (!tls_ && stops_after(Stage::ehlo)) return;
-  const bool wanted =
-      options_.tls == TlsPolicy::opportunistic || options_.tls == TlsPolicy::required;
+  const bool wanted = options_.tls == Tls::opportunistic || options_.tls == Tls::required;
   if (wanted && !tls_) {
     if (capabilities_.starttls) return put("STARTTLS", {Exchange::starttls, 0, Stage::starttls});
-    if (options_.tls == TlsPolicy::required) {
+    if (options_.tls == Tls::required) {
       return broke(
           make_error(Fault::tls_required, Stage::starttls,
                      "TLS is required and the server does not offer it; nothing was sent"));
@@ -287,7 +286,7 @@ void ClientMachine::on_starttls_reply(const Reply& reply) {
     return;
   }
   if (reply.code == 421) return refused(reply, Stage::starttls);
-  if (options_.tls == TlsPolicy::required) {
+  if (options_.tls == Tls::required) {
     auto error = make_error(Fault::tls_required, Stage::starttls,
                             "TLS is required and was refused: " + reply.one_line());
     error.reply_code = reply.code;
@@ -302,7 +301,7 @@ void ClientMachine::tls_up(proto::TlsFacts facts) {
   parser_ = ReplyParser(options_.replies);
   state_ = State::talking;
   waiting_ = false;
-  if (options_.tls == TlsPolicy::implicit) {
+  if (options_.tls == Tls::implicit) {
     await_greeting();
   } else {
     hello();
@@ -347,7 +346,7 @@ void ClientMachine::failed(const Error& cause) {
   auto stage = !expects_.empty() ? expects_.front().stage : Stage::connect;
   if (state_ == State::body) stage = Stage::data;
   if (state_ == State::handshake)
-    stage = options_.tls == TlsPolicy::implicit ? Stage::tls : Stage::starttls;
+    stage = options_.tls == Tls::implicit ? Stage::tls : Stage::starttls;
   auto error = make_error(cause.fault, stage, cause.detail);
   error.may_have_been_delivered = dot_put_;
   // A server that refuses and hangs up has often said why: what it wrote is read before the line is

@@ -151,7 +151,7 @@ TEST(Row14, AConnectionThatClosedWhileIdleIsNotUsable) {
 TEST(Row24, WhatSaysThePasswordIsSecretAndNothingElseIs) {
   for (const std::string_view mechanism : {"PLAIN", "LOGIN"}) {
     auto options = plain();
-    options.tls = TlsPolicy::implicit;
+    options.tls = Tls::implicit;
     options.login = sasl::Credentials{"test", {}, Secret("secret")};
     options.mechanism = mechanism;
     Conversation conversation(options);
@@ -172,7 +172,7 @@ TEST(Row24, NoErrorTextHoldsThePassword) {
   for (const std::string_view reply :
        {"535 5.7.8 no\r\n", "421 bye\r\n", "nonsense\r\n", "334 \r\n"}) {
     auto options = plain();
-    options.tls = TlsPolicy::implicit;
+    options.tls = Tls::implicit;
     options.login = sasl::Credentials{"test", {}, Secret("secret")};
     Conversation conversation(options);
     conversation.machine.open();
@@ -251,7 +251,7 @@ TEST(Body, AFullWriteGoesAtOnce) {
 
 TEST(Row21, ChallengesEndAtTheLimit) {
   auto options = plain();
-  options.tls = TlsPolicy::implicit;
+  options.tls = Tls::implicit;
   options.login = sasl::Credentials{"test", {}, Secret("secret")};
   options.mechanism = "LOGIN";
   options.challenges = 1;

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <postroad/client_policy.hpp>
 #include <postroad/stage.hpp>
 #include <string>
 #include <utility>
@@ -13,25 +14,6 @@
 #include "proto/smtp/reply.hpp"
 
 namespace postroad::smtp {
-
-enum class TlsPolicy : std::uint8_t {
-  never,          ///< plain text, whatever the server offers
-  opportunistic,  ///< STARTTLS where offered
-  required,       ///< STARTTLS, or the conversation ends before anything is said
-  implicit,       ///< the handshake comes before the greeting (RFC 8314)
-};
-
-enum class RecipientPolicy : std::uint8_t {
-  best_effort,  ///< a refused recipient does not keep the others from theirs
-  all_or_none,  ///< one refused recipient, and nobody gets it
-};
-
-/// When a message goes by BDAT (RFC 3030) in place of DATA.
-enum class Chunking : std::uint8_t {
-  when_needed,  ///< a binary message: DATA cannot carry it
-  preferred,    ///< wherever it is offered
-  never,
-};
 
 /// RFC 5321 §4.5.3.2.
 struct ClientTimeouts {
@@ -47,14 +29,14 @@ struct ClientOptions {
   std::string server;              ///< how errors name the peer: "mail.example:587"
   std::string name = "localhost";  ///< what EHLO says: a domain or an address literal
   bool plain_helo = false;         ///< HELO instead of EHLO: no extension then
-  TlsPolicy tls = TlsPolicy::opportunistic;
+  Tls tls = Tls::opportunistic;    ///< never automatic: the caller has decided
   std::optional<sasl::Credentials> login;
   std::string host;  ///< the server's name, for OAUTHBEARER
   std::uint16_t port = 0;
   std::string nonce;      ///< of SCRAM, fixed by tests; empty: random
   std::string mechanism;  ///< only this SASL mechanism; empty: the strongest both know
   bool allow_password_in_clear = false;
-  RecipientPolicy recipients = RecipientPolicy::best_effort;
+  RecipientPolicy recipient_policy = RecipientPolicy::best_effort;
   bool pipelining = true;
   Chunking chunking = Chunking::when_needed;
   /// What MailOptions and RecipientOptions ask and the server lacks is left out, as RFC 3461, 4865

@@ -172,7 +172,7 @@ void ClientMachine::put_mail() {
   if (utf8) line += " SMTPUTF8";
   // All or none is what one reply says.
   asks_prdr_ = capabilities_.prdr && options_.prdr && !options_.lmtp && to.size() > 1 &&
-               options_.recipients == RecipientPolicy::best_effort;
+               options_.recipient_policy == RecipientPolicy::best_effort;
   if (asks_prdr_) line += " PRDR";
   append_parameters(request_.envelope.options, line);
   put(line, {Exchange::mail, 0, Stage::mail});
@@ -194,7 +194,7 @@ void ClientMachine::advance() {
   if (next_recipient_ < recipients.size() || data_put_) return;
   // BDAT waits: its octets would have to be sent to a server that refused everybody.
   if (pipelining && !mail_refused_ && !by_chunks_ &&
-      options_.recipients == RecipientPolicy::best_effort)
+      options_.recipient_policy == RecipientPolicy::best_effort)
     return put_data();
   if (expects_.empty()) decide_after_recipients();
 }
@@ -209,7 +209,7 @@ void ClientMachine::decide_after_recipients() {
   if (stops_after(Stage::rcpt)) return;
   const bool refused = std::any_of(report_.recipients.begin(), report_.recipients.end(),
                                    [](const auto& recipient) { return !is_undecided(recipient); });
-  if (refused && options_.recipients == RecipientPolicy::all_or_none) {
+  if (refused && options_.recipient_policy == RecipientPolicy::all_or_none) {
     settle({0, {}, "not sent: all or none, and another recipient was refused"}, Stage::rcpt);
   }
   if (has_undecided() && by_chunks_) {

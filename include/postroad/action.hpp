@@ -1,0 +1,27 @@
+// What a protocol machine asks of the program that drives it; machine.hpp says how.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string_view>
+
+namespace postroad {
+
+enum class Wish : std::uint8_t {
+  send,       ///< write `bytes`, or a front part of them
+  receive,    ///< read what is available
+  start_tls,  ///< do a TLS handshake, after everything sent so far
+  consult,    ///< give the machine what it asks for: a client machine wants bytes of the message
+  done,       ///< nothing: the operation is over
+};
+
+struct Action {
+  Wish wish = Wish::done;
+  std::string_view bytes{};  ///< for send; valid until the next call of a non-const member
+  bool secret = false;       ///< the bytes hold a password: no trace may show them
+  /// When the operation fails, for send, receive and start_tls. It belongs to the command, not to
+  /// one read: a peer that sends one byte per minute gains nothing.
+  std::chrono::steady_clock::time_point deadline{};
+};
+
+}  // namespace postroad
