@@ -96,7 +96,7 @@ TEST(Machine, TheHandshakeComesWhereThePolicySays) {
   EXPECT_EQ(lacks.error()->fault, Fault::tls_required);
 }
 
-TEST(Machine, WhatCannotBeginEndsAtOnce) {
+TEST(Machine, AnOperationThatCannotBeginEndsAtOnce) {
   Machine wrong("http://mail.example");
   wrong.open();
   EXPECT_EQ(wrong.next({}).wish, Wish::done);
@@ -148,7 +148,7 @@ TEST(Machine, BodyIsTakenOnlyWhereItIsWishedFor) {
   EXPECT_EQ(wire.sent, "EHLO localhost\r\n");
 }
 
-// What URL, login and options say together.
+// URL, login and options combined.
 TEST(Settings, ThePortAndTlsFollowFromAll) {
   const Login login{"me", Secret("secret")};
   const struct {

@@ -1,4 +1,4 @@
-// How many mails go in a time: a table of takes.
+// The rate limit: how many messages in a time.
 #include <gtest/gtest.h>
 
 #include "client/relays.hpp"

@@ -1,4 +1,4 @@
-// The plain transports: the sendmail command played by shell scripts, a folder, memory.
+// The transports without SMTP: the sendmail command (shell scripts), a folder, memory.
 #include <gtest/gtest.h>
 
 #include <fcntl.h>
@@ -18,7 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Chunks as they are given, and then perhaps a fault.
+// The given chunks, and then perhaps an error.
 class Chunks final : public MessageSource {
  public:
   explicit Chunks(std::vector<std::string> chunks, bool breaks = false)
@@ -48,7 +48,7 @@ class TransportTest : public ::testing::Test {
     std::ifstream file(path(name), std::ios::binary);
     return {std::istreambuf_iterator<char>(file), {}};
   }
-  // A command of shell lines; $0 is its path, so that it can write beside itself.
+  // A shell script; $0 is its path, so that it can write into its folder.
   std::string command(const std::string& lines) {
     const auto where = path("sendmail");
     std::ofstream(where) << "#!/bin/sh\nhere=" << folder_ << '\n' << lines << '\n';
@@ -75,7 +75,7 @@ class TransportTest : public ::testing::Test {
 
 constexpr const char* note_all = R"(printf '%s\n' "$@" >$here/words; cat >$here/mail)";
 
-TEST_F(TransportTest, TheCommandGetsAddressesAsWordsAndTheMailAsInput) {
+TEST_F(TransportTest, TheCommandGetsAddressesAsArgumentsAndTheMessageAsInput) {
   envelope_.recipients = {
       {"a b", "y.example"}, {"$(id)", "y.example"}, {"grüße", "bücher.example"}};
   SendmailTransport transport({command(note_all), "-oem"});
@@ -124,7 +124,7 @@ TEST_F(TransportTest, ExitCodesAreOutcomes) {
   }
 }
 
-// It may have handed the mail on before it was killed.
+// It may have handed the message on before it was killed.
 TEST_F(TransportTest, ACommandThatIsKilledLeavesItUnknown) {
   const auto report = hand_over("cat >/dev/null; kill -9 $$");
   ASSERT_TRUE(report) << report.error();
@@ -157,8 +157,8 @@ TEST_F(TransportTest, ACommandThatCannotBeStartedIsAnErrorAndNamesIt) {
             Fault::input);
 }
 
-// More than a socket holds, so that the writer meets the closed end; no signal, and the exit code
-// tells.
+// More than a socket holds, so that the writer finds the closed end: no signal, and the exit code
+// decides.
 TEST_F(TransportTest, ACommandThatReadsNothingTellsByItsExitCode) {
   const std::vector<std::string> much(64, std::string(65536, 'x'));
   auto report = hand_over("exec 0<&-; exit 67", much);
@@ -169,7 +169,7 @@ TEST_F(TransportTest, ACommandThatReadsNothingTellsByItsExitCode) {
   EXPECT_EQ(report->recipients[0].outcome, Outcome::deferred);
 }
 
-TEST_F(TransportTest, MuchComesWhole) {
+TEST_F(TransportTest, ALargeMessageArrivesWhole) {
   ASSERT_TRUE(hand_over(note_all, std::vector<std::string>(320, std::string(65534, 'x') + "\r\n")));
   EXPECT_EQ(fs::file_size(path("mail")), 320U * 65535);
 }
@@ -215,7 +215,7 @@ TEST_F(Row23, ASenderThatBeginsWithAHyphenIsRefusedBeforeAnythingRuns) {
     EXPECT_EQ(report.error().fault, Fault::input);
   }
   EXPECT_FALSE(fs::exists(path("words")));
-  // In quotes it is a flag to nobody.
+  // Quoted, it is no flag.
   envelope_.reverse_path = {"-a b", "x.example"};
   ASSERT_TRUE(hand_over(note_all));
   EXPECT_TRUE(read("words").starts_with("-i\n-f\n\"-a b\"@x.example\n--\n"));
@@ -242,13 +242,13 @@ TEST_F(Row4, ALineEndInAnAddressReachesNoCommandAndNoFile) {
 
 class Row30 : public TransportTest {};
 
-TEST_F(Row30, HalfAMailIsNeverTakenForAWholeOne) {
-  // Everybody who runs holds it open for writing: its end is the end of them all.
+TEST_F(Row30, HalfAMessageIsNeverTakenForAWholeOne) {
+  // Every running process holds it open for writing: it ends when all have ended.
   ASSERT_EQ(::mkfifo(path("running").c_str(), 0600), 0);
   const int running = ::open(path("running").c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
   for (const std::string lines :
        {"cat >$here/part && mv $here/part $here/whole",
-        // a wrapper, as people put one before the real command
+        // a wrapper around the real command
         "sh -c \"cat >$here/part && mv $here/part $here/whole\"",
         "setsid sh -c \"cat >$here/part && mv $here/part $here/whole\"; exit 0"}) {
     const auto report = hand_over("exec 9>$here/running\n" + lines,
@@ -294,7 +294,7 @@ TEST_F(Row30, AnAttachmentThatIsGoneSendsNothing) {
   EXPECT_FALSE(fs::exists(path("mail")));
 }
 
-TEST_F(TransportTest, AFileHoldsTheEnvelopeAndTheOctets) {
+TEST_F(TransportTest, AFileHoldsTheEnvelopeAndTheMessage) {
   FileTransport transport(path("box/inner"));
   envelope_.recipients = {{"a b", "y.example"}, {"-c", "y.example"}};
   for (const bool bounce : {false, true}) {
@@ -379,7 +379,7 @@ TEST_F(TransportTest, AMessageThatCannotBeSentRunsNothing) {
 
 class Row22 : public TransportTest {};
 
-TEST_F(Row22, BccIsAWordOfTheCommandAndNowhereInTheMail) {
+TEST_F(Row22, BccIsAnArgumentOfTheCommandAndNotInTheMessage) {
   SendmailTransport transport({command(note_all)});
   const auto report = transport.send(
       Message{}.from("a@x.example").to("b@y.example").bcc("hidden@z.example").text("hi"));

@@ -109,7 +109,7 @@ TEST(Race, SilenceEndsAtTheDeadline) {
   EXPECT_EQ(socket.error().fault, Fault::timeout);
 }
 
-TEST(Connect, SaysWhatIsWrongWithAName) {
+TEST(Connect, AnUnknownNameIsReportedWithItsName) {
   asio::io_context context;
   // A label longer than any can be: known to be wrong without asking the network.
   const auto name = std::string(64, 'a') + ".example";

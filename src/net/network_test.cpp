@@ -6,7 +6,7 @@
 namespace postroad::net {
 namespace {
 
-TEST(Network, ContainsWhatItsPrefixSays) {
+TEST(Network, ContainsTheAddressesOfItsPrefix) {
   const struct {
     const char* network;
     const char* peer;

@@ -78,7 +78,7 @@ TEST(TextSink, WritesToADescriptor) {
   ::close(ends[1]);
 }
 
-TEST(JsonSink, WritesOneObjectALine) {
+TEST(JsonSink, WritesOneObjectPerLine) {
   std::string out;
   Log log(noon);
   log.add_sink(std::make_shared<JsonSink>(into(out)));
@@ -204,7 +204,7 @@ TEST(Metrics, LabelsOfSeveralFieldsKeepTheirOrder) {
 }
 
 // A log that nobody reads must not stop the server.
-TEST(Writer, APipeThatIsNotReadLosesLinesAndHoldsUpNobody) {
+TEST(Writer, APipeThatIsNotReadLosesLinesAndBlocksNobody) {
   int ends[2];
   ASSERT_EQ(::pipe(ends), 0);
   const auto write = write_to(ends[1]);

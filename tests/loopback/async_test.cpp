@@ -1,4 +1,4 @@
-// Completion tokens over a pool: handlers on threads of the program's, cancellation at any moment.
+// Completion tokens over a pool: handlers on the program's threads, cancellation at any moment.
 #include <gtest/gtest.h>
 
 #include <atomic>

@@ -175,7 +175,7 @@ TEST(AsyncClient, CompletesByFutureCallbackAndCoroutine) {
 }
 
 TEST(AsyncClient, ACancelledCallSaysSo) {
-  // A listener that never greets: the call would wait for minutes.
+  // A listener that sends no greeting: the call would wait for minutes.
   boost::asio::io_context context;
   boost::asio::ip::tcp::acceptor silent(context, {boost::asio::ip::make_address("127.0.0.1"), 0});
   AsyncClient client("smtp://127.0.0.1:" + std::to_string(silent.local_endpoint().port()));
@@ -195,7 +195,7 @@ TEST(Server, StopsWithWordsAndEndsTheMessageUnderWay) {
   ASSERT_TRUE(client.connect());
   harness->server.stop(std::chrono::milliseconds(2000));
   const auto reply = client.noop();
-  // The 421 was there before the NOOP: it is what the client reads.
+  // The 421 was sent before the NOOP: the client reads that reply.
   if (reply) EXPECT_EQ(reply->code, 421);
 }
 

@@ -1,5 +1,5 @@
-// The pool where things go wrong at the same moment: deadlines, cancellations, sources that throw,
-// relays that lack something. Each was a fault once.
+// The pool where failures coincide: deadlines, cancellations, sources that throw, relays without an
+// extension. Each case was a bug once.
 #include <gtest/gtest.h>
 
 #include <condition_variable>
@@ -19,7 +19,7 @@ namespace {
 
 using testing::Act;
 
-// Keeps the pool's own thread busy from now on, by the callback of a message that names nobody.
+// Holds the pool's thread in the callback of a message without recipients.
 class Hold final {
  public:
   explicit Hold(Pool& pool) {
@@ -51,7 +51,7 @@ class Hold final {
   bool has_ended_ = false;
 };
 
-// Figures have no bell: asked again and again, for as long as a test may take.
+// Metrics give no notice: polls them, for as long as a test may take.
 bool eventually(const std::function<bool()>& condition) {
   const auto until = std::chrono::steady_clock::now() + patience;
   while (!condition()) {
@@ -61,7 +61,7 @@ bool eventually(const std::function<bool()>& condition) {
   return true;
 }
 
-// What became of one call.
+// The end of one call.
 class Ending final {
  public:
   Pool::Callback callback() {
@@ -80,7 +80,7 @@ class Ending final {
   std::future<Result<SendReport>> future_ = promise_.get_future();
 };
 
-// A server whose reply to the end of the first mail waits for the test.
+// A server that holds back its reply to the end of the first message.
 class Paused final {
  public:
   explicit Paused(testing::Server& server) {
@@ -103,7 +103,6 @@ class Paused final {
 TEST(Pool, ADeadlineThatPassesAsItsCallEndsHarmsNothing) {
   testing::Server server;
   ClientOptions options;
-  options.insecure_accept_any_certificate = true;  // reading the roots takes its time
   options.overall_timeout = 1s;
   Ending ending;
   Pool pool({server.url()}, options, {.connections = 1});
@@ -175,7 +174,7 @@ TEST(Pool, AConnectionThatIsFreeGoesToTheNextWhenTheFirstWasCancelled) {
   Pool pool({server.url(), "smtp://127.0.0.1:1", "smtp://127.0.0.1:2"}, {}, options);
   pool.start_send(mail("b@y.example"), first.callback());
   paused.wait();
-  // Both wait for the first relay's one connection: the others are down and pause.
+  // Both wait for the one connection to the first relay: the others are down and paused.
   const auto ticket = pool.start_send(mail("c@y.example"), second.callback());
   ASSERT_TRUE(eventually([&] { return pool.metrics().relay_failures == 2; }));
   pool.start_send(mail("d@y.example"), third.callback());
@@ -194,7 +193,6 @@ TEST(Pool, AConnectionThatIsFreeGoesToTheNextWhenTheFirstWasCancelled) {
 
 TEST(Pool, ACallThatWaitsForARelayIsCancelledAsAnyOther) {
   ClientOptions client;
-  client.insecure_accept_any_certificate = true;  // reading the roots takes its time
   client.overall_timeout = 1500ms;
   for (const bool by_deadline : {false, true}) {
     Ending ending;
@@ -211,12 +209,11 @@ TEST(Pool, ACallThatWaitsForARelayIsCancelledAsAnyOther) {
   }
 }
 
-TEST(Relays, WhatTheCallerCutOffIsNoFaultOfTheRelays) {
+TEST(Relays, ACancelledCallPausesNoRelay) {
   testing::Server server;
   server.at(Stage::rcpt, "bad@y.example").refuse({550, {5, 1, 1}, "no such user"});
   ClientOptions options;
   options.pipelining = false;
-  options.insecure_accept_any_certificate = true;  // reading the roots takes its time
   options.overall_timeout = 1s;
   Pool pool({server.url()}, options, {.initial_pause = 60s, .patience = 10ms});
   ASSERT_TRUE(pool.send(mail("b@y.example")));
@@ -231,7 +228,7 @@ TEST(Relays, WhatTheCallerCutOffIsNoFaultOfTheRelays) {
   EXPECT_TRUE(report) << report.error();
 }
 
-TEST(Relays, WhatOneRelayLacksMayBeHadFromOneThatIsDown) {
+TEST(Relays, ALackingExtensionIsNotTheErrorWhileARelayIsDown) {
   testing::Server plain;
   Message message = mail("b@y.example");
   const auto source = message.source();
@@ -251,7 +248,7 @@ TEST(Relays, WhatOneRelayLacksMayBeHadFromOneThatIsDown) {
   }
 }
 
-TEST(Relays, AMailThatNeedsMoreThanTheRelayHasIsNoFaultOfTheRelays) {
+TEST(Relays, AMessageThatNeedsAnExtensionPausesNoRelay) {
   testing::Server server;
   Pool pool({server.url()}, {}, {.initial_pause = 60s, .patience = 10ms});
   const auto message = mail("b@y.example");
@@ -270,7 +267,6 @@ TEST(Pool, TheOverallDeadlineHoldsWhileACallWaitsForItsTurn) {
   server.at(Stage::mail).stall();
   ClientOptions options;
   options.overall_timeout = 800ms;
-  options.insecure_accept_any_certificate = true;  // reading the roots takes its time
   Ending one;
   Ending two;
   Ending three;
@@ -284,14 +280,14 @@ TEST(Pool, TheOverallDeadlineHoldsWhileACallWaitsForItsTurn) {
   Pool pool({server.url()}, options, {.connections = 1});
   pool.start_send(mail("b@y.example"), noting(1, one), 1);
   pool.start_send(mail("b@y.example"), noting(3, three), 3);
-  (void)one.came(500ms);  // so much later is the next one's deadline
+  (void)one.came(500ms);  // the next deadline is that much later
   pool.start_send(mail("b@y.example"), noting(2, two), 2);
   for (auto* ending : {&one, &two, &three}) {
     const auto report = ending->get();
     ASSERT_FALSE(report);
     EXPECT_EQ(report.error().fault, Fault::timeout);
   }
-  // The second caller's turn comes before the third's; the third's time is over before.
+  // The second caller's turn comes before the third's, whose deadline passes first.
   EXPECT_EQ(order.back(), 2);
 }
 

@@ -1,4 +1,4 @@
-// What the tests of the pool share.
+// Shared by the tests of the pool.
 #pragma once
 
 #include <chrono>

@@ -1,5 +1,5 @@
-// The pool against the server for tests: real sockets, with faults at every step. What the pool
-// says became of each recipient is what the server knows.
+// The pool against the test server: real sockets, with failures at every stage. The outcomes that the
+// pool reports must equal the server's record.
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -42,14 +42,14 @@ TEST(Pool, ManyThreadsFewConnections) {
   EXPECT_EQ(pool.metrics().connections, 0U);
 }
 
-TEST(Pool, AConnectionIsReplacedAfterSoManyMails) {
+TEST(Pool, AConnectionIsReplacedAfterItsMessages) {
   testing::Server server;
   Pool pool({server.url()}, {}, {.connections = 1, .messages_per_connection = 10});
   for (int i = 0; i < 25; ++i) ASSERT_TRUE(pool.send(mail("b@y.example")));
   EXPECT_EQ(server.sessions(), 3U);
 }
 
-TEST(Row28, AConnectionThatTheServerClosedIsReplacedUnseen) {
+TEST(Row28, AConnectionThatTheServerClosedIsReplaced) {
   testing::Server server;
   Pool pool({server.url()}, {}, {.connections = 1});
   ASSERT_TRUE(pool.send(mail("b@y.example")));
@@ -78,7 +78,7 @@ TEST(Row28, NothingWaitsForEverWhenAllRelaysAreDown) {
   EXPECT_TRUE(pool.close(patience));
 }
 
-TEST(Relays, ARelaysFaultGoesOnToTheNextAndAMailsFaultDoesNot) {
+TEST(Relays, AFailedRelayIsReplacedAndARefusedMessageIsNot) {
   testing::Server down;
   testing::Server up;
   down.at(Stage::ehlo).refuse({421, {4, 3, 2}, "not today"});
@@ -97,10 +97,10 @@ TEST(Relays, ARelaysFaultGoesOnToTheNextAndAMailsFaultDoesNot) {
   EXPECT_EQ(up.received().size(), 1U);
 }
 
-TEST(Relays, WhoWasAcceptedIsNotSentToAgain) {
+TEST(Relays, AnAcceptedRecipientIsNotSentToAgain) {
   testing::Server first({.lmtp = true});
   testing::Server second({.lmtp = true});
-  // One is accepted, then the line breaks before the other's reply: that one is unknown.
+  // One is accepted; the connection ends before the other's reply.
   first.at(Stage::rcpt, "c@y.example").refuse({421, {4, 3, 2}, "no more"});
   Pool pool({first.url(), second.url()}, {}, quick());
   const auto report = pool.send(mail("b@y.example, c@y.example"));
@@ -115,7 +115,7 @@ TEST(Relays, WhoWasAcceptedIsNotSentToAgain) {
   EXPECT_EQ(got, (std::multiset<std::string>{"b@y.example", "c@y.example"}));
 }
 
-TEST(Relays, RoundRobinSharesTheMails) {
+TEST(Relays, RoundRobinSharesTheMessages) {
   testing::Server one;
   testing::Server two;
   Pool pool({one.url(), two.url()}, {}, {.relay_order = RelayOrder::round_robin, .connections = 1});
@@ -159,7 +159,7 @@ TEST(Pool, CallersHaveTheirTurns) {
   std::unique_lock lock(mutex);
   ASSERT_TRUE(bell.wait_for(lock, patience, [&] { return order.size() == 103; }));
   const auto last = std::find(order.rbegin(), order.rend(), 2);
-  EXPECT_LT(order.rend() - last, 80) << "the one with three waited for the one with a hundred";
+  EXPECT_LT(order.rend() - last, 80) << "the caller with 3 messages waited for the one with 100";
 }
 
 TEST(Pool, ACallCanBeCancelledWhileItWaitsAndWhileItRuns) {
@@ -204,7 +204,7 @@ TEST(Pool, RecipientsAreSplitWhereTheServerAnnouncesHowManyItTakes) {
   EXPECT_TRUE(report->all_accepted());
   EXPECT_EQ(report->recipients.size(), 10U);
   EXPECT_EQ(server.received().size(), 4U);
-  EXPECT_EQ(server.sessions(), 2U);  // two mails a session
+  EXPECT_EQ(server.sessions(), 2U);  // two messages per session
 }
 
 TEST(Row47, AConnectionIsNeverTakenForOtherSettings) {
@@ -214,7 +214,7 @@ TEST(Row47, AConnectionIsNeverTakenForOtherSettings) {
   verified.tls = Tls::required;
   verified.ca_file = server.ca_file();
   const auto url = "smtp://localhost:" + std::to_string(server.port());
-  // The same server, once by whom TLS was waived and once by who insists on it and logs in.
+  // The same server, once without TLS and once with TLS required and a login.
   ClientOptions plain;
   plain.tls = Tls::never;
   Pool first({url}, plain);
@@ -230,9 +230,9 @@ TEST(Row47, AConnectionIsNeverTakenForOtherSettings) {
   EXPECT_EQ(refused.error().fault, Fault::tls);
 }
 
-// What the pool says of each of many mails is what a server knows that refuses, stalls and cuts as
-// the dice say. POSTROAD_MANY_MAILS sets how many.
-TEST(Row31, EachOutcomeEqualsWhatTheServerKnows) {
+// The server refuses, stalls and closes at random; the reported outcome of each message equals the
+// server's record. POSTROAD_MANY_MAILS sets the number of messages.
+TEST(Row31, EachOutcomeEqualsTheServersRecord) {
   const auto* asked = std::getenv("POSTROAD_MANY_MAILS");
   const std::size_t many = asked != nullptr ? std::stoul(asked) : 2000;
   testing::Server server({.extensions = {"CHUNKING"}});
@@ -284,7 +284,7 @@ TEST(Row31, EachOutcomeEqualsWhatTheServerKnows) {
   for (std::size_t i = 0; i < many; ++i) {
     start(i);
     std::unique_lock lock(mutex);
-    bell.wait(lock, [&] { return i + 1 - ended < 1000; });  // what waits is bounded
+    bell.wait(lock, [&] { return i + 1 - ended < 1000; });  // bounds the waiting calls
   }
   {
     std::unique_lock lock(mutex);

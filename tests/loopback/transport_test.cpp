@@ -1,4 +1,4 @@
-// The transports that need no server, and what the server for tests and TLS owe to each other.
+// The transports without a server; the test server and its certificates.
 #include <gtest/gtest.h>
 #include <signal.h>
 
@@ -21,7 +21,7 @@ Message mail(const std::string& to) {
   return Message{}.from("a@x.example").to(to).subject("hi").text("hello");
 }
 
-TEST(Sendmail, ACommandWhoseEndSomebodyElseTookIsNotTakenForAGoodOne) {
+TEST(Sendmail, AnUnknownExitCodeIsAnUnknownOutcome) {
   const auto before = ::signal(SIGCHLD, SIG_IGN);
   SendmailTransport transport({"/bin/sh", "-c", "cat >/dev/null; exit 67", "sh"});
   const auto report = transport.send(mail("b@y.example"));
@@ -30,7 +30,7 @@ TEST(Sendmail, ACommandWhoseEndSomebodyElseTookIsNotTakenForAGoodOne) {
   EXPECT_EQ(report->recipients[0].outcome, Outcome::unknown);
 }
 
-TEST(Memory, ItsAnswerMayLookAtWhatCame) {
+TEST(Memory, ItsAnswerMayReadTheMessagesSoFar) {
   static MemoryTransport transport;
   transport.answer = [](const Mailbox&) {
     return transport.sent().empty() ? Reply{} : Reply{452, {4, 2, 2}, "one is enough"};
