@@ -1,6 +1,6 @@
-// Latency of one mail transaction at a given number of sessions: a client each, one connection
-// each, the time from MAIL to the reply to the final dot. Prints JSON. Not a measure of throughput:
-// the load shares the machine with the server.
+// Latency of one mail transaction at a given number of sessions: one client and one connection per
+// session, the time from MAIL to the reply to the final dot. Prints JSON. Not a measure of
+// throughput: the load shares the machine with the server.
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
@@ -15,35 +15,34 @@
 
 namespace {
 
-constexpr int warm_up = 5;  // mails of each session that are not counted
+constexpr int warm_up = 5;  // messages per session that are not counted
 
-// The same octets again and again, without composing.
+// The same bytes for every message, without composing.
 class Repeated final : public postroad::MessageSource {
  public:
-  explicit Repeated(const std::string& octets) : octets_(octets) {}
+  explicit Repeated(const std::string& bytes) : bytes_(bytes) {}
   postroad::Result<std::string_view> next() override {
     const bool first = !std::exchange(given_, true);
-    return first ? std::string_view(octets_) : std::string_view{};
+    return first ? std::string_view(bytes_) : std::string_view{};
   }
-  [[nodiscard]] std::optional<std::uint64_t> size() const override { return octets_.size(); }
+  [[nodiscard]] std::optional<std::uint64_t> size() const override { return bytes_.size(); }
 
  private:
-  const std::string& octets_;
+  const std::string& bytes_;
   bool given_ = false;
 };
 
 std::string make_message(std::size_t size) {
-  std::string octets = "From: <a@bench.example>\r\nTo: <b@bench.example>\r\nSubject: bench\r\n\r\n";
-  while (octets.size() < size) octets += std::string(76, 'x') + "\r\n";
-  return octets;
+  std::string bytes = "From: <a@bench.example>\r\nTo: <b@bench.example>\r\nSubject: bench\r\n\r\n";
+  while (bytes.size() < size) bytes += std::string(76, 'x') + "\r\n";
+  return bytes;
 }
 
-// Sessions that each send one mail after the other; the library's one thread carries them all, so
-// that fifty sessions are not fifty threads that wait for each other.
+// Sessions that each send one message after the other.
 class Load {
  public:
-  Load(const std::string& url, int sessions, int mails, std::string octets)
-      : mails_(mails), octets_(std::move(octets)), open_(sessions) {
+  Load(const std::string& url, int sessions, int messages, std::string bytes)
+      : messages_(messages), bytes_(std::move(bytes)), open_(sessions) {
     for (int i = 0; i < sessions; ++i) clients_.emplace_back(postroad::AsyncClient(url));
     for (auto& session : clients_) send(session);
   }
@@ -64,7 +63,7 @@ class Load {
   };
 
   void send(Session& session) {
-    session.source.emplace(octets_);
+    session.source.emplace(bytes_);
     session.begin = Clock::now();
     session.client.start_send({{"a", "bench.example"}, {{"b", "bench.example"}}}, *session.source,
                               [this, &session](const postroad::Result<postroad::SendReport>& sent) {
@@ -73,7 +72,7 @@ class Load {
   }
   void took(Session& session, bool accepted) {
     const std::chrono::duration<double, std::milli> time = Clock::now() - session.begin;
-    const bool goes_on = accepted && ++session.sent < warm_up + mails_;
+    const bool goes_on = accepted && ++session.sent < warm_up + messages_;
     {
       const std::lock_guard lock(mutex_);
       if (accepted && session.sent > warm_up) times_.push_back(time.count());
@@ -82,8 +81,8 @@ class Load {
     if (goes_on) send(session);
   }
 
-  int mails_;
-  std::string octets_;
+  int messages_;
+  std::string bytes_;
   std::mutex mutex_;
   std::condition_variable bell_;
   std::vector<double> times_;
@@ -95,17 +94,18 @@ class Load {
 
 int main(int argc, char** argv) {
   if (argc != 5) {
-    std::fprintf(stderr, "usage: smtp_latency URL SESSIONS MAILS-A-SESSION OCTETS\n");
+    std::fprintf(stderr, "usage: smtp_latency URL SESSIONS MESSAGES-PER-SESSION BYTES\n");
     return 64;
   }
   const int sessions = std::atoi(argv[2]);
-  const int mails = std::atoi(argv[3]);
-  Load load(argv[1], sessions, mails, make_message(static_cast<std::size_t>(std::atoi(argv[4]))));
+  const int messages = std::atoi(argv[3]);
+  Load load(argv[1], sessions, messages,
+            make_message(static_cast<std::size_t>(std::atoi(argv[4]))));
   auto all = load.wait();
   std::sort(all.begin(), all.end());
-  if (all.size() < static_cast<std::size_t>(sessions) * static_cast<std::size_t>(mails)) {
-    std::fprintf(stderr, "smtp_latency: only %zu of %d mails were accepted\n", all.size(),
-                 sessions * mails);
+  if (all.size() < static_cast<std::size_t>(sessions) * static_cast<std::size_t>(messages)) {
+    std::fprintf(stderr, "smtp_latency: only %zu of %d messages were accepted\n", all.size(),
+                 sessions * messages);
     return 75;
   }
   const auto at = [&](double share) {

@@ -1,6 +1,6 @@
-// Sends so many mails of one size over so many connections, by the blocking client for one and the
-// pool for more: `smtp_send URL CONNECTIONS MAILS OCTETS`. Prints nothing; exit code 1 when a mail
-// was not accepted.
+// Sends a number of messages of one size over a number of connections, with the blocking client for
+// one connection and the pool for more: `smtp_send URL CONNECTIONS MESSAGES BYTES`. Prints nothing;
+// exit code 1 when a message was not accepted.
 #include <atomic>
 #include <condition_variable>
 #include <cstdlib>
@@ -11,9 +11,9 @@
 
 namespace {
 
-class Octets final : public postroad::MessageSource {
+class Text final : public postroad::MessageSource {
  public:
-  explicit Octets(std::string_view text) : text_(text), left_(text) {}
+  explicit Text(std::string_view text) : text_(text), left_(text) {}
   postroad::Result<std::string_view> next() override { return std::exchange(left_, {}); }
   bool rewind() override {
     left_ = text_;
@@ -26,9 +26,9 @@ class Octets final : public postroad::MessageSource {
   std::string_view left_;
 };
 
-std::string make_text(std::size_t octets) {
+std::string make_text(std::size_t bytes) {
   std::string text = "Subject: bench\r\n\r\n";
-  while (text.size() < octets)
+  while (text.size() < bytes)
     text += "0123456789012345678901234567890123456789012345678901234567890123\r\n";
   return text;
 }
@@ -40,25 +40,25 @@ bool is_good(const postroad::Result<postroad::SendReport>& report) {
 }
 
 bool send_by_one(const char* url, const postroad::Envelope& envelope, const std::string& text,
-                 std::size_t mails) {
+                 std::size_t messages) {
   postroad::Client client{url};
-  for (std::size_t i = 0; i < mails; ++i) {
-    Octets source(text);
+  for (std::size_t i = 0; i < messages; ++i) {
+    Text source(text);
     if (!is_good(client.send(envelope, source))) return false;
   }
   return client.quit().has_value();
 }
 
-// As many calls as there are connections, and as many again that wait: each starts the next.
+// Two calls per connection, so that one always waits; each starts the next.
 class Many final {
  public:
   Many(const char* url, const postroad::Envelope& envelope, const std::string& text,
-       std::size_t connections, std::size_t mails)
+       std::size_t connections, std::size_t messages)
       : envelope_(envelope),
-        left_(mails),
+        left_(messages),
         pool_({url}, {}, {.connections = connections, .messages_per_connection = 0}) {
     for (std::size_t i = 0; i < 2 * connections; ++i)
-      sources_.push_back(std::make_unique<Octets>(text));
+      sources_.push_back(std::make_unique<Text>(text));
   }
   bool run() {
     under_way_ = sources_.size();
@@ -70,7 +70,7 @@ class Many final {
   }
 
  private:
-  void start(Octets& source) {
+  void start(Text& source) {
     {
       const std::lock_guard lock(mutex_);
       if (left_ == 0) {
@@ -88,7 +88,7 @@ class Many final {
   }
 
   const postroad::Envelope& envelope_;
-  std::vector<std::unique_ptr<Octets>> sources_;
+  std::vector<std::unique_ptr<Text>> sources_;
   std::mutex mutex_;
   std::condition_variable bell_;
   std::size_t left_;
@@ -101,15 +101,15 @@ class Many final {
 
 int main(int argc, char** argv) {
   if (argc != 5) {
-    std::cerr << "smtp_send URL CONNECTIONS MAILS OCTETS\n";
+    std::cerr << "smtp_send URL CONNECTIONS MESSAGES BYTES\n";
     return 64;
   }
   const std::size_t connections = std::stoul(argv[2]);
-  const std::size_t mails = std::stoul(argv[3]);
+  const std::size_t messages = std::stoul(argv[3]);
   const auto text = make_text(std::stoul(argv[4]));
   const postroad::Envelope envelope{*postroad::Mailbox::parse("a@bench.example"),
                                     {*postroad::Mailbox::parse("b@bench.example")}};
-  const bool good = connections == 1 ? send_by_one(argv[1], envelope, text, mails)
-                                     : Many(argv[1], envelope, text, connections, mails).run();
+  const bool good = connections == 1 ? send_by_one(argv[1], envelope, text, messages)
+                                     : Many(argv[1], envelope, text, connections, messages).run();
   return good ? 0 : 1;
 }

@@ -255,8 +255,8 @@ TEST_F(Row30, HalfAMessageIsNeverTakenForAWholeOne) {
                                   {"half of it\r\n", std::string(300'000, 'x')}, true);
     ASSERT_FALSE(report) << lines;
     EXPECT_EQ(report.error().where, "attachment");
-    char octet = 0;
-    while (::read(running, &octet, 1) < 0) {
+    char byte = 0;
+    while (::read(running, &byte, 1) < 0) {
       pollfd wait{running, POLLIN, 0};
       ASSERT_EQ(::poll(&wait, 1, 20'000), 1);
     }
