@@ -12,6 +12,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "net/deadlines.hpp"
 #include "net/socket_bio.hpp"
@@ -233,8 +234,10 @@ awaitable<Result<proto::TlsFacts>> Stream::handshake_client(const TlsContext& co
   if (auto begun = begin_tls(context); !begun) co_return begun.error();
   SSL_set_connect_state(state_->ssl);
   std::string names;
-  if (!expect_peer(state_->ssl, host, names))
+  if (!expect_peer(state_->ssl, host, names)) {
+    SSL_set_app_data(state_->ssl, nullptr);
     co_return fail(Fault::tls, {}, "the host name cannot be checked against a certificate");
+  }
   const auto state = state_;  // this stream may be moved meanwhile
   auto facts = co_await handshake(context, deadline, host);
   SSL_set_app_data(state->ssl, nullptr);
