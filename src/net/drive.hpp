@@ -5,9 +5,9 @@
 //   bool answer_now(Machine&)               answers the question without waiting; false: it must
 //                                           wait
 //   awaitable<void> answer(Machine&)        answers it
-//   awaitable<Result<TlsFacts>> handshake(Transport&, Time deadline)
+//   awaitable<Result<TlsFacts>> handshake(Channel&, Time deadline)
 //
-// The transport is a Stream, or a class with its read_now, write_now, readable, writable and
+// A channel is a Stream, or a class with its read_now, write_now, readable, writable and
 // may_hold_input, as the standard input and output of `sendmail -bs` are.
 #pragma once
 
@@ -33,8 +33,8 @@ struct DriveOptions {
 
 // A coroutine of its own, as are the functions below: their locals must not lie in the frame of
 // every connection that waits.
-template <class Transport, class Machine, class Consultant>
-awaitable<void> start_tls(Transport& stream, Machine& machine, Consultant& consultant,
+template <class Channel, class Machine, class Consultant>
+awaitable<void> start_tls(Channel& stream, Machine& machine, Consultant& consultant,
                           SessionTrace* trace, Time deadline) {
   const auto facts = co_await consultant.handshake(stream, deadline);
   if (facts && trace != nullptr) trace->note("TLS " + facts->version + " " + facts->cipher);
@@ -42,8 +42,8 @@ awaitable<void> start_tls(Transport& stream, Machine& machine, Consultant& consu
 }
 
 /// False: wait until the stream is writable.
-template <class Transport, class Machine>
-[[gnu::noinline]] bool send_now(Transport& stream, Machine& machine, const proto::Action& action,
+template <class Channel, class Machine>
+[[gnu::noinline]] bool send_now(Channel& stream, Machine& machine, const proto::Action& action,
                                 SessionTrace* trace) {
   const auto count = stream.write_now(action.bytes);
   if (count && !*count) return false;
@@ -53,8 +53,8 @@ template <class Transport, class Machine>
 }
 
 /// False: wait until the stream is readable.
-template <class Transport, class Machine>
-[[gnu::noinline]] bool receive_now(Transport& stream, Machine& machine, std::span<char> buffer,
+template <class Channel, class Machine>
+[[gnu::noinline]] bool receive_now(Channel& stream, Machine& machine, std::span<char> buffer,
                                    const proto::Action& action, SessionTrace* trace) {
   const auto count = stream.read_now(buffer);
   if (count && !*count) return false;
@@ -77,8 +77,8 @@ template <class Machine>
 
 inline awaitable<void> yield_to_others() { co_await asio::post(asio::use_awaitable); }
 
-template <class Transport, class Machine, class Consultant>
-awaitable<void> drive(Transport& stream, Machine& machine, Consultant& consultant,
+template <class Channel, class Machine, class Consultant>
+awaitable<void> drive(Channel& stream, Machine& machine, Consultant& consultant,
                       DriveOptions options) {
   co_await asio::this_coro::throw_if_cancelled(false);
   BufferPool::Buffer buffer;  // holds bytes that the machine has not processed
