@@ -96,6 +96,21 @@ TEST(Machine, TheHandshakeComesWhereThePolicySays) {
   EXPECT_EQ(lacks.error()->fault, Fault::tls_required);
 }
 
+TEST(Machine, ATemporaryRefusalOfStarttlsIsATemporaryError) {
+  for (const auto& [reply, is_temporary] :
+       std::map<std::string, bool>{{"454 4.7.0 TLS not available\r\n", true},
+                                   {"421 4.3.2 closing\r\n", true},
+                                   {"554 5.7.0 no TLS here\r\n", false}}) {
+    Machine machine("smtp://mail.example", {.tls = Tls::required});
+    Wire wire{{"220 hello\r\n", "250-mail.example\r\n250 STARTTLS\r\n", reply, "221 bye\r\n"}};
+    machine.open();
+    wire.drive(machine);
+    ASSERT_FALSE(machine.opened()) << reply;
+    EXPECT_EQ(machine.error()->is_temporary(), is_temporary) << reply;
+    EXPECT_EQ(wire.sent.find("MAIL"), std::string::npos);
+  }
+}
+
 TEST(Machine, AnOperationThatCannotBeginEndsAtOnce) {
   Machine wrong("http://mail.example");
   wrong.open();
