@@ -1,5 +1,5 @@
 // One call over connections and relays; see pool_state.hpp.
-#include "client/pool_state.hpp"
+#include "client/pool/pool_state.hpp"
 
 namespace postroad {
 

@@ -1,5 +1,5 @@
 // See relays.hpp.
-#include "client/relays.hpp"
+#include "client/pool/relays.hpp"
 
 #include <algorithm>
 

@@ -12,7 +12,7 @@
 #include <utility>
 
 #include "base/text.hpp"
-#include "client/transport_support.hpp"
+#include "client/transport/transport_support.hpp"
 
 namespace postroad {
 

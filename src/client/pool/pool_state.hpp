@@ -20,7 +20,7 @@
 #include <thread>
 
 #include "client/connection.hpp"
-#include "client/relays.hpp"
+#include "client/pool/relays.hpp"
 
 namespace postroad {
 

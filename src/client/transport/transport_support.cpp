@@ -1,5 +1,5 @@
 // See transport_support.hpp.
-#include "client/transport_support.hpp"
+#include "client/transport/transport_support.hpp"
 
 #include <sys/socket.h>
 #include <unistd.h>

@@ -1,5 +1,5 @@
 // The pool's queue, its shutdown and its interface; see pool_state.hpp.
-#include "client/pool_state.hpp"
+#include "client/pool/pool_state.hpp"
 
 namespace postroad {
 

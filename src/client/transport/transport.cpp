@@ -8,7 +8,7 @@
 #include <postroad/transport.hpp>
 #include <system_error>
 
-#include "client/transport_support.hpp"
+#include "client/transport/transport_support.hpp"
 #include "crypto/digest.hpp"
 
 namespace postroad {

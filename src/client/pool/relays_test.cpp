@@ -1,7 +1,7 @@
 // The rate limit: how many messages in a time.
 #include <gtest/gtest.h>
 
-#include "client/relays.hpp"
+#include "client/pool/relays.hpp"
 
 namespace postroad::client {
 namespace {
