@@ -198,7 +198,11 @@ std::string Connection::own_literal() {
 
 awaitable<Result<proto::TlsFacts>> Connection::handshake(net::Time deadline) {
   auto context = net::TlsContext::client(tls_settings_);
-  if (!context) co_return context.error();
+  if (!context) {  // the machine puts the server in the place of the file
+    auto error = context.error();
+    if (!error.where.empty()) error.detail = error.where + ": " + error.detail;
+    co_return error;
+  }
   tls_ = std::move(*context);
   co_return co_await stream_->handshake_client(*tls_, url_.host, deadline);
 }

@@ -254,6 +254,7 @@ TEST(Tls, CaCertificatesAreReadWhenAHandshakeBeginsAndAMissingFileIsReportedBefo
   const auto refused = with_tls.connect();
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().fault, Fault::tls);
+  EXPECT_NE(refused.error().detail.find(options.ca_file), std::string::npos) << refused.error();
 
   options.ca_file = "/nonexistent";
   Client missing(plain.url(), options);
