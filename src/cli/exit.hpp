@@ -44,7 +44,7 @@ inline int exit_of(const Error& error) {
     case Fault::tls:
     case Fault::tls_required:
     case Fault::auth:
-      return error.is_temporary() ? exit_temporary : exit_no_permission;
+      return error.reply_code != 0 && error.is_temporary() ? exit_temporary : exit_no_permission;
     case Fault::unsupported:
       return exit_unavailable;
     case Fault::io:
