@@ -8,55 +8,30 @@ memory   how much 100 sessions that send 50 MB each add to an idle server.
 client   who sends quickest into smtp-sink, over one connection and ten, 10 KB.
 latency  what one of 50 sessions waits for its mail; the load is one thread on the same cores.
 mail     how quickly mails are composed and parsed, with the memory it takes; GMime and VMime too.
+start    CPU time of `postroad --version` and of one `postroad send` without TLS; msmtp and curl too.
+tls      full and resumed handshakes a second, and durable intake of 10 KB under STARTTLS; Postfix too.
 
 Read the ratios, not the single figures: machines are shared and noisy. --runs 3 says how far they spread.
 """
 
 import argparse
-import contextlib
 import json
-import os
 import pathlib
 import resource
-import shutil
 import socket
 import ssl
 import subprocess
-import sys
 import threading
 import time
 
+import mails
+import senders
+import start
+import tls
+from servers import Ours, OursKeepsNothing, Postfix, SmtpServer, SmtpSink, cpu_seconds, postroad
+
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent / "tests/support"), str(HERE.parent / "tests/interop")]
-os.environ.setdefault("POSTROAD", str(HERE.parent / "build/release/bin/postroad"))
-
-import mails  # noqa: E402
-import peers  # noqa: E402
-import postroad  # noqa: E402
-import senders  # noqa: E402
-
-TICK = os.sysconf("SC_CLK_TCK")
 IDLE = 9000
-
-
-def cpu_seconds(pids):
-    """User and system time of processes, and of the children that they have waited for."""
-    total = 0
-    for pid in pids:
-        try:
-            fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        except FileNotFoundError:
-            continue
-        total += sum(int(value) for value in fields[11:15])
-    return total / TICK
-
-
-def family(pid):
-    """A process and all below it."""
-    found = [pid]
-    for child in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-        found += family(int(child))
-    return found
 
 
 def load(port, sessions, messages, size, kept=True):
@@ -72,100 +47,6 @@ def measure_latency(port, sessions, size):
     each = max(100, 2000 // sessions)
     done = subprocess.run([program, f"smtp://127.0.0.1:{port}", str(sessions), str(each), str(size)], check=True, capture_output=True, text=True)
     return json.loads(done.stdout)
-
-
-# ---- the servers -----------------------------------------------------------------------------------------------------
-
-class Ours(contextlib.ExitStack):
-    name = "postroad"
-    SETTINGS = {"delivery": {"local": "discard"}, "log": {"format": "json", "level": "info"}}
-
-    def __enter__(self):
-        self.server = self.enter_context(postroad.Server(self.SETTINGS))
-        self.port = self.server.port
-        return self
-
-    def pids(self):
-        return [self.server.pid]
-
-
-class OursKeepsNothing(Ours):
-    SETTINGS = {"spool": {"keeps": "nothing"}, "log": {"format": "none"}}
-
-
-class Postfix(contextlib.ExitStack):
-    name = "postfix"
-
-    def __enter__(self):
-        self.postfix = self.enter_context(peers.Postfix())
-        self.port = self.postfix.port
-        return self
-
-    def pids(self):
-        return family(self.postfix.master)
-
-
-class Program(contextlib.ExitStack):
-    """A peer that is one process and chooses no port of its own."""
-
-    def command(self, port):
-        raise NotImplementedError
-
-    def __enter__(self):
-        self.port = peers.free_port()
-        self.process = subprocess.Popen(self.command(self.port), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        self.callback(self.end)
-
-        def is_there():
-            with socket.socket() as probe:
-                return probe.connect_ex((postroad.HOST, self.port)) == 0
-        postroad.eventually(is_there, self.process)
-        return self
-
-    def end(self):
-        self.process.terminate()
-        self.process.wait(postroad.PATIENCE)
-
-    def pids(self):
-        return [self.process.pid]
-
-
-class SmtpSink(Program):
-    name = "smtp-sink"
-
-    def command(self, port):
-        return ["/usr/sbin/smtp-sink", *(["-u", "nobody"] if os.geteuid() == 0 else []), f"{postroad.HOST}:{port}", "1024"]
-
-
-class SmtpServer(Program):
-    """nodemailer's smtp-server, taking everything; from npm into build/bench, where there is a network."""
-    name = "smtp-server"
-    FOLDER = HERE.parent / "build/bench"
-    SCRIPT = """const {SMTPServer} = require('smtp-server');
-new SMTPServer({authOptional: true, disabledCommands: ['AUTH', 'STARTTLS'], disableReverseLookup: true, logger: false,
-  onData(stream, session, done) { stream.resume(); stream.on('end', () => done()); }}).listen(+process.argv[1], '127.0.0.1');"""
-
-    @classmethod
-    def is_missing(cls):
-        if not shutil.which("node") or not shutil.which("npm"):
-            return "node and npm are not installed"
-        cls.FOLDER.mkdir(parents=True, exist_ok=True)
-        if not (cls.FOLDER / "node_modules/smtp-server").is_dir():
-            done = subprocess.run(["npm", "install", "--silent", "smtp-server"], cwd=cls.FOLDER, check=False, capture_output=True)
-            if done.returncode != 0:
-                return "npm could not fetch it"
-        return None
-
-    def command(self, port):
-        return ["node", "-e", self.SCRIPT, str(port)]
-
-    def __enter__(self):
-        here = os.getcwd()
-        os.chdir(self.FOLDER)
-        try:
-            return super().__enter__()
-        finally:
-            os.chdir(here)
 
 
 # ---- the benches -----------------------------------------------------------------------------------------------------
@@ -284,7 +165,6 @@ def bench_memory(options):
     return [row]
 
 
-
 def bench_client(options):
     return senders.bench_client(SmtpSink, 10 * options.messages)
 
@@ -294,8 +174,17 @@ def bench_mail(options):
     return mails.bench_mail()
 
 
+def bench_start(options):
+    del options
+    return start.bench_start(SmtpSink)
+
+
+def bench_tls(options):
+    return tls.bench_tls(options.messages)
+
+
 BENCHES = {"intake": bench_intake, "sink": bench_sink, "idle": bench_idle, "memory": bench_memory, "latency": bench_latency, "client": bench_client,
-           "mail": bench_mail}
+           "mail": bench_mail, "start": bench_start, "tls": bench_tls}
 
 
 def main():
