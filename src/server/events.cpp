@@ -147,14 +147,14 @@ void message_ended(Log& log, const SessionFacts& facts, const smtp::Transaction&
   if (!log.wants(kind.level)) return;
   const auto& machine = *facts.machine;
   // For every mail: in memory of the thread's own.
-  thread_local std::string from;
+  thread_local std::string sender;
   thread_local std::string words;
-  from = '<';
-  transaction.reverse_path.append_to(from);
-  from += '>';
+  sender = '<';
+  transaction.reverse_path.append_to(sender);
+  sender += '>';
   words.clear();
   reply.append_one_line(words);
-  log.write(kind, message.id, facts.peer, from, transaction.recipients.size(), message.octets,
+  log.write(kind, message.id, facts.peer, sender, transaction.recipients.size(), message.octets,
             facts.protocol(), machine.tls() ? std::string_view(machine.tls()->version) : "none",
             machine.login(), message.took, words);
 }
