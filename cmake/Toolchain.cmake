@@ -12,8 +12,13 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   target_compile_options(postroad_build INTERFACE -Wno-restrict -Wno-stringop-overflow -Wno-array-bounds)
   if(CMAKE_CXX_COMPILER_VERSION VERSION_GREATER_EQUAL 13)
     # g++-14 takes members of a std::variant and of a coroutine frame for uninitialized (GCC bug 105562, 107919).
-    target_compile_options(postroad_build INTERFACE -Wno-maybe-uninitialized)
+    # A member that a designated initializer leaves out is value-initialized, and meant to be.
+    target_compile_options(postroad_build INTERFACE -Wno-maybe-uninitialized -Wno-missing-field-initializers)
   endif()
+endif()
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang" AND CMAKE_CXX_COMPILER_VERSION VERSION_GREATER_EQUAL 18)
+  # New in clang 18, and on by -Wextra: see above.
+  target_compile_options(postroad_build INTERFACE -Wno-missing-designated-field-initializers)
 endif()
 if(POSTROAD_SANITIZE)
   target_compile_options(postroad_build INTERFACE -fsanitize=${POSTROAD_SANITIZE} -fno-omit-frame-pointer

@@ -11,8 +11,8 @@ enum class Tls : std::uint8_t {
   never,          ///< plaintext, whatever the server offers
   opportunistic,  ///< STARTTLS where it is offered; a handshake or a certificate that fails ends
                   ///< the conversation
-  required,  ///< STARTTLS, or nothing is sent
-  implicit,  ///< TLS before the greeting (RFC 8314); the default port is 465
+  required,       ///< STARTTLS, or nothing is sent
+  implicit,       ///< TLS before the greeting (RFC 8314); the default port is 465
 };
 
 /// What a refused recipient means for the others.

@@ -1,5 +1,5 @@
-// The pool against the test server: real sockets, with failures at every stage. The outcomes that the
-// pool reports must equal the server's record.
+// The pool against the test server: real sockets, with failures at every stage. The outcomes that
+// the pool reports must equal the server's record.
 #include <gtest/gtest.h>
 
 #include <atomic>
