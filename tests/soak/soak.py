@@ -1,8 +1,8 @@
 #!/usr/bin/python3
-# Good and bad clients together for a long time: what a good client waits, and whether memory and descriptors stay flat.
+# Good and bad clients together for a long time: latency of the good ones, and whether memory and descriptors stay constant.
 #   PYTHONPATH=tests/support tests/soak/soak.py [--minutes 20] [--rounds 3] [--json]
-# Good clients come from 127.0.0.1, which is exempt from the limits; each kind of bad client has an address of its own and is
-# held to them: slow, endless, cut, flooding, guessing, deaf, early, lost (HTTP).
+# Good clients use 127.0.0.1, which is exempt from the limits; each kind of bad client has its own address, and the limits apply
+# to it: slow, endless, cut, flooding, guessing, never reading, early talker, HTTP.
 import argparse
 import asyncio
 import base64
@@ -15,7 +15,7 @@ import time
 
 import postroad
 
-GOOD, PAUSE = 5, 0.05  # clients, and the time between two mails of each
+GOOD, PAUSE = 5, 0.05  # clients, and the pause of each between two messages
 TEXT = b"Subject: soak\r\n\r\n" + (b"0123456789" * 7 + b"\r\n") * 142 + b".\r\n"  # 10 KB
 SAMPLE = 5.0
 
@@ -25,8 +25,8 @@ def quantile(values, part):
     return values[min(len(values) - 1, int(len(values) * part))] if values else 0.0
 
 
-class Line:
-    """One connection from an address of loopback."""
+class Connection:
+    """One connection from a loopback address."""
 
     def __init__(self, port, source):
         self.port, self.source = port, source
@@ -54,18 +54,18 @@ class Line:
 class Soak:
     def __init__(self, port, deadline):
         self.port, self.deadline = port, deadline
-        self.waits, self.faults, self.counts = [], [], {}
+        self.waits, self.errors, self.counts = [], [], {}
 
-    def goes_on(self):
+    def is_running(self):
         return time.monotonic() < self.deadline
 
     def count(self, name):
         self.counts[name] = self.counts.get(name, 0) + 1
 
     async def good(self):
-        while self.goes_on():
+        while self.is_running():
             try:
-                async with Line(self.port, "127.0.0.1") as line:
+                async with Connection(self.port, "127.0.0.1") as line:
                     await line.reply()
                     await line.say("EHLO good.example")
                     for _ in range(20):
@@ -79,14 +79,14 @@ class Soak:
                         await asyncio.sleep(PAUSE)
                     await line.say("QUIT")
             except (OSError, ConnectionError) as error:
-                self.faults.append(repr(error))
+                self.errors.append(repr(error))
 
     async def bad(self, name, source, act):
-        """One bad client after the other of a kind; what the server does to each is its own affair."""
-        while self.goes_on():
+        """One bad client of a kind after the other; any end of its connection is right."""
+        while self.is_running():
             try:
                 async with asyncio.timeout(60):
-                    async with Line(self.port, source) as line:
+                    async with Connection(self.port, source) as line:
                         self.count(name)
                         await act(line)
             except (OSError, ConnectionError, TimeoutError):
@@ -126,7 +126,7 @@ class Soak:
         await line.writer.drain()
 
     async def flood(self, line):
-        pass  # comes and goes
+        pass  # connects and disconnects
 
     async def guess(self, line):
         await line.reply()
@@ -135,7 +135,7 @@ class Soak:
             token = base64.b64encode(f"\0ann\0{random.random()}".encode()).decode()
             await line.say(f"AUTH PLAIN {token}")
 
-    async def deaf(self, line):
+    async def never_reads(self, line):
         while not line.writer.is_closing():
             line.writer.write(b"HELP\r\n" * 2000)
             await asyncio.sleep(0.1)
@@ -147,19 +147,19 @@ class Soak:
         while await line.reader.read(4096):
             pass
 
-    async def lost(self, line):
+    async def http(self, line):
         line.writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         while await line.reader.read(4096):
             pass
 
     async def run(self, pid):
-        kinds = [(self.slow, 20), (self.endless, 2), (self.endless_text, 2), (self.cut, 3), (self.flood, 3), (self.guess, 3), (self.deaf, 3),
-                 (self.early, 2), (self.lost, 2)]
+        kinds = [(self.slow, 20), (self.endless, 2), (self.endless_text, 2), (self.cut, 3), (self.flood, 3), (self.guess, 3), (self.never_reads, 3),
+                 (self.early, 2), (self.http, 2)]
         tasks = [asyncio.create_task(self.good()) for _ in range(GOOD)]
         for i, (act, many) in enumerate(kinds):
             tasks += [asyncio.create_task(self.bad(act.__name__, f"127.0.1.{i + 1}", act)) for _ in range(many)]
         samples = []
-        while self.goes_on():
+        while self.is_running():
             samples.append((postroad.resident(pid), len(os.listdir(f"/proc/{pid}/fd"))))
             await asyncio.sleep(min(SAMPLE, max(0.1, self.deadline - time.monotonic())))
         for task in tasks:
@@ -169,7 +169,7 @@ class Soak:
 
 
 def settled(pid, idle):
-    """Descriptors once the last clients are gone, which the deadline of a command may take."""
+    """Descriptors after the last clients are gone, which can take as long as the deadline of a command."""
     def sessions_gone():
         names = [os.readlink(f"/proc/{pid}/fd/{name}") for name in os.listdir(f"/proc/{pid}/fd")]
         return len(names) if sum(name.startswith("socket:") for name in names) <= idle else None
@@ -183,7 +183,7 @@ def soak(minutes):
         settings = {
             "server": {"users": users}, "local": {"domains": ["here.example"], "mailboxes": ["box"]},
             "listener": [{"role": "mx", "auth": True, "allow_auth_in_clear": True}],
-            "delivery": {"local": "discard"},  # an hour of mailboxes would measure the disk's room
+            "delivery": {"local": "discard"},  # mailboxes would fill the disk
             "clients": {"exempt": ["127.0.0.1"]}, "limits": {"command": "30s", "data_block": "30s", "drain": "1s"},
             "log": {"format": "none"}}
         with postroad.Server(settings, folder=folder.path) as server:
@@ -194,16 +194,16 @@ def soak(minutes):
             memory = [sample[0] / 2**20 for sample in samples]
             quarter = max(1, len(memory) // 4)
             return {
-                "minutes": minutes, "mails": len(run.waits), "faults": run.faults[:5],
+                "minutes": minutes, "messages": len(run.waits), "errors": run.errors[:5],
                 "p50_ms": round(quantile(run.waits, 0.5) * 1000, 1), "p99_ms": round(quantile(run.waits, 0.99) * 1000, 1),
-                "worst_ms": round(max(run.waits, default=0) * 1000, 1),
+                "max_ms": round(max(run.waits, default=0) * 1000, 1),
                 "memory_mib": {"first_quarter": round(max(memory[:quarter]), 1), "last_quarter": round(max(memory[-quarter:]), 1),
                                "end": round(postroad.resident(server.pid) / 2**20, 1)},
-                "descriptors": {"idle": idle, "most": max(sample[1] for sample in samples), "end": end}, "bad_clients": run.counts}
+                "descriptors": {"idle": idle, "max": max(sample[1] for sample in samples), "end": end}, "bad_clients": run.counts}
 
 
 def main():
-    logging.getLogger("asyncio").setLevel(logging.ERROR)  # writes to a line that the server has cut
+    logging.getLogger("asyncio").setLevel(logging.ERROR)  # writes to a connection that the server closed
     parser = argparse.ArgumentParser()
     parser.add_argument("--minutes", type=float, default=20)
     parser.add_argument("--rounds", type=int, default=3)
@@ -212,7 +212,7 @@ def main():
     for _ in range(options.rounds):
         result = soak(options.minutes)
         print(json.dumps(result), flush=True)
-        bad = bad or bool(result["faults"]) or result["p99_ms"] >= 100
+        bad = bad or bool(result["errors"]) or result["p99_ms"] >= 100
     return 1 if bad else 0
 
 
