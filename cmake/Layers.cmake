@@ -46,7 +46,7 @@ function(postroad_layer name)
     target_link_libraries(${testing} PUBLIC layer_${name} ${LAYER_TESTING} PRIVATE postroad_build)
   endif()
   if(tests AND BUILD_TESTING)
-    postroad_test(${name}_test SOURCES ${tests} USES layer_${name} ${testing})
+    postroad_test(${name}_test SOURCES ${tests} USES layer_${name} ${testing} ${LAYER_TESTING})
   endif()
 endfunction()
 

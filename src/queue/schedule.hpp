@@ -1,43 +1,129 @@
-// When a delivery is tried again: a pure function of how often it was tried. No clock, no I/O, no
-// thread.
+// Which message is looked at next, and which site may be given one: the pure part of the queue. No
+// clock, no I/O, no thread: time is an argument, so that days of retries run in a test at once.
+// What is done with a message is the Dispatcher's (dispatcher.hpp).
+//
+// A message is in one place at a time: among the due ones, among those that wait for a time, in a
+// site's line, or out with the Dispatcher, which puts it back. The memory of a waiting message is
+// 16 bytes.
+//
+// Retries follow the steady clock: a wall clock that is set back or forward moves none of them.
+// Holds (FUTURERELEASE, RFC 4865) name a date, so they follow the wall clock.
 #pragma once
 
-#include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
 #include <optional>
+#include <queue>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "spool/spool.hpp"
 
 namespace postroad::queue {
 
-struct Schedule {
-  std::chrono::milliseconds first{std::chrono::minutes(1)};
-  std::chrono::milliseconds longest{std::chrono::hours(4)};
-  std::chrono::milliseconds lifetime{0};  ///< after which nothing is tried again; 0: for ever
+/// Due times of retries.
+using Time = std::chrono::steady_clock::time_point;
+/// Unix time in milliseconds, as envelopes and outcomes have it.
+using WallTime = std::int64_t;
 
-  /// The pause after the attempt with this number, counted from 1: it doubles up to the longest.
-  [[nodiscard]] std::chrono::milliseconds pause_after(std::uint32_t attempts) const {
-    const auto doublings = std::min<std::uint32_t>(attempts == 0 ? 0 : attempts - 1, 20);
-    return std::min<std::chrono::milliseconds>(longest, first * (std::int64_t{1} << doublings));
-  }
-
-  /// The same, up to a tenth longer, by a number of the message's own: what failed together does
-  /// not come back together.
-  [[nodiscard]] std::chrono::milliseconds pause_after(std::uint32_t attempts,
-                                                      std::uint64_t seed) const {
-    constexpr std::uint64_t golden = 0x9e3779b97f4a7c15;  // spreads numbers that follow each other
-    const auto pause = pause_after(attempts);
-    const auto share = static_cast<std::int64_t>((seed * golden) >> 40);  // of 2^24
-    return pause + std::chrono::milliseconds(pause.count() / 10 * share / (1 << 24));
-  }
-
-  /// When to try again after an attempt that ended at `age`; nullopt: it is given up.
-  [[nodiscard]] std::optional<std::chrono::milliseconds> next(std::uint32_t attempts,
-                                                              std::uint64_t seed,
-                                                              std::chrono::milliseconds age) const {
-    const auto pause = pause_after(attempts, seed);
-    if (lifetime.count() > 0 && age + pause > lifetime) return std::nullopt;
-    return pause;
-  }
+/// What the caller's clocks say, both read at once.
+struct Now {
+  Time steady;
+  WallTime wall = 0;
 };
+
+/// How a site is left alone while its hosts take no mail.
+struct PausePolicy {
+  std::chrono::milliseconds first{1'000};  ///< it doubles with each failure in a row, up to
+  std::chrono::milliseconds longest{300'000};
+  /// A pause that has longer than this to go suspends the site: its messages are deferred in place
+  /// of waiting in its line, so that their lifetime counts and their retries spread.
+  std::chrono::milliseconds suspended_beyond{5'000};
+};
+
+/// The group of hosts that serve a destination, with its limit and its line of waiting messages.
+class Site final {
+ public:
+  Site(std::size_t limit, PausePolicy pauses) : limit_(limit), pauses_(pauses) {}
+
+  /// A message may be sent now: fewer than the limit are, and no pause holds. After a failure one
+  /// message at a time is tried, until one succeeds.
+  [[nodiscard]] bool may_start(Time now) const;
+  [[nodiscard]] bool is_suspended(Time now) const;
+  void started() { ++in_flight_; }
+  void ended() { --in_flight_; }
+  /// The site as a whole took no mail: it cannot be reached, answered 421, refused the login.
+  void failed(Time now, std::string why);
+  /// It answered for a message: taken, refused or deferred.
+  void worked();
+
+  /// Puts a message into the line; the urgent stand before the others (RFC 6710).
+  void wait(spool::QueueId id, int priority);
+  /// Takes the first of the line.
+  std::optional<spool::QueueId> next();
+  [[nodiscard]] bool has_waiting() const { return !waiting_.empty(); }
+  [[nodiscard]] std::size_t waiting() const;
+  [[nodiscard]] std::size_t in_flight() const { return in_flight_; }
+  /// Why it failed last; empty while it works.
+  [[nodiscard]] const std::string& reason() const { return reason_; }
+  /// When the pause ends, if one holds and somebody waits for it.
+  [[nodiscard]] std::optional<Time> next_wake(Time now) const;
+  void set_limit(std::size_t limit) { limit_ = limit; }
+
+ private:
+  std::map<int, std::deque<std::uint64_t>, std::greater<>> waiting_;  // by priority
+  std::size_t limit_;
+  std::size_t in_flight_ = 0;
+  PausePolicy pauses_;
+  std::uint32_t failures_ = 0;  // in a row
+  Time paused_until_{};
+  std::string reason_;
+};
+
+/// The messages by time.
+class Schedule final {
+ public:
+  explicit Schedule(Time start) : start_(start) {}
+
+  /// Due now, behind those that are due already.
+  void add(spool::QueueId id) { due_.push_back(id.value); }
+  void add_retry(spool::QueueId id, Time due);
+  void add_hold(spool::QueueId id, WallTime until);
+  struct Taken {
+    spool::QueueId id;
+    bool was_timed = false;  ///< it waited for its time, which has come
+  };
+  /// The next message that is due; nullopt: none.
+  std::optional<Taken> take(const Now& now);
+  /// Makes everything due that waits for a retry. Holds stay.
+  void flush();
+  /// When take() will have something; nullopt: only after an add. A hold is looked at once a
+  /// minute at least, as the wall clock may jump.
+  [[nodiscard]] std::optional<Time> next_wake(const Now& now) const;
+  [[nodiscard]] std::size_t size() const { return due_.size() + retries_.size() + holds_.size(); }
+
+ private:
+  struct Entry {
+    std::int64_t at;  // milliseconds: since start_, or Unix time
+    std::uint64_t id;
+    friend auto operator<=>(const Entry&, const Entry&) = default;
+  };
+  using Heap = std::priority_queue<Entry, std::deque<Entry>, std::greater<>>;
+  [[nodiscard]] std::int64_t since_start(Time time) const {
+    return std::chrono::ceil<std::chrono::milliseconds>(time - start_).count();
+  }
+
+  Time start_;
+  std::deque<std::uint64_t> due_;
+  Heap retries_;
+  Heap holds_;
+};
+
+/// Unix time in milliseconds by the system's clock.
+WallTime now_ms();
 
 }  // namespace postroad::queue

@@ -1,0 +1,82 @@
+// How a message leaves the queue. A carrier takes one message for some of its recipients to where
+// they are: a mailbox, a smarthost, a mail exchanger. It says what became of each recipient and
+// decides nothing: retries, lifetimes and records are the dispatcher's (dispatcher.hpp).
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <postroad/report.hpp>
+#include <string>
+#include <vector>
+
+#include "queue/handling.hpp"
+#include "spool/spool.hpp"
+
+namespace postroad::queue {
+
+/// One message with the recipients that one carrier is to reach. Never changed once made.
+struct Part {
+  spool::QueueId id;
+  spool::Envelope envelope;
+  Handling handling;
+  std::uint64_t size = 0;                 ///< bytes of the message
+  std::vector<std::uint32_t> recipients;  ///< indices into the envelope, ascending
+};
+
+/// What became of one recipient in one attempt.
+struct RecipientResult {
+  /// nullopt: not tried, because the carrier was stopped.
+  std::optional<Outcome> outcome;
+  std::string note;  ///< the reply or the error that decided, one line
+};
+
+struct Attempt {
+  std::vector<RecipientResult> recipients;  ///< in the order of Part::recipients
+  /// Set when the destination as a whole takes no mail now (it cannot be reached, 421, a full
+  /// disk): why, one line. Other messages for it wait.
+  std::optional<std::string> site_failure;
+};
+
+/// The same result for each of `count` recipients.
+Attempt same_for_all(std::size_t count, std::optional<Outcome> outcome, std::string note);
+/// What an error that ended the attempt means for the recipients: nothing (cancelled), refused
+/// (Fault::input, Fault::unsupported: the next attempt would end the same), unknown (the message
+/// may have been delivered), else deferred. Leaves `site_failure` to the carrier.
+Attempt attempt_of(const Error& error, std::size_t count);
+/// What a report says of each recipient. Leaves `site_failure` to the carrier.
+Attempt attempt_of(const SendReport& report);
+
+class Carrier {
+ public:
+  using Done = std::function<void(Attempt)>;
+  virtual ~Carrier() = default;
+  /// Messages that it takes at once. Constant.
+  [[nodiscard]] virtual std::size_t limit() const = 0;
+  /// Begins an attempt. `done` is called exactly once, from any thread but not before this returns.
+  /// `part` lives until then.
+  virtual void carry(const Part& part, Done done) = 0;
+  /// Ends: attempts under way get until then (a reply to a final dot may still be owed), what
+  /// remains is cut off and reported as not tried, or as unknown. Returns when all `done` were
+  /// called. carry() is not called any more.
+  virtual void stop(std::chrono::steady_clock::time_point until) = 0;
+};
+
+/// Where a recipient goes now.
+struct Route {
+  std::string site;                  ///< names the destination; one line and one limit per site
+  std::shared_ptr<Carrier> carrier;  ///< null: there is no route, `note` says why
+  std::string note{};
+};
+
+/// The routes of one configuration. Asked at every attempt. Thread rule: the dispatcher's thread.
+class Routes {
+ public:
+  virtual ~Routes() = default;
+  [[nodiscard]] virtual Route route(const spool::Envelope& envelope, const Handling& handling,
+                                    std::uint32_t recipient) const = 0;
+};
+
+}  // namespace postroad::queue

@@ -1,0 +1,324 @@
+// The dispatcher's thread, its inbox, and the way of a message to a carrier; see dispatcher.hpp.
+// What happens after an attempt is in dispatcher_records.cpp.
+#include "queue/dispatcher.hpp"
+
+#include <algorithm>
+
+#include "base/text.hpp"
+
+namespace postroad::queue {
+
+namespace {
+
+constexpr std::size_t most_per_turn = 512;  // due messages, so that ended attempts are seen too
+constexpr std::int64_t together =
+    1000;  // milliseconds: recipients that are due within, go together
+
+// The recipients that are due are those whose time is the first, whatever the wall clock says: a
+// message was taken because its first recipients are due.
+std::vector<std::uint32_t> due_recipients(const spool::Envelope& envelope, OnUnknown on_unknown) {
+  const auto is_candidate = [&](const spool::Recipient& one) {
+    return is_open(one.state, on_unknown);
+  };
+  std::optional<std::int64_t> first;
+  for (const auto& one : envelope.recipients) {
+    if (is_candidate(one) && (!first || one.next_attempt < *first)) first = one.next_attempt;
+  }
+  std::vector<std::uint32_t> due;
+  for (std::uint32_t i = 0; first && i < envelope.recipients.size(); ++i) {
+    const auto& one = envelope.recipients[i];
+    if (is_candidate(one) && one.next_attempt <= *first + together) due.push_back(i);
+  }
+  return due;
+}
+
+std::string suspended(const std::string& name, const Site& site) {
+  return "delivery to " + name + " is suspended: " + site.reason();
+}
+
+}  // namespace
+
+Now Dispatcher::system_clock() { return {std::chrono::steady_clock::now(), now_ms()}; }
+
+Dispatcher::Dispatcher(spool::Spool& spool, Listener& listener,
+                       std::shared_ptr<const Routes> routes, DispatcherSettings settings,
+                       Clock clock)
+    : spool_(spool),
+      listener_(listener),
+      clock_(std::move(clock)),
+      routes_(std::move(routes)),
+      settings_(std::move(settings)),
+      now_(clock_()),
+      schedule_(now_.steady) {}
+
+Dispatcher::~Dispatcher() { stop(std::chrono::steady_clock::now()); }
+
+void Dispatcher::start() {
+  thread_ = std::thread([this] { run(); });
+}
+
+void Dispatcher::add(spool::QueueId id) {
+  post([id](Inbox& inbox) { inbox.added.push_back(id); });
+}
+
+void Dispatcher::flush() {
+  post([](Inbox& inbox) { inbox.flush = true; });
+}
+
+void Dispatcher::change(std::shared_ptr<const Routes> routes, DispatcherSettings settings) {
+  post([&](Inbox& inbox) { inbox.change = {std::move(routes), std::move(settings)}; });
+}
+
+std::string Dispatcher::trouble(const std::string& site) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = troubles_.find(site);
+  return found == troubles_.end() ? std::string() : found->second;
+}
+
+void Dispatcher::run() {
+  for (;;) {
+    const auto wake = turn();
+    std::unique_lock lock(mutex_);
+    if (!inbox_.is_empty()) continue;
+    if (stopping_ && under_way_ == 0) break;
+    is_idle_ = true;
+    if (stopping_) bell_.notify_all();
+    const auto is_called = [this] { return !is_idle_ || stopping_; };
+    if (stopping_) {
+      bell_.wait(lock, [this] { return !is_idle_; });
+    } else if (wake) {
+      bell_.wait_until(lock, *wake, is_called);
+    } else {
+      bell_.wait(lock, is_called);
+    }
+    is_idle_ = false;
+  }
+  const std::lock_guard lock(mutex_);
+  is_done_ = true;
+  bell_.notify_all();
+}
+
+void Dispatcher::stop(std::chrono::steady_clock::time_point until) {
+  if (!thread_.joinable()) return;
+  std::vector<std::weak_ptr<Carrier>> carriers;
+  {
+    std::unique_lock lock(mutex_);
+    stopping_ = true;
+    is_idle_ = false;
+    bell_.notify_all();
+    // The thread begins nothing once it has seen that: the carriers that it used are known then.
+    bell_.wait(lock, [this] { return is_done_ || is_idle_; });
+    carriers = carriers_;
+  }
+  for (const auto& weak : carriers) {
+    if (const auto carrier = weak.lock()) carrier->stop(until);
+  }
+  thread_.join();
+}
+
+std::optional<Time> Dispatcher::turn() {
+  now_ = clock_();
+  take_inbox();
+  {
+    const std::lock_guard lock(mutex_);
+    if (stopping_) return std::nullopt;
+  }
+  for (auto& [name, line] : lines_) run_line(name, line);
+  for (std::size_t i = 0; i < most_per_turn; ++i) {
+    const auto taken = schedule_.take(now_);
+    if (!taken) break;
+    look_at(*taken);
+  }
+  auto wake = schedule_.next_wake(now_);
+  for (const auto& [name, line] : lines_) {
+    const std::optional<Time> other =
+        can_run(line) ? now_.steady : line.site.next_wake(now_.steady);
+    if (other && (!wake || *other < *wake)) wake = other;
+  }
+  return wake;
+}
+
+void Dispatcher::take_inbox() {
+  Inbox inbox;
+  {
+    const std::lock_guard lock(mutex_);
+    std::swap(inbox, inbox_);
+  }
+  if (inbox.change) {
+    routes_ = std::move(inbox.change->routes);
+    settings_ = std::move(inbox.change->settings);
+    std::erase_if(carriers_, [](const auto& carrier) { return carrier.expired(); });
+  }
+  for (const auto& ended : inbox.ended) end_attempt(ended);
+  for (const auto& recorded : inbox.recorded) end_record(recorded);
+  for (const auto id : inbox.added) {
+    settings_.discard ? spool_.remove(id) : schedule_.add(id);
+  }
+  if (inbox.flush) schedule_.flush();
+}
+
+std::optional<Dispatcher::Active> Dispatcher::open(spool::QueueId id) {
+  auto envelope = spool_.envelope(id);
+  if (!envelope) {
+    if (envelope.error().fault == Fault::not_found) return std::nullopt;
+    listener_.unreadable(id, envelope.error());
+    // A disk that cannot be read now may be another time; a damaged record stays for an operator.
+    if (envelope.error().fault == Fault::io)
+      schedule_.add_retry(id, now_.steady + settings_.settlement.retry.max_delay);
+    return std::nullopt;
+  }
+  Active opened;
+  opened.part.id = id;
+  opened.part.envelope = std::move(*envelope);
+  opened.part.handling = handling_of(opened.part.envelope);
+  if (const auto size = spool_.size(id)) opened.part.size = *size;
+  opened.part.recipients = due_recipients(opened.part.envelope, settings_.settlement.on_unknown);
+  return opened;
+}
+
+// Whether its first attempt is not due: it is held (FUTURERELEASE), or it was in the spool when
+// this process began and waits for its retry. A stored time is a wall clock's: no retry waits
+// longer than its own delay, though that clock was set back since.
+bool Dispatcher::hold(const Active& opened) {
+  const auto& part = opened.part;
+  const auto& first = part.envelope.recipients[part.recipients.front()];
+  const auto left = first.next_attempt - now_.wall;
+  if (left <= 0) return false;
+  if (first.attempts == 0) {
+    schedule_.add_hold(part.id, first.next_attempt);
+  } else {
+    const auto longest = settings_.settlement.retry.longest_after(first.attempts);
+    schedule_.add_retry(part.id, now_.steady + std::min(std::chrono::milliseconds(left), longest));
+  }
+  return true;
+}
+
+void Dispatcher::look_at(const Schedule::Taken& taken) {
+  auto opened = open(taken.id);
+  if (!opened) return;
+  if (opened->part.recipients.empty()) return finish(taken.id, opened->part.envelope);
+  if (!taken.was_timed && hold(*opened)) return;
+  dispatch(std::move(*opened));
+}
+
+// One part per site.
+void Dispatcher::dispatch(Active opened) {
+  auto& part = opened.part;
+  std::vector<Active> parts;
+  for (const auto at : part.recipients) {
+    auto route = routes_->route(part.envelope, part.handling, at);
+    auto found = std::find_if(parts.begin(), parts.end(),
+                              [&](const Active& one) { return one.site == route.site; });
+    if (found == parts.end()) {
+      Active made;
+      made.site = std::move(route.site);
+      made.carrier = std::move(route.carrier);
+      made.note = std::move(route.note);
+      found = parts.insert(parts.end(), std::move(made));
+    }
+    found->part.recipients.push_back(at);
+  }
+  if (parts.size() > 1) parts_[part.id.value] = static_cast<std::uint32_t>(parts.size());
+  const auto open_recipients = count_open(part.envelope);
+  for (auto& one : parts) {
+    one.part.id = part.id;
+    one.part.size = part.size;
+    one.part.handling = part.handling;
+    one.covers_all = one.part.recipients.size() == open_recipients;
+    if (&one == &parts.back())
+      one.part.envelope = std::move(part.envelope);
+    else
+      one.part.envelope = part.envelope;
+    place(std::move(one));
+  }
+}
+
+std::size_t Dispatcher::count_open(const spool::Envelope& envelope) const {
+  return static_cast<std::size_t>(std::count_if(
+      envelope.recipients.begin(), envelope.recipients.end(),
+      [&](const auto& one) { return is_open(one.state, settings_.settlement.on_unknown); }));
+}
+
+// Without an attempt.
+void Dispatcher::decide(Active part, Outcome outcome, std::string note) {
+  ++under_way_;
+  const auto active = std::make_shared<Active>(std::move(part));
+  settle_all(active, same_for_all(active->part.recipients.size(), outcome, std::move(note)));
+}
+
+// To its carrier now, or into the site's line, or deferred because the site is suspended.
+void Dispatcher::place(Active part) {
+  const auto left = time_left(part.part.handling, part.part.envelope, now_.wall);
+  if (left && left->count() <= 0 &&
+      part.part.handling.asked.deliver_by->otherwise == DeliverBy::Else::give_up)
+    return decide(std::move(part), Outcome::refused,
+                  "5.4.7 not delivered within the time that DELIVERBY asked for");
+  if (!part.carrier) {
+    auto note = std::move(part.note);
+    return decide(std::move(part), Outcome::deferred, std::move(note));
+  }
+  auto& line = line_of(part.site, *part.carrier);
+  if (line.site.is_suspended(now_.steady))
+    return decide(std::move(part), Outcome::deferred, suspended(part.site, line.site));
+  if (!line.site.has_waiting() && line.site.may_start(now_.steady))
+    return start_attempt(std::move(part), line.site);
+  line.site.wait(part.part.id, part.part.handling.priority());
+}
+
+Dispatcher::Line& Dispatcher::line_of(const std::string& site, const Carrier& carrier) {
+  auto& line =
+      lines_.try_emplace(site, Line{Site(carrier.limit(), settings_.pauses), false}).first->second;
+  line.site.set_limit(carrier.limit());
+  return line;
+}
+
+void Dispatcher::start_attempt(Active part, Site& site) {
+  site.started();
+  ++under_way_;
+  const auto is_known = [&](const auto& weak) { return weak.lock() == part.carrier; };
+  if (std::none_of(carriers_.begin(), carriers_.end(), is_known)) carriers_.push_back(part.carrier);
+  auto active = std::make_shared<Active>(std::move(part));
+  auto& carrier = *active->carrier;
+  const auto& carried = active->part;
+  // The last reference must not go on the carrier's own thread, which its destructor joins.
+  carrier.carry(carried, [this, active = std::move(active)](Attempt attempt) mutable {
+    post([&](Inbox& inbox) { inbox.ended.push_back({std::move(active), std::move(attempt)}); });
+  });
+}
+
+bool Dispatcher::can_run(const Line& line) const {
+  return line.site.has_waiting() &&
+         (line.site.may_start(now_.steady) || line.site.is_suspended(now_.steady));
+}
+
+// A message that waited for the site is read again: what is open and where it goes may have
+// changed. False: nothing of it goes there now.
+bool Dispatcher::reopen(Active& opened, const std::string& site) {
+  auto& part = opened.part;
+  std::erase_if(part.recipients, [&](std::uint32_t at) {
+    auto route = routes_->route(part.envelope, part.handling, at);
+    if (route.site != site || !route.carrier) return true;
+    opened.carrier = std::move(route.carrier);
+    return false;
+  });
+  opened.site = site;
+  opened.covers_all =
+      !parts_.contains(part.id.value) && part.recipients.size() == count_open(part.envelope);
+  return !part.recipients.empty();
+}
+
+void Dispatcher::run_line(const std::string& name, Line& line) {
+  for (std::size_t i = 0; i < most_per_turn && can_run(line); ++i) {
+    const auto id = *line.site.next();
+    auto opened = open(id);
+    if (!opened || !reopen(*opened, name)) {
+      part_ended(id, nullptr);
+    } else if (line.site.is_suspended(now_.steady)) {
+      decide(std::move(*opened), Outcome::deferred, suspended(name, line.site));
+    } else {
+      start_attempt(std::move(*opened), line.site);
+    }
+  }
+}
+
+}  // namespace postroad::queue

@@ -1,0 +1,186 @@
+// Carries every message of a spool to where its recipients are: takes what is due from the
+// Schedule, asks the Routes, gives each site's recipients to its Carrier, records what became of
+// them, and schedules the next attempt. The one loop behind the server's delivery and the library's
+// Outbox.
+//
+// Promises. A recipient is in one attempt at a time. Its outcome is recorded when it is known, not
+// when others are; until the record is on disk the message is in nobody's hands, and a record that
+// the disk refuses is given to it again, so that nothing is sent twice while the process lives. A
+// crash before the record causes a second delivery, never a loss.
+//
+// Not here: how mail is carried (carrier.hpp), when (schedule.hpp), what an outcome means
+// (settlement.hpp).
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "queue/carrier.hpp"
+#include "queue/schedule.hpp"
+#include "queue/settlement.hpp"
+#include "spool/spool.hpp"
+
+namespace postroad::queue {
+
+/// What the owner of a dispatcher is told, on the dispatcher's thread. It must not throw and must
+/// not call the dispatcher's stop().
+class Listener {
+ public:
+  virtual ~Listener() = default;
+  /// One recipient of an attempt.
+  virtual void settled(const Part&, const spool::OutcomeRecord&) {}
+  /// After the records of an attempt were given to the spool: the envelope as it is now.
+  virtual void attempted(spool::QueueId, const spool::Envelope&) {}
+  /// A message left the queue.
+  virtual void removed(spool::QueueId, const spool::Envelope&) {}
+  virtual void unreadable(spool::QueueId, const Error&) {}
+  /// A site stopped taking mail, with the reason, or takes it again (empty reason). Each change
+  /// once.
+  virtual void site_changed(const std::string& /*site*/, const std::string& /*reason*/) {}
+};
+
+struct DispatcherSettings {
+  SettlementPolicy settlement;
+  PausePolicy pauses;
+  /// Throws every message away unread: for measuring the way in.
+  bool discard = false;
+  /// Unix milliseconds at which a finished message leaves the spool; nullopt: it stays.
+  std::function<std::optional<std::int64_t>(const spool::Envelope&)> removal;
+};
+
+/// Thread rule: the public members from any thread, except for turn(), which a test calls in place
+/// of start().
+class Dispatcher final {
+ public:
+  using Clock = std::function<Now()>;
+  /// Spool and listener outlive it. Nothing happens before start().
+  Dispatcher(spool::Spool& spool, Listener& listener, std::shared_ptr<const Routes> routes,
+             DispatcherSettings settings, Clock clock = system_clock);
+  Dispatcher(const Dispatcher&) = delete;
+  Dispatcher& operator=(const Dispatcher&) = delete;
+  /// As stop(now), unless it was stopped.
+  ~Dispatcher();
+
+  void start();
+  /// Other routes and settings, from the next attempt on.
+  void change(std::shared_ptr<const Routes> routes, DispatcherSettings settings);
+  /// A message that is in the spool. Also from the spool's own thread.
+  void add(spool::QueueId id);
+  /// Makes all messages due that wait for a retry.
+  void flush();
+  /// No new attempt; attempts under way get until then. Returns when all is recorded.
+  void stop(std::chrono::steady_clock::time_point until);
+  /// Why a site takes no mail now; empty: it does.
+  [[nodiscard]] std::string trouble(const std::string& site) const;
+
+  /// Does everything that is due, without waiting. Gives when to call it again, at the latest.
+  std::optional<Time> turn();
+  static Now system_clock();
+
+ private:
+  // A part that a carrier has.
+  struct Active {
+    Part part;
+    std::string site;
+    std::shared_ptr<Carrier> carrier;  // null: there is no route, `note` says why
+    std::string note;
+    bool covers_all = false;  // no other recipient of the message is open
+    std::vector<spool::OutcomeRecord> records;
+    bool is_removal = false;  // recorded by the removal of the message
+  };
+  using ActivePointer = std::shared_ptr<Active>;
+  struct Ended {
+    ActivePointer active;
+    Attempt attempt;
+  };
+  struct Recorded {
+    ActivePointer active;
+    bool was_refused = false;
+  };
+  struct Change {
+    std::shared_ptr<const Routes> routes;
+    DispatcherSettings settings;
+  };
+  // What other threads tell the dispatcher's.
+  struct Inbox {
+    std::vector<spool::QueueId> added;
+    std::vector<Ended> ended;
+    std::vector<Recorded> recorded;
+    std::optional<Change> change;
+    bool flush = false;
+    [[nodiscard]] bool is_empty() const {
+      return added.empty() && ended.empty() && recorded.empty() && !change && !flush;
+    }
+  };
+  struct Line {
+    Site site;
+    bool is_down = false;  // as the listener was told
+  };
+
+  void run();
+  // Rings only for a thread that waits: under load nobody does, and each ring is a system call.
+  template <class Tell>
+  void post(Tell tell) {
+    bool rings = false;
+    {
+      const std::lock_guard lock(mutex_);
+      tell(inbox_);
+      rings = std::exchange(is_idle_, false);
+    }
+    if (rings) bell_.notify_all();
+  }
+  void take_inbox();
+  std::optional<Active> open(spool::QueueId id);
+  [[nodiscard]] std::size_t count_open(const spool::Envelope& envelope) const;
+  void decide(Active part, Outcome outcome, std::string note);
+  bool reopen(Active& opened, const std::string& site);
+  void look_at(const Schedule::Taken& taken);
+  void dispatch(Active opened);
+  void place(Active part);
+  void start_attempt(Active part, Site& site);
+  void run_line(const std::string& name, Line& line);
+  [[nodiscard]] bool can_run(const Line& line) const;
+  void end_attempt(const Ended& ended);
+  void note_site(const std::string& name, const Attempt& attempt);
+  void settle_all(const ActivePointer& active, const Attempt& attempt);
+  void record(const ActivePointer& active);
+  void end_record(const Recorded& recorded);
+  void part_ended(spool::QueueId id, const Active* whole);
+  void reschedule(spool::QueueId id, const spool::Envelope& envelope);
+  void finish(spool::QueueId id, const spool::Envelope& envelope);
+  std::optional<std::int64_t> removal_time(const spool::Envelope& envelope) const;
+  Line& line_of(const std::string& site, const Carrier& carrier);
+  bool hold(const Active& opened);
+
+  spool::Spool& spool_;
+  Listener& listener_;
+  Clock clock_;
+
+  // The dispatcher's thread only.
+  std::shared_ptr<const Routes> routes_;
+  DispatcherSettings settings_;
+  Now now_;
+  Schedule schedule_;
+  std::unordered_map<std::string, Line> lines_;
+  std::unordered_map<std::uint64_t, std::uint32_t> parts_;  // of messages with several at once
+  std::vector<std::weak_ptr<Carrier>> carriers_;            // those that were given a part
+  std::size_t under_way_ = 0;                               // attempts and records
+
+  mutable std::mutex mutex_;
+  std::condition_variable bell_;
+  Inbox inbox_;
+  std::unordered_map<std::string, std::string> troubles_;  // by site, for trouble()
+  bool stopping_ = false;
+  bool is_idle_ = false;  // the thread waits for the bell
+  bool is_done_ = false;  // nothing is under way and nothing begins
+  std::thread thread_;
+};
+
+}  // namespace postroad::queue

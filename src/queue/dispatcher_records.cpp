@@ -1,0 +1,118 @@
+// What follows an attempt: the site's state, the records, the next attempt or the end of the
+// message; see dispatcher.hpp.
+#include <algorithm>
+
+#include "queue/dispatcher.hpp"
+
+namespace postroad::queue {
+
+void Dispatcher::end_attempt(const Ended& ended) {
+  const auto& active = ended.active;
+  auto& line = line_of(active->site, *active->carrier);
+  line.site.ended();
+  note_site(active->site, ended.attempt);
+  settle_all(active, ended.attempt);
+}
+
+// The listener is told of each change once.
+void Dispatcher::note_site(const std::string& name, const Attempt& attempt) {
+  auto& line = lines_.at(name);
+  const auto was_tried = std::any_of(attempt.recipients.begin(), attempt.recipients.end(),
+                                     [](const auto& result) { return result.outcome.has_value(); });
+  if (attempt.site_failure) {
+    line.site.failed(now_.steady, *attempt.site_failure);
+  } else if (was_tried) {
+    line.site.worked();
+  } else {
+    return;
+  }
+  const bool is_down = attempt.site_failure.has_value();
+  if (std::exchange(line.is_down, is_down) == is_down) return;
+  {
+    const std::lock_guard lock(mutex_);
+    troubles_[name] = line.site.reason();
+  }
+  listener_.site_changed(name, line.site.reason());
+}
+
+void Dispatcher::settle_all(const ActivePointer& active, const Attempt& attempt) {
+  auto& part = active->part;
+  for (std::size_t i = 0; i < part.recipients.size() && i < attempt.recipients.size(); ++i) {
+    if (!attempt.recipients[i].outcome) continue;
+    active->records.push_back(
+        settle(part, part.recipients[i], attempt.recipients[i], settings_.settlement, now_.wall));
+  }
+  for (const auto& record : active->records) {
+    apply(part.envelope, record);
+    listener_.settled(part, record);
+  }
+  if (active->records.empty()) return end_record({active, false});
+  record(active);
+}
+
+// Each outcome goes to the disk when it is known: those that come together share a sync there.
+void Dispatcher::record(const ActivePointer& active) {
+  const auto id = active->part.id;
+  auto done = [this, active](const Result<void>& kept) mutable {
+    post([&](Inbox& inbox) { inbox.recorded.push_back({std::move(active), !kept}); });
+  };
+  if (active->covers_all && is_finished(active->part.envelope, settings_.settlement.on_unknown)) {
+    const auto removal = removal_time(active->part.envelope);
+    active->is_removal = removal && *removal <= now_.wall;
+  }
+  if (active->is_removal) return spool_.remove(id, std::move(done));
+  spool_.record(id, active->records, std::move(done));
+}
+
+// What the disk refused goes to the spool as what nobody waits for: visible at once, and written
+// as soon as it can be.
+void Dispatcher::end_record(const Recorded& recorded) {
+  const auto& active = *recorded.active;
+  const auto id = active.part.id;
+  --under_way_;
+  if (recorded.was_refused)
+    active.is_removal ? spool_.remove(id) : spool_.record(id, active.records);
+  if (!active.records.empty()) listener_.attempted(id, active.part.envelope);
+  if (active.is_removal) return listener_.removed(id, active.part.envelope);
+  part_ended(id, active.covers_all ? &active : nullptr);
+}
+
+// `whole`: the attempt that had all open recipients; its envelope is the present one.
+void Dispatcher::part_ended(spool::QueueId id, const Active* whole) {
+  if (const auto found = parts_.find(id.value); found != parts_.end()) {
+    if (--found->second > 0) return;
+    parts_.erase(found);
+  }
+  if (whole != nullptr) return reschedule(id, whole->part.envelope);
+  const auto envelope = spool_.envelope(id);
+  if (envelope) reschedule(id, *envelope);
+}
+
+// A stored time is a wall clock's: no retry waits longer than its own delay.
+void Dispatcher::reschedule(spool::QueueId id, const spool::Envelope& envelope) {
+  const spool::Recipient* next = nullptr;
+  for (const auto& one : envelope.recipients) {
+    if (is_open(one.state, settings_.settlement.on_unknown) &&
+        (next == nullptr || one.next_attempt < next->next_attempt))
+      next = &one;
+  }
+  if (next == nullptr) return finish(id, envelope);
+  const std::chrono::milliseconds left(std::max<std::int64_t>(next->next_attempt - now_.wall, 0));
+  const auto longest = settings_.settlement.retry.longest_after(next->attempts);
+  schedule_.add_retry(id, now_.steady + std::min(left, longest));
+}
+
+std::optional<std::int64_t> Dispatcher::removal_time(const spool::Envelope& envelope) const {
+  if (settings_.removal) return settings_.removal(envelope);
+  return is_delivered(envelope) ? std::optional<std::int64_t>(0) : std::nullopt;
+}
+
+void Dispatcher::finish(spool::QueueId id, const spool::Envelope& envelope) {
+  const auto when = removal_time(envelope);
+  if (!when) return;
+  if (*when > now_.wall) return schedule_.add_hold(id, *when);
+  spool_.remove(id);
+  listener_.removed(id, envelope);
+}
+
+}  // namespace postroad::queue

@@ -1,0 +1,105 @@
+// The declarations of the queue's events; see events.hpp.
+#include "queue/events.hpp"
+
+#include <array>
+#include <chrono>
+
+#include "queue/schedule.hpp"
+
+namespace postroad::queue {
+
+namespace {
+
+using observe::EventInfo;
+using observe::FieldInfo;
+using observe::Level;
+
+constexpr FieldInfo id_field{"id", "queue id"};
+constexpr FieldInfo to{"to", "the final recipient"};
+
+constexpr std::array settled_fields{
+    id_field,
+    FieldInfo{"from", "reverse-path"},
+    to,
+    FieldInfo{"original", "the recipient that the client named, where an alias led from there"},
+    FieldInfo{"attempts", "attempts so far"},
+    FieldInfo{"note", "the reply or the error that decided"},
+    FieldInfo{"size", "size of the message in the spool", "bytes"},
+    FieldInfo{"delay", "time since the message arrived"},
+    FieldInfo{"client", "the client that sent it"},
+    FieldInfo{"protocol", "the protocol by which it came (RFC 3848)"},
+    FieldInfo{"tls", "TLS version by which it came, if any"},
+    FieldInfo{"login", "the user who sent it, if any"}};
+constexpr EventInfo delivered{"recipient.delivered", Level::info, "{id} to {to} delivered",
+                              settled_fields, "The message was delivered to a recipient."};
+constexpr EventInfo deferred{"recipient.deferred", Level::warning, "{id} to {to} deferred: {note}",
+                             settled_fields, "An attempt failed for now and will be repeated."};
+constexpr EventInfo failed{"recipient.failed", Level::error, "{id} to {to} failed: {note}",
+                           settled_fields,
+                           "Delivery failed permanently; the message stays in the spool."};
+constexpr EventInfo unknown{"recipient.unknown", Level::error,
+                            "{id} to {to} may have been delivered: {note}", settled_fields,
+                            "The connection was lost after the final dot; the message stays in the "
+                            "spool and is not sent again (delivery.on_unknown = park)."};
+constexpr std::array down_fields{FieldInfo{"site", "the destination"},
+                                 FieldInfo{"reason", "the reply or the error"}};
+constexpr EventInfo down{"site.down", Level::warning, "site {site} takes no mail: {reason}",
+                         down_fields,
+                         "A destination as a whole takes no mail; its messages wait. Logged once, "
+                         "until it takes mail again."};
+constexpr std::array up_fields{FieldInfo{"site", "the destination"}};
+constexpr EventInfo up{"site.up", Level::info, "site {site} takes mail again", up_fields,
+                       "A destination that was down takes mail again."};
+constexpr std::array broken_fields{id_field, FieldInfo{"reason", "what went wrong"}};
+constexpr EventInfo broken{"delivery.failed", Level::error, "{id} cannot be read: {reason}",
+                           broken_fields, "A message in the spool cannot be read."};
+constexpr std::array finding_fields{FieldInfo{"finding", "what was found and done"}};
+constexpr EventInfo finding{"spool.finding", Level::warning, "{finding}", finding_fields,
+                            "The spool was repaired at start."};
+
+constexpr std::array closed_fields{FieldInfo{"commits", "messages committed since start"},
+                                   FieldInfo{"syncs", "syncs that these took"},
+                                   FieldInfo{"left", "messages left in the spool"}};
+constexpr EventInfo closed{"spool.closed", Level::info,
+                           "spool closed: {commits} messages in {syncs} syncs, {left} left",
+                           closed_fields, "The spool was closed in order."};
+
+}  // namespace
+
+void recipient_settled(Log& log, const Part& part, const spool::OutcomeRecord& outcome) {
+  static constexpr std::array kinds{&deferred, &delivered, &failed, &unknown};
+  const auto& kind = *kinds[static_cast<std::size_t>(outcome.state)];
+  if (!log.wants(kind.level)) return;
+  const auto& envelope = part.envelope;
+  const auto& recipient = envelope.recipients[outcome.recipient];
+  const auto original =
+      recipient.original.empty() ? observe::FieldValue() : observe::FieldValue(recipient.original);
+  const std::chrono::milliseconds delay(now_ms() - envelope.arrived);
+  const std::string_view tls =
+      part.handling.tls.empty() ? std::string_view("none") : part.handling.tls;
+  log.write(kind, part.id.text(), '<' + envelope.reverse_path + '>', recipient.address, original,
+            outcome.attempts, outcome.note, part.size, delay, envelope.client, envelope.protocol,
+            tls, envelope.login);
+}
+
+void site_changed(Log& log, const std::string& site, const std::string& reason) {
+  reason.empty() ? log.write(up, site) : log.write(down, site, reason);
+}
+
+void delivery_failed(Log& log, spool::QueueId id, const std::string& reason) {
+  log.write(broken, id.text(), reason);
+}
+
+void spool_finding(Log& log, const std::string& text) { log.write(finding, text); }
+
+void spool_closed(Log& log, const spool::Statistics& statistics) {
+  log.write(closed, statistics.commits, statistics.syncs, statistics.messages);
+}
+
+std::span<const EventInfo* const> event_kinds() {
+  static constexpr std::array all{&delivered, &deferred, &failed,  &unknown, &down,
+                                  &up,        &broken,   &finding, &closed};
+  return all;
+}
+
+}  // namespace postroad::queue

@@ -1,0 +1,24 @@
+// The events of the queue. Each is declared once in events.cpp and logged by the function of its
+// name.
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "observe/log.hpp"
+#include "queue/carrier.hpp"
+#include "spool/spool.hpp"
+
+namespace postroad::queue {
+
+using observe::Log;
+
+void recipient_settled(Log& log, const Part& part, const spool::OutcomeRecord& outcome);
+/// `reason` empty: the site takes mail again.
+void site_changed(Log& log, const std::string& site, const std::string& reason);
+void delivery_failed(Log& log, spool::QueueId id, const std::string& reason);
+void spool_finding(Log& log, const std::string& finding);
+void spool_closed(Log& log, const spool::Statistics& statistics);
+std::span<const observe::EventInfo* const> event_kinds();
+
+}  // namespace postroad::queue

@@ -1,0 +1,44 @@
+// How a queued message must be carried: what its envelope's options say, as a typed value. The
+// options themselves are words on disk (docs/formats/journal.md), never renamed; they are read and
+// written here only.
+#pragma once
+
+#include <postroad/mail_options.hpp>
+#include <string>
+#include <string_view>
+
+#include "spool/spool.hpp"
+
+namespace postroad::queue {
+
+struct Handling {
+  /// From a catcher: each recipient has a mailbox here, whatever the directory says.
+  bool stays_here = false;
+  bool body_8bit = false;  ///< BODY=8BITMIME, or BINARYMIME, was declared
+  /// 8-bit bytes came undeclared: a server with 8BITMIME is told, another gets them as they came.
+  bool undeclared_8bit = false;
+  bool binary = false;  ///< came as BINARYMIME: DATA cannot carry it
+  bool smtputf8 = false;
+  /// Its header says TLS-Required: No (RFC 8689 section 5): it goes on though a certificate fails.
+  bool tls_optional = false;
+  std::string tls{};    ///< TLS version by which it came; empty: without TLS
+  std::string key{};    ///< idempotency key of an outbox
+  MailOptions asked{};  ///< parameters of MAIL: RFC 3461, 2852, 4865, 6710, 8689
+
+  [[nodiscard]] int priority() const { return asked.priority.value_or(0); }
+  friend bool operator==(const Handling&, const Handling&) = default;
+};
+
+/// Reads the envelope's options. An option that a later version wrote is passed over.
+Handling handling_of(const spool::Envelope& envelope);
+/// Replaces the envelope's options.
+void set_handling(spool::Envelope& envelope, const Handling& handling);
+/// The parameters of RCPT that were kept with a recipient.
+RecipientOptions options_of(const spool::Recipient& recipient);
+
+/// Time left of DELIVERBY (RFC 2852) at `wall`; zero or negative: it is late. nullopt: not asked.
+std::optional<std::chrono::milliseconds> time_left(const Handling& handling,
+                                                   const spool::Envelope& envelope,
+                                                   std::int64_t wall);
+
+}  // namespace postroad::queue

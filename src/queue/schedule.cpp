@@ -1,0 +1,95 @@
+// Due times, sites and their pauses; see schedule.hpp.
+#include "queue/schedule.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+namespace postroad::queue {
+
+WallTime now_ms() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
+}
+
+bool Site::may_start(Time now) const {
+  if (now < paused_until_) return false;
+  return in_flight_ < (failures_ == 0 ? limit_ : 1);
+}
+
+bool Site::is_suspended(Time now) const { return paused_until_ - now > pauses_.suspended_beyond; }
+
+// Messages that were under way together fail together: that is one failure of the site.
+void Site::failed(Time now, std::string why) {
+  reason_ = std::move(why);
+  if (failures_ > 0 && now < paused_until_) return;
+  const auto doublings = std::min<std::uint32_t>(failures_++, 20);
+  paused_until_ = now + std::min(pauses_.longest, pauses_.first * (std::int64_t{1} << doublings));
+}
+
+void Site::worked() {
+  failures_ = 0;
+  paused_until_ = {};
+  reason_.clear();
+}
+
+void Site::wait(spool::QueueId id, int priority) { waiting_[priority].push_back(id.value); }
+
+std::optional<spool::QueueId> Site::next() {
+  if (waiting_.empty()) return std::nullopt;
+  auto& line = waiting_.begin()->second;
+  const spool::QueueId id{line.front()};
+  line.pop_front();
+  if (line.empty()) waiting_.erase(waiting_.begin());
+  return id;
+}
+
+std::size_t Site::waiting() const {
+  return std::accumulate(
+      waiting_.begin(), waiting_.end(), std::size_t{0},
+      [](std::size_t sum, const auto& line) { return sum + line.second.size(); });
+}
+
+std::optional<Time> Site::next_wake(Time now) const {
+  if (waiting_.empty() || paused_until_ <= now) return std::nullopt;
+  return paused_until_;
+}
+
+void Schedule::add_retry(spool::QueueId id, Time due) {
+  retries_.push({since_start(due), id.value});
+}
+
+void Schedule::add_hold(spool::QueueId id, WallTime until) { holds_.push({until, id.value}); }
+
+std::optional<Schedule::Taken> Schedule::take(const Now& now) {
+  const auto pop = [](Heap& heap) {
+    const Taken taken{spool::QueueId{heap.top().id}, true};
+    heap.pop();
+    return taken;
+  };
+  const auto steady = std::chrono::floor<std::chrono::milliseconds>(now.steady - start_).count();
+  if (!retries_.empty() && retries_.top().at <= steady) return pop(retries_);
+  if (!holds_.empty() && holds_.top().at <= now.wall) return pop(holds_);
+  if (due_.empty()) return std::nullopt;
+  const Taken taken{spool::QueueId{due_.front()}, false};
+  due_.pop_front();
+  return taken;
+}
+
+void Schedule::flush() {
+  for (; !retries_.empty(); retries_.pop()) due_.push_back(retries_.top().id);
+}
+
+std::optional<Time> Schedule::next_wake(const Now& now) const {
+  if (!due_.empty()) return now.steady;
+  std::optional<Time> wake;
+  if (!retries_.empty()) wake = start_ + std::chrono::milliseconds(retries_.top().at);
+  if (!holds_.empty()) {
+    constexpr std::chrono::milliseconds look_again{60'000};
+    const std::chrono::milliseconds left(std::max<WallTime>(holds_.top().at - now.wall, 0));
+    const auto look = now.steady + std::min(left, look_again);
+    wake = wake ? std::min(*wake, look) : look;
+  }
+  return wake;
+}
+
+}  // namespace postroad::queue

@@ -1,0 +1,162 @@
+// The schedule by a table of times: order, retries on the steady clock, holds on the wall clock,
+// sites with limits and pauses. And the retry policy.
+#include "queue/schedule.hpp"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "queue/retry_policy.hpp"
+
+namespace postroad::queue {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr WallTime noon = 1'800'000'000'000;
+
+struct ScheduleTest : ::testing::Test {
+  Time start{std::chrono::hours(1000)};
+  Schedule schedule{start};
+  std::vector<std::uint64_t> take_all(std::chrono::milliseconds after, WallTime wall = noon) {
+    std::vector<std::uint64_t> taken;
+    while (const auto one = schedule.take({start + after, wall})) taken.push_back(one->id.value);
+    return taken;
+  }
+};
+
+using Ids = std::vector<std::uint64_t>;
+
+TEST_F(ScheduleTest, GivesWhatIsDueInOrder) {
+  for (const std::uint64_t id : {3U, 1U, 2U}) schedule.add({id});
+  EXPECT_EQ(take_all(0ms), (Ids{3, 1, 2}));
+}
+
+TEST_F(ScheduleTest, ARetryComesAtItsTimeAndNotBefore) {
+  schedule.add_retry({1}, start + 2s);
+  schedule.add_retry({2}, start + 1s);
+  EXPECT_EQ(schedule.next_wake({start, noon}), start + 1s);
+  EXPECT_EQ(take_all(999ms), Ids{});
+  EXPECT_EQ(take_all(1000ms), Ids{2});
+  EXPECT_EQ(take_all(2000ms), Ids{1});
+  EXPECT_EQ(schedule.next_wake({start, noon}), std::nullopt);
+}
+
+TEST_F(ScheduleTest, AWallClockSetBackADayDelaysNoRetry) {
+  schedule.add_retry({1}, start + 1s);
+  EXPECT_EQ(take_all(1s, noon - 86'400'000), Ids{1});
+}
+
+TEST_F(ScheduleTest, AHoldFollowsTheWallClockThroughItsJumps) {
+  schedule.add_hold({1}, noon + 3'600'000);
+  EXPECT_EQ(take_all(2h, noon), Ids{}) << "the wall clock stood still";
+  EXPECT_EQ(schedule.next_wake({start, noon}), start + 1min) << "the wall clock may jump";
+  EXPECT_EQ(take_all(2h, noon + 3'599'999), Ids{});
+  EXPECT_EQ(take_all(2h, noon + 3'600'000), Ids{1});
+}
+
+TEST_F(ScheduleTest, FlushMakesRetriesDueAndLeavesHolds) {
+  schedule.add_retry({1}, start + 1h);
+  schedule.add_hold({2}, noon + 1);
+  schedule.flush();
+  EXPECT_EQ(take_all(0ms), Ids{1});
+  EXPECT_EQ(schedule.size(), 1U);
+}
+
+TEST_F(ScheduleTest, AWaitingMessageTakesSixteenBytes) {
+  EXPECT_LE(sizeof(std::int64_t) + sizeof(std::uint64_t), 16U);
+  for (std::uint64_t id = 0; id < 10'000; ++id) schedule.add_retry({id}, start + 1s);
+  EXPECT_EQ(take_all(1s).size(), 10'000U);
+}
+
+struct SiteTest : ::testing::Test {
+  Time now{std::chrono::hours(1)};
+  Site site{2, {.first = 1s, .longest = 60s, .suspended_beyond = 5s}};
+};
+
+TEST_F(SiteTest, HoldsToItsLimit) {
+  EXPECT_TRUE(site.may_start(now));
+  site.started();
+  site.started();
+  EXPECT_FALSE(site.may_start(now));
+  site.ended();
+  EXPECT_TRUE(site.may_start(now));
+}
+
+TEST_F(SiteTest, AFailureIsFollowedByAPauseAndThenByOneMessage) {
+  site.failed(now, "421 4.3.2 closing");
+  EXPECT_EQ(site.reason(), "421 4.3.2 closing");
+  EXPECT_FALSE(site.may_start(now + 999ms));
+  EXPECT_TRUE(site.may_start(now + 1s));
+  site.started();
+  EXPECT_FALSE(site.may_start(now + 1s)) << "one message tries it";
+  site.ended();
+  site.worked();
+  site.started();
+  EXPECT_TRUE(site.may_start(now + 1s)) << "it works: all its connections again";
+}
+
+TEST_F(SiteTest, FailuresInARowDoubleThePauseUpToTheLongest) {
+  for (const auto pause : {1s, 2s, 4s, 8s, 16s, 32s, 60s, 60s}) {
+    site.failed(now, "no");
+    EXPECT_FALSE(site.may_start(now + pause - 1ms)) << pause.count();
+    EXPECT_EQ(site.is_suspended(now), pause > 5s) << pause.count();
+    now += pause;
+    EXPECT_TRUE(site.may_start(now)) << pause.count();
+  }
+}
+
+TEST_F(SiteTest, MessagesThatFailTogetherAreOneFailure) {
+  for (int i = 0; i < 300; ++i) site.failed(now, "no");
+  EXPECT_TRUE(site.may_start(now + 1s));
+}
+
+TEST_F(SiteTest, TheUrgentStandInFront) {
+  site.wait({1}, 0);
+  site.wait({2}, 3);
+  site.wait({3}, -2);
+  site.wait({4}, 3);
+  Ids order;
+  while (const auto id = site.next()) order.push_back(id->value);
+  EXPECT_EQ(order, (Ids{2, 4, 1, 3}));
+}
+
+TEST_F(SiteTest, WakesWhenItsPauseEndsAndSomebodyWaits) {
+  site.failed(now, "no");
+  EXPECT_EQ(site.next_wake(now), std::nullopt);
+  site.wait({1}, 0);
+  EXPECT_EQ(site.next_wake(now), now + 1s);
+  EXPECT_EQ(site.next_wake(now + 1s), std::nullopt);
+}
+
+TEST(RetryPolicy, DoublesUpToTheLongest) {
+  const RetryPolicy policy;
+  for (const auto& [attempts, minutes] :
+       std::map<std::uint32_t, int>{{0, 1}, {1, 1}, {2, 2}, {3, 4}, {4, 8}, {10, 240}})
+    EXPECT_EQ(policy.delay_after(attempts), std::chrono::minutes(minutes)) << attempts;
+  EXPECT_EQ(policy.delay_after(UINT32_MAX), 4h);
+}
+
+TEST(RetryPolicy, JitterSpreadsATenthAndNoMore) {
+  const RetryPolicy policy;
+  std::set<std::int64_t> delays;
+  for (std::uint64_t seed = 0; seed < 1000; ++seed) {
+    const auto delay = policy.delay_after(3, seed);
+    EXPECT_GE(delay, 4min);
+    EXPECT_LE(delay, policy.longest_after(3));
+    delays.insert(delay.count());
+  }
+  EXPECT_GT(delays.size(), 900U);
+}
+
+TEST(RetryPolicy, GivesUpAtTheEndOfTheLifetime) {
+  RetryPolicy policy;
+  EXPECT_TRUE(policy.next(1, 0, 4 * 24h));
+  EXPECT_FALSE(policy.next(1, 0, 5 * 24h));
+  EXPECT_FALSE(policy.next(30, 7, 5 * 24h - 1h));
+  policy.lifetime = 0ms;
+  EXPECT_TRUE(policy.next(30, 7, 1000 * 24h));
+}
+
+}  // namespace
+}  // namespace postroad::queue

@@ -1,0 +1,105 @@
+// The mapping from outcomes to states; see settlement.hpp.
+#include "queue/settlement.hpp"
+
+#include <algorithm>
+
+#include "base/text.hpp"
+
+namespace postroad::queue {
+
+namespace {
+
+constexpr std::size_t longest_note = 500;  // bytes
+
+std::string note_of(const Reply& reply) {
+  return reply.code == 0 ? printable(reply.text, longest_note) : reply.one_line();
+}
+
+}  // namespace
+
+Attempt same_for_all(std::size_t count, std::optional<Outcome> outcome, std::string note) {
+  return {std::vector<RecipientResult>(count, {outcome, std::move(note)}), std::nullopt};
+}
+
+Attempt attempt_of(const Error& error, std::size_t count) {
+  if (error.may_have_been_delivered) return same_for_all(count, Outcome::unknown, error.text());
+  switch (error.fault) {
+    case Fault::cancelled:
+      return same_for_all(count, std::nullopt, error.text());
+    case Fault::input:
+    case Fault::unsupported:
+      return same_for_all(count, Outcome::refused, error.text());
+    default:
+      return same_for_all(count, Outcome::deferred, error.text());
+  }
+}
+
+Attempt attempt_of(const SendReport& report) {
+  Attempt attempt;
+  const bool was_cut = report.broken && report.broken->fault == Fault::cancelled;
+  for (const auto& one : report.recipients) {
+    // What was not decided when the carrier was stopped was not tried.
+    const bool is_untried = was_cut && one.outcome == Outcome::deferred && one.reply.code == 0;
+    attempt.recipients.push_back(
+        {is_untried ? std::nullopt : std::optional(one.outcome), note_of(one.reply)});
+  }
+  return attempt;
+}
+
+bool is_open(spool::State state, OnUnknown on_unknown) {
+  return state == spool::State::pending ||
+         (state == spool::State::unknown && on_unknown == OnUnknown::retry);
+}
+
+bool is_finished(const spool::Envelope& envelope, OnUnknown on_unknown) {
+  return std::none_of(envelope.recipients.begin(), envelope.recipients.end(),
+                      [&](const auto& one) { return is_open(one.state, on_unknown); });
+}
+
+bool is_delivered(const spool::Envelope& envelope) {
+  return std::all_of(envelope.recipients.begin(), envelope.recipients.end(),
+                     [](const auto& one) { return one.state == spool::State::delivered; });
+}
+
+spool::OutcomeRecord settle(const Part& part, std::uint32_t recipient,
+                            const RecipientResult& result, const SettlementPolicy& policy,
+                            std::int64_t wall) {
+  const auto& before = part.envelope.recipients[recipient];
+  spool::OutcomeRecord record{recipient, spool::State::pending, before.attempts + 1, 0,
+                              result.note};
+  switch (*result.outcome) {
+    case Outcome::accepted:
+      record.state = spool::State::delivered;
+      return record;
+    case Outcome::refused:
+      record.state = spool::State::refused;
+      return record;
+    case Outcome::unknown:
+      if (policy.on_unknown == OnUnknown::park) {
+        record.state = spool::State::unknown;
+        return record;
+      }
+      break;
+    case Outcome::deferred:
+      break;
+  }
+  const std::chrono::milliseconds age(wall - part.envelope.arrived);
+  const auto delay = policy.retry.next(record.attempts, part.id.value, age);
+  if (delay) {
+    record.next_attempt = wall + delay->count();
+  } else {
+    record.state = spool::State::refused;
+    record.note = "given up: " + record.note;
+  }
+  return record;
+}
+
+void apply(spool::Envelope& envelope, const spool::OutcomeRecord& record) {
+  auto& recipient = envelope.recipients[record.recipient];
+  recipient.state = record.state;
+  recipient.attempts = record.attempts;
+  recipient.next_attempt = record.next_attempt;
+  recipient.note = record.note;
+}
+
+}  // namespace postroad::queue

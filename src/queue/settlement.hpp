@@ -1,0 +1,40 @@
+// From what became of a recipient to its state in the spool: the one mapping. Pure: time is an
+// argument.
+#pragma once
+
+#include <cstdint>
+
+#include "queue/carrier.hpp"
+#include "queue/retry_policy.hpp"
+#include "spool/spool.hpp"
+
+namespace postroad::queue {
+
+/// What to do with a recipient whose outcome is unknown: the connection was lost after the final
+/// dot, so the message may have been delivered (RFC 1047).
+enum class OnUnknown : std::uint8_t {
+  retry,  ///< a lost connection counts as 421 (RFC 5321 section 3.8): it may be delivered twice
+  park,   ///< never sent again without a decision: it may be lost
+};
+
+struct SettlementPolicy {
+  RetryPolicy retry;
+  OnUnknown on_unknown = OnUnknown::retry;
+};
+
+/// Whether another attempt is due for a recipient in this state.
+bool is_open(spool::State state, OnUnknown on_unknown);
+/// No recipient is left to try.
+bool is_finished(const spool::Envelope& envelope, OnUnknown on_unknown);
+bool is_delivered(const spool::Envelope& envelope);
+
+/// The record of one recipient after an attempt that ended at `wall` (Unix milliseconds).
+/// `result.outcome` is set.
+spool::OutcomeRecord settle(const Part& part, std::uint32_t recipient,
+                            const RecipientResult& result, const SettlementPolicy& policy,
+                            std::int64_t wall);
+
+/// Writes a record into the envelope, as the spool does.
+void apply(spool::Envelope& envelope, const spool::OutcomeRecord& record);
+
+}  // namespace postroad::queue

@@ -1,0 +1,45 @@
+// The bytes of a message in the spool, as a client reads them.
+#pragma once
+
+#include <memory>
+#include <postroad/message_source.hpp>
+
+#include "queue/carrier.hpp"
+#include "spool/spool.hpp"
+
+namespace postroad::queue {
+
+/// Opens the message when it is first read. Spool and part outlive it.
+class SpoolSource final : public MessageSource {
+ public:
+  SpoolSource(spool::Spool& spool, const Part& part)
+      : spool_(spool),
+        part_(part),
+        is_8bit_(part.handling.body_8bit || part.handling.undeclared_8bit) {}
+  Result<std::string_view> next() override {
+    if (!reader_) {
+      auto opened = spool_.read(part_.id);
+      if (!opened) return opened.error();
+      reader_ = std::move(*opened);
+    }
+    return reader_->next();
+  }
+  bool rewind() override {
+    reader_.reset();
+    return true;
+  }
+  /// A server without 8BITMIME gets the bytes as they came.
+  void hide_8bit() { is_8bit_ = false; }
+  [[nodiscard]] std::optional<std::uint64_t> size() const override { return part_.size; }
+  [[nodiscard]] bool is_8bit() const override { return is_8bit_; }
+  [[nodiscard]] bool is_binary() const override { return part_.handling.binary; }
+  [[nodiscard]] bool needs_utf8() const override { return part_.handling.smtputf8; }
+
+ private:
+  spool::Spool& spool_;
+  const Part& part_;
+  std::unique_ptr<spool::Reader> reader_;
+  bool is_8bit_;
+};
+
+}  // namespace postroad::queue
