@@ -1,8 +1,8 @@
 # The library as users get it: libpostroad, static and shared, and what find_package(postroad), pkg-config and add_subdirectory need.
-# With the server it goes up to the relay, for the outbox; without it, it ends at the client.
+# With the server it holds the outbox too; without it, it ends at the client.
 include(CMakePackageConfigHelpers)
 if(POSTROAD_BUILD_SERVER)
-  postroad_objects(library_objects layer_relay layer_client_testing layer_net_testing)
+  postroad_objects(library_objects layer_outbox layer_mailauth layer_client_testing layer_net_testing)
 else()
   postroad_objects(library_objects layer_client layer_mailauth layer_client_testing layer_net_testing)
 endif()

@@ -49,6 +49,9 @@ struct POSTROAD_EXPORT OutboxOptions {
   std::chrono::milliseconds initial_retry_delay{60'000};  ///< it doubles up to
   std::chrono::milliseconds max_retry_delay{14'400'000};
   std::chrono::milliseconds give_up_after{5LL * 86'400'000};  ///< from submission
+  /// Sends again where the outcome is unknown (the connection was lost after the final dot): the
+  /// message may then arrive twice. Otherwise the recipient stays `unknown`.
+  bool retry_unknown = false;
   /// How long a mail that is done stays, for `status` and so that its key is not sent again.
   std::chrono::milliseconds remember{86'400'000};
   /// Called after each attempt that decided or deferred somebody, on a thread of the outbox's own:

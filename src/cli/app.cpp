@@ -14,7 +14,7 @@
 #include "daemon/events.hpp"
 #include "daemon/metrics.hpp"
 #include "observe/sinks.hpp"
-#include "relay/events.hpp"
+#include "queue/events.hpp"
 #include "server/events.hpp"
 
 namespace postroad::cli {
@@ -43,7 +43,7 @@ int write_man_pages(const config::Command& root, const std::string& folder) {
 
 int print_events() {
   std::cout << "# Events\n\nWhat the log tells, one kind a section.\n\n"
-            << observe::reference(server::event_kinds()) << observe::reference(relay::event_kinds())
+            << observe::reference(server::event_kinds()) << observe::reference(queue::event_kinds())
             << observe::reference(event_kinds());
   return exit_ok;
 }

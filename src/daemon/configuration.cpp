@@ -144,7 +144,10 @@ relay::DeliverySettings Configuration::delivery() const {
   delivery.smarthost_options.drop_unsupported_options = true;
   delivery.smarthost_options.ca_file = settings.delivery.smarthost_ca_file.string();
   delivery.smarthost_options.ignored_extensions = settings.delivery.smarthost_ignores;
-  delivery.schedule = {settings.delivery.initial_retry_delay, settings.delivery.max_retry_delay};
+  delivery.connections = settings.delivery.connections;
+  delivery.settlement.retry = {settings.delivery.initial_retry_delay,
+                               settings.delivery.max_retry_delay, settings.delivery.lifetime};
+  delivery.settlement.on_unknown = settings.delivery.on_unknown;
   if (!settings.delivery.smarthost_user.empty()) {
     delivery.smarthost_login =
         Login{settings.delivery.smarthost_user, settings.delivery.smarthost_password};

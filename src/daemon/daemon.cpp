@@ -21,8 +21,8 @@
 #include "daemon/confine.hpp"
 #include "daemon/events.hpp"
 #include "daemon/notify.hpp"
-#include "queue/due_queue.hpp"
-#include "relay/events.hpp"
+#include "queue/events.hpp"
+#include "queue/schedule.hpp"
 #include "relay/null_store.hpp"
 
 namespace postroad::daemon {
@@ -211,7 +211,7 @@ Result<void> Daemon::open(const std::optional<HandoverState>& estate) {
   auto opened = spool::Generations::open(spool, queue::now_ms());
   if (!opened) return opened.error();
   spool_ = std::move(*opened);
-  for (const auto& finding : spool_->findings()) relay::spool_finding(log_, finding);
+  for (const auto& finding : spool_->findings()) queue::spool_finding(log_, finding);
   if (settings.spool.keeps == Keeping::nothing)
     null_store_.emplace();
   else
@@ -293,7 +293,7 @@ void Daemon::tick() {
     return;
   }
   const auto adopted = spool_->tidy(queue::now_ms());
-  for (const auto& finding : adopted.findings) relay::spool_finding(log_, finding);
+  for (const auto& finding : adopted.findings) queue::spool_finding(log_, finding);
   if (adopted.messages.empty()) return;
   spool_adopted(log_, adopted.messages.size());
   delivery_->take_up(adopted.messages);
@@ -309,6 +309,8 @@ http::Page Daemon::page(std::string_view path) {
     return {503, "text/plain; charset=utf-8", "the ceiling of memory is reached (server.memory)\n"};
   const auto health = spool_->health();
   if (!health) return {503, "text/plain; charset=utf-8", health.error().text() + "\n"};
+  const auto delivery = delivery_->health();
+  if (!delivery) return {503, "text/plain; charset=utf-8", delivery.error().text() + "\n"};
   return {200, "text/plain; charset=utf-8", "ok\n"};
 }
 
@@ -430,7 +432,7 @@ void Daemon::end() {
   // After a hand-over the time may be over before anybody was told to end.
   server_->stop(handed_over_at_ && !at_once ? last_words : std::chrono::milliseconds(0));
   delivery_->stop(at_once ? std::chrono::milliseconds(0) : left());
-  relay::spool_closed(log_, spool_->statistics());
+  queue::spool_closed(log_, spool_->statistics());
 }
 
 }  // namespace postroad::daemon

@@ -238,11 +238,22 @@ Section<DeliveryConfig> declare_delivery() {
   s.option("smarthost_user", &DeliveryConfig::smarthost_user, "User for AUTH at the smarthost.");
   s.option("smarthost_password", &DeliveryConfig::smarthost_password,
            "Password for it; better in the environment than in the file.");
-  s.option("initial_retry_delay", &DeliveryConfig::initial_retry_delay,
-           "Time after which a deferred recipient is tried again; it doubles with each try.")
+  s.option(
+       "initial_retry_delay", &DeliveryConfig::initial_retry_delay,
+       "Delay before the first retry of a deferred recipient. Doubles with each attempt, with up "
+       "to a tenth of jitter.")
       .between(config::Duration{10}, config::Duration{86'400'000});
-  s.option("max_retry_delay", &DeliveryConfig::max_retry_delay, "The longest it grows to.")
+  s.option("max_retry_delay", &DeliveryConfig::max_retry_delay, "Longest delay between attempts.")
       .between(config::Duration{10}, config::Duration{86'400'000});
+  s.option("lifetime", &DeliveryConfig::lifetime,
+           "Age at which a message that was not delivered is given up; 0s: never.")
+      .between(config::Duration{0}, config::Duration{365LL * 86'400'000});
+  s.option("on_unknown", &DeliveryConfig::on_unknown,
+           {{"retry", queue::OnUnknown::retry}, {"park", queue::OnUnknown::park}},
+           "When the connection is lost after the final dot: retry counts it as 421 (RFC 5321 "
+           "section 3.8), so the message may arrive twice; park never sends it again.");
+  s.option("connections", &DeliveryConfig::connections, "Connections to the smarthost at once.")
+      .between(1, 1000);
   return s;
 }
 

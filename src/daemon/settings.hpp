@@ -10,6 +10,7 @@
 
 #include "config/option.hpp"
 #include "http/login_check.hpp"
+#include "queue/settlement.hpp"
 #include "relay/local/directory.hpp"
 #include "server/session.hpp"
 
@@ -138,6 +139,9 @@ struct DeliveryConfig {
   Secret smarthost_password;
   config::Duration initial_retry_delay{60'000};
   config::Duration max_retry_delay{14'400'000};
+  config::Duration lifetime{5LL * 86'400'000};
+  queue::OnUnknown on_unknown = queue::OnUnknown::retry;
+  unsigned connections = 10;
 };
 
 enum class LogFormat : std::uint8_t { text, json, none };

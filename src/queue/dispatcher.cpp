@@ -14,21 +14,23 @@ constexpr std::size_t most_per_turn = 512;  // due messages, so that ended attem
 constexpr std::int64_t together =
     1000;  // milliseconds: recipients that are due within, go together
 
+std::vector<std::uint32_t> open_recipients(const spool::Envelope& envelope, OnUnknown on_unknown) {
+  std::vector<std::uint32_t> all;
+  for (std::uint32_t i = 0; i < envelope.recipients.size(); ++i) {
+    if (is_open(envelope.recipients[i].state, on_unknown)) all.push_back(i);
+  }
+  return all;
+}
+
 // The recipients that are due are those whose time is the first, whatever the wall clock says: a
 // message was taken because its first recipients are due.
 std::vector<std::uint32_t> due_recipients(const spool::Envelope& envelope, OnUnknown on_unknown) {
-  const auto is_candidate = [&](const spool::Recipient& one) {
-    return is_open(one.state, on_unknown);
-  };
-  std::optional<std::int64_t> first;
-  for (const auto& one : envelope.recipients) {
-    if (is_candidate(one) && (!first || one.next_attempt < *first)) first = one.next_attempt;
-  }
-  std::vector<std::uint32_t> due;
-  for (std::uint32_t i = 0; first && i < envelope.recipients.size(); ++i) {
-    const auto& one = envelope.recipients[i];
-    if (is_candidate(one) && one.next_attempt <= *first + together) due.push_back(i);
-  }
+  auto due = open_recipients(envelope, on_unknown);
+  if (due.empty()) return due;
+  const auto time_of = [&](std::uint32_t at) { return envelope.recipients[at].next_attempt; };
+  const auto first = time_of(*std::min_element(
+      due.begin(), due.end(), [&](auto a, auto b) { return time_of(a) < time_of(b); }));
+  std::erase_if(due, [&](std::uint32_t at) { return time_of(at) > first + together; });
   return due;
 }
 
@@ -196,8 +198,11 @@ bool Dispatcher::hold(const Active& opened) {
 void Dispatcher::look_at(const Schedule::Taken& taken) {
   auto opened = open(taken.id);
   if (!opened) return;
+  if (taken.why == Schedule::Why::flushed)
+    opened->part.recipients =
+        open_recipients(opened->part.envelope, settings_.settlement.on_unknown);
   if (opened->part.recipients.empty()) return finish(taken.id, opened->part.envelope);
-  if (!taken.was_timed && hold(*opened)) return;
+  if (taken.why == Schedule::Why::added && hold(*opened)) return;
   dispatch(std::move(*opened));
 }
 
@@ -219,12 +224,12 @@ void Dispatcher::dispatch(Active opened) {
     found->part.recipients.push_back(at);
   }
   if (parts.size() > 1) parts_[part.id.value] = static_cast<std::uint32_t>(parts.size());
-  const auto open_recipients = count_open(part.envelope);
+  const auto open_count = count_open(part.envelope);
   for (auto& one : parts) {
     one.part.id = part.id;
     one.part.size = part.size;
     one.part.handling = part.handling;
-    one.covers_all = one.part.recipients.size() == open_recipients;
+    one.covers_all = one.part.recipients.size() == open_count;
     if (&one == &parts.back())
       one.part.envelope = std::move(part.envelope);
     else
@@ -234,9 +239,7 @@ void Dispatcher::dispatch(Active opened) {
 }
 
 std::size_t Dispatcher::count_open(const spool::Envelope& envelope) const {
-  return static_cast<std::size_t>(std::count_if(
-      envelope.recipients.begin(), envelope.recipients.end(),
-      [&](const auto& one) { return is_open(one.state, settings_.settlement.on_unknown); }));
+  return open_recipients(envelope, settings_.settlement.on_unknown).size();
 }
 
 // Without an attempt.

@@ -62,25 +62,29 @@ void Schedule::add_hold(spool::QueueId id, WallTime until) { holds_.push({until,
 
 std::optional<Schedule::Taken> Schedule::take(const Now& now) {
   const auto pop = [](Heap& heap) {
-    const Taken taken{spool::QueueId{heap.top().id}, true};
+    const Taken taken{spool::QueueId{heap.top().id}, Why::timed};
     heap.pop();
     return taken;
   };
   const auto steady = std::chrono::floor<std::chrono::milliseconds>(now.steady - start_).count();
   if (!retries_.empty() && retries_.top().at <= steady) return pop(retries_);
   if (!holds_.empty() && holds_.top().at <= now.wall) return pop(holds_);
-  if (due_.empty()) return std::nullopt;
-  const Taken taken{spool::QueueId{due_.front()}, false};
-  due_.pop_front();
-  return taken;
+  const auto pop_front = [](std::deque<std::uint64_t>& line, Why why) {
+    const Taken taken{spool::QueueId{line.front()}, why};
+    line.pop_front();
+    return taken;
+  };
+  if (!flushed_.empty()) return pop_front(flushed_, Why::flushed);
+  if (!due_.empty()) return pop_front(due_, Why::added);
+  return std::nullopt;
 }
 
 void Schedule::flush() {
-  for (; !retries_.empty(); retries_.pop()) due_.push_back(retries_.top().id);
+  for (; !retries_.empty(); retries_.pop()) flushed_.push_back(retries_.top().id);
 }
 
 std::optional<Time> Schedule::next_wake(const Now& now) const {
-  if (!due_.empty()) return now.steady;
+  if (!due_.empty() || !flushed_.empty()) return now.steady;
   std::optional<Time> wake;
   if (!retries_.empty()) wake = start_ + std::chrono::milliseconds(retries_.top().at);
   if (!holds_.empty()) {

@@ -93,9 +93,14 @@ class Schedule final {
   void add(spool::QueueId id) { due_.push_back(id.value); }
   void add_retry(spool::QueueId id, Time due);
   void add_hold(spool::QueueId id, WallTime until);
+  enum class Why : std::uint8_t {
+    added,    ///< it is new here: its own times say whether it is due
+    timed,    ///< it waited for its time, which has come
+    flushed,  ///< all its recipients are due, whatever their times
+  };
   struct Taken {
     spool::QueueId id;
-    bool was_timed = false;  ///< it waited for its time, which has come
+    Why why = Why::added;
   };
   /// The next message that is due; nullopt: none.
   std::optional<Taken> take(const Now& now);
@@ -104,7 +109,9 @@ class Schedule final {
   /// When take() will have something; nullopt: only after an add. A hold is looked at once a
   /// minute at least, as the wall clock may jump.
   [[nodiscard]] std::optional<Time> next_wake(const Now& now) const;
-  [[nodiscard]] std::size_t size() const { return due_.size() + retries_.size() + holds_.size(); }
+  [[nodiscard]] std::size_t size() const {
+    return due_.size() + flushed_.size() + retries_.size() + holds_.size();
+  }
 
  private:
   struct Entry {
@@ -119,6 +126,7 @@ class Schedule final {
 
   Time start_;
   std::deque<std::uint64_t> due_;
+  std::deque<std::uint64_t> flushed_;
   Heap retries_;
   Heap holds_;
 };

@@ -1,7 +1,6 @@
-// Carries what the spool holds to where it goes: a mailbox here, a smarthost, or nowhere (discard,
-// for measuring). A recipient is done when that is durable and recorded; a crash in between
-// delivers again, never not at all. A message whose every recipient is delivered leaves the spool;
-// one with a refused recipient stays, with the reason, for a person to see.
+// The server's delivery: a dispatcher over the spool, with routes to mailboxes here and to a
+// smarthost, and a log of what became of each recipient. A message whose every recipient was
+// delivered leaves the spool; one with a refused recipient stays, with the reason, for an operator.
 #pragma once
 
 #include <chrono>
@@ -12,7 +11,7 @@
 #include <vector>
 
 #include "observe/log.hpp"
-#include "queue/schedule.hpp"
+#include "queue/settlement.hpp"
 #include "relay/local/directory.hpp"
 #include "relay/local/maildir.hpp"
 #include "spool/spool.hpp"
@@ -22,29 +21,32 @@ namespace postroad::relay {
 struct DeliverySettings {
   std::string host;       ///< in file names and EHLO
   bool discard = false;   ///< throws every message away: for measuring the way in
-  std::string smarthost;  ///< URL for recipients elsewhere; empty: there are none
+  std::string smarthost;  ///< URL for recipients elsewhere; empty: there is no route to them
   ClientOptions smarthost_options;
   std::optional<Login> smarthost_login;
-  queue::Schedule schedule;
-  unsigned threads = 2;  ///< for mailboxes here; the smarthost has one more
+  unsigned connections = 10;  ///< to the smarthost
+  queue::SettlementPolicy settlement;
+  unsigned threads = 2;  ///< for mailboxes here; fixed at the start
 };
 
 class Delivery final {
  public:
-  /// All references outlive it. It registers itself with the spool and takes up what is queued
-  /// already.
+  /// All references outlive it. It registers itself with the spool and takes up the messages that
+  /// are queued already.
   Delivery(spool::Spool& spool, std::shared_ptr<const Directory> directory,
            const Maildirs& maildirs, observe::Log& log, DeliverySettings settings);
   /// As `stop(0)`, unless it was stopped before.
   ~Delivery();
 
-  /// Others in place of the present ones, from the next batch on; `threads` stays as it was.
+  /// Other settings, from the next attempt on.
   void change(std::shared_ptr<const Directory> directory, DeliverySettings settings);
-  /// Messages that came into the spool without being committed here: from another process.
+  /// Messages that came into the spool without a commit here: from another process.
   void take_up(const std::vector<spool::Summary>& messages);
-  /// Ends after the messages under way; a smarthost that has not answered within `drain` is hung up
-  /// on, and its messages stay in the spool.
+  /// Begins no attempt. Attempts under way get `drain`, as a reply to a final dot may still be
+  /// owed; then they are cut off, and their messages stay in the spool.
   void stop(std::chrono::milliseconds drain);
+  /// Error: Fault::full: the mailboxes' disk takes no mail.
+  [[nodiscard]] Result<void> health() const;
 
  private:
   struct State;

@@ -11,12 +11,12 @@
 #include "mail/header/missing_fields.hpp"
 #include "mail/header/received.hpp"
 #include "proto/smtp/mail_parameters.hpp"
+#include "queue/handling.hpp"
 
 namespace postroad::relay {
 
 namespace {
 
-constexpr std::size_t most_parameters = 32;
 constexpr std::size_t most_hops = 100;  // RFC 5321 §6.3 wants this many at least
 
 Reply not_now(const Error& error) {
@@ -33,18 +33,17 @@ bool has_8bit(std::string_view octets) {
 class SpooledMessage final : public server::MessageSink {
  public:
   SpooledMessage(std::unique_ptr<spool::Incoming> incoming, spool::Envelope envelope,
-                 smtp::Body body)
+                 queue::Handling handling)
       : incoming_(std::move(incoming)),
         envelope_(std::move(envelope)),
-        said_8bit_(body != smtp::Body::seven_bit) {
-    if (body == smtp::Body::binary_mime) envelope_.options.emplace_back(is_binary, "");
-  }
+        handling_(std::move(handling)) {}
   void add(mail::MissingFields fields) { fields_.emplace(std::move(fields)); }
   [[nodiscard]] std::string id() const override { return incoming_->id().text(); }
   Result<void> append(std::string_view octets) override {
     hops_.take(octets);
     tls_required_.take(octets);
-    if (!said_8bit_ && !is_8bit_) is_8bit_ = has_8bit(octets);
+    if (!handling_.body_8bit && !handling_.undeclared_8bit)
+      handling_.undeclared_8bit = has_8bit(octets);
     if (!fields_) return incoming_->append(octets);
     std::string passed;
     fields_->take(octets, passed);
@@ -64,10 +63,9 @@ class SpooledMessage final : public server::MessageSink {
       (void)incoming_->append(rest);  // a failure shows at the commit
     }
     // RFC 8689 §4.1: the parameter has the last word, and an ENVID of the same letters has none.
-    if (iequals(tls_required_.value(), "No") && !options_of(envelope_).require_tls)
-      envelope_.options.emplace_back(tls_is_optional, "");
-    if (said_8bit_) envelope_.options.emplace_back("BODY", "8BITMIME");
-    if (is_8bit_) envelope_.options.emplace_back(is_8bit_unsaid, "");
+    if (iequals(tls_required_.value(), "No") && !handling_.asked.require_tls)
+      handling_.tls_optional = true;
+    queue::set_handling(envelope_, handling_);
     incoming_->commit(std::move(envelope_), [id = incoming_->id(),
                                              done = std::move(done)](const Result<void>& kept) {
       done(kept ? Reply{250, {2, 0, 0}, "Ok: queued as " + id.text()} : not_now(kept.error()));
@@ -80,8 +78,7 @@ class SpooledMessage final : public server::MessageSink {
   std::optional<mail::MissingFields> fields_;
   mail::HopCounter hops_;
   mail::FieldWatch tls_required_{"tls-required:"};
-  bool said_8bit_;
-  bool is_8bit_ = false;
+  queue::Handling handling_;
 };
 
 // Where each recipient's mail ends, once for all that lead there. Whom the directory does not know,
@@ -111,23 +108,22 @@ std::vector<spool::Recipient> ends_of(const smtp::Transaction& transaction,
 
 // What must be honoured from here on travels with the mail; a mail that is held has its first
 // attempt at its time.
-void keep_options(MailOptions asked, spool::Envelope& envelope) {
+MailOptions keep_options(MailOptions asked, spool::Envelope& envelope) {
   // A stranger's mail is not more urgent than another's (RFC 6710 §5).
   if (envelope.login.empty() && asked.priority.value_or(0) > 0) asked.priority = 0;
   // Only a login is trusted to say who submitted it, and in the sender's name, which was checked
   // (RFC 4954 §5).
   const bool is_own = !envelope.login.empty() && asked.submitter == envelope.reverse_path;
   if (asked.submitter && !is_own) asked.submitter = "<>";
-  std::string words;
-  smtp::append_parameters(asked, words);
-  if (!words.empty()) envelope.options.emplace_back(mail_parameters, words);
   std::int64_t release = 0;
   if (asked.hold_for.count() > 0)
     release = envelope.arrived + std::chrono::milliseconds(asked.hold_for).count();
   if (asked.hold_until)
     release = std::chrono::milliseconds(asked.hold_until->time_since_epoch()).count();
-  if (release <= envelope.arrived) return;
-  for (auto& recipient : envelope.recipients) recipient.next_attempt = release;
+  if (release > envelope.arrived) {
+    for (auto& recipient : envelope.recipients) recipient.next_attempt = release;
+  }
+  return asked;
 }
 
 spool::Envelope envelope_of(const server::SessionFacts& facts, const smtp::Transaction& transaction,
@@ -141,36 +137,22 @@ spool::Envelope envelope_of(const server::SessionFacts& facts, const smtp::Trans
   envelope.helo = facts.machine->helo();
   envelope.login = facts.machine->login();
   envelope.protocol = facts.protocol();
-  if (transaction.options) keep_options(*transaction.options, envelope);
-  if (const auto& tls = facts.machine->tls()) envelope.options.emplace_back("TLS", tls->version);
-  if (facts.role == server::Role::catcher) envelope.options.emplace_back(kept_here, "");
-  if (transaction.smtputf8) envelope.options.emplace_back("SMTPUTF8", "");
   return envelope;
 }
 
+queue::Handling handling_of(const server::SessionFacts& facts, const smtp::Transaction& transaction,
+                            spool::Envelope& envelope) {
+  queue::Handling handling;
+  if (transaction.options) handling.asked = keep_options(*transaction.options, envelope);
+  if (const auto& tls = facts.machine->tls()) handling.tls = tls->version;
+  handling.stays_here = facts.role == server::Role::catcher;
+  handling.smtputf8 = transaction.smtputf8;
+  handling.body_8bit = transaction.body != smtp::Body::seven_bit;
+  handling.binary = transaction.body == smtp::Body::binary_mime;
+  return handling;
+}
+
 }  // namespace
-
-MailOptions options_of(const spool::Envelope& envelope) {
-  MailOptions options;
-  for (const auto& [name, words] : envelope.options) {
-    if (name != mail_parameters) continue;
-    const auto parameters = smtp::parse_parameters(words, most_parameters);
-    if (!parameters) continue;
-    for (const auto& parameter : *parameters)
-      (void)smtp::take_parameter(parameter, smtp::Offered::all(), options);
-  }
-  return options;
-}
-
-RecipientOptions options_of(const spool::Recipient& recipient) {
-  RecipientOptions options;
-  if (recipient.parameters.empty()) return options;
-  const auto parameters = smtp::parse_parameters(recipient.parameters, most_parameters);
-  if (!parameters) return options;
-  for (const auto& parameter : *parameters)
-    (void)smtp::take_parameter(parameter, smtp::Offered::all(), options);
-  return options;
-}
 
 void Intake::change(std::shared_ptr<const Directory> directory) {
   const std::lock_guard lock(mutex_);
@@ -203,8 +185,9 @@ server::Store::Opened Intake::open(const server::SessionFacts& facts,
   trace.time = std::chrono::system_clock::now();
   const auto kept = (*incoming)->append(mail::format_received(trace));
   if (!kept) return {nullptr, not_now(kept.error())};
-  auto sink =
-      std::make_unique<SpooledMessage>(std::move(*incoming), std::move(envelope), transaction.body);
+  auto handling = handling_of(facts, transaction, envelope);
+  auto sink = std::make_unique<SpooledMessage>(std::move(*incoming), std::move(envelope),
+                                               std::move(handling));
   if (facts.role == server::Role::submission) {
     sink->add({"Date: " + mail::format_date(trace.time) + "\r\n",
                "Message-ID: <" + trace.id + '@' + trace.by + ">\r\n"});

@@ -3,7 +3,6 @@
 
 #include <gtest/gtest.h>
 
-#include "queue/schedule.hpp"
 #include "relay/local/rules.hpp"
 
 namespace postroad::relay {
@@ -112,16 +111,6 @@ TEST(Row34, AFoldersNameStaysAName) {
   EXPECT_LE(Directory::folder_of({longer, "x"}).size(), 200U);
   EXPECT_NE(Directory::folder_of({longer + "1", "x"}), Directory::folder_of({longer + "2", "x"}));
   EXPECT_NE(Directory::folder_of({"a%2fb", "x"}), Directory::folder_of({"a/b", "x"}));
-}
-
-TEST(Schedule, DoublesUpToTheLongest) {
-  const queue::Schedule schedule;
-  const std::chrono::minutes expected[] = {std::chrono::minutes(1), std::chrono::minutes(2),
-                                           std::chrono::minutes(4), std::chrono::minutes(8)};
-  for (std::uint32_t i = 0; i < 4; ++i) EXPECT_EQ(schedule.pause_after(i + 1), expected[i]);
-  EXPECT_EQ(schedule.pause_after(10), std::chrono::hours(4));
-  EXPECT_EQ(schedule.pause_after(UINT32_MAX), std::chrono::hours(4));
-  EXPECT_EQ(schedule.pause_after(0), std::chrono::minutes(1));
 }
 
 }  // namespace

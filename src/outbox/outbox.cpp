@@ -1,25 +1,53 @@
-// The outbox's interface: what is handed over is kept before it is said so, and what became of it
-// can be asked. See postroad/outbox.hpp; the worker behind it is outbox_worker.cpp.
+// The outbox's interface: a message is on disk before submit() returns, and its state can be asked.
+// See postroad/outbox.hpp; the loop behind it is queue/dispatcher.hpp.
 #include <postroad/outbox.hpp>
 
 #include <algorithm>
 
 #include "base/text.hpp"
 #include "client/connection.hpp"
+#include "outbox/outbox_state.hpp"
+#include "outbox/outbox_values.hpp"
 #include "proto/smtp/mail_parameters.hpp"
-#include "relay/intake.hpp"
-#include "relay/outbox_state.hpp"
-#include "relay/outbox_values.hpp"
+#include "queue/handling.hpp"
 #include "spool/disk/posix_disk.hpp"
 #include "spool/journal/journal.hpp"
 
 namespace postroad {
 
-using namespace relay::outbox;
+using namespace outbox;
 
 namespace {
 
 constexpr std::size_t most_key = 1000;  // octets
+
+// Every recipient goes to the relays.
+class RelayRoute final : public queue::Routes {
+ public:
+  explicit RelayRoute(std::shared_ptr<queue::Carrier> carrier) : carrier_(std::move(carrier)) {}
+  [[nodiscard]] queue::Route route(const spool::Envelope&, const queue::Handling&,
+                                   std::uint32_t) const override {
+    return {"relay", carrier_};
+  }
+
+ private:
+  std::shared_ptr<queue::Carrier> carrier_;
+};
+
+queue::DispatcherSettings dispatcher_settings(const OutboxOptions& options) {
+  queue::DispatcherSettings settings;
+  settings.settlement.retry = {options.initial_retry_delay, options.max_retry_delay,
+                               options.give_up_after};
+  settings.settlement.on_unknown =
+      options.retry_unknown ? queue::OnUnknown::retry : queue::OnUnknown::park;
+  // The pool pauses a relay that fails; the messages wait for their own retry.
+  settings.pauses = {.first = std::min(settings.pauses.first, options.initial_retry_delay),
+                     .longest = std::min(settings.pauses.longest, options.max_retry_delay)};
+  settings.removal = [remember = options.remember](const spool::Envelope& envelope) {
+    return std::optional<std::int64_t>(envelope.arrived + remember.count());
+  };
+  return settings;
+}
 
 }  // namespace
 
@@ -28,8 +56,7 @@ bool OutboxStatus::is_done() const noexcept {
                      [](const auto& one) { return one.outcome.has_value(); });
 }
 
-// A mail would be refused for good by it.
-std::optional<Error> Outbox::State::wrong_relay(const OutboxOptions& options) {
+std::optional<Error> Outbox::State::invalid_relay(const OutboxOptions& options) {
   for (const auto& url : options.relays) {
     const client::Connection connection(url, options.login, options.client);
     if (connection.invalid_reason() && connection.invalid_reason()->fault == Fault::input)
@@ -51,13 +78,13 @@ Result<std::string> Outbox::State::keep(const Envelope& envelope, MessageSource&
     if (i < envelope.recipient_options.size())
       smtp::append_parameters(envelope.recipient_options[i], true, one.parameters);
   }
-  std::string asked;
-  smtp::append_parameters(envelope.options, asked);
-  if (!asked.empty()) kept.options.emplace_back(relay::mail_parameters, asked);
-  if (source.is_8bit()) kept.options.emplace_back("BODY", "8BITMIME");
-  if (source.is_binary()) kept.options.emplace_back(relay::is_binary, "");
-  if (source.needs_utf8()) kept.options.emplace_back("SMTPUTF8", "");
-  if (!key.empty()) kept.options.emplace_back(key_option, key);
+  queue::Handling handling;
+  handling.asked = envelope.options;
+  handling.body_8bit = source.is_8bit();
+  handling.binary = source.is_binary();
+  handling.smtputf8 = source.needs_utf8();
+  handling.key = key;
+  queue::set_handling(kept, handling);
   for (;;) {
     const auto chunk = source.next();
     if (!chunk) return chunk.error();
@@ -74,20 +101,53 @@ Result<std::string> Outbox::State::keep(const Envelope& envelope, MessageSource&
   (*incoming)->commit(std::move(kept), waiter.done());
   const auto committed = waiter.wait();
   if (!committed) return committed.error();
-  due_queue.add(queue::Lane::local, id);
+  dispatcher->add(id);
   return id.text();
 }
 
 Result<std::unique_ptr<Outbox>> Outbox::open(OutboxOptions options) {
   if (options.folder.empty()) return fail(Fault::input, "the outbox", "it has no folder");
   if (options.relays.empty()) return fail(Fault::input, options.folder, "there is no relay");
-  if (auto wrong = State::wrong_relay(options)) return *wrong;
+  if (auto wrong = State::invalid_relay(options)) return *wrong;
   auto disk = spool::open_posix_disk(options.folder);
   if (!disk) return disk.error();
   auto opened = spool::open_journal(std::move(*disk), {}, queue::now_ms());
   if (!opened) return opened.error();
   return std::unique_ptr<Outbox>(
       new Outbox(std::make_unique<State>(std::move(options), std::move(*opened))));
+}
+
+Outbox::State::State(OutboxOptions asked, std::unique_ptr<spool::Spool> opened)
+    : options(std::move(asked)), spool(std::move(opened)) {
+  auto carrier = std::make_shared<PoolCarrier>(
+      *spool, PoolCarrierSettings{options.relays, options.login, options.client, options.pool,
+                                  /*passes_holds_on=*/true});
+  dispatcher.emplace(*spool, *this, std::make_shared<RelayRoute>(std::move(carrier)),
+                     dispatcher_settings(options));
+  for (const auto& message : spool->list()) {
+    const auto envelope = spool->envelope(message.id);
+    if (!envelope) continue;  // damaged: it stays for an operator
+    if (auto key = queue::handling_of(*envelope).key; !key.empty())
+      keys[std::move(key)] = message.id.text();
+    dispatcher->add(message.id);
+  }
+  dispatcher->start();
+}
+
+Outbox::State::~State() { dispatcher->stop(std::chrono::steady_clock::now()); }
+
+void Outbox::State::attempted(spool::QueueId id, const spool::Envelope& envelope) {
+  if (options.on_outcome) options.on_outcome(status_of(id, envelope));
+  const std::lock_guard lock(mutex);
+  bell.notify_all();
+}
+
+// The message is gone first, its key then: submit() asks in the other order.
+void Outbox::State::removed(spool::QueueId id, const spool::Envelope& envelope) {
+  const std::lock_guard lock(mutex);
+  const auto found = keys.find(queue::handling_of(envelope).key);
+  if (found != keys.end() && found->second == id.text()) keys.erase(found);
+  bell.notify_all();
 }
 
 Outbox::Outbox(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -126,7 +186,7 @@ Result<std::string> Outbox::submit(const Envelope& envelope, MessageSource& sour
       const auto found = state.keys.find(key);
       if (found == state.keys.end()) break;
       if (!found->second.empty()) return found->second;
-      state.bell.wait(lock);  // the same key is being written: by whom we hear
+      state.bell.wait(lock);  // the same key is being written
     }
     state.keys.emplace(key, "");
   }
@@ -186,24 +246,6 @@ bool Outbox::wait(std::string_view id, std::chrono::milliseconds patience) const
   }
 }
 
-void Outbox::flush() {
-  for (const auto& message : state_->spool->list()) {
-    const std::lock_guard lock(state_->outcomes_mutex);
-    {
-      const std::lock_guard held(state_->mutex);
-      if (state_->recordings.contains(message.id.value)) continue;  // it is decided
-    }
-    const auto envelope = state_->spool->envelope(message.id);
-    if (!envelope || is_done(*envelope)) continue;
-    std::vector<spool::OutcomeRecord> outcomes;
-    for (std::uint32_t i = 0; i < envelope->recipients.size(); ++i) {
-      const auto& one = envelope->recipients[i];
-      if (one.state == spool::State::pending && one.next_attempt > 0)
-        outcomes.push_back({i, one.state, one.attempts, 0, one.note});
-    }
-    if (!outcomes.empty()) state_->spool->record(message.id, std::move(outcomes));
-    state_->due_queue.add(queue::Lane::local, message.id);
-  }
-}
+void Outbox::flush() { state_->dispatcher->flush(); }
 
 }  // namespace postroad

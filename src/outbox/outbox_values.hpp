@@ -9,19 +9,12 @@
 
 #include "spool/spool.hpp"
 
-namespace postroad::relay::outbox {
-
-/// The envelope's option that holds the idempotency key.
-inline constexpr std::string_view key_option = "KEY";
+namespace postroad::outbox {
 
 Mailbox mailbox_of(const std::string& text);
-std::string key_of(const spool::Envelope& envelope);
 OutboxStatus status_of(spool::QueueId id, const spool::Envelope& envelope);
-/// What was asked for counts from the submission: the time that is left is less.
-MailOptions options_now(const spool::Envelope& envelope);
 /// Whether it can be read back from the envelope as it stands.
 bool is_kept_as(const Mailbox& mailbox);
-bool is_done(const spool::Envelope& envelope);
 
 /// A spool's call that ends by a callback, waited for.
 class Waiter final {
@@ -45,4 +38,4 @@ class Waiter final {
   std::optional<Result<void>> result_;
 };
 
-}  // namespace postroad::relay::outbox
+}  // namespace postroad::outbox

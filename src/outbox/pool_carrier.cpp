@@ -1,0 +1,156 @@
+// Messages of a queue over a pool; see pool_carrier.hpp.
+#include "outbox/pool_carrier.hpp"
+
+#include <algorithm>
+
+#include "client/relays.hpp"
+#include "outbox/outbox_values.hpp"
+#include "queue/schedule.hpp"
+
+namespace postroad::outbox {
+
+namespace {
+
+constexpr std::chrono::milliseconds quit_patience{2'000};
+
+std::unique_ptr<Pool> make_pool(const PoolCarrierSettings& settings, bool any_certificate) {
+  auto client = settings.client;
+  if (any_certificate) client.insecure_accept_any_certificate = true;
+  return settings.login ? std::make_unique<Pool>(settings.urls, *settings.login, std::move(client),
+                                                 settings.pool)
+                        : std::make_unique<Pool>(settings.urls, std::move(client), settings.pool);
+}
+
+// The parameters of MAIL with the times that are left.
+MailOptions options_now(const queue::Part& part, bool passes_holds_on) {
+  auto options = part.handling.asked;
+  const auto now = queue::now_ms();
+  if (const auto left = queue::time_left(part.handling, part.envelope, now))
+    options.deliver_by->within = std::chrono::duration_cast<std::chrono::seconds>(*left);
+  const auto age = std::chrono::duration_cast<std::chrono::seconds>(
+      std::chrono::milliseconds(now - part.envelope.arrived));
+  options.hold_for = std::max(options.hold_for - age, std::chrono::seconds(0));
+  const bool is_over = options.hold_until &&
+                       options.hold_until->time_since_epoch() <= std::chrono::milliseconds(now);
+  if (is_over || !passes_holds_on) options.hold_until.reset();
+  if (!passes_holds_on) options.hold_for = {};
+  return options;
+}
+
+Envelope envelope_of(const queue::Part& part, bool passes_holds_on) {
+  Envelope envelope;
+  if (auto from = Mailbox::parse(part.envelope.reverse_path))
+    envelope.reverse_path = std::move(*from);
+  envelope.options = options_now(part, passes_holds_on);
+  for (const auto at : part.recipients) {
+    const auto& recipient = part.envelope.recipients[at];
+    envelope.recipients.push_back(mailbox_of(recipient.address));
+    envelope.recipient_options.push_back(queue::options_of(recipient));
+  }
+  return envelope;
+}
+
+// Whether others would fare the same there: the connection broke, or the host answered 421.
+std::optional<std::string> site_failure(const SendReport& report) {
+  if (report.broken && client::is_relays_fault(*report.broken)) return report.broken->text();
+  for (const auto& one : report.recipients) {
+    if (one.outcome == Outcome::deferred && one.reply.code == 421) return one.reply.one_line();
+  }
+  return std::nullopt;
+}
+
+queue::Attempt attempt_of(const Result<SendReport>& result, std::size_t count) {
+  auto attempt = result ? queue::attempt_of(*result) : queue::attempt_of(result.error(), count);
+  if (result) {
+    attempt.site_failure = site_failure(*result);
+  } else if (client::is_relays_fault(result.error())) {
+    attempt.site_failure = result.error().text();
+  }
+  return attempt;
+}
+
+// Cut off by the program's own ClientOptions::progress: a failed attempt like others.
+void count_as_tried(queue::Attempt& attempt) {
+  for (auto& result : attempt.recipients) {
+    if (!result.outcome) result.outcome = Outcome::deferred;
+  }
+}
+
+}  // namespace
+
+PoolCarrier::PoolCarrier(spool::Spool& spool, PoolCarrierSettings settings)
+    : spool_(spool), settings_(std::move(settings)), pool_(make_pool(settings_, false)) {}
+
+PoolCarrier::~PoolCarrier() { stop(std::chrono::steady_clock::now()); }
+
+// Twice the connections: a connection that ends one message has the next at once.
+std::size_t PoolCarrier::limit() const {
+  const auto relays = settings_.pool.relays == Relays::round_robin ? settings_.urls.size() : 1;
+  return 2 * std::max<std::size_t>(settings_.pool.connections * relays, 1);
+}
+
+// A login goes to nobody whose certificate fails, whatever the message says.
+Pool& PoolCarrier::pool_for(const queue::Part& part) {
+  if (!part.handling.tls_optional || settings_.login) return *pool_;
+  if (!any_certificate_pool_) any_certificate_pool_ = make_pool(settings_, true);
+  return *any_certificate_pool_;
+}
+
+void PoolCarrier::carry(const queue::Part& part, Done done) {
+  auto call = std::make_shared<Call>(spool_, part);
+  call->done = std::move(done);
+  const std::lock_guard lock(mutex_);
+  call->pool = &pool_for(part);
+  calls_.emplace(call.get(), call);
+  begin(call);
+}
+
+// Under the lock: the call may end before its ticket is known.
+void PoolCarrier::begin(const std::shared_ptr<Call>& call) {
+  call->ticket = call->pool->start_send(
+      envelope_of(call->part, settings_.passes_holds_on), call->source,
+      [this, call](const Result<SendReport>& result) { ended(call, result); });
+  if (is_cut_) call->pool->cancel(call->ticket);
+}
+
+// On the pool's thread.
+void PoolCarrier::ended(const std::shared_ptr<Call>& call, const Result<SendReport>& result) {
+  const bool lacks_8bit = !result && result.error().fault == Fault::unsupported &&
+                          call->part.handling.undeclared_8bit && call->source.is_8bit();
+  if (lacks_8bit && !call->part.handling.body_8bit) {
+    call->source.hide_8bit();
+    (void)call->source.rewind();
+    const std::lock_guard lock(mutex_);
+    return begin(call);
+  }
+  auto attempt = attempt_of(result, call->part.recipients.size());
+  {
+    const std::lock_guard lock(mutex_);
+    if (!is_cut_) count_as_tried(attempt);
+  }
+  // The part is the dispatcher's again once it is told.
+  auto done = std::move(call->done);
+  done(std::move(attempt));
+  const std::lock_guard lock(mutex_);
+  calls_.erase(call.get());
+  bell_.notify_all();
+}
+
+void PoolCarrier::stop(std::chrono::steady_clock::time_point until) {
+  {
+    std::unique_lock lock(mutex_);
+    const auto is_over = [this] { return calls_.empty(); };
+    if (!bell_.wait_until(lock, until, is_over)) {
+      is_cut_ = true;
+      for (const auto& [key, call] : calls_) call->pool->cancel(call->ticket);
+      bell_.wait(lock, is_over);
+    }
+  }
+  for (auto* pool : {pool_.get(), any_certificate_pool_.get()}) {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+        until - std::chrono::steady_clock::now());
+    if (pool != nullptr && left.count() > 0) pool->close(std::min(left, quit_patience));
+  }
+}
+
+}  // namespace postroad::outbox

@@ -1,0 +1,116 @@
+// Delivery to Maildirs; see mailbox_carrier.hpp.
+#include "relay/routes/mailbox_carrier.hpp"
+
+#include <map>
+
+#include "mail/header/received.hpp"
+#include "relay/local/directory.hpp"
+
+namespace postroad::relay {
+
+namespace {
+
+constexpr std::size_t batch_size = 32;  // messages that share the syncs of their folders
+
+void defer(queue::Attempt& attempt, std::size_t recipient, const Error& error) {
+  attempt.recipients[recipient] = {Outcome::deferred, error.text()};
+  // A full disk is everybody's; a single mailbox that cannot be written is not.
+  if (error.fault == Fault::full) attempt.site_failure = error.text();
+}
+
+}  // namespace
+
+MailboxCarrier::MailboxCarrier(spool::Spool& spool, const Maildirs& maildirs, std::string host,
+                               unsigned threads)
+    : spool_(spool), maildirs_(maildirs), host_(std::move(host)) {
+  for (unsigned i = 0; i < threads; ++i) threads_.emplace_back([this] { run(); });
+}
+
+MailboxCarrier::~MailboxCarrier() { stop(std::chrono::steady_clock::now()); }
+
+// Only the first wakes a thread, which wakes the next when it leaves some behind.
+void MailboxCarrier::carry(const queue::Part& part, Done done) {
+  bool is_first = false;
+  {
+    const std::lock_guard lock(mutex_);
+    is_first = waiting_.empty();
+    waiting_.push_back({&part, std::move(done), {}, {}});
+  }
+  if (is_first) bell_.notify_one();
+}
+
+std::vector<MailboxCarrier::Call> MailboxCarrier::take() {
+  std::unique_lock lock(mutex_);
+  bell_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
+  std::vector<Call> batch;
+  while (!stopping_ && !waiting_.empty() && batch.size() < batch_size) {
+    batch.push_back(std::move(waiting_.front()));
+    waiting_.pop_front();
+  }
+  if (!waiting_.empty()) bell_.notify_one();
+  return batch;
+}
+
+void MailboxCarrier::run() {
+  for (;;) {
+    auto batch = take();
+    if (batch.empty()) return;
+    deliver(batch);
+    for (auto& call : batch) call.done(std::move(call.attempt));
+  }
+}
+
+void MailboxCarrier::deliver(std::vector<Call>& batch) const {
+  for (auto& call : batch) {
+    const auto count = call.part->recipients.size();
+    call.attempt = queue::same_for_all(count, Outcome::accepted, {});
+    call.folders.resize(count);
+    for (std::size_t i = 0; i < count; ++i) deliver(call, i);
+  }
+  std::map<std::string, Result<void>> synced;
+  for (auto& call : batch) {
+    for (std::size_t i = 0; i < call.folders.size(); ++i) {
+      const auto& folder = call.folders[i];
+      if (folder.empty()) continue;
+      auto found = synced.find(folder);
+      if (found == synced.end())
+        found = synced.emplace(folder, maildirs_.sync_folder(folder)).first;
+      if (!found->second) defer(call.attempt, i, found->second.error());
+    }
+  }
+}
+
+// The file's name follows from the queue id: a second delivery after a crash replaces the first.
+void MailboxCarrier::deliver(Call& call, std::size_t recipient) const {
+  const auto& part = *call.part;
+  auto reader = spool_.read(part.id);
+  if (!reader) return defer(call.attempt, recipient, reader.error());
+  const auto& envelope = part.envelope;
+  const auto reverse_path = envelope.reverse_path.empty() ? Result<Mailbox>(Mailbox{})
+                                                          : Mailbox::parse(envelope.reverse_path);
+  auto to = Mailbox::parse(envelope.recipients[part.recipients[recipient]].address);
+  const auto mailbox = to ? std::move(*to) : Mailbox{"postmaster", {}};  // the one without a domain
+  const auto head = mail::format_return_path(reverse_path ? *reverse_path : Mailbox{}) +
+                    mail::format_delivered_to(mailbox);
+  auto folder = Directory::folder_of(mailbox);
+  const auto name = std::to_string(envelope.arrived / 1000) + ".Q" + part.id.text() + '.' + host_;
+  const auto delivered = maildirs_.deliver(folder, name, head, **reader);
+  if (!delivered) return defer(call.attempt, recipient, delivered.error());
+  call.folders[recipient] = std::move(folder);
+}
+
+// A delivery to a mailbox takes milliseconds: those under way end, those that wait are not tried.
+void MailboxCarrier::stop(std::chrono::steady_clock::time_point) {
+  std::deque<Call> left;
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+    left.swap(waiting_);
+    bell_.notify_all();
+  }
+  for (auto& call : left)
+    call.done(queue::same_for_all(call.part->recipients.size(), std::nullopt, "stopped"));
+  for (auto& thread : std::exchange(threads_, {})) thread.join();
+}
+
+}  // namespace postroad::relay
