@@ -83,10 +83,10 @@ PoolCarrier::PoolCarrier(spool::Spool& spool, PoolCarrierSettings settings)
 
 PoolCarrier::~PoolCarrier() { stop(std::chrono::steady_clock::now()); }
 
-// Twice the connections: a connection that ends one message has the next at once.
+// No more than the pool has connections for: what waits does so in the site's line, in its order.
 std::size_t PoolCarrier::limit() const {
   const auto relays = settings_.pool.relays == Relays::round_robin ? settings_.urls.size() : 1;
-  return 2 * std::max<std::size_t>(settings_.pool.connections * relays, 1);
+  return std::max<std::size_t>(settings_.pool.connections * relays, 1);
 }
 
 // A login goes to nobody whose certificate fails, whatever the message says.

@@ -30,7 +30,7 @@ class Onward(unittest.TestCase):
             go.wait(postroad.PATIENCE)
             peer.say("220 fake.example ESMTP\r\n")
             by_hand.converse(peer, ehlo=("fake.example", "MT-PRIORITY"))
-        with by_hand.FakeServer(script) as host, postroad.Server(self.settings(host.port)) as server:
+        with by_hand.FakeServer(script) as host, postroad.Server(self.settings(host.port, connections=1)) as server:
             self.submit(server.port, "first@client.example")  # whose delivery waits for the greeting; the others wait behind it
             postroad.eventually(lambda: host.peers, server.process)
             for name, priority in (("late", -4), ("usual", 0), ("stranger", 9), ("later", -9), ("none", None)):
