@@ -1,6 +1,6 @@
-// Which message is looked at next, and which site may be given one: the pure part of the queue. No
-// clock, no I/O, no thread: time is an argument, so that days of retries run in a test at once.
-// What is done with a message is the Dispatcher's (dispatcher.hpp).
+// Decides which message is looked at next and which site may be given one: the pure part of the
+// queue. No clock, no I/O, no thread: time is an argument, so that days of retries run in a test at
+// once. The Dispatcher acts on it (dispatcher.hpp).
 //
 // A message is in one place at a time: among the due ones, among those that wait for a time, in a
 // site's line, or out with the Dispatcher, which puts it back. The memory of a waiting message is
