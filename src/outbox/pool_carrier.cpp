@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "client/relays.hpp"
+#include "client/pool/relays.hpp"
 #include "outbox/outbox_values.hpp"
 #include "queue/schedule.hpp"
 
@@ -52,7 +52,7 @@ Envelope envelope_of(const queue::Part& part, bool passes_holds_on) {
 
 // Whether others would fare the same there: the connection broke, or the host answered 421.
 std::optional<std::string> site_failure(const SendReport& report) {
-  if (report.broken && client::is_relays_fault(*report.broken)) return report.broken->text();
+  if (report.broken && client::is_relay_failure(*report.broken)) return report.broken->text();
   for (const auto& one : report.recipients) {
     if (one.outcome == Outcome::deferred && one.reply.code == 421) return one.reply.one_line();
   }
@@ -63,7 +63,7 @@ queue::Attempt attempt_of(const Result<SendReport>& result, std::size_t count) {
   auto attempt = result ? queue::attempt_of(*result) : queue::attempt_of(result.error(), count);
   if (result) {
     attempt.site_failure = site_failure(*result);
-  } else if (client::is_relays_fault(result.error())) {
+  } else if (client::is_relay_failure(result.error())) {
     attempt.site_failure = result.error().text();
   }
   return attempt;
@@ -85,7 +85,8 @@ PoolCarrier::~PoolCarrier() { stop(std::chrono::steady_clock::now()); }
 
 // No more than the pool has connections for: what waits does so in the site's line, in its order.
 std::size_t PoolCarrier::limit() const {
-  const auto relays = settings_.pool.relays == Relays::round_robin ? settings_.urls.size() : 1;
+  const auto relays =
+      settings_.pool.relay_order == RelayOrder::round_robin ? settings_.urls.size() : 1;
   return std::max<std::size_t>(settings_.pool.connections * relays, 1);
 }
 

@@ -61,7 +61,7 @@ std::shared_ptr<queue::Carrier> make_smarthost(spool::Spool& spool,
   made.pool.connections = settings.connections;
   made.pool.idle = std::chrono::seconds(10);
   // The queue pauses the site; the pool itself neither pauses nor waits.
-  made.pool.first_pause = made.pool.longest_pause = made.pool.patience = {};
+  made.pool.initial_pause = made.pool.max_pause = made.pool.patience = {};
   return std::make_shared<outbox::PoolCarrier>(spool, std::move(made));
 }
 
