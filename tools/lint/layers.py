@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The layer checker: says in words where a file includes what its layer may not, and what else the house does not have.
+"""The layer checker: says in words where a file includes what its layer may not, and what else the project does not allow.
 
 The build refuses a wrong include by itself (cmake/Layers.cmake); this says which rule it broke. Text only: nothing is run.
 """
@@ -20,7 +20,7 @@ def declared_layers():
 
 
 USES = declared_layers()
-ASIO = {"net", "client", "server", "relay", "http", "daemon", "cli"}
+ASIO = {"net", "client", "server", "outbox", "relay", "http", "daemon", "cli"}
 OPENSSL = {"crypto", "net"}
 PUBLIC_ASIO = {"async.hpp"}
 MOST_LINES = 450

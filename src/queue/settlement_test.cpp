@@ -1,0 +1,27 @@
+// The mapping from errors to outcomes, as a table.
+#include "queue/settlement.hpp"
+
+#include <gtest/gtest.h>
+
+namespace postroad::queue {
+namespace {
+
+TEST(Settlement, AnErrorBecomesWhatItMeansForTheRecipients) {
+  const auto outcome = [](Fault fault, bool may_have_been_delivered = false) {
+    auto error = fail(fault, "host:25", "why");
+    error.may_have_been_delivered = may_have_been_delivered;
+    return attempt_of(error, 1).recipients[0].outcome;
+  };
+  EXPECT_EQ(outcome(Fault::cancelled), std::nullopt);
+  EXPECT_EQ(outcome(Fault::cancelled, true), Outcome::unknown);
+  EXPECT_EQ(outcome(Fault::input), Outcome::refused);
+  EXPECT_EQ(outcome(Fault::unsupported), Outcome::refused);
+  for (const auto fault :
+       {Fault::resolve, Fault::connect, Fault::timeout, Fault::closed, Fault::refused,
+        Fault::protocol, Fault::tls, Fault::auth, Fault::io, Fault::damaged, Fault::full})
+    EXPECT_EQ(outcome(fault), Outcome::deferred) << to_string(fault);
+  EXPECT_EQ(outcome(Fault::timeout, true), Outcome::unknown);
+}
+
+}  // namespace
+}  // namespace postroad::queue
