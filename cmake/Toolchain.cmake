@@ -27,7 +27,7 @@ if(POSTROAD_SANITIZE)
 endif()
 
 if(POSTROAD_FUZZ)
-  # What is fuzzed tells where it has been: libFuzzer goes on from there.
+  # Coverage of the code under test, which libFuzzer follows.
   target_compile_options(postroad_build INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 
