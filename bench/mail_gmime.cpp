@@ -124,7 +124,7 @@ std::size_t header_size(GMimeMessage* message) {
   return subject == nullptr ? 0 : size + std::string_view(subject).size();
 }
 
-// Takes `stream` over. What is decoded goes through a filter into a null stream.
+// Takes ownership of `stream`. A filter decodes the content into a null stream.
 mail_case::Round parse(GMimeStream* stream) {
   mail_case::Round round{static_cast<std::uint64_t>(g_mime_stream_length(stream))};
   GMimeParser* parser = g_mime_parser_new_with_stream(stream);
