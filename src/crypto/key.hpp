@@ -27,11 +27,11 @@ class PrivateKey final {
   static Result<PrivateKey> generate(KeyKind kind, unsigned bits = 2048);
 
   [[nodiscard]] KeyKind kind() const noexcept;
-  /// Of an RSA modulus; 256 for Ed25519.
+  /// Size of the RSA modulus; 256 for Ed25519.
   [[nodiscard]] unsigned bits() const noexcept;
   /// PKCS #8 PEM.
   [[nodiscard]] Secret pem() const;
-  /// What is published: of RSA the SubjectPublicKeyInfo in DER, of Ed25519 the 32 octets.
+  /// The public key: for RSA the SubjectPublicKeyInfo in DER, for Ed25519 the 32 bytes.
   [[nodiscard]] std::string public_octets() const;
   /// RSA: PKCS #1 v1.5 with SHA-256 of `octets`. Ed25519: PureEdDSA of `octets` themselves.
   [[nodiscard]] std::string sign(std::string_view octets) const;

@@ -38,7 +38,7 @@ Attempt attempt_of(const SendReport& report) {
   Attempt attempt;
   const bool was_cut = report.broken && report.broken->fault == Fault::cancelled;
   for (const auto& one : report.recipients) {
-    // What was not decided when the carrier was stopped was not tried.
+    // A recipient without an outcome when the carrier was stopped was not tried.
     const bool is_untried = was_cut && one.outcome == Outcome::deferred && one.reply.code == 0;
     attempt.recipients.push_back(
         {is_untried ? std::nullopt : std::optional(one.outcome), note_of(one.reply)});

@@ -149,7 +149,7 @@ class Forty(unittest.TestCase):
             number = NAMES.index(message)
             for (composer, reader), differ in self.differ.items():
                 if what == "composes" and composer == who == reader:
-                    # A newer version may have been mended: then nothing differs for any reader.
+                    # A newer version may have fixed it: then nothing differs for any reader.
                     anywhere = any(self.differ[pair][number] for pair in self.differ if pair[0] == who)
                     self.assertEqual(bool(differ[number]), anywhere, f"{message}: {why}")
                 if what == "reads" and reader != who and (composers is None or composer in composers):

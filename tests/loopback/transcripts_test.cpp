@@ -337,7 +337,7 @@ Played over_loopback_client(const Transcript& script, Chunking chunking, FaultAt
   return played;
 }
 
-/// What stands in clear behind STARTTLS, or behind its 220, is seen by the machine only in the same
+/// Plaintext behind STARTTLS, or behind its 220, is seen by the machine only in the same
 /// piece.
 bool injects_before_tls(const Transcript& script) {
   for (const auto& row : script.rows) {

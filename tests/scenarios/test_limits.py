@@ -101,7 +101,7 @@ class Limits(unittest.TestCase):
             postroad.eventually(lambda: server.events("session.closed"))
             self.assertRegex(self.greeted(server).say("MAIL FROM:<a@b.example>"), r"^450 4\.7\.1 too many octets")
 
-    # What is too large is eaten, but not for ever.
+    # A message that is too large is read and discarded, but not for ever.
     def test_row_32_an_endless_text(self):
         server = self.server(limits={"message_size": "1KiB"})
         session = self.greeted(server)
@@ -129,7 +129,7 @@ class Limits(unittest.TestCase):
         self.assertLessEqual(answers.count("550"), 42)
         self.assertEqual(answers.count("421"), 10)
 
-    # Who comes too often must not fill the server while it is sent away.
+    # A client over its limit must not fill the server while it is refused.
     def test_row_32_one_client_over_its_limit_leaves_room_for_others(self):
         server = self.server({"connections": "5/h", "exempt": ["127.0.0.1"]}, server={"sessions": 30})
         crowd = []

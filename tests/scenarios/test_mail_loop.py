@@ -1,4 +1,4 @@
-# faults row 36: a mail that goes round is found out by its Received fields and ends with a 554, and a long way is no loop.
+# faults row 36: a mail loop is detected by the Received fields and ends with 554; a long path is no loop.
 import socket
 import unittest
 

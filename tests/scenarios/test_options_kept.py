@@ -211,7 +211,7 @@ class OptionsKept(unittest.TestCase):
         self.assertNotIn("REQUIRETLS", session.say("EHLO client.example"))
         self.assertTrue(session.say("MAIL FROM:<a@client.example> REQUIRETLS").startswith("555"))
 
-    # What is asked as a condition is never dropped: the mail stays, tried again where the smarthost may change its mind.
+    # An option that is a condition is never dropped: the mail stays, tried again where the smarthost may change its mind.
     def test_requiretls_keeps_the_mail_here(self):
         for host, reason in ((self.host(), "REQUIRETLS was asked for, and there is no TLS here"),
                              (self.tls_host([]), "REQUIRETLS was asked for, and the server does not offer it")):

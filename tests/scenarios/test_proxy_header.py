@@ -58,7 +58,7 @@ class ProxyHeader(unittest.TestCase):
         self.assertTrue(session.mail("a@client.example", ["ann@here.example"], TEXT.replace(b"proxied", subject.encode())).startswith("250"))
         return next(mail for mail in self.server.wait_mail(1, subject=subject) if subject.encode() in mail.octets).received.decode()
 
-    # Whom the proxy cannot name has no limits of a client; those of a login hold.
+    # A client that the proxy cannot name has no limits per client; limits per login hold.
     def test_guesses_behind_a_header_without_a_client_are_counted(self):
         folder = self.enterContext(postroad.Folder()).path
         postroad.add_user(folder / "users", "ann", "one")
@@ -174,7 +174,7 @@ class ProxyHeader(unittest.TestCase):
             session.say("MAIL FROM:<a@client.example>")
             self.assertTrue(session.say("RCPT TO:<friend@elsewhere.example>").startswith(answer), header)
 
-    # Whoever comes through a trusted proxy is not trusted for that.
+    # A client behind a trusted proxy is not trusted itself.
     def test_who_comes_through_a_proxy_may_not_speak_for_others(self):
         for header in (v1(), v2(), v1("127.0.0.2")):
             session = self.connect(header, port=4)

@@ -60,7 +60,7 @@ class Running(unittest.TestCase):
         self.assertEqual(done.returncode, 78)
         self.assertIn("there is no user 'no-such-user'", done.stderr)
 
-    # NoNewPrivileges shows in /proc. Landlock does not: a log moved out of the allowed folders cannot be opened anew.
+    # NoNewPrivileges shows in /proc. Landlock does not: a log moved out of the allowed folders cannot be opened again.
     def test_it_is_confined(self):
         outside = self.enterContext(postroad.Folder()).path
         inside = self.enterContext(postroad.Folder()).path

@@ -1,5 +1,5 @@
-# faults row 1, over real sockets: octets that came in clear behind STARTTLS are not believed after the handshake. The server
-# discards them; the client, who sees more than the 220, ends the conversation. Row 2: what EHLO said in clear is forgotten.
+# faults row 1, over real sockets: bytes that came in plaintext behind STARTTLS are not believed after the handshake. The server
+# discards them; the client, who sees more than the 220, ends the conversation. Row 2: the plaintext EHLO reply is forgotten.
 import unittest
 
 import by_hand

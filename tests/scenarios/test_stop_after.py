@@ -1,5 +1,5 @@
 # `postroad send --stop-after` and `--cut-after`: each step of the dialogue is gone as far as asked and no further; nothing is
-# delivered, and the end is 0, as it was asked for. What was not reached is still a failure.
+# delivered, and the end is 0, as it was asked for. A step that was not reached is still a failure.
 import unittest
 
 import by_hand
@@ -44,7 +44,7 @@ class StopAfter(unittest.TestCase):
                                 self.assertIn("QUIT", done.stderr)
                             elif flag == "--cut-after":
                                 self.assertNotIn("QUIT", done.stderr)
-        # What came before it would have arrived by now.
+        # An earlier message would have arrived by now.
         self.assertEqual(self.send(to="last@here.example").returncode, 0)
         self.assertEqual([mail.mailbox for mail in self.server.wait_mail(1)], ["last@here.example"])
         self.assertEqual(len(self.server.events("message.accepted")), 1)

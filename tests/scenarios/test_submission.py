@@ -71,7 +71,7 @@ class Submission(unittest.TestCase):
     def test_no_mail_before_login(self):
         self.assertTrue(self.session(None).say("MAIL FROM:<ann@here.example>").startswith("530"))
 
-    # What was not announced as 8-bit is announced to a smarthost that knows 8BITMIME, and sent as it came to one that does not.
+    # An 8-bit message that was not announced is announced to a smarthost that knows 8BITMIME, and sent as it came to one that does not.
     def test_eight_bits_that_were_not_announced(self):
         for extensions, parameter in ((("fake.example", "8BITMIME"), " BODY=8BITMIME"), (("fake.example",), "")):
             def script(peer):

@@ -170,7 +170,7 @@ class TakeOver(unittest.TestCase):
             session.say("EHLO client.example")
             self.assertTrue(session.mail("a@b.example", ["c@x.example"], b"Subject: x\r\n\r\nx\r\n").startswith("250"))
 
-    # Whoever is still there when the old one's time is over hears so.
+    # A session that is still open when the old process's time is over gets 421.
     def test_an_idle_session_hears_421_at_the_end(self):
         site = Site(self, {"listener": [{}], "limits": {"drain": "1s"}})
         with by_hand.Session(site.server.port) as idle:

@@ -1,5 +1,5 @@
 # `postroad talk`: a session typed by hand, from a pipe and at a terminal: hints, the message with its dots, STARTTLS and AUTH with the
-# password hidden, and what comes in clear behind the 220 is not believed.
+# password hidden, and plaintext behind the 220 is not believed.
 import base64
 import os
 import pty

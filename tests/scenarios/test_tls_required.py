@@ -1,4 +1,4 @@
-# faults row 3: TLS is required and the server offers none, or refuses STARTTLS: nothing goes out in clear, neither mail nor
+# faults row 3: TLS is required and the server offers none, or refuses STARTTLS: nothing is sent in plaintext, neither message nor
 # password, and the sentence says so (exit 77). With a user TLS is required without being asked for.
 import unittest
 
