@@ -22,6 +22,9 @@ enum Exit : int {
   exit_config = 78,
 };
 
+/// Whether `stage` belongs to the login.
+inline bool is_login(Stage stage) { return stage >= Stage::username && stage <= Stage::auth; }
+
 inline int exit_of(const Error& error) {
   switch (error.fault) {
     case Fault::input:
@@ -36,9 +39,9 @@ inline int exit_of(const Error& error) {
     case Fault::cancelled:
       return exit_temporary;
     case Fault::refused:
-      return error.reply_code == 530 || error.reply_code == 535 ? exit_no_permission
-             : error.is_temporary()                             ? exit_temporary
-                                                                : exit_unavailable;
+      if (error.is_temporary()) return exit_temporary;
+      return error.reply_code == 530 || is_login(error.stage) ? exit_no_permission
+                                                              : exit_unavailable;
     case Fault::protocol:
       return exit_protocol;
     case Fault::tls:

@@ -86,6 +86,25 @@ class SendExitCodes(unittest.TestCase):
         self.assertRegex(plain.stderr, r"127\.0\.0\.1:\d+ AUTH PLAIN: 535 5\.7\.8 authentication failed")
         self.assertFalse([line for line in heard if line.startswith("MAIL")])
 
+    def test_75_starttls_is_not_available_now(self):
+        _, report, heard = self.send(self.server(("fake.example", "STARTTLS"), starttls="454 4.7.0 TLS not available"), "--require-tls", code=75)
+        self.assertTrue(report["error"]["temporary"])
+        self.assertFalse([line for line in heard if line.startswith("MAIL")])
+
+    def test_76_replies_out_of_place(self):
+        for stage, options in (("CONNECT", {"greeting": "250 fake.example"}), ("MAIL FROM", {"mail": "354 go on"}),
+                               ("RCPT TO", {"rcpt": "354 go on"}), ("DATA", {"data": "250 Ok"})):
+            with self.subTest(stage=stage):
+                _, report, _ = self.send(self.server(("fake.example",), **options), code=76)
+                self.assertEqual((report["error"]["fault"], report["error"]["stage"]), ("protocol", stage))
+
+    def test_76_and_77_replies_to_auth(self):
+        for reply, code in (("250 2.7.0 Ok", 76), ("334 ", 76), ("504 5.5.4 not recognized", 77), ("534 5.7.9 too weak", 77)):
+            with self.subTest(reply=reply), postroad.Folder() as folder:
+                pw = folder.write("pw", "s3cret\n", 0o600)
+                self.send(self.server(("fake.example", "AUTH PLAIN"), auth=reply), "--user", "test", "--password-file", pw,
+                          "--allow-password-in-clear", code=code)
+
     def test_69_greeting_refuses(self):
         plain, report, _ = self.send(self.server(greeting="554 5.7.1 your address is listed"), code=69)
         self.assertIn("554 5.7.1 your address is listed", plain.stderr)

@@ -1,4 +1,5 @@
 // AUTH of the client machine (RFC 4954): which mechanism, and its exchange in base64.
+#include <algorithm>
 #include <utility>
 
 #include "base/text.hpp"
@@ -8,10 +9,15 @@ namespace postroad::smtp {
 
 namespace {
 
-constexpr std::size_t max_initial_response =
-    500;  // RFC 4954 §4: what does not fit a command line waits for the 334
+// RFC 4954 section 4: a longer initial response does not fit the command line; it waits for the
+// 334.
+constexpr std::size_t max_initial_response = 500;
 
-// What no mechanism could carry.
+// The server does not have the mechanism, or not for this user or connection (RFC 4954 section 6):
+// the password was not judged, and another mechanism may work.
+bool is_mechanism_unavailable(int code) { return code == 504 || code == 534 || code == 538; }
+
+// Why no mechanism can carry this login; empty: one can.
 std::string wrong_with(const sasl::Credentials& login) {
   const auto has_nul = [](std::string_view text) { return text.find('\0') != text.npos; };
   if (has_nul(login.user) || has_nul(login.authorize_as) || has_nul(login.password.reveal()))
@@ -41,7 +47,9 @@ sasl::Context ClientMachine::sasl_context(std::string_view mechanism) const {
 
 std::string ClientMachine::choose_mechanism() const {
   for (const auto name : sasl::mechanisms()) {
-    const bool allowed = options_.mechanism.empty() || iequals(options_.mechanism, name);
+    const auto& refused = refused_mechanisms_;
+    const bool allowed = (options_.mechanism.empty() || iequals(options_.mechanism, name)) &&
+                         std::find(refused.begin(), refused.end(), name) == refused.end();
     if (allowed && capabilities_.offers_auth(name) &&
         sasl::may_use(name, *options_.login, sasl_context(name)))
       return std::string(name);
@@ -52,23 +60,29 @@ std::string ClientMachine::choose_mechanism() const {
 void ClientMachine::start_auth() {
   const auto& login = *options_.login;
   if (!tls_ && !options_.allow_password_in_clear) {
-    return broke(make_error(Fault::auth, Stage::auth,
-                            "the password is not sent without TLS, and there is none here; "
-                            "allow_password_in_clear would send it"));
+    auto error = make_error(Fault::auth, Stage::auth,
+                            "the password is not sent without TLS, and this connection has none; "
+                            "allow_password_in_clear permits it");
+    // A server that cannot start TLS now may be able to later.
+    if (last_reply_.is_temporary_failure()) error.reply_code = last_reply_.code;
+    return broke(std::move(error));
   }
   if (auto wrong = wrong_with(login); !wrong.empty())
     return broke(make_error(Fault::input, Stage::auth, std::move(wrong)));
+  refused_mechanisms_.clear();
   const auto mechanism = choose_mechanism();
-  if (mechanism.empty()) {
-    std::string offered;
-    for (const auto& name : capabilities_.auth) offered += (offered.empty() ? "" : " ") + name;
-    return broke(make_error(
-        Fault::auth, Stage::auth,
-        offered.empty()
-            ? "the server does not offer AUTH" + std::string(tls_ ? "" : " (without TLS)")
-            : "no mechanism in common; the server offers " + printable(offered, 200)));
-  }
-  sasl_ = sasl::make_client(mechanism, login, sasl_context(mechanism));
+  if (!mechanism.empty()) return begin_mechanism(mechanism);
+  std::string offered;
+  for (const auto& name : capabilities_.auth) offered += (offered.empty() ? "" : " ") + name;
+  broke(make_error(
+      Fault::auth, Stage::auth,
+      offered.empty() ? "the server does not offer AUTH" + std::string(tls_ ? "" : " (without TLS)")
+                      : "no mechanism in common; the server offers " + printable(offered, 200)));
+}
+
+void ClientMachine::begin_mechanism(const std::string& mechanism) {
+  mechanism_ = mechanism;
+  sasl_ = sasl::make_client(mechanism, *options_.login, sasl_context(mechanism));
   challenges_ = 0;
   held_initial_ = sasl_->initial();
   std::string line = "AUTH " + mechanism;
@@ -84,6 +98,12 @@ void ClientMachine::start_auth() {
 }
 
 void ClientMachine::on_auth_reply(const Reply& reply) {
+  if (sasl_ == nullptr) {
+    return broke(make_error(
+        Fault::protocol, auth_stage_,
+        "unexpected challenge (334), cancelled; the server replied " + reply.one_line()));
+  }
+  if (reply.code == 334) return answer_challenge(reply.text);
   if (reply.code == 235) {
     const auto doubt = sasl_->doubt();
     if (!doubt.empty()) return broke(make_error(Fault::auth, auth_stage_, doubt));
@@ -91,19 +111,24 @@ void ClientMachine::on_auth_reply(const Reply& reply) {
     if (stops_after(Stage::auth)) return;
     return end();
   }
-  if (reply.code != 334) {
-    auto refusal = reply;
-    if (!sasl_->failure().empty()) refusal.text += ": " + sasl_->failure();
-    return refused(refusal, auth_stage_);
+  if (is_mechanism_unavailable(reply.code)) {
+    refused_mechanisms_.push_back(mechanism_);
+    if (const auto next = choose_mechanism(); !next.empty()) return begin_mechanism(next);
   }
-  const auto challenge = base64_decode(reply.text);
+  auto refusal = reply;
+  if (!sasl_->failure().empty()) refusal.text += ": " + sasl_->failure();
+  refused(refusal, auth_stage_);
+}
+
+void ClientMachine::answer_challenge(const std::string& text) {
+  const auto challenge = base64_decode(text);
   std::optional<sasl::Client::Answer> answer;
   if (held_initial_) {
     answer = std::exchange(held_initial_, std::nullopt);
   } else if (challenge && ++challenges_ <= options_.challenges) {
     answer = sasl_->respond(*challenge);
   } else if (!challenge && sasl_->takes_plain_prompts() && ++challenges_ <= options_.challenges) {
-    answer = sasl_->respond(reply.text);
+    answer = sasl_->respond(text);
   }
   if (!answer) {
     sasl_.reset();

@@ -131,8 +131,7 @@ void ClientMachine::on_reply(const Reply& reply) {
       if (reply.code != 220) return refused(reply, expect.stage);
       return hello();
     case Exchange::auth:
-      sasl_ == nullptr ? refused(reply, expect.stage) : on_auth_reply(reply);
-      return;
+      return on_auth_reply(reply);
     case Exchange::mail:
       return on_mail_reply(reply);
     case Exchange::rcpt:
@@ -285,8 +284,9 @@ void ClientMachine::on_starttls_reply(const Reply& reply) {
     waiting_ = false;
     return;
   }
-  if (reply.code == 421) return refused(reply, Stage::starttls);
-  if (options_.tls == Tls::required) {
+  const bool is_refusal = reply.is_temporary_failure() || reply.is_permanent_failure();
+  if (reply.code == 421 || !is_refusal) return refused(reply, Stage::starttls);
+  if (options_.tls == TlsPolicy::required) {
     auto error = make_error(Fault::tls_required, Stage::starttls,
                             "TLS is required and was refused: " + reply.one_line());
     error.reply_code = reply.code;
@@ -369,7 +369,12 @@ Error ClientMachine::make_error(Fault fault, Stage stage, std::string detail) co
   return error;
 }
 
+// A 2yz or 3yz that the command does not provide for is no answer to it (RFC 5321 section 4.3.2).
 void ClientMachine::refused(const Reply& reply, Stage stage) {
+  if (reply.is_success() || reply.is_intermediate()) {
+    return broke(make_error(Fault::protocol, stage,
+                            "unexpected reply to this command: " + reply.one_line()));
+  }
   auto error = make_error(Fault::refused, stage, reply.one_line());
   error.reply_code = reply.code;
   broke(std::move(error));

@@ -15,6 +15,7 @@
 #include <postroad/result.hpp>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "proto/action.hpp"
 #include "proto/sasl/mechanism.hpp"
@@ -107,7 +108,9 @@ class ClientMachine final {
   void after_hello();
   void log_in();
   void start_auth();
+  void begin_mechanism(const std::string& mechanism);
   void on_auth_reply(const Reply& reply);
+  void answer_challenge(const std::string& text);
   void on_hello_reply(Exchange exchange, const Reply& reply);
   void on_starttls_reply(const Reply& reply);
   [[nodiscard]] std::string choose_mechanism() const;
@@ -164,6 +167,8 @@ class ClientMachine final {
   std::optional<sasl::Client::Answer> held_initial_;
   std::size_t challenges_ = 0;
   Stage auth_stage_ = Stage::auth;
+  std::string mechanism_;
+  std::vector<std::string> refused_mechanisms_;  // on this connection, as not available
 
   MailRequest request_;
   SendReport report_;

@@ -256,6 +256,7 @@ bool ClientMachine::is_goodbye(const Reply& reply, Stage stage) {
 
 void ClientMachine::on_mail_reply(const Reply& reply) {
   if (is_goodbye(reply, Stage::mail)) return;
+  if (reply.is_intermediate()) return refused(reply, Stage::mail);
   if (!reply.is_success()) {
     mail_refused_ = true;
     settle(reply, Stage::mail);
@@ -267,6 +268,7 @@ void ClientMachine::on_mail_reply(const Reply& reply) {
 
 void ClientMachine::on_rcpt_reply(std::size_t index, const Reply& reply) {
   if (is_goodbye(reply, Stage::rcpt)) return;
+  if (reply.is_intermediate()) return refused(reply, Stage::rcpt);
   auto& recipient = report_.recipients[index];
   if (is_undecided(recipient) && !reply.is_success()) {
     recipient.outcome = outcome_of(reply);
@@ -294,10 +296,7 @@ void ClientMachine::on_data_reply(const Reply& reply) {
     expects_.push_back({Exchange::end_of_data, 0, Stage::end_of_data});
     return;
   }
-  if (reply.is_success() || reply.is_intermediate()) {
-    return broke(
-        make_error(Fault::protocol, Stage::data, "neither 354 nor a refusal: " + reply.one_line()));
-  }
+  if (reply.is_success() || reply.is_intermediate()) return refused(reply, Stage::data);
   settle(reply, Stage::data);
   if (mail_refused_) return end();
   put("RSET", {Exchange::rset, 0, Stage::rset});
@@ -306,6 +305,7 @@ void ClientMachine::on_data_reply(const Reply& reply) {
 // One chunk failed: those behind it fail with it, and the rest is not sent.
 void ClientMachine::on_chunk_reply(const Reply& reply) {
   if (is_goodbye(reply, Stage::bdat)) return;
+  if (reply.is_intermediate()) return refused(reply, Stage::bdat);
   if (!reply.is_success()) settle(reply, Stage::bdat);
   if (has_undecided()) return;
   if (state_ == State::draining) return broke(std::exchange(send_failure_, {}));
@@ -327,6 +327,8 @@ void ClientMachine::on_end_of_recipient(std::size_t index, const Reply& reply) {
 
 void ClientMachine::on_end_of_data(std::size_t index, const Reply& reply) {
   report_.reply = reply;
+  if (reply.is_intermediate() && reply.code != 353)
+    return refused(reply, dot_put_ ? Stage::end_of_data : Stage::data);
   if (options_.lmtp && dot_put_ && reply.code != 421) {
     auto& recipient = report_.recipients[index];
     recipient.outcome = outcome_of(reply);
