@@ -60,17 +60,13 @@ Result<std::string> eat_literal(std::string_view& text) {
 Result<std::string> eat_local_part(std::string_view& text) {
   if (!text.empty() && text.front() == '"') return eat_quoted(text);
   std::string local;
-  bool after_dot = true;
   while (!text.empty() && (is_atext(text.front()) || text.front() == '.')) {
-    const bool dot = text.front() == '.';
-    if (dot && after_dot) return bad("a dot at the start of the local part, or two in a row");
-    after_dot = dot;
+    if (local.empty() && text.front() == '.') return bad("a dot at the start of the local part");
     local += text.front();
     if (local.size() > max_local) return bad("the local part is longer than 64 octets");
     text.remove_prefix(1);
   }
   if (local.empty()) return bad("the local part is missing");
-  if (after_dot) return bad("a dot at the end of the local part");
   if (!is_utf8(local)) return bad("the local part is not UTF-8");
   return local;
 }
@@ -115,7 +111,8 @@ std::string quoted_string(std::string_view text) {
 std::string format_local_part(std::string_view local) {
   std::string_view rest = local;
   const auto plain = eat_local_part(rest);
-  if (plain && rest.empty() && local.front() != '"') return std::string(local);
+  const bool is_dot_string = local.find("..") == std::string_view::npos && !local.ends_with('.');
+  if (plain && rest.empty() && is_dot_string && local.front() != '"') return std::string(local);
   return quoted_string(local);
 }
 
