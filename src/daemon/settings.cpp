@@ -364,6 +364,7 @@ smtp::ServerOptions machine_options(const Settings& settings, const ListenerConf
   options.allow_bare_addresses = listener.allow_bare_addresses;
   options.bare_line_ends =
       listener.keep_bare_line_ends ? smtp::BareLineEnds::keep : smtp::BareLineEnds::refuse;
+  options.accept_bare_lf = listener.role == server::Role::catcher;
   options.vrfy = listener.vrfy;
   options.expn = listener.expn;
   options.pipelining = listener.pipelining;

@@ -47,6 +47,8 @@ void set_limit(const std::vector<std::string>& words, smtp::ServerLimits& limits
     limits.parameters = value;
   else if (name == "recipients")
     limits.recipients = value;
+  else if (name == "recipient_overshoot")
+    limits.recipient_overshoot = value;
   else if (name == "commands")
     limits.commands = value;
   else if (name == "mails")
@@ -89,6 +91,8 @@ smtp::ServerOptions server_options(const Transcript& script) {
       options.allow_auth_in_clear = true;
     else if (name == "allow_bare_addresses")
       options.allow_bare_addresses = true;
+    else if (name == "accept_bare_lf")
+      options.accept_bare_lf = true;
     else if (name == "keep_bare_line_ends")
       options.bare_line_ends = smtp::BareLineEnds::keep;
     else if (name == "vrfy")

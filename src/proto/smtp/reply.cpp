@@ -24,13 +24,13 @@ std::string Reply::one_line() const {
 
 void Reply::append_one_line(std::string& out) const {
   const auto begin = out.size();
-  out += std::to_string(code);
+  if (code != 0) out += std::to_string(code);
   if (status.is_given()) (out += ' ') += status.text();
   for (std::string_view rest = text; !rest.empty() && out.size() - begin <= 1000;) {
     const auto line = rest.substr(0, rest.find('\n'));
     rest.remove_prefix(std::min(line.size() + 1, rest.size()));
     if (line.empty()) continue;
-    out += ' ';
+    if (out.size() > begin) out += ' ';
     append_printable(out, line, 1000);
   }
 }

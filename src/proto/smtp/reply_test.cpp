@@ -124,6 +124,12 @@ TEST(Reply, WrittenAndReadIsTheSame) {
   }
 }
 
+TEST(Reply, ALineWithoutACodeIsTheTextAlone) {
+  EXPECT_EQ((Reply{0, {}, "abandoned"}).one_line(), "abandoned");
+  EXPECT_EQ((Reply{250, {2, 0, 0}, "Ok"}).one_line(), "250 2.0.0 Ok");
+  EXPECT_EQ(Reply{}.one_line(), "");
+}
+
 TEST(Row50, OneLineIsShortAndHoldsNoControl) {
   const Reply evil{550,
                    {5, 7, 1},

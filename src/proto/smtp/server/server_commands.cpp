@@ -16,6 +16,8 @@ namespace postroad::smtp {
 
 namespace {
 
+constexpr std::size_t most_helo_bytes = 255;  // of a domain (RFC 5321 section 4.5.3.1.2)
+
 Reply unknown_verb(std::string_view verb) {
   const auto hint = nearest_verb(verb);
   std::string text = printable(verb, 40) + " is not a command";
@@ -131,10 +133,11 @@ void ServerMachine::on_command(std::string_view line) {
 }
 
 void ServerMachine::on_helo(std::string_view name, bool extended) {
-  if (!mail::is_domain(name)) {
+  // Phones, printers and Windows send names that are no domain. Mail is not refused for the name
+  // (RFC 5321 section 4.1.4); the Received field replaces what has a meaning there.
+  if (name.size() > most_helo_bytes) {
     const auto verb = options_.lmtp ? Verb::lhlo : extended ? Verb::ehlo : Verb::helo;
-    return refuse(
-        syntax_error("not a domain or address literal: " + printable(name, 80), syntax_of(verb)));
+    return refuse(syntax_error("the name is longer than 255 bytes", syntax_of(verb)));
   }
   pending_helo_ = name;
   pending_esmtp_ = extended;
@@ -185,11 +188,10 @@ void ServerMachine::on_rcpt(std::string_view argument) {
     return refuse({553, {5, 6, 7}, "the address is not ASCII and SMTPUTF8 was not asked for"});
   }
   if (transaction_.recipients.size() >= options_.limits.recipients) {
-    recipients_refused_ = true;
-    return refuse(
-        {452,
-         {4, 5, 3},
-         "more than " + std::to_string(options_.limits.recipients) + " recipients in one message"});
+    return refuse_recipient({452,
+                             {4, 5, 3},
+                             "too many recipients (limit " +
+                                 std::to_string(options_.limits.recipients) + " per message)"});
   }
   transaction_.recipients.push_back(std::move(*path));
   if (!asked.is_empty()) {
@@ -214,7 +216,7 @@ void ServerMachine::on_data() {
 }
 
 void ServerMachine::on_rset() {
-  static const Reply given_up{0, {}, "given up by the client"};
+  static const Reply given_up{0, {}, "abandoned by the client with RSET"};
   if (phase_ == Phase::chunks) {
     chunk_->was_reset = true;
     return ask(AskEnd{false, &given_up});
@@ -314,9 +316,8 @@ void ServerMachine::answered(const Reply& answer, const std::vector<Reply>& each
     say(250, {2, 1, 0}, "Ok");
   } else if (std::holds_alternative<AskRcpt>(asked)) {
     if (!yes) {
-      recipients_refused_ = true;
       drop_recipient();
-      return refuse(answer);
+      return refuse_recipient(answer);
     }
     phase_ = Phase::rcpt;
     // Named twice, it gets the mail once; but LMTP owes a reply for each.
@@ -372,7 +373,9 @@ void ServerMachine::answered(const Reply& answer, const std::vector<Reply>& each
     for (const auto& [name, value] : *attributes) {
       if (name == "LOGIN" && !value.empty() && value.front() != '[') login_ = value;
       // Until the client's own EHLO comes through the proxy.
-      if (name == "HELO" && mail::is_domain(value)) helo_ = value;
+      if (name == "HELO" && !value.empty() && value.size() <= most_helo_bytes &&
+          value != "[UNAVAILABLE]" && value != "[TEMPUNAVAIL]")
+        helo_ = value;
     }
     say(220, {},
         options_.hostname + " ESMTP" + (options_.banner.empty() ? "" : ' ' + options_.banner));

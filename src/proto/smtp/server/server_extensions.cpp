@@ -28,7 +28,7 @@ Reply ServerMachine::greeting_lines() const {
   }
   if (options_.future_release)
     add("FUTURERELEASE " + std::to_string(options_.longest_hold.count()) + ' ' +
-        format_date_time(wall_time_ + options_.longest_hold));
+        format_date_time(wall_time() + options_.longest_hold));
   if (options_.mt_priority) add("MT-PRIORITY");
   if (options_.require_tls && tls_) add("REQUIRETLS");
   if (options_.prdr && !options_.lmtp) add("PRDR");
@@ -108,7 +108,7 @@ std::optional<Reply> ServerMachine::check_options(const MailOptions& asked) cons
   }
   const bool too_long =
       asked.hold_for > options_.longest_hold ||
-      (asked.hold_until && *asked.hold_until > wall_time_ + options_.longest_hold);
+      (asked.hold_until && *asked.hold_until > wall_time() + options_.longest_hold);
   if (too_long) {
     return Reply{
         501,

@@ -23,6 +23,7 @@ ServerMachine::ServerMachine(const ServerOptions& options) : options_(options) {
 }
 
 Action ServerMachine::next(Time now) {
+  now_ = now;
   for (;;) {
     if (question_) return {Wish::consult, {}, false, {}};
     const auto unsent = out_.size() - out_sent_;
@@ -145,8 +146,8 @@ bool ServerMachine::step() {
   return true;
 }
 
-// A whole line without its end: a view into the input, or into partial_ when it came in pieces. A
-// bare LF ends a command, for people who type; it never ends the text of a message.
+// A whole line without its end: a view into the input, or into partial_ when it came in pieces. Of
+// a line that is too long only the last byte is kept, to tell CRLF from a bare LF.
 bool ServerMachine::take_line(std::string_view& line) {
   if (std::exchange(line_taken_from_partial_, false)) {
     partial_.clear();
@@ -167,22 +168,44 @@ bool ServerMachine::take_line(std::string_view& line) {
         return false;
       }
     }
-    if (skipping_line_) partial_.clear();
+    if (skipping_line_) {
+      const auto& last = piece.empty() ? std::string_view(partial_) : piece;
+      partial_.assign(1, last.empty() ? ' ' : last.back());
+    }
     if (end == std::string_view::npos) {
       if (!skipping_line_) partial_ += piece;
       return false;
     }
-    if (std::exchange(skipping_line_, false)) {
+    if (skipping_line_) {
+      skipping_line_ = false;
+      const bool is_bare = partial_ != "\r";
+      partial_.clear();
+      if (is_bare && !options_.accept_bare_lf) {
+        refuse_bare_lf();
+        return false;
+      }
       line_too_long();
       continue;
     }
     line_taken_from_partial_ = !partial_.empty();
     if (line_taken_from_partial_) partial_ += piece;
     line = line_taken_from_partial_ ? std::string_view(partial_) : piece;
-    if (line.ends_with('\r')) line.remove_suffix(1);
+    if (line.ends_with('\r')) {
+      line.remove_suffix(1);
+    } else if (!options_.accept_bare_lf) {
+      refuse_bare_lf();
+      return false;
+    }
     return true;
   }
   return false;
+}
+
+// What follows in the same line may be an injected command, so nothing of it is read.
+void ServerMachine::refuse_bare_lf() {
+  reply(500, {5, 5, 2}, "bare LF received: lines must end with CRLF");
+  ++errors_;
+  close(Ending::refused);
 }
 
 void ServerMachine::line_too_long() {
@@ -221,6 +244,19 @@ void ServerMachine::refuse(const Reply& refusal) {
   close(Ending::too_many_errors);
 }
 
+// A client may have sent many RCPTs before it reads this: refusals that hold only for now count as
+// errors beyond the overshoot limit.
+void ServerMachine::refuse_recipient(const Reply& refusal) {
+  recipients_refused_ = true;
+  const bool counts = !refusal.is_temporary_failure() || refusal.code == 421 ||
+                      ++overshoot_ > options_.limits.recipient_overshoot;
+  counts ? refuse(refusal) : reply(refusal);
+}
+
+std::chrono::sys_seconds ServerMachine::wall_time() const {
+  return wall_time_ + std::chrono::floor<std::chrono::seconds>(now_ - wall_time_told_);
+}
+
 void ServerMachine::close(Ending ending) {
   mode_ = Mode::closing;
   question_.reset();
@@ -254,6 +290,7 @@ void ServerMachine::reset_transaction() {
   transaction_deadline_ = {};
   chunk_.reset();
   recipients_refused_ = false;
+  overshoot_ = 0;
   if (phase_ > Phase::ready) phase_ = Phase::ready;
 }
 

@@ -123,8 +123,12 @@ class ServerMachine final {
   void answered_keys(const sasl::Keys& keys);
   /// XCLIENT is offered to this peer, where the listener knows it at all.
   void trust_peer() { peer_is_trusted_ = true; }
-  /// What the wall clock says, for FUTURERELEASE; while EHLO is being asked about.
-  void tell_time(std::chrono::sys_seconds now) { wall_time_ = now; }
+  /// The wall clock's time, for FUTURERELEASE; told while EHLO is asked about. From then on it
+  /// advances with the time given to `next`.
+  void tell_time(std::chrono::sys_seconds now) {
+    wall_time_ = now;
+    wall_time_told_ = now_;
+  }
   /// No new transaction: an idle session is told 421 and closed, one inside a message ends that
   /// first.
   void stop() { stopping_ = true; }
@@ -148,6 +152,7 @@ class ServerMachine final {
   bool step();
   bool take_line(std::string_view& line);
   void line_too_long();
+  void refuse_bare_lf();
   void arm(proto::Time now);
   [[nodiscard]] bool is_in_transaction() const { return phase_ >= Phase::mail; }
 
@@ -194,6 +199,8 @@ class ServerMachine final {
   void reply(int code, EnhancedStatus status, std::string_view text);
   void reply(const Reply& reply);
   void refuse(const Reply& reply);
+  void refuse_recipient(const Reply& reply);
+  [[nodiscard]] std::chrono::sys_seconds wall_time() const;
   void close(Ending ending);
   void reset_transaction();
 
@@ -256,9 +263,12 @@ class ServerMachine final {
   bool peer_is_trusted_ = false;
   bool spoken_for_ = false;  // by XCLIENT; what comes behind the next greeting is the client's
   std::chrono::sys_seconds wall_time_{};
+  proto::Time wall_time_told_{};
+  proto::Time now_{};
   std::uint32_t mails_ = 0;
   std::uint32_t commands_ = 0;
   std::uint32_t errors_ = 0;
+  std::uint32_t overshoot_ = 0;  // RCPTs of this transaction that were refused for now
   std::uint32_t auth_failures_ = 0;
 
   bool waiting_ = false;  // deadline_ counts for the command or block now awaited

@@ -49,6 +49,9 @@ struct Session {
   void consult() {
     const auto& question = machine.question();
     if (const auto* body = std::get_if<AskBody>(&question)) kept += body->octets.size();
+    if (std::holds_alternative<AskHelo>(question)) machine.tell_time(wall);
+    if (const auto* end = std::get_if<AskEnd>(&question); end != nullptr && end->why != nullptr)
+      reason = end->why->one_line();
     if (std::holds_alternative<AskAuth>(question)) return machine.answered({235, {2, 7, 0}, "in"});
     machine.answered({});
   }
@@ -79,6 +82,8 @@ struct Session {
   std::string held;
   std::string said;
   std::string secret_said;
+  std::chrono::sys_seconds wall{};  // of the listener, told with EHLO
+  std::string reason;               // why a message was not kept
   std::size_t largest = 0;
   std::size_t kept = 0;
 };
@@ -271,6 +276,32 @@ TEST(Row32, WhatIsRefusedIsEatenAndNotKept) {
   EXPECT_LE(session.kept, options.limits.message_size);
   session.feed(".\r\n");
   EXPECT_EQ(session.count("552 5.3.4"), 1U);
+}
+
+TEST(FutureRelease, HoldUntilIsJudgedByTheTimeOfMail) {
+  ServerOptions options;
+  options.future_release = true;
+  options.longest_hold = std::chrono::hours(1);
+  Session session(options);
+  session.wall = std::chrono::sys_days(std::chrono::year(2026) / 11 / 28);
+  session.settle();
+  session.feed("EHLO client.example\r\n");
+  const std::string mail = "MAIL FROM:<a@x.example> HOLDUNTIL=2026-11-28T01:30:00Z\r\n";
+  session.feed(mail);
+  EXPECT_EQ(session.count("501 5.5.4"), 1U) << session.said;
+  session.now += minutes(31);
+  session.feed(mail);
+  EXPECT_TRUE(session.said.ends_with("250 2.1.0 Ok\r\n")) << session.said;
+}
+
+TEST(Bdat, AnAbandonedMessageHasItsReason) {
+  ServerOptions options;
+  options.chunking = true;
+  Session session(options);
+  session.settle();
+  session.feed("EHLO client.example\r\nMAIL FROM:<a@x.example>\r\nRCPT TO:<b@y.example>\r\n");
+  session.feed("BDAT 4\r\ntextRSET\r\n");
+  EXPECT_EQ(session.reason, "abandoned by the client with RSET");
 }
 
 TEST(Row24, TheOctetsOfAnExchangeAreSecret) {

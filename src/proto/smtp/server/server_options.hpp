@@ -18,6 +18,10 @@ struct ServerLimits {
   std::size_t parameters = 16;  ///< on one MAIL or RCPT: quadratic work by a long list
   std::size_t recipients =
       1000;  ///< of one message (RFC 5321 §4.5.3.1.8: at least 100): memory by RCPT
+  /// RCPTs of one transaction that may be refused for now (452 beyond `recipients`, 450 by policy)
+  /// before they count as errors. A client may send all its RCPTs before it reads a reply, and must
+  /// be able to deliver to the accepted ones (RFC 5321 section 4.5.3.1.10).
+  std::size_t recipient_overshoot = 1000;
   std::size_t mails =
       100000;  ///< transactions of one session, LIMITS' MAILMAX: one that never ends
   std::size_t commands = 100000;  ///< of one session: a session that never ends
@@ -64,6 +68,9 @@ struct ServerOptions {
   bool allow_bare_addresses =
       false;  ///< `MAIL FROM: a@b` without angle brackets, as people type it
   BareLineEnds bare_line_ends = BareLineEnds::refuse;
+  /// A bare LF ends a command, for people who type into a test server. Where it is false, a bare LF
+  /// is refused and the session ends: what follows it must not run as a command.
+  bool accept_bare_lf = false;
   bool vrfy = false;  ///< answers VRFY truthfully: tells strangers who exists
   bool expn = false;  ///< answers EXPN truthfully: likewise
   bool pipelining = true;
