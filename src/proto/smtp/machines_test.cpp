@@ -1,5 +1,5 @@
-// What broke the machines once: order of replies, unusable connections, names that were refused,
-// peers that do not read. The dialogues of the same kind are in tests/transcripts.
+// Regression tests of both machines: order of replies, unusable connections, refused names, peers
+// that do not read. Sessions are in tests/transcripts/.
 #include <gtest/gtest.h>
 
 #include "proto/smtp/client/client_machine.hpp"
@@ -26,7 +26,7 @@ proto::Action settle(ServerMachine& machine, Time now) {
   }
 }
 
-TEST(Row43, TheFirstWaitForATextHasADeadlineThatIsNotPast) {
+TEST(Row43, TheFirstWaitForAMessageHasADeadlineInTheFuture) {
   ServerOptions options;
   ServerMachine machine(options);
   const Time now{std::chrono::hours(100)};
@@ -97,7 +97,7 @@ TEST(Row14, NoCommandIsSentOnAConnectionThatTimedOut) {
   }
 }
 
-TEST(Row11, AReplyTooManyBehindThe354LeavesNoRecipientWithoutAnOutcome) {
+TEST(Row11, AnExtraReplyAfterThe354LeavesNoRecipientWithoutAnOutcome) {
   Client client;
   client.open();
   client.mail();
@@ -109,7 +109,7 @@ TEST(Row11, AReplyTooManyBehindThe354LeavesNoRecipientWithoutAnOutcome) {
   EXPECT_EQ(client.machine.report().recipients.at(0).stage, Stage::data);
 }
 
-TEST(Row14, AReplyThatCameBeforeItsCommandWasWrittenIsNone) {
+TEST(Row14, AReplyBeforeItsCommandIsWrittenIsNone) {
   Client client;
   client.open();
   client.mail();
@@ -125,7 +125,7 @@ TEST(Row33, SourceRouteGrammar) {
   }
 }
 
-TEST(Helo, ARefusedOneKeepsTheTransactionAndTheName) {
+TEST(Helo, ARefusedHeloKeepsTheTransactionAndTheName) {
   ServerOptions options;
   ServerMachine machine(options);
   const Time now{std::chrono::hours(100)};

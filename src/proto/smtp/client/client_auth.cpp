@@ -21,7 +21,7 @@ bool is_mechanism_unavailable(int code) { return code == 504 || code == 534 || c
 std::string wrong_with(const sasl::Credentials& login) {
   const auto has_nul = [](std::string_view text) { return text.find('\0') != text.npos; };
   if (has_nul(login.user) || has_nul(login.authorize_as) || has_nul(login.password.reveal()))
-    return "a NUL in the user name or the password";
+    return "NUL in the user name or the password";
   if (login.token.reveal().find_first_of(std::string_view("\0\x01\r\n", 4)) != std::string::npos)
     return "a control character in the token";
   if (login.user.find('\x01') != std::string::npos && !login.token.empty())
@@ -47,7 +47,7 @@ sasl::Context ClientMachine::sasl_context(std::string_view mechanism) const {
 
 std::string ClientMachine::choose_mechanism() const {
   for (const auto name : sasl::mechanisms()) {
-    const auto& refused = refused_mechanisms_;
+    const auto& refused = login_.refused;
     const bool allowed = (options_.mechanism.empty() || iequals(options_.mechanism, name)) &&
                          std::find(refused.begin(), refused.end(), name) == refused.end();
     if (allowed && capabilities_.offers_auth(name) &&
@@ -58,7 +58,7 @@ std::string ClientMachine::choose_mechanism() const {
 }
 
 void ClientMachine::start_auth() {
-  const auto& login = *options_.login;
+  const auto& credentials = *options_.login;
   if (!tls_ && !options_.allow_password_in_clear) {
     auto error = make_error(Fault::auth, Stage::auth,
                             "the password is not sent without TLS, and this connection has none; "
@@ -67,9 +67,9 @@ void ClientMachine::start_auth() {
     if (last_reply_.is_temporary_failure()) error.reply_code = last_reply_.code;
     return broke(std::move(error));
   }
-  if (auto wrong = wrong_with(login); !wrong.empty())
+  if (auto wrong = wrong_with(credentials); !wrong.empty())
     return broke(make_error(Fault::input, Stage::auth, std::move(wrong)));
-  refused_mechanisms_.clear();
+  login_.refused.clear();
   const auto mechanism = choose_mechanism();
   if (!mechanism.empty()) return begin_mechanism(mechanism);
   std::string offered;
@@ -77,65 +77,66 @@ void ClientMachine::start_auth() {
   broke(make_error(
       Fault::auth, Stage::auth,
       offered.empty() ? "the server does not offer AUTH" + std::string(tls_ ? "" : " (without TLS)")
-                      : "no mechanism in common; the server offers " + printable(offered, 200)));
+                      : "no common mechanism; the server offers " + printable(offered, 200)));
 }
 
 void ClientMachine::begin_mechanism(const std::string& mechanism) {
-  mechanism_ = mechanism;
-  sasl_ = sasl::make_client(mechanism, *options_.login, sasl_context(mechanism));
-  challenges_ = 0;
-  held_initial_ = sasl_->initial();
+  login_.mechanism = mechanism;
+  login_.sasl = sasl::make_client(mechanism, *options_.login, sasl_context(mechanism));
+  login_.challenges = 0;
+  login_.held_initial = login_.sasl->initial();
   std::string line = "AUTH " + mechanism;
-  auth_stage_ = stage_of(line);
-  if (held_initial_) {
-    const auto encoded = base64_encode(held_initial_->response);
+  login_.stage = stage_of(line);
+  if (login_.held_initial) {
+    const auto encoded = base64_encode(login_.held_initial->response);
     if (line.size() + 1 + encoded.size() <= max_initial_response) {
       line += ' ' + (encoded.empty() ? "=" : encoded);
-      held_initial_.reset();
+      login_.held_initial.reset();
     }
   }
-  put(line, {Exchange::auth, 0, auth_stage_}, true);
+  queue_.put(line, {Exchange::auth, 0, login_.stage}, true);
 }
 
 void ClientMachine::on_auth_reply(const Reply& reply) {
-  if (sasl_ == nullptr) {
+  if (login_.sasl == nullptr) {
     return broke(make_error(
-        Fault::protocol, auth_stage_,
+        Fault::protocol, login_.stage,
         "unexpected challenge (334), cancelled; the server replied " + reply.one_line()));
   }
   if (reply.code == 334) return answer_challenge(reply.text);
   if (reply.code == 235) {
-    const auto doubt = sasl_->doubt();
-    if (!doubt.empty()) return broke(make_error(Fault::auth, auth_stage_, doubt));
-    sasl_.reset();
+    const auto doubt = login_.sasl->doubt();
+    if (!doubt.empty()) return broke(make_error(Fault::auth, login_.stage, doubt));
+    login_.sasl.reset();
     if (stops_after(Stage::auth)) return;
     return end();
   }
   if (is_mechanism_unavailable(reply.code)) {
-    refused_mechanisms_.push_back(mechanism_);
+    login_.refused.push_back(login_.mechanism);
     if (const auto next = choose_mechanism(); !next.empty()) return begin_mechanism(next);
   }
   auto refusal = reply;
-  if (!sasl_->failure().empty()) refusal.text += ": " + sasl_->failure();
-  refused(refusal, auth_stage_);
+  if (!login_.sasl->failure().empty()) refusal.text += ": " + login_.sasl->failure();
+  refused(refusal, login_.stage);
 }
 
 void ClientMachine::answer_challenge(const std::string& text) {
   const auto challenge = base64_decode(text);
   std::optional<sasl::Client::Answer> answer;
-  if (held_initial_) {
-    answer = std::exchange(held_initial_, std::nullopt);
-  } else if (challenge && ++challenges_ <= options_.challenges) {
-    answer = sasl_->respond(*challenge);
-  } else if (!challenge && sasl_->takes_plain_prompts() && ++challenges_ <= options_.challenges) {
-    answer = sasl_->respond(text);
+  if (login_.held_initial) {
+    answer = std::exchange(login_.held_initial, std::nullopt);
+  } else if (challenge && ++login_.challenges <= options_.challenges) {
+    answer = login_.sasl->respond(*challenge);
+  } else if (!challenge && login_.sasl->takes_plain_prompts() &&
+             ++login_.challenges <= options_.challenges) {
+    answer = login_.sasl->respond(text);
   }
   if (!answer) {
-    sasl_.reset();
-    return put("*", {Exchange::auth, 0, auth_stage_});
+    login_.sasl.reset();
+    return queue_.put("*", {Exchange::auth, 0, login_.stage});
   }
-  auth_stage_ = answer->stage;
-  put(base64_encode(answer->response), {Exchange::auth, 0, answer->stage}, answer->secret);
+  login_.stage = answer->stage;
+  queue_.put(base64_encode(answer->response), {Exchange::auth, 0, answer->stage}, answer->secret);
 }
 
 }  // namespace postroad::smtp

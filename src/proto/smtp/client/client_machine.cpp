@@ -1,11 +1,11 @@
-// The client machine's loop, the opening and the plain commands; AUTH is in client_auth.cpp, the
-// mail transaction in client_send.cpp.
+// The client machine's loop, the opening and the plain commands; see client_machine.hpp.
 #include "proto/smtp/client/client_machine.hpp"
 
 #include <algorithm>
 #include <utility>
 
 #include "base/text.hpp"
+#include "proto/smtp/client/client_error.hpp"
 #include "proto/smtp/path.hpp"
 
 namespace postroad::smtp {
@@ -16,7 +16,7 @@ using proto::Wish;
 
 ClientMachine::ClientMachine(ClientOptions options)
     : options_(std::move(options)), parser_(options_.replies) {
-  // With none under way nothing would ever be said.
+  // With a window of 0 nothing would ever be sent.
   options_.window = std::max<std::size_t>(options_.window, 1);
   options_.chunks = std::max<std::size_t>(options_.chunks, 1);
 }
@@ -25,29 +25,28 @@ Action ClientMachine::next(Time now) {
   take_replies();
   if (state_ == State::idle) return {Wish::done, {}, false, {}};
   if (!std::exchange(waiting_, true)) deadline_ = now + patience();
-  sending_ = out_sent_ < out_.size() && !gathers();
-  if (sending_) {
-    return {Wish::send, std::string_view(out_).substr(out_sent_), secret_, deadline_};
-  }
+  sending_ = !queue_.unsent().empty() && !gathers();
+  if (sending_) return {Wish::send, queue_.unsent(), queue_.is_secret(), deadline_};
   if (state_ == State::handshake) return {Wish::start_tls, {}, false, deadline_};
   const auto chunks = capabilities_.pipelining && options_.pipelining ? options_.chunks : 1;
-  if (state_ == State::body && !(by_chunks_ && expects_.size() >= chunks))
+  if (state_ == State::body && !(is_chunked() && queue_.awaited() >= chunks))
     return {Wish::consult, {}, false, {}};
   return {Wish::receive, {}, false, deadline_};
 }
 
-// Text that is short of a full write waits for what follows, so that the end of a small message, or
-// many small pieces, go in one.
+// Message data that does not fill a write waits for what follows, so that the end of a small
+// message, or many small pieces, are sent in one write.
 bool ClientMachine::gathers() const noexcept {
   constexpr std::size_t full = std::size_t{32} * 1024;
-  return state_ == State::body && !by_chunks_ && out_sent_ == 0 && out_.size() < full;
+  return state_ == State::body && !is_chunked() && !queue_.has_sent_part() &&
+         queue_.unsent().size() < full;
 }
 
 std::chrono::milliseconds ClientMachine::patience() const {
   const auto& times = options_.timeouts;
   if (state_ == State::handshake) return times.handshake;
-  if (state_ == State::body || expects_.empty()) return times.data_block;
-  switch (expects_.front().exchange) {
+  if (state_ == State::body || !queue_.is_awaiting()) return times.data_block;
+  switch (queue_.front().exchange) {
     case Exchange::greeting:
       return times.greeting;
     case Exchange::data:
@@ -65,56 +64,39 @@ std::chrono::milliseconds ClientMachine::patience() const {
 void ClientMachine::received(std::string_view bytes) { input_ = bytes; }
 
 void ClientMachine::sent(std::size_t count) {
-  out_sent_ += count;
-  if (out_sent_ < out_.size()) return;
-  out_.clear();
-  out_sent_ = 0;
-  secret_ = false;
-  waiting_ = false;
-  written_ = expects_.size();
-}
-
-void ClientMachine::put(std::string_view line, Expect expect, bool secret) {
-  out_ += line;
-  out_ += "\r\n";
-  secret_ = secret_ || secret;
-  if (expects_.empty()) waiting_ = false;
-  expects_.push_back(std::move(expect));
+  if (queue_.sent(count)) waiting_ = false;
 }
 
 void ClientMachine::take_replies() {
-  while (!input_.empty() && is_reading_replies() && written_ > 0) {
+  while (!input_.empty() && is_reading_replies() && queue_.may_be_answered()) {
     const auto reply = parser_.parse(input_);
     if (!reply)
-      return broke(make_error(Fault::protocol, expects_.front().stage, reply.error().detail));
+      return broke(make_error(Fault::protocol, queue_.front().stage, reply.error().detail));
     if (!*reply) return;
     waiting_ = false;
     on_reply(**reply);
   }
   if (input_.empty()) return;
-  // Octets that answer nothing would be paired with the next command (CVE-2021-22947 is the worst
-  // of it).
+  // Bytes that answer nothing would be taken for the reply to the next command (CVE-2021-22947).
   input_ = {};
   if (state_ == State::idle) {
     usable_ = false;
   } else if (state_ != State::handshake) {
-    const auto stage = state_ == State::body ? Stage::data
-                       : expects_.empty()    ? Stage::connect
-                                             : expects_.front().stage;
-    broke(make_error(Fault::protocol, stage, "the server sent a reply that nobody asked for"));
+    const auto stage = state_ == State::body  ? Stage::data
+                       : queue_.is_awaiting() ? queue_.front().stage
+                                              : Stage::connect;
+    broke(make_error(Fault::protocol, stage, "the server sent a reply without a command"));
   }
 }
 
-// Replies to BDATs come while others are still being written.
+// Replies to BDATs come while others are still written.
 bool ClientMachine::is_reading_replies() const {
   return state_ == State::talking || state_ == State::draining ||
-         (state_ == State::body && by_chunks_);
+         (state_ == State::body && is_chunked());
 }
 
 void ClientMachine::on_reply(const Reply& reply) {
-  const auto expect = std::move(expects_.front());
-  expects_.pop_front();
-  --written_;
+  const auto expect = queue_.take();
   last_reply_ = reply;
   if (reply.code == 421) usable_ = false;
   switch (expect.exchange) {
@@ -133,19 +115,14 @@ void ClientMachine::on_reply(const Reply& reply) {
     case Exchange::auth:
       return on_auth_reply(reply);
     case Exchange::mail:
-      return on_mail_reply(reply);
     case Exchange::rcpt:
-      return on_rcpt_reply(expect.recipient, reply);
     case Exchange::data:
-      return on_data_reply(reply);
     case Exchange::chunk:
-      return on_chunk_reply(reply);
     case Exchange::end_of_data:
-      return on_end_of_data(expect.recipient, reply);
     case Exchange::end_of_recipient:
-      return on_end_of_recipient(expect.recipient, reply);
+      return follow(mail_->on_reply(expect, reply, state_ == State::draining));
     case Exchange::rset:
-      // The old transaction may still be open: nothing may follow on this connection.
+      // After a refusal the old transaction may still be open.
       usable_ = usable_ && reply.is_success();
       return end();
     case Exchange::command:
@@ -159,9 +136,7 @@ void ClientMachine::on_reply(const Reply& reply) {
 
 void ClientMachine::begin() {
   error_.reset();
-  last_reply_ = {};
-  report_ = {};
-  dot_put_ = false;
+  mail_.reset();
   state_ = State::talking;
   waiting_ = false;
 }
@@ -173,14 +148,14 @@ void ClientMachine::open() {
       std::any_of(name.begin(), name.end(), [](char c) { return is_control(c) || c == ' '; })) {
     return end(
         make_error(Fault::input, Stage::ehlo,
-                   "the client's own name is empty or holds a blank or a control character"));
+                   "the client's own name is empty, or contains a space or a control character"));
   }
   usable_ = true;
   stopped_.reset();
   xclient_said_ = false;
   mails_ = 0;
-  out_ = options_.preamble;
-  if (options_.tls == Tls::implicit) {
+  queue_.bytes() = options_.preamble;
+  if (options_.tls == TlsPolicy::implicit) {
     state_ = State::handshake;
     return;
   }
@@ -188,21 +163,21 @@ void ClientMachine::open() {
 }
 
 void ClientMachine::await_greeting() {
-  expects_.push_back({Exchange::greeting, 0, Stage::connect});
-  written_ = 1;
+  queue_.expect({Exchange::greeting, 0, Stage::connect});
+  queue_.mark_written();
 }
 
 void ClientMachine::hello() {
-  if (options_.lmtp) return put("LHLO " + options_.name, {Exchange::ehlo, 0, Stage::lhlo});
+  if (options_.lmtp) return queue_.put("LHLO " + options_.name, {Exchange::ehlo, 0, Stage::lhlo});
   const bool plain = options_.plain_helo;
-  put((plain ? "HELO " : "EHLO ") + options_.name,
-      {plain ? Exchange::helo : Exchange::ehlo, 0, plain ? Stage::helo : Stage::ehlo});
+  queue_.put((plain ? "HELO " : "EHLO ") + options_.name,
+             {plain ? Exchange::helo : Exchange::ehlo, 0, plain ? Stage::helo : Stage::ehlo});
 }
 
 void ClientMachine::on_hello_reply(Exchange exchange, const Reply& reply) {
   if (exchange == Exchange::ehlo && reply.is_permanent_failure() && !options_.lmtp) {
     capabilities_ = {};
-    return put("HELO " + options_.name, {Exchange::helo, 0, Stage::helo});
+    return queue_.put("HELO " + options_.name, {Exchange::helo, 0, Stage::helo});
   }
   if (!reply.is_success())
     return refused(reply, options_.lmtp                ? Stage::lhlo
@@ -217,8 +192,9 @@ void ClientMachine::after_hello() {
   if (!tls_ && stops_after(Stage::ehlo)) return;
   const bool wanted = options_.tls == Tls::opportunistic || options_.tls == Tls::required;
   if (wanted && !tls_) {
-    if (capabilities_.starttls) return put("STARTTLS", {Exchange::starttls, 0, Stage::starttls});
-    if (options_.tls == Tls::required) {
+    if (capabilities_.starttls)
+      return queue_.put("STARTTLS", {Exchange::starttls, 0, Stage::starttls});
+    if (options_.tls == TlsPolicy::required) {
       return broke(
           make_error(Fault::tls_required, Stage::starttls,
                      "TLS is required and the server does not offer it; nothing was sent"));
@@ -228,7 +204,7 @@ void ClientMachine::after_hello() {
   log_in();
 }
 
-// What comes between the settling of TLS and the first mail.
+// After TLS is settled: XCLIENT, then AUTH.
 void ClientMachine::log_in() {
   if (!options_.xclient.empty() && !std::exchange(xclient_said_, true)) return put_xclient();
   if (options_.login) return start_auth();
@@ -236,20 +212,23 @@ void ClientMachine::log_in() {
   end();
 }
 
-// Whether it ends here, as it was asked: at this stage, or at one before it that did not come.
 bool ClientMachine::stops_after(Stage stage) {
-  if (!options_.stop_after || *options_.stop_after > stage) return false;
+  if (!is_last_stage(options_, stage)) return false;
+  stop_at(stage);
+  return true;
+}
+
+void ClientMachine::stop_at(Stage stage) {
   auto error =
       make_error(Fault::cancelled, stage,
-                 std::string(options_.cuts ? "cut" : "stopped") + " here, as it was asked");
-  // Behind a 354 there is nothing to say: a QUIT would be text.
+                 std::string(options_.cuts ? "closed" : "stopped") + " after this stage, as asked");
+  // After a 354 a QUIT would be message data.
   if (options_.cuts || stage >= Stage::data) {
     broke(std::move(error));
   } else {
     stopped_ = std::move(error);
-    put("QUIT", {Exchange::quit, 0, Stage::quit});
+    queue_.put("QUIT", {Exchange::quit, 0, Stage::quit});
   }
-  return true;
 }
 
 void ClientMachine::put_xclient() {
@@ -267,10 +246,10 @@ void ClientMachine::put_xclient() {
     const auto& taken = capabilities_.xclient_names;
     if (!taken.empty() && std::find(taken.begin(), taken.end(), upper(name)) == taken.end())
       return broke(make_error(Fault::unsupported, Stage::xclient,
-                              "the server does not take this attribute: " + printable(name, 80)));
+                              "the server does not accept this attribute: " + printable(name, 80)));
     line += ' ' + upper(name) + '=' + encode_xtext(value);
   }
-  put(line, {Exchange::xclient, 0, Stage::xclient});
+  queue_.put(line, {Exchange::xclient, 0, Stage::xclient});
 }
 
 void ClientMachine::on_starttls_reply(const Reply& reply) {
@@ -278,7 +257,7 @@ void ClientMachine::on_starttls_reply(const Reply& reply) {
     if (!input_.empty()) {
       return broke(make_error(
           Fault::protocol, Stage::starttls,
-          "octets came in clear behind the reply to STARTTLS: somebody may have put them there"));
+          "bytes follow the reply to STARTTLS before the handshake: they may be injected"));
     }
     state_ = State::handshake;
     waiting_ = false;
@@ -297,7 +276,7 @@ void ClientMachine::on_starttls_reply(const Reply& reply) {
 
 void ClientMachine::tls_up(proto::TlsFacts facts) {
   tls_ = std::move(facts);
-  capabilities_ = {};  // what was offered in clear is not believed (RFC 3207 §4.2)
+  capabilities_ = {};  // what was offered without TLS is not trusted (RFC 3207 section 4.2)
   parser_ = ReplyParser(options_.replies);
   state_ = State::talking;
   waiting_ = false;
@@ -306,6 +285,67 @@ void ClientMachine::tls_up(proto::TlsFacts facts) {
   } else {
     hello();
   }
+}
+
+void ClientMachine::send(MailRequest request) {
+  begin();
+  const auto refuse = [&](Error error) {
+    error.usable = usable_;
+    end(std::move(error));
+  };
+  if (!usable_) return refuse(make_error(Fault::closed, Stage::mail, "the connection is not open"));
+  if (options_.drops_options) drop_unsupported(capabilities_, request.envelope);
+  if (auto error = preflight(request, capabilities_, options_, tls_ ? &*tls_ : nullptr))
+    return refuse(std::move(*error));
+  ++mails_;
+  mail_.emplace(options_, capabilities_, queue_, std::move(request));
+  mail_->begin();
+}
+
+void ClientMachine::follow(MailTransaction::Next next) {
+  using Do = MailTransaction::Next::Do;
+  switch (next.what) {
+    case Do::keep:
+      return;
+    case Do::talk:
+      state_ = State::talking;
+      return;
+    case Do::send_data:
+      state_ = State::body;
+      return;
+    case Do::end:
+      return end();
+    case Do::give_up:
+      usable_ = false;
+      return end();
+    case Do::lost:
+      return broke(std::exchange(send_failure_, {}));
+    case Do::stop:
+      return stop_at(next.stage);
+    case Do::fail:
+      return broke(std::move(*next.error));
+  }
+}
+
+void ClientMachine::body(std::string_view bytes) {
+  waiting_ = false;
+  mail_->body(bytes);
+}
+
+void ClientMachine::body_end() {
+  waiting_ = false;
+  follow(mail_->body_end());
+}
+
+// No dot may follow message data that was not read whole: the server would take the part for the
+// message.
+void ClientMachine::body_failed(const Error& cause) {
+  broke(make_error(cause.fault, Stage::data, cause.text()));
+}
+
+const SendReport& ClientMachine::report() const {
+  static const SendReport none;
+  return mail_ ? mail_->report() : none;
 }
 
 void ClientMachine::command(std::string_view verb, std::string_view argument) {
@@ -319,13 +359,13 @@ void ClientMachine::command(std::string_view verb, std::string_view argument) {
     error.usable = usable_;
     return end(std::move(error));
   }
-  put(line, {Exchange::command, 0, stage_of(verb)});
+  queue_.put(line, {Exchange::command, 0, stage_of(verb)});
 }
 
 void ClientMachine::quit() {
   begin();
-  if (!usable_) return end();  // nobody is there to say goodbye to
-  put("QUIT", {Exchange::quit, 0, Stage::quit});
+  if (!usable_) return end();
+  queue_.put("QUIT", {Exchange::quit, 0, Stage::quit});
 }
 
 void ClientMachine::closed() {
@@ -338,24 +378,22 @@ void ClientMachine::closed() {
 
 void ClientMachine::failed(const Error& cause) {
   usable_ = false;
-  out_.clear();
-  out_sent_ = 0;
+  queue_.discard_unsent();
   if (state_ == State::idle) return;
   if (state_ == State::draining) return broke(std::exchange(send_failure_, {}));
-  if (!expects_.empty() && expects_.front().exchange == Exchange::quit) return end();
-  auto stage = !expects_.empty() ? expects_.front().stage : Stage::connect;
+  if (queue_.is_awaiting() && queue_.front().exchange == Exchange::quit) return end();
+  auto stage = queue_.is_awaiting() ? queue_.front().stage : Stage::connect;
   if (state_ == State::body) stage = Stage::data;
   if (state_ == State::handshake)
     stage = options_.tls == Tls::implicit ? Stage::tls : Stage::starttls;
   auto error = make_error(cause.fault, stage, cause.detail);
-  error.may_have_been_delivered = dot_put_;
-  // A server that refuses and hangs up has often said why: what it wrote is read before the line is
-  // given up.
+  error.may_have_been_delivered = mail_ && mail_->has_ended();
+  // A server that refuses and closes has often said why: what it wrote is read first.
   const bool could_have_spoken =
-      state_ == State::body || (state_ == State::talking && !expects_.empty());
+      state_ == State::body || (state_ == State::talking && queue_.is_awaiting());
   if (cause.fault == Fault::closed && sending_ && could_have_spoken) {
-    if (expects_.empty()) expects_.push_back({Exchange::end_of_data, 0, Stage::data});
-    written_ = expects_.size();
+    if (!queue_.is_awaiting()) queue_.expect({Exchange::end_of_data, 0, Stage::data});
+    queue_.mark_written();
     state_ = State::draining;
     send_failure_ = std::move(error);
     return;
@@ -364,35 +402,25 @@ void ClientMachine::failed(const Error& cause) {
 }
 
 Error ClientMachine::make_error(Fault fault, Stage stage, std::string detail) const {
-  auto error = fail(fault, options_.server, std::move(detail));
-  error.stage = stage;
-  return error;
+  return error_at(options_, fault, stage, std::move(detail));
 }
 
-// A 2yz or 3yz that the command does not provide for is no answer to it (RFC 5321 section 4.3.2).
 void ClientMachine::refused(const Reply& reply, Stage stage) {
-  if (reply.is_success() || reply.is_intermediate()) {
-    return broke(make_error(Fault::protocol, stage,
-                            "unexpected reply to this command: " + reply.one_line()));
-  }
-  auto error = make_error(Fault::refused, stage, reply.one_line());
-  error.reply_code = reply.code;
-  broke(std::move(error));
+  broke(refusal_at(options_, stage, reply));
 }
 
 void ClientMachine::end(std::optional<Error> error) {
   error_ = std::move(error);
   state_ = State::idle;
-  expects_.clear();
-  written_ = 0;
-  out_.clear();
-  out_sent_ = 0;
+  queue_.clear();
 }
 
 void ClientMachine::broke(Error error) {
   usable_ = false;
-  error.may_have_been_delivered = error.may_have_been_delivered || dot_put_;
-  settle_broken(error);
+  if (mail_) {
+    error.may_have_been_delivered = error.may_have_been_delivered || mail_->has_ended();
+    mail_->fail(error);
+  }
   end(std::move(error));
 }
 

@@ -1,7 +1,6 @@
-// The client machine where a dialogue cannot show it: deadlines by a clock that the test turns,
-// which octets are secret, what a connection that broke is good for. The dialogues are in
-// tests/transcripts/. Row14, Row24 and Row43 are rows of the table of known faults: late replies,
-// secrets in traces, deadlines for each read.
+// The client machine where a transcript cannot show it: deadlines by a clock of the test, secret
+// bytes, connections after an error. Sessions are in tests/transcripts/. Row14, Row24 and Row43 are
+// rows of tests/transcripts/guards.md: late replies, secrets in traces, deadlines for each read.
 #include "proto/smtp/client/client_machine.hpp"
 
 #include <gtest/gtest.h>
@@ -14,7 +13,7 @@ using proto::Time;
 using proto::Wish;
 using std::chrono::seconds;
 
-// A driver whose clock is `now`; the text of every mail is "text".
+// A driver whose clock is `now`; every message is "text".
 struct Conversation {
   explicit Conversation(ClientOptions options) : machine(std::move(options)) {}
 
@@ -65,7 +64,7 @@ struct Conversation {
                   false});
   }
 
-  // A mail up to where its text is asked for.
+  // A transaction up to the request for message data.
   void begin_text() {
     begin();
     mail();
@@ -91,7 +90,7 @@ ClientOptions plain() {
   return options;
 }
 
-TEST(Row43, AnOctetOfAReplyMovesNoDeadline) {
+TEST(Row43, AByteOfAReplyMovesNoDeadline) {
   Conversation conversation(plain());
   conversation.machine.open();
   const auto deadline = conversation.settle().deadline;
@@ -103,7 +102,7 @@ TEST(Row43, AnOctetOfAReplyMovesNoDeadline) {
   EXPECT_EQ(conversation.feed("\r\n").deadline, conversation.now + ClientTimeouts{}.command);
 }
 
-TEST(Row43, EachStepHasItsOwnPatience) {
+TEST(Row43, EachStageHasItsOwnTimeout) {
   Conversation conversation(plain());
   conversation.begin();
   conversation.mail();
@@ -114,7 +113,7 @@ TEST(Row43, EachStepHasItsOwnPatience) {
             conversation.now + ClientTimeouts{}.end_of_data);
 }
 
-TEST(Row14, ATimedOutConnectionCarriesNoOtherMail) {
+TEST(Row14, ATimedOutConnectionCarriesNoOtherMessage) {
   Conversation conversation(plain());
   conversation.begin();
   conversation.mail();
@@ -132,7 +131,7 @@ TEST(Row14, ATimedOutConnectionCarriesNoOtherMail) {
   EXPECT_EQ(conversation.open, said) << "something was sent on a connection that timed out";
 }
 
-TEST(Row14, AReplyThatNobodyAskedForMakesAnIdleConnectionUnusable) {
+TEST(Row14, AnUnsolicitedReplyMakesAnIdleConnectionUnusable) {
   Conversation conversation(plain());
   conversation.begin();
   ASSERT_TRUE(conversation.machine.is_usable());
@@ -148,7 +147,7 @@ TEST(Row14, AConnectionThatClosedWhileIdleIsNotUsable) {
   EXPECT_FALSE(conversation.machine.is_usable());
 }
 
-TEST(Row24, WhatSaysThePasswordIsSecretAndNothingElseIs) {
+TEST(Row24, OnlyLinesWithThePasswordAreSecret) {
   for (const std::string_view mechanism : {"PLAIN", "LOGIN"}) {
     auto options = plain();
     options.tls = Tls::implicit;
@@ -189,7 +188,7 @@ TEST(Row24, NoErrorTextHoldsThePassword) {
   }
 }
 
-TEST(Row13, WordsSaidBeforeTheHangUpAreReadAlsoWhenWritingFails) {
+TEST(Row13, AReplyBeforeTheCloseIsReadAlsoWhenWritingFails) {
   Conversation conversation(plain());
   conversation.begin("PIPELINING");
   conversation.mail();
@@ -203,7 +202,7 @@ TEST(Row13, WordsSaidBeforeTheHangUpAreReadAlsoWhenWritingFails) {
   EXPECT_FALSE(conversation.machine.is_usable());
 }
 
-TEST(Row13, WritingFailsAndNothingWasSaid) {
+TEST(Row13, WritingFailsWithoutAReply) {
   Conversation conversation(plain());
   conversation.begin("PIPELINING");
   conversation.mail();
@@ -217,7 +216,7 @@ TEST(Row13, WritingFailsAndNothingWasSaid) {
   EXPECT_EQ(conversation.machine.report().recipients.at(0).outcome, Outcome::deferred);
 }
 
-TEST(Row15, AnAcceptanceOfATextThatWasNotSentWholeMeansNothing) {
+TEST(Row15, A2yzToAnIncompleteMessageMeansNothing) {
   Conversation conversation(plain());
   conversation.begin_text();
   ASSERT_EQ(conversation.machine.next(conversation.now).wish, Wish::consult);

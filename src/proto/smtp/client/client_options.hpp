@@ -1,4 +1,4 @@
-// How a client's conversation goes: plain data. Read on in client_machine.hpp.
+// Options of the client machine; see client_machine.hpp.
 #pragma once
 
 #include <chrono>
@@ -15,7 +15,26 @@
 
 namespace postroad::smtp {
 
-/// RFC 5321 §4.5.3.2.
+enum class TlsPolicy : std::uint8_t {
+  never,          ///< plaintext, whatever the server offers
+  opportunistic,  ///< STARTTLS where offered
+  required,       ///< STARTTLS, or the conversation ends before a message is sent
+  implicit,       ///< the handshake comes before the greeting (RFC 8314)
+};
+
+enum class RecipientPolicy : std::uint8_t {
+  best_effort,  ///< accepted recipients get the message, refused ones do not
+  all_or_none,  ///< with one refused recipient, no recipient gets the message
+};
+
+/// When a message is sent by BDAT (RFC 3030) in place of DATA.
+enum class Chunking : std::uint8_t {
+  when_needed,  ///< a binary message: DATA cannot carry it
+  preferred,    ///< wherever it is offered
+  never,
+};
+
+/// RFC 5321 section 4.5.3.2.
 struct ClientTimeouts {
   std::chrono::milliseconds greeting{300'000};
   std::chrono::milliseconds command{300'000};
@@ -27,40 +46,40 @@ struct ClientTimeouts {
 
 struct ClientOptions {
   std::string server;              ///< how errors name the peer: "mail.example:587"
-  std::string name = "localhost";  ///< what EHLO says: a domain or an address literal
-  bool plain_helo = false;         ///< HELO instead of EHLO: no extension then
-  Tls tls = Tls::opportunistic;    ///< never automatic: the caller has decided
+  std::string name = "localhost";  ///< the name in EHLO: a domain or an address literal
+  bool plain_helo = false;         ///< HELO in place of EHLO: no extensions
+  TlsPolicy tls = TlsPolicy::opportunistic;
   std::optional<sasl::Credentials> login;
   std::string host;  ///< the server's name, for OAUTHBEARER
   std::uint16_t port = 0;
-  std::string nonce;      ///< of SCRAM, fixed by tests; empty: random
-  std::string mechanism;  ///< only this SASL mechanism; empty: the strongest both know
+  std::string nonce;      ///< for SCRAM, set by tests; empty: random
+  std::string mechanism;  ///< only this SASL mechanism; empty: the strongest common one
   bool allow_password_in_clear = false;
   RecipientPolicy recipient_policy = RecipientPolicy::best_effort;
   bool pipelining = true;
   Chunking chunking = Chunking::when_needed;
-  /// What MailOptions and RecipientOptions ask and the server lacks is left out, as RFC 3461, 4865
-  /// and 6710 let a relay do; REQUIRETLS and BY=…;R never.
+  /// Leaves out options of MailOptions and RecipientOptions that the server lacks, as RFC 3461, 4865
+  /// and 6710 let a relay do; never REQUIRETLS and BY=…;R.
   bool drops_options = false;
-  bool prdr = true;   ///< asked for where it is offered and there are several recipients
-  bool lmtp = false;  ///< LHLO, and a reply a recipient behind the text (RFC 2033)
-  /// EHLO keywords, in capitals, that are taken for absent: a peer's extension that does not work.
+  bool prdr = true;   ///< used where it is offered and the message has several recipients
+  bool lmtp = false;  ///< LHLO, and a reply per recipient after the message (RFC 2033)
+  /// EHLO keywords, in capitals, that count as absent: extensions that do not work at this server.
   std::vector<std::string> ignored;
-  /// What a trusted proxy says of the client it speaks for: names and values, sent by XCLIENT
-  /// before AUTH. A server that does not offer it ends the conversation.
+  /// Names and values of the client for which this proxy speaks, sent by XCLIENT before AUTH. Where
+  /// the server does not offer it, the conversation ends.
   std::vector<std::pair<std::string, std::string>> xclient;
-  /// Octets that come before everything else, TLS too: a PROXY header (proto/proxy/header.hpp).
+  /// Bytes sent before everything else, TLS too: a PROXY header (proto/proxy/header.hpp).
   std::string preamble;
-  /// Ends the conversation once this step was answered (`message_data`: all but the final dot was
-  /// sent): with QUIT, or by a cut. The operation then ends with Fault::cancelled.
+  /// Ends the conversation once this stage was answered (`message_data`: all but the final dot was
+  /// sent), with QUIT or, with `cuts`, by closing. The operation ends with Fault::cancelled.
   std::optional<Stage> stop_after;
   bool cuts = false;
   ClientTimeouts timeouts;
   ReplyLimits replies;
-  std::size_t window =
-      100;  ///< commands under way at once: replies that we do not read yet must fit the socket
-  std::size_t chunks = 8;      ///< BDATs under way at once, likewise
-  std::size_t challenges = 8;  ///< 334s of one AUTH: an endless exchange
+  /// Commands awaiting their replies: unread replies must fit the socket buffer.
+  std::size_t window = 100;
+  std::size_t chunks = 8;      ///< BDATs awaiting their replies
+  std::size_t challenges = 8;  ///< 334 replies in one AUTH: stops endless exchanges
 };
 
 }  // namespace postroad::smtp
