@@ -1,5 +1,5 @@
-// AUTH of the server machine (RFC 4954): the exchange's lines in base64, the mechanism's own steps
-// in proto/sasl.
+// AUTH of the server machine (RFC 4954): the lines of the exchange in base64. The mechanisms are in
+// proto/sasl.
 #include <algorithm>
 
 #include "base/text.hpp"
@@ -7,7 +7,7 @@
 
 namespace postroad::smtp {
 
-// What a mechanism may know of this connection; `name` tells whether its own -PLUS is offered.
+// `name`: the mechanism, to know whether its -PLUS is offered too.
 sasl::Context ServerMachine::sasl_context(std::string_view name) const {
   sasl::Context context;
   context.host = options_.hostname;
@@ -28,16 +28,16 @@ bool ServerMachine::offers_mechanism(std::string_view name) const {
          sasl::may_offer(name, sasl_context(name));
 }
 
-void ServerMachine::on_auth(std::string_view argument) {
-  if (!options_.auth || !esmtp_) return refuse({502, {5, 5, 1}, "AUTH is not offered here"});
+void ServerMachine::on_auth(const CommandLine& command) {
+  if (!options_.auth || !hello_.is_esmtp) return refuse({502, {5, 5, 1}, "AUTH is not offered"});
   if (!login_.empty()) return refuse({503, {5, 5, 1}, "already authenticated"});
   if (!tls_ && !options_.allow_auth_in_clear) {
     return refuse({538, {5, 7, 11}, "Encryption required for authentication: send STARTTLS first"});
   }
-  const auto name = upper(argument.substr(0, argument.find(' ')));
-  const auto initial = trim(argument.substr(name.size()));
+  const auto name = upper(command.argument.substr(0, command.argument.find(' ')));
+  const auto initial = trim(command.argument.substr(name.size()));
   if (!offers_mechanism(name))
-    return refuse({504, {5, 5, 4}, "mechanism not known: " + printable(name, 40)});
+    return refuse({504, {5, 5, 4}, "mechanism not supported: " + printable(name, 40)});
   auth_ = std::make_unique<Authentication>();
   auth_->mechanism = name;
   auth_->sasl = sasl::make_server(name, sasl_context(name));
@@ -47,20 +47,18 @@ void ServerMachine::on_auth(std::string_view argument) {
 }
 
 void ServerMachine::on_auth_line(std::string_view line) {
-  // Its last words were said; what the client makes of them changes nothing.
+  // The mechanism's last word was sent; the client's answer to it changes nothing.
   if (auth_->verdict) {
     const auto verdict = std::move(auth_->verdict);
     return end_auth(line == "*" ? Reply{501, {5, 7, 0}, "authentication cancelled"} : *verdict);
   }
   if (line == "*") return end_auth({501, {5, 7, 0}, "authentication cancelled"});
   const auto response = base64_decode(line);
-  if (!response) return end_auth({501, {5, 5, 2}, "not base64"});
+  if (!response) return end_auth({501, {5, 5, 2}, "response is not base64"});
   continue_auth(*response);
 }
 
 void ServerMachine::continue_auth(std::optional<std::string_view> response) {
-  // LOGIN takes the user name as an initial response from some clients: its first step then sees it
-  // as the answer.
   follow_auth(auth_->sasl->step(response));
 }
 
@@ -82,29 +80,19 @@ void ServerMachine::answered_keys(const sasl::Keys& keys) {
   follow_auth(auth_->sasl->take_keys(keys));
 }
 
-// The answer to AskAuth. Some mechanisms have a word for the client first: the server's own proof,
-// or why a token was refused.
-void ServerMachine::on_auth_checked(const Reply& answer) {
-  const auto& words = answer.is_success() ? auth_->on_success : auth_->on_failure;
-  const bool says_more = words && answer.code != 421;
-  if (!says_more) return end_auth(answer);
-  auth_->verdict = answer;
-  reply(334, {}, base64_encode(*words));
-}
-
 void ServerMachine::end_auth(const Reply& answer) {
   mode_ = Mode::commands;
-  waiting_ = false;
+  waits_.is_waiting = false;
   const auto exchange = std::move(auth_);
   if (answer.is_success()) {
     login_ = exchange->credentials.user;
     return reply(answer);
   }
   const Reply refusal =
-      answer.code != 0 ? answer : Reply{454, {4, 7, 0}, "authentication cannot be checked now"};
+      answer.code != 0 ? answer : Reply{454, {4, 7, 0}, "temporary authentication failure"};
   refuse(refusal);
-  if (mode_ == Mode::closing || ++auth_failures_ < options_.limits.auth_attempts) return;
-  reply(421, {4, 7, 0}, options_.hostname + " closes: too many failed authentications");
+  if (mode_ == Mode::closing || ++counts_.auth_failures < options_.limits.auth_attempts) return;
+  reply(421, {4, 7, 0}, options_.hostname + " too many failed authentications, closing connection");
   close(Ending::too_many_errors);
 }
 

@@ -1,5 +1,5 @@
-// What the server machine's extensions add to the commands: the greeting's keywords, the parameters
-// of MAIL, XCLIENT. The parameters that travel with a mail are read in mail_parameters.cpp.
+// What extensions add to the server machine's commands: the keywords of the EHLO reply, the
+// parameters of MAIL, XCLIENT. Parameters that travel with the message: mail_parameters.cpp.
 #include <algorithm>
 #include <array>
 #include <utility>
@@ -11,9 +11,19 @@
 
 namespace postroad::smtp {
 
-Reply ServerMachine::greeting_lines() const {
+// Empty where AUTH is not offered now.
+std::string ServerMachine::auth_line() const {
+  if (!options_.auth || !login_.empty() || (!tls_ && !options_.allow_auth_in_clear)) return {};
+  std::string line;
+  for (const auto& name : options_.mechanisms) {
+    if (offers_mechanism(name)) (line += ' ') += name;
+  }
+  return line.empty() ? line : "AUTH" + line;
+}
+
+Reply ServerMachine::ehlo_reply() const {
   Reply greeting{250, {}, options_.hostname};
-  if (!esmtp_) return greeting;
+  if (!hello_.is_esmtp) return greeting;
   const auto add = [&](std::string_view line) { (greeting.text += '\n') += line; };
   if (options_.pipelining) add("PIPELINING");
   if (options_.size) add("SIZE " + std::to_string(options_.limits.message_size));
@@ -35,17 +45,11 @@ Reply ServerMachine::greeting_lines() const {
   if (options_.limits_keyword)
     add("LIMITS RCPTMAX=" + std::to_string(options_.limits.recipients) +
         " MAILMAX=" + std::to_string(options_.limits.mails));
-  if (options_.xclient && peer_is_trusted_)
+  if (options_.xclient && proxy_.is_trusted)
     add("XCLIENT NAME ADDR PORT PROTO HELO LOGIN DESTADDR DESTPORT");
   if (!tls_ && (options_.tls == TlsMode::offered || options_.tls == TlsMode::required))
     add("STARTTLS");
-  if (options_.auth && login_.empty() && (tls_ || options_.allow_auth_in_clear)) {
-    std::string line = "AUTH";
-    for (const auto& name : options_.mechanisms) {
-      if (offers_mechanism(name)) (line += ' ') += name;
-    }
-    if (line.size() > 4) add(line);
-  }
+  if (const auto line = auth_line(); !line.empty()) add(line);
   if (options_.vrfy) add("VRFY");
   if (options_.expn) add("EXPN");
   add("HELP");
@@ -60,19 +64,19 @@ std::optional<Reply> ServerMachine::apply_parameters(std::string_view text,
   for (const auto& [keyword, value] : *parameters) {
     if (iequals(keyword, "SIZE") && value && options_.size) {
       transaction.declared_size = parse_number(*value);
-      if (!transaction.declared_size) return Reply{501, {5, 5, 4}, "SIZE wants a number of octets"};
+      if (!transaction.declared_size) return Reply{501, {5, 5, 4}, "SIZE needs a number of bytes"};
       if (*transaction.declared_size > options_.limits.message_size) {
-        return Reply{552,
-                     {5, 3, 4},
-                     "the message is larger than " + std::to_string(options_.limits.message_size) +
-                         " octets"};
+        return Reply{
+            552,
+            {5, 3, 4},
+            "message too large (limit " + std::to_string(options_.limits.message_size) + " bytes)"};
       }
     } else if (iequals(keyword, "BODY") && value && options_.eight_bit_mime) {
       const bool eight = iequals(*value, "8BITMIME");
       const bool binary =
           options_.chunking && options_.binary_mime && iequals(*value, "BINARYMIME");
       if (!eight && !binary && !iequals(*value, "7BIT"))
-        return Reply{501, {5, 5, 4}, "BODY wants 7BIT or 8BITMIME"};
+        return Reply{501, {5, 5, 4}, "BODY needs 7BIT or 8BITMIME"};
       transaction.body = eight    ? Body::eight_bit_mime
                          : binary ? Body::binary_mime
                                   : Body::seven_bit;
@@ -84,7 +88,7 @@ std::optional<Reply> ServerMachine::apply_parameters(std::string_view text,
       if (!transaction.options) transaction.options = std::make_unique<MailOptions>();
       const auto taken = take_parameter({keyword, value}, offered(), *transaction.options);
       if (!taken.known)
-        return Reply{555, {5, 5, 4}, "parameter not recognised: " + printable(keyword, 80)};
+        return Reply{555, {5, 5, 4}, "parameter not recognized: " + printable(keyword, 80)};
       if (!taken.error.empty()) return Reply{501, {5, 5, 4}, taken.error};
     }
   }
@@ -97,14 +101,14 @@ Offered ServerMachine::offered() const {
           options_.mt_priority, options_.require_tls && tls_, options_.auth};
 }
 
-// What the values come to, where each by itself is right.
+// Values that are well formed, against the limits of this server.
 std::optional<Reply> ServerMachine::check_options(const MailOptions& asked) const {
   if (asked.deliver_by && asked.deliver_by->otherwise == DeliverBy::Else::give_up &&
       asked.deliver_by->within < options_.least_deliver_by) {
     return Reply{553,
                  {5, 5, 4},
-                 "BY: not within less than " + std::to_string(options_.least_deliver_by.count()) +
-                     " seconds"};
+                 "BY time too short (minimum " + std::to_string(options_.least_deliver_by.count()) +
+                     " seconds)"};
   }
   const bool too_long =
       asked.hold_for > options_.longest_hold ||
@@ -113,18 +117,18 @@ std::optional<Reply> ServerMachine::check_options(const MailOptions& asked) cons
     return Reply{
         501,
         {5, 5, 4},
-        "a mail is held for at most " + std::to_string(options_.longest_hold.count()) + " seconds"};
+        "hold time too long (limit " + std::to_string(options_.longest_hold.count()) + " seconds)"};
   }
   return std::nullopt;
 }
 
-void ServerMachine::on_xclient(std::string_view argument) {
-  if (!options_.xclient || !peer_is_trusted_)
-    return refuse({550, {5, 7, 0}, "XCLIENT is not for you"});
+void ServerMachine::on_xclient(const CommandLine& command) {
+  if (!options_.xclient || !proxy_.is_trusted)
+    return refuse({550, {5, 7, 0}, "XCLIENT: insufficient authorization"});
   static constexpr std::array<std::string_view, 9> names{
       "NAME", "ADDR", "PORT", "PROTO", "HELO", "LOGIN", "DESTADDR", "DESTPORT", "REVERSE_NAME"};
-  auto attributes = std::make_unique<std::vector<std::pair<std::string, std::string>>>();
-  for (const auto word : split(argument, ' ')) {
+  auto attributes = std::make_unique<Attributes>();
+  for (const auto word : split(command.argument, ' ')) {
     if (word.empty()) continue;
     const auto equals = word.find('=');
     auto name = upper(word.substr(0, equals));
@@ -132,13 +136,13 @@ void ServerMachine::on_xclient(std::string_view argument) {
         equals == std::string_view::npos ? std::nullopt : decode_xtext(word.substr(equals + 1));
     if (std::find(names.begin(), names.end(), name) == names.end() ||
         attributes->size() == names.size())
-      return refuse({501, {5, 5, 4}, "XCLIENT: not an attribute: " + printable(name, 40)});
+      return refuse({501, {5, 5, 4}, "XCLIENT: attribute not recognized: " + printable(name, 40)});
     if (!value || std::any_of(value->begin(), value->end(), is_control))
-      return refuse({501, {5, 5, 4}, "XCLIENT: " + name + " wants xtext (RFC 3461)"});
+      return refuse({501, {5, 5, 4}, "XCLIENT: " + name + " needs xtext (RFC 3461)"});
     attributes->emplace_back(std::move(name), *value);
   }
-  xclient_ = std::move(attributes);
-  ask(AskXclient{*xclient_});
+  proxy_.attributes = std::move(attributes);
+  ask(AskXclient{*proxy_.attributes});
 }
 
 }  // namespace postroad::smtp

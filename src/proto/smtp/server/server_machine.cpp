@@ -1,5 +1,4 @@
-// The server machine's loop: wishes, lines, deadlines, answers. The commands are in
-// server_commands.cpp.
+// The server machine's loop: wishes, lines, deadlines, replies; see server_machine.hpp.
 #include "proto/smtp/server/server_machine.hpp"
 
 #include <algorithm>
@@ -15,7 +14,7 @@ using proto::Time;
 using proto::Wish;
 
 namespace {
-constexpr std::size_t most_idle = 1024;  // octets of a buffer while a session idles
+constexpr std::size_t most_idle = 1024;  // bytes of memory kept while a session idles
 }  // namespace
 
 ServerMachine::ServerMachine(const ServerOptions& options) : options_(options) {
@@ -23,22 +22,22 @@ ServerMachine::ServerMachine(const ServerOptions& options) : options_(options) {
 }
 
 Action ServerMachine::next(Time now) {
-  now_ = now;
+  clock_.now = now;
   for (;;) {
     if (question_) return {Wish::consult, {}, false, {}};
-    const auto unsent = out_.size() - out_sent_;
+    const auto unsent = out_.unsent();
     const bool must_flush =
         mode_ == Mode::closing || start_tls_ || (unsent > 0 && unsent >= options_.limits.replies);
-    if (!must_flush && step()) continue;
-    if (out_sent_ < out_.size()) {
-      if (!std::exchange(sending_, true)) send_deadline_ = now + options_.limits.send;
-      return {Wish::send, std::string_view(out_).substr(out_sent_), mode_ == Mode::auth,
-              send_deadline_};
+    if (!must_flush && advance()) continue;
+    if (out_.unsent() > 0) {
+      if (!std::exchange(out_.is_sending, true)) out_.deadline = now + options_.limits.send;
+      return {Wish::send, std::string_view(out_.bytes).substr(out_.sent), mode_ == Mode::auth,
+              out_.deadline};
     }
     if (mode_ == Mode::closing) return {Wish::done, {}, false, {}};
     if (start_tls_) return {Wish::start_tls, {}, false, now + options_.limits.handshake};
     if (stopping_ && mode_ == Mode::commands && phase_ < Phase::mail) {
-      reply(421, {4, 3, 2}, options_.hostname + " is closing for maintenance, try again later");
+      reply(421, {4, 3, 2}, options_.hostname + " service shutting down, try again later");
       close(Ending::stopped);
       continue;
     }
@@ -46,18 +45,18 @@ Action ServerMachine::next(Time now) {
     return {Wish::receive,
             {},
             mode_ == Mode::auth,
-            is_in_transaction() ? std::min(deadline_, transaction_deadline_) : deadline_};
+            is_in_transaction() ? std::min(waits_.deadline, waits_.transaction) : waits_.deadline};
   }
 }
 
-// A deadline begins when the machine begins to wait for a command or a block, and no octet moves
-// it. That of a transaction begins at the first wait behind MAIL.
+// A deadline begins when the machine begins to wait for a command or a block, and no byte moves it.
+// That of a transaction begins at the first wait after MAIL.
 void ServerMachine::arm(Time now) {
-  if (is_in_transaction() && transaction_deadline_ == Time{})
-    transaction_deadline_ = now + options_.limits.transaction;
-  if (std::exchange(waiting_, true)) return;
+  if (is_in_transaction() && waits_.transaction == Time{})
+    waits_.transaction = now + options_.limits.transaction;
+  if (std::exchange(waits_.is_waiting, true)) return;
   const bool is_text = mode_ == Mode::text || mode_ == Mode::chunk;
-  deadline_ = now + (is_text ? options_.limits.data_block : options_.limits.command);
+  waits_.deadline = now + (is_text ? options_.limits.data_block : options_.limits.command);
 }
 
 void ServerMachine::received(std::string_view bytes) { input_ = bytes; }
@@ -69,49 +68,41 @@ bool ServerMachine::needs_input() const {
 }
 
 void ServerMachine::sent(std::size_t count) {
-  out_sent_ += count;
-  if (out_sent_ < out_.size()) {
-    // A peer that reads octet by octet while it sends commands must not make the front grow.
-    if (out_sent_ >= options_.limits.replies) out_.erase(0, std::exchange(out_sent_, 0));
+  out_.sent += count;
+  if (out_.unsent() > 0) {
+    // A peer that reads byte by byte while it sends commands must not make the buffer grow.
+    if (out_.sent >= options_.limits.replies) out_.bytes.erase(0, std::exchange(out_.sent, 0));
     return;
   }
   out_.clear();
-  if (std::exchange(shed_out_, false) || out_.capacity() > most_idle) std::string().swap(out_);
-  out_sent_ = 0;
-  sending_ = false;
+  if (std::exchange(out_.sheds_memory, false) || out_.bytes.capacity() > most_idle)
+    std::string().swap(out_.bytes);
+  out_.is_sending = false;
 }
 
 void ServerMachine::closed() {
   input_ = {};
   out_.clear();
-  out_sent_ = 0;
   close(Ending::closed_by_peer);
 }
 
 void ServerMachine::tls_up(proto::TlsFacts facts) {
   tls_ = std::make_unique<proto::TlsFacts>(std::move(facts));
   start_tls_ = false;
-  // RFC 3207 §4.2: nothing that the client said in clear is known any more.
-  helo_.clear();
-  login_.clear();
-  esmtp_ = false;
-  reset_transaction();
-  phase_ = Phase::greeted;
-  mails_ = 0;
+  forget_client();  // what it said without TLS is not trusted (RFC 3207 section 4.2)
+  counts_.mails = 0;
 }
 
 void ServerMachine::failed(const Error& error) {
   if (error.fault == Fault::cancelled && stopping_ && mode_ != Mode::closing)
-    return;  // woken by stop(): next() says 421
+    return;  // woken by stop(): next() replies 421
   const bool was_closing = mode_ == Mode::closing;
   const bool handshake = std::exchange(start_tls_, false);
-  const bool unread =
-      std::exchange(sending_, false);  // to a peer that does not read, there is nothing more to say
+  const bool unread = std::exchange(out_.is_sending, false);  // then no reply can be sent either
   input_ = {};
   out_.clear();
-  out_sent_ = 0;
   if (error.fault == Fault::timeout && !was_closing && !handshake && !unread) {
-    reply(421, {4, 4, 2}, options_.hostname + " waited too long, closing");
+    reply(421, {4, 4, 2}, options_.hostname + " timeout, closing connection");
     close(Ending::timeout);
     return;
   }
@@ -121,8 +112,8 @@ void ServerMachine::failed(const Error& error) {
                                         : Ending::failed);
 }
 
-// One step that needs no wish; false when there is nothing left to do with what is here.
-bool ServerMachine::step() {
+// One step that needs no wish; false when the input gives nothing more to do.
+bool ServerMachine::advance() {
   if (mode_ == Mode::text || mode_ == Mode::chunk) {
     if (input_.empty()) return false;
     mode_ == Mode::text ? on_text() : on_chunk();
@@ -130,14 +121,14 @@ bool ServerMachine::step() {
   }
   std::string_view line;
   if (mode_ == Mode::closing) return false;
-  // A TLS ClientHello where clear text comes first would be read as garbage for a while.
-  if (commands_ == 0 && !tls_ && partial_.empty() && input_.starts_with('\x16')) {
-    reply(554, {5, 5, 1}, "TLS begins with STARTTLS here; implicit TLS is on another port");
+  // A TLS ClientHello where plaintext comes first would pass for a long and bad command.
+  if (counts_.commands == 0 && !tls_ && !lines_.is_inside() && input_.starts_with('\x16')) {
+    reply(554, {5, 5, 1}, "TLS handshake before STARTTLS; implicit TLS is on another port");
     close(Ending::not_smtp);
     return true;
   }
   if (!take_line(line)) return false;
-  waiting_ = false;
+  waits_.is_waiting = false;
   if (mode_ == Mode::auth) {
     on_auth_line(line);
   } else {
@@ -146,57 +137,29 @@ bool ServerMachine::step() {
   return true;
 }
 
-// A whole line without its end: a view into the input, or into partial_ when it came in pieces. Of
-// a line that is too long only the last byte is kept, to tell CRLF from a bare LF.
 bool ServerMachine::take_line(std::string_view& line) {
-  if (std::exchange(line_taken_from_partial_, false)) {
-    partial_.clear();
-    if (partial_.capacity() > most_idle) std::string().swap(partial_);
-  }
-  while (!input_.empty()) {
-    const auto limit =
-        mode_ == Mode::auth ? options_.limits.auth_line : options_.limits.command_line;
-    const auto end = input_.find('\n');
-    const auto piece = input_.substr(0, end);
-    input_.remove_prefix(end == std::string_view::npos ? input_.size() : end + 1);
-    if (!skipping_line_ && partial_.size() + piece.size() + 1 > limit) {
-      skipping_line_ = true;
-      // Where the octets of such a BDAT end is not known: none of them is run as a command.
-      if (istarts_with(partial_.empty() ? piece : std::string_view(partial_), "BDAT ")) {
+  using Found = LineReader::Found;
+  const auto& limits = options_.limits;
+  while (mode_ != Mode::closing) {
+    const auto limit = mode_ == Mode::auth ? limits.auth_line : limits.command_line;
+    const auto found = lines_.take(input_, limit, options_.accept_bare_lf);
+    switch (found.found) {
+      case Found::nothing:
+        return false;
+      case Found::line:
+        line = found.text;
+        return true;
+      case Found::too_long:
+        line_too_long();
+        break;
+      case Found::bare_lf:
+        refuse_bare_lf();
+        break;
+      case Found::bdat_too_long:
         line_too_long();
         close(Ending::refused);
-        return false;
-      }
+        break;
     }
-    if (skipping_line_) {
-      const auto& last = piece.empty() ? std::string_view(partial_) : piece;
-      partial_.assign(1, last.empty() ? ' ' : last.back());
-    }
-    if (end == std::string_view::npos) {
-      if (!skipping_line_) partial_ += piece;
-      return false;
-    }
-    if (skipping_line_) {
-      skipping_line_ = false;
-      const bool is_bare = partial_ != "\r";
-      partial_.clear();
-      if (is_bare && !options_.accept_bare_lf) {
-        refuse_bare_lf();
-        return false;
-      }
-      line_too_long();
-      continue;
-    }
-    line_taken_from_partial_ = !partial_.empty();
-    if (line_taken_from_partial_) partial_ += piece;
-    line = line_taken_from_partial_ ? std::string_view(partial_) : piece;
-    if (line.ends_with('\r')) {
-      line.remove_suffix(1);
-    } else if (!options_.accept_bare_lf) {
-      refuse_bare_lf();
-      return false;
-    }
-    return true;
   }
   return false;
 }
@@ -204,23 +167,24 @@ bool ServerMachine::take_line(std::string_view& line) {
 // What follows in the same line may be an injected command, so nothing of it is read.
 void ServerMachine::refuse_bare_lf() {
   reply(500, {5, 5, 2}, "bare LF received: lines must end with CRLF");
-  ++errors_;
+  ++counts_.errors;
   close(Ending::refused);
 }
 
 void ServerMachine::line_too_long() {
-  waiting_ = false;
+  waits_.is_waiting = false;
   if (mode_ == Mode::auth) {
     auth_.reset();
     mode_ = Mode::commands;
-    return refuse(
-        {500,
-         {5, 5, 6},
-         "the response is longer than " + std::to_string(options_.limits.auth_line) + " octets"});
+    return refuse({500,
+                   {5, 5, 6},
+                   "authentication response too long (limit " +
+                       std::to_string(options_.limits.auth_line) + " bytes)"});
   }
-  refuse({500,
-          {5, 5, 2},
-          "the line is longer than " + std::to_string(options_.limits.command_line) + " octets"});
+  refuse(
+      {500,
+       {5, 5, 2},
+       "command line too long (limit " + std::to_string(options_.limits.command_line) + " bytes)"});
 }
 
 void ServerMachine::ask(Question question) { question_.emplace(std::move(question)); }
@@ -228,19 +192,20 @@ void ServerMachine::ask(Question question) { question_.emplace(std::move(questio
 void ServerMachine::reply(const Reply& answer) { reply(answer.code, answer.status, answer.text); }
 
 void ServerMachine::reply(int code, EnhancedStatus status, std::string_view text) {
-  const auto begin = out_.size();
-  format(code, options_.enhanced_status_codes ? status : EnhancedStatus{}, text, out_);
-  // Only who asked for SMTPUTF8 gets replies that are not ASCII (RFC 6531 §3.7.4.2).
+  auto& out = out_.bytes;
+  const auto begin = out.size();
+  format(code, options_.enhanced_status_codes ? status : EnhancedStatus{}, text, out);
+  // Replies are ASCII unless the client asked for SMTPUTF8 (RFC 6531 section 3.7.4.2).
   if (!transaction_.smtputf8)
-    std::replace_if(out_.begin() + static_cast<std::ptrdiff_t>(begin), out_.end(), is_8bit, '?');
+    std::replace_if(out.begin() + static_cast<std::ptrdiff_t>(begin), out.end(), is_8bit, '?');
 }
 
-// A refusal that counts: too many of them end the session.
+// A refusal that counts as an error: too many of them end the session.
 void ServerMachine::refuse(const Reply& refusal) {
   reply(refusal);
   if (refusal.code == 421) return close(Ending::refused);
-  if (++errors_ <= options_.limits.errors) return;
-  reply(421, {4, 7, 0}, options_.hostname + " closes: too many errors");
+  if (++counts_.errors <= options_.limits.errors) return;
+  reply(421, {4, 7, 0}, options_.hostname + " too many errors, closing connection");
   close(Ending::too_many_errors);
 }
 
@@ -249,12 +214,12 @@ void ServerMachine::refuse(const Reply& refusal) {
 void ServerMachine::refuse_recipient(const Reply& refusal) {
   recipients_refused_ = true;
   const bool counts = !refusal.is_temporary_failure() || refusal.code == 421 ||
-                      ++overshoot_ > options_.limits.recipient_overshoot;
+                      ++counts_.overshoot > options_.limits.recipient_overshoot;
   counts ? refuse(refusal) : reply(refusal);
 }
 
 std::chrono::sys_seconds ServerMachine::wall_time() const {
-  return wall_time_ + std::chrono::floor<std::chrono::seconds>(now_ - wall_time_told_);
+  return clock_.wall + std::chrono::floor<std::chrono::seconds>(clock_.now - clock_.told);
 }
 
 void ServerMachine::close(Ending ending) {
@@ -278,19 +243,12 @@ void Transaction::clear() {
   if (recipients.capacity() > most_kept) recipients.shrink_to_fit();
 }
 
-// The recipient that was asked about last, with what was asked for it.
-void ServerMachine::drop_recipient() {
-  transaction_.recipients.pop_back();
-  auto& asked = transaction_.recipient_options;
-  if (asked && asked->size() > transaction_.recipients.size()) asked->pop_back();
-}
-
 void ServerMachine::reset_transaction() {
   transaction_.clear();
-  transaction_deadline_ = {};
+  waits_.transaction = {};
   chunk_.reset();
   recipients_refused_ = false;
-  overshoot_ = 0;
+  counts_.overshoot = 0;
   if (phase_ > Phase::ready) phase_ = Phase::ready;
 }
 

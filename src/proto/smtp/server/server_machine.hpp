@@ -1,15 +1,20 @@
-// The receiving SMTP as a machine without I/O: takes octets, asks a consultant (policy, store,
-// users), gives replies. In the form of proto/action.hpp; the table of commands is command.hpp, the
-// replies stand beside their checks in server_commands.cpp, AUTH in server_auth.cpp, the text of a
-// message, by DATA or BDAT, in server_data.cpp.
+// The receiving SMTP as a machine without I/O, in the form of proto/action.hpp: it takes bytes,
+// asks policy, store and login backend by questions, and writes replies.
 //
-// A question is answered by `answered(reply)`: a reply with code 0 means "yes, in the usual words";
-// 2yz is yes in other words; 4yz and 5yz refuse; 421 refuses and closes. Nothing may refuse after
-// something changed: all checks of a command stand before its question, and the transaction changes
-// when the answer is in.
+//   command.hpp            the table of commands
+//   server_commands.cpp    their handlers; replies stand beside their checks
+//   server_answers.cpp     what the answer to each question does
+//   server_extensions.cpp  the EHLO list, the parameters of MAIL, XCLIENT
+//   server_auth.cpp        AUTH
+//   server_data.cpp        message data, by DATA or BDAT
+//   line_reader.hpp        lines out of bytes
+//
+// A question is answered by `answered(reply)`: code 0 means yes, with the usual reply; 2yz is yes
+// with another reply; 4yz and 5yz refuse; 421 refuses and closes. All checks of a command stand
+// before its question, and the transaction changes when the answer is in: nothing refuses after
+// something changed.
 #pragma once
 
-#include <deque>
 #include <memory>
 #include <optional>
 #include <postroad/mail_options.hpp>
@@ -26,61 +31,76 @@
 #include "proto/smtp/dot_codec.hpp"
 #include "proto/smtp/mail_parameters.hpp"
 #include "proto/smtp/path.hpp"
+#include "proto/smtp/server/line_reader.hpp"
 #include "proto/smtp/server/server_options.hpp"
 
 namespace postroad::smtp {
 
+constexpr std::size_t most_helo_bytes = 255;  ///< of a client's name (RFC 5321 section 4.5.3.1.2)
+
 enum class Body : std::uint8_t { seven_bit, eight_bit_mime, binary_mime };
 
-/// One mail transaction (RFC 5321 §3.3) as far as it has come.
+/// One mail transaction (RFC 5321 section 3.3) as far as it has come.
 struct Transaction {
   Mailbox reverse_path;
   std::vector<Mailbox> recipients;
   Body body = Body::seven_bit;
   bool smtputf8 = false;
   bool prdr = false;
-  std::optional<std::uint64_t>
-      declared_size;  ///< of SIZE=; checked against the limit, reserves nothing
-  // Few mails have any, and most sessions idle: apart from the rest.
-  std::unique_ptr<MailOptions> options;  ///< null: nothing was asked
-  /// Of the first recipients in order; may be shorter. Null: nothing was asked.
+  /// SIZE=; checked against the limit, reserves no memory.
+  std::optional<std::uint64_t> declared_size;
+  // On the heap, because few messages have any and most sessions idle.
+  std::unique_ptr<MailOptions> options;  ///< null: no option was given
+  /// Options of the recipients in order; may be shorter. Null: no option was given.
   std::unique_ptr<std::vector<RecipientOptions>> recipient_options;
   [[nodiscard]] const std::vector<RecipientOptions>& asked_of_recipients() const;
-  /// As new, but the recipients' memory is kept for the next.
+  /// Makes it new; keeps the memory of the recipients for the next transaction.
   void clear();
 };
 
-/// What a consultant may be asked. Views and references live until the answer.
-struct AskConnect {};  ///< a session begins; refusing sends the reply as greeting and closes
+// The questions. Views and references are valid until the answer.
+
+/// A session begins; a refusal is sent as the greeting and closes.
+struct AskConnect {};
+/// The client's name. Any bytes but control characters; at most 255.
 struct AskHelo {
   std::string_view name;
-};  ///< the client's name
+};
+/// A transaction is about to begin.
 struct AskMail {
   const Transaction& transaction;
-};  ///< a transaction is about to begin
+};
+/// A recipient is about to be added.
 struct AskRcpt {
   const Mailbox& recipient;
-};                  ///< a recipient is about to be added
-struct AskData {};  ///< a message is about to come: make room for it
+};
+/// Message data is about to come.
+struct AskData {};
+/// A part of the message data. After a refusal the rest is read and dropped.
 struct AskBody {
   std::string_view octets;
-};  ///< keep these; answered with a refusal, the rest is eaten
+};
+/// The message data has ended: commit it and answer 250 when it is durable, or, with `keep` false,
+/// drop what came for the reason `why` (code 0: no reply was sent).
 struct AskEnd {
   bool keep;
   const Reply* why = nullptr;
-};  ///< the end: commit (reply 250 when durable), or drop what came, for that reason
+};
+/// A trusted peer speaks for this client from now on.
 struct AskXclient {
-  /// Names in capitals, values decoded; "[UNAVAILABLE]" and "[TEMPUNAVAIL]" as they stand.
+  /// Names in capitals, values decoded; "[UNAVAILABLE]" and "[TEMPUNAVAIL]" are not replaced.
   const std::vector<std::pair<std::string, std::string>>& attributes;
-};  ///< a trusted peer speaks for this client from now on
+};
+/// Whether the credentials are right: 235, 535 or 454.
 struct AskAuth {
   const sasl::Credentials& credentials;
   const std::string& mechanism;
-};  ///< 235, 535 or 454
+};
+/// The keys of a user; answered by answered_keys().
 struct AskKeys {
   const std::string& user;
   const std::string& mechanism;
-};  ///< answered by answered_keys()
+};
 struct AskVrfy {
   std::string_view text;
 };
@@ -90,7 +110,7 @@ struct AskExpn {
 using Question = std::variant<AskConnect, AskHelo, AskMail, AskRcpt, AskData, AskBody, AskEnd,
                               AskAuth, AskKeys, AskVrfy, AskExpn, AskXclient>;
 
-/// How a session stands or ended, for logs.
+/// How a session ended, for logs.
 enum class Ending : std::uint8_t {
   open,
   quit,
@@ -100,7 +120,7 @@ enum class Ending : std::uint8_t {
   stopped,
   refused,
   failed,
-  not_smtp,  ///< it speaks HTTP, or TLS where clear text comes first
+  not_smtp,  ///< the client speaks HTTP, or TLS where plaintext comes first
 };
 
 class ServerMachine final {
@@ -110,127 +130,62 @@ class ServerMachine final {
 
   [[nodiscard]] proto::Action next(proto::Time now);
   void received(std::string_view bytes);
-  /// Whether octets of the last `received` are still looked at, by this or by the question.
+  /// Whether bytes of the last `received` are still in use, here or by the question.
   [[nodiscard]] bool needs_input() const;
   void closed();  ///< the peer ended its side
   void sent(std::size_t count);
   void tls_up(proto::TlsFacts facts);
   void failed(const Error& error);
   [[nodiscard]] const Question& question() const { return *question_; }
-  /// `each`: of AskEnd, a reply for each recipient; where it is empty they all get `reply`. Heard
-  /// by clients that speak LMTP or asked for PRDR; the others hear `reply`.
+  /// `each`: for AskEnd, a reply per recipient, or empty when all get `reply`. Sent to clients that
+  /// speak LMTP or asked for PRDR; the others get `reply`.
   void answered(const Reply& reply, const std::vector<Reply>& each = {});
   void answered_keys(const sasl::Keys& keys);
-  /// XCLIENT is offered to this peer, where the listener knows it at all.
-  void trust_peer() { peer_is_trusted_ = true; }
+  /// Offers XCLIENT to this peer, where ServerOptions::xclient is set.
+  void trust_peer() { proxy_.is_trusted = true; }
   /// The wall clock's time, for FUTURERELEASE; told while EHLO is asked about. From then on it
   /// advances with the time given to `next`.
-  void tell_time(std::chrono::sys_seconds now) {
-    wall_time_ = now;
-    wall_time_told_ = now_;
-  }
-  /// No new transaction: an idle session is told 421 and closed, one inside a message ends that
-  /// first.
+  void tell_time(std::chrono::sys_seconds now) { clock_ = {now, clock_.now, clock_.now}; }
+  /// Begins no new transaction: an idle session is closed with 421; one inside a message ends the
+  /// message first.
   void stop() { stopping_ = true; }
 
   [[nodiscard]] const ServerOptions& options() const { return options_; }
   [[nodiscard]] const Transaction& transaction() const { return transaction_; }
-  [[nodiscard]] const std::string& helo() const { return helo_; }
-  [[nodiscard]] bool is_esmtp() const { return esmtp_; }
-  [[nodiscard]] const std::string& login() const { return login_; }        ///< empty: nobody
-  [[nodiscard]] const proto::TlsFacts* tls() const { return tls_.get(); }  ///< null: in clear
+  [[nodiscard]] const std::string& helo() const { return hello_.name; }
+  [[nodiscard]] bool is_esmtp() const { return hello_.is_esmtp; }
+  [[nodiscard]] const std::string& login() const { return login_; }        ///< empty: not logged in
+  [[nodiscard]] const proto::TlsFacts* tls() const { return tls_.get(); }  ///< null: no TLS
   [[nodiscard]] Ending ending() const { return ending_; }
-  [[nodiscard]] std::uint64_t message_octets() const { return message_octets_; }
-  /// Octets of all texts so far, of those that were refused or broke off too.
-  [[nodiscard]] std::uint64_t text_octets() const { return text_octets_; }
+  /// Bytes of the message that is read or was read last.
+  [[nodiscard]] std::uint64_t message_octets() const { return data_.bytes; }
+  /// Bytes of message data so far, with messages that were refused or not finished.
+  [[nodiscard]] std::uint64_t text_octets() const { return counts_.data_bytes; }
   /// Commands refused so far.
-  [[nodiscard]] std::uint32_t errors() const { return errors_; }
+  [[nodiscard]] std::uint32_t errors() const { return counts_.errors; }
 
  private:
+  friend struct CommandTable;  // names the handlers
   enum class Mode : std::uint8_t { start, commands, auth, text, chunk, closing };
 
-  bool step();
-  bool take_line(std::string_view& line);
-  void line_too_long();
-  void refuse_bare_lf();
-  void arm(proto::Time now);
-  [[nodiscard]] bool is_in_transaction() const { return phase_ >= Phase::mail; }
-
-  void on_command(std::string_view line);
-  std::optional<Reply> check(const CommandLine& command) const;
-  void on_helo(std::string_view name, bool extended);
-  void on_mail(std::string_view argument);
-  void on_rcpt(std::string_view argument);
-  void on_data();
-  void on_starttls();
-  void on_rset();
-  void on_bdat(const CommandLine& command);
-  void on_xclient(std::string_view argument);
-  void on_vrfy(std::string_view argument);
-  void on_expn(std::string_view argument);
-  void on_help(std::string_view argument);
-  [[nodiscard]] bool is_spoken(Verb verb) const;
-  Reply greeting_lines() const;
-  std::optional<Reply> apply_parameters(std::string_view text, Transaction& transaction) const;
-
-  [[nodiscard]] Offered offered() const;
-  [[nodiscard]] std::optional<Reply> check_options(const MailOptions& asked) const;
-  void drop_recipient();
-
-  void on_auth(std::string_view argument);
-  void on_auth_line(std::string_view line);
-  void continue_auth(std::optional<std::string_view> response);
-  void follow_auth(sasl::Server::Move move);
-  void on_auth_checked(const Reply& reply);
-  void end_auth(const Reply& reply);
-  [[nodiscard]] sasl::Context sasl_context(std::string_view name) const;
-  [[nodiscard]] bool offers_mechanism(std::string_view name) const;
-
-  void on_text();
-  void on_text_end();
-  void on_chunk();
-  void on_chunk_end();
-  void begin_text();
-  void take_octets(std::string_view octets);
-  bool is_read_in_vain();
-  void say_end(const Reply& reply, const std::vector<Reply>& each);
-
-  void ask(Question question);
-  void reply(int code, EnhancedStatus status, std::string_view text);
-  void reply(const Reply& reply);
-  void refuse(const Reply& reply);
-  void refuse_recipient(const Reply& reply);
-  [[nodiscard]] std::chrono::sys_seconds wall_time() const;
-  void close(Ending ending);
-  void reset_transaction();
-
-  const ServerOptions& options_;
-  Mode mode_ = Mode::start;
-  Phase phase_ = Phase::greeted;
-  Ending ending_ = Ending::open;
-
-  std::string_view input_;  // octets of the last received(), not yet taken
-  std::string partial_;     // a line of which the end has not come; bounded by the line's limit
-  bool skipping_line_ = false;
-  bool line_taken_from_partial_ = false;
-  std::string out_;
-  std::size_t out_sent_ = 0;
-  bool shed_out_ = false;  // once it is sent, its memory goes
-
-  std::optional<Question> question_;
-  bool start_tls_ = false;
-  bool stopping_ = false;
-
-  std::string helo_;
-  bool esmtp_ = false;
-  std::string pending_helo_;  // what HELO or EHLO will set once the answer is in
-  bool pending_esmtp_ = false;
-  std::string login_;
-  // What few sessions have stands apart: most are idle most of the time.
-  std::unique_ptr<proto::TlsFacts> tls_;
-  Transaction transaction_;  // with the sender and the recipient that are being asked about
-  bool recipients_refused_ = false;
-
+  // Replies on their way out.
+  struct Output {
+    std::string bytes;
+    std::size_t sent = 0;
+    bool is_sending = false;    // deadline counts
+    bool sheds_memory = false;  // once all is sent
+    proto::Time deadline{};
+    [[nodiscard]] std::size_t unsent() const { return bytes.size() - sent; }
+    void clear() {
+      bytes.clear();
+      sent = 0;
+    }
+  };
+  // The client's name, by HELO, EHLO or LHLO.
+  struct Hello {
+    std::string name{};
+    bool is_esmtp = false;
+  };
   // One AUTH, while it lasts.
   struct Authentication {
     std::string mechanism;
@@ -239,43 +194,155 @@ class ServerMachine final {
     sasl::Credentials credentials;
     std::optional<std::string> on_success;
     std::optional<std::string> on_failure;
-    std::optional<Reply> verdict;  // what is said once the client has answered our last word
+    std::optional<Reply> verdict;  // sent once the client has answered the mechanism's last words
   };
-  std::unique_ptr<Authentication> auth_;
-
-  DotDecoder decoder_;
-  LineEndWatch line_ends_;  // of chunks
-  // The BDAT being read.
+  // The BDAT that is read.
   struct Chunk {
     std::uint64_t left = 0;
     std::uint64_t size = 0;
-    std::unique_ptr<Reply> refusal;  // why it is eaten
+    std::unique_ptr<Reply> refusal;  // its bytes are dropped, then this is sent
     bool is_last = false;
-    bool was_reset = false;  // RSET between chunks: what came is being dropped
+    bool was_reset = false;  // RSET between chunks: the message is dropped
   };
+  // The message that is read.
+  struct MessageData {
+    DotDecoder decoder;
+    LineEndWatch line_ends;  // of chunks
+    std::uint64_t bytes = 0;
+    std::uint64_t block_bytes = 0;   // towards the deadline of a block
+    std::unique_ptr<Reply> verdict;  // why the message will be refused
+  };
+  using Attributes = std::vector<std::pair<std::string, std::string>>;
+  struct Proxy {
+    bool is_trusted = false;
+    bool has_spoken = false;  // by XCLIENT; what follows the next greeting is the client's
+    std::unique_ptr<Attributes> attributes;  // in question
+  };
+  struct WallClock {
+    std::chrono::sys_seconds wall{};
+    proto::Time told{};
+    proto::Time now{};
+  };
+  // Of one session, but for `overshoot`.
+  struct Counts {
+    std::uint32_t mails = 0;
+    std::uint32_t commands = 0;
+    std::uint32_t errors = 0;
+    std::uint32_t auth_failures = 0;
+    std::uint32_t overshoot = 0;  // RCPTs of this transaction that were refused for now
+    std::uint64_t data_bytes = 0;
+  };
+  struct Waits {
+    bool is_waiting = false;  // `deadline` counts for the command or block that is awaited
+    proto::Time deadline{};
+    proto::Time transaction{};
+  };
+
+  bool advance();
+  bool take_line(std::string_view& line);
+  void line_too_long();
+  void refuse_bare_lf();
+  void arm(proto::Time now);
+  [[nodiscard]] bool is_in_transaction() const { return phase_ >= Phase::mail; }
+
+  // Commands.
+  void on_command(std::string_view line);
+  [[nodiscard]] std::optional<Reply> check(const CommandLine& command) const;
+  [[nodiscard]] std::optional<Reply> check_protocol(Verb verb) const;
+  [[nodiscard]] Reply out_of_order(const CommandRow& row) const;
+  void on_helo(const CommandLine& command);
+  void on_mail(const CommandLine& command);
+  void on_rcpt(const CommandLine& command);
+  void on_data(const CommandLine& command);
+  void on_rset(const CommandLine& command);
+  void on_noop(const CommandLine& command);
+  void on_quit(const CommandLine& command);
+  void on_vrfy(const CommandLine& command);
+  void on_expn(const CommandLine& command);
+  void on_help(const CommandLine& command);
+  void on_starttls(const CommandLine& command);
+  void on_auth(const CommandLine& command);
+  void on_bdat(const CommandLine& command);
+  void on_xclient(const CommandLine& command);
+  [[nodiscard]] bool is_spoken(Verb verb) const;
+  [[nodiscard]] Reply ehlo_reply() const;
+  [[nodiscard]] std::string auth_line() const;
+  std::optional<Reply> apply_parameters(std::string_view text, Transaction& transaction) const;
+  std::optional<Reply> read_recipient_options(std::string_view text, RecipientOptions& asked) const;
+  [[nodiscard]] Offered offered() const;
+  [[nodiscard]] std::optional<Reply> check_options(const MailOptions& asked) const;
+
+  // Answers, one per question.
+  using Each = std::vector<Reply>;
+  void on_answer(const AskConnect& asked, const Reply& answer, const Each& each);
+  void on_answer(const AskHelo& asked, const Reply& answer, const Each& each);
+  void on_answer(const AskMail& asked, const Reply& answer, const Each& each);
+  void on_answer(const AskRcpt& asked, const Reply& answer, const Each& each);
+  void on_answer(const AskData& asked, const Reply& answer, const Each& each);
+  void on_answer(const AskBody& asked, const Reply& answer, const Each& each);
+  void on_answer(const AskEnd& asked, const Reply& answer, const Each& each);
+  void on_answer(const AskAuth& asked, const Reply& answer, const Each& each);
+  void on_answer(const AskKeys& asked, const Reply& answer, const Each& each);
+  void on_answer(const AskVrfy& asked, const Reply& answer, const Each& each);
+  void on_answer(const AskExpn& asked, const Reply& answer, const Each& each);
+  void on_answer(const AskXclient& asked, const Reply& answer, const Each& each);
+  void reply_or(const Reply& answer, const Reply& usual);
+  void reply_greeting(const Reply& answer);
+  void forget_client();
+  void drop_recipient();
+
+  // AUTH.
+  void on_auth_line(std::string_view line);
+  void continue_auth(std::optional<std::string_view> response);
+  void follow_auth(sasl::Server::Move move);
+  void end_auth(const Reply& reply);
+  [[nodiscard]] sasl::Context sasl_context(std::string_view name) const;
+  [[nodiscard]] bool offers_mechanism(std::string_view name) const;
+
+  // Message data.
+  void on_text();
+  void on_text_end();
+  void on_chunk();
+  void on_chunk_end();
+  void begin_text();
+  void take_bytes(std::string_view bytes);
+  void count_block(std::uint64_t bytes);
+  bool gives_up_reading();
+  void say_end(const Reply& reply, const Each& each);
+
+  void ask(Question question);
+  void reply(int code, EnhancedStatus status, std::string_view text);
+  void reply(const Reply& reply);
+  void refuse(const Reply& reply);
+  void refuse_recipient(const Reply& reply);
+  void close(Ending ending);
+  void reset_transaction();
+  [[nodiscard]] std::chrono::sys_seconds wall_time() const;
+
+  const ServerOptions& options_;
+  Mode mode_ = Mode::start;
+  Phase phase_ = Phase::greeted;
+  Ending ending_ = Ending::open;
+  std::string_view input_;  // bytes of the last received() that are not taken
+  LineReader lines_;
+  Output out_;
+  std::optional<Question> question_;
+  bool start_tls_ = false;
+  bool stopping_ = false;
+
+  Hello hello_;
+  Hello pending_hello_;  // in question
+  std::string login_;
+  std::unique_ptr<proto::TlsFacts> tls_;
+  Transaction transaction_;  // with the sender and the recipient that are in question
+  bool recipients_refused_ = false;
+  std::unique_ptr<Authentication> auth_;
   std::unique_ptr<Chunk> chunk_;
-  std::unique_ptr<std::vector<std::pair<std::string, std::string>>> xclient_;  // being asked about
-  std::uint64_t message_octets_ = 0;
-  std::uint64_t block_octets_ = 0;
-  std::uint64_t text_octets_ = 0;
-  std::unique_ptr<Reply> verdict_;  // why the message being read will be refused
-
-  bool peer_is_trusted_ = false;
-  bool spoken_for_ = false;  // by XCLIENT; what comes behind the next greeting is the client's
-  std::chrono::sys_seconds wall_time_{};
-  proto::Time wall_time_told_{};
-  proto::Time now_{};
-  std::uint32_t mails_ = 0;
-  std::uint32_t commands_ = 0;
-  std::uint32_t errors_ = 0;
-  std::uint32_t overshoot_ = 0;  // RCPTs of this transaction that were refused for now
-  std::uint32_t auth_failures_ = 0;
-
-  bool waiting_ = false;  // deadline_ counts for the command or block now awaited
-  bool sending_ = false;
-  proto::Time deadline_{};
-  proto::Time transaction_deadline_{};
-  proto::Time send_deadline_{};
+  MessageData data_;
+  Proxy proxy_;
+  WallClock clock_;
+  Counts counts_;
+  Waits waits_;
 };
 
 }  // namespace postroad::smtp

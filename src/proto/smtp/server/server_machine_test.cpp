@@ -1,7 +1,7 @@
-// The server machine where a dialogue cannot show it: deadlines by a clock that the test turns, how
-// far octets and replies are held, what is secret, how it is stopped. The dialogues are in
-// tests/transcripts/. Row24, Row32, Row43 and Row44 are rows of the table of known faults: secrets
-// in traces, unbounded input, deadlines that an octet moves, replies that nobody reads.
+// The server machine where a transcript cannot show it: deadlines by a clock of the test, memory
+// for bytes and replies, secret bytes, stopping. Sessions are in tests/transcripts/. Row24, Row32,
+// Row43 and Row44 are rows of tests/transcripts/guards.md: secrets in traces, unbounded input,
+// deadlines that a byte moves, unread replies.
 #include "proto/smtp/server/server_machine.hpp"
 
 #include <gtest/gtest.h>
@@ -16,11 +16,11 @@ using std::chrono::milliseconds;
 using std::chrono::minutes;
 using std::chrono::seconds;
 
-// One session: a driver whose clock is `now`, whose consultant says yes to everything.
+// One session: a driver whose clock is `now` and whose policy allows everything.
 struct Session {
   explicit Session(ServerOptions given = {}) : options(std::move(given)), machine(options) {}
 
-  // Grants everything until the machine wants octets, or is done.
+  // Grants everything until the machine wants bytes, or is done.
   Action settle() {
     for (;;) {
       const auto action = machine.next(now);
@@ -88,7 +88,7 @@ struct Session {
   std::size_t kept = 0;
 };
 
-TEST(Row43, OneOctetAMinuteGainsNothing) {
+TEST(Row43, OneByteAMinuteGainsNothing) {
   Session session;
   const auto deadline = session.settle().deadline;
   EXPECT_EQ(deadline, session.now + session.options.limits.command);
@@ -122,7 +122,7 @@ TEST(Row43, AResponseOfAuthHasTheDeadlineOfACommand) {
   }
 }
 
-TEST(Row43, ATextHasADeadlineForEachBlockAndOneForTheWhole) {
+TEST(Row43, AMessageHasADeadlinePerBlockAndOneInAll) {
   ServerOptions options;
   options.limits.data_block_size = 1000;
   options.limits.data_block = minutes(3);
@@ -168,7 +168,7 @@ TEST(Row43, ATransactionHasADeadlineFromItsMailOn) {
   EXPECT_EQ(session.feed("RSET\r\n").deadline, session.now + minutes(5));
 }
 
-TEST(Row43, APeerThatReadsAnOctetAMinuteGainsNothing) {
+TEST(Row43, APeerThatReadsOneByteAMinuteGainsNothing) {
   Session session;
   session.settle();
   session.held = "HELP\r\n";
@@ -186,7 +186,7 @@ TEST(Row43, APeerThatReadsAnOctetAMinuteGainsNothing) {
   }
 }
 
-TEST(Row43, ATimeoutSaysSoAndEnds) {
+TEST(Row43, ATimeoutIsReportedAndEndsTheSession) {
   Session session;
   session.settle();
   session.machine.failed(fail(Fault::timeout, {}, "time"));
@@ -197,7 +197,7 @@ TEST(Row43, ATimeoutSaysSoAndEnds) {
   EXPECT_EQ(session.settle().wish, Wish::done);
 }
 
-TEST(Row44, RepliesNobodyReadsPushBack) {
+TEST(Row44, UnreadRepliesStopReading) {
   ServerOptions options;
   options.limits.replies = 500;
   Session session(options);
@@ -241,7 +241,7 @@ TEST(Row32, NothingIsKeptOfALineWithoutEnd) {
   for (int i = 0; i < 2000; ++i)
     ASSERT_EQ(session.feed(std::string(5000, 'x')).wish, Wish::receive);
   session.feed("\r\nNOOP\r\n");
-  EXPECT_EQ(session.count("500 5.5.2 the line is longer"), 1U);
+  EXPECT_EQ(session.count("500 5.5.2 command line too long"), 1U);
   EXPECT_EQ(session.count("250 2.0.0 Ok"), 1U);
 }
 
@@ -262,11 +262,12 @@ TEST(Row32, ThousandsOfBadCommandsEndTheSession) {
   std::string many;
   for (int i = 0; i < 5000; ++i) many += "X\r\n";
   EXPECT_EQ(session.feed(many).wish, Wish::done);
-  EXPECT_EQ(session.count("500 5.5.2 X is not"), session.options.limits.errors + 1);
+  EXPECT_EQ(session.count("500 5.5.2 command not recognized: X"),
+            session.options.limits.errors + 1);
   EXPECT_EQ(session.machine.ending(), Ending::too_many_errors);
 }
 
-TEST(Row32, WhatIsRefusedIsEatenAndNotKept) {
+TEST(Row32, ARefusedMessageIsReadAndNotKept) {
   ServerOptions options;
   options.limits.message_size = 10000;
   Session session(options);
@@ -304,7 +305,7 @@ TEST(Bdat, AnAbandonedMessageHasItsReason) {
   EXPECT_EQ(session.reason, "abandoned by the client with RSET");
 }
 
-TEST(Row24, TheOctetsOfAnExchangeAreSecret) {
+TEST(Row24, TheBytesOfAnExchangeAreSecret) {
   ServerOptions options;
   options.auth = options.allow_auth_in_clear = true;
   Session session(options);
@@ -316,7 +317,7 @@ TEST(Row24, TheOctetsOfAnExchangeAreSecret) {
   EXPECT_EQ(session.machine.login(), "test");
 }
 
-TEST(Stop, AnIdleSessionIsToldAndClosed) {
+TEST(Stop, AnIdleSessionGets421) {
   Session session;
   session.settle();
   session.feed("HELO client.example\r\n");
@@ -327,7 +328,7 @@ TEST(Stop, AnIdleSessionIsToldAndClosed) {
   EXPECT_EQ(session.machine.ending(), Ending::stopped);
 }
 
-TEST(Stop, AMessageUnderWayComesInFirst) {
+TEST(Stop, AMessageInProgressIsFinishedFirst) {
   Session session;
   session.begin_text();
   session.machine.stop();
