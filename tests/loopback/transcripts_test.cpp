@@ -1,6 +1,6 @@
 // Every transcript over real sockets and real TLS: the machine under the driver of src/net on one
-// side, on the other a peer that reads its lines from the file. Whole, line by line and octet by
-// octet; with the line cut or reset at each of the peer's moves, and with the peer fallen silent in
+// side, on the other a peer that reads its lines from the file. Whole, line by line and byte by
+// byte; with the line cut or reset at each of the peer's turns, and with the peer fallen silent in
 // the middle. Where a deadline is to pass it is a short one.
 #include <gtest/gtest.h>
 #include <openssl/ssl.h>
@@ -24,11 +24,11 @@ namespace {
 
 namespace asio = boost::asio;
 using asio::ip::tcp;
-using Kind = Move::Kind;
+using Kind = Turn::Kind;
 
-constexpr int patience_s = 20;               // of the peer's reads: reached only by a failing test
-constexpr std::size_t most_by_octet = 4000;  // octets of a dialogue that is sent octet by octet
-constexpr std::size_t most_faulted_moves = 12;  // of one dialogue; the long ones are sampled
+constexpr int patience_s = 20;              // of the peer's reads: reached only by a failing test
+constexpr std::size_t most_by_byte = 4000;  // bytes of a transcript that is sent byte by byte
+constexpr std::size_t most_faulted_turns = 12;  // of one transcript; the long ones are sampled
 
 const net::TlsContext& server_tls() {
   static const auto context = [] {
@@ -49,14 +49,14 @@ const net::TlsContext& client_tls() {
 /// How far the side under test has come in the `do:` lines; the peer waits for it.
 class Progress final {
  public:
-  void advance(std::size_t move) {
+  void advance(std::size_t turn) {
     const std::lock_guard lock(mutex_);
-    move_ = move;
+    move_ = turn;
     bell_.notify_all();
   }
-  bool wait_for(std::size_t move) {
+  bool wait_for(std::size_t turn) {
     std::unique_lock lock(mutex_);
-    return bell_.wait_for(lock, std::chrono::seconds(patience_s), [&] { return move_ >= move; });
+    return bell_.wait_for(lock, std::chrono::seconds(patience_s), [&] { return move_ >= turn; });
   }
 
  private:
@@ -65,7 +65,7 @@ class Progress final {
   std::size_t move_ = 0;
 };
 
-/// The peer: says its side's moves, and hears the other's before it goes on. On a thread of its
+/// The peer: says its side's turns, and hears the other's before it goes on. On a thread of its
 /// own, with a blocking socket.
 class Peer final {
  public:
@@ -83,19 +83,19 @@ class Peer final {
     ::setsockopt(socket_, IPPROTO_TCP, 1 /* TCP_NODELAY */, &yes, sizeof yes);
     std::string group;
     bool alive = true;
-    for (std::size_t i = 0; i < script_.moves.size() && alive; ++i) {
-      const auto& move = script_.moves[i];
-      if (move.kind == own_) {
+    for (std::size_t i = 0; i < script_.turns.size() && alive; ++i) {
+      const auto& turn = script_.turns[i];
+      if (turn.kind == own_) {
         if (group.empty()) alive = hear(i);
-        group += move.octets;
+        group += turn.bytes;
         continue;
       }
       alive = alive && say(std::exchange(group, {}));
-      if (move.kind == Kind::perform && progress_ != nullptr)
+      if (turn.kind == Kind::perform && progress_ != nullptr)
         alive = alive && progress_->wait_for(i);
-      if (move.kind == Kind::tls) alive = alive && hear(i) && shake_hands();
-      if (move.kind == Kind::timeout && alive) stay_silent();
-      if (move.kind == (own_ == Kind::client ? Kind::client_closed : Kind::server_closed)) break;
+      if (turn.kind == Kind::tls) alive = alive && hear(i) && shake_hands();
+      if (turn.kind == Kind::timeout && alive) stay_silent();
+      if (turn.kind == (own_ == Kind::client ? Kind::client_closed : Kind::server_closed)) break;
     }
     if (alive && !group.empty()) alive = say(group);
     // The rest, up to the other's end.
@@ -110,8 +110,8 @@ class Peer final {
  private:
   [[nodiscard]] Kind other() const { return own_ == Kind::client ? Kind::server : Kind::client; }
 
-  bool hear(std::size_t moves) {
-    const auto expected = octets_of(script_, other(), moves);
+  bool hear(std::size_t turns) {
+    const auto expected = bytes_of(script_, other(), turns);
     while (!matches(expected, heard_)) {
       if (!read_some()) return false;
     }
@@ -127,13 +127,13 @@ class Peer final {
     return true;
   }
 
-  bool say(const std::string& octets) {
-    for (std::size_t at = 0; at < octets.size();) {
+  bool say(const std::string& bytes) {
+    for (std::size_t at = 0; at < bytes.size();) {
       if (fault_.failure != Failure::none && pieces_ == fault_.step) return fail_now();
-      const auto count = piece_size(octets, at, chunking_);
+      const auto count = piece_size(bytes, at, chunking_);
       const auto sent = ssl_ != nullptr
-                            ? SSL_write(ssl_, octets.data() + at, static_cast<int>(count))
-                            : ::send(socket_, octets.data() + at, count, MSG_NOSIGNAL);
+                            ? SSL_write(ssl_, bytes.data() + at, static_cast<int>(count))
+                            : ::send(socket_, bytes.data() + at, count, MSG_NOSIGNAL);
       if (sent <= 0) return false;
       at += static_cast<std::size_t>(sent);
       ++pieces_;
@@ -224,13 +224,13 @@ struct Pair {
 };
 
 bool needs_a_clock(const Transcript& script) {
-  for (const auto& move : script.moves) {
-    if (move.kind == Kind::timeout) return true;
+  for (const auto& turn : script.turns) {
+    if (turn.kind == Kind::timeout) return true;
   }
   return false;
 }
 
-/// Short where the dialogue is about a deadline, or the peer falls silent; else those of every day.
+/// Short where the transcript is about a deadline, or the peer falls silent; else the usual ones.
 std::optional<std::chrono::milliseconds> short_deadline(const Transcript& script, FaultAt fault) {
   if (fault.failure == Failure::timeout) return std::chrono::milliseconds(40);
   if (needs_a_clock(script)) return std::chrono::milliseconds(1000);
@@ -274,7 +274,7 @@ Played over_loopback_server(const Transcript& script, Chunking chunking, FaultAt
   Played played{{}, peer.pieces(), ended};
   played.problem = check_kept(script, machine, canned);
   if (fault.failure != Failure::none || !played.problem.empty()) return played;
-  if (const auto all = octets_of(script, Kind::server, script.moves.size());
+  if (const auto all = bytes_of(script, Kind::server, script.turns.size());
       !matches(all, peer.heard()))
     played.problem = "the server said\n" + peer.heard() + "in place of\n" + all;
   if (played.problem.empty()) played.problem = check_expectations(script, machine, canned);
@@ -305,11 +305,11 @@ Played over_loopback_client(const Transcript& script, Chunking chunking, FaultAt
         ClientSide side;
         side.chunking = chunking;
         bool performed = false;
-        for (std::size_t i = 0; i < script.moves.size(); ++i) {
-          if (script.moves[i].kind != Kind::perform) continue;
+        for (std::size_t i = 0; i < script.turns.size(); ++i) {
+          if (script.turns[i].kind != Kind::perform) continue;
           progress.advance(i);
           if (std::exchange(performed, true) && !machine.is_usable() && error) continue;
-          const auto operation = read_operation(script.moves[i].octets);
+          const auto operation = read_operation(script.turns[i].bytes);
           side.operation = &operation;
           side.at = 0;
           begin(machine, operation);
@@ -317,7 +317,7 @@ Played over_loopback_client(const Transcript& script, Chunking chunking, FaultAt
           if (machine.error() && !error) error = machine.error();
           if (!machine.report().recipients.empty()) report = machine.report();
         }
-        progress.advance(script.moves.size());
+        progress.advance(script.turns.size());
         stream.close();
         ended = true;
       },
@@ -330,7 +330,7 @@ Played over_loopback_client(const Transcript& script, Chunking chunking, FaultAt
   // The peer of a cut line has not heard all that was said.
   if (fault.failure != Failure::none) return played;
   played.problem = check_outcomes(facts);
-  if (const auto all = octets_of(script, Kind::client, script.moves.size());
+  if (const auto all = bytes_of(script, Kind::client, script.turns.size());
       played.problem.empty() && !matches(all, peer.heard()))
     played.problem = "the client said\n" + peer.heard() + "in place of\n" + all;
   if (played.problem.empty()) played.problem = check_expectations(script, facts);
@@ -347,9 +347,9 @@ bool injects_before_tls(const Transcript& script) {
 }
 
 std::size_t octets_in(const Transcript& script) {
-  std::size_t octets = 0;
-  for (const auto& move : script.moves) octets += move.octets.size();
-  return octets;
+  std::size_t bytes = 0;
+  for (const auto& turn : script.turns) bytes += turn.bytes.size();
+  return bytes;
 }
 
 // A peer that OpenSSL writes to may be gone.
@@ -360,10 +360,10 @@ class OverLoopback : public testing::TestWithParam<std::string> {
   template <class Play>
   void play(const Transcript& script, Play play_one) const {
     std::size_t pieces = 0;
-    for (const auto chunking : {Chunking::whole, Chunking::by_octet, Chunking::by_line}) {
+    for (const auto chunking : {Chunking::whole, Chunking::by_byte, Chunking::by_line}) {
       if (chunking != Chunking::whole && (injects_before_tls(script) || needs_a_clock(script)))
         continue;
-      if (chunking == Chunking::by_octet && octets_in(script) > most_by_octet) continue;
+      if (chunking == Chunking::by_byte && octets_in(script) > most_by_byte) continue;
       const auto played = play_one(script, chunking, FaultAt{});
       ASSERT_TRUE(played.ended) << script.file << " does not end";
       ASSERT_EQ(played.problem, "") << script.file << ": " << script.title;
@@ -372,7 +372,7 @@ class OverLoopback : public testing::TestWithParam<std::string> {
     const auto silent = play_one(script, Chunking::by_line, FaultAt{Failure::timeout, pieces / 2});
     ASSERT_TRUE(silent.ended) << script.file << " does not end, silent at piece " << pieces / 2;
     ASSERT_EQ(silent.problem, "") << script.file << " silent at piece " << pieces / 2;
-    const auto stride = 1 + pieces / most_faulted_moves;
+    const auto stride = 1 + pieces / most_faulted_turns;
     for (const auto failure : {Failure::end_of_stream, Failure::reset}) {
       for (std::size_t step = 0; step < pieces; step += stride) {
         const auto played = play_one(script, Chunking::by_line, FaultAt{failure, step});

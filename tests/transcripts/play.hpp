@@ -1,6 +1,6 @@
-// Plays a transcript against one machine, in one chunking, with at most one fault. Everything is in
-// memory: no socket, no clock but a counter. What the dialogue asks of a machine and what must hold
-// afterwards is apart, for the player over real sockets (tests/loopback/).
+// Plays a transcript against one machine, in one chunking, with at most one failure. Everything is
+// in memory, without sockets and without a clock. The expectations are separate functions, for the
+// player over real sockets (tests/loopback/).
 #pragma once
 
 #include <cstdint>
@@ -14,17 +14,17 @@
 
 namespace postroad::transcripts {
 
-enum class Chunking { whole, by_line, by_octet };
+enum class Chunking { whole, by_line, by_byte };
 enum class Failure { none, end_of_stream, reset, timeout };
 
-/// How many octets behind `at` come in one piece; `at` is before the end.
-inline std::size_t piece_size(std::string_view octets, std::size_t at, Chunking chunking) {
-  if (chunking == Chunking::by_octet) return 1;
-  const auto end = chunking == Chunking::by_line ? octets.find('\n', at) : std::string_view::npos;
-  return (end == std::string_view::npos ? octets.size() : end + 1) - at;
+/// How many bytes from `at` come in one piece; `at` is before the end.
+inline std::size_t piece_size(std::string_view bytes, std::size_t at, Chunking chunking) {
+  if (chunking == Chunking::by_byte) return 1;
+  const auto end = chunking == Chunking::by_line ? bytes.find('\n', at) : std::string_view::npos;
+  return (end == std::string_view::npos ? bytes.size() : end + 1) - at;
 }
 
-/// Tells a machine that its line is gone.
+/// Reports a lost connection to a machine.
 template <class Machine>
 void break_line(Machine& machine, Failure failure) {
   if (failure == Failure::end_of_stream) machine.closed();
@@ -52,15 +52,15 @@ struct Operation {
   smtp::MailRequest request;
   std::string text;
   bool unreadable = false;
-  std::size_t piece = 0;  ///< octets of `text` given at once, each a BDAT; 0: as the chunking says
+  std::size_t piece = 0;  ///< bytes of `text` given at once, each a BDAT; 0: as the chunking says
 };
-/// How many octets of `text` behind `at` are given at once.
+/// How many bytes of `text` behind `at` are given at once.
 std::size_t body_piece(const Operation& operation, std::size_t at, Chunking chunking);
 Operation read_operation(const std::string& what);
 void begin(smtp::ClientMachine& machine, const Operation& operation);
 
-/// The client's side after a dialogue: the first error of any operation, the last mail's report,
-/// all that it said.
+/// The client's side after a transcript: the first error of any operation, the report of the last
+/// message, all that it sent.
 struct ClientFacts {
   const smtp::ClientMachine& machine;
   const std::optional<Error>& error;
@@ -68,16 +68,16 @@ struct ClientFacts {
   std::string_view said;
   bool faulted = false;
 };
-/// What differs; empty: nothing. The first holds however the line broke, the second is the file's.
+/// The difference; empty: none. The first check holds after any failure, the second is the file's.
 std::string check_outcomes(const ClientFacts& facts);
 std::string check_expectations(const Transcript& script, const ClientFacts& facts);
 std::string check_expectations(const Transcript& script, const smtp::ServerMachine& machine,
                                const Canned& canned);
-/// No part of a message was kept as a whole one.
+/// No part of a message was kept as a whole message.
 std::string check_kept(const Transcript& script, const smtp::ServerMachine& machine,
                        const Canned& canned);
-/// All octets of one side in the first `moves` moves.
-std::string octets_of(const Transcript& script, Move::Kind side, std::size_t moves);
+/// All bytes of one side in the first `turns` turns.
+std::string bytes_of(const Transcript& script, Turn::Kind side, std::size_t turns);
 
 Played play_server(const Transcript& script, Chunking chunking, FaultAt fault);
 Played play_client(const Transcript& script, Chunking chunking, FaultAt fault);

@@ -1,4 +1,4 @@
-// The client machine against a transcript: S lines go in, what comes out must be the C lines.
+// The client machine against a transcript: S lines are its input, C lines its expected output.
 #include <algorithm>
 #include <stdexcept>
 
@@ -9,7 +9,7 @@ namespace postroad::transcripts {
 
 namespace {
 
-using Kind = Move::Kind;
+using Kind = Turn::Kind;
 using proto::Wish;
 
 struct ClientPlay {
@@ -29,7 +29,7 @@ struct ClientPlay {
   FaultAt fault;
   smtp::ClientMachine machine;
   std::string said;
-  std::size_t move = 0;
+  std::size_t turn = 0;
   std::string group;
   std::size_t fed = 0;
   std::string chunk;
@@ -49,15 +49,15 @@ void ClientPlay::feed() {
   if (fed == group.size()) {
     group.clear();
     fed = 0;
-    while (move < script.moves.size() &&
-           (script.moves[move].kind == Kind::client || script.moves[move].kind == Kind::tls))
-      ++move;
+    while (turn < script.turns.size() &&
+           (script.turns[turn].kind == Kind::client || script.turns[turn].kind == Kind::tls))
+      ++turn;
     check_order();
-    while (move < script.moves.size() && script.moves[move].kind == Kind::server)
-      group += script.moves[move++].octets;
+    while (turn < script.turns.size() && script.turns[turn].kind == Kind::server)
+      group += script.turns[turn++].bytes;
     if (group.empty()) {
-      const bool timeout = move < script.moves.size() && script.moves[move].kind == Kind::timeout;
-      if (move < script.moves.size() && script.moves[move].kind != Kind::perform) ++move;
+      const bool timeout = turn < script.turns.size() && script.turns[turn].kind == Kind::timeout;
+      if (turn < script.turns.size() && script.turns[turn].kind != Kind::perform) ++turn;
       return timeout ? machine.failed(fail(Fault::timeout, {}, "time")) : machine.closed();
     }
   }
@@ -66,11 +66,11 @@ void ClientPlay::feed() {
   machine.received(chunk);
 }
 
-// A client that waits has said all that stands before, and nothing that stands behind.
+// A client that waits has sent all lines before this turn, and none after it.
 void ClientPlay::check_order() {
-  const auto all = octets_of(script, Kind::client, move);
+  const auto all = bytes_of(script, Kind::client, turn);
   if (fault.failure != Failure::none || !problem.empty() || matches(all, said)) return;
-  problem = "before move " + std::to_string(move) + " the client had said\n" + said +
+  problem = "before turn " + std::to_string(turn) + " the client had said\n" + said +
             "in place of\n" + all;
 }
 
@@ -89,7 +89,7 @@ void ClientPlay::give_body() {
 void ClientPlay::grant(const proto::Action& action) {
   switch (action.wish) {
     case Wish::send: {
-      const auto count = chunking == Chunking::by_octet ? std::size_t{1} : action.bytes.size();
+      const auto count = chunking == Chunking::by_byte ? std::size_t{1} : action.bytes.size();
       said += action.bytes.substr(0, count);
       return machine.sent(count);
     }
@@ -165,12 +165,12 @@ std::string check(const Word& word, const ClientFacts& facts) {
 
 Played ClientPlay::run() {
   bool performed = false;
-  for (const auto& one : script.moves) {
+  for (const auto& one : script.turns) {
     if (one.kind != Kind::perform) continue;
     if (performed && !machine.is_usable() && !script.expectations.empty() && error) break;
     performed = true;
-    move = static_cast<std::size_t>(&one - script.moves.data()) + 1;
-    operation = read_operation(one.octets);
+    turn = static_cast<std::size_t>(&one - script.turns.data()) + 1;
+    operation = read_operation(one.bytes);
     text_at = 0;
     begin(machine, operation);
     drive();
@@ -183,7 +183,7 @@ Played ClientPlay::run() {
   if (fault.failure != Failure::none || !played.problem.empty()) return played;
   played.problem = problem;
   if (!played.problem.empty()) return played;
-  if (const auto all = octets_of(script, Kind::client, script.moves.size()); !matches(all, said))
+  if (const auto all = bytes_of(script, Kind::client, script.turns.size()); !matches(all, said))
     played.problem = "the client said\n" + said + "in place of\n" + all;
   if (played.problem.empty()) played.problem = check_expectations(script, facts);
   return played;
@@ -192,7 +192,7 @@ Played ClientPlay::run() {
 Mailbox mailbox_of(const std::string& word) {
   const auto at = word.rfind('@');
   const auto parsed = Mailbox::parse(word);
-  // What no parser takes must be tried all the same: the machine has to refuse it.
+  // Malformed addresses are given to the machine, which must refuse them.
   return parsed ? *parsed
                 : Mailbox{word.substr(0, at), at == std::string::npos ? "" : word.substr(at + 1)};
 }
@@ -258,8 +258,8 @@ void begin(smtp::ClientMachine& machine, const Operation& operation) {
   machine.command(operation.verb, operation.argument);
 }
 
-// What must hold however the line broke: a recipient is accepted only by a 2yz to a whole text, and
-// `unknown` only behind a dot, or the last BDAT.
+// Holds after any failure: a recipient is accepted only by a 2yz to a whole message, and unknown
+// only after the final dot or the last BDAT.
 std::string check_outcomes(const ClientFacts& facts) {
   const auto& [machine, error, report, said, faulted] = facts;
   const bool dot_said = said.find("\r\n.\r\n") != std::string_view::npos ||

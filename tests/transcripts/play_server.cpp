@@ -1,4 +1,4 @@
-// The server machine against a transcript: C lines go in, what comes out must be the S lines.
+// The server machine against a transcript: C lines are its input, S lines its expected output.
 #include <algorithm>
 
 #include "play.hpp"
@@ -7,7 +7,7 @@ namespace postroad::transcripts {
 
 namespace {
 
-using Kind = Move::Kind;
+using Kind = Turn::Kind;
 using proto::Wish;
 
 struct ServerPlay {
@@ -26,8 +26,8 @@ struct ServerPlay {
   smtp::ServerMachine machine;
   Canned canned;
   std::string said;      // everything the server has sent
-  std::size_t move = 0;  // the next move of the client's to feed
-  std::string group;     // client octets on their way in
+  std::size_t turn = 0;  // the next turn of the client's to feed
+  std::string group;     // client bytes on their way in
   std::size_t fed = 0;
   std::string chunk;  // what received() looks at now
   std::size_t step = 0;
@@ -37,27 +37,27 @@ struct ServerPlay {
   proto::Time now{std::chrono::hours(1)};
 };
 
-// The next octets for the server: all C moves up to the next S move are one group, as a pipelining
+// The next bytes for the server: all C turns up to the next S turn are one group, as a pipelining
 // client sends them.
 void ServerPlay::feed() {
   if (fed == group.size()) {
     group.clear();
     fed = 0;
     check_order();
-    while (move < script.moves.size()) {
-      const auto& next = script.moves[move];
+    while (turn < script.turns.size()) {
+      const auto& next = script.turns[turn];
       if (next.kind == Kind::client)
-        group += next.octets;
+        group += next.bytes;
       else if (next.kind == Kind::client_closed && group.empty()) {
-        ++move;
+        ++turn;
         return machine.closed();
       } else if (next.kind == Kind::timeout && group.empty()) {
-        ++move;
+        ++turn;
         return machine.failed(fail(Fault::timeout, {}, "time"));
       } else if (!group.empty())
         break;
       if (next.kind == Kind::client_closed || next.kind == Kind::timeout) break;
-      ++move;
+      ++turn;
     }
     if (group.empty()) return machine.closed();
   }
@@ -66,16 +66,16 @@ void ServerPlay::feed() {
   machine.received(chunk);
 }
 
-// A server that waits has answered all that stands before, and nothing that stands behind.
+// A server that waits has sent all lines before this turn, and none after it.
 void ServerPlay::check_order() {
-  auto next = move;
-  while (next < script.moves.size() &&
-         (script.moves[next].kind == Kind::server || script.moves[next].kind == Kind::tls ||
-          script.moves[next].kind == Kind::perform))
+  auto next = turn;
+  while (next < script.turns.size() &&
+         (script.turns[next].kind == Kind::server || script.turns[next].kind == Kind::tls ||
+          script.turns[next].kind == Kind::perform))
     ++next;
-  const auto all = octets_of(script, Kind::server, next);
+  const auto all = bytes_of(script, Kind::server, next);
   if (fault.failure != Failure::none || !problem.empty() || matches(all, said)) return;
-  problem = "before move " + std::to_string(next) + " the server had said\n" + said +
+  problem = "before turn " + std::to_string(next) + " the server had said\n" + said +
             "in place of\n" + all;
 }
 
@@ -114,8 +114,8 @@ std::string check(const Word& word, const smtp::ServerMachine& machine, const Ca
   if (what == "message") {
     const auto index = std::stoul(words.at(1)) - 1;
     if (index >= canned.messages.size()) return wrong("not there");
-    if (canned.messages[index].octets != words.at(2))
-      return wrong('"' + canned.messages[index].octets + '"');
+    if (canned.messages[index].bytes != words.at(2))
+      return wrong('"' + canned.messages[index].bytes + '"');
   }
   if (what == "from" && (canned.messages.empty() || canned.messages.back().reverse_path !=
                                                         (words.size() > 1 ? words[1] : ""))) {
@@ -175,7 +175,7 @@ Played ServerPlay::run() {
     return played;
   }
   if (!played.problem.empty()) return played;
-  if (const auto all = octets_of(script, Kind::server, script.moves.size()); !matches(all, said))
+  if (const auto all = bytes_of(script, Kind::server, script.turns.size()); !matches(all, said))
     played.problem = "the server said\n" + said + "in place of\n" + all;
   if (played.problem.empty()) played.problem = check_expectations(script, machine, canned);
   return played;
@@ -183,10 +183,10 @@ Played ServerPlay::run() {
 
 }  // namespace
 
-std::string octets_of(const Transcript& script, Move::Kind side, std::size_t moves) {
+std::string bytes_of(const Transcript& script, Turn::Kind side, std::size_t turns) {
   std::string text;
-  for (std::size_t i = 0; i < moves; ++i) {
-    if (script.moves[i].kind == side) text += script.moves[i].octets;
+  for (std::size_t i = 0; i < turns; ++i) {
+    if (script.turns[i].kind == side) text += script.turns[i].bytes;
   }
   return text;
 }

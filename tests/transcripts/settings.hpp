@@ -27,7 +27,7 @@ class Canned final {
   struct Message {
     std::string reverse_path;
     std::vector<std::string> recipients;
-    std::string octets;
+    std::string bytes;
     std::string parameters;  ///< what the mail asks for beyond delivery, as MAIL says it
     std::vector<std::string> recipient_parameters;
   };
@@ -41,7 +41,7 @@ class Canned final {
   std::map<std::string, Reply> answers_;
   std::map<std::string, std::string> users_;
   std::string draft_;
-  std::string salt_ = "sixteen octets!!";
+  std::string salt_ = "sixteen bytes!!";
   bool trusts_peer_ = false;
 };
 

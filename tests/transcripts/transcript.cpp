@@ -12,7 +12,7 @@ namespace postroad::transcripts {
 
 namespace {
 
-using Kind = Move::Kind;
+using Kind = Turn::Kind;
 
 bool eat(std::string_view& line, std::string_view prefix) {
   if (!line.starts_with(prefix)) return false;
@@ -21,7 +21,7 @@ bool eat(std::string_view& line, std::string_view prefix) {
   return true;
 }
 
-// An expectation that nobody checks would hold for ever.
+// An unknown expectation would never be checked.
 bool is_expectation(const std::string& word) {
   static constexpr std::string_view known[] = {"messages",
                                                "message",
@@ -43,8 +43,8 @@ bool read_head(std::string_view line, int number, Transcript& script) {
   const auto word = [&](std::string_view text) { return Word{std::string(text), number}; };
   if (eat(line, "title:")) {
     script.title = line;
-  } else if (eat(line, "rows:")) {
-    script.rows = words_of(std::string(line));
+  } else if (eat(line, "guards:")) {
+    script.guards = words_of(std::string(line));
   } else if (eat(line, "side:")) {
     script.for_server = line != "client";
     script.for_client = line != "server";
@@ -63,9 +63,23 @@ bool read_head(std::string_view line, int number, Transcript& script) {
   return true;
 }
 
-bool read_move(std::string_view line, int number, Transcript& script) {
-  const auto add = [&](Kind kind, std::string octets) {
-    script.moves.push_back({kind, std::move(octets), number});
+// `<ehlo>` stands for the usual list of the server under test, `<ehlo: A | B>` for one with further
+// lines, in the order in which the server sends them.
+std::string ehlo_list(std::string_view extra) {
+  std::string list =
+      "250-mail.example\r\n250-PIPELINING\r\n250-SIZE 36700160\r\n250-8BITMIME\r\n"
+      "250-SMTPUTF8\r\n";
+  while (!extra.empty()) {
+    const auto end = std::min(extra.find(" | "), extra.size());
+    list += "250-" + std::string(extra.substr(0, end)) + "\r\n";
+    extra.remove_prefix(std::min(end + 3, extra.size()));
+  }
+  return list + "250-HELP\r\n250 ENHANCEDSTATUSCODES\r\n";
+}
+
+bool read_turn(std::string_view line, int number, Transcript& script) {
+  const auto add = [&](Kind kind, std::string bytes) {
+    script.turns.push_back({kind, std::move(bytes), number});
   };
   if (eat(line, "C!")) {
     add(Kind::client, words_of(std::string(line)).at(0));
@@ -73,6 +87,11 @@ bool read_move(std::string_view line, int number, Transcript& script) {
     add(Kind::server, words_of(std::string(line)).at(0));
   } else if (eat(line, "C:")) {
     add(Kind::client, std::string(line) + "\r\n");
+  } else if (line == "S: <ehlo>") {
+    add(Kind::server, ehlo_list({}));
+  } else if (line.starts_with("S: <ehlo: ") && line.ends_with('>')) {
+    constexpr std::size_t front = 10;
+    add(Kind::server, ehlo_list(line.substr(front, line.size() - front - 1)));
   } else if (eat(line, "S:")) {
     add(Kind::server, std::string(line) + "\r\n");
   } else if (line == "TLS") {
@@ -172,7 +191,7 @@ Transcript read_transcript(const std::string& path) {
   for (int number = 1; std::getline(file, line); ++number) {
     if (line.empty() || line.front() == '#') continue;
     try {
-      if (read_head(line, number, script) || read_move(line, number, script)) continue;
+      if (read_head(line, number, script) || read_turn(line, number, script)) continue;
     } catch (const std::exception&) {
     }
     throw std::runtime_error(path + ':' + std::to_string(number) +

@@ -2,10 +2,10 @@
 #include <gtest/gtest.h>
 
 #include <array>
-#include <filesystem>
-
-#include <array>
 #include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 
 #include "play.hpp"
 
@@ -14,11 +14,11 @@ namespace {
 
 using Play = Played (*)(const Transcript&, Chunking, FaultAt);
 
-constexpr std::array chunkings{Chunking::whole, Chunking::by_line, Chunking::by_octet};
+constexpr std::array chunkings{Chunking::whole, Chunking::by_line, Chunking::by_byte};
 constexpr std::array failures{Failure::end_of_stream, Failure::reset, Failure::timeout};
-constexpr std::size_t most_faulted_steps = 400;  // of one dialogue; the long ones are sampled
+constexpr std::size_t most_faulted_steps = 400;  // of one transcript; the long ones are sampled
 
-class Dialogue : public testing::TestWithParam<std::string> {
+class TranscriptTest : public testing::TestWithParam<std::string> {
  protected:
   void play(Play play_one) const {
     const auto script = read_transcript(GetParam());
@@ -42,12 +42,12 @@ class Dialogue : public testing::TestWithParam<std::string> {
   }
 };
 
-TEST_P(Dialogue, Server) {
+TEST_P(TranscriptTest, Server) {
   const auto script = read_transcript(GetParam());
   if (script.for_server) play(play_server);
 }
 
-TEST_P(Dialogue, Client) {
+TEST_P(TranscriptTest, Client) {
   const auto script = read_transcript(GetParam());
   if (script.for_client) play(play_client);
 }
@@ -55,16 +55,15 @@ TEST_P(Dialogue, Client) {
 /// The first S line behind the first C line that begins with `verb`; empty: it is not said.
 std::string answer_to(const Transcript& script, std::string_view verb) {
   bool said = false;
-  for (const auto& move : script.moves) {
-    if (move.kind == Move::Kind::client && move.octets.starts_with(verb)) said = true;
-    if (said && move.kind == Move::Kind::server)
-      return move.octets.substr(0, move.octets.find('\r'));
+  for (const auto& turn : script.turns) {
+    if (turn.kind == Turn::Kind::client && turn.bytes.starts_with(verb)) said = true;
+    if (said && turn.kind == Turn::Kind::server) return turn.bytes.substr(0, turn.bytes.find('\r'));
   }
   return {};
 }
 
-// One dialogue for each command in which our client says it and our server answers it, as a table.
-TEST(Commands, EachIsSaidByTheClientAndAnsweredByTheServer) {
+// One transcript for each command in which our client says it and our server answers it, as a table.
+TEST(Commands, EachIsSentByTheClientAndAnsweredByTheServer) {
   std::printf("%-9s %-40s %-34s %s\n", "command", "transcript", "first line of the answer",
               "result");
   for (const auto* verb : {"HELO", "EHLO", "MAIL", "RCPT", "DATA", "RSET", "NOOP", "QUIT", "VRFY",
@@ -75,19 +74,48 @@ TEST(Commands, EachIsSaidByTheClientAndAnsweredByTheServer) {
       const auto answer = answer_to(script, verb);
       if (found || !script.for_server || !script.for_client || answer.empty()) continue;
       found = true;
-      const auto server = play_server(script, Chunking::by_octet, {});
-      const auto client = play_client(script, Chunking::by_octet, {});
+      const auto server = play_server(script, Chunking::by_byte, {});
+      const auto client = play_client(script, Chunking::by_byte, {});
       EXPECT_EQ(server.problem + client.problem, "") << file;
       std::printf("%-9s %-40s %-34s server %s, client %s\n", verb,
                   file.substr(file.find("tests/transcripts/") + 18).c_str(),
                   answer.substr(0, 34).c_str(), server.problem.empty() ? "answers" : "FAILS",
                   client.problem.empty() ? "says it" : "FAILS");
     }
-    EXPECT_TRUE(found) << "no dialogue of both sides has " << verb;
+    EXPECT_TRUE(found) << "no transcript of both sides has " << verb;
   }
 }
 
-// What an extension's dialogues are called.
+std::string text_of(const std::string& file) {
+  std::ifstream stream(file);
+  return {std::istreambuf_iterator<char>(stream), {}};
+}
+
+TEST(Guards, EachSlugIsInTheTableOfGuards) {
+  const auto table = text_of(POSTROAD_SOURCE_DIR "/tests/transcripts/guards.md");
+  ASSERT_FALSE(table.empty());
+  for (const auto& file : all_transcripts()) {
+    for (const auto& guard : read_transcript(file).guards)
+      EXPECT_NE(table.find("\n| " + guard + " | "), std::string::npos) << file << ": " << guard;
+  }
+}
+
+// The list itself is shown in five transcripts; the others stay right when it grows.
+TEST(EhloList, IsLiteralInFiveTranscripts) {
+  std::size_t literal = 0;
+  for (const auto& file : all_transcripts()) {
+    const auto text = text_of(file);
+    literal +=
+        text.find("8BITMIME\nS: 250-SMTPUTF8\n") != std::string::npos &&
+                text.find("S: 250-HELP\nS: 250 ENHANCEDSTATUSCODES\n") != std::string::npos &&
+                text.find("S: 250-PIPELINING\nS: 250-SIZE 36700160") != std::string::npos
+            ? 1
+            : 0;
+  }
+  EXPECT_EQ(literal, 5U);
+}
+
+// What an extension's transcripts are called.
 constexpr std::array<std::array<std::string_view, 3>, 14> extensions{{
     {"CHUNKING", "bdat", "chunking"},
     {"BINARYMIME", "binarymime", "binarymime"},
@@ -105,8 +133,8 @@ constexpr std::array<std::array<std::string_view, 3>, 14> extensions{{
     {"AUTH", "auth", "auth"},
 }};
 
-// How many dialogues of each extension each side passes, as a table; each is a test above too.
-TEST(Extensions, EachHasItsDialoguesOnBothSides) {
+// How many transcripts of each extension each side passes, as a table; each is a test above too.
+TEST(Extensions, EachHasTranscriptsOnBothSides) {
   std::printf("%-14s %-7s %s\n", "extension", "side", "transcripts passed");
   for (const auto& [name, first, second] : extensions) {
     std::size_t passed[2] = {0, 0};
@@ -117,11 +145,11 @@ TEST(Extensions, EachHasItsDialoguesOnBothSides) {
       const auto script = read_transcript(file);
       if (script.for_server) {
         ++played[0];
-        passed[0] += play_server(script, Chunking::by_octet, {}).problem.empty() ? 1 : 0;
+        passed[0] += play_server(script, Chunking::by_byte, {}).problem.empty() ? 1 : 0;
       }
       if (script.for_client) {
         ++played[1];
-        passed[1] += play_client(script, Chunking::by_octet, {}).problem.empty() ? 1 : 0;
+        passed[1] += play_client(script, Chunking::by_byte, {}).problem.empty() ? 1 : 0;
       }
     }
     for (const auto side : {0, 1}) {
@@ -133,7 +161,7 @@ TEST(Extensions, EachHasItsDialoguesOnBothSides) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Transcripts, Dialogue, testing::ValuesIn(all_transcripts()),
+INSTANTIATE_TEST_SUITE_P(Transcripts, TranscriptTest, testing::ValuesIn(all_transcripts()),
                          [](const auto& one) { return name_of(one.param); });
 
 }  // namespace
