@@ -1,4 +1,4 @@
-// DKIM over any octets: verdicts do not change with the pieces, nothing that was not signed passes,
+// DKIM over any bytes: verdicts do not change with the pieces, nothing that was not signed passes,
 // tag lists and key records are read whatever they hold, and a body's digest does not know how the
 // body was cut. Read on in include/postroad/dkim.hpp, src/mailauth/dkim/signature.hpp,
 // canonical.hpp.

@@ -1,5 +1,5 @@
-// Any octets behind MAIL and RCPT: what is taken can be said again, means the same, and fits a
-// line.
+// Any bytes as parameters of MAIL and RCPT: accepted values can be written again, mean the same, and
+// fit a line.
 #include <cstdint>
 #include <string>
 #include <string_view>

@@ -1,4 +1,4 @@
-// A mail taken in pieces: the first octet chooses limits and the size of the pieces. What the
+// A mail taken in pieces: the first byte chooses limits and the size of the pieces. What the
 // MailReader tells in pieces is what it tells of the whole, its parts nest, and the tree of parts
 // says the same. Read on in include/postroad/mail_reader.hpp.
 #include <cstddef>

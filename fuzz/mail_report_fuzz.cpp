@@ -1,4 +1,4 @@
-// Reports of any octets: what is read is composed, goes, and is read as the same. Read on in
+// Reports of any bytes: what is read is composed, goes, and is read as the same. Read on in
 // include/postroad/delivery_report.hpp.
 #include <cstddef>
 #include <cstdint>

@@ -1,6 +1,5 @@
-// Paths, parameters and xtext: what is taken holds no control character and is written so that it
-// is read as the same; what is refused has a reason. The first octet chooses the rules. Read on in
-// src/proto/smtp/path.hpp.
+// Paths, parameters and xtext: an accepted value holds no control character and is read back the
+// same after writing; a refusal has a reason. The first byte chooses the rules.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>

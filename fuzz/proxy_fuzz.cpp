@@ -1,5 +1,5 @@
-// Any octets as a PROXY header and as a proxy's answers: taken whole or refused, the same in every
-// chunking, and what was read can be written again.
+// Any bytes as a PROXY header and as a proxy's replies: accepted or refused the same in every
+// chunking; a header that was read can be written again.
 #include <cstdint>
 #include <string>
 #include <string_view>

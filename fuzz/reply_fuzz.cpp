@@ -1,6 +1,5 @@
-// Replies: any octets, in any chunking, give the same replies and the same error, within the
-// limits; what was read is written and read again as the same, and is shown without a control
-// character. Read on in src/proto/smtp/reply.hpp.
+// Reply parser: any bytes give the same replies and the same error in any chunking, within the
+// limits; a reply that is written is read back the same, and is printed without control characters.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>

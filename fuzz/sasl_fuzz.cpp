@@ -1,5 +1,5 @@
-// Any octets as the other end of a SASL exchange, in every mechanism: no crash, no unbounded
-// exchange, and nobody is proven without the right password.
+// Any bytes as the other end of a SASL exchange, in every mechanism: no crash, no endless exchange,
+// and no login without the right password.
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -23,7 +23,7 @@ sasl::Keys keys() {
   return made;
 }
 
-// Messages are parted by a line feed.
+// Messages are separated by a line feed.
 std::string_view next(std::string_view& input) {
   const auto end = std::min(input.find('\n'), input.size());
   const auto message = input.substr(0, end);
@@ -53,7 +53,7 @@ void play_client(std::string_view name, const sasl::Context& context, std::strin
   const auto client = sasl::make_client(name, credentials, context);
   (void)client->initial();
   for (int turn = 0; turn < 8 && !input.empty(); ++turn) {
-    // Work that a hostile server may ask for is bounded, but not short: the fuzzer has no time.
+    // The work that a server can request is bounded, but too long for a fuzzer.
     const auto challenge = next(input);
     if (challenge.find(",i=") != std::string_view::npos && challenge.size() > 40) return;
     if (!client->respond(challenge)) return;

@@ -1,7 +1,6 @@
-// The server machine against any octets in any chunking, with a consultant that says yes: it ends
-// when its peer does, holds back no more than its limits, and commits only messages with a
-// recipient. The first octets of the input choose the options and the chunking, the rest is what a
-// client says. Read on in src/proto/smtp/server/server_machine.hpp.
+// The server machine against any bytes in any chunking, with a policy that accepts all: it ends when
+// its peer does, holds back no more than its limits, and commits only messages with a recipient. The
+// first bytes of the input choose options and chunking, the rest come from the client.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>

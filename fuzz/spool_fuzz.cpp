@@ -1,4 +1,4 @@
-// Any octets as a segment and as what records carry: the start ends, nothing is read outside, what
+// Any bytes as a segment and as what records carry: the start ends, nothing is read outside, what
 // decodes encodes.
 #include <cstdint>
 #include <string_view>

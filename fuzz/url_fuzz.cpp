@@ -1,4 +1,4 @@
-// Any octets as a server's URL: refused with a sentence, or a host that can be asked for.
+// Any bytes as a server's URL: refused with a sentence, or a host that can be asked for.
 #include <cstdint>
 #include <string_view>
 

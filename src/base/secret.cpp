@@ -50,8 +50,8 @@ Result<Secret> Secret::from_file(const std::string& path) {
   std::string line;
   if (!file || !std::getline(file, line)) {
     return fail(Fault::io, path,
-                "cannot read a password from this file: it does not exist, may not be "
-                "read, or is empty");
+                "cannot read a password from this file: it does not exist, is not readable "
+                "or is empty");
   }
   if (!line.empty() && line.back() == '\r') line.pop_back();
   Secret secret(std::move(line));

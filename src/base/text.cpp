@@ -77,7 +77,7 @@ CodePoint front(std::string_view text) noexcept {
   return {length, value};
 }
 
-// Octets at the front that are ASCII, by words of eight.
+// Number of ASCII bytes at the front, found by words of eight.
 std::size_t ascii_words(std::string_view text) noexcept {
   constexpr std::uint64_t high_bits = 0x8080808080808080;
   std::size_t length = 0;
@@ -165,7 +165,7 @@ char* write_pair(std::uint64_t bits, char* out) noexcept {
   return out + 2;
 }
 
-// Eight octets as a number, the first one highest; compilers make one load of it.
+// Eight bytes as a big-endian number; compilers make one load of it.
 std::uint64_t word_at(const char* from) noexcept {
   const auto octet = [&](std::size_t i) -> std::uint64_t {
     return static_cast<unsigned char>(from[i]);
@@ -238,8 +238,7 @@ std::optional<std::string> base64_decode(std::string_view text) {
 
 namespace {
 
-// Edit distance in which a swap of neighbours costs one (optimal string alignment); words are
-// short.
+// Edit distance in which a swap of neighbours costs one (optimal string alignment). Words are short.
 std::size_t distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> before(b.size() + 1), last(b.size() + 1), row(b.size() + 1);
   for (std::size_t j = 0; j <= b.size(); ++j) last[j] = j;

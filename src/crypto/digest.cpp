@@ -1,5 +1,5 @@
-// Over OpenSSL EVP; see digest.hpp. A failure of these calls is a broken installation, and ends the
-// process.
+// Digests by OpenSSL EVP; see digest.hpp. These calls fail only in a broken installation; then the
+// process ends.
 #include "crypto/digest.hpp"
 
 #include <openssl/crypto.h>
@@ -61,7 +61,7 @@ std::string Hasher::finish() {
 std::string hmac(Digest kind, std::string_view key, std::string_view octets) {
   std::string out(size_of(kind), '\0');
   unsigned length = 0;
-  // OpenSSL takes a null key for "as before".
+  // For OpenSSL a null key means the key that was set before.
   const char* start = key.empty() ? "" : key.data();
   require(HMAC(method_of(kind), start, static_cast<int>(key.size()), octets_of(octets),
                octets.size(), octets_of(out), &length) != nullptr);

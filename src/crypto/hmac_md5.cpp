@@ -1,4 +1,4 @@
-// See hmac_md5.hpp. EVP does not let a state of MD5 be kept, so the older calls are used here.
+// HMAC-MD5; see hmac_md5.hpp. EVP cannot store a state of MD5, so the older calls are used.
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "crypto/hmac_md5.hpp"
 
@@ -23,7 +23,7 @@ std::string md5(std::string_view octets) {
   return out;
 }
 
-// The state after one block, in the order in which MD5 writes it out.
+// The state after one block, in the byte order of an MD5 digest.
 std::string state_behind(std::string pad) {
   MD5_CTX context;
   MD5_Init(&context);

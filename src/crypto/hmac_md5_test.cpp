@@ -1,4 +1,4 @@
-// HMAC-MD5 with a kept key against RFC 2202 §2 and RFC 2195 §2.
+// HMAC-MD5 with a kept key against RFC 2202 section 2 and RFC 2195 section 2.
 #include "crypto/hmac_md5.hpp"
 
 #include <gtest/gtest.h>
@@ -36,7 +36,7 @@ TEST(HmacMd5, TheKeyIsNotThePassword) {
   EXPECT_EQ(hmac_md5_key("").size(), 32U);
 }
 
-TEST(HmacMd5, AKeyOfAnotherSizeFitsNothing) {
+TEST(HmacMd5, AKeyOfAnotherSizeMatchesNothing) {
   for (const std::size_t size : {0, 1, 16, 31, 33, 64}) {
     const std::string key(size, '\0');
     EXPECT_NE(hmac_md5(key, "x"), hmac_md5(std::string(32, '\0'), "x")) << size;

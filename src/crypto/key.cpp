@@ -1,4 +1,4 @@
-// Over OpenSSL EVP; see key.hpp.
+// Keys by OpenSSL EVP; see key.hpp.
 #include "crypto/key.hpp"
 
 #include <openssl/bio.h>
@@ -40,7 +40,7 @@ void require(bool done) {
   if (!done) std::abort();
 }
 
-// No pass phrase is asked for at the terminal.
+// OpenSSL must not ask for a pass phrase at the terminal.
 int no_password(char* /*into*/, int /*room*/, int /*writing*/, void* /*user*/) { return 0; }
 
 const EVP_MD* method_of(EVP_PKEY* key) {
@@ -57,20 +57,21 @@ Result<PrivateKey> PrivateKey::parse(std::string_view pem) {
   auto* key = PEM_read_bio_PrivateKey(bio.get(), nullptr, no_password, nullptr);
   if (key == nullptr) {
     const bool locked = pem.find("ENCRYPTED") != std::string_view::npos;
-    return bad(locked ? "the key is locked by a pass phrase; write it without one (openssl pkey)"
-                      : "no private key in PEM form; it begins with -----BEGIN PRIVATE KEY-----");
+    return bad(locked
+                   ? "the key is encrypted with a pass phrase; store it without one (openssl pkey)"
+                   : "no private key in PEM format (-----BEGIN PRIVATE KEY-----)");
   }
   auto owned = own(key);
   const int kind = EVP_PKEY_get_base_id(key);
   if (kind != EVP_PKEY_RSA && kind != EVP_PKEY_ED25519)
-    return bad("a key of another kind; RSA and Ed25519 are known");
+    return bad("unsupported key type: use RSA or Ed25519");
   return PrivateKey(std::move(owned));
 }
 
 Result<PrivateKey> PrivateKey::from_ed25519(std::string_view octets) {
   auto* key =
       EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nullptr, octets_of(octets), octets.size());
-  if (key == nullptr) return bad("an Ed25519 key has 32 octets");
+  if (key == nullptr) return bad("an Ed25519 key has 32 bytes");
   return PrivateKey(own(key));
 }
 
@@ -135,7 +136,7 @@ Result<PublicKey> PublicKey::parse(KeyKind kind, std::string_view octets) {
   if (kind == KeyKind::ed25519) {
     auto* key =
         EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, octets_of(octets), octets.size());
-    if (key == nullptr) return bad("an Ed25519 public key has 32 octets");
+    if (key == nullptr) return bad("an Ed25519 public key has 32 bytes");
     return PublicKey(own(key));
   }
   const auto* at = octets_of(octets);
@@ -146,8 +147,7 @@ Result<PublicKey> PublicKey::parse(KeyKind kind, std::string_view octets) {
   }
   if (key == nullptr) return bad("not an RSA public key in DER");
   auto owned = own(key);
-  if (EVP_PKEY_get_base_id(key) != EVP_PKEY_RSA)
-    return bad("a public key of another kind than RSA");
+  if (EVP_PKEY_get_base_id(key) != EVP_PKEY_RSA) return bad("the public key is not an RSA key");
   return PublicKey(std::move(owned));
 }
 

@@ -213,7 +213,7 @@ class OptionsKept(unittest.TestCase):
 
     # An option that is a condition is never dropped: the mail stays, tried again where the smarthost may change its mind.
     def test_requiretls_keeps_the_mail_here(self):
-        for host, reason in ((self.host(), "REQUIRETLS was asked for, and there is no TLS here"),
+        for host, reason in ((self.host(), "REQUIRETLS was asked for, and the connection has no TLS"),
                              (self.tls_host([]), "REQUIRETLS was asked for, and the server does not offer it")):
             for kill in (False, True):
                 server = self.server(host.port)

@@ -120,7 +120,7 @@ class ProxyHeader(unittest.TestCase):
     def test_a_peer_that_is_not_listed_says_an_unknown_command(self):
         session = self.enterContext(by_hand.Session(self.server.port, source="127.0.0.2"))
         self.assertTrue(session.greeting.startswith("220"))
-        self.assertRegex(session.say(v1().decode().rstrip()), r"^500 5\.5\.2 PROXY is not a command")
+        self.assertRegex(session.say(v1().decode().rstrip()), r"^500 5\.5\.2 command not recognized: PROXY")
         session.say("EHLO client.example")
         received = self.received_from(session, "not listed.")
         self.assertIn("([127.0.0.2])", received)

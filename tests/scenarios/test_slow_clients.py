@@ -97,7 +97,7 @@ class SlowClients(unittest.TestCase):
                 self.assertEqual(answers, ["250 2.1.5"] * 100 + ["452 4.5.3"] * 5)
             with by_hand.Session(server.port) as session:
                 answers = session.send(b"NONSENSE\r\n" * 1000) or session.rest_until_end()
-                self.assertRegex(answers, r"421 4\.7\.0 .*too many errors\r\n$")
+                self.assertRegex(answers, r"421 4\.7\.0 .*too many errors, closing connection\r\n$")
             self.good_client(server, "good")
             self.assertLess(resident(server.pid) - before, 32 * 1024)
 

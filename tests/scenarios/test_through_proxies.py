@@ -159,7 +159,7 @@ class ThroughProxies(unittest.TestCase):
             self.assertEqual(proxy.logins, [])
 
     def test_what_a_proxy_refuses(self):
-        for code, words in ((1, "the proxy failed"), (2, "rules forbid it"), (4, "the host cannot be reached"), (5, "the connection was refused"), (6, "it took too long")):
+        for code, words in ((1, "the proxy failed"), (2, "rules forbid it"), (4, "the host cannot be reached"), (5, "the connection was refused"), (6, "TTL expired")):
             self.refused(self.send(self.proxy("socks5", code=code)), words)
         for code, words in ((403, "403 Forbidden by policy"), (502, "502 Bad Gateway")):
             self.refused(self.send(self.proxy("http", code=code)), words)

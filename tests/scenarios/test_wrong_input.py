@@ -40,16 +40,16 @@ class WrongInput(unittest.TestCase):
     def test_unknown_verb(self):
         with postroad.Server() as server, by_hand.Session(server.port) as session:
             session.say("HELO client.example")
-            self.sentence(session.say("REST"), r"^500 5\.5\.2 .*REST is not a command; did you mean RSET\?$")
-            self.sentence(session.say("HELLO x"), r"^500 5\.5\.2 .*HELLO is not a command; did you mean HELO\?$")
-            self.sentence(session.say("XYZZY"), r"^500 5\.5\.2 .*XYZZY is not a command")
+            self.sentence(session.say("REST"), r"^500 5\.5\.2 .*command not recognized: REST; did you mean RSET\?$")
+            self.sentence(session.say("HELLO x"), r"^500 5\.5\.2 .*command not recognized: HELLO; did you mean HELO\?$")
+            self.sentence(session.say("XYZZY"), r"^500 5\.5\.2 .*command not recognized: XYZZY")
             self.sentence(session.say("MAIL a@b.example"), r"^501 5\.5\.4 .*FROM: is missing; syntax: MAIL FROM:<")
             self.sentence(session.say("RCPT TO:<a@b.example>"), r"^503 5\.5\.1 .*send MAIL")
 
     def test_line_of_20_kb(self):
         with postroad.Server() as server, by_hand.Session(server.port) as session:
             session.say("HELO client.example")
-            self.sentence(session.say("MAIL FROM:<" + "x" * 20_000 + "@client.example>"), r"^500 5\.5\.2 .*line is longer than 4096 octets")
+            self.sentence(session.say("MAIL FROM:<" + "x" * 20_000 + "@client.example>"), r"^500 5\.5\.2 command line too long \(limit 4096 bytes\)")
             self.assertTrue(session.say("NOOP").startswith("250"), "the session goes on, and the line's rest is no command")
 
     def test_article_form_where_it_is_not_allowed(self):

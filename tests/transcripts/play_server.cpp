@@ -89,8 +89,8 @@ bool ServerPlay::grant(const proto::Action& action) {
       feed();
       return true;
     case Wish::start_tls:
-      fed = group.size();  // what stands behind STARTTLS in clear goes to the handshake, never to
-                           // the machine
+      fed = group.size();  // what stands behind STARTTLS without TLS goes to the handshake, never
+                           // to the machine
       machine.tls_up({"TLSv1.3", "test", false, {"exporter", "end point"}, {}});
       return true;
     case Wish::consult:

@@ -1,5 +1,5 @@
-// A session in a file, as the RFCs print them, with the expected outcome. README.md beside this file
-// describes the format. One file drives the server machine, the client machine, and real
+// A session in a file, as the RFCs print them, with the expected outcome. README.md beside this
+// file describes the format. One file drives the server machine, the client machine, and real
 // sockets; this is only its reader.
 #pragma once
 

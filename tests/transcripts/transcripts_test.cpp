@@ -62,7 +62,8 @@ std::string answer_to(const Transcript& script, std::string_view verb) {
   return {};
 }
 
-// One transcript for each command in which our client says it and our server answers it, as a table.
+// One transcript for each command in which our client says it and our server answers it, as a
+// table.
 TEST(Commands, EachIsSentByTheClientAndAnsweredByTheServer) {
   std::printf("%-9s %-40s %-34s %s\n", "command", "transcript", "first line of the answer",
               "result");

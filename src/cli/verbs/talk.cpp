@@ -150,10 +150,9 @@ Result<void> Talk::secure() {
   if (!input_.empty())
     return fail(
         Fault::protocol, url_.server(),
-        "octets came in clear behind the reply to STARTTLS: somebody may have put them there");
-  const auto tls = net::TlsContext::client({.verify = !flags_.insecure,
-                                            .ca_file = flags_.ca_file.value_or(""),
-                                            .allow_legacy = flags_.legacy_tls});
+        "bytes follow the reply to STARTTLS before the handshake: they may be injected");
+  const auto tls =
+      net::TlsContext::client({.verify = !flags_.insecure, .ca_file = flags_.ca_file.value_or("")});
   if (!tls) return tls.error();
   const auto facts = wait(stream_->handshake_client(*tls, url_.host, deadline()));
   if (!facts) return facts.error();

@@ -285,7 +285,7 @@ TEST(Dkim, KeysThatCannotBeUsed) {
       {"k=ed25519", "the key record has no p="},
       {"k=ed25519; p=", "the key was revoked"},
       {"k=ed25519; p=AA==",
-       "the published key cannot be read: an Ed25519 public key has 32 octets"},
+       "the published key cannot be read: an Ed25519 public key has 32 bytes"},
       {"k=ed25519; p=!", "the published key cannot be read: not base64"},
   };
   for (const auto& row : rows) {

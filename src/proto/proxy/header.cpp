@@ -1,5 +1,4 @@
-// Both versions; see header.hpp. Addresses are read and written by inet_pton, which touches nothing
-// outside.
+// Both versions of the PROXY header; see header.hpp.
 #include "proto/proxy/header.hpp"
 
 #include <arpa/inet.h>
@@ -51,11 +50,11 @@ std::optional<std::uint16_t> port_of(std::string_view text) {
 Result<std::optional<Header>> parse_v1(std::string_view& input) {
   const auto end = input.substr(0, most_v1).find('\n');
   if (end == std::string_view::npos) {
-    if (input.size() >= most_v1) return bad("a header of version 1 without an end");
+    if (input.size() >= most_v1) return bad("PROXY header version 1 without CRLF");
     return std::optional<Header>{};
   }
   auto line = input.substr(0, end);
-  if (!line.ends_with('\r')) return bad("a header of version 1 ends with CRLF");
+  if (!line.ends_with('\r')) return bad("PROXY header version 1 must end with CRLF");
   line.remove_suffix(1);
   const auto words = split(line, ' ');
   Header header;
@@ -63,7 +62,7 @@ Result<std::optional<Header>> parse_v1(std::string_view& input) {
     header.is_local = true;
   } else {
     if (words.size() != 6 || (words[1] != "TCP4" && words[1] != "TCP6"))
-      return bad("not a header: " + printable(line, 120));
+      return bad("malformed PROXY header: " + printable(line, 120));
     header.is_v6 = words[1] == "TCP6";
     header.source = words[2];
     header.destination = words[3];
@@ -71,7 +70,7 @@ Result<std::optional<Header>> parse_v1(std::string_view& input) {
     const auto to = port_of(words[5]);
     if (!from || !to || !is_address(header.source, header.is_v6) ||
         !is_address(header.destination, header.is_v6))
-      return bad("not an address or a port: " + printable(line, 120));
+      return bad("malformed address or port: " + printable(line, 120));
     header.source_port = *from;
     header.destination_port = *to;
   }
@@ -84,18 +83,18 @@ Result<std::optional<Header>> parse_v2(std::string_view& input) {
   const auto version = static_cast<unsigned char>(input[12]);
   const auto family = static_cast<unsigned char>(input[13]);
   const std::size_t length = number_of(input.substr(14));
-  if ((version & 0xf0) != 0x20 || (version & 0x0f) > 1) return bad("not version 2 of the header");
-  if (length > most_octets - front) return bad("the header is longer than 4096 octets");
+  if ((version & 0xf0) != 0x20 || (version & 0x0f) > 1) return bad("unknown PROXY header version");
+  if (length > most_octets - front) return bad("PROXY header longer than 4096 bytes");
   if (input.size() < front + length) return std::optional<Header>{};
   const auto rest = input.substr(front, length);
   Header header;
   const bool is_tcp = family == 0x11 || family == 0x21;
   if ((version & 0x0f) == 0 || !is_tcp) {
-    // Other families are those of connections that cannot be ours: the peer's own address stays.
+    // Other families (Unix sockets): the peer's own address stays.
     header.is_local = true;
   } else {
     header.is_v6 = family == 0x21;
-    if (rest.size() < (header.is_v6 ? v6_octets : v4_octets)) return bad("the header is too short");
+    if (rest.size() < (header.is_v6 ? v6_octets : v4_octets)) return bad("PROXY header too short");
     const std::size_t size = header.is_v6 ? 16 : 4;
     header.source = address_text(rest, header.is_v6);
     header.destination = address_text(rest.substr(size), header.is_v6);
@@ -127,7 +126,7 @@ Result<std::optional<Header>> parse(std::string_view& input) {
                                            : parse_v2(input);
   if (common(v1))
     return input.size() < v1.size() ? Result<std::optional<Header>>(std::nullopt) : parse_v1(input);
-  return bad("the proxy sent no header");
+  return bad("expected a PROXY header");
 }
 
 Result<std::string> format_v1(const Header& header) {

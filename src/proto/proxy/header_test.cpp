@@ -1,5 +1,5 @@
-// The PROXY header, read and written: vectors of the protocol's own text, every front part of a
-// header, every wrong octet of it.
+// The PROXY header, read and written: vectors of the specification, every prefix of a header, every
+// wrong byte of it.
 #include "proto/proxy/header.hpp"
 
 #include <arpa/inet.h>
@@ -31,7 +31,7 @@ constexpr std::string_view v6_addresses =
 const Header v4_header{false, false, "192.0.2.1", 4711, "192.0.2.2", 25};
 const Header v6_header{false, true, "2001:db8::1", 4711, "2001:db8::2", 25};
 
-// "more", "error", or what was read and what is left.
+// "more", "error", or the header and the rest.
 std::string read(std::string_view input) {
   const auto whole = input;
   const auto header = parse(input);
@@ -50,7 +50,7 @@ std::string read(std::string_view input) {
          std::to_string(got.destination_port) + (got.is_v6 ? " v6" : " v4") + rest;
 }
 
-// Headers of each kind, with what stands in them.
+// Headers of each kind, with their content.
 const std::vector<std::pair<std::string, std::string>>& whole_headers() {
   static const std::vector<std::pair<std::string, std::string>> all{
       {"PROXY TCP4 255.255.255.255 255.255.255.255 65535 65535\r\n",
@@ -71,16 +71,16 @@ const std::vector<std::pair<std::string, std::string>>& whole_headers() {
       {v2("\x20\0"sv, ""), "local"},
       {v2("\x20\x11", v4_addresses), "local"},
       {v2("\x21\0"sv, "whatever"), "local"},             // UNSPEC
-      {v2("\x21\x12", v4_addresses), "local"},           // UDP: no connection of ours
+      {v2("\x21\x12", v4_addresses), "local"},           // UDP
       {v2("\x21\x31", std::string(216, 'x')), "local"},  // AF_UNIX
-      // PP2_TYPE_ALPN and PP2_TYPE_NOOP behind the addresses.
+      // PP2_TYPE_ALPN and PP2_TYPE_NOOP after the addresses.
       {v2("\x21\x11", std::string(v4_addresses) + "\x01\x00\x02h2"s + "\x04\x00\x03..."s),
        "192.0.2.1 4711 192.0.2.2 25 v4"},
   };
   return all;
 }
 
-TEST(ProxyHeader, IsReadAndWhatStandsBehindItIsLeft) {
+TEST(ProxyHeader, LeavesTheBytesBehindIt) {
   for (const auto& [octets, meaning] : whole_headers()) {
     EXPECT_EQ(read(octets), meaning + '|') << octets;
     EXPECT_EQ(read(octets + "EHLO x\r\n"), meaning + "|EHLO x\r\n") << octets;
@@ -88,15 +88,15 @@ TEST(ProxyHeader, IsReadAndWhatStandsBehindItIsLeft) {
   }
 }
 
-TEST(ProxyHeader, EveryFrontPartNeedsMore) {
+TEST(ProxyHeader, EveryPrefixNeedsMore) {
   for (const auto& [octets, meaning] : whole_headers()) {
     for (std::size_t n = 0; n < octets.size(); ++n)
       EXPECT_EQ(read(std::string_view(octets).substr(0, n)), "more") << octets << ' ' << n;
   }
 }
 
-// Whatever octet is another one: refused, asked to go on, or read with addresses of their family.
-TEST(ProxyHeader, EveryWrongOctetIsRefusedOrHarmless) {
+// Any changed byte: refused, incomplete, or read with addresses of their family.
+TEST(ProxyHeader, EveryWrongByteIsRefusedOrHarmless) {
   for (const auto& [octets, meaning] : whole_headers()) {
     for (std::size_t at = 0; at < octets.size(); ++at) {
       for (int value = 0; value < 256; ++value) {
@@ -114,8 +114,8 @@ TEST(ProxyHeader, EveryWrongOctetIsRefusedOrHarmless) {
   }
 }
 
-// The first wrong octet is enough: who sends no header is not waited for.
-TEST(ProxyHeader, AWrongBeginningIsRefusedAtOnce) {
+// The first wrong byte is enough: a client without a header is not waited for.
+TEST(ProxyHeader, AMalformedStartIsRefusedAtOnce) {
   for (const auto begin : {"PROXY "sv, signature}) {
     for (std::size_t at = 0; at < begin.size(); ++at) {
       for (int value = 0; value < 256; ++value) {
@@ -168,7 +168,7 @@ TEST(ProxyHeader, Refusals) {
   }
 }
 
-// An address may be NUL-ended text to the system's reader: what stands behind a NUL must not hide.
+// The system reads addresses up to a NUL: bytes after it must not be ignored.
 TEST(ProxyHeader, ANulHidesNothing) {
   EXPECT_EQ(read("PROXY TCP4 192.0.2.1\0x 192.0.2.2 1 2\r\n"sv), "error");
   EXPECT_EQ(read("PROXY TCP4 192.0.2.1 192.0.2.2\0\0 1 2\r\n"sv), "error");
@@ -192,8 +192,8 @@ TEST(ProxyHeader, NoneIsLongerThanItsLimit) {
   EXPECT_EQ(read(padded(most_octets + 1)), "error");
 }
 
-// A length of 65,535 is refused by its own octets: nobody waits for the rest, or makes room for it.
-TEST(ProxyHeader, ALengthReservesNothing) {
+// A length of 65,535 is refused at once, without waiting and without reserving memory.
+TEST(ProxyHeader, ADeclaredLengthReservesNoMemory) {
   EXPECT_EQ(read(std::string(signature) + "\x21\x11\xff\xff"), "error");
   EXPECT_EQ(read(std::string(signature) + "\x20\x01\xff\xff"), "error");
   EXPECT_EQ(read(std::string(signature) + "\x21\x11\x0f"), "more");
@@ -220,7 +220,7 @@ TEST(ProxyHeader, WrittenAndReadAgain) {
   EXPECT_EQ(*format_v2(local), v2("\x20\0"sv, ""));
 }
 
-TEST(ProxyHeader, WhatIsNoAddressIsNotWritten) {
+TEST(ProxyHeader, MalformedAddressesAreNotWritten) {
   for (const auto& text : {"mail.example"s, ""s, "192.0.2.1\r\nMAIL"s, "192.0.2.1 192.0.2.2"s,
                            "::1"s, "192.0.2.1\0x"s}) {
     auto header = v4_header;

@@ -1,4 +1,4 @@
-// Both kinds; see tunnel.hpp.
+// SOCKS5 and HTTP CONNECT; see tunnel.hpp.
 #include "proto/proxy/tunnel.hpp"
 
 #include <arpa/inet.h>
@@ -25,13 +25,13 @@ std::string_view reason_of(unsigned char code) {
   static constexpr std::array<std::string_view, 9> reasons{
       "",
       "the proxy failed",
-      "the proxy's rules forbid it",
+      "the proxy's rules do not allow it",
       "the network cannot be reached",
       "the host cannot be reached",
       "the connection was refused",
-      "it took too long",
-      "the proxy does not know CONNECT",
-      "the proxy does not know this kind of address"};
+      "TTL expired",
+      "the proxy does not support CONNECT",
+      "the proxy does not support this address type"};
   return code < reasons.size() ? reasons[code] : "an unknown reason";
 }
 
@@ -43,14 +43,14 @@ TunnelMachine::TunnelMachine(TunnelOptions options)
     : options_(std::move(options)),
       state_(options_.kind == Kind::http ? State::http : State::method) {
   const auto& host = options_.host;
-  constexpr std::size_t most_name = 255;  // octets of a SOCKS5 name, user or password
+  constexpr std::size_t most_name = 255;  // bytes of a SOCKS5 name, user or password
   const bool too_long = host.size() > most_name || options_.user.size() > most_name ||
                         options_.password.reveal().size() > most_name;
   const bool breaks =
       std::any_of(host.begin(), host.end(), [](char c) { return is_control(c) || c == ' '; });
   if (host.empty() || too_long || breaks) {
     error_ = fail(Fault::input, options_.proxy,
-                  "a host, user or password that cannot be told to the proxy");
+                  "the host, user or password does not fit the proxy protocol");
     error_->stage = Stage::proxy;
     state_ = State::done;
     return;
@@ -89,9 +89,9 @@ void TunnelMachine::sent(std::size_t count) {
 void TunnelMachine::received(std::string_view bytes) {
   input_ += bytes;
   take();
-  // What is left once it is done is the server's.
+  // The rest of the input belongs to the server.
   if (state_ != State::done && input_.size() > most_answer)
-    give_up("the proxy's answer has no end");
+    give_up("the proxy's reply is too long");
 }
 
 void TunnelMachine::take() {
@@ -115,9 +115,8 @@ void TunnelMachine::take_method() {
   const char method = input_[1];
   input_.erase(0, 2);
   if (method == no_login) return put_request();
-  if (options_.user.empty()) return give_up("the proxy wants a login that it was not given");
-  if (method != by_password)
-    return give_up("the proxy takes neither a password nor a client without a login");
+  if (options_.user.empty()) return give_up("the proxy requires a user and a password");
+  if (method != by_password) return give_up("the proxy accepts none of the authentication methods");
   out_ = std::string{login_version, low_octet(options_.user.size())} + options_.user +
          low_octet(options_.password.reveal().size()) + std::string(options_.password.reveal());
   secret_ = true;
@@ -131,7 +130,7 @@ void TunnelMachine::take_login() {
   put_request();
 }
 
-// VER CMD RSV ATYP DST.ADDR DST.PORT RFC 1928 §4
+// VER CMD RSV ATYP DST.ADDR DST.PORT       RFC 1928 section 4
 void TunnelMachine::put_request() {
   std::array<char, sizeof(in6_addr)> octets{};
   out_ = std::string{version, '\x01', '\0'};
@@ -151,7 +150,7 @@ void TunnelMachine::put_request() {
   state_ = State::request;
 }
 
-// A refusal is taken by its code: some proxies hang up behind it.
+// The code of a refusal is enough: some proxies close before the reply is complete.
 void TunnelMachine::take_request() {
   if (input_.size() < 2) return;
   if (input_[0] != version) return give_up("the proxy does not speak SOCKS5");
@@ -163,7 +162,7 @@ void TunnelMachine::take_request() {
                               : type == '\x04' ? 16
                               : type == '\x03' ? 1U + static_cast<unsigned char>(input_[4])
                                                : 0;
-  if (address == 0) return give_up("the proxy answered with an unknown kind of address");
+  if (address == 0) return give_up("the proxy replied with an unknown address type");
   const auto whole = 4 + address + 2;
   if (input_.size() < whole) return;
   input_.erase(0, whole);
@@ -177,7 +176,7 @@ void TunnelMachine::take_http() {
   const auto words = split(line, ' ');
   const bool is_http = words.size() >= 2 && words[0].starts_with("HTTP/1.") && words[1].size() == 3;
   if (!is_http || words[1].front() != '2')
-    return give_up("the proxy answered " + printable(line, 200));
+    return give_up("the proxy replied " + printable(line, 200));
   input_.erase(0, end + 4);
   state_ = State::done;
 }

@@ -1,8 +1,8 @@
-// A way through a proxy to a server: SOCKS5 (RFC 1928, with user and password of RFC 1929) or HTTP
-// CONNECT (RFC 9110 §9.3.6), as a machine in the form of proto/action.hpp. Names are resolved by
-// the proxy. Once it is done, `rest()` holds what the server has said already.
+// A tunnel through a proxy to a server: SOCKS5 (RFC 1928, with user and password of RFC 1929) or
+// HTTP CONNECT (RFC 9110 section 9.3.6), as a machine in the form of proto/action.hpp. The proxy
+// resolves names. Once it is done, `rest()` holds what the server has sent already.
 //
-// Limits: an HTTP answer of 8 KiB, one exchange each; a proxy that says more is given up.
+// Limits: an HTTP reply of 8 KiB, one exchange of each kind.
 #pragma once
 
 #include <cstdint>
@@ -20,10 +20,10 @@ enum class Kind : std::uint8_t { socks5, http };
 
 struct TunnelOptions {
   Kind kind = Kind::socks5;
-  std::string proxy;  ///< how errors name it: "proxy.example:1080"
-  std::string host;   ///< where to
+  std::string proxy;  ///< its name in errors: "proxy.example:1080"
+  std::string host;   ///< of the server
   std::uint16_t port = 0;
-  std::string user;  ///< empty: the proxy is not told who asks
+  std::string user;  ///< empty: no authentication
   Secret password;
 };
 

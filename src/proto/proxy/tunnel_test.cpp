@@ -1,6 +1,6 @@
-// The way through a proxy, against a proxy in the test: each answer in every chunking, every code
-// of refusal, and nothing of what the server says behind the answer is lost. Row24 is the row of
-// secrets in the table of known faults.
+// Tunnels against a scripted proxy: each reply in every chunking, every refusal code, and no byte
+// of the server that follows the reply is lost. Row24 is the row of secrets in
+// tests/transcripts/guards.md.
 #include "proto/proxy/tunnel.hpp"
 
 #include <gtest/gtest.h>
@@ -23,10 +23,10 @@ TunnelOptions http(std::string host, std::string user = {}, std::string password
 
 struct Said {
   std::string octets;
-  std::string secrets;  // those that no trace may show
+  std::string secrets;  // bytes that no trace may show
 };
 
-// All that the machine wants to say now, one octet a time where `slow`.
+// All that the machine wants to send now, one byte at a time where `slow`.
 Said say(TunnelMachine& machine, bool slow = false) {
   Said said;
   for (;;) {
@@ -39,7 +39,7 @@ Said say(TunnelMachine& machine, bool slow = false) {
   }
 }
 
-// Plays the answers, each once the machine has said its part; the parts that it said.
+// Plays the replies, each after the machine has sent its part; returns these parts.
 std::vector<std::string> play(TunnelMachine& machine, const std::vector<std::string>& answers,
                               std::size_t step = std::string::npos) {
   std::vector<std::string> said;
@@ -64,7 +64,7 @@ const std::string ok_name = "\x05\x00\x00\x03\x04host\x02\x4b"s;
 const std::string ok_empty_name = "\x05\x00\x00\x03\x00\x02\x4b"s;
 const std::string greeting = "220 mail.example ESMTP\r\n";
 
-TEST(Socks5, NamesAndAddressesAsTheyAre) {
+TEST(Socks5, NamesAndAddressesAreUnchanged) {
   const std::string v4 = "\x05\x01\x00\x01\xc0\x00\x02\x01\x02\x4b"s;
   const std::string v6 =
       "\x05\x01\x00\x04\x20\x01\x0d\xb8"s + std::string(11, '\0') + "\x01\x02\x4b";
@@ -78,7 +78,7 @@ TEST(Socks5, NamesAndAddressesAsTheyAre) {
   }
 }
 
-TEST(Socks5, ALoginGoesOutOnlyWhereItIsAskedFor) {
+TEST(Socks5, ALoginIsSentOnlyOnRequest) {
   TunnelMachine machine(socks("mail.example", "ann", "s3cret"));
   const auto said = play(machine, {"\x05\x02"s, "\x01\x00"s, ok_v4});
   EXPECT_EQ(said[0], "\x05\x02\x00\x02"s);
@@ -108,7 +108,7 @@ TEST(Row24, TheLoginAtAProxyIsSecretAndInNoError) {
   EXPECT_NE(say(by_http).secrets.find("YW5uOnMzY3JldA=="), std::string::npos);  // ann:s3cret
 }
 
-TEST(Socks5, EveryAnswerInEveryChunking) {
+TEST(Socks5, EveryReplyInEveryChunking) {
   for (const auto& answer : {ok_v4, ok_v6, ok_name, ok_empty_name}) {
     for (std::size_t step = 1; step < 40; ++step) {
       for (const auto& behind : {""s, greeting, "\x05"s, std::string(3000, 'x')}) {
@@ -122,19 +122,19 @@ TEST(Socks5, EveryAnswerInEveryChunking) {
   }
 }
 
-TEST(Socks5, EveryCodeOfRefusalHasItsWords) {
+TEST(Socks5, EveryRefusalCodeHasItsText) {
   const std::vector<std::string> reasons{"",
                                          "the proxy failed",
-                                         "the proxy's rules forbid it",
+                                         "the proxy's rules do not allow it",
                                          "the network cannot be reached",
                                          "the host cannot be reached",
                                          "the connection was refused",
-                                         "it took too long",
-                                         "the proxy does not know CONNECT",
-                                         "the proxy does not know this kind of address"};
+                                         "TTL expired",
+                                         "the proxy does not support CONNECT",
+                                         "the proxy does not support this address type"};
   for (unsigned code = 1; code < 256; ++code) {
     const std::string answer = "\x05"s + static_cast<char>(code);
-    // With the address that the standard wants, and from proxies that leave it out and hang up.
+    // With the address of RFC 1928, and from proxies that omit it and close.
     for (const auto& tail : {"\x00\x01\0\0\0\0\0\0"s, ""s}) {
       TunnelMachine machine(socks("mail.example"));
       play(machine, {"\x05\x00"s, answer + tail});
@@ -147,7 +147,7 @@ TEST(Socks5, EveryCodeOfRefusalHasItsWords) {
   }
 }
 
-TEST(Socks5, WhatIsNoSocks) {
+TEST(Socks5, MalformedSocksReplies) {
   struct {
     std::vector<std::string> answers;
     std::string words;
@@ -155,13 +155,13 @@ TEST(Socks5, WhatIsNoSocks) {
   } const rows[] = {
       {{"\x04\x5a"s}, "the proxy does not speak SOCKS5", ""},
       {{greeting}, "the proxy does not speak SOCKS5", ""},
-      {{"\x05\xff"s}, "the proxy wants a login that it was not given", ""},
-      {{"\x05\xff"s}, "the proxy takes neither", "ann"},
-      {{"\x05\x02"s}, "the proxy wants a login that it was not given", ""},
-      {{"\x05\x01"s}, "the proxy takes neither", "ann"},  // GSSAPI was not offered
+      {{"\x05\xff"s}, "the proxy requires a user and a password", ""},
+      {{"\x05\xff"s}, "accepts none of the authentication methods", "ann"},
+      {{"\x05\x02"s}, "the proxy requires a user and a password", ""},
+      {{"\x05\x01"s}, "accepts none of the authentication methods", "ann"},  // GSSAPI was not offered
       {{"\x05\x00"s, "\x04\x00\x00\x01\x7f"s}, "the proxy does not speak SOCKS5", ""},
-      {{"\x05\x00"s, "\x05\x00\x00\x02\x7f"s}, "an unknown kind of address", ""},
-      {{"\x05\x00"s, "\x05\x00\x00\x00\x7f"s}, "an unknown kind of address", ""},
+      {{"\x05\x00"s, "\x05\x00\x00\x02\x7f"s}, "an unknown address type", ""},
+      {{"\x05\x00"s, "\x05\x00\x00\x00\x7f"s}, "an unknown address type", ""},
   };
   for (const auto& row : rows) {
     TunnelMachine machine(socks("mail.example", row.user, "s3cret"));
@@ -171,8 +171,8 @@ TEST(Socks5, WhatIsNoSocks) {
   }
 }
 
-// A proxy that hangs up wherever it likes, in both kinds.
-TEST(Tunnel, AProxyThatHangsUpIsSaidToHaveDoneSo) {
+// A proxy that closes at any point, in both protocols.
+TEST(Tunnel, AProxyThatClosesIsReported) {
   const std::string socks_answers = "\x05\x02\x01\x00"s + ok_v4;
   const std::string http_answer = "HTTP/1.1 200 fine\r\n\r\n";
   for (const auto kind : {Kind::socks5, Kind::http}) {
@@ -191,12 +191,12 @@ TEST(Tunnel, AProxyThatHangsUpIsSaidToHaveDoneSo) {
   }
 }
 
-TEST(Tunnel, AFailureOfTheLineNamesTheProxy) {
+TEST(Tunnel, ALostConnectionNamesTheProxy) {
   TunnelMachine machine(http("mail.example"));
   machine.failed(fail(Fault::timeout, {}, "no answer in time"));
   EXPECT_EQ(fault(machine), "proxy.example:3128 PROXY: no answer in time");
   EXPECT_EQ(machine.error()->fault, Fault::timeout);
-  // Once it is through, what comes next is the server's.
+  // After the reply, the bytes belong to the server.
   TunnelMachine through(http("mail.example"));
   play(through, {"HTTP/1.0 200 \r\n\r\n"});
   through.closed();
@@ -204,7 +204,7 @@ TEST(Tunnel, AFailureOfTheLineNamesTheProxy) {
   EXPECT_EQ(fault(through), "none");
 }
 
-TEST(HttpConnect, NamesAndAddressesAsTheyAre) {
+TEST(HttpConnect, NamesAndAddressesAreUnchanged) {
   for (const auto& [host, target] :
        {std::pair{"mail.example"s, "mail.example:587"s}, std::pair{"192.0.2.1"s, "192.0.2.1:587"s},
         std::pair{"2001:db8::1"s, "[2001:db8::1]:587"s}}) {
@@ -218,7 +218,7 @@ TEST(HttpConnect, NamesAndAddressesAsTheyAre) {
             "Proxy-Authorization: Basic YW5uOnMzY3JldA==\r\n\r\n");
 }
 
-TEST(HttpConnect, EveryAnswerInEveryChunking) {
+TEST(HttpConnect, EveryReplyInEveryChunking) {
   for (const auto& answer :
        {"HTTP/1.1 200 Connection established\r\n\r\n"s, "HTTP/1.0 200\r\n\r\n"s,
         "HTTP/1.1 200 OK\r\nProxy-Agent: x\r\nVia: 1.1 y\r\n\r\n"s, "HTTP/1.1 204 \r\n\r\n"s}) {
@@ -233,7 +233,7 @@ TEST(HttpConnect, EveryAnswerInEveryChunking) {
   }
 }
 
-TEST(HttpConnect, RefusalsInTheProxysWords) {
+TEST(HttpConnect, RefusalsKeepTheProxysText) {
   for (const auto line :
        {"HTTP/1.1 407 Proxy Authentication Required"sv, "HTTP/1.1 403 Forbidden"sv,
         "HTTP/1.1 502 Bad Gateway"sv, "HTTP/1.1 301 Moved"sv, "HTTP/1.1 100 Continue"sv,
@@ -241,15 +241,15 @@ TEST(HttpConnect, RefusalsInTheProxysWords) {
         "220 mail.example ESMTP"sv, ""sv}) {
     TunnelMachine machine(http("mail.example"));
     play(machine, {std::string(line) + "\r\nContent-Length: 0\r\n\r\n"});
-    EXPECT_EQ(fault(machine), "proxy.example:3128 PROXY: the proxy answered " + std::string(line));
+    EXPECT_EQ(fault(machine), "proxy.example:3128 PROXY: the proxy replied " + std::string(line));
   }
-  // Nothing in it reaches a terminal as it is.
+  // The proxy's text is escaped.
   TunnelMachine machine(http("mail.example"));
   play(machine, {"HTTP/1.1 403 \x1b[2Jgone\r\n\r\n"});
   EXPECT_EQ(fault(machine).find('\x1b'), std::string::npos);
 }
 
-TEST(HttpConnect, AnEndlessAnswerIsGivenUp) {
+TEST(HttpConnect, AnEndlessReplyIsGivenUp) {
   for (const auto& endless :
        {std::string(10'000, 'x'), "HTTP/1.1 200 OK\r\n" + std::string(10'000, 'x'),
         std::string(10'000, '\n')}) {
@@ -258,14 +258,14 @@ TEST(HttpConnect, AnEndlessAnswerIsGivenUp) {
       say(machine);
       for (std::size_t at = 0; at < endless.size() && !machine.error(); at += step)
         machine.received(std::string_view(endless).substr(at, step));
-      EXPECT_EQ(fault(machine), "proxy.example:3128 PROXY: the proxy's answer has no end");
+      EXPECT_EQ(fault(machine), "proxy.example:3128 PROXY: the proxy's reply is too long");
       EXPECT_LE(machine.rest().size(), 8192 + step);
     }
   }
 }
 
-// What the limit counts is the proxy's answer, not what a server says in the same packet.
-TEST(Tunnel, AServerThatTalksMuchIsNotTheProxysEndlessAnswer) {
+// The limit counts the proxy's reply, not the server's bytes in the same packet.
+TEST(Tunnel, ALongServerGreetingIsNotAnEndlessProxyReply) {
   const std::string much(20'000, 'x');
   TunnelMachine machine(http("mail.example"));
   play(machine, {"HTTP/1.1 200 OK\r\n\r\n" + much});
@@ -273,8 +273,8 @@ TEST(Tunnel, AServerThatTalksMuchIsNotTheProxysEndlessAnswer) {
   EXPECT_EQ(machine.rest(), much);
 }
 
-// What the proxy would take for the end of its request.
-TEST(Tunnel, WhatCannotBeToldToAProxyIsNotTried) {
+// Values that would end the request.
+TEST(Tunnel, ValuesThatDoNotFitTheProxyProtocolAreRefused) {
   for (const auto& host :
        {""s, "a b"s, "a\r\nX: y"s, "a\nb"s, "a\0b"s, "a\tb"s, std::string(256, 'a')}) {
     for (const auto kind : {Kind::socks5, Kind::http}) {
@@ -296,8 +296,8 @@ TEST(Tunnel, WhatCannotBeToldToAProxyIsNotTried) {
   EXPECT_EQ(fault(longest), "none");
 }
 
-// A line break in a user or a password stays inside base64, or behind its length.
-TEST(Tunnel, ALineBreakInALoginEndsNoLine) {
+// A line break in a user or a password stays inside base64, or within its length.
+TEST(Tunnel, ALineBreakInALoginInjectsNothing) {
   TunnelMachine machine(http("mail.example", "ann\r\nX: y", "p\r\n\r\n"));
   const auto said = say(machine).octets;
   EXPECT_EQ(said.find("X: y"), std::string::npos);

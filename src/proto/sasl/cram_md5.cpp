@@ -1,5 +1,5 @@
-// CRAM-MD5 (RFC 2195): HMAC-MD5 over a challenge. Old, and only for users who were given a key for
-// it: the key lets who reads it log in by CRAM-MD5.
+// CRAM-MD5 (RFC 2195): HMAC-MD5 over a challenge. Old, and only for users that have a key for it: a
+// stolen key is enough to log in with CRAM-MD5.
 #include "base/text.hpp"
 #include "crypto/hmac_md5.hpp"
 #include "proto/sasl/makers.hpp"
@@ -15,7 +15,7 @@ class CramServer final : public Server {
   explicit CramServer(const Context& context) : challenge_(make_challenge(context)) {}
   Move step(std::optional<std::string_view> response) override {
     Move move;
-    if (!asked_) {  // there is no initial response: one that came is not looked at
+    if (!asked_) {  // the mechanism has no initial response: it is ignored
       asked_ = true;
       if (response) {
         move.error = "CRAM-MD5 has no initial response";
@@ -28,7 +28,7 @@ class CramServer final : public Server {
     const auto blank = text.rfind(' ');
     if (blank == std::string_view::npos || blank == 0 || text.size() - blank - 1 != digest_size ||
         !is_utf8(text) || text.find('\0') != std::string_view::npos) {
-      move.error = "CRAM-MD5 wants the user, a blank and 32 hex digits";
+      move.error = "CRAM-MD5 needs the user, a space and 32 hex digits";
       return move;
     }
     user_ = text.substr(0, blank);

@@ -1,4 +1,4 @@
-// CRAM-MD5 against the example of RFC 2195 §2, and against answers that are none.
+// CRAM-MD5 against the example of RFC 2195 section 2, and against malformed responses.
 #include <gtest/gtest.h>
 
 #include "base/text.hpp"
@@ -50,7 +50,7 @@ TEST(CramMd5, Rfc2195Server) {
   EXPECT_EQ(step.credentials->proven, true);
 }
 
-TEST(CramMd5, ADigestInCapitalsIsTheSame) {
+TEST(CramMd5, ADigestInUpperCaseIsAccepted) {
   const auto server = asked();
   (void)server->step("tim " + upper(answer.substr(4)));
   EXPECT_EQ(server->take_keys(keys_of("tanstaaftanstaaf")).credentials->proven, true);
@@ -65,9 +65,8 @@ TEST(CramMd5, WrongPasswordsAndUnknownUsersProveNothing) {
   }
 }
 
-TEST(CramMd5, AUserWithoutAKeyCannotBePassed) {
-  // A policy that knows the user but has no CRAM-MD5 key must not be open to who knows what an
-  // absent key is taken for.
+TEST(CramMd5, AUserWithoutAKeyCannotLogIn) {
+  // A user without a CRAM-MD5 key: the value that stands for an absent key must not log in.
   for (const auto& absent : {""s, "short"s, std::string(31, '\0'), std::string(33, '\0')}) {
     const auto server = asked();
     (void)server->step("tim " + crypto::hmac_md5(std::string(32, '\0'), challenge));
@@ -78,12 +77,12 @@ TEST(CramMd5, AUserWithoutAKeyCannotBePassed) {
   }
 }
 
-TEST(CramMd5, AUserMayHaveBlanks) {
+TEST(CramMd5, AUserNameMayHaveSpaces) {
   const auto server = asked();
   EXPECT_EQ(server->step("tim the \xc3\xa9 " + answer.substr(4)).wants_keys_of, "tim the \xc3\xa9");
 }
 
-TEST(CramMd5, WhatIsNoAnswer) {
+TEST(CramMd5, MalformedResponses) {
   const auto digest = answer.substr(4);
   for (const auto& bad : {""s, " "s, "tim"s, "tim "s, digest, ' ' + digest, "tim " + digest + '0',
                           "tim " + digest.substr(1), "tim  "s, "tim\t" + digest, "\xff " + digest,
@@ -108,7 +107,7 @@ TEST(CramMd5, ChallengesDiffer) {
   }
 }
 
-TEST(Row21, CramAnswersOnceAndNoMore) {
+TEST(Row21, CramAnswersOnce) {
   const auto client = make_client("CRAM-MD5", {.user = "tim", .password = Secret("p")}, {});
   EXPECT_TRUE(client->respond(challenge));
   for (int i = 0; i < 10; ++i) EXPECT_FALSE(client->respond(challenge));

@@ -1,5 +1,5 @@
 // Every mechanism with both its ends against each other: names and passwords of all kinds, each
-// message cut short or with one octet turned, and who may use and offer what.
+// message truncated or with one byte changed, and which mechanisms may be used and offered.
 #include <gtest/gtest.h>
 
 #include "base/text.hpp"
@@ -87,7 +87,7 @@ TEST(Exchange, AWrongPasswordAndAnUnknownUserAreRefused) {
   }
 }
 
-TEST(Exchange, WhomTheClientWantsToActAsArrives) {
+TEST(Exchange, TheAuthorizationIdentityArrives) {
   const TestUsers users{{{"user", "pencil"}}};
   for (const std::string_view name :
        {"SCRAM-SHA-256", "SCRAM-SHA-1", "SCRAM-SHA-256-PLUS", "SCRAM-SHA-1-PLUS", "PLAIN"}) {
@@ -101,8 +101,8 @@ TEST(Exchange, WhomTheClientWantsToActAsArrives) {
   }
 }
 
-// Nobody in between gets in, or breaks anything, by turning an octet of one message.
-TEST(Exchange, EveryTurnedOctetIsFoundOut) {
+// Changing a byte of one message neither logs in nor breaks anything.
+TEST(Exchange, EveryChangedByteIsDetected) {
   const TestUsers users{{{"user", "pencil"}}, 2};
   for (const auto name : of_secrets()) {
     const auto right = meet(name, "user", "pencil", users);
@@ -117,7 +117,7 @@ TEST(Exchange, EveryTurnedOctetIsFoundOut) {
                                    is_clients = clients;
                                    text[at] = static_cast<char>(text[at] ^ mask);
                                  });
-          // The words of LOGIN's prompts mean nothing, nor do the host and port of OAUTHBEARER.
+          // The text of LOGIN's prompts and the host and port of OAUTHBEARER have no effect.
           if (name == "OAUTHBEARER" || (!is_clients && !is_proof(name))) continue;
           EXPECT_FALSE(done.accepted && done.believed)
               << name << " message " << number << " octet " << at << " mask " << mask;
@@ -127,7 +127,7 @@ TEST(Exchange, EveryTurnedOctetIsFoundOut) {
   }
 }
 
-TEST(Exchange, EveryMessageCutShortIsFoundOut) {
+TEST(Exchange, EveryTruncatedMessageIsDetected) {
   const TestUsers users{{{"user", "pencil"}}, 2};
   for (const auto name : of_secrets()) {
     const auto right = meet(name, "user", "pencil", users);
@@ -148,7 +148,7 @@ TEST(Exchange, EveryMessageCutShortIsFoundOut) {
   }
 }
 
-TEST(Exchange, WhatWasHeardOnceDoesNotOpenAgain) {
+TEST(Exchange, ARecordedExchangeCannotBeReplayed) {
   const TestUsers users{{{"user", "pencil"}}};
   for (const auto name : of_secrets()) {
     if (!is_proof(name)) continue;
@@ -191,13 +191,13 @@ TEST(External, TheCertificatesNameIsTheUser) {
     EXPECT_FALSE(make_server("EXTERNAL", context)->step(bad).error.empty());
 }
 
-TEST(External, Row21TheNameIsSaidOnce) {
+TEST(External, Row21TheNameIsSentOnce) {
   const auto client = make_client("EXTERNAL", {.certificate = true}, {});
   EXPECT_EQ(client->initial()->response, "");
   for (int i = 0; i < 10; ++i) EXPECT_FALSE(client->respond(""));
 }
 
-TEST(Mechanisms, WhoMayUseWhat) {
+TEST(Mechanisms, CredentialsDecideTheMechanisms) {
   Context bound;
   bound.binding = {"exporter", ""};
   const auto usable = [](const Credentials& credentials, const Context& context) {
@@ -214,7 +214,7 @@ TEST(Mechanisms, WhoMayUseWhat) {
             "SCRAM-SHA-256-PLUS SCRAM-SHA-1-PLUS SCRAM-SHA-256 SCRAM-SHA-1 CRAM-MD5 PLAIN LOGIN");
   EXPECT_EQ(usable(token, bound), "OAUTHBEARER XOAUTH2");
   EXPECT_EQ(usable({.certificate = true}, bound), "EXTERNAL");
-  // Who has a password or a token besides the certificate is meant by that.
+  // A password or a token is preferred to the certificate.
   EXPECT_EQ(usable({.user = "u", .token = Secret("t"), .certificate = true}, {}),
             "OAUTHBEARER XOAUTH2");
   EXPECT_EQ(usable({}, bound), "");

@@ -1,4 +1,4 @@
-// EXTERNAL (RFC 4422 appendix A): the client's certificate has said who it is.
+// EXTERNAL (RFC 4422 appendix A): the client's certificate names the user.
 #include "base/text.hpp"
 #include "proto/sasl/makers.hpp"
 
@@ -14,7 +14,7 @@ class ExternalServer final : public Server {
     if (!response) {
       move.challenge = "";
     } else if (!is_utf8(*response) || response->find('\0') != std::string_view::npos) {
-      move.error = "EXTERNAL wants a name in UTF-8, or nothing";
+      move.error = "EXTERNAL needs an authorization identity in UTF-8, or nothing";
     } else {
       move.credentials =
           Credentials{.user = peer_, .authorize_as = std::string(*response), .proven = true};

@@ -1,4 +1,4 @@
-// What a server keeps of a user in place of the password, and how it is made.
+// Keys that a server stores in place of a password.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,7 @@
 
 namespace postroad::sasl {
 
-/// RFC 5802 §3: they check a password and prove to the client that the server has them.
+/// RFC 5802 section 3: the keys verify a password and prove to the client that the server has them.
 struct ScramKeys {
   std::uint32_t iterations = 4096;
   std::string salt;
@@ -21,8 +21,8 @@ struct ScramKeys {
   friend bool operator==(const ScramKeys&, const ScramKeys&) = default;
 };
 
-/// The keys that one mechanism needs of one user. Of a user who is not known they look the same
-/// and fit no password.
+/// The keys of one user for one mechanism. For an unknown user they look the same and fit no
+/// password.
 struct Keys {
   ScramKeys scram;
   std::string cram_md5;  ///< crypto::hmac_md5_key

@@ -1,4 +1,4 @@
-// The makers that mechanism.cpp lists; each stands in the file of its mechanism.
+// Factories of the mechanisms, for the table in mechanism.cpp; each is in its mechanism's file.
 #pragma once
 
 #include "proto/sasl/mechanism.hpp"

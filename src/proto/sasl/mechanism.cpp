@@ -17,7 +17,7 @@ struct Row {
   std::string_view name;
   Proves by;
   bool plus;        // bound to the TLS channel
-  bool authorizes;  // can carry as whom to act
+  bool authorizes;  // can carry an authorization identity
   std::unique_ptr<Server> (*server)(const Context&);
   std::unique_ptr<Client> (*client)(const Credentials&, const Context&);
 };
@@ -31,8 +31,8 @@ std::unique_ptr<Client> scram_client(const Credentials& credentials, const Conte
   return make_scram_client(digest, plus, credentials, context);
 }
 
-// Strongest first: bound to the channel; proof without the password; a token that can be revoked;
-// the password itself.
+// Strongest first: channel binding; proof without the password; a token that can be revoked; the
+// password itself.
 // clang-format off
 constexpr std::array<Row, 10> table{{
   {"EXTERNAL",           Proves::certificate, false, true, make_external_server, make_external_client},

@@ -1,5 +1,5 @@
-// PLAIN and LOGIN, both ends: against tables, and against each other. The code is mechanism.cpp.
-// Base64 and the AUTH command are SMTP's and tested by tests/transcripts/.
+// PLAIN and LOGIN, both ends: against tables, and against each other. Base64 and the AUTH command
+// belong to SMTP and are tested by tests/transcripts/.
 #include "proto/sasl/mechanism.hpp"
 
 #include <gtest/gtest.h>
@@ -26,7 +26,7 @@ TEST(Mechanisms, EveryOneHasBothEnds) {
   }
 }
 
-TEST(Mechanisms, TheEndsUnderstandEachOther) {
+TEST(Mechanisms, ClientAndServerWorkTogether) {
   for (const std::string_view name : {"PLAIN", "LOGIN"}) {
     for (const bool initial_allowed : {true, false}) {
       const auto client = make_client(name, credentials("t\xc3\xa9st", "s e=c\xc3\xa9t"), {});
@@ -81,7 +81,7 @@ TEST(Login, ServerTakesTheUserFirstOrAsAnInitialResponse) {
   }
 }
 
-TEST(Row21, TheClientSaysItsPasswordOnceAndNoMore) {
+TEST(Row21, TheClientSendsItsPasswordOnce) {
   const auto login = make_client("LOGIN", credentials("user", "pass"), {});
   EXPECT_FALSE(login->initial());
   EXPECT_EQ(login->respond("anything")->stage, Stage::username);

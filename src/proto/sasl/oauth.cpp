@@ -1,6 +1,6 @@
-// OAUTHBEARER (RFC 7628) and XOAUTH2 (Google's and Microsoft's form of it): a bearer token in place
-// of the password. A failure comes as a challenge with JSON in it, which the client answers with
-// nothing before the 535.
+// OAUTHBEARER (RFC 7628) and XOAUTH2 (Google's and Microsoft's variant): a bearer token in place of
+// the password. The server reports a failure as a challenge with JSON, which the client answers
+// before it gets the 535.
 //
 //   XOAUTH2      "user=" user %x01 "auth=Bearer " token %x01 %x01
 //   OAUTHBEARER  gs2-header %x01 *( key "=" value %x01 ) %x01        ; gs2-header: "n,a=" user ","
@@ -16,7 +16,7 @@ constexpr std::string_view bearer = "Bearer ";
 constexpr std::string_view invalid_token =
     R"({"status":"invalid_token","schemes":"bearer","scope":""})";
 
-// The value of one key among the parts between the %x01.
+// The value of one key in the parts between %x01.
 std::string_view value_of(std::string_view text, std::string_view key) {
   for (const auto part : split(text, '\x01')) {
     if (part.size() > key.size() && part.starts_with(key) && part[key.size()] == '=')
@@ -40,8 +40,8 @@ class OauthServer final : public Server {
     if (!user || user->empty() || !is_utf8(*response) ||
         response->find('\0') != std::string_view::npos || !istarts_with(auth, bearer) ||
         auth.size() == bearer.size() || !response->ends_with("\x01\x01")) {
-      move.error = is_standard_ ? "OAUTHBEARER wants the form of RFC 7628 with a user"
-                                : "XOAUTH2 wants user=… and auth=Bearer …, each ended by ^A";
+      move.error = is_standard_ ? "OAUTHBEARER needs the form of RFC 7628 with a user"
+                                : "XOAUTH2 needs user=… and auth=Bearer …, each followed by ^A";
       return move;
     }
     move.credentials =
@@ -51,7 +51,7 @@ class OauthServer final : public Server {
   }
 
  private:
-  // "n,a=user,"; channel binding is not for bearer tokens.
+  // "n,a=user,": bearer tokens have no channel binding.
   static std::optional<std::string> user_of_gs2(std::string_view text) {
     const auto parts = split(text.substr(0, text.find('\x01')), ',');
     if (parts.size() != 3 || (parts[0] != "n" && parts[0] != "y") || !parts[1].starts_with("a=") ||

@@ -1,5 +1,4 @@
-// OAUTHBEARER in the form of RFC 7628 §4.1, XOAUTH2 in Google's, and what a refused token looks
-// like.
+// OAUTHBEARER in the form of RFC 7628 §4.1, XOAUTH2 in Google's, and refused tokens.
 #include <gtest/gtest.h>
 
 #include "base/text.hpp"
@@ -51,7 +50,7 @@ TEST(OauthBearer, Server) {
   EXPECT_EQ(named.credentials->user, "a,b=c");
 }
 
-TEST(OauthBearer, WhatAServerDoesNotTake) {
+TEST(OauthBearer, MalformedMessagesAreRefused) {
   for (const auto bad : {""sv,
                          "\x01"sv,
                          "n,,\x01"sv,
@@ -109,7 +108,7 @@ TEST(Xoauth2, GooglesExample) {
   EXPECT_EQ(step.credentials->token.reveal(), "ya29.vF9dft4qmTc2Nvb3RlckBhdHRhdmlzdGEuY29tCg");
 }
 
-TEST(Xoauth2, WhatAServerDoesNotTake) {
+TEST(Xoauth2, MalformedMessagesAreRefused) {
   for (const auto bad : {""sv, "\x01\x01"sv, "user=u\x01\x01"sv,  //
                          "auth=Bearer t\x01\x01"sv,               //
                          "user=\x01"
@@ -134,7 +133,7 @@ TEST(Xoauth2, WhatAServerDoesNotTake) {
   }
 }
 
-TEST(Row20, AChallengeInPlaceOf235TellsWhyATokenWasRefused) {
+TEST(Row20, AChallengeInPlaceOf235SaysWhyATokenWasRefused) {
   const auto words = R"({"status":"401","schemes":"bearer","scope":"https://mail.example/"})"s;
   for (const std::string_view name : {"XOAUTH2", "OAUTHBEARER"}) {
     const auto client = make_client(name, token("user", "t"), {});
@@ -142,7 +141,7 @@ TEST(Row20, AChallengeInPlaceOf235TellsWhyATokenWasRefused) {
     EXPECT_EQ(client->failure(), "");
     const auto answer = client->respond(words);
     ASSERT_TRUE(answer) << name;
-    EXPECT_EQ(answer->response, name == "XOAUTH2" ? ""s : "\x01"s);  // RFC 7628 §3.2.3
+    EXPECT_EQ(answer->response, name == "XOAUTH2" ? ""s : "\x01"s);  // RFC 7628 section 3.2.3
     EXPECT_FALSE(answer->secret);
     EXPECT_EQ(client->failure(), words);
     const auto silent = make_client(name, token("user", "t"), {});
@@ -152,7 +151,7 @@ TEST(Row20, AChallengeInPlaceOf235TellsWhyATokenWasRefused) {
   }
 }
 
-TEST(Row21, OauthAnswersOnceAndNoMore) {
+TEST(Row21, OauthAnswersOnce) {
   for (const std::string_view name : {"XOAUTH2", "OAUTHBEARER"}) {
     const auto client = make_client(name, token("user", "t"), {});
     (void)client->initial();

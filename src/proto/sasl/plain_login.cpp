@@ -6,7 +6,7 @@ namespace postroad::sasl {
 
 namespace {
 
-// message = [authzid] NUL authcid NUL passwd RFC 4616 §2
+// message = [authzid] NUL authcid NUL passwd       RFC 4616 section 2
 class PlainServer final : public Server {
  public:
   Move step(std::optional<std::string_view> response) override {
@@ -17,7 +17,7 @@ class PlainServer final : public Server {
     }
     const auto parts = split(*response, '\0');
     if (parts.size() != 3 || parts[1].empty() || parts[2].empty() || !is_utf8(*response)) {
-      move.error = "PLAIN wants [authorize-id] NUL user NUL password, in base64";
+      move.error = "PLAIN needs [authorize-id] NUL user NUL password, in base64";
       return move;
     }
     move.credentials = Credentials{.user = std::string(parts[1]),
@@ -27,7 +27,7 @@ class PlainServer final : public Server {
   }
 };
 
-// Not a standard: draft-murchison-sasl-login. Two prompts, whose words clients disagree on.
+// LOGIN (draft-murchison-sasl-login) has two prompts, whose text differs between servers.
 class LoginServer final : public Server {
  public:
   Move step(std::optional<std::string_view> response) override {
@@ -36,7 +36,7 @@ class LoginServer final : public Server {
       move.challenge = "Username:";
     } else if (response->empty() || !is_utf8(*response) ||
                response->find('\0') != std::string_view::npos) {
-      move.error = user_.empty() ? "LOGIN wants a user name" : "LOGIN wants a password";
+      move.error = user_.empty() ? "LOGIN needs a user name" : "LOGIN needs a password";
     } else if (user_.empty()) {
       user_ = *response;
       move.challenge = "Password:";
@@ -67,8 +67,7 @@ class PlainClient final : public Client {
   Credentials credentials_;
 };
 
-// The order decides and not the prompt's words, which are in odd case or another language on real
-// servers.
+// The order of the prompts decides: their text is in any case or language on real servers.
 class LoginClient final : public Client {
  public:
   explicit LoginClient(Credentials credentials) : credentials_(std::move(credentials)) {}

@@ -1,4 +1,4 @@
-// By libidn's stringprep; see prepare.hpp.
+// SASLprep by libidn; see prepare.hpp.
 #include "proto/sasl/prepare.hpp"
 
 #include <stringprep.h>

@@ -1,4 +1,4 @@
-// SASLprep (RFC 4013): names and passwords in one form, however they were typed.
+// SASLprep (RFC 4013): one form of a name or password, however it was typed.
 #pragma once
 
 #include <optional>
@@ -7,8 +7,8 @@
 
 namespace postroad::sasl {
 
-/// nullopt where the text may not stand in a name or password: not UTF-8, a control character, text
-/// of two directions. ASCII without control characters comes back as it is.
+/// nullopt where the text may not be a name or password: not UTF-8, a control character, text of two
+/// directions. ASCII without control characters is returned unchanged.
 std::optional<std::string> prepare(std::string_view text);
 
 }  // namespace postroad::sasl

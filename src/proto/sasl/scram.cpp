@@ -1,11 +1,12 @@
 // SCRAM (RFC 5802, RFC 7677), both ends, with channel binding (RFC 5929, RFC 9266).
 //
-//   client-first  gs2-header "n=" saslname ",r=" nonce        gs2-header: ("n"/"y"/"p=" cb-name)
-//   "," server-first  "r=" nonces ",s=" salt ",i=" iterations                 [ "a=" saslname ] ","
+//   gs2-header    ( "n" / "y" / "p=" cb-name ) "," [ "a=" saslname ] ","
+//   client-first  gs2-header "n=" saslname ",r=" nonce
+//   server-first  "r=" nonces ",s=" salt ",i=" iterations
 //   client-final  "c=" base64(gs2-header channel-data) ",r=" nonces ",p=" proof
 //   server-final  "v=" signature
 //
-// Limits: the iterations that a server may ask for, as they are work for the client.
+// Limits: the iterations that a server may request, because they cost the client CPU.
 #include "base/text.hpp"
 #include "proto/sasl/makers.hpp"
 #include "proto/sasl/names.hpp"
@@ -35,7 +36,7 @@ bool is_nonce(std::string_view text) {
                                       [](char c) { return c > ' ' && c < 0x7f && c != ','; });
 }
 
-// The value of an attribute at the front, which is taken off with its comma.
+// Takes an attribute and its comma from the front; returns its value.
 std::optional<std::string_view> take(std::string_view& text, char name) {
   if (text.size() < 2 || text[0] != name || text[1] != '=') return std::nullopt;
   const auto end = std::min(text.find(','), text.size());
@@ -80,7 +81,7 @@ class ScramServer final : public Server {
     const auto second = first == std::string_view::npos ? first : text.find(',', first + 1);
     if (second == std::string_view::npos || !is_utf8(text) ||
         text.find('\0') != std::string_view::npos) {
-      move.error = "SCRAM wants a GS2 header, a user and a nonce";
+      move.error = "SCRAM needs a GS2 header, a user and a nonce";
       return;
     }
     gs2_ = text.substr(0, second + 1);
@@ -93,7 +94,7 @@ class ScramServer final : public Server {
     if (!as.empty()) {
       const auto name = as.starts_with("a=") ? decode_saslname(as.substr(2)) : std::nullopt;
       if (!name) {
-        move.error = "SCRAM: not a name to authorise as";
+        move.error = "SCRAM: malformed authorization identity";
         return;
       }
       authorize_as_ = *name;
@@ -104,7 +105,7 @@ class ScramServer final : public Server {
     const auto nonce = take(rest, 'r');
     const auto name = user ? decode_saslname(*user) : std::nullopt;
     if (!name || !nonce || !is_nonce(*nonce)) {
-      move.error = "SCRAM wants n= and r=, and knows no extension";
+      move.error = "SCRAM needs n= and r=; extensions are not supported";
       return;
     }
     user_ = *name;
@@ -113,16 +114,18 @@ class ScramServer final : public Server {
   }
 
   std::string check_flag(std::string_view flag) {
-    if (plus_ != flag.starts_with("p=")) return "SCRAM: the channel binding is not the mechanism's";
+    if (plus_ != flag.starts_with("p="))
+      return "SCRAM: the channel binding flag does not fit the mechanism";
     if (!plus_) {
       if (flag == "y" && context_.binding_is_offered)
-        return "SCRAM: the client was not shown -PLUS, which is offered: somebody is in between";
-      return flag == "n" || flag == "y" ? "" : "SCRAM: not a channel binding flag";
+        return "SCRAM: the client did not see -PLUS, which is offered: possible attack on the "
+               "connection";
+      return flag == "n" || flag == "y" ? "" : "SCRAM: malformed channel binding flag";
     }
     const auto name = flag.substr(2);
     if (name == "tls-exporter") binding_ = context_.binding.exporter;
     if (name == "tls-server-end-point") binding_ = context_.binding.end_point;
-    return binding_.empty() ? "SCRAM: this channel binding is not to be had here" : "";
+    return binding_.empty() ? "SCRAM: channel binding type not available" : "";
   }
 
   void take_final(std::string_view text, Move& move) {
@@ -134,7 +137,7 @@ class ScramServer final : public Server {
                            ? std::nullopt
                            : base64_decode(text.substr(proof_at + 3));
     if (!channel || !nonce || !proof || proof->size() != crypto::size_of(digest_)) {
-      move.error = "SCRAM wants c=, r= and p=";
+      move.error = "SCRAM needs c=, r= and p=";
       return;
     }
     const auto message =
@@ -177,7 +180,7 @@ class ScramClient final : public Client {
         stage_(stage_of_scram(digest, plus)),
         nonce_(make_nonce(context)) {
     const auto& binding = context.binding;
-    // "y": we could, and were not shown that the server can (RFC 5802 §6).
+    // "y": the client supports channel binding and the server did not offer it (RFC 5802 section 6).
     const bool could = binding.is_there() && !context.binding_is_offered;
     gs2_ = plus ? "p=" + std::string(binding_name(binding)) : could ? "y" : "n";
     gs2_ += ',';
@@ -206,7 +209,7 @@ class ScramClient final : public Client {
 
   [[nodiscard]] std::string doubt() const override {
     if (verified_) return {};
-    return "the server has not proven that it knows the password: it may be another's";
+    return "the server did not prove that it knows the password: it may not be the right server";
   }
 
  private:
@@ -217,7 +220,7 @@ class ScramClient final : public Client {
     const auto count = take(rest, 'i');
     const auto iterations = count ? parse_number(*count) : std::nullopt;
     const auto salt_octets = salt ? base64_decode(*salt) : std::nullopt;
-    // A nonce that is not ours with more behind it is another exchange's.
+    // The nonce must be the client's own with more appended: else it is of another exchange.
     if (!nonce || !nonce->starts_with(nonce_) || nonce->size() == nonce_.size() ||
         !is_nonce(*nonce) || !salt_octets || salt_octets->empty() || !iterations ||
         *iterations == 0 || *iterations > most_iterations)
@@ -238,7 +241,7 @@ class ScramClient final : public Client {
   std::optional<Answer> answer_final(std::string_view text) {
     const auto signature = take(text, 'v');
     const auto octets = signature ? base64_decode(*signature) : std::nullopt;
-    // Without a proof of ours nothing is expected, and an empty signature would be equal to it.
+    // Before the proof `expected_` is empty, and an empty signature would match it.
     verified_ = octets && !expected_.empty() && crypto::equal_in_constant_time(*octets, expected_);
     if (!verified_) return std::nullopt;
     return Answer{"", stage_, false};
@@ -260,7 +263,7 @@ class ScramClient final : public Client {
 
 ScramKeys ScramKeys::derive(Digest digest, std::string_view password, std::string salt,
                             std::uint32_t iterations) {
-  // A password that cannot be prepared is nobody's: `Users::set` refuses it.
+  // A password that SASLprep refuses fits no user: `Users::set` refuses it too.
   const auto salted =
       crypto::pbkdf2(digest, prepare(password).value_or(std::string(password)), salt, iterations);
   return {iterations, std::move(salt),

@@ -1,5 +1,5 @@
-// SCRAM against the examples of RFC 5802 §5 and RFC 7677 §3, against messages that are wrong in one
-// place, and in channel binding. Both ends against each other: exchange_test.cpp.
+// SCRAM against the examples of RFC 5802 §5 and RFC 7677 §3, malformed messages, channel
+// binding. Both ends against each other: exchange_test.cpp.
 #include <gtest/gtest.h>
 
 #include "base/text.hpp"
@@ -55,7 +55,7 @@ std::unique_ptr<Client> client_of(const Example& example) {
   return make_client(example.mechanism, login("user", "pencil"), context);
 }
 
-// A server that has said its server-first.
+// A server that has sent its server-first.
 std::unique_ptr<Server> server_of(const Example& example, bool is_known = true) {
   Context context;
   context.nonce = example.server_nonce;
@@ -108,7 +108,7 @@ TEST_P(ScramExamples, TheServerTakesAnExtensionInFrontOfTheProofAsPartOfWhatIsPr
   text.insert(text.find(",p="), ",x=extension");
   const auto step = server_of(example)->step(text);
   ASSERT_TRUE(step.credentials);
-  EXPECT_EQ(step.credentials->proven, false);  // the proof is not of these words
+  EXPECT_EQ(step.credentials->proven, false);  // the proof does not fit these messages
 }
 
 TEST_P(ScramExamples, TheClientTakesAnExtensionBehindTheCount) {
@@ -123,7 +123,7 @@ TEST_P(ScramExamples, ANonceThatIsSentBackAsItWasIsRefused) {
   EXPECT_FALSE(client->respond("r=" + GetParam()->client_nonce + ",s=QSXCR+Q6sek8bf92,i=4096"));
 }
 
-TEST(Scram, WhatAClientDoesNotTakeAsServerFirst) {
+TEST(Scram, MalformedServerFirstMessages) {
   for (const auto& bad :
        {""s, "r="s, "v=rmF9pqV8S7suAoZWja4dJRkFsKQ="s, "e=other-error"s,
         // counts
@@ -135,7 +135,7 @@ TEST(Scram, WhatAClientDoesNotTakeAsServerFirst) {
         "r=abcd,s=QSXCR+Q6sek8bf92,i=4294971392"s,  // 4096 in 32 bits
         "r=abcd,s=QSXCR+Q6sek8bf92,i=18446744073709551617"s,
         "r=abcd,s=QSXCR+Q6sek8bf92,i=99999999999999999999999"s, "r=abcd,s=QSXCR+Q6sek8bf92"s,
-        // nonces; ours is "ab"
+        // nonces; the client's is "ab"
         "r=ab,s=QSXCR+Q6sek8bf92,i=4096"s, "r=xab,s=QSXCR+Q6sek8bf92,i=4096"s,
         "r=a,s=QSXCR+Q6sek8bf92,i=4096"s, "r=,s=QSXCR+Q6sek8bf92,i=4096"s,
         "r=AB12,s=QSXCR+Q6sek8bf92,i=4096"s, "r=ab 1,s=QSXCR+Q6sek8bf92,i=4096"s,
@@ -143,7 +143,7 @@ TEST(Scram, WhatAClientDoesNotTakeAsServerFirst) {
         // salts
         "r=abcd,s=,i=4096"s, "r=abcd,s=QSX,i=4096"s, "r=abcd,s=====,i=4096"s,
         "r=abcd,s=!!!!,i=4096"s, "r=abcd,i=4096"s,
-        // order, and an extension that must be understood (RFC 5802 §5.1)
+        // order, and an extension that must be understood (RFC 5802 section 5.1)
         "s=QSXCR+Q6sek8bf92,r=abcd,i=4096"s, "r=abcd,i=4096,s=QSXCR+Q6sek8bf92"s,
         "m=must,r=abcd,s=QSXCR+Q6sek8bf92,i=4096"s, "r=abcd,x=1,s=QSXCR+Q6sek8bf92,i=4096"s}) {
     Context context;
@@ -157,7 +157,7 @@ TEST(Scram, WhatAClientDoesNotTakeAsServerFirst) {
   }
 }
 
-TEST(Scram, WhatAServerDoesNotTakeAsClientFirst) {
+TEST(Scram, MalformedClientFirstMessages) {
   for (const auto bad : {""sv,
                          "n"sv,
                          "n,"sv,
@@ -196,7 +196,7 @@ TEST(Scram, WhatAServerDoesNotTakeAsClientFirst) {
   }
 }
 
-TEST(Scram, WhatAServerDoesNotTakeAsClientFinal) {
+TEST(Scram, MalformedClientFinalMessages) {
   const auto& nonce = rfc_5802.client_nonce + rfc_5802.server_nonce;
   const auto proof = ",p=v0X8v3Bz2T0CJGbJQyF0X+HI4Ts="s;
   for (const auto& bad :
@@ -215,7 +215,7 @@ TEST(Scram, WhatAServerDoesNotTakeAsClientFinal) {
   }
 }
 
-TEST(Scram, AFinalBeforeTheKeysProvesNothing) {
+TEST(Scram, AClientFinalBeforeTheKeysProvesNothing) {
   Context context;
   context.nonce = "cd";
   const auto server = make_server("SCRAM-SHA-256", context);
@@ -273,7 +273,7 @@ TEST(Scram, TheGs2Header) {
   EXPECT_EQ(first(true, context), "p=tls-server-end-point,,n=u,r=ab");
 }
 
-// Channel binding: what each end of the connection holds decides.
+// Channel binding: the data of each end decides.
 
 Exchanged meet_bound(std::string_view mechanism, const Context& at_client, const Context& at_server,
                      std::string_view server_mechanism = {}) {
@@ -320,16 +320,16 @@ TEST(ScramBinding, AnotherConnectionIsRefused) {
   }
 }
 
-TEST(ScramBinding, ADowngradeIsFoundOut) {
+TEST(ScramBinding, ADowngradeIsDetected) {
   for (const std::string_view name : {"SCRAM-SHA-1", "SCRAM-SHA-256"}) {
-    // The client could, and somebody took -PLUS out of the list.
+    // The client supports it, and -PLUS was removed from the list.
     const auto between = meet_bound(name, bound("e", "p", false), bound("e", "p", true));
     EXPECT_FALSE(between.accepted || between.believed) << name;
     EXPECT_FALSE(between.error.empty());
     // The server does not offer it: "y" is true.
     const auto honest = meet_bound(name, bound("e", "p", false), bound("e", "p", false));
     EXPECT_TRUE(honest.accepted && honest.believed) << name << honest.error;
-    // The client cannot, or was told not to.
+    // The client does not support it, or it is disabled.
     const auto cannot = meet_bound(name, {}, bound("e", "p", true));
     EXPECT_TRUE(cannot.accepted && cannot.believed) << name << cannot.error;
     const auto told = meet_bound(name, bound("e", "p", true), bound("e", "p", true));
@@ -337,7 +337,7 @@ TEST(ScramBinding, ADowngradeIsFoundOut) {
   }
 }
 
-TEST(ScramBinding, SomebodyWhoTurnsTheFlagIsFoundOut) {
+TEST(ScramBinding, AChangedFlagIsDetected) {
   const TestUsers users{{{"user", "pencil"}}};
   const auto context = bound("e", "p", false);
   const auto client = make_client("SCRAM-SHA-256", login("user", "pencil"), context);
@@ -349,7 +349,7 @@ TEST(ScramBinding, SomebodyWhoTurnsTheFlagIsFoundOut) {
   EXPECT_FALSE(done.accepted || done.believed);
 }
 
-TEST(ScramBinding, TheFlagMustBeTheMechanisms) {
+TEST(ScramBinding, TheFlagMustFitTheMechanism) {
   const auto step = [](std::string_view name, std::string_view flag) {
     return make_server(name, bound("exporter", "point"))->step(std::string(flag) + ",,n=user,r=ab");
   };
@@ -364,9 +364,9 @@ TEST(ScramBinding, TheFlagMustBeTheMechanisms) {
     EXPECT_FALSE(step(name, "p=tls-exporter").error.empty()) << name;
 }
 
-// Row 48: a server that has not proven that it knows the password is not believed.
+// Row 48: a server that does not prove that it knows the password is refused.
 
-TEST(Row48, WithoutTheServersSignatureTheClientDoubts) {
+TEST(Row48, WithoutTheServersSignatureTheClientRefuses235) {
   for (const auto* example : {&rfc_5802, &rfc_7677}) {
     auto wrong = example->server_final;
     wrong[4] = wrong[4] == 'A' ? 'B' : 'A';
@@ -383,14 +383,14 @@ TEST(Row48, WithoutTheServersSignatureTheClientDoubts) {
       EXPECT_FALSE(client->doubt().empty());
       EXPECT_FALSE(client->respond(final)) << final;
       EXPECT_FALSE(client->doubt().empty()) << final;
-      // What comes behind a wrong one mends nothing.
+      // A right signature after a wrong one is not accepted.
       EXPECT_FALSE(client->respond(example->server_final));
       EXPECT_FALSE(client->doubt().empty());
     }
   }
 }
 
-TEST(Row48, ASignatureBeforeTheProofIsNotBelieved) {
+TEST(Row48, ASignatureBeforeTheProofIsNotAccepted) {
   const auto client = client_of(rfc_5802);
   (void)client->initial();
   EXPECT_FALSE(client->respond(rfc_5802.server_final));
@@ -398,8 +398,8 @@ TEST(Row48, ASignatureBeforeTheProofIsNotBelieved) {
   EXPECT_FALSE(client->doubt().empty());
 }
 
-TEST(Row48, AServerWithoutTheUsersKeysIsFoundOut) {
-  // It takes any proof, and signs with keys of another password.
+TEST(Row48, AServerWithoutTheUsersKeysIsDetected) {
+  // It accepts any proof, and signs with keys of another password.
   const auto keys = ScramKeys::derive(Digest::sha256, "guess", "salt", 16);
   Context context;
   context.nonce = "ab";
@@ -413,7 +413,7 @@ TEST(Row48, AServerWithoutTheUsersKeysIsFoundOut) {
   EXPECT_FALSE(client->doubt().empty());
 }
 
-TEST(Row21, ScramAnswersTwiceAndNoMore) {
+TEST(Row21, ScramAnswersTwice) {
   const auto client = client_of(rfc_7677);
   (void)client->initial();
   EXPECT_TRUE(client->respond(rfc_7677.server_first));

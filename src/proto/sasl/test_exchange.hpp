@@ -1,5 +1,5 @@
-// For tests: the two ends of a mechanism against each other, as SMTP would carry them, with
-// somebody in between who may alter each message. Nothing here judges: the tests do.
+// For tests: runs the two ends of a mechanism against each other, as SMTP would carry them. A
+// function in between may alter each message.
 #pragma once
 
 #include <functional>
@@ -11,7 +11,7 @@
 
 namespace postroad::sasl {
 
-/// Who may log in, and with what; the keys cost little, as they are derived over and over.
+/// Users and passwords; few iterations, because the keys are derived often.
 struct TestUsers {
   std::map<std::string, std::string> passwords;
   std::uint32_t iterations = 16;
@@ -37,17 +37,16 @@ struct TestUsers {
   }
 };
 
-/// One message on its way: its number, whether the client said it, and its text, which may be
-/// altered.
+/// One message: its number, whether the client sent it, and its text, which may be altered.
 using InBetween = std::function<void(std::size_t number, bool is_clients, std::string& text)>;
 
 struct Exchanged {
-  std::optional<Credentials> credentials;  ///< what the server made of it
+  std::optional<Credentials> credentials;  ///< as the server read them
   bool accepted = false;                   ///< by the server
   bool believed = false;                   ///< the client would take a 235 now
   bool cancelled = false;                  ///< by the client
-  std::string error;                       ///< the server's, over a message that it cannot read
-  std::vector<std::string> said;           ///< by both, as it arrived
+  std::string error;                       ///< the server's, for a malformed message
+  std::vector<std::string> said;           ///< by both, in order
 };
 
 inline Exchanged exchange(Client& client, Server& server, const TestUsers& users,
@@ -79,7 +78,7 @@ inline Exchanged exchange(Client& client, Server& server, const TestUsers& users
       result.error = step.error;
       break;
     }
-    // SMTP holds back an initial response that does not fit, and the first 334 only asks for it.
+    // SMTP holds back an initial response that does not fit; the first 334 asks for it.
     const auto challenge = carry(false, *words);
     const auto answer = held ? std::exchange(held, std::nullopt) : client.respond(challenge);
     if (!answer) {

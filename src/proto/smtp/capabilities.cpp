@@ -20,7 +20,7 @@ void add_mechanisms(std::string_view words, std::vector<std::string>& auth) {
   }
 }
 
-// max-future-release-interval SP max-future-release-date-time RFC 4865 §3
+// max-future-release-interval SP max-future-release-date-time       RFC 4865 section 3
 void add_future_release(std::string_view words, Capabilities& caps) {
   caps.future_release = true;
   const auto blank = words.find(' ');
@@ -30,7 +30,7 @@ void add_future_release(std::string_view words, Capabilities& caps) {
     caps.latest_hold = parse_date_time(trim(words.substr(blank)));
 }
 
-// LIMITS *( SP name [ "=" value ] ) RFC 9422 §3
+// LIMITS *( SP name [ "=" value ] )       RFC 9422 section 3
 void add_limits(std::string_view words, Capabilities& caps) {
   for (const auto word : split(words, ' ')) {
     const auto equals = word.find('=');
@@ -89,7 +89,7 @@ Capabilities parse_capabilities(const Reply& ehlo, const std::vector<std::string
   const auto lines = ehlo.lines();
   for (std::size_t i = 1; i < lines.size(); ++i) {
     const auto line = trim(lines[i]);
-    // AUTH=… is AUTH.
+    // `AUTH=LOGIN` has the keyword AUTH.
     const auto keyword = upper(line.substr(0, line.find_first_of(" =")));
     if (std::find(ignored.begin(), ignored.end(), keyword) != ignored.end()) continue;
     caps.lines.emplace_back(lines[i]);

@@ -1,4 +1,4 @@
-// EHLO lines as tables; the code is capabilities.cpp.
+// Tables of EHLO lines.
 // Row18 is the row of keywords in other cases, of `AUTH=`, and of a keyword found as a part of
 // another line.
 #include "proto/smtp/capabilities.hpp"
@@ -41,7 +41,7 @@ TEST(Row18, MechanismsOfBothForms) {
   EXPECT_FALSE(read("AUTH PLAINTEXT").offers_auth("PLAIN"));
 }
 
-TEST(Row16, AServerThatListsWithoutEndIsNotBelievedWithoutEnd) {
+TEST(Row16, AnEndlessListOfMechanismsIsCut) {
   std::string line = "AUTH";
   for (int i = 0; i < 5000; ++i) line += " M" + std::to_string(i);
   EXPECT_LE(read(line).auth.size(), 64U);
@@ -56,7 +56,7 @@ TEST(Capabilities, SizeIsANumberOrNoLimit) {
   EXPECT_EQ(read("PIPELINING").size, std::nullopt);
 }
 
-TEST(Capabilities, BlankLinesAreNothing) {
+TEST(Capabilities, LinesOfSpacesAreIgnored) {
   const auto caps = read("\n   \n\t\nPIPELINING\n");
   EXPECT_TRUE(caps.pipelining);
   EXPECT_EQ(caps.lines.size(), 5U);

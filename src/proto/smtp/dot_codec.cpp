@@ -29,8 +29,8 @@ void DotEncoder::encode(std::string_view text, std::string& out) {
       continue;
     }
     if (c == '.' && last_ == Last::line_start && stuffing_) out += '.';
-    // Whole lines that need no change go as one block: up to a bare CR or LF, or a line that begins
-    // with a dot.
+    // Lines that need no change are copied as one block: up to a bare CR or LF, or a line that
+    // begins with a dot.
     std::size_t run = 0;
     for (;;) {
       const auto* at =
@@ -91,7 +91,7 @@ DotDecoder::Piece DotDecoder::decode_held(std::string_view& input) {
         state_ = State::dot_cr;
         return {};
       }
-      state_ = State::inside;  // a stuffed dot: the first dot is gone, the rest is text
+      state_ = State::inside;  // a stuffed dot: the first dot is removed
       return decode_run(input);
     case State::dot_cr:
       if (c == '\n') {
@@ -99,7 +99,7 @@ DotDecoder::Piece DotDecoder::decode_held(std::string_view& input) {
         state_ = State::line_start;
         return {{}, true};
       }
-      state_ = State::cr;  // ".\rX": the CR held back is text, and bare
+      state_ = State::cr;  // ".\rX": the CR that was held back is data, and bare
       return {cr, false};
     default:
       return decode_run(input);

@@ -1,6 +1,6 @@
-// Dot transparency against a second, slow writing of the same rules: every short text over the
-// octets that matter, in every chunking, and long random ones. The code is dot_codec.cpp. Row7,
-// Row8 and Row9 are rows of the table of known faults: stuffing at chunk edges, smuggling, line
+// Dot transparency against a second, slow implementation: every short message over the bytes that
+// matter, in every chunking, and long random ones. Row7,
+// Row8 and Row9 are rows of tests/transcripts/guards.md: stuffing at chunk edges, smuggling, line
 // ends.
 #include "proto/smtp/dot_codec.hpp"
 
@@ -15,7 +15,7 @@ namespace {
 constexpr std::string_view alphabet = "\r\n.a";
 constexpr std::string_view end = "\r\n.\r\n";
 
-// The text with CRLF line ends only, the last line ended.
+// The message with CRLF line ends only, with an end of the last line.
 std::string normalised(std::string_view text) {
   std::string out;
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -70,7 +70,7 @@ Decoded decode(const std::vector<std::string_view>& pieces) {
   return decoded;
 }
 
-// What RFC 5321 §4.5.2 says, by search and replace over the whole.
+// RFC 5321 section 4.5.2, by search and replace over the whole message.
 Decoded decoded_slowly(std::string_view octets) {
   const std::string all = "\r\n" + std::string(octets);
   Decoded decoded;
@@ -108,7 +108,7 @@ void every_text(std::size_t length, Check check) {
   }
 }
 
-TEST(Row7, EveryShortTextInEveryChunking) {
+TEST(Row7, EveryShortMessageInEveryChunking) {
   for (std::size_t length = 0; length <= 6; ++length) {
     every_text(length, [](const std::string& text) {
       const auto wire = stuffed(normalised(text));
@@ -121,7 +121,7 @@ TEST(Row7, EveryShortTextInEveryChunking) {
   }
 }
 
-TEST(Row8, OnlyCrlfDotCrlfEndsTheText) {
+TEST(Row8, OnlyCrlfDotCrlfEndsTheData) {
   for (std::size_t length = 0; length <= 6; ++length) {
     every_text(length, [](const std::string& text) {
       const auto octets = text + std::string(end) + "NOOP\r\n";
@@ -137,7 +137,7 @@ TEST(Row8, OnlyCrlfDotCrlfEndsTheText) {
   }
 }
 
-TEST(Row8, EveryKnownSmugglingEndIsTextAndSeenAsBare) {
+TEST(Row8, EveryKnownSmugglingEndIsDataAndSeenAsBare) {
   for (const std::string_view fake : {"\n.\n", "\n.\r\n", "\r\n.\n", "\r.\r", "\r.\r\n", "\r\n.\r",
                                       "\r\n.\r\r\n", "\n\n.\n\n", "\r\n\r.\r\n", "\r\n\n.\r\n"}) {
     const auto decoded = decode({"text", fake, "MAIL FROM:<evil@x.example>\r\n.\r\n"});
@@ -151,8 +151,8 @@ TEST(Row8, EveryKnownSmugglingEndIsTextAndSeenAsBare) {
   EXPECT_EQ(nul.text, std::string("a\r\n\0\r\nb\r\n\0.\r\nc\r\n", 16));
 }
 
-// A text as long as buffers are, of the octets that matter, cut at random.
-TEST(Row9, RandomTextsComeOutNormalised) {
+// A message as long as buffers, of the bytes that matter, cut at random.
+TEST(Row9, RandomDataComesOutNormalized) {
   std::mt19937 random(20240607);
   for (const std::string_view letters :
        {"\r\n.a", "\r\n..", "\n.ab", "\r\r\n\n.", "ab.\nabcdefgh"}) {

@@ -1,6 +1,6 @@
-// What is asked for a mail, put on a command line: Row4 and Row5 are rows of the table of known
-// faults, a value that breaks out of its line, and one that does so once a code point is narrowed
-// to an octet.
+// Options of a message on a command line: Row4 and Row5 are rows of
+// tests/transcripts/guards.md, a value that breaks out of its line, and one that does so once a
+// code point is narrowed to a byte.
 #include <gtest/gtest.h>
 
 #include "base/text.hpp"
@@ -17,8 +17,7 @@ Parameter parameter_of(std::string_view text) {
   return {text.substr(0, equals), text.substr(equals + 1)};
 }
 
-// What reading the words of a command line comes to; "unknown", "wrong: …" or the options written
-// again.
+// The result of reading parameters: "unknown", "wrong: …" or the options written again.
 template <class Options>
 std::string read(std::string_view words, Options& options) {
   for (const auto word : split(words, ' ')) {
@@ -29,7 +28,7 @@ std::string read(std::string_view words, Options& options) {
   return {};
 }
 
-// No octet of a command line ends it or a word of it, but the blank before each parameter.
+// No byte of a command line ends it or a word of it, but the space before each parameter.
 void expect_one_line(const std::string& line, const std::string& what) {
   for (const char c : line) ASSERT_FALSE(is_control(c)) << what;
   for (const auto word : split(std::string_view(line).substr(line.empty() ? 0 : 1), ' '))
@@ -38,8 +37,8 @@ void expect_one_line(const std::string& line, const std::string& what) {
         << what << line;
 }
 
-// Puts `value` into each text of the options; what can be said is one line and reads the same
-// again.
+// Puts `value` into each text of the options; what can be written is one line and reads back the
+// same.
 void put_everywhere(const std::string& value, const std::string& what) {
   MailOptions mails[2];
   mails[0].envelope_id = value;
@@ -71,7 +70,7 @@ void put_everywhere(const std::string& value, const std::string& what) {
   }
 }
 
-TEST(Row4, NoOctetOfAValueEndsTheLine) {
+TEST(Row4, NoByteOfAValueEndsTheLine) {
   for (int octet = 0; octet < 256; ++octet) {
     const std::string one(1, static_cast<char>(octet));
     for (const auto& value : {one, "a" + one, one + "a", "a" + one + "b", one + one})
@@ -100,7 +99,7 @@ std::string utf8_of(std::uint32_t point) {
           static_cast<char>(0x80 | (point & 0x3f))};
 }
 
-// U+010A, U+560D and their like have CR or LF in an octet of their number: written as they are, as
+// U+010A, U+560D and their like have CR or LF in a byte of their number: written as they are, as
 // \x{…}, or read from it, none of them becomes one.
 TEST(Row5, NoCodePointBecomesALineBreakWhenItIsNarrowed) {
   constexpr char hex[] = "0123456789ABCDEF";

@@ -47,7 +47,7 @@ TEST(Row44, ATimeoutOfSendingEndsWithoutAnotherWait) {
   ASSERT_EQ(machine.next(now).wish, Wish::send);
   machine.failed(fail(Fault::timeout, {}, "time"));
   EXPECT_EQ(machine.next(now).wish, Wish::done)
-      << "writes a 421 into the middle of a line, and waits for it anew";
+      << "writes a 421 into the middle of a line, and waits for it again";
 }
 
 struct Client {

@@ -12,8 +12,8 @@ namespace postroad::smtp {
 
 namespace {
 
-constexpr std::size_t most_envelope_id = 100;       // RFC 3461 §4.4
-constexpr std::size_t most_original = 500;          // RFC 3461 §4.2
+constexpr std::size_t most_envelope_id = 100;       // RFC 3461 section 4.4
+constexpr std::size_t most_original = 500;          // RFC 3461 section 4.2
 constexpr std::int64_t most_seconds = 999'999'999;  // nine digits: RFC 2852 §4, RFC 4865 §4
 constexpr int most_priority = 9;
 
@@ -28,12 +28,12 @@ std::optional<std::int64_t> parse_signed(std::string_view text) {
   return number;
 }
 
-// RFC 3461 §4.4: graphic and white space.
+// RFC 3461 section 4.4: graphic and white space.
 bool is_printable(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c < 0x7f; });
 }
 
-// by-value = by-time ";" by-mode [by-trace] RFC 2852 §4
+// by-value = by-time ";" by-mode [by-trace] RFC 2852 section 4
 std::optional<DeliverBy> parse_deliver_by(std::string_view text) {
   const auto semicolon = text.find(';');
   if (semicolon == std::string_view::npos) return std::nullopt;
@@ -92,7 +92,7 @@ void append_utf8(std::uint32_t point, std::string& out) {
   }
 }
 
-// EmbeddedUnicodeChar = "\x{" HEXPOINT "}" RFC 6533 §3
+// EmbeddedUnicodeChar = "\x{" HEXPOINT "}" RFC 6533 section 3
 std::optional<std::string> decode_utf8_address(std::string_view text) {
   std::string out;
   while (!text.empty()) {
@@ -146,7 +146,7 @@ void append_original(const RecipientOptions& options, bool utf8, std::string& ou
   out += unicode ? encode_utf8_address(options.original, utf8) : encode_xtext(options.original);
 }
 
-// original-recipient-address = addr-type ";" xtext RFC 3461 §4.2
+// original-recipient-address = addr-type ";" xtext RFC 3461 section 4.2
 std::string take_original(std::string_view value, RecipientOptions& options) {
   const auto semicolon = value.find(';');
   const auto type = value.substr(0, semicolon);
@@ -154,20 +154,20 @@ std::string take_original(std::string_view value, RecipientOptions& options) {
     return is_alnum(c) || c == '-' || c == '.' || c == '_';
   });
   if (semicolon == std::string_view::npos || !is_atom)
-    return "ORCPT wants an address type, a semicolon and the address, as rfc822;ben@y.example";
-  if (value.size() > most_original) return "ORCPT is longer than 500 octets";
+    return "ORCPT needs an address type, a semicolon and the address, as rfc822;ben@y.example";
+  if (value.size() > most_original) return "ORCPT is longer than 500 bytes";
   const auto address = value.substr(semicolon + 1);
   const auto decoded =
       iequals(type, "utf-8") ? decode_utf8_address(address) : decode_xtext(address);
-  if (!decoded || decoded->empty()) return "ORCPT wants its address in xtext (RFC 3461)";
+  if (!decoded || decoded->empty()) return "ORCPT needs its address in xtext (RFC 3461)";
   if (!is_utf8(*decoded) || std::any_of(decoded->begin(), decoded->end(), is_control))
-    return "ORCPT hides a control character or what is not UTF-8";
+    return "ORCPT decodes to a control character or to bytes that are not UTF-8";
   options.original_type = lower(type);
   options.original = *decoded;
-  // What is taken can be said again: some octets are longer then.
+  // The value must fit when it is written again, where some characters take more bytes.
   std::string again;
   append_original(options, true, again);
-  return again.size() > most_original ? "ORCPT is longer than 500 octets" : std::string();
+  return again.size() > most_original ? "ORCPT is longer than 500 bytes" : std::string();
 }
 
 std::string_view name_of(MailOptions::Return what) {
@@ -227,19 +227,20 @@ ParameterTaken take_parameter(const Parameter& parameter, const Offered& offered
     else if (value && iequals(*value, "HDRS"))
       options.return_content = MailOptions::Return::headers;
     else
-      return wrong("RET wants FULL or HDRS");
+      return wrong("RET needs FULL or HDRS");
     return taken;
   }
   if (offered.dsn && iequals(keyword, "ENVID")) {
     const auto decoded = value ? decode_xtext(*value) : std::nullopt;
     if (!decoded || decoded->empty() || value->size() > most_envelope_id || !is_printable(*decoded))
-      return wrong("ENVID wants at most 100 octets of xtext (RFC 3461)");
+      return wrong("ENVID needs at most 100 bytes of xtext (RFC 3461)");
     options.envelope_id = *decoded;
     return taken;
   }
   if (offered.deliver_by && iequals(keyword, "BY")) {
     options.deliver_by = parse_deliver_by(value.value_or(std::string_view{}));
-    if (!options.deliver_by) return wrong("BY wants seconds;R or seconds;N, R with more than 0");
+    if (!options.deliver_by)
+      return wrong("BY needs seconds;R or seconds;N, and more than 0 seconds with R");
     return taken;
   }
   if (offered.future_release && (iequals(keyword, "HOLDFOR") || iequals(keyword, "HOLDUNTIL"))) {
@@ -248,18 +249,18 @@ ParameterTaken take_parameter(const Parameter& parameter, const Offered& offered
     if (iequals(keyword, "HOLDFOR")) {
       const auto seconds = parse_number(value.value_or(std::string_view{}));
       if (!seconds || *seconds == 0 || *seconds > static_cast<std::uint64_t>(most_seconds))
-        return wrong("HOLDFOR wants a number of seconds");
+        return wrong("HOLDFOR needs a number of seconds");
       options.hold_for = std::chrono::seconds(*seconds);
       return taken;
     }
     options.hold_until = parse_date_time(value.value_or(std::string_view{}));
-    if (!options.hold_until) return wrong("HOLDUNTIL wants a time as 2026-11-28T09:00:00Z");
+    if (!options.hold_until) return wrong("HOLDUNTIL needs a time as 2026-11-28T09:00:00Z");
     return taken;
   }
   if (offered.mt_priority && iequals(keyword, "MT-PRIORITY")) {
     const auto number = parse_signed(value.value_or(std::string_view{}));
     if (!number || std::abs(*number) > most_priority || std::to_string(*number) != *value)
-      return wrong("MT-PRIORITY wants a number from -9 to 9");
+      return wrong("MT-PRIORITY needs a number from -9 to 9");
     options.priority = static_cast<int>(*number);
     return taken;
   }
@@ -272,7 +273,7 @@ ParameterTaken take_parameter(const Parameter& parameter, const Offered& offered
     options.submitter = decode_xtext(*value);
     if (!options.submitter || std::any_of(options.submitter->begin(), options.submitter->end(),
                                           [](char c) { return is_control(c); }))
-      return wrong("AUTH= wants xtext (RFC 3461)");
+      return wrong("AUTH= needs xtext (RFC 3461)");
     return taken;
   }
   return {};
@@ -284,7 +285,7 @@ ParameterTaken take_parameter(const Parameter& parameter, const Offered& offered
   if (!offered.dsn) return {};
   if (iequals(keyword, "NOTIFY")) {
     options.notify = parse_notify(value.value_or(std::string_view{}));
-    if (!options.notify) return wrong("NOTIFY wants NEVER, or SUCCESS, FAILURE, DELAY with commas");
+    if (!options.notify) return wrong("NOTIFY needs NEVER, or SUCCESS, FAILURE, DELAY with commas");
     return taken;
   }
   if (iequals(keyword, "ORCPT"))
@@ -295,28 +296,28 @@ ParameterTaken take_parameter(const Parameter& parameter, const Offered& offered
 std::string wrong_with(const MailOptions& options) {
   if (!is_printable(options.envelope_id) ||
       encode_xtext(options.envelope_id).size() > most_envelope_id)
-    return "an envelope id has at most 100 octets of printable ASCII";
+    return "an envelope id has at most 100 bytes of printable ASCII";
   if (options.hold_for.count() > 0 && options.hold_until)
-    return "a mail is held for a time or until a time, not both";
+    return "a message is held for a time or until a time, not both";
   if (options.hold_for.count() < 0 || options.hold_for.count() > most_seconds)
-    return "a mail is held for 1 to 999999999 seconds";
-  // The form has four digits for the year.
+    return "a message is held for 1 to 999999999 seconds";
+  // The date-time has four digits for the year.
   constexpr std::chrono::sys_seconds first = std::chrono::sys_days(std::chrono::year(0) / 1 / 1);
   constexpr std::chrono::sys_seconds past = std::chrono::sys_days(std::chrono::year(10000) / 1 / 1);
   if (options.hold_until && (*options.hold_until < first || *options.hold_until >= past))
-    return "a mail is held until a time in the years 0 to 9999";
+    return "a message is held until a time in the years 0 to 9999";
   if (options.priority && (*options.priority < -most_priority || *options.priority > most_priority))
     return "a priority is a number from -9 to 9";
   if (options.deliver_by) {
     const auto& by = *options.deliver_by;
     if (by.within.count() < -most_seconds || by.within.count() > most_seconds ||
         (by.otherwise == DeliverBy::Else::give_up && by.within.count() <= 0))
-      return "a mail is delivered within 1 to 999999999 seconds, or given up";
+      return "a DELIVERBY time that ends in a bounce is 1 to 999999999 seconds";
   }
   if (options.submitter &&
       (options.submitter->empty() ||
        std::any_of(options.submitter->begin(), options.submitter->end(), is_control)))
-    return "the submitter is an address without control characters, or <> for nobody";
+    return "the submitter is an address without control characters, or <>";
   return {};
 }
 
@@ -330,10 +331,10 @@ std::string wrong_with(const RecipientOptions& options) {
     return "an original recipient that is not UTF-8 or holds a control character";
   if (type.empty() != original.empty())
     return "an original recipient has a type and an address, or neither";
-  // Its shorter form, as take_original counts.
+  // In its shorter form, as take_original counts.
   std::string value;
   append_original(options, true, value);
-  if (value.size() > most_original) return "an original recipient of more than 500 octets";
+  if (value.size() > most_original) return "an original recipient has at most 500 bytes";
   return {};
 }
 

@@ -1,15 +1,14 @@
-// The parameters of MAIL and RCPT that carry MailOptions and RecipientOptions, both ways: what a
-// server reads, what a client writes, and what the spool keeps. Not here: SIZE, BODY, SMTPUTF8,
-// PRDR, which only this hop knows (server_commands.cpp, client_send.cpp).
+// The parameters of MAIL and RCPT that carry MailOptions and RecipientOptions: read by the server,
+// written by the client, kept by the spool. Not here: SIZE, BODY, SMTPUTF8 and PRDR, which belong to
+// one hop (server_extensions.cpp, mail_transaction.cpp).
 //
 //   RET=HDRS|FULL  ENVID=xtext  NOTIFY=NEVER|SUCCESS,FAILURE,DELAY  ORCPT=type;xtext      RFC 3461
-//   ORCPT=utf-8;…                                                                     RFC 6533 §3
+//   ORCPT=utf-8;…                                                                     RFC 6533 section 3
 //   BY=[-]seconds;R|N[T]                                                                   RFC 2852
 //   HOLDFOR=seconds  HOLDUNTIL=date-time                                                   RFC 4865
 //   MT-PRIORITY=[-]digit                                                                   RFC 6710
 //   REQUIRETLS                                                                             RFC 8689
-//   AUTH=xtext                                                                           RFC 4954
-//   §5
+//   AUTH=xtext                                                                   RFC 4954 section 5
 #pragma once
 
 #include <postroad/mail_options.hpp>
@@ -20,7 +19,7 @@
 
 namespace postroad::smtp {
 
-/// Which families of parameters may be used.
+/// The extensions whose parameters may be used.
 struct Offered {
   bool dsn = false;
   bool deliver_by = false;
@@ -31,22 +30,21 @@ struct Offered {
   static Offered all() { return {true, true, true, true, true, true}; }
 };
 
-/// What reading one parameter came to.
+/// The result of reading one parameter.
 struct ParameterTaken {
-  bool known = false;  ///< it belongs here and was offered
-  std::string error;   ///< it has a wrong value: what is wanted
+  bool known = false;  ///< it is a parameter of this command and was offered
+  std::string error;   ///< why the value is wrong; empty: it is right
 };
 ParameterTaken take_parameter(const Parameter& parameter, const Offered& offered,
                               MailOptions& options);
 ParameterTaken take_parameter(const Parameter& parameter, const Offered& offered,
                               RecipientOptions& options);
 
-/// Why these values cannot be said on a command line (a line break, out of bounds); empty: they
-/// can.
+/// Why these values do not fit a command line (a line break, out of bounds); empty: they do.
 std::string wrong_with(const MailOptions& options);
 std::string wrong_with(const RecipientOptions& options);
 
-/// Behind a command, each with its leading blank. `utf8`: ORCPT may hold UTF-8 as it is.
+/// Appends the parameters, each with a leading space. `utf8`: ORCPT may hold UTF-8 unencoded.
 void append_parameters(const MailOptions& options, std::string& line);
 void append_parameters(const RecipientOptions& options, bool utf8, std::string& line);
 

@@ -1,6 +1,6 @@
-// The parameters of MAIL and RCPT as tables, both ways. Row4 and Row5 are rows of the table of
-// known faults: a value that breaks out of its line, and one that does so once a code point is
-// narrowed to an octet.
+// The parameters of MAIL and RCPT as tables, both ways. Row4 and Row5 are rows of
+// tests/transcripts/guards.md: a value that breaks out of its line, and one that does so once a
+// code point is narrowed to a byte.
 #include "proto/smtp/mail_parameters.hpp"
 
 #include <gtest/gtest.h>
@@ -23,8 +23,7 @@ Parameter parameter_of(std::string_view text) {
   return {text.substr(0, equals), text.substr(equals + 1)};
 }
 
-// What reading the words of a command line comes to; "unknown", "wrong: …" or the options written
-// again.
+// The result of reading parameters: "unknown", "wrong: …" or the options written again.
 template <class Options>
 std::string read(std::string_view words, Options& options,
                  const Offered& offered = Offered::all()) {
@@ -180,7 +179,7 @@ TEST(MailParameters, WrongValues) {
   }
 }
 
-// What was not offered is not known, whatever its value.
+// A parameter that was not offered is unknown, whatever its value.
 TEST(MailParameters, OnlyWhatIsOffered) {
   const std::pair<std::string, bool Offered::*> rows[] = {
       {"RET=FULL", &Offered::dsn},
@@ -228,7 +227,7 @@ TEST(RecipientParameters, BothWays) {
   }
 }
 
-// RFC 6533 §3: as it is where the mail is SMTPUTF8, else as \x{HEX}.
+// RFC 6533 section 3: unencoded with SMTPUTF8, else as \x{HEX}.
 TEST(RecipientParameters, Utf8AddressesInBothForms) {
   for (const auto& [given, ascii, utf8] :
        std::initializer_list<std::tuple<std::string, std::string, std::string>>{
@@ -241,7 +240,7 @@ TEST(RecipientParameters, Utf8AddressesInBothForms) {
            {"utf-8;a\\x{2B}b\\x{3D}c\\x{5C}d", "a\\x{2B}b\\x{3D}c\\x{5C}d",
             "a\\x{2B}b\\x{3D}c\\x{5C}d"},
            {"utf-8;a\\x{20}b", "a\\x{20}b", "a\\x{20}b"},
-           {"utf-8;a\\x{80}b", "a\\x{80}b", "a\\x{80}b"}}) {  // a C1 control is never said as it is
+           {"utf-8;a\\x{80}b", "a\\x{80}b", "a\\x{80}b"}}) {  // a C1 control is always encoded
     EXPECT_EQ(rcpt("ORCPT=" + given), " ORCPT=utf-8;" + ascii) << given;
     EXPECT_EQ(rcpt("ORCPT=" + given, true), " ORCPT=utf-8;" + utf8) << given;
     EXPECT_EQ(rcpt("ORCPT=utf-8;" + utf8), " ORCPT=utf-8;" + ascii) << given;
@@ -302,21 +301,21 @@ TEST(RecipientParameters, WrongValues) {
   }
 }
 
-// Whatever a server takes it must be able to hand on: what fits comes in with everything beside it.
-TEST(RecipientParameters, TheLongestThatIsTakenCanBeSaidAgain) {
+// A server must be able to relay what it accepts, with everything beside it.
+TEST(RecipientParameters, TheLongestAcceptedValueCanBeWritten) {
   const auto all = "NOTIFY=SUCCESS,FAILURE,DELAY "s;
   EXPECT_EQ(rcpt(all + "ORCPT=rfc822;" + std::string(493, 'x')),
             " " + all + "ORCPT=rfc822;" + std::string(493, 'x'));
   std::string address;
   for (int i = 0; i < 247; ++i) address += "\xc3\xa9";
   EXPECT_EQ(rcpt("ORCPT=utf-8;" + address, true), " ORCPT=utf-8;" + address);
-  // A C1 control is longer when it is said again.
+  // A C1 control is longer when it is written.
   address.clear();
   for (int i = 0; i < 247; ++i) address += "\xc2\x80";
   EXPECT_TRUE(rcpt("ORCPT=utf-8;" + address).starts_with("wrong: "));
 }
 
-TEST(MailParameters, WhatCannotBeSaid) {
+TEST(MailParameters, ValuesThatCannotBeWritten) {
   const auto wrong = [](auto change) {
     MailOptions options;
     change(options);
@@ -332,7 +331,7 @@ TEST(MailParameters, WhatCannotBeSaid) {
     o.hold_for = 1s;
     o.hold_until = std::chrono::sys_seconds(1s);
   }));
-  // Beyond the year 9999 there is no form for it.
+  // The date-time has no form beyond the year 9999.
   EXPECT_TRUE(wrong([](auto& o) { o.hold_until = std::chrono::sys_seconds(253'402'300'800s); }));
   EXPECT_TRUE(wrong([](auto& o) { o.hold_until = std::chrono::sys_seconds::min(); }));
   EXPECT_TRUE(wrong([](auto& o) { o.hold_until = std::chrono::sys_seconds::max(); }));
@@ -349,7 +348,7 @@ TEST(MailParameters, WhatCannotBeSaid) {
   EXPECT_TRUE(wrong([](auto& o) { o.submitter = ""; })) << "nobody is <>";
 }
 
-TEST(RecipientParameters, WhatCannotBeSaid) {
+TEST(RecipientParameters, ValuesThatCannotBeWritten) {
   const auto wrong = [](std::string type, std::string original) {
     return !wrong_with(RecipientOptions{{}, std::move(type), std::move(original)}).empty();
   };

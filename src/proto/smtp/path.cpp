@@ -14,7 +14,7 @@ Error bad(std::string why) { return fail(Fault::input, {}, std::move(why)); }
 Result<void> eat_source_route(std::string_view& text) {
   for (;;) {
     if (text.empty() || text.front() != '@')
-      return bad("a source route is a list of @domain, parted by commas");
+      return bad("a source route is a list of @domain, separated by commas");
     text.remove_prefix(1);
     const auto domain = mail::eat_domain(text);
     if (!domain) return domain.error();
@@ -56,7 +56,7 @@ int hex_digit(char c) { return is_digit(c) ? c - '0' : c >= 'A' && c <= 'F' ? c 
 
 Result<Mailbox> eat_path(std::string_view& text, PathRules rules) {
   const bool bracket = !text.empty() && text.front() == '<';
-  if (!bracket && !rules.bare) return bad("the address must stand in angle brackets");
+  if (!bracket && !rules.bare) return bad("the address must be in angle brackets");
   if (bracket) text.remove_prefix(1);
   if (bracket && !text.empty() && text.front() == '>') {
     text.remove_prefix(1);
@@ -78,7 +78,7 @@ Result<Mailbox> eat_path(std::string_view& text, PathRules rules) {
 
 Result<std::vector<Parameter>> parse_parameters(std::string_view text, std::size_t limit) {
   std::vector<Parameter> parameters;
-  if (!text.empty() && text.front() != ' ') return bad("a blank is expected after the path");
+  if (!text.empty() && text.front() != ' ') return bad("a space is expected after the path");
   while (!(text = trim(text)).empty()) {
     const auto word = text.substr(0, text.find(' '));
     text.remove_prefix(word.size());
@@ -86,11 +86,11 @@ Result<std::vector<Parameter>> parse_parameters(std::string_view text, std::size
     Parameter parameter{word.substr(0, equals), std::nullopt};
     if (equals != std::string_view::npos) parameter.value = word.substr(equals + 1);
     if (!is_keyword(parameter.keyword) || (parameter.value && !is_value(*parameter.value))) {
-      return bad("not a parameter: " + printable(word, 80));
+      return bad("malformed parameter: " + printable(word, 80));
     }
     for (const auto& other : parameters) {
       if (iequals(other.keyword, parameter.keyword))
-        return bad("a parameter given twice: " + std::string(parameter.keyword));
+        return bad("duplicate parameter: " + std::string(parameter.keyword));
     }
     if (parameters.size() == limit) return bad("too many parameters");
     parameters.push_back(parameter);

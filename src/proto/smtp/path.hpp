@@ -1,11 +1,12 @@
-// What follows MAIL FROM: and RCPT TO: — the path and the ESMTP parameters.
+// The path and the ESMTP parameters behind `MAIL FROM:` and `RCPT TO:`.
 //
-//   Reverse-path = Path / "<>"            Forward-path = Path / "<postmaster>"             RFC 5321
-//   §4.1.2 Path         = "<" [ A-d-l ":" ] Mailbox ">"     ; a source route is read and dropped
-//   (§3.6.1, appendix C) esmtp-param  = esmtp-keyword [ "=" esmtp-value ] xtext        = *( xchar /
-//   "+" 2HEXDIG )                                                  RFC 3461 §4
+//   Reverse-path = Path / "<>"                                    RFC 5321 section 4.1.2
+//   Forward-path = Path / "<postmaster>"
+//   Path         = "<" [ A-d-l ":" ] Mailbox ">"                  ; a source route is dropped (C)
+//   esmtp-param  = esmtp-keyword [ "=" esmtp-value ]
+//   xtext        = *( xchar / "+" 2HEXDIG )                       RFC 3461 section 4
 //
-// Limits: a path of 256 octets and more is refused by the mailbox's own limits; the line's limit
+// Limits: those of a mailbox (64 bytes of local part, 255 of domain); the limit of the command line
 // bounds the rest.
 #pragma once
 
@@ -18,12 +19,12 @@
 namespace postroad::smtp {
 
 struct PathRules {
-  bool bare = false;  ///< `a@b` without angle brackets is taken, as people type it by hand
-  bool null = false;  ///< `<>` is taken: a reverse-path
+  bool bare = false;  ///< `a@b` without angle brackets is accepted, as people type it
+  bool null = false;  ///< `<>` is accepted: a reverse-path
 };
 
 /// Takes a path from the front of `text`. The null path gives a null Mailbox, `<postmaster>` one
-/// without domain.
+/// without domain. Error: Fault::input, the detail says what is wrong.
 Result<Mailbox> eat_path(std::string_view& text, PathRules rules);
 
 struct Parameter {
@@ -31,7 +32,8 @@ struct Parameter {
   std::optional<std::string_view> value;
 };
 
-/// The parameters behind the path, views into `text`. Error: Fault::input with what is wrong.
+/// The parameters behind the path, as views into `text`. Error: Fault::input, the detail says what
+/// is wrong.
 Result<std::vector<Parameter>> parse_parameters(std::string_view text, std::size_t limit);
 
 std::string encode_xtext(std::string_view text);

@@ -90,9 +90,9 @@ Result<bool> ReplyParser::take_line(std::string_view line) {
   const int code = (line[0] - '0') * 100 + (line[1] - '0') * 10 + (line[2] - '0');
   if (reply_.code != 0 && reply_.code != code)
     return broken("the code changes within one reply", line);
-  if (++count_ > limits_.lines) return broken("a reply of too many lines", line);
+  if (++count_ > limits_.lines) return broken("the reply has too many lines", line);
   octets_ += line.size();
-  if (octets_ > limits_.total) return broken("a reply of too many octets", line);
+  if (octets_ > limits_.total) return broken("the reply has too many bytes", line);
 
   const bool last = line.size() == 3 || line[3] == ' ';
   std::string_view text = line.size() > 4 ? line.substr(4) : std::string_view{};
@@ -108,7 +108,7 @@ Result<std::optional<Reply>> ReplyParser::parse(std::string_view& input) {
     const auto end = input.find('\n');
     const auto piece = input.substr(0, end);
     if (line_.size() + piece.size() > limits_.line)
-      return broken("a reply line without end", piece);
+      return broken("the reply line is too long", piece);
     line_ += piece;
     input.remove_prefix(end == std::string_view::npos ? input.size() : end + 1);
     if (end == std::string_view::npos) break;

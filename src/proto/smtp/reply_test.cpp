@@ -1,6 +1,6 @@
-// The reply parser over every split and every limit, and the writer; the code is reply.cpp.
-// Row16, Row17 and Row50 are rows of the table of known faults: endless replies, replies cut or
-// joined at any octet, terminal escapes in a server's words.
+// The reply parser over every split and every limit, and the writer.
+// Row16, Row17 and Row50 are rows of tests/transcripts/guards.md: endless replies, replies cut or
+// joined at any byte, terminal escapes in replies.
 #include "proto/smtp/reply.hpp"
 
 #include <gtest/gtest.h>
@@ -78,7 +78,7 @@ TEST(Row16, LinesThatAreNoReply) {
 
 TEST(Row16, EveryLimitStopsAndAllowsWhatIsBelow) {
   const ReplyLimits limits{.line = 10, .lines = 3, .total = 20};
-  EXPECT_EQ(parse_in({"250 12345\r\n"}, limits).replies.size(), 1U);  // ten octets with the CR
+  EXPECT_EQ(parse_in({"250 12345\r\n"}, limits).replies.size(), 1U);  // ten bytes with the CR
   EXPECT_NE(parse_in({"250 1234567\r\n"}, limits).error, "");
   EXPECT_NE(parse_in({"250 1234567"}, limits).error, "")
       << "an endless line is found before its end";

@@ -1,4 +1,4 @@
-// Words and questions of Outcome and SendReport.
+// Names of outcomes and queries of SendReport; see report.hpp.
 #include <postroad/report.hpp>
 
 #include <algorithm>

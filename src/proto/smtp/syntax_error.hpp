@@ -1,4 +1,4 @@
-// The 501 that shows the right form.
+// A 501 that shows the syntax of the command.
 #pragma once
 
 #include <postroad/reply.hpp>

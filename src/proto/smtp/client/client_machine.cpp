@@ -136,6 +136,7 @@ void ClientMachine::on_reply(const Reply& reply) {
 
 void ClientMachine::begin() {
   error_.reset();
+  last_reply_ = {};
   mail_.reset();
   state_ = State::talking;
   waiting_ = false;
@@ -155,7 +156,7 @@ void ClientMachine::open() {
   xclient_said_ = false;
   mails_ = 0;
   queue_.bytes() = options_.preamble;
-  if (options_.tls == TlsPolicy::implicit) {
+  if (options_.tls == Tls::implicit) {
     state_ = State::handshake;
     return;
   }
@@ -194,7 +195,7 @@ void ClientMachine::after_hello() {
   if (wanted && !tls_) {
     if (capabilities_.starttls)
       return queue_.put("STARTTLS", {Exchange::starttls, 0, Stage::starttls});
-    if (options_.tls == TlsPolicy::required) {
+    if (options_.tls == Tls::required) {
       return broke(
           make_error(Fault::tls_required, Stage::starttls,
                      "TLS is required and the server does not offer it; nothing was sent"));
@@ -265,7 +266,7 @@ void ClientMachine::on_starttls_reply(const Reply& reply) {
   }
   const bool is_refusal = reply.is_temporary_failure() || reply.is_permanent_failure();
   if (reply.code == 421 || !is_refusal) return refused(reply, Stage::starttls);
-  if (options_.tls == TlsPolicy::required) {
+  if (options_.tls == Tls::required) {
     auto error = make_error(Fault::tls_required, Stage::starttls,
                             "TLS is required and was refused: " + reply.one_line());
     error.reply_code = reply.code;

@@ -52,8 +52,8 @@ class ClientMachine final {
 
   /// Why the last operation failed; nullopt when it did not.
   [[nodiscard]] const std::optional<Error>& error() const { return error_; }
-  /// Of the last message; after an error it has the outcomes that were known. Valid until the next
-  /// operation begins.
+  /// The report of the last message; after an error the outcomes that were known. Valid until the
+  /// next operation begins.
   [[nodiscard]] const SendReport& report() const;
   /// The reply to the last plain command, QUIT or the greeting.
   [[nodiscard]] const Reply& reply() const { return last_reply_; }

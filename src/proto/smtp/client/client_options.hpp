@@ -15,25 +15,6 @@
 
 namespace postroad::smtp {
 
-enum class TlsPolicy : std::uint8_t {
-  never,          ///< plaintext, whatever the server offers
-  opportunistic,  ///< STARTTLS where offered
-  required,       ///< STARTTLS, or the conversation ends before a message is sent
-  implicit,       ///< the handshake comes before the greeting (RFC 8314)
-};
-
-enum class RecipientPolicy : std::uint8_t {
-  best_effort,  ///< accepted recipients get the message, refused ones do not
-  all_or_none,  ///< with one refused recipient, no recipient gets the message
-};
-
-/// When a message is sent by BDAT (RFC 3030) in place of DATA.
-enum class Chunking : std::uint8_t {
-  when_needed,  ///< a binary message: DATA cannot carry it
-  preferred,    ///< wherever it is offered
-  never,
-};
-
 /// RFC 5321 section 4.5.3.2.
 struct ClientTimeouts {
   std::chrono::milliseconds greeting{300'000};
@@ -48,7 +29,7 @@ struct ClientOptions {
   std::string server;              ///< how errors name the peer: "mail.example:587"
   std::string name = "localhost";  ///< the name in EHLO: a domain or an address literal
   bool plain_helo = false;         ///< HELO in place of EHLO: no extensions
-  TlsPolicy tls = TlsPolicy::opportunistic;
+  Tls tls = Tls::opportunistic;    ///< never automatic: the caller has decided
   std::optional<sasl::Credentials> login;
   std::string host;  ///< the server's name, for OAUTHBEARER
   std::uint16_t port = 0;
@@ -58,8 +39,8 @@ struct ClientOptions {
   RecipientPolicy recipient_policy = RecipientPolicy::best_effort;
   bool pipelining = true;
   Chunking chunking = Chunking::when_needed;
-  /// Leaves out options of MailOptions and RecipientOptions that the server lacks, as RFC 3461, 4865
-  /// and 6710 let a relay do; never REQUIRETLS and BY=…;R.
+  /// Leaves out options of MailOptions and RecipientOptions that the server lacks, as RFC 3461,
+  /// 4865 and 6710 let a relay do; never REQUIRETLS and BY=…;R.
   bool drops_options = false;
   bool prdr = true;   ///< used where it is offered and the message has several recipients
   bool lmtp = false;  ///< LHLO, and a reply per recipient after the message (RFC 2033)

@@ -11,7 +11,7 @@
 
 namespace postroad::smtp {
 
-/// What was sent, for the reply that answers it.
+/// The command or data that a reply answers.
 enum class Exchange : std::uint8_t {
   greeting,
   ehlo,

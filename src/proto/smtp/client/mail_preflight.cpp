@@ -1,4 +1,4 @@
-// What is known to fail before MAIL is sent: addresses, and extensions that the message or its
+// Failures that are known before MAIL is sent: addresses, and extensions that the message or its
 // options need and the server lacks. An option that the server lacks would be dropped silently.
 #include <algorithm>
 #include <utility>

@@ -68,7 +68,7 @@ void MailTransaction::put_mail() {
   if (asks_utf8_) line += " SMTPUTF8";
   // With all_or_none one reply for the whole message is wanted.
   asks_prdr_ = capabilities_.prdr && options_.prdr && !options_.lmtp && to.size() > 1 &&
-               options_.recipients == RecipientPolicy::best_effort;
+               options_.recipient_policy == RecipientPolicy::best_effort;
   if (asks_prdr_) line += " PRDR";
   append_parameters(request_.envelope.options, line);
   queue_.put(line, {Exchange::mail, 0, Stage::mail});
@@ -89,7 +89,7 @@ Next MailTransaction::advance() {
   if (next_recipient_ < recipients.size() || data_put_) return {};
   // BDAT waits: its bytes would have to be sent even if every recipient was refused.
   if (pipelines() && !mail_refused_ && !is_chunked_ &&
-      options_.recipients == RecipientPolicy::best_effort) {
+      options_.recipient_policy == RecipientPolicy::best_effort) {
     put_data();
     return {};
   }
@@ -108,7 +108,7 @@ Next MailTransaction::decide_after_recipients() {
   if (is_last_stage(options_, Stage::rcpt)) return stop_at(Stage::rcpt);
   const bool refused = std::any_of(report_.recipients.begin(), report_.recipients.end(),
                                    [](const auto& recipient) { return !is_undecided(recipient); });
-  if (refused && options_.recipients == RecipientPolicy::all_or_none) {
+  if (refused && options_.recipient_policy == RecipientPolicy::all_or_none) {
     settle({0, {}, "not sent: another recipient was refused, and all or none was asked for"},
            Stage::rcpt);
   }

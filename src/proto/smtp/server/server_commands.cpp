@@ -203,7 +203,7 @@ void ServerMachine::on_starttls(const CommandLine&) {
   }
   if (phase_ >= Phase::mail) reset_transaction();
   reply(220, {2, 0, 0}, "Ready to start TLS");
-  // What came in the same packet was not protected by TLS: it is dropped (CVE-2011-0411).
+  // Input from the same packet was not protected by TLS: it is dropped (CVE-2011-0411).
   input_ = {};
   start_tls_ = true;
 }
