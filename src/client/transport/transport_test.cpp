@@ -294,6 +294,26 @@ TEST_F(Row30, AnAttachmentThatIsGoneSendsNothing) {
   EXPECT_FALSE(fs::exists(path("mail")));
 }
 
+// A folder that can be written but not opened cannot be synced either.
+TEST_F(TransportTest, AFolderThatCannotBeSyncedAcceptsNothing) {
+  constexpr uid_t other = 65534;
+  const bool is_root = ::geteuid() == 0;  // who may open everything
+  fs::create_directory(path("box"));
+  ASSERT_EQ(::chmod(folder_.c_str(), 0711), 0);
+  ASSERT_EQ(::chmod(path("box").c_str(), 0300), 0);
+  if (is_root) {
+    ASSERT_EQ(::chown(path("box").c_str(), other, static_cast<gid_t>(-1)), 0);
+    ASSERT_EQ(::seteuid(other), 0);
+  }
+  Chunks source({"hi"});
+  const auto report = FileTransport(path("box")).send(envelope_, source);
+  if (is_root) ASSERT_EQ(::seteuid(0), 0);
+  ASSERT_EQ(::chmod(path("box").c_str(), 0700), 0);
+  ASSERT_FALSE(report);
+  EXPECT_EQ(report.error().fault, Fault::io);
+  EXPECT_TRUE(fs::is_empty(path("box")));
+}
+
 TEST_F(TransportTest, AFileHoldsTheEnvelopeAndTheMessage) {
   FileTransport transport(path("box/inner"));
   envelope_.recipients = {{"a b", "y.example"}, {"-c", "y.example"}};
