@@ -268,7 +268,8 @@ awaitable<Result<Reply>> Connection::command(std::string verb, std::string argum
 }
 
 awaitable<Result<Reply>> Connection::quit() {
-  if (!is_open()) co_return Reply{};
+  if (is_driving_) close();  // in the middle of a message, QUIT would be text
+  if (!is_open() || is_driving_) co_return Reply{};
   until_ = std::min(limit(), proto::Clock::now() + options_.quit_timeout);
   machine_->quit();
   co_await drive(nullptr);

@@ -237,6 +237,7 @@ TEST(Quit, IsNotSentIntoAMessageThatWasLeftHalfWay) {
     const auto report = client.send(Envelope{{"a", "x.example"}, {{"b", "y.example"}}}, source);
     ASSERT_FALSE(report);
     EXPECT_EQ(report.error().fault, Fault::io);
+    EXPECT_EQ(client.quit()->code, 0);
   }
   EXPECT_EQ(server.lines().back(), "DATA");
 }
