@@ -143,6 +143,7 @@ class MemoryIncoming final : public Incoming {
   }
   [[nodiscard]] bool ready() const override { return true; }
   void when_ready(std::function<void()> resume) override { resume(); }
+  void prepend(std::string_view bytes) override { octets_.insert(0, bytes); }
   void commit(Envelope envelope, Done done) override {
     auto octets = std::make_shared<const std::string>(std::move(octets_));
     spool_.commit(id_, {std::move(envelope), std::move(octets)}, done);

@@ -108,6 +108,9 @@ class Incoming {
   [[nodiscard]] virtual bool ready() const = 0;
   /// Calls `resume` once, on the engine's thread, when `ready()` holds again.
   virtual void when_ready(std::function<void()> resume) = 0;
+  /// Puts bytes in front of all that were given so far, however large the message is. Before
+  /// `commit`. They are held in memory until then.
+  virtual void prepend(std::string_view bytes) = 0;
   /// Ends the message. `done` is called exactly once: with success only after everything, the
   /// folder's entry included, is on disk; with Fault::full or Fault::io otherwise, and then the
   /// message is not in the spool.

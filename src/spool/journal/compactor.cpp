@@ -135,7 +135,7 @@ Result<void> Compactor::carry(std::uint64_t id, std::vector<Work>& batch) {
     if (!record) return record.error();
     auto& work = works.emplace_back();
     work.kind = Kind::chunk;
-    work.part = record->header.part;
+    work.part = static_cast<std::uint32_t>(works.size() - 1);  // a head is part 0 from now on
     work.octets = record->payload();
     work.payload_crc = record->header.payload_crc;
   }

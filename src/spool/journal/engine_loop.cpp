@@ -136,7 +136,8 @@ void Engine::settle_success(Work& work) {
   switch (work.kind) {
     case Kind::chunk:
       if (!work.at || work.flow->abandoned.load()) return;
-      work.flow->chunks.push_back(work.at);
+      work.flow->chunks.insert(
+          work.part == head_part ? work.flow->chunks.begin() : work.flow->chunks.end(), work.at);
       ++index_.segment(work.at.segment)->open;
       return;
     case Kind::commit:

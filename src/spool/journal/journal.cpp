@@ -41,11 +41,18 @@ class JournalIncoming final : public Incoming {
   [[nodiscard]] bool ready() const override { return engine_->ready(); }
   void when_ready(std::function<void()> resume) override { engine_->when_ready(std::move(resume)); }
 
+  void prepend(std::string_view bytes) override {
+    size_ += bytes.size();
+    head_.insert(0, bytes);
+  }
+
   void commit(Envelope envelope, Done done) override {
+    if (flow_ && !head_.empty()) hand_over_head();
     auto work = next_work(Kind::commit);
     work.size = size_;
     work.recipients = static_cast<std::uint32_t>(envelope.recipients.size());
     work.front = commit_payload_front(envelope, size_);
+    work.front += head_;  // of a message in one record: its bytes follow the envelope
     work.payload_crc = crc32c(crc32c(engine_->payload_seed(), work.front), work.octets);
     work.flow = std::exchange(flow_, nullptr);
     work.done = std::move(done);
@@ -71,9 +78,23 @@ class JournalIncoming final : public Incoming {
     engine_->submit(std::move(work));
   }
 
+  // The chunks are on their way already: the head is one more, which says where it belongs.
+  void hand_over_head() {
+    Work work;
+    work.kind = Kind::chunk;
+    work.id = id_.value;
+    work.part = head_part;
+    work.octets = std::exchange(head_, {});
+    work.flow = flow_;
+    work.payload_crc = crc32c(engine_->payload_seed(), work.octets);
+    ++chunks_;
+    engine_->submit(std::move(work));
+  }
+
   std::shared_ptr<Engine> engine_;
   QueueId id_;
   std::string buffer_;
+  std::string head_;  // what `prepend` was given
   std::uint64_t size_ = 0;
   std::uint32_t chunks_ = 0;
   std::shared_ptr<Flow> flow_;

@@ -44,13 +44,18 @@ struct Salt {
   friend bool operator==(const Salt&, const Salt&) = default;
 };
 
+/// The part of a chunk that stands in front of all others though it was written behind them: bytes
+/// that were put in front of the message once its end was known.
+constexpr std::uint32_t head_part = 0xFFFFFFFF;
+
 struct RecordHeader {
   std::uint32_t length = 0;  ///< octets of the payload
   std::uint64_t sequence = 0;
   std::uint64_t id = 0;
   Kind kind = Kind::chunk;
   std::uint8_t flags = 0;
-  std::uint32_t part = 0;  ///< chunk: its place in the message from 0; commit: chunks before it
+  /// chunk: its place in the message from 0, or head_part; commit: chunks before it
+  std::uint32_t part = 0;
   std::uint32_t payload_crc = 0;  ///< crc32c(salt.payload_seed(), payload)
   friend bool operator==(const RecordHeader&, const RecordHeader&) = default;
 };

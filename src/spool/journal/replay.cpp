@@ -25,6 +25,10 @@ void Replay::apply(std::uint32_t segment, const FooterEntry& entry) {
 
 void Replay::add_chunk(const Location& at, const FooterEntry& entry) {
   auto& open = open_[entry.id];
+  if (entry.part == head_part) {
+    open.chunks.insert(open.chunks.begin(), at);
+    return;
+  }
   // Part 0 begins anew: a message that is carried forward a second time after a crash in the first.
   if (entry.part == 0) open = {};
   if (entry.part != open.chunks.size()) open.gap = true;

@@ -41,6 +41,19 @@ TEST_P(Contract, GivesBackWhatWasPutIn) {
   }
 }
 
+TEST_P(Contract, PutsBytesInFrontOfAMessageOfAnySize) {
+  const std::string head = "Authentication-Results: here; none\r\n";
+  for (const std::size_t size : {0U, 1U, 4095U, 4096U, 4097U, 20000U, 200000U}) {
+    const auto put = workload::put(*spool_, octets(size, size), envelope(size, 3), 1000,
+                                   {"Received: late\r\n", head});
+    ASSERT_TRUE(put.result) << put.result.error();
+    const auto whole = head + "Received: late\r\n" + octets(size, size);
+    EXPECT_EQ(workload::read(*spool_, put.id).value(), whole);
+    EXPECT_EQ(spool_->size(put.id).value(), whole.size());
+    EXPECT_EQ(spool_->envelope(put.id).value(), envelope(size, 3));
+  }
+}
+
 TEST_P(Contract, ListsOldestFirstWithSizes) {
   std::vector<QueueId> ids;
   for (std::uint64_t i = 0; i < 5; ++i) {

@@ -43,8 +43,7 @@ class Ledger final {
   }
 
   void put(std::uint64_t seed, std::size_t size) {
-    const auto put =
-        workload::put(*spool_, workload::octets(seed, size), workload::envelope(seed, 2));
+    const auto put = workload::put_with_head(*spool_, seed, size, workload::envelope(seed, 2));
     if (put.id.value == 0) return;
     lines_[put.id] = {put.result ? Fate::kept : refused_, seed, size, {}};
     kept_ += put.result ? 1 : 0;

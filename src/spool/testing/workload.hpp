@@ -62,17 +62,28 @@ struct Put {
   Result<void> result;
 };
 
-/// Puts a message in, in pieces of `piece` octets, and waits for the answer.
+/// Puts a message in, in pieces of `piece` octets, then what is to be prepended, and waits for the
+/// answer.
 inline Put put(Spool& spool, const std::string& octets, const Envelope& envelope,
-               std::size_t piece = 1000) {
+               std::size_t piece = 1000, const std::vector<std::string>& heads = {}) {
   auto incoming = spool.begin();
   if (!incoming) return {{}, incoming.error()};
   for (std::size_t at = 0; at < octets.size(); at += piece) {
     if (auto kept = (*incoming)->append(std::string_view(octets).substr(at, piece)); !kept) break;
   }
+  for (const auto& head : heads) (*incoming)->prepend(head);
   Answer answer;
   (*incoming)->commit(envelope, answer.done());
   return {(*incoming)->id(), answer.wait()};
+}
+
+/// A message of that size whose first bytes, for every other seed, are put in front at its end; it
+/// reads as `octets(seed, size)`.
+inline Put put_with_head(Spool& spool, std::uint64_t seed, std::size_t size,
+                         const Envelope& envelope) {
+  const auto whole = octets(seed, size);
+  const auto head = seed % 2 == 1 ? std::min<std::size_t>(size, 100) : 0;
+  return put(spool, whole.substr(head), envelope, 1000, {whole.substr(0, head)});
 }
 
 inline Result<void> record(Spool& spool, QueueId id, std::vector<OutcomeRecord> outcomes) {
