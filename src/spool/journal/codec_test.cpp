@@ -6,6 +6,7 @@
 #include "spool/journal/envelope_codec.hpp"
 #include "spool/journal/record.hpp"
 #include "spool/journal/segment.hpp"
+#include "spool/journal/wire.hpp"
 #include "spool/testing/workload.hpp"
 
 namespace postroad::spool {
@@ -63,6 +64,70 @@ TEST(EnvelopeCodec, ComesBackAndRefusesEveryCut) {
   EXPECT_FALSE(decode_envelope(octets + 'x'));
 }
 
+// Each form carries what the encoder would write, plus one deviation that a lenient decoder would
+// take for the same value.
+TEST(EnvelopeCodec, AcceptsOnlyWhatTheEncoderWrites) {
+  auto envelope = workload::envelope(3, 2);
+  std::string plain;
+  encode(plain, envelope);
+  const auto list = [](std::vector<std::pair<std::uint32_t, std::string>> texts) {
+    std::string out;
+    Encoder to(out);
+    to.number(static_cast<std::uint32_t>(texts.size()));
+    for (const auto& [recipient, text] : texts) to.number(recipient).text(text);
+    return out;
+  };
+  const auto none = list({});
+  const struct {
+    const char* name;
+    std::string extras;
+    bool accepted;
+  } table[] = {
+      {"no optional list", "", true},
+      {"originals", list({{0, "a@b"}, {1, "c@d"}}), true},
+      {"parameters only", none + list({{1, " NOTIFY=NEVER"}}), true},
+      {"originals and parameters", list({{1, "c@d"}}) + list({{0, " NOTIFY=NEVER"}}), true},
+      {"an empty last list", none, false},
+      {"two empty lists", none + none, false},
+      {"an empty list after a full one", list({{0, "a@b"}}) + none, false},
+      {"an empty text", list({{0, ""}}), false},
+      {"a recipient twice", list({{0, "a@b"}, {0, "a@b"}}), false},
+      {"recipients out of order", list({{1, "c@d"}, {0, "a@b"}}), false},
+      {"a recipient that does not exist", list({{2, "c@d"}}), false},
+      {"a third list", none + list({{1, "x"}}) + none, false},
+  };
+  for (const auto& form : table) {
+    const auto bytes = plain + form.extras;
+    const auto decoded = decode_envelope(bytes);
+    ASSERT_EQ(decoded.has_value(), form.accepted) << form.name;
+    if (!decoded) continue;
+    std::string again;
+    encode(again, *decoded);
+    EXPECT_EQ(again, bytes) << form.name;
+  }
+}
+
+TEST(CommitPayload, RefusesPartsThatContradictEachOther) {
+  const auto envelope = workload::envelope(3, 2);
+  const auto good = commit_payload_front(envelope, 4) + "text";
+  const auto decoded = decode_commit_payload(good);
+  ASSERT_TRUE(decoded);
+  EXPECT_EQ(decoded->envelope, envelope);
+  EXPECT_EQ(decoded->rest, "text");
+  const auto with = [&](std::uint64_t size, std::uint32_t length, std::uint32_t recipients) {
+    auto bytes = good;
+    encode(bytes.data(), CommitFront{size, length, recipients});
+    return decode_commit_payload(bytes).has_value();
+  };
+  const auto length = decoded->front.envelope;
+  EXPECT_TRUE(with(4, length, 2));
+  EXPECT_TRUE(with(9000, length, 2)) << "chunks may come before";
+  EXPECT_FALSE(with(3, length, 2)) << "the message is smaller than its last record";
+  EXPECT_FALSE(with(4, length, 3)) << "another number of recipients";
+  EXPECT_FALSE(with(4, length + 1, 2));
+  EXPECT_FALSE(with(4, length - 1, 2));
+}
+
 TEST(EnvelopeCodec, AnyOctetFlippedReadsNothingOutside) {
   std::string octets;
   encode(octets, workload::envelope(3, 2));
@@ -104,6 +169,23 @@ TEST(RecordHeader, IsKeyedBySaltAndSegment) {
   }
 }
 
+TEST(RecordHeader, AcceptsOnlyWhatTheEncoderWrites) {
+  const Salt salt{0x123456789abcdef0};
+  const auto octets = encode(RecordHeader{12, 3, 99, Kind::commit, 0, 4, 0xabcd}, salt, 5);
+  const auto with = [&](std::size_t at, std::uint8_t number) {
+    auto changed = octets;
+    put(changed.data() + at, number);
+    constexpr auto crc_at = record_header_size - 4;
+    put(changed.data() + crc_at, crc32c(salt.header_seed(5), {changed.data(), crc_at}));
+    return decode_record_header({changed.data(), changed.size()}, salt, 5).has_value();
+  };
+  EXPECT_TRUE(with(24, 3));
+  EXPECT_FALSE(with(24, 0)) << "no such kind";
+  EXPECT_FALSE(with(24, 6)) << "no such kind";
+  EXPECT_FALSE(with(26, 1)) << "bytes 26 and 27 are zero";
+  EXPECT_FALSE(with(27, 1)) << "bytes 26 and 27 are zero";
+}
+
 TEST(SegmentHead, SurvivesTheLossOfEitherCopy) {
   const SegmentHead head{7, {0xfeed}, 1234567, 89, {{3, 4096}, {5, 70000}}};
   const auto page = encode(head);
@@ -115,6 +197,23 @@ TEST(SegmentHead, SurvivesTheLossOfEitherCopy) {
   }
   EXPECT_FALSE(decode_segment_head(std::string(head_page_size, '\0')));
   EXPECT_FALSE(decode_segment_head(page.substr(0, 100)));
+}
+
+TEST(SegmentHead, AcceptsOnlyWhatTheEncoderWrites) {
+  constexpr std::size_t copy = head_page_size / 2;
+  const auto page = encode(SegmentHead{7, {0xfeed}, 1234567, 89, {{3, 4096}}});
+  const auto with = [&](std::size_t at, std::uint32_t number) {
+    auto head = page.substr(0, copy);
+    put(head.data() + at, number);
+    put(head.data() + copy - 4, crc32c(0, std::string_view(head).substr(0, copy - 4)));
+    return decode_segment_head(head + head);
+  };
+  EXPECT_TRUE(with(12, 8)) << "another segment number";
+  EXPECT_FALSE(with(12, 0)) << "segment numbers begin at 1";
+  EXPECT_FALSE(with(40, 2)) << "what follows the last entry is zero";
+  EXPECT_FALSE(with(copy - 8, 1)) << "what follows the last entry is zero";
+  ASSERT_TRUE(with(8, format_version + 1));
+  EXPECT_EQ(with(8, format_version + 1)->number, 0U) << "a newer format is told apart from damage";
 }
 
 TEST(SegmentHead, HoldsAsManyCutsAsItPromises) {
@@ -135,12 +234,24 @@ TEST(FooterCodec, ComesBack) {
   EXPECT_FALSE(decode_footer(std::string_view(octets).substr(1)));
 }
 
+TEST(FooterCodec, AcceptsOnlyWhatTheEncoderWrites) {
+  const auto good = encode({FooterEntry{1, 2, 3, 4, 5, 6, Kind::commit, flag_copy}});
+  // Entry: 34 bytes of values, 6 zeros; tail: own length, "FOOT".
+  for (std::size_t at = 34; at < good.size(); ++at) {
+    auto changed = good;
+    changed[at] = static_cast<char>(changed[at] ^ 1);
+    EXPECT_FALSE(decode_footer(changed)) << at;
+  }
+  EXPECT_FALSE(decode_footer(good + good)) << "the tail gives another length";
+  EXPECT_FALSE(decode_footer_tail("FOOT"));
+}
+
 TEST(SegmentName, ComesBackAndNothingElseDoes) {
   EXPECT_EQ(segment_name(7), "0000000000000007.seg");
   EXPECT_EQ(parse_segment_name("0000000000000007.seg"), 7U);
   for (const auto* wrong :
        {"7.seg", "0000000000000000.seg", "000000000000000x.seg", "0000000000000007.tmp",
-        "9999999999999999.seg", "damaged-1-4096", "lock", ""}) {
+        "9999999999999999.seg", "+000000000000007.seg", "damaged-1-4096", "lock", ""}) {
     EXPECT_FALSE(parse_segment_name(wrong)) << wrong;
   }
 }

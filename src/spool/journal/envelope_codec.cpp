@@ -11,12 +11,12 @@ namespace postroad::spool {
 
 namespace {
 
-// The least octets one element takes: a count that cannot fit is refused before memory is taken for
-// it.
-constexpr std::size_t least_recipient = 4 + 1 + 4 + 8 + 4;
-constexpr std::size_t least_option = 4 + 4;
-constexpr std::size_t least_extra = 4 + 4;
-constexpr std::size_t least_outcome = 4 + 1 + 4 + 8 + 4;
+// The smallest encoding of an element: a count that cannot fit is refused before memory is reserved
+// for it.
+constexpr std::size_t min_recipient_size = 4 + 1 + 4 + 8 + 4;
+constexpr std::size_t min_option_size = 4 + 4;
+constexpr std::size_t min_extra_size = 4 + 4;
+constexpr std::size_t min_outcome_size = 4 + 1 + 4 + 8 + 4;
 
 std::optional<State> state_of(std::uint8_t number) {
   if (number > static_cast<std::uint8_t>(State::unknown)) return std::nullopt;
@@ -44,7 +44,7 @@ bool decode_state(Decoder& from, Element& element) {
 
 bool decode_recipients(Decoder& from, Envelope& envelope) {
   const auto count = from.number<std::uint32_t>();
-  if (count > from.left() / least_recipient) return false;
+  if (count > from.left() / min_recipient_size) return false;
   envelope.recipients.resize(count);
   for (auto& recipient : envelope.recipients) {
     recipient.address = from.text();
@@ -55,7 +55,7 @@ bool decode_recipients(Decoder& from, Envelope& envelope) {
 
 bool decode_options(Decoder& from, Envelope& envelope) {
   const auto count = from.number<std::uint32_t>();
-  if (count > from.left() / least_option) return false;
+  if (count > from.left() / min_option_size) return false;
   for (std::uint32_t i = 0; i < count; ++i) {
     const auto name = from.text();
     envelope.options.emplace_back(name, from.text());
@@ -63,8 +63,8 @@ bool decode_options(Decoder& from, Envelope& envelope) {
   return from.ok();
 }
 
-// Texts that few recipients have stand behind the rest, by recipient: who was named first, then
-// what was asked. A record without any ends before them.
+// Optional lists after the recipients, because few recipients have such texts. Trailing empty lists
+// are not written.
 using Extra = std::string Recipient::*;
 constexpr std::array<Extra, 2> extras{&Recipient::original, &Recipient::parameters};
 
@@ -86,18 +86,28 @@ void encode_extras(Encoder& to, const std::vector<Recipient>& recipients) {
   }
 }
 
-bool decode_extras(Decoder& from, Envelope& envelope) {
-  for (const auto extra : extras) {
-    if (from.left() == 0) return true;
-    const auto count = from.number<std::uint32_t>();
-    if (count > from.left() / least_extra) return false;
-    for (std::uint32_t i = 0; i < count; ++i) {
-      const auto recipient = from.number<std::uint32_t>();
-      if (recipient >= envelope.recipients.size()) return false;
-      envelope.recipients[recipient].*extra = from.text();
-    }
+bool decode_extra(Decoder& from, std::vector<Recipient>& recipients, Extra extra) {
+  const auto count = from.number<std::uint32_t>();
+  if (count > from.left() / min_extra_size) return false;
+  std::uint64_t next = 0;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const auto recipient = from.number<std::uint32_t>();
+    const auto text = from.text();
+    if (recipient < next || recipient >= recipients.size() || text.empty()) return false;
+    recipients[recipient].*extra = text;
+    next = std::uint64_t{recipient} + 1;
   }
   return from.ok();
+}
+
+bool decode_extras(Decoder& from, Envelope& envelope) {
+  auto last = extras.end();
+  for (auto extra = extras.begin(); extra != extras.end() && from.left() > 0; ++extra) {
+    if (!decode_extra(from, envelope.recipients, *extra)) return false;
+    last = extra;
+  }
+  // The encoder ends with a list that is not empty.
+  return last == extras.end() || count_of(envelope.recipients, *last) > 0;
 }
 
 }  // namespace
@@ -143,6 +153,16 @@ std::string commit_payload_front(const Envelope& envelope, std::uint64_t message
   return out;
 }
 
+std::optional<CommitPayload> decode_commit_payload(std::string_view payload) {
+  const auto front = decode_commit_front(payload);
+  if (!front) return std::nullopt;
+  auto envelope = decode_envelope(payload.substr(CommitFront::size_on_disk, front->envelope));
+  if (!envelope || envelope->recipients.size() != front->recipients) return std::nullopt;
+  const auto rest = payload.substr(CommitFront::size_on_disk + front->envelope);
+  if (rest.size() > front->size) return std::nullopt;
+  return CommitPayload{*front, std::move(*envelope), rest};
+}
+
 std::optional<Envelope> decode_envelope(std::string_view octets) {
   Decoder from(octets);
   Envelope envelope;
@@ -162,7 +182,7 @@ std::optional<Envelope> decode_envelope(std::string_view octets) {
 std::optional<std::vector<OutcomeRecord>> decode_outcomes(std::string_view octets) {
   Decoder from(octets);
   const auto count = from.number<std::uint32_t>();
-  if (count > from.left() / least_outcome) return std::nullopt;
+  if (count > from.left() / min_outcome_size) return std::nullopt;
   std::vector<OutcomeRecord> outcomes(count);
   for (auto& outcome : outcomes) {
     outcome.recipient = from.number<std::uint32_t>();

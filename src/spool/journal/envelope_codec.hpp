@@ -1,6 +1,7 @@
 // Envelopes and outcomes as octets, as commit and outcome records carry them
-// (docs/formats/journal.md). Not here: record headers and checksums (record.hpp). Decoders take any
-// octets and never read past them.
+// (docs/formats/journal.md). Not here: record headers and checksums (record.hpp). A decoder takes
+// any bytes, never reads past them, and accepts exactly what the encoder writes: a damaged record
+// is never mistaken for a whole one. The caller reports anything else as Fault::damaged.
 #pragma once
 
 #include <optional>
@@ -8,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "spool/journal/record.hpp"
 #include "spool/spool.hpp"
 
 namespace postroad::spool {
@@ -17,9 +19,15 @@ void encode(std::string& out, const Envelope& envelope);
 void encode(std::string& out, const std::vector<OutcomeRecord>& outcomes);
 /// The front of a commit record's payload: CommitFront and the envelope; the last octets follow it.
 std::string commit_payload_front(const Envelope& envelope, std::uint64_t message_size);
-/// Whole input or nothing: octets left over are an error, for they mean that another format wrote
-/// them.
-std::optional<Envelope> decode_envelope(std::string_view octets);
+struct CommitPayload {
+  CommitFront front;
+  Envelope envelope;
+  std::string_view rest;  ///< the message's last bytes; a view into the payload
+};
+/// Nothing when the parts contradict each other.
+std::optional<CommitPayload> decode_commit_payload(std::string_view payload);
+/// The whole input or nothing: bytes after the envelope mean that another format wrote them.
+std::optional<Envelope> decode_envelope(std::string_view bytes);
 std::optional<std::vector<OutcomeRecord>> decode_outcomes(std::string_view octets);
 
 /// Sets what the outcomes say in the envelope; an index outside it is passed over.

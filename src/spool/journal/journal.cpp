@@ -206,20 +206,17 @@ class Journal final : public Spool {
   static Result<Envelope> read_envelope(QueueId id, const Snapshot& snapshot) {
     const auto record = read_place(snapshot.commit, id);
     if (!record) return record.error();
-    const auto front = decode_commit_front(record->payload());
-    if (!front) return unknown_form(id);
-    auto envelope =
-        decode_envelope(record->payload().substr(CommitFront::size_on_disk, front->envelope));
-    if (!envelope) return unknown_form(id);
+    auto commit = decode_commit_payload(record->payload());
+    if (!commit) return unknown_form(id);
     for (const auto& place : snapshot.outcomes) {
       const auto outcome = read_place(place, id);
       if (!outcome) return outcome.error();
       const auto outcomes = decode_outcomes(outcome->payload());
       if (!outcomes) return unknown_form(id);
-      apply(*envelope, *outcomes);
+      apply(commit->envelope, *outcomes);
     }
-    apply(*envelope, snapshot.unsaved);
-    return *envelope;
+    apply(commit->envelope, snapshot.unsaved);
+    return std::move(commit->envelope);
   }
 
   std::shared_ptr<Engine> engine_;

@@ -18,6 +18,10 @@ bool is_kind(std::uint8_t number) {
          number <= static_cast<std::uint8_t>(Kind::footer);
 }
 
+bool is_zero(std::string_view bytes) {
+  return bytes.find_first_not_of('\0') == std::string_view::npos;
+}
+
 std::optional<SegmentHead> decode_head_copy(std::string_view copy) {
   if (copy.size() < head_copy_size || copy.substr(0, magic.size()) != magic) return std::nullopt;
   const auto crc = get<std::uint32_t>(copy.data() + head_copy_size - 4);
@@ -36,7 +40,9 @@ std::optional<SegmentHead> decode_head_copy(std::string_view copy) {
     cut.number = from.number<std::uint32_t>();
     cut.length = from.number<std::uint32_t>();
   }
-  return from.ok() ? std::optional(head) : std::nullopt;
+  // Segment numbers begin at 1; number 0 tells the caller of an unknown format version.
+  if (!from.ok() || head.number == 0 || !is_zero(from.take(from.left()))) return std::nullopt;
+  return head;
 }
 
 }  // namespace
@@ -76,7 +82,7 @@ std::optional<RecordHeader> decode_record_header(std::string_view octets, Salt s
     return std::nullopt;
   }
   const auto kind = get<std::uint8_t>(at + 24);
-  if (!is_kind(kind)) return std::nullopt;
+  if (!is_kind(kind) || get<std::uint16_t>(at + 26) != 0) return std::nullopt;
   RecordHeader header;
   header.length = get<std::uint32_t>(at + 4);
   header.sequence = get<std::uint64_t>(at + 8);
@@ -149,6 +155,7 @@ std::string encode(const std::vector<FooterEntry>& entries) {
 std::optional<std::vector<FooterEntry>> decode_footer(std::string_view payload) {
   if (payload.size() < footer_tail_size) return std::nullopt;
   const auto body = payload.substr(0, payload.size() - footer_tail_size);
+  if (decode_footer_tail(payload.substr(body.size())) != payload.size()) return std::nullopt;
   if (body.size() % FooterEntry::size_on_disk != 0) return std::nullopt;
   std::vector<FooterEntry> entries(body.size() / FooterEntry::size_on_disk);
   Decoder from(body);
@@ -161,8 +168,7 @@ std::optional<std::vector<FooterEntry>> decode_footer(std::string_view payload) 
     entry.recipients = from.number<std::uint32_t>();
     const auto kind = from.number<std::uint8_t>();
     entry.flags = from.number<std::uint8_t>();
-    from.take(6);
-    if (!is_kind(kind)) return std::nullopt;
+    if (!is_kind(kind) || !is_zero(from.take(6))) return std::nullopt;
     entry.kind = static_cast<Kind>(kind);
   }
   return entries;
