@@ -87,12 +87,12 @@ bool Compactor::is_wasteful() const {
 void Compactor::choose(std::uint32_t oldest) {
   chosen_ = oldest;
   victims_.clear();
-  for (const auto& [id, entry] : context_.index.entries()) {
-    const auto stands_there = [&](const Location& at) { return at.segment == oldest; };
-    const bool chunk_there = entry.more && std::any_of(entry.more->chunks.begin(),
-                                                       entry.more->chunks.end(), stands_there);
-    if (stands_there(entry.commit) || chunk_there) victims_.push_back(id);
-  }
+  const auto is_in_oldest = [&](const Location& at) { return at.segment == oldest; };
+  context_.index.entries().for_each([&](const Entry& entry) {
+    const auto& chunks = context_.index.chunks(entry);
+    if (is_in_oldest(entry.commit) || std::any_of(chunks.begin(), chunks.end(), is_in_oldest))
+      victims_.push_back(entry.id);
+  });
   std::reverse(victims_.begin(), victims_.end());
 }
 
@@ -128,7 +128,7 @@ Result<void> Compactor::carry(std::uint64_t id, std::vector<Work>& batch) {
     if (entry->damaged) return unreadable(id);
   }
   std::vector<Work> works;
-  const auto chunks = entry->chunks();
+  const auto chunks = context_.index.chunks(*entry);
   const auto flow = chunks.empty() ? nullptr : std::make_shared<Flow>();
   for (const auto& at : chunks) {
     auto record = read(at);
@@ -141,18 +141,14 @@ Result<void> Compactor::carry(std::uint64_t id, std::vector<Work>& batch) {
   }
   auto record = read(entry->commit);
   if (!record) return record.error();
-  const auto payload = record->payload();
-  auto front = decode_commit_front(payload);
-  auto envelope = front
-                      ? decode_envelope(payload.substr(CommitFront::size_on_disk, front->envelope))
-                      : std::nullopt;
-  if (!envelope) return unreadable(id);
+  auto commit = decode_commit_payload(record->payload());
+  if (!commit) return unreadable(id);
   const auto outcomes = folded(*entry);
   if (!outcomes) return outcomes.error();
-  apply(*envelope, *outcomes);
+  apply(commit->envelope, *outcomes);
   auto& work = works.emplace_back();
-  work.front = commit_payload_front(*envelope, front->size);
-  work.octets = payload.substr(CommitFront::size_on_disk + front->envelope);
+  work.front = commit_payload_front(commit->envelope, commit->front.size);
+  work.octets = commit->rest;
   work.payload_crc = crc32c(crc32c(payload_seed_, work.front), work.octets);
   work.size = entry->size;
   work.recipients = entry->recipients;
@@ -169,7 +165,7 @@ Result<void> Compactor::carry(std::uint64_t id, std::vector<Work>& batch) {
 /// What all outcome records of a message say together.
 Result<std::vector<OutcomeRecord>> Compactor::folded(const Entry& entry) const {
   std::map<std::uint32_t, OutcomeRecord> latest;
-  for (const auto& at : entry.outcomes()) {
+  for (const auto& at : context_.index.outcomes(entry)) {
     const auto record = read(at);
     if (!record) return record.error();
     auto outcomes = decode_outcomes(record->payload());
@@ -185,9 +181,8 @@ void Compactor::fold() {
   if (to_fold_.empty()) return;
   std::vector<Work> batch;
   for (const auto id : std::exchange(to_fold_, {})) {
-    const auto* entry = context_.index.find(id);
-    if (entry == nullptr || entry->outcomes().size() < fold_at) continue;
-    const auto outcomes = folded(*entry);
+    if (context_.index.outcome_count(id) < fold_at) continue;
+    const auto outcomes = folded(*context_.index.find(id));
     if (!outcomes) continue;
     auto& work = batch.emplace_back();
     work.kind = Kind::outcome;
@@ -210,7 +205,7 @@ Result<ReadRecord> Compactor::read(const Location& at) const {
 void Compactor::set_message_aside(std::uint64_t id, const Error& error) {
   const auto* entry = context_.index.find(id);
   if (entry == nullptr) return;
-  auto places = entry->chunks();
+  auto places = context_.index.chunks(*entry);
   places.push_back(entry->commit);
   std::string names;
   for (const auto& at : places) {

@@ -182,8 +182,8 @@ Result<Snapshot> Engine::find(QueueId id) const {
     return Snapshot::Place{index_.segment(at.segment), at};
   };
   out.commit = place(entry->commit);
-  for (const auto& at : entry->chunks()) out.chunks.push_back(place(at));
-  for (const auto& at : entry->outcomes()) out.outcomes.push_back(place(at));
+  for (const auto& at : index_.chunks(*entry)) out.chunks.push_back(place(at));
+  for (const auto& at : index_.outcomes(*entry)) out.outcomes.push_back(place(at));
   if (const auto found = unsaved_.find(id.value); found != unsaved_.end()) {
     for (const auto& [ticket, outcomes] : found->second.outcomes) {
       out.unsaved.insert(out.unsaved.end(), outcomes.begin(), outcomes.end());
@@ -194,9 +194,9 @@ Result<Snapshot> Engine::find(QueueId id) const {
 
 void Engine::note_damage(QueueId id, const Error& error) {
   const std::lock_guard lock(mutex_);
-  auto* entry = index_.find(id.value);
+  const auto* entry = index_.find(id.value);
   if (entry == nullptr || entry->damaged) return;
-  entry->damaged = true;
+  index_.mark_damaged(id.value);
   ++damaged_;
   findings_.push_back("message " + id.text() + " is damaged: " + error.text());
 }
@@ -205,9 +205,9 @@ std::vector<Summary> Engine::list() const {
   const std::lock_guard lock(mutex_);
   std::vector<Summary> out;
   out.reserve(index_.entries().size());
-  for (const auto& [id, entry] : index_.entries()) {
-    if (unsaved_.empty() || !is_hidden(id)) out.push_back({QueueId{id}, entry.size});
-  }
+  index_.entries().for_each([&](const Entry& entry) {
+    if (unsaved_.empty() || !is_hidden(entry.id)) out.push_back({QueueId{entry.id}, entry.size});
+  });
   return out;
 }
 

@@ -144,10 +144,7 @@ void Engine::settle_success(Work& work) {
       return settle_commit(work);
     case Kind::outcome: {
       index_.add_outcome(work.id, work.at, (work.flags & flag_whole) != 0);
-      const auto* entry = index_.find(work.id);
-      const bool many =
-          entry != nullptr && entry->more && entry->more->outcomes.size() >= Compactor::fold_at;
-      if (many) compactor_.fold_later(work.id);
+      if (index_.outcome_count(work.id) >= Compactor::fold_at) compactor_.fold_later(work.id);
       return forget_unsaved(work);
     }
     case Kind::remove:
@@ -160,15 +157,16 @@ void Engine::settle_success(Work& work) {
 
 void Engine::settle_commit(Work& work) {
   Entry entry;
+  entry.id = work.id;
   entry.commit = work.at;
   entry.size = work.size;
   entry.recipients = work.recipients;
+  std::vector<Location> chunks;
   if (work.flow) {
-    entry.more = std::make_unique<Entry::More>();
-    entry.more->chunks = work.flow->chunks;
+    chunks = work.flow->chunks;
     release(*work.flow);
   }
-  index_.put(work.id, std::move(entry));
+  index_.put(entry, std::move(chunks));
   failed_.reset();
   if ((work.flags & flag_copy) == 0) ++commits_;
 }

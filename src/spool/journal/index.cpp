@@ -1,14 +1,9 @@
 // Which messages there are and where; see index.hpp.
 #include "spool/journal/index.hpp"
 
-namespace postroad::spool {
+#include <utility>
 
-std::vector<Location> Entry::outcomes() const {
-  std::vector<Location> all;
-  if (more) all = more->outcomes;
-  if (outcome) all.push_back(outcome);
-  return all;
-}
+namespace postroad::spool {
 
 void Index::add_segment(std::shared_ptr<Segment> segment) {
   const auto number = segment->number;
@@ -20,41 +15,63 @@ std::shared_ptr<Segment> Index::segment(std::uint32_t number) const {
   return found == segments_.end() ? nullptr : found->second;
 }
 
-void Index::put(std::uint64_t id, Entry entry) {
-  erase(id);
+void Index::put(Entry entry, std::vector<Location> chunks) {
+  erase(entry.id);
+  entry.has_more = !chunks.empty();
+  if (entry.has_more) more_[entry.id].chunks = std::move(chunks);
   count(entry, true);
-  // Ids grow, so the end is nearly always the place.
-  entries_.emplace_hint(entries_.end(), id, std::move(entry));
+  entries_.put(entry);
 }
 
 void Index::add_outcome(std::uint64_t id, const Location& at, bool whole) {
-  auto* entry = find(id);
+  auto* entry = entries_.find(id);
   if (entry == nullptr) return;
   // With one recipient the newest record says everything.
   if (whole || entry->recipients == 1) {
-    if (entry->more) entry->more->outcomes.clear();
+    if (const auto found = more_.find(id); found != more_.end()) found->second.outcomes.clear();
   } else if (entry->outcome) {
-    if (!entry->more) entry->more = std::make_unique<Entry::More>();
-    entry->more->outcomes.push_back(entry->outcome);
+    more_[id].outcomes.push_back(entry->outcome);
+    entry->has_more = true;
   }
   entry->outcome = at;
 }
 
 void Index::erase(std::uint64_t id) {
-  const auto found = entries_.find(id);
-  if (found == entries_.end()) return;
-  count(found->second, false);
-  entries_.erase(found);
+  const auto* entry = entries_.find(id);
+  if (entry == nullptr) return;
+  count(*entry, false);
+  if (entry->has_more) more_.erase(id);
+  entries_.erase(id);
 }
 
-const Entry* Index::find(std::uint64_t id) const {
-  const auto found = entries_.find(id);
-  return found == entries_.end() ? nullptr : &found->second;
+void Index::mark_damaged(std::uint64_t id) {
+  if (auto* entry = entries_.find(id)) entry->damaged = true;
 }
 
-Entry* Index::find(std::uint64_t id) {
-  const auto found = entries_.find(id);
-  return found == entries_.end() ? nullptr : &found->second;
+const Index::More* Index::more(const Entry& entry) const {
+  if (!entry.has_more) return nullptr;
+  const auto found = more_.find(entry.id);
+  return found == more_.end() ? nullptr : &found->second;
+}
+
+const std::vector<Location>& Index::chunks(const Entry& entry) const {
+  static const std::vector<Location> none;
+  const auto* more = this->more(entry);
+  return more != nullptr ? more->chunks : none;
+}
+
+std::vector<Location> Index::outcomes(const Entry& entry) const {
+  std::vector<Location> all;
+  if (const auto* more = this->more(entry)) all = more->outcomes;
+  if (entry.outcome) all.push_back(entry.outcome);
+  return all;
+}
+
+std::size_t Index::outcome_count(std::uint64_t id) const {
+  const auto* entry = find(id);
+  if (entry == nullptr) return 0;
+  const auto* more = this->more(*entry);
+  return (more != nullptr ? more->outcomes.size() : 0) + (entry->outcome ? 1 : 0);
 }
 
 std::uint64_t Index::disk() const {
@@ -64,18 +81,17 @@ std::uint64_t Index::disk() const {
 }
 
 void Index::count(const Entry& entry, bool in) {
-  octets_ += in ? entry.size : 0 - entry.size;
+  bytes_ += in ? entry.size : 0 - entry.size;
   count(entry.commit, in);
-  if (!entry.more) return;
-  for (const auto& chunk : entry.more->chunks) count(chunk, in);
+  for (const auto& chunk : chunks(entry)) count(chunk, in);
 }
 
 void Index::count(const Location& at, bool in) {
   const auto found = segments_.find(at.segment);
   if (found == segments_.end()) return;
-  const auto octets = at.octets();
-  found->second->live += in ? octets : 0 - octets;
-  live_ += in ? octets : 0 - octets;
+  const auto bytes = at.bytes();
+  found->second->live += in ? bytes : 0 - bytes;
+  live_ += in ? bytes : 0 - bytes;
 }
 
 }  // namespace postroad::spool

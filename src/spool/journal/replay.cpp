@@ -43,17 +43,14 @@ void Replay::commit(const Location& at, const FooterEntry& entry) {
   const auto* older = index_.find(entry.id);
   if (!whole && (entry.flags & flag_copy) != 0 && older != nullptr && !older->damaged) return;
   Entry message;
+  message.id = entry.id;
   message.commit = at;
   message.size = entry.size;
   message.recipients = entry.recipients;
   message.damaged = !whole;
-  if (!chunks.empty()) {
-    message.more = std::make_unique<Entry::More>();
-    message.more->chunks = std::move(chunks);
-  }
   std::erase(incomplete_, entry.id);
   if (!whole) incomplete_.push_back(entry.id);
-  index_.put(entry.id, std::move(message));
+  index_.put(message, std::move(chunks));
 }
 
 }  // namespace postroad::spool
