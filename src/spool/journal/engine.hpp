@@ -125,7 +125,8 @@ class Engine final {
   Compactor compactor_;
   std::vector<Work> batch_;
   std::vector<Work> again_;  ///< lazy works of a failed batch, for the next one
-  bool more_ = false;        ///< tidying is not done
+  bool more_ = false;        ///< the compactor has more to do at once
+  bool retrying_ = false;    ///< the queue begins with works of a failed batch
   std::thread thread_;
 };
 

@@ -10,8 +10,7 @@ namespace postroad::spool {
 
 namespace {
 
-// Works that nobody waits for are written after this long when nothing else takes them along.
-constexpr std::chrono::milliseconds lazy_delay{100};
+// So many works that no caller waits for are written without waiting for more.
 constexpr std::size_t lazy_limit = 4096;
 
 }  // namespace
@@ -75,12 +74,12 @@ void Engine::loop() {
 
 void Engine::wait_for_work(std::unique_lock<std::mutex>& lock) {
   const auto called = [&] {
-    return urgent_ || closing_ || probe_ || more_ || queue_.size() >= lazy_limit ||
+    return urgent_ || closing_ || probe_ || more_ || (queue_.size() >= lazy_limit && !retrying_) ||
            (!waiters_.empty() && ready());
   };
   idle_ = true;
   wake_.wait(lock, [&] { return called() || !queue_.empty(); });
-  if (!called()) wake_.wait_for(lock, lazy_delay, called);
+  if (!called()) wake_.wait_for(lock, options_.outcome_delay, called);
   idle_ = false;
 }
 
@@ -96,6 +95,7 @@ void Engine::recycle() {
   }
   batch_.clear();
   pending_.fetch_sub(octets);
+  retrying_ = !again_.empty();
   if (again_.empty()) return;
   queue_.insert(queue_.begin(), std::make_move_iterator(again_.begin()),
                 std::make_move_iterator(again_.end()));

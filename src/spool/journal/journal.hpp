@@ -4,6 +4,7 @@
 // recovery.hpp (the start).
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -23,6 +24,9 @@ struct JournalOptions {
   std::size_t pending_limit = 8 << 20;
   /// Octets that stay free on the disk: below that `begin` answers Fault::full. 0: none.
   std::uint64_t reserve = 0;
+  /// Outcomes and removals that no caller waits for are written after this long when no other write
+  /// takes them along: what a crash can undo.
+  std::chrono::milliseconds outcome_delay{50};
   /// New ids are above this one.
   std::uint64_t ids_after = 0;
 };

@@ -3,8 +3,11 @@
 // not.
 #include <gtest/gtest.h>
 
+#include <array>
+#include <atomic>
 #include <map>
 #include <random>
+#include <thread>
 
 #include "spool/journal/journal.hpp"
 #include "spool/testing/test_disk.hpp"
@@ -270,6 +273,91 @@ TEST(GroupCommit, AllThatAreReadyShareOneSync) {
   for (auto& answer : answers) ASSERT_TRUE(answer.wait());
   EXPECT_EQ(disk.syncs() - before, 2U);
   EXPECT_EQ(spool->statistics().commits, many + 1U);
+}
+
+TEST(OutcomeDelay, IsAtMostFiftyMilliseconds) {
+  EXPECT_LE(JournalOptions{}.outcome_delay, std::chrono::milliseconds(50));
+}
+
+TEST(OutcomeDelay, EndsWithAWriteThatNoCallerAskedFor) {
+  TestDisk disk;
+  auto options = small();
+  options.outcome_delay = std::chrono::milliseconds(1);
+  std::promise<void> synced;
+  std::atomic<bool> is_recording = false;
+  auto spool = open_journal(disk.open(), options, now).value();
+  disk.before_sync([&] {
+    if (is_recording.exchange(false)) synced.set_value();
+  });
+  const auto id = workload::put(*spool, "text", workload::envelope(1)).id;
+  is_recording = true;
+  spool->record(id, {workload::delivered(0)});
+  EXPECT_EQ(synced.get_future().wait_for(std::chrono::seconds(20)), std::future_status::ready);
+}
+
+TEST(OutcomeDelay, IsCutShortByTheNextSync) {
+  TestDisk disk;
+  auto options = small();
+  options.outcome_delay = std::chrono::hours(1);
+  auto spool = open_journal(disk.open(), options, now).value();
+  const auto id = workload::put(*spool, "text", workload::envelope(1)).id;
+  const auto before = disk.syncs();
+  spool->record(id, {workload::delivered(0)});
+  ASSERT_TRUE(workload::put(*spool, "other", workload::envelope(2)).result);
+  EXPECT_EQ(disk.syncs() - before, 1U);
+  disk.crash(TestDisk::Loss::all);
+  spool = open_journal(disk.open(), options, now).value();
+  EXPECT_EQ(spool->envelope(id).value().recipients[0].state, State::delivered);
+}
+
+class LazyOutcome : public testing::Test {
+ protected:
+  LazyOutcome() {
+    options_ = small();
+    options_.outcome_delay = std::chrono::hours(1);  // a put takes them along, nothing else does
+    spool_ = open_journal(disk_.open(), options_, now).value();
+    for (auto& id : ids_) id = workload::put(*spool_, "text", workload::envelope(1)).id;
+  }
+  Result<void> put() { return workload::put(*spool_, "other", workload::envelope(2)).result; }
+  void expect_recorded() {
+    EXPECT_EQ(spool_->envelope(ids_[0]).value().recipients[0].state, State::delivered);
+    EXPECT_EQ(spool_->envelope(ids_[1]).error().fault, Fault::not_found);
+  }
+
+  TestDisk disk_;
+  JournalOptions options_;
+  std::unique_ptr<Spool> spool_;
+  std::array<QueueId, 2> ids_;
+};
+
+TEST_F(LazyOutcome, OfAFailedBatchStaysVisibleAndIsWrittenAgain) {
+  disk_.fail({1, Fault::io, true, true});
+  spool_->record(ids_[0], {workload::delivered(0)});
+  spool_->remove(ids_[1]);
+  for (int failures = 0; failures < 3; ++failures) {
+    EXPECT_FALSE(put());
+    expect_recorded();
+  }
+  disk_.fail({});
+  const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (!put() && std::chrono::steady_clock::now() < patience) {
+  }
+  disk_.crash(TestDisk::Loss::all);
+  spool_ = open_journal(disk_.open(), options_, now).value();
+  expect_recorded();
+}
+
+TEST_F(LazyOutcome, OfAFailedBatchIsNotRetriedWithoutAPause) {
+  disk_.fail({1, Fault::io, true, true});
+  for (int i = 0; i < 5000; ++i) spool_->record(ids_[0], {workload::delivered(0)});
+  EXPECT_FALSE(put());
+  // The attempt that failed makes a few more calls. The next attempt is due in an hour.
+  constexpr std::uint64_t calls_of_an_attempt = 8;
+  const auto before = disk_.calls();
+  const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(200);
+  while (std::chrono::steady_clock::now() < end && disk_.calls() - before <= calls_of_an_attempt)
+    std::this_thread::yield();
+  EXPECT_LE(disk_.calls() - before, calls_of_an_attempt);
 }
 
 TEST(Row39, AFullDiskIsToldAndIsOverWhenThereIsRoom) {
