@@ -80,7 +80,7 @@ std::string Metrics::text(const server::Server& server, const spool::Spool& spoo
   const auto statistics = spool.statistics();
   set("postroad_sessions_open", signed_of(server.sessions()));
   set("postroad_spool_messages", signed_of(statistics.messages));
-  set("postroad_spool_octets", signed_of(statistics.octets));
+  set("postroad_spool_octets", signed_of(statistics.bytes));
   set("postroad_spool_disk_octets", signed_of(statistics.disk));
   set("postroad_spool_segments", signed_of(statistics.segments));
   set("postroad_spool_commits_total", signed_of(statistics.commits));

@@ -1,5 +1,5 @@
 // The spool in memory; see memory.hpp. Messages are shared with their readers, so that a removed
-// one can still be read to its end.
+// message can still be read to its end.
 #include "spool/memory.hpp"
 
 #include <algorithm>
@@ -13,26 +13,26 @@ namespace postroad::spool {
 
 namespace {
 
-struct Kept {
+struct Stored {
   Envelope envelope;
-  std::shared_ptr<const std::string> octets;
+  std::shared_ptr<const std::string> bytes;
 };
 
 Error absent(QueueId id) {
   return fail(Fault::not_found, "message " + id.text(),
-              "is not in the queue: it was removed or never here");
+              "not in the queue: it was removed, or never existed");
 }
 
 class MemoryReader final : public Reader {
  public:
-  explicit MemoryReader(std::shared_ptr<const std::string> octets) : octets_(std::move(octets)) {}
+  explicit MemoryReader(std::shared_ptr<const std::string> bytes) : bytes_(std::move(bytes)) {}
   Result<std::string_view> next() override {
     if (std::exchange(read_, true)) return std::string_view{};
-    return std::string_view{*octets_};
+    return std::string_view{*bytes_};
   }
 
  private:
-  std::shared_ptr<const std::string> octets_;
+  std::shared_ptr<const std::string> bytes_;
   bool read_ = false;
 };
 
@@ -46,7 +46,7 @@ class MemorySpool final : public Spool {
     const std::lock_guard lock(mutex_);
     const auto found = messages_.find(id);
     if (found == messages_.end()) return absent(id);
-    return std::uint64_t{found->second.octets->size()};
+    return std::uint64_t{found->second.bytes->size()};
   }
 
   Result<void> room(std::uint64_t) override { return {}; }
@@ -62,13 +62,13 @@ class MemorySpool final : public Spool {
     const std::lock_guard lock(mutex_);
     const auto found = messages_.find(id);
     if (found == messages_.end()) return absent(id);
-    return std::unique_ptr<Reader>(std::make_unique<MemoryReader>(found->second.octets));
+    return std::unique_ptr<Reader>(std::make_unique<MemoryReader>(found->second.bytes));
   }
 
   std::vector<Summary> list() override {
     const std::lock_guard lock(mutex_);
     std::vector<Summary> out;
-    for (const auto& [id, kept] : messages_) out.push_back({id, kept.octets->size()});
+    for (const auto& [id, stored] : messages_) out.push_back({id, stored.bytes->size()});
     return out;
   }
 
@@ -93,17 +93,17 @@ class MemorySpool final : public Spool {
     const std::lock_guard lock(mutex_);
     Statistics out;
     out.messages = messages_.size();
-    for (const auto& [id, kept] : messages_) out.octets += kept.octets->size();
+    for (const auto& [id, stored] : messages_) out.bytes += stored.bytes->size();
     out.commits = commits_;
     return out;
   }
 
   [[nodiscard]] std::vector<std::string> findings() const override { return {}; }
 
-  void commit(QueueId id, Kept kept, const Done& done) {
+  void commit(QueueId id, Stored stored, const Done& done) {
     {
       const std::lock_guard lock(mutex_);
-      messages_.emplace(id, std::move(kept));
+      messages_.emplace(id, std::move(stored));
       ++commits_;
     }
     if (listener_) listener_(id);
@@ -120,14 +120,14 @@ class MemorySpool final : public Spool {
                                     [&](const auto& outcome) { return outcome.recipient < count; });
     if (!within) {
       return fail(Fault::input, "message " + id.text(),
-                  "has fewer recipients than the outcome's index says");
+                  "the outcome's recipient index is outside the envelope");
     }
     apply(found->second.envelope, outcomes);
     return {};
   }
 
   mutable std::mutex mutex_;
-  std::map<QueueId, Kept> messages_;
+  std::map<QueueId, Stored> messages_;
   std::atomic<std::uint64_t> last_id_;
   std::uint64_t commits_ = 0;
   std::function<void(QueueId)> listener_;
@@ -137,22 +137,22 @@ class MemoryIncoming final : public Incoming {
  public:
   MemoryIncoming(MemorySpool& spool, QueueId id) : spool_(spool), id_(id) {}
   [[nodiscard]] QueueId id() const override { return id_; }
-  Result<void> append(std::string_view octets) override {
-    octets_.append(octets);
+  Result<void> append(std::string_view bytes) override {
+    bytes_.append(bytes);
     return {};
   }
   [[nodiscard]] bool ready() const override { return true; }
   void when_ready(std::function<void()> resume) override { resume(); }
-  void prepend(std::string_view bytes) override { octets_.insert(0, bytes); }
+  void prepend(std::string_view bytes) override { bytes_.insert(0, bytes); }
   void commit(Envelope envelope, Done done) override {
-    auto octets = std::make_shared<const std::string>(std::move(octets_));
-    spool_.commit(id_, {std::move(envelope), std::move(octets)}, done);
+    auto bytes = std::make_shared<const std::string>(std::move(bytes_));
+    spool_.commit(id_, {std::move(envelope), std::move(bytes)}, done);
   }
 
  private:
   MemorySpool& spool_;
   QueueId id_;
-  std::string octets_;
+  std::string bytes_;
 };
 
 Result<std::unique_ptr<Incoming>> MemorySpool::begin() {

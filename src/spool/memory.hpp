@@ -1,5 +1,5 @@
-// The spool in memory, for tests and for a catcher that may forget: the same contract as the
-// journal (spool.hpp), nothing on disk. Callbacks come before the call returns, on the caller's
+// The spool in memory, for tests and for a catcher whose messages need not survive a restart: the
+// contract of spool.hpp without a disk. Callbacks run before the call returns, on the caller's
 // thread.
 #pragma once
 
@@ -9,7 +9,7 @@
 
 namespace postroad::spool {
 
-/// Ids begin after `last_id`. Never full: bound what you put in.
+/// Ids begin after `last_id`. It is never full: the caller bounds what it stores.
 std::unique_ptr<Spool> make_memory_spool(std::uint64_t last_id = 0);
 
 }  // namespace postroad::spool

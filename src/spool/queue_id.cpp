@@ -1,5 +1,5 @@
 // The text form of a queue id: Crockford's base 32 without check character, most significant digit
-// first. See spool.hpp for the promise.
+// first. See spool.hpp.
 #include "spool/spool.hpp"
 
 #include <algorithm>
@@ -12,7 +12,7 @@ namespace postroad::spool {
 namespace {
 
 constexpr std::string_view digits = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-constexpr std::size_t longest = 13;  // 64 bits in fives
+constexpr std::size_t max_length = 13;  // 64 bits in groups of five
 
 }  // namespace
 
@@ -24,17 +24,17 @@ std::string QueueId::text() const {
 }
 
 Result<QueueId> QueueId::parse(std::string_view text) {
-  const auto wrong = [&] {
-    return fail(
-        Fault::input, "queue id '" + printable(text, 40) + "'",
-        "is not one: take the id as `postroad queue list` shows it, up to 13 of 0-9 and A-Z "
-        "without I, L, O and U");
+  const auto invalid = [&] {
+    return fail(Fault::input, "queue id '" + printable(text, 40) + "'",
+                "not a queue id: use an id from `postroad queue list` (at most 13 characters of "
+                "0-9 and A-Z "
+                "without I, L, O and U)");
   };
-  if (text.empty() || text.size() > longest) return wrong();
+  if (text.empty() || text.size() > max_length) return invalid();
   QueueId id;
   for (const char c : text) {
     const auto digit = digits.find(to_upper(c));
-    if (digit == std::string_view::npos || (id.value >> 59) != 0) return wrong();
+    if (digit == std::string_view::npos || (id.value >> 59) != 0) return invalid();
     id.value = id.value << 5 | digit;
   }
   return id;

@@ -1,5 +1,5 @@
-// The real folder; see posix_disk.hpp. A name never leaves the folder: it has no slash, and a
-// symbolic link in its place is not followed.
+// The folder in the file system; see posix_disk.hpp. A name cannot lead out of the folder: it has
+// no slash, and symbolic links are not followed.
 #include "spool/disk/posix_disk.hpp"
 
 #include <dirent.h>
@@ -23,14 +23,14 @@ namespace postroad::spool {
 namespace {
 
 constexpr int open_flags = O_NOFOLLOW | O_CLOEXEC;
-constexpr std::size_t parts_a_call = 1024;  // IOV_MAX of Linux
+constexpr std::size_t parts_per_call = 1024;  // IOV_MAX on Linux
 constexpr const char* lock_name = "lock";
 
 Error refused(int number, std::string where, std::string_view what) {
   const bool full = number == ENOSPC || number == EDQUOT;
   return fail(full ? Fault::full : Fault::io, std::move(where),
               fmt::format("{}: {}{}", what, std::generic_category().message(number),
-                          full ? "; free some room on the disk" : ""));
+                          full ? "; free space on the disk" : ""));
 }
 
 class Descriptor final {
@@ -57,7 +57,7 @@ class PosixFile final : public File {
       : descriptor_(std::move(descriptor)), path_(std::move(path)) {}
 
   Result<void> write(std::span<const std::string_view> parts, std::uint64_t offset) override {
-    std::array<iovec, parts_a_call> vector;
+    std::array<iovec, parts_per_call> vector;
     while (!parts.empty()) {
       const auto count = std::min(parts.size(), vector.size());
       for (std::size_t i = 0; i < count; ++i) {
@@ -84,12 +84,12 @@ class PosixFile final : public File {
 
   Result<void> sync() override {
     if (::fdatasync(descriptor_.get()) == 0) return {};
-    return refused(errno, path_, "cannot be written to the disk");
+    return refused(errno, path_, "cannot be synced");
   }
 
   Result<void> truncate(std::uint64_t size) override {
     if (::ftruncate(descriptor_.get(), static_cast<off_t>(size)) == 0) return {};
-    return refused(errno, path_, "cannot be cut");
+    return refused(errno, path_, "cannot be truncated");
   }
 
   [[nodiscard]] Result<std::uint64_t> size() const override {
@@ -133,7 +133,7 @@ class PosixDisk final : public Disk {
       : folder_(std::move(folder)), lock_(std::move(lock)), path_(std::move(path)) {}
 
   Result<std::unique_ptr<File>> create(const std::string& name) override {
-    return open_file(name, O_RDWR | O_CREAT | O_EXCL, "cannot be made");
+    return open_file(name, O_RDWR | O_CREAT | O_EXCL, "cannot be created");
   }
 
   Result<std::unique_ptr<File>> open(const std::string& name) override {
@@ -154,7 +154,7 @@ class PosixDisk final : public Disk {
   }
 
   [[nodiscard]] Result<std::vector<std::string>> list() const override {
-    // A descriptor of its own: reading a folder moves the position that duplicates share.
+    // A separate descriptor: reading a folder moves the position that duplicates share.
     const int own = ::openat(folder_.get(), ".", O_RDONLY | O_DIRECTORY | open_flags);
     DIR* stream = own < 0 ? nullptr : ::fdopendir(own);
     if (stream == nullptr) return refused(errno, path_, "cannot be listed");
@@ -172,7 +172,7 @@ class PosixDisk final : public Disk {
 
   Result<void> sync_folder() override {
     if (::fsync(folder_.get()) == 0) return {};
-    return refused(errno, path_, "names in it cannot be written to the disk");
+    return refused(errno, path_, "its directory entries cannot be synced");
   }
 
   [[nodiscard]] Result<std::uint64_t> available() const override {
@@ -185,7 +185,7 @@ class PosixDisk final : public Disk {
   [[nodiscard]] Result<void> check(const std::string& name) const {
     if (!name.empty() && name.find('/') == std::string::npos && name != "." && name != "..")
       return {};
-    return fail(Fault::input, path_, "'" + name + "' is not a name of a file in it");
+    return fail(Fault::input, path_, "'" + name + "' is not the name of a file in it");
   }
 
   Result<std::unique_ptr<File>> open_file(const std::string& name, int flags,
@@ -205,16 +205,16 @@ Result<void> make_folder(const std::string& path) {
   std::error_code failure;
   const auto parent = std::filesystem::path(path).parent_path();
   if (!parent.empty()) std::filesystem::create_directories(parent, failure);
-  if (failure) return refused(failure.value(), parent.string(), "cannot be made");
+  if (failure) return refused(failure.value(), parent.string(), "cannot be created");
   if (::mkdir(path.c_str(), 0700) == 0) {
-    // The folder's own name must outlive a crash as the mail in it does.
+    // The directory entry of the folder must survive a crash too.
     const Descriptor above(
         ::open(parent.empty() ? "." : parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (above && ::fsync(above.get()) == 0) return {};
-    return refused(errno, path, "was made, but its name cannot be written to the disk");
+    return refused(errno, path, "was created, but its directory entry cannot be synced");
   }
   if (errno == EEXIST) return {};
-  return refused(errno, path, "cannot be made");
+  return refused(errno, path, "cannot be created");
 }
 
 Result<void> check_folder(const Descriptor& folder, const std::string& path) {
@@ -223,14 +223,16 @@ Result<void> check_folder(const Descriptor& folder, const std::string& path) {
   if (facts.st_uid != ::geteuid()) {
     return fail(
         Fault::input, path,
-        fmt::format("belongs to user {} and not to user {}, who runs this: chown it, or name "
-                    "another folder",
-                    facts.st_uid, ::geteuid()));
+        fmt::format(
+            "belongs to user {}, but this process runs as user {}: chown it, or use another "
+            "folder",
+            facts.st_uid, ::geteuid()));
   }
   if ((facts.st_mode & 0077) != 0) {
-    return fail(Fault::input, path,
-                fmt::format("has mode {:04o}, so that others can get at the mail: chmod 0700 it",
-                            facts.st_mode & 07777));
+    return fail(
+        Fault::input, path,
+        fmt::format("has mode {:04o}, which gives other users access to messages: chmod 0700 it",
+                    facts.st_mode & 07777));
   }
   return {};
 }
@@ -244,7 +246,7 @@ Error held(const Descriptor& lock, const std::string& path) {
   return fail(
       Fault::busy, path,
       fmt::format(
-          "is held by another process{}: one server a spool; stop that one, or name another "
+          "is held by another process{}: a spool has one server; stop that server, or use another "
           "folder",
           pid.empty() ? "" : " (pid " + pid + ")"));
 }
@@ -256,7 +258,7 @@ Result<Descriptor> take_lock(const Descriptor& folder, const std::string& path) 
     if (errno == EWOULDBLOCK) return held(lock, path);
     return refused(errno, path + '/' + lock_name, "cannot be locked");
   }
-  // The pid is for people only: a full disk does not keep the queue from being opened.
+  // The pid is only for error texts: a full disk must not prevent the queue from being opened.
   const auto pid = fmt::format("{}\n", ::getpid());
   if (::ftruncate(lock.get(), 0) == 0) {
     [[maybe_unused]] const auto written = ::pwrite(lock.get(), pid.data(), pid.size(), 0);
@@ -271,7 +273,7 @@ Result<std::unique_ptr<Disk>> open_posix_disk(const std::string& path) {
   Descriptor folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | open_flags));
   if (!folder && (errno == ELOOP || errno == ENOTDIR)) {
     return fail(Fault::input, path,
-                "is not a folder (a symbolic link is not followed): name the folder itself");
+                "is not a folder (symbolic links are not followed): use the folder's own path");
   }
   if (!folder) return refused(errno, path, "cannot be opened");
   if (auto good = check_folder(folder, path); !good) return good.error();

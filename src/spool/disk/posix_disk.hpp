@@ -1,5 +1,5 @@
-// The real folder behind the journal. Linux only (openat, pwritev, flock); everything above it sees
-// disk.hpp. It does not know what the files hold.
+// The journal's folder in the file system. Linux only (openat, pwritev, flock); its users see
+// disk.hpp. It does not know the contents of the files.
 #pragma once
 
 #include <memory>
@@ -9,11 +9,11 @@
 
 namespace postroad::spool {
 
-/// Opens the folder, which is made with mode 0700 where it is missing (its parents are made 0755),
-/// and holds it against other processes until destroyed. Its calls may come from any thread.
-/// Errors: Fault::busy, another process holds it (the sentence names the pid where the lock file
-/// says it); Fault::input, the folder is a symbolic link, another user's, or open to group or
-/// others; Fault::io, Fault::full.
+/// Opens the folder and locks it against other processes until it is destroyed. A missing folder is
+/// created with mode 0700, its parents with 0755. Usable from any thread. Errors: Fault::busy,
+/// another process holds it (the text names its pid if the lock file has it); Fault::input, the
+/// folder is a symbolic link, belongs to another user, or is accessible to group or others;
+/// Fault::io, Fault::full.
 Result<std::unique_ptr<Disk>> open_posix_disk(const std::string& folder);
 
 }  // namespace postroad::spool

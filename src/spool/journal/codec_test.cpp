@@ -1,5 +1,5 @@
-// Octets on disk: checksums by their published values, each form there and back, and every cut of
-// it refused.
+// The encoding on disk: checksums against their published values, round trips, and refusal of every
+// truncation and of everything that the encoders do not write.
 #include <gtest/gtest.h>
 
 #include "spool/journal/crc32c.hpp"
@@ -12,7 +12,7 @@
 namespace postroad::spool {
 namespace {
 
-TEST(Crc32c, HasThePublishedValues) {
+TEST(Crc32c, MatchesThePublishedValues) {
   // RFC 3720 appendix B.4, and the check value of the catalogue.
   const std::pair<std::string, std::uint32_t> table[] = {
       {"123456789", 0xe3069283},
@@ -20,52 +20,51 @@ TEST(Crc32c, HasThePublishedValues) {
       {std::string(32, '\xff'), 0x62a8ab43},
       {"", 0},
   };
-  for (const auto& [octets, value] : table) {
-    EXPECT_EQ(crc32c(0, octets), value);
-    EXPECT_EQ(crc32c_by_table(0, octets), value);
+  for (const auto& [bytes, value] : table) {
+    EXPECT_EQ(crc32c(0, bytes), value);
+    EXPECT_EQ(crc32c_by_table(0, bytes), value);
   }
 }
 
-TEST(Crc32c, BothWaysAgreeAndCarryOn) {
-  const auto octets = workload::octets(5, 300);
-  for (std::size_t cut = 0; cut <= octets.size(); ++cut) {
-    const auto front = std::string_view(octets).substr(0, cut);
-    const auto back = std::string_view(octets).substr(cut);
+TEST(Crc32c, BothImplementationsAgreeAndExtend) {
+  const auto bytes = workload::bytes(5, 300);
+  for (std::size_t cut = 0; cut <= bytes.size(); ++cut) {
+    const auto front = std::string_view(bytes).substr(0, cut);
+    const auto back = std::string_view(bytes).substr(cut);
     EXPECT_EQ(crc32c(7, front), crc32c_by_table(7, front));
-    EXPECT_EQ(crc32c(crc32c(7, front), back), crc32c(7, octets));
+    EXPECT_EQ(crc32c(crc32c(7, front), back), crc32c(7, bytes));
   }
 }
 
-TEST(Crc32c, BothWaysAgreeOnLongRuns) {
-  const auto octets = workload::octets(6, 20'000);
+TEST(Crc32c, BothImplementationsAgreeOnLongRuns) {
+  const auto bytes = workload::bytes(6, 20'000);
   for (const std::size_t size : {3071U, 3072U, 3073U, 6144U, 9000U, 12'345U, 20'000U}) {
-    const auto run = std::string_view(octets).substr(0, size);
+    const auto run = std::string_view(bytes).substr(0, size);
     EXPECT_EQ(crc32c(7, run), crc32c_by_table(7, run)) << size;
   }
 }
 
-TEST(EnvelopeCodec, ComesBackAndRefusesEveryCut) {
+TEST(EnvelopeCodec, RoundTripsAndRefusesEveryTruncation) {
   auto envelope = workload::envelope(3, 2);
-  envelope.recipients[1] = {"x@y", "list@y", State::unknown, 4, -7, "line broke", {}};
+  envelope.recipients[1] = {"x@y", "list@y", State::unknown, 4, -7, "connection lost", {}};
   envelope.login = "someone";
-  std::string octets;
-  encode(octets, envelope);
-  EXPECT_EQ(decode_envelope(octets), envelope);
-  // Without the last part it is what was written before there was one.
+  std::string bytes;
+  encode(bytes, envelope);
+  EXPECT_EQ(decode_envelope(bytes), envelope);
+  // Without the optional list it is what older versions wrote.
   auto before = envelope;
   before.recipients[1].original.clear();
-  std::string short_octets;
-  encode(short_octets, before);
-  EXPECT_EQ(decode_envelope(short_octets), before);
-  for (std::size_t cut = 0; cut < octets.size(); ++cut) {
-    const auto decoded = decode_envelope(std::string_view(octets).substr(0, cut));
-    EXPECT_EQ(decoded.has_value(), cut == short_octets.size()) << cut;
+  std::string short_bytes;
+  encode(short_bytes, before);
+  EXPECT_EQ(decode_envelope(short_bytes), before);
+  for (std::size_t cut = 0; cut < bytes.size(); ++cut) {
+    const auto decoded = decode_envelope(std::string_view(bytes).substr(0, cut));
+    EXPECT_EQ(decoded.has_value(), cut == short_bytes.size()) << cut;
   }
-  EXPECT_FALSE(decode_envelope(octets + 'x'));
+  EXPECT_FALSE(decode_envelope(bytes + 'x'));
 }
 
-// Each form carries what the encoder would write, plus one deviation that a lenient decoder would
-// take for the same value.
+// Each refused form differs from what the encoder writes in a way that a lenient decoder accepts.
 TEST(EnvelopeCodec, AcceptsOnlyWhatTheEncoderWrites) {
   auto envelope = workload::envelope(3, 2);
   std::string plain;
@@ -128,52 +127,52 @@ TEST(CommitPayload, RefusesPartsThatContradictEachOther) {
   EXPECT_FALSE(with(4, length - 1, 2));
 }
 
-TEST(EnvelopeCodec, AnyOctetFlippedReadsNothingOutside) {
-  std::string octets;
-  encode(octets, workload::envelope(3, 2));
-  for (std::size_t i = 0; i < octets.size(); ++i) {
-    auto hurt = octets;
-    hurt[i] = static_cast<char>(hurt[i] ^ 0xff);
-    (void)decode_envelope(hurt);
-    (void)decode_outcomes(hurt);
+TEST(EnvelopeCodec, AFlippedByteCausesNoReadOutsideTheInput) {
+  std::string bytes;
+  encode(bytes, workload::envelope(3, 2));
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    auto changed = bytes;
+    changed[i] = static_cast<char>(changed[i] ^ 0xff);
+    (void)decode_envelope(changed);
+    (void)decode_outcomes(changed);
   }
 }
 
-TEST(OutcomeCodec, ComesBackAndKnowsItsStates) {
+TEST(OutcomeCodec, RoundTripsAndRefusesUnknownStates) {
   const std::vector<OutcomeRecord> outcomes{{0, State::delivered, 1, 0, "250 ok"},
                                             {7, State::pending, 3, 1700000000000, ""}};
-  std::string octets;
-  encode(octets, outcomes);
-  const auto back = decode_outcomes(octets);
+  std::string bytes;
+  encode(bytes, outcomes);
+  const auto back = decode_outcomes(bytes);
   ASSERT_TRUE(back);
   ASSERT_EQ(back->size(), 2U);
   EXPECT_EQ((*back)[1].recipient, 7U);
   EXPECT_EQ((*back)[1].next_attempt, 1700000000000);
-  octets[8] = 9;  // a state nobody has declared
-  EXPECT_FALSE(decode_outcomes(octets));
+  bytes[8] = 9;  // an undeclared state
+  EXPECT_FALSE(decode_outcomes(bytes));
 }
 
 TEST(RecordHeader, IsKeyedBySaltAndSegment) {
   const RecordHeader header{12, 3, 99, Kind::commit, flag_copy, 4, 0xabcd};
   const Salt salt{0x123456789abcdef0};
-  const auto octets = encode(header, salt, 5);
-  const std::string_view text(octets.data(), octets.size());
+  const auto bytes = encode(header, salt, 5);
+  const std::string_view text(bytes.data(), bytes.size());
   EXPECT_EQ(decode_record_header(text, salt, 5), header);
   EXPECT_FALSE(decode_record_header(text, salt, 6));
   EXPECT_FALSE(decode_record_header(text, Salt{salt.value + (1ULL << 40)}, 5));
   for (std::size_t i = 0; i < text.size(); ++i) {
-    std::string hurt(text);
-    hurt[i] = static_cast<char>(hurt[i] ^ 1);
-    EXPECT_FALSE(decode_record_header(hurt, salt, 5)) << i;
+    std::string changed(text);
+    changed[i] = static_cast<char>(changed[i] ^ 1);
+    EXPECT_FALSE(decode_record_header(changed, salt, 5)) << i;
     EXPECT_FALSE(decode_record_header(text.substr(0, i), salt, 5)) << i;
   }
 }
 
 TEST(RecordHeader, AcceptsOnlyWhatTheEncoderWrites) {
   const Salt salt{0x123456789abcdef0};
-  const auto octets = encode(RecordHeader{12, 3, 99, Kind::commit, 0, 4, 0xabcd}, salt, 5);
+  const auto bytes = encode(RecordHeader{12, 3, 99, Kind::commit, 0, 4, 0xabcd}, salt, 5);
   const auto with = [&](std::size_t at, std::uint8_t number) {
-    auto changed = octets;
+    auto changed = bytes;
     put(changed.data() + at, number);
     constexpr auto crc_at = record_header_size - 4;
     put(changed.data() + crc_at, crc32c(salt.header_seed(5), {changed.data(), crc_at}));
@@ -191,9 +190,9 @@ TEST(SegmentHead, SurvivesTheLossOfEitherCopy) {
   const auto page = encode(head);
   ASSERT_EQ(page.size(), head_page_size);
   for (std::size_t i = 0; i < page.size(); ++i) {
-    auto hurt = page;
-    hurt[i] = static_cast<char>(hurt[i] ^ 0x10);
-    EXPECT_EQ(decode_segment_head(hurt), head) << i;
+    auto changed = page;
+    changed[i] = static_cast<char>(changed[i] ^ 0x10);
+    EXPECT_EQ(decode_segment_head(changed), head) << i;
   }
   EXPECT_FALSE(decode_segment_head(std::string(head_page_size, '\0')));
   EXPECT_FALSE(decode_segment_head(page.substr(0, 100)));
@@ -216,7 +215,7 @@ TEST(SegmentHead, AcceptsOnlyWhatTheEncoderWrites) {
   EXPECT_EQ(with(8, format_version + 1)->number, 0U) << "a newer format is told apart from damage";
 }
 
-TEST(SegmentHead, HoldsAsManyCutsAsItPromises) {
+TEST(SegmentHead, HoldsTheMaximumNumberOfShortSegments) {
   SegmentHead head{7, {1}, 2, 3, {}};
   for (std::uint32_t i = 0; i < SegmentHead::max_short; ++i) head.cut.push_back({i + 1, 4096 + i});
   const auto page = encode(head);
@@ -224,14 +223,14 @@ TEST(SegmentHead, HoldsAsManyCutsAsItPromises) {
   EXPECT_EQ(decode_segment_head(page), head);
 }
 
-TEST(FooterCodec, ComesBack) {
+TEST(FooterCodec, RoundTrips) {
   const std::vector<FooterEntry> entries{{1, 2, 3, 4, 5, 6, Kind::commit, flag_copy},
                                          {7, 8, 9, 10, 11, 12, Kind::remove, 0}};
-  const auto octets = encode(entries);
-  EXPECT_EQ(decode_footer(octets), entries);
-  EXPECT_EQ(decode_footer_tail(std::string_view(octets).substr(octets.size() - footer_tail_size)),
-            octets.size());
-  EXPECT_FALSE(decode_footer(std::string_view(octets).substr(1)));
+  const auto bytes = encode(entries);
+  EXPECT_EQ(decode_footer(bytes), entries);
+  EXPECT_EQ(decode_footer_tail(std::string_view(bytes).substr(bytes.size() - footer_tail_size)),
+            bytes.size());
+  EXPECT_FALSE(decode_footer(std::string_view(bytes).substr(1)));
 }
 
 TEST(FooterCodec, AcceptsOnlyWhatTheEncoderWrites) {
@@ -246,7 +245,7 @@ TEST(FooterCodec, AcceptsOnlyWhatTheEncoderWrites) {
   EXPECT_FALSE(decode_footer_tail("FOOT"));
 }
 
-TEST(SegmentName, ComesBackAndNothingElseDoes) {
+TEST(SegmentName, RoundTripsAndOtherNamesAreRefused) {
   EXPECT_EQ(segment_name(7), "0000000000000007.seg");
   EXPECT_EQ(parse_segment_name("0000000000000007.seg"), 7U);
   for (const auto* wrong :

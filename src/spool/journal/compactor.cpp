@@ -1,6 +1,5 @@
-// Gives room back; see compactor.hpp. A message is copied as it stands (same id, envelope with its
-// outcomes so far), the copy is synced, and only then does the index point to it and the old
-// segment go.
+// Frees disk space; see compactor.hpp. A message is copied with its id and its outcomes so far, the
+// copy is synced, and only then does the index point to it and may the old segment be deleted.
 #include "spool/journal/compactor.hpp"
 
 #include <fmt/format.h>
@@ -16,18 +15,19 @@ namespace postroad::spool {
 
 namespace {
 
-constexpr std::size_t octets_a_step = 1 << 20;
-constexpr int deletions_a_step = 4;
+constexpr std::size_t bytes_per_step = 1 << 20;
+constexpr int deletions_per_step = 4;
 constexpr std::size_t spare_segments = 64;
 
-std::size_t octets_of(const std::vector<Work>& batch) {
+std::size_t bytes_of(const std::vector<Work>& batch) {
   std::size_t total = 0;
   for (const auto& work : batch) total += work.length();
   return total;
 }
 
 Error unreadable(std::uint64_t id) {
-  return fail(Fault::damaged, "message " + QueueId{id}.text(), "holds a record of an unknown form");
+  return fail(Fault::damaged, "message " + QueueId{id}.text(),
+              "one of its records has an unknown format");
 }
 
 }  // namespace
@@ -44,15 +44,15 @@ bool Compactor::delete_dead() {
   folder_dirty_ = false;
   const auto active = context_.writer.active();
   int deleted = 0;
-  // What failed before anything was believed in it holds nothing, wherever it stands.
+  // A segment that failed before its first record was synced is empty, wherever it is in the order.
   for (auto at = context_.index.segments().begin();
        active && at != context_.index.segments().end();) {
     const auto segment = (at++)->second;
     if (segment == active || segment->length > head_page_size) continue;
     if (!delete_segment(*segment)) return false;
   }
-  // The last head keeps salt, floor and cuts: it stays.
-  while (deleted < deletions_a_step && context_.index.segments().size() > 1) {
+  // The newest head has the salt, the minimum id and the valid lengths: it stays.
+  while (deleted < deletions_per_step && context_.index.segments().size() > 1) {
     const auto oldest = context_.index.segments().begin()->second;
     if (oldest == active || oldest->live != 0) break;
     {
@@ -62,7 +62,7 @@ bool Compactor::delete_dead() {
     if (!delete_segment(*oldest)) return false;
     ++deleted;
   }
-  return deleted == deletions_a_step;
+  return deleted == deletions_per_step;
 }
 
 bool Compactor::delete_segment(const Segment& segment) {
@@ -73,7 +73,8 @@ bool Compactor::delete_segment(const Segment& segment) {
     const std::lock_guard lock(context_.mutex);
     context_.index.drop_segment(number);
   }
-  // The next one must not go before this one is gone for certain: it may hold this one's removals.
+  // The next segment may have this one's removal records: delete it only when this one cannot come
+  // back.
   folder_dirty_ = !context_.disk.sync_folder();
   return !folder_dirty_;
 }
@@ -105,7 +106,7 @@ bool Compactor::carry_some() {
   }
   if (victims_.empty()) return false;
   std::vector<Work> batch;
-  while (!victims_.empty() && octets_of(batch) < octets_a_step) {
+  while (!victims_.empty() && bytes_of(batch) < bytes_per_step) {
     const auto carried = carry(victims_.back(), batch);
     if (!carried && carried.error().fault != Fault::damaged) break;
     if (!carried) set_message_aside(victims_.back(), carried.error());
@@ -118,13 +119,13 @@ bool Compactor::carry_some() {
   return moved && context_.writer.active();
 }
 
-/// Reads the whole message into memory: a copy in parts would have to be undone when a later part
-/// is damaged.
+/// Reads the whole message into memory: a partial copy would have to be undone if a later part is
+/// damaged.
 Result<void> Compactor::carry(std::uint64_t id, std::vector<Work>& batch) {
   const auto* entry = context_.index.find(id);
   if (entry == nullptr) return {};
   {
-    const std::lock_guard lock(context_.mutex);  // a reader may find it out just now
+    const std::lock_guard lock(context_.mutex);  // a reader may set it at the same time
     if (entry->damaged) return unreadable(id);
   }
   std::vector<Work> works;
@@ -135,8 +136,8 @@ Result<void> Compactor::carry(std::uint64_t id, std::vector<Work>& batch) {
     if (!record) return record.error();
     auto& work = works.emplace_back();
     work.kind = Kind::chunk;
-    work.part = static_cast<std::uint32_t>(works.size() - 1);  // a head is part 0 from now on
-    work.octets = record->payload();
+    work.part = static_cast<std::uint32_t>(works.size() - 1);  // a head becomes part 0
+    work.bytes = record->payload();
     work.payload_crc = record->header.payload_crc;
   }
   auto record = read(entry->commit);
@@ -148,8 +149,8 @@ Result<void> Compactor::carry(std::uint64_t id, std::vector<Work>& batch) {
   apply(commit->envelope, *outcomes);
   auto& work = works.emplace_back();
   work.front = commit_payload_front(commit->envelope, commit->front.size);
-  work.octets = commit->rest;
-  work.payload_crc = crc32c(crc32c(payload_seed_, work.front), work.octets);
+  work.bytes = commit->rest;
+  work.payload_crc = crc32c(crc32c(payload_seed_, work.front), work.bytes);
   work.size = entry->size;
   work.recipients = entry->recipients;
   work.part = static_cast<std::uint32_t>(chunks.size());
@@ -162,7 +163,7 @@ Result<void> Compactor::carry(std::uint64_t id, std::vector<Work>& batch) {
   return {};
 }
 
-/// What all outcome records of a message say together.
+/// The latest outcome of each recipient from all outcome records.
 Result<std::vector<OutcomeRecord>> Compactor::folded(const Entry& entry) const {
   std::map<std::uint32_t, OutcomeRecord> latest;
   for (const auto& at : context_.index.outcomes(entry)) {
@@ -197,11 +198,11 @@ void Compactor::fold() {
 Result<ReadRecord> Compactor::read(const Location& at) const {
   const auto segment = context_.index.segment(at.segment);
   if (segment) return read_record(*segment, at);
-  return fail(Fault::damaged, segment_name(at.segment), "is missing from the spool's folder");
+  return fail(Fault::damaged, segment_name(at.segment), "missing from the spool's folder");
 }
 
-/// A message that cannot be copied whole keeps its octets in files of their own and leaves the
-/// queue. When not even that works, it stays where it is, and its segment with it.
+/// Saves the records of a message that cannot be copied whole in files, and removes it from the
+/// queue. If that fails too, it stays, and so does its segment.
 void Compactor::set_message_aside(std::uint64_t id, const Error& error) {
   const auto* entry = context_.index.find(id);
   if (entry == nullptr) return;
@@ -211,17 +212,17 @@ void Compactor::set_message_aside(std::uint64_t id, const Error& error) {
   for (const auto& at : places) {
     const auto segment = context_.index.segment(at.segment);
     if (!segment) continue;
-    const auto kept =
-        set_aside(context_.disk, *segment, at.offset, static_cast<std::uint32_t>(at.octets()));
-    if (!kept) return;
-    names += ' ' + *kept;
+    const auto saved =
+        save_damaged(context_.disk, *segment, at.offset, static_cast<std::uint32_t>(at.bytes()));
+    if (!saved) return;
+    names += ' ' + *saved;
   }
   {
     const std::lock_guard lock(context_.mutex);
     context_.damaged += entry->damaged ? 0 : 1;
     context_.findings.push_back(
-        fmt::format("message {} cannot be read whole ({}) and left the queue; its octets "
-                    "are in{}",
+        fmt::format("message {} cannot be read completely ({}) and was removed from the queue; its "
+                    "records are in{}",
                     QueueId{id}.text(), error.text(), names));
   }
   std::vector<Work> batch(1);

@@ -1,7 +1,7 @@
-// Gives room back: deletes the oldest segment once nothing in it is needed, and carries forward
-// what is needed in it when the disk holds much more than the queue. Always the oldest, so that no
-// removal or outcome record goes before the data it speaks of. Writer thread only; each step is
-// bounded.
+// Frees disk space: deletes the oldest segment when no message needs its records, and carries the
+// needed ones forward when the segments are much larger than the queue. Always the oldest, so that
+// no removal or outcome record is deleted before the message it refers to. Writer thread only; each
+// step is bounded.
 #pragma once
 
 #include <mutex>
@@ -16,7 +16,7 @@ namespace postroad::spool {
 
 class Compactor final {
  public:
-  struct House {
+  struct Context {
     Disk& disk;
     Index& index;
     std::mutex& mutex;  ///< guards changes of the index
@@ -24,15 +24,15 @@ class Compactor final {
     std::vector<std::string>& findings;  ///< under the mutex, as is `damaged`
     std::uint64_t& damaged;
   };
-  Compactor(House house, std::uint64_t segment_size, std::uint32_t payload_seed)
-      : context_(house), segment_size_(segment_size), payload_seed_(payload_seed) {}
+  Compactor(Context context, std::uint64_t segment_size, std::uint32_t payload_seed)
+      : context_(context), segment_size_(segment_size), payload_seed_(payload_seed) {}
 
-  /// One bounded piece of work. True when there is more to do at once.
+  /// Does one bounded piece of work. True if there is more to do now.
   bool step();
-  /// A message has so many outcome records that the next step puts them together.
+  /// Lets the next step merge the message's outcome records.
   void fold_later(std::uint64_t id) { to_fold_.push_back(id); }
 
-  /// From this many outcome records on a message's are put together in one.
+  /// Number of outcome records of a message from which they are merged into one.
   static constexpr std::size_t fold_at = 64;
 
  private:
@@ -47,13 +47,13 @@ class Compactor final {
   Result<ReadRecord> read(const Location& at) const;
   void set_message_aside(std::uint64_t id, const Error& error);
 
-  House context_;
+  Context context_;
   std::uint64_t segment_size_;
   std::uint32_t payload_seed_;
-  std::uint32_t chosen_ = 0;  ///< the segment that `victims_` are carried out of
+  std::uint32_t chosen_ = 0;  ///< the segment from which `victims_` are carried forward
   std::vector<std::uint64_t> victims_;
   std::vector<std::uint64_t> to_fold_;
-  bool folder_dirty_ = false;  ///< a removed name is not certainly gone
+  bool folder_dirty_ = false;  ///< a removed name may come back after a crash
 };
 
 }  // namespace postroad::spool

@@ -1,4 +1,4 @@
-// CRC-32C; see crc32c.hpp. The choice of the way is made once, at the first call.
+// CRC-32C; see crc32c.hpp. The implementation is chosen at the first call.
 #include "spool/journal/crc32c.hpp"
 
 #include <array>
@@ -31,14 +31,13 @@ constexpr Table make_table() {
 
 constexpr Table table = make_table();
 
-std::uint32_t octet_at(std::string_view octets, std::size_t i) noexcept {
-  return static_cast<unsigned char>(octets[i]);
+std::uint32_t byte_at(std::string_view bytes, std::size_t i) noexcept {
+  return static_cast<unsigned char>(bytes[i]);
 }
 
 #if defined(__x86_64__)
-// The processor takes three cycles for a word and can have three of them in hand: long runs are
-// summed in three lanes. What a lane's sum becomes behind the octets of another is linear in it:
-// a table for each of its octets.
+// The instruction has a latency of three cycles and a throughput of one: long runs are computed in
+// three lanes. Appending a lane of bytes changes a checksum linearly: one table per byte of it.
 constexpr std::size_t lane = 1024;
 
 using Shift = std::array<std::array<std::uint32_t, 256>, 4>;
@@ -52,9 +51,9 @@ constexpr Shift make_shift() {
   }
   Shift shift{};
   for (std::uint32_t k = 0; k < 4; ++k) {
-    for (std::uint32_t octet = 0; octet < 256; ++octet) {
+    for (std::uint32_t byte = 0; byte < 256; ++byte) {
       for (std::uint32_t bit = 0; bit < 8; ++bit) {
-        if ((octet >> bit & 1) != 0) shift[k][octet] ^= of_bit[8 * k + bit];
+        if ((byte >> bit & 1) != 0) shift[k][byte] ^= of_bit[8 * k + bit];
       }
     }
   }
@@ -74,11 +73,11 @@ std::uint64_t word_at(const char* at) noexcept {
   return word;
 }
 
-__attribute__((target("sse4.2"))) std::uint32_t by_processor(std::uint32_t before,
-                                                             std::string_view octets) noexcept {
-  std::uint64_t crc = ~before;
-  const char* at = octets.data();
-  std::size_t left = octets.size();
+__attribute__((target("sse4.2"))) std::uint32_t by_processor(std::uint32_t seed,
+                                                             std::string_view bytes) noexcept {
+  std::uint64_t crc = ~seed;
+  const char* at = bytes.data();
+  std::size_t left = bytes.size();
   for (; left >= 3 * lane; left -= 3 * lane, at += 3 * lane) {
     std::uint64_t second = 0;
     std::uint64_t third = 0;
@@ -98,27 +97,26 @@ __attribute__((target("sse4.2"))) std::uint32_t by_processor(std::uint32_t befor
 
 }  // namespace
 
-std::uint32_t crc32c_by_table(std::uint32_t before, std::string_view octets) noexcept {
-  std::uint32_t crc = ~before;
+std::uint32_t crc32c_by_table(std::uint32_t seed, std::string_view bytes) noexcept {
+  std::uint32_t crc = ~seed;
   std::size_t i = 0;
-  for (; i + 8 <= octets.size(); i += 8) {
-    const auto low = crc ^ (octet_at(octets, i) | octet_at(octets, i + 1) << 8 |
-                            octet_at(octets, i + 2) << 16 | octet_at(octets, i + 3) << 24);
+  for (; i + 8 <= bytes.size(); i += 8) {
+    const auto low = crc ^ (byte_at(bytes, i) | byte_at(bytes, i + 1) << 8 |
+                            byte_at(bytes, i + 2) << 16 | byte_at(bytes, i + 3) << 24);
     crc = table[7][low & 0xff] ^ table[6][(low >> 8) & 0xff] ^ table[5][(low >> 16) & 0xff] ^
-          table[4][low >> 24] ^ table[3][octet_at(octets, i + 4)] ^
-          table[2][octet_at(octets, i + 5)] ^ table[1][octet_at(octets, i + 6)] ^
-          table[0][octet_at(octets, i + 7)];
+          table[4][low >> 24] ^ table[3][byte_at(bytes, i + 4)] ^ table[2][byte_at(bytes, i + 5)] ^
+          table[1][byte_at(bytes, i + 6)] ^ table[0][byte_at(bytes, i + 7)];
   }
-  for (; i < octets.size(); ++i) crc = (crc >> 8) ^ table[0][(crc ^ octet_at(octets, i)) & 0xff];
+  for (; i < bytes.size(); ++i) crc = (crc >> 8) ^ table[0][(crc ^ byte_at(bytes, i)) & 0xff];
   return ~crc;
 }
 
-std::uint32_t crc32c(std::uint32_t before, std::string_view octets) noexcept {
+std::uint32_t crc32c(std::uint32_t seed, std::string_view bytes) noexcept {
 #if defined(__x86_64__)
   static const bool able = __builtin_cpu_supports("sse4.2") != 0;
-  if (able) return by_processor(before, octets);
+  if (able) return by_processor(seed, bytes);
 #endif
-  return crc32c_by_table(before, octets);
+  return crc32c_by_table(seed, bytes);
 }
 
 }  // namespace postroad::spool

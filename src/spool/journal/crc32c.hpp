@@ -1,5 +1,5 @@
 // CRC-32C (Castagnoli, RFC 3720 appendix B.4): the checksum of every record of the journal.
-// It finds damage, not malice. By the processor where it can (SSE 4.2), by tables elsewhere.
+// It detects damage, not manipulation. Uses SSE 4.2 where available, tables elsewhere.
 #pragma once
 
 #include <cstdint>
@@ -7,11 +7,10 @@
 
 namespace postroad::spool {
 
-/// Carries a checksum on over more octets: crc32c(crc32c(s, a), b) == crc32c(s, a + b). Start with
-/// 0, or with a seed of your own.
-std::uint32_t crc32c(std::uint32_t before, std::string_view octets) noexcept;
+/// Extends a checksum: crc32c(crc32c(s, a), b) == crc32c(s, a + b). Start with 0 or another seed.
+std::uint32_t crc32c(std::uint32_t seed, std::string_view bytes) noexcept;
 
-/// The same by tables on every processor; for the test that holds the two against each other.
-std::uint32_t crc32c_by_table(std::uint32_t before, std::string_view octets) noexcept;
+/// The same with tables on every processor, for the test that compares both.
+std::uint32_t crc32c_by_table(std::uint32_t seed, std::string_view bytes) noexcept;
 
 }  // namespace postroad::spool

@@ -1,5 +1,5 @@
-// The journal's heart; see engine.hpp. This file: what other threads call. The writer thread is in
-// engine_loop.cpp.
+// The core of the journal; see engine.hpp. This file: functions that other threads call. The writer
+// thread is in engine_loop.cpp.
 #include "spool/journal/engine.hpp"
 
 #include <algorithm>
@@ -14,10 +14,10 @@ namespace {
 
 Error absent(QueueId id) {
   return fail(Fault::not_found, "message " + id.text(),
-              "is not in the queue: it was removed or never here");
+              "not in the queue: it was removed, or never existed");
 }
 
-Error closed() { return fail(Fault::cancelled, "the spool", "is closed: open it again"); }
+Error closed() { return fail(Fault::cancelled, "the spool", "closed: open it again"); }
 
 bool all_within(const std::vector<OutcomeRecord>& outcomes, std::uint32_t recipients) {
   return std::all_of(outcomes.begin(), outcomes.end(),
@@ -50,24 +50,24 @@ Result<QueueId> Engine::next_id() {
   return QueueId{last_id_.fetch_add(1) + 1};
 }
 
-Result<void> Engine::room(std::uint64_t octets) {
+Result<void> Engine::room(std::uint64_t bytes) {
   if (options_.reserve == 0) return {};
   const auto now = std::chrono::steady_clock::now().time_since_epoch().count();
   constexpr auto fresh =
       std::chrono::steady_clock::duration(std::chrono::milliseconds(200)).count();
-  if (now - looked_at_.load() > fresh || available_.load() < options_.reserve + octets) {
+  if (now - looked_at_.load() > fresh || available_.load() < options_.reserve + bytes) {
     const auto available = disk_->available();
     if (!available) return available.error();
     available_.store(*available);
     looked_at_.store(now);
   }
-  if (available_.load() >= options_.reserve + octets) return {};
+  if (available_.load() >= options_.reserve + bytes) return {};
   return fail(Fault::full, "the spool",
-              "has come down to its reserve: free some room on the disk, or lower spool.reserve");
+              "free space is below the reserve: free space on the disk, or lower spool.reserve");
 }
 
 Result<void> Engine::health() {
-  // Nobody may come to try again because this says no: a failure is forgotten after a while.
+  // While this reports a failure, nothing may be written that would clear it: it expires.
   constexpr std::chrono::seconds remembered{30};
   {
     const std::lock_guard lock(mutex_);
@@ -90,7 +90,7 @@ void Engine::submit(Work work) {
 }
 
 void Engine::push(Work work) {
-  pending_.fetch_add(work.octets.size());
+  pending_.fetch_add(work.bytes.size());
   const bool first = queue_.empty();
   const bool urgent = !work.is_lazy();
   queue_.push_back(std::move(work));
@@ -114,7 +114,7 @@ void Engine::submit_outcomes(QueueId id, std::vector<OutcomeRecord> outcomes, Do
     } else if (!all_within(outcomes, entry->recipients)) {
       work.refusal =
           std::make_unique<Error>(fail(Fault::input, "message " + id.text(),
-                                       "has fewer recipients than the outcome's index says"));
+                                       "the outcome's recipient index is outside the envelope"));
     } else if (!closing_) {
       work.ticket = ++tickets_;
       unsaved_[id.value].outcomes.emplace_back(work.ticket, std::move(outcomes));
@@ -215,12 +215,12 @@ Statistics Engine::statistics() const {
   const std::lock_guard lock(mutex_);
   Statistics out;
   out.messages = index_.entries().size();
-  out.octets = index_.octets();
+  out.bytes = index_.bytes();
   for (const auto& [id, unsaved] : unsaved_) {
     const auto* entry = unsaved.removals > 0 ? index_.find(id) : nullptr;
     if (entry == nullptr) continue;
     --out.messages;
-    out.octets -= entry->size;
+    out.bytes -= entry->size;
   }
   out.disk = index_.disk();
   out.segments = index_.segments().size();

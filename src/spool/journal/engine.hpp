@@ -1,7 +1,7 @@
-// The journal's heart: a queue that any thread fills, one thread that empties it into the writer,
-// and the index that both read. Critical sections are short: nothing is encoded, read or written
-// under the lock. Not here: what the public interface looks like (journal.cpp), disk rules
-// (writer.hpp), tidying (compactor.hpp).
+// The core of the journal: a queue that any thread fills, one thread that writes its contents, and
+// the index that both read. Critical sections are short: nothing is encoded, read or written under
+// the lock. Not here: the public interface (journal.cpp), the rules of the disk (writer.hpp),
+// freeing disk space (compactor.hpp).
 #pragma once
 
 #include <atomic>
@@ -20,7 +20,7 @@
 
 namespace postroad::spool {
 
-/// A message's records as they stood at one moment, readable though it is removed since.
+/// The places of a message's records at one moment. They stay readable if it is removed.
 struct Snapshot {
   struct Place {
     std::shared_ptr<Segment> segment;
@@ -29,7 +29,7 @@ struct Snapshot {
   Place commit;
   std::vector<Place> chunks;
   std::vector<Place> outcomes;
-  std::vector<OutcomeRecord> unsaved;  ///< newer than all on disk
+  std::vector<OutcomeRecord> unsaved;  ///< not on disk yet
   std::uint64_t size = 0;
   bool damaged = false;
 };
@@ -43,25 +43,25 @@ class Engine final {
   ~Engine() { stop(); }
 
   void start();
-  /// Writes what is queued, seals the segment, ends the thread. Works queued later are refused.
+  /// Writes what is queued, seals the segment and ends the thread. Later works are refused.
   void stop();
 
   // From any thread.
   Result<QueueId> next_id();
-  Result<void> room(std::uint64_t octets);
+  Result<void> room(std::uint64_t bytes);
   Result<void> health();
   void submit(Work work);
   void submit_outcomes(QueueId id, std::vector<OutcomeRecord> outcomes, Done done);
   void submit_removal(QueueId id, Done done);
   void abandon(const std::shared_ptr<Flow>& flow);
-  /// An empty buffer with room for a chunk.
+  /// An empty buffer with the capacity of a chunk.
   std::string take_buffer();
   [[nodiscard]] bool ready() const noexcept { return pending_.load() < options_.pending_limit; }
   void when_ready(std::function<void()> resume);
   [[nodiscard]] std::size_t chunk_size() const noexcept { return options_.chunk_size; }
   [[nodiscard]] std::uint32_t payload_seed() const noexcept { return salt_.payload_seed(); }
   Result<Snapshot> find(QueueId id) const;
-  /// A record of the message was found damaged while reading.
+  /// Marks the message: a record of it was found damaged while reading.
   void note_damage(QueueId id, const Error& error);
   std::vector<Summary> list() const;
   void on_committed(std::function<void(QueueId)> listener) { listener_ = std::move(listener); }
@@ -69,7 +69,7 @@ class Engine final {
   [[nodiscard]] std::vector<std::string> findings() const;
 
  private:
-  /// What was asked for a message and is not on disk yet.
+  /// Outcomes and removals of a message that are not on disk yet.
   struct Unsaved {
     std::vector<std::pair<std::uint64_t, std::vector<OutcomeRecord>>> outcomes;
     std::uint32_t removals = 0;
@@ -102,29 +102,29 @@ class Engine final {
   std::unordered_map<std::uint64_t, Unsaved> unsaved_;
   Index index_;
   std::vector<std::string> findings_;
-  std::optional<Error> refusing_;  ///< why there is no segment to write to
+  std::optional<Error> refusing_;  ///< why no segment can be created
   std::optional<Error> failed_;    ///< why the last batch was not written
   std::chrono::steady_clock::time_point failed_at_{};
   std::uint64_t tickets_ = 0;
   std::uint64_t commits_ = 0;
   std::uint64_t damaged_ = 0;
-  bool urgent_ = false;  ///< somebody waits for something in the queue
-  bool probe_ = false;   ///< somebody asks whether the disk works again
+  bool urgent_ = false;  ///< a caller waits for a work in the queue
+  bool probe_ = false;   ///< a caller asks whether the disk works again
   bool idle_ = false;    ///< the writer thread waits
   bool closing_ = false;
 
   std::atomic<std::uint64_t> last_id_;
   std::atomic<std::size_t> pending_ = 0;
   std::atomic<bool> is_refusing_ = false;
-  std::atomic<std::uint64_t> available_ = 0;  ///< on the disk, when it was last looked at
+  std::atomic<std::uint64_t> available_ = 0;  ///< bytes on the disk at `looked_at_`
   std::atomic<std::int64_t> looked_at_ = 0;
   std::function<void(QueueId)> listener_;
 
-  // The writer thread's own.
+  // Only used by the writer thread.
   Writer writer_;
   Compactor compactor_;
   std::vector<Work> batch_;
-  std::vector<Work> again_;  ///< lazy works of a failed batch, for the next one
+  std::vector<Work> again_;  ///< lazy works of a failed batch, for the next batch
   bool more_ = false;        ///< the compactor has more to do at once
   bool retrying_ = false;    ///< the queue begins with works of a failed batch
   std::thread thread_;

@@ -1,5 +1,6 @@
-// The writer thread of the engine: takes all that is queued, has it written and synced once, tells
-// the index and then those who wait. While it syncs, the next batch gathers. See engine.hpp.
+// The writer thread of the engine: takes everything that is queued, lets the writer write and sync
+// it once, updates the index and then calls the callbacks. While it syncs, the next batch collects.
+// See engine.hpp.
 #include <algorithm>
 #include <chrono>
 #include <iterator>
@@ -10,7 +11,7 @@ namespace postroad::spool {
 
 namespace {
 
-// So many works that no caller waits for are written without waiting for more.
+// Number of works that no caller waits for, at which they are written without delay.
 constexpr std::size_t lazy_limit = 4096;
 
 }  // namespace
@@ -41,7 +42,7 @@ Engine::Engine(std::unique_ptr<Disk> disk, const JournalOptions& options, Recove
   if (auto ready = writer_.prepare(); !ready) {
     refusing_ = ready.error();
     is_refusing_.store(true);
-    findings_.push_back("nothing can be written to the spool: " + ready.error().text());
+    findings_.push_back("the spool cannot be written: " + ready.error().text());
   }
 }
 
@@ -83,18 +84,18 @@ void Engine::wait_for_work(std::unique_lock<std::mutex>& lock) {
   idle_ = false;
 }
 
-/// Under the lock: gives the batch's buffers back and puts what must be tried again in front.
+/// Under the lock: reuses the batch's buffers and puts works to be retried first in the queue.
 void Engine::recycle() {
   const auto most = options_.pending_limit / options_.chunk_size + 1;
-  std::size_t octets = 0;
+  std::size_t bytes = 0;
   for (auto& work : batch_) {
-    octets += work.octets.size();
-    if (work.octets.capacity() < options_.chunk_size || buffers_.size() >= most) continue;
-    work.octets.clear();
-    buffers_.push_back(std::move(work.octets));
+    bytes += work.bytes.size();
+    if (work.bytes.capacity() < options_.chunk_size || buffers_.size() >= most) continue;
+    work.bytes.clear();
+    buffers_.push_back(std::move(work.bytes));
   }
   batch_.clear();
-  pending_.fetch_sub(octets);
+  pending_.fetch_sub(bytes);
   retrying_ = !again_.empty();
   if (again_.empty()) return;
   queue_.insert(queue_.begin(), std::make_move_iterator(again_.begin()),
@@ -172,7 +173,7 @@ void Engine::settle_commit(Work& work) {
 }
 
 void Engine::settle_failure(Work& work, const Error& error) {
-  // What nobody waits for is tried again, and stays visible until then.
+  // A work that no caller waits for is tried again, and stays visible until then.
   if (work.is_lazy() && work.flags == 0 && !closing_) {
     work.at = {};
     again_.push_back(std::move(work));

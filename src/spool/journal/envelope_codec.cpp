@@ -1,4 +1,4 @@
-// Envelopes and outcomes as octets; see envelope_codec.hpp.
+// Encoding of envelopes and outcomes; see envelope_codec.hpp.
 #include "spool/journal/envelope_codec.hpp"
 
 #include <algorithm>
@@ -140,7 +140,7 @@ void encode(std::string& out, const std::vector<OutcomeRecord>& outcomes) {
 }
 
 std::string commit_payload_front(const Envelope& envelope, std::uint64_t message_size) {
-  constexpr std::size_t usual = 512;  // an envelope of one recipient or a few
+  constexpr std::size_t usual = 512;  // an envelope with few recipients
   std::string out;
   out.reserve(usual);
   out.resize(CommitFront::size_on_disk);
@@ -163,8 +163,8 @@ std::optional<CommitPayload> decode_commit_payload(std::string_view payload) {
   return CommitPayload{*front, std::move(*envelope), rest};
 }
 
-std::optional<Envelope> decode_envelope(std::string_view octets) {
-  Decoder from(octets);
+std::optional<Envelope> decode_envelope(std::string_view bytes) {
+  Decoder from(bytes);
   Envelope envelope;
   envelope.arrived = from.number<std::int64_t>();
   envelope.reverse_path = from.text();
@@ -179,8 +179,8 @@ std::optional<Envelope> decode_envelope(std::string_view octets) {
   return envelope;
 }
 
-std::optional<std::vector<OutcomeRecord>> decode_outcomes(std::string_view octets) {
-  Decoder from(octets);
+std::optional<std::vector<OutcomeRecord>> decode_outcomes(std::string_view bytes) {
+  Decoder from(bytes);
   const auto count = from.number<std::uint32_t>();
   if (count > from.left() / min_outcome_size) return std::nullopt;
   std::vector<OutcomeRecord> outcomes(count);

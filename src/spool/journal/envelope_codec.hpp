@@ -1,4 +1,4 @@
-// Envelopes and outcomes as octets, as commit and outcome records carry them
+// Encoding of envelopes and outcomes in commit and outcome records
 // (docs/formats/journal.md). Not here: record headers and checksums (record.hpp). A decoder takes
 // any bytes, never reads past them, and accepts exactly what the encoder writes: a damaged record
 // is never mistaken for a whole one. The caller reports anything else as Fault::damaged.
@@ -17,7 +17,7 @@ namespace postroad::spool {
 /// Appends the envelope to `out`.
 void encode(std::string& out, const Envelope& envelope);
 void encode(std::string& out, const std::vector<OutcomeRecord>& outcomes);
-/// The front of a commit record's payload: CommitFront and the envelope; the last octets follow it.
+/// The first part of a commit record's payload: CommitFront and envelope; the last bytes follow it.
 std::string commit_payload_front(const Envelope& envelope, std::uint64_t message_size);
 struct CommitPayload {
   CommitFront front;
@@ -28,9 +28,9 @@ struct CommitPayload {
 std::optional<CommitPayload> decode_commit_payload(std::string_view payload);
 /// The whole input or nothing: bytes after the envelope mean that another format wrote them.
 std::optional<Envelope> decode_envelope(std::string_view bytes);
-std::optional<std::vector<OutcomeRecord>> decode_outcomes(std::string_view octets);
+std::optional<std::vector<OutcomeRecord>> decode_outcomes(std::string_view bytes);
 
-/// Sets what the outcomes say in the envelope; an index outside it is passed over.
+/// Applies the outcomes to the envelope; an index outside it is ignored.
 void apply(Envelope& envelope, const std::vector<OutcomeRecord>& outcomes);
 
 }  // namespace postroad::spool

@@ -15,12 +15,12 @@ namespace postroad::spool {
 namespace {
 
 constexpr std::string_view first_name = "spool";
-constexpr std::string_view gone_name = "gone-spool-";  // an empty one on its way out
+constexpr std::string_view gone_name = "gone-spool-";  // an empty spool that is being removed
 
-// The old process goes on giving ids while its sessions end: far more than it can in that time.
-constexpr std::uint64_t ids_kept_for_the_old = 600'000'000;
+// The old process still assigns ids while its sessions end: more than it can in that time.
+constexpr std::uint64_t ids_reserved_for_old_process = 600'000'000;
 
-// An older spool gets outcomes and removals only.
+// An older spool receives only outcomes and removals.
 constexpr std::uint64_t older_segment_size = 1 << 20;
 
 bool sync_folder(const std::filesystem::path& folder) {
@@ -70,9 +70,10 @@ Result<std::unique_ptr<Generations>> Generations::open(Settings settings, std::i
   made->number_ = found.empty() ? 0 : *found.rbegin() + (made->settings_.takes_over ? 1 : 0);
   auto options = made->settings_.journal;
   if (made->settings_.takes_over) {
-    options.ids_after = made->settings_.ids_after + ids_kept_for_the_old;
+    options.ids_after = made->settings_.ids_after + ids_reserved_for_old_process;
   } else {
-    // The newest itself decides whether this folder may be served from, before others are touched.
+    // The newest spool's lock decides whether this process may use the folder, before older spools
+    // are touched.
     auto newest = open_posix_disk(made->folder(made->number_).string());
     if (!newest) return newest.error();
     made->adopt(now, made->findings_);
@@ -105,7 +106,7 @@ std::vector<std::shared_ptr<Spool>> Generations::adopt(std::int64_t now,
     auto spool = open_one(number, options, now);
     if (!spool) {
       if (spool.error().fault != Fault::busy && refused_.insert(number).second)
-        findings.push_back(spool.error().text() + "; its mail waits until that is mended");
+        findings.push_back(spool.error().text() + "; its messages wait until it can be opened");
       continue;
     }
     refused_.erase(number);
@@ -115,7 +116,7 @@ std::vector<std::shared_ptr<Spool>> Generations::adopt(std::int64_t now,
     for (auto& finding : shared->findings()) findings.push_back(std::move(finding));
     adopted.push_back(shared);
     const std::lock_guard lock(mutex_);
-    // An empty one has no id to be found by; it stands below all others until it is removed.
+    // An empty spool has no last id: its number sorts it below all others until it is removed.
     older_.insert_or_assign(last != 0 ? last : number, Older{shared, folder(number), number});
   }
   return adopted;
@@ -148,12 +149,13 @@ void Generations::remove_empty() {
     {
       const auto counted = older.spool->statistics();
       const std::lock_guard lock(mutex_);
-      gone_.commits += counted.commits;
-      gone_.syncs += counted.syncs;
-      gone_.damaged += counted.damaged;
+      removed_.commits += counted.commits;
+      removed_.syncs += counted.syncs;
+      removed_.damaged += counted.damaged;
     }
-    older.spool.reset();  // in order, with its lock; who still reads goes on
-    // Renamed at once and then removed: half a spool would tell of mail without its removal.
+    older.spool.reset();  // releases its lock; readers still in use keep their files
+    // The rename is atomic. A half-deleted spool would list messages whose removal records are
+    // gone.
     const auto gone = settings_.data / (std::string(gone_name) + std::to_string(older.number));
     std::error_code error;
     std::filesystem::remove_all(gone, error);
@@ -190,12 +192,12 @@ Statistics Generations::statistics() const {
   Statistics sum;
   {
     const std::lock_guard lock(mutex_);
-    sum = gone_;
+    sum = removed_;
   }
   for (const auto& spool : all()) {
     const auto one = spool->statistics();
     sum.messages += one.messages;
-    sum.octets += one.octets;
+    sum.bytes += one.bytes;
     sum.disk += one.disk;
     sum.segments += one.segments;
     sum.commits += one.commits;

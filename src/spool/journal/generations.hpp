@@ -1,9 +1,9 @@
-// The spools of one data folder as one Spool: the newest takes new mail, older ones are emptied and
-// then removed. There is more than one after a hand-over: the process that takes over begins a new
-// spool at once, while the old process still finishes sessions and deliveries in its own; when that
-// has ended, what it left is adopted. Each is a journal in a folder: `spool`, `spool-1`, `spool-2`.
-// Ids of a newer one are above all ids of an older one, so that an id alone says where it lives
-// (docs/design/07-hand-over.md).
+// The spools of one data folder as one Spool: the newest takes new messages, older ones are emptied
+// and then removed. There are several after a hand-over: the process that takes over creates a new
+// spool at once, while the old process still finishes sessions and deliveries in its own. When the
+// old process has ended, the new one adopts what it left. Each is a journal in a folder: `spool`,
+// `spool-1`, `spool-2`. Ids of a newer spool are above all ids of an older one, so that an id alone
+// tells the spool of a message (docs/design/07-hand-over.md).
 #pragma once
 
 #include <filesystem>
@@ -20,25 +20,25 @@ class Generations final : public Spool {
   struct Settings {
     std::filesystem::path data;
     JournalOptions journal;
-    /// Whether the newest is still another process's own: one more is begun then. `ids_after` is
-    /// that process's last id.
+    /// The newest spool still belongs to another process: one more is created. `ids_after` is that
+    /// process's last id.
     bool takes_over = false;
     std::uint64_t ids_after = 0;
   };
-  /// Error: Fault::busy when another process holds the newest and nothing is taken over; else as
-  /// open_journal.
+  /// Error: Fault::busy if another process holds the newest spool and this one does not take over;
+  /// otherwise as open_journal.
   static Result<std::unique_ptr<Generations>> open(Settings settings, std::int64_t now);
 
   struct Adopted {
     std::vector<Summary> messages;
     std::vector<std::string> findings;
   };
-  /// Opens older spools that no process holds any more, and removes those that are empty. To be
-  /// called now and then, by one thread. `now` is Unix time in milliseconds.
+  /// Opens older spools that no process holds any more, and removes empty ones. Call it from time
+  /// to time, from one thread. `now` is Unix time in milliseconds.
   Adopted tidy(std::int64_t now);
 
   Result<std::unique_ptr<Incoming>> begin() override { return newest_->begin(); }
-  Result<void> room(std::uint64_t octets) override { return newest_->room(octets); }
+  Result<void> room(std::uint64_t bytes) override { return newest_->room(bytes); }
   Result<void> health() override { return newest_->health(); }
   Result<Envelope> envelope(QueueId id) override { return home_of(id)->envelope(id); }
   Result<std::uint64_t> size(QueueId id) override { return home_of(id)->size(id); }
@@ -73,11 +73,11 @@ class Generations final : public Spool {
   Settings settings_;
   unsigned number_ = 0;
   std::shared_ptr<Spool> newest_;
-  std::vector<std::string> findings_;  // of older ones, at the start
-  std::set<unsigned> refused_;         // older ones that cannot be opened, and were told of
+  std::vector<std::string> findings_;  // of older spools, at the start
+  std::set<unsigned> refused_;         // older spools that cannot be opened and were reported
   mutable std::mutex mutex_;
-  std::map<std::uint64_t, Older> older_;  // by the last id each may hold
-  Statistics gone_;                       // what was counted of those that were removed
+  std::map<std::uint64_t, Older> older_;  // by the last id that each may contain
+  Statistics removed_;                    // the counters of removed spools
 };
 
 }  // namespace postroad::spool

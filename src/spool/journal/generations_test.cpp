@@ -1,5 +1,5 @@
-// Several spools as one, on a real disk: a hand-over leaves the old process its own, and what that
-// leaves is adopted.
+// Several spools as one, on a real disk: after a hand-over the old process keeps its spool, and the
+// new one adopts what it leaves.
 #include "spool/journal/generations.hpp"
 
 #include <gtest/gtest.h>
@@ -31,7 +31,7 @@ class GenerationsTest : public testing::Test {
     return Generations::open(settings, now);
   }
   static QueueId put(Spool& spool, std::uint64_t seed) {
-    const auto put = workload::put(spool, workload::octets(seed, 500), workload::envelope(seed));
+    const auto put = workload::put(spool, workload::bytes(seed, 500), workload::envelope(seed));
     EXPECT_TRUE(put.result);
     return put.id;
   }
@@ -49,7 +49,7 @@ TEST_F(GenerationsTest, AHandOverLosesNothing) {
 
   auto fresh = open(true, old->statistics().last_id).value();
   const auto third = put(*fresh, 3);
-  const auto second = put(*old, 2);  // a session of the old process that is not over yet
+  const auto second = put(*old, 2);  // a session of the old process is still open
   EXPECT_LT(second, third);
   EXPECT_TRUE(fresh->tidy(now).messages.empty()) << "the old process still holds it";
   EXPECT_EQ(fresh->list().size(), 1U);
@@ -61,11 +61,11 @@ TEST_F(GenerationsTest, AHandOverLosesNothing) {
   EXPECT_EQ(adopted[1].id, second);
   EXPECT_EQ(fresh->list().size(), 3U);
   for (const auto& [id, seed] : {std::pair{first, 1}, {second, 2}, {third, 3}}) {
-    EXPECT_EQ(workload::read(*fresh, id).value(), workload::octets(seed, 500));
+    EXPECT_EQ(workload::read(*fresh, id).value(), workload::bytes(seed, 500));
     EXPECT_EQ(fresh->envelope(id).value(), workload::envelope(seed));
   }
 
-  // What is adopted can be worked on, survives a restart, and leaves no folder once it is empty.
+  // An adopted spool can be changed, survives a restart, and leaves no folder when it is empty.
   EXPECT_TRUE(workload::record(*fresh, second, {workload::delivered(0)}));
   EXPECT_TRUE(workload::remove(*fresh, first));
   fresh.reset();
@@ -76,7 +76,7 @@ TEST_F(GenerationsTest, AHandOverLosesNothing) {
   EXPECT_TRUE(workload::remove(*fresh, second));
   EXPECT_TRUE(fresh->tidy(now).messages.empty());
   EXPECT_EQ(folders(), 1U);
-  EXPECT_EQ(workload::read(*fresh, third).value(), workload::octets(3, 500));
+  EXPECT_EQ(workload::read(*fresh, third).value(), workload::bytes(3, 500));
   EXPECT_EQ(fresh->envelope(second).error().fault, Fault::not_found);
 }
 
@@ -92,21 +92,22 @@ TEST_F(GenerationsTest, ManyHandOversInARow) {
   EXPECT_TRUE(std::is_sorted(ids.begin(), ids.end()));
   EXPECT_EQ(spool->list().size(), ids.size());
   for (std::size_t i = 0; i < ids.size(); ++i)
-    EXPECT_EQ(workload::read(*spool, ids[i]).value(), workload::octets(i, 500)) << i;
+    EXPECT_EQ(workload::read(*spool, ids[i]).value(), workload::bytes(i, 500)) << i;
   for (const auto id : ids) EXPECT_TRUE(workload::remove(*spool, id));
   spool->tidy(now);
   EXPECT_EQ(folders(), 1U);
   EXPECT_EQ(spool->statistics().messages, 0U);
 }
 
-// The new process died before it was ready: the old one's spool is an older one at the next start.
-TEST_F(GenerationsTest, ABrokenOffHandOverLeavesAnOrderThatWorks) {
+// The new process died before it was ready: at the next start the old process's spool is an older
+// one.
+TEST_F(GenerationsTest, AFailedHandOverKeepsTheOrderOfIds) {
   auto old = open().value();
   open(true, old->statistics().last_id).value().reset();
   const auto id = put(*old, 1);
   old.reset();
   auto spool = open().value();
-  EXPECT_EQ(workload::read(*spool, id).value(), workload::octets(1, 500));
+  EXPECT_EQ(workload::read(*spool, id).value(), workload::bytes(1, 500));
   EXPECT_GT(put(*spool, 2), id);
 }
 

@@ -1,4 +1,4 @@
-// The public face of the journal: Spool, Incoming and Reader over the engine. See journal.hpp.
+// The public interface of the journal: Spool, Incoming and Reader over the engine. See journal.hpp.
 #include "spool/journal/journal.hpp"
 
 #include <algorithm>
@@ -24,15 +24,15 @@ class JournalIncoming final : public Incoming {
 
   [[nodiscard]] QueueId id() const override { return id_; }
 
-  Result<void> append(std::string_view octets) override {
-    size_ += octets.size();
+  Result<void> append(std::string_view bytes) override {
+    size_ += bytes.size();
     const auto most = engine_->chunk_size();
-    while (!octets.empty()) {
-      if (buffer_.size() == most) hand_over();
+    while (!bytes.empty()) {
+      if (buffer_.size() == most) submit_chunk();
       if (buffer_.capacity() < most) buffer_ = engine_->take_buffer();
-      const auto part = octets.substr(0, most - buffer_.size());
+      const auto part = bytes.substr(0, most - buffer_.size());
       buffer_.append(part);
-      octets.remove_prefix(part.size());
+      bytes.remove_prefix(part.size());
     }
     if (flow_ && flow_->failed.load()) return flow_->error;
     return {};
@@ -47,13 +47,13 @@ class JournalIncoming final : public Incoming {
   }
 
   void commit(Envelope envelope, Done done) override {
-    if (flow_ && !head_.empty()) hand_over_head();
+    if (flow_ && !head_.empty()) submit_head();
     auto work = next_work(Kind::commit);
     work.size = size_;
     work.recipients = static_cast<std::uint32_t>(envelope.recipients.size());
     work.front = commit_payload_front(envelope, size_);
-    work.front += head_;  // of a message in one record: its bytes follow the envelope
-    work.payload_crc = crc32c(crc32c(engine_->payload_seed(), work.front), work.octets);
+    work.front += head_;  // in a message of one record the head follows the envelope
+    work.payload_crc = crc32c(crc32c(engine_->payload_seed(), work.front), work.bytes);
     work.flow = std::exchange(flow_, nullptr);
     work.done = std::move(done);
     engine_->submit(std::move(work));
@@ -65,28 +65,28 @@ class JournalIncoming final : public Incoming {
     work.kind = kind;
     work.id = id_.value;
     work.part = chunks_;
-    work.octets = std::exchange(buffer_, {});
+    work.bytes = std::exchange(buffer_, {});
     return work;
   }
 
-  void hand_over() {
+  void submit_chunk() {
     auto work = next_work(Kind::chunk);
     ++chunks_;
     if (!flow_) flow_ = std::make_shared<Flow>();
     work.flow = flow_;
-    work.payload_crc = crc32c(engine_->payload_seed(), work.octets);
+    work.payload_crc = crc32c(engine_->payload_seed(), work.bytes);
     engine_->submit(std::move(work));
   }
 
-  // The chunks are on their way already: the head is one more, which says where it belongs.
-  void hand_over_head() {
+  // The chunks are already with the writer: the head is one more, marked with its position.
+  void submit_head() {
     Work work;
     work.kind = Kind::chunk;
     work.id = id_.value;
     work.part = head_part;
-    work.octets = std::exchange(head_, {});
+    work.bytes = std::exchange(head_, {});
     work.flow = flow_;
-    work.payload_crc = crc32c(engine_->payload_seed(), work.octets);
+    work.payload_crc = crc32c(engine_->payload_seed(), work.bytes);
     ++chunks_;
     engine_->submit(std::move(work));
   }
@@ -94,26 +94,25 @@ class JournalIncoming final : public Incoming {
   std::shared_ptr<Engine> engine_;
   QueueId id_;
   std::string buffer_;
-  std::string head_;  // what `prepend` was given
+  std::string head_;  // bytes from `prepend`
   std::uint64_t size_ = 0;
   std::uint32_t chunks_ = 0;
   std::shared_ptr<Flow> flow_;
 };
 
-/// Reads the record and holds it against the message it should belong to.
+/// Reads a record and checks that it belongs to the message.
 Result<ReadRecord> read_place(const Snapshot::Place& place, QueueId id) {
   if (!place.segment) {
-    return fail(Fault::damaged, segment_name(place.at.segment),
-                "is missing from the spool's folder");
+    return fail(Fault::damaged, segment_name(place.at.segment), "missing from the spool's folder");
   }
   auto record = read_record(*place.segment, place.at);
   if (!record || record->header.id == id.value) return record;
   return fail(Fault::damaged, segment_name(place.at.segment),
-              "holds another message's record there");
+              "the record there belongs to another message");
 }
 
 Error unknown_form(QueueId id) {
-  return fail(Fault::damaged, "message " + id.text(), "has a record of an unknown form");
+  return fail(Fault::damaged, "message " + id.text(), "one of its records has an unknown format");
 }
 
 class JournalReader final : public Reader {
@@ -124,7 +123,7 @@ class JournalReader final : public Reader {
   Result<std::string_view> next() override {
     if (snapshot_.damaged) {
       return fail(Fault::damaged, "message " + id_.text(),
-                  "has lost a part: look at it and remove it");
+                  "a part is lost: look at it and remove it");
     }
     auto part = next_part();
     if (!part && part.error().fault == Fault::damaged) engine_->note_damage(id_, part.error());
@@ -165,7 +164,7 @@ class Journal final : public Spool {
     return std::unique_ptr<Incoming>(std::make_unique<JournalIncoming>(engine_, *id));
   }
 
-  Result<void> room(std::uint64_t octets) override { return engine_->room(octets); }
+  Result<void> room(std::uint64_t bytes) override { return engine_->room(bytes); }
 
   Result<void> health() override { return engine_->health(); }
 

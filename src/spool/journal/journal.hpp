@@ -1,6 +1,6 @@
-// The spool on disk: an append-only journal in segments, one writer thread, one sync for all that
-// is ready. docs/formats/journal.md is the format's page and says what a crash leaves at each
-// point; the contract is spool.hpp. Read on in engine.hpp (threads), writer.hpp (the disk),
+// The spool on disk: an append-only journal in segments, with one writer thread and one sync for
+// everything that is ready. spool.hpp is the contract. docs/formats/journal.md describes the format
+// and the effects of a crash. Then read engine.hpp (threads), writer.hpp (the disk) and
 // recovery.hpp (the start).
 #pragma once
 
@@ -15,27 +15,27 @@
 namespace postroad::spool {
 
 struct JournalOptions {
-  /// Octets at which a new segment is begun. Taken as at least 8 KiB and at most 1 GiB.
+  /// Size in bytes at which a new segment is begun. Clamped to 8 KiB to 1 GiB.
   std::uint64_t segment_size = 64 << 20;
-  /// Octets of a message that are held in memory before they go to the writer. At least 64, at most
-  /// 64 MiB.
+  /// Bytes of a message that are collected in memory before they go to the writer. Clamped to 64
+  /// bytes to 64 MiB.
   std::size_t chunk_size = 64 << 10;
-  /// Octets that wait for the writer before Incoming::ready says no.
+  /// Bytes that may wait for the writer before Incoming::ready is false.
   std::size_t pending_limit = 8 << 20;
-  /// Octets that stay free on the disk: below that `begin` answers Fault::full. 0: none.
+  /// Bytes that stay free on the disk: with less, `begin` fails with Fault::full. 0: none.
   std::uint64_t reserve = 0;
-  /// Outcomes and removals that no caller waits for are written after this long when no other write
-  /// takes them along: what a crash can undo.
+  /// Outcomes and removals that no caller waits for are written after at most this delay, or
+  /// earlier with another write. A crash loses at most those of this time.
   std::chrono::milliseconds outcome_delay{50};
   /// New ids are above this one.
   std::uint64_t ids_after = 0;
 };
 
-/// Opens the journal in a folder, or begins one; `now` is Unix time in milliseconds. Damage never
-/// keeps it from opening (see Spool::findings), nor does a full disk: mail that is queued can then
-/// still be read. The spool's destructor writes what is queued and waits for the disk. Errors:
-/// Fault::io when the folder cannot be listed or its last segment not synced; Fault::unsupported
-/// when a newer format wrote it.
+/// Opens the journal in a folder, or creates it; `now` is Unix time in milliseconds. It opens
+/// despite damage (see Spool::findings) and on a full disk: queued messages can then still be read.
+/// The spool's destructor writes what is queued and waits for the disk. Errors: Fault::io if the
+/// folder cannot be listed or its last segment cannot be synced; Fault::unsupported if a newer
+/// format version wrote it.
 Result<std::unique_ptr<Spool>> open_journal(std::unique_ptr<Disk> disk,
                                             const JournalOptions& options, std::int64_t now);
 

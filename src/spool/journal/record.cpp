@@ -1,4 +1,4 @@
-// Records and head pages as octets; see record.hpp.
+// Encoding of records and head pages; see record.hpp.
 #include "spool/journal/record.hpp"
 
 #include "spool/journal/crc32c.hpp"
@@ -52,14 +52,14 @@ std::uint32_t Salt::payload_seed() const noexcept {
 }
 
 std::uint32_t Salt::header_seed(std::uint32_t segment) const noexcept {
-  std::array<char, 12> octets{};
-  put(octets.data(), value);
-  put(octets.data() + 8, segment);
-  return crc32c(0, {octets.data(), octets.size()});
+  std::array<char, 12> bytes{};
+  put(bytes.data(), value);
+  put(bytes.data() + 8, segment);
+  return crc32c(0, {bytes.data(), bytes.size()});
 }
 
-RecordHeaderOctets encode(const RecordHeader& header, Salt salt, std::uint32_t segment) {
-  RecordHeaderOctets out{};
+RecordHeaderBytes encode(const RecordHeader& header, Salt salt, std::uint32_t segment) {
+  RecordHeaderBytes out{};
   put(out.data(), salt.mark());
   put(out.data() + 4, header.length);
   put(out.data() + 8, header.sequence);
@@ -72,13 +72,13 @@ RecordHeaderOctets encode(const RecordHeader& header, Salt salt, std::uint32_t s
   return out;
 }
 
-std::optional<RecordHeader> decode_record_header(std::string_view octets, Salt salt,
+std::optional<RecordHeader> decode_record_header(std::string_view bytes, Salt salt,
                                                  std::uint32_t segment) {
-  const char* at = octets.data();
-  if (octets.size() < record_header_size || get<std::uint32_t>(at) != salt.mark())
+  const char* at = bytes.data();
+  if (bytes.size() < record_header_size || get<std::uint32_t>(at) != salt.mark())
     return std::nullopt;
   if (get<std::uint32_t>(at + crc_at) !=
-      crc32c(salt.header_seed(segment), octets.substr(0, crc_at))) {
+      crc32c(salt.header_seed(segment), bytes.substr(0, crc_at))) {
     return std::nullopt;
   }
   const auto kind = get<std::uint8_t>(at + 24);
@@ -174,10 +174,10 @@ std::optional<std::vector<FooterEntry>> decode_footer(std::string_view payload) 
   return entries;
 }
 
-std::optional<std::uint32_t> decode_footer_tail(std::string_view octets) {
-  if (octets.size() != footer_tail_size) return std::nullopt;
-  if (get<std::uint32_t>(octets.data() + 4) != footer_word) return std::nullopt;
-  return get<std::uint32_t>(octets.data());
+std::optional<std::uint32_t> decode_footer_tail(std::string_view bytes) {
+  if (bytes.size() != footer_tail_size) return std::nullopt;
+  if (get<std::uint32_t>(bytes.data() + 4) != footer_word) return std::nullopt;
+  return get<std::uint32_t>(bytes.data());
 }
 
 }  // namespace postroad::spool

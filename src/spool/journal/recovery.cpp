@@ -1,5 +1,5 @@
-// The start; see recovery.hpp. Two passes: the heads first, because a younger one says how much of
-// an older segment is believed, then the records from the oldest segment to the youngest.
+// Recovery at the start; see recovery.hpp. Two passes: the heads first, because a newer head gives
+// the valid length of older segments, then the records from the oldest segment to the newest.
 #include "spool/journal/recovery.hpp"
 
 #include <fmt/format.h>
@@ -25,9 +25,9 @@ class Recovery final {
         return good.error();
     }
     for (const auto id : replay_.incomplete()) {
-      tell(fmt::format(
-          "message {} has lost a part: it stays in the list, is not sent, and waits for "
-          "somebody to look at it and remove it",
+      report(fmt::format(
+          "message {} has lost a part: it stays in the list and is not sent; look at it and remove "
+          "it",
           QueueId{id}.text()));
     }
     out_.last_id = std::max(out_.last_id, replay_.last_id());
@@ -56,8 +56,8 @@ class Recovery final {
     out_.last_segment = std::max(out_.last_segment, number);
     auto file = disk_.open(name);
     if (!file) {
-      tell(fmt::format("{} cannot be opened, what it holds is missing: {}", name,
-                       file.error().text()));
+      report(fmt::format("{} cannot be opened, its messages are missing: {}", name,
+                         file.error().text()));
       return {};
     }
     auto segment = std::make_shared<Segment>();
@@ -76,11 +76,10 @@ class Recovery final {
   Result<void> take_head(Segment& segment, std::string_view page) {
     const auto head = decode_segment_head(page);
     if (!head)
-      return {};  // torn when it was begun, or hurt: the records, if any, are looked for all the
-                  // same
+      return {};  // torn while it was created, or damaged: its records are scanned for anyway
     if (head->number == 0) {
       return fail(Fault::unsupported, segment_name(segment.number),
-                  "was written by a newer Postroad: open this spool with that version");
+                  "written by a newer version of Postroad: use that version or a later one");
     }
     segment.salt = head->salt;
     if (segment.number == out_.last_segment || !out_.salt) out_.salt = head->salt;
@@ -108,8 +107,7 @@ class Recovery final {
       limit = std::min<std::uint64_t>(limit, cut.length);
       known_end = true;
     }
-    // What a crash of the process left in the system's memory is made durable before it is
-    // believed.
+    // A process may have died between its write and its sync: sync before the contents are trusted.
     if (last) {
       if (auto synced = segment.file->sync(); !synced) return synced;
     }
@@ -134,30 +132,31 @@ class Recovery final {
                        if (const auto entry = footer_entry(header, at, payload))
                          replay_.apply(at.segment, *entry);
                      });
-    for (const auto& damage : scan.damage) keep(segment, damage);
+    for (const auto& damage : scan.damage) save(segment, damage);
     if (last) {
       if (scan.end < segment.length) cut(segment, scan);
     } else if (scan.tail > 0) {
-      keep(segment, {scan.end, scan.tail, {}});
+      save(segment, {scan.end, scan.tail, {}});
     }
   }
 
   void cut(const Segment& segment, const Scan& scan) {
     add_cut({segment.number, scan.end});
     if (scan.tail == 0) return;
-    tell(fmt::format(
-        "{}: the last {} octets were not finished when the machine or the program stopped; they "
-        "are cut off, and no 250 had been said for them",
-        segment_name(segment.number), scan.tail));
+    report(
+        fmt::format("{}: the last {} bytes were incomplete when the machine or the program "
+                    "stopped; they are cut "
+                    "off; no 250 was sent for them",
+                    segment_name(segment.number), scan.tail));
   }
 
-  void keep(const Segment& segment, const Damage& damage) {
+  void save(const Segment& segment, const Damage& damage) {
     ++out_.damaged;
-    const auto kept = set_aside(disk_, segment, damage.offset, damage.length);
-    tell(fmt::format(
-        "{}: {} octets at {} are damaged{}; {}", segment_name(segment.number), damage.length,
+    const auto saved = save_damaged(disk_, segment, damage.offset, damage.length);
+    report(fmt::format(
+        "{}: {} bytes at {} are damaged{}; {}", segment_name(segment.number), damage.length,
         damage.offset, owner(damage),
-        kept ? "a copy is in " + *kept : "no copy could be made: " + kept.error().text()));
+        saved ? "a copy is in " + *saved : "no copy could be made: " + saved.error().text()));
   }
 
   static std::string owner(const Damage& damage) {
@@ -165,7 +164,7 @@ class Recovery final {
     const auto id = QueueId{damage.header->id}.text();
     switch (damage.header->kind) {
       case Kind::commit:
-        return ", with them message " + id;
+        return ", with message " + id;
       case Kind::chunk:
         return ", a part of message " + id;
       case Kind::outcome:
@@ -173,12 +172,12 @@ class Recovery final {
       case Kind::remove:
         return ", the removal of message " + id;
       case Kind::footer:
-        return ", the segment's own list";
+        return ", the segment's footer";
     }
     return "";
   }
 
-  void tell(std::string sentence) { out_.findings.push_back(std::move(sentence)); }
+  void report(std::string sentence) { out_.findings.push_back(std::move(sentence)); }
 
   Disk& disk_;
   Recovered out_;
@@ -189,24 +188,24 @@ class Recovery final {
 
 Result<Recovered> recover(Disk& disk) { return Recovery(disk).run(); }
 
-Result<std::string> set_aside(Disk& disk, const Segment& segment, std::uint32_t offset,
-                              std::uint32_t length) {
+Result<std::string> save_damaged(Disk& disk, const Segment& segment, std::uint32_t offset,
+                                 std::uint32_t length) {
   const auto name = fmt::format("damaged-{}-{}", segment.number, offset);
   auto file = disk.create(name);
   if (!file) {
     if (disk.open(name)) return name;
     return file.error();
   }
-  std::string octets(length, '\0');
-  // What the disk cannot read stays zero in the copy.
-  if (!segment.file->read(octets, offset)) octets.assign(length, '\0');
-  const std::string_view part = octets;
-  auto kept = (*file)->write({&part, 1}, 0);
-  if (kept) kept = (*file)->sync();
-  if (kept) kept = disk.sync_folder();
-  if (kept) return name;
+  std::string bytes(length, '\0');
+  // Bytes that the disk cannot read are zero in the copy.
+  if (!segment.file->read(bytes, offset)) bytes.assign(length, '\0');
+  const std::string_view part = bytes;
+  auto saved = (*file)->write({&part, 1}, 0);
+  if (saved) saved = (*file)->sync();
+  if (saved) saved = disk.sync_folder();
+  if (saved) return name;
   (void)disk.remove(name);
-  return kept.error();
+  return saved.error();
 }
 
 }  // namespace postroad::spool

@@ -1,6 +1,6 @@
-// The start after something happened to the files: cut anywhere, an octet flipped anywhere, a
-// segment gone, a newer format. The start never fails for damage, the others' mail is there, and a
-// finding says what is not.
+// Recovery after damage to the files: cut anywhere, a byte flipped anywhere, a segment missing, a
+// newer format. Damage never prevents the start, undamaged messages are there, and a finding names
+// the rest.
 #include <gtest/gtest.h>
 
 #include <unistd.h>
@@ -36,7 +36,7 @@ struct Filled {
   std::vector<QueueId> ids;
 };
 
-/// A spool with `count` messages, the seed of each its place; ended in order, or killed.
+/// A spool with `count` messages, seeded by their index; shut down in order, or killed.
 Filled fill(int count, bool in_order, std::uint64_t segment = 64 << 10) {
   Filled filled;
   auto spool = open_journal(filled.disk.open(), small(segment), now).value();
@@ -49,36 +49,36 @@ Filled fill(int count, bool in_order, std::uint64_t segment = 64 << 10) {
   return filled;
 }
 
-/// How many messages are whole; each of the others is not there or says that it is damaged.
+/// Number of complete messages; each other one is absent or reported as damaged.
 int whole(Spool& spool, const std::vector<QueueId>& ids) {
   int count = 0;
   for (std::size_t seed = 0; seed < ids.size(); ++seed) {
-    const auto octets = workload::read(spool, ids[seed]);
+    const auto bytes = workload::read(spool, ids[seed]);
     const auto envelope = spool.envelope(ids[seed]);
-    if (octets && envelope) {
-      EXPECT_EQ(*octets, workload::octets(seed, 200 + 500 * seed));
+    if (bytes && envelope) {
+      EXPECT_EQ(*bytes, workload::bytes(seed, 200 + 500 * seed));
       EXPECT_EQ(*envelope, workload::envelope(seed));
       ++count;
       continue;
     }
-    const auto fault = octets ? envelope.error().fault : octets.error().fault;
+    const auto fault = bytes ? envelope.error().fault : bytes.error().fault;
     EXPECT_TRUE(fault == Fault::not_found || fault == Fault::damaged) << to_string(fault);
   }
   return count;
 }
 
-TEST(Row39, AnyOctetFlippedHurtsAtMostOneMessageAndIsTold) {
+TEST(Row39, AFlippedByteDamagesAtMostOneMessageAndIsReported) {
   for (const bool in_order : {true, false}) {
     auto filled = fill(4, in_order);
     const auto name = segment_name(1);
     const auto good = filled.disk.content(name);
     ASSERT_GT(good.size(), head_page_size + 2000);
     for (std::size_t at = 0; at < good.size(); at += at < head_page_size ? 37 : 5) {
-      SCOPED_TRACE("octet " + std::to_string(at));
+      SCOPED_TRACE("byte " + std::to_string(at));
       TestDisk disk;
-      auto hurt = good;
-      hurt[at] = static_cast<char>(hurt[at] ^ 0x41);
-      disk.set_content(name, hurt);
+      auto damaged = good;
+      damaged[at] = static_cast<char>(damaged[at] ^ 0x41);
+      disk.set_content(name, damaged);
       auto spool = open_journal(disk.open(), small(64 << 10), now);
       ASSERT_TRUE(spool) << spool.error();
       const int count = whole(**spool, filled.ids);
@@ -89,7 +89,7 @@ TEST(Row39, AnyOctetFlippedHurtsAtMostOneMessageAndIsTold) {
   }
 }
 
-TEST(Row39, AFileCutAnywhereKeepsWhatStandsBefore) {
+TEST(Row39, ATruncatedFileKeepsTheMessagesBeforeTheCut) {
   const auto filled = fill(4, false);
   const auto name = segment_name(1);
   const auto good = filled.disk.content(name);
@@ -107,7 +107,7 @@ TEST(Row39, AFileCutAnywhereKeepsWhatStandsBefore) {
   EXPECT_GE(before, 3);
 }
 
-TEST(Row39, ASegmentThatIsGoneTakesOnlyItsOwn) {
+TEST(Row39, AMissingSegmentLosesOnlyItsMessages) {
   auto filled = fill(12, true, 8 << 10);
   ASSERT_GT(filled.disk.names().size(), 3U);
   const auto gone = filled.disk.names()[1];
@@ -120,39 +120,39 @@ TEST(Row39, ASegmentThatIsGoneTakesOnlyItsOwn) {
   EXPECT_GE(whole(**spool, filled.ids), 6);
 }
 
-TEST(Row39, DamageIsSetAsideInAFileOfItsOwn) {
+TEST(Row39, DamageIsCopiedToAFile) {
   auto filled = fill(4, true);
   const auto name = segment_name(1);
-  auto octets = filled.disk.content(name);
-  octets[head_page_size + record_header_size + 60] ^= 0x7f;
-  filled.disk.set_content(name, octets);
+  auto bytes = filled.disk.content(name);
+  bytes[head_page_size + record_header_size + 60] ^= 0x7f;
+  filled.disk.set_content(name, bytes);
   {
     auto spool = open_journal(filled.disk.open(), small(64 << 10), now).value();
     (void)whole(*spool, filled.ids);
     EXPECT_GE(spool->statistics().damaged, 1U);
     EXPECT_FALSE(spool->findings().empty());
   }
-  // The message stays in the list for a person until it is removed.
+  // The message stays in the list until an operator removes it.
   auto spool = open_journal(filled.disk.open(), small(64 << 10), now).value();
   EXPECT_EQ(spool->list().size(), 4U);
   EXPECT_TRUE(workload::remove(*spool, filled.ids[0]));
   EXPECT_EQ(spool->list().size(), 3U);
 }
 
-TEST(Recovery, ANewerFormatIsRefusedAndNotTakenForDamage) {
+TEST(Recovery, ANewerFormatIsRefusedAndNotTreatedAsDamage) {
   auto filled = fill(1, true);
   const auto name = segment_name(1);
-  auto octets = filled.disk.content(name);
+  auto bytes = filled.disk.content(name);
   constexpr std::size_t copy = head_page_size / 2;
   for (const std::size_t at : {std::size_t{0}, copy}) {
-    put(octets.data() + at + 8, format_version + 1);
-    put(octets.data() + at + copy - 4, crc32c(0, std::string_view(octets).substr(at, copy - 4)));
+    put(bytes.data() + at + 8, format_version + 1);
+    put(bytes.data() + at + copy - 4, crc32c(0, std::string_view(bytes).substr(at, copy - 4)));
   }
-  filled.disk.set_content(name, octets);
+  filled.disk.set_content(name, bytes);
   EXPECT_EQ(open_journal(filled.disk.open(), small(), now).error().fault, Fault::unsupported);
 }
 
-TEST(Recovery, IdsGrowAcrossRestartsAlsoWhenTheClockGoesBack) {
+TEST(Recovery, IdsIncreaseAcrossRestartsAlsoWhenTheClockGoesBack) {
   TestDisk disk;
   std::set<QueueId> seen;
   std::int64_t clock = now;
@@ -167,7 +167,7 @@ TEST(Recovery, IdsGrowAcrossRestartsAlsoWhenTheClockGoesBack) {
   }
 }
 
-TEST(Recovery, AMailThatContainsAnotherSpoolsRecordsIsNotTakenForThem) {
+TEST(Recovery, RecordsInsideAMessageAreNotTakenForRecords) {
   const auto other = fill(2, true).disk.content(segment_name(1));
   TestDisk disk;
   QueueId id;
@@ -176,16 +176,16 @@ TEST(Recovery, AMailThatContainsAnotherSpoolsRecordsIsNotTakenForThem) {
     id = workload::put(*spool, other, workload::envelope(7)).id;
     disk.crash(TestDisk::Loss::all);
   }
-  // Its own record is hurt, so that the scan walks through the mail's text.
-  auto octets = disk.content(segment_name(1));
-  octets[head_page_size + 3] ^= 1;
-  disk.set_content(segment_name(1), octets);
+  // The message's own record is damaged, so that the scan goes through the message.
+  auto bytes = disk.content(segment_name(1));
+  bytes[head_page_size + 3] ^= 1;
+  disk.set_content(segment_name(1), bytes);
   auto spool = open_journal(disk.open(), small(64 << 10), now).value();
   EXPECT_LE(spool->list().size(), 1U);
   for (const auto& summary : spool->list()) EXPECT_EQ(summary.id, id);
 }
 
-TEST(Compaction, TheDiskFollowsTheQueue) {
+TEST(Compaction, DiskUsageFollowsTheQueue) {
   TestDisk disk;
   auto spool = open_journal(disk.open(), small(), now).value();
   std::vector<QueueId> kept;
@@ -206,11 +206,11 @@ TEST(Compaction, TheDiskFollowsTheQueue) {
   spool = open_journal(disk.open(), small(), now).value();
   ASSERT_EQ(spool->list().size(), kept.size());
   for (std::size_t i = 0; i < kept.size(); ++i) {
-    EXPECT_EQ(workload::read(*spool, kept[i]).value(), workload::octets(49 * i, 1500));
+    EXPECT_EQ(workload::read(*spool, kept[i]).value(), workload::bytes(49 * i, 1500));
   }
 }
 
-TEST(Compaction, ManyOutcomesAreFoldedIntoOne) {
+TEST(Compaction, ManyOutcomesAreMergedIntoOne) {
   TestDisk disk;
   auto spool = open_journal(disk.open(), small(1 << 20), now).value();
   const auto id = workload::put(*spool, "text", workload::envelope(1, 3)).id;
@@ -225,7 +225,7 @@ TEST(Compaction, ManyOutcomesAreFoldedIntoOne) {
   EXPECT_EQ(envelope.recipients[2].attempts, 299U);
 }
 
-TEST(Threads, ManyPutReadAndRemoveAtOnce) {
+TEST(Threads, PutReadAndRemoveConcurrently) {
   TestDisk disk;
   auto options = small(32 << 10);
   options.pending_limit = 8 << 10;
@@ -236,7 +236,7 @@ TEST(Threads, ManyPutReadAndRemoveAtOnce) {
     threads.emplace_back([&, thread] {
       for (std::uint64_t i = 0; i < 40; ++i) {
         const auto seed = thread * 1000 + i;
-        const auto text = workload::octets(seed, seed % 5000);
+        const auto text = workload::bytes(seed, seed % 5000);
         const auto put = workload::put(*spool, text, workload::envelope(seed));
         const auto back = workload::read(*spool, put.id);
         if (!put.result || !back || *back != text) ++wrong;
@@ -261,24 +261,24 @@ class OnARealDisk : public testing::Test {
   std::filesystem::path folder_;
 };
 
-TEST_F(OnARealDisk, KeepsMailAcrossARestartAndBelongsToOneOwner) {
+TEST_F(OnARealDisk, KeepsMessagesAcrossARestartAndHasOneOwner) {
   const auto path = (folder_ / "spool").string();
   QueueId id;
   {
     auto spool = open_journal(open_posix_disk(path).value(), small(), now).value();
-    id = workload::put(*spool, workload::octets(1, 30000), workload::envelope(1)).id;
+    id = workload::put(*spool, workload::bytes(1, 30000), workload::envelope(1)).id;
     const auto second = open_posix_disk(path);
     ASSERT_FALSE(second);
     EXPECT_EQ(second.error().fault, Fault::busy);
     EXPECT_NE(second.error().text().find("pid " + std::to_string(::getpid())), std::string::npos);
   }
   auto spool = open_journal(open_posix_disk(path).value(), small(), now).value();
-  EXPECT_EQ(workload::read(*spool, id).value(), workload::octets(1, 30000));
+  EXPECT_EQ(workload::read(*spool, id).value(), workload::bytes(1, 30000));
   const auto rights = std::filesystem::perms::owner_all;
   EXPECT_EQ(std::filesystem::status(path).permissions(), rights);
 }
 
-TEST_F(OnARealDisk, FollowsNoLinkAndLeavesNotItsFolder) {
+TEST_F(OnARealDisk, FollowsNoLinkAndStaysInItsFolder) {
   std::filesystem::create_directory_symlink("/tmp", folder_ / "link");
   EXPECT_EQ(open_posix_disk((folder_ / "link").string()).error().fault, Fault::input);
   auto disk = open_posix_disk((folder_ / "spool").string()).value();

@@ -1,4 +1,4 @@
-// Records become an index; see replay.hpp.
+// Builds the index from records; see replay.hpp.
 #include "spool/journal/replay.hpp"
 
 #include <algorithm>
@@ -29,7 +29,8 @@ void Replay::add_chunk(const Location& at, const FooterEntry& entry) {
     open.chunks.insert(open.chunks.begin(), at);
     return;
   }
-  // Part 0 begins anew: a message that is carried forward a second time after a crash in the first.
+  // Part 0 starts over: the message is carried forward again after a crash during the first
+  // attempt.
   if (entry.part == 0) open = {};
   if (entry.part != open.chunks.size()) open.gap = true;
   open.chunks.push_back(at);
@@ -39,7 +40,7 @@ void Replay::commit(const Location& at, const FooterEntry& entry) {
   auto open = open_.extract(entry.id);
   auto chunks = open ? std::move(open.mapped().chunks) : std::vector<Location>{};
   const bool whole = (!open || !open.mapped().gap) && chunks.size() == entry.part;
-  // A copy that lost a part must not push aside the older one that is whole.
+  // A copy that lost a part must not replace a complete older one.
   const auto* older = index_.find(entry.id);
   if (!whole && (entry.flags & flag_copy) != 0 && older != nullptr && !older->damaged) return;
   Entry message;

@@ -1,5 +1,5 @@
-// Records in the order they were written become an index. Pure: no files. Used at the start, for
-// records found by footer or by scan.
+// Builds the index from records, in the order in which they were written. Pure: no files. Used at
+// the start, for records found by footer or by scan.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +18,7 @@ class Replay final {
   void apply(std::uint32_t segment, const FooterEntry& entry);
   /// The largest id seen.
   [[nodiscard]] std::uint64_t last_id() const noexcept { return last_id_; }
-  /// Messages that are listed without all their octets.
+  /// Messages that are listed although a part of them is missing.
   [[nodiscard]] const std::vector<std::uint64_t>& incomplete() const noexcept {
     return incomplete_;
   }

@@ -1,5 +1,5 @@
-// Walks a segment; see scan.hpp. Where a header holds and its payload does not, the next record is
-// looked for behind the payload and not in it; only a hurt header makes us search octet by octet.
+// Scans a segment; see scan.hpp. After a valid header with a damaged payload, the next record is
+// expected after the payload, not in it. Only a damaged header starts a search byte by byte.
 #include "spool/journal/scan.hpp"
 
 #include <algorithm>
@@ -15,12 +15,12 @@ namespace {
 constexpr std::size_t window_size = 256 * 1024;
 constexpr std::size_t disk_block = 4096;
 
-/// A part of the file in memory, moved on as asked for.
+/// A part of the file in memory, moved as needed.
 class Window final {
  public:
   Window(const File& file, std::uint64_t limit) : file_(file), limit_(limit) {}
 
-  /// The octets at `offset`; fewer than `size` at the limit or where the disk cannot read.
+  /// The bytes at `offset`; fewer than `size` at the limit or in a block that the disk cannot read.
   std::string_view at(std::uint64_t offset, std::size_t size) {
     const auto want =
         static_cast<std::size_t>(std::min<std::uint64_t>(size, limit_ - std::min(offset, limit_)));
@@ -35,7 +35,7 @@ class Window final {
         std::min<std::uint64_t>(std::max(want, window_size), limit_ - std::min(offset, limit_)));
     if (buffer_.size() < most) buffer_.resize(most);
     auto got = file_.read({buffer_.data(), most}, offset);
-    // One bad block must not hide its good neighbours.
+    // An unreadable block must not hide the readable blocks next to it.
     if (!got) got = file_.read({buffer_.data(), std::min(want, disk_block)}, offset);
     start_ = offset;
     have_ = got ? *got : 0;
@@ -64,7 +64,7 @@ class Walk final {
         offset = find_header(offset + 1);
         continue;
       }
-      if (!take(offset, *header)) hurt_ = hurt_ ? hurt_ : header;
+      if (!take(offset, *header)) damaged_ = damaged_ ? damaged_ : header;
       offset += record_header_size + header->length;
     }
     scan_.tail = static_cast<std::uint32_t>(limit_ - scan_.end);
@@ -80,30 +80,30 @@ class Walk final {
   }
 
   bool take(std::uint64_t offset, const RecordHeader& header) {
-    const auto octets = window_.at(offset, record_header_size + header.length);
-    if (octets.size() != record_header_size + header.length) return false;
-    const auto payload = octets.substr(record_header_size);
+    const auto bytes = window_.at(offset, record_header_size + header.length);
+    if (bytes.size() != record_header_size + header.length) return false;
+    const auto payload = bytes.substr(record_header_size);
     if (crc32c(segment_.salt.payload_seed(), payload) != header.payload_crc) return false;
     const auto at = static_cast<std::uint32_t>(offset);
-    if (at != scan_.end) scan_.damage.push_back({scan_.end, at - scan_.end, hurt_});
-    hurt_.reset();
-    scan_.end = static_cast<std::uint32_t>(at + octets.size());
+    if (at != scan_.end) scan_.damage.push_back({scan_.end, at - scan_.end, damaged_});
+    damaged_.reset();
+    scan_.end = static_cast<std::uint32_t>(at + bytes.size());
     visit_(header, {segment_.number, at, header.length}, payload);
     return true;
   }
 
-  /// The next place from `offset` on where a valid header stands, or the limit.
+  /// The next valid header at or after `offset`, or the limit.
   std::uint64_t find_header(std::uint64_t offset) {
     const std::string_view mark(mark_.data(), mark_.size());
     while (offset + record_header_size <= limit_) {
-      const auto octets = window_.at(offset, window_size);
-      if (octets.size() < mark.size()) {
+      const auto bytes = window_.at(offset, window_size);
+      if (bytes.size() < mark.size()) {
         offset += disk_block;
         continue;
       }
-      const auto found = octets.find(mark);
+      const auto found = bytes.find(mark);
       if (found == std::string_view::npos) {
-        offset += octets.size() - mark.size() + 1;
+        offset += bytes.size() - mark.size() + 1;
       } else if (header_at(offset + found)) {
         return offset + found;
       } else {
@@ -118,7 +118,7 @@ class Walk final {
   const RecordVisitor& visit_;
   Window window_;
   std::array<char, 4> mark_{};
-  std::optional<RecordHeader> hurt_;
+  std::optional<RecordHeader> damaged_;
   Scan scan_;
 };
 

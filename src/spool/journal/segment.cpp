@@ -26,19 +26,19 @@ std::optional<std::uint32_t> parse_segment_name(std::string_view name) {
 
 Result<ReadRecord> read_record(const Segment& segment, const Location& at) {
   ReadRecord record;
-  record.octets.resize(at.octets());
-  const auto got = segment.file->read(record.octets, at.offset);
+  record.bytes.resize(at.bytes());
+  const auto got = segment.file->read(record.bytes, at.offset);
   if (!got) return got.error();
-  const auto header = decode_record_header(record.octets, segment.salt, segment.number);
-  if (*got == record.octets.size() && header && header->length == at.length &&
+  const auto header = decode_record_header(record.bytes, segment.salt, segment.number);
+  if (*got == record.bytes.size() && header && header->length == at.length &&
       header->payload_crc == crc32c(segment.salt.payload_seed(), record.payload())) {
     record.header = *header;
     return record;
   }
-  return fail(Fault::damaged,
-              fmt::format("{} at octet {}", segment_name(segment.number), at.offset),
-              "the record does not match its checksum: the disk gave back other octets than were "
-              "written; look at the disk, and take the message from a backup or ask its sender");
+  return fail(
+      Fault::damaged, fmt::format("{} at byte {}", segment_name(segment.number), at.offset),
+      "checksum mismatch: the disk returned other bytes than were written; check the disk, and "
+      "restore the message from a backup or ask its sender for it");
 }
 
 }  // namespace postroad::spool

@@ -1,6 +1,6 @@
-// Numbers and texts as the journal's files hold them: little-endian, a text with its length (u32)
-// before it. The decoder never reads outside its octets: after a wrong length everything is zero
-// and `ok` says false.
+// Numbers and texts in the encoding of the journal's files: little-endian, a text after its length
+// (u32). The decoder never reads outside its input: after a wrong length every value is zero and
+// `ok` is false.
 #pragma once
 
 #include <array>
@@ -33,9 +33,9 @@ class Encoder final {
   explicit Encoder(std::string& out) : out_(out) {}
   template <class Number>
   Encoder& number(Number value) {
-    std::array<char, sizeof(Number)> octets{};
-    put(octets.data(), value);
-    out_.append(octets.data(), octets.size());
+    std::array<char, sizeof(Number)> bytes{};
+    put(bytes.data(), value);
+    out_.append(bytes.data(), bytes.size());
     return *this;
   }
   Encoder& text(std::string_view value) {
@@ -48,14 +48,14 @@ class Encoder final {
   std::string& out_;
 };
 
-/// Takes from the front of octets that somebody else keeps alive.
+/// Reads from the front of its input, which must outlive it.
 class Decoder final {
  public:
-  explicit Decoder(std::string_view octets) : rest_(octets) {}
+  explicit Decoder(std::string_view bytes) : rest_(bytes) {}
   template <class Number>
   Number number() noexcept {
-    const auto octets = take(sizeof(Number));
-    return ok_ ? get<Number>(octets.data()) : Number{};
+    const auto bytes = take(sizeof(Number));
+    return ok_ ? get<Number>(bytes.data()) : Number{};
   }
   std::string_view text() noexcept { return take(number<std::uint32_t>()); }
   std::string_view take(std::size_t count) noexcept {

@@ -1,5 +1,5 @@
-// What waits for the writer: records to be, with who wants to hear of them. Made by any thread,
-// then owned by the writer thread alone.
+// A record to be written and the callback that waits for it. Created by any thread, then owned by
+// the writer thread alone.
 #pragma once
 
 #include <atomic>
@@ -12,10 +12,10 @@
 
 namespace postroad::spool {
 
-/// A message on its way in of which chunks went to the writer before the commit.
+/// A message that is being received and whose chunks went to the writer before its commit.
 struct Flow {
   std::vector<Location> chunks;         ///< written so far; under the engine's lock
-  std::atomic<bool> abandoned = false;  ///< nobody will commit it
+  std::atomic<bool> abandoned = false;  ///< it will not be committed
   std::atomic<bool> failed = false;     ///< a chunk is lost; `error` was set before
   Error error;
 };
@@ -27,21 +27,21 @@ struct Work {
   std::uint32_t recipients = 0;
   std::uint32_t payload_crc = 0;
   std::uint64_t id = 0;
-  std::uint64_t size = 0;    ///< commit: octets of the whole message
-  std::uint64_t ticket = 0;  ///< outcome: names the outcomes that are seen before they are on disk
-  std::string front;         ///< first part of the payload: front and envelope, or outcomes
-  std::string octets;        ///< second part: the message's own octets
+  std::uint64_t size = 0;          ///< commit: bytes of the whole message
+  std::uint64_t ticket = 0;        ///< outcome: key of the entry in Engine::unsaved_
+  std::string front;               ///< first part of the payload: front and envelope, or outcomes
+  std::string bytes;               ///< second part of the payload: bytes of the message
   std::shared_ptr<Flow> flow;      ///< of a message in several records
-  std::unique_ptr<Error> refusal;  ///< known before anything is written: only to be told
+  std::unique_ptr<Error> refusal;  ///< an error known before the write: it is only reported
   Done done;
 
-  RecordHeaderOctets header{};  ///< filled in by the writer, like `at`
+  RecordHeaderBytes header{};  ///< filled in by the writer, like `at`
   Location at;
 
   [[nodiscard]] std::uint32_t length() const noexcept {
-    return static_cast<std::uint32_t>(front.size() + octets.size());
+    return static_cast<std::uint32_t>(front.size() + bytes.size());
   }
-  /// Nobody waits for it: it need not reach the disk on its own account.
+  /// No caller waits for it: it does not cause a sync of its own.
   [[nodiscard]] bool is_lazy() const noexcept {
     return !done && (kind == Kind::outcome || kind == Kind::remove);
   }

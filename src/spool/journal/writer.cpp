@@ -1,4 +1,4 @@
-// Puts records on disk; see writer.hpp.
+// Writes records to disk; see writer.hpp.
 #include "spool/journal/writer.hpp"
 
 #include <fmt/format.h>
@@ -11,7 +11,7 @@ namespace postroad::spool {
 
 namespace {
 
-/// Only to be told, not to be written.
+/// Only settled, not written.
 bool is_void(const Work& work) {
   if (work.refusal) return true;
   return work.flow && (work.flow->failed.load() || work.flow->abandoned.load());
@@ -68,8 +68,8 @@ bool Writer::is_full_for(const Work& work) const {
          end_ + record_header_size + work.length() + footer > options_.segment_size;
 }
 
-/// Ends the segment. The works before are on disk with it and are told so: a failure that follows
-/// is not theirs.
+/// Ends the segment. The works before are on disk with it and are settled: a later failure does not
+/// affect them.
 Result<void> Writer::make_room(const Work&, std::span<Work> before, std::size_t& settled) {
   if (auto sealed = seal(); !sealed) return sealed;
   if (settled < before.size()) hooks_.settle(before.subspan(settled), {});
@@ -84,7 +84,7 @@ Result<void> Writer::make_room_for_cuts() {
     if (sure == cut_.end()) {
       return fail(
           Fault::io, "the spool",
-          fmt::format("writes have failed on {} segments: replace the disk, or let the queue drain",
+          fmt::format("writes failed on {} segments: replace the disk, or let the queue drain",
                       cut_.size()));
     }
     cut_.erase(sure);
@@ -131,8 +131,8 @@ void Writer::stage(Work& work) {
   work.header = encode(header, salt_, active_->number);
   parts_.emplace_back(work.header.data(), work.header.size());
   if (!work.front.empty()) parts_.emplace_back(work.front);
-  if (!work.octets.empty()) parts_.emplace_back(work.octets);
-  end_ += work.at.octets();
+  if (!work.bytes.empty()) parts_.emplace_back(work.bytes);
+  end_ += work.at.bytes();
   footer_.push_back({work.id, work.size, work.at.offset, work.at.length, work.part, work.recipients,
                      work.kind, work.flags});
   if (work.kind == Kind::chunk) unsynced_.push_back(work.flow);
@@ -182,8 +182,8 @@ Result<void> Writer::seal() {
   return {};
 }
 
-/// Leaves a segment that failed. What is behind the last good sync is not believed, whatever the
-/// disk did with it: the next segment's head says so before anybody is told.
+/// Gives up a segment that failed. Bytes after its last successful sync are not trusted, whatever
+/// the disk did with them: the next segment's head records that before any caller is told.
 void Writer::give_up(const Error& error) {
   for (const auto& flow : unsynced_) {
     if (flow->failed.load()) continue;
@@ -201,7 +201,7 @@ void Writer::give_up(const Error& error) {
   (void)begin_segment();
 }
 
-/// The belt beside the braces. A file whose sync failed is cut too, but its sync is not asked
+/// A second safeguard beside the next head. A file whose sync failed is cut too, but not synced
 /// again.
 void Writer::trim(Segment& segment) {
   if (!segment.file->truncate(good_) || sync_failed_) return;

@@ -1,6 +1,6 @@
-// Puts records on disk, in order, and knows up to where that is certain. It owns the segment that
-// is being written; after any failure it leaves that one for ever and begins the next. One thread
-// only. Not here: threads, queues, the index (journal.cpp).
+// Writes records to disk in order, and knows up to where they are synced. It owns the segment that
+// is being written; after a failure it never writes to that segment again and begins the next. One
+// thread only. Not here: threads and queues (engine.hpp), the index.
 #pragma once
 
 #include <atomic>
@@ -23,9 +23,9 @@ class Writer final {
     std::vector<ShortSegment> cut;
   };
   struct Hooks {
-    /// A run of works of the batch, in order, each run once: on disk, or lost with the error.
-    /// Chunks of a batch without a commit are only written by then; if they are lost later, their
-    /// flow says so.
+    /// Called for consecutive works of the batch, for each work once: on disk, or lost with the
+    /// error. Chunks of a batch without a commit are written but not synced by then; if they are
+    /// lost later, their flow says so.
     std::function<void(std::span<Work>, const Result<void>&)> settle;
     /// A new segment is ready for records.
     std::function<void(std::shared_ptr<Segment>)> begun;
@@ -85,7 +85,7 @@ class Writer final {
   std::vector<std::string_view> parts_;
   std::vector<FooterEntry> footer_;
   std::vector<std::shared_ptr<Flow>> unsynced_;  ///< with chunks behind good_
-  RecordHeaderOctets footer_header_{};
+  RecordHeaderBytes footer_header_{};
   std::string footer_payload_;
   bool sync_failed_ = false;  ///< on the active file: it is not trusted with another
   std::atomic<std::uint64_t> syncs_ = 0;

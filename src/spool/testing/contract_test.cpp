@@ -1,4 +1,4 @@
-// The contract of spool.hpp, held against both engines: the same tests, the same answers.
+// The contract of spool.hpp: the same tests for both engines.
 #include <gtest/gtest.h>
 
 #include "spool/journal/journal.hpp"
@@ -9,8 +9,8 @@
 namespace postroad::spool {
 namespace {
 
+using workload::bytes;
 using workload::envelope;
-using workload::octets;
 
 struct Engines {
   std::string name;
@@ -31,11 +31,11 @@ class Contract : public testing::TestWithParam<Engines> {
   std::unique_ptr<Spool> spool_ = GetParam().make();
 };
 
-TEST_P(Contract, GivesBackWhatWasPutIn) {
+TEST_P(Contract, ReturnsStoredMessages) {
   for (const std::size_t size : {0U, 1U, 4095U, 4096U, 4097U, 8192U, 20000U, 200000U}) {
-    const auto put = workload::put(*spool_, octets(size, size), envelope(size, 3));
+    const auto put = workload::put(*spool_, bytes(size, size), envelope(size, 3));
     ASSERT_TRUE(put.result) << put.result.error();
-    EXPECT_EQ(workload::read(*spool_, put.id).value(), octets(size, size));
+    EXPECT_EQ(workload::read(*spool_, put.id).value(), bytes(size, size));
     EXPECT_EQ(spool_->envelope(put.id).value(), envelope(size, 3));
     EXPECT_EQ(spool_->size(put.id).value(), size);
   }
@@ -44,10 +44,10 @@ TEST_P(Contract, GivesBackWhatWasPutIn) {
 TEST_P(Contract, PutsBytesInFrontOfAMessageOfAnySize) {
   const std::string head = "Authentication-Results: here; none\r\n";
   for (const std::size_t size : {0U, 1U, 4095U, 4096U, 4097U, 20000U, 200000U}) {
-    const auto put = workload::put(*spool_, octets(size, size), envelope(size, 3), 1000,
+    const auto put = workload::put(*spool_, bytes(size, size), envelope(size, 3), 1000,
                                    {"Received: late\r\n", head});
     ASSERT_TRUE(put.result) << put.result.error();
-    const auto whole = head + "Received: late\r\n" + octets(size, size);
+    const auto whole = head + "Received: late\r\n" + bytes(size, size);
     EXPECT_EQ(workload::read(*spool_, put.id).value(), whole);
     EXPECT_EQ(spool_->size(put.id).value(), whole.size());
     EXPECT_EQ(spool_->envelope(put.id).value(), envelope(size, 3));
@@ -57,7 +57,7 @@ TEST_P(Contract, PutsBytesInFrontOfAMessageOfAnySize) {
 TEST_P(Contract, ListsOldestFirstWithSizes) {
   std::vector<QueueId> ids;
   for (std::uint64_t i = 0; i < 5; ++i) {
-    ids.push_back(workload::put(*spool_, octets(i, 100 * i), envelope(i)).id);
+    ids.push_back(workload::put(*spool_, bytes(i, 100 * i), envelope(i)).id);
   }
   const auto list = spool_->list();
   ASSERT_EQ(list.size(), 5U);
@@ -66,14 +66,14 @@ TEST_P(Contract, ListsOldestFirstWithSizes) {
     EXPECT_EQ(list[i].size, 100 * i);
   }
   EXPECT_EQ(spool_->statistics().messages, 5U);
-  EXPECT_EQ(spool_->statistics().octets, 1000U);
+  EXPECT_EQ(spool_->statistics().bytes, 1000U);
   EXPECT_EQ(spool_->statistics().commits, 5U);
 }
 
 TEST_P(Contract, DestroyedWithoutCommitLeavesNothing) {
   {
     auto incoming = spool_->begin();
-    ASSERT_TRUE((*incoming)->append(octets(1, 50000)));
+    ASSERT_TRUE((*incoming)->append(bytes(1, 50000)));
   }
   EXPECT_TRUE(spool_->list().empty());
   ASSERT_TRUE(workload::put(*spool_, "a", envelope(1)).result);
@@ -95,7 +95,7 @@ TEST_P(Contract, KeepsTheLatestOutcomeOfEachRecipient) {
   EXPECT_EQ(now.recipients[2].note, "550 no");
 }
 
-TEST_P(Contract, AnOutcomeWithoutDoneIsSeenAtOnce) {
+TEST_P(Contract, AnOutcomeWithoutDoneIsVisibleAtOnce) {
   const auto id = workload::put(*spool_, "text", envelope(1)).id;
   spool_->record(id, {workload::delivered(0)});
   EXPECT_EQ(spool_->envelope(id).value().recipients[0].state, State::delivered);
@@ -105,7 +105,7 @@ TEST_P(Contract, AnOutcomeWithoutDoneIsSeenAtOnce) {
   EXPECT_EQ(spool_->envelope(id).error().fault, Fault::not_found);
 }
 
-TEST_P(Contract, RemovingTwiceIsRemovingOnce) {
+TEST_P(Contract, RemovingTwiceIsAllowed) {
   const auto id = workload::put(*spool_, "text", envelope(1)).id;
   EXPECT_TRUE(workload::remove(*spool_, id));
   EXPECT_TRUE(workload::remove(*spool_, id));
@@ -114,33 +114,33 @@ TEST_P(Contract, RemovingTwiceIsRemovingOnce) {
             Fault::not_found);
 }
 
-TEST_P(Contract, ARemovedMessageIsReadToItsEnd) {
-  const auto id = workload::put(*spool_, octets(7, 30000), envelope(1)).id;
+TEST_P(Contract, ARemovedMessageCanBeReadToItsEnd) {
+  const auto id = workload::put(*spool_, bytes(7, 30000), envelope(1)).id;
   auto reader = spool_->read(id);
   ASSERT_TRUE(reader);
   std::string got(*(*reader)->next());
   ASSERT_TRUE(workload::remove(*spool_, id));
   for (std::uint64_t i = 0; i < 20; ++i) {
-    const auto other = workload::put(*spool_, octets(i, 30000), envelope(i)).id;
+    const auto other = workload::put(*spool_, bytes(i, 30000), envelope(i)).id;
     ASSERT_TRUE(workload::remove(*spool_, other));
   }
   for (auto part = (*reader)->next(); part && !part->empty(); part = (*reader)->next())
     got += *part;
-  EXPECT_EQ(got, octets(7, 30000));
+  EXPECT_EQ(got, bytes(7, 30000));
 }
 
-TEST_P(Contract, TheListenerHearsOfAMessageBeforeItsDone) {
-  std::vector<std::string> heard;
+TEST_P(Contract, TheListenerIsCalledBeforeDone) {
+  std::vector<std::string> events;
   auto spool = GetParam().make();
-  spool->on_committed([&](QueueId id) { heard.push_back("listener " + id.text()); });
+  spool->on_committed([&](QueueId id) { events.push_back("listener " + id.text()); });
   auto incoming = spool->begin().value();
   workload::Answer answer;
   incoming->commit(envelope(1), [&, done = answer.done()](Result<void> result) {
-    heard.emplace_back("done");
+    events.emplace_back("done");
     done(std::move(result));
   });
   ASSERT_TRUE(answer.wait());
-  EXPECT_EQ(heard, (std::vector<std::string>{"listener " + incoming->id().text(), "done"}));
+  EXPECT_EQ(events, (std::vector<std::string>{"listener " + incoming->id().text(), "done"}));
 }
 
 TEST_P(Contract, WhenReadyCallsBackOnce) {
@@ -155,7 +155,7 @@ INSTANTIATE_TEST_SUITE_P(Both, Contract,
                                          Engines{"Journal", make_journal}),
                          [](const auto& parameter) { return parameter.param.name; });
 
-TEST(QueueIdText, IsShortSortsNothingAndComesBack) {
+TEST(QueueIdText, IsShortAndRoundTrips) {
   for (const std::uint64_t value :
        std::vector<std::uint64_t>{0, 1, 31, 32, 1700000000000000, UINT64_MAX - 1, UINT64_MAX}) {
     const auto text = QueueId{value}.text();

@@ -1,6 +1,6 @@
-// The promise of the 250 under a disk that fails: each call of a run fails in turn, once or from
-// then on, and after the crash that follows, what got its yes is there, whole, and what got a no is
-// not.
+// The promise of the 250 on a disk that fails: each call of a run fails in turn, once or from then
+// on. After the crash that follows, every accepted message is there, complete, and no refused one
+// is.
 #include <gtest/gtest.h>
 
 #include <array>
@@ -28,16 +28,16 @@ JournalOptions small() {
 
 enum class Fate { kept, maybe, gone };
 
-/// What must be true of each message after a restart.
+/// The state that each message must have after a restart.
 class Ledger final {
  public:
-  /// A no is certain only as long as the disk takes another write to say so: what reached a disk
-  /// that then refuses everything may be there after the next start. It is never the other way
-  /// round.
+  /// A refusal is certain only if the disk accepts another write that records it: a message that
+  /// reached a disk which then refuses everything may exist after the next start. The opposite
+  /// never happens.
   explicit Ledger(TestDisk& disk, bool refused_may_stay = false)
       : disk_(disk), refused_(refused_may_stay ? Fate::maybe : Fate::gone) {}
 
-  /// False when the disk refuses even the start.
+  /// False if the disk refuses even the start.
   bool open() {
     auto spool = open_journal(disk_.open(), small(), now);
     if (!spool) return false;
@@ -66,7 +66,7 @@ class Ledger final {
     line.fate = workload::remove(*spool_, id) ? Fate::gone : Fate::maybe;
   }
 
-  /// A removal that nobody waits for: it may come undone, and nothing else.
+  /// A removal that no caller waits for: a crash may undo it.
   void remove_lazily(QueueId id) {
     spool_->remove(id);
     lines_.at(id).fate = Fate::maybe;
@@ -94,20 +94,20 @@ class Ledger final {
 
   void check() {
     for (auto& [id, line] : lines_) {
-      auto octets = workload::read(*spool_, id);
+      auto bytes = workload::read(*spool_, id);
       if (line.fate == Fate::gone) {
-        EXPECT_FALSE(octets) << "message " << line.seed << " came back";
+        EXPECT_FALSE(bytes) << "message " << line.seed << " came back";
         continue;
       }
-      // Nobody was told that it is kept: it may be gone, or listed with a part that did not reach
-      // the disk.
-      if (line.fate == Fate::maybe && !octets) {
-        if (octets.error().fault == Fault::not_found) line.fate = Fate::gone;
+      // It was not acknowledged: it may be gone, or listed without a part that did not reach the
+      // disk.
+      if (line.fate == Fate::maybe && !bytes) {
+        if (bytes.error().fault == Fault::not_found) line.fate = Fate::gone;
         continue;
       }
       line.fate = Fate::kept;
-      ASSERT_TRUE(octets) << "message " << line.seed << " is lost: " << octets.error();
-      EXPECT_EQ(*octets, workload::octets(line.seed, line.size)) << "message " << line.seed;
+      ASSERT_TRUE(bytes) << "message " << line.seed << " is lost: " << bytes.error();
+      EXPECT_EQ(*bytes, workload::bytes(line.seed, line.size)) << "message " << line.seed;
       const auto envelope = spool_->envelope(id);
       ASSERT_TRUE(envelope) << envelope.error();
       EXPECT_EQ(envelope->reverse_path, workload::envelope(line.seed, 2).reverse_path);
@@ -116,7 +116,7 @@ class Ledger final {
       }
     }
     for (const auto& summary : spool_->list()) {
-      EXPECT_TRUE(lines_.contains(summary.id)) << "a message that nobody put in";
+      EXPECT_TRUE(lines_.contains(summary.id)) << "a message that was never stored";
     }
   }
 
@@ -134,8 +134,8 @@ class Ledger final {
   int kept_ = 0;
 };
 
-/// Rolls over several segments, with removals and outcomes in between, so that dead ones go and
-/// live ones are carried.
+/// Fills several segments, with removals and outcomes in between, so that segments are deleted and
+/// messages are carried forward.
 void work(Ledger& ledger) {
   for (std::uint64_t i = 0; i < 14; ++i) {
     ledger.put(i, i % 4 == 3 ? 3000 : 300 * (i % 3));
@@ -168,7 +168,7 @@ struct How {
 
 class EveryCall : public testing::TestWithParam<How> {};
 
-TEST_P(EveryCall, ThatFailsLosesNothingThatWasPromised) {
+TEST_P(EveryCall, ThatFailsLosesNoAcceptedMessage) {
   const auto& how = GetParam();
   const auto calls = calls_of_a_clean_run();
   ASSERT_GT(calls, 40U);
@@ -179,7 +179,7 @@ TEST_P(EveryCall, ThatFailsLosesNothingThatWasPromised) {
     disk.fail({call, how.fault, how.sticky, how.partial});
     if (ledger.open()) work(ledger);
     ASSERT_NO_FATAL_FAILURE(ledger.crash(how.loss));
-    ledger.put(99, 700);  // and it goes on
+    ledger.put(99, 700);  // it still accepts messages
     EXPECT_GE(ledger.accepted(), 1);
     ASSERT_NO_FATAL_FAILURE(ledger.crash(TestDisk::Loss::all));
     if (testing::Test::HasFailure()) break;
@@ -223,7 +223,7 @@ TEST(Row38, ACrashAtAnyMomentKeepsEveryPromise) {
   }
 }
 
-/// Holds the first who passes until it is opened.
+/// Blocks the first caller until it is opened.
 class Gate final {
  public:
   void pass() {
@@ -239,7 +239,7 @@ class Gate final {
   std::promise<void> reached_, opened_;
 };
 
-TEST(Row38, NoYesBeforeTheSync) {
+TEST(Row38, NoReplyBeforeTheSync) {
   TestDisk disk;
   Gate gate;
   auto spool = open_journal(disk.open(), {}, now).value();
@@ -255,7 +255,7 @@ TEST(Row38, NoYesBeforeTheSync) {
   EXPECT_TRUE(answer.wait());
 }
 
-TEST(GroupCommit, AllThatAreReadyShareOneSync) {
+TEST(GroupCommit, AllReadyMessagesShareOneSync) {
   TestDisk disk;
   Gate gate;
   auto spool = open_journal(disk.open(), {}, now).value();
@@ -267,7 +267,7 @@ TEST(GroupCommit, AllThatAreReadyShareOneSync) {
   for (int i = 0; i <= many; ++i) {
     incoming.push_back(spool->begin().value());
     incoming.back()->commit(workload::envelope(1), answers[i].done());
-    if (i == 0) gate.wait_until_reached();  // the first is alone; the others gather behind it
+    if (i == 0) gate.wait_until_reached();  // the first is alone; the others collect behind it
   }
   gate.open();
   for (auto& answer : answers) ASSERT_TRUE(answer.wait());
@@ -339,8 +339,8 @@ TEST_F(LazyOutcome, OfAFailedBatchStaysVisibleAndIsWrittenAgain) {
     expect_recorded();
   }
   disk_.fail({});
-  const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-  while (!put() && std::chrono::steady_clock::now() < patience) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (!put() && std::chrono::steady_clock::now() < deadline) {
   }
   disk_.crash(TestDisk::Loss::all);
   spool_ = open_journal(disk_.open(), options_, now).value();
@@ -360,27 +360,27 @@ TEST_F(LazyOutcome, OfAFailedBatchIsNotRetriedWithoutAPause) {
   EXPECT_LE(disk_.calls() - before, calls_of_an_attempt);
 }
 
-TEST(Row39, AFullDiskIsToldAndIsOverWhenThereIsRoom) {
+TEST(Row39, AFullDiskIsReportedAndEndsWhenThereIsSpace) {
   TestDisk disk;
   auto spool = open_journal(disk.open(), small(), now).value();
-  const auto first = workload::put(*spool, workload::octets(1, 900), workload::envelope(1));
+  const auto first = workload::put(*spool, workload::bytes(1, 900), workload::envelope(1));
   ASSERT_TRUE(first.result);
   disk.fail({1, Fault::full, true, true});
-  const auto refused = workload::put(*spool, workload::octets(2, 900), workload::envelope(2));
+  const auto refused = workload::put(*spool, workload::bytes(2, 900), workload::envelope(2));
   ASSERT_FALSE(refused.result);
   EXPECT_EQ(refused.result.error().fault, Fault::full);
-  EXPECT_EQ(workload::read(*spool, first.id).value(), workload::octets(1, 900));
+  EXPECT_EQ(workload::read(*spool, first.id).value(), workload::bytes(1, 900));
   disk.fail({});
-  // The first to ask finds out; nobody has to restart anything.
+  // The first message after it makes the writer check again; no restart is needed.
   Result<void> taken = fail(Fault::full, {}, {});
-  const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-  while (!taken && std::chrono::steady_clock::now() < patience)
-    taken = workload::put(*spool, workload::octets(3, 900), workload::envelope(3)).result;
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (!taken && std::chrono::steady_clock::now() < deadline)
+    taken = workload::put(*spool, workload::bytes(3, 900), workload::envelope(3)).result;
   EXPECT_TRUE(taken);
   EXPECT_EQ(spool->list().size(), 2U);
 }
 
-TEST(Row39, AReserveIsKeptFree) {
+TEST(Row39, TheReserveStaysFree) {
   TestDisk disk;
   auto options = small();
   options.reserve = 1 << 20;

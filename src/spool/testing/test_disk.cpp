@@ -1,5 +1,5 @@
-// A disk in memory that forgets; see test_disk.hpp. A file is its synced octets plus the changes
-// since, in order; a folder is its synced names plus the names now.
+// A disk in memory that can lose data; see test_disk.hpp. A file is its synced bytes plus the
+// changes since, in order; a folder is its synced names plus the names now.
 #include "spool/testing/test_disk.hpp"
 
 #include <algorithm>
@@ -13,9 +13,9 @@ namespace postroad::spool {
 namespace {
 
 struct Change {
-  bool cut = false;  ///< the file is cut at `offset`; otherwise `octets` are written there
+  bool cut = false;  ///< the file is cut at `offset`; otherwise `bytes` are written there
   std::uint64_t offset = 0;
-  std::string octets;
+  std::string bytes;
 };
 
 struct Node {
@@ -24,15 +24,15 @@ struct Node {
   std::vector<Change> changes;
 };
 
-void play(std::string& octets, const Change& change) {
+void play(std::string& bytes, const Change& change) {
   if (change.cut) {
-    octets.resize(change.offset);
+    bytes.resize(change.offset);
     return;
   }
-  if (octets.size() < change.offset + change.octets.size()) {
-    octets.resize(change.offset + change.octets.size());
+  if (bytes.size() < change.offset + change.bytes.size()) {
+    bytes.resize(change.offset + change.bytes.size());
   }
-  octets.replace(change.offset, change.octets.size(), change.octets);
+  bytes.replace(change.offset, change.bytes.size(), change.bytes);
 }
 
 using Names = std::map<std::string, std::shared_ptr<Node>>;
@@ -50,7 +50,7 @@ struct TestDisk::State {
   std::uint64_t available = UINT64_MAX;
   std::function<void()> before_sync;
 
-  /// Counts a call; the error when it is one that fails. Under the mutex.
+  /// Counts a call; the error if this call fails. Under the mutex.
   Result<void> call(const std::string& where) {
     ++calls;
     const bool fails =
@@ -69,13 +69,12 @@ class TestFile final : public File {
       : state_(std::move(state)), node_(std::move(node)), name_(std::move(name)) {}
 
   Result<void> write(std::span<const std::string_view> parts, std::uint64_t offset) override {
-    std::string octets;
-    for (const auto part : parts) octets += part;
+    std::string bytes;
+    for (const auto part : parts) bytes += part;
     const std::lock_guard lock(state_->mutex);
     auto result = state_->call(name_);
-    if (!result)
-      octets.resize(state_->failure.partial ? state_->random() % (octets.size() + 1) : 0);
-    if (!octets.empty()) change({false, offset, std::move(octets)});
+    if (!result) bytes.resize(state_->failure.partial ? state_->random() % (bytes.size() + 1) : 0);
+    if (!bytes.empty()) change({false, offset, std::move(bytes)});
     return result;
   }
 
@@ -90,7 +89,7 @@ class TestFile final : public File {
     const std::lock_guard lock(state_->mutex);
     ++state_->syncs;
     if (auto result = state_->call(name_); !result) {
-      // As Linux does: the pages count as clean from here on, whatever reached the disk.
+      // Like Linux: the pages count as clean afterwards, whether or not they reached the disk.
       for (const auto& each : std::exchange(node_->changes, {})) {
         if (state_->random() % 2 == 0) play(node_->synced, each);
       }
@@ -187,17 +186,17 @@ class TestFolder final : public Disk {
   std::shared_ptr<TestDisk::State> state_;
 };
 
-/// What a node holds after a crash in which each change since the last sync had its own luck.
+/// Contents of a node after a crash in which each change since the last sync survives or not.
 std::string survivor(const Node& node, TestDisk::Loss loss, std::mt19937_64& random) {
-  auto octets = node.synced;
-  if (loss == TestDisk::Loss::all) return octets;
+  auto bytes = node.synced;
+  if (loss == TestDisk::Loss::all) return bytes;
   for (auto change : node.changes) {
-    const auto luck = random() % 4;
-    if (luck == 0) continue;
-    if (luck == 1 && !change.cut) change.octets.resize(random() % (change.octets.size() + 1));
-    play(octets, change);
+    const auto fate = random() % 4;
+    if (fate == 0) continue;
+    if (fate == 1 && !change.cut) change.bytes.resize(random() % (change.bytes.size() + 1));
+    play(bytes, change);
   }
-  return octets;
+  return bytes;
 }
 
 Names surviving_names(const TestDisk::State& state, TestDisk::Loss loss, std::mt19937_64& random) {
@@ -212,7 +211,7 @@ Names surviving_names(const TestDisk::State& state, TestDisk::Loss loss, std::mt
   return names;
 }
 
-/// The system lives: everything is there, and what was not synced can still be lost.
+/// The system survives: everything is there, and unsynced changes can still be lost.
 void keep_all(const TestDisk::State& from, TestDisk::State& to) {
   std::map<const Node*, std::shared_ptr<Node>> copies;
   const auto copy = [&](const std::shared_ptr<Node>& node) {
@@ -233,8 +232,7 @@ TestDisk::TestDisk(std::uint64_t seed) : state_(std::make_shared<State>()) {
 std::unique_ptr<Disk> TestDisk::open() const { return std::make_unique<TestFolder>(state_); }
 
 void TestDisk::crash(Loss loss) {
-  // What is still open belongs to a world that is gone: it keeps the old state, the next open gets
-  // the new one.
+  // Files that are still open keep the old state; the next open gets the new one.
   const auto old = state_;
   auto next = std::make_shared<State>();
   const std::lock_guard lock(old->mutex);
@@ -263,9 +261,9 @@ std::uint64_t TestDisk::calls() const {
   return state_->calls;
 }
 
-void TestDisk::set_available(std::uint64_t octets) {
+void TestDisk::set_available(std::uint64_t bytes) {
   const std::lock_guard lock(state_->mutex);
-  state_->available = octets;
+  state_->available = bytes;
 }
 
 void TestDisk::before_sync(std::function<void()> hook) {
@@ -284,10 +282,10 @@ std::string TestDisk::content(const std::string& name) const {
   return found == state_->now.end() ? std::string() : found->second->now;
 }
 
-void TestDisk::set_content(const std::string& name, std::string octets) {
+void TestDisk::set_content(const std::string& name, std::string bytes) {
   const std::lock_guard lock(state_->mutex);
   auto node = std::make_shared<Node>();
-  node->now = node->synced = std::move(octets);
+  node->now = node->synced = std::move(bytes);
   state_->now[name] = state_->synced[name] = std::move(node);
 }
 

@@ -1,7 +1,6 @@
-// A disk in memory for tests: it knows what was synced and forgets the rest when it crashes, tears
-// writes, and fails the call that the test names. Several Disk objects of one TestDisk are the same
-// folder, one after the other: that is a restart. Not here: anything of the real file system
-// (posix_disk.hpp).
+// A disk in memory for tests: it knows what was synced, loses the rest in a crash, tears writes,
+// and fails the call that the test chooses. Several Disk objects of one TestDisk, one after the
+// other, are restarts on the same folder. Not here: the real file system (posix_disk.hpp).
 #pragma once
 
 #include <cstdint>
@@ -16,17 +15,17 @@ namespace postroad::spool {
 
 class TestDisk final {
  public:
-  /// What a crash does with writes, cuts and names that were not synced.
+  /// Effect of a crash on writes, truncations and names that were not synced.
   enum class Loss {
-    all,     ///< all of it is gone
-    random,  ///< each write survives or not, or is torn at some octet; each name survives or not
-    none,    ///< the program died and the system lived; a later crash can still take it
+    all,     ///< all are lost
+    random,  ///< each write survives or not, or is torn at some byte; each name survives or not
+    none,    ///< only the process died; a later crash can still lose them
   };
   struct Failure {
-    std::uint64_t call = 0;  ///< which call fails, from 1; 0: none
+    std::uint64_t call = 0;  ///< number of the call that fails, from 1; 0: none
     Fault fault = Fault::io;
     bool sticky = false;   ///< all calls from that one on fail
-    bool partial = false;  ///< a failing write leaves a random front of its octets
+    bool partial = false;  ///< a failing write leaves a random prefix
   };
 
   explicit TestDisk(std::uint64_t seed = 1);
@@ -35,25 +34,24 @@ class TestDisk final {
   /// TestDisk.
   [[nodiscard]] std::unique_ptr<Disk> open() const;
 
-  /// The machine stops. Files that are still open read and write into nothing that is kept.
+  /// The machine stops. Files that are still open keep a state that no later open sees.
   void crash(Loss loss);
   /// Counts calls from now on: create, write, sync, truncate, remove, rename, sync_folder.
   void fail(Failure failure);
   /// Calls since the last `fail`.
   [[nodiscard]] std::uint64_t calls() const;
-  /// What `available` answers; unlimited at first. Writes do not count against it.
-  void set_available(std::uint64_t octets);
-  /// Called before each sync of a file, outside all locks: a test holds the writer here. Set before
-  /// use.
+  /// Result of `available`; unlimited at first. Writes do not reduce it.
+  void set_available(std::uint64_t bytes);
+  /// Called before each sync of a file, without a lock: a test can hold the writer here. Set it
+  /// before use.
   void before_sync(std::function<void()> hook);
   /// Syncs of files since the beginning.
   [[nodiscard]] std::uint64_t syncs() const;
 
-  /// A file's octets as a reader sees them; empty when there is none. For tests that damage what is
-  /// stored.
+  /// A file's bytes as a reader sees them; empty without the file. For tests that damage files.
   [[nodiscard]] std::string content(const std::string& name) const;
-  /// Replaces a file's octets, durably.
-  void set_content(const std::string& name, std::string octets);
+  /// Replaces a file's bytes, durably.
+  void set_content(const std::string& name, std::string bytes);
   [[nodiscard]] std::vector<std::string> names() const;
 
   struct State;

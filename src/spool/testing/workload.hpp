@@ -1,5 +1,5 @@
-// What the spool's tests put in and ask for: messages that can be told apart, and calls that wait
-// for their callback. For tests only; it knows the contract (spool.hpp) and no engine.
+// Messages that tests can tell apart, and calls that wait for their callback. For tests only; it
+// uses the contract (spool.hpp) and no engine.
 #pragma once
 
 #include <future>
@@ -11,8 +11,8 @@
 
 namespace postroad::spool::workload {
 
-/// Octets that depend on every bit of `seed`, of the length asked for.
-inline std::string octets(std::uint64_t seed, std::size_t length) {
+/// `length` bytes that depend on every bit of `seed`.
+inline std::string bytes(std::uint64_t seed, std::size_t length) {
   std::string out;
   out.reserve(length);
   for (std::uint64_t x = seed * 0x9e3779b97f4a7c15 + 1; out.size() < length;) {
@@ -62,14 +62,13 @@ struct Put {
   Result<void> result;
 };
 
-/// Puts a message in, in pieces of `piece` octets, then what is to be prepended, and waits for the
-/// answer.
-inline Put put(Spool& spool, const std::string& octets, const Envelope& envelope,
+/// Stores a message in pieces of `piece` bytes, then prepends `heads`, and waits for the result.
+inline Put put(Spool& spool, const std::string& bytes, const Envelope& envelope,
                std::size_t piece = 1000, const std::vector<std::string>& heads = {}) {
   auto incoming = spool.begin();
   if (!incoming) return {{}, incoming.error()};
-  for (std::size_t at = 0; at < octets.size(); at += piece) {
-    if (auto kept = (*incoming)->append(std::string_view(octets).substr(at, piece)); !kept) break;
+  for (std::size_t at = 0; at < bytes.size(); at += piece) {
+    if (auto kept = (*incoming)->append(std::string_view(bytes).substr(at, piece)); !kept) break;
   }
   for (const auto& head : heads) (*incoming)->prepend(head);
   Answer answer;
@@ -77,11 +76,10 @@ inline Put put(Spool& spool, const std::string& octets, const Envelope& envelope
   return {(*incoming)->id(), answer.wait()};
 }
 
-/// A message of that size whose first bytes, for every other seed, are put in front at its end; it
-/// reads as `octets(seed, size)`.
+/// Stores `bytes(seed, size)`; for odd seeds its first bytes are prepended at the end.
 inline Put put_with_head(Spool& spool, std::uint64_t seed, std::size_t size,
                          const Envelope& envelope) {
-  const auto whole = octets(seed, size);
+  const auto whole = bytes(seed, size);
   const auto head = seed % 2 == 1 ? std::min<std::size_t>(size, 100) : 0;
   return put(spool, whole.substr(head), envelope, 1000, {whole.substr(0, head)});
 }
@@ -98,7 +96,7 @@ inline Result<void> remove(Spool& spool, QueueId id) {
   return answer.wait();
 }
 
-/// All octets of a message, or the error on the way.
+/// All bytes of a message.
 inline Result<std::string> read(Spool& spool, QueueId id) {
   auto reader = spool.read(id);
   if (!reader) return reader.error();
