@@ -93,7 +93,7 @@ void append_sentence(std::string& out, const Event& event) {
 }
 
 std::string reference(std::span<const EventInfo* const> kinds) {
-  std::string out = "# Events\n\nEverything that is told, as log line, JSON record and counter.\n";
+  std::string out;
   for (const EventInfo* kind : kinds) {
     out += fmt::format("\n## `{}`\n\n{} Level: {}. Sentence: “{}”.\n", kind->name, kind->doc,
                        to_string(kind->level), kind->text);
