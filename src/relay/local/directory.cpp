@@ -34,41 +34,60 @@ std::string tail_of(std::string_view text) {
 }  // namespace
 
 Result<Directory> Directory::make(DirectorySettings settings) {
+  std::optional<Error> first;
+  auto directory = make(std::move(settings), [&](std::string_view, const Error& error) {
+    if (!first) first = error;
+  });
+  if (first) return *first;
+  return directory;
+}
+
+Directory Directory::make(DirectorySettings settings, const ReportProblem& report) {
   Directory directory;
+  bool is_sound = true;
+  const ReportProblem note = [&](std::string_view setting, const Error& error) {
+    is_sound = false;
+    report(setting, error);
+  };
   for (const auto& domain : settings.domains) directory.domains_.insert(lower(domain));
   if (!settings.domains.empty()) directory.home_ = lower(settings.domains.front());
   for (const auto& mailbox : settings.mailboxes) directory.mailboxes_.insert(lower(mailbox));
   directory.plus_ = settings.plus;
   if (settings.plus.size() > 4 || settings.plus.find_first_not_of("+-=_#~!") != std::string::npos)
-    return wrong(settings.plus, "tags begin with some of + - = _ # ~ !");
+    note("plus", wrong(settings.plus, "tags begin with some of + - = _ # ~ !"));
   if (!settings.catch_all.empty()) {
     auto target = Mailbox::parse(settings.catch_all);
-    if (!target)
-      return wrong(settings.catch_all,
-                   "the catch-all must be a whole address: " + target.error().detail);
-    directory.catch_all_ = std::move(*target);
+    if (target)
+      directory.catch_all_ = std::move(*target);
+    else
+      note("catch_all", wrong(settings.catch_all,
+                              "the catch-all must be a whole address: " + target.error().detail));
   }
-  for (const auto& entry : settings.aliases) {
-    const auto colon = entry.find(':');
-    if (colon == std::string::npos)
-      return wrong(entry, "an alias has the form name: address, address");
-    const auto name = lower(trim(std::string_view(entry).substr(0, colon)));
-    auto& members = directory.aliases_[name];
-    for (const auto part : split(std::string_view(entry).substr(colon + 1), ',')) {
-      const auto text = trim(part);
-      const bool bare = text.find('@') == std::string_view::npos;
-      if (bare && directory.home_.empty())
-        return wrong(entry, "a target without a domain needs a local domain");
-      auto target =
-          Mailbox::parse(bare ? std::string(text) + '@' + directory.home_ : std::string(text));
-      if (!target) return wrong(entry, "a target is no address: " + target.error().detail);
-      members.push_back(std::move(*target));
-    }
-  }
-  auto sound = directory.check_loops();
-  if (sound) sound = directory.check_ends();
-  if (!sound) return sound.error();
+  for (const auto& entry : settings.aliases) directory.add_alias(entry, note);
+  // Where a target is missing, or an alias has no end, what lies behind it cannot be judged.
+  const bool has_ends = directory.check_loops(note);
+  if (is_sound && has_ends) directory.check_ends(note);
   return directory;
+}
+
+void Directory::add_alias(const std::string& entry, const ReportProblem& report) {
+  const auto colon = entry.find(':');
+  if (colon == std::string::npos)
+    return report("aliases", wrong(entry, "an alias has the form name: address, address"));
+  auto& members = aliases_[lower(trim(std::string_view(entry).substr(0, colon)))];
+  for (const auto part : split(std::string_view(entry).substr(colon + 1), ',')) {
+    const auto text = trim(part);
+    const bool is_bare = text.find('@') == std::string_view::npos;
+    if (is_bare && home_.empty()) {
+      report("aliases", wrong(entry, "a target without a domain needs a local domain"));
+      continue;
+    }
+    auto target = Mailbox::parse(is_bare ? std::string(text) + '@' + home_ : std::string(text));
+    if (target)
+      members.push_back(std::move(*target));
+    else
+      report("aliases", wrong(entry, "a target is not an address: " + target.error().detail));
+  }
 }
 
 bool Directory::is_local(const Mailbox& address) const {
@@ -159,42 +178,48 @@ std::string_view Directory::first_name() const {
   return aliases_.empty() ? std::string_view{} : aliases_.begin()->first;
 }
 
-Result<void> Directory::check_loops() const {
+bool Directory::check_loops(const ReportProblem& report) const {
+  bool has_ends = true;
+  const auto note = [&](const std::string& name, const std::string& why) {
+    has_ends = false;
+    report("aliases", wrong(name, why));
+  };
   for (const auto& [name, targets] : aliases_) {
     std::vector<Mailbox> level = targets;
     for (std::size_t depth = 0; !level.empty(); ++depth) {
-      if (depth == max_depth)
-        return wrong(name, "this alias leads back to itself, or through more than 16 others");
       std::vector<Mailbox> below;
       for (const auto& target : level) {
         const auto more = members(target);
         below.insert(below.end(), more.begin(), more.end());
       }
-      if (below.size() > 10'000) return wrong(name, "this alias has more than 10,000 members");
       level = std::move(below);
+      const bool is_deep = depth + 1 == max_depth && !level.empty();
+      if (is_deep) note(name, "this alias leads back to itself, or through more than 16 others");
+      if (level.size() > 10'000) note(name, "this alias has more than 10,000 members");
+      if (is_deep || level.size() > 10'000) break;
     }
   }
-  return {};
+  return has_ends;
 }
 
-Result<void> Directory::check_ends() const {
+void Directory::check_ends(const ReportProblem& report) const {
   for (const auto& name : mailboxes_) {
     const auto at = name.rfind('@');
     if (at != std::string::npos && !domains_.contains(name.substr(at + 1)))
-      return wrong(name, "a mailbox of a domain that is not in local.domains gets no mail");
+      report("mailboxes",
+             wrong(name, "a mailbox of a domain that is not in local.domains gets no mail"));
   }
   for (const auto& [name, targets] : aliases_) {
     for (const auto& target : targets) {
       if (resolve(target).empty())
-        return wrong(name, "its target " + target.text() +
-                               " is local and has no mailbox: add it to local.mailboxes, or take "
-                               "it out of the alias");
+        report("aliases", wrong(name, "its target " + target.text() +
+                                          " is local and has no mailbox: add it to "
+                                          "local.mailboxes, or take it out of the alias"));
     }
   }
   if (catch_all_ && resolve(*catch_all_).empty())
-    return wrong(catch_all_->text(),
-                 "the catch-all has no mailbox itself: add it to local.mailboxes");
-  return {};
+    report("catch_all", wrong(catch_all_->text(),
+                              "the catch-all has no mailbox itself: add it to local.mailboxes"));
 }
 
 std::optional<Mailbox> Directory::find(std::string_view text) const {

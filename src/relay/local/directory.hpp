@@ -2,6 +2,7 @@
 // checked whole; the answer for an address is the same at RCPT, in VRFY and at delivery.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <postroad/mailbox.hpp>
@@ -24,11 +25,16 @@ struct DirectorySettings {
       plus{};  ///< characters that begin a tag: `ann+lists` is ann's; empty: there are no tags
 };
 
+/// Receives each problem with the name of the setting that has it: "aliases".
+using ReportProblem = std::function<void(std::string_view setting, const Error& error)>;
+
 class Directory final {
  public:
   /// Error: Fault::input naming the entry: an alias that leads back to itself, a target that is no
   /// address, or a local one without a mailbox, whose mail would be lost.
   static Result<Directory> make(DirectorySettings settings);
+  /// As above, but reports every problem. The result can be used when none was reported.
+  static Directory make(DirectorySettings settings, const ReportProblem& report);
 
   [[nodiscard]] bool is_local(const Mailbox& address) const;
   /// The addresses that a mail to `address` ends at, aliases followed, each once; empty for an
@@ -51,8 +57,9 @@ class Directory final {
   [[nodiscard]] std::optional<std::string> key_of(const Mailbox& address) const;
   [[nodiscard]] std::string_view first_name() const;
   [[nodiscard]] std::optional<Mailbox> stand_in(const Mailbox& address) const;
-  [[nodiscard]] Result<void> check_loops() const;
-  [[nodiscard]] Result<void> check_ends() const;
+  void add_alias(const std::string& entry, const ReportProblem& report);
+  bool check_loops(const ReportProblem& report) const;
+  void check_ends(const ReportProblem& report) const;
 
   std::set<std::string, std::less<>> domains_;
   std::string home_;                              // the first of them as it was listed

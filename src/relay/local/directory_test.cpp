@@ -81,7 +81,7 @@ TEST(Directory, RefusesWhatWouldLoseMail) {
       {"one: one", "leads back to itself"},
       {"one: bbo@here.example", "has no mailbox"},
       {"one two", "the form name: address"},
-      {"one: a@@b", "no address"},
+      {"one: a@@b", "not an address"},
   };
   for (const auto& [alias, words] : table) {
     auto wrong = settings();
@@ -96,6 +96,26 @@ TEST(Directory, RefusesWhatWouldLoseMail) {
 }
 
 // Row 34: no address makes a path.
+TEST(Directory, ReportsEveryProblemWithItsSetting) {
+  auto wrong = settings();
+  wrong.aliases = {"no form", "a: a@@b, c@@d"};
+  wrong.catch_all = "nobody";
+  wrong.plus = "x";
+  std::vector<std::string> found;
+  (void)Directory::make(wrong, [&](std::string_view setting, const Error& error) {
+    found.push_back(std::string(setting) + ": " + error.text());
+  });
+  EXPECT_EQ(found.size(), 5U);
+  wrong = settings();
+  wrong.aliases = {"x: bbo, bib"};
+  wrong.mailboxes.push_back("eve@typo.example");
+  wrong.catch_all = "nobody@here.example";
+  found.clear();
+  (void)Directory::make(
+      wrong, [&](std::string_view setting, const Error&) { found.emplace_back(setting); });
+  EXPECT_EQ(found, (std::vector<std::string>{"mailboxes", "aliases", "aliases", "catch_all"}));
+}
+
 TEST(Row34, AFoldersNameStaysAName) {
   const char* addresses[] = {"../../etc@x.example", "a/b@x.example",    ".hidden@x.example",
                              "\"a b\"@x.example",   "\"..\"@x.example", "ü@x.example",

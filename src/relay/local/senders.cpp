@@ -1,6 +1,8 @@
 // The table of senders; see senders.hpp.
 #include "relay/local/senders.hpp"
 
+#include <optional>
+
 #include "base/text.hpp"
 
 namespace postroad::relay {
@@ -8,24 +10,38 @@ namespace postroad::relay {
 Result<Senders> Senders::make(const std::vector<std::string>& entries,
                               const std::vector<std::string>& local_domains,
                               std::string_view plus) {
+  std::optional<Error> first;
+  auto senders = make(entries, local_domains, plus, [&](std::string_view, const Error& error) {
+    if (!first) first = error;
+  });
+  if (first) return *first;
+  return senders;
+}
+
+Senders Senders::make(const std::vector<std::string>& entries,
+                      const std::vector<std::string>& local_domains, std::string_view plus,
+                      const ReportProblem& report) {
   Senders senders;
   senders.plus_ = plus;
   for (const auto& domain : local_domains) senders.domains_.insert(lower(domain));
   for (const auto& entry : entries) {
-    const auto colon = entry.find(':');
     const auto wrong = [&](const std::string& why) {
-      return fail(Fault::input, "'" + printable(entry, 120) + "'", why);
+      report("senders", fail(Fault::input, "'" + printable(entry, 120) + "'", why));
     };
-    if (colon == std::string::npos || trim(std::string_view(entry).substr(0, colon)).empty())
-      return wrong("the form is login: address, @domain");
+    const auto colon = entry.find(':');
+    if (colon == std::string::npos || trim(std::string_view(entry).substr(0, colon)).empty()) {
+      wrong("the form is login: address, @domain");
+      continue;
+    }
     auto& names = senders.further_[lower(trim(std::string_view(entry).substr(0, colon)))];
     for (const auto part : split(std::string_view(entry).substr(colon + 1), ',')) {
       const auto text = lower(trim(part));
       const auto parsed = Mailbox::parse(text.starts_with('@') ? "any" + text : text);
-      if (!parsed)
-        return wrong("'" + printable(text, 120) +
-                     "' is neither an address nor @domain: " + parsed.error().detail);
-      names.insert(text);
+      if (parsed)
+        names.insert(text);
+      else
+        wrong("'" + printable(text, 120) +
+              "' is neither an address nor @domain: " + parsed.error().detail);
     }
   }
   return senders;

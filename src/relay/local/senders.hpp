@@ -10,6 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "relay/local/directory.hpp"
+
 namespace postroad::relay {
 
 class Senders final {
@@ -19,6 +21,10 @@ class Senders final {
   static Result<Senders> make(const std::vector<std::string>& entries,
                               const std::vector<std::string>& local_domains,
                               std::string_view plus = {});
+  /// As above, but reports every problem, all of the setting "senders".
+  static Senders make(const std::vector<std::string>& entries,
+                      const std::vector<std::string>& local_domains, std::string_view plus,
+                      const ReportProblem& report);
   [[nodiscard]] bool may_use(std::string_view login, const Mailbox& reverse_path) const;
 
  private:
