@@ -66,11 +66,14 @@ Result<Maildirs> Maildirs::open(std::string root) {
   if (!made) return made.error();
   if (::access(root.c_str(), R_OK | W_OK | X_OK) != 0)
     return io_error(root, "this folder for mail cannot be written");
-  // Its own name, and its folder's: a first start may be followed by a crash. Who may not read what
-  // is above has not made it.
+  // Its own name and that of its folder: a crash may follow the first start. A user who may not
+  // read the folder above did not make it.
   const auto above = std::filesystem::absolute(root).parent_path();
   if (const auto synced = sync_path(above.string()); !synced) return synced.error();
-  (void)sync_path(above.parent_path().string());
+  const auto upper = above.parent_path().string();
+  if (::access(upper.c_str(), R_OK) == 0) {
+    if (const auto synced = sync_path(upper); !synced) return synced.error();
+  }
   return Maildirs(std::move(root));
 }
 

@@ -206,15 +206,15 @@ Result<void> make_folder(const std::string& path) {
   const auto parent = std::filesystem::path(path).parent_path();
   if (!parent.empty()) std::filesystem::create_directories(parent, failure);
   if (failure) return refused(failure.value(), parent.string(), "cannot be created");
-  if (::mkdir(path.c_str(), 0700) == 0) {
-    // The directory entry of the folder must survive a crash too.
-    const Descriptor above(
-        ::open(parent.empty() ? "." : parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (above && ::fsync(above.get()) == 0) return {};
-    return refused(errno, path, "was created, but its directory entry cannot be synced");
-  }
-  if (errno == EEXIST) return {};
-  return refused(errno, path, "cannot be created");
+  const bool is_made = ::mkdir(path.c_str(), 0700) == 0;
+  if (!is_made && errno != EEXIST) return refused(errno, path, "cannot be created");
+  // The directory entry of the folder must survive a crash too. A process that created it earlier
+  // may have died before it synced the entry.
+  const Descriptor above(
+      ::open(parent.empty() ? "." : parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (above && ::fsync(above.get()) == 0) return {};
+  if (!above && !is_made && errno == EACCES) return {};  // created by a user who may write there
+  return refused(errno, path, "its directory entry cannot be synced");
 }
 
 Result<void> check_folder(const Descriptor& folder, const std::string& path) {
