@@ -1,9 +1,8 @@
-// The control socket, both ends; see control.hpp.
+// The end of the running server; see control_socket.hpp. The other end is running_server.cpp.
 #include "daemon/control_socket.hpp"
 
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -19,12 +18,12 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <cerrno>
-#include <charconv>
 #include <chrono>
 #include <cstring>
 #include <system_error>
 
-#include "base/text.hpp"
+#include "daemon/control_address.hpp"
+#include "net/descriptor.hpp"
 
 namespace postroad::daemon {
 
@@ -36,34 +35,8 @@ namespace {
 constexpr auto as_values = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t longest_line = 4096;
 constexpr std::chrono::milliseconds accept_pause{100};
-constexpr std::size_t longest_answer = 65536;
-constexpr timeval patience{30, 0};  // for an answer: a reload may ask a slow disk
 
-// A Unix address takes 107 octets; the path through the folder's descriptor is short whatever the
-// folder's own is.
-class Address {
- public:
-  explicit Address(const std::filesystem::path& data)
-      : folder_(::open(data.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)),
-        path_("/proc/self/fd/" + std::to_string(folder_) + "/control.sock") {}
-  Address(const Address&) = delete;
-  Address& operator=(const Address&) = delete;
-  ~Address() {
-    if (folder_ >= 0) ::close(folder_);
-  }
-  [[nodiscard]] bool is_there() const { return folder_ >= 0; }
-  [[nodiscard]] const std::string& path() const { return path_; }
-
- private:
-  int folder_;
-  std::string path_;
-};
-
-Error failed(const std::string& what) {
-  return fail(Fault::io, "control.sock", what + ": " + std::generic_category().message(errno));
-}
-
-// Only the server's own user and root may tell it anything.
+// Only the server's own user and root may control it.
 bool is_ours(int socket) {
   ucred peer{};
   socklen_t length = sizeof peer;
@@ -97,12 +70,12 @@ struct ControlSocket::State {
       : acceptor(std::move(a)), data(std::move(d)), inode(i), answers(std::move(x)) {}
   stream_protocol::acceptor acceptor;
   std::filesystem::path data;
-  ino_t inode;  // of our name in the folder
+  ino_t inode;  // of the socket's name in the folder
   Answers answers;
-  const void* taker = nullptr;  // the conversation that has the sockets and is not ready yet
+  const void* taker = nullptr;  // the connection that has the sockets and is not ready yet
   bool is_released = false;
 
-  // Two successors would both serve, with the same queue ids.
+  // Two successors would both accept connections, with the same queue ids.
   [[nodiscard]] std::string why_not_to(const void* asker) const {
     if (is_released) return "refused another process has taken over already\n";
     if (taker != nullptr && taker != asker) return "refused another process is taking over\n";
@@ -119,15 +92,16 @@ struct ControlSocket::State {
       return reply + '\n';
     }
     if (line == "ready") {
-      if (is_released || taker != asker) return "refused nothing was handed to you\n";
+      if (is_released || taker != asker)
+        return "refused no sockets were handed to this connection\n";
       is_released = true;
       answers.released();
       return "ok\n";
     }
-    return "refused this server does not know '" + line + "'\n";
+    return "refused unknown request '" + line + "'\n";
   }
 
-  // What a conversation has of the server; gone with it.
+  // The claim of a connection to the take-over; ends with it.
   class Turn {
    public:
     explicit Turn(std::shared_ptr<State> state) : state_(std::move(state)) {}
@@ -177,7 +151,7 @@ struct ControlSocket::State {
     for (;;) {
       auto [error, socket] = co_await state->acceptor.async_accept(as_values);
       if (!state->acceptor.is_open()) co_return;
-      if (error) {  // no descriptor is left: it comes back
+      if (error) {  // no descriptor is left; a session will free one
         asio::steady_timer pause(state->acceptor.get_executor(), accept_pause);
         co_await pause.async_wait(as_values);
       } else {
@@ -191,148 +165,42 @@ struct ControlSocket::State {
 Result<std::unique_ptr<ControlSocket>> ControlSocket::open(asio::io_context& loop,
                                                            const std::filesystem::path& data,
                                                            Answers answers) {
-  const Address address(data);
-  if (!address.is_there()) return failed("the data folder cannot be opened");
-  // Bound under a name of its own and then renamed: who asks meanwhile still finds the old one.
+  const ControlAddress address(data);
+  if (!address.is_there()) return control_error("the data folder cannot be opened");
+  // Bound under a temporary name and then renamed: until then clients find the old server.
   const auto fresh = address.path() + '.' + std::to_string(::getpid());
   ::unlink(fresh.c_str());
   boost::system::error_code error;
   stream_protocol::acceptor acceptor(loop);
   acceptor.open(stream_protocol(), error);
+  if (!error) (void)net::close_on_exec(acceptor.native_handle());
   const auto mask = ::umask(0177);
   if (!error) acceptor.bind(stream_protocol::endpoint(fresh), error);
   ::umask(mask);
   if (!error) acceptor.listen(16, error);
   if (error) return fail(Fault::io, "control.sock", "cannot be made: " + error.message());
   struct stat facts {};
-  if (::stat(fresh.c_str(), &facts) != 0) return failed("cannot be looked at");
+  if (::stat(fresh.c_str(), &facts) != 0) return control_error("cannot be looked at");
   auto state = std::make_shared<State>(std::move(acceptor), data, facts.st_ino, std::move(answers));
   asio::co_spawn(loop, State::accept(state), asio::detached);
   return std::unique_ptr<ControlSocket>(new ControlSocket(std::move(state)));
 }
 
 Result<void> ControlSocket::publish() {
-  const Address address(state_->data);
+  const ControlAddress address(state_->data);
   const auto fresh = address.path() + '.' + std::to_string(::getpid());
-  if (::rename(fresh.c_str(), address.path().c_str()) != 0) return failed("cannot be named");
+  if (::rename(fresh.c_str(), address.path().c_str()) != 0) return control_error("cannot be named");
   return {};
 }
 
 ControlSocket::~ControlSocket() {
   boost::system::error_code ignored;
   state_->acceptor.close(ignored);
-  const Address address(state_->data);
+  const ControlAddress address(state_->data);
   ::unlink((address.path() + '.' + std::to_string(::getpid())).c_str());
   const auto path = state_->data / "control.sock";
   struct stat facts {};
   if (::stat(path.c_str(), &facts) == 0 && facts.st_ino == state_->inode) ::unlink(path.c_str());
-}
-
-Result<RunningServer> RunningServer::connect(const std::filesystem::path& data) {
-  const auto none = [&] {
-    return fail(Fault::not_found, data.string(),
-                "no server runs on this data folder: " + std::generic_category().message(errno));
-  };
-  const Address address(data);
-  if (!address.is_there()) return none();
-  RunningServer server(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_un name{};
-  name.sun_family = AF_UNIX;
-  std::memcpy(name.sun_path, address.path().data(), address.path().size());
-  if (::connect(server.socket_, reinterpret_cast<const sockaddr*>(&name), sizeof name) != 0)
-    return none();
-  ::setsockopt(server.socket_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-  return server;
-}
-
-RunningServer::~RunningServer() {
-  if (socket_ >= 0) ::close(socket_);
-}
-
-Result<void> RunningServer::say(std::string_view line) {
-  if (::send(socket_, line.data(), line.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(line.size()))
-    return {};
-  return failed("the running server cannot be asked");
-}
-
-Result<std::string> RunningServer::hear(std::vector<int>* sockets) {
-  std::string text;
-  while (text.find('\n') == std::string::npos && text.size() < longest_answer) {
-    std::array<char, longest_line> octets{};
-    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * most_sockets)> space{};
-    iovec part{octets.data(), octets.size()};
-    msghdr message{};
-    message.msg_iov = &part;
-    message.msg_iovlen = 1;
-    message.msg_control = space.data();
-    message.msg_controllen = space.size();
-    const auto got = ::recvmsg(socket_, &message, MSG_CMSG_CLOEXEC);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
-      return fail(Fault::timeout, "control.sock",
-                  "the running server does not answer: it hangs, or is stopped");
-    if (got <= 0)
-      return fail(Fault::closed, "control.sock",
-                  "the running server hung up before it answered: it is ending");
-    for (auto* header = CMSG_FIRSTHDR(&message); header != nullptr;
-         header = CMSG_NXTHDR(&message, header)) {
-      if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
-      std::vector<int> found((header->cmsg_len - CMSG_LEN(0)) / sizeof(int));
-      std::memcpy(found.data(), CMSG_DATA(header), found.size() * sizeof(int));
-      if (sockets != nullptr) sockets->insert(sockets->end(), found.begin(), found.end());
-    }
-    text.append(octets.data(), static_cast<std::size_t>(got));
-  }
-  text.resize(std::min(text.find('\n'), text.size()));
-  if (text.starts_with("refused "))
-    return fail(Fault::input, "the running server", text.substr(sizeof "refused"));
-  return text;
-}
-
-Result<void> RunningServer::reload() {
-  if (auto said = say("reload\n"); !said) return said;
-  const auto answer = hear(nullptr);
-  return answer ? Result<void>() : answer.error();
-}
-
-Result<HandoverState> RunningServer::take_over() {
-  if (auto said = say("takeover\n"); !said) return said.error();
-  HandoverState estate;
-  const auto answer = hear(&estate.sockets);
-  if (!answer) return answer.error();
-  constexpr std::string_view word = "sockets ";
-  const auto number = std::string_view(*answer).substr(std::min(word.size(), answer->size()));
-  const auto [end, error] =
-      std::from_chars(number.data(), number.data() + number.size(), estate.last_id);
-  if (!answer->starts_with(word) || error != std::errc())
-    return fail(Fault::protocol, "control.sock", "the running server answered '" + *answer + "'");
-  return estate;
-}
-
-// The sockets are here already: one that has ended accepts nothing more either, and one that hangs
-// reads this when it goes on.
-Result<void> RunningServer::ready() {
-  if (!say("ready\n")) return {};
-  const auto answer = hear(nullptr);
-  if (answer || answer.error().fault != Fault::input) return {};
-  return answer.error();
-}
-
-int RunningServer::pid() const {
-  ucred peer{};
-  socklen_t length = sizeof peer;
-  return ::getsockopt(socket_, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0 ? peer.pid : 0;
-}
-
-Result<std::vector<std::string>> RunningServer::listening() {
-  if (auto said = say("listening\n"); !said) return said.error();
-  const auto answer = hear(nullptr);
-  if (!answer) return answer.error();
-  std::vector<std::string> found;
-  for (const auto word : split(*answer, ' ')) {
-    if (word.starts_with('[')) found.emplace_back(word);
-  }
-  return found;
 }
 
 }  // namespace postroad::daemon

@@ -12,7 +12,10 @@ std::vector<int> sockets() {
   const int count = ::sd_listen_fds(1);
   for (int i = 0; i < count; ++i) {
     const int descriptor = SD_LISTEN_FDS_START + i;
-    if (::sd_is_socket(descriptor, 0, 0, 1) > 0) found.push_back(descriptor);
+    if (::sd_is_socket(descriptor, 0, 0, 1) > 0)
+      found.push_back(descriptor);
+    else
+      ::close(descriptor);
   }
   return found;
 }

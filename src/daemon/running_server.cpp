@@ -1,0 +1,135 @@
+// The end that talks to the running server; see control_socket.hpp.
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <system_error>
+
+#include "base/text.hpp"
+#include "daemon/control_address.hpp"
+#include "daemon/control_socket.hpp"
+
+namespace postroad::daemon {
+
+namespace {
+
+constexpr std::size_t longest_line = 4096;
+constexpr std::size_t longest_answer = 65536;
+constexpr timeval patience{30, 0};  // for an answer: a reload may ask a slow disk
+
+}  // namespace
+
+Result<RunningServer> RunningServer::connect(const std::filesystem::path& data) {
+  const auto none = [&] {
+    return fail(Fault::not_found, data.string(),
+                "no server runs on this data folder: " + std::generic_category().message(errno));
+  };
+  const ControlAddress address(data);
+  if (!address.is_there()) return none();
+  RunningServer server(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_un name{};
+  name.sun_family = AF_UNIX;
+  std::memcpy(name.sun_path, address.path().data(), address.path().size());
+  if (::connect(server.socket_, reinterpret_cast<const sockaddr*>(&name), sizeof name) != 0)
+    return none();
+  ::setsockopt(server.socket_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  return server;
+}
+
+RunningServer::~RunningServer() {
+  if (socket_ >= 0) ::close(socket_);
+}
+
+Result<void> RunningServer::say(std::string_view line) {
+  if (::send(socket_, line.data(), line.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(line.size()))
+    return {};
+  return control_error("the request cannot be sent to the running server");
+}
+
+Result<std::string> RunningServer::hear(std::vector<int>* sockets) {
+  std::string text;
+  while (text.find('\n') == std::string::npos && text.size() < longest_answer) {
+    std::array<char, longest_line> octets{};
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * most_sockets)> space{};
+    iovec part{octets.data(), octets.size()};
+    msghdr message{};
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    message.msg_control = space.data();
+    message.msg_controllen = space.size();
+    const auto got = ::recvmsg(socket_, &message, MSG_CMSG_CLOEXEC);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+      return fail(Fault::timeout, "control.sock",
+                  "the running server does not answer: it hangs or is suspended");
+    if (got <= 0)
+      return fail(Fault::closed, "control.sock",
+                  "the running server closed the connection before it answered: it is ending");
+    for (auto* header = CMSG_FIRSTHDR(&message); header != nullptr;
+         header = CMSG_NXTHDR(&message, header)) {
+      if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
+      std::vector<int> found((header->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+      std::memcpy(found.data(), CMSG_DATA(header), found.size() * sizeof(int));
+      if (sockets != nullptr) sockets->insert(sockets->end(), found.begin(), found.end());
+    }
+    text.append(octets.data(), static_cast<std::size_t>(got));
+  }
+  text.resize(std::min(text.find('\n'), text.size()));
+  if (text.starts_with("refused "))
+    return fail(Fault::input, "the running server", text.substr(sizeof "refused"));
+  return text;
+}
+
+Result<void> RunningServer::reload() {
+  if (auto said = say("reload\n"); !said) return said;
+  const auto answer = hear(nullptr);
+  return answer ? Result<void>() : answer.error();
+}
+
+Result<HandoverState> RunningServer::take_over() {
+  if (auto said = say("takeover\n"); !said) return said.error();
+  HandoverState estate;
+  const auto answer = hear(&estate.sockets);
+  if (!answer) return answer.error();
+  constexpr std::string_view word = "sockets ";
+  const auto number = std::string_view(*answer).substr(std::min(word.size(), answer->size()));
+  const auto [end, error] =
+      std::from_chars(number.data(), number.data() + number.size(), estate.last_id);
+  if (!answer->starts_with(word) || error != std::errc())
+    return fail(Fault::protocol, "control.sock", "the running server answered '" + *answer + "'");
+  return estate;
+}
+
+// The sockets are here already. A server that has ended accepts nothing, and one that hangs reads
+// this request when it continues.
+Result<void> RunningServer::ready() {
+  if (!say("ready\n")) return {};
+  const auto answer = hear(nullptr);
+  if (answer || answer.error().fault != Fault::input) return {};
+  return answer.error();
+}
+
+int RunningServer::pid() const {
+  ucred peer{};
+  socklen_t length = sizeof peer;
+  return ::getsockopt(socket_, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0 ? peer.pid : 0;
+}
+
+Result<std::vector<std::string>> RunningServer::listening() {
+  if (auto said = say("listening\n"); !said) return said.error();
+  const auto answer = hear(nullptr);
+  if (!answer) return answer.error();
+  std::vector<std::string> found;
+  for (const auto word : split(*answer, ' ')) {
+    if (word.starts_with('[')) found.emplace_back(word);
+  }
+  return found;
+}
+
+}  // namespace postroad::daemon
