@@ -14,7 +14,7 @@ namespace {
 constexpr int type_txt = 16;
 constexpr int class_in = 1;
 
-// <length><octets>, again and again (RFC 1035 §3.3.14).
+// <length><octets>, repeated (RFC 1035 section 3.3.14).
 std::string join_strings(const char* data, int length) {
   std::string out;
   for (int at = 0; at < length;) {
@@ -30,14 +30,15 @@ std::string join_strings(const char* data, int length) {
 
 Result<std::optional<std::string>> lookup_txt(const std::string& name, const std::string& server) {
   const std::unique_ptr<ub_ctx, void (*)(ub_ctx*)> context(ub_ctx_create(), ub_ctx_delete);
-  if (!context) return fail(Fault::io, name, "no memory for asking the DNS");
-  // A name server on this machine is one like any other.
+  if (!context) return fail(Fault::io, name, "no memory for a DNS query");
+  // A name server on this machine is allowed.
   (void)ub_ctx_set_option(context.get(), "do-not-query-localhost:", "no");
   if (server.empty()) {
     (void)ub_ctx_resolvconf(context.get(), nullptr);
   } else if (ub_ctx_set_fwd(context.get(), server.c_str()) != 0) {
     return fail(Fault::input, "--name-server",
-                "not an address, as 192.0.2.1 or 192.0.2.1@5353: " + printable(server, 60));
+                "'" + printable(server, 60) +
+                    "' is not an address; use the form 192.0.2.1 or 192.0.2.1@5353");
   }
   ub_result* answer = nullptr;
   const int code = ub_resolve(context.get(), name.c_str(), type_txt, class_in, &answer);
@@ -48,7 +49,7 @@ Result<std::optional<std::string>> lookup_txt(const std::string& name, const std
   constexpr int nxdomain = 3;
   if (answer->rcode != 0 && answer->rcode != nxdomain)
     return fail(Fault::resolve, name,
-                "the name server failed with code " + std::to_string(answer->rcode));
+                "the name server answered with error code " + std::to_string(answer->rcode));
   if (answer->havedata == 0) return std::optional<std::string>();
   return std::optional(join_strings(answer->data[0], answer->len[0]));
 }

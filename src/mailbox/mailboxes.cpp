@@ -1,4 +1,4 @@
-// Walking the Maildirs; see mailboxes.hpp.
+// The walk through the Maildirs; see mailboxes.hpp.
 #include "mailbox/mailboxes.hpp"
 
 #include <algorithm>
@@ -10,7 +10,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// `<seconds>.Q<queue id>.<host>[:2,flags]`, as relay/delivery.cpp names a file.
+// `<seconds>.Q<queue id>.<host>[:2,flags]`, the file names of relay/delivery.cpp.
 void add(const fs::directory_entry& entry, const std::string& mailbox,
          std::vector<StoredMail>& mails) {
   const auto name = entry.path().filename().string();
@@ -29,9 +29,8 @@ Result<std::vector<StoredMail>> list_mail(const fs::path& data) {
   std::vector<StoredMail> mails;
   fs::directory_iterator boxes(root, error);
   if (error)
-    return fail(
-        Fault::not_found, root.string(),
-        "there is no mail here: " + error.message() + "; --data names the server's data folder");
+    return fail(Fault::not_found, root.string(),
+                "no mailboxes here: " + error.message() + "; --data is the server's data folder");
   for (const auto& box : boxes) {
     for (const char* part : {"new", "cur"}) {
       for (const auto& entry : fs::directory_iterator(box.path() / part, error))

@@ -1,4 +1,4 @@
-// Reading what was delivered: the Maildirs below the data folder. Never changes anything there.
+// Delivered messages: the Maildirs below the data folder. Reads only.
 #pragma once
 
 #include <filesystem>
@@ -10,12 +10,12 @@ namespace postroad::mailbox {
 
 struct StoredMail {
   std::string id;         ///< queue id
-  std::string mailbox;    ///< the folder's name, which is the address where that is possible
+  std::string mailbox;    ///< the name of the folder: the address, if it can be a file name
   std::int64_t time = 0;  ///< Unix seconds
   std::filesystem::path path;
 };
 
-/// All mail below `<data>/mail`, oldest first. Error: Fault::not_found when the folder does not
+/// All messages below `<data>/mail`, oldest first. Error: Fault::not_found when the folder does not
 /// exist.
 Result<std::vector<StoredMail>> list_mail(const std::filesystem::path& data);
 
