@@ -1,20 +1,14 @@
-// Everything that the settings name, read; see configuration.hpp.
+// Reading and checking what the settings name; see configuration.hpp.
 #include "daemon/configuration.hpp"
 
 #include <algorithm>
 
-#include "base/text.hpp"
+#include "daemon/validation.hpp"
 #include "proto/sasl/mechanism.hpp"
 
 namespace postroad::daemon {
 
 namespace {
-
-std::string words_of(const std::vector<std::string_view>& names) {
-  std::string text;
-  for (const auto name : names) (text += text.empty() ? "" : ", ") += name;
-  return text;
-}
 
 // The check lives in the configuration, as the rules do.
 std::function<server::LoginVerdict(const sasl::Credentials&, std::string_view)> asker(
@@ -25,8 +19,8 @@ std::function<server::LoginVerdict(const sasl::Credentials&, std::string_view)> 
   };
 }
 
-// What AUTH offers where nobody says: what the users have keys for, and certificates where they are
-// asked for.
+// The mechanisms that AUTH offers by default: those that users have keys for, and EXTERNAL where
+// client certificates are requested.
 std::vector<std::string> usual_mechanisms(const ListenerConfig& listener,
                                           const std::optional<server::Users>& users,
                                           bool asks_outside) {
@@ -44,69 +38,101 @@ std::vector<std::string> usual_mechanisms(const ListenerConfig& listener,
   return found;
 }
 
+std::optional<server::Users> load_users(const Settings& settings, Problems& problems) {
+  if (settings.server.users.empty()) return std::nullopt;
+  auto users = server::Users::load(settings.server.users);
+  if (users) return std::move(*users);
+  problems.error("server.users", users.error());
+  return std::nullopt;
+}
+
+// What an mx or submission listener needs of the local addresses.
+void check_directory(const Settings& settings, const relay::Directory& directory,
+                     Problems& problems) {
+  const auto is_catcher = [](const auto& listener) {
+    return listener.role == server::Role::catcher;
+  };
+  if (std::all_of(settings.listeners.begin(), settings.listeners.end(), is_catcher)) return;
+  if (settings.delivery.smarthost.empty()) {
+    for (const auto& way : directory.ways_out())
+      problems.error("local", way + ", a remote address: that needs delivery.smarthost");
+  }
+  for (const auto& domain : directory.domains()) {
+    if (!directory.accepts({"postmaster", domain}))
+      problems.error("local.domains", "nobody reads postmaster@" + domain +
+                                          ", which every domain must have (RFC 5321 section "
+                                          "4.5.1); add a mailbox, an alias or local.catch_all");
+  }
+}
+
+relay::Directory make_directory(const Settings& settings, Problems& problems) {
+  bool is_sound = true;
+  auto directory = relay::Directory::make(directory_settings(settings),
+                                          [&](std::string_view setting, const Error& error) {
+                                            is_sound = false;
+                                            problems.error("local." + std::string(setting), error);
+                                          });
+  if (is_sound) check_directory(settings, directory, problems);
+  return directory;
+}
+
+relay::Senders make_senders(const Settings& settings, Problems& problems) {
+  return relay::Senders::make(settings.submission.senders, settings.local.domains,
+                              settings.local.plus,
+                              [&](std::string_view setting, const Error& error) {
+                                problems.error("submission." + std::string(setting), error);
+                              });
+}
+
+std::optional<net::TlsContext> make_tls(const ListenerConfig& listener, const std::string& option,
+                                        Problems& problems) {
+  if (listener.tls == smtp::TlsMode::none || listener.certificate.empty()) return std::nullopt;
+  auto tls = net::TlsContext::server({.certificate = listener.certificate,
+                                      .key = listener.key,
+                                      .client_ca = listener.client_ca,
+                                      .allow_legacy = listener.insecure_allow_legacy_tls});
+  if (tls) return std::move(*tls);
+  problems.error(option, tls.error());
+  return std::nullopt;
+}
+
 }  // namespace
 
-Result<std::shared_ptr<Configuration>> Configuration::make(Settings settings) {
-  auto configuration = std::make_shared<Configuration>();
-  configuration->settings = std::move(settings);
-  const auto& s = configuration->settings;
-  if (!s.server.users.empty()) {
-    auto users = server::Users::load(s.server.users);
-    if (!users) return users.error();
-    configuration->users = std::move(*users);
-  }
-  const auto login_backend = login_check(s);
-  if (auto wrong = login_backend.invalid_reason()) return *wrong;
-  if (login_backend.is_set()) configuration->login_backend.emplace(login_backend);
-  auto directory = relay::Directory::make(directory_settings(s));
-  if (!directory) return directory.error();
-  configuration->directory = std::move(*directory);
-  auto senders = relay::Senders::make(s.submission.senders, s.local.domains, s.local.plus);
-  if (!senders) return senders.error();
-  configuration->senders = std::move(*senders);
-  auto guard = guard_settings(s);
-  if (!guard) return guard.error();
-  configuration->guard = std::move(*guard);
-  const auto relayed = networks("delivery.networks", s.delivery.networks);
-  if (!relayed) return relayed.error();
-  for (const auto& listener : s.listeners) {
-    const bool own_names_only =
-        listener.role != server::Role::catcher && !listener.allow_any_sender;
-    auto proxies = networks("listener.proxy_from", listener.proxy_from);
-    if (!proxies) return proxies.error();
-    configuration->proxies.push_back(std::move(*proxies));
-    auto xclient_peers = networks("listener.xclient_from", listener.xclient_from);
-    if (!xclient_peers) return xclient_peers.error();
-    configuration->xclient_peers.push_back(std::move(*xclient_peers));
-    for (const auto& name : listener.mechanisms) {
-      const auto& known = sasl::mechanisms();
-      if (std::find(known.begin(), known.end(), name) == known.end())
-        return fail(Fault::input, "listener.mechanisms",
-                    printable(name, 40) + " is not known; known are " + words_of(known));
-    }
-    auto clients = networks("listener.only_from", listener.only_from);
-    if (!clients) return clients.error();
-    auto relay_from = networks("listener.relay_from", listener.relay_from);
-    if (!relay_from) return relay_from.error();
-    relay_from->insert(relay_from->end(), relayed->begin(), relayed->end());
-    configuration->rules.emplace_back(
-        *configuration->directory,
-        relay::Rules::Settings{.clients = std::move(*clients),
-                               .networks = std::move(*relay_from),
-                               .has_route = !s.delivery.smarthost.empty(),
-                               .users = configuration->users ? &*configuration->users : nullptr,
-                               .login_backend = asker(configuration->login_backend),
-                               .senders = own_names_only ? &*configuration->senders : nullptr});
-    auto& context = configuration->tls.emplace_back();
-    if (listener.tls == smtp::TlsMode::none) continue;
-    auto tls = net::TlsContext::server({.certificate = listener.certificate,
-                                        .key = listener.key,
-                                        .client_ca = listener.client_ca,
-                                        .allow_legacy = listener.insecure_allow_legacy_tls});
-    if (!tls) return tls.error();
-    context = std::move(*tls);
-  }
-  return configuration;
+std::shared_ptr<Configuration> Configuration::make(Settings settings, Problems& problems) {
+  auto made = std::make_shared<Configuration>();
+  made->settings = std::move(settings);
+  const auto& s = made->settings;
+  validate(s, problems);
+  made->users = load_users(s, problems);
+  if (const auto backend = login_check(s); backend.is_set()) made->login_backend.emplace(backend);
+  made->directory = make_directory(s, problems);
+  made->senders = make_senders(s, problems);
+  made->guard = guard_settings(s, problems);
+  const auto relayed = networks("delivery.networks", s.delivery.networks, problems);
+  for (std::size_t i = 0; i < s.listeners.size(); ++i) made->add_listener(i, relayed, problems);
+  return made;
+}
+
+void Configuration::add_listener(std::size_t index, const std::vector<net::Network>& relayed,
+                                 Problems& problems) {
+  const auto& listener = settings.listeners[index];
+  const auto read = [&](std::string_view option, const std::vector<std::string>& texts) {
+    return networks(listener_option(index, option), texts, problems);
+  };
+  proxies.push_back(read("proxy_from", listener.proxy_from));
+  xclient_peers.push_back(read("xclient_from", listener.xclient_from));
+  auto clients = read("only_from", listener.only_from);
+  auto relay_from = read("relay_from", listener.relay_from);
+  relay_from.insert(relay_from.end(), relayed.begin(), relayed.end());
+  const bool own_names_only = listener.role != server::Role::catcher && !listener.allow_any_sender;
+  rules.emplace_back(*directory,
+                     relay::Rules::Settings{.clients = std::move(clients),
+                                            .networks = std::move(relay_from),
+                                            .has_route = !settings.delivery.smarthost.empty(),
+                                            .users = users ? &*users : nullptr,
+                                            .login_backend = asker(login_backend),
+                                            .senders = own_names_only ? &*senders : nullptr});
+  tls.push_back(make_tls(listener, listener_option(index, "certificate"), problems));
 }
 
 std::vector<server::ListenerSettings> Configuration::listeners(

@@ -1,11 +1,12 @@
-// All that a reload replaces, read and checked whole before any of it is used: settings, users,
-// aliases, rules, certificates, limits. Sessions and batches that are under way keep the old one.
+// All that a reload replaces, made as a whole before any of it is used: settings, users, aliases,
+// rules, certificates, limits. Sessions and delivery attempts in progress keep the old one.
 #pragma once
 
 #include <deque>
 #include <memory>
 #include <optional>
 
+#include "daemon/problems.hpp"
 #include "daemon/settings.hpp"
 #include "http/login_check.hpp"
 #include "relay/delivery.hpp"
@@ -20,15 +21,16 @@ struct Configuration {
   std::optional<http::LoginCheck> login_backend;  // the rules refer to it
   std::optional<relay::Directory> directory;
   std::optional<relay::Senders> senders;
-  std::deque<relay::Rules> rules;                        // one a listener; refer to the above
-  std::vector<std::optional<net::TlsContext>> tls;       // likewise
-  std::vector<std::vector<net::Network>> proxies;        // likewise: who sends a PROXY header
-  std::vector<std::vector<net::Network>> xclient_peers;  // likewise: who may use XCLIENT
+  std::deque<relay::Rules> rules;                        // one per listener; refer to the above
+  std::vector<std::optional<net::TlsContext>> tls;       // one per listener
+  std::vector<std::vector<net::Network>> proxies;        // clients that send a PROXY header
+  std::vector<std::vector<net::Network>> xclient_peers;  // clients that may use XCLIENT
   server::GuardSettings guard;
 
-  /// Error: Fault::input, Fault::tls, Fault::io: the first thing that is wrong.
-  static Result<std::shared_ptr<Configuration>> make(Settings settings);
-  /// What each listener is to be; they keep the configuration alive.
+  /// Reports every problem of the settings and of the files that they name. The result can be used
+  /// by a server when no error was reported; otherwise its parts without an error can be inspected.
+  static std::shared_ptr<Configuration> make(Settings settings, Problems& problems);
+  /// The settings of each listener; they keep the configuration alive.
   static std::vector<server::ListenerSettings> listeners(
       const std::shared_ptr<Configuration>& configuration);
   static std::shared_ptr<const relay::Directory> directory_of(
@@ -36,6 +38,10 @@ struct Configuration {
     return {configuration, &*configuration->directory};
   }
   [[nodiscard]] relay::DeliverySettings delivery() const;
+
+ private:
+  void add_listener(std::size_t index, const std::vector<net::Network>& relayed,
+                    Problems& problems);
 };
 
 }  // namespace postroad::daemon

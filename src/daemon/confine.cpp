@@ -22,7 +22,7 @@ constexpr std::uint64_t bit(unsigned n) { return std::uint64_t{1} << n; }
 constexpr std::uint64_t truncate_right =
     bit(14);  // of Linux 6.2; older headers have no name for it
 
-// All that changes something, and running a program; reading stays free.
+// The rights that change something. Reading is not restricted.
 constexpr std::uint64_t changes =
     LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE |
     LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG |
@@ -54,7 +54,7 @@ Result<void> become(const std::string& user, const std::filesystem::path& data) 
   if (::geteuid() == entry->pw_uid) return {};
   if (::geteuid() != 0)
     return fail(Fault::io, "server.user",
-                "only root may become '" + user + "': start as root, or as that user");
+                "only root can become '" + user + "'; start as root, or as that user");
   std::error_code error;
   if (std::filesystem::is_empty(data, error) && !error &&
       ::chown(data.c_str(), entry->pw_uid, entry->pw_gid) != 0)
@@ -63,7 +63,9 @@ Result<void> become(const std::string& user, const std::filesystem::path& data) 
       ::setuid(entry->pw_uid) != 0)
     return fail(Fault::io, "server.user", "cannot become '" + user + "': " + reason());
   if (::setuid(0) == 0)
-    return fail(Fault::io, "server.user", "root could be had back: this system is not safe");
+    return fail(
+        Fault::io, "server.user",
+        "root privileges could be regained after setuid; the server does not run on such a system");
   return {};
 }
 
@@ -74,7 +76,7 @@ Result<std::string> confine(const std::vector<std::filesystem::path>& writable,
   const auto version =
       ::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);
   if (version < 1) return "this kernel has no Landlock: " + reason();
-  // The first version denies every rename from one folder to another, as Maildir needs it.
+  // The first version denies every rename from one folder to another, which Maildir needs.
   if (version < 2) return std::string("this kernel's Landlock cannot move files between folders");
   const auto writes = changes | (version >= 3 ? truncate_right : 0);
   landlock_ruleset_attr rules{};

@@ -1,5 +1,5 @@
-// What a server gives up once its ports are bound: root, and what the kernel lets a process give up
-// of its own. Both hold for threads that are made afterwards: call before any is. Linux only.
+// Dropping privileges once the ports are bound: root, and rights that the kernel can revoke. Both
+// apply to threads that are started afterwards: call before the first. Linux only.
 #pragma once
 
 #include <filesystem>
@@ -9,14 +9,14 @@
 
 namespace postroad::daemon {
 
-/// Gives the folder to `user` where it was just made, and becomes that user with its groups.
-/// Nothing when the process is that user already. Error: Fault::input (there is no such user),
-/// Fault::io (only root may become another).
+/// Gives an empty folder to `user`, and becomes that user with its groups. Does nothing when the
+/// process is that user already. Error: Fault::input (no such user), Fault::io (only root can
+/// become another user).
 Result<void> become(const std::string& user, const std::filesystem::path& data);
 
-/// No new privileges, no program is run but from `runnable`, nothing is written outside `writable`
-/// (NoNewPrivileges and Landlock; what is run inherits both). Gives what the kernel could not do,
-/// in words; empty: all of it.
+/// From now on: no new privileges, programs only from `runnable`, writing only in `writable`
+/// (NoNewPrivileges and Landlock; children inherit both). Returns a sentence about what the kernel
+/// does not support; empty: everything is supported.
 Result<std::string> confine(const std::vector<std::filesystem::path>& writable,
                             const std::vector<std::filesystem::path>& runnable);
 

@@ -1,7 +1,8 @@
-// How one `postroad serve` talks to the one that runs: a socket in the data folder, for its user
-// and root only, a line a message. `reload` asks for the configuration to be read again;
-// `listening` for the addresses that are listened on; `takeover` asks for the listening sockets,
-// one asker at a time, and `ready` says that this asker serves from now on.
+// The protocol between `postroad serve` and the server that runs: a socket in the data folder, for
+// its user and root only, one line per request and reply. `reload` makes the server read its
+// configuration again; `listening` returns the addresses of its listeners; `takeover` returns the
+// listening sockets, to one client at a time; `ready` says that this client accepts connections
+// from now on.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -17,29 +18,29 @@ namespace postroad::daemon {
 /// Most sockets that can be handed over (SCM_MAX_FD of Linux); one is for the metrics.
 constexpr std::size_t most_sockets = 253;
 
-/// What is handed over.
+/// What a server hands over to its successor.
 struct HandoverState {
   std::vector<int> sockets;
   std::uint64_t last_id = 0;
 };
 
-/// The running server's end. On the loop's thread.
+/// The end of the running server. Thread rule: the loop's thread.
 class ControlSocket final {
  public:
   struct Answers {
     std::function<Result<void>()> reload;
     std::function<std::vector<std::string>()> listening;
-    std::function<HandoverState()> hand_over;  ///< the sockets stay this process's too
-    std::function<void()> released;  ///< the other process is ready: accept nothing from now on
+    std::function<HandoverState()> hand_over;  ///< the sockets stay open in this process, too
+    std::function<void()> released;  ///< the other process is ready: stop accepting connections
   };
-  /// Listens, not yet under its name. Error: Fault::io.
+  /// Listens, but not under the name of the control socket yet. Error: Fault::io.
   static Result<std::unique_ptr<ControlSocket>> open(boost::asio::io_context& loop,
                                                      const std::filesystem::path& data,
                                                      Answers answers);
   ControlSocket(const ControlSocket&) = delete;
   ControlSocket& operator=(const ControlSocket&) = delete;
   ~ControlSocket();
-  /// Takes its name, and the place of a socket that has it. Error: Fault::io.
+  /// Renames the socket to its name, in place of one that has the name. Error: Fault::io.
   Result<void> publish();
 
  private:
@@ -48,10 +49,10 @@ class ControlSocket final {
   std::shared_ptr<State> state_;
 };
 
-/// A conversation with the server that runs on a data folder. Blocking.
+/// A connection to the server that runs on a data folder. Blocking.
 class RunningServer final {
  public:
-  /// Error: Fault::not_found when none runs there.
+  /// Error: Fault::not_found when no server runs there.
   static Result<RunningServer> connect(const std::filesystem::path& data);
   RunningServer(RunningServer&& other) noexcept : socket_(std::exchange(other.socket_, -1)) {}
   RunningServer& operator=(RunningServer&& other) noexcept {
@@ -61,15 +62,15 @@ class RunningServer final {
   ~RunningServer();
 
   [[nodiscard]] int pid() const;
-  /// Error: Fault::input with the server's sentence when it refuses; Fault::timeout when it does
-  /// not answer.
+  /// Error: Fault::input with the server's reason when it refuses; Fault::timeout when it does not
+  /// answer.
   Result<void> reload();
-  /// The addresses that it listens on, "[127.0.0.1]:25".
+  /// The addresses of its listeners, "[127.0.0.1]:25".
   Result<std::vector<std::string>> listening();
-  /// Its sockets, which are this process's too from now on.
+  /// Its listening sockets, which are open in this process, too, from now on.
   Result<HandoverState> take_over();
-  /// Tells it to accept nothing more; returns when it does not, is gone, or does not answer. Error:
-  /// Fault::input: it refuses, and goes on.
+  /// Makes it stop accepting connections; also succeeds when it has ended or does not answer.
+  /// Error: Fault::input: it refuses, and continues.
   Result<void> ready();
 
  private:

@@ -23,9 +23,9 @@ namespace postroad::daemon {
 
 class Daemon final {
  public:
-  /// `read_again` gives the settings as they are now, for a reload.
-  Daemon(std::shared_ptr<Configuration> configuration,
-         std::function<Result<Settings>()> read_again);
+  /// Reads the configuration as it is now, for a reload. Error: every problem of it.
+  using ReadAgain = std::function<Result<std::shared_ptr<Configuration>>()>;
+  Daemon(std::shared_ptr<Configuration> configuration, ReadAgain read_again);
   Daemon(const Daemon&) = delete;
   Daemon& operator=(const Daemon&) = delete;
   ~Daemon();
@@ -46,12 +46,13 @@ class Daemon final {
  private:
   struct Loop;
   Result<void> open_log();
-  Result<void> open_doors();
+  Result<void> open_control();
   template <class Act>
   void log_exceptions(Act act);
   Result<void> reload();
   void rotate_log();
   void tick();
+  void watch_spool();
   void take_signal(int number);
   http::Page page(std::string_view path);
   void set_ceilings();
@@ -59,7 +60,7 @@ class Daemon final {
   void end();
 
   std::shared_ptr<Configuration> configuration_;
-  std::function<Result<Settings>()> read_again_;
+  ReadAgain read_again_;
   Metrics metrics_;
   observe::Log log_;
   std::shared_ptr<observe::LogFile> log_file_;
@@ -72,6 +73,7 @@ class Daemon final {
   std::optional<server::Server> server_;
   std::vector<std::uint16_t> ports_;
   bool is_alive_ = true;
+  bool is_spool_healthy_ = true;
   std::optional<std::chrono::steady_clock::time_point> handed_over_at_;
   std::unique_ptr<Loop> loop_;  // behind everything that its handlers use
 };

@@ -1,4 +1,4 @@
-// The declarations of the process's events; see events.hpp.
+// Declarations of the events of the server process; see events.hpp.
 #include "daemon/events.hpp"
 
 #include <unistd.h>
@@ -13,43 +13,55 @@ using observe::EventInfo;
 using observe::FieldInfo;
 using observe::Level;
 
-constexpr FieldInfo pid{"pid", "of the process that says so"};
-constexpr FieldInfo sessions_field{"sessions", "that are open"};
-constexpr FieldInfo reason{"reason", "what is wrong"};
+constexpr FieldInfo pid{"pid", "process id of the server that logs it"};
+constexpr FieldInfo sessions_field{"sessions", "number of open sessions"};
+constexpr FieldInfo reason{"reason", "what failed, and why"};
 
-constexpr std::array ready_fields{pid, FieldInfo{"listeners", "how many"},
-                                  FieldInfo{"took_over", "in place of a running server"}};
-constexpr EventInfo ready{"server.ready", Level::info, "serving on {listeners} listeners",
-                          ready_fields, "The server accepts connections."};
-constexpr std::array stopping_fields{pid, FieldInfo{"why", "signal or condition"}, sessions_field};
-constexpr EventInfo stopping{"server.stopping", Level::info, "stopping ({why})", stopping_fields,
-                             "No new connections; sessions end after the message they are in."};
+constexpr std::array ready_fields{pid, FieldInfo{"listeners", "number of listeners"},
+                                  FieldInfo{"took_over", "whether it replaced a running server"}};
+constexpr EventInfo ready{"server.ready", Level::info,
+                          "server accepts connections on {listeners} listeners", ready_fields,
+                          "The server accepts connections."};
+constexpr std::array stopping_fields{pid, FieldInfo{"why", "signal or condition that stops it"},
+                                     sessions_field};
+constexpr EventInfo stopping{
+    "server.stopping", Level::info, "server stops ({why})", stopping_fields,
+    "The server accepts no new connections; sessions end after the message in progress."};
 constexpr std::array handed_fields{pid, sessions_field};
 constexpr EventInfo handed{"server.handed_over", Level::info,
-                           "another process serves; {sessions} sessions are finished here",
-                           handed_fields, "A new process took the listening sockets."};
+                           "another process accepts connections; {sessions} sessions end here",
+                           handed_fields, "A new process took over the listening sockets."};
 constexpr std::array reloaded_fields{pid};
-constexpr EventInfo reloaded{"config.reloaded", Level::info, "the configuration was read again",
-                             reloaded_fields, "A reload took place; open sessions go on."};
+constexpr EventInfo reloaded{"config.reloaded", Level::info, "configuration reloaded",
+                             reloaded_fields,
+                             "The configuration was read again; open sessions keep the old one."};
 constexpr std::array reason_fields{reason};
-constexpr EventInfo refused{"config.refused", Level::error,
-                            "the new configuration is wrong: {reason}", reason_fields,
-                            "A reload was refused whole; the old one stays."};
-constexpr EventInfo not_reopened{"log.not_reopened", Level::error,
-                                 "the log goes on in the old file: {reason}", reason_fields,
-                                 "The log's file could not be opened anew."};
-constexpr EventInfo lacking{"sandbox.lacking", Level::warning, "not confined: {reason}",
-                            reason_fields, "The kernel cannot confine the server as it asked."};
-constexpr std::array address_fields{FieldInfo{"address", "of the socket"}};
-constexpr EventInfo unused{"socket.unused", Level::warning, "no listener is for {address}: closed",
-                           address_fields, "A socket came with the process that nothing wants."};
-constexpr std::array adopted_fields{FieldInfo{"messages", "in it"}};
-constexpr EventInfo adopted{"spool.adopted", Level::info, "{messages} messages of another process",
-                            adopted_fields, "The spool that another process left was opened."};
-constexpr EventInfo trouble{"server.trouble", Level::error, "something was not done: {reason}",
-                            reason_fields, "A turn of the main loop failed; the next is tried."};
-constexpr EventInfo stuck{"server.stuck", Level::error, "a thread does not answer", reloaded_fields,
-                          "A serving thread hangs; the watchdog is not told."};
+constexpr EventInfo refused{
+    "config.refused", Level::error, "configuration not reloaded: {reason}", reason_fields,
+    "The new configuration has errors, and none of it is used; the old one stays in effect."};
+constexpr EventInfo not_reopened{
+    "log.not_reopened", Level::error, "log file not reopened: {reason}", reason_fields,
+    "The log file could not be reopened; the log continues in the old file."};
+constexpr EventInfo lacking{"sandbox.lacking", Level::warning, "server not confined: {reason}",
+                            reason_fields, "The kernel does not support a part of the sandbox."};
+constexpr std::array address_fields{FieldInfo{"address", "address of the socket"}};
+constexpr EventInfo unused{"socket.unused", Level::warning,
+                           "socket {address} closed: no listener has this address", address_fields,
+                           "An inherited socket matches no listener."};
+constexpr std::array adopted_fields{FieldInfo{"messages", "number of messages in it"}};
+constexpr EventInfo adopted{
+    "spool.adopted", Level::info, "spool of another process adopted: {messages} messages",
+    adopted_fields, "The spool that another process left was opened; its messages are delivered."};
+constexpr EventInfo failing{"spool.failing", Level::error, "the spool takes no messages: {reason}",
+                            reason_fields,
+                            "The spool began to refuse messages; clients get 451 or 452."};
+constexpr EventInfo recovered{"spool.recovered", Level::info, "the spool takes messages again",
+                              reloaded_fields, "The spool accepts messages after a failure."};
+constexpr EventInfo trouble{"server.trouble", Level::error, "main loop failed: {reason}",
+                            reason_fields,
+                            "An action of the main loop failed; the loop continues."};
+constexpr EventInfo stuck{"server.stuck", Level::error, "a session thread does not respond",
+                          reloaded_fields, "A session thread hangs; the watchdog is not notified."};
 
 }  // namespace
 
@@ -68,12 +80,15 @@ void log_not_reopened(observe::Log& log, const std::string& why) { log.write(not
 void confinement_lacking(observe::Log& log, const std::string& what) { log.write(lacking, what); }
 void socket_unused(observe::Log& log, const std::string& address) { log.write(unused, address); }
 void spool_adopted(observe::Log& log, std::size_t messages) { log.write(adopted, messages); }
+void spool_failing(observe::Log& log, const std::string& why) { log.write(failing, why); }
+void spool_recovered(observe::Log& log) { log.write(recovered, ::getpid()); }
 void server_in_trouble(observe::Log& log, const std::string& why) { log.write(trouble, why); }
 void server_stuck(observe::Log& log) { log.write(stuck, ::getpid()); }
 
 std::span<const EventInfo* const> event_kinds() {
-  static constexpr std::array all{&ready,   &stopping, &handed,  &reloaded, &refused, &not_reopened,
-                                  &lacking, &unused,   &adopted, &trouble,  &stuck};
+  static constexpr std::array all{&ready,        &stopping, &handed, &reloaded, &refused,
+                                  &not_reopened, &lacking,  &unused, &adopted,  &failing,
+                                  &recovered,    &trouble,  &stuck};
   return all;
 }
 

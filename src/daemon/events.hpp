@@ -1,4 +1,5 @@
-// The facts that the running process states of itself.
+// The events of the server process. Each is declared once in events.cpp and logged by the function
+// of its name.
 #pragma once
 
 #include <postroad/result.hpp>
@@ -18,6 +19,8 @@ void log_not_reopened(observe::Log& log, const std::string& reason);
 void confinement_lacking(observe::Log& log, const std::string& what);
 void socket_unused(observe::Log& log, const std::string& address);
 void spool_adopted(observe::Log& log, std::size_t messages);
+void spool_failing(observe::Log& log, const std::string& reason);
+void spool_recovered(observe::Log& log);
 void server_in_trouble(observe::Log& log, const std::string& reason);
 void server_stuck(observe::Log& log);
 

@@ -1,4 +1,4 @@
-// The declarations and the looking; see metrics.hpp.
+// Declarations and reading of the gauges; see metrics.hpp.
 #include "daemon/metrics.hpp"
 
 #include <unistd.h>
@@ -22,18 +22,20 @@ using Type = MetricKind::Type;
 
 const std::vector<MetricKind>& gauges() {
   static const std::vector<MetricKind> kinds{
-      {"postroad_sessions_open", "Sessions that are open.", Type::gauge},
+      {"postroad_sessions_open", "Open sessions.", Type::gauge},
+      {"postroad_spool_healthy", "1 while the spool takes messages, else 0.", Type::gauge},
+      {"postroad_mailboxes_healthy", "1 while the mailboxes take messages, else 0.", Type::gauge},
       {"postroad_spool_messages", "Messages in the spool.", Type::gauge},
-      {"postroad_spool_octets", "Octets of the messages in the spool.", Type::gauge},
-      {"postroad_spool_disk_octets", "Octets of the spool's segments on disk.", Type::gauge},
+      {"postroad_spool_octets", "Bytes of the messages in the spool.", Type::gauge},
+      {"postroad_spool_disk_octets", "Bytes of the spool's segments on disk.", Type::gauge},
       {"postroad_spool_segments", "Segments of the spool.", Type::gauge},
-      {"postroad_spool_commits_total", "Messages made durable since the start.", Type::counter},
-      {"postroad_spool_syncs_total", "Syncs of the disk that this took.", Type::counter},
-      {"postroad_spool_damaged_total", "Records that were found damaged.", Type::counter},
-      {"postroad_log_lines_dropped_total", "Lines that the log could not take.", Type::counter},
-      {"process_resident_memory_bytes", "Memory that is resident.", Type::gauge},
+      {"postroad_spool_commits_total", "Messages written to disk since the start.", Type::counter},
+      {"postroad_spool_syncs_total", "Disk syncs since the start.", Type::counter},
+      {"postroad_spool_damaged_total", "Damaged records found.", Type::counter},
+      {"postroad_log_lines_dropped_total", "Log lines that could not be written.", Type::counter},
+      {"process_resident_memory_bytes", "Resident memory.", Type::gauge},
       {"process_open_fds", "Open descriptors.", Type::gauge},
-      {"process_cpu_seconds_total", "CPU time used, whole seconds.", Type::counter},
+      {"process_cpu_seconds_total", "CPU time in whole seconds.", Type::counter},
       {"process_start_time_seconds", "Unix time of the start.", Type::gauge},
   };
   return kinds;
@@ -56,7 +58,7 @@ std::int64_t resident() {
 std::int64_t open_descriptors() {
   std::error_code error;
   const std::filesystem::directory_iterator folder("/proc/self/fd", error);
-  return error ? 0 : std::distance(begin(folder), end(folder)) - 1;  // not the one that looks
+  return error ? 0 : std::distance(begin(folder), end(folder)) - 1;
 }
 
 std::int64_t signed_of(std::uint64_t n) { return static_cast<std::int64_t>(n); }
@@ -75,10 +77,13 @@ void Metrics::count(observe::Log& log) {
   log.add_sink(std::make_shared<observe::CountSink>(metrics_, all), observe::Level::debug);
 }
 
-std::string Metrics::text(const server::Server& server, const spool::Spool& spool) {
+std::string Metrics::text(const server::Server& server, spool::Spool& spool,
+                          const relay::Delivery& delivery) {
   const auto set = [this](std::string_view name, std::int64_t n) { metrics_.cell(name).set(n); };
   const auto statistics = spool.statistics();
   set("postroad_sessions_open", signed_of(server.sessions()));
+  set("postroad_spool_healthy", spool.health() ? 1 : 0);
+  set("postroad_mailboxes_healthy", delivery.health() ? 1 : 0);
   set("postroad_spool_messages", signed_of(statistics.messages));
   set("postroad_spool_octets", signed_of(statistics.bytes));
   set("postroad_spool_disk_octets", signed_of(statistics.disk));
@@ -97,7 +102,7 @@ std::string Metrics::text(const server::Server& server, const spool::Spool& spoo
 
 std::string Metrics::reference() {
   std::string out =
-      "# Metrics\n\nWhat `/metrics` shows (`metrics.listen`).\n\n"
+      "# Metrics\n\nThe metrics of `/metrics` (`metrics.listen`).\n\n"
       "| name | type | labels | meaning |\n|---|---|---|---|\n";
   const auto row = [&](const std::string& name, std::string_view type, const std::string& labels,
                        std::string_view doc) {

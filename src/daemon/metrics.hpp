@@ -1,11 +1,12 @@
-// The numbers of a running server: every event counts itself, and what can be looked at is looked
-// at when somebody asks. The declarations here are also the reference (docs/reference/metrics.md).
+// The metrics of a running server: every event counts itself, and gauges are read when the metrics
+// are requested. The declarations are also the reference (docs/reference/metrics.md).
 #pragma once
 
 #include <span>
 #include <string>
 
 #include "observe/metrics.hpp"
+#include "relay/delivery.hpp"
 #include "server/server.hpp"
 #include "spool/spool.hpp"
 
@@ -14,11 +15,12 @@ namespace postroad::daemon {
 class Metrics final {
  public:
   Metrics();
-  /// Counts the events of a log from now on. This outlives the log.
+  /// Counts the events of a log from now on. Must outlive the log.
   void count(observe::Log& log);
-  /// All of them, in Prometheus' text form.
-  std::string text(const server::Server& server, const spool::Spool& spool);
-  /// Markdown: a row for each.
+  /// All metrics in the Prometheus text format.
+  std::string text(const server::Server& server, spool::Spool& spool,
+                   const relay::Delivery& delivery);
+  /// Markdown: one row per metric.
   static std::string reference();
 
  private:

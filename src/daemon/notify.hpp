@@ -1,5 +1,5 @@
-// What a server and systemd tell each other (sd_notify(3), sd_listen_fds(3)). Nothing happens where
-// systemd did not start the process.
+// The protocol with systemd (sd_notify(3), sd_listen_fds(3)). The functions do nothing if systemd
+// did not start the process.
 #pragma once
 
 #include <chrono>
@@ -8,13 +8,14 @@
 
 namespace postroad::daemon::notify {
 
-/// Listening sockets that came with the process. Once: the second call gives none.
+/// The listening sockets that systemd passed; other descriptors that it passed are closed. The
+/// second call returns none.
 std::vector<int> sockets();
-/// It serves; also after a reload, and in place of another process.
+/// The server accepts connections; also after a reload and after a take-over.
 void ready();
 void reloading();
 void stopping(std::chrono::milliseconds patience);
-/// How often systemd wants to hear `alive`; none: never.
+/// The interval in which systemd expects `alive`; nullopt: never.
 std::optional<std::chrono::microseconds> watchdog();
 void alive();
 

@@ -1,4 +1,4 @@
-// What every unit of this layer reads: Asio's coroutines cost seconds to parse, so they are parsed
+// The headers of every unit of this layer. Asio costs seconds to parse, so it is parsed
 // once.
 #pragma once
 

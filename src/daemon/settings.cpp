@@ -18,6 +18,8 @@ namespace {
 
 using config::Section;
 
+constexpr config::Size largest_message{1ULL << 40};
+
 Section<ListenerConfig> declare_listener() {
   Section<ListenerConfig> s;
   s.option("address", &ListenerConfig::address,
@@ -43,7 +45,8 @@ Section<ListenerConfig> declare_listener() {
            "into it is no mail server and gets 554.")
       .between(config::Duration{0}, config::Duration{30'000});
   s.option("message_size", &ListenerConfig::message_size,
-           "Largest message taken here, announced as SIZE; 0: limits.message_size.");
+           "Largest message taken here, announced as SIZE; 0: limits.message_size.")
+      .between(config::Size{0}, largest_message);
   s.option("certificate", &ListenerConfig::certificate,
            "PEM file with the certificate and its chain.");
   s.option("key", &ListenerConfig::key,
@@ -114,13 +117,14 @@ Section<ListenerConfig> declare_listener() {
 
 Section<LimitsConfig> declare_limits() {
   Section<LimitsConfig> s;
-  s.option("message_size", &LimitsConfig::message_size,
-           "Largest message taken; announced as SIZE.");
+  s.option("message_size", &LimitsConfig::message_size, "Largest message taken; announced as SIZE.")
+      .between(config::Size{1024}, largest_message);
   s.option("recipients", &LimitsConfig::recipients, "Most recipients of one message; more get 452.")
       .between(1, 1'000'000);
   s.option("mails", &LimitsConfig::mails, "Most mails of one session; then 421.")
       .between(1, 100'000'000);
-  s.option("errors", &LimitsConfig::errors, "Refused commands before the session is closed.");
+  s.option("errors", &LimitsConfig::errors, "Refused commands before the session is closed.")
+      .between(1, 1'000'000);
   s.option("auth_attempts", &LimitsConfig::auth_attempts,
            "Failed AUTH before the session is closed.")
       .between(1, 1000);
@@ -266,9 +270,10 @@ config::Section<Settings> declare() {
       .between(config::Size{1 << 16}, config::Size{1 << 30});
   spool.option("chunk", &SpoolConfig::chunk, "Octets of a message held in memory for each session.")
       .between(config::Size{4096}, config::Size{16 << 20});
-  spool.option(
-      "reserve", &SpoolConfig::reserve,
-      "Room that stays free on the disk: a message that would take of it gets 452 at MAIL.");
+  spool
+      .option("reserve", &SpoolConfig::reserve,
+              "Room that stays free on the disk: a message that would take of it gets 452 at MAIL.")
+      .between(config::Size{0}, config::Size{1ULL << 50});
   Section<SubmissionConfig> submission;
   submission.option("senders", &SubmissionConfig::senders,
                     "Further senders of a login: `login: address, @domain`. Each login may use its "
@@ -409,48 +414,29 @@ http::LoginCheckSettings login_check(const Settings& settings) {
   return {settings.server.login_command, settings.server.login_url, settings.server.login_timeout};
 }
 
-Result<std::vector<net::Network>> networks(std::string_view option,
-                                           const std::vector<std::string>& texts) {
+std::vector<net::Network> networks(const std::string& option, const std::vector<std::string>& texts,
+                                   Problems& problems) {
   std::vector<net::Network> found;
   for (const auto& text : texts) {
     auto network = net::Network::parse(text);
-    if (!network) return fail(Fault::input, std::string(option), network.error().text());
-    found.push_back(std::move(*network));
+    if (network)
+      found.push_back(std::move(*network));
+    else
+      problems.error(option, network.error());
   }
   return found;
 }
 
-Result<boost::asio::ip::tcp::endpoint> metrics_endpoint(const std::string& text) {
-  const auto wrong = fail(Fault::input, "metrics.listen",
-                          "'" + text +
-                              "' is not an address of loopback and a port, such as "
-                              "127.0.0.1:9925 or [::1]:9925");
-  const auto colon = text.rfind(':');
-  if (colon == std::string::npos) return wrong;
-  auto host = text.substr(0, colon);
-  if (host.size() > 2 && host.front() == '[' && host.back() == ']')
-    host = host.substr(1, host.size() - 2);
-  boost::system::error_code error;
-  const auto address = boost::asio::ip::make_address(host, error);
-  const auto digits = text.substr(colon + 1);
-  const bool is_number = !digits.empty() && digits.size() <= 5 &&
-                         digits.find_first_not_of("0123456789") == std::string::npos;
-  if (error || !address.is_loopback() || !is_number || std::stoul(digits) > 65535) return wrong;
-  return boost::asio::ip::tcp::endpoint(address, static_cast<std::uint16_t>(std::stoul(digits)));
-}
-
-Result<server::GuardSettings> guard_settings(const Settings& settings) {
+server::GuardSettings guard_settings(const Settings& settings, Problems& problems) {
   const auto& c = settings.clients;
   const auto& l = settings.logins;
-  auto exempt = networks("clients.exempt", c.exempt);
-  if (!exempt) return exempt.error();
-  return server::GuardSettings{.client = {c.connections, c.messages, c.recipients, c.octets,
-                                          c.errors, c.failed_logins, c.lookups},
-                               .login = {l.connections, l.messages, l.recipients, l.octets,
-                                         l.errors, l.failed_logins, Rate{}},
-                               .sessions_of_client = c.sessions,
-                               .sessions_of_login = l.sessions,
-                               .exempt = std::move(*exempt)};
+  return {.client = {c.connections, c.messages, c.recipients, c.octets, c.errors, c.failed_logins,
+                     c.lookups},
+          .login = {l.connections, l.messages, l.recipients, l.octets, l.errors, l.failed_logins,
+                    Rate{}},
+          .sessions_of_client = c.sessions,
+          .sessions_of_login = l.sessions,
+          .exempt = networks("clients.exempt", c.exempt, problems)};
 }
 
 }  // namespace postroad::daemon

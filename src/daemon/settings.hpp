@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "config/option.hpp"
+#include "daemon/problems.hpp"
 #include "http/login_check.hpp"
 #include "queue/settlement.hpp"
 #include "relay/local/directory.hpp"
@@ -186,11 +187,9 @@ std::string system_hostname();
 smtp::ServerOptions machine_options(const Settings& settings, const ListenerConfig& listener);
 relay::DirectorySettings directory_settings(const Settings& settings);
 http::LoginCheckSettings login_check(const Settings& settings);
-/// The networks of a list. Error: Fault::input naming the option.
-Result<std::vector<net::Network>> networks(std::string_view option,
-                                           const std::vector<std::string>& texts);
-/// Of metrics.listen: "127.0.0.1:9925" or "[::1]:9925"; loopback only. Error: Fault::input.
-Result<boost::asio::ip::tcp::endpoint> metrics_endpoint(const std::string& text);
-Result<server::GuardSettings> guard_settings(const Settings& settings);
+/// The networks of a list; reports each text that is not one.
+std::vector<net::Network> networks(const std::string& option, const std::vector<std::string>& texts,
+                                   Problems& problems);
+server::GuardSettings guard_settings(const Settings& settings, Problems& problems);
 
 }  // namespace postroad::daemon

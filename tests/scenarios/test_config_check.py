@@ -54,7 +54,7 @@ class ConfigCheck(unittest.TestCase):
             ({"server": {"user": "no-such-user"}}, "no-such-user"),
             ({"local": {"aliases": ["a: b", "b: a"]}}, "leads back to itself"),
             ({"submission": {"senders": ["ann: nobody"]}}, "'nobody' is neither an address nor @domain"),
-            ({"delivery": {"smarthost": "smtp://127.0.0.1:2599"}, "listener": [{"port": 2599}]}, "mail would go round"),
+            ({"delivery": {"smarthost": "smtp://127.0.0.1:2599"}, "listener": [{"port": 2599}]}, "a mail loop"),
             ({"delivery": {"smarthost": "smtp://["}}, "delivery.smarthost"),
             (self.listener(banner="a\tb"), "banner"),
             ({"local": {"mailboxes": [], "aliases": []}}, "nobody reads postmaster@here.example"),
@@ -73,7 +73,19 @@ class ConfigCheck(unittest.TestCase):
             ({"delivery": {"smarthost": "smtp://ann:SECRET@relay.example"}}, "no password in the URL"),
             ({"metrics": {"listen": "nonsense"}}, "metrics.listen"),
             ({"metrics": {"listen": f"127.0.0.1:{port}"}}, f"metrics.listen: [127.0.0.1]:{port}: the port is in use"),
-            ({"listener": [{"port": free}, {"port": free}]}, f"[127.0.0.1]:{free}: the port is in use"),
+            ({"listener": [{"port": free}, {"port": free}]}, f"[127.0.0.1]:{free} is already the address of listener 0"),
+            ({"metrics": {"listen": f"127.0.0.1:{free}"}, "listener": [{"port": free}]}, f"metrics.listen: [127.0.0.1]:{free} is already"),
+            ({"limits": {"message_size": 0}}, "limits.message_size"),
+            ({"limits": {"message_size": "8388607TiB"}}, "limits.message_size"),
+            ({"listener": [{"port": 0, "message_size": "8388607TiB"}]}, "listener.message_size"),
+            ({"limits": {"errors": 0}}, "limits.errors"),
+            ({"spool": {"reserve": "8388607TiB"}}, "spool.reserve"),
+            ({"delivery": {"smarthost": "smtp://relay.example", "smarthost_user": "ann"}}, "this user has no password"),
+            ({"delivery": {"smarthost": "smtp://relay.example", "networks": ["0.0.0.0/0"]},
+              "listener": [{"port": 0, "role": "mx", "address": "0.0.0.0"}]}, "makes an open relay"),
+            ({"delivery": {"smarthost": "smtp://relay.example"},
+              "listener": [{"port": 0, "role": "mx", "address": "0.0.0.0", "relay_from": ["::/0"]}]}, "makes an open relay"),
+            ({"listener": [{"port": 0, "address": "0.0.0.0"}]}, "a catcher on 0.0.0.0"),
         ]
         for settings, words in table:
             done = self.check(settings, "--offline")
@@ -82,6 +94,37 @@ class ConfigCheck(unittest.TestCase):
             self.assertNotIn("SECRET", done.stderr)
             for line in done.stderr.splitlines():
                 self.assertTrue(line.startswith("postroad config check: "), line)
+
+    # A server runs with these; `serve` warns of them.
+    def test_hazards_do_not_keep_the_server_from_starting(self):
+        with postroad.Server({"listener": [{"address": "0.0.0.0"}]}) as server:
+            self.assertIn("postroad serve: warning: ", server.log)
+            self.assertIn("a catcher on 0.0.0.0", server.log)
+
+    def test_every_problem_in_one_round(self):
+        done = self.check({"local": {"domains": ["here.example"], "mailboxes": ["ann"], "aliases": ["no form", "a: @@", "ben: ann"]},
+                           "submission": {"senders": ["ann", "ann: nobody"]},
+                           "clients": {"exempt": ["there"]},
+                           "listener": [{"port": 0, "role": "submission", "relay_from": ["here", "there"], "banner": "a\tb"},
+                                        {"port": 0, "address": "nowhere", "role": "mx", "mechanisms": ["PLAN"]}],
+                           "server": {"users": self.folder / "missing", "data": self.certificate}}, "--offline")
+        self.assertEqual(done.returncode, 78)
+        for words in ("'no form'", "'a: @@'", "'ann'", "'nobody'", "clients.exempt: 'there'", "relay_from: 'here'", "relay_from: 'there'",
+                      "banner", "AUTH is never offered", "'nowhere' is not an IP address", "PLAN is not known", "/missing: ", "is not a folder"):
+            self.assertEqual(len([line for line in done.stderr.splitlines() if words in line]), 1, (words, done.stderr))
+
+    def test_the_data_folder_is_part_of_it(self):
+        data = self.folder / "data"
+        for part in ("spool", "mail"):
+            (data / part).mkdir(parents=True)
+        done = self.check({}, "--offline")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+
+    @unittest.skipUnless(os.geteuid() == 0 and os.path.isdir("/proc/1"), "needs a folder that even root cannot write")
+    def test_a_folder_that_nobody_can_write(self):
+        done = self.check({"server": {"data": "/proc/postroad"}}, "--offline")
+        self.assertEqual(done.returncode, 78, done.stderr)
+        self.assertIn("server.data: ", done.stderr)
 
     def test_each_fault_on_its_line(self):
         done = self.check({"server": {"users": self.folder / "missing", "hostname": "-bad-"}, "log": {"file": self.folder / "no" / "x"},
@@ -127,7 +170,7 @@ class ConfigCheck(unittest.TestCase):
         self.key.chmod(0o600)
         done = self.check({"server": {"user": "nobody"}}, "--offline")
         self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertIn(f"{self.key}: 'nobody' may not read it, so that every reload will be refused", done.stderr)
+        self.assertIn(f"{self.key}: user 'nobody' may not read it, so that every reload will be refused", done.stderr)
         self.assertNotIn(f"{self.certificate}:", done.stderr)
         done = self.check(self.listener(address="0.0.0.0"), "--offline")
         self.assertIn("the server stays root", done.stderr)
@@ -140,6 +183,11 @@ class ConfigCheck(unittest.TestCase):
         done = self.check({"server": {"user": "nobody"}}, "--offline")
         self.assertEqual(done.returncode, 78)
         self.assertIn("may not write in", done.stderr)
+        data.chmod(0o777)
+        (data / "mail").chmod(0o700)
+        done = self.check({"server": {"user": "nobody"}}, "--offline")
+        self.assertEqual(done.returncode, 78)
+        self.assertIn(f"may not write in {data / 'mail'}", done.stderr)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import unittest
 import by_hand
 import postroad
 
+PASSWORD = {"POSTROAD_DELIVERY_SMARTHOST_PASSWORD": "s3cret"}  # of submission.toml's smarthost
 EXAMPLES = postroad.ROOT / "examples/config"
 
 
@@ -31,7 +32,7 @@ class ConfigExamples(unittest.TestCase):
 
     def check(self, name, listeners):
         path = self.prepared(name)
-        done = postroad.run("config", "check", "--config", path, "--offline")
+        done = postroad.run("config", "check", "--config", path, "--offline", env=PASSWORD)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         self.assertIn(f"nothing is wrong with {path}", done.stdout)
         self.assertEqual(postroad.run("config", "show", "--config", path).returncode, 0)

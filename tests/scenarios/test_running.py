@@ -5,9 +5,11 @@ import pathlib
 import pwd
 import re
 import resource
+import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import unittest
 
 import by_hand
@@ -144,6 +146,59 @@ class Running(unittest.TestCase):
         answer, body = self.get(port, "/healthz")
         self.assertEqual(answer.status, 503)
         self.assertIn("reserve", body)
+
+    @unittest.skipUnless(os.path.ismount("/dev/shm"), "needs a disk that nobody else fills")
+    def test_each_change_of_the_spools_health_is_told_once(self):
+        port = free_port()
+        folder = pathlib.Path(tempfile.mkdtemp(prefix="postroad-test-", dir="/dev/shm"))
+        self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
+        disk = os.statvfs(folder)
+        reserve = disk.f_bavail * disk.f_frsize - (16 << 20)
+        server = self.enterContext(postroad.Server({"metrics": {"listen": f"127.0.0.1:{port}"}, "spool": {"reserve": reserve}}, folder=folder))
+        postroad.eventually(lambda: "postroad_spool_healthy 1\n" in self.get(port, "/metrics")[1])
+        with open(folder / "filler", "wb") as filler:
+            os.posix_fallocate(filler.fileno(), 0, 32 << 20)
+        event = postroad.eventually(lambda: server.events("spool.failing"))[0]
+        self.assertIn("reserve", event["reason"])
+        self.assertEqual(self.get(port, "/healthz")[0].status, 503)
+        self.assertIn("postroad_spool_healthy 0\n", self.get(port, "/metrics")[1])
+        (folder / "filler").unlink()
+        postroad.eventually(lambda: server.events("spool.recovered"))
+        self.assertEqual(self.get(port, "/healthz")[0].status, 200)
+        self.assertEqual((len(server.events("spool.failing")), len(server.events("spool.recovered"))), (1, 1))
+
+    # A child of the server would hold its ports and its log after its end.
+    def test_no_listening_socket_is_inherited_by_children(self):
+        server = self.server({"metrics": {"listen": f"127.0.0.1:{free_port()}"}})
+        listening = {line.split()[9] for name in ("tcp", "tcp6") for line in pathlib.Path(f"/proc/{server.pid}/net/{name}").read_text().splitlines()[1:]
+                     if line.split()[3] == "0A"}
+        found = 0
+        for entry in pathlib.Path(f"/proc/{server.pid}/fd").iterdir():
+            target = os.readlink(entry)
+            if not target.startswith("socket:[") or target[8:-1] not in listening:
+                continue
+            found += 1
+            flags = pathlib.Path(f"/proc/{server.pid}/fdinfo/{entry.name}").read_text().split("flags:")[1].split()[0]
+            self.assertTrue(int(flags, 8) & os.O_CLOEXEC, f"{target} is open across exec")
+        self.assertEqual(found, 3, "the listener, the metrics' socket and its duplicate")
+
+    def test_a_socket_from_systemd_that_is_none_of_ours_is_closed(self):
+        unix, datagram = socket.socket(socket.AF_UNIX), socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.addCleanup(unix.close)
+        self.addCleanup(datagram.close)
+
+        def hand_down():
+            os.dup2(unix.fileno(), 100)
+            os.dup2(datagram.fileno(), 101)
+            os.dup2(100, 3)
+            os.dup2(101, 4)
+            os.close(100)
+            os.close(101)
+        wrapper = ["sh", "-c", 'LISTEN_PID=$$ LISTEN_FDS=2 exec "$@"', "sh"]
+        with postroad.Server({"listener": [{"port": 0}]}, wrapper=wrapper, preexec_fn=hand_down, close_fds=False) as server:
+            targets = [os.readlink(entry) for entry in pathlib.Path(f"/proc/{server.pid}/fd").iterdir()]
+            for one in (unix, datagram):
+                self.assertNotIn(os.readlink(f"/proc/self/fd/{one.fileno()}"), targets)
 
     def test_a_disk_that_refuses_is_not_healthy(self):
         port = free_port()

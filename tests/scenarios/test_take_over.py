@@ -140,10 +140,10 @@ class TakeOver(unittest.TestCase):
         server = self.enterContext(postroad.Server(self.SETTINGS))
         first, say = self.control(server.data)
         _, say_too = self.control(server.data)
-        self.assertEqual(say("ready"), "refused nothing was handed to you")
+        self.assertEqual(say("ready"), "refused no sockets were handed to this connection")
         self.assertRegex(say("takeover"), r"^sockets \d+$")
         self.assertEqual(say_too("takeover"), "refused another process is taking over")
-        self.assertEqual(say_too("ready"), "refused nothing was handed to you")
+        self.assertEqual(say_too("ready"), "refused no sockets were handed to this connection")
         first.close()  # it failed
         postroad.eventually(lambda: say_too("takeover").startswith("sockets "))
         with by_hand.Session(server.port) as session:
@@ -151,7 +151,7 @@ class TakeOver(unittest.TestCase):
             _, say_late = self.control(server.data)
             self.assertEqual(say_too("ready"), "ok")
             self.assertEqual(say_late("takeover"), "refused another process has taken over already")
-            self.assertEqual(say_late("ready"), "refused nothing was handed to you")
+            self.assertEqual(say_late("ready"), "refused no sockets were handed to this connection")
         self.assertEqual(server.wait_end(), 0)
 
     def test_many_at_once_leave_one(self):

@@ -90,7 +90,7 @@ class WrongInput(unittest.TestCase):
         self.sentence(done.stderr, "/nowhere/postroad.toml", "does not exist")
 
     def test_settings_that_do_not_go_together(self):
-        self.sentence(self.serve({"listener": [{"port": 0, "tls": "required"}]}, 78), "listener 127.0.0.1:0", "needs a certificate", "set certificate")
+        self.sentence(self.serve({"listener": [{"port": 0, "tls": "required"}]}, 78), "listener.0.tls", "needs a certificate", "set certificate")
         self.sentence(self.serve({"listener": [{"port": 0, "role": "submission"}]}, 78), "server.users", "postroad user add")
 
     def test_config_check_says_everything_at_once(self):

@@ -47,11 +47,15 @@ int ConfigVerbs::check() {
     complain("config check", settings.error().text());
     return exit_config;
   }
-  const auto found = look_around(*settings, config, offline);
-  for (const auto& warning : found.warnings) complain("config check", "warning: " + warning);
-  for (const auto& fault : found.faults) complain("config check", fault);
-  if (!found.faults.empty()) return exit_config;
-  std::cout << (found.warnings.empty() ? "nothing is wrong with " : "it would run: ")
+  Problems problems;
+  const auto configuration = Configuration::make(*settings, problems);
+  check_surroundings(*configuration, config, offline, problems);
+  const Source source{config, {}};
+  for (const auto& problem : in_order(problems.all(), source))
+    complain("config check",
+             (problem.severity == Severity::warning ? "warning: " : "") + text_of(problem, source));
+  if (problems.has(Severity::error) || problems.has(Severity::hazard)) return exit_config;
+  std::cout << (problems.all().empty() ? "nothing is wrong with " : "it would run: ")
             << (config.empty() ? "the defaults" : config) << '\n';
   return exit_ok;
 }

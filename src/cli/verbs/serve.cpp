@@ -96,14 +96,23 @@ void block_signals() {
   signal(SIGPIPE, SIG_IGN);
 }
 
-// All that is wrong in one error: a reload is refused whole.
-Result<Settings> faultless(const std::string& config, const std::vector<std::string>& set) {
+// For a reload: every problem in one error, as the reload is refused as a whole.
+Result<std::shared_ptr<Configuration>> read_configuration(const std::string& config,
+                                                          const std::vector<std::string>& set) {
   auto settings = load_settings(config, set);
   if (!settings) return settings.error();
-  std::string all;
-  for (const auto& fault : find_faults(*settings)) all += (all.empty() ? "" : "; ") + fault;
-  if (!all.empty()) return fail(Fault::input, config, all);
-  return settings;
+  Problems problems;
+  auto made = Configuration::make(std::move(*settings), problems);
+  if (problems.has(Severity::error)) return problems.joined({config, {}});
+  return made;
+}
+
+// Prints the problems; the exit code when one of them is an error.
+int report(const Problems& problems, const Source& source) {
+  for (const auto& problem : in_order(problems.all(), source))
+    complain("serve",
+             (problem.severity == Severity::error ? "" : "warning: ") + text_of(problem, source));
+  return problems.has(Severity::error) ? exit_of_start(problems.joined(source)) : exit_ok;
 }
 
 int ask_for_reload(const Settings& settings) {
@@ -124,18 +133,15 @@ int ServeVerb::run() {
   auto settings = load_settings(config, set);
   if (!settings) return refuse(exit_config, settings.error().text());
   if (reload) return ask_for_reload(*settings);
-  const auto faults = find_faults(*settings);
-  for (const auto& fault : faults) complain("serve", fault);
-  if (!faults.empty()) return exit_config;
   block_signals();
 
-  const auto configuration = Configuration::make(std::move(*settings));
-  if (!configuration)
-    return refuse(exit_of_start(configuration.error()), configuration.error().text());
+  Problems problems;
+  const auto configuration = Configuration::make(std::move(*settings), problems);
+  if (const int code = report(problems, {config, {}}); code != exit_ok) return code;
   std::optional<RunningServer> running;
   std::optional<HandoverState> estate;
   if (!take_over) {
-    const auto& data = (*configuration)->settings.server.data;
+    const auto& data = configuration->settings.server.data;
     if (const auto other = RunningServer::connect(data))
       return refuse(exit_cannot_create,
                     data.string() + ": is held by another process (pid " +
@@ -143,19 +149,19 @@ int ServeVerb::run() {
                         "): one server a folder; stop that one, name another folder, or take its "
                         "place with --take-over");
   } else {
-    auto connected = RunningServer::connect((*configuration)->settings.server.data);
+    auto connected = RunningServer::connect(configuration->settings.server.data);
     if (!connected) return refuse(exit_no_input, connected.error().text());
     running = std::move(*connected);
     auto handed = running->take_over();
     if (!handed) return refuse(exit_io, handed.error().text());
     estate = std::move(*handed);
   }
-  Daemon site(*configuration, [this] { return faultless(config, set); });
+  Daemon site(configuration, [this] { return read_configuration(config, set); });
   auto done = site.bind(estate ? estate->sockets : notify::sockets());
   if (done) done = site.open(estate);
   if (done && running) done = running->ready();
   if (!done) return refuse(exit_of_start(done.error()), done.error().text());
-  site.on_ready = [&] { announce((*configuration)->settings, site.ports()); };
+  site.on_ready = [&] { announce(configuration->settings, site.ports()); };
   done = site.run(take_over);
   return done ? exit_ok : refuse(exit_of_start(done.error()), done.error().text());
 }

@@ -1,0 +1,235 @@
+// Combinations of options that cannot work or are dangerous; see validation.hpp.
+#include "daemon/validation.hpp"
+
+#include <algorithm>
+#include <boost/asio/ip/address.hpp>
+#include <map>
+
+#include "base/text.hpp"
+#include "client/url.hpp"
+#include "daemon/control_socket.hpp"
+#include "daemon/metrics_endpoint.hpp"
+#include "mail/address/mailbox.hpp"
+#include "proto/sasl/mechanism.hpp"
+
+namespace postroad::daemon {
+
+namespace {
+
+using server::Role;
+using Networks = std::vector<std::string>;
+
+bool needs_login(const ListenerConfig& listener) {
+  return listener.auth_required || listener.role == Role::submission;
+}
+
+// A range that no single site has: larger than any that is assigned to one, or than the private
+// ones.
+bool spans_strangers(const std::string& text) {
+  const auto network = net::Network::parse(text);
+  const auto slash = text.find('/');
+  if (!network || slash == std::string::npos) return false;
+  const auto prefix = parse_number(std::string_view(text).substr(slash + 1)).value_or(0);
+  constexpr unsigned widest_v4 = 8;
+  constexpr unsigned widest_v6 = 20;
+  if (text.find(':') == std::string::npos) return prefix < widest_v4;
+  const bool is_local =
+      istarts_with(text, "fc") || istarts_with(text, "fd") || istarts_with(text, "fe8");
+  return prefix < widest_v6 && !is_local;
+}
+
+const std::string* find_open_range(const Networks& networks) {
+  const auto found = std::find_if(networks.begin(), networks.end(), spans_strangers);
+  return found == networks.end() ? nullptr : &*found;
+}
+
+// Whether any host of the Internet that reaches the machine is served.
+bool is_public(const ListenerConfig& listener) {
+  if (is_loopback(listener)) return false;
+  return listener.only_from.empty() || find_open_range(listener.only_from) != nullptr;
+}
+
+bool is_private(const ListenerConfig& listener) {
+  for (const auto* range : {"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16",
+                            "fc00::/7", "fe80::/10"}) {
+    if (net::Network::parse(range).value().contains(listener.address)) return true;
+  }
+  return false;
+}
+
+std::string open_relay(const std::string& range) {
+  return range +
+         " with delivery.smarthost makes an open relay: every host that can connect may send to "
+         "any domain; list your own networks only";
+}
+
+class Listener {
+ public:
+  Listener(const Settings& settings, std::size_t index, Problems& problems)
+      : all_(settings), listener_(settings.listeners[index]), index_(index), problems_(problems) {}
+
+  void validate() {
+    check_address();
+    check_banner();
+    check_tls();
+    check_login();
+    check_role();
+  }
+
+ private:
+  void error(std::string_view option, std::string detail) {
+    problems_.error(listener_option(index_, option), std::move(detail));
+  }
+  void hazard(std::string_view option, std::string detail) {
+    problems_.hazard(listener_option(index_, option), std::move(detail));
+  }
+
+  void check_address() {
+    boost::system::error_code failed;
+    boost::asio::ip::make_address(listener_.address, failed);
+    if (failed)
+      error("address", "'" + printable(listener_.address, 80) +
+                           "' is not an IP address; use 127.0.0.1, 0.0.0.0, ::1 or another address "
+                           "of this machine");
+  }
+
+  void check_banner() {
+    const auto& banner = listener_.banner;
+    const bool is_printable =
+        std::all_of(banner.begin(), banner.end(), [](char c) { return c >= ' ' && c <= '~'; });
+    if (!is_printable || banner.size() > 200)
+      error("banner", "the banner must be at most 200 printable ASCII characters");
+  }
+
+  void check_tls() {
+    if (listener_.tls != smtp::TlsMode::none && listener_.certificate.empty())
+      error("tls", "TLS needs a certificate; set certificate, or tls = \"none\"");
+    if (listener_.tls == smtp::TlsMode::none && !listener_.certificate.empty())
+      error("certificate",
+            "the certificate is not used, because tls is \"none\"; set tls = \"offered\" or "
+            "stricter");
+  }
+
+  void check_login() {
+    const bool auth = listener_.auth || needs_login(listener_);
+    if (auth && all_.server.users.empty() && !login_check(all_).is_set() &&
+        listener_.client_ca.empty())
+      error("auth",
+            "AUTH needs server.users, the file that `postroad user add` makes, or "
+            "server.login_command or server.login_url");
+    if (auth && listener_.tls == smtp::TlsMode::none && !listener_.allow_auth_in_clear)
+      error("tls", "AUTH is never offered without TLS; set tls, or allow_auth_in_clear");
+    const auto& known = sasl::mechanisms();
+    std::string names;
+    for (const auto name : known) names += (names.empty() ? "" : ", ") + std::string(name);
+    for (const auto& name : listener_.mechanisms) {
+      if (std::find(known.begin(), known.end(), name) == known.end())
+        error("mechanisms", printable(name, 40) + " is not known; the mechanisms are " + names);
+    }
+  }
+
+  void check_role() {
+    if (listener_.role == Role::mx && all_.local.domains.empty() &&
+        all_.delivery.networks.empty() && listener_.relay_from.empty() && !listener_.auth)
+      error("role", "role mx without local.domains refuses every message; set local.domains");
+    if (listener_.role == Role::catcher && is_public(listener_) && !is_private(listener_))
+      hazard("role",
+             "a catcher on " + listener_.address +
+                 " stores messages from every host that can connect; set address to 127.0.0.1, "
+                 "restrict only_from, or use role mx");
+    const auto* range = find_open_range(listener_.relay_from);
+    if (range != nullptr && listener_.role != Role::catcher && is_public(listener_) &&
+        !needs_login(listener_) && !all_.delivery.smarthost.empty())
+      hazard("relay_from", open_relay(*range));
+  }
+
+  const Settings& all_;
+  const ListenerConfig& listener_;
+  std::size_t index_;
+  Problems& problems_;
+};
+
+// Two listeners of one address: the second could not be bound.
+void check_repeated(const Settings& settings, Problems& problems) {
+  std::map<std::string, std::string> seen;
+  const auto add = [&](const std::string& address, const std::string& option,
+                       const std::string& name) {
+    const auto [first, is_new] = seen.emplace(address, name);
+    if (!is_new)
+      problems.error(option, address + " is already the address of " + first->second +
+                                 "; remove one of them, or choose another port");
+  };
+  for (std::size_t i = 0; i < settings.listeners.size(); ++i) {
+    const auto& listener = settings.listeners[i];
+    if (listener.port == 0) continue;
+    add(address_text(listener), listener_option(i, "port"),
+        "listener " + (i == 0 ? "0, the first" : std::to_string(i)));
+  }
+  const auto metrics = metrics_endpoint(settings.metrics.listen);
+  if (metrics && metrics->port() != 0)
+    add(net::text_of(*metrics), "metrics.listen", "metrics.listen");
+}
+
+void check_open_relay(const Settings& settings, Problems& problems) {
+  const auto* range = find_open_range(settings.delivery.networks);
+  if (range == nullptr || settings.delivery.smarthost.empty()) return;
+  const bool is_open = std::any_of(
+      settings.listeners.begin(), settings.listeners.end(), [](const ListenerConfig& listener) {
+        return listener.role != Role::catcher && is_public(listener) && !needs_login(listener);
+      });
+  if (is_open) problems.hazard("delivery.networks", open_relay(*range));
+}
+
+void check_smarthost(const Settings& settings, Problems& problems) {
+  const auto& delivery = settings.delivery;
+  if (delivery.smarthost.empty()) return;
+  const auto url = client::parse_url(delivery.smarthost);
+  if (!url) problems.error("delivery.smarthost", url.error());
+  if (url && !url->password.empty())
+    problems.error("delivery.smarthost",
+                   "no password in the URL, as it would be shown; set delivery.smarthost_user and, "
+                   "in the environment, POSTROAD_DELIVERY_SMARTHOST_PASSWORD");
+  if (!delivery.smarthost_user.empty() && delivery.smarthost_password.empty())
+    problems.hazard("delivery.smarthost_user",
+                    "this user has no password; set POSTROAD_DELIVERY_SMARTHOST_PASSWORD in the "
+                    "environment, or delivery.smarthost_password");
+  if (delivery.smarthost_user.empty() && !delivery.smarthost_password.empty())
+    problems.hazard("delivery.smarthost_password",
+                    "the password has no user; set delivery.smarthost_user");
+}
+
+}  // namespace
+
+bool is_loopback(const ListenerConfig& listener) {
+  boost::system::error_code error;
+  const auto address = boost::asio::ip::make_address(listener.address, error);
+  return !error && address.is_loopback();
+}
+
+std::string address_text(const ListenerConfig& listener) {
+  boost::system::error_code error;
+  const auto address = boost::asio::ip::make_address(listener.address, error);
+  return error ? listener.address : net::text_of({address, listener.port});
+}
+
+void validate(const Settings& settings, Problems& problems) {
+  if (!mail::is_domain(settings.server.hostname))
+    problems.error("server.hostname",
+                   "'" + printable(settings.server.hostname, 80) + "' is not a domain");
+  for (std::size_t i = 0; i < settings.listeners.size(); ++i)
+    Listener(settings, i, problems).validate();
+  check_repeated(settings, problems);
+  check_open_relay(settings, problems);
+  check_smarthost(settings, problems);
+  if (!settings.metrics.listen.empty()) {
+    const auto endpoint = metrics_endpoint(settings.metrics.listen);
+    if (!endpoint) problems.error("metrics.listen", endpoint.error());
+  }
+  if (const auto wrong = login_check(settings).invalid_reason())
+    problems.error(wrong->where, *wrong);
+  if (settings.listeners.size() >= most_sockets)
+    problems.error("listener", "more than " + std::to_string(most_sockets - 1) +
+                                   " listeners cannot be handed over to a new process");
+}
+
+}  // namespace postroad::daemon

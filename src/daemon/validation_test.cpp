@@ -1,0 +1,117 @@
+// Settings that are dangerous or cannot work, each with the option that is named for it.
+#include "daemon/validation.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace postroad::daemon {
+namespace {
+
+using server::Role;
+using testing::HasSubstr;
+
+ListenerConfig listener(Role role, std::string address) {
+  ListenerConfig made;
+  made.role = role;
+  made.address = std::move(address);
+  made.port = 0;
+  return made;
+}
+
+Settings with(ListenerConfig one) {
+  Settings settings;
+  settings.server.hostname = "mail.example";
+  settings.local.domains = {"here.example"};
+  settings.listeners = {std::move(one)};
+  return settings;
+}
+
+// "option: detail" of each problem of that severity.
+std::vector<std::string> found(const Settings& settings, Severity severity) {
+  Problems problems;
+  validate(settings, problems);
+  std::vector<std::string> texts;
+  for (const auto& problem : problems.all()) {
+    if (problem.severity == severity) texts.push_back(problem.option + ": " + problem.detail);
+  }
+  return texts;
+}
+
+TEST(Validation, ACatcherOnAPublicAddressIsAHazard) {
+  for (const auto* address : {"0.0.0.0", "::", "198.51.100.1"}) {
+    const auto hazards = found(with(listener(Role::catcher, address)), Severity::hazard);
+    ASSERT_EQ(hazards.size(), 1U) << address;
+    EXPECT_THAT(hazards[0], HasSubstr("listener.0.role: a catcher on"));
+  }
+  for (const auto* address : {"127.0.0.1", "::1", "192.168.1.1", "fd00::1"})
+    EXPECT_TRUE(found(with(listener(Role::catcher, address)), Severity::hazard).empty()) << address;
+  auto restricted = listener(Role::catcher, "0.0.0.0");
+  restricted.only_from = {"192.0.2.0/24"};
+  EXPECT_TRUE(found(with(restricted), Severity::hazard).empty());
+  restricted.only_from = {"0.0.0.0/0"};
+  EXPECT_EQ(found(with(restricted), Severity::hazard).size(), 1U);
+}
+
+TEST(Validation, AnOpenRelayIsAHazard) {
+  for (const auto* range : {"0.0.0.0/0", "128.0.0.0/1", "::/0", "2000::/3"}) {
+    auto mx = listener(Role::mx, "0.0.0.0");
+    mx.relay_from = {"192.0.2.0/24", range};
+    auto settings = with(mx);
+    EXPECT_TRUE(found(settings, Severity::hazard).empty()) << "no route";
+    settings.delivery.smarthost = "smtp://relay.example";
+    ASSERT_EQ(found(settings, Severity::hazard).size(), 1U) << range;
+    EXPECT_THAT(found(settings, Severity::hazard)[0], HasSubstr("listener.0.relay_from: "));
+
+    settings.listeners[0].relay_from.clear();
+    settings.delivery.networks = {range};
+    ASSERT_EQ(found(settings, Severity::hazard).size(), 1U) << range;
+    EXPECT_THAT(found(settings, Severity::hazard)[0], HasSubstr("delivery.networks: "));
+    settings.listeners[0].address = "127.0.0.1";
+    EXPECT_TRUE(found(settings, Severity::hazard).empty());
+  }
+  auto mx = listener(Role::mx, "0.0.0.0");
+  mx.relay_from = {"10.0.0.0/8", "fc00::/7", "2001:db8::/32"};
+  auto settings = with(mx);
+  settings.delivery.smarthost = "smtp://relay.example";
+  EXPECT_TRUE(found(settings, Severity::hazard).empty());
+}
+
+TEST(Validation, AUserWithoutPasswordIsAHazard) {
+  auto settings = with(listener(Role::catcher, "127.0.0.1"));
+  settings.delivery.smarthost = "smtp://relay.example";
+  settings.delivery.smarthost_user = "ann";
+  EXPECT_THAT(found(settings, Severity::hazard).at(0), HasSubstr("delivery.smarthost_user: "));
+  settings.delivery.smarthost_password = Secret{"x"};
+  EXPECT_TRUE(found(settings, Severity::hazard).empty());
+}
+
+TEST(Validation, ARepeatedAddressNamesTheFirst) {
+  auto settings = with(listener(Role::catcher, "127.0.0.1"));
+  settings.listeners[0].port = 2525;
+  settings.listeners.push_back(settings.listeners[0]);
+  const auto errors = found(settings, Severity::error);
+  ASSERT_EQ(errors.size(), 1U);
+  EXPECT_THAT(errors[0], HasSubstr("listener.1.port: [127.0.0.1]:2525 is already the address of"));
+  settings.listeners[1].address = "127.0.0.2";
+  EXPECT_TRUE(found(settings, Severity::error).empty());
+}
+
+TEST(Problems, HaveTheLineOfTheFileAndItsOrder) {
+  const Source source{"x.toml", {{"listener.1", 12}, {"listener.1.role", 16}, {"local", 3}}};
+  Problems problems;
+  problems.error("server.hostname", "a");
+  problems.error("listener.1.role", "b");
+  problems.error("listener.1.port", "c");
+  problems.warning("local", "d");
+  std::vector<std::string> lines;
+  for (const auto& problem : in_order(problems.all(), source))
+    lines.push_back(text_of(problem, source));
+  EXPECT_EQ(lines, (std::vector<std::string>{"x.toml:3: local: d", "x.toml:12: listener.port: c",
+                                             "x.toml:16: listener.role: b", "server.hostname: a"}));
+  EXPECT_EQ(problems.joined(source).text(),
+            "x.toml:12: listener.port: c; x.toml:16: listener.role: b; server.hostname: a");
+  EXPECT_EQ(text_of(problems.all()[1], {}), "listener.1.role: b");
+}
+
+}  // namespace
+}  // namespace postroad::daemon
