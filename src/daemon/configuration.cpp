@@ -10,7 +10,7 @@ namespace postroad::daemon {
 
 namespace {
 
-// The check lives in the configuration, as the rules do.
+// The check belongs to the configuration, as the rules do.
 std::function<server::LoginVerdict(const sasl::Credentials&, std::string_view)> asker(
     const std::optional<http::LoginCheck>& check) {
   if (!check) return {};
@@ -30,7 +30,7 @@ std::vector<std::string> usual_mechanisms(const ListenerConfig& listener,
     const bool is_token = name.find("OAUTH") != std::string_view::npos;
     const bool is_certificate = name == "EXTERNAL";
     if (is_certificate && listener.client_ca.empty()) continue;
-    // Who is asked outside knows no keys, and a client would choose them first.
+    // The backend has no keys, and a client would choose these mechanisms first.
     if (is_key && (asks_outside || !users || !users->serves(name))) continue;
     if (is_token && !asks_outside) continue;
     found.emplace_back(name);

@@ -30,12 +30,12 @@ class Daemon final {
   Daemon& operator=(const Daemon&) = delete;
   ~Daemon();
 
-  /// Makes the data folder and binds; `sockets` came from outside. Before any thread is made.
+  /// Creates the data folder and binds; `sockets` were inherited. Call before a thread is started.
   Result<void> bind(const std::vector<int>& sockets);
-  /// Gives up what is not needed, then opens log, spool and mailboxes. With an estate the spool of
-  /// the process that left it is that process's until it ends.
+  /// Drops privileges, then opens log, spool and mailboxes. With a handover state, the spool of the
+  /// old process stays that process's until it ends.
   Result<void> open(const std::optional<HandoverState>& estate);
-  /// Serves until a signal or a hand-over ends it; then ends in order.
+  /// Serves until a signal or a hand-over ends it; then shuts down in order.
   Result<void> run(bool took_over);
 
   /// The ports in order.

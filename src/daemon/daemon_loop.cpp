@@ -184,7 +184,7 @@ Result<void> Daemon::run(bool took_over) {
   return {};
 }
 
-// Whoever asked to end it asks again: it shall end now.
+// A second SIGTERM or SIGINT ends the server at once.
 bool Daemon::is_asked_again() {
   signalfd_siginfo signal{};
   while (::read(loop_->signals.native_handle(), &signal, sizeof signal) == sizeof signal) {
@@ -195,7 +195,7 @@ bool Daemon::is_asked_again() {
 
 void Daemon::end() {
   server_stopping(log_, loop_->why, server_->sessions());
-  // From here on nothing is answered there: who asks shall hear so at once.
+  // From here on clients of these sockets are refused at once.
   loop_->control.reset();
   loop_->endpoint.reset();
   loop_->metrics_socket.reset();
