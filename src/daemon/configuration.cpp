@@ -4,20 +4,13 @@
 #include <algorithm>
 
 #include "daemon/validation.hpp"
+#include "http/login_policy.hpp"
 #include "proto/sasl/mechanism.hpp"
+#include "server/user_logins.hpp"
 
 namespace postroad::daemon {
 
 namespace {
-
-// The check belongs to the configuration, as the rules do.
-std::function<server::LoginVerdict(const sasl::Credentials&, std::string_view)> asker(
-    const std::optional<http::LoginCheck>& check) {
-  if (!check) return {};
-  return [&check = *check](const sasl::Credentials& credentials, std::string_view client) {
-    return check.check(credentials, client);
-  };
-}
 
 // The mechanisms that AUTH offers by default: those that users have keys for, and EXTERNAL where
 // client certificates are requested.
@@ -96,6 +89,25 @@ std::optional<net::TlsContext> make_tls(const ListenerConfig& listener, const st
   return std::nullopt;
 }
 
+// The users' file first, then the backend about users that the file does not have. The policies
+// keep the configuration alive.
+server::PolicyChain login_policies(const std::shared_ptr<Configuration>& configuration,
+                                   LoginThreads& threads) {
+  server::PolicyChain policies;
+  const auto& users = configuration->users;
+  const auto& backend = configuration->login_backend;
+  if (users) {
+    policies.push_back(std::make_shared<server::UserLogins>(
+        std::shared_ptr<const server::Users>(configuration, &*users), threads.derivation,
+        !backend.has_value()));
+  }
+  if (backend) {
+    policies.push_back(std::make_shared<http::LoginPolicy>(
+        std::shared_ptr<const http::LoginCheck>(configuration, &*backend), threads.backend));
+  }
+  return policies;
+}
+
 }  // namespace
 
 std::shared_ptr<Configuration> Configuration::make(Settings settings, Problems& problems) {
@@ -129,34 +141,35 @@ void Configuration::add_listener(std::size_t index, const std::vector<net::Netwo
                      relay::Rules::Settings{.clients = std::move(clients),
                                             .networks = std::move(relay_from),
                                             .has_route = !settings.delivery.smarthost.empty(),
-                                            .users = users ? &*users : nullptr,
-                                            .login_backend = asker(login_backend),
                                             .senders = own_names_only ? &*senders : nullptr});
   tls.push_back(make_tls(listener, listener_option(index, "certificate"), problems));
 }
 
 std::vector<server::ListenerSettings> Configuration::listeners(
-    const std::shared_ptr<Configuration>& configuration) {
+    const std::shared_ptr<Configuration>& configuration, LoginThreads& threads) {
   std::vector<server::ListenerSettings> made;
+  const auto logins = login_policies(configuration, threads);
   for (std::size_t i = 0; i < configuration->settings.listeners.size(); ++i) {
     const auto& listener = configuration->settings.listeners[i];
     auto options = machine_options(configuration->settings, listener);
     if (listener.mechanisms.empty())
       options.mechanisms = usual_mechanisms(listener, configuration->users,
                                             configuration->login_backend.has_value());
-    made.push_back(
-        {.role = listener.role,
-         .address = listener.address,
-         .port = listener.port,
-         .smtp = std::move(options),
-         .tls = configuration->tls[i],
-         .policy = std::shared_ptr<server::Policy>(configuration, &configuration->rules[i]),
-         .greet_pause = listener.greet_pause,
-         .login_delay = listener.role == server::Role::catcher
-                            ? std::chrono::milliseconds(0)
-                            : configuration->settings.limits.login_delay,
-         .proxies = configuration->proxies[i],
-         .xclient_peers = configuration->xclient_peers[i]});
+    server::PolicyChain policies{
+        std::shared_ptr<server::SessionPolicy>(configuration, &configuration->rules[i])};
+    policies.insert(policies.end(), logins.begin(), logins.end());
+    made.push_back({.role = listener.role,
+                    .address = listener.address,
+                    .port = listener.port,
+                    .smtp = std::move(options),
+                    .tls = configuration->tls[i],
+                    .policies = std::move(policies),
+                    .greet_pause = listener.greet_pause,
+                    .login_delay = listener.role == server::Role::catcher
+                                       ? std::chrono::milliseconds(0)
+                                       : configuration->settings.limits.login_delay,
+                    .proxies = configuration->proxies[i],
+                    .xclient_peers = configuration->xclient_peers[i]});
   }
   return made;
 }

@@ -11,14 +11,23 @@
 #include "http/login_check.hpp"
 #include "relay/delivery.hpp"
 #include "relay/local/rules.hpp"
+#include "server/login_workers.hpp"
+#include "server/server.hpp"
 #include "server/users.hpp"
 
 namespace postroad::daemon {
 
+/// The threads that check logins; they outlive every configuration. The second are for the backend
+/// (server.login_command, server.login_url): each waits for one answer.
+struct LoginThreads {
+  server::LoginWorkers derivation{1};
+  server::LoginWorkers backend{16};
+};
+
 struct Configuration {
   Settings settings;
   std::optional<server::Users> users;
-  std::optional<http::LoginCheck> login_backend;  // the rules refer to it
+  std::optional<http::LoginCheck> login_backend;
   std::optional<relay::Directory> directory;
   std::optional<relay::Senders> senders;
   std::deque<relay::Rules> rules;                        // one per listener; refer to the above
@@ -32,7 +41,7 @@ struct Configuration {
   static std::shared_ptr<Configuration> make(Settings settings, Problems& problems);
   /// The settings of each listener; they keep the configuration alive.
   static std::vector<server::ListenerSettings> listeners(
-      const std::shared_ptr<Configuration>& configuration);
+      const std::shared_ptr<Configuration>& configuration, LoginThreads& threads);
   static std::shared_ptr<const relay::Directory> directory_of(
       const std::shared_ptr<Configuration>& configuration) {
     return {configuration, &*configuration->directory};

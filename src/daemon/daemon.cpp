@@ -94,13 +94,10 @@ Result<void> Daemon::bind(const std::vector<int>& sockets) {
     if (!socket) return socket.error();
     loop_->metrics_socket = std::move(*socket);
   }
-  constexpr unsigned waiting_threads = 16;  // each waits for one outside check of a login
-  server_.emplace(
-      guard_, log_,
-      server::ServerSettings{.threads = configuration_->settings.server.threads,
-                             .login_threads = configuration_->login_backend ? waiting_threads : 1});
+  server_.emplace(guard_, log_,
+                  server::ServerSettings{.threads = configuration_->settings.server.threads});
   server_->inherit(left);
-  for (auto& listener : Configuration::listeners(configuration_)) {
+  for (auto& listener : Configuration::listeners(configuration_, login_threads_)) {
     const auto port = server_->listen(std::move(listener));
     if (!port) return port.error();
     ports_.push_back(*port);
@@ -178,7 +175,7 @@ Result<void> Daemon::reload() {
     if (const auto fixed = fixed_change(configuration_->settings, (*made)->settings);
         !fixed.empty())
       return fail(Fault::input, fixed, "cannot change while the server runs: restart it");
-    auto ports = server_->replace(Configuration::listeners(*made));
+    auto ports = server_->replace(Configuration::listeners(*made, login_threads_));
     if (!ports) return ports.error();
     ports_ = std::move(*ports);
     configuration_ = std::move(*made);

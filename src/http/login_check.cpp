@@ -22,8 +22,6 @@ extern char** environ;
 
 namespace postroad::http {
 
-using server::LoginVerdict;
-
 namespace {
 
 constexpr int exit_right = 0;

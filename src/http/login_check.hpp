@@ -1,7 +1,7 @@
-// Whether a login is right, asked outside: a command or an HTTP service of the operator's. It costs
-// a process or a request each, and waits: off the loop only. Thread rule: any thread.
+// Asks the operator's authentication backend about a login: a command or an HTTP service. Each
+// check costs a process or a request, and blocks until it is answered. Thread rule: any thread.
 //
-// What is asked, as one JSON object, on the command's standard input or as the body of a POST:
+// The question is one JSON object, on the command's standard input or as the body of a POST:
 //   {"user":"…","password":"…","client":"[192.0.2.1]:4711"}     a token in place of a password:
 //   {"user":"…","token":"…","client":"…"}
 // The command answers by its exit code: 0 right, 1 wrong, anything else: not now. The service by
@@ -9,15 +9,22 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <postroad/error.hpp>
 #include <string>
 #include <vector>
 
 #include "proto/sasl/mechanism.hpp"
-#include "server/hooks.hpp"
 
 namespace postroad::http {
+
+/// The result of a check.
+enum class LoginVerdict : std::uint8_t {
+  right,
+  wrong,
+  not_now,  ///< the backend could not be asked, or gave no answer
+};
 
 struct LoginCheckSettings {
   std::vector<std::string> command;  ///< the program and its arguments; no shell is involved
@@ -31,8 +38,9 @@ struct LoginCheckSettings {
 class LoginCheck final {
  public:
   explicit LoginCheck(LoginCheckSettings settings) : settings_(std::move(settings)) {}
-  [[nodiscard]] server::LoginVerdict check(const sasl::Credentials& credentials,
-                                           std::string_view client) const;
+  /// `client` is the client's address, "[192.0.2.1]:4711".
+  [[nodiscard]] LoginVerdict check(const sasl::Credentials& credentials,
+                                   std::string_view client) const;
 
  private:
   LoginCheckSettings settings_;

@@ -52,4 +52,9 @@ bool Network::contains(std::string_view peer) const {
   return true;
 }
 
+bool is_in(const std::vector<Network>& networks, std::string_view peer) {
+  return std::any_of(networks.begin(), networks.end(),
+                     [&](const auto& network) { return network.contains(peer); });
+}
+
 }  // namespace postroad::net

@@ -6,6 +6,7 @@
 #include <postroad/result.hpp>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace postroad::net {
 
@@ -20,5 +21,8 @@ class Network final {
   std::string bytes_;
   unsigned bits_ = 0;
 };
+
+/// Whether one of them contains `peer`, written as for Network::contains.
+[[nodiscard]] bool is_in(const std::vector<Network>& networks, std::string_view peer);
 
 }  // namespace postroad::net

@@ -20,13 +20,14 @@ namespace {
 constexpr std::size_t most_hops = 100;  // RFC 5321 §6.3 wants this many at least
 
 Reply not_now(const Error& error) {
-  if (error.fault == Fault::full) return {452, {4, 3, 1}, "no room on the disk, try again later"};
-  return {451, {4, 3, 0}, "the message cannot be kept now, try again later"};
+  if (error.fault == Fault::full)
+    return {452, {4, 3, 1}, "insufficient system storage, try again later"};
+  return {451, {4, 3, 0}, "the message could not be stored, try again later"};
 }
 
-bool has_8bit(std::string_view octets) {
+bool has_8bit(std::string_view bytes) {
   unsigned char all = 0;
-  for (const char c : octets) all |= static_cast<unsigned char>(c);
+  for (const char c : bytes) all |= static_cast<unsigned char>(c);
   return all >= 0x80;
 }
 
@@ -39,14 +40,14 @@ class SpooledMessage final : public server::MessageSink {
         handling_(std::move(handling)) {}
   void add(mail::MissingFields fields) { fields_.emplace(std::move(fields)); }
   [[nodiscard]] std::string id() const override { return incoming_->id().text(); }
-  Result<void> append(std::string_view octets) override {
-    hops_.take(octets);
-    tls_required_.take(octets);
+  Result<void> append(std::string_view bytes) override {
+    hops_.take(bytes);
+    tls_required_.take(bytes);
     if (!handling_.body_8bit && !handling_.undeclared_8bit)
-      handling_.undeclared_8bit = has_8bit(octets);
-    if (!fields_) return incoming_->append(octets);
+      handling_.undeclared_8bit = has_8bit(bytes);
+    if (!fields_) return incoming_->append(bytes);
     std::string passed;
-    fields_->take(octets, passed);
+    fields_->take(bytes, passed);
     if (fields_->is_done()) fields_.reset();
     return incoming_->append(passed);
   }
@@ -54,9 +55,9 @@ class SpooledMessage final : public server::MessageSink {
   void when_ready(std::function<void()> resume) override {
     incoming_->when_ready(std::move(resume));
   }
-  void commit(std::function<void(Reply)> done) override {
+  void commit(server::Additions additions, std::function<void(Reply)> done) override {
     if (hops_.count() > most_hops)
-      return done({554, {5, 4, 6}, "this mail goes round: it has passed more than 100 servers"});
+      return done({554, {5, 4, 6}, "too many hops (more than 100 Received fields): mail loop"});
     if (fields_) {
       std::string rest;
       fields_->finish(rest);
@@ -66,6 +67,8 @@ class SpooledMessage final : public server::MessageSink {
     if (iequals(tls_required_.value(), "No") && !handling_.asked.require_tls)
       handling_.tls_optional = true;
     queue::set_handling(envelope_, handling_);
+    for (auto& option : additions.options) envelope_.options.push_back(std::move(option));
+    if (!additions.header.empty()) incoming_->prepend(additions.header);
     incoming_->commit(std::move(envelope_), [id = incoming_->id(),
                                              done = std::move(done)](const Result<void>& kept) {
       done(kept ? Reply{250, {2, 0, 0}, "Ok: queued as " + id.text()} : not_now(kept.error()));
@@ -81,8 +84,8 @@ class SpooledMessage final : public server::MessageSink {
   queue::Handling handling_;
 };
 
-// Where each recipient's mail ends, once for all that lead there. Whom the directory does not know,
-// because it changed after RCPT or keeps every mail, is an end.
+// The final recipients, aliases expanded, each once. A recipient that the directory does not know,
+// because it changed after RCPT or because this is a catcher, is its own final recipient.
 std::vector<spool::Recipient> ends_of(const smtp::Transaction& transaction,
                                       const Directory& directory) {
   const auto& recipients = transaction.recipients;
@@ -106,13 +109,12 @@ std::vector<spool::Recipient> ends_of(const smtp::Transaction& transaction,
   return found;
 }
 
-// What must be honoured from here on travels with the mail; a mail that is held has its first
-// attempt at its time.
+// The parameters that later hops must honour are kept with the message. The first attempt for a
+// message that is held (RFC 4865) is due when its hold ends.
 MailOptions keep_options(MailOptions asked, spool::Envelope& envelope) {
-  // A stranger's mail is not more urgent than another's (RFC 6710 §5).
+  // Only a login may raise the priority (RFC 6710 §5).
   if (envelope.login.empty() && asked.priority.value_or(0) > 0) asked.priority = 0;
-  // Only a login is trusted to say who submitted it, and in the sender's name, which was checked
-  // (RFC 4954 §5).
+  // AUTH= is trusted only from a login, and only for the sender, which was checked (RFC 4954 §5).
   const bool is_own = !envelope.login.empty() && asked.submitter == envelope.reverse_path;
   if (asked.submitter && !is_own) asked.submitter = "<>";
   std::int64_t release = 0;
@@ -126,26 +128,26 @@ MailOptions keep_options(MailOptions asked, spool::Envelope& envelope) {
   return asked;
 }
 
-spool::Envelope envelope_of(const server::SessionFacts& facts, const smtp::Transaction& transaction,
+spool::Envelope envelope_of(const server::SessionInfo& info, const smtp::Transaction& transaction,
                             const Directory& directory) {
   spool::Envelope envelope;
   envelope.reverse_path = transaction.reverse_path.text();
   envelope.recipients = ends_of(transaction, directory);
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   envelope.arrived = std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
-  envelope.client = facts.peer;
-  envelope.helo = facts.machine->helo();
-  envelope.login = facts.machine->login();
-  envelope.protocol = facts.protocol();
+  envelope.client = info.client;
+  envelope.helo = info.helo;
+  envelope.login = info.login;
+  envelope.protocol = info.protocol;
   return envelope;
 }
 
-queue::Handling handling_of(const server::SessionFacts& facts, const smtp::Transaction& transaction,
+queue::Handling handling_of(const server::SessionInfo& info, const smtp::Transaction& transaction,
                             spool::Envelope& envelope) {
   queue::Handling handling;
   if (transaction.options) handling.asked = keep_options(*transaction.options, envelope);
-  if (const auto& tls = facts.machine->tls()) handling.tls = tls->version;
-  handling.stays_here = facts.role == server::Role::catcher;
+  if (info.tls.is_up()) handling.tls = info.tls.version;
+  handling.stays_here = info.role == server::Role::catcher;
   handling.smtputf8 = transaction.smtputf8;
   handling.body_8bit = transaction.body != smtp::Body::seven_bit;
   handling.binary = transaction.body == smtp::Body::binary_mime;
@@ -164,31 +166,31 @@ std::shared_ptr<const Directory> Intake::directory() {
   return directory_;
 }
 
-Reply Intake::room(std::uint64_t octets) {
-  const auto room = spool_.room(octets);
+Reply Intake::room(std::uint64_t bytes) {
+  const auto room = spool_.room(bytes);
   return room ? Reply{} : not_now(room.error());
 }
 
-server::Store::Opened Intake::open(const server::SessionFacts& facts,
+server::Store::Opened Intake::open(const server::SessionInfo& info,
                                    const smtp::Transaction& transaction) {
   auto incoming = spool_.begin();
   if (!incoming) return {nullptr, not_now(incoming.error())};
-  auto envelope = envelope_of(facts, transaction, *directory());
+  auto envelope = envelope_of(info, transaction, *directory());
   mail::ReceivedInfo trace;
   trace.helo = envelope.helo;
-  trace.client = facts.peer.substr(0, facts.peer.rfind(':'));
-  trace.by = std::string(facts.host);
+  trace.client = info.client.substr(0, info.client.rfind(':'));
+  trace.by = std::string(info.host);
   trace.protocol = envelope.protocol;
-  if (const auto& tls = facts.machine->tls()) trace.tls = tls->version + ' ' + tls->cipher;
+  if (info.tls.is_up()) (trace.tls = info.tls.version) += std::string(" ") += info.tls.cipher;
   trace.id = (*incoming)->id().text();
   if (transaction.recipients.size() == 1) trace.recipient = transaction.recipients.front();
   trace.time = std::chrono::system_clock::now();
   const auto kept = (*incoming)->append(mail::format_received(trace));
   if (!kept) return {nullptr, not_now(kept.error())};
-  auto handling = handling_of(facts, transaction, envelope);
+  auto handling = handling_of(info, transaction, envelope);
   auto sink = std::make_unique<SpooledMessage>(std::move(*incoming), std::move(envelope),
                                                std::move(handling));
-  if (facts.role == server::Role::submission) {
+  if (info.role == server::Role::submission) {
     sink->add({"Date: " + mail::format_date(trace.time) + "\r\n",
                "Message-ID: <" + trace.id + '@' + trace.by + ">\r\n"});
   }

@@ -10,14 +10,14 @@ class NullSink final : public server::MessageSink {
   Result<void> append(std::string_view) override { return {}; }
   [[nodiscard]] bool ready() const override { return true; }
   void when_ready(std::function<void()> resume) override { resume(); }
-  void commit(std::function<void(Reply)> done) override {
+  void commit(server::Additions, std::function<void(Reply)> done) override {
     done({250, {2, 0, 0}, "Ok: thrown away"});
   }
 };
 
 }  // namespace
 
-server::Store::Opened NullStore::open(const server::SessionFacts&, const smtp::Transaction&) {
+server::Store::Opened NullStore::open(const server::SessionInfo&, const smtp::Transaction&) {
   return {std::make_unique<NullSink>(), {}};
 }
 

@@ -1,13 +1,13 @@
-// A store that keeps nothing: for measuring the way in without a disk. What it takes is lost.
+// A store that keeps nothing, to measure the intake without a disk. Messages are accepted and lost.
 #pragma once
 
-#include "server/hooks.hpp"
+#include "server/store.hpp"
 
 namespace postroad::relay {
 
 class NullStore final : public server::Store {
  public:
-  Opened open(const server::SessionFacts& facts, const smtp::Transaction& transaction) override;
+  Opened open(const server::SessionInfo& info, const smtp::Transaction& transaction) override;
 };
 
 }  // namespace postroad::relay

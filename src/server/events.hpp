@@ -1,5 +1,5 @@
-// The facts that the server states. Each is declared once in events.cpp and told by the function of
-// its name.
+// The facts that the server states. Each is declared once in events.cpp and stated by the function
+// of its name.
 #pragma once
 
 #include <chrono>
@@ -7,36 +7,45 @@
 #include <span>
 
 #include "observe/log.hpp"
-#include "server/hooks.hpp"
+#include "proto/smtp/server/server_machine.hpp"
+#include "server/session_info.hpp"
 
 namespace postroad::server {
 
 struct ListenerSettings;
 using observe::Log;
 
-void session_opened(Log& log, const SessionFacts& facts);
-void session_closed(Log& log, const SessionFacts& facts, std::uint64_t messages);
-void tls_failed(Log& log, const SessionFacts& facts, const std::string& reason);
-void proxy_failed(observe::Log& log, const SessionFacts& facts, const std::string& reason);
-void login_unchecked(observe::Log& log, const SessionFacts& facts, const std::string& user);
-void login_checked(Log& log, const SessionFacts& facts, const std::string& user, bool right);
-void recipient_refused(Log& log, const SessionFacts& facts, const smtp::Transaction& transaction,
-                       const Mailbox& recipient, const Reply& reply);
+/// A message as far as it has come.
 struct MessageFacts {
-  std::string id;
-  std::uint64_t octets = 0;
-  std::chrono::nanoseconds took{};
+  std::string id;                   ///< queue id; empty: none was given
+  std::uint64_t bytes = 0;          ///< received
+  std::chrono::nanoseconds took{};  ///< since DATA
 };
-void sender_refused(Log& log, const SessionFacts& facts, const smtp::Transaction& transaction,
-                    const Reply& reply);
-void message_ended(Log& log, const SessionFacts& facts, const smtp::Transaction& transaction,
-                   const MessageFacts& message, const Reply& reply);
-void client_limited(Log& log, const SessionFacts& facts, std::string_view limit,
-                    std::string_view login, const Reply& reply);
+
+void session_opened(Log& log, const SessionInfo& info);
+void session_closed(Log& log, const SessionInfo& info, smtp::Ending ending, std::uint64_t messages);
+void session_failed(Log& log, const SessionInfo& info, std::string_view reason);
 void session_turned_away(Log& log, const ListenerSettings& listener, const std::string& client,
                          std::string_view reason);
-void store_refused(Log& log, const SessionFacts& facts, const Error& error);
 void accept_failed(Log& log, const ListenerSettings& listener, const std::string& reason);
+void tls_failed(Log& log, const SessionInfo& info, const std::string& reason);
+void proxy_failed(Log& log, const SessionInfo& info, const std::string& reason);
+void policy_timed_out(Log& log, const SessionInfo& info, std::chrono::milliseconds waited);
+void login_unchecked(Log& log, const SessionInfo& info, const std::string& user);
+void login_checked(Log& log, const SessionInfo& info, const std::string& user, bool is_accepted);
+void sender_refused(Log& log, const SessionInfo& info, const smtp::Transaction& transaction,
+                    const Reply& reply);
+void recipient_refused(Log& log, const SessionInfo& info, const smtp::Transaction& transaction,
+                       const Mailbox& recipient, const Reply& reply);
+/// A 2yz reply is `message.accepted`, any other one `message.refused`.
+void message_ended(Log& log, const SessionInfo& info, const smtp::Transaction& transaction,
+                   const MessageFacts& message, const Reply& reply);
+/// The client gave it up, or was cut off.
+void message_abandoned(Log& log, const SessionInfo& info, const smtp::Transaction& transaction,
+                       const MessageFacts& message, std::string_view reason);
+void client_limited(Log& log, const SessionInfo& info, std::string_view limit,
+                    std::string_view login, const Reply& reply);
+void store_refused(Log& log, const SessionInfo& info, const Error& error);
 /// All kinds, for the reference page.
 std::span<const observe::EventInfo* const> event_kinds();
 

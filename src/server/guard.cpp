@@ -10,22 +10,22 @@ namespace {
 
 using Time = Guard::Time;
 
-std::chrono::nanoseconds price(const Rate& rate, std::uint64_t n) {
+std::chrono::nanoseconds cost(const Rate& rate, std::uint64_t n) {
   const auto each = std::chrono::duration<double, std::nano>(rate.per) /
                     static_cast<double>(std::max<std::uint64_t>(rate.count, 1));
-  // A charge of any size is paid off within ten periods: nobody is shut out for ever.
+  // A charge of any size is paid off within ten periods: no client is shut out for ever.
   const auto whole = std::min(each * static_cast<double>(n),
                               std::chrono::duration<double, std::nano>(rate.per) * 10.0);
   return std::chrono::duration_cast<std::chrono::nanoseconds>(whole);
 }
 
 bool has_one(const Rate& rate, Time full_at, Time now) {
-  return rate.count == 0 || std::max(full_at, now) + price(rate, 1) <= now + rate.per;
+  return rate.count == 0 || std::max(full_at, now) + cost(rate, 1) <= now + rate.per;
 }
 
 void spend(const Rate& rate, Time& full_at, std::uint64_t n, Time now) {
   if (rate.count == 0) return;
-  full_at = std::min(std::max(full_at, now) + price(rate, n), now + 10 * rate.per);
+  full_at = std::min(std::max(full_at, now) + cost(rate, n), now + 10 * rate.per);
 }
 
 // IPv4 as it is, IPv6 by its first 64 bits; an IPv4 address mapped into IPv6 counts as IPv4. The
@@ -35,18 +35,18 @@ std::uint64_t key_of(boost::asio::ip::address address) {
     address = boost::asio::ip::make_address_v4(boost::asio::ip::v4_mapped, address.to_v6());
   if (address.is_v4()) return address.to_v4().to_uint();
   std::uint64_t key = 0;
-  const auto octets = address.to_v6().to_bytes();
-  for (std::size_t i = 0; i < 8; ++i) key = key << 8 | octets[i];
+  const auto bytes = address.to_v6().to_bytes();
+  for (std::size_t i = 0; i < 8; ++i) key = key << 8 | bytes[i];
   return key;
 }
 
 void give_back(const Rate& rate, Time& full_at) {
-  if (rate.count != 0) full_at -= price(rate, 1);
+  if (rate.count != 0) full_at -= cost(rate, 1);
 }
 
-// Makes room in a full table: looks on from where it stopped the last time and forgets the accounts
-// of which there is nothing to remember; where there is none, the one that owes least. An account
-// with a session stays, so that there may be as many more as there are sessions.
+// Makes room in a full table: goes on from where it stopped the last time and forgets the accounts
+// that owe nothing; if there is none, the one that owes least. An account with a session stays, so
+// that the table may hold as many more as there are sessions.
 template <class Table>
 void make_room(Table& table, std::size_t& seen, Time now) {
   constexpr std::size_t looks = 256;
@@ -82,7 +82,7 @@ void Guard::configure(GuardSettings settings) {
   settings_ = std::move(settings);
 }
 
-// What an account has done is looked at and changed under the lock.
+// Under the lock, like everything that reads or changes an account.
 bool Guard::has(const Account* client, const Account* login, Counted what, Time now) const {
   const auto i = static_cast<std::size_t>(what);
   return (client == nullptr || has_one(settings_.client[i], client->full_at[i], now)) &&
@@ -160,10 +160,10 @@ bool Guard::Visit::may_stay() const {
   return most == 0 || client_->sessions <= most;
 }
 
-// Where it stands when a client guessed wrong. Nothing is counted of one that is exempt, but
-// others' guesses must not keep it out either. Looked up each time: without a session of its own
-// the account may go.
-Guard::Account& Guard::Visit::guesses(Time now) {
+// The account that remembers the client's last failed login. An exempt client is not counted, but
+// others' guesses must not lock it out either. Looked up each time: without a session of its own
+// the account may be forgotten.
+Guard::Account& Guard::Visit::account_of_guesses(Time now) {
   return client_ != nullptr ? *client_ : guard_->account_of_client(key_, now);
 }
 
@@ -174,19 +174,18 @@ bool Guard::Visit::try_password(std::string_view login, Time now) {
   if (!guard_->has(client_, nullptr, Counted::failed_logins, now)) return false;
   if (!guard_->has(nullptr, &name, Counted::failed_logins, now)) {
     const auto& rate = guard_->settings_.login[static_cast<std::size_t>(Counted::failed_logins)];
-    const auto guessed_wrong_at = guesses(now).guessed_wrong_at;
-    const bool is_new = guessed_wrong_at == Time{} || now - guessed_wrong_at >= rate.per;
-    if (!is_new) return false;
+    const auto failed_at = account_of_guesses(now).failed_login_at;
+    if (failed_at != Time{} && now - failed_at < rate.per) return false;
   }
   guard_->charge(client_, &name, Counted::failed_logins, 1, now);
   return true;
 }
 
-void Guard::Visit::tried_password(std::string_view login, bool right, Time now) {
+void Guard::Visit::tried_password(std::string_view login, bool is_accepted, Time now) {
   if (guard_ == nullptr) return;
   const std::lock_guard lock(guard_->mutex_);
-  if (!right) {
-    guesses(now).guessed_wrong_at = now;
+  if (!is_accepted) {
+    account_of_guesses(now).failed_login_at = now;
     return;
   }
   constexpr auto i = static_cast<std::size_t>(Counted::failed_logins);

@@ -1,8 +1,8 @@
 // What one client address and one login may do, so that no client hurts another: token buckets and
-// a count of open sessions. An IPv4 address is a client, an IPv6 client is its /64, as a host may
-// use any address of it. Time is an argument. Not here: words and codes (session.cpp), the limits
-// of a single session (proto/smtp/server/server_options.hpp), the ceiling of all sessions
-// (server.hpp).
+// a count of open sessions. An IPv4 address is a client; an IPv6 client is its /64, as a host may
+// use any address of it. Time is an argument. Not here: replies (session_answers.cpp), the limits
+// of a single session (proto/smtp/server/server_options.hpp), the ceilings of the whole server
+// (ceilings.hpp).
 #pragma once
 
 #include <array>
@@ -26,46 +26,47 @@ enum class Counted : std::uint8_t {
   connections,
   messages,    ///< at MAIL
   recipients,  ///< at RCPT
-  octets,      ///< of messages, charged behind them: the next MAIL is refused
-  errors,  ///< refused commands, charged at RCPT and when a session ends: the next one or login is
-           ///< refused
+  octets,      ///< bytes of messages, charged after each: the next MAIL is refused
+  errors,  ///< refused commands and failed TLS handshakes, charged at RCPT and when a session ends:
+           ///< the next session or login is refused
   failed_logins,
   lookups,  ///< VRFY and EXPN
 };
 constexpr std::size_t counted_kinds = 7;
 
-/// A rate for each; of a login lookups do not count.
+/// A rate for each. For logins, that of lookups is not used.
 using Rates = std::array<Rate, counted_kinds>;
 
 struct GuardSettings {
   Rates client{};
   Rates login{};
   std::uint32_t sessions_of_client = 0;  ///< open at once; 0: no limit
-  std::uint32_t sessions_of_login = 0;   ///< likewise
+  std::uint32_t sessions_of_login = 0;   ///< open at once; 0: no limit
   std::vector<net::Network> exempt;      ///< clients to which nothing of `client` applies
-  std::size_t most_accounts = 65536;     ///< clients, and likewise logins, that are remembered;
-                                         ///< beyond, who owes least is forgotten: memory by many
+  std::size_t most_accounts = 65536;     ///< clients, and as many logins, that are remembered;
+                                         ///< beyond, the one that owes least is forgotten: many
+                                         ///< addresses must not fill the memory
 };
 
 class Guard final {
  public:
   using Time = std::chrono::steady_clock::time_point;
   explicit Guard(GuardSettings settings = {}) : settings_(std::move(settings)) {}
-  /// New limits; what was used up stays used up.
+  /// Replaces the limits; what was used up stays used up. Any thread.
   void configure(GuardSettings settings);
 
  private:
   struct Account {
     std::array<Time, counted_kinds> full_at{};  ///< when each bucket will be full again
     std::uint32_t sessions = 0;
-    Time guessed_wrong_at{};  ///< a client's last wrong password
+    Time failed_login_at{};  ///< the client's last one
     [[nodiscard]] Time in_debt_until() const;
     [[nodiscard]] bool is_idle(Time now) const;
   };
 
  public:
   /// A client while one of its sessions is open, and the login of that session. Thread rule: one
-  /// thread; outlived by the guard.
+  /// thread. The guard outlives it.
   class Visit {
    public:
     Visit() = default;
@@ -87,28 +88,28 @@ class Guard final {
     /// Takes one of a kind from the client and from the login, if one is known; false when either
     /// is used up, and then nothing is taken.
     bool take(Counted what, Time now);
-    /// Whether there is any left of a kind.
+    /// Whether one of a kind is left.
     [[nodiscard]] bool has(Counted what, Time now) const;
-    /// Counts `n` that have happened, more than are left too.
+    /// Counts `n` that have happened, even if fewer are left.
     void charge(Counted what, std::uint64_t n, Time now);
     /// Whether the client has no more sessions open than it may.
     [[nodiscard]] bool may_stay() const;
-    /// Takes one of failed_logins from client and login before a password is looked at; false when
-    /// the client has none left, or the login, and then nothing is taken. A client that has not
-    /// guessed wrong lately may try though the login has none left: whoever guesses at a name must
-    /// not keep its owner out.
+    /// Takes one of failed_logins from client and login before a password is checked; false if the
+    /// client has none left, or the login, and then nothing is taken. A client without a failed
+    /// login of late may try though the login has none left: a client that guesses at a name must
+    /// not lock its owner out.
     bool try_password(std::string_view login, Time now);
-    /// How it ended; a right one gives back what was taken.
-    void tried_password(std::string_view login, bool right, Time now);
-    /// The password was right: from now on the session counts for that login too. Gives what the
-    /// login is over, "sessions", "connections" or "errors", and then nothing has changed; empty:
-    /// nothing.
+    /// How the check ended; an accepted one gives back what was taken.
+    void tried_password(std::string_view login, bool is_accepted, Time now);
+    /// The login was accepted: from now on the session counts for it too. Returns the limit that
+    /// the login exceeds, "sessions", "connections" or "errors", and then nothing has changed;
+    /// empty: none.
     std::string_view log_in(std::string_view login, Time now);
     /// From now on the session counts for no login.
     void log_out();
 
    private:
-    Account& guesses(Time now);  // under the lock
+    Account& account_of_guesses(Time now);  // under the lock
     Guard* guard_ = nullptr;
     Account* client_ = nullptr;  // null: exempt
     std::uint64_t key_ = 0;      // of the client, exempt or not
@@ -117,7 +118,7 @@ class Guard final {
 
   /// A session of this address opens. Any thread.
   Visit enter(const boost::asio::ip::address& client, Time now, bool is_counted = true);
-  /// How many clients and logins are remembered.
+  /// The number of clients and logins that are remembered.
   [[nodiscard]] std::size_t accounts();
 
  private:
@@ -130,7 +131,7 @@ class Guard final {
   GuardSettings settings_;
   std::unordered_map<std::uint64_t, Account> clients_;
   std::unordered_map<std::string, Account> logins_;
-  std::size_t clients_seen_ = 0;  // up to which bucket idle ones were looked for
+  std::size_t clients_seen_ = 0;  // the bucket up to which idle accounts were looked for
   std::size_t logins_seen_ = 0;
 };
 

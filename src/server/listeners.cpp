@@ -25,9 +25,8 @@ Error bind_error(const tcp::endpoint& endpoint, const boost::system::error_code&
                 "the port is in use: another server listens there; stop it or choose another port");
   }
   if (error == asio::error::access_denied) {
-    return fail(
-        Fault::io, place,
-        "ports below 1024 may be bound by root only; choose another port, or start as root");
+    return fail(Fault::io, place,
+                "only root may bind a port below 1024; choose another port, or start as root");
   }
   return fail(Fault::io, place, "cannot listen: " + error.message());
 }
@@ -71,7 +70,7 @@ void Listeners::inherit(const std::vector<int>& descriptors) {
   }
 }
 
-// The socket bound to that address; of port 0, any of the address that is left.
+// The socket that is bound to that endpoint; for port 0, any that is left with its address.
 std::optional<tcp::acceptor> Listeners::take_inherited(const tcp::endpoint& endpoint) {
   for (auto at = inherited_.begin(); at != inherited_.end(); ++at) {
     const auto bound = at->local_endpoint();
@@ -84,8 +83,8 @@ std::optional<tcp::acceptor> Listeners::take_inherited(const tcp::endpoint& endp
   return std::nullopt;
 }
 
-// Lets another socket of this process listen on the port of one that has another address; false:
-// there is none, or that very address is listened to.
+// Lets another socket of this process listen on a port that a socket with another address has;
+// false: there is none, or that very address is in use.
 bool Listeners::share_port(const tcp::endpoint& endpoint) {
   bool found = false;
   bool is_taken = false;
@@ -115,7 +114,7 @@ Result<std::shared_ptr<Listener>> Listeners::open(ListenerSettings settings) {
   if (!acceptor) {
     acceptor.emplace(context_);
     error = bind(*acceptor, endpoint, false);
-    // 0.0.0.0:25 in place of 127.0.0.1:25, of which the old is still open: both share the port.
+    // 0.0.0.0:25 replaces 127.0.0.1:25, which is still open: both share the port.
     if (error == asio::error::address_in_use && share_port(endpoint))
       error = bind(*acceptor, endpoint, true);
     if (error) return bind_error(endpoint, error);

@@ -13,7 +13,7 @@
 namespace postroad::server {
 
 struct Listener {
-  std::uint16_t asked;  ///< the port as it was configured: 0 where the kernel chose
+  std::uint16_t asked;  ///< the port as it was configured: 0 if the kernel chose
   /// Touched by the accepting thread alone, once that runs.
   std::shared_ptr<const ListenerSettings> settings;
   tcp::acceptor acceptor;
@@ -22,15 +22,16 @@ struct Listener {
 /// Not thread-safe: only the thread that calls the server's own functions changes the list.
 class Listeners final {
  public:
-  /// The sockets live on that context, which outlives this.
+  /// The sockets live on `context`, which outlives this.
   explicit Listeners(boost::asio::io_context& context) : context_(context) {}
 
-  /// Listening sockets of another process; `open` takes the one that is bound to its address.
+  /// Takes over listening sockets of another process; `open` uses the one that is bound to its
+  /// address.
   void inherit(const std::vector<int>& descriptors);
-  /// Closes inherited sockets that no listener took; gives their addresses.
+  /// Closes the inherited sockets that no listener uses, and returns their addresses.
   std::vector<std::string> close_unused();
-  /// Binds and listens; the listener is not in the list yet. Error: Fault::busy (somebody listens
-  /// there), Fault::input, Fault::io.
+  /// Binds and listens; the listener is not in the list yet. Error: Fault::busy (the port is in
+  /// use), Fault::input, Fault::io.
   [[nodiscard]] Result<std::shared_ptr<Listener>> open(ListenerSettings settings);
 
   std::vector<std::shared_ptr<Listener>> all;

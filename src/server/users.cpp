@@ -25,7 +25,7 @@ using sasl::ScramKeys;
 
 constexpr std::size_t salt_octets = 16;
 constexpr std::uint32_t max_iterations =
-    1'000'000;  // a typing slip must not make every login take minutes
+    1'000'000;  // a typing error must not make every login take minutes
 
 // iterations ":" salt "$" StoredKey ":" ServerKey
 std::optional<ScramKeys> parse_scram(std::string_view text, Digest digest) {
@@ -74,7 +74,8 @@ Result<Users> Users::load(const std::string& path) {
                     "; `postroad user add` makes the file");
   }
   if ((facts.st_mode & 077) != 0) {
-    return fail(Fault::input, path, "others may read the users' keys; chmod 600 it");
+    return fail(Fault::input, path,
+                "other users of this machine may read the keys; run chmod 600 on it");
   }
   Users users;
   std::string line;
@@ -127,8 +128,8 @@ sasl::Keys Users::keys(std::string_view name, std::string_view mechanism) const 
   const auto kind = without_plus(mechanism);
   const auto found = keys_.find(name);
   const auto* user = found == keys_.end() ? nullptr : &found->second;
-  // Who asks twice for the same unknown name must see the same salt, and by another mechanism
-  // another one, as with a user who is known.
+  // A client that asks twice for the same unknown name must see the same salt, and another one for
+  // another mechanism, as with a known user.
   const auto made_up = [&](std::string_view what) {
     return crypto::hmac(Digest::sha256, decoy_,
                         ((std::string(what) += kind) += ' ') += std::string(name));
@@ -165,7 +166,7 @@ bool Users::serves(std::string_view mechanism) const {
 }
 
 bool Users::check(std::string_view name, const Secret& password) const {
-  // A name that does not exist costs as much as one that does.
+  // An unknown name costs as much as a known one.
   const auto expected = keys(name, sha_256);
   const auto derived = ScramKeys::derive(Digest::sha256, password.reveal(), expected.scram.salt,
                                          expected.scram.iterations);
@@ -186,11 +187,11 @@ Result<void> Users::set(const std::string& name, const Secret& password, ExtraKe
   if (bad)
     return fail(
         Fault::input, printable(name, 80),
-        "a user's name has no colon, blank or control character, and does not begin with #");
+        "a user name may not hold a colon, a blank or a control character, nor begin with #");
   if (password.empty()) return fail(Fault::input, name, "the password is empty");
   if (!sasl::prepare(password.reveal()))
     return fail(Fault::input, name,
-                "the password is not UTF-8, or holds what SASLprep (RFC 4013) forbids");
+                "the password is not UTF-8, or has a character that SASLprep (RFC 4013) prohibits");
   const auto derive = [&](Digest digest) {
     return ScramKeys::derive(digest, password.reveal(), crypto::random_octets(salt_octets), 4096);
   };

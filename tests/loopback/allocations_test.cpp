@@ -41,15 +41,8 @@ extern "C" [[gnu::visibility("default")]] void* aligned_alloc(std::size_t alignm
 namespace postroad {
 namespace {
 
-class TakesAll final : public server::Policy {
- public:
-  Reply rcpt(const server::SessionFacts&, const smtp::Transaction&, const Mailbox&) override {
-    return {};
-  }
-  server::LoginVerdict check_login(const server::SessionFacts&, const sasl::Credentials&) override {
-    return server::LoginVerdict::wrong;
-  }
-  sasl::Keys keys(std::string_view, std::string_view) override { return {}; }
+class TakesAll final : public server::SessionPolicy {
+  [[nodiscard]] bool reads_bodies() const override { return true; }
 };
 
 // Without an allocation of its own.
@@ -100,7 +93,7 @@ TEST(Allocations, ASessionInItsSteadyStateMakesNone) {
   server::Server server(guard, log, {.threads = 1});
   server::ListenerSettings listener;
   listener.smtp.hostname = "mail.test.example";
-  listener.policy = std::make_shared<TakesAll>();
+  listener.policies = {std::make_shared<TakesAll>(), std::make_shared<TakesAll>()};
   const auto port = server.listen(std::move(listener)).value();
   server.start(store);
   {

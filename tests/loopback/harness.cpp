@@ -17,7 +17,9 @@ class MemorySink final : public server::MessageSink {
   }
   [[nodiscard]] bool ready() const override { return true; }
   void when_ready(std::function<void()> resume) override { resume(); }
-  void commit(std::function<void(Reply)> done) override {
+  void commit(server::Additions additions, std::function<void(Reply)> done) override {
+    message_.octets.insert(0, additions.header);
+    message_.options = std::move(additions.options);
     const auto reply = store_.commit_reply;
     if (reply.code < 400) store_.keep(std::move(message_));
     done(reply.code != 0 ? reply : Reply{250, {2, 0, 0}, "Ok: queued as TEST"});
@@ -30,10 +32,12 @@ class MemorySink final : public server::MessageSink {
 
 }  // namespace
 
-server::Store::Opened MemoryStore::open(const server::SessionFacts& facts,
+server::Store::Opened MemoryStore::open(const server::SessionInfo& info,
                                         const smtp::Transaction& transaction) {
-  Arrived message{
-      transaction.reverse_path.text(), {}, {}, facts.protocol(), facts.machine->login()};
+  Arrived message;
+  message.reverse_path = transaction.reverse_path.text();
+  message.protocol = info.protocol;
+  message.login = info.login;
   for (const auto& recipient : transaction.recipients)
     message.recipients.push_back(recipient.text());
   return {std::make_unique<MemorySink>(*this, std::move(message)), {}};
@@ -49,21 +53,21 @@ void MemoryStore::keep(Arrived message) {
   arrived_.push_back(std::move(message));
 }
 
-Reply TablePolicy::rcpt(const server::SessionFacts&, const smtp::Transaction&,
-                        const Mailbox& recipient) {
+void TablePolicy::rcpt(const server::SessionInfo&, const smtp::Transaction&,
+                       const Mailbox& recipient, server::Answer answer) {
   const auto found = rcpt_replies.find(recipient.text());
-  return found == rcpt_replies.end() ? Reply{} : found->second;
+  answer(found == rcpt_replies.end() ? Reply{} : found->second);
 }
 
-server::LoginVerdict TablePolicy::check_login(const server::SessionFacts&,
-                                              const sasl::Credentials& credentials) {
+void TablePolicy::auth(const server::SessionInfo&, const sasl::Credentials& credentials,
+                       server::Answer answer) {
   const auto user = users.find(credentials.user);
   const auto& secret = credentials.token.empty() ? credentials.password : credentials.token;
-  const bool right = user != users.end() && user->second == secret.reveal();
-  return right ? server::LoginVerdict::right : server::LoginVerdict::wrong;
+  const bool is_right = user != users.end() && user->second == secret.reveal();
+  answer(is_right ? server::login_accepted() : server::login_refused());
 }
 
-sasl::Keys TablePolicy::keys(std::string_view name, std::string_view mechanism) {
+std::optional<sasl::Keys> TablePolicy::keys(std::string_view name, std::string_view mechanism) {
   const auto user = users.find(std::string(name));
   sasl::Keys keys;
   keys.is_known = user != users.end();
@@ -85,7 +89,7 @@ Harness::Harness(smtp::ServerOptions options, bool with_tls) : server(guard, log
   server::ListenerSettings listener;
   listener.role = server::Role::mx;
   listener.smtp = std::move(options);
-  listener.policy = {std::shared_ptr<void>(), &policy};
+  listener.policies = {{std::shared_ptr<void>(), &policy}};
   if (with_tls) {
     const auto& certificates = Certificates::get();
     listener.tls =

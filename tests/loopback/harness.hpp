@@ -17,12 +17,13 @@ struct Arrived {
   std::string octets;
   std::string protocol;
   std::string login;
+  std::vector<std::pair<std::string, std::string>> options{};  // that a policy added
 };
 
 /// Keeps messages in memory; a commit answers what `commit_reply` says.
 class MemoryStore final : public server::Store {
  public:
-  Opened open(const server::SessionFacts& facts, const smtp::Transaction& transaction) override;
+  Opened open(const server::SessionInfo& info, const smtp::Transaction& transaction) override;
   [[nodiscard]] std::vector<Arrived> arrived() const;
   void keep(Arrived message);
   Reply commit_reply;
@@ -32,16 +33,16 @@ class MemoryStore final : public server::Store {
   std::vector<Arrived> arrived_;
 };
 
-/// Yes to everything but what is listed; users with their passwords.
-class TablePolicy final : public server::Policy {
+/// Accepts everything but what is listed; users with their passwords.
+class TablePolicy final : public server::SessionPolicy {
  public:
   std::map<std::string, Reply> rcpt_replies;
   std::map<std::string, std::string> users;
-  Reply rcpt(const server::SessionFacts&, const smtp::Transaction&,
-             const Mailbox& recipient) override;
-  server::LoginVerdict check_login(const server::SessionFacts&,
-                                   const sasl::Credentials& credentials) override;
-  sasl::Keys keys(std::string_view user, std::string_view mechanism) override;
+  void rcpt(const server::SessionInfo&, const smtp::Transaction&, const Mailbox& recipient,
+            server::Answer answer) override;
+  void auth(const server::SessionInfo&, const sasl::Credentials& credentials,
+            server::Answer answer) override;
+  std::optional<sasl::Keys> keys(std::string_view user, std::string_view mechanism) override;
 };
 
 /// PEM files of a certificate authority and of a certificate with its key for localhost and

@@ -276,7 +276,7 @@ class Limits(unittest.TestCase):
         server = self.server(listener={"greet_pause": "1s"})
         session = self.session(server, greet=False)
         session.send("EHLO bot.example\r\n")
-        self.refused(server, "early_talker", r"^554 5\.5\.1 \S+ speaks first; you did", session.reply())
+        self.refused(server, "early_talker", r"^554 5\.5\.1 protocol error: data received before the greeting", session.reply())
         self.assertEqual(session.rest_until_end(), "")
         begin = time.monotonic()
         self.assertTrue(self.greeted(server).say("NOOP").startswith("250"))
@@ -297,7 +297,7 @@ class Limits(unittest.TestCase):
     def test_disk_reserve_is_kept_before_the_text(self):
         server = self.server(spool={"reserve": "1000TiB"})
         session = self.greeted(server)
-        self.refused(server, "room", r"^452 4\.3\.1 no room on the disk", session.say("MAIL FROM:<a@b.example>"))
+        self.refused(server, "room", r"^452 4\.3\.1 insufficient system storage", session.say("MAIL FROM:<a@b.example>"))
 
     def test_row_44_a_declared_size_reserves_nothing(self):
         server = self.server(limits={"message_size": "500MiB"})

@@ -16,7 +16,7 @@ class MailLoop(unittest.TestCase):
     def test_row_36_hops(self):
         with postroad.Server() as server:
             self.assertTrue(self.hops(100, server).startswith("250"))
-            self.assertRegex(self.hops(101, server), r"^554 5\.4\.6 this mail goes round")
+            self.assertRegex(self.hops(101, server), r"^554 5\.4\.6 too many hops \(more than 100 Received fields\): mail loop")
             self.assertEqual(len(server.wait_mail(1)), 1)
             self.assertEqual(postroad.eventually(lambda: server.events("message.refused"))[0]["reply"][:9], "554 5.4.6")
 

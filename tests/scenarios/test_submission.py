@@ -50,7 +50,7 @@ class Submission(unittest.TestCase):
         for port in (0, 2):
             session = self.session(port=port)
             self.assertRegex(session.say('MAIL FROM:<""@victim.example>'), r"^(550 5\.7\.1|501)")
-            self.assertRegex(session.say("MAIL FROM:<bob@here.example>"), r"^550 5\.7\.1 this sender is not yours")
+            self.assertRegex(session.say("MAIL FROM:<bob@here.example>"), r"^550 5\.7\.1 sender address not owned by this login")
             self.assertTrue(session.say("MAIL FROM:<ann+news@here.example>").startswith("250"))
         refused = postroad.eventually(lambda: self.server.events("sender.refused"))
         self.assertIn(("<bob@here.example>", "ann"), {(event["from"], event["login"]) for event in refused})

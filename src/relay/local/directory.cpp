@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::size_t max_depth = 16;  // of aliases in aliases
 constexpr std::size_t max_folder =
-    200;  // file systems take 255 octets; the rest is for the mail's own name
+    200;  // file systems take 255 bytes; the rest is for the name of the message
 
 Error wrong(const std::string& entry, const std::string& why) {
   return fail(Fault::input, "'" + printable(entry, 120) + "'", why);
@@ -99,7 +99,7 @@ std::optional<std::string> Directory::key_of(const Mailbox& address) const {
   const auto local = lower(address.local);
   const bool here = address.domain.empty() || domains_.contains(lower(address.domain));
   if (aliases_.contains(whole) || mailboxes_.contains(whole)) return whole;
-  // Not where the local part looks like an address: "ben@here"@here is not ben@here.
+  // Not if the local part looks like an address: "ben@here"@here is not ben@here.
   if (here && local.find('@') == std::string::npos &&
       (aliases_.contains(local) || mailboxes_.contains(local)))
     return local;
@@ -132,7 +132,7 @@ std::vector<Mailbox> Directory::resolve(const Mailbox& address) const {
   return ends;
 }
 
-// Who gets the mail of a local name that has no entry of its own.
+// The recipient that a local name without an entry of its own stands for.
 std::optional<Mailbox> Directory::stand_in(const Mailbox& address) const {
   const auto& [local, domain] = address;
   if (const auto tag = local.find_first_of(plus_, 1); tag != std::string::npos)
@@ -140,14 +140,14 @@ std::optional<Mailbox> Directory::stand_in(const Mailbox& address) const {
   if (iequals(local, "abuse")) return Mailbox{"postmaster", domain};  // RFC 2142 §4
   if (catch_all_) return catch_all_;
   if (!iequals(local, "postmaster") || first_name().empty()) return std::nullopt;
-  // RFC 5321 §4.5.1: postmaster is always there; without an entry the first name reads it.
+  // RFC 5321 §4.5.1: postmaster always exists; without an entry it is the first name.
   const auto first = first_name();
   const auto at = first.find('@');
   return Mailbox{std::string(first.substr(0, at)),
                  at == std::string::npos ? domain : std::string(first.substr(at + 1))};
 }
 
-// Every alias and the catch-all lead to somebody: check_ends has seen to it.
+// Every alias and the catch-all have a final recipient: check_ends saw to it.
 bool Directory::accepts(const Mailbox& address) const {
   auto next = address;
   for (;;) {
@@ -243,8 +243,8 @@ std::string Directory::folder_of(const Mailbox& address) {
     if (plain) {
       name += c;
     } else {
-      const auto octet = static_cast<unsigned char>(c);
-      name += {'%', hex[octet >> 4], hex[octet & 15]};
+      const auto byte = static_cast<unsigned char>(c);
+      name += {'%', hex[byte >> 4], hex[byte & 15]};
     }
   }
   if (name.size() > max_folder) name = name.substr(0, max_folder - 17) + '%' + tail_of(key);

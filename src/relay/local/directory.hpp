@@ -1,4 +1,4 @@
-// Who lives here: local domains, mailboxes, aliases, the catch-all. A pure table, made once and
+// The local addresses: domains, mailboxes, aliases, the catch-all. A pure table, made once and
 // checked whole; the answer for an address is the same at RCPT, in VRFY and at delivery.
 #pragma once
 
@@ -15,12 +15,12 @@
 namespace postroad::relay {
 
 struct DirectorySettings {
-  std::vector<std::string> domains;    ///< local domains; names without one live in the first
+  std::vector<std::string> domains;    ///< local domains; a name without one belongs to the first
   std::vector<std::string> mailboxes;  ///< local addresses that have a mailbox: `user` in every
                                        ///< local domain, or `user@domain`
   std::vector<std::string>
-      aliases;  ///< `name: address, address`: the name as for mailboxes, targets local or elsewhere
-  std::string catch_all;  ///< gets what has no mailbox of its own in a local domain; empty: refused
+      aliases;  ///< `name: address, address`: the name as for mailboxes, targets local or remote
+  std::string catch_all;  ///< gets the messages for unknown local names; empty: they are refused
   std::string
       plus{};  ///< characters that begin a tag: `ann+lists` is ann's; empty: there are no tags
 };
@@ -30,26 +30,26 @@ using ReportProblem = std::function<void(std::string_view setting, const Error& 
 
 class Directory final {
  public:
-  /// Error: Fault::input naming the entry: an alias that leads back to itself, a target that is no
-  /// address, or a local one without a mailbox, whose mail would be lost.
+  /// Error: Fault::input naming the entry: an alias that leads back to itself, a target that is not
+  /// an address, or a local target without a mailbox, whose messages would be lost.
   static Result<Directory> make(DirectorySettings settings);
   /// As above, but reports every problem. The result can be used when none was reported.
   static Directory make(DirectorySettings settings, const ReportProblem& report);
 
   [[nodiscard]] bool is_local(const Mailbox& address) const;
-  /// The addresses that a mail to `address` ends at, aliases followed, each once; empty for an
-  /// unknown local address. An address elsewhere gives itself.
+  /// The final recipients of a message to `address`, aliases expanded, each once; empty for an
+  /// unknown local address. A remote address gives itself.
   [[nodiscard]] std::vector<Mailbox> resolve(const Mailbox& address) const;
   /// Whether that is not empty, in a time that does not grow with an alias's members.
   [[nodiscard]] bool accepts(const Mailbox& address) const;
-  /// What leads away from here: a sentence for each alias that does, and for the catch-all.
+  /// A sentence for each alias that has a remote target, and for a remote catch-all.
   [[nodiscard]] std::vector<std::string> ways_out() const;
   [[nodiscard]] const std::set<std::string, std::less<>>& domains() const { return domains_; }
-  /// The members of an alias, one step; empty when there is none of that name.
+  /// The members of an alias, not expanded; empty if there is no alias of that name.
   [[nodiscard]] std::vector<Mailbox> members(const Mailbox& address) const;
-  /// `text` as somebody types it after VRFY: an address, or a local part alone.
+  /// The argument of VRFY or EXPN: an address, or a local part alone.
   [[nodiscard]] std::optional<Mailbox> find(std::string_view text) const;
-  /// The folder name of a local mailbox: no separator, no leading dot, at most 200 octets, whatever
+  /// The folder name of a local mailbox: no separator, no leading dot, at most 200 bytes, whatever
   /// the address.
   static std::string folder_of(const Mailbox& address);
 
@@ -64,7 +64,7 @@ class Directory final {
   std::set<std::string, std::less<>> domains_;
   std::string home_;                              // the first of them as it was listed
   std::set<std::string, std::less<>> mailboxes_;  // lower case, "user" or "user@domain"
-  std::map<std::string, std::vector<Mailbox>, std::less<>> aliases_;  // likewise
+  std::map<std::string, std::vector<Mailbox>, std::less<>> aliases_;  // by the same keys
   std::optional<Mailbox> catch_all_;
   std::string plus_;
 };

@@ -1,5 +1,6 @@
-// In whose name a login may send (RFC 6409 §6.1): its own address in each local domain, itself
-// where it is an address, what the configuration adds, and the null reverse-path. A pure table.
+// The reverse-paths that a login may use (RFC 6409 §6.1): its own address in each local domain, the
+// login itself if it is an address, what the configuration adds, and the null reverse-path. A pure
+// table.
 #pragma once
 
 #include <map>
@@ -16,8 +17,8 @@ namespace postroad::relay {
 
 class Senders final {
  public:
-  /// `entries`: `login: address, @domain`. `plus`: what begins a tag of a local name, which its
-  /// owner may use too. Error: Fault::input naming the entry.
+  /// `entries`: `login: address, @domain`. `plus`: the characters that begin a tag of a local name,
+  /// whose owner may use it with any tag. Error: Fault::input naming the entry.
   static Result<Senders> make(const std::vector<std::string>& entries,
                               const std::vector<std::string>& local_domains,
                               std::string_view plus = {});

@@ -1,5 +1,5 @@
-// The memory of sinks; see hooks.hpp.
-#include "server/hooks.hpp"
+// See recycled.hpp.
+#include "server/recycled.hpp"
 
 #include <array>
 #include <new>
@@ -9,7 +9,7 @@ namespace postroad::server {
 
 namespace {
 
-// Sinks are of one size or two: the last few that were given back, whatever their size.
+// The blocks that were given back last. There are few sizes: a search costs less than malloc.
 struct Spare {
   struct Block {
     void* memory = nullptr;
@@ -28,14 +28,14 @@ thread_local Spare spare;
 
 }  // namespace
 
-void* MessageSink::operator new(std::size_t size) {
+void* Recycled::operator new(std::size_t size) {
   for (auto& block : spare.blocks) {
     if (block.memory != nullptr && block.size == size) return std::exchange(block.memory, nullptr);
   }
   return ::operator new(size);
 }
 
-void MessageSink::operator delete(void* memory, std::size_t size) noexcept {
+void Recycled::operator delete(void* memory, std::size_t size) noexcept {
   for (auto& block : spare.blocks) {
     if (block.memory != nullptr) continue;
     block = {memory, size};

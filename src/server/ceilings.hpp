@@ -1,0 +1,42 @@
+// The ceilings of the whole server: how many sessions may be open, and how much memory the process
+// may hold before it takes no more of them. What one client may do is guard.hpp's.
+#pragma once
+
+#include <atomic>
+#include <boost/asio/awaitable.hpp>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+#include <string_view>
+
+namespace postroad::server {
+
+/// Thread rule: any thread.
+class Ceilings final {
+ public:
+  /// Bytes resident in memory; 0: no ceiling.
+  void set(std::size_t max_sessions, std::uint64_t max_memory);
+  /// Counts a session; at a ceiling its name, "sessions" or "memory", and nothing is counted.
+  [[nodiscard]] std::string_view count_session();
+  void session_ended();
+  [[nodiscard]] std::size_t sessions() const;
+  /// Waits until no session is open, at most `patience`; whether that came.
+  [[nodiscard]] bool wait_until_empty(std::chrono::milliseconds patience) const;
+  /// Waits until no session is open.
+  void wait_until_empty() const;
+  /// Whether the ceiling of memory is reached, as of the last look.
+  [[nodiscard]] bool is_too_large() const { return too_large_.load(std::memory_order_relaxed); }
+  /// Looks at the memory every second, for ever: until its loop ends.
+  boost::asio::awaitable<void> watch_memory();
+
+ private:
+  std::atomic<std::size_t> max_sessions_ = 0;
+  std::atomic<std::uint64_t> max_memory_ = 0;
+  std::atomic<bool> too_large_ = false;
+  mutable std::mutex mutex_;
+  mutable std::condition_variable ended_;
+  std::size_t alive_ = 0;
+};
+
+}  // namespace postroad::server
