@@ -38,8 +38,8 @@ std::string question(const sasl::Credentials& credentials, std::string_view clie
          ',' + field("client", client) + "}\n";
 }
 
-// The settings may stand in the environment, the smarthost's password among them: they are not the
-// program's.
+// The environment may hold settings, such as the smarthost's password: the program must not see
+// them.
 std::vector<char*> environment_of_command() {
   std::vector<char*> kept;
   for (char** entry = environ; *entry != nullptr; ++entry) {
@@ -49,8 +49,8 @@ std::vector<char*> environment_of_command() {
   return kept;
 }
 
-// Waits until the process has ended, or kills it with all that it began: a script waits for its
-// programs, and they for a service. Its exit code; -1: none.
+// Waits until the process has ended, or kills its process group: a script waits for its programs,
+// and they for a service. Its exit code; -1: none.
 int wait_for(pid_t child, std::chrono::milliseconds patience) {
   const auto handle = static_cast<int>(::syscall(SYS_pidfd_open, child, 0));
   pollfd ended{handle, POLLIN, 0};
@@ -74,10 +74,10 @@ LoginVerdict ask_command(std::vector<std::string> command, const std::string& te
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_adddup2(&actions, ends[1], STDIN_FILENO);
   posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-  // Asio's sockets are open across exec: a program that outlives the server would hold its ports,
+  // Asio's sockets stay open across exec: a program that outlives the server would hold its ports
   // and the clients' connections.
   posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
-  // The server ignores and blocks signals that a program expects to be as usual.
+  // The server ignores and blocks signals that a program expects in their default state.
   posix_spawnattr_t attributes;
   posix_spawnattr_init(&attributes);
   sigset_t none;
@@ -96,7 +96,7 @@ LoginVerdict ask_command(std::vector<std::string> command, const std::string& te
   posix_spawnattr_destroy(&attributes);
   ::close(ends[1]);
   if (failed == 0) {
-    // A question is smaller than a socket's buffer: a command that does not read holds up nobody.
+    // A question is smaller than a socket's buffer: a command that does not read blocks nothing.
     (void)::send(ends[0], text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
   }
   ::close(ends[0]);
@@ -126,7 +126,7 @@ LoginVerdict ask_service(const std::string& url, const std::string& text,
   curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, drop);
   curl_easy_setopt(handle, CURLOPT_TIMEOUT_MS, static_cast<long>(patience.count()));
   curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
-  curl_easy_setopt(handle, CURLOPT_PROXY, "");  // the environment has no say in where secrets go
+  curl_easy_setopt(handle, CURLOPT_PROXY, "");  // the environment must not redirect passwords
   if (curl_easy_perform(handle) != CURLE_OK) return LoginVerdict::not_now;
   long status = 0;
   curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &status);

@@ -71,7 +71,7 @@ TEST(Guard, ALoginIsLimitedWhereTheClientIsExempt) {
   EXPECT_EQ(taken(visit, Counted::messages, start, 10), 2);
 }
 
-// Nobody is kept out by another's guesses, and who is exempt least of all; its own guesses count.
+// A client's guesses lock out no other client, and no exempt one; its own guesses count.
 TEST(Guard, WhoIsExemptIsNotKeptOutByOthersGuesses) {
   auto with = settings(Counted::failed_logins, {100, 60s}, {2, 60s});
   with.exempt = {net::Network::parse("127.0.0.0/8").value()};
@@ -128,8 +128,8 @@ TEST(Guard, ALoginHasSoManySessionsConnectionsAndErrors) {
   EXPECT_EQ(guard.enter(address, start + 61s).log_in("ann", start + 61s), "errors");
 }
 
-// Rows 32 and 35: guesses are counted before they are looked at, at names that nobody has too, and
-// whoever guesses keeps nobody out.
+// Rows 32 and 35: guesses are counted before they are checked, also those at unknown names, and
+// lock out no other client.
 TEST(Guard, AGuessIsCountedBeforeItIsLookedAt) {
   Guard guard(settings(Counted::failed_logins, {3, 60s}, {100, 1h}));
   auto visit = guard.enter(make_address("192.0.2.1"), start);
@@ -201,7 +201,7 @@ TEST(Guard, TheExemptAreNotCounted) {
   EXPECT_EQ(taken(visit, Counted::messages, start, 50), 50);
 }
 
-// Memory is bounded whatever addresses come, and nobody bears another's debts.
+// Memory is bounded whatever addresses come, and no client is charged for another one.
 TEST(Guard, RemembersABoundedNumber) {
   auto with = settings(Counted::errors, {10, 60s});
   with.most_accounts = 100;

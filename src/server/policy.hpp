@@ -1,5 +1,5 @@
-// Who may do what: the interface for everything that decides about a session or a message (relay
-// rules, logins, and later milters, SPF, DKIM, DMARC, HTTP hooks). Not here: where a message goes
+// The interface for everything that decides about a session or a message: relay rules, logins, and
+// later milters, SPF, DKIM, DMARC, HTTP hooks. Not here: where a message goes
 // (store.hpp) and what one client may do (guard.hpp). docs/design/13-session-policy.md says why.
 //
 // A hook gets an Answer and calls it before it returns, or keeps it and calls it later from any

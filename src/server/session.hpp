@@ -45,7 +45,7 @@ struct ListenerSettings {
   std::optional<net::TlsContext> tls;
   PolicyChain policies;
   /// How long a session waits for one policy's answer. Below RFC 5321 §4.5.3.2's five minutes, so
-  /// that the client still hears the reply.
+  /// that the client still gets the reply.
   std::chrono::milliseconds policy_timeout{120'000};
   /// Silence before the greeting. A client that talks in it gets 554: only programs that read no
   /// replies do. 0: no pause.
@@ -158,7 +158,7 @@ class Session final : public Enrolled {
   std::uint8_t failed_logins_ = 0;
   bool is_proxied_ = false;       // the client is known only behind the PROXY header
   bool is_opened_ = false;        // and that is in the log
-  bool was_asked_about_ = false;  // a policy was, and is told of the end
+  bool was_asked_about_ = false;  // policies saw this session, and are told of its end
 };
 
 }  // namespace postroad::server

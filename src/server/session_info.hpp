@@ -10,7 +10,7 @@ namespace postroad::server {
 
 /// What a listener is for.
 enum class Role : std::uint8_t {
-  mx,          ///< takes messages from anybody for the domains it serves
+  mx,          ///< takes messages from any client for the local domains
   submission,  ///< takes messages from users who logged in (RFC 6409)
   catcher,     ///< takes every message and delivers none: a developer's machine
 };
@@ -35,7 +35,7 @@ struct SessionInfo {
   std::uint16_t port = 0;              ///< of the client; 0 if not known
   std::string_view helo;               ///< the argument of HELO, EHLO or LHLO; empty before it
   bool is_esmtp = false;               ///< EHLO or LHLO, not HELO
-  std::string_view login;              ///< the user who logged in; empty: nobody
+  std::string_view login;              ///< the user who logged in; empty: none
   std::string_view protocol = "SMTP";  ///< the word for Received (RFC 3848, RFC 6531)
   TlsInfo tls{};
 };

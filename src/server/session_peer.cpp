@@ -1,5 +1,5 @@
-// Who a session's client is: by its address, a PROXY header or XCLIENT; and whether it is served.
-// See session.hpp.
+// The identity of a session's client, by its address, a PROXY header or XCLIENT, and whether it is
+// served. See session.hpp.
 #include <boost/asio/ip/address.hpp>
 
 #include "base/text.hpp"

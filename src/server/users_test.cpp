@@ -1,4 +1,4 @@
-// The users' file: what it holds, whom it lets in, and what a stranger learns from it, which is
+// The users' file: its contents, the logins that it accepts, and what a stranger learns from it:
 // nothing.
 #include "server/users.hpp"
 
@@ -234,7 +234,7 @@ TEST_F(Row35, AUserWithoutKeysForAMechanismLooksUnknown) {
 }
 
 TEST_F(Row35, DecoysStayWhenTheFileIsReadAgain) {
-  // The salts of those who exist do: one that changed at a reload would be nobody's.
+  // Salts of known users survive a reload: one that changed would betray an unknown user.
   const File file;
   ASSERT_TRUE(users.save(file.path()));
   const auto once = Users::load(file.path());

@@ -1,7 +1,7 @@
-// A session in its steady state allocates nothing: a thousand mails over one connection, each told
-// to a log, into a store that keeps nothing, and not one call of malloc. (A local part or a domain
-// of more than 15 octets is one, for the name itself.) The C library's own functions are wrapped
-// here, so that it is a program of its own and not one of the sanitizers'.
+// A session in its steady state allocates nothing: a thousand messages over one connection, through
+// two policies that answer at once and a log, into a store that keeps nothing, without one call of
+// malloc. (A local part or a domain of more than 15 bytes costs one, for the name itself.) The C
+// library's own functions are wrapped here, so this is a program of its own, without sanitizers.
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
@@ -27,7 +27,7 @@ namespace {
 std::atomic<long> calls{0};
 }  // namespace
 
-// Seen from outside the program, or the C++ library's own operator new goes past it.
+// Visible outside the program, or the C++ library's own operator new does not call it.
 extern "C" [[gnu::visibility("default")]] void* malloc(std::size_t size) {
   calls.fetch_add(1, std::memory_order_relaxed);
   return __libc_malloc(size);
@@ -45,7 +45,7 @@ class TakesAll final : public server::SessionPolicy {
   [[nodiscard]] bool reads_bodies() const override { return true; }
 };
 
-// Without an allocation of its own.
+// Makes no allocation of its own.
 class Client final {
  public:
   explicit Client(std::uint16_t port) : socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
@@ -115,7 +115,7 @@ TEST(Allocations, ASessionInItsSteadyStateMakesNone) {
     const auto before = calls.load();
     ASSERT_GT(before, 100) << "nothing is counted";
     for (int i = 0; i < 1000; ++i) ASSERT_TRUE(send());
-    // The server looks at its memory once a second, by a file; a mail would make a thousand.
+    // The server reads its memory from a file once a second. One per message would be a thousand.
     EXPECT_LT(calls.load() - before, 50);
   }
   server.stop(std::chrono::milliseconds(1000));

@@ -20,7 +20,7 @@ struct Arrived {
   std::vector<std::pair<std::string, std::string>> options{};  // that a policy added
 };
 
-/// Keeps messages in memory; a commit answers what `commit_reply` says.
+/// Keeps messages in memory; `commit_reply` is the reply to a commit.
 class MemoryStore final : public server::Store {
  public:
   Opened open(const server::SessionInfo& info, const smtp::Transaction& transaction) override;

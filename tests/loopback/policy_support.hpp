@@ -28,7 +28,8 @@ class ScriptedPolicy final : public server::SessionPolicy {
     Reply reply{};
     server::Additions additions{};
   };
-  explicit ScriptedPolicy(std::map<std::string, Step> steps = {}) : steps_(std::move(steps)) {}
+  ScriptedPolicy() = default;
+  explicit ScriptedPolicy(std::map<std::string, Step> steps) : steps_(std::move(steps)) {}
 
   /// Gives the answers that are held. Any thread.
   void release();

@@ -67,7 +67,7 @@ class Abandoned : public testing::Test {
 };
 
 TEST_F(Abandoned, AMessageInChunksThatIsResetIsLoggedAsThat) {
-  ASSERT_TRUE(client_->say("BDAT 4\r\nabcd").starts_with("250"));
+  ASSERT_TRUE(client_->say("BDAT 6\r\nabcd").starts_with("250"));
   ASSERT_TRUE(client_->say("RSET").starts_with("250"));
   expect_abandoned("client");
 }

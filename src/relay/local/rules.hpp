@@ -1,5 +1,5 @@
-// Who may send to whom: the policy over the directory, the networks and the senders. No open relay:
-// a recipient is local, or the client logged in, or its network is listed; everything else gets
+// Relay control: the policy over the directory, the networks and the senders. No open relay: a
+// recipient is local, or the client logged in, or its network is listed; everything else gets
 // 550 5.7.1.
 #pragma once
 

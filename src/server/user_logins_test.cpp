@@ -1,0 +1,72 @@
+// Passwords against the users' file, by threads that are bounded.
+#include "server/user_logins.hpp"
+
+#include <gtest/gtest.h>
+
+#include <boost/asio/io_context.hpp>
+#include <future>
+#include <new>
+#include <thread>
+
+namespace postroad::server {
+namespace {
+
+std::shared_ptr<const Users> ann() {
+  auto users = std::make_shared<Users>();
+  EXPECT_TRUE(users->set("ann", Secret("right")));
+  return users;
+}
+
+Reply ask(UserLogins& policy, const std::string& user, const std::string& password) {
+  const auto pending = PendingAnswer::make();
+  sasl::Credentials credentials;
+  credentials.user = user;
+  credentials.password = Secret(password);
+  policy.auth({}, credentials, Answer(*pending));
+  boost::asio::io_context loop;
+  boost::asio::steady_timer timer(loop, std::chrono::seconds(20));
+  if (pending->wake(timer)) {
+    timer.async_wait([](boost::system::error_code) {});
+    loop.run();
+  }
+  const auto verdict = pending->end_wait();
+  return verdict ? verdict->reply : Reply{};
+}
+
+TEST(UserLogins, AcceptTheRightPasswordOnly) {
+  LoginWorkers workers(1);
+  UserLogins policy(ann(), workers, true);
+  EXPECT_EQ(ask(policy, "ann", "right"), login_accepted());
+  EXPECT_EQ(ask(policy, "ann", "wrong"), login_refused());
+  EXPECT_EQ(ask(policy, "ann", ""), login_refused());
+  EXPECT_EQ(ask(policy, "bob", "right"), login_refused());
+}
+
+TEST(UserLogins, LeaveUnknownUsersToTheNextPolicy) {
+  LoginWorkers workers(1);
+  UserLogins policy(ann(), workers, false);
+  EXPECT_EQ(ask(policy, "bob", "right").code, 0);
+  EXPECT_EQ(ask(policy, "ann", "wrong"), login_refused());
+}
+
+TEST(UserLogins, AreBusyWhenTooManyWait) {
+  LoginWorkers workers(1, 2);
+  UserLogins policy(ann(), workers, true);
+  std::promise<void> go_on;
+  const auto held = go_on.get_future().share();
+  ASSERT_TRUE(workers.post([held] { held.wait(); }));
+  ASSERT_TRUE(workers.post([held] { held.wait(); }));
+  EXPECT_EQ(ask(policy, "ann", "right"), logins_busy());
+  go_on.set_value();
+}
+
+TEST(LoginWorkers, TakeFurtherJobsAfterOneThrew) {
+  LoginWorkers workers(1, 1);
+  ASSERT_TRUE(workers.post([] { throw std::bad_alloc(); }));
+  std::promise<void> ran;
+  while (!workers.post([&ran] { ran.set_value(); })) std::this_thread::yield();
+  ran.get_future().wait();
+}
+
+}  // namespace
+}  // namespace postroad::server
