@@ -121,6 +121,9 @@ class Session final : public Enrolled {
   void put(SessionPolicy& policy, Answer answer);
   bool wait_later(Inquiry inquiry);
   boost::asio::awaitable<void> wait_for_policies(Inquiry& inquiry);
+  boost::asio::awaitable<void> answer_command();
+  boost::asio::awaitable<void> answer_body(std::string_view bytes);
+  boost::asio::awaitable<void> answer_end();
   Reply check_before();
   Reply check_after(Reply reply);
   sasl::Keys find_keys(std::string_view user, std::string_view mechanism);
@@ -128,10 +131,8 @@ class Session final : public Enrolled {
   Reply keep(std::string_view bytes);
   bool take_body(std::string_view bytes);
   Reply take_checked_body(Inquiry& inquiry, std::string_view bytes);
-  boost::asio::awaitable<void> wait_for_sink();
   bool end_message(const smtp::AskEnd& end);
   void drop_message(const Reply& why);
-  boost::asio::awaitable<void> commit(Additions additions);
 
   boost::asio::awaitable<void> check_login(const sasl::Credentials& credentials);
   boost::asio::awaitable<Reply> verdict_on(const sasl::Credentials& credentials);

@@ -185,26 +185,21 @@ bool Session::wait_later(Inquiry inquiry) {
   return false;
 }
 
+// One coroutine for each kind of question, not one around them: Asio keeps the memory of only two
+// frames for the next message.
 boost::asio::awaitable<void> Session::answer(smtp::ServerMachine& machine) {
   const auto& question = machine.question();
   if (const auto* auth = std::get_if<smtp::AskAuth>(&question))
-    co_return co_await check_login(auth->credentials);
+    return check_login(auth->credentials);
+  if (const auto* body = std::get_if<smtp::AskBody>(&question)) return answer_body(body->octets);
+  if (std::holds_alternative<smtp::AskEnd>(question)) return answer_end();
+  return answer_command();
+}
+
+boost::asio::awaitable<void> Session::answer_command() {
   const auto inquiry = std::move(inquiry_);
-  if (inquiry) co_await wait_for_policies(*inquiry);
-  if (const auto* body = std::get_if<smtp::AskBody>(&question)) {
-    auto reply = inquiry ? take_checked_body(*inquiry, body->octets) : Reply{};
-    if (sink_ && !sink_->ready()) co_await wait_for_sink();
-    machine.answered(reply);
-  } else if (std::holds_alternative<smtp::AskEnd>(question)) {
-    if (inquiry && inquiry->is_refused()) {
-      drop_message(inquiry->reply());
-      machine.answered(inquiry->reply());
-    } else {
-      co_await commit(inquiry ? std::move(inquiry->additions()) : Additions{});
-    }
-  } else {
-    machine.answered(check_after(std::move(inquiry->reply())));
-  }
+  co_await wait_for_policies(*inquiry);
+  machine_.answered(check_after(std::move(inquiry->reply())));
 }
 
 sasl::Keys Session::find_keys(std::string_view user, std::string_view mechanism) {
@@ -244,10 +239,18 @@ Reply Session::take_checked_body(Inquiry& inquiry, std::string_view bytes) {
   return std::move(inquiry.reply());
 }
 
-boost::asio::awaitable<void> Session::wait_for_sink() {
-  auto& sink = *sink_;
-  co_await net::wait_for<bool>(
-      [&sink](auto resume) { sink.when_ready([resume]() mutable { resume(true); }); });
+// Without an inquiry the bytes are kept already, and the store is behind.
+boost::asio::awaitable<void> Session::answer_body(std::string_view bytes) {
+  Reply reply;
+  if (const auto inquiry = std::move(inquiry_)) {
+    co_await wait_for_policies(*inquiry);
+    reply = take_checked_body(*inquiry, bytes);
+  }
+  if (auto* sink = sink_.get(); sink != nullptr && !sink->ready()) {
+    co_await net::wait_for<bool>(
+        [sink](auto resume) { sink->when_ready([resume]() mutable { resume(true); }); });
+  }
+  machine_.answered(reply);
 }
 
 bool Session::end_message(const smtp::AskEnd& end) {
@@ -278,7 +281,17 @@ void Session::drop_message(const Reply& why) {
   sink_.reset();
 }
 
-boost::asio::awaitable<void> Session::commit(Additions additions) {
+boost::asio::awaitable<void> Session::answer_end() {
+  Additions additions;
+  if (const auto inquiry = std::move(inquiry_)) {
+    co_await wait_for_policies(*inquiry);
+    if (inquiry->is_refused()) {
+      drop_message(inquiry->reply());
+      machine_.answered(inquiry->reply());
+      co_return;
+    }
+    additions = std::move(inquiry->additions());
+  }
   auto& sink = *sink_;
   const auto reply = co_await net::wait_for<Reply>(
       [&](auto resume) { sink.commit(std::move(additions), std::move(resume)); });

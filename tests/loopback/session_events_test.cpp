@@ -10,11 +10,9 @@ namespace {
 server::ListenerSettings implicit_tls() {
   server::ListenerSettings settings;
   settings.smtp.tls = smtp::TlsMode::implicit;
-  const auto& certificates = Certificates::get();
+  const auto& server = Certificates::get().server;
   settings.tls =
-      net::TlsContext::server(
-          {.certificate = certificates.good, .key = certificates.good_key, .client_ca = {}})
-          .value();
+      net::TlsContext::server({.certificate = server, .key = server, .client_ca = {}}).value();
   return settings;
 }
 
