@@ -1,14 +1,14 @@
-// Parsing of command lines. CLI11 takes the line apart and is seen in this file only; what is asked
-// for, what may be written and every sentence are ours: CLI11 is told of no bound and nothing
-// required. Not here: texts (help.cpp). See command.hpp.
+// Parsing of command lines: one pass over the words, then everything is
+// validated, then the targets are written. Written by hand because a library
+// for it took 25 s to compile and a tenth of the time that the command needs to
+// start. Not here: texts (help.cpp). See command.hpp.
 #include "config/command.hpp"
 
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <limits>
-#include <map>
+#include <optional>
 
 #include "base/text.hpp"
 #include "config/help.hpp"
@@ -30,7 +30,7 @@ Result<T> convert(std::string_view text) {
     const auto number = parse_number(negative ? text.substr(1) : text);
     if (!number || *number > static_cast<unsigned>(std::numeric_limits<int>::max())) {
       return fail(Fault::input, std::string(text),
-                  "not a whole number: write digits only, such as 25");
+                  "not an integer; expected digits only, such as 25");
     }
     return negative ? -static_cast<int>(*number) : static_cast<int>(*number);
   } else {
@@ -47,8 +47,8 @@ struct Unwrapped<std::optional<T>> {
   using type = T;
 };
 
-// What writes the values to their target once all of the line is known to be right. Functions are
-// not called yet.
+// What writes the values to their target once all of the line is known to be
+// right. Functions are not called yet.
 struct Prepare {
   const std::vector<std::string>& values;
 
@@ -72,152 +72,186 @@ struct Prepare {
   }
 };
 
-// A flag or an argument beside what CLI11 made of it.
+// A flag or an argument, and the values that the line gives it.
 struct Bound {
   std::string shown;  // "--from" or "RECIPIENT"
   const Target* target;
   const std::vector<std::string>* words;
   const Flag* flag;  // null for an argument
   bool required;
-  CLI::Option* option;
-  std::vector<std::string> values{};  // as given, once the line was parsed
+  std::vector<std::string> values{};
+
+  [[nodiscard]] bool is_switch() const { return flag != nullptr && flag->value.empty(); }
+  [[nodiscard]] bool takes_many() const {
+    return std::holds_alternative<std::vector<std::string>*>(*target) ||
+           std::holds_alternative<Judge>(*target);
+  }
+};
+
+// A command of the path, with its flags and its arguments.
+struct Level {
+  const Command* command;
+  std::vector<Bound> flags;
+  std::vector<Bound> arguments;
 };
 
 class Parser {
  public:
-  Parser(const Command& root, const Page& page) : page_(page), app_({}, root.name) {
-    invocation_.path = {&root};
-    invocation_.command = &root;
-    declare(app_, root);
-  }
+  explicit Parser(const Page& page) : page_(page) {}
 
-  Result<Invocation> run(const std::vector<std::string>& arguments) {
-    std::vector<std::string> reversed;
-    for (auto argument = arguments.rbegin(); argument != arguments.rend(); ++argument)
-      push(*argument, reversed);
-    try {
-      app_.parse(std::move(reversed));
-    } catch (const CLI::ArgumentMismatch&) {
-      follow();
-      return refuse(fmt::format("{} needs a value; see {} --help", printable(arguments.back(), 80),
-                                invocation_.name()));
+  Result<Invocation> run(const Command& root, const std::vector<std::string>& arguments) {
+    enter(root);
+    words_ = arguments;
+    bool flags_have_ended = false;
+    while (at_ < words_.size()) {
+      const auto word = words_[at_++];
+      if (flags_have_ended || !is_flag(word)) {
+        if (!flags_have_ended && word == "--") {
+          flags_have_ended = true;
+        } else {
+          take_word(word, flags_have_ended);
+        }
+      } else if (!take_flag(word)) {
+        return refuse(fmt::format("{} needs a value; see {} --help", printable(word, 80),
+                                  invocation_.name()));
+      }
     }
-    follow();
-    if (const auto text = asked_text()) {
-      invocation_.show = text;
-      return std::move(invocation_);
-    }
-    if (const auto rest = check_rest(); !rest) return rest.error();
-    collect_values();
-    if (const auto filled = fill(); !filled) return filled.error();
-    return std::move(invocation_);
+    return finish();
   }
 
  private:
-  // "--name=" is an empty value, which CLI11 would take from the next word. A bare "++" would end
-  // the subcommand and vanish, so it goes through in disguise.
-  static void push(const std::string& argument, std::vector<std::string>& reversed) {
-    const bool is_empty_value = argument.starts_with("--") && argument.size() > 3 &&
-                                argument.find('=') == argument.size() - 1;
-    if (is_empty_value) reversed.emplace_back();
-    if (argument == "++") return reversed.push_back(std::string(plain_plus_plus));
-    reversed.push_back(is_empty_value ? argument.substr(0, argument.size() - 1) : argument);
-  }
-
-  static constexpr std::string_view plain_plus_plus = "\x01++";
-
-  void collect_values() {
-    for (auto& [command, all] : bound_) {
-      for (auto& bound : all) {
-        bound.values = bound.option->results();
-        std::replace(bound.values.begin(), bound.values.end(), std::string(plain_plus_plus),
-                     std::string("++"));
-      }
-    }
-  }
-
-  static std::string names(const Flag& flag) {
-    std::string out = flag.letter == 0 ? "" : fmt::format("-{}", flag.letter);
-    if (!flag.name.empty()) out += (out.empty() ? "--" : ",--") + flag.name;
-    return out;
-  }
-
-  CLI::Option* add(CLI::App& app, const Flag& flag) {
-    if (flag.value.empty())
-      return app.add_flag(names(flag))->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-    return app.add_option(names(flag), CLI::callback_t([](const CLI::results_t&) { return true; }))
-        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  }
-
-  void declare(CLI::App& app, const Command& command) {
-    app.set_help_flag();
-    app.allow_extras();
-    app.fallthrough();
-    app.require_subcommand(0, 1);
-    auto& bound = bound_[&command];
+  void enter(const Command& command) {
+    invocation_.path.push_back(&command);
+    invocation_.command = &command;
+    Level level{&command, {}, {}};
     for (const auto& flag : command.flags) {
       const auto shown = flag.name.empty() ? fmt::format("-{}", flag.letter) : "--" + flag.name;
-      bound.push_back({shown, &flag.target, &flag.words, &flag, flag.required, add(app, flag)});
+      level.flags.push_back({shown, &flag.target, &flag.words, &flag, flag.required});
     }
-    const bool is_root = &command == invocation_.path[0];
-    const Command* const lone[] = {&command, &command};
-    for (const auto& flag : standard_flags(std::span(lone, is_root ? 1 : 2)))
-      standard_.emplace_back(flag.name, add(app, flag));
-    for (const auto& argument : command.arguments) {
-      auto* option = app.add_option(argument.name,
-                                    CLI::callback_t([](const CLI::results_t&) { return true; }));
-      option->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-      // Not -1: with that CLI11 takes "[a,b]" apart.
-      if (std::holds_alternative<std::vector<std::string>*>(argument.target))
-        option->expected(1 << 20);
-      bound.push_back(
-          {argument.name, &argument.target, &argument.words, nullptr, argument.required, option});
-    }
-    for (const auto& sub : command.subcommands) declare(*app.add_subcommand(sub.name), sub);
+    for (const auto& argument : command.arguments)
+      level.arguments.push_back(
+          {argument.name, &argument.target, &argument.words, nullptr, argument.required});
+    levels_.push_back(std::move(level));
   }
 
-  // The commands that the line named.
-  void follow() {
-    for (const CLI::App* app = &app_; !app->get_subcommands().empty();) {
-      app = app->get_subcommands().front();
-      for (const auto& sub : invocation_.command->subcommands) {
-        if (sub.name != app->get_name()) continue;
-        invocation_.command = &sub;
-        invocation_.path.push_back(&sub);
-        break;
+  // A subcommand's name, or an argument.
+  void take_word(const std::string& word, bool is_argument) {
+    const auto& subcommands = invocation_.command->subcommands;
+    for (const auto& sub : subcommands) {
+      if (!is_argument && sub.name == word && !unknown_command_) return enter(sub);
+    }
+    for (auto& argument : levels_.back().arguments) {
+      if (!argument.values.empty() && !argument.takes_many()) continue;
+      argument.values.push_back(word);
+      return;
+    }
+    auto& unexpected = subcommands.empty() ? extra_ : unknown_command_;
+    if (!unexpected) unexpected = word;
+  }
+
+  template <class Matches>
+  Bound* find_flag(Matches matches) {
+    for (auto level = levels_.rbegin(); level != levels_.rend(); ++level) {
+      for (auto& bound : level->flags) {
+        if (matches(*bound.flag)) return &bound;
       }
     }
+    return nullptr;
+  }
+
+  // False: its value is missing.
+  bool take_flag(const std::string& word) {
+    return word.starts_with("--") ? take_long(word) : take_letters(word);
+  }
+
+  bool take_long(const std::string& word) {
+    const auto equals = word.find('=');
+    const auto name = std::string_view(word).substr(2, equals == word.npos ? equals : equals - 2);
+    Bound* bound = find_flag([&](const Flag& flag) { return !name.empty() && flag.name == name; });
+    if (bound == nullptr) {
+      note_standard(name, word);
+      return true;
+    }
+    if (equals != std::string::npos) {
+      bound->values.push_back(word.substr(equals + 1));
+      return true;
+    }
+    return take_value(*bound);
+  }
+
+  // `-v`, `-w5min`, `-w 5min`; switches may share a word: `-vq`.
+  bool take_letters(const std::string& word) {
+    for (std::size_t i = 1; i < word.size(); ++i) {
+      Bound* bound = find_flag([&](const Flag& flag) { return flag.letter == word[i]; });
+      if (bound == nullptr) {
+        note_standard(word[i] == 'h' ? "help" : "", i == 1 ? word : fmt::format("-{}", word[i]));
+        if (word[i] != 'h') return true;
+      } else if (bound->is_switch()) {
+        bound->values.emplace_back("true");
+      } else if (i + 1 < word.size()) {
+        bound->values.push_back(word.substr(i + 1));
+        return true;
+      } else {
+        return take_value(*bound);
+      }
+    }
+    return true;
+  }
+
+  bool take_value(Bound& bound) {
+    if (bound.is_switch()) {
+      bound.values.emplace_back("true");
+      return true;
+    }
+    if (at_ == words_.size()) return false;
+    bound.values.push_back(words_[at_++]);
+    return true;
+  }
+
+  // --help, --version, or a flag that there is not.
+  void note_standard(std::string_view name, const std::string& word) {
+    if (name == "help") {
+      asks_help_ = true;
+    } else if (name == "version") {
+      asks_version_ = true;
+    } else if (!unknown_flag_) {
+      unknown_flag_ = word;
+    }
+  }
+
+  Result<Invocation> finish() {
+    if (asks_help_ || asks_version_) {
+      // Help on a command that does not exist is help on nothing.
+      if (unknown_command_) return unknown_command(*unknown_command_);
+      invocation_.show = asks_help_
+                             ? help_text(invocation_.path, page_)
+                             : fmt::format("{} {}\n", invocation_.path[0]->name, page_.version);
+      return std::move(invocation_);
+    }
+    if (const auto rest = check_rest(); !rest) return rest.error();
+    if (const auto filled = fill(); !filled) return filled.error();
+    return std::move(invocation_);
   }
 
   [[nodiscard]] Error refuse(std::string detail) const {
     return fail(Fault::input, invocation_.name(), std::move(detail));
   }
 
-  [[nodiscard]] std::optional<std::string> asked_text() const {
-    for (const auto& [name, option] : standard_) {
-      if (option->count() == 0) continue;
-      if (name == "help") return help_text(invocation_.path, page_);
-      return fmt::format("{} {}\n", invocation_.path[0]->name, page_.version);
-    }
-    return std::nullopt;
+  static bool is_flag(std::string_view word) {
+    return word.size() > 1 && word[0] == '-' && word != "--";
   }
 
   [[nodiscard]] Result<void> check_rest() const {
     const Command& command = *invocation_.command;
-    const auto rest = app_.remaining(true);
-    for (const auto& word : rest) {
-      if (word.size() > 1 && word[0] == '-' && word != "--") return unknown_flag(word);
-    }
-    for (const auto& word : rest) {
-      if (word == "--") continue;
-      if (!command.subcommands.empty()) return unknown_command(word);
-      return refuse(fmt::format("one argument too many: {}; write {}", printable(word, 80),
+    if (unknown_flag_) return unknown_flag(*unknown_flag_);
+    if (unknown_command_) return unknown_command(*unknown_command_);
+    if (extra_)
+      return refuse(fmt::format("unexpected argument {}; usage: {}", printable(*extra_, 80),
                                 usage_line(invocation_.path)));
-    }
     if (command.subcommands.empty() || command.runs_alone) return {};
     std::vector<std::string_view> known;
     for (const auto& sub : command.subcommands) known.push_back(sub.name);
-    return refuse(fmt::format("which command? {}; {} --help tells about them",
+    return refuse(fmt::format("no command given; use one of {}; see {} --help",
                               fmt::join(known, ", "), invocation_.name()));
   }
 
@@ -245,18 +279,20 @@ class Parser {
     return refuse(fmt::format("unknown command {}; {}", printable(word, 80), remedy));
   }
 
-  // Judges everything, then writes everything, then asks the functions.
+  // Validates everything, then writes everything, then calls the functions.
   Result<void> fill() const {
     std::vector<Write> writes;
     std::vector<const Bound*> given;
-    for (const Command* command : invocation_.path) {
-      for (const auto& bound : bound_.at(command)) {
-        if (const auto fine = judge(bound, *command); !fine) return fine.error();
-        if (bound.values.empty()) continue;
-        auto write = std::visit(Prepare{bound.values}, *bound.target);
-        if (!write) return wrong_value(bound, write.error());
-        writes.push_back(std::move(*write));
-        given.push_back(&bound);
+    for (const auto& level : levels_) {
+      for (const auto* all : {&level.flags, &level.arguments}) {
+        for (const auto& bound : *all) {
+          if (const auto fine = judge(bound, *level.command); !fine) return fine.error();
+          if (bound.values.empty()) continue;
+          auto write = std::visit(Prepare{bound.values}, *bound.target);
+          if (!write) return wrong_value(bound, write.error());
+          writes.push_back(std::move(*write));
+          given.push_back(&bound);
+        }
       }
     }
     for (const auto& write : writes) write();
@@ -272,25 +308,21 @@ class Parser {
       const bool missing = bound.required && &command == invocation_.command;
       if (!missing) return {};
       return refuse(fmt::format(
-          "{} is missing; write {}{}", bound.shown, usage_line(invocation_.path),
+          "missing {}; usage: {}{}", bound.shown, usage_line(invocation_.path),
           bound.flag == nullptr ? "" : fmt::format(" {} {}", bound.shown, bound.flag->value)));
     }
-    const bool is_switch = bound.flag != nullptr && bound.flag->value.empty();
-    if (is_switch) {
+    if (bound.is_switch()) {
       if (values.back() != "true") return refuse(fmt::format("{} takes no value", bound.shown));
       return {};
     }
-    const bool many = std::holds_alternative<std::vector<std::string>*>(*bound.target) ||
-                      std::holds_alternative<Judge>(*bound.target);
-    if (values.size() > 1 && !many)
-      return refuse(
-          fmt::format("{} was given {} times; it takes one value", bound.shown, values.size()));
+    if (values.size() > 1 && !bound.takes_many())
+      return refuse(fmt::format("{}: given {} times; give it once", bound.shown, values.size()));
     for (const auto& value : values) {
       if (bound.words->empty() ||
           std::find(bound.words->begin(), bound.words->end(), value) != bound.words->end())
         continue;
-      return refuse(fmt::format("{} {}: write one of {}", bound.shown, printable(value, 80),
-                                fmt::join(*bound.words, ", ")));
+      return refuse(fmt::format("{} {}: unknown value; use one of {}", bound.shown,
+                                printable(value, 80), fmt::join(*bound.words, ", ")));
     }
     return {};
   }
@@ -312,11 +344,30 @@ class Parser {
   }
 
   Page page_;
-  CLI::App app_;
   Invocation invocation_;
-  std::map<const Command*, std::vector<Bound>> bound_;
-  std::vector<std::pair<std::string, CLI::Option*>> standard_;
+  std::vector<Level> levels_;  // as invocation_.path
+  std::vector<std::string> words_;
+  std::size_t at_ = 0;  // the next word
+  bool asks_help_ = false;
+  bool asks_version_ = false;
+  std::optional<std::string> unknown_flag_, unknown_command_,
+      extra_;  // the first of each
 };
+
+// A name or a letter that a command has twice: a mistake of the program, not of
+// its user.
+std::optional<std::string> find_duplicate(const Command& command) {
+  for (auto one = command.flags.begin(); one != command.flags.end(); ++one) {
+    for (auto other = command.flags.begin(); other != one; ++other) {
+      if (!one->name.empty() && one->name == other->name) return "--" + one->name;
+      if (one->letter != 0 && one->letter == other->letter) return fmt::format("-{}", one->letter);
+    }
+  }
+  for (const auto& sub : command.subcommands) {
+    if (auto found = find_duplicate(sub)) return found;
+  }
+  return std::nullopt;
+}
 
 }  // namespace
 
@@ -328,11 +379,9 @@ std::vector<std::string> arguments_of(int argc, char** argv) {
 
 Result<Invocation> parse(const Command& root, const std::vector<std::string>& arguments,
                          const Page& page) {
-  try {
-    return Parser(root, page).run(arguments);
-  } catch (const std::exception& error) {
-    return fail(Fault::input, root.name, error.what());
-  }
+  if (const auto twice = find_duplicate(root))
+    return fail(Fault::input, root.name, *twice + " is declared twice");
+  return Parser(page).run(root, arguments);
 }
 
 }  // namespace postroad::config

@@ -1,13 +1,14 @@
 // A command line, declared once: from it come parsing, --help, the man page and shell completion.
 //
 //   Command root{.name = "postroad", .summary = "mail, sent and served", .subcommands = {
-//     {.name = "send", .summary = "sends one mail",
-//      .arguments = {{.name = "RECIPIENT", .doc = "Who gets it.", .target = &to}},
-//      .flags = {{.name = "from", .value = "ADDRESS", .doc = "…", .target = &from}}}}};
+//     {.name = "send", .summary = "send a message",
+//      .arguments = {{.name = "RECIPIENT", .doc = "…", .target = &to}},
+//      .flags = {{.name = "from", .value = "ADDRESS", .doc = "…", .target = &from}},
+//      .run = [&] { return send(from, to); }}}};
 //   auto call = parse(root, arguments_of(argc, argv), {.version = "0.1.0"});
 //   if (!call) { std::cerr << call.error() << '\n'; return exit_usage; }
 //   if (call->show) { std::cout << *call->show; return 0; }
-//   if (call->is("send")) …
+//   return call->command->run();
 //
 // Not here: options of the configuration file (option.hpp). Read on in help.hpp for the texts.
 #pragma once
@@ -27,10 +28,10 @@ namespace postroad::config {
 /// EX_USAGE of sysexits.h: what a program ends with when its command line is wrong.
 inline constexpr int exit_usage = 64;
 
-/// Where a value goes. A vector takes any number; a bool is a switch; a function takes any other
-/// type and judges it: the `detail` of its error is shown. Targets outlive the Command; parse
-/// writes to them only when all is right, except that functions are called last and the first that
-/// refuses ends it.
+/// Where a value goes. A vector takes any number of values; a bool is a switch; a function takes
+/// any other type and validates it: the `detail` of its error is shown. Targets outlive the
+/// Command. `parse` writes to them only when the whole line is valid. Functions are called last,
+/// and the first that returns an error ends the parsing.
 using Target =
     std::variant<std::monostate, bool*, int*, std::string*, std::vector<std::string>*, Size*,
                  Duration*, std::optional<std::string>*, std::optional<int>*, std::optional<Size>*,
@@ -41,10 +42,10 @@ enum class Completion : std::uint8_t { none, file, folder };
 
 /// `--name VALUE`, `--name=VALUE`, `-l VALUE`.
 struct Flag {
-  std::string name;   ///< without dashes; empty when it has a letter only
-  char letter = 0;    ///< 0 for none
-  std::string value;  ///< what help calls the value ("ADDRESS"); empty for a switch
-  std::string doc;    ///< one or two sentences
+  std::string name{};   ///< without dashes; empty when it has a letter only
+  char letter = 0;      ///< 0 for none
+  std::string value{};  ///< what help calls the value ("ADDRESS"); empty for a switch
+  std::string doc{};    ///< one or two sentences
   Target target{};
   bool sets = true;                  ///< what a switch writes; false for `--no-…`
   std::vector<std::string> words{};  ///< what the value may be; empty for anything
@@ -53,10 +54,10 @@ struct Flag {
   bool hidden = false;  ///< works, and is in no text
 };
 
-/// A value by its position. One with a vector is the last of its command.
+/// A value by its position. An argument with a vector is the last one of its command.
 struct Argument {
-  std::string name;  ///< in capitals, as help shows it
-  std::string doc;
+  std::string name{};  ///< in capitals, as help shows it
+  std::string doc{};
   Target target{};
   bool required = true;
   std::vector<std::string> words{};
@@ -64,32 +65,34 @@ struct Argument {
 };
 
 struct Example {
-  std::string line;
-  std::string doc;
+  std::string line{};
+  std::string doc{};
 };
 
 struct ExitCode {
   int code = 0;
-  std::string doc;
+  std::string doc{};
 };
 
-/// A command, or a group of them. A flag of a group may also stand behind its subcommands' names.
+/// A command, or a group of commands. A flag of a group may also follow its subcommands' names.
 struct Command {
-  std::string name;
-  std::string summary;        ///< a line in lower case without a full stop
-  std::string description{};  ///< paragraphs parted by an empty line; other line ends are blanks
+  std::string name{};
+  std::string summary{};      ///< one line in lower case without a full stop
+  std::string description{};  ///< paragraphs separated by an empty line; other line ends are blanks
   std::vector<Argument> arguments{};
   std::vector<Flag> flags{};
   std::vector<Example> examples{};
   std::vector<ExitCode> exit_codes{};
   std::vector<Command> subcommands{};
   bool runs_alone = false;  ///< with subcommands: it may also be called without one
+  /// What the program does for it; the exit code. Empty for a group that does not run alone.
+  std::function<int()> run{};
 };
 
-/// How texts for people are laid out.
+/// Layout of the texts for a terminal.
 struct Page {
-  std::string version{};  ///< what --version says behind the name
-  int width = 80;         ///< columns; 40 to 100 are kept to
+  std::string version{};  ///< what --version prints after the name
+  int width = 80;         ///< columns; clamped to 40–100
   bool colour = false;    ///< headings and names in ANSI colours
 };
 
@@ -117,8 +120,8 @@ std::vector<std::string> arguments_of(int argc, char** argv);
 
 /// Parses and fills the targets. `root` outlives the result. Never exits, never throws, prints
 /// nothing. Error: Fault::input, `where` the command ("postroad send"), `detail` "unknown flag
-/// --form; did you mean --from?"; the program then ends with exit_usage. Values are never repeated
-/// in the sentence of an unknown flag.
+/// --form; did you mean --from?"; the program then ends with exit_usage. The error about an unknown
+/// flag never repeats its value. --help after an unknown command is an error.
 Result<Invocation> parse(const Command& root, const std::vector<std::string>& arguments,
                          const Page& page = {});
 

@@ -1,6 +1,6 @@
-// A made-up command line: parsed, refused, and written as help, manual and completion. The
-// sentences and the help page are compared whole. Programs that check the scripts and pages are
-// used where they are installed. Not here: the configuration file (file_test.cpp).
+// A made-up command line: parsed, refused, and written as help, manual and completion. The messages
+// and the help page are compared whole. Programs that check the scripts and pages are used where
+// they are installed. Not here: the configuration file (file_test.cpp).
 #include "config/command.hpp"
 
 #include <gmock/gmock.h>
@@ -165,22 +165,22 @@ TEST(CommandLine, RefusesInSentences) {
       {{"--hlep"}, "postroad: unknown flag --hlep; did you mean --help?"},
       {{"sned"}, "postroad: unknown command sned; did you mean send?"},
       {{"queue", "lsit"}, "postroad queue: unknown command lsit; did you mean list?"},
-      {{}, "postroad: which command? send, queue; postroad --help tells about them"},
+      {{}, "postroad: no command given; use one of send, queue; see postroad --help"},
       {{"queue"},
-       "postroad queue: which command? list, show; postroad queue --help tells about them"},
-      {{"send"}, "postroad send: RECIPIENT is missing; write postroad send [FLAGS] RECIPIENT..."},
+       "postroad queue: no command given; use one of list, show; see postroad queue --help"},
+      {{"send"}, "postroad send: missing RECIPIENT; usage: postroad send [FLAGS] RECIPIENT..."},
       {{"queue", "list", "x"},
-       "postroad queue list: one argument too many: x; write postroad queue list [FLAGS]"},
+       "postroad queue list: unexpected argument x; usage: postroad queue list [FLAGS]"},
       {{"queue", "show", "a", "b"},
-       "postroad queue show: one argument too many: b; write postroad queue show [FLAGS] ID"},
+       "postroad queue show: unexpected argument b; usage: postroad queue show [FLAGS] ID"},
       {{"send", "c@d", "--from"}, "postroad send: --from needs a value; see postroad send --help"},
       {{"send", "c@d", "--from", "a", "--from", "b"},
-       "postroad send: --from was given 2 times; it takes one value"},
+       "postroad send: --from: given 2 times; give it once"},
       {{"send", "c@d", "--no-pipelining=x"}, "postroad send: --no-pipelining takes no value"},
       {{"send", "c@d", "--tls", "always"},
-       "postroad send: --tls always: write one of never, offered, required"},
+       "postroad send: --tls always: unknown value; use one of never, offered, required"},
       {{"send", "c@d", "--port", "25x"},
-       "postroad send: --port 25x: not a whole number: write digits only, such as 25"},
+       "postroad send: --port 25x: not an integer; expected digits only, such as 25"},
       {{"send", "c@d", "--judged", "bad"},
        "postroad send: --judged bad: not a good word: write good"},
   };
@@ -190,7 +190,7 @@ TEST(CommandLine, RefusesInSentences) {
   }
   Line line;
   EXPECT_THAT(line.refusal({"send", "c@d", "--wait", "30"}),
-              StartsWith("postroad send: --wait 30: a time without its unit"));
+              StartsWith("postroad send: --wait 30: a duration without its unit"));
 }
 
 TEST(CommandLine, TakesOddWordsAsTheyAre) {
@@ -222,6 +222,9 @@ TEST(CommandLine, ShowsInsteadOfRunning) {
   EXPECT_THAT(*line.take({"-h"})->show, StartsWith("postroad: mail, sent and served\n"));
   EXPECT_THAT(*line.take({"send", "--nonsense", "--help"})->show,
               StartsWith("postroad send: sends one mail\n"));
+  EXPECT_EQ(line.refusal({"sned", "--help"}), "postroad: unknown command sned; did you mean send?");
+  EXPECT_EQ(line.refusal({"queue", "--help", "x"}),
+            "postroad queue: unknown command x; see postroad queue --help");
 }
 
 TEST(CommandLine, ReportsAWrongDeclarationAsAnError) {
@@ -258,7 +261,7 @@ Flags
       --judged WORD    Judged by a function.
   -c, --config FILE    The configuration.
   -v, --verbose        Says more.
-  -h, --help           Shows this and ends.
+  -h, --help           Show this help and exit.
 
 Examples
   postroad send --from a@b c@d

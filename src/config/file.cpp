@@ -1,6 +1,6 @@
-// The walk through a TOML document beside its declaration. toml++ is seen here only; Debian's
-// library of it throws, so its one exception is caught where it parses. Not here: what a value may
-// be (option.cpp). See file.hpp.
+// The walk through a TOML document beside its declaration. toml++ is used in this file only.
+// Debian's build of it throws, so its one exception is caught where it parses. Not here: what a
+// value may be (option.cpp). See file.hpp.
 #include "config/file.hpp"
 
 #include <fmt/format.h>
@@ -24,39 +24,37 @@ class Loader {
  public:
   explicit Loader(std::string_view file_name) : file_name_(file_name) {}
 
+  // `name` as people write it, "listener.port"; `path` with the row, "listener.0.port".
   void load(const toml::table& document, const Table& table, void* settings,
-            const std::string& path) {
+            const std::string& name, const std::string& path) {
     for (const auto& [key, node] : document) {
-      const std::string name =
-          path.empty() ? std::string(key.str()) : fmt::format("{}.{}", path, key.str());
+      const auto below = [&](const std::string& above) {
+        return above.empty() ? std::string(key.str()) : fmt::format("{}.{}", above, key.str());
+      };
       if (const Option* option = find(table.options, key.str())) {
-        load_option(node, *option, settings, name);
+        note(below(path), key.source());
+        load_option(node, *option, settings, below(name));
+      } else if (const Option* renamed = find_former(table.options, key.str())) {
+        note(name.empty() ? renamed->name : path + '.' + renamed->name, key.source());
+        load_former(document, key.source(), *renamed, settings, below(name));
       } else if (const Table* inner = find(table.tables, key.str())) {
-        load_table(node, *inner, settings, name);
+        note(below(path), key.source());
+        load_table(node, *inner, settings, below(name), below(path));
       } else {
-        complain(key.source(), fmt::format("unknown {}{}", name, meant(table, key.str(), path)));
+        complain(key.source(),
+                 fmt::format("unknown key {}{}", below(name), meant(table, key.str(), name)));
       }
     }
   }
 
   // toml++ walks keys in order of names; people read files from the top.
-  Result<void> result() {
-    if (complaints_.empty()) return {};
-    std::sort(complaints_.begin(), complaints_.end(), [](const auto& a, const auto& b) {
-      return std::pair(a.at.line, a.at.column) < std::pair(b.at.line, b.at.column);
-    });
-    std::string detail = complaints_[0].detail;
-    for (std::size_t i = 1; i < complaints_.size() && i < most; ++i) {
-      detail += fmt::format("; {}: {}", place(complaints_[i].at), complaints_[i].detail);
-    }
-    if (complaints_.size() > most)
-      detail += fmt::format("; and {} more", complaints_.size() - most);
-    return fail(Fault::input, place(complaints_[0].at), detail);
+  LoadReport result() {
+    report_.errors = in_order(errors_);
+    report_.warnings = in_order(warnings_);
+    return std::move(report_);
   }
 
  private:
-  static constexpr std::size_t most = 20;
-
   template <class T>
   static const T* find(const std::vector<T>& all, std::string_view name) {
     for (const auto& one : all) {
@@ -65,49 +63,103 @@ class Loader {
     return nullptr;
   }
 
-  static std::string meant(const Table& table, std::string_view key, const std::string& path) {
+  static const Option* find_former(const std::vector<Option>& all, std::string_view name) {
+    for (const auto& one : all) {
+      for (const auto& former : one.former_names) {
+        if (former == name) return &one;
+      }
+    }
+    return nullptr;
+  }
+
+  static std::string meant(const Table& table, std::string_view key, const std::string& name) {
     std::vector<std::string_view> known;
     for (const auto& option : table.options) known.push_back(option.name);
     for (const auto& inner : table.tables) known.push_back(inner.name);
     const auto hint = nearest(key, known);
     if (!hint.empty()) return fmt::format("; did you mean {}?", hint);
-    return fmt::format("; {} holds {}", path.empty() ? "the file" : path, fmt::join(known, ", "));
+    return fmt::format("; the keys of {} are {}", name.empty() ? "the file" : name,
+                       fmt::join(known, ", "));
+  }
+
+  std::vector<Error> in_order(std::vector<Complaint>& all) const {
+    std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) {
+      return std::pair(a.at.line, a.at.column) < std::pair(b.at.line, b.at.column);
+    });
+    std::vector<Error> out;
+    for (const auto& one : all)
+      out.push_back(fail(Fault::input,
+                         fmt::format("{}:{}:{}", file_name_, one.at.line, one.at.column),
+                         one.detail));
+    return out;
   }
 
   void complain(const toml::source_region& at, std::string detail) {
-    complaints_.push_back({at.begin, std::move(detail)});
+    errors_.push_back({at.begin, std::move(detail)});
   }
-
-  [[nodiscard]] std::string place(const toml::source_position& at) const {
-    return fmt::format("{}:{}:{}", file_name_, at.line, at.column);
+  void warn(const toml::source_region& at, std::string detail) {
+    warnings_.push_back({at.begin, std::move(detail)});
+  }
+  void note(std::string path, const toml::source_region& at) {
+    report_.lines.emplace(std::move(path), at.begin.line);
   }
 
   void load_table(const toml::node& node, const Table& table, void* settings,
-                  const std::string& name) {
+                  const std::string& name, const std::string& path) {
     if (!table.repeated) {
       if (const auto* inner = node.as_table())
-        return load(*inner, table, table.enter(settings), name);
+        return load(*inner, table, table.enter(settings), name, path);
       return complain(node.source(),
-                      fmt::format("{} is a table: write [{}] and its keys below", name, name));
+                      fmt::format("{} is a table; write [{}] and its keys below it", name, name));
     }
     const auto* rows = node.as_array();
     if (rows == nullptr || !(rows->empty() || rows->is_homogeneous(toml::node_type::table))) {
       return complain(
           node.source(),
-          fmt::format("{} may stand several times: write [[{}]] and its keys below", name, name));
+          fmt::format("{} may be repeated; write [[{}]] and its keys below it", name, name));
     }
     table.clear(settings);
-    for (const auto& row : *rows) load(*row.as_table(), table, table.enter(settings), name);
+    std::size_t index = 0;
+    for (const auto& row : *rows) {
+      const auto place = fmt::format("{}.{}", path, index++);
+      note(place, row.source());
+      load(*row.as_table(), table, table.enter(settings), name, place);
+    }
+  }
+
+  // By its older key, which is at `at`.
+  void load_former(const toml::table& document, const toml::source_region& at, const Option& option,
+                   void* settings, const std::string& name) {
+    if (document.contains(option.name))
+      return complain(at,
+                      fmt::format("{} is the older name of {}, which is given, too; remove this "
+                                  "line",
+                                  name, option.name));
+    warn(at, fmt::format("{} was renamed; use {}", name, option.name));
+    const auto key = name.substr(name.rfind('.') + 1);
+    load_option(*document.get(key), option, settings, name);
   }
 
   void load_option(const toml::node& node, const Option& option, void* settings,
                    const std::string& name) {
     const auto value = convert(node, option);
-    if (value) return option.set(settings, *value);
+    if (value) {
+      warn_of_former_word(node, option, name);
+      return option.set(settings, *value);
+    }
     const auto& error = value.error();
     const auto shown =
         error.where.empty() ? std::string{} : fmt::format(" = {}", printable(error.where, 80));
     complain(node.source(), fmt::format("{}{}: {}", name, shown, error.detail));
+  }
+
+  void warn_of_former_word(const toml::node& node, const Option& option, const std::string& name) {
+    const auto* text = node.as_string();
+    if (text == nullptr) return;
+    const auto word = current_word(option, text->get());
+    if (word != text->get())
+      warn(node.source(),
+           fmt::format("{} = {}: this value was renamed; use \"{}\"", name, text->get(), word));
   }
 
   static Result<Value> checked(const Option& option, Value value) {
@@ -120,7 +172,7 @@ class Loader {
     const bool is_string_kind =
         option.kind != Kind::boolean && option.kind != Kind::integer && option.kind != Kind::list;
     if (const auto* text = node.as_string(); text != nullptr && is_string_kind)
-      return parse_value(option, text->get());
+      return parse_value(option, current_word(option, text->get()));
     if (const auto* flag = node.as_boolean(); flag != nullptr && option.kind == Kind::boolean)
       return Value{flag->get()};
     if (const auto* number = node.as_integer(); number != nullptr) {
@@ -149,14 +201,12 @@ class Loader {
 
   static Error wrong_type(const toml::node& node, const Option& option) {
     std::string form = describe(option);
-    const bool in_quotes = option.kind != Kind::boolean && option.kind != Kind::integer;
-    if (option.kind == Kind::list) {
-      form += ", as [\"a\", \"b\"]";
-    } else if (in_quotes) {
-      form += ", in quotes";
-    }
+    if (option.kind == Kind::list) form += " such as [\"a\", \"b\"]";
+    const bool wants_quotes = option.kind != Kind::boolean && option.kind != Kind::integer &&
+                              option.kind != Kind::list && node.is_value();
     return fail(Fault::input, {},
-                fmt::format("{} does not fit here: write {}", type_name(node.type()), form));
+                fmt::format("expected {}, got {}{}", form, type_name(node.type()),
+                            wants_quotes ? "; write it in quotes" : ""));
   }
 
   static std::string_view type_name(toml::node_type type) {
@@ -164,37 +214,42 @@ class Loader {
       case toml::node_type::table:
         return "a table";
       case toml::node_type::array:
-        return "a list";
+        return "an array";
       case toml::node_type::string:
-        return "text";
+        return "a string";
       case toml::node_type::integer:
-        return "a whole number";
+        return "an integer";
       case toml::node_type::floating_point:
-        return "a fraction";
+        return "a float";
       case toml::node_type::boolean:
-        return "true or false";
+        return "a boolean";
       default:
-        return "a date or time of day";
+        return "a date or a time of day";
     }
   }
 
   std::string file_name_;
-  std::vector<Complaint> complaints_;
+  std::vector<Complaint> errors_;
+  std::vector<Complaint> warnings_;
+  LoadReport report_;
 };
 
 }  // namespace
 
-Result<void> load_toml(std::string_view text, std::string_view file_name, const Table& root,
-                       void* settings) {
+LoadReport load_toml(std::string_view text, std::string_view file_name, const Table& root,
+                     void* settings) {
   try {
     const toml::table document = toml::parse(text, file_name);
     Loader loader(file_name);
-    loader.load(document, root, settings, {});
+    loader.load(document, root, settings, {}, {});
     return loader.result();
   } catch (const toml::parse_error& error) {
     const auto& at = error.source().begin;
-    return fail(Fault::input, fmt::format("{}:{}:{}", file_name, at.line, at.column),
-                fmt::format("not TOML: {}", error.description()));
+    LoadReport report;
+    report.errors.push_back(fail(Fault::input,
+                                 fmt::format("{}:{}:{}", file_name, at.line, at.column),
+                                 fmt::format("not TOML: {}", error.description())));
+    return report;
   }
 }
 

@@ -1,5 +1,5 @@
 // Help for a terminal: usage line, aligned columns, wrapped paragraphs, and the parts that help and
-// manual share. The layout is under test to the letter (command_test.cpp). Not here: man pages
+// manual share. Tests compare the layout exactly (command_test.cpp). Not here: man pages
 // (man.cpp), completion (completion.cpp). See help.hpp.
 #include "config/help.hpp"
 
@@ -19,7 +19,7 @@ struct Row {
   std::string right;
 };
 
-// Columns that UTF-8 text takes, near enough: one for each character.
+// Columns of UTF-8 text, approximately: one per character.
 std::size_t columns(std::string_view text) {
   return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
     return (static_cast<unsigned char>(c) & 0xc0) != 0x80;
@@ -150,14 +150,14 @@ std::string joined_name(std::span<const Command* const> path, std::string_view b
 
 std::vector<Flag> standard_flags(std::span<const Command* const> path) {
   std::vector<Flag> out{
-      {.name = "help", .letter = 'h', .value = {}, .doc = "Shows this and ends."}};
+      {.name = "help", .letter = 'h', .value = {}, .doc = "Show this help and exit."}};
   for (const Command* command : path) {
     for (const auto& flag : command->flags) {
       if (flag.letter == 'h') out[0].letter = 0;
     }
   }
   if (path.size() == 1)
-    out.push_back({.name = "version", .value = {}, .doc = "Shows the version and ends."});
+    out.push_back({.name = "version", .value = {}, .doc = "Show the version and exit."});
   return out;
 }
 

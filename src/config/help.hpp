@@ -1,4 +1,4 @@
-// The texts that a declared command line gives: help for a terminal, manual pages, completion for
+// The texts made from a declared command line: help for a terminal, manual pages, completion for
 // shells. Not here: the declaration and its parsing (command.hpp).
 #pragma once
 
@@ -19,11 +19,11 @@ struct NamedText {
   std::string text;
 };
 
-/// One page a command, in man(7) macros and ASCII: `postroad.1`, `postroad-send.1`,
-/// `postroad-queue-list.1`. `date` as the page's foot shows it, "2026-11-23"; empty for none.
+/// One page per command, in man(7) macros and ASCII: `postroad.1`, `postroad-send.1`,
+/// `postroad-queue-list.1`. `date` for the foot of the page, "2026-11-23"; empty for none.
 std::vector<NamedText> man_pages(const Command& root, const Page& page, std::string_view date = {});
 
-/// A script for `source` or a completions folder.
+/// A script for `source`, or for a folder of completions.
 std::string bash_completion(const Command& root);
 /// A file `_postroad` for a folder in $fpath.
 std::string zsh_completion(const Command& root);

@@ -1,6 +1,6 @@
 // Manual pages in man(7) macros. Everything outside ASCII is written as \[uXXXX], so that no
-// encoding is guessed. Held to groff -ww and mandoc -Tlint where they are installed. Not here: help
-// for a terminal (help.cpp). See help.hpp.
+// encoding is guessed. Tests check the pages with groff -ww and mandoc -Tlint where installed. Not
+// here: help for a terminal (help.cpp). See help.hpp.
 #include <fmt/format.h>
 
 #include "config/help.hpp"
@@ -8,7 +8,7 @@
 namespace postroad::config {
 namespace {
 
-// The code point of a well-formed UTF-8 sequence at the front, which is then taken off.
+// Removes a well-formed UTF-8 sequence from the front and returns its code point.
 unsigned take_character(std::string_view& text) {
   const auto first = static_cast<unsigned char>(text[0]);
   const std::size_t length = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
@@ -20,7 +20,7 @@ unsigned take_character(std::string_view& text) {
   return value;
 }
 
-// Text that roff shows as it stands: no escapes, no requests at the front of a line.
+// Text that roff shows literally: no escapes, no requests at the start of a line.
 std::string roff(std::string_view text) {
   std::string out;
   while (!text.empty()) {
@@ -94,7 +94,7 @@ std::string examples(const Command& command) {
   return out;
 }
 
-// A summary where a description is wanted.
+// A summary in place of a missing description.
 std::string as_sentence(std::string text) {
   if (!text.empty() && text[0] >= 'a' && text[0] <= 'z') text[0] = static_cast<char>(text[0] - 32);
   return text + ".";

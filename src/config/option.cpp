@@ -1,6 +1,6 @@
-// Values of options: checked against bounds and words, read from text, written as TOML, described
-// for people. All sentences about a wrong value are made here or in units.cpp; whoever read the
-// value adds the place. See option.hpp.
+// Values of options: checked against bounds and words, parsed from text, written as TOML, described
+// for people. Every message about a wrong value is made here or in units.cpp; the caller adds the
+// place. See option.hpp.
 #include "config/option.hpp"
 
 #include <fmt/format.h>
@@ -16,7 +16,7 @@ std::string join(const std::vector<std::string>& words, std::string_view between
   return fmt::format("{}", fmt::join(words, between));
 }
 
-// The number that bounds speak of; nullopt for what has no bounds.
+// The number that the bounds apply to; nullopt for kinds without bounds.
 std::optional<std::int64_t> measure(const Value& value) {
   if (const auto* number = std::get_if<std::int64_t>(&value)) return *number;
   if (const auto* size = std::get_if<Size>(&value)) return static_cast<std::int64_t>(size->octets);
@@ -49,7 +49,7 @@ Error no_such_word(const Option& option, std::string_view word) {
   const auto hint = nearest(word, known);
   const auto meant = hint.empty() ? std::string{} : fmt::format("did you mean \"{}\"? ", hint);
   return fail(Fault::input, std::string(word),
-              fmt::format("not one of its words: {}write {}", meant, join(option.words, ", ")));
+              fmt::format("unknown value; {}Known values: {}", meant, join(option.words, ", ")));
 }
 
 Result<void> check_words(const Option& option, const Value& value) {
@@ -70,7 +70,7 @@ Result<void> check_words(const Option& option, const Value& value) {
 Result<Value> parse_boolean(std::string_view text) {
   if (text == "true") return Value{true};
   if (text == "false") return Value{false};
-  return fail(Fault::input, std::string(text), "not a switch: write true or false");
+  return fail(Fault::input, std::string(text), "not a boolean; expected true or false");
 }
 
 Result<Value> parse_integer(std::string_view text) {
@@ -79,7 +79,7 @@ Result<Value> parse_integer(std::string_view text) {
   if (!number ||
       *number > static_cast<unsigned long long>(std::numeric_limits<std::int64_t>::max())) {
     return fail(Fault::input, std::string(text),
-                "not a whole number: write digits only, such as 25");
+                "not an integer; expected digits only, such as 25");
   }
   const auto value = static_cast<std::int64_t>(*number);
   return Value{negative ? -value : value};
@@ -143,7 +143,14 @@ Result<void> check(const Option& option, const Value& value) {
   const auto number = measure(value);
   if (!number || (*number >= option.least && *number <= option.most)) return {};
   return fail(Fault::input, format_bound(option.kind, *number),
-              fmt::format("out of bounds: write {}", describe(option)));
+              fmt::format("out of range; expected {}", describe(option)));
+}
+
+std::string_view current_word(const Option& option, std::string_view word) {
+  for (const auto& [old, now] : option.former_words) {
+    if (old == word) return now;
+  }
+  return word;
 }
 
 Result<Value> parse_value(const Option& option, std::string_view text) {
@@ -166,23 +173,23 @@ std::string describe(const Option& option) {
     case Kind::boolean:
       return "true or false";
     case Kind::integer:
-      return "a whole number" + bounds(option);
+      return "an integer" + bounds(option);
     case Kind::size:
       return "a size such as 35MiB" + bounds(option);
     case Kind::duration:
-      return "a time such as 30s" + bounds(option);
+      return "a duration such as 30s" + bounds(option);
     case Kind::rate:
       return "a rate such as 600/h, or none";
     case Kind::path:
       return "a path";
     case Kind::list:
-      return "a list of texts";
+      return "an array of strings";
     case Kind::text:
     case Kind::word:
     case Kind::secret:
       break;
   }
-  return "text";
+  return "a string";
 }
 
 std::string format_toml(const Value& value) {

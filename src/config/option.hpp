@@ -1,11 +1,11 @@
 // Options of a settings struct, each declared once: its name, its member, its meaning. The file,
 // the environment, the printed settings and the reference page walk this declaration. The default
-// is what a default-constructed struct holds.
+// of an option is its value in a default-constructed struct.
 //
 //   Section<Server> server;
-//   server.option("max_message_size", &Server::max_message_size, "Largest mail taken.");
+//   server.option("max_message_size", &Server::max_message_size, "Largest message accepted.");
 //   Section<Settings> root;
-//   root.table("server", &Settings::server, "What the server takes.", server);
+//   root.table("server", &Settings::server, "The server as a whole.", server);
 //
 // Not here: reading (file.hpp, override.hpp), printing (show.hpp), command lines (command.hpp).
 #pragma once
@@ -45,16 +45,19 @@ enum class Kind : std::uint8_t {
 using Value =
     std::variant<bool, std::int64_t, Size, Duration, Rate, std::string, std::vector<std::string>>;
 
-/// One option, its struct's type erased. Made by Section; read by everything else in this folder.
+/// One option, the type of its struct erased. Made by Section; read by everything else in this
+/// folder.
 struct Option {
   std::string name;  ///< snake_case, as the file has it
   std::string doc;   ///< one or two sentences
   Kind kind = Kind::text;
   bool secret = false;  ///< never printed
   std::int64_t least =
-      std::numeric_limits<std::int64_t>::min();  ///< octets, milliseconds or the number itself
+      std::numeric_limits<std::int64_t>::min();  ///< bytes, milliseconds or the number itself
   std::int64_t most = std::numeric_limits<std::int64_t>::max();
-  std::vector<std::string> words;  ///< what a Kind::word may be
+  std::vector<std::string> words;         ///< the values of a Kind::word
+  std::vector<std::string> former_names;  ///< older keys, read with a warning
+  std::vector<std::pair<std::string, std::string>> former_words;  ///< an older word and today's
   std::function<void(void* settings, const Value& value)> set;
   std::function<Value(const void* settings)> get;
 };
@@ -68,10 +71,12 @@ struct Table {
   std::vector<Option> options;
   std::vector<Table> tables;
   std::function<void*(void* parent)>
-      enter;  ///< the struct inside its parent; of a repeated one, a new row
+      enter;  ///< the struct inside its parent; for a repeated one, a new row
   std::function<void(void* parent)> clear;  ///< removes the rows of a repeated one
+  std::function<void*(void* parent, std::size_t index)> row;  ///< a row that there is already
   std::function<std::vector<const void*>(const void* parent)> rows;
   std::function<std::shared_ptr<const void>()> defaults;
+  std::function<std::shared_ptr<void>()> scratch;  ///< a new struct with the defaults
 };
 
 /// How a member's type is an option's kind. The members that can be options are the types
@@ -86,6 +91,7 @@ class Section {
  public:
   Section() {
     table_.defaults = [] { return std::make_shared<const S>(); };
+    table_.scratch = [] { return std::make_shared<S>(); };
   }
 
   /// Binds `name` to a member: bool, an integer, std::string, std::filesystem::path,
@@ -127,6 +133,18 @@ class Section {
     return *this;
   }
 
+  /// An older key of the option declared last: a file, a variable or --set may still use it, and
+  /// gets a warning that names today's.
+  Section& formerly(std::string_view name) {
+    table_.options.back().former_names.emplace_back(name);
+    return *this;
+  }
+  /// The same for a value of the option declared last, which is an enum.
+  Section& formerly(std::string_view old, std::string_view word) {
+    table_.options.back().former_words.emplace_back(old, word);
+    return *this;
+  }
+
   /// Bounds of the option declared last, both included.
   Section& between(std::int64_t least, std::int64_t most) {
     table_.options.back().least = least;
@@ -138,13 +156,13 @@ class Section {
   }
   Section& between(Duration least, Duration most) { return between(least.count(), most.count()); }
 
-  /// The option declared last, or the words of a list, may only be one of these.
+  /// The option declared last, or each word of a list, must be one of these.
   Section& one_of(std::vector<std::string> words) {
     table_.options.back().words = std::move(words);
     return *this;
   }
 
-  /// The option declared last is never printed; members of type Secret need no such word.
+  /// The option declared last is never printed. A member of type Secret never is.
   Section& secret() {
     table_.options.back().secret = true;
     return *this;
@@ -172,6 +190,9 @@ class Section {
       return &(static_cast<S*>(s)->*member).emplace_back();
     };
     made.clear = [member](void* s) { (static_cast<S*>(s)->*member).clear(); };
+    made.row = [member](void* s, std::size_t index) -> void* {
+      return &(static_cast<S*>(s)->*member)[index];
+    };
     made.rows = [member](const void* s) {
       std::vector<const void*> out;
       for (const auto& row : static_cast<const S*>(s)->*member) out.push_back(&row);
@@ -209,11 +230,13 @@ class Section {
 
 /// Whether a value lies within the option's bounds and words. Error: `detail` says what it may be.
 Result<void> check(const Option& option, const Value& value);
+/// Today's word for an older one; any other word is returned as it is.
+std::string_view current_word(const Option& option, std::string_view word);
 /// A value from its text, checked: as the environment and `--set` give it, and strings in a file. A
-/// list is parted by commas. Error: Fault::input with `where` the text (left out of a secret's) and
-/// `detail` the right form.
+/// list is separated by commas. Error: Fault::input with `where` the text (left out for a secret)
+/// and `detail` the right form.
 Result<Value> parse_value(const Option& option, std::string_view text);
-/// What to write for it: "a size such as 35MiB, 1kB to 1GiB".
+/// What is expected for it: "a size such as 35MiB, 1kB to 1GiB".
 std::string describe(const Option& option);
 /// A value as TOML has it: `true`, `25`, `"35MiB"`, `["a", "b"]`.
 std::string format_toml(const Value& value);
@@ -225,7 +248,7 @@ struct Form<T> {
   static T from(const Value& v) { return static_cast<T>(std::get<std::int64_t>(v)); }
   static Value value(T v) { return static_cast<std::int64_t>(v); }
 };
-/// The types that a Value holds as they are.
+/// The types that a Value holds unchanged.
 template <class T, Kind K>
 struct PlainForm {
   static constexpr Kind kind = K;
@@ -254,7 +277,7 @@ template <>
 struct Form<Secret> {
   static constexpr Kind kind = Kind::secret;
   static Secret from(const Value& v) { return Secret{std::get<std::string>(v)}; }
-  /// Only whether there is one: the octets stay in the Secret.
+  /// Only whether there is one: the bytes stay in the Secret.
   static Value value(const Secret& v) { return std::string(v.empty() ? "" : "set"); }
 };
 

@@ -1,10 +1,11 @@
-// Environment variables and `--set`: the options that have a path of their own, gathered with the
-// struct that holds each, then looked up by name. Not here: what a value may be (option.cpp). See
-// override.hpp.
+// Environment variables and `--set`: the options that can be named, gathered with the struct that
+// holds each, then looked up by name. Not here: what a value may be (option.cpp). See override.hpp.
 #include "config/override.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "base/text.hpp"
@@ -12,42 +13,105 @@
 namespace postroad::config {
 namespace {
 
-// An option that has a name of its own, and the struct that holds it.
+// An option under one of its names, and the struct that holds it.
 struct Reached {
   std::vector<std::string> path;
   const Option* option;
   void* settings;
+  std::string_view renamed;  // today's name, where `path` has an older one
+
+  [[nodiscard]] std::string name() const { return fmt::format("{}", fmt::join(path, ".")); }
 };
 
-void collect(const Table& table, void* settings, const std::vector<std::string>& path,
-             std::vector<Reached>& out) {
-  const auto below = [&](const std::string& name) {
-    auto longer = path;
-    longer.push_back(name);
-    return longer;
-  };
-  for (const auto& option : table.options) out.push_back({below(option.name), &option, settings});
-  for (const auto& inner : table.tables) {
-    if (!inner.repeated) collect(inner, inner.enter(settings), below(inner.name), out);
+std::vector<std::string> below(const std::vector<std::string>& path, const std::string& name) {
+  auto longer = path;
+  longer.push_back(name);
+  return longer;
+}
+
+// Whether rows of repeated tables are named, too: not for the environment.
+enum class Rows : std::uint8_t { left_out, named };
+
+void collect(const Table& table, void* settings, const std::vector<std::string>& path, Rows rows,
+             std::vector<Reached>& out);
+
+// The value of a row's option "name"; empty where it has none.
+std::string name_of_row(const Table& table, const void* row) {
+  for (const auto& option : table.options) {
+    if (option.name != "name" || option.kind != Kind::text) continue;
+    return std::get<std::string>(option.get(row));
+  }
+  return {};
+}
+
+void collect_rows(const Table& table, void* settings, const std::vector<std::string>& path,
+                  std::vector<Reached>& out) {
+  const auto count = table.rows(settings).size();
+  for (std::size_t i = 0; i < count; ++i) {
+    void* row = table.row(settings, i);
+    if (count == 1) collect(table, row, path, Rows::named, out);
+    collect(table, row, below(path, std::to_string(i)), Rows::named, out);
+    const auto name = name_of_row(table, row);
+    if (!name.empty()) collect(table, row, below(path, name), Rows::named, out);
   }
 }
 
-Result<void> apply(const Reached& reached, std::string_view text, const std::string& source) {
-  const auto value = parse_value(*reached.option, text);
-  if (value) {
-    reached.option->set(reached.settings, *value);
-    return {};
+void collect(const Table& table, void* settings, const std::vector<std::string>& path, Rows rows,
+             std::vector<Reached>& out) {
+  for (const auto& option : table.options) {
+    out.push_back({below(path, option.name), &option, settings, {}});
+    for (const auto& former : option.former_names)
+      out.push_back({below(path, former), &option, settings, option.name});
   }
-  const auto& error = value.error();
-  const auto shown = error.where.empty() ? std::string{} : fmt::format("{}: ", error.where);
-  return fail(Fault::input, source, shown + error.detail);
+  for (const auto& inner : table.tables) {
+    if (!inner.repeated) {
+      collect(inner, inner.enter(settings), below(path, inner.name), rows, out);
+    } else if (rows == Rows::named) {
+      collect_rows(inner, settings, below(path, inner.name), out);
+    }
+  }
+}
+
+void apply(const Reached& reached, std::string_view text, const std::string& source,
+           LoadReport& report) {
+  const auto word = current_word(*reached.option, text);
+  const auto value = parse_value(*reached.option, word);
+  if (!value) {
+    const auto& error = value.error();
+    const auto shown = error.where.empty() ? std::string{} : fmt::format("{}: ", error.where);
+    report.errors.push_back(fail(Fault::input, source, shown + error.detail));
+    return;
+  }
+  reached.option->set(reached.settings, *value);
+  if (!reached.renamed.empty())
+    report.warnings.push_back(fail(
+        Fault::input, source, fmt::format("this option was renamed; use {}", reached.renamed)));
+  if (word != text)
+    report.warnings.push_back(
+        fail(Fault::input, source, fmt::format("{} was renamed; use {}", text, word)));
+}
+
+constexpr std::string_view prefix = "POSTROAD_";
+
+// Variables that Kubernetes, and formerly Docker, set for a service named postroad.
+bool is_of_service(std::string_view name) {
+  name.remove_prefix(prefix.size());
+  return name == "PORT" || name.starts_with("PORT_") || name.starts_with("SERVICE_");
 }
 
 }  // namespace
 
-std::optional<std::string> system_environment(const std::string& name) {
-  const char* value = std::getenv(name.c_str());
-  return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+Environment system_environment() {
+  Environment out;
+  out.value = [](const std::string& name) {
+    const char* value = std::getenv(name.c_str());
+    return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+  };
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+    const std::string_view text = *entry;
+    out.names.emplace_back(text.substr(0, text.find('=')));
+  }
+  return out;
 }
 
 std::string environment_name(std::span<const std::string> path) {
@@ -56,39 +120,67 @@ std::string environment_name(std::span<const std::string> path) {
   return out;
 }
 
-Result<void> load_environment(const Environment& environment, const Table& root, void* settings) {
-  std::vector<Reached> all;
-  collect(root, settings, {}, all);
-  for (const auto& reached : all) {
-    const auto name = environment_name(reached.path);
-    const auto text = environment(name);
-    if (!text) continue;
-    const auto applied = apply(reached, *text, name);
-    if (!applied) return applied.error();
+std::vector<Error> unknown_variables(const Environment& environment, const Table& root,
+                                     std::span<const std::string_view> others) {
+  std::vector<std::string> ours;
+  for (const auto& name : environment.names) {
+    if (name.starts_with(prefix) && !is_of_service(name)) ours.push_back(name);
   }
-  return {};
+  if (ours.empty()) return {};
+  std::vector<Reached> all;
+  collect(root, root.scratch().get(), {}, Rows::left_out, all);
+  std::vector<std::string> names(others.begin(), others.end());
+  for (const auto& reached : all) names.push_back(environment_name(reached.path));
+  const std::vector<std::string_view> known(names.begin(), names.end());
+  std::vector<Error> out;
+  for (const auto& name : ours) {
+    if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+    const auto hint = nearest(name, known);
+    const auto remedy = hint.empty() ? std::string("unset it, or see `postroad config reference`")
+                                     : fmt::format("did you mean {}?", hint);
+    out.push_back(fail(Fault::input, name, "no option has this environment variable; " + remedy));
+  }
+  return out;
 }
 
-Result<void> set_option(std::string_view assignment, const Table& root, void* settings) {
+LoadReport load_environment(const Environment& environment, const Table& root, void* settings) {
+  std::vector<Reached> all;
+  collect(root, settings, {}, Rows::left_out, all);
+  LoadReport report;
+  for (const auto& reached : all) {
+    const auto name = environment_name(reached.path);
+    if (const auto text = environment.value(name)) apply(reached, *text, name, report);
+  }
+  return report;
+}
+
+LoadReport set_option(std::string_view assignment, const Table& root, void* settings) {
+  LoadReport report;
   const auto equals = assignment.find('=');
   const auto name = trim(assignment.substr(0, equals));
-  if (equals == std::string_view::npos) {
-    return fail(Fault::input, std::string(name),
-                "no value given: write name=value, such as server.port=25");
+  const auto source = fmt::format("--set {}", printable(name, 80));
+  if (equals == std::string_view::npos || name.empty()) {
+    report.errors.push_back(
+        fail(Fault::input, source, "no value; write NAME=VALUE such as server.data=/var/mail"));
+    return report;
   }
   std::vector<Reached> all;
-  collect(root, settings, {}, all);
+  collect(root, settings, {}, Rows::named, all);
   std::vector<std::string> names;
   for (const auto& reached : all) {
-    names.push_back(fmt::format("{}", fmt::join(reached.path, ".")));
-    if (names.back() == name)
-      return apply(reached, trim(assignment.substr(equals + 1)), names.back());
+    if (reached.name() == name) {
+      apply(reached, trim(assignment.substr(equals + 1)), source, report);
+      return report;
+    }
+    if (reached.renamed.empty()) names.push_back(reached.name());
   }
   const std::vector<std::string_view> known(names.begin(), names.end());
   const auto hint = nearest(name, known);
-  return fail(Fault::input, std::string(name),
-              hint.empty() ? "no option of that name"
-                           : fmt::format("no option of that name; did you mean {}?", hint));
+  report.errors.push_back(fail(Fault::input, source,
+                               hint.empty()
+                                   ? "no such option; see `postroad config reference`"
+                                   : fmt::format("no such option; did you mean {}?", hint)));
+  return report;
 }
 
 }  // namespace postroad::config

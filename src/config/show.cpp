@@ -1,5 +1,5 @@
-// Settings as TOML and the reference page: two walks over the same declaration. What is printed as
-// settings loads back to the same (file_test.cpp). Not here: how a single value is written
+// Settings as TOML and the reference page: two walks over the same declaration. Settings that are
+// printed load back unchanged (file_test.cpp). Not here: how a single value is written
 // (option.cpp). See show.hpp.
 #include "config/show.hpp"
 
@@ -88,8 +88,9 @@ std::string show(const Table& root, const void* settings) {
 
 std::string reference(const Table& root) {
   std::string out =
-      "# Configuration\n\nEvery option of the file, which is TOML. A variable of the environment "
-      "overrides the file.\n";
+      "# Configuration\n\nEvery option of the configuration file, which is TOML. An environment "
+      "variable "
+      "overrides the file, and `--set name=value` overrides both.\n";
   reference_table(root, {}, true, out);
   return out;
 }

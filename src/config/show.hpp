@@ -10,8 +10,8 @@ namespace postroad::config {
 
 std::string show(const Table& root, const void* settings);
 
-/// The settings as TOML that loads back to the same; what differs from its default says so in a
-/// comment. A secret is never printed: a comment tells whether it is set.
+/// The settings as TOML that loads back unchanged. A comment marks each value that is not the
+/// default. A secret is never printed: a comment tells whether it is set.
 template <class S>
 std::string show(const Section<S>& root, const S& settings) {
   return show(root.erased(), &settings);

@@ -1,4 +1,4 @@
-// Sizes and times to and from text: two tables of units and the loops over them. A sum is kept
+// Sizes and durations to and from text: two tables of units and the loops over them. A sum is kept
 // below 2^63, so that it also fits the signed numbers that bounds are written in. Not here: bounds
 // (option.cpp). See units.hpp for the forms.
 #include "config/units.hpp"
@@ -37,18 +37,18 @@ constexpr std::array<Unit, 6> time_units{{{"w", 604'800'000},
                                           {"ms", 1}}};
 
 constexpr std::string_view size_form =
-    "write a whole number and a unit, such as 35MiB or 10kB, or octets alone; units are B, kB, MB, "
-    "GB, TB, "
-    "KiB, MiB, GiB, TiB";
+    "expected an integer and a unit such as 35MiB or 10kB, or bytes alone; units are B, kB, MB, "
+    "GB, "
+    "TB, KiB, MiB, GiB, TiB";
 constexpr std::string_view time_form =
-    "write a whole number and a unit, such as 30s, 5min or 1h30min; units are ms, s, min, h, d, w";
+    "expected an integer and a unit such as 30s, 5min or 1h30min; units are ms, s, min, h, d, w";
 
 constexpr Duration longest_period = std::chrono::hours(366 * 24);
 constexpr std::string_view rate_form =
-    "write a number and a time, such as 600/h, 20/10min or 2GiB/h, or none for no limit";
+    "expected a number and a time such as 600/h, 20/10min or 2GiB/h, or none for no limit";
 
 Error wrong(std::string_view text, std::string_view what, std::string_view form) {
-  return fail(Fault::input, std::string(text), std::string(what) + ": " + std::string(form));
+  return fail(Fault::input, std::string(text), std::string(what) + "; " + std::string(form));
 }
 
 const Unit* find(std::span<const Unit> units, std::string_view name) {
@@ -58,7 +58,7 @@ const Unit* find(std::span<const Unit> units, std::string_view name) {
   return nullptr;
 }
 
-// Takes the digits, or what is no digit, from the front of `text`.
+// Takes the digits, or everything up to the next digit, from the front of `text`.
 std::string_view take(std::string_view& text, bool digits) {
   std::size_t n = 0;
   while (n < text.size() && is_digit(text[n]) == digits) ++n;
@@ -77,26 +77,27 @@ Result<Size> parse_size(std::string_view text) {
   if (unit == nullptr) return wrong(text, "not a size", size_form);
   const auto number = parse_number(digits);
   if (!number || *number > largest / unit->factor) {
-    return wrong(text, "too large a size", "at most 8388607TiB can be kept");
+    return wrong(text, "too large a size", "at most 8388607TiB are supported");
   }
   return Size{*number * unit->factor};
 }
 
 Result<Duration> parse_duration(std::string_view text) {
-  if (text.empty()) return wrong(text, "not a time", time_form);
+  if (text.empty()) return wrong(text, "not a duration", time_form);
   std::uint64_t total = 0;
   std::uint64_t last = std::numeric_limits<std::uint64_t>::max();
   for (auto rest = text; !rest.empty();) {
     const auto number = take(rest, true);
     const auto name = take(rest, false);
-    if (!number.empty() && name.empty()) return wrong(text, "a time without its unit", time_form);
+    if (!number.empty() && name.empty())
+      return wrong(text, "a duration without its unit", time_form);
     const Unit* unit = find(time_units, name);
     if (number.empty() || unit == nullptr || unit->factor >= last) {
-      return wrong(text, "not a time", time_form);
+      return wrong(text, "not a duration", time_form);
     }
     const auto count = parse_number(number);
     if (!count || *count > (largest - total) / unit->factor) {
-      return wrong(text, "too long a time", "at most 9223372036854775807ms can be kept");
+      return wrong(text, "too long a duration", "at most 9223372036854775807ms are supported");
     }
     total += *count * unit->factor;
     last = unit->factor;
@@ -115,8 +116,7 @@ Result<Rate> parse_rate(std::string_view text) {
   if (!count || !time || count->octets == 0 || time->count() == 0)
     return wrong(text, "not a rate", rate_form);
   if (*time > longest_period)
-    return wrong(text, "too long a period",
-                 "366d at most; a rate is what is allowed again and again");
+    return wrong(text, "too long a period", "the period of a rate is at most 366d");
   return Rate{count->octets, *time};
 }
 

@@ -1,5 +1,5 @@
 // Values with units, as people write them in a file or after a flag: `35MiB`, `5min`. Types, so
-// that octets are never taken for seconds. Not here: which option has which unit (option.hpp).
+// that bytes are never taken for seconds. Not here: which option has which unit (option.hpp).
 #pragma once
 
 #include <chrono>
@@ -13,7 +13,7 @@
 
 namespace postroad::config {
 
-/// A number of octets, at most 2^63-1.
+/// A number of bytes, at most 2^63-1.
 struct Size {
   std::uint64_t octets = 0;
   friend auto operator<=>(const Size&, const Size&) = default;
@@ -22,13 +22,13 @@ struct Size {
 /// A span of time, to the millisecond.
 using Duration = std::chrono::milliseconds;
 
-/// `35MiB`, `10kB`, `512B`, `4096`: a whole number and one of B, kB, MB, GB, TB (powers of 1000) or
-/// KiB, MiB, GiB, TiB (powers of 1024), in any case; octets without a unit. Error: Fault::input,
+/// `35MiB`, `10kB`, `512B`, `4096`: an integer and one of B, kB, MB, GB, TB (powers of 1000) or
+/// KiB, MiB, GiB, TiB (powers of 1024), in any case; bytes without a unit. Error: Fault::input,
 /// `where` the text, `detail` the right form.
 Result<Size> parse_size(std::string_view text);
 
 /// `250ms`, `30s`, `5min`, `1h`, `4d`, `2w`, or several, largest first: `1h30min`. A unit is
-/// needed, for a bare number says nothing; never negative, at most 2^63-1 ms. Error: as for
+/// required; never negative, at most 2^63-1 ms. Error: as for
 /// parse_size.
 Result<Duration> parse_duration(std::string_view text);
 

@@ -66,7 +66,7 @@ TEST(Duration, RefusesWithTheRightForm) {
         << bad;
   }
   EXPECT_THAT(parse_duration("30").error().text(),
-              testing::StartsWith("30: a time without its unit"));
+              testing::StartsWith("30: a duration without its unit"));
   EXPECT_FALSE(parse_duration("15250284453w"));
 }
 

@@ -1,14 +1,10 @@
-// Declaration and loading of the server's settings; see settings.hpp.
+// Declaration of the server's settings; see settings.hpp. Loading them is in load_settings.cpp.
 #include "daemon/settings.hpp"
 
 #include <unistd.h>
 
 #include <algorithm>
-#include <fstream>
-#include <sstream>
 
-#include "config/file.hpp"
-#include "config/override.hpp"
 #include "mail/address/mailbox.hpp"
 #include "relay/local/rules.hpp"
 
@@ -30,7 +26,11 @@ Section<ListenerConfig> declare_listener() {
             {"mx", server::Role::mx},
             {"submission", server::Role::submission}},
            "What the listener is for: catcher keeps every message, mx takes mail for the "
-           "local domains, submission takes mail from users who log in.");
+           "local domains, submission takes mail from users who log in.")
+      .formerly("catch_all", "catcher")
+      .formerly("relay_in", "mx");
+  s.option("name", &ListenerConfig::name,
+           "Name of the listener for --set, as listener.NAME.port. Empty: its index, from 0.");
   s.option(
       "tls", &ListenerConfig::tls,
       {{"none", smtp::TlsMode::none},
@@ -246,8 +246,10 @@ Section<DeliveryConfig> declare_delivery() {
        "initial_retry_delay", &DeliveryConfig::initial_retry_delay,
        "Delay before the first retry of a deferred recipient. Doubles with each attempt, with up "
        "to a tenth of jitter.")
+      .formerly("first_retry")
       .between(config::Duration{10}, config::Duration{86'400'000});
   s.option("max_retry_delay", &DeliveryConfig::max_retry_delay, "Longest delay between attempts.")
+      .formerly("longest_retry")
       .between(config::Duration{10}, config::Duration{86'400'000});
   s.option("lifetime", &DeliveryConfig::lifetime,
            "Age at which a message that was not delivered is given up; 0s: never.")
@@ -327,34 +329,6 @@ std::string system_hostname() {
   char name[256] = {};
   if (gethostname(name, sizeof name - 1) != 0 || !mail::is_domain(name)) return "localhost";
   return name;
-}
-
-Result<Settings> load_settings(const std::string& path,
-                               const std::vector<std::string>& assignments) {
-  Settings settings;
-  if (!path.empty()) {
-    std::ifstream file(path);
-    std::stringstream text;
-    if (!file || !(text << file.rdbuf()))
-      return fail(
-          Fault::input, path,
-          "the configuration cannot be read: it does not exist, may not be read, or is empty");
-    const auto loaded = config::load_toml(text.str(), path, declaration(), settings);
-    if (!loaded) return loaded.error();
-  }
-  const auto environment =
-      config::load_environment(config::system_environment, declaration(), settings);
-  if (!environment) return environment.error();
-  for (const auto& assignment : assignments) {
-    const auto set = config::set_option(assignment, declaration(), settings);
-    if (!set) return set.error();
-  }
-  if (settings.server.hostname.empty()) settings.server.hostname = system_hostname();
-  if (settings.listeners.empty()) {
-    settings.listeners.emplace_back();
-    settings.listeners.back().allow_bare_addresses = true;
-  }
-  return settings;
 }
 
 smtp::ServerOptions machine_options(const Settings& settings, const ListenerConfig& listener) {

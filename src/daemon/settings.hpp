@@ -3,12 +3,14 @@
 // reference`.
 #pragma once
 
+#include <array>
 #include <filesystem>
 #include <postroad/result.hpp>
 #include <string>
 #include <vector>
 
 #include "config/option.hpp"
+#include "config/report.hpp"
 #include "daemon/problems.hpp"
 #include "http/login_check.hpp"
 #include "queue/settlement.hpp"
@@ -58,6 +60,7 @@ struct ListenerConfig {
   std::vector<std::string> proxy_from;
   std::vector<std::string> only_from;
   std::vector<std::string> relay_from;
+  std::string name;  ///< for --set
 };
 
 struct LimitsConfig {
@@ -179,9 +182,13 @@ struct Settings {
 const config::Section<Settings>& declaration();
 
 /// Defaults, then the file (where `path` is not empty), then the environment, then each of
-/// `assignments`. Error: Fault::input with the place and the sentence.
-Result<Settings> load_settings(const std::string& path,
-                               const std::vector<std::string>& assignments);
+/// `assignments`. `settings` are complete only when the report has no error; a variable POSTROAD_…
+/// that no option has is one.
+config::LoadReport load_settings(const std::string& path,
+                                 const std::vector<std::string>& assignments, Settings& settings);
+/// The variables of the sendmail entry, which are no options of the server.
+inline constexpr std::array<std::string_view, 2> variables_of_sendmail{"POSTROAD_SENDMAIL_CONFIG",
+                                                                       "POSTROAD_SENDMAIL_SERVER"};
 /// This machine's name as far as it is a domain, else "localhost".
 std::string system_hostname();
 smtp::ServerOptions machine_options(const Settings& settings, const ListenerConfig& listener);

@@ -34,7 +34,7 @@ class ConfigExamples(unittest.TestCase):
         path = self.prepared(name)
         done = postroad.run("config", "check", "--config", path, "--offline", env=PASSWORD)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
-        self.assertIn(f"nothing is wrong with {path}", done.stdout)
+        self.assertIn(f"no problem found: {path}", done.stdout)
         self.assertEqual(postroad.run("config", "show", "--config", path).returncode, 0)
         server = RunningExample(path, listeners, self.folder.path)
         with server:

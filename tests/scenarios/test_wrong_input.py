@@ -72,9 +72,9 @@ class WrongInput(unittest.TestCase):
 
     def test_misspelt_key(self):
         text = '[server]\nhostnam = "mail.example"\n\n[[listener]]\nport = 0\n'
-        self.sentence(self.serve(text, 78), r"wrong\.toml:2:1", "unknown server.hostnam", r"did you mean hostname\?")
+        self.sentence(self.serve(text, 78), r"wrong\.toml:2:1", "unknown key server.hostnam", r"did you mean hostname\?")
         text = "[limit]\nerrors = 3\n"
-        self.sentence(self.serve(text, 78), r"wrong\.toml:1:", "unknown limit", r"did you mean limits\?")
+        self.sentence(self.serve(text, 78), r"wrong\.toml:1:", "unknown key limit", r"did you mean limits\?")
 
     def test_wrong_value(self):
         self.sentence(self.serve('[[listener]]\nport = 70000\n', 78), r"wrong\.toml:2:8", "listener.port", "65535")

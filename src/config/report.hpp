@@ -1,0 +1,30 @@
+// What reading settings found: every error and warning at once, and where the file has each key.
+#pragma once
+
+#include <iterator>
+#include <map>
+#include <postroad/error.hpp>
+#include <string>
+#include <vector>
+
+namespace postroad::config {
+
+/// The outcome of load_toml, load_environment and set_option. Settings are changed only when there
+/// is no error.
+struct LoadReport {
+  std::vector<Error> errors;    ///< Fault::input; `where` is file:line:column, a variable or --set
+  std::vector<Error> warnings;  ///< older spellings, read all the same; the text names today's
+  /// The line of each key and table of the file: "server.data", "listener.0", "listener.0.port".
+  /// Rows of a repeated table are counted from 0.
+  std::map<std::string, unsigned> lines;
+
+  explicit operator bool() const noexcept { return errors.empty(); }
+  /// Appends the other's findings to these.
+  void add(LoadReport other) {
+    std::move(other.errors.begin(), other.errors.end(), std::back_inserter(errors));
+    std::move(other.warnings.begin(), other.warnings.end(), std::back_inserter(warnings));
+    lines.merge(other.lines);
+  }
+};
+
+}  // namespace postroad::config
