@@ -1,7 +1,6 @@
-// The command by posix_spawn, the service by libcurl; see login_check.hpp.
+// The command by posix_spawn, the service by a POST; see login_check.hpp.
 #include "http/login_check.hpp"
 
-#include <curl/curl.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -11,11 +10,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
 #include <cerrno>
 #include <memory>
 #include <system_error>
 
 #include "base/text.hpp"
+#include "http/post.hpp"
 #include "observe/sinks.hpp"
 
 extern char** environ;
@@ -107,29 +109,19 @@ LoginVerdict ask_command(std::vector<std::string> command, const std::string& te
                               : LoginVerdict::not_now;
 }
 
-std::size_t drop(char*, std::size_t size, std::size_t count, void*) { return size * count; }
-
 LoginVerdict ask_service(const std::string& url, const std::string& text,
                          std::chrono::milliseconds patience) {
-  static const bool ready = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
-  const std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> request(
-      ready ? curl_easy_init() : nullptr, curl_easy_cleanup);
-  if (!request) return LoginVerdict::not_now;
-  const std::unique_ptr<curl_slist, decltype(&curl_slist_free_all)> fields(
-      curl_slist_append(nullptr, "Content-Type: application/json"), curl_slist_free_all);
-  auto* handle = request.get();
-  curl_easy_setopt(handle, CURLOPT_URL, url.c_str());
-  curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https");
-  curl_easy_setopt(handle, CURLOPT_HTTPHEADER, fields.get());
-  curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE, static_cast<long>(text.size()));
-  curl_easy_setopt(handle, CURLOPT_POSTFIELDS, text.c_str());
-  curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, drop);
-  curl_easy_setopt(handle, CURLOPT_TIMEOUT_MS, static_cast<long>(patience.count()));
-  curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
-  curl_easy_setopt(handle, CURLOPT_PROXY, "");  // the environment must not redirect passwords
-  if (curl_easy_perform(handle) != CURLE_OK) return LoginVerdict::not_now;
-  long status = 0;
-  curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &status);
+  const auto service = parse_service(url);
+  if (!service) return LoginVerdict::not_now;
+  boost::asio::io_context context(1);
+  unsigned status = 0;
+  boost::asio::co_spawn(context,
+                        post(*service, "application/json", text, proto::Clock::now() + patience),
+                        [&](const std::exception_ptr& thrown, const Result<unsigned>& answer) {
+                          if (!thrown && answer) status = *answer;
+                          context.stop();  // a resolver that is late is left behind
+                        });
+  context.run();
   if (status >= 200 && status < 300) return LoginVerdict::right;
   return status == 401 || status == 403 ? LoginVerdict::wrong : LoginVerdict::not_now;
 }
@@ -139,8 +131,10 @@ LoginVerdict ask_service(const std::string& url, const std::string& text,
 std::optional<Error> LoginCheckSettings::invalid_reason() const {
   if (!command.empty() && !url.empty())
     return fail(Fault::input, "server.login_url", "either login_command or login_url, not both");
-  if (!url.empty() && !url.starts_with("http://") && !url.starts_with("https://"))
-    return fail(Fault::input, "server.login_url", "wants http:// or https://");
+  if (!url.empty()) {
+    if (const auto service = parse_service(url); !service)
+      return fail(Fault::input, "server.login_url", service.error().text());
+  }
   if (command.empty()) return std::nullopt;
   const auto& program = command.front();
   if (!program.starts_with('/'))

@@ -15,7 +15,7 @@ for name in libidn libidn2; do
 done
 PKG_CONFIG_LIBDIR=$work/pc PKG_CONFIG_PATH='' cmake -S "$source/tests/consume/embed" -B "$work/build" -G Ninja -DPOSTROAD="$source" \
   -DCMAKE_CXX_COMPILER="$compiler" -DCMAKE_EXPORT_COMPILE_COMMANDS=ON -DBUILD_TESTING=ON \
-  -DCMAKE_DISABLE_FIND_PACKAGE_GTest=ON -DCMAKE_DISABLE_FIND_PACKAGE_CLI11=ON -DCMAKE_DISABLE_FIND_PACKAGE_tomlplusplus=ON \
+  -DCMAKE_DISABLE_FIND_PACKAGE_GTest=ON -DCMAKE_DISABLE_FIND_PACKAGE_tomlplusplus=ON \
   >"$work/log" 2>&1 || { cat "$work/log"; fail "the embedding project does not configure"; }
 
 targets=$(ninja -C "$work/build" -t targets all)

@@ -67,6 +67,19 @@ class LoginCheck(unittest.TestCase):
                 self.assertTrue(session.say(f"AUTH XOAUTH2 {token}").startswith("235"))
             service.shutdown()
 
+    def test_https(self):
+        with postroad.Folder() as place, Service() as service:
+            certificates = postroad.Certificates(place.path)
+            service.socket = postroad.server_context(*certificates.make("service")).wrap_socket(service.socket, server_side=True)
+            settings = {"server": {"login_url": service.url.replace("http://127.0.0.1", "https://localhost")}, "listener": [self.LISTENER]}
+            with Server(settings, env={"SSL_CERT_FILE": str(certificates.ca)}) as server:
+                self.assertTrue(self.try_login(server, "ann", 'se"cr\\et\u00e9').startswith("235"))
+                self.assertTrue(self.try_login(server, "ann", "wrong").startswith("535"))
+            with Server(settings) as server:  # its certificate is trusted by nobody else
+                self.assertTrue(self.try_login(server, "ann", "secret").startswith("454"))
+            self.assertEqual(len(service.asked), 2)
+            service.shutdown()
+
     def test_nobody_answers(self):
         with Server({"server": {"login_url": "http://127.0.0.1:1/", "login_timeout": "1s"}, "listener": [self.LISTENER]}) as server:
             self.assertTrue(self.try_login(server, "ann", "secret").startswith("454"))
@@ -120,7 +133,7 @@ class LoginCheck(unittest.TestCase):
     def test_wrong_settings_are_sentences(self):
         for settings, words in ((["server.login_command=check"], "whole path"),
                                 (["server.login_command=/nowhere/check"], "cannot be run"),
-                                (["server.login_url=ftp://x"], "wants http:// or https://")):
+                                (["server.login_url=ftp://x"], "neither http nor https")):
             done = postroad.run("config", "check", *[word for one in settings for word in ("--set", one)])
             self.assertNotEqual(done.returncode, 0)
             self.assertIn(words, done.stderr + done.stdout)

@@ -7,10 +7,10 @@ clang_packages=() # set by choose_compiler
 
 # What the command and the libraries need, beside the compiler.
 library_packages=(cmake ninja-build ccache pkg-config libssl-dev libfmt-dev libidn2-dev libidn-dev)
-command_packages=(libcli11-dev libtomlplusplus-dev libedit-dev libcurl4-openssl-dev libsystemd-dev libunbound-dev)
+command_packages=(libtomlplusplus-dev libedit-dev libsystemd-dev libunbound-dev)
 unit_test_packages=(libgtest-dev libgmock-dev python3)
 demo_packages=(openssl netcat-openbsd)
-bench_packages=(libgmime-3.0-dev libvmime-dev msmtp curl postfix python3 python3-aiosmtpd)
+bench_packages=(libcurl4-openssl-dev libgmime-3.0-dev libvmime-dev msmtp curl postfix python3 python3-aiosmtpd)
 lint_packages=(clang-format-16 python3)
 
 is_installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }

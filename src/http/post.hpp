@@ -1,0 +1,34 @@
+// One POST over HTTP/1.1, for asking a service of the operator's: the request and the status of its
+// answer. No redirect is followed, no proxy is used, the body of the answer is not read. Thread
+// rule: a coroutine of the io_context that it runs on; `parse_service` any thread.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <postroad/result.hpp>
+#include <string>
+#include <string_view>
+
+#include "proto/action.hpp"
+
+namespace postroad::http {
+
+/// Where a service is.
+struct ServiceUrl {
+  bool tls = false;  ///< https
+  std::string host;  ///< a name or an address, without brackets
+  std::uint16_t port = 0;
+  std::string login;         ///< "user:password" of the URL, decoded; empty for none
+  std::string target = "/";  ///< path and query, as the request has them
+};
+
+/// `http[s]://[user[:password]@]host[:port][/path][?query]`. Error: Fault::input; it never shows
+/// the login.
+Result<ServiceUrl> parse_service(std::string_view url);
+
+/// Posts `body` and returns the status (100 to 599) of the answer; interim answers (1yz) are
+/// skipped. https verifies the certificate by the system's CA certificates. Error: as of
+/// net::connect; Fault::tls; Fault::closed; Fault::timeout; Fault::protocol for what is no HTTP.
+boost::asio::awaitable<Result<unsigned>> post(const ServiceUrl& url, std::string_view content_type,
+                                              std::string_view body, proto::Time deadline);
+
+}  // namespace postroad::http
