@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <optional>
 
@@ -202,6 +203,32 @@ Result<void> Users::set(const std::string& name, const Secret& password, ExtraKe
   return {};
 }
 
+namespace {
+
+// Gives `file`, which will replace the one at `path`, its owner, group and mode. A new file that
+// root makes gets the owner of its folder: the server, which is not root, must be able to read it.
+Result<void> keep_owner(int file, const std::string& path) {
+  struct stat facts {};
+  const bool is_new = ::stat(path.c_str(), &facts) != 0;
+  if (is_new) {
+    const auto folder = std::filesystem::absolute(path).parent_path();
+    if (::geteuid() != 0 || ::stat(folder.c_str(), &facts) != 0) return {};
+  }
+  struct stat own {};
+  const bool is_theirs =
+      ::fstat(file, &own) != 0 || own.st_uid != facts.st_uid || own.st_gid != facts.st_gid;
+  if (is_theirs && ::fchown(file, facts.st_uid, facts.st_gid) != 0)
+    return fail(Fault::io, path,
+                std::string("cannot keep the owner of the file: ") + std::strerror(errno) +
+                    "; run this as root or as the owner");
+  if (!is_new && ::fchmod(file, facts.st_mode & 07777) != 0)
+    return fail(Fault::io, path,
+                std::string("cannot keep the mode of the file: ") + std::strerror(errno));
+  return {};
+}
+
+}  // namespace
+
 Result<void> Users::save(const std::string& path) const {
   std::string text = "# Users of Postroad: keys, no passwords. Changed by `postroad user`.\n";
   ((text += decoys) += base64_encode(decoy_)) += '\n';
@@ -218,6 +245,11 @@ Result<void> Users::save(const std::string& path) const {
       ::open(next.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (file < 0)
     return fail(Fault::io, next, std::string("cannot write the users: ") + std::strerror(errno));
+  if (const auto kept = keep_owner(file, path); !kept) {
+    ::close(file);
+    ::unlink(next.c_str());
+    return kept;
+  }
   const bool written =
       ::write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
       ::fsync(file) == 0;
