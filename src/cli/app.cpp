@@ -1,40 +1,36 @@
 // The command line as a whole: one declaration, from which parsing, help, manual pages and
-// completion come.
+// completion come. Each verb carries its run.
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
 #include <iostream>
 
 #include "cli/exit.hpp"
 #include "cli/flags/flags_file.hpp"
+#include "cli/standard_output.hpp"
 #include "cli/terminal.hpp"
 #include "cli/verbs.hpp"
 #include "cli/verbs/sendmail.hpp"
 #include "config/help.hpp"
+#include "config/override.hpp"
 #include "daemon/events.hpp"
 #include "daemon/metrics.hpp"
+#include "daemon/settings.hpp"
 #include "observe/sinks.hpp"
 #include "queue/events.hpp"
 #include "server/events.hpp"
 
 namespace postroad::cli {
 
-using namespace daemon;
-
 namespace {
-
-std::string sendmail_options() {
-  std::string names;
-  for (const auto& option : sendmail_declaration().erased().options)
-    (names += names.empty() ? "" : ", ") += option.name;
-  return names;
-}
 
 int write_man_pages(const config::Command& root, const std::string& folder) {
   for (const auto& page : config::man_pages(root, {.version = POSTROAD_VERSION})) {
     std::ofstream file(folder + '/' + page.name);
-    if (!(file << page.text)) {
-      complain("man", folder + '/' + page.name + ": cannot be written");
+    if (!(file << page.text << std::flush)) {
+      complain("man", folder + '/' + page.name +
+                          ": cannot be written; name a folder that exists and may be written");
       return exit_cannot_create;
     }
   }
@@ -42,70 +38,116 @@ int write_man_pages(const config::Command& root, const std::string& folder) {
 }
 
 int print_events() {
-  std::cout << "# Events\n\nWhat the log tells, one kind a section.\n\n"
+  std::cout << "# Events\n\nThe events of the log, one section per kind.\n\n"
             << observe::reference(server::event_kinds()) << observe::reference(queue::event_kinds())
-            << observe::reference(event_kinds());
+            << observe::reference(daemon::event_kinds());
   return exit_ok;
 }
 
-}  // namespace
+int print_metrics() {
+  std::cout << daemon::Metrics::reference();
+  return exit_ok;
+}
 
-int run(int argc, char** argv) {
-  auto words = config::arguments_of(argc, argv);
-  // By the name that it was called by, as `/usr/sbin/sendmail` may be a link to it.
-  const std::string_view called = argc > 0 ? argv[0] : "";
-  if (called.substr(called.rfind('/') + 1) == "sendmail") return run_sendmail(words);
-  if (!words.empty() && words.front() == "sendmail") {
-    words.erase(words.begin());
-    if (words.empty() || words.front() != "--help") return run_sendmail(words);
-  }
+// All verbs and what they fill.
+struct App {
   SendVerb send;
   TalkVerb talk;
   ServeVerb serve;
   MailVerbs mail;
-  ConfigVerbs config_verbs;
+  ConfigVerbs config;
   UserVerbs user;
   DkimVerbs dkim;
   LintVerb lint;
   std::string shell, folder = ".";
+  config::Command root{.name = "postroad", .summary = "send, receive, store and explain mail"};
 
-  config::Command root{.name = "postroad", .summary = "sends, receives, keeps and explains mail"};
-  root.subcommands = {send.declare(), talk.declare(), serve.declare(),        mail.declare(),
-                      lint.declare(), dkim.declare(), config_verbs.declare(), user.declare()};
-  root.subcommands.push_back(
-      {.name = "sendmail",
-       .summary = "takes a mail as sendmail does: -t -i -f -F -B -O -o -bs -bm -q --",
-       .description =
-           "Reads a mail from standard input and hands it to the server of "
-           "/etc/postroad/sendmail.toml or ~/.config/postroad/sendmail.toml (options: " +
-           sendmail_options() +
-           "). Nothing is queued: exit code 0 means that the server took it for every recipient. "
-           "-t adds the recipients of the header, -i takes a lone dot for text, -f names the "
-           "sender, -F the name for a From that is missing, -bs speaks SMTP on standard input and "
-           "output, -- ends the flags. Bcc is taken out. Called by the name of sendmail, the "
-           "command does the same: link /usr/sbin/sendmail to it."});
-  root.subcommands.push_back(
-      {.name = "completion",
-       .summary = "prints a completion script for a shell",
-       .arguments = {
-           {.name = "SHELL", .doc = "The shell.", .target = &shell, .words = {"bash", "zsh"}}}});
-  root.subcommands.push_back({.name = "man",
-                              .summary = "writes the manual pages into a folder",
-                              .arguments = {{.name = "FOLDER",
-                                             .doc = "Where to.",
-                                             .target = &folder,
-                                             .required = false,
-                                             .completion = config::Completion::folder}}});
-  root.subcommands.push_back(
-      {.name = "events", .summary = "prints the reference of the log's events, as Markdown"});
+  App();
+  App(const App&) = delete;
+  App& operator=(const App&) = delete;
 
-  root.subcommands.push_back(
-      {.name = "metrics", .summary = "prints the reference of the metrics, as Markdown"});
+ private:
+  config::Command completion_command();
+  config::Command man_command();
+};
 
-  const config::Page page{.version = POSTROAD_VERSION,
-                          .width = terminal_width(),
-                          .colour = observe::wants_colour(STDOUT_FILENO)};
-  // A mail's flags may stand in a file.
+config::Command App::completion_command() {
+  return {.name = "completion",
+          .summary = "print a completion script for a shell",
+          .arguments =
+              {{.name = "SHELL", .doc = "The shell.", .target = &shell, .words = {"bash", "zsh"}}},
+          .run = [this] {
+            std::cout << (shell == "zsh" ? config::zsh_completion(root)
+                                         : config::bash_completion(root));
+            return int{exit_ok};
+          }};
+}
+
+config::Command App::man_command() {
+  return {.name = "man",
+          .summary = "write the manual pages into a folder",
+          .arguments = {{.name = "FOLDER",
+                         .doc = "Where to write them (default: the current folder).",
+                         .target = &folder,
+                         .required = false,
+                         .completion = config::Completion::folder}},
+          .run = [this] { return write_man_pages(root, folder); }};
+}
+
+App::App() {
+  root.description =
+      "Exit codes are those of sysexits.h; the help of each command lists its own. Every command "
+      "ends with 64 where the command line is wrong, and with 74 where standard output cannot be "
+      "written.";
+  root.subcommands = {send.declare(),     talk.declare(),       serve.declare(),  mail.declare(),
+                      lint.declare(),     dkim.declare(),       config.declare(), user.declare(),
+                      declare_sendmail(), completion_command(), man_command()};
+  root.subcommands.push_back({.name = "events",
+                              .summary = "print the reference of the log events, as Markdown",
+                              .run = print_events});
+  root.subcommands.push_back({.name = "metrics",
+                              .summary = "print the reference of the metrics, as Markdown",
+                              .run = print_metrics});
+}
+
+config::Page page() {
+  return {.version = POSTROAD_VERSION,
+          .width = terminal_width(),
+          .colour = observe::wants_colour(STDOUT_FILENO)};
+}
+
+// sendmail's flags are its own: only its help comes from the declaration.
+int sendmail(const std::vector<std::string>& words,
+             const std::vector<const config::Command*>& path) {
+  if (words.size() == 1 && words.front() == "--help") {
+    std::cout << config::help_text(path, page());
+    return exit_ok;
+  }
+  return run_sendmail(words);
+}
+
+// A misspelt variable would be ignored silently. serve and config refuse it (daemon/settings.hpp).
+// A variable that the command line names, as --password-env does, is meant.
+void warn_of_unknown_variables(const std::vector<std::string>& words) {
+  auto environment = config::system_environment();
+  std::erase_if(environment.names, [&](const std::string& name) {
+    return std::any_of(words.begin(), words.end(),
+                       [&](std::string_view word) { return word.ends_with(name); });
+  });
+  for (const auto& unknown : config::unknown_variables(environment, daemon::declaration().erased(),
+                                                       daemon::variables_of_sendmail))
+    complain("", "warning: " + unknown.text());
+}
+
+int run_verb(std::vector<std::string> words) {
+  App app;
+  const bool is_strict = !words.empty() && (words.front() == "serve" || words.front() == "config");
+  if (!is_strict) warn_of_unknown_variables(words);
+  if (!words.empty() && words.front() == "sendmail") {
+    words.erase(words.begin());
+    const auto declared = declare_sendmail();
+    return sendmail(words, {&app.root, &declared});
+  }
   if (!words.empty() && words.front() == "send") {
     auto all = with_flags_of_file(words);
     if (!all) {
@@ -114,7 +156,7 @@ int run(int argc, char** argv) {
     }
     words = std::move(*all);
   }
-  const auto call = config::parse(root, words, page);
+  const auto call = config::parse(app.root, words, page());
   if (!call) {
     std::cerr << call.error() << '\n';
     return exit_usage;
@@ -123,31 +165,22 @@ int run(int argc, char** argv) {
     std::cout << *call->show;
     return exit_ok;
   }
-  if (call->is("send")) return send.run();
-  if (call->is("talk")) return talk.run();
-  if (call->is("serve")) return serve.run();
-  if (call->is("mail", "list")) return mail.list();
-  if (call->is("mail", "show")) return mail.show();
-  if (call->is("mail", "wait")) return mail.wait();
-  if (call->is("lint")) return lint.run();
-  if (call->is("dkim", "keygen")) return dkim.keygen();
-  if (call->is("dkim", "record")) return dkim.record();
-  if (call->is("dkim", "sign")) return dkim.sign();
-  if (call->is("dkim", "verify")) return dkim.verify();
-  if (call->is("config", "check")) return config_verbs.check();
-  if (call->is("config", "show")) return config_verbs.show();
-  if (call->is("config", "reference")) return config_verbs.reference();
-  if (call->is("user", "add")) return user.add();
-  if (call->is("user", "remove")) return user.remove();
-  if (call->is("user", "list")) return user.list();
-  if (call->is("man")) return write_man_pages(root, folder);
-  if (call->is("events")) return print_events();
-  if (call->is("metrics")) {
-    std::cout << Metrics::reference();
-    return exit_ok;
+  return call->command->run();
+}
+
+}  // namespace
+
+int run(int argc, char** argv) {
+  StandardOutput output;
+  const auto words = config::arguments_of(argc, argv);
+  // By the name of the program, as `/usr/sbin/sendmail` may be a link to it.
+  const std::string_view called = argc > 0 ? argv[0] : "";
+  if (called.substr(called.rfind('/') + 1) == "sendmail") {
+    warn_of_unknown_variables(words);
+    const auto declared = declare_sendmail();
+    return output.finish(sendmail(words, {&declared}));
   }
-  std::cout << (shell == "zsh" ? config::zsh_completion(root) : config::bash_completion(root));
-  return exit_ok;
+  return output.finish(run_verb(words));
 }
 
 }  // namespace postroad::cli

@@ -1,29 +1,50 @@
-// Exit codes of sysexits.h, as mail programs use them, and the way an error becomes one.
+// Exit codes of sysexits.h, as mail programs use them, and the way an error becomes one. Help and
+// manual pages show the same table for every verb that talks to a server.
 #pragma once
+
+#include <vector>
 
 #include <postroad/error.hpp>
 #include <postroad/report.hpp>
+
+#include "config/command.hpp"
 
 namespace postroad::cli {
 
 enum Exit : int {
   exit_ok = 0,
   exit_usage = 64,        ///< the command line is wrong
-  exit_data = 65,         ///< the message or an address is wrong
+  exit_data = 65,         ///< the message, an address or a value is wrong
   exit_no_input = 66,     ///< a file cannot be read
   exit_no_host = 68,      ///< the host has no address
-  exit_unavailable = 69,  ///< refused for good
+  exit_unavailable = 69,  ///< refused permanently
   exit_software = 70,
   exit_cannot_create = 73,
-  exit_io = 74,
-  exit_temporary = 75,  ///< try again later; also an outcome that is not known
+  exit_io = 74,         ///< reading or writing failed; also standard output
+  exit_temporary = 75,  ///< try again later; also an unknown outcome
   exit_protocol = 76,
-  exit_no_permission = 77,  ///< login or TLS refused
+  exit_no_permission = 77,  ///< login or TLS failed
   exit_config = 78,
 };
 
 /// Whether `stage` belongs to the login.
 inline bool is_login(Stage stage) { return stage >= Stage::username && stage <= Stage::auth; }
+
+/// What `exit_of` can return for a message that is sent, and the codes before that.
+inline std::vector<config::ExitCode> exit_codes_of_sending() {
+  return {{exit_ok, "every recipient was accepted"},
+          {exit_usage, "wrong command line"},
+          {exit_data, "wrong message, address or value of a flag"},
+          {exit_no_input, "a file cannot be read"},
+          {exit_no_host, "the name of the server has no address"},
+          {exit_unavailable, "a recipient was refused, or the server lacks an extension"},
+          {exit_io,
+           "standard input cannot be read, standard output cannot be written, or the "
+           "system failed"},
+          {exit_temporary, "deferred, unknown, or the connection was lost: try again later"},
+          {exit_protocol, "the server violated the protocol"},
+          {exit_no_permission, "login or TLS failed"}};
+}
 
 inline int exit_of(const Error& error) {
   switch (error.fault) {

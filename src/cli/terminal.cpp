@@ -1,8 +1,9 @@
-// Terminal helpers; see terminal.hpp.
+// See terminal.hpp.
 #include "cli/terminal.hpp"
 
 #include <fcntl.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -10,10 +11,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <fstream>
 #include <iostream>
-#include <iterator>
 
+#include "base/text.hpp"
 #include "observe/sinks.hpp"
 
 namespace postroad::cli {
@@ -26,12 +26,11 @@ int terminal_width() {
   return size.ws_col;
 }
 
-Result<Secret> ask_password(const std::string& question) {
+Result<Secret> ask_password(const std::string& question, std::string_view remedy) {
   const int terminal = ::open("/dev/tty", O_RDWR | O_CLOEXEC);
   if (terminal < 0)
-    return fail(Fault::input, "password",
-                "there is no terminal to ask for it; use --password-file, --password-env or "
-                "--password-command");
+    return fail(Fault::input, question,
+                "there is no terminal to ask on; use " + std::string(remedy));
   termios before{};
   tcgetattr(terminal, &before);
   termios silent = before;
@@ -55,29 +54,44 @@ void complain(std::string_view verb, std::string_view sentence) {
 
 namespace {
 
-// To its end. A read that fails is no end: half a mail must not be taken for a whole one.
-Result<std::string> read_standard_input() {
-  std::string octets;
+std::string reason() { return std::strerror(errno); }
+
+// To its end. A read that fails is not the end: half a message must not be taken for a whole one.
+Result<std::string> read_to_end(int descriptor, const std::string& name) {
+  std::string bytes;
   char buffer[65536];
   for (;;) {
-    const auto n = ::read(STDIN_FILENO, buffer, sizeof buffer);
-    if (n == 0) return octets;
+    const auto n = ::read(descriptor, buffer, sizeof buffer);
+    if (n == 0) return bytes;
     if (n > 0) {
-      octets.append(buffer, static_cast<std::size_t>(n));
+      bytes.append(buffer, static_cast<std::size_t>(n));
     } else if (errno != EINTR) {
-      return fail(Fault::io, "standard input",
-                  std::string("cannot be read: ") + std::strerror(errno));
+      return fail(Fault::io, name, "cannot be read: " + reason());
     }
   }
 }
 
 }  // namespace
 
+Result<void> check_file(std::string_view flag, const std::optional<std::string>& path) {
+  if (!path) return {};
+  const auto place = std::string(flag) + ' ' + printable(*path, 200);
+  struct stat facts {};
+  if (::stat(path->c_str(), &facts) == 0 && S_ISDIR(facts.st_mode))
+    return fail(Fault::not_found, place, "is a folder; name a file");
+  if (::access(path->c_str(), R_OK) != 0)
+    return fail(Fault::not_found, place,
+                "cannot be read: " + reason() + "; name a file that exists and may be read");
+  return {};
+}
+
 Result<std::string> read_all(const std::string& path) {
-  if (path == "-") return read_standard_input();
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return fail(Fault::io, path, std::string("cannot be read: ") + std::strerror(errno));
-  return std::string(std::istreambuf_iterator<char>(file), {});
+  if (path == "-") return read_to_end(STDIN_FILENO, "standard input");
+  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (file < 0) return fail(Fault::io, path, "cannot be read: " + reason());
+  auto bytes = read_to_end(file, path);
+  ::close(file);
+  return bytes;
 }
 
 }  // namespace postroad::cli

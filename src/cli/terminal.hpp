@@ -1,7 +1,8 @@
-// What a verb needs of the terminal: whether one is there, colours, a hidden prompt, sentences for
-// errors.
+// The terminal and files, as verbs need them: a hidden prompt, error messages, input read to its
+// end.
 #pragma once
 
+#include <optional>
 #include <postroad/result.hpp>
 #include <postroad/secret.hpp>
 #include <string>
@@ -11,10 +12,14 @@ namespace postroad::cli {
 
 bool is_terminal(int descriptor);
 int terminal_width();
-/// Asks on the terminal without echo. Error: Fault::input when there is no terminal.
-Result<Secret> ask_password(const std::string& question);
+/// Asks on the terminal without echo. Error: Fault::input when there is no terminal; its text ends
+/// with `remedy`, the flags that give the password in another way.
+Result<Secret> ask_password(const std::string& question, std::string_view remedy);
 /// `postroad send: sentence` on standard error.
 void complain(std::string_view verb, std::string_view sentence);
+/// Whether the file that a flag names can be read and is no folder; nullopt: nothing to check.
+/// Error: Fault::not_found with the flag as typed.
+Result<void> check_file(std::string_view flag, const std::optional<std::string>& path);
 /// Reads a file, or standard input for "-". Error: Fault::io naming it.
 Result<std::string> read_all(const std::string& path);
 

@@ -1,4 +1,4 @@
-// The verbs: each has its flags, its declaration and its run. One file a verb; app.cpp puts them
+// The verbs: each has its flags, its declaration and its run. One file per verb; app.cpp puts them
 // together.
 #pragma once
 
@@ -11,7 +11,7 @@
 
 namespace postroad::cli {
 
-/// Flags that say where a server is and who we are there; shared by send and talk.
+/// Flags that name a server and the login there; shared by send and talk.
 struct ServerFlags {
   std::string server = "smtp://127.0.0.1:2525";
   std::optional<std::string> user;
@@ -38,7 +38,7 @@ struct ServerFlags {
   void add_to(std::vector<config::Flag>& flags);
 };
 
-/// What is asked of the servers for one mail; the words are MAIL's and RCPT's own.
+/// Flags for the parameters of MAIL and RCPT.
 struct AskFlags {
   std::optional<std::string> return_content, envelope_id, notify, original, deliver_by, hold_until,
       submitter;
@@ -55,14 +55,14 @@ struct SendVerb {
   bool dry_run = false, trace = false, json = false, all_or_none = false, no_pipelining = false;
   AskFlags asks;
   std::vector<std::string> xclient, ignored, relays;
-  std::optional<std::string> flags_file;  // read before the rest, by app.cpp
+  std::optional<std::string> flags_file;  // read before the rest, by flags_file.hpp
   std::optional<std::string> chunking, proxy_header, stop_after, cut_after;
   bool lmtp = false;
   config::Command declare();
   int run();
 };
 
-/// DKIM by hand: keys, signatures, judgements.
+/// DKIM by hand: keys, signatures, verification.
 struct DkimVerbs {
   std::string file = "-", key, domain, selector, out, name_server;
   std::string algorithm = "rsa-sha256", canonical = "relaxed/relaxed";

@@ -76,8 +76,8 @@ class Certificates(unittest.TestCase):
 
     def test_a_ca_file_that_is_not_there(self):
         done, heard = self.send(self.certificates.make("right2"), flags=["--ca-file", "/nowhere/ca.pem"])
-        self.assertNotEqual(done.returncode, 0)
-        self.assertRegex(done.stderr, "/nowhere/ca.pem: cannot be read")
+        self.assertEqual(done.returncode, 66)
+        self.assertRegex(done.stderr, "--ca-file /nowhere/ca.pem: cannot be read: No such file")
         self.assertEqual(heard, [])
 
     def test_our_server_is_reached(self):

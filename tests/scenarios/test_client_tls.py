@@ -34,12 +34,7 @@ class ClientTls(unittest.TestCase):
         trust = [] if ca == "none" else ["--ca-file", ca or self.servers.ca]
         return postroad.run("send", "--server", f"{scheme}://{host}:{port}", *trust, "--from", "ann@here.example", "--to", "ann@here.example", "--text", "hi", *flags, **how)
 
-    @staticmethod
-    def pin(certificate):
-        """As RFC 7469 has it, by the openssl command."""
-        key = subprocess.run(["openssl", "x509", "-in", certificate, "-pubkey", "-noout"], check=True, stdout=subprocess.PIPE).stdout
-        der = subprocess.run(["openssl", "pkey", "-pubin", "-outform", "DER"], check=True, input=key, stdout=subprocess.PIPE).stdout
-        return "sha256:" + base64.b64encode(subprocess.run(["openssl", "dgst", "-sha256", "-binary"], check=True, input=der, stdout=subprocess.PIPE).stdout).decode()
+    pin = staticmethod(postroad.pin_of)
 
     def fake(self, pair, **extra):
         """A server with this certificate by STARTTLS."""

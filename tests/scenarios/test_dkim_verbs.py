@@ -80,7 +80,7 @@ class DkimVerbs(unittest.TestCase):
         self.assertEqual(postroad.run("dkim", "record", "-k", self.key, "-d", "test.example", "-s", "s").stdout, self.made.stdout)
         for verb in "record", "sign":
             done = postroad.run("dkim", verb, "-d", "x", "-s", "s", input=WHOLE)
-            self.assertEqual((done.returncode, done.stderr), (64, f"postroad dkim {verb}: --key names the file with the private key\n"))
+            self.assertEqual((done.returncode, done.stderr), (64, f"postroad dkim {verb}: missing --key; name the file with the private key\n"))
         self.assertIn("cannot be read", postroad.run("dkim", "sign", "-k", "/nowhere", "-d", "x", "-s", "s", input=WHOLE).stderr)
 
     def test_sign_and_verify(self):

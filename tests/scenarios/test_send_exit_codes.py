@@ -2,6 +2,7 @@
 # server can give, and for wrong input. Rows 13 and 15 of the faults are here: words before a hang-up, and the unknown outcome.
 import json
 import subprocess
+import threading
 import unittest
 
 import by_hand
@@ -219,7 +220,7 @@ class SendExitCodes(unittest.TestCase):
     def test_65_wrong_address_or_message(self):
         for flags, words in ((("--from", "not an address", "--to", "b@x.example"), "not an address"),
                              (("--from", "a@x.example", "--to", "b@@x.example"), "b@@x.example"),
-                             (("--from", "a@x.example"), "nobody to send to"),
+                             (("--from", "a@x.example"), "no recipient; use --to ADDRESS"),
                              (("--from", "a@x.example", "--to", "b@x.example\r\nRCPT TO:<evil@x.example>"), "CR, LF or NUL"),
                              (("--from", "a@x.example", "--to", "b@x.example", "--header", "no colon"), "--header"),
                              (("--from", "a@x.example", "--to", "b@x.example", "--header", "X: a\r\nBcc: evil@x.example"), "X"),
@@ -247,6 +248,120 @@ class SendExitCodes(unittest.TestCase):
         done = postroad.run("send", "--server", f"smtp://{postroad.NO_SUCH_HOST}", *ENVELOPE)
         self.assertIn(f"{postroad.NO_SUCH_HOST}:25 CONNECT: ", done.stderr)
         self.assertEqual(done.returncode, 68, done.stderr)
+
+    # What the command line lacks or gets wrong: the flag as typed, the reason and the remedy.
+
+    def test_poor_input_is_named_with_its_remedy(self):
+        folder = self.enterContext(postroad.Folder()).path
+        ok = ("-f", "a@x.example", "-t", "b@x.example", "--text", "hi")
+        for flags, code, pattern in ((("-t", "b@x.example"), 65, r"^postroad send: no sender; use --from ADDRESS$"),
+                                     (("-t", "b@x.example", "--text", "hi"), 65, r"^postroad send: no sender; use --from ADDRESS$"),
+                                     ((*ok, "--attach", folder), 66, rf"--attach {folder}: is a folder; name a file"),
+                                     ((*ok, "--embed", folder), 66, rf"--embed {folder}: is a folder; name a file"),
+                                     ((*ok[:4], "--html-file", folder), 66, rf"--html-file {folder}: is a folder; name a file"),
+                                     ((*ok[:4], "--text", f"@{folder}"), 66, rf"{folder}: cannot be read: Is a directory"),
+                                     ((*ok[:4], "--data", folder), 66, rf"--data {folder}: is a folder; name a file"),
+                                     ((*ok, "--priority", "20"), 65, r"--priority 20: expected a number from -9 to 9"),
+                                     ((*ok, "--deliver-by", "10"), 65, r"--deliver-by 10: expected SECONDS;R or SECONDS;N"),
+                                     ((*ok, "--hold-until", "noon"), 65, r"--hold-until noon: expected a time such as 20"),
+                                     ((*ok, "--hold-for", "1s", "--hold-until", "2026-11-28T09:00:00Z"), 65, r"--hold-for, --hold-until: they exclude"),
+                                     ((*ok, "--notify", "maybe"), 65, r"--notify maybe: expected NEVER"),
+                                     ((*ok, "--envelope-id", "x" * 101), 65, r"--envelope-id x+…: expected at most 100 bytes"),
+                                     ((*ok, "--original-recipient", "ben"), 65, r"--original-recipient ben: expected TYPE;ADDRESS"),
+                                     ((*ok, "--proxy", "foo"), 65, r"--proxy foo: not the URL of a proxy; write socks5://"),
+                                     ((*ok, "--pin", "abc"), 65, r"--pin abc: not a pinned key; write sha256:"),
+                                     ((*ok, "--xclient", "ADDR"), 65, r"--xclient ADDR: expected NAME=VALUE"),
+                                     ((*ok, "--ca-file", "/nonexistent"), 66, r"--ca-file /nonexistent: cannot be read: No such file or directory; name a file"),
+                                     ((*ok, "--certificate", "/nonexistent"), 66, r"--certificate /nonexistent: cannot be read"),
+                                     ((*ok, "--certificate", __file__, "--key", "/nonexistent"), 66, r"--key /nonexistent: cannot be read"),
+                                     ((*ok, "--key", __file__), 65, r"--key: needs --certificate"),
+                                     ((*ok, "--no-tls", "--require-tls"), 65, r"--no-tls, --require-tls: they exclude each other"),
+                                     ((*ok, "--requiretls"), 64, r"--requiretls: .*--require-tls for TLS to this server.*--require-tls-all-hops")):
+            with self.subTest(flags=flags):
+                done = postroad.run("send", "--server", "smtp://127.0.0.1:1", *flags)
+                self.assertEqual(done.returncode, code, done.stderr)
+                self.assertRegex(done.stderr, pattern)
+        self.assertNotIn("secret", postroad.run("send", "--server", "smtp://127.0.0.1:1", *ok, "--proxy", "foo://u:secret@h").stderr)
+
+    def test_every_exit_code_is_documented(self):
+        folder = self.enterContext(postroad.Folder()).path
+        self.assertEqual(postroad.run("man", folder).returncode, 0)
+        for verb, codes in (("send", (0, 64, 65, 66, 68, 69, 74, 75, 76, 77)), ("talk", (0, 64, 65, 66, 68, 75, 76, 77)), ("serve", (0, 66, 73, 74, 78)),
+                            ("sendmail", (0, 64, 65, 66, 68, 69, 74, 75, 76, 77, 78))):
+            help = postroad.run(verb, "--help").stdout.split("Exit codes\n")[1]
+            page = (folder / f"postroad-{verb}.1").read_text().split(".SH EXIT STATUS\n")[1]
+            for code in codes:
+                with self.subTest(verb=verb, code=code):
+                    self.assertRegex(help, rf"(?m)^ +{code}  \S")
+                    self.assertIn(f"\\fB{code}\\fR", page)
+
+    def test_help_on_nothing(self):
+        for words, meant in ((("nonsense",), ""), (("sned",), "did you mean send?"), (("mail", "lsit"), "did you mean list?")):
+            done = postroad.run(*words, "--help")
+            self.assertEqual((done.returncode, done.stdout), (64, ""))
+            self.assertIn(f"unknown command {words[-1]}", done.stderr)
+            self.assertIn(meant, done.stderr)
+
+    # The null sender (RFC 5321 section 4.5.5).
+
+    def test_the_null_sender(self):
+        whole = self.enterContext(postroad.Folder()).write("mail.eml", "From: a@x.example\nSubject: hi\n\nhello\n")
+        for flags, author in ((("--text", "x"), "MAILER-DAEMON@"), (("--text", "x", "--header", "From: own@x.example"), "own@x.example"),
+                              (("--data", whole), "a@x.example")):
+            with self.subTest(flags=flags):
+                done = postroad.run("send", "--dry-run", "-f", "<>", "-t", "b@x.example", *flags)
+                self.assertEqual(done.returncode, 0, done.stderr)
+                self.assertTrue(done.stdout.startswith("MAIL FROM:<>\nRCPT TO:<b@x.example>\n\n"), done.stdout)
+                self.assertRegex(done.stdout, rf"(?m)^From: {author}")
+                self.assertEqual(done.stdout.count("\nFrom: "), 1)
+        _, report, heard = self.send(self.server(), code=0, recipients=("-f", "<>", "-t", "b@x.example", "--text", "x"))
+        self.assertEqual(self.outcomes(report), [("accepted", "END OF DATA", 250)])
+        self.assertTrue(any(line.startswith("MAIL FROM:<>") for line in heard), heard)
+
+    # What is no message.
+
+    def test_empty_input_is_not_sent(self):
+        empty = self.enterContext(postroad.Folder()).write("empty", "")
+        ok = ("send", "--dry-run", "-f", "a@x.example", "-t", "b@x.example")
+        for flags in (("--data", "-"), ("--data", empty), ("--text", "-"), ("--text", f"@{empty}"), ("--html", "-")):
+            for input in (b"", b"\n"):
+                with self.subTest(flags=flags, input=input):
+                    done = postroad.run(*ok, *flags, input=input)
+                    self.assertEqual((done.returncode, done.stdout), (65, ""))
+                    self.assertRegex(done.stderr, rf"^postroad send: {flags[0]} .*the input is empty; use --allow-empty")
+                    self.assertEqual(postroad.run(*ok, *flags, "--allow-empty", input=input).returncode, 0)
+        self.assertEqual(postroad.run(*ok, "--text", "").returncode, 0, "written on the command line it is meant")
+
+    def test_a_binary_file_is_no_message(self):
+        ok = ("send", "--dry-run", "-f", "a@x.example", "-t", "b@x.example")
+        for input in (b"\x7fELF\x02\x01\x01\0\0\0", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "text in UTF-16\n".encode("utf-16")):
+            for flags in (("--data", "-"), ("--text", "-")):
+                with self.subTest(flags=flags, input=input):
+                    done = postroad.run(*ok, *flags, input=input)
+                    self.assertEqual((done.returncode, done.stdout), (65, ""))
+                    self.assertRegex(done.stderr, r"binary data; attach it with --attach, or use --allow-binary")
+        self.assertEqual(postroad.run(*ok, "--data", "-", "--allow-binary", input=b"\x01\x02\n").returncode, 0)
+        for input in (b"Gr\xfc\xdfe\n", b"\x1b$B8+\x1b(B\n", "Grüße\n".encode()):  # text, in whatever charset
+            self.assertEqual(postroad.run(*ok, "--data", "-", input=input).returncode, 0)
+
+    # QUIT, whose reply changes nothing.
+
+    def test_the_outcome_is_printed_before_quit_is_answered(self):
+        answered = threading.Event()
+
+        def script(peer):
+            peer.say("220 fake.example ESMTP\r\n")
+            by_hand.converse(peer, until="QUIT")
+            answered.wait(postroad.PATIENCE)
+        with by_hand.FakeServer(script) as fake:
+            process = subprocess.Popen([postroad.BINARY, "send", "--server", f"smtp://127.0.0.1:{fake.port}", *ENVELOPE], env=postroad.CLEAN,
+                                       stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+            lines = postroad.LineReader(process.stdout.fileno())
+            self.assertRegex(lines.next(), r"^b@x\.example accepted 250")
+            self.assertRegex(lines.next(), r"^c@x\.example accepted 250")
+            answered.set()
+            self.assertEqual(process.wait(postroad.PATIENCE), 0)
+            process.stdout.close()
 
     def test_dry_run_sends_nothing(self):
         with by_hand.FakeServer(lambda peer: None) as fake:

@@ -19,6 +19,14 @@ class Flags(Sendmail):
                 self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
                 self.assertEqual(Sent(done, fake.heard).recipients, ["b@x.example"])
 
+    def test_its_own_help(self):
+        for words in ([self.program, "--help"], [postroad.BINARY, "sendmail", "--help"]):
+            done = postroad.run_program(*words)
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            for text in ("Usage: ", "sendmail [FLAGS] [RECIPIENT]", "-t ", "-f ADDRESS", "-b MODE", "-O NAME=VALUE", "68  ", "78  "):
+                self.assertIn(text, done.stdout)
+            self.assertNotIn("Commands", done.stdout)
+
     def test_flags_that_mean_nothing_here_are_taken(self):
         for flags in (["-bm"], ["-v"], ["-n"], ["-U"], ["-m"], ["-s"], ["-c"], ["-h", "1"], ["-h1"], ["-p", "ESMTP:h"], ["-pESMTP"], ["-oem"],
                       ["-odb"], ["-odi"], ["-oee"], ["-o", "em"], ["-em"], ["-e", "m"], ["-O", "DeliveryMode=b"], ["-ODeliveryMode=b"],
@@ -40,8 +48,8 @@ class Flags(Sendmail):
                 self.assertEqual(self.call(*flags).heard, [])
 
     def test_64_wrong_flags(self):
-        for flags, says in ((["-z"], "'-z'"), (["-bd"], "-bd"), (["-bv", "b@x.example"], "-bv"), (["-f"], "wants a value"), (["-F"], "wants a value"),
-                            (["-b"], "wants a value"), (["-B", "BINARY"], "8BITMIME"), (["--help-me"], "'--help-me'"), (["-oi", "-Z1"], "'-Z1'"),
+        for flags, says in ((["-z"], "'-z'"), (["-bd"], "-bd"), (["-bv", "b@x.example"], "-bv"), (["-f"], "needs a value"), (["-F"], "needs a value"),
+                            (["-b"], "needs a value"), (["-B", "BINARY"], "8BITMIME"), (["--help-me"], "'--help-me'"), (["-oi", "-Z1"], "'-Z1'"),
                             (["-N", "sometimes", "b@x.example"], "NOTIFY"), (["-R", "none", "b@x.example"], "RET"),
                             (["-\x1b[31m"], r"\x1b")):
             with self.subTest(flags):
@@ -138,7 +146,7 @@ class Addresses(Sendmail):
         for words, input in (([], MAIL), (["-t"], b"Subject: x\n\nx\n"), (["-t"], b""), ([], b""), (["-t"], b"To: friends:;\n\nx\n"), (["undisclosed:;"], MAIL),
                              (["-i", "--"], MAIL), ([""], MAIL)):
             with self.subTest(words, input=input):
-                self.refused(*words, input=input, code=65, says="there is nobody to send to")
+                self.refused(*words, input=input, code=65, says="no recipient; give addresses")
 
     def test_the_null_sender(self):
         for flags in (["-f", "<>"], ["-f<>"], ["-f", ""], ["-r", "<>"]):
@@ -243,6 +251,12 @@ class Header(Sendmail):
         for input in (b"", b"\n", b".\n"):
             sent = self.call("b@x.example", input=input)
             self.assertEqual((sent.recipients, sent.body), (["b@x.example"], []))
+
+    def test_a_binary_file_is_no_message(self):
+        for input in (b"\x7fELF\x02\x01\x01\0\0\0", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "text in UTF-16\n".encode("utf-16")):
+            with self.subTest(input):
+                self.refused("-i", "b@x.example", input=input, code=65, says="binary")
+        self.assertEqual(self.call("-i", "-O", "AllowBinary=true", "b@x.example", input=b"\x01\x02\n").body, ["\x01\x02"])
 
     def test_the_mbox_line_is_dropped(self):
         sent = self.call("b@x.example", input=b"From ann Mon Jan  1 00:00:00 2024\nFrom: ann@x.example\nSubject: x\n\nx\n")

@@ -226,7 +226,7 @@ class TakeOver(unittest.TestCase):
         server = self.enterContext(postroad.Server(self.SETTINGS))
         done = postroad.run("serve", "--config", server.config)
         self.assertEqual(done.returncode, 73)
-        self.assertRegex(done.stderr, "is held by another process")
+        self.assertRegex(done.stderr, "in use by another server")
 
     def test_nobody_to_take_over_from(self):
         folder = self.enterContext(postroad.Folder())

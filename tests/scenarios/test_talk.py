@@ -1,9 +1,10 @@
 # `postroad talk`: a session typed by hand, from a pipe and at a terminal: hints, the message with its dots, STARTTLS and AUTH with the
-# password hidden, and plaintext behind the 220 is not believed.
+# password hidden, plaintext after the 220 that is not believed, and every flag that names the server or how it is reached.
 import base64
 import os
 import pty
 import re
+import ssl
 import subprocess
 import unittest
 
@@ -52,16 +53,27 @@ class Talk(unittest.TestCase):
                 for secret in postroad.encodings_of_secret("test", PASSWORD):
                     self.assertNotIn(secret, done.stdout + done.stderr)
 
-    def test_the_password_is_not_sent_in_clear(self):
+    def test_the_password_is_not_sent_in_clear_and_the_session_goes_on(self):
         def script(peer):
             peer.say("220 fake.example ESMTP\r\n")
             by_hand.converse(peer, ehlo=("fake.example", "AUTH PLAIN"), replies={"AUTH": "235 2.7.0 in"})
-        for flags, code in (((), 77), (("--allow-password-in-clear",), 0)):
+        for flags, sent in (((), False), (("--allow-password-in-clear",), True)):
             with self.subTest(flags=flags), by_hand.FakeServer(script) as fake:
-                done = self.talk(f"127.0.0.1:{fake.port}", ["EHLO client.example", "AUTH PLAIN", "QUIT"], "--user", "test", "--password-env",
+                done = self.talk(f"127.0.0.1:{fake.port}", ["EHLO client.example", "AUTH PLAIN", "NOOP", "QUIT"], "--user", "test", "--password-env",
                                  "TALK_PASSWORD", *flags, env={"TALK_PASSWORD": PASSWORD})
-                self.assertEqual(done.returncode, code, done.stderr)
-                self.assertEqual(any(line.startswith("AUTH") for line in fake.heard), code == 0)
+                self.assertEqual(done.returncode, 0, done.stderr)
+                self.assertEqual(any(line.startswith("AUTH") for line in fake.heard), sent)
+                self.assertEqual(fake.heard[-2:], ["NOOP", "QUIT"])
+                if not sent:
+                    self.assertRegex(done.stderr, r"AUTH PLAIN: not sent: .*no TLS.*STARTTLS.*--allow-password-in-clear")
+
+    def test_what_is_missing_for_auth_is_explained_and_asked_for_again(self):
+        with by_hand.FakeServer(by_hand.plain_server) as fake:
+            done = self.talk(f"127.0.0.1:{fake.port}", ["EHLO client.example", "AUTH PLAIN", "NOOP", "QUIT"], "--user", "test", "--password-env", "TALK_NONE",
+                             "--allow-password-in-clear")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertRegex(done.stderr, r"the password is empty \(environment variable TALK_NONE\)")
+        self.assertEqual(fake.heard[-2:], ["NOOP", "QUIT"])
 
     def test_row_48_a_server_that_does_not_prove_itself_is_not_believed(self):
         certificates = postroad.Certificates(self.folder.path)
@@ -93,7 +105,7 @@ class Talk(unittest.TestCase):
         with by_hand.FakeServer(script) as fake:
             done = self.talk(f"localhost:{fake.port}", ["EHLO client.example", "STARTTLS", "EHLO client.example"])
         self.assertEqual(done.returncode, 76, done.stderr)
-        self.assertIn("in clear", done.stderr)
+        self.assertIn("in plaintext", done.stderr)
 
     def test_wrong_input(self):
         done = self.talk("http://h", [])
@@ -104,6 +116,94 @@ class Talk(unittest.TestCase):
         done = self.talk(f"127.0.0.1:{port}", ["QUIT"])
         self.assertEqual(done.returncode, 75)
         self.assertIn(f"127.0.0.1:{port}", done.stderr)
+
+    # Flags that say how the server is reached.
+
+    def with_starttls(self, pair):
+        tls = postroad.server_context(*pair)
+
+        def script(peer):
+            peer.say("220 fake.example ESMTP\r\n")
+            by_hand.converse(peer, ehlo=("fake.example", "STARTTLS"), until="STARTTLS")
+            peer.say("220 go on\r\n")
+            peer.starttls(tls)
+            by_hand.converse(peer)
+        return script
+
+    def test_require_tls_is_held(self):
+        certificates = postroad.Certificates(self.folder.path)
+        with by_hand.FakeServer(self.with_starttls(certificates.make("server"))) as fake:
+            done = self.talk(f"localhost:{fake.port}", ["NOOP", "QUIT"], "--require-tls", "--helo", "me.example", "--ca-file", certificates.ca)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(fake.heard, ["EHLO me.example", "STARTTLS", "EHLO me.example", "NOOP", "QUIT"])
+        with by_hand.FakeServer(by_hand.plain_server) as fake:
+            done = self.talk(f"localhost:{fake.port}", ["NOOP", "QUIT"], "--require-tls")
+        self.assertEqual(done.returncode, 77, done.stderr)
+        self.assertIn("--require-tls", done.stderr)
+        self.assertNotIn("NOOP", fake.heard)
+
+    def test_pins_are_held(self):
+        certificates = postroad.Certificates(self.folder.path)
+        pair, other = certificates.make("server"), certificates.make("other")
+        lines = ["EHLO client.example", "STARTTLS", "EHLO client.example", "QUIT"]
+        for pin, code in ((postroad.pin_of(pair[0]), 0), (postroad.pin_of(other[0]), 77)):
+            with by_hand.FakeServer(self.with_starttls(pair)) as fake:
+                done = self.talk(f"localhost:{fake.port}", lines, "--pin", pin)
+                self.assertEqual(done.returncode, code, done.stderr)
+
+    def test_a_client_certificate_is_shown(self):
+        certificates = postroad.Certificates(self.folder.path)
+        ann = certificates.make("ann")
+        tls = postroad.server_context(*certificates.make("server"))
+        tls.verify_mode = ssl.CERT_REQUIRED
+        tls.load_verify_locations(str(certificates.ca))
+        seen = []
+
+        def script(peer):
+            peer.starttls(tls)
+            seen.append(peer.socket.getpeercert())
+            by_hand.plain_server(peer)
+        with by_hand.FakeServer(script) as fake:
+            done = self.talk(f"smtps://localhost:{fake.port}", ["QUIT"], "--ca-file", certificates.ca, "--certificate", ann[0], "--key", ann[1])
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertTrue(seen and seen[0])
+
+    def test_a_proxy_is_gone_through(self):
+        def script(peer):
+            self.assertEqual(peer.socket.recv(64)[:1], b"\x05")
+            peer.say(b"\x05\x00")
+            asked = peer.socket.recv(512)
+            self.assertIn(b"far.example", asked)
+            peer.say(b"\x05\x00\x00\x01\x7f\x00\x00\x01\x00\x19")
+            by_hand.plain_server(peer)
+        with by_hand.FakeServer(script) as fake:
+            done = self.talk("far.example:2525", ["EHLO client.example", "QUIT"], "--proxy", f"socks5://127.0.0.1:{fake.port}")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(fake.heard, ["EHLO client.example", "QUIT"])
+
+    def test_the_name_of_helo_is_said(self):
+        for flags, lines, heard in ((("--helo", "me.example"), [], ["EHLO me.example"]), (("--helo", "me.example", "--plain-helo"), [], ["HELO me.example"]),
+                                    (("--helo", "me.example"), ["HELO"], ["EHLO me.example", "HELO me.example"]), ((), ["EHLO"], ["EHLO [127.0.0.1]"]),
+                                    ((), ["EHLO you.example"], ["EHLO you.example"])):
+            with self.subTest(flags=flags, lines=lines), by_hand.FakeServer(by_hand.plain_server) as fake:
+                done = self.talk(f"127.0.0.1:{fake.port}", [*lines, "QUIT"], *flags)
+                self.assertEqual(done.returncode, 0, done.stderr)
+                self.assertEqual(fake.heard, [*heard, "QUIT"])
+
+    def test_no_tls_is_held(self):
+        with by_hand.FakeServer(by_hand.plain_server) as fake:
+            done = self.talk(f"127.0.0.1:{fake.port}", ["STARTTLS", "QUIT"], "--no-tls")
+        self.assertEqual((done.returncode, fake.heard), (0, ["QUIT"]), done.stderr)
+        self.assertIn("--no-tls", done.stderr)
+
+    def test_time_out(self):
+        def script(peer):
+            peer.say("220 fake.example ESMTP\r\n")
+            peer.line()
+            peer.line()  # until the client gives up
+        with by_hand.FakeServer(script) as fake:
+            done = self.talk(f"127.0.0.1:{fake.port}", ["NOOP", "QUIT"], "--timeout", "1s")
+        self.assertEqual(done.returncode, 75, done.stderr)
 
     def test_at_a_terminal_a_line_can_be_edited(self):
         with postroad.Server() as server:

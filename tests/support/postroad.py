@@ -417,6 +417,13 @@ def server_context(certificate, key):
     return context
 
 
+def pin_of(certificate):
+    """The pin of its public key, as RFC 7469 has it, by the openssl command."""
+    key = subprocess.run(["openssl", "x509", "-in", certificate, "-pubkey", "-noout"], check=True, stdout=subprocess.PIPE).stdout
+    der = subprocess.run(["openssl", "pkey", "-pubin", "-outform", "DER"], check=True, input=key, stdout=subprocess.PIPE).stdout
+    return "sha256:" + base64.b64encode(subprocess.run(["openssl", "dgst", "-sha256", "-binary"], check=True, input=der, stdout=subprocess.PIPE).stdout).decode()
+
+
 def client_context(ca):
     return ssl.create_default_context(cafile=str(ca))
 

@@ -35,7 +35,7 @@ Result<void> read(const std::string& path, std::vector<std::string>& words) {
     if (!name.starts_with("--")) name.insert(0, "--");
     if (name == flag || name.find('=') != std::string::npos)
       return fail(Fault::input, path + ':' + std::to_string(number),
-                  "the form is a flag and its value behind a blank, as `server smtp://h:587`");
+                  "expected a flag, a blank and its value, such as `server smtp://h:587`");
     if (has(given, name)) continue;
     words.push_back(std::move(name));
     const auto value = trim(line.substr(end));
@@ -58,11 +58,11 @@ Result<std::vector<std::string>> with_flags_of_file(std::vector<std::string> wor
     words.erase(at);
   } else {
     if (at + 1 == words.end())
-      return fail(Fault::input, std::string(flag), "wants the name of a file");
+      return fail(Fault::input, std::string(flag), "needs a value: the name of a file");
     path = *(at + 1);
     words.erase(at, at + 2);
   }
-  // Behind `--` everything is an argument: what the file says stands before it.
+  // After `--` everything is an argument, so the file's flags go before it.
   const auto end = std::find(words.begin(), words.end(), "--");
   std::vector<std::string> front(words.begin(), end);
   const std::vector<std::string> back(end, words.end());

@@ -1,4 +1,4 @@
-// Flags from a file: what does not change from mail to mail.
+// Flags from a file: what does not change from message to message.
 #pragma once
 
 #include <postroad/result.hpp>
@@ -7,8 +7,8 @@
 
 namespace postroad::cli {
 
-/// `words` with `--flags FILE` replaced by what the file says: a flag a line, its value behind a
-/// blank, `#` for comments; a flag that the command line has too is the command line's alone.
+/// `words` with `--flags FILE` replaced by the flags in the file: one per line, its value after a
+/// blank, `#` for comments. A flag that the command line has, too, is not taken from the file.
 /// Error: Fault::io, Fault::input with file and line.
 Result<std::vector<std::string>> with_flags_of_file(std::vector<std::string> words);
 

@@ -7,113 +7,201 @@
 
 #include "base/text.hpp"
 #include "cli/terminal.hpp"
+#include "daemon/settings.hpp"
 
 namespace postroad::cli {
 
-void MessageFlags::add_to(std::vector<config::Flag>& flags) {
-  std::vector<config::Flag> own{
+namespace {
+
+using Flags = std::vector<config::Flag>;
+
+Flags address_flags(MessageFlags& to) {
+  return {
       {.name = "from",
        .letter = 'f',
        .value = "ADDRESS",
-       .doc = "Who it is from: `test <test@example.org>`; with --data, the envelope's sender.",
-       .target = &from},
+       .doc =
+           "Author: `test <test@example.org>`. With --data, only the envelope sender. `<>` is the "
+           "null sender of the envelope; a message without From then gets MAILER-DAEMON.",
+       .target = &to.from},
       {.name = "to",
        .letter = 't',
        .value = "LIST",
-       .doc = "Addresses parted by commas; may be given several times.",
-       .target = &to},
-      {.name = "cc", .value = "LIST", .doc = "Likewise.", .target = &cc},
+       .doc = "Recipients, separated by commas.",
+       .target = &to.to},
+      {.name = "cc", .value = "LIST", .doc = "Recipients named in Cc.", .target = &to.cc},
       {.name = "bcc",
        .value = "LIST",
-       .doc = "Likewise; stands nowhere in the mail.",
-       .target = &bcc},
-      {.name = "subject", .value = "TEXT", .doc = "Any language.", .target = &subject},
+       .doc = "Recipients that the message does not show.",
+       .target = &to.bcc}};
+}
+
+Flags text_flags(MessageFlags& to) {
+  return {
+      {.name = "subject", .value = "TEXT", .doc = "Subject in UTF-8.", .target = &to.subject},
       {.name = "text",
        .value = "TEXT",
-       .doc = "The text; - reads standard input, @FILE a file.",
-       .target = &text},
+       .doc = "Plain-text body. - reads standard input, @FILE reads a file.",
+       .target = &to.text},
       {.name = "html",
        .value = "HTML",
-       .doc = "The HTML; - reads standard input, @FILE a file.",
-       .target = &html},
+       .doc = "HTML body. - reads standard input, @FILE reads a file.",
+       .target = &to.html},
       {.name = "html-file",
        .value = "FILE",
-       .doc = "The HTML from a file, with the pictures under its folder that it shows.",
-       .target = &html_file,
+       .doc = "HTML body from a file, with the images under its folder that it shows.",
+       .target = &to.html_file,
        .completion = config::Completion::file},
       {.name = "set",
        .value = "NAME=VALUE",
-       .doc = "Subject, text and HTML are templates: {{NAME}} in them becomes the value, escaped "
-              "for where it stands. May be given several times; =@FILE reads a file.",
-       .target = &values},
+       .doc =
+           "Subject, text and HTML are templates: {{NAME}} is replaced by the value, escaped for "
+           "its place. =@FILE reads a file.",
+       .target = &to.values},
       {.name = "flowed",
-       .doc = "The text as format=flowed, which narrow screens wrap anew.",
-       .target = &flowed},
-      {.name = "attach",
-       .value = "FILE",
-       .doc = "Attaches a file; may be given several times.",
-       .target = &attachments,
-       .completion = config::Completion::file},
-      {.name = "embed",
-       .value = "FILE",
-       .doc = "A picture that the HTML shows by its file's name; may be given several times.",
-       .target = &embedded,
-       .completion = config::Completion::file},
-      {.name = "calendar",
-       .value = "METHOD:FILE",
-       .doc = "An invitation: `REQUEST:meeting.ics`.",
-       .target = &calendar},
+       .doc = "Mark the text as format=flowed (RFC 3676), so that narrow screens wrap it again.",
+       .target = &to.flowed}};
+}
+
+Flags part_flags(MessageFlags& to) {
+  return {{.name = "attach",
+           .value = "FILE",
+           .doc = "Attach a file.",
+           .target = &to.attachments,
+           .completion = config::Completion::file},
+          {.name = "embed",
+           .value = "FILE",
+           .doc = "Image that the HTML shows by its file name.",
+           .target = &to.embedded,
+           .completion = config::Completion::file},
+          {.name = "calendar",
+           .value = "METHOD:FILE",
+           .doc = "Invitation (iCalendar), as `REQUEST:meeting.ics`.",
+           .target = &to.calendar}};
+}
+
+Flags field_flags(MessageFlags& to) {
+  return {
       {.name = "in-reply-to",
        .value = "IDS",
-       .doc = "The Message-ID of the mail this answers.",
-       .target = &in_reply_to},
+       .doc = "Message-ID of the message that this one answers.",
+       .target = &to.in_reply_to},
       {.name = "references",
        .value = "IDS",
-       .doc = "Those of the thread, the oldest first.",
-       .target = &references},
+       .doc = "Message-IDs of the thread, oldest first.",
+       .target = &to.references},
       {.name = "importance",
        .value = "LEVEL",
-       .doc = "What the reader is shown: high, normal, low.",
-       .target = &importance,
+       .doc = "Importance that the reader is shown.",
+       .target = &to.importance,
        .words = {"high", "normal", "low"}},
       {.name = "list-unsubscribe",
        .value = "URLS",
-       .doc = "Where to leave the list: https: and mailto: URLs parted by commas; with https: by "
-              "one click.",
-       .target = &unsubscribe},
+       .doc =
+           "How to leave the list: https: and mailto: URLs, separated by commas. With https: one "
+           "click is enough (RFC 8058).",
+       .target = &to.unsubscribe},
       {.name = "header",
        .value = "FIELD",
-       .doc = "Any field, as `X-Tag: one`; may be given several times.",
-       .target = &headers},
+       .doc = "Any header field, as `X-Tag: one`.",
+       .target = &to.headers}};
+}
+
+Flags data_flags(MessageFlags& to) {
+  return {
       {.name = "data",
        .value = "FILE",
-       .doc = "A whole message with its header; - reads standard input.",
-       .target = &data,
+       .doc = "A whole message with its header. - reads standard input.",
+       .target = &to.data,
        .completion = config::Completion::file},
-      {.name = "dkim-key",
-       .value = "FILE",
-       .doc = "Signs with this key (`postroad dkim keygen` makes one).",
-       .target = &dkim_key,
-       .completion = config::Completion::file},
-      {.name = "dkim-selector",
-       .value = "NAME",
-       .doc = "Its selector: the key is published at NAME._domainkey of the domain.",
-       .target = &dkim_selector},
-      {.name = "dkim-domain",
-       .value = "DOMAIN",
-       .doc = "The domain that signs; without it, that of From.",
-       .target = &dkim_domain},
-  };
-  flags.insert(flags.end(), std::make_move_iterator(own.begin()),
-               std::make_move_iterator(own.end()));
+      {.name = "allow-empty",
+       .doc =
+           "Send even if --data, --text or --html reads nothing from its file or standard input.",
+       .target = &to.allow_empty},
+      {.name = "allow-binary",
+       .doc = "Send even if --data, --text or --html reads a binary file, which is more likely an "
+              "attachment.",
+       .target = &to.allow_binary}};
+}
+
+Flags dkim_flags(MessageFlags& to) {
+  return {{.name = "dkim-key",
+           .value = "FILE",
+           .doc = "Sign with this private key; `postroad dkim keygen` makes one.",
+           .target = &to.dkim_key,
+           .completion = config::Completion::file},
+          {.name = "dkim-selector",
+           .value = "NAME",
+           .doc = "DKIM selector: the public key is published at NAME._domainkey of the domain.",
+           .target = &to.dkim_selector},
+          {.name = "dkim-domain",
+           .value = "DOMAIN",
+           .doc = "Signing domain (default: that of From).",
+           .target = &to.dkim_domain}};
+}
+
+}  // namespace
+
+void MessageFlags::add_to(std::vector<config::Flag>& flags) {
+  for (const auto& group : {address_flags(*this), text_flags(*this), part_flags(*this),
+                            field_flags(*this), data_flags(*this), dkim_flags(*this)})
+    flags.insert(flags.end(), group.begin(), group.end());
+}
+
+bool MessageFlags::has_null_sender() const { return trim(from) == "<>"; }
+
+namespace {
+
+// Whether it begins with a header field, an mbox line, or a byte order mark in front of either.
+bool has_header(std::string_view bytes) {
+  if (bytes.starts_with("\xef\xbb\xbf")) bytes.remove_prefix(3);
+  if (bytes.starts_with("From ")) return true;
+  const auto end = bytes.find_first_of(":\n");
+  if (end == std::string_view::npos || bytes[end] != ':') return false;
+  const auto name = trim(bytes.substr(0, end));
+  return !name.empty() &&
+         std::all_of(name.begin(), name.end(), [](char c) { return c > ' ' && c < 0x7f; });
+}
+
+// A control character that no text has. ESC is in ISO-2022-JP.
+bool is_binary(char c) {
+  constexpr std::string_view in_text = "\t\n\v\f\r\b\x1b";
+  return is_control(c) && in_text.find(c) == std::string_view::npos;
+}
+
+}  // namespace
+
+bool is_binary_file(std::string_view bytes) {
+  return !has_header(bytes) && std::any_of(bytes.begin(), bytes.end(), is_binary);
 }
 
 namespace {
 
-Result<std::string> text_of_flag(const std::string& value) {
-  if (value == "-") return read_all("-");
-  if (value.starts_with('@')) return read_all(value.substr(1));
-  return value;
+// Whether that input can be meant as a message or as its text. `source` names it in the error.
+Result<void> check_input(const MessageFlags& flags, std::string_view bytes,
+                         const std::string& source) {
+  if (!flags.allow_empty && bytes.find_first_not_of(" \t\r\n") == std::string_view::npos)
+    return fail(
+        Fault::input, source,
+        "there is nothing to send: the input is empty; use --allow-empty to send it all the "
+        "same");
+  if (!flags.allow_binary && is_binary_file(bytes))
+    return fail(Fault::input, source,
+                "this is not a message: it has no header and holds binary data; attach it with "
+                "--attach, or use --allow-binary to send it all the same");
+  return {};
+}
+
+// The value itself, or what it reads: "-" standard input, "@FILE" a file.
+Result<std::string> text_of_flag(const MessageFlags& flags, const std::string& flag,
+                                 const std::string& value) {
+  if (value != "-" && !value.starts_with('@')) return value;
+  const auto path = value == "-" ? value : value.substr(1);
+  auto text = read_all(path);
+  if (!text) return text;
+  const auto source = flag + (value == "-" ? " - (standard input)" : ' ' + value);
+  if (const auto meant = check_input(flags, *text, source); !meant) return meant.error();
+  return text;
 }
 
 Error wrong(std::string flag, std::string why) {
@@ -125,7 +213,7 @@ Result<Template::Values> read_values(const std::vector<std::string>& pairs) {
   for (const auto& pair : pairs) {
     const auto equals = pair.find('=');
     if (equals == std::string::npos || equals == 0)
-      return wrong("--set '" + printable(pair, 60) + "'", "the form is NAME=VALUE");
+      return wrong("--set '" + printable(pair, 60) + "'", "expected NAME=VALUE");
     auto value = pair.substr(equals + 1);
     if (value.starts_with('@')) {
       auto text = read_all(value.substr(1));
@@ -159,15 +247,16 @@ Result<void> add_texts(const MessageFlags& flags, Message& message) {
   }
   if (flags.html_file) {
     if (!values->empty())
-      return wrong("--html-file", "its HTML is no template; --html @FILE with --embed is");
+      return wrong("--html-file", "cannot be combined with --set; use --html @FILE and --embed");
     message.html_file(*flags.html_file);
   }
   for (const bool html : {false, true}) {
     const auto& flag = html ? flags.html : flags.text;
     if (!flag) continue;
-    const auto source = text_of_flag(*flag);
+    const std::string name = html ? "--html" : "--text";
+    const auto source = text_of_flag(flags, name, *flag);
     if (!source) return source.error();
-    auto body = filled(*source, html, html ? "--html" : "--text", *values);
+    auto body = filled(*source, html, name, *values);
     if (!body) return body.error();
     html ? message.html(std::move(*body)) : message.text(std::move(*body));
   }
@@ -177,7 +266,8 @@ Result<void> add_texts(const MessageFlags& flags, Message& message) {
 Result<void> add_calendar(const std::string& flag, Message& message) {
   const auto colon = flag.find(':');
   if (colon == std::string::npos)
-    return wrong("--calendar '" + printable(flag, 60) + "'", "the form is METHOD:FILE");
+    return wrong("--calendar '" + printable(flag, 60) + "'",
+                 "expected METHOD:FILE, such as REQUEST:meeting.ics");
   auto text = read_all(flag.substr(colon + 1));
   if (!text) return text.error();
   message.calendar(flag.substr(0, colon), std::move(*text));
@@ -195,7 +285,7 @@ Result<void> add_fields(const MessageFlags& flags, Message& message) {
   for (const auto& field : flags.headers) {
     const auto colon = field.find(':');
     if (colon == std::string::npos)
-      return wrong("--header '" + printable(field, 60) + "'", "a field has the form `Name: value`");
+      return wrong("--header '" + printable(field, 60) + "'", "expected `Name: value`");
     message.header(std::string_view(field).substr(0, colon),
                    trim(std::string_view(field).substr(colon + 1)));
   }
@@ -205,12 +295,12 @@ Result<void> add_fields(const MessageFlags& flags, Message& message) {
 Result<void> add_signature(const MessageFlags& flags, Message& message) {
   if (!flags.dkim_key) {
     if (flags.dkim_selector || flags.dkim_domain)
-      return wrong("--dkim-selector, --dkim-domain", "they go with --dkim-key");
+      return wrong("--dkim-selector, --dkim-domain", "need --dkim-key; give the private key");
     return {};
   }
   if (!flags.dkim_selector)
     return wrong("--dkim-key",
-                 "--dkim-selector says under which name its public half is published");
+                 "needs --dkim-selector, the name under which the public key is published");
   auto key = DkimKey::from_file(*flags.dkim_key);
   if (!key) return key.error();
   DkimOptions options;
@@ -224,14 +314,53 @@ Result<void> add_signature(const MessageFlags& flags, Message& message) {
 
 }  // namespace
 
+namespace {
+
+// Every file that a flag names, before anything is composed.
+Result<void> check_files(const MessageFlags& flags) {
+  for (const auto& path : flags.attachments) {
+    if (const auto right = check_file("--attach", path); !right) return right;
+  }
+  for (const auto& path : flags.embedded) {
+    if (const auto right = check_file("--embed", path); !right) return right;
+  }
+  for (const auto& checked :
+       {check_file("--html-file", flags.html_file), check_file("--dkim-key", flags.dkim_key),
+        check_file("--data", flags.data == "-" ? std::nullopt : flags.data)}) {
+    if (!checked) return checked;
+  }
+  return {};
+}
+
+Result<void> add_data(const MessageFlags& flags, Message& message) {
+  if (!flags.data) return {};
+  auto bytes = read_all(*flags.data);
+  if (!bytes) return bytes.error();
+  const auto source = "--data " + *flags.data + (flags.data == "-" ? " (standard input)" : "");
+  if (const auto meant = check_input(flags, *bytes, source); !meant) return meant.error();
+  message.raw(std::move(*bytes));
+  return {};
+}
+
+// Where the null sender stands in the envelope, the message still needs an author.
+void add_author(const MessageFlags& flags, Message& message) {
+  if (!flags.has_null_sender()) {
+    if (!flags.from.empty()) message.from(flags.from);
+    return;
+  }
+  const bool has_own = std::any_of(flags.headers.begin(), flags.headers.end(), [](const auto& one) {
+    return iequals(trim(std::string_view(one).substr(0, one.find(':'))), "From");
+  });
+  if (!has_own) message.from("MAILER-DAEMON@" + daemon::system_hostname());
+}
+
+}  // namespace
+
 Result<Message> MessageFlags::compose() const {
   Message message;
-  if (data) {
-    auto octets = read_all(*data);
-    if (!octets) return octets.error();
-    message.raw(std::move(*octets));
-  }
-  if (!from.empty()) message.from(from);
+  if (auto readable = check_files(*this); !readable) return readable.error();
+  if (auto added = add_data(*this, message); !added) return added.error();
+  add_author(*this, message);
   for (const auto& list : to) message.to(list);
   for (const auto& list : cc) message.cc(list);
   for (const auto& list : bcc) message.bcc(list);
@@ -245,6 +374,8 @@ Result<Message> MessageFlags::compose() const {
   if (auto added = add_fields(*this, message); !added) return added.error();
   if (auto added = add_signature(*this, message); !added) return added.error();
   if (const auto fault = message.fault()) return *fault;
+  if (!data && message.reverse_path().is_null())
+    return fail(Fault::input, "", "no sender; use --from ADDRESS");
   return message;
 }
 

@@ -1,4 +1,4 @@
-// The flags of a command line that say what a mail holds, and the mail that comes of them.
+// The flags that compose a message, and the message that they give.
 #pragma once
 
 #include <postroad/message.hpp>
@@ -16,11 +16,18 @@ struct MessageFlags {
   std::vector<std::string> to, cc, bcc, headers, attachments, embedded, values;
   std::optional<std::string> text, html, html_file, data, in_reply_to, references, importance,
       unsubscribe, calendar, dkim_key, dkim_selector, dkim_domain;
-  bool flowed = false;
+  bool flowed = false, allow_empty = false, allow_binary = false;
 
   void add_to(std::vector<config::Flag>& flags);
-  /// Error: Fault::input with the flag that is wrong; Fault::io for a file that cannot be read.
+  /// Error: Fault::input with the flag that is wrong; Fault::io or Fault::not_found for a file that
+  /// cannot be read.
   [[nodiscard]] Result<Message> compose() const;
+  /// `--from <>`: the envelope has no sender, and nobody gets a bounce (RFC 5321 section 4.5.5).
+  [[nodiscard]] bool has_null_sender() const;
 };
+
+/// Whether the bytes are a file that is no message: they have no header, and control characters
+/// that no text has.
+bool is_binary_file(std::string_view bytes);
 
 }  // namespace postroad::cli

@@ -1,109 +1,177 @@
-// The flags of ServerFlags, and the client that they describe.
+// The flags of ServerFlags, and the client options that they give.
 #include "cli/flags/server_flags.hpp"
 
 #include <cstdio>
 #include <memory>
 
+#include "base/text.hpp"
 #include "cli/terminal.hpp"
 #include "client/url.hpp"
 #include "proto/sasl/mechanism.hpp"
 
 namespace postroad::cli {
 
+namespace {
+
+using config::Completion;
+using Flags = std::vector<config::Flag>;
+
+Flags login_flags(ServerFlags& to) {
+  return {{.name = "server",
+           .letter = 's',
+           .value = "URL",
+           .doc = "smtp://host:port, smtps://host, or host:port.",
+           .target = &to.server},
+          {.name = "user",
+           .letter = 'u',
+           .value = "NAME",
+           .doc = "Log in as this user. Asks for the password unless a flag gives it.",
+           .target = &to.user},
+          {.name = "password-file",
+           .value = "FILE",
+           .doc = "The password is the first line of this file.",
+           .target = &to.password_file,
+           .completion = Completion::file},
+          {.name = "password-env",
+           .value = "NAME",
+           .doc = "The password is in this environment variable.",
+           .target = &to.password_env},
+          {.name = "password-command",
+           .value = "COMMAND",
+           .doc = "The password is the first line that this command prints.",
+           .target = &to.password_command},
+          {.name = "auth",
+           .value = "MECHANISM",
+           .doc = "Use only this mechanism (default: the strongest that both ends know). With "
+                  "XOAUTH2 and OAUTHBEARER the password is the token.",
+           .target = &to.mechanism,
+           .words = {sasl::mechanisms().begin(), sasl::mechanisms().end()}},
+          {.name = "token-env",
+           .value = "NAME",
+           .doc = "An OAuth 2 access token is in this environment variable.",
+           .target = &to.token_env},
+          {.name = "token-command",
+           .value = "COMMAND",
+           .doc = "An OAuth 2 access token is the first line that this command prints.",
+           .target = &to.token_command},
+          {.name = "authorize-as",
+           .value = "NAME",
+           .doc = "Act as this user (SASL authorization identity).",
+           .target = &to.authorize_as}};
+}
+
+Flags session_flags(ServerFlags& to) {
+  return {{.name = "helo",
+           .value = "NAME",
+           .doc = "Name for EHLO (default: the address of this end).",
+           .target = &to.helo},
+          {.name = "plain-helo",
+           .doc = "Say HELO in place of EHLO, so that there are no extensions.",
+           .target = &to.plain_helo},
+          {.name = "require-tls",
+           .doc = "Require TLS to this server (implied by --user).",
+           .target = &to.require_tls},
+          {.name = "no-tls",
+           .doc = "Never use TLS, whatever the server offers.",
+           .target = &to.no_tls}};
+}
+
+Flags trust_flags(ServerFlags& to) {
+  return {{.name = "ca-file",
+           .value = "FILE",
+           .doc = "Trust these CA certificates (PEM) instead of the system's.",
+           .target = &to.ca_file,
+           .completion = Completion::file},
+          {.name = "certificate",
+           .value = "FILE",
+           .doc = "Client certificate (PEM). With --auth EXTERNAL it is the login.",
+           .target = &to.certificate,
+           .completion = Completion::file},
+          {.name = "key",
+           .value = "FILE",
+           .doc = "Private key of --certificate (PEM; default: the same file).",
+           .target = &to.key,
+           .completion = Completion::file},
+          {.name = "pin",
+           .value = "DIGEST",
+           .doc = "Trust a server with this public key, sha256:BASE64, whatever its name and "
+                  "CA.",
+           .target = &to.pins},
+          {.name = "proxy",
+           .value = "URL",
+           .doc = "Connect through socks5://[user:password@]host[:port] or http://…",
+           .target = &to.proxy}};
+}
+
+Flags risk_flags(ServerFlags& to) {
+  return {{.name = "allow-password-in-clear",
+           .doc = "Insecure: send the password without TLS too.",
+           .target = &to.allow_password_in_clear},
+          {.name = "insecure-accept-any-certificate",
+           .doc = "Insecure: encrypt without verifying the server.",
+           .target = &to.insecure},
+          {.name = "insecure-allow-legacy-tls",
+           .doc = "Insecure: allow TLS 1.2 with RSA key exchange and CBC ciphers.",
+           .target = &to.legacy_tls},
+          {.name = "timeout",
+           .value = "TIME",
+           .doc = "Time to connect, and for each reply.",
+           .target = &to.timeout}};
+}
+
+}  // namespace
+
 void ServerFlags::add_to(std::vector<config::Flag>& flags) {
-  using config::Completion;
-  flags.push_back({.name = "server",
-                   .letter = 's',
-                   .value = "URL",
-                   .doc = "smtp://host:port, smtps://host, or host:port.",
-                   .target = &server});
-  flags.push_back({.name = "user",
-                   .letter = 'u',
-                   .value = "NAME",
-                   .doc = "Log in as this user; without a password flag it is asked for.",
-                   .target = &user});
-  flags.push_back({.name = "password-file",
-                   .value = "FILE",
-                   .doc = "The password is the first line of this file.",
-                   .target = &password_file,
-                   .completion = Completion::file});
-  flags.push_back({.name = "password-env",
-                   .value = "NAME",
-                   .doc = "The password is in this environment variable.",
-                   .target = &password_env});
-  flags.push_back({.name = "password-command",
-                   .value = "COMMAND",
-                   .doc = "The password is the first line that this command prints.",
-                   .target = &password_command});
-  flags.push_back({.name = "auth",
-                   .value = "MECHANISM",
-                   .doc =
-                       "Only this mechanism; otherwise the strongest both know. With XOAUTH2 and "
-                       "OAUTHBEARER the password is the token.",
-                   .target = &mechanism,
-                   .words = {sasl::mechanisms().begin(), sasl::mechanisms().end()}});
-  flags.push_back({.name = "token-env",
-                   .value = "NAME",
-                   .doc = "An OAuth 2 access token is in this environment variable.",
-                   .target = &token_env});
-  flags.push_back({.name = "token-command",
-                   .value = "COMMAND",
-                   .doc = "An OAuth 2 access token is the first line that this command prints.",
-                   .target = &token_command});
-  flags.push_back({.name = "authorize-as",
-                   .value = "NAME",
-                   .doc = "Act as this user, where the server lets the one who logs in.",
-                   .target = &authorize_as});
-  flags.push_back({.name = "helo",
-                   .value = "NAME",
-                   .doc = "What EHLO says; otherwise the connection's own address.",
-                   .target = &helo});
-  flags.push_back({.name = "plain-helo",
-                   .doc = "HELO in place of EHLO: no extensions.",
-                   .target = &plain_helo});
-  flags.push_back({.name = "require-tls",
-                   .doc = "STARTTLS, or nothing is sent; so by itself with a user.",
-                   .target = &require_tls});
-  flags.push_back(
-      {.name = "no-tls", .doc = "Plain text, whatever the server offers.", .target = &no_tls});
-  flags.push_back({.name = "ca-file",
-                   .value = "FILE",
-                   .doc = "Trust these roots (PEM) in place of the system's.",
-                   .target = &ca_file,
-                   .completion = Completion::file});
-  flags.push_back({.name = "certificate",
-                   .value = "FILE",
-                   .doc = "Show this certificate (PEM); alone, log in by it (EXTERNAL).",
-                   .target = &certificate,
-                   .completion = Completion::file});
-  flags.push_back({.name = "key",
-                   .value = "FILE",
-                   .doc = "Its key (PEM); otherwise it stands in the certificate's file.",
-                   .target = &key,
-                   .completion = Completion::file});
-  flags.push_back({.name = "pin",
-                   .value = "DIGEST",
-                   .doc =
-                       "Trust a server with this public key, sha256:BASE64, whatever its name and "
-                       "roots; may be given several times.",
-                   .target = &pins});
-  flags.push_back({.name = "proxy",
-                   .value = "URL",
-                   .doc = "Go through socks5://[user:password@]host[:port] or http://…",
-                   .target = &proxy});
-  flags.push_back({.name = "allow-password-in-clear",
-                   .doc = "Weakens: sends the password without TLS too.",
-                   .target = &allow_password_in_clear});
-  flags.push_back({.name = "insecure-accept-any-certificate",
-                   .doc = "Weakens: encrypts without knowing with whom.",
-                   .target = &insecure});
-  flags.push_back({.name = "insecure-allow-legacy-tls",
-                   .doc = "Insecure: TLS 1.2 also with RSA key exchange and CBC ciphers.",
-                   .target = &legacy_tls});
-  flags.push_back({.name = "timeout",
-                   .value = "TIME",
-                   .doc = "To connect, and for each reply.",
-                   .target = &timeout});
+  for (const auto& group :
+       {login_flags(*this), session_flags(*this), trust_flags(*this), risk_flags(*this)})
+    flags.insert(flags.end(), group.begin(), group.end());
+}
+
+namespace {
+
+Result<void> check_pin(const std::string& pin) {
+  constexpr std::string_view method = "sha256:";
+  constexpr std::size_t digest_size = 32;
+  const auto digest =
+      pin.starts_with(method) ? base64_decode(pin.substr(method.size())) : std::nullopt;
+  if (digest && digest->size() == digest_size) return {};
+  return fail(
+      Fault::input, "--pin " + printable(pin, 80),
+      "not a pinned key; write sha256: and the base64 of the SHA-256 digest of the server's "
+      "public key");
+}
+
+Result<void> check_proxy(const std::string& url) {
+  const auto parsed = client::parse_proxy(url);
+  if (parsed) return {};
+  // A URL with a login holds a password, which no error shows.
+  const bool may_show = url.find('@') == std::string::npos;
+  return fail(
+      Fault::input, may_show ? "--proxy " + printable(url, 80) : "--proxy",
+      parsed.error().where.starts_with("the URL")
+          ? parsed.error().text()
+          : "not the URL of a proxy; write socks5://[user:password@]host[:port] or http://…");
+}
+
+}  // namespace
+
+Result<void> check(const ServerFlags& flags) {
+  if (flags.no_tls && flags.require_tls)
+    return fail(Fault::input, "--no-tls, --require-tls", "they exclude each other; give one");
+  if (flags.key && !flags.certificate)
+    return fail(Fault::input, "--key", "needs --certificate, whose private key it is");
+  for (const auto& pin : flags.pins) {
+    if (const auto right = check_pin(pin); !right) return right;
+  }
+  if (flags.proxy) {
+    if (const auto right = check_proxy(*flags.proxy); !right) return right;
+  }
+  for (const auto& checked :
+       {check_file("--ca-file", flags.ca_file), check_file("--certificate", flags.certificate),
+        check_file("--key", flags.key), check_file("--password-file", flags.password_file)}) {
+    if (!checked) return checked;
+  }
+  return {};
 }
 
 namespace {
@@ -146,7 +214,8 @@ Result<std::optional<Login>> login_of(const ServerFlags& flags) {
   else if (flags.password_command)
     password = from_command("--password-command", *flags.password_command);
   else if (login.password.empty())
-    password = ask_password("Password of " + login.user + " at " + url->server());
+    password = ask_password("password of " + login.user + " at " + url->server(),
+                            "--password-file, --password-env or --password-command");
   if (!password) return password.error();
   if (password->empty())
     return fail(Fault::input, login.user,
@@ -162,8 +231,8 @@ ClientOptions client_options(const ServerFlags& flags) {
   ClientOptions options;
   if (flags.require_tls) options.tls = Tls::required;
   if (flags.no_tls) options.tls = Tls::never;
-  // Whoever allows the password in clear has a server without TLS in mind; TLS is still used where
-  // it is offered.
+  // A password is allowed in plaintext for a server without TLS; TLS is still used where it is
+  // offered.
   if (flags.allow_password_in_clear && !flags.require_tls && !flags.no_tls &&
       !flags.server.starts_with("smtps"))
     options.tls = Tls::opportunistic;
@@ -179,7 +248,8 @@ ClientOptions client_options(const ServerFlags& flags) {
   options.plain_helo = flags.plain_helo;
   options.connect_timeout = flags.timeout;
   options.command_timeout = flags.timeout;
-  // The reply to the final dot may take its own long time, unless somebody asks for less.
+  // The reply to the final dot may take minutes (RFC 5321 section 4.5.3.2.6), unless --timeout is
+  // given.
   if (flags.timeout != ServerFlags{}.timeout) options.end_of_data_timeout = flags.timeout;
   return options;
 }

@@ -14,9 +14,12 @@ namespace postroad::cli {
 /// flag gives the password.
 Result<std::optional<Login>> login_of(const ServerFlags& flags);
 ClientOptions client_options(const ServerFlags& flags);
-/// Puts what the flags ask into the envelope. Error: Fault::input naming the flag.
+/// Whether the values can be right, before anything is connected. Error: Fault::input or
+/// Fault::not_found with the flag as typed.
+Result<void> check(const ServerFlags& flags);
+/// Puts the parameters into the envelope. Error: Fault::input naming the flag.
 Result<void> ask(const AskFlags& flags, Envelope& envelope);
-/// Prints the dialogue on standard error with the arrows that swaks' users know.
+/// Prints the transcript on standard error with the arrows of swaks.
 std::function<void(std::string_view arrow, std::string_view line)> trace_printer(bool colour);
 
 }  // namespace postroad::cli

@@ -1,4 +1,4 @@
-// `postroad config check|show|reference`: the settings, before anything runs on them.
+// `postroad config check|show|reference`: the configuration, before anything runs on it.
 #include <filesystem>
 #include <iostream>
 
@@ -14,59 +14,75 @@ namespace postroad::cli {
 using namespace daemon;
 
 config::Command ConfigVerbs::declare() {
-  const config::Flag file{.name = "config",
-                          .letter = 'c',
-                          .value = "FILE",
-                          .doc = "The configuration; none: the defaults.",
-                          .target = &config,
-                          .completion = config::Completion::file};
+  const config::Flag file{
+      .name = "config",
+      .letter = 'c',
+      .value = "FILE",
+      .doc = "Configuration file (default: none, all options have their defaults).",
+      .target = &config,
+      .completion = config::Completion::file};
   const config::Flag assign{
       .name = "set",
       .value = "NAME=VALUE",
-      .doc = "One option, as server.data=/var/mail; may be given several times.",
+      .doc = "Set one option, as server.data=/var/mail or listener.0.port=25.",
       .target = &set};
-  config::Command group{.name = "config",
-                        .summary = "checks, shows and explains the configuration"};
+  config::Command group{.name = "config", .summary = "check, show and explain the configuration"};
   group.subcommands = {
       {.name = "check",
-       .summary = "says everything that is wrong with it",
-       .description = "Looks at what would fail at run time too: certificates (dates, key, name), "
-                      "ports, folders, users, the DNS of the own name, mail loops. Warnings do not "
-                      "change the exit code.",
-       .flags = {file, assign, {.name = "offline", .doc = "Asks no DNS.", .target = &offline}},
-       .exit_codes = {{0, "nothing is wrong"}, {78, "something is"}}},
-      {.name = "show", .summary = "prints the settings in effect", .flags = {file, assign}},
-      {.name = "reference", .summary = "prints every option with its meaning, as Markdown"},
+       .summary = "report every problem of the configuration",
+       .description = "Checks what would fail at run time, too: certificates (dates, key, name), "
+                      "ports, folders, users, the DNS entry of the server's own name, mail loops. "
+                      "Warnings do not change the exit code.",
+       .flags = {file,
+                 assign,
+                 {.name = "offline", .doc = "Make no DNS queries.", .target = &offline}},
+       .exit_codes = {{exit_ok, "no problem was found"}, {exit_config, "a problem was found"}},
+       .run = [this] { return check(); }},
+      {.name = "show",
+       .summary = "print the settings in effect",
+       .flags = {file, assign},
+       .exit_codes = {{exit_ok, "printed"}, {exit_config, "the configuration is wrong"}},
+       .run = [this] { return show(); }},
+      {.name = "reference",
+       .summary = "print every option with its meaning, as Markdown",
+       .run = [this] { return reference(); }},
   };
   return group;
 }
 
+namespace {
+
+// One line per problem; whether the settings can be used.
+bool print_findings(std::string_view verb, const config::LoadReport& report) {
+  for (const auto& warning : report.warnings) complain(verb, "warning: " + warning.text());
+  for (const auto& error : report.errors) complain(verb, error.text());
+  return report.errors.empty();
+}
+
+}  // namespace
+
 int ConfigVerbs::check() {
-  const auto settings = load_settings(config, set);
-  if (!settings) {
-    complain("config check", settings.error().text());
-    return exit_config;
-  }
+  Settings settings;
+  const auto report = load_settings(config, set, settings);
+  if (!print_findings("config check", report)) return exit_config;
   Problems problems;
-  const auto configuration = Configuration::make(*settings, problems);
+  const auto configuration = Configuration::make(settings, problems);
   check_surroundings(*configuration, config, offline, problems);
-  const Source source{config, {}};
+  const Source source{config, report.lines};
   for (const auto& problem : in_order(problems.all(), source))
     complain("config check",
              (problem.severity == Severity::warning ? "warning: " : "") + text_of(problem, source));
   if (problems.has(Severity::error) || problems.has(Severity::hazard)) return exit_config;
-  std::cout << (problems.all().empty() ? "nothing is wrong with " : "it would run: ")
+  const bool has_warnings = !problems.all().empty() || !report.warnings.empty();
+  std::cout << (has_warnings ? "usable, with warnings: " : "no problem found: ")
             << (config.empty() ? "the defaults" : config) << '\n';
   return exit_ok;
 }
 
 int ConfigVerbs::show() {
-  const auto settings = load_settings(config, set);
-  if (!settings) {
-    complain("config show", settings.error().text());
-    return exit_config;
-  }
-  std::cout << config::show(declaration(), *settings);
+  Settings settings;
+  if (!print_findings("config show", load_settings(config, set, settings))) return exit_config;
+  std::cout << config::show(declaration(), settings);
   return exit_ok;
 }
 

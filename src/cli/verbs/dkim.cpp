@@ -1,4 +1,4 @@
-// `postroad dkim keygen|record|sign|verify`: keys, signatures and judgements by hand.
+// `postroad dkim keygen|record|sign|verify`: keys, signatures and their verification by hand.
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -24,82 +24,88 @@ namespace postroad::cli {
 
 config::Command DkimVerbs::declare() {
   using config::Flag;
-  const config::Argument message{
-      .name = "FILE",
-      .doc = "A message with its header; - or none reads standard input.",
-      .target = &file,
-      .required = false,
-      .completion = config::Completion::file};
+  const config::Argument message{.name = "FILE",
+                                 .doc = "A message with its header; - or none: standard input.",
+                                 .target = &file,
+                                 .required = false,
+                                 .completion = config::Completion::file};
   const Flag of_domain{.name = "domain",
                        .letter = 'd',
                        .value = "DOMAIN",
-                       .doc = "The signing domain.",
+                       .doc = "Signing domain.",
                        .target = &domain};
   const Flag of_selector{.name = "selector",
                          .letter = 's',
                          .value = "NAME",
-                         .doc = "The key's name: it is published at NAME._domainkey.DOMAIN.",
+                         .doc = "Selector: the key is published at NAME._domainkey.DOMAIN.",
                          .target = &selector};
   const Flag with_key{.name = "key",
                       .letter = 'k',
                       .value = "FILE",
-                      .doc = "The private key, PEM.",
+                      .doc = "Private key (PEM).",
                       .target = &key,
                       .completion = config::Completion::file};
   config::Command group{.name = "dkim",
-                        .summary = "makes DKIM keys, signs messages and judges signatures"};
+                        .summary = "make DKIM keys, sign messages and verify signatures"};
   group.subcommands = {
       {.name = "keygen",
-       .summary = "makes a key and prints the DNS record that publishes it",
+       .summary = "make a key and print the DNS record that publishes it",
        .flags = {{.name = "out",
                   .letter = 'o',
                   .value = "FILE",
-                  .doc = "Where the private key goes; the file must not exist.",
+                  .doc = "File for the private key; it must not exist.",
                   .target = &out},
                  {.name = "algorithm",
                   .value = "NAME",
                   .doc = "rsa-sha256, which every verifier knows, or ed25519-sha256.",
                   .target = &algorithm,
                   .words = {"rsa-sha256", "ed25519-sha256"}},
-                 {.name = "bits", .value = "N", .doc = "Of an RSA key.", .target = &bits},
+                 {.name = "bits",
+                  .value = "N",
+                  .doc = "RSA key size in bits (default 2048).",
+                  .target = &bits},
                  of_domain,
                  of_selector},
        .examples = {{"postroad dkim keygen -o mail.pem -d example.org -s mail",
-                     "a key of 2048 bits"}}},
+                     "a key of 2048 bits"}},
+       .exit_codes = {{exit_ok, "the key was made"},
+                      {exit_cannot_create, "the file exists or cannot be written"}},
+       .run = [this] { return keygen(); }},
       {.name = "record",
-       .summary = "prints the DNS record of a key",
-       .flags = {with_key, of_domain, of_selector}},
+       .summary = "print the DNS record of a key",
+       .flags = {with_key, of_domain, of_selector},
+       .run = [this] { return record(); }},
       {.name = "sign",
-       .summary = "prints a message with its signature in front",
+       .summary = "print a message with its signature in front",
        .arguments = {message},
-       .flags = {with_key,
-                 of_domain,
-                 of_selector,
-                 {.name = "canonical",
-                  .value = "FORM",
-                  .doc = "What white space may change: header/body, each simple or relaxed.",
-                  .target = &canonical,
-                  .words = {"relaxed/relaxed", "relaxed/simple", "simple/relaxed",
-                            "simple/simple"}},
-                 {.name = "field",
-                  .value = "NAME",
-                  .doc = "Signs these fields only; may be given several times.",
-                  .target = &fields}}},
+       .flags =
+           {with_key,
+            of_domain,
+            of_selector,
+            {.name = "canonical",
+             .value = "FORM",
+             .doc = "Canonicalization of header/body (RFC 6376 section 3.4): which whitespace "
+                    "changes in transit the signature tolerates.",
+             .target = &canonical,
+             .words = {"relaxed/relaxed", "relaxed/simple", "simple/relaxed", "simple/simple"}},
+            {.name = "field", .value = "NAME", .doc = "Sign only this field.", .target = &fields}},
+       .run = [this] { return sign(); }},
       {.name = "verify",
-       .summary = "judges the signatures of a message",
+       .summary = "verify the signatures of a message",
        .arguments = {message},
        .flags = {{.name = "record",
                   .value = "NAME=RECORD",
-                  .doc = "A key record, in place of the DNS; may be given several times.",
+                  .doc = "Key record, used in place of the DNS.",
                   .target = &records},
                  {.name = "name-server",
                   .value = "ADDRESS",
-                  .doc = "Asks this one in place of the system's: 192.0.2.1, or 192.0.2.1@5353.",
+                  .doc = "Name server in place of the system's: 192.0.2.1, or 192.0.2.1@5353.",
                   .target = &name_server},
-                 {.name = "json", .doc = "As JSON.", .target = &json}},
-       .exit_codes = {{0, "a signature is right"},
-                      {65, "none is, or there is none"},
-                      {75, "a key could not be asked for"}}},
+                 {.name = "json", .doc = "Print JSON.", .target = &json}},
+       .exit_codes = {{exit_ok, "a signature is valid"},
+                      {exit_data, "none is valid, or there is none"},
+                      {exit_temporary, "a key could not be looked up"}},
+       .run = [this] { return verify(); }},
   };
   return group;
 }
@@ -113,8 +119,7 @@ int refuse(const Error& error) {
   return error.fault == Fault::io ? exit_no_input : exit_of(error);
 }
 
-// The record, and where it goes when that is known; as one line of a zone file would have it, in
-// strings of at most 255 octets.
+// The record as one line of a zone file, in strings of at most 255 bytes.
 void print_record(const DkimKey& key, const std::string& selector, const std::string& domain) {
   constexpr std::size_t most = 255;
   const auto record = key.record();
@@ -125,7 +130,7 @@ void print_record(const DkimKey& key, const std::string& selector, const std::st
   std::cout << " )\n";
 }
 
-// A new file that only its owner reads.
+// A new file that only its owner can read.
 Result<void> write_key(const std::string& path, const Secret& pem) {
   const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (file < 0)
@@ -165,12 +170,13 @@ bool is_given(const std::string& path, std::string_view verb, std::string_view o
   return !path.empty();
 }
 
-constexpr std::string_view needs_key = "--key names the file with the private key";
+constexpr std::string_view needs_key = "missing --key; name the file with the private key";
 
 }  // namespace
 
 int DkimVerbs::keygen() {
-  if (!is_given(out, "dkim keygen", "--out names the file for the private key")) return exit_usage;
+  if (!is_given(out, "dkim keygen", "missing --out; name the file for the private key"))
+    return exit_usage;
   const auto made = DkimKey::generate(
       algorithm == "rsa-sha256" ? DkimAlgorithm::rsa_sha256 : DkimAlgorithm::ed25519_sha256,
       static_cast<unsigned>(std::max(bits, 0)));
@@ -195,8 +201,8 @@ int DkimVerbs::sign() {
   if (!is_given(key, "dkim sign", needs_key)) return exit_usage;
   auto with = DkimKey::from_file(key);
   if (!with) return refuse(with.error());
-  auto octets = read_all(file);
-  if (!octets) return refuse(octets.error());
+  auto bytes = read_all(file);
+  if (!bytes) return refuse(bytes.error());
   DkimOptions options;
   options.domain = domain;
   options.selector = selector;
@@ -208,8 +214,8 @@ int DkimVerbs::sign() {
   DkimSigner signer;
   if (auto added = signer.add(std::move(*with), std::move(options)); !added)
     return refuse(added.error());
-  // The message's octets as they are, but for line ends.
-  const auto text = mail::with_crlf(std::move(*octets));
+  // The message as it is, except for line ends.
+  const auto text = mail::with_crlf(std::move(*bytes));
   mail::SegmentSource source;
   source.add_text(text);
   const auto made = signer.sign(source);
@@ -219,10 +225,10 @@ int DkimVerbs::sign() {
 }
 
 int DkimVerbs::verify() {
-  auto octets = read_all(file);
-  if (!octets) return refuse(octets.error());
+  auto bytes = read_all(file);
+  if (!bytes) return refuse(bytes.error());
   DkimVerifier verifier;
-  verifier.take(mail::with_crlf(std::move(*octets)));
+  verifier.take(mail::with_crlf(std::move(*bytes)));
   for (const auto& name : verifier.questions()) {
     const auto given = std::find_if(records.begin(), records.end(), [&](const std::string& one) {
       return iequals(std::string_view(one).substr(0, one.find('=')), name);

@@ -1,4 +1,4 @@
-// `postroad lint`: what is wrong with a message before it is sent.
+// `postroad lint`: check a message for problems before it is sent.
 #include "mail/lint/lint.hpp"
 
 #include <fmt/format.h>
@@ -15,20 +15,24 @@ namespace postroad::cli {
 
 config::Command LintVerb::declare() {
   config::Command command{.name = "lint",
-                          .summary = "says what is wrong with a message, or will be on its way"};
+                          .summary = "check a message for problems before sending it"};
   command.description =
-      "Each finding has its line, why it matters and what to do. Errors are refused by servers or "
-      "read differently by readers; warnings work here and fail elsewhere; notes could be better.";
+      "Each finding has its line, the reason and the remedy. An error is refused by servers, or "
+      "shown differently by different readers; a warning works here and fails elsewhere; a note "
+      "could be better.";
   command.arguments = {{.name = "FILE",
-                        .doc = "Messages with their headers; - or none reads standard input.",
+                        .doc = "Messages with their headers; - or none: standard input.",
                         .target = &files,
                         .required = false,
                         .completion = config::Completion::file}};
-  command.flags = {{.name = "json", .doc = "A JSON array.", .target = &json},
-                   {.name = "strict", .doc = "Warnings count as errors.", .target = &strict}};
+  command.flags = {{.name = "json", .doc = "Print a JSON array.", .target = &json},
+                   {.name = "strict", .doc = "Count warnings as errors.", .target = &strict}};
   command.examples = {
-      {"postroad send --dry-run … | sed '1,/^$/d' | postroad lint", "what send would send"}};
-  command.exit_codes = {{0, "no error"}, {65, "errors were found"}, {66, "a file cannot be read"}};
+      {"postroad send --dry-run … | sed '1,/^$/d' | postroad lint", "check what send would send"}};
+  command.exit_codes = {{exit_ok, "no error"},
+                        {exit_data, "errors were found"},
+                        {exit_no_input, "a file cannot be read"}};
+  command.run = [this] { return run(); };
   return command;
 }
 
@@ -61,12 +65,12 @@ int LintVerb::run() {
   bool wrong = false;
   std::string out = "[";
   for (const auto& file : files) {
-    const auto octets = read_all(file);
-    if (!octets) {
-      complain("lint", octets.error().text());
+    const auto bytes = read_all(file);
+    if (!bytes) {
+      complain("lint", bytes.error().text());
       return exit_no_input;
     }
-    for (const auto& one : mail::lint(*octets)) {
+    for (const auto& one : mail::lint(*bytes)) {
       wrong = wrong || one.level == mail::LintLevel::error ||
               (strict && one.level == mail::LintLevel::warning);
       const auto shown = file == "-" ? "standard input" : file;

@@ -1,4 +1,4 @@
-// `postroad mail list|show|wait`: what arrived, as a person or a test wants to see it.
+// `postroad mail list|show|wait`: delivered messages, for people and for tests.
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/inotify.h>
@@ -26,33 +26,33 @@ config::Command MailVerbs::declare() {
   const Flag where{.name = "data",
                    .letter = 'd',
                    .value = "FOLDER",
-                   .doc = "The server's data folder.",
+                   .doc = "Data folder of the server.",
                    .target = &data,
                    .completion = config::Completion::folder};
   const Flag box{.name = "mailbox",
                  .letter = 'm',
                  .value = "ADDRESS",
-                 .doc = "Only mail to this address.",
+                 .doc = "Only messages to this address.",
                  .target = &mailbox};
   const Flag about{.name = "subject",
                    .value = "TEXT",
-                   .doc = "Only mail whose subject holds this.",
+                   .doc = "Only messages whose subject contains this.",
                    .target = &subject};
-  const Flag as_json{.name = "json", .doc = "As JSON.", .target = &json};
-  config::Command group{.name = "mail", .summary = "lists, shows and awaits the mail that arrived"};
+  const Flag as_json{.name = "json", .doc = "Print JSON.", .target = &json};
+  config::Command group{.name = "mail", .summary = "list, show and wait for delivered messages"};
   group.subcommands = {
       {.name = "list",
-       .summary = "a line for each mail, oldest first",
-       .flags = {where, box, about, as_json}},
+       .summary = "list messages, one line each, oldest first",
+       .flags = {where, box, about, as_json},
+       .run = [this] { return list(); }},
       {.name = "show",
-       .summary = "one mail, decoded",
-       .arguments = {{.name = "ID", .doc = "The queue id, or `last`.", .target = &id}},
-       .flags = {where,
-                 box,
-                 as_json,
-                 {.name = "raw", .doc = "The octets as they were received.", .target = &raw}}},
+       .summary = "show one message, decoded",
+       .arguments = {{.name = "ID", .doc = "Queue id, or `last`.", .target = &id}},
+       .flags =
+           {where, box, as_json, {.name = "raw", .doc = "The bytes as received.", .target = &raw}},
+       .run = [this] { return show(); }},
       {.name = "wait",
-       .summary = "waits until mail has arrived, and lists it",
+       .summary = "wait until messages have arrived, and list them",
        .flags =
            {where,
             box,
@@ -61,10 +61,13 @@ config::Command MailVerbs::declare() {
             {.name = "count",
              .letter = 'n',
              .value = "N",
-             .doc = "How many mails must be there.",
+             .doc = "Number of messages to wait for.",
              .target = &count},
             {.name = "timeout", .value = "TIME", .doc = "How long to wait.", .target = &timeout}},
-       .exit_codes = {{0, "the mail is there"}, {75, "it did not come in time"}}},
+       .exit_codes = {{exit_ok, "the messages are there"},
+                      {exit_io, "the folder cannot be watched"},
+                      {exit_temporary, "they did not arrive in time"}},
+       .run = [this] { return wait(); }},
   };
   return group;
 }
@@ -94,15 +97,15 @@ Result<std::vector<Shown>> find(const MailVerbs& verb) {
   std::vector<Shown> found;
   for (const auto& mail : *all) {
     if (!verb.mailbox.empty() && !iequals(mail.mailbox, verb.mailbox)) continue;
-    const auto octets = read_all(mail.path.string());
-    if (!octets) continue;  // moved by another reader in between
-    const auto part = MailPart::parse(*octets);
+    const auto bytes = read_all(mail.path.string());
+    if (!bytes) continue;  // moved by another reader in between
+    const auto part = MailPart::parse(*bytes);
     Shown shown{mail,
                 part.header("From"),
                 part.header("To"),
                 part.header("Subject"),
                 part.header("Date"),
-                octets->size()};
+                bytes->size()};
     if (shown.subject.find(verb.subject) != std::string::npos) found.push_back(std::move(shown));
   }
   return found;
@@ -134,7 +137,7 @@ void print_part(const MailPart& part, int depth) {
     return;
   }
   if (part.is_attachment() || !part.type.value.starts_with("text/")) {
-    std::cout << fmt::format("\n[{} {} {} octets]\n", part.type.value, printable(part.file_name()),
+    std::cout << fmt::format("\n[{} {} {} bytes]\n", part.type.value, printable(part.file_name()),
                              part.decoded().size());
     return;
   }
@@ -148,9 +151,9 @@ void print_part(const MailPart& part, int depth) {
   }
 }
 
-// What a report of another server says, in a line for each recipient.
-void print_report(std::string_view octets) {
-  const auto report = DeliveryReport::parse(octets);
+// The delivery report of another server, one line per recipient.
+void print_report(std::string_view bytes) {
+  const auto report = DeliveryReport::parse(bytes);
   if (!report) return;
   std::cout << "\n[delivery report of " << printable(report->reporting_mta) << "]\n";
   for (const auto& one : report->recipients)
@@ -158,7 +161,7 @@ void print_report(std::string_view octets) {
                              printable(one.status), printable(one.diagnostic));
 }
 
-// The addresses of a field, as far as they can be read.
+// The addresses of a field, as far as they can be parsed.
 std::string json_addresses(const MailPart& part, std::string_view name) {
   std::string out = "[";
   for (const auto& field : part.fields) {
@@ -211,15 +214,15 @@ int MailVerbs::show() {
     return id == "last" || iequals(one.mail.id, id);
   });
   if (found == mails->rend())
-    return refuse(fail(Fault::not_found, id,
-                       "there is no such mail; `postroad mail list` shows what there is"));
-  const auto octets = read_all(found->mail.path.string());
-  if (!octets) return refuse(octets.error());
+    return refuse(
+        fail(Fault::not_found, id, "no message has this id; `postroad mail list` shows the ids"));
+  const auto bytes = read_all(found->mail.path.string());
+  if (!bytes) return refuse(bytes.error());
   if (raw) {
-    std::cout << *octets;
+    std::cout << *bytes;
     return exit_ok;
   }
-  const auto part = MailPart::parse(*octets);
+  const auto part = MailPart::parse(*bytes);
   if (json) {
     print_json(found->mail, part);
     return exit_ok;
@@ -229,7 +232,7 @@ int MailVerbs::show() {
       std::cout << name << ": " << printable(part.header(name)) << '\n';
   }
   print_part(part, 0);
-  print_report(*octets);
+  print_report(*bytes);
   return exit_ok;
 }
 
@@ -238,7 +241,7 @@ int MailVerbs::wait() {
   const auto until = Clock::now() + timeout;
   const int watch = inotify_init1(IN_CLOEXEC);
   for (;;) {
-    // Watches first, then the look: what comes in between rings.
+    // The watches come first, so that nothing is missed between them and the look.
     const auto root = data + "/mail";
     inotify_add_watch(watch, data.c_str(), IN_CREATE | IN_MOVED_TO);
     inotify_add_watch(watch, root.c_str(), IN_CREATE | IN_MOVED_TO);
@@ -255,8 +258,8 @@ int MailVerbs::wait() {
       if (mails) print(*mails, json);
       ::close(watch);
       if (enough) return exit_ok;
-      complain("mail wait", fmt::format("{} of {} mails came within {}", mails ? mails->size() : 0,
-                                        count, config::format(timeout)));
+      complain("mail wait", fmt::format("{} of {} messages arrived within {}; see --timeout",
+                                        mails ? mails->size() : 0, count, config::format(timeout)));
       return exit_temporary;
     }
     pollfd one{watch, POLLIN, 0};

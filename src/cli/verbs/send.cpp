@@ -1,4 +1,4 @@
-// `postroad send`: one mail from flags, a file or standard input; an outcome a recipient.
+// `postroad send`: one message from flags, a file or standard input; one outcome per recipient.
 #include <fmt/format.h>
 #include <unistd.h>
 #include <algorithm>
@@ -33,90 +33,91 @@ std::optional<Stage> stage_to_stop_at(const std::optional<std::string>& word) {
   return order.at(static_cast<std::size_t>(std::find(all.begin(), all.end(), *word) - all.begin()));
 }
 
-}  // namespace
-
-config::Command SendVerb::declare() {
-  config::Command command{.name = "send",
-                          .summary = "sends one mail and says what became of each recipient"};
-  command.description =
-      "Composes a mail from flags, or takes a whole message with --data, and sends it through the "
-      "server. Recipients are those of "
-      "--to, --cc and --bcc and of the message; those given as arguments replace them all.";
-  command.arguments = {{.name = "RECIPIENT",
-                        .doc = "The envelope's recipients, in place of those of the header.",
-                        .target = &recipients,
-                        .required = false}};
-  command.flags = {
+std::vector<config::Flag> protocol_flags(SendVerb& to) {
+  return {
       {.name = "all-or-none",
-       .doc = "One refused recipient, and nobody gets it.",
-       .target = &all_or_none},
+       .doc = "Send to nobody if one recipient is refused.",
+       .target = &to.all_or_none},
       {.name = "no-pipelining",
-       .doc = "Waits for each reply, whatever the server offers.",
-       .target = &no_pipelining},
+       .doc = "Wait for each reply, even if the server offers PIPELINING.",
+       .target = &to.no_pipelining},
       {.name = "chunking",
        .value = "WHEN",
-       .doc = "BDAT in place of DATA: when-needed, preferred, never.",
-       .target = &chunking,
+       .doc = "When to use BDAT in place of DATA.",
+       .target = &to.chunking,
        .words = {"when-needed", "preferred", "never"}},
       {.name = "relay",
        .value = "URL",
-       .doc = "Another server, tried when those before it cannot be reached or send away; may be "
-              "given several times.",
-       .target = &relays},
-      {.name = "lmtp", .doc = "LMTP in place of SMTP.", .target = &lmtp},
+       .doc = "Another server, tried when the servers before it cannot be reached or defer.",
+       .target = &to.relays},
+      {.name = "lmtp", .doc = "Use LMTP in place of SMTP.", .target = &to.lmtp},
       {.name = "ignore",
        .value = "KEYWORD",
-       .doc = "Take an extension of the server's for absent; may be given several times.",
-       .target = &ignored},
+       .doc = "Ignore this extension of the server.",
+       .target = &to.ignored},
       {.name = "xclient",
        .value = "NAME=VALUE",
-       .doc = "Say by XCLIENT for whom this speaks, as ADDR=192.0.2.1; may be given several times.",
-       .target = &xclient},
+       .doc = "Attribute of the client on whose behalf this is sent (XCLIENT), as ADDR=192.0.2.1.",
+       .target = &to.xclient},
       {.name = "proxy-header",
        .value = "WORDS",
        .doc = "Begin with a PROXY header: `v1 192.0.2.1 4711 192.0.2.2 25`, or `v2 …`.",
-       .target = &proxy_header},
+       .target = &to.proxy_header}};
+}
+
+std::vector<config::Flag> run_flags(SendVerb& to) {
+  return {
       {.name = "stop-after",
        .value = "STAGE",
-       .doc = "Say QUIT once this step was answered; behind data and text, cut.",
-       .target = &stop_after,
+       .doc = "Say QUIT after the reply to this stage; after data and text, close instead.",
+       .target = &to.stop_after,
        .words = stages()},
       {.name = "cut-after",
        .value = "STAGE",
-       .doc = "Cut the line once this step was answered.",
-       .target = &cut_after,
+       .doc = "Close the connection after the reply to this stage.",
+       .target = &to.cut_after,
        .words = stages()},
       {.name = "flags",
        .value = "FILE",
-       .doc = "More flags from a file: a flag a line, its value behind a blank, # for comments. "
-              "What the command line says too is the command line's alone.",
-       .target = &flags_file,
+       .doc = "Read more flags from a file: one per line, its value after a blank, # for comments. "
+              "Flags on the command line win.",
+       .target = &to.flags_file,
        .completion = config::Completion::file},
       {.name = "dry-run",
-       .doc = "Prints the message and its envelope, and sends nothing.",
-       .target = &dry_run},
+       .doc = "Print the envelope and the message, and send nothing.",
+       .target = &to.dry_run},
       {.name = "trace",
-       .doc = "Shows the dialogue on standard error, secrets hidden.",
-       .target = &trace},
-      {.name = "json", .doc = "The outcomes as JSON.", .target = &json},
-  };
+       .doc = "Show the transcript on standard error, with secrets hidden.",
+       .target = &to.trace},
+      {.name = "json", .doc = "Print the outcomes as JSON.", .target = &to.json}};
+}
+
+}  // namespace
+
+config::Command SendVerb::declare() {
+  config::Command command{.name = "send", .summary = "send a message and report every recipient"};
+  command.description =
+      "Composes a message from flags, or takes a whole one with --data, and sends it through the "
+      "server. The recipients are those of --to, --cc, --bcc and of the message; recipients given "
+      "as "
+      "arguments replace them all.";
+  command.arguments = {{.name = "RECIPIENT",
+                        .doc = "Recipients of the envelope, in place of those of the header.",
+                        .target = &recipients,
+                        .required = false}};
+  for (const auto& group : {protocol_flags(*this), run_flags(*this)})
+    command.flags.insert(command.flags.end(), group.begin(), group.end());
   message.add_to(command.flags);
   asks.add_to(command.flags);
   server.add_to(command.flags);
   command.examples = {
       {"postroad send -f me@example.org -t you@example.org --subject hi --text hello",
-       "to the server on this machine"},
+       "through the server on this machine"},
       {"postroad send -s smtp://mail.example.org:587 -u me --password-file pw --data mail.eml",
-       "a whole message, logged in"},
+       "a whole message, with a login"},
   };
-  command.exit_codes = {{0, "every recipient accepted"},
-                        {64, "wrong command line"},
-                        {65, "wrong address or message"},
-                        {66, "a file cannot be read"},
-                        {69, "a recipient was refused"},
-                        {75, "deferred, unknown, or the conversation broke: try again later"},
-                        {76, "the server broke the protocol"},
-                        {77, "login or TLS failed"}};
+  command.exit_codes = exit_codes_of_sending();
+  command.run = [this] { return run(); };
   return command;
 }
 
@@ -124,8 +125,10 @@ namespace {
 
 Result<Envelope> envelope_of(const SendVerb& verb, const Message& message) {
   Envelope envelope{message.reverse_path(), message.recipients()};
-  // Beside a whole message --from is for the envelope alone: its header says what it says.
-  if (verb.message.data && !verb.message.from.empty()) {
+  // With a whole message --from is for the envelope alone: its header stays as it is.
+  if (verb.message.has_null_sender()) {
+    envelope.reverse_path = {};
+  } else if (verb.message.data && !verb.message.from.empty()) {
     auto from = parse_address_list(verb.message.from);
     if (!from) return from.error();
     if (!from->empty()) envelope.reverse_path = std::move(from->front().mailbox);
@@ -137,8 +140,7 @@ Result<Envelope> envelope_of(const SendVerb& verb, const Message& message) {
     envelope.recipients.push_back(std::move(*mailbox));
   }
   if (envelope.recipients.empty())
-    return fail(Fault::input, "recipients",
-                "there is nobody to send to; give --to, or addresses as arguments");
+    return fail(Fault::input, "", "no recipient; use --to ADDRESS, or give addresses as arguments");
   return envelope;
 }
 
@@ -152,7 +154,7 @@ int dry_run(const Envelope& envelope, MessageSource& source) {
       complain("send", chunk.error().text());
       return exit_of(chunk.error());
     }
-    if (chunk->empty()) return exit_ok;
+    if (chunk->empty() || !std::cout) return exit_ok;  // main reports what cannot be written
     std::cout << *chunk;
   }
 }
@@ -201,7 +203,7 @@ int fail_with(const Error& error, bool json) {
   return exit_of(error);
 }
 
-// A line on the terminal while a large message goes out.
+// One line on the terminal while a large message is sent.
 class WithProgress final : public MessageSource {
  public:
   explicit WithProgress(MessageSource& source) : source_(source) {}
@@ -240,13 +242,13 @@ Result<ProxyHeader> proxy_header_of(const std::string& text) {
   const bool known = words[0] == "v1" || words[0] == "v2";
   if (!known || (words.size() != 1 && words.size() != 5))
     return fail(Fault::input, "--proxy-header",
-                "the form is `v1 SOURCE PORT DESTINATION PORT`, `v2 …`, or the version alone");
+                "expected `v1 SOURCE PORT DESTINATION PORT`, `v2 …`, or the version alone");
   header.version = words[0] == "v1" ? 1 : 2;
   if (words.size() == 1) return header;
   const auto from = parse_number(words[2]);
   const auto to = parse_number(words[4]);
   if (!from || !to || *from > 65535 || *to > 65535)
-    return fail(Fault::input, "--proxy-header", "a port is a number from 0 to 65535");
+    return fail(Fault::input, "--proxy-header", "a port is a number from 0 to 65535; correct it");
   header.source = words[1];
   header.source_port = static_cast<std::uint16_t>(*from);
   header.destination = words[3];
@@ -264,7 +266,8 @@ Result<void> take_flags(const SendVerb& verb, ClientOptions& options) {
   for (const auto& pair : verb.xclient) {
     const auto equals = pair.find('=');
     if (equals == std::string::npos || equals == 0)
-      return fail(Fault::input, "--xclient", "the form is NAME=VALUE, as ADDR=192.0.2.1");
+      return fail(Fault::input, "--xclient " + printable(pair, 60),
+                  "expected NAME=VALUE, such as ADDR=192.0.2.1");
     options.xclient.emplace_back(pair.substr(0, equals), pair.substr(equals + 1));
   }
   if (verb.proxy_header) {
@@ -277,42 +280,62 @@ Result<void> take_flags(const SendVerb& verb, ClientOptions& options) {
   return {};
 }
 
-constexpr std::uint64_t long_work = 1'000'000;  // octets from which a progress line is worth it
+constexpr std::uint64_t least_shown = 1'000'000;  // bytes; a smaller message shows no progress
 
-// What kept the mail from being made: a file that cannot be read is no fault of the disk's here.
+// While the message is made, an I/O error means that a file cannot be read.
 int fail_to_compose(const Error& error, bool json) {
   const int code = fail_with(error, json);
   return error.fault == Fault::io ? exit_no_input : code;
 }
 
-}  // namespace
+// The outcome is printed before QUIT: its reply may be late, and changes nothing.
+void print(const SendReport& report, const std::string& server, bool json) {
+  json ? print_json(report, server) : print_text(report);
+  std::cout << std::flush;
+}
 
-namespace {
-
-// Over the first of several servers that takes it.
-int send_over(const SendVerb& verb, const Envelope& envelope, MessageSource& source,
-              const std::optional<Login>& login, const ClientOptions& options) {
+// Through the first of several servers that accepts it.
+int send_through_pool(const SendVerb& verb, const Envelope& envelope, MessageSource& source,
+                      const std::optional<Login>& login, const ClientOptions& options) {
   std::vector<std::string> urls{verb.server.server};
   urls.insert(urls.end(), verb.relays.begin(), verb.relays.end());
   const PoolOptions once{.connections = 1, .patience = std::chrono::milliseconds(0)};
   Pool pool = login ? Pool(urls, *login, options, once) : Pool(urls, options, once);
   const auto report = pool.send(envelope, source);
   if (!report) return fail_with(report.error(), verb.json);
-  verb.json ? print_json(*report, verb.server.server) : print_text(*report);
-  std::cout.flush();  // QUIT may wait for a reply that does not come
+  print(*report, verb.server.server, verb.json);
   (void)pool.close(options.quit_timeout);
+  return exit_of(*report);
+}
+
+int send_through(const SendVerb& verb, const Envelope& envelope, MessageSource& source,
+                 const std::optional<Login>& login, const ClientOptions& options) {
+  const auto& url = verb.server.server;
+  Client client = login ? Client(url, *login, options) : Client(url, options);
+  const bool shows_progress =
+      is_terminal(STDERR_FILENO) && !verb.trace && source.size() >= least_shown;
+  WithProgress progress(source);
+  const auto report = client.send(envelope, shows_progress ? progress : source);
+  if (!report && options.stop_after && report.error().fault == Fault::cancelled) {
+    std::cout << report.error().text() << '\n';
+    return exit_ok;
+  }
+  if (!report) return fail_with(report.error(), verb.json);
+  print(*report, client.server(), verb.json);
+  (void)client.quit();
   return exit_of(*report);
 }
 
 }  // namespace
 
 int SendVerb::run() {
-  const auto mail = message.compose();
-  if (!mail) return fail_to_compose(mail.error(), json);
-  auto envelope = envelope_of(*this, *mail);
+  if (const auto right = check(server); !right) return fail_with(right.error(), json);
+  const auto composed = message.compose();
+  if (!composed) return fail_to_compose(composed.error(), json);
+  auto envelope = envelope_of(*this, *composed);
   if (!envelope) return fail_with(envelope.error(), json);
   if (const auto asked = ask(asks, *envelope); !asked) return fail_with(asked.error(), json);
-  const auto source = mail->source();
+  const auto source = composed->source();
   if (!source) return fail_to_compose(source.error(), json);
   if (dry_run) return cli::dry_run(*envelope, **source);
 
@@ -323,20 +346,8 @@ int SendVerb::run() {
   if (const auto taken = take_flags(*this, options); !taken) return fail_with(taken.error(), json);
   if (all_or_none) options.recipient_policy = RecipientPolicy::all_or_none;
   if (trace) options.trace = trace_printer(observe::wants_colour(STDERR_FILENO));
-  if (!relays.empty()) return send_over(*this, *envelope, **source, *login, options);
-  Client client = *login ? Client(server.server, **login, options) : Client(server.server, options);
-  const bool watched = is_terminal(STDERR_FILENO) && !trace && (*source)->size() >= long_work;
-  WithProgress progress(**source);
-  const auto report = client.send(*envelope, watched ? progress : **source);
-  if (!report && options.stop_after && report.error().fault == Fault::cancelled) {
-    std::cout << report.error().text() << '\n';
-    return exit_ok;
-  }
-  if (!report) return fail_with(report.error(), json);
-  json ? print_json(*report, client.server()) : print_text(*report);
-  std::cout.flush();  // QUIT may wait for a reply that does not come
-  (void)client.quit();
-  return exit_of(*report);
+  return relays.empty() ? send_through(*this, *envelope, **source, *login, options)
+                        : send_through_pool(*this, *envelope, **source, *login, options);
 }
 
 }  // namespace postroad::cli

@@ -1,7 +1,7 @@
-// The sendmail entry: what PHP's mail(), cron, git send-email and s-nail call. A mail from standard
-// input goes to the server of the settings at once; nothing is queued here, so that exit code 0
-// means that a server has taken it for every recipient. With -bs it speaks SMTP on standard input
-// and output (sendmail_smtp.cpp).
+// The sendmail entry: what PHP's mail(), cron, git send-email and s-nail call. A message from
+// standard input goes to the server of the settings at once. Nothing is queued here, so that exit
+// code 0 means that a server has accepted it for every recipient. With -bs it speaks SMTP on
+// standard input and output (sendmail_smtp.cpp).
 #include <pwd.h>
 #include <signal.h>
 #include <unistd.h>
@@ -13,6 +13,7 @@
 
 #include "base/text.hpp"
 #include "cli/exit.hpp"
+#include "cli/flags/message_flags.hpp"
 #include "cli/terminal.hpp"
 #include "cli/verbs/sendmail.hpp"
 #include "client/url.hpp"
@@ -28,10 +29,10 @@ using namespace daemon;
 
 namespace {
 
-// -X VALUE or -XVALUE; the options of other sendmails that mean nothing here are taken and dropped.
+// -X VALUE or -XVALUE. Flags of other sendmails that mean nothing here are accepted and ignored.
 constexpr std::string_view with_value = "fFrBOoNRVhpXLACbeqM";
 constexpr std::string_view alone = "itvnGUmscI";
-// Whose value, if any, is in the same word: `-q15m`. That of the others may be the next: `-o i`.
+// Flags whose value, if any, is in the same word: `-q15m`. Others may have it in the next: `-o i`.
 constexpr std::string_view joined_only = "qM";
 
 Error wrong(const std::string& word, std::string_view why) {
@@ -48,13 +49,15 @@ Result<void> take_mode(std::string_view mode, SendmailCall& call) {
     call.does_nothing = true;  // the queue, the aliases: there are none here
     return {};
   }
-  return wrong("-b" + std::string(mode), "this mode is not for a program that hands mail over");
+  return wrong("-b" + std::string(mode), "this mode is not supported here; use -bm or -bs");
 }
 
 // -oi, -oem, -odb, …; -O Name=value.
 void take_option(std::string_view option, SendmailCall& call) {
   if (option == "i" || iequals(option, "IgnoreDots") || iequals(option, "IgnoreDots=true"))
     call.ignores_dots = true;
+  if (iequals(option, "AllowBinary") || iequals(option, "AllowBinary=true"))
+    call.allows_binary = true;
 }
 
 Result<void> take(char letter, const std::string& value, SendmailCall& call) {
@@ -74,7 +77,7 @@ Result<void> take(char letter, const std::string& value, SendmailCall& call) {
       return {};
     case 'B':
       if (!iequals(value, "7BIT") && !iequals(value, "8BITMIME"))
-        return wrong("-B " + value, "the body is 7BIT or 8BITMIME");
+        return wrong("-B " + value, "expected 7BIT or 8BITMIME");
       return {};
     case 'N':
       call.notify = value;
@@ -89,7 +92,7 @@ Result<void> take(char letter, const std::string& value, SendmailCall& call) {
       return take_mode(value, call);
     case 'q':
     case 'I':
-      call.does_nothing = true;  // run the queue, make the aliases anew: there are none
+      call.does_nothing = true;  // run the queue, rebuild the aliases: there are none
       return {};
     case 'o':
     case 'O':
@@ -123,11 +126,11 @@ Result<SendmailCall> parse_sendmail(const std::vector<std::string>& words) {
         continue;
       }
       if (with_value.find(letter) == std::string_view::npos)
-        return wrong(word, "not a flag of sendmail's; addresses that begin with - stand behind --");
+        return wrong(word, "unknown flag; put addresses that begin with - behind --");
       std::string value = word.substr(i + 1);
       const bool joined = joined_only.find(letter) != std::string_view::npos;
       if (value.empty() && !joined) {
-        if (++at == words.size()) return wrong(word, "the flag wants a value");
+        if (++at == words.size()) return wrong(word, "the flag needs a value");
         value = words[at];
       }
       const auto taken = take(letter, value, call);
@@ -137,7 +140,7 @@ Result<SendmailCall> parse_sendmail(const std::vector<std::string>& words) {
   }
   call.recipients.assign(words.begin() + static_cast<std::ptrdiff_t>(at), words.end());
   if (ended) return call;
-  // Behind the first address nothing is a flag, but some write the end of the flags there.
+  // After the first address nothing is a flag, but some callers write the end of the flags there.
   const auto end = std::find(call.recipients.begin(), call.recipients.end(), "--");
   if (end != call.recipients.end()) call.recipients.erase(end);
   return call;
@@ -146,20 +149,64 @@ Result<SendmailCall> parse_sendmail(const std::vector<std::string>& words) {
 const config::Section<SendmailSettings>& sendmail_declaration() {
   static const auto made = [] {
     config::Section<SendmailSettings> s;
-    s.option("server", &SendmailSettings::server, "URL of the server that takes the mail.");
-    s.option("user", &SendmailSettings::user, "Log in as this user; empty: no login.");
+    s.option("server", &SendmailSettings::server, "URL of the server that accepts the messages.");
+    s.option("user", &SendmailSettings::user, "Log in as this user. Empty: no login.");
     s.option("password_file", &SendmailSettings::password_file,
              "The password is the first line of this file.");
     s.option("ca_file", &SendmailSettings::ca_file,
-             "Trust these roots (PEM) in place of the system's.");
+             "Trust these CA certificates (PEM) instead of the system's.");
     s.option("allow_password_in_clear", &SendmailSettings::allow_password_in_clear,
-             "Weakens: sends the password without TLS too.");
+             "Insecure: send the password without TLS too.");
     s.option("domain", &SendmailSettings::domain,
-             "Completes addresses without @; empty: this machine's name.");
-    s.option("timeout", &SendmailSettings::timeout, "To connect, and for each reply.");
+             "Domain for addresses without @. Empty: the name of this machine.");
+    s.option("timeout", &SendmailSettings::timeout, "Time to connect, and for each reply.");
     return s;
   }();
   return made;
+}
+
+config::Command declare_sendmail() {
+  std::string options;
+  for (const auto& option : sendmail_declaration().erased().options)
+    (options += options.empty() ? "" : ", ") += option.name;
+  config::Command command{.name = "sendmail",
+                          .summary = "send a message from standard input, as sendmail does"};
+  command.description =
+      "Reads a message from standard input and hands it to the server that "
+      "/etc/postroad/sendmail.toml or ~/.config/postroad/sendmail.toml names (options: " +
+      options +
+      "). POSTROAD_SENDMAIL_CONFIG names another file, POSTROAD_SENDMAIL_SERVER another server. "
+      "Nothing is queued: exit code 0 means that the server accepted the message for every "
+      "recipient. Bcc is removed."
+      "\n\n"
+      "Called by the name sendmail the command does the same: link /usr/sbin/sendmail to it. Flags "
+      "of other sendmails that mean nothing here are accepted and ignored.";
+  command.arguments = {
+      {.name = "RECIPIENT", .doc = "Recipients; -- ends the flags.", .required = false}};
+  command.flags = {
+      {.letter = 't', .doc = "Add the recipients of To, Cc and Bcc."},
+      {.letter = 'i', .doc = "A line with a single dot is text and not the end. As -oi."},
+      {.letter = 'f', .value = "ADDRESS", .doc = "Sender; <> or '' is the null sender. As -r."},
+      {.letter = 'F', .value = "NAME", .doc = "Name for a From that is missing."},
+      {.letter = 'b',
+       .value = "MODE",
+       .doc = "m: send the message (default). s: speak SMTP on standard input and output. p, i: "
+              "accepted, do nothing."},
+      {.letter = 'B',
+       .value = "TYPE",
+       .doc = "Accepted; what is sent decides.",
+       .words = {"7BIT", "8BITMIME"}},
+      {.letter = 'N', .value = "WHEN", .doc = "Reports wanted (NOTIFY of RCPT)."},
+      {.letter = 'R', .value = "WHAT", .doc = "What a report returns (RET of MAIL): full or hdrs."},
+      {.letter = 'V', .value = "ID", .doc = "Envelope id (ENVID of MAIL)."},
+      {.letter = 'O',
+       .value = "NAME=VALUE",
+       .doc = "IgnoreDots=true is -i; AllowBinary=true sends input that has no header and is "
+              "binary. Others are ignored."},
+  };
+  command.exit_codes = exit_codes_of_sending();
+  command.exit_codes.push_back({exit_config, "the settings are wrong"});
+  return command;
 }
 
 Result<SendmailSettings> load_sendmail_settings() {
@@ -174,7 +221,7 @@ Result<SendmailSettings> load_sendmail_settings() {
     const auto text = read_all(file);
     if (!text) return text.error();
     const auto loaded = config::load_toml(*text, file, sendmail_declaration(), settings);
-    if (!loaded) return loaded.error();
+    if (!loaded) return loaded.errors.front();
   }
   if (const auto* server = std::getenv("POSTROAD_SENDMAIL_SERVER")) settings.server = server;
   if (settings.domain.empty()) settings.domain = system_hostname();
@@ -191,11 +238,11 @@ Result<Client> sendmail_client(const SendmailSettings& settings, RecipientPolicy
   options.allow_password_in_clear = settings.allow_password_in_clear;
   if (settings.allow_password_in_clear) options.tls = Tls::opportunistic;
   options.connect_timeout = options.command_timeout = settings.timeout;
-  // The reply to the final dot has its own patience (RFC 5321 §4.5.3.2.6) unless asked otherwise.
+  // The reply to the final dot may take minutes (RFC 5321 section 4.5.3.2.6).
   if (settings.timeout != SendmailSettings{}.timeout)
     options.end_of_data_timeout = settings.timeout;
   options.recipient_policy = policy;
-  options.drop_unsupported_options = true;  // -N and -R are wishes
+  options.drop_unsupported_options = true;  // -N and -R are requests, not demands
   if (settings.user.empty()) return Client(settings.server, std::move(options));
   auto password = Secret::from_file(settings.password_file.string());
   if (!password) return password.error();
@@ -204,25 +251,25 @@ Result<Client> sendmail_client(const SendmailSettings& settings, RecipientPolicy
 
 namespace {
 
-// Without -i a line that is a lone dot ends the mail.
-std::string until_the_dot(std::string octets) {
+// Without -i a line with a single dot ends the message.
+std::string until_the_dot(std::string bytes) {
   std::size_t begin = 0;
-  while (begin < octets.size()) {
-    const auto end = std::min(octets.find('\n', begin), octets.size());
-    auto line = std::string_view(octets).substr(begin, end - begin);
+  while (begin < bytes.size()) {
+    const auto end = std::min(bytes.find('\n', begin), bytes.size());
+    auto line = std::string_view(bytes).substr(begin, end - begin);
     if (line.ends_with('\r')) line.remove_suffix(1);
     if (line == ".") {
-      octets.resize(begin);
+      bytes.resize(begin);
       break;
     }
     begin = end + 1;
   }
-  return octets;
+  return bytes;
 }
 
 // A display name without what may not stand in a header.
 std::string clean_name(std::string_view text) {
-  // Of a user's entry in a table that is older than UTF-8.
+  // A user's entry in a table that is older than UTF-8.
   auto name = is_utf8(text) ? std::string(text) : mail::to_utf8(text, "iso-8859-1").value_or("");
   std::erase_if(name, is_control);
   return name;
@@ -275,84 +322,107 @@ int report(const SendReport& report) {
   return exit_of(report);
 }
 
-}  // namespace
-
-int run_sendmail(const std::vector<std::string>& words) {
-  ::signal(SIGPIPE, SIG_IGN);  // a caller that hears no sentence still gets the exit code
-  const auto call = parse_sendmail(words);
-  if (!call) {
-    std::cerr << "sendmail: " << call.error().text() << '\n';
-    return exit_usage;
-  }
-  if (call->does_nothing) return exit_ok;
-  const auto settings = load_sendmail_settings();
-  if (!settings) {
-    std::cerr << "sendmail: " << settings.error().text() << '\n';
-    return exit_config;
-  }
-  if (call->speaks_smtp) return speak_smtp(*settings);
-  auto octets = read_all("-");
-  if (!octets) return end_with(octets.error());
-  if (!call->ignores_dots) *octets = until_the_dot(std::move(*octets));
-  const bool null_sender = call->sender == "<>";
-  const auto own = login_name() + '@' + settings->domain;
-  auto sender =
-      addresses_of(call->sender.empty() || null_sender ? own : call->sender, settings->domain);
-  if (!sender) return end_with(sender.error());
-  if (sender->size() != 1) return end_with(fail(Fault::input, "-f", "wants one address"));
-  auto& author = sender->front();
-  if (!call->full_name.empty()) author.name = call->full_name;
-
+// A message to send, and its envelope.
+struct Prepared {
   Message message;
-  // What is given here is added where the header lacks it. A mail without a header is text: cron
-  // and people at a terminal write such.
-  message.default_domain(settings->domain)
-      .from(Address{clean_name(author.name), author.mailbox}.text())
-      .raw(std::move(*octets));
-  if (const auto fault = message.fault()) return end_with(*fault);
   Envelope envelope;
-  for (const auto& text : call->recipients) {
-    auto list = addresses_of(text, settings->domain);
-    if (!list) return end_with(list.error());
+};
+
+Result<Address> sender_of(const SendmailCall& call, const std::string& domain) {
+  const bool is_own = call.sender.empty() || call.sender == "<>";
+  auto sender = addresses_of(is_own ? login_name() + '@' + domain : call.sender, domain);
+  if (!sender) return sender.error();
+  if (sender->size() != 1) return fail(Fault::input, "-f", "expected exactly one address");
+  if (!call.full_name.empty()) sender->front().name = call.full_name;
+  return std::move(sender->front());
+}
+
+Result<std::vector<Mailbox>> arguments_of(const SendmailCall& call, const std::string& domain) {
+  std::vector<Mailbox> found;
+  for (const auto& text : call.recipients) {
+    auto list = addresses_of(text, domain);
+    if (!list) return list.error();
     for (auto& one : *list) {
-      if (std::find(envelope.recipients.begin(), envelope.recipients.end(), one.mailbox) ==
-          envelope.recipients.end())
-        envelope.recipients.push_back(std::move(one.mailbox));
+      if (std::find(found.begin(), found.end(), one.mailbox) == found.end())
+        found.push_back(std::move(one.mailbox));
     }
   }
-  if (call->reads_recipients) {
-    for (const auto& one : envelope.recipients) message.bcc(one.text());
-    // An address that cannot be read would be one who silently gets nothing.
-    const auto checked = message.check();
-    envelope.recipients = message.recipients();
-    if (!checked && checked.error().where != "To") return end_with(checked.error());
+  return found;
+}
+
+Result<Prepared> prepare(const SendmailCall& call, const std::string& domain, std::string bytes) {
+  const auto sender = sender_of(call, domain);
+  if (!sender) return sender.error();
+  Prepared made;
+  // What is given here is added where the header lacks it. A message without a header is text, as
+  // cron and people at a terminal write it.
+  made.message.default_domain(domain)
+      .from(Address{clean_name(sender->name), sender->mailbox}.text())
+      .raw(std::move(bytes));
+  if (const auto fault = made.message.fault()) return *fault;
+  auto recipients = arguments_of(call, domain);
+  if (!recipients) return recipients.error();
+  made.envelope.recipients = std::move(*recipients);
+  if (call.reads_recipients) {
+    for (const auto& one : made.envelope.recipients) made.message.bcc(one.text());
+    // The owner of an address that cannot be parsed would silently get nothing.
+    const auto checked = made.message.check();
+    made.envelope.recipients = made.message.recipients();
+    if (!checked && checked.error().where != "To") return checked.error();
   }
-  if (envelope.recipients.empty()) {
-    return end_with(fail(Fault::input, "recipients",
-                         "there is nobody to send to; give addresses, or -t to read them from the "
-                         "header"));
-  }
-  if (!null_sender) envelope.reverse_path = author.mailbox;
-  if (const auto asked = ask_for_reports(*call, envelope); !asked) {
-    (void)end_with(asked.error());
-    return exit_usage;
-  }
-  auto source = message.source();
+  if (made.envelope.recipients.empty())
+    return fail(Fault::input, "",
+                "no recipient; give addresses, or -t to read them from the header");
+  if (call.sender != "<>") made.envelope.reverse_path = sender->mailbox;
+  return made;
+}
+
+int send(const SendmailSettings& settings, Prepared& prepared) {
+  auto source = prepared.message.source();
   if (!source) return end_with(source.error());
-  auto client = sendmail_client(*settings, RecipientPolicy::best_effort);
+  auto client = sendmail_client(settings, RecipientPolicy::best_effort);
   if (!client) {
     (void)end_with(client.error());
     return exit_config;
   }
-  const auto sent = client->send(envelope, **source);
+  const auto sent = client->send(prepared.envelope, **source);
   if (!sent) {
     const auto code = end_with(sent.error());
-    // EX_NOHOST is about a recipient's host. That our server's name has no address may pass.
+    // EX_NOHOST is about a recipient's host. A missing address of our server may be temporary.
     return sent.error().fault == Fault::resolve ? exit_temporary : code;
   }
   const int code = report(*sent);
   (void)client->quit();  // after the report: the reply may not come
   return code;
+}
+
+int fail_with(int code, const Error& error) {
+  (void)end_with(error);
+  return code;
+}
+
+}  // namespace
+
+int run_sendmail(const std::vector<std::string>& words) {
+  ::signal(SIGPIPE, SIG_IGN);  // a caller that does not read still gets the exit code
+  const auto call = parse_sendmail(words);
+  if (!call) return fail_with(exit_usage, call.error());
+  if (call->does_nothing) return exit_ok;
+  const auto settings = load_sendmail_settings();
+  if (!settings) return fail_with(exit_config, settings.error());
+  if (call->speaks_smtp) return speak_smtp(*settings);
+  auto bytes = read_all("-");
+  if (!bytes) return end_with(bytes.error());
+  if (!call->ignores_dots) *bytes = until_the_dot(std::move(*bytes));
+  if (!call->allows_binary && is_binary_file(*bytes))
+    return end_with(fail(Fault::input, "standard input",
+                         "this is not a message: it has no header and holds binary data; use -O "
+                         "AllowBinary=true to send it all the same"));
+  auto prepared = prepare(*call, settings->domain, std::move(*bytes));
+  if (!prepared) return end_with(prepared.error());
+  if (const auto asked = ask_for_reports(*call, prepared->envelope); !asked)
+    return fail_with(exit_usage, asked.error());
+  return send(*settings, *prepared);
 }
 
 }  // namespace postroad::cli

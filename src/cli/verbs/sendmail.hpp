@@ -1,5 +1,5 @@
 // The sendmail entry: `postroad` called by that name, or `postroad sendmail`. Its command line is
-// sendmail's own, not the declaration's of the other verbs.
+// that of sendmail and is not parsed as those of the other verbs are.
 #pragma once
 
 #include <filesystem>
@@ -7,28 +7,30 @@
 #include <string>
 #include <vector>
 
+#include "config/command.hpp"
 #include "config/option.hpp"
 
 namespace postroad::cli {
 
-/// What a command line asks.
+/// A command line, parsed.
 struct SendmailCall {
   std::vector<std::string> recipients;
-  std::string sender;          ///< -f; empty: the user at this machine; "<>", also of -f '': nobody
-  std::string full_name;       ///< -F, for a From that is added
-  std::string notify;          ///< -N
-  std::string return_content;  ///< -R
-  std::string envelope_id;     ///< -V
+  std::string sender;  ///< -f; empty: the user at this machine; "<>", also for -f '': null sender
+  std::string full_name;          ///< -F, for a From that is added
+  std::string notify;             ///< -N
+  std::string return_content;     ///< -R
+  std::string envelope_id;        ///< -V
   bool reads_recipients = false;  ///< -t: those of To, Cc and Bcc too
-  bool ignores_dots = false;      ///< -i: a lone dot is text
+  bool ignores_dots = false;      ///< -i: a line with a single dot is text
+  bool allows_binary = false;     ///< -O AllowBinary: input that is no text is sent, too
   bool speaks_smtp = false;       ///< -bs
   bool does_nothing = false;      ///< -q, -bp, -bi, -I: there is no queue and no table of aliases
 };
 /// Error: Fault::input with the flag.
 Result<SendmailCall> parse_sendmail(const std::vector<std::string>& words);
 
-/// Of /etc/postroad/sendmail.toml, then ~/.config/postroad/sendmail.toml, or the file that
-/// POSTROAD_SENDMAIL_CONFIG names; POSTROAD_SENDMAIL_SERVER goes over its server.
+/// From /etc/postroad/sendmail.toml, then ~/.config/postroad/sendmail.toml, or the file that
+/// POSTROAD_SENDMAIL_CONFIG names; POSTROAD_SENDMAIL_SERVER overrides the server.
 struct SendmailSettings {
   std::string server = "smtp://127.0.0.1:2525";
   std::string user;
@@ -42,9 +44,11 @@ Result<SendmailSettings> load_sendmail_settings();
 const config::Section<SendmailSettings>& sendmail_declaration();
 Result<Client> sendmail_client(const SendmailSettings& settings, RecipientPolicy policy);
 
-/// -bs: SMTP on standard input and output. A mail goes to the server of the settings before its
+/// -bs: SMTP on standard input and output. A message goes to the server of the settings before its
 /// final dot is answered, to all recipients or to none.
 int speak_smtp(const SendmailSettings& settings);
+/// Its help and manual page.
+config::Command declare_sendmail();
 /// The whole entry; `words` without the program's name.
 int run_sendmail(const std::vector<std::string>& words);
 

@@ -1,42 +1,50 @@
-// `sendmail -bs`: the server machine on standard input and output, with a client behind it. What
-// the real server says to the end of the message is what the caller hears.
+// `sendmail -bs`: the server machine on standard input and output, with a client behind it. The
+// caller gets the reply that the real server gives to the end of the message.
+#include <poll.h>
 #include <unistd.h>
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
 #include <cerrno>
 #include <iostream>
+#include <system_error>
 
 #include "cli/exit.hpp"
 #include "cli/verbs/sendmail.hpp"
+#include "net/drive.hpp"
 #include "proto/smtp/server/server_machine.hpp"
 
 namespace postroad::cli {
 
+namespace asio = boost::asio;
+
 namespace {
 
-constexpr std::size_t most_held = 64 << 20;  // octets of a message, which is held whole here
+constexpr std::size_t most_held = 64 << 20;  // bytes of a message, which is held in memory whole
 
 class HeldSource final : public MessageSource {
  public:
-  HeldSource(std::string_view octets, bool utf8) : octets_(octets), left_(octets), utf8_(utf8) {}
+  HeldSource(std::string_view bytes, bool utf8) : bytes_(bytes), left_(bytes), utf8_(utf8) {}
   Result<std::string_view> next() override { return std::exchange(left_, {}); }
   bool rewind() override {
-    left_ = octets_;
+    left_ = bytes_;
     return true;
   }
-  [[nodiscard]] std::optional<std::uint64_t> size() const override { return octets_.size(); }
+  [[nodiscard]] std::optional<std::uint64_t> size() const override { return bytes_.size(); }
   [[nodiscard]] bool is_8bit() const override {
-    return std::any_of(octets_.begin(), octets_.end(),
+    return std::any_of(bytes_.begin(), bytes_.end(),
                        [](char c) { return static_cast<unsigned char>(c) >= 0x80; });
   }
   [[nodiscard]] bool needs_utf8() const override { return utf8_; }
 
  private:
-  std::string_view octets_;
+  std::string_view bytes_;
   std::string_view left_;
   bool utf8_;
 };
 
-// What one caller hears of a mail that went to all or to none.
+// The reply to a message that went to all recipients or to none.
 Reply verdict_of(const Result<SendReport>& report) {
   if (!report) {
     const auto& error = report.error();
@@ -54,63 +62,89 @@ Reply verdict_of(const Result<SendReport>& report) {
   return {250, report->reply.status, report->reply.text};
 }
 
-class Dialogue final {
+// Standard input and output in the form that the driver wants. Its waits have no deadline: the
+// caller started this process and ends it.
+class Pipes final {
  public:
-  explicit Dialogue(Client client, const smtp::ServerOptions& options)
-      : client_(std::move(client)), machine_(options) {}
-
-  int run() {
-    char buffer[65536];
-    for (;;) {
-      const auto action = machine_.next(proto::Clock::now());
-      switch (action.wish) {
-        case proto::Wish::send: {
-          const auto n = ::write(STDOUT_FILENO, action.bytes.data(), action.bytes.size());
-          if (n < 0 && errno != EINTR) return exit_io;
-          if (n > 0) machine_.sent(static_cast<std::size_t>(n));
-          break;
-        }
-        case proto::Wish::receive: {
-          const auto n = ::read(STDIN_FILENO, buffer, sizeof buffer);
-          if (n < 0 && errno != EINTR) return exit_io;
-          if (n == 0) machine_.closed();
-          if (n > 0) machine_.received({buffer, static_cast<std::size_t>(n)});
-          break;
-        }
-        case proto::Wish::consult:
-          answer();
-          break;
-        case proto::Wish::start_tls:
-        case proto::Wish::done:
-          (void)client_.quit();
-          return exit_ok;
-      }
-    }
+  using Waited = net::Stream::Waited;
+  static Result<std::optional<std::size_t>> read_now(std::span<char> into) {
+    return count_of(::read(STDIN_FILENO, into.data(), into.size()), "standard input");
   }
+  Result<std::optional<std::size_t>> write_now(std::string_view bytes) {
+    auto count = count_of(::write(STDOUT_FILENO, bytes.data(), bytes.size()), "standard output");
+    is_deaf_ = is_deaf_ || !count;
+    return count;
+  }
+  static asio::awaitable<Waited> readable(net::Time) { co_return wait(STDIN_FILENO, POLLIN); }
+  static asio::awaitable<Waited> writable(net::Time) { co_return wait(STDOUT_FILENO, POLLOUT); }
+  static bool may_hold_input() { return true; }  // so that `readable` is asked only when needed
+  /// Whether the caller could not be told something.
+  [[nodiscard]] bool is_deaf() const { return is_deaf_; }
 
  private:
-  void answer() {
-    const auto& question = machine_.question();
+  static Result<std::optional<std::size_t>> count_of(ssize_t n, const char* what) {
+    if (n >= 0) return std::optional(static_cast<std::size_t>(n));
+    if (errno == EAGAIN || errno == EINTR) return std::optional<std::size_t>();
+    return fail(Fault::io, what, std::generic_category().message(errno));
+  }
+  static Waited wait(int descriptor, short events) {
+    pollfd one{descriptor, events, 0};
+    (void)::poll(&one, 1, -1);
+    return Waited::ready;
+  }
+  bool is_deaf_ = false;
+};
+
+// Answers the machine: a message is passed on before its final dot is answered.
+class PassOn final {
+ public:
+  explicit PassOn(Client client) : client_(std::move(client)) {}
+  void quit() { (void)client_.quit(); }
+
+  bool answer_now(smtp::ServerMachine& machine) {
+    const auto& question = machine.question();
     if (std::holds_alternative<smtp::AskData>(question)) draft_.clear();
     if (const auto* body = std::get_if<smtp::AskBody>(&question)) {
       draft_ += body->octets;
-      return machine_.answered(
-          draft_.size() > most_held ? Reply{552, {5, 3, 4}, "the message is too large"} : Reply{});
+      machine.answered(draft_.size() > most_held ? Reply{552, {5, 3, 4}, "the message is too large"}
+                                                 : Reply{});
+      return true;
     }
     const auto* end = std::get_if<smtp::AskEnd>(&question);
-    if (end == nullptr || !end->keep) return machine_.answered({});
-    const auto& transaction = machine_.transaction();
+    machine.answered(end == nullptr || !end->keep ? Reply{} : send(machine));
+    return true;
+  }
+  asio::awaitable<void> answer(smtp::ServerMachine&) const { co_return; }
+  asio::awaitable<Result<proto::TlsFacts>> handshake(Pipes&, net::Time) const {
+    co_return fail(Fault::protocol, {}, "there is no TLS on a pipe");
+  }
+
+ private:
+  Reply send(smtp::ServerMachine& machine) {
+    const auto& transaction = machine.transaction();
     Envelope envelope{
         transaction.reverse_path, transaction.recipients, {}, transaction.asked_of_recipients()};
     if (transaction.options) envelope.options = *transaction.options;
     HeldSource source(draft_, transaction.smtputf8);
-    machine_.answered(verdict_of(client_.send(envelope, source)));
+    return verdict_of(client_.send(envelope, source));
   }
 
   Client client_;
-  smtp::ServerMachine machine_;
   std::string draft_;
 };
+
+int converse(PassOn& consultant, const smtp::ServerOptions& options) {
+  Pipes pipes;
+  smtp::ServerMachine machine(options);
+  net::BufferPool buffers;
+  net::DriveOptions how;
+  how.buffers = &buffers;
+  asio::io_context context(1);
+  asio::co_spawn(context, net::drive(pipes, machine, consultant, how), asio::detached);
+  context.run();
+  consultant.quit();
+  return pipes.is_deaf() ? exit_io : exit_ok;
+}
 
 }  // namespace
 
@@ -127,7 +161,8 @@ int speak_smtp(const SendmailSettings& settings) {
   options.allow_bare_addresses = true;
   options.accept_bare_lf = true;  // programs write to a pipe with their own line ends
   options.bare_line_ends = smtp::BareLineEnds::keep;
-  return Dialogue(std::move(*client), options).run();
+  PassOn consultant(std::move(*client));
+  return converse(consultant, options);
 }
 
 }  // namespace postroad::cli

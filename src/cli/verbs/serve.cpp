@@ -1,5 +1,5 @@
 // `postroad serve`: the server from one configuration, or without any on loopback for a developer.
-// The steps of a start, a reload and a hand-over; what runs is site.hpp.
+// The steps of a start, a reload and a hand-over; what runs is daemon.hpp.
 #include <pthread.h>
 #include <signal.h>
 
@@ -20,38 +20,46 @@ using namespace daemon;
 config::Command ServeVerb::declare() {
   config::Command command{
       .name = "serve",
-      .summary = "receives mail, keeps it on disk before it says 250, and delivers it"};
+      .summary = "receive messages, store them on disk before replying 250, and deliver them"};
   command.description =
-      "Without a configuration it listens on 127.0.0.1:2525, accepts any mail for anybody, and "
-      "keeps it in ./postroad-mail, where `postroad mail` "
-      "finds it. SIGTERM and SIGINT end it after the messages under way, SIGHUP reads the "
-      "configuration, users and certificates again, SIGUSR1 opens log.file anew.";
-  command.flags = {{.name = "config",
-                    .letter = 'c',
-                    .value = "FILE",
-                    .doc = "The configuration (TOML); `postroad config reference` explains it.",
-                    .target = &config,
-                    .completion = config::Completion::file},
-                   {.name = "set",
-                    .value = "NAME=VALUE",
-                    .doc = "One option, as server.data=/var/mail; may be given several times.",
-                    .target = &set},
-                   {.name = "reload",
-                    .doc = "Tells the server that runs on this data folder to read its "
-                           "configuration again, as SIGHUP does; says what it refused.",
-                    .target = &reload},
-                   {.name = "take-over",
-                    .doc = "Takes the listening sockets of the server that runs on this data "
-                           "folder; that one ends when its sessions have.",
-                    .target = &take_over}};
-  command.examples = {{"postroad serve", "a catcher on 127.0.0.1:2525"},
+      "Without a configuration it listens on 127.0.0.1:2525, accepts any message for anybody, and "
+      "stores it in ./postroad-mail, where `postroad mail` finds it. SIGTERM and SIGINT end it "
+      "after "
+      "the sessions in progress (at most limits.drain), SIGHUP reads the configuration, users and "
+      "certificates again, SIGUSR1 reopens log.file.";
+  command.flags = {
+      {.name = "config",
+       .letter = 'c',
+       .value = "FILE",
+       .doc = "Configuration file (TOML); `postroad config reference` explains it.",
+       .target = &config,
+       .completion = config::Completion::file},
+      {.name = "set",
+       .value = "NAME=VALUE",
+       .doc = "Set one option, as server.data=/var/mail or listener.0.port=25.",
+       .target = &set},
+      {.name = "reload",
+       .doc = "Make the server that runs on this data folder read its configuration "
+              "again, as SIGHUP does, and report what it refused.",
+       .target = &reload},
+      {.name = "take-over",
+       .doc = "Take the listening sockets of the server that runs on this data folder. "
+              "That server ends after its sessions.",
+       .target = &take_over}};
+  command.examples = {{"postroad serve", "a catcher for development on 127.0.0.1:2525"},
                       {"postroad serve -c /etc/postroad.toml", "a server"},
                       {"postroad serve -c /etc/postroad.toml --take-over",
-                       "a new binary in place of the one that runs, without a refused connection"}};
-  command.exit_codes = {{0, "ended by a signal or a take-over; reloaded"},
-                        {66, "no server runs on that data folder (--reload, --take-over)"},
-                        {73, "a port or a folder cannot be had"},
-                        {78, "the configuration is wrong"}};
+                       "replace the running server by a new one, without a refused connection"}};
+  command.exit_codes = {
+      {exit_ok,
+       "ended by a signal or a take-over; with --reload: the configuration was read again"},
+      {exit_no_input, "no server runs on that data folder (--reload, --take-over)"},
+      {exit_cannot_create, "a port or a folder cannot be used"},
+      {exit_io,
+       "the running server could not be reached or did not hand over (--reload, "
+       "--take-over), or standard output cannot be written"},
+      {exit_config, "the configuration is wrong; with --reload: the server refused it"}};
+  command.run = [this] { return run(); };
   return command;
 }
 
@@ -68,18 +76,19 @@ void announce(const Settings& settings, const std::vector<std::uint16_t>& ports)
     const bool v6 = listener.address.find(':') != std::string::npos;
     std::cout << "listening on " << (v6 ? "[" : "") << listener.address << (v6 ? "]" : "") << ':'
               << ports[i];
-    if (listener.role == server::Role::catcher) std::cout << ", accepting any mail for anybody";
+    if (listener.role == server::Role::catcher) std::cout << ", accepting any message for anybody";
     std::cout << '\n';
   }
   if (settings.spool.keeps == Keeping::nothing) {
-    std::cout << "every mail is thrown away before its 250 (spool.keeps = \"nothing\")\n";
+    std::cout << "every message is discarded before its 250 (spool.keeps = \"nothing\")\n";
   } else if (settings.delivery.local == Destination::discard) {
-    std::cout << "every mail is thrown away after its 250 (delivery.local = \"discard\")\n";
+    std::cout << "every message is discarded after its 250 (delivery.local = \"discard\")\n";
   } else {
-    std::cout << "mail is kept in " << (settings.server.data / "mail").string()
+    std::cout << "messages are stored in " << (settings.server.data / "mail").string()
               << "; `postroad mail list --data " << settings.server.data.string() << "` shows it\n";
   }
-  std::cout << std::flush;
+  if (!(std::cout << std::flush))
+    complain("serve", "standard output cannot be written; the server goes on");
 }
 
 int exit_of_start(const Error& error) {
@@ -99,11 +108,14 @@ void block_signals() {
 // For a reload: every problem in one error, as the reload is refused as a whole.
 Result<std::shared_ptr<Configuration>> read_configuration(const std::string& config,
                                                           const std::vector<std::string>& set) {
-  auto settings = load_settings(config, set);
-  if (!settings) return settings.error();
+  Settings settings;
+  const auto report = load_settings(config, set, settings);
+  std::string all;
+  for (const auto& error : report.errors) all += (all.empty() ? "" : "; ") + error.text();
+  if (!all.empty()) return fail(Fault::input, "", all);
   Problems problems;
-  auto made = Configuration::make(std::move(*settings), problems);
-  if (problems.has(Severity::error)) return problems.joined({config, {}});
+  auto made = Configuration::make(std::move(settings), problems);
+  if (problems.has(Severity::error)) return problems.joined({config, report.lines});
   return made;
 }
 
@@ -128,41 +140,43 @@ int ask_for_reload(const Settings& settings) {
 }  // namespace
 
 int ServeVerb::run() {
-  // The folder that it was started in may not be the one of a later reload.
+  // A later reload may run in another folder.
   if (!config.empty()) config = std::filesystem::absolute(config).string();
-  auto settings = load_settings(config, set);
-  if (!settings) return refuse(exit_config, settings.error().text());
-  if (reload) return ask_for_reload(*settings);
+  Settings settings;
+  const auto read = load_settings(config, set, settings);
+  for (const auto& warning : read.warnings) complain("serve", "warning: " + warning.text());
+  for (const auto& error : read.errors) complain("serve", error.text());
+  if (!read.errors.empty()) return exit_config;
+  if (reload) return ask_for_reload(settings);
   block_signals();
 
   Problems problems;
-  const auto configuration = Configuration::make(std::move(*settings), problems);
-  if (const int code = report(problems, {config, {}}); code != exit_ok) return code;
+  const auto configuration = Configuration::make(std::move(settings), problems);
+  if (const int code = report(problems, {config, read.lines}); code != exit_ok) return code;
   std::optional<RunningServer> running;
-  std::optional<HandoverState> estate;
+  std::optional<HandoverState> handed_over;
   if (!take_over) {
     const auto& data = configuration->settings.server.data;
     if (const auto other = RunningServer::connect(data))
       return refuse(exit_cannot_create,
-                    data.string() + ": is held by another process (pid " +
+                    data.string() + ": in use by another server (pid " +
                         std::to_string(other->pid()) +
-                        "): one server a folder; stop that one, name another folder, or take its "
-                        "place with --take-over");
+                        "); stop that one, set another server.data, or use --take-over");
   } else {
     auto connected = RunningServer::connect(configuration->settings.server.data);
     if (!connected) return refuse(exit_no_input, connected.error().text());
     running = std::move(*connected);
     auto handed = running->take_over();
     if (!handed) return refuse(exit_io, handed.error().text());
-    estate = std::move(*handed);
+    handed_over = std::move(*handed);
   }
-  Daemon site(configuration, [this] { return read_configuration(config, set); });
-  auto done = site.bind(estate ? estate->sockets : notify::sockets());
-  if (done) done = site.open(estate);
+  Daemon server(configuration, [this] { return read_configuration(config, set); });
+  auto done = server.bind(handed_over ? handed_over->sockets : notify::sockets());
+  if (done) done = server.open(handed_over);
   if (done && running) done = running->ready();
   if (!done) return refuse(exit_of_start(done.error()), done.error().text());
-  site.on_ready = [&] { announce(configuration->settings, site.ports()); };
-  done = site.run(take_over);
+  server.on_ready = [&] { announce(configuration->settings, server.ports()); };
+  done = server.run(take_over);
   return done ? exit_ok : refuse(exit_of_start(done.error()), done.error().text());
 }
 

@@ -1,6 +1,7 @@
-// `postroad talk`: a session by hand with line editing. What you type goes to the server as it is;
-// STARTTLS then does the handshake, AUTH and a mechanism without more ask for user and
-// password and do the rest, and a verb that is none gets a hint.
+// `postroad talk`: a session by hand with line editing. Lines go to the server as typed; STARTTLS
+// does the handshake, AUTH with a mechanism alone does the whole exchange, and an unknown verb gets
+// a hint. The connection is the client's own, with its proxy, pins and certificates; what is said
+// on it is talk_machine.hpp, under the one driver.
 #include <editline/readline.h>
 #include <unistd.h>
 
@@ -16,269 +17,237 @@
 #include "cli/exit.hpp"
 #include "cli/flags/server_flags.hpp"
 #include "cli/terminal.hpp"
+#include "cli/verbs/talk_machine.hpp"
+#include "client/connection.hpp"
 #include "client/url.hpp"
-#include "net/connect.hpp"
-#include "net/stream.hpp"
+#include "net/drive.hpp"
 #include "observe/sinks.hpp"
-#include "proto/sasl/mechanism.hpp"
-#include "proto/smtp/capabilities.hpp"
 #include "proto/smtp/command.hpp"
-#include "proto/smtp/reply.hpp"
 
 namespace postroad::cli {
 
 namespace asio = boost::asio;
 
 config::Command TalkVerb::declare() {
-  config::Command command{.name = "talk", .summary = "a session with a server, typed by hand"};
+  config::Command command{.name = "talk", .summary = "type an SMTP session by hand"};
   command.description =
-      "Lines go to the server as typed. STARTTLS does the handshake, AUTH and a mechanism alone "
-      "ask "
-      "for user and password and do the exchange. After a 354 lines are the message, with leading "
-      "dots doubled, until a lone dot.";
-  command.arguments = {
-      {.name = "HOST", .doc = "host, host:port or URL.", .target = &host, .required = false}};
+      "Sends lines to the server as typed and shows its replies. STARTTLS does the handshake. AUTH "
+      "with a mechanism alone asks for user and password and does the exchange. EHLO alone is "
+      "completed with the name of --helo, or the address of this end. After a 354 reply the lines "
+      "are the message; leading dots are doubled, and a line with a single dot ends it."
+      "\n\n"
+      "With --helo or --plain-helo the session starts with that command, and with --require-tls "
+      "with EHLO and STARTTLS. Replies of the server do not change the exit code.";
+  command.arguments = {{.name = "HOST",
+                        .doc = "host, host:port or URL; without it, --server.",
+                        .target = &host,
+                        .required = false}};
   server.add_to(command.flags);
-  command.examples = {{"postroad talk 127.0.0.1:2525", "to the server on this machine"}};
+  command.examples = {{"postroad talk 127.0.0.1:2525", "with the server on this machine"}};
+  command.exit_codes = {
+      {exit_ok, "the session was ended by QUIT, by the end of input, or by a 421 reply"},
+      {exit_usage, "wrong command line"},
+      {exit_data, "wrong value of a flag"},
+      {exit_no_input, "a file cannot be read"},
+      {exit_no_host, "the host name has no address"},
+      {exit_temporary, "the server cannot be reached, or the connection was lost"},
+      {exit_protocol, "the server violated the protocol"},
+      {exit_no_permission, "TLS failed, or the server did not prove that it knows the password"}};
+  command.run = [this] { return run(); };
   return command;
 }
 
 namespace {
 
+// Asks the user, and does the client's side of the handshake.
 class Talk final {
  public:
-  Talk(const ServerFlags& flags, client::Url url)
+  Talk(const ServerFlags& flags, ClientOptions options)
       : flags_(flags),
-        url_(std::move(url)),
-        print_(trace_printer(observe::wants_colour(STDERR_FILENO))) {}
+        trace_(trace_printer(observe::wants_colour(STDERR_FILENO))),
+        connection_(flags.server, std::nullopt, std::move(options)) {}
   int run();
 
- private:
-  template <class T>
-  T wait(asio::awaitable<T> call) {
-    std::optional<T> result;
-    asio::co_spawn(context_, std::move(call), [&](std::exception_ptr, T value) {
-      result.emplace(std::move(value));
-      context_.stop();
-    });
-    context_.restart();
-    context_.run();
-    return std::move(*result);
+  // For the driver.
+  bool answer_now(TalkMachine& machine);
+  asio::awaitable<void> answer(TalkMachine&) const { co_return; }
+  asio::awaitable<Result<proto::TlsFacts>> handshake(net::Stream&, net::Time deadline) {
+    return connection_.handshake(deadline);
   }
-  [[nodiscard]] net::Time deadline() const { return proto::Clock::now() + flags_.timeout; }
-  asio::awaitable<Result<void>> dial();
-  std::optional<std::string> ask();
-  Result<void> say(std::string_view line, std::string_view shown);
-  Result<Reply> hear();
-  Result<Reply> exchange(std::string_view line, std::string_view shown);
-  Result<void> secure();
-  Result<void> login(const std::string& mechanism);
-  Result<void> message();
-  Result<bool> turn(const std::string& line);
-  void hint(std::string_view line) const;
+
+ private:
+  asio::awaitable<Result<void>> converse();
+  [[nodiscard]] TalkOptions machine_options();
+  static std::optional<std::string> ask(bool keep = true);
+  /// False: it was explained why not, and the user is asked again.
+  bool take_command(TalkMachine& machine, const std::string& line);
+  Result<void> login(TalkMachine& machine, const std::string& mechanism);
+  static void hint(std::string_view line);
 
   const ServerFlags& flags_;
-  client::Url url_;
-  std::function<void(std::string_view, std::string_view)> print_;
-  asio::io_context context_{1};
-  std::optional<net::Stream> stream_;
-  smtp::ReplyParser parser_;
-  smtp::Capabilities capabilities_;
-  sasl::ChannelBinding binding_;
-  bool is_secure_ = false;  // TLS is up
-  std::string input_;
+  net::SessionTrace trace_;
+  client::Connection connection_;
+  net::BufferPool buffers_;
 };
 
-asio::awaitable<Result<void>> Talk::dial() {
-  auto socket = co_await net::connect(url_.host, url_.port, deadline());
-  if (!socket) co_return socket.error();
-  stream_.emplace(std::move(*socket));
-  co_return Result<void>();
-}
-
-std::optional<std::string> Talk::ask() {
+std::optional<std::string> Talk::ask(bool keep) {
   if (!is_terminal(STDIN_FILENO)) {
     std::string line;
     if (!std::getline(std::cin, line)) return std::nullopt;
+    if (line.ends_with('\r')) line.pop_back();
     return line;
   }
   const std::unique_ptr<char, decltype(&std::free)> line(readline("> "), std::free);
   if (!line) return std::nullopt;
-  if (*line != '\0' && !istarts_with(line.get(), "AUTH")) add_history(line.get());
+  if (keep && *line != '\0' && !istarts_with(line.get(), "AUTH")) add_history(line.get());
   return std::string(line.get());
 }
 
-Result<void> Talk::say(std::string_view line, std::string_view shown) {
-  print_("->", shown);
-  std::string octets = std::string(line) + "\r\n";
-  for (std::string_view rest = octets; !rest.empty();) {
-    const auto count = wait(stream_->write(rest, deadline()));
-    if (!count) return count.error();
-    rest.remove_prefix(*count);
+bool Talk::answer_now(TalkMachine& machine) {
+  if (machine.wants_body()) {
+    const auto line = ask(false);
+    machine.say_body(!line || *line == "." ? "." : line->starts_with('.') ? '.' + *line : *line);
+    return true;
   }
-  return {};
-}
-
-Result<Reply> Talk::hear() {
   for (;;) {
-    std::string_view rest = input_;
-    auto reply = parser_.parse(rest);
-    input_ = rest;
-    if (!reply) return reply.error();
-    if (*reply) {
-      std::string lines;
-      smtp::format(**reply, lines);
-      for (const auto line : split(lines, '\n')) {
-        if (!line.empty()) print_("<-", printable(line.substr(0, line.size() - 1)));
-      }
-      return **reply;
+    const auto line = ask();
+    if (!line) {
+      machine.leave();
+      return true;
     }
-    char buffer[4096];
-    const auto count = wait(stream_->read(buffer, deadline()));
-    if (!count) return count.error();
-    if (*count == 0) return fail(Fault::closed, url_.server(), "the server closed the connection");
-    input_.assign(buffer, *count);
+    if (!trim(*line).empty() && take_command(machine, *line)) return true;
   }
 }
 
-Result<Reply> Talk::exchange(std::string_view line, std::string_view shown) {
-  const auto said = say(line, shown);
-  return said ? hear() : Result<Reply>(said.error());
+bool Talk::take_command(TalkMachine& machine, const std::string& line) {
+  const auto command = smtp::parse_command(line);
+  const auto verb = command.row != nullptr ? command.row->verb : smtp::Verb::unknown;
+  const auto mechanism = upper(command.argument);
+  const auto& known = sasl::mechanisms();
+  if (verb == smtp::Verb::auth && std::find(known.begin(), known.end(), mechanism) != known.end()) {
+    const auto begun = login(machine, mechanism);
+    if (!begun) complain("talk", begun.error().text());
+    return begun.has_value();
+  }
+  if (verb == smtp::Verb::starttls && flags_.no_tls) {
+    complain("talk", "STARTTLS is not sent: --no-tls was given; start again without it");
+    return false;
+  }
+  const bool says_hello =
+      verb == smtp::Verb::ehlo || verb == smtp::Verb::helo || verb == smtp::Verb::lhlo;
+  if (says_hello && command.argument.empty()) {
+    machine.say(std::string(command.verb) + ' ' + flags_.helo.value_or(connection_.own_literal()),
+                false);
+    return true;
+  }
+  hint(line);
+  if (verb == smtp::Verb::data) std::cerr << "(a line with a single dot ends the message)\n";
+  machine.say(line, verb == smtp::Verb::auth);
+  return true;
 }
 
-Result<void> Talk::secure() {
-  if (!input_.empty())
-    return fail(
-        Fault::protocol, url_.server(),
-        "bytes follow the reply to STARTTLS before the handshake: they may be injected");
-  const auto tls =
-      net::TlsContext::client({.verify = !flags_.insecure, .ca_file = flags_.ca_file.value_or("")});
-  if (!tls) return tls.error();
-  const auto facts = wait(stream_->handshake_client(*tls, url_.host, deadline()));
-  if (!facts) return facts.error();
-  binding_ = facts->binding;
-  is_secure_ = true;
-  print_("--", "TLS " + facts->version + " " + facts->cipher + "; say EHLO again");
-  return {};
-}
-
-Result<void> Talk::login(const std::string& mechanism) {
-  if (!is_secure_ && !flags_.allow_password_in_clear)
-    return fail(Fault::auth, url_.server(),
-                "the password is not sent without TLS: say STARTTLS and EHLO first; "
-                "--allow-password-in-clear would send it");
+Result<void> Talk::login(TalkMachine& machine, const std::string& mechanism) {
+  if (!machine.is_secure() && !flags_.allow_password_in_clear)
+    return fail(Fault::auth, "AUTH " + mechanism,
+                "not sent: the connection has no TLS, and the password could be read on the way; "
+                "use STARTTLS and EHLO first, or start again with --allow-password-in-clear");
   auto flags = flags_;
-  if (!flags.user) {
+  if (!flags.user && connection_.url().user.empty() && mechanism != "EXTERNAL") {
     std::cerr << "user: ";
-    flags.user = ask().value_or("");
+    flags.user = ask(false).value_or("");
   }
-  flags.server = url_.server();
+  flags.mechanism = mechanism;
   const auto login = login_of(flags);
   if (!login) return login.error();
   sasl::Context context;
-  context.host = url_.host;
-  context.port = url_.port;
-  context.binding = binding_;
-  context.binding_is_offered = capabilities_.offers_auth(mechanism + "-PLUS");
-  sasl::Credentials credentials{.user = (*login)->user};
-  const auto& secret = (*login)->token.empty() ? (*login)->password : (*login)->token;
-  (mechanism.find("OAUTH") != std::string::npos ? credentials.token : credentials.password) =
-      secret;
-  auto machine = sasl::make_client(mechanism, credentials, context);
-  auto step = machine->initial();
-  const auto initial = step ? base64_encode(step->response) : std::string();
-  auto reply = exchange("AUTH " + mechanism + (step ? ' ' + (initial.empty() ? "=" : initial) : ""),
-                        "AUTH " + mechanism + (step ? " [hidden]" : ""));
-  for (int i = 0; reply && reply->code == 334 && i < 8; ++i) {
-    step = machine->respond(base64_decode(reply->text).value_or(""));
-    reply = step ? exchange(base64_encode(step->response), "[hidden]") : exchange("*", "*");
+  context.host = connection_.url().host;
+  context.port = connection_.url().port;
+  context.binding = machine.binding();
+  context.binding_is_offered = machine.capabilities().offers_auth(mechanism + "-PLUS");
+  sasl::Credentials credentials{.certificate = flags.certificate.has_value()};
+  if (*login) {
+    credentials.user = (*login)->user;
+    credentials.authorize_as = (*login)->authorize_as;
+    credentials.password = (*login)->password;
+    credentials.token = (*login)->token;
   }
-  if (!reply) return reply.error();
-  const auto doubt = machine->doubt();
-  if (reply->code == 235 && !doubt.empty()) return fail(Fault::auth, url_.server(), doubt);
+  machine.start_auth(mechanism, sasl::make_client(mechanism, credentials, context));
   return {};
 }
 
-Result<void> Talk::message() {
-  std::cerr << "(the message; a lone dot ends it)\n";
-  for (;;) {
-    const auto line = ask();
-    const bool end = !line || *line == ".";
-    const auto octets = end ? "." : line->starts_with('.') ? '.' + *line : *line;
-    auto said = say(octets, octets);
-    if (!said || end) return said;
-  }
-}
-
-void Talk::hint(std::string_view line) const {
+void Talk::hint(std::string_view line) {
   const auto command = smtp::parse_command(line);
   if (command.row != nullptr) return;
   const auto meant = smtp::nearest_verb(command.verb);
-  std::cerr << "hint: " << printable(command.verb, 40) << " is no SMTP command"
+  std::cerr << "hint: " << printable(command.verb, 40) << " is not an SMTP command"
             << (meant.empty() ? "" : "; did you mean ") << meant << (meant.empty() ? "" : "?")
             << '\n';
 }
 
-Result<bool> Talk::turn(const std::string& line) {
-  const auto words = split(trim(line), ' ');
-  const auto verb = upper(words.front());
-  const auto mechanism = words.size() == 2 ? upper(words[1]) : "";
-  const auto& known = sasl::mechanisms();
-  if (verb == "AUTH" && std::find(known.begin(), known.end(), mechanism) != known.end()) {
-    const auto done = login(mechanism);
-    return done ? Result<bool>(true) : Result<bool>(done.error());
+TalkOptions Talk::machine_options() {
+  const bool tls_first = connection_.url().tls == Tls::implicit && !flags_.no_tls;
+  TalkOptions options{.server = connection_.server(),
+                      .timeout = flags_.timeout,
+                      .implicit_tls = tls_first,
+                      .require_tls = flags_.require_tls && !tls_first};
+  if (flags_.helo || flags_.plain_helo || options.require_tls) {
+    const auto* const verb = connection_.url().lmtp ? "LHLO "
+                             : flags_.plain_helo    ? "HELO "
+                                                    : "EHLO ";
+    options.hello = verb + flags_.helo.value_or(connection_.own_literal());
   }
-  hint(line);
-  auto reply = exchange(line, verb == "AUTH" ? "AUTH [hidden]" : line);
-  if (!reply) return reply.error();
-  if (verb == "EHLO" && reply->is_success()) capabilities_ = smtp::parse_capabilities(*reply);
-  if (verb == "STARTTLS" && reply->code == 220) {
-    const auto secured = secure();
-    if (!secured) return secured.error();
+  return options;
+}
+
+asio::awaitable<Result<void>> Talk::converse() {
+  const auto reached = co_await connection_.reach();
+  if (!reached) co_return reached.error();
+  TalkMachine machine(machine_options());
+  if (!connection_.early().empty()) {
+    trace_.received(connection_.early(), false);
+    machine.received(connection_.early());
   }
-  if (reply->code == 354) {
-    const auto sent = message();
-    if (!sent) return sent.error();
-    reply = hear();
-    if (!reply) return reply.error();
-  }
-  return verb != "QUIT" && reply->code != 421;
+  net::DriveOptions how;
+  how.buffers = &buffers_;
+  how.trace = &trace_;
+  co_await net::drive(connection_.stream(), machine, *this, how);
+  connection_.stream().close();
+  if (machine.error()) co_return *machine.error();
+  co_return Result<void>();
 }
 
 int Talk::run() {
-  const auto stop = [&](Error error) {
-    if (error.where.empty()) error.where = url_.server();
-    complain("talk", error.text());
-    return exit_of(error);
-  };
-  const auto connected = wait(dial());
-  if (!connected) return stop(connected.error());
-  print_("--", "connected to " + stream_->peer());
-  if (url_.tls == Tls::implicit) {
-    const auto secured = secure();
-    if (!secured) return stop(secured.error());
-  }
-  const auto greeting = hear();
-  if (!greeting) return stop(greeting.error());
-  for (;;) {
-    const auto line = ask();
-    if (!line) return exit_ok;
-    if (trim(*line).empty()) continue;
-    const auto more = turn(*line);
-    if (!more) return stop(more.error());
-    if (!*more) return exit_ok;
-  }
+  std::optional<Result<void>> ended;
+  asio::io_context context(1);
+  asio::co_spawn(
+      context, client::without_throwing(converse()),
+      [&](const std::exception_ptr& thrown, Result<void> result) {
+        ended.emplace(thrown ? Result<void>(client::error_of(thrown)) : std::move(result));
+        context.stop();
+      });
+  context.run();
+  if (*ended) return exit_ok;
+  auto error = ended->error();
+  if (error.where.empty()) error.where = connection_.server();
+  complain("talk", error.text());
+  return exit_of(error);
 }
 
 }  // namespace
 
 int TalkVerb::run() {
-  auto url = client::parse_url(host.empty() ? server.server : host);
-  if (!url) {
+  if (!host.empty()) server.server = host;
+  if (const auto url = client::parse_url(server.server); !url) {
     complain("talk", url.error().text());
     return exit_usage;
   }
-  return Talk(server, std::move(*url)).run();
+  if (const auto checked = check(server); !checked) {
+    complain("talk", checked.error().text());
+    return exit_of(checked.error());
+  }
+  auto options = client_options(server);
+  options.trace = trace_printer(observe::wants_colour(STDERR_FILENO));
+  return Talk(server, std::move(options)).run();
 }
 
 }  // namespace postroad::cli

@@ -1,4 +1,4 @@
-// `postroad user add|remove|list`: the users' file of SCRAM keys.
+// `postroad user add|remove|list`: the file of users and their SCRAM keys.
 #include <filesystem>
 #include <iostream>
 
@@ -12,36 +12,53 @@ namespace postroad::cli {
 config::Command UserVerbs::declare() {
   const config::Flag where{.name = "file",
                            .value = "FILE",
-                           .doc = "The users' file, as server.users names it.",
+                           .doc = "Users file, as server.users names it.",
                            .target = &file,
                            .completion = config::Completion::file};
-  const config::Argument who{.name = "NAME", .doc = "The user's name.", .target = &name};
-  config::Command group{.name = "user",
-                        .summary = "adds, removes and lists the users who may log in"};
-  group.description = "The file holds keys and never a password.";
+  const config::Argument who{.name = "NAME", .doc = "User name.", .target = &name};
+  config::Command group{.name = "user", .summary = "add, remove and list the users who may log in"};
+  group.description =
+      "The file holds keys and no passwords. It keeps its owner and its mode; a new file that root "
+      "makes gets the owner of its folder, so that the server can read it.";
+  const std::vector<config::ExitCode> codes{
+      {exit_ok, "done"},
+      {exit_data, "wrong name or password, or the file is not a users file"},
+      {exit_no_input, "the password file cannot be read"},
+      {exit_io, "the users file cannot be read or written"}};
   group.subcommands = {
       {.name = "add",
-       .summary = "adds a user, or gives one a new password",
+       .summary = "add a user, or set a new password",
        .arguments = {who},
        .flags = {where,
                  {.name = "password-file",
                   .value = "FILE",
-                  .doc = "The password is the first line of this file; otherwise it is asked for.",
+                  .doc = "The password is the first line of this file (default: asked for).",
                   .target = &password_file},
                  {.name = "password-env",
                   .value = "NAME",
                   .doc = "The password is in this environment variable.",
                   .target = &password_env},
                  {.name = "with-scram-sha-1",
-                  .doc = "Keys of SCRAM-SHA-1 too, for clients that know no better.",
+                  .doc = "Store SCRAM-SHA-1 keys too, for old clients.",
                   .target = &scram_sha_1},
                  {.name = "with-cram-md5",
                   .doc =
-                      "Weakens: a key of CRAM-MD5 too, with which whoever reads the file can log "
-                      "in by it.",
-                  .target = &cram_md5}}},
-      {.name = "remove", .summary = "removes a user", .arguments = {who}, .flags = {where}},
-      {.name = "list", .summary = "lists the users", .flags = {where}},
+                      "Insecure: store a CRAM-MD5 key too; anybody who reads the file can log in "
+                      "with it.",
+                  .target = &cram_md5}},
+       .exit_codes = codes,
+       .run = [this] { return add(); }},
+      {.name = "remove",
+       .summary = "remove a user",
+       .arguments = {who},
+       .flags = {where},
+       .exit_codes = codes,
+       .run = [this] { return remove(); }},
+      {.name = "list",
+       .summary = "list the users",
+       .flags = {where},
+       .exit_codes = codes,
+       .run = [this] { return list(); }},
   };
   return group;
 }
@@ -63,9 +80,12 @@ Result<server::Users> load(const std::string& file) {
 int UserVerbs::add() {
   auto users = load(file);
   if (!users) return refuse(users.error());
-  auto password = password_file  ? Secret::from_file(*password_file)
-                  : password_env ? Result<Secret>(Secret::from_env(password_env->c_str()))
-                                 : ask_password("New password of " + name);
+  if (const auto readable = check_file("--password-file", password_file); !readable)
+    return refuse(readable.error());
+  auto password =
+      password_file  ? Secret::from_file(*password_file)
+      : password_env ? Result<Secret>(Secret::from_env(password_env->c_str()))
+                     : ask_password("new password of " + name, "--password-file or --password-env");
   if (!password) return refuse(password.error());
   const auto set = users->set(name, *password, {scram_sha_1, cram_md5});
   if (!set) return refuse(set.error());
@@ -77,7 +97,8 @@ int UserVerbs::remove() {
   auto users = server::Users::load(file);
   if (!users) return refuse(users.error());
   if (!users->remove(name))
-    return refuse(fail(Fault::input, name, "there is no such user in " + file));
+    return refuse(fail(Fault::input, name,
+                       "no such user in " + file + "; `postroad user list` shows the users"));
   const auto saved = users->save(file);
   return saved ? exit_ok : refuse(saved.error());
 }
