@@ -1,6 +1,6 @@
-// What mail_postroad.cpp, mail_gmime.cpp and mail_vmime.cpp share: the three mails, the clock and
-// the line that is printed. Each is called `mail_x compose|parse small|mixed|large SECONDS FOLDER`,
-// where FOLDER has large.bin to compose from and small.eml, mixed.eml and large.eml to parse.
+// Shared by mail_postroad.cpp, mail_gmime.cpp and mail_vmime.cpp: the three messages, the clock and
+// the printed result. Each is called `mail_x compose|parse small|mixed|large SECONDS FOLDER`.
+// FOLDER contains large.bin to attach and small.eml, mixed.eml and large.eml to parse.
 #pragma once
 
 #include <chrono>
@@ -20,9 +20,9 @@ inline constexpr std::string_view from_address = "juergen@bench.example";
 inline constexpr std::string_view to_names[] = {"Zoë Ødegård", "Мария Плотникова"};
 inline constexpr std::string_view to_addresses[] = {"zoe@bench.example", "maria@bench.example"};
 inline constexpr std::size_t attachments = 3;
-inline constexpr std::size_t attached_octets = 100 * 1000;
+inline constexpr std::size_t attached_bytes = 100 * 1000;
 
-/// 2 KB with CRLF line ends, as people write: short enough as quoted-printable.
+/// 2 KB of ordinary text with CRLF line ends, which is shortest as quoted-printable.
 inline std::string text() {
   std::string out;
   while (out.size() < 2000)
@@ -37,7 +37,7 @@ inline std::string html() {
   return out + "</body></html>\r\n";
 }
 
-/// Octets as those of a picture or an archive: without a pattern, the same each time.
+/// Bytes like those of an image or an archive: without a pattern, the same each time.
 inline std::string noise(std::size_t size) {
   std::string out(size, '\0');
   std::uint32_t state = 1;
@@ -62,13 +62,13 @@ struct Call {
   [[nodiscard]] std::string attached() const { return folder + "/large.bin"; }
 };
 
-/// What one round went through.
+/// The work of one round, in bytes.
 struct Round {
-  std::uint64_t octets = 0;   ///< of the mail
-  std::uint64_t decoded = 0;  ///< of its leaves, when it was parsed
+  std::uint64_t bytes = 0;    ///< size of the message
+  std::uint64_t decoded = 0;  ///< decoded size of its leaves, if it was parsed
 };
 
-/// The most memory that was resident. Not ru_maxrss: that begins with what the caller had.
+/// Peak resident memory. Not ru_maxrss, which includes the peak of the calling process.
 inline long peak_kib() {
   std::ifstream status("/proc/self/status");
   for (std::string line; std::getline(status, line);) {
@@ -77,7 +77,7 @@ inline long peak_kib() {
   return 0;
 }
 
-/// Does `once` until the time is over, and prints how quick it was.
+/// Repeats `once` until the time is over, and prints the throughput.
 template <typename Once>
 int measure(const Call& call, Once once) {
   using Clock = std::chrono::steady_clock;
@@ -86,10 +86,10 @@ int measure(const Call& call, Once once) {
   const auto begin = Clock::now();
   std::chrono::duration<double> wall{};
   for (; wall.count() < call.seconds; wall = Clock::now() - begin, ++rounds) round = once();
-  if (round.octets == 0) return 1;
-  std::printf("{\"mb_per_second\": %.1f, \"octets\": %llu, \"decoded\": %llu, \"rounds\": %llu, ",
-              static_cast<double>(round.octets * rounds) / wall.count() / 1e6,
-              static_cast<unsigned long long>(round.octets),
+  if (round.bytes == 0) return 1;
+  std::printf("{\"mb_per_second\": %.1f, \"bytes\": %llu, \"decoded\": %llu, \"rounds\": %llu, ",
+              static_cast<double>(round.bytes * rounds) / wall.count() / 1e6,
+              static_cast<unsigned long long>(round.bytes),
               static_cast<unsigned long long>(round.decoded),
               static_cast<unsigned long long>(rounds));
   std::printf("\"peak_kib\": %ld}\n", peak_kib());

@@ -1,5 +1,6 @@
-// The same as mail_postroad.cpp by GMime: encodings and character sets are told it, memory and
-// files are streams that it does not copy, and bodies are decoded into its null stream.
+// The benchmark of mail_postroad.cpp with GMime. Encodings and charsets are given to it; memory and
+// files are streams that it does not copy; bodies are decoded into its null stream. See
+// mail_case.hpp.
 #include <fcntl.h>
 #include <gmime/gmime.h>
 
@@ -9,23 +10,23 @@
 
 namespace {
 
-// What a program has before it composes.
+// The content that exists before composing.
 struct Content {
   std::string text = mail_case::text();
   std::string html = mail_case::html();
-  std::string noise = mail_case::noise(mail_case::attached_octets);
+  std::string noise = mail_case::noise(mail_case::attached_bytes);
 };
 
-// A stream that shares `octets`.
-GMimeStream* stream_of(const std::string& octets, GByteArray& view) {
-  view.data = reinterpret_cast<guint8*>(const_cast<char*>(octets.data()));
-  view.len = static_cast<guint>(octets.size());
+// A stream that shares `bytes`.
+GMimeStream* stream_of(const std::string& bytes, GByteArray& view) {
+  view.data = reinterpret_cast<guint8*>(const_cast<char*>(bytes.data()));
+  view.len = static_cast<guint>(bytes.size());
   GMimeStream* stream = g_mime_stream_mem_new();
   g_mime_stream_mem_set_byte_array(GMIME_STREAM_MEM(stream), &view);
   return stream;
 }
 
-// Takes `stream` over.
+// Takes ownership of `stream`.
 GMimeObject* part_of(GMimePart* part, GMimeStream* stream, GMimeContentEncoding encoding) {
   GMimeDataWrapper* data =
       g_mime_data_wrapper_new_with_stream(stream, GMIME_CONTENT_ENCODING_DEFAULT);
@@ -54,7 +55,7 @@ void add(GMimeMultipart* multipart, GMimeObject* part) {
   g_object_unref(part);
 }
 
-// Takes `first` over, and all that goes behind it.
+// The body of the message, which the caller owns.
 GMimeObject* body_of(const mail_case::Call& call, const Content& content,
                      std::vector<GByteArray>& views) {
   GMimeObject* text = text_of("plain", content.text, views[0]);
@@ -75,7 +76,7 @@ GMimeObject* body_of(const mail_case::Call& call, const Content& content,
   return GMIME_OBJECT(mixed);
 }
 
-// A name without a character set costs it a search for one that fits.
+// Without a charset, GMime would search for one that fits the name.
 void add(InternetAddressList* list, std::string_view name, std::string_view address) {
   InternetAddress* mailbox = internet_address_mailbox_new(name.data(), address.data());
   internet_address_set_charset(mailbox, "utf-8");
@@ -108,7 +109,7 @@ mail_case::Round compose(const mail_case::Call& call, const Content& content,
   return round;
 }
 
-// Subject and addresses, decoded. 0 when one is missing.
+// The size of the decoded subject and addresses; 0 if one is missing.
 std::size_t header_size(GMimeMessage* message) {
   std::size_t size = 0;
   for (auto* list : {g_mime_message_get_from(message), g_mime_message_get_to(message)}) {
@@ -146,9 +147,9 @@ mail_case::Round parse(GMimeStream* stream) {
   return round;
 }
 
-mail_case::Round parse_memory(const std::string& octets) {
+mail_case::Round parse_memory(const std::string& bytes) {
   GByteArray view;
-  return parse(stream_of(octets, view));
+  return parse(stream_of(bytes, view));
 }
 
 mail_case::Round parse_file(const std::string& path) {
@@ -163,8 +164,8 @@ int main(int argc, char** argv) {
   g_mime_init();
   if (call.work == "parse") {
     if (call.mail == "large") return measure(call, [&] { return parse_file(call.path()); });
-    const auto octets = mail_case::contents(call.path());
-    return measure(call, [&] { return parse_memory(octets); });
+    const auto bytes = mail_case::contents(call.path());
+    return measure(call, [&] { return parse_memory(bytes); });
   }
   GMimeFormatOptions* format = g_mime_format_options_new();
   g_mime_format_options_set_newline_format(format, GMIME_NEWLINE_FORMAT_DOS);

@@ -1,5 +1,5 @@
-// Composes and parses mails by Postroad; see mail_case.hpp. `mail_postroad write MAIL 0 FOLDER`
-// makes the mail that all parse.
+// The benchmark of composing and parsing messages with Postroad; see mail_case.hpp.
+// `mail_postroad write MAIL 0 FOLDER` writes the message that all programs parse.
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -19,7 +19,7 @@ namespace {
 
 using namespace postroad;
 
-// What a program has before it composes: texts, and attachments that every mail shares.
+// The content that exists before composing: bodies, and attachments that all messages share.
 struct Content {
   std::string text = mail_case::text();
   std::string html = mail_case::html();
@@ -31,7 +31,7 @@ Content content_of(const mail_case::Call& call) {
   if (call.mail != "mixed") return content;
   for (std::size_t i = 0; i < mail_case::attachments; ++i)
     content.parts.push_back(
-        MimePart::octets("image/jpeg", mail_case::noise(mail_case::attached_octets))
+        MimePart::bytes("image/jpeg", mail_case::noise(mail_case::attached_bytes))
             .attachment("bild.jpg"));
   return content;
 }
@@ -40,7 +40,7 @@ std::string list_of(std::string_view name, std::string_view address) {
   return std::string(name) + " <" + std::string(address) + '>';
 }
 
-// `sink` is given each piece.
+// Passes each chunk to `sink`.
 template <typename Sink>
 mail_case::Round compose(const mail_case::Call& call, const Content& content, Sink sink) {
   Message message;
@@ -58,12 +58,12 @@ mail_case::Round compose(const mail_case::Call& call, const Content& content, Si
     const auto piece = (*source)->next();
     if (!piece) return {};
     if (piece->empty()) return round;
-    round.octets += piece->size();
+    round.bytes += piece->size();
     sink(*piece);
   }
 }
 
-// Subject and addresses, decoded. 0 when one is missing.
+// The size of the decoded subject and addresses; 0 if one is missing.
 template <typename Head>
 std::size_t header_size(const Head& head) {
   std::size_t size = 0;
@@ -84,21 +84,21 @@ std::uint64_t decoded_size(const MailPart& part) {
   return size;
 }
 
-mail_case::Round parse(const std::string& octets) {
-  const auto root = MailPart::parse(octets);
+mail_case::Round parse(const std::string& bytes) {
+  const auto root = MailPart::parse(bytes);
   if (header_size(root) == 0) return {};
-  return {octets.size(), decoded_size(root)};
+  return {bytes.size(), decoded_size(root)};
 }
 
-// Decodes each body while it streams by.
-class Decodes final : public PartSink {
+// Decodes the streamed bodies.
+class DecodingSink final : public PartSink {
  public:
   void begin(const PartHead& head) override {
     if (head.header_offset == 0) is_good_ = header_size(head) != 0;
     decoder_ = TransferDecoder(head.encoding);
   }
-  void body(std::string_view octets) override {
-    decoder_.take(octets, out_);
+  void body(std::string_view bytes) override {
+    decoder_.take(bytes, out_);
     decoded_ += out_.size();
     out_.clear();
   }
@@ -118,13 +118,13 @@ class Decodes final : public PartSink {
 mail_case::Round parse_stream(const std::string& path) {
   const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   std::vector<char> buffer(64 * 1024);
-  Decodes sink;
+  DecodingSink sink;
   MailReader reader(sink);
   mail_case::Round round;
   for (;;) {
     const auto n = read(file, buffer.data(), buffer.size());
     if (n <= 0) break;
-    round.octets += static_cast<std::uint64_t>(n);
+    round.bytes += static_cast<std::uint64_t>(n);
     reader.take({buffer.data(), static_cast<std::size_t>(n)});
   }
   close(file);
@@ -140,13 +140,13 @@ int main(int argc, char** argv) {
   const auto call = mail_case::call_of(argv);
   if (call.work == "parse") {
     if (call.mail == "large") return measure(call, [&] { return parse_stream(call.path()); });
-    const auto octets = mail_case::contents(call.path());
-    return measure(call, [&] { return parse(octets); });
+    const auto bytes = mail_case::contents(call.path());
+    return measure(call, [&] { return parse(bytes); });
   }
   const auto content = content_of(call);
   if (call.work == "write") {
     std::ofstream file(call.path(), std::ios::binary);
-    return compose(call, content, [&](std::string_view piece) { file << piece; }).octets == 0;
+    return compose(call, content, [&](std::string_view piece) { file << piece; }).bytes == 0;
   }
   return measure(call, [&] { return compose(call, content, [](std::string_view) {}); });
 }

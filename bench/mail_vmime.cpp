@@ -1,5 +1,5 @@
-// The same as mail_postroad.cpp by VMime: its message builder, and its parser over a string or over
-// a file that it reads as a seekable stream.
+// The benchmark of mail_postroad.cpp with VMime: its message builder, and its parser over a string
+// or over a file that it reads as a seekable stream. See mail_case.hpp.
 #include <vmime/platforms/posix/posixHandler.hpp>
 #include <vmime/vmime.hpp>
 
@@ -11,7 +11,7 @@ namespace {
 
 const vmime::charset utf8("utf-8");
 
-// What a program has before it composes.
+// The content that exists before composing.
 struct Content {
   std::string text = mail_case::text();
   std::string html = mail_case::html();
@@ -21,13 +21,13 @@ struct Content {
 class Counter final : public vmime::utility::outputStream {
  public:
   void flush() override {}
-  [[nodiscard]] std::uint64_t octets() const noexcept { return octets_; }
+  [[nodiscard]] std::uint64_t bytes() const noexcept { return bytes_; }
 
  protected:
-  void writeImpl(const vmime::byte_t* /*data*/, std::size_t count) override { octets_ += count; }
+  void writeImpl(const vmime::byte_t* /*data*/, std::size_t count) override { bytes_ += count; }
 
  private:
-  std::uint64_t octets_ = 0;
+  std::uint64_t bytes_ = 0;
 };
 
 vmime::shared_ptr<vmime::mailbox> mailbox_of(std::string_view name, std::string_view address) {
@@ -36,9 +36,9 @@ vmime::shared_ptr<vmime::mailbox> mailbox_of(std::string_view name, std::string_
 }
 
 vmime::shared_ptr<vmime::attachment> attached(
-    const vmime::shared_ptr<const vmime::contentHandler>& octets, const char* type,
+    const vmime::shared_ptr<const vmime::contentHandler>& bytes, const char* type,
     const char* name) {
-  return vmime::make_shared<vmime::defaultAttachment>(octets, vmime::encoding("base64"),
+  return vmime::make_shared<vmime::defaultAttachment>(bytes, vmime::encoding("base64"),
                                                       vmime::mediaType(type), vmime::text(),
                                                       vmime::word(name, utf8));
 }
@@ -48,7 +48,7 @@ Content content_of(const mail_case::Call& call) {
   if (call.mail != "mixed") return content;
   for (std::size_t i = 0; i < mail_case::attachments; ++i)
     content.attachments.push_back(attached(vmime::make_shared<vmime::stringContentHandler>(
-                                               mail_case::noise(mail_case::attached_octets)),
+                                               mail_case::noise(mail_case::attached_bytes)),
                                            "image/jpeg", "bild.jpg"));
   return content;
 }
@@ -84,10 +84,10 @@ mail_case::Round compose(const mail_case::Call& call, const Content& content) {
   const auto message = builder.construct();
   message->getHeader()->MessageId()->setValue(vmime::messageId::generateId());
   message->generate(sink);
-  return {sink.octets()};
+  return {sink.bytes()};
 }
 
-// Subject and addresses, decoded. 0 when one is missing.
+// The size of the decoded subject and addresses; 0 if one is missing.
 std::size_t header_size(const vmime::shared_ptr<const vmime::header>& header) {
   const auto from = header->findFieldValue<vmime::mailbox>("From");
   const auto to = header->findFieldValue<vmime::addressList>("To");
@@ -108,17 +108,17 @@ void decode(const vmime::shared_ptr<const vmime::bodyPart>& part, Counter& sink)
   if (body->getPartCount() == 0) body->getContents()->extract(sink);
 }
 
-mail_case::Round finish(const vmime::shared_ptr<vmime::message>& message, std::size_t octets) {
+mail_case::Round finish(const vmime::shared_ptr<vmime::message>& message, std::size_t bytes) {
   if (header_size(message->getHeader()) == 0) return {};
   Counter sink;
   decode(message, sink);
-  return {octets, sink.octets()};
+  return {bytes, sink.bytes()};
 }
 
-mail_case::Round parse_memory(const std::string& octets) {
+mail_case::Round parse_memory(const std::string& bytes) {
   const auto message = vmime::make_shared<vmime::message>();
-  message->parse(octets);
-  return finish(message, octets.size());
+  message->parse(bytes);
+  return finish(message, bytes.size());
 }
 
 mail_case::Round parse_file(const std::string& path) {
@@ -136,8 +136,8 @@ int main(int argc, char** argv) {
   vmime::platform::setHandler<vmime::platforms::posix::posixHandler>();
   if (call.work == "parse") {
     if (call.mail == "large") return measure(call, [&] { return parse_file(call.path()); });
-    const auto octets = mail_case::contents(call.path());
-    return measure(call, [&] { return parse_memory(octets); });
+    const auto bytes = mail_case::contents(call.path());
+    return measure(call, [&] { return parse_memory(bytes); });
   }
   const auto content = content_of(call);
   return measure(call, [&] { return compose(call, content); });

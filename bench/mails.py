@@ -31,7 +31,7 @@ def compare(work, mail, peers, folder):
     rows = []
     for peer in peers:
         found = json.loads(call(peer, work, mail, SECONDS, folder))
-        row = {"bench": "mail", "peer": peer, "work": work, "mail": mail, "octets": found["octets"], "decoded": found["decoded"],
+        row = {"bench": "mail", "peer": peer, "work": work, "mail": mail, "octets": found["bytes"], "decoded": found["decoded"],
                "mb_per_second": found["mb_per_second"], "peak_mib": round(found["peak_kib"] / 1024, 1)}
         text = ""
         if rows:

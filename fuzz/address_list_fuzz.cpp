@@ -1,5 +1,5 @@
-// Address lists: whatever is read is written and read again as the same, and never breaks a line.
-// Read on in include/postroad/address.hpp.
+// Any bytes as an address list: a parsed list is written as one field and parses to the same
+// mailboxes again. Read on in include/postroad/address.hpp.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>

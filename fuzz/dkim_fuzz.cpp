@@ -1,7 +1,6 @@
-// DKIM over any bytes: verdicts do not change with the pieces, nothing that was not signed passes,
-// tag lists and key records are read whatever they hold, and a body's digest does not know how the
-// body was cut. Read on in include/postroad/dkim.hpp, src/mailauth/dkim/signature.hpp,
-// canonical.hpp.
+// DKIM over any bytes: verdicts and body digests do not depend on the chunking, an unsigned message
+// never passes, and tag lists and key records of any content are parsed. Read on in
+// include/postroad/dkim.hpp and src/mailauth/dkim/signature.hpp, canonical.hpp.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -19,14 +18,14 @@ namespace {
 
 using namespace postroad;
 
-// A key of which nobody signs here.
+// A key that signs nothing here.
 constexpr std::string_view record =
     "v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=";
 
-std::string verdicts_of(std::string_view octets, std::size_t piece) {
+std::string verdicts_of(std::string_view bytes, std::size_t piece) {
   DkimVerifier verifier;
-  for (; !octets.empty(); octets.remove_prefix(std::min(piece, octets.size())))
-    verifier.take(octets.substr(0, piece));
+  for (; !bytes.empty(); bytes.remove_prefix(std::min(piece, bytes.size())))
+    verifier.take(bytes.substr(0, piece));
   for (const auto& name : verifier.questions()) verifier.answer(name, std::string(record));
   const auto verdicts =
       verifier.finish(std::chrono::system_clock::time_point(std::chrono::seconds(1'800'000'000)));
@@ -40,16 +39,16 @@ std::string verdicts_of(std::string_view octets, std::size_t piece) {
   return field;
 }
 
-void check_body(std::string_view octets, std::size_t piece) {
+void check_body(std::string_view bytes, std::size_t piece) {
   for (const auto form : {DkimCanonicalization::simple, DkimCanonicalization::relaxed}) {
     for (const auto limit : {std::optional<std::uint64_t>(), std::optional<std::uint64_t>(7)}) {
       dkim::BodyDigest whole(form, limit);
-      whole.take(octets);
+      whole.take(bytes);
       dkim::BodyDigest pieces(form, limit);
-      for (auto rest = octets; !rest.empty(); rest.remove_prefix(std::min(piece, rest.size())))
+      for (auto rest = bytes; !rest.empty(); rest.remove_prefix(std::min(piece, rest.size())))
         pieces.take(rest.substr(0, piece));
       if (whole.finish() != pieces.finish() || whole.length() != pieces.length()) std::abort();
-      if (whole.length() > octets.size() + 2) std::abort();
+      if (whole.length() > bytes.size() + 2) std::abort();
     }
   }
 }
@@ -73,10 +72,10 @@ void check_tags(std::string_view text) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
-  const std::string_view octets(reinterpret_cast<const char*>(data) + 1, size - 1);
+  const std::string_view bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
   const std::size_t piece = std::size_t{1} + data[0] % 16;
-  if (verdicts_of(octets, piece) != verdicts_of(octets, std::string_view::npos)) std::abort();
-  check_body(octets, piece);
-  check_tags(octets);
+  if (verdicts_of(bytes, piece) != verdicts_of(bytes, std::string_view::npos)) std::abort();
+  check_body(bytes, piece);
+  check_tags(bytes);
   return 0;
 }

@@ -1,7 +1,6 @@
-// What a header says: fields, encoded-words, parameters, dates, and lint over the whole. Nothing
-// that is shown holds a line end or is no UTF-8; fields lie one behind the other; a line that lint
-// tells is there. Read on in src/mail/header/fields.hpp, words.hpp, parameters.hpp, date.hpp,
-// lint.hpp.
+// Header parsers and lint over any bytes: decoded text is UTF-8 without line ends; the fields are
+// adjacent; lint reports only lines that exist. Read on in src/mail/header/fields.hpp, words.hpp,
+// parameters.hpp, date.hpp and src/mail/lint/lint.hpp.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -25,28 +24,28 @@ namespace {
 
 using namespace postroad;
 
-bool is_shown(std::string_view text) {
+bool is_displayable(std::string_view text) {
   return is_utf8(text) && std::none_of(text.begin(), text.end(), is_line_breaker);
 }
 
-void check_fields(std::string_view octets) {
-  const auto block = mail::split_fields(octets);
+void check_fields(std::string_view bytes) {
+  const auto block = mail::split_fields(bytes);
   std::size_t at = 0;
   for (const auto& field : block.fields) {
-    if (field.whole.data() != octets.data() + at || !mail::is_field_name(field.name)) std::abort();
+    if (field.whole.data() != bytes.data() + at || !mail::is_field_name(field.name)) std::abort();
     at += field.whole.size();
     const auto value = field.value();
     if (std::any_of(value.begin(), value.end(), is_line_breaker)) std::abort();
   }
-  if (at != block.end || block.body < at || block.body > octets.size()) std::abort();
+  if (at != block.end || block.body < at || block.body > bytes.size()) std::abort();
 }
 
 void check_words(std::string_view text) {
-  if (is_utf8(text) && !is_shown(mail::decode_words(text))) std::abort();
+  if (is_utf8(text) && !is_displayable(mail::decode_words(text))) std::abort();
   const auto value = mail::parse_parameterized(text);
   if (value.parameters.size() > mail::max_parameters) std::abort();
   for (const auto& [name, parameter] : value.parameters) {
-    if (!is_shown(parameter)) std::abort();
+    if (!is_displayable(parameter)) std::abort();
   }
 }
 

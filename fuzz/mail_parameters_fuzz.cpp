@@ -1,5 +1,5 @@
-// Any bytes as parameters of MAIL and RCPT: accepted values can be written again, mean the same, and
-// fit a line.
+// Any bytes as parameters of MAIL and RCPT: accepted parameters are written again on one line and
+// parse to the same options. Read on in src/proto/smtp/mail_parameters.hpp.
 #include <cstdint>
 #include <string>
 #include <string_view>

@@ -1,5 +1,6 @@
-// A whole mail: parsed, every part decoded and asked, and prepared as a raw message without Bcc.
-// Read on in include/postroad/mail_part.hpp and src/mail/mime/raw_message.hpp.
+// Any bytes as a message: it is parsed, every part is decoded, and it is prepared as a raw message,
+// which then has no Bcc. Read on in include/postroad/mail_part.hpp and
+// src/mail/mime/raw_message.hpp.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -29,10 +30,10 @@ void visit(const MailPart& part) {
   for (const auto& inner : part.parts) visit(inner);
 }
 
-void check_raw(std::string_view octets) {
-  const auto raw = mail::prepare_raw(std::string(octets));
+void check_raw(std::string_view bytes) {
+  const auto raw = mail::prepare_raw(std::string(bytes));
   if (!raw) return;
-  const auto block = mail::split_fields(*raw->octets);
+  const auto block = mail::split_fields(*raw->bytes);
   if (block.find("Bcc") != nullptr || block.find("Resent-Bcc") != nullptr) std::abort();
   if (block.end != raw->header_end || block.fields.size() != raw->names.size()) std::abort();
 }
@@ -40,10 +41,10 @@ void check_raw(std::string_view octets) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  const std::string_view octets(reinterpret_cast<const char*>(data), size);
-  visit(MailPart::parse(octets));
+  const std::string_view bytes(reinterpret_cast<const char*>(data), size);
+  visit(MailPart::parse(bytes));
   mail::HopCounter hops;
-  hops.take(octets);
-  check_raw(octets);
+  hops.take(bytes);
+  check_raw(bytes);
   return 0;
 }

@@ -1,5 +1,5 @@
-// Reports of any bytes: what is read is composed, goes, and is read as the same. Read on in
-// include/postroad/delivery_report.hpp.
+// Any bytes as a report: a parsed report can be composed, and parses to the same values again. Read
+// on in include/postroad/delivery_report.hpp.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -17,8 +17,8 @@ using namespace postroad;
 std::string composed(const MimePart& part) {
   ComposeOptions options;
   options.date = std::chrono::system_clock::time_point();
-  options.random = [](std::span<unsigned char> octets) {
-    for (auto& octet : octets) octet = 7;
+  options.random = [](std::span<unsigned char> bytes) {
+    for (auto& byte : bytes) byte = 7;
   };
   auto source = Message{}.from("a@x").content(part).source(options);
   if (!source) std::abort();
@@ -35,8 +35,8 @@ std::string composed(const MimePart& part) {
   return out;
 }
 
-void check_delivery(std::string_view octets) {
-  const auto report = DeliveryReport::parse(octets);
+void check_delivery(std::string_view bytes) {
+  const auto report = DeliveryReport::parse(bytes);
   if (!report) return;
   (void)composed(report->part(true));
   const auto again = DeliveryReport::parse(composed(report->part()));
@@ -48,12 +48,12 @@ void check_delivery(std::string_view octets) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  const std::string_view octets(reinterpret_cast<const char*>(data), size);
-  check_delivery(octets);
-  if (const auto report = AbuseReport::parse(octets)) {
+  const std::string_view bytes(reinterpret_cast<const char*>(data), size);
+  check_delivery(bytes);
+  if (const auto report = AbuseReport::parse(bytes)) {
     if (!AbuseReport::parse(composed(report->part()))) std::abort();
   }
-  if (const auto receipt = ReadReceipt::parse(octets)) {
+  if (const auto receipt = ReadReceipt::parse(bytes)) {
     (void)receipt->is_displayed();
     if (!ReadReceipt::parse(composed(receipt->part()))) std::abort();
   }

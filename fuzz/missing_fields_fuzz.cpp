@@ -1,5 +1,5 @@
-// Fields that are added while a message streams by: the pieces it comes in make no difference, and
-// without what was added the message is as it came. Read on in src/mail/header/missing_fields.hpp.
+// Fields that are added to a streamed message: the result does not depend on the chunking, and
+// without the added fields the message is unchanged. Read on in src/mail/header/missing_fields.hpp.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -35,7 +35,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (through(message, data[0] % 7 + 1U) != out) std::abort();
   remove(out, "Date: \x01\r\n");
   remove(out, "Message-ID: \x01\r\n");
-  // At most an end of line more: of a last line that had none, or of a header that had no end.
+  // At most one line end is added: to the last line, or after the header.
   if (out.size() < message.size() || out.size() > message.size() + 2) std::abort();
   const auto differ = std::mismatch(message.begin(), message.end(), out.begin());
   const auto rest = static_cast<std::size_t>(differ.first - message.begin());

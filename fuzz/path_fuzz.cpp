@@ -1,5 +1,6 @@
-// Paths, parameters and xtext: an accepted value holds no control character and is read back the
-// same after writing; a refusal has a reason. The first byte chooses the rules.
+// Any bytes as a path, parameters and xtext: an accepted path has no control character and parses
+// to the same value when it is written again; a refused one has a reason. The first byte selects
+// the rules. Read on in src/proto/smtp/path.hpp.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -12,14 +13,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   using namespace postroad;
   using namespace postroad::smtp;
   if (size == 0) return 0;
-  const std::string_view octets(reinterpret_cast<const char*>(data) + 1, size - 1);
+  const std::string_view bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
 
-  if (const auto decoded = decode_xtext(octets);
+  if (const auto decoded = decode_xtext(bytes);
       decoded && decode_xtext(encode_xtext(*decoded)) != decoded)
     std::abort();
-  if (decode_xtext(encode_xtext(octets)) != octets) std::abort();
+  if (decode_xtext(encode_xtext(bytes)) != bytes) std::abort();
 
-  auto rest = octets;
+  auto rest = bytes;
   const auto path = eat_path(rest, {.bare = data[0] % 2 == 1, .null = data[0] % 4 >= 2});
   if (!path) {
     if (path.error().detail.empty()) std::abort();

@@ -1,5 +1,5 @@
-// Any message for a server that takes less: what comes out fits it, has the same parts that say the
-// same, and is left alone the second time; binary parts are encoded so that they say the same. Read
+// Any message encoded for a server that accepts less: the result fits, has the same parts with the
+// same content, and does not change the second time; encoded binary parts keep their content. Read
 // on in src/mail/mime/recode.hpp.
 #include <cstddef>
 #include <cstdint>
@@ -29,13 +29,13 @@ void compare(const MailPart& before, const MailPart& after) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string raw(reinterpret_cast<const char*>(data), size);
   compare(MailPart::parse(raw), MailPart::parse(encode_binary_parts(raw)));
-  const auto octets = with_crlf(raw);
+  const auto bytes = with_crlf(raw);
   for (const auto transfer : {Transfer::seven_bit, Transfer::eight_bit}) {
-    const auto out = recode(octets, transfer);
+    const auto out = recode(bytes, transfer);
     if (!out) continue;
     const auto traits = traits_of(*out);
     if (traits.long_line != 0 || (traits.is_8bit && transfer == Transfer::seven_bit)) std::abort();
-    compare(MailPart::parse(octets), MailPart::parse(*out));
+    compare(MailPart::parse(bytes), MailPart::parse(*out));
     const auto twice = recode(*out, transfer);
     if (!twice || *twice != *out) std::abort();
   }

@@ -1,5 +1,5 @@
-// Any template with any value: what follows the first NUL is the value. The filled HTML has the
-// tags that the template has with a harmless one. Read on in include/postroad/template.hpp.
+// Any template with any value: the filled HTML has the same structure as with a harmless value. The
+// input is the template, a NUL and the value. Read on in include/postroad/template.hpp.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -19,7 +19,7 @@ Template::Values values_of(const Template& made, std::string_view value) {
   return values;
 }
 
-// The places that a reader of the HTML passes through; all values of attributes are the same to it.
+// The sequence of contexts that an HTML parser sees, without the kinds of attribute values.
 std::string places_of(std::string_view html) {
   mail::HtmlContext context;
   std::string out;
@@ -37,10 +37,10 @@ std::string places_of(std::string_view html) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  const std::string_view octets(reinterpret_cast<const char*>(data), size);
-  const auto nul = octets.find('\0');
-  const auto source = octets.substr(0, nul);
-  const auto value = nul == std::string_view::npos ? "<\"'>&" : octets.substr(nul + 1);
+  const std::string_view bytes(reinterpret_cast<const char*>(data), size);
+  const auto nul = bytes.find('\0');
+  const auto source = bytes.substr(0, nul);
+  const auto value = nul == std::string_view::npos ? "<\"'>&" : bytes.substr(nul + 1);
   if (const auto text = Template::text(source)) {
     if (!text->fill(values_of(*text, value))) std::abort();
   }
@@ -51,7 +51,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto hostile = html->fill(values_of(*html, value));
   if (!harmless) std::abort();
   if (hostile && places_of(*hostile) != places_of(*harmless)) {
-    // An empty value leaves out the place of its text.
+    // An empty value removes the context of its text.
     if (!value.empty()) std::abort();
   }
   return 0;

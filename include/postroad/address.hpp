@@ -1,15 +1,15 @@
-// Addresses with the names of people, and lists of them, as header fields write them (RFC 5322
-// §3.4).
+// Addresses with display names, and lists of them, as header fields hold them (RFC 5322 §3.4).
+// Not here: the bare address that SMTP carries (mailbox.hpp).
 //
-//   address-list = (address *("," address))       ; empty places between commas are passed over
+//   address-list = (address *("," address))       ; empty elements between commas are skipped
 //   address      = mailbox / group
 //   mailbox      = [phrase] "<" [route] addr-spec ">" / addr-spec
-//   group        = phrase ":" [mailbox-list] ";"  ; its members count; no group in a group
+//   group        = phrase ":" [mailbox-list] ";"  ; groups do not nest
 //   CFWS         = blanks and comments            ; comments nest
 //
-// Limits: see the constants, each one an attack elsewhere. One pass without recursion: time is
-// linear in the text. A display name is decoded (RFC 2047) after the list has been taken apart, for
-// showing only: nothing decoded is ever parsed again, so `=?utf-8?q?a@b=2C?= <c@d>` is one address.
+// Each constant below limits a known attack. The parser makes one pass without recursion; its time
+// is linear in the text. Display names are decoded (RFC 2047) after the list has been split and are
+// never parsed again, so `=?utf-8?q?a@b=2C?= <c@d>` is one address.
 #pragma once
 
 #include <postroad/mailbox.hpp>
@@ -19,31 +19,32 @@
 
 namespace postroad {
 
-inline constexpr std::size_t max_address_list = 1024 * 1024;  ///< octets of one list
+inline constexpr std::size_t max_address_list = 1024 * 1024;  ///< bytes in one list
 inline constexpr std::size_t max_addresses = 50'000;          ///< in one list
-inline constexpr std::size_t max_comment_depth = 16;
+inline constexpr std::size_t max_comment_depth = 16;          ///< nested comments
 
-/// One entry of a list.
+/// One entry of an address list.
 struct POSTROAD_EXPORT Address {
-  std::string name;     ///< for showing: decoded, without quotes; empty when there is none
-  Mailbox mailbox;      ///< an empty domain only where AddressRules::unqualified allows it
-  std::string group{};  ///< of which group it is a member, where AddressRules::groups asks for it
+  std::string name;     ///< display name, decoded and unquoted; empty if there is none
+  Mailbox mailbox;      ///< its domain is empty only if AddressRules::unqualified allowed it
+  std::string group{};  ///< the group that it is a member of; set only with AddressRules::groups
 
-  /// `name <local@domain>`, the name quoted where it must be: what `Message::to` and the like take,
-  /// whatever the name holds. CR, LF and NUL in it stay, and are refused there. The group is not
-  /// written.
+  /// `name <local@domain>`, the name quoted if necessary. `Message::to` and the other setters take
+  /// this form. CR, LF and NUL in the name are kept here, and those setters refuse them. The group
+  /// is not written.
   [[nodiscard]] std::string text() const;
   friend bool operator==(const Address&, const Address&) = default;
 };
 
+/// Options of parse_address_list.
 struct POSTROAD_EXPORT AddressRules {
-  bool unqualified = false;  ///< a local part alone is taken, as `root` in mail of the system
-  bool groups = false;       ///< groups keep their names; an empty one is an entry without mailbox
-  bool tolerant = false;  ///< what cannot be read is passed over, up to the next comma: for showing
+  bool unqualified = false;  ///< accept a local part without a domain, such as `root` from cron
+  bool groups = false;       ///< keep group names; an empty group is an entry without a mailbox
+  bool tolerant = false;     ///< skip unreadable text up to the next comma: for display only
 };
 
-/// Error: Fault::input, `where` the list (its beginning), `detail` what is wrong and at which
-/// column. Of a tolerant reading only when the list is too long.
+/// Parses an address list. Error: Fault::input; `where` is the beginning of the list, `detail` says
+/// what is wrong and at which column. With AddressRules::tolerant, only a list over a limit fails.
 POSTROAD_EXPORT Result<std::vector<Address>> parse_address_list(std::string_view text,
                                                                 AddressRules rules = {});
 

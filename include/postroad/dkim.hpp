@@ -1,5 +1,5 @@
-// DKIM (RFC 6376, RFC 8301, RFC 8463): signing what goes out, and judging what came.
-// Not here: the look-up of keys in the DNS, which the caller does: see DkimVerifier.
+// DKIM (RFC 6376, RFC 8301, RFC 8463): keys, signing outgoing messages, verifying received ones.
+// Not here: DNS queries for keys; the caller makes them (see DkimVerifier). Read on in signer.hpp.
 #pragma once
 
 #include <chrono>
@@ -15,28 +15,33 @@
 
 namespace postroad {
 
+/// Signature algorithms. rsa-sha1 is refused (RFC 8301 §3.1).
 enum class DkimAlgorithm : std::uint8_t { rsa_sha256, ed25519_sha256 };
-/// What of white space may change on the way (RFC 6376 §3.4): nothing, or its amount.
+/// Canonicalization (RFC 6376 §3.4): which changes of whitespace in transit a signature tolerates.
+/// simple: almost none; relaxed: changes in the amount.
 enum class DkimCanonicalization : std::uint8_t { simple, relaxed };
 
-/// A private key for signing. Copies share it.
+/// A private key for signing. Copies share it; any thread may use it.
 class POSTROAD_EXPORT DkimKey {
  public:
-  /// PEM without a pass phrase, RSA or Ed25519. Error: Fault::input. RSA keys under 1024 bits are
-  /// refused (RFC 8301 §3.2).
+  /// Parses an RSA or Ed25519 key in PEM without a pass phrase. Error: Fault::input, also for an
+  /// RSA key below 1024 bits (RFC 8301 §3.2).
   static Result<DkimKey> parse(std::string_view pem);
-  /// Error: also Fault::io with the path.
+  /// Reads and parses a key file. Error: as parse(); Fault::io with the path if it cannot be read.
   static Result<DkimKey> from_file(const std::string& path);
-  /// A new key. `bits` is for RSA, 1024 to 8192; 2048 is what every verifier takes.
+  /// Generates a key. `bits` is the RSA key size, 1024 to 8192; every verifier accepts 2048. Error:
+  /// Fault::input for another size.
   static Result<DkimKey> generate(DkimAlgorithm algorithm, unsigned bits = 2048);
 
   [[nodiscard]] DkimAlgorithm algorithm() const noexcept;
+  /// Key size in bits.
   [[nodiscard]] unsigned bits() const noexcept;
+  /// The private key in PEM (PKCS #8).
   [[nodiscard]] Secret pem() const;
-  /// What the TXT record at `selector._domainkey.domain` has to say (RFC 6376 §3.6.1).
+  /// The content of the TXT record at `selector._domainkey.domain` (RFC 6376 §3.6.1).
   [[nodiscard]] std::string record() const;
-  /// Signs octets as the algorithm asks. For the implementation.
-  [[nodiscard]] std::string sign(std::string_view octets) const;
+  /// Signs bytes with the algorithm of the key (RFC 8463 §3 for Ed25519). Used by DkimSigner.
+  [[nodiscard]] std::string sign(std::string_view bytes) const;
 
  private:
   struct State;
@@ -44,35 +49,35 @@ class POSTROAD_EXPORT DkimKey {
   std::shared_ptr<const State> state_;
 };
 
-/// How one signature is made.
+/// Parameters of one signature (RFC 6376 §3.5).
 struct POSTROAD_EXPORT DkimOptions {
-  std::string domain;    ///< d=, who answers for the message; the domain of From, or one above it
-  std::string selector;  ///< s=, which of the domain's keys
-  std::string identity;  ///< i=, `[local]@domain` at `domain` or below it; empty: not written
+  std::string domain;    ///< d=, the signing domain: that of From or a parent of it
+  std::string selector;  ///< s=, the name of the key within the domain
+  std::string identity;  ///< i=, `[local]@domain` at or below `domain`; empty: not written
   DkimCanonicalization header = DkimCanonicalization::relaxed;
   DkimCanonicalization body = DkimCanonicalization::relaxed;
-  /// Names of the fields to sign, those that are there; empty: those of RFC 6376 §5.4.1 that a
-  /// reader sees or that say how the body reads.
+  /// Names of the fields to sign, if the message has them. Empty: the fields of RFC 6376 §5.4.1
+  /// that are displayed or that describe the body.
   std::vector<std::string> fields;
-  /// Each field that a reader is shown is named once more than it occurs, so that none can be added
-  /// (RFC 6376 §8.15).
+  /// Names each displayed field once more in h= than it occurs, so that adding one breaks the
+  /// signature (RFC 6376 §8.15).
   bool oversign = true;
-  /// x=, so long after the time of signing; nullopt: no end.
+  /// x=, as time after t=; unset: the signature does not expire.
   std::optional<std::chrono::seconds> valid_for;
-  /// t=; now when it is not set.
+  /// t=; unset: the current time.
   std::optional<std::chrono::system_clock::time_point> time;
 };
 
-/// Signs messages with one key or several, each by its own options, in one reading of the message.
-/// Never writes l=: a signature covers the whole body. Signing threads may share it; `add` is for
-/// one thread, before.
+/// Signs messages with one or more keys, each with its own options, in one pass over the message.
+/// It never writes l=: a signature covers the whole body. Call `add` from one thread first; then
+/// any number of threads may sign.
 class POSTROAD_EXPORT DkimSigner final : public MessageSigner {
  public:
-  /// Error: Fault::input for a wrong domain, selector, identity or field name, or fields without
-  /// From.
+  /// Adds a key. Error: Fault::input for an invalid domain, selector, identity or field name, or
+  /// fields without From.
   Result<void> add(DkimKey key, DkimOptions options);
-  /// The newest key's signature stands first. Error: Fault::input when From is missing or occurs
-  /// twice, or the header is longer than 1 MiB.
+  /// The signature of the key added last comes first. Error: Fault::input if the message does not
+  /// have exactly one From field or its header is longer than 1 MiB.
   Result<std::string> sign(MessageSource& source) const override;
 
  private:
@@ -83,38 +88,39 @@ class POSTROAD_EXPORT DkimSigner final : public MessageSigner {
   std::vector<Entry> entries_;
 };
 
-/// What became of one signature, in the words of RFC 8601 §2.7.1.
+/// Result of verifying one signature (RFC 8601 §2.7.1).
 enum class DkimResult : std::uint8_t {
   pass,
-  fail,       ///< the octets or the signature do not match, or it has expired
-  policy,     ///< right, but not to be relied on: it covers a part of the body only
-  neutral,    ///< it cannot be read
-  temperror,  ///< the key could not be asked for: try again later
-  permerror,  ///< no key, or one that cannot be used
+  fail,       ///< the message or the signature was changed, or the signature has expired
+  policy,     ///< valid, but not accepted because it covers only a part of the body (l=)
+  neutral,    ///< the signature has a syntax error
+  temperror,  ///< the DNS query for the key failed: try again later
+  permerror,  ///< the key does not exist or cannot be used
 };
-/// The word, as Authentication-Results has it.
+/// The result as Authentication-Results writes it.
 POSTROAD_EXPORT std::string_view to_string(DkimResult result) noexcept;
 
+/// Result and identifiers of one signature.
 struct POSTROAD_EXPORT DkimVerdict {
   DkimResult result = DkimResult::neutral;
-  std::string reason;     ///< why, for a person; empty for a plain pass
+  std::string reason;     ///< one sentence for people; empty for pass
   std::string domain;     ///< d=
   std::string selector;   ///< s=
-  std::string identity;   ///< i=, or what it stands for when it is absent
+  std::string identity;   ///< i=, or its default `@` and d=
   std::string algorithm;  ///< a=
-  unsigned bits = 0;      ///< of the key
-  bool testing = false;   ///< the domain says that it is only trying (t=y)
+  unsigned bits = 0;      ///< size of the key; 0 if it was not read
+  bool testing = false;   ///< the key record has t=y: the domain is testing DKIM
 };
 
-/// Judges the signatures of one message, without I/O:
+/// Verifies the signatures of one message, without I/O:
 ///
 ///   take() the message in pieces → questions() → answer() each → finish()
 ///
-/// The message has CRLF line ends. Memory: its header (1 MiB at most) and `max_signatures` digests.
-/// One thread at a time.
+/// The message must have CRLF line ends. Memory: its header (at most 1 MiB) and one digest per
+/// signature. One thread at a time.
 class POSTROAD_EXPORT DkimVerifier final {
  public:
-  /// More signatures than this are not looked at: each costs the verifier a key.
+  /// Further signatures are ignored, because each costs a DNS query and a public-key operation.
   static constexpr std::size_t max_signatures = 8;
 
   DkimVerifier();
@@ -122,14 +128,15 @@ class POSTROAD_EXPORT DkimVerifier final {
   DkimVerifier& operator=(DkimVerifier&&) noexcept;
   ~DkimVerifier();
 
-  void take(std::string_view octets);
-  /// Names whose TXT records are needed, each once. Complete when all of the message was taken.
+  /// The next bytes of the message, in pieces of any size; not kept.
+  void take(std::string_view bytes);
+  /// Names whose TXT records are needed, each once. Complete once the whole message was taken.
   [[nodiscard]] std::vector<std::string> questions();
-  /// The TXT record of `name`, its strings joined; nullopt: there is none.
+  /// The TXT record of `name`, its strings joined; nullopt: the record does not exist.
   void answer(std::string_view name, std::optional<std::string> record);
-  /// The record could not be asked for; what was not answered at all counts as this, too.
+  /// The DNS query failed, for the reason `why`. A question without an answer counts as failed.
   void answer_failed(std::string_view name, std::string why);
-  /// One verdict a signature, in the order of the header; empty: there is none.
+  /// One verdict per signature, in the order of the header; empty for an unsigned message.
   [[nodiscard]] std::vector<DkimVerdict> finish(std::chrono::system_clock::time_point now);
 
  private:
@@ -137,8 +144,8 @@ class POSTROAD_EXPORT DkimVerifier final {
   std::unique_ptr<State> state_;
 };
 
-/// `Authentication-Results: host; dkim=pass …` with its CRLF (RFC 8601); dkim=none without
-/// verdicts.
+/// Formats `Authentication-Results: host; dkim=pass …` with its CRLF (RFC 8601); dkim=none if there
+/// are no verdicts. Bytes that could end a line or a quoted string become `?`.
 POSTROAD_EXPORT std::string format_authentication_results(std::string_view host,
                                                           const std::vector<DkimVerdict>& verdicts);
 

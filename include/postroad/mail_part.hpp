@@ -1,8 +1,10 @@
-// A mail that arrived, as a tree of its parts (RFC 2045, RFC 2046): for showing it and for tests of
-// programs that send. Not here: making one (message.hpp), mail too large to hold (mail_reader.hpp).
+// A received message as a tree of its parts (RFC 2045, RFC 2046), for display and for tests of
+// programs that send. Not here: composing (message.hpp), messages too large for memory
+// (mail_reader.hpp).
 //
-//   const auto mail = postroad::MailPart::parse(octets);
-//   if (const auto* text = mail.first("text/plain")) show(mail.header("Subject"), text->text());
+//   const auto message = postroad::MailPart::parse(bytes);
+//   if (const auto* text = message.first("text/plain"))
+//     show(message.header("Subject"), text->text());
 #pragma once
 
 #include <string>
@@ -14,71 +16,71 @@
 
 namespace postroad {
 
-/// One header field as it came (RFC 5322 §2.2). Views lead into the mail and live as long as its
-/// octets.
+/// One header field as received (RFC 5322 §2.2). The views point into the message and are valid as
+/// long as its bytes.
 struct POSTROAD_EXPORT HeaderField {
-  std::string_view name;   ///< without the colon and blanks before it
-  std::string_view body;   ///< behind the colon, folded as it came, with its line end
-  std::string_view whole;  ///< all lines of the field with their line ends
+  std::string_view name;   ///< without the colon and any blanks before it
+  std::string_view body;   ///< everything after the colon, still folded, with its line end
+  std::string_view whole;  ///< all lines of the field, with their line ends
 
-  /// Unfolded, without blanks at the ends; CR, LF and NUL that are left become blanks.
+  /// The unfolded body without leading and trailing blanks; stray CR, LF and NUL become blanks.
   [[nodiscard]] std::string value() const;
 };
 
-/// A value with parameters, as of Content-Type and Content-Disposition (RFC 2045 §5.1, RFC 2231).
+/// A value with parameters, such as that of Content-Type (RFC 2045 §5.1, RFC 2183, RFC 2231).
 struct POSTROAD_EXPORT ParameterizedValue {
-  std::string value;  ///< "text/plain", "attachment": lower case, empty when there is none
+  std::string value;  ///< "text/plain", "attachment": in lower case; empty if there is none
   std::vector<std::pair<std::string, std::string>>
-      parameters;  ///< lower-case name, decoded UTF-8 value; at most 200
+      parameters;  ///< name in lower case, value decoded to UTF-8; at most 200
 
-  /// The parameter of that name (lower case); empty when there is none. Valid as long as this
-  /// object.
+  /// The parameter `name` (in lower case); empty if there is none. Valid as long as this object.
   [[nodiscard]] std::string_view find(std::string_view name) const noexcept;
 };
 
-/// What a hostile mail may cost.
+/// Limits on the work that a hostile message can cause.
 struct POSTROAD_EXPORT MailLimits {
-  std::size_t depth = 32;            ///< of parts in parts
-  std::size_t parts = 1000;          ///< in the whole mail
-  std::size_t header = 1024 * 1024;  ///< octets of one header
+  std::size_t depth = 32;            ///< nesting of parts
+  std::size_t parts = 1000;          ///< in the whole message
+  std::size_t header = 1024 * 1024;  ///< bytes in the header of one part
 };
 
-/// One part, and the parts below it. All views lead into the octets that were parsed and live as
-/// long as those. A value; one that nobody changes may be read by many threads.
+/// One part and the parts below it; the root is the message. All views point into the parsed bytes
+/// and are valid as long as those. A value type; several threads may read one that no thread
+/// changes.
 struct POSTROAD_EXPORT MailPart {
   std::vector<HeaderField> fields;  ///< in the order of the header
-  /// Of Content-Type; "text/plain" where none or nonsense is given, "message/rfc822" where none is
-  /// given in a digest (RFC 2046 §5.1.5).
+  /// Content-Type. Default if it is missing or malformed: "text/plain"; if it is missing in a
+  /// digest: "message/rfc822" (RFC 2046 §5.1.5).
   ParameterizedValue type;
-  ParameterizedValue disposition;  ///< of Content-Disposition; its value is empty where none is
-  std::string_view body;           ///< as it came, still transfer-encoded
-  std::vector<MailPart> parts;     ///< of a multipart; the mail in a message/rfc822
-  bool cut = false;  ///< a limit ended the reading here: what lies deeper is in `body` only
+  ParameterizedValue disposition;  ///< Content-Disposition; its value is empty if it is missing
+  std::string_view body;           ///< as received, still transfer-encoded
+  std::vector<MailPart> parts;     ///< of a multipart; the message in a message/rfc822
+  bool cut = false;                ///< a limit stopped the parser: deeper parts are only in `body`
 
-  /// Reads a mail. Any line ends; never fails: mail that arrived has to be shown, however broken.
-  /// `octets` are not copied and must outlive the part. Linear time.
-  static MailPart parse(std::string_view octets, const MailLimits& limits = {});
+  /// Parses a message with any line ends. Never fails, because a received message must be shown
+  /// even if it is malformed. `bytes` are not copied and must outlive the part. Linear time.
+  static MailPart parse(std::string_view bytes, const MailLimits& limits = {});
 
-  /// The first field of that name, case ignored, unfolded and with its encoded-words decoded: for
-  /// showing, never for parsing (addresses: parse_address_list of the field's own value()). Empty
-  /// when there is none.
+  /// The first field `name` (case-insensitive), unfolded and with its encoded-words decoded; empty
+  /// if there is none. For display only: to parse addresses, pass HeaderField::value() to
+  /// parse_address_list.
   [[nodiscard]] std::string header(std::string_view name) const;
-  /// The first field of that name as it came; null when there is none. Valid as long as this part.
+  /// The first field `name` (case-insensitive); null if there is none. Valid as long as this part.
   [[nodiscard]] const HeaderField* find(std::string_view name) const noexcept;
-  /// The body without its transfer encoding. Of a multipart, the body as it came.
+  /// The body without its transfer encoding; for a multipart, the body as received.
   [[nodiscard]] std::string decoded() const;
-  /// The decoded body as UTF-8, by the part's charset; octets that fit nowhere become U+FFFD.
+  /// The decoded body converted from the part's charset to UTF-8; undecodable bytes become U+FFFD.
   [[nodiscard]] std::string text() const;
-  /// The file name by Content-Disposition or Content-Type, UTF-8; empty when there is none. It may
-  /// hold slashes and dots: it is a name to show, not a path to write to.
+  /// The file name from Content-Disposition or Content-Type in UTF-8; empty if there is none. It
+  /// may contain slashes and dots: a name to display, not a path to write to.
   [[nodiscard]] std::string file_name() const;
   [[nodiscard]] bool is_multipart() const noexcept { return type.value.starts_with("multipart/"); }
-  /// Whether it is to hold a mail: message/rfc822 or message/global (RFC 6532 §3.7).
+  /// Whether the type is message/rfc822 or message/global (RFC 6532 §3.7).
   [[nodiscard]] bool is_message() const noexcept;
-  /// Whether a reader is to offer it as a file.
+  /// Whether a mail program should offer the part as a file.
   [[nodiscard]] bool is_attachment() const;
-  /// The first part below, or this one, that is of the type and not an attachment; null when there
-  /// is none.
+  /// The first part of type `wanted`, this one included, that is not an attachment; null if there
+  /// is none. Valid as long as this part.
   [[nodiscard]] const MailPart* first(std::string_view wanted) const noexcept;
 };
 

@@ -1,5 +1,6 @@
-// One address as SMTP carries it (RFC 5321 §4.1.2 Mailbox): what stands between the angle brackets.
-// Not here: display names and header lists (address.hpp).
+// One address as SMTP carries it between the angle brackets (RFC 5321 §4.1.2 Mailbox), and the
+// envelope made of such addresses. Not here: display names and address lists (address.hpp), the
+// options of an envelope (mail_options.hpp).
 #pragma once
 
 #include <iosfwd>
@@ -12,42 +13,41 @@
 
 namespace postroad {
 
-/// Local part and domain. The local part is kept without its quotes and backslashes, and is quoted
-/// again when it is written, if it needs it: `"a b"@x` has the local part `a b`. An empty domain
-/// stands for the bare `postmaster` only; both empty is the null reverse-path `<>`.
+/// Local part and domain. The local part is stored without quotes and backslashes and is quoted on
+/// output if necessary: `"a b"@x` has the local part `a b`. The domain is empty only for the bare
+/// `postmaster`; both are empty for the null reverse-path `<>`.
 struct POSTROAD_EXPORT Mailbox {
-  std::string local;   ///< at most 64 octets (RFC 5321 §4.5.3.1.1)
-  std::string domain;  ///< at most 255 octets; a name, or a literal with its brackets "[192.0.2.1]"
+  std::string local;   ///< at most 64 bytes (RFC 5321 §4.5.3.1.1)
+  std::string domain;  ///< at most 255 bytes; a name, or a literal with its brackets "[192.0.2.1]"
 
-  /// Parses `local@domain`, linear in time. UTF-8 is taken in both parts (RFC 6531); whether it may
-  /// be sent is the protocol's question. Error: Fault::input, `where` the text, `detail` what is
-  /// wrong and at which column.
+  /// Parses `local@domain` in linear time. UTF-8 is accepted in both parts (RFC 6531); whether the
+  /// server accepts it is decided when the message is sent. Error: Fault::input; `where` is the
+  /// text, `detail` says what is wrong and at which column.
   static Result<Mailbox> parse(std::string_view text);
 
-  /// `local@domain`, the local part quoted if it must be. Never holds CR, LF or NUL for a parsed
-  /// mailbox.
+  /// `local@domain`, the local part quoted if necessary. For a parsed mailbox the result never
+  /// contains CR, LF or NUL.
   [[nodiscard]] std::string text() const;
-  /// The same at the end of `out`.
+  /// Appends `text()` to `out`.
   void append_to(std::string& out) const;
-  /// Null reverse-path.
+  /// Whether this is the null reverse-path `<>`.
   [[nodiscard]] bool is_null() const noexcept { return local.empty() && domain.empty(); }
-  /// Whether it holds octets outside ASCII, so that SMTPUTF8 is needed.
+  /// Whether it contains bytes outside ASCII, so that SMTPUTF8 is needed (RFC 6531).
   [[nodiscard]] bool needs_utf8() const noexcept;
-  /// Equal in the sense of RFC 5321 §2.4: the domain without regard to case, the local part to the
-  /// octet.
+  /// Equality as in RFC 5321 §2.4: domains compare case-insensitively, local parts byte by byte.
   friend POSTROAD_EXPORT bool operator==(const Mailbox& a, const Mailbox& b) noexcept;
 };
 
-/// Writes `text()`, control characters escaped.
+/// Writes `text()` with control characters escaped.
 POSTROAD_EXPORT std::ostream& operator<<(std::ostream& out, const Mailbox& mailbox);
 
-/// Who a message is from and for, as the transport sees it (RFC 5321 §2.3.1); the header may say
-/// otherwise.
+/// Sender and recipients of a message for the transport (RFC 5321 §2.3.1). The header fields of the
+/// message may differ.
 struct POSTROAD_EXPORT Envelope {
   Mailbox reverse_path;  ///< null for a bounce
   std::vector<Mailbox> recipients;
-  MailOptions options{};  ///< what is asked of the servers beyond delivery
-  /// For each recipient in order what is asked for it; may be shorter: nothing for the rest.
+  MailOptions options{};  ///< parameters of MAIL
+  /// Parameters of RCPT, in the order of `recipients`. May be shorter: the rest have none.
   std::vector<RecipientOptions> recipient_options{};
   friend bool operator==(const Envelope&, const Envelope&) = default;
 };

@@ -1,6 +1,6 @@
-// One mail, put together by its parts or given whole: header, texts, attachments, and the envelope
-// they imply. Not here: sending (client.hpp), reading mail that arrived (mail_part.hpp). Read
-// on in message_source.hpp: how the octets come out.
+// A message to send, composed from its parts or given whole: header, bodies, attachments, and the
+// envelope that they imply. Not here: sending (client.hpp), reading received messages
+// (mail_part.hpp). Read on in message_source.hpp: how a sender reads the bytes.
 #pragma once
 
 #include <chrono>
@@ -21,26 +21,28 @@
 
 namespace postroad {
 
-/// What composing takes from outside. The defaults are the real clock and the system's randomness;
-/// a test gives its own and gets the same octets every time.
+/// Inputs of composing that vary from call to call. The defaults are the system clock and the
+/// system's random numbers; a test sets its own to get the same bytes every time.
 struct POSTROAD_EXPORT ComposeOptions {
-  /// Date of a message that names none; now when it is not set.
+  /// Date of a message without `date()`; unset: the current time.
   std::optional<std::chrono::system_clock::time_point> date;
-  /// Fills the span with random octets, for Message-ID and boundaries.
+  /// Fills the span with random bytes, for Message-ID and boundaries.
   std::function<void(std::span<unsigned char>)> random;
-  /// Right side of a Message-ID; the domain of From when it is empty.
+  /// Right side of a generated Message-ID; empty: the domain of From.
   std::string host;
 };
 
+/// Importance of a message, as Message::priority writes it.
 enum class Priority : std::uint8_t { high, normal, low };
 
-/// A mail being written. A value: copies are independent (attached octets are shared, never
-/// changed).
+/// A message to send. A value type: copies are independent (they share attached bytes, which are
+/// never changed).
 ///
-/// The setters chain, on a name and on a temporary. A wrong value (a bad address, a line end in a
-/// subject, a file that cannot be read) is not thrown: the first one is remembered, `fault()` tells
-/// it, and `check()` and `source()` return it, so that nothing is sent. All text is UTF-8. Threads:
-/// setters from one thread; a Message nobody changes may be read and sent from many at once.
+/// The setters chain, on an lvalue and on a temporary. They do not throw on an invalid value (a bad
+/// address, a line end in a subject, an unreadable file). The first such error is stored:
+/// `error()`, `check()` and `source()` return it, so that nothing is sent. All text is UTF-8.
+/// Threads: call setters from one thread; several threads may read and send a Message that no
+/// thread changes.
 class POSTROAD_EXPORT Message {
  public:
   Message() noexcept;
@@ -50,81 +52,84 @@ class POSTROAD_EXPORT Message {
   Message& operator=(Message&& other) noexcept;
   ~Message();
 
-  /// Address fields (RFC 5322 §3.6.2, §3.6.3). Each takes a comma-separated list as people write
-  /// it: `test <test@163.com>, "Doe, J." <j@example.org>, plain@example.org`; groups keep their
-  /// names (`team: a@example.org, b@example.org;`, `undisclosed-recipients:;`); a second call
-  /// appends. The addresses of `bcc` get the mail and stand nowhere in it.
+  /// Address fields (RFC 5322 §3.6.2, §3.6.3). Each takes a comma-separated list:
+  /// `test <test@163.com>, "Doe, J." <j@example.org>, plain@example.org`. Groups keep their names
+  /// (`team: a@example.org, b@example.org;`, `undisclosed-recipients:;`). A second call appends.
+  /// The addresses of `bcc` become recipients but are never written into the message.
   Message& from(std::string_view list) &;
   Message& sender(std::string_view address) &;
   Message& reply_to(std::string_view list) &;
   Message& to(std::string_view list) &;
   Message& cc(std::string_view list) &;
   Message& bcc(std::string_view list) &;
-  /// Completes addresses without `@`, as `root` in a mail from cron. Without it such an address is
-  /// an error.
+  /// Domain for addresses without `@`, such as `root` in a message from cron. Without it such an
+  /// address is an error.
   Message& default_domain(std::string_view domain) &;
 
-  /// Any text without CR, LF and NUL; written as encoded-words where it needs them (RFC 2047).
+  /// Any text without CR, LF and NUL; written as encoded-words where necessary (RFC 2047).
   Message& subject(std::string_view text) &;
-  /// Written in UTC. Without it, the moment of composing.
+  /// Date field, written in UTC. Default: the time of composing.
   Message& date(std::chrono::system_clock::time_point when) &;
-  /// With or without its angle brackets: `id-left@id-right` in ASCII. Without it, a random one.
+  /// `id-left@id-right` in ASCII, with or without angle brackets. Default: a random one.
   Message& message_id(std::string_view id) &;
 
-  /// Message-IDs of what this answers (RFC 5322 §3.6.4), with their angle brackets or one without.
+  /// Message-IDs of the messages that this one replies to (RFC 5322 §3.6.4): several in angle
+  /// brackets, or a single one without.
   Message& in_reply_to(std::string_view ids) &;
   Message& references(std::string_view ids) &;
-  /// Importance and X-Priority, for readers that look at them.
+  /// Writes the fields Importance and X-Priority.
   Message& priority(Priority level) &;
-  /// Where a reader can leave a list: URLs parted by commas, https: and mailto: (RFC 2369). With an
-  /// https: one and `one_click`, a POST to it is enough (RFC 8058), which wants DKIM, too.
+  /// List-Unsubscribe (RFC 2369): comma-separated https: and mailto: URLs. `one_click` adds
+  /// List-Unsubscribe-Post if one URL is https: (RFC 8058, which also requires a DKIM signature).
   Message& list_unsubscribe(std::string_view urls, bool one_click = true) &;
 
-  /// The body; any line ends. With both, a reader chooses (multipart/alternative). A second call
-  /// replaces.
+  /// The body, as plain text and as HTML; any line ends. With both, the message is
+  /// multipart/alternative. A second call replaces the first.
   Message& text(std::string body) &;
   Message& html(std::string body) &;
-  /// HTML from a file, and with it every file under its folder that it shows.
+  /// Reads the HTML body from a file and embeds every file below its folder that it refers to.
   Message& html_file(const std::string& path) &;
-  /// The text as format=flowed (RFC 3676): a narrow screen wraps it anew.
+  /// Writes the plain text as format=flowed (RFC 3676), so that a reader can rewrap it.
   Message& flowed(bool on = true) &;
-  /// A file, or octets under a name, that the HTML shows: what it refers to as `name` or `cid:name`
-  /// becomes a reference to the part.
+  /// Embeds a file, or bytes under a name, that the HTML shows. References in the HTML to `name` or
+  /// `cid:name` become references to the part (RFC 2392).
   Message& embed(const std::string& path) &;
-  Message& embed(std::string_view name, std::string_view type, std::string octets) &;
-  /// An invitation (RFC 5546, RFC 6047): iCalendar text and its METHOD, as REQUEST; an alternative
-  /// to the texts.
+  Message& embed(std::string_view name, std::string_view type, std::string bytes) &;
+  /// An invitation (RFC 5546, RFC 6047): iCalendar text and its METHOD, for example REQUEST. It is
+  /// written as one more alternative of the body.
   Message& calendar(std::string_view method, std::string icalendar) &;
-  /// Attaches a file under its own name, with a type by its extension. It is opened now to see that
-  /// it can be read, and streamed when the mail is sent: its size then is what is sent.
+  /// Attaches a file under its own name, with the media type of its extension. The call checks that
+  /// the file can be opened; its content is read when the message is sent.
   Message& attach(const std::string& path) &;
-  /// Attaches octets. `type` as `text/csv` or `text/plain; charset=utf-8`; empty for a type by the
-  /// name's extension; neither multipart/ nor message/, which may not be encoded.
-  Message& attach(std::string_view name, std::string_view type, std::string octets) &;
-  /// Attaches what comes from a stream while the mail is sent; see MimePart::stream.
+  /// Attaches bytes. `type` is a media type, such as `text/csv` or `text/plain; charset=utf-8`;
+  /// empty: the type of the name's extension. multipart/ and message/ are refused, because they may
+  /// not be encoded (RFC 2045 §6.4).
+  Message& attach(std::string_view name, std::string_view type, std::string bytes) &;
+  /// Attaches bytes that are read from a stream while the message is sent; see MimePart::stream.
   Message& attach(std::string_view name, std::string_view type, StreamOpener open,
                   std::optional<std::uint64_t> size = std::nullopt) &;
-  /// Any part behind the texts, as an attachment is.
+  /// Adds any part after the body, where attachments are.
   Message& attach(const MimePart& part) &;
-  /// A structure of one's own in place of texts and calendar; attachments go round it.
+  /// Replaces text, html and calendar by a structure of the caller's. Attachments still follow it.
   Message& content(const MimePart& part) &;
 
-  /// Signs what is sent, each time it is composed, in the form that every server takes. Several:
-  /// the last one's fields stand first.
+  /// Signs the message each time it is composed, in the 7-bit form that every server accepts. With
+  /// several signers, the fields of the last one come first.
   Message& sign(std::shared_ptr<const MessageSigner> signer) &;
 
-  /// Any other field, appended. The value is folded at blanks, and encoded (RFC 2047) if it is not
-  /// ASCII. The names above are understood: `header("To", …)` is `to(…)`. Refused: a name that is
-  /// not RFC 5322 ftext, the fields of the MIME structure, a value with CR, LF or NUL, a word too
-  /// long for a line of 998 octets.
+  /// Appends any other field. The value is folded at blanks, and encoded (RFC 2047) if it is not
+  /// ASCII. Names with a setter above call it: `header("To", …)` is `to(…)`. Refused: a name that
+  /// is not RFC 5322 ftext, the fields of the MIME structure, a value with CR, LF or NUL, a word
+  /// too long for a line of 998 bytes.
   Message& header(std::string_view name, std::string_view value) &;
 
-  /// A whole message with its header, as from a file or standard input; any line ends. Bcc and
-  /// Resent-Bcc are taken out (their addresses still count as recipients); a leading mbox `From `
-  /// line is dropped; Date, Message-ID and what the other setters gave is added where the header
-  /// lacks it. What a server does not take (octets that are not ASCII, lines over 998) is encoded
-  /// for it, unless the message is signed. Goes with no text, html or attachment.
-  Message& raw(std::string octets) &;
+  /// A whole message with its header, for example from a file or standard input; any line ends. Bcc
+  /// and Resent-Bcc are removed (their addresses still become recipients), and so is a leading mbox
+  /// `From ` line. Date, Message-ID and the fields of the other setters are added if the header
+  /// lacks them. Bytes outside ASCII and lines over 998 bytes are encoded for a server that does
+  /// not accept them, unless the message is signed. Cannot be combined with text, html or
+  /// attachments.
+  Message& raw(std::string bytes) &;
 
   Message&& from(std::string_view list) && { return std::move(from(list)); }
   Message&& sender(std::string_view address) && { return std::move(sender(address)); }
@@ -147,8 +152,8 @@ class POSTROAD_EXPORT Message {
   Message&& html_file(const std::string& path) && { return std::move(html_file(path)); }
   Message&& flowed(bool on = true) && { return std::move(flowed(on)); }
   Message&& embed(const std::string& path) && { return std::move(embed(path)); }
-  Message&& embed(std::string_view name, std::string_view type, std::string octets) && {
-    return std::move(embed(name, type, std::move(octets)));
+  Message&& embed(std::string_view name, std::string_view type, std::string bytes) && {
+    return std::move(embed(name, type, std::move(bytes)));
   }
   Message&& calendar(std::string_view method, std::string icalendar) && {
     return std::move(calendar(method, std::move(icalendar)));
@@ -163,35 +168,34 @@ class POSTROAD_EXPORT Message {
   Message&& sign(std::shared_ptr<const MessageSigner> signer) && {
     return std::move(sign(std::move(signer)));
   }
-  Message&& attach(std::string_view name, std::string_view type, std::string octets) && {
-    return std::move(attach(name, type, std::move(octets)));
+  Message&& attach(std::string_view name, std::string_view type, std::string bytes) && {
+    return std::move(attach(name, type, std::move(bytes)));
   }
   Message&& header(std::string_view name, std::string_view value) && {
     return std::move(header(name, value));
   }
-  Message&& raw(std::string octets) && { return std::move(raw(std::move(octets))); }
+  Message&& raw(std::string bytes) && { return std::move(raw(std::move(bytes))); }
 
-  /// The first wrong value that was set; nullopt when there was none.
-  [[nodiscard]] std::optional<Error> fault() const;
-  /// Whether this can be sent to the recipients it names itself: `fault()`, then an address in a
-  /// raw header that cannot be read, From missing, nobody to send to. Error: Fault::input with a
-  /// sentence.
+  /// The first error of a setter; nullopt if there was none.
+  [[nodiscard]] std::optional<Error> error() const;
+  /// Whether the message can be sent to the recipients that it names. Error: `error()`;
+  /// Fault::input for an unreadable address in a raw header, a missing From, or no recipients.
   [[nodiscard]] Result<void> check() const;
 
-  /// Where bounces go: the bare address of Sender, else the first of From; for a raw message with
-  /// Resent fields, that of Resent-Sender or Resent-From. The null mailbox when there is none.
+  /// The address for bounces: the bare address of Sender, else the first of From; for a raw message
+  /// with Resent fields, that of Resent-Sender or Resent-From. The null mailbox if there is none.
   [[nodiscard]] Mailbox reverse_path() const;
-  /// To, Cc and Bcc, in this order, each mailbox once. For a raw message the same of its header, or
-  /// those of its newest Resent block where it has one (RFC 5322 §3.6.6), and then what the setters
-  /// added.
+  /// The addresses of To, Cc and Bcc, in this order, each mailbox once. For a raw message they come
+  /// from its header, or from its newest Resent block (RFC 5322 §3.6.6), followed by those of the
+  /// setters.
   [[nodiscard]] std::vector<Mailbox> recipients() const;
 
-  /// Composes. The source is independent of this object's further life. What the setters composed
-  /// is 7-bit with lines of at most 78 octets where words allow it (998 always), except for
-  /// addresses that are not ASCII; a server that offers more is given texts as 8bit, and
-  /// attachments as binary by a client that prefers chunks, unless the message is signed. Error:
-  /// `fault()`; Fault::input when From is missing; Fault::io when an attached file cannot be
-  /// opened; what signing gave.
+  /// Composes the message. The source does not depend on the lifetime of this object. A message
+  /// from setters is 7-bit, with lines of at most 78 bytes where words allow it (998 always); only
+  /// addresses outside ASCII need more. Unless the message is signed, a server with 8BITMIME gets
+  /// text as 8bit, and a client that prefers BDAT sends attachments as binary. Error: `error()`;
+  /// Fault::input for a missing From; Fault::io if an attached file cannot be opened; any error of
+  /// a signer.
   [[nodiscard]] Result<std::unique_ptr<MessageSource>> source(
       const ComposeOptions& options = {}) const;
 

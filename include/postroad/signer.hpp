@@ -1,5 +1,5 @@
-// What puts a signature in front of a message while it is composed. Not here: the one kind there
-// is, DKIM (dkim.hpp).
+// Interface of a signer that Message::sign takes. Not here: DKIM, the only implementation
+// (dkim.hpp).
 #pragma once
 
 #include <string>
@@ -9,13 +9,13 @@
 
 namespace postroad {
 
-/// Signs whole messages. Implementations are never changed by signing: any thread may sign.
+/// Signs whole messages. `sign` does not change the signer and may be called from any thread.
 class POSTROAD_EXPORT MessageSigner {
  public:
   virtual ~MessageSigner() = default;
-  /// Header fields to put before the message, each ended with CRLF. Reads `source` from its first
-  /// octet to its last; the caller rewinds it. Error: what reading gave, and Fault::input for a
-  /// message that cannot be signed.
+  /// Returns header fields to put in front of the message, each with its CRLF. Reads all of
+  /// `source` from where it stands; the caller rewinds it. Error: any error of reading;
+  /// Fault::input for a message that cannot be signed.
   virtual Result<std::string> sign(MessageSource& source) const = 0;
 };
 

@@ -1,5 +1,6 @@
-// Texts with named places, filled for where they stand: a value can end no attribute, open no tag
-// and begin no script. Not here: sending to many (pool.hpp).
+// Templates with placeholders for message bodies and header values. In HTML, each value is escaped
+// for its context, so that it cannot end an attribute, open a tag or start a script.
+// Not here: sending to many recipients (pool.hpp).
 #pragma once
 
 #include <map>
@@ -11,35 +12,36 @@
 
 namespace postroad {
 
-/// A text with places of the form `{{name}}`; a name is letters, digits, `_`, `-` and `.`; `{{{{`
-/// stands for two braces. Checked once when it is parsed, filled as often as wanted. A value; any
-/// thread may fill it.
+/// A text with placeholders `{{name}}`. A name consists of letters, digits, `_`, `-` and `.`;
+/// `{{{{` stands for two braces. Parsed and checked once, filled any number of times. A value type;
+/// any thread may fill it.
 class POSTROAD_EXPORT Template {
  public:
+  /// Values by placeholder name, in UTF-8.
   using Values = std::map<std::string, std::string, std::less<>>;
 
-  /// Plain text, and one line of a header: values stand as they are. (What ends a line is refused
-  /// by the setter of the field.) Error: Fault::input with line and column.
+  /// Plain text or one header value: values are inserted unchanged. (The setters of Message refuse
+  /// line ends in header values.) Error: Fault::input with line and column.
   static Result<Template> text(std::string_view source);
-  /// HTML. In text and in quoted attribute values `& < > " '` become entities. In an attribute that
-  /// is a URL (href, src, action, …) a value at its front must be an http:, https:, mailto: or tel:
-  /// URL or a path, and one further in is percent-encoded. `{{raw:name}}` puts HTML in as it is:
-  /// only for what the program itself made. Error: also for a place in a tag's name, an unquoted
-  /// value, an attribute for scripts or styles, a URL of another scheme, a script, a style or a
-  /// comment.
+  /// HTML. In text and in quoted attribute values, `& < > " '` become character references. In a
+  /// URL attribute (href, src, action, …), a value at the start must be an http:, https:, mailto:
+  /// or tel: URL or a path; a later value is percent-encoded. `{{raw:name}}` inserts HTML
+  /// unchanged: only for HTML that the program generated. Error: as text(), and for a placeholder
+  /// in a tag name, an unquoted attribute value, a script or style attribute, a URL of another
+  /// scheme, a script element, a style element or a comment.
   static Result<Template> html(std::string_view source);
 
-  /// The filled text. Error: Fault::input for a place without a value, with its name and line, and
-  /// for a value that may not stand where it would.
+  /// The text with all values inserted. Error: Fault::input, with name and line, for a placeholder
+  /// without a value and for a value that is not allowed in its context.
   [[nodiscard]] Result<std::string> fill(const Values& values) const;
-  /// The names of its places, each once, in order.
+  /// The placeholder names, each once, in the order of the text.
   [[nodiscard]] std::vector<std::string> names() const;
 
  private:
   enum class Where : unsigned char { text, element, attribute, url_start, url_rest, raw };
   struct Piece {
-    std::string before;  // the place's own text
-    std::string name;    // empty: the end
+    std::string before;  // literal text in front of the placeholder
+    std::string name;    // empty in the last piece
     Where where = Where::text;
     std::size_t line = 0;
   };

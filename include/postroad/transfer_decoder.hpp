@@ -1,8 +1,7 @@
-// Takes a Content-Transfer-Encoding (RFC 2045 §6) off octets that come in pieces of any size. Takes
-// what is found in mailboxes and never fails. Memory: what of a line cannot be decided yet. Cost:
-// linear in the octets.
-//
-// Not here: encoding (message.hpp does it), decoding what is held whole (mail_part.hpp).
+// A streaming decoder for Content-Transfer-Encoding (RFC 2045 §6). Never fails, because received
+// messages must be read even if they are malformed.
+// Not here: encoding (message.hpp does it), decoding a whole part (MailPart::decoded in
+// mail_part.hpp).
 #pragma once
 
 #include <cstdint>
@@ -13,34 +12,36 @@
 
 namespace postroad {
 
-/// One body. What it gives does not depend on where the pieces were cut.
+/// Decodes one body after the other. The result does not depend on how the input is divided.
 ///
-/// Base64: octets outside the alphabet are skipped; it ends at the padding; a stray last digit is
-/// dropped. Quoted-printable: a broken escape stays as it stands; blanks at a line's end go.
+/// Base64: bytes outside the alphabet are skipped; the body ends at the padding; an incomplete last
+/// group is decoded as far as its bits go. Quoted-printable: a malformed escape is kept unchanged;
+/// blanks at the end of a line are removed. Memory: the undecided end of a line. Time: linear in
+/// the bytes. One thread at a time.
 class POSTROAD_EXPORT TransferDecoder final {
  public:
-  /// `encoding` as the field has it, case ignored; what is neither base64 nor quoted-printable goes
-  /// through as it is.
+  /// `encoding`: the value of the field (case-insensitive). Any encoding other than base64 and
+  /// quoted-printable passes bytes through unchanged.
   explicit TransferDecoder(std::string_view encoding) noexcept;
-  /// Appends what is decided by now to `out`.
-  void take(std::string_view octets, std::string& out);
-  /// The body is over: appends the rest. The next octets are those of another body.
+  /// Decodes `bytes` and appends the result to `out`; an undecided rest is kept for the next call.
+  void take(std::string_view bytes, std::string& out);
+  /// The body is complete: appends the rest. The next call of `take` begins another body.
   void finish(std::string& out);
 
  private:
   enum class Form : std::uint8_t { identity, base64, quoted };
 
-  void take_base64(std::string_view octets, std::string& out);
+  void take_base64(std::string_view bytes, std::string& out);
   char* take_digit(char c, char* at) noexcept;
   char* take_rest(char* at) noexcept;
-  void take_quoted(std::string_view octets, std::string& out);
-  std::string_view take_held(std::string_view octets, std::string& out);
+  void take_quoted(std::string_view bytes, std::string& out);
+  std::string_view take_held(std::string_view bytes, std::string& out);
 
   Form form_;
-  bool over_ = false;        // base64: the padding was passed
-  int digits_ = 0;           // of a group of base64 that is not whole
-  std::uint32_t group_ = 0;  // their bits
-  std::string held_;         // the end of a line of quoted-printable, while it may mean more
+  bool over_ = false;        // base64: the padding was seen
+  int digits_ = 0;           // digits in the incomplete base64 group
+  std::uint32_t group_ = 0;  // bits of those digits
+  std::string held_;         // quoted-printable: the end of a line that is not decided yet
 };
 
 }  // namespace postroad

@@ -89,7 +89,7 @@ MimePart built_content(const json::object& wanted) {
     for (std::size_t at = 0; (at = html.find("cid:" + name, at)) != std::string::npos;
          at += id.size())
       html.replace(at, 4 + name.size(), "cid:" + id);
-    auto part = MimePart::octets(text_of(file.at("type")), octets_of(file));
+    auto part = MimePart::bytes(text_of(file.at("type")), octets_of(file));
     related.push_back(std::move(part).attachment(name).content_id(id));
   }
   related.insert(related.begin(), MimePart::text("html", html));

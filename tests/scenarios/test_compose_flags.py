@@ -1,4 +1,4 @@
-# What a mail holds, by flags of send, through a real server and read back; lint; and a sentence for each wrong input.
+# The compose flags of send, through a real server and read back; lint; and the error for each invalid input.
 import base64
 import email
 import json
@@ -43,7 +43,7 @@ class ComposeFlags(unittest.TestCase):
         self.assertEqual(self.types(mail), ["multipart/alternative", "text/plain", "text/calendar"])
         self.assertEqual((mail["In-Reply-To"], mail["References"], mail["Importance"]), ("<q@x.example>", "<p@x.example> <q@x.example>", "high"))
         self.assertEqual(mail["List-Unsubscribe-Post"], "List-Unsubscribe=One-Click")
-        for flags, words in ((("--calendar", "m.ics"), "METHOD:FILE"), (("--in-reply-to", "x"), "<left@right>"), (("--list-unsubscribe", "ftp://x"), "not a URL")):
+        for flags, words in ((("--calendar", "m.ics"), "METHOD:FILE"), (("--in-reply-to", "x"), "<left@right>"), (("--list-unsubscribe", "ftp://x"), "ASCII URL")):
             self.assertIn(words, self.send("--text", "x", *flags, code=65))
 
     def test_templates(self):
@@ -54,7 +54,7 @@ class ComposeFlags(unittest.TestCase):
         self.assertEqual(text.get_payload(decode=True).decode().strip(), "<b>&")
         self.assertEqual(html.get_payload(decode=True).decode().strip(), '<a href="https://x.example/?a=1">&lt;b&gt;&amp;</a>')
         self.assertIn("no value for {{link}}", self.send(*flags, "--set", "name=x", code=65))
-        self.assertIn("no URL that may stand there", self.send(*flags, "--set", "name=x", "--set", "link=javascript:x", code=65))
+        self.assertIn("is not an allowed URL", self.send(*flags, "--set", "name=x", "--set", "link=javascript:x", code=65))
         self.assertIn("NAME=VALUE", self.send(*flags, "--set", "name", code=65))
         self.assertIn("CR, LF", self.send(*flags, "--set", "name=a\r\nBcc: x@y", "--set", "link=/", code=65))
 

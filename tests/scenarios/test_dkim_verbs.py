@@ -1,4 +1,4 @@
-# DKIM by hand: keys, records, signatures; keys asked for in the DNS, and what is said when it does not answer.
+# The dkim verbs: keys, records, signatures, DNS queries for keys, and their failures.
 import json
 import socket
 import struct
@@ -12,10 +12,10 @@ TXT, IN, NXDOMAIN, SERVFAIL = 16, 1, 3, 2
 
 
 class NameServer:
-    """Answers TXT questions by UDP: from `records` (name: strings), NXDOMAIN for others; with `code` that one for all."""
+    """Answers TXT queries by UDP from `records` (name: strings), other names with NXDOMAIN; with `code`, all queries with that code."""
 
     def __init__(self, records, code=0):
-        self.records, self.code, self.asked = records, code, []
+        self.records, self.code, self.queried = records, code, []
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind((postroad.HOST, 0))
         self.address = f"{postroad.HOST}@{self.socket.getsockname()[1]}"
@@ -36,7 +36,7 @@ class NameServer:
             at += 1 + message[at]
         asked = message[12:at + 5]
         name = ".".join(labels)
-        self.asked.append(name)
+        self.queried.append(name)
         strings = self.records.get(name) if struct.unpack("!H", message[at + 1:at + 3])[0] == TXT else []
         code = self.code or (NXDOMAIN if strings is None else 0)
         data = b"".join(bytes([len(one)]) + one for one in strings or [])
@@ -58,7 +58,7 @@ class DkimVerbs(unittest.TestCase):
         self.key = folder.path / "k.pem"
         self.made = postroad.run("dkim", "keygen", "-o", self.key, "-d", "test.example", "-s", "s")
         self.assertEqual(self.made.returncode, 0, self.made.stderr)
-        # A record of an RSA key is longer than one string may be.
+        # The record of an RSA key does not fit one string.
         self.strings = [one.encode() for one in self.made.stdout.split('"')[1::2]]
         self.assertEqual(len(self.strings), 2)
         self.record = "s._domainkey.test.example=" + b"".join(self.strings).decode()
@@ -68,13 +68,13 @@ class DkimVerbs(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         return done.stdout
 
-    def judged(self, message, *flags):
+    def verified(self, message, *flags):
         done = postroad.run("dkim", "verify", "--json", *flags, input=message)
         return done.returncode, [(one["result"], one["reason"]) for one in json.loads(done.stdout)]
 
     def test_keys(self):
         self.assertEqual(self.key.stat().st_mode & 0o777, 0o600)
-        self.assertEqual(postroad.run("dkim", "keygen", "-o", self.key).returncode, 73, "a key is not written over")
+        self.assertEqual(postroad.run("dkim", "keygen", "-o", self.key).returncode, 73, "an existing key is not overwritten")
         self.assertEqual(postroad.run("dkim", "keygen").returncode, 64, "no --out")
         self.assertEqual(postroad.run("dkim", "keygen", "-o", self.key.with_name("x"), "--bits", "512").returncode, 65)
         self.assertEqual(postroad.run("dkim", "record", "-k", self.key, "-d", "test.example", "-s", "s").stdout, self.made.stdout)
@@ -85,21 +85,21 @@ class DkimVerbs(unittest.TestCase):
 
     def test_sign_and_verify(self):
         for form in ("relaxed/relaxed", "simple/simple"):
-            self.assertEqual(self.judged(self.signed("--canonical", form), "--record", self.record), (0, [("pass", "")]))
-        self.assertEqual(self.judged(self.signed().replace("hello", "hallo"), "--record", self.record), (65, [("fail", "the body was changed")]))
-        self.assertEqual(self.judged(WHOLE), (65, []))
+            self.assertEqual(self.verified(self.signed("--canonical", form), "--record", self.record), (0, [("pass", "")]))
+        self.assertEqual(self.verified(self.signed().replace("hello", "hallo"), "--record", self.record), (65, [("fail", "the body was changed")]))
+        self.assertEqual(self.verified(WHOLE), (65, []))
 
-    def test_the_key_is_asked_for_in_the_dns(self):
+    def test_the_key_is_queried_in_dns(self):
         name = "s._domainkey.test.example"
         with NameServer({name: self.strings}) as server:
-            self.assertEqual(self.judged(self.signed(), "--name-server", server.address), (0, [("pass", "")]))
-            self.assertIn(name, server.asked)
+            self.assertEqual(self.verified(self.signed(), "--name-server", server.address), (0, [("pass", "")]))
+            self.assertIn(name, server.queried)
         with NameServer({}) as server:
-            self.assertEqual(self.judged(self.signed(), "--name-server", server.address), (65, [("permerror", f"there is no key at {name}")]))
+            self.assertEqual(self.verified(self.signed(), "--name-server", server.address), (65, [("permerror", f"no key record at {name}")]))
         with NameServer({}, code=SERVFAIL) as server:
-            code, [(result, reason)] = self.judged(self.signed(), "--name-server", server.address)
+            code, [(result, reason)] = self.verified(self.signed(), "--name-server", server.address)
             self.assertEqual((code, result), (75, "temperror"))
-            self.assertIn("the key could not be asked for", reason)
+            self.assertIn("the DNS query for the key failed", reason)
         done = postroad.run("dkim", "verify", "--name-server", "nowhere", input=self.signed())
         self.assertEqual(done.returncode, 65)
         self.assertIn("--name-server", done.stderr)

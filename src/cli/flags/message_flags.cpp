@@ -373,7 +373,7 @@ Result<Message> MessageFlags::compose() const {
   for (const auto& path : attachments) message.attach(path);
   if (auto added = add_fields(*this, message); !added) return added.error();
   if (auto added = add_signature(*this, message); !added) return added.error();
-  if (const auto fault = message.fault()) return *fault;
+  if (const auto fault = message.error()) return *fault;
   if (!data && message.reverse_path().is_null())
     return fail(Fault::input, "", "no sender; use --from ADDRESS");
   return message;

@@ -359,7 +359,7 @@ Result<Prepared> prepare(const SendmailCall& call, const std::string& domain, st
   made.message.default_domain(domain)
       .from(Address{clean_name(sender->name), sender->mailbox}.text())
       .raw(std::move(bytes));
-  if (const auto fault = made.message.fault()) return *fault;
+  if (const auto fault = made.message.error()) return *fault;
   auto recipients = arguments_of(call, domain);
   if (!recipients) return recipients.error();
   made.envelope.recipients = std::move(*recipients);

@@ -1,4 +1,6 @@
-// Scanner of address lists; see postroad/address.hpp.
+// Parser of address lists (RFC 5322 §3.4); grammar and limits are in postroad/address.hpp. Local
+// parts and domains are parsed in mailbox.cpp. Not here: writing an address field
+// (header/fold.hpp).
 #include <postroad/address.hpp>
 
 #include "base/text.hpp"
@@ -9,16 +11,15 @@ namespace postroad {
 
 namespace {
 
-Error bad(std::string why) { return fail(Fault::input, {}, std::move(why)); }
+Error invalid(std::string why) { return fail(Fault::input, {}, std::move(why)); }
 
-bool is_white(char c) noexcept { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
+bool is_whitespace(char c) noexcept { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
 bool is_phrase_char(char c) noexcept {
   return !is_control(c) && std::string_view(" ()<>[]:;@\\,\"").find(c) == std::string_view::npos;
 }
 
-// Whether `name` can stand without quotes: it is read back with the same blanks, and nothing in it
-// is decoded.
+// Whether `name` needs no quotes: parsing it keeps its blanks and decodes nothing.
 bool is_phrase(std::string_view name) noexcept {
   return name.find("=?") == std::string_view::npos && trim(name).size() == name.size() &&
          name.find("  ") == std::string_view::npos &&
@@ -33,20 +34,20 @@ class Scanner final {
 
  private:
   Result<void> skip_blanks();
-  Result<void> eat_comment();
-  Result<void> eat_entry();
-  Result<std::string> eat_phrase();
-  Result<std::string> eat_quoted();
-  Result<void> eat_bare(std::string_view start);
-  Result<void> eat_angle(std::string name);
-  Result<void> eat_route();
-  Result<void> keep(Address address);
+  Result<void> parse_comment();
+  Result<void> parse_entry();
+  Result<std::string> parse_phrase();
+  Result<std::string> parse_quoted();
+  Result<void> parse_bare(std::string_view start);
+  Result<void> parse_angle(std::string name);
+  Result<void> parse_route();
+  Result<void> append(Address address);
   Result<void> begin_group(std::string name);
   Result<void> end_group();
-  Result<void> eat_next(bool& separated);
-  void pass_over();
+  Result<void> parse_next(bool& separated);
+  void skip_unreadable();
   [[nodiscard]] char peek() const noexcept { return rest_.empty() ? '\0' : rest_.front(); }
-  [[nodiscard]] bool may_stand_alone(std::string_view local) const noexcept {
+  [[nodiscard]] bool is_allowed_alone(std::string_view local) const noexcept {
     return rules_.unqualified && !local.empty();
   }
   bool take(char c) noexcept;
@@ -55,10 +56,10 @@ class Scanner final {
   std::string_view rest_;
   AddressRules rules_;
   std::vector<Address> addresses_;
-  std::string comment_;  // the last one passed, for `a@b (Name)`
+  std::string comment_;  // the last comment, for `a@b (Name)`
   bool in_group_ = false;
-  std::string group_;             // its name
-  std::size_t before_group_ = 0;  // addresses
+  std::string group_;             // name of the open group
+  std::size_t before_group_ = 0;  // number of addresses when it began
 };
 
 bool Scanner::take(char c) noexcept {
@@ -67,18 +68,19 @@ bool Scanner::take(char c) noexcept {
   return true;
 }
 
-Result<void> Scanner::eat_comment() {
+Result<void> Scanner::parse_comment() {
   comment_.clear();
   std::size_t depth = 0;
   do {
-    if (rest_.empty()) return bad("a comment has no closing parenthesis");
+    if (rest_.empty()) return invalid("the closing parenthesis of a comment is missing");
     const char c = rest_.front();
-    if (c == '(' && ++depth > max_comment_depth) return bad("comments nest too deeply");
+    if (c == '(' && ++depth > max_comment_depth)
+      return invalid("comments are nested deeper than " + std::to_string(max_comment_depth));
     if (c == ')') --depth;
     const bool escape = c == '\\' && rest_.size() > 1;
     if (escape) rest_.remove_prefix(1);
-    if (is_control(rest_.front()) && !is_white(rest_.front())) {
-      return bad("a control character in a comment");
+    if (is_control(rest_.front()) && !is_whitespace(rest_.front())) {
+      return invalid("a comment contains a control character");
     }
     const bool edge = !escape && ((c == '(' && depth == 1) || (c == ')' && depth == 0));
     if (!edge) comment_ += rest_.front();
@@ -89,10 +91,10 @@ Result<void> Scanner::eat_comment() {
 
 Result<void> Scanner::skip_blanks() {
   while (!rest_.empty()) {
-    if (is_white(rest_.front())) {
+    if (is_whitespace(rest_.front())) {
       rest_.remove_prefix(1);
     } else if (rest_.front() == '(') {
-      if (auto comment = eat_comment(); !comment) return comment.error();
+      if (auto comment = parse_comment(); !comment) return comment.error();
     } else {
       break;
     }
@@ -100,21 +102,21 @@ Result<void> Scanner::skip_blanks() {
   return {};
 }
 
-Result<std::string> Scanner::eat_quoted() {
+Result<std::string> Scanner::parse_quoted() {
   std::string words;
   for (rest_.remove_prefix(1); !rest_.empty(); rest_.remove_prefix(1)) {
     if (take('"')) return words;
     if (rest_.front() == '\\' && rest_.size() > 1) rest_.remove_prefix(1);
     const char c = rest_.front();
-    if (c == '\0' || (is_control(c) && !is_white(c)))
-      return bad("a control character in a quoted name");
+    if (c == '\0' || (is_control(c) && !is_whitespace(c)))
+      return invalid("a quoted name contains a control character");
     if (c != '\r' && c != '\n') words += c;
   }
-  return bad("a quoted name has no closing quote");
+  return invalid("the closing quote of a name is missing");
 }
 
-// Words up to something that is not one; encoded-words stand in atoms only (RFC 2047 §5 rule 3).
-Result<std::string> Scanner::eat_phrase() {
+// Parses atoms and quoted strings. Encoded-words are decoded in atoms only (RFC 2047 §5 rule 3).
+Result<std::string> Scanner::parse_phrase() {
   std::string phrase;
   std::string atoms;
   const auto flush = [&] {
@@ -126,7 +128,7 @@ Result<std::string> Scanner::eat_phrase() {
     if (auto blanks = skip_blanks(); !blanks) return blanks.error();
     if (peek() == '"') {
       flush();
-      auto quoted = eat_quoted();
+      auto quoted = parse_quoted();
       if (!quoted) return quoted.error();
       phrase += (phrase.empty() ? "" : " ") + *quoted;
       continue;
@@ -141,83 +143,83 @@ Result<std::string> Scanner::eat_phrase() {
   return std::string(trim(phrase));
 }
 
-// obs-route: read and dropped, as RFC 5322 §4.4 asks.
-Result<void> Scanner::eat_route() {
+// obs-route: parsed and ignored (RFC 5322 §4.4).
+Result<void> Scanner::parse_route() {
   while (take('@')) {
-    if (auto domain = mail::eat_domain(rest_); !domain) return domain.error();
+    if (auto domain = mail::parse_domain(rest_); !domain) return domain.error();
     if (auto blanks = skip_blanks(); !blanks) return blanks.error();
     while (take(',')) {
       if (auto blanks = skip_blanks(); !blanks) return blanks.error();
     }
   }
-  if (!take(':')) return bad("a colon is expected after the source route");
+  if (!take(':')) return invalid("expected a colon after the source route");
   return skip_blanks();
 }
 
-Result<void> Scanner::keep(Address address) {
+Result<void> Scanner::append(Address address) {
   if (addresses_.size() == max_addresses) {
-    return bad("more than " + std::to_string(max_addresses) + " addresses in one list");
+    return invalid("more than " + std::to_string(max_addresses) + " addresses in one list");
   }
   if (rules_.groups) address.group = group_;
   addresses_.push_back(std::move(address));
   return {};
 }
 
-Result<void> Scanner::eat_angle(std::string name) {
+Result<void> Scanner::parse_angle(std::string name) {
   take('<');
   if (auto blanks = skip_blanks(); !blanks) return blanks.error();
-  if (peek() == '>') return bad("an empty address; an address stands between the angle brackets");
+  if (peek() == '>') return invalid("no address between the angle brackets");
   if (peek() == '@') {
-    if (auto route = eat_route(); !route) return route.error();
+    if (auto route = parse_route(); !route) return route.error();
   }
-  auto local = mail::eat_local_part(rest_);
+  auto local = mail::parse_local_part(rest_);
   if (!local) return local.error();
   Address address{std::move(name), {std::move(*local), {}}};
   if (auto blanks = skip_blanks(); !blanks) return blanks.error();
   const bool qualified = take('@');
-  if (!qualified && !may_stand_alone(address.mailbox.local)) {
-    return bad("an @ is expected after the local part");
-  }
+  if (!qualified && !is_allowed_alone(address.mailbox.local))
+    return invalid("expected @ after the local part");
   if (qualified) {
     if (auto blanks = skip_blanks(); !blanks) return blanks.error();
-    auto domain = mail::eat_domain(rest_);
+    auto domain = mail::parse_domain(rest_);
     if (!domain) return domain.error();
     address.mailbox.domain = std::move(*domain);
   }
   if (auto blanks = skip_blanks(); !blanks) return blanks.error();
-  if (!take('>')) return bad("the closing angle bracket is missing");
-  return keep(std::move(address));
+  if (!take('>')) return invalid("the closing angle bracket is missing");
+  return append(std::move(address));
 }
 
-// An address without brackets; `start` is where its local part begins, at most one phrase back.
-Result<void> Scanner::eat_bare(std::string_view start) {
+// An address without angle brackets. `start` is where its local part begins, at most one phrase
+// back.
+Result<void> Scanner::parse_bare(std::string_view start) {
   rest_ = start;
-  auto local = mail::eat_local_part(rest_);
+  auto local = mail::parse_local_part(rest_);
   if (!local) return local.error();
   Address address{{}, {std::move(*local), {}}};
   comment_.clear();
   if (auto blanks = skip_blanks(); !blanks) return blanks.error();
   if (take('@')) {
     if (auto blanks = skip_blanks(); !blanks) return blanks.error();
-    auto domain = mail::eat_domain(rest_);
+    auto domain = mail::parse_domain(rest_);
     if (!domain) return domain.error();
     address.mailbox.domain = std::move(*domain);
-  } else if (!may_stand_alone(address.mailbox.local)) {
-    return bad("an @ is expected after the local part");
+  } else if (!is_allowed_alone(address.mailbox.local)) {
+    return invalid("expected @ after the local part");
   }
   if (auto blanks = skip_blanks(); !blanks) return blanks.error();
-  if (peek() == '<') return bad("a name that holds an @ must be quoted: \"a@b\" <a@b>");
+  if (peek() == '<') return invalid("a display name with @ must be quoted: \"a@b\" <a@b>");
   address.name = trim(mail::decode_words(comment_));
-  return keep(std::move(address));
+  return append(std::move(address));
 }
 
-Result<void> Scanner::eat_entry() {
+Result<void> Scanner::parse_entry() {
   const auto start = rest_;
-  auto phrase = eat_phrase();
+  auto phrase = parse_phrase();
   if (!phrase) return phrase.error();
-  if (peek() == '<') return eat_angle(std::move(*phrase));
+  if (peek() == '<') return parse_angle(std::move(*phrase));
   if (peek() == ':' && !in_group_) return begin_group(std::move(*phrase));
-  return eat_bare(start);
+  return parse_bare(start);
 }
 
 Result<void> Scanner::begin_group(std::string name) {
@@ -230,13 +232,13 @@ Result<void> Scanner::begin_group(std::string name) {
 Result<void> Scanner::end_group() {
   in_group_ = false;
   const bool empty = rules_.groups && addresses_.size() == before_group_ && !group_.empty();
-  auto kept = empty ? keep({}) : Result<void>();
+  auto kept = empty ? append({}) : Result<void>();
   group_.clear();
   return kept;
 }
 
-// To the comma or semicolon behind what could not be read; those in quotes and comments are passed.
-void Scanner::pass_over() {
+// Skips to the comma or semicolon after unreadable text, ignoring those in quotes and comments.
+void Scanner::skip_unreadable() {
   bool quoted = false;
   std::size_t depth = 0;
   for (; !rest_.empty(); rest_.remove_prefix(1)) {
@@ -255,8 +257,8 @@ void Scanner::pass_over() {
   }
 }
 
-// One comma, semicolon or entry. `separated`: an entry may come.
-Result<void> Scanner::eat_next(bool& separated) {
+// Parses one comma, semicolon or entry. `separated`: an entry is allowed next.
+Result<void> Scanner::parse_next(bool& separated) {
   if (take(',')) {
     separated = true;
     return {};
@@ -265,9 +267,9 @@ Result<void> Scanner::eat_next(bool& separated) {
     separated = false;
     return end_group();
   }
-  if (!separated) return bad("a comma is expected before the next address");
+  if (!separated) return invalid("expected a comma before the next address");
   const bool in_group = in_group_;
-  auto entry = eat_entry();
+  auto entry = parse_entry();
   separated = in_group_ && !in_group;
   return entry;
 }
@@ -283,14 +285,14 @@ Result<std::vector<Address>> Scanner::list() {
   for (;;) {
     auto done = skip_blanks();
     if (done && rest_.empty()) break;
-    if (done) done = eat_next(separated);
+    if (done) done = parse_next(separated);
     if (done) continue;
     if (!rules_.tolerant) return refuse(done.error().detail);
     if (addresses_.size() == max_addresses) break;
-    pass_over();
+    skip_unreadable();
     separated = false;
   }
-  if (in_group_ && !rules_.tolerant) return refuse("the group has no closing semicolon");
+  if (in_group_ && !rules_.tolerant) return refuse("the closing semicolon of a group is missing");
   return std::move(addresses_);
 }
 

@@ -1,4 +1,4 @@
-// Tables for address lists.
+// Address lists (RFC 5322 §3.4): accepted forms, errors with their columns, limits.
 #include <postroad/address.hpp>
 
 #include <gtest/gtest.h>
@@ -19,7 +19,7 @@ std::string shown(std::string_view list, AddressRules rules = {}) {
   return out;
 }
 
-TEST(AddressList, ReadsWhatPeopleWrite) {
+TEST(AddressList, ParsesCommonForms) {
   struct Row {
     std::string_view list, meaning;
   };
@@ -47,39 +47,38 @@ TEST(AddressList, ReadsWhatPeopleWrite) {
   for (const auto& row : rows) EXPECT_EQ(shown(row.list), row.meaning) << row.list;
 }
 
-TEST(AddressList, SaysWhatIsWrongAndWhere) {
+TEST(AddressList, ReportsErrorAndColumn) {
   struct Row {
     std::string_view list, detail;
   };
   const Row rows[] = {
-      {"root", "! an @ is expected after the local part (column 5)"},
-      {"a@b c@d", "! a comma is expected before the next address (column 5)"},
-      {"a b", "! an @ is expected after the local part (column 3)"},
+      {"root", "! expected @ after the local part (column 5)"},
+      {"a@b c@d", "! expected a comma before the next address (column 5)"},
+      {"a b", "! expected @ after the local part (column 3)"},
       {"x <a@b", "! the closing angle bracket is missing (column 7)"},
-      {"x <>", "! an empty address; an address stands between the angle brackets (column 4)"},
-      {"\"x <a@b>", "! a quoted name has no closing quote (column 9)"},
-      {"(x a@b", "! a comment has no closing parenthesis (column 7)"},
-      {"G: a@b", "! the group has no closing semicolon (column 7)"},
-      {"a@b <c@d>", "! a name that holds an @ must be quoted: \"a@b\" <a@b> (column 5)"},
+      {"x <>", "! no address between the angle brackets (column 4)"},
+      {"\"x <a@b>", "! the closing quote of a name is missing (column 9)"},
+      {"(x a@b", "! the closing parenthesis of a comment is missing (column 7)"},
+      {"G: a@b", "! the closing semicolon of a group is missing (column 7)"},
+      {"a@b <c@d>", "! a display name with @ must be quoted: \"a@b\" <a@b> (column 5)"},
       {"a@b, @c", "! the local part is missing (column 6)"},
-      {"<a@b>>", "! a comma is expected before the next address (column 6)"},
-      {"G: H: a@b;;", "! an @ is expected after the local part (column 5)"},
+      {"<a@b>>", "! expected a comma before the next address (column 6)"},
+      {"G: H: a@b;;", "! expected @ after the local part (column 5)"},
       {"\xff@b", "! the local part is not UTF-8 (column 2)"},
   };
   for (const auto& row : rows) EXPECT_EQ(shown(row.list), row.detail) << row.list;
 }
 
-TEST(AddressList, TakesALocalPartAloneOnlyWhenAllowed) {
+TEST(AddressList, AcceptsALocalPartAloneOnlyIfAllowed) {
   EXPECT_EQ(shown("root, Cron <daemon>, a@b", {.unqualified = true}), "=root | Cron=daemon | =a@b");
   EXPECT_EQ(shown("Cron <daemon>").front(), '!');
   EXPECT_EQ(shown("\"\"", {.unqualified = true}).front(), '!');
 }
 
-// Row 26: nesting has a limit, and time stays linear: these lists would take hours in a quadratic
-// parser.
+// Row 26: nesting is limited and time is linear: a quadratic parser needs hours for these lists.
 TEST(Row26, DeepAndLongListsAreCheap) {
   const std::size_t n = 1'000'000;
-  EXPECT_EQ(shown(std::string(n, '(')), "! comments nest too deeply (column 17)");
+  EXPECT_EQ(shown(std::string(n, '(')), "! comments are nested deeper than 16 (column 17)");
   const std::string repeated[] = {
       "(",   "()",  "(\\", "<",    "\"", "\"\" ",          ",",      ":", "a:", "a:;",  ";", "@",
       "@a,", "<@a", "a ",  "a@b,", "=?", "=?utf-8?q?a?= ", "=?a?q?", "[", "a(", "a@b(", "\\"};
@@ -99,22 +98,22 @@ TEST(Row26, DeepAndLongListsAreCheap) {
   EXPECT_FALSE(parse_address_list(many + ",a@b"));
 }
 
-// Row 49: what an encoded-word hides is shown and is nothing else.
+// Row 49: a decoded encoded-word is displayed and never parsed.
 TEST(Row49, ADecodedNameIsNeverParsedAgain) {
   EXPECT_EQ(shown("=?utf-8?q?evil=40x=2C_b=40c?= <c@d>"), "evil@x, b@c=c@d");
   EXPECT_EQ(shown("=?utf-8?b?PGV2aWxAeD4=?= <c@d>"), "<evil@x>=c@d");
-  EXPECT_EQ(shown("=?utf-8?q?evil=40x?="), "! an @ is expected after the local part (column 21)");
-  // As a local part it is octets like others, never decoded.
+  EXPECT_EQ(shown("=?utf-8?q?evil=40x?="), "! expected @ after the local part (column 21)");
+  // In a local part it is not decoded.
   EXPECT_EQ(shown("=?utf-8?q?a=40b?=@c"), "==?utf-8?q?a=40b?=@c");
-  // Encoded inside encoded, and quoted: decoded once or not at all.
+  // Nested encoded-words are decoded once, quoted ones not at all.
   EXPECT_EQ(shown("=?utf-8?q?=3D=3Futf-8=3Fq=3Fa=3F=3D?= <c@d>"), "=?utf-8?q?a?==c@d");
   EXPECT_EQ(shown("\"=?utf-8?q?a?=\" <c@d>"), "=?utf-8?q?a?==c@d");
-  // A line end in a decoded name stays out of what is shown.
+  // Line ends in a decoded name become blanks.
   EXPECT_EQ(shown("=?utf-8?q?a=0D=0ABcc=3A_x?= <c@d>"), "a  Bcc: x=c@d");
   EXPECT_EQ(shown("a%b@c, a!b@c, \"a%b\"@c"), "=a%b@c | =a!b@c | =a%b@c");
 }
 
-TEST(AddressList, GroupsKeepTheirNamesWhereTheyAreAskedFor) {
+TEST(AddressList, KeepsGroupNamesIfAskedTo) {
   const auto list =
       parse_address_list("team: a@x, \"B, b\" <b@x>;, nobody:;, c@x", {.groups = true});
   ASSERT_TRUE(list);
@@ -127,7 +126,7 @@ TEST(AddressList, GroupsKeepTheirNamesWhereTheyAreAskedFor) {
   EXPECT_EQ(parse_address_list("team: a@x;, nobody:;")->size(), 1U);
 }
 
-TEST(AddressList, ATolerantReadingKeepsWhatIsRight) {
+TEST(AddressList, TolerantParsingKeepsTheReadableEntries) {
   const auto names = [](std::string_view text) {
     std::string out;
     const auto list = parse_address_list(text, {.tolerant = true});
@@ -144,7 +143,7 @@ TEST(AddressList, ATolerantReadingKeepsWhatIsRight) {
   EXPECT_EQ(names(std::string(100'000, '<')), "");
 }
 
-TEST(Address, IsWrittenAsItIsRead) {
+TEST(Address, TextParsesBackToTheSameAddress) {
   const Mailbox mailbox{"a", "x.example"};
   EXPECT_EQ((Address{"", mailbox}.text()), "a@x.example");
   EXPECT_EQ((Address{"J. R. Doe", mailbox}.text()), "J. R. Doe <a@x.example>");
@@ -153,7 +152,7 @@ TEST(Address, IsWrittenAsItIsRead) {
   for (const auto& ends :
        std::vector<std::string>{"\r", "\n", std::string(1, '\0'), "=?\r\nBcc: b@y"}) {
     const Address address{"x" + ends + "y", mailbox};
-    EXPECT_TRUE(Message{}.to(address.text()).fault()) << printable(address.text());
+    EXPECT_TRUE(Message{}.to(address.text()).error()) << printable(address.text());
   }
   for (char32_t point = 0x20; point < 0x3000; ++point) {
     if (point == 0x7f) continue;

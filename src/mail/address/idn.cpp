@@ -1,4 +1,4 @@
-// Over libidn2; see idn.hpp.
+// IDNA by libidn2; see idn.hpp. The two checks around it close gaps of the library.
 #include "mail/address/idn.hpp"
 
 #include <idn2.h>
@@ -19,7 +19,7 @@ using Owner = std::unique_ptr<void, void (*)(void*)>;
 
 std::optional<std::string> to_ascii_domain(std::string_view domain) {
   if (std::none_of(domain.begin(), domain.end(), is_8bit)) return std::string(domain);
-  // libidn2 lets empty labels pass.
+  // libidn2 accepts empty labels.
   if (domain.starts_with('.') || domain.find("..") != std::string_view::npos) return std::nullopt;
   std::uint8_t* ascii = nullptr;
   const std::string name(domain);
@@ -28,7 +28,7 @@ std::optional<std::string> to_ascii_domain(std::string_view domain) {
   const Owner owner(ascii, idn2_free);
   if (code != IDN2_OK || name.find('\0') != std::string::npos) return std::nullopt;
   std::string mapped(reinterpret_cast<const char*>(ascii));
-  // It maps wide forms to narrow ones, a blank or an angle bracket among them.
+  // libidn2 maps full-width characters to ASCII, among them blanks and angle brackets.
   if (!is_domain(mapped)) return std::nullopt;
   return mapped;
 }
@@ -40,7 +40,7 @@ std::string to_unicode_domain(std::string_view domain) {
   const int code = idn2_to_unicode_8z8z(std::string(domain).c_str(), &text, 0);
   const Owner owner(text, idn2_free);
   if (code != IDN2_OK) return std::string(domain);
-  // What does not lead back is no name of IDNA 2008, and may hold anything.
+  // A name that does not convert back is not valid in IDNA 2008 and may contain any character.
   const auto back = to_ascii_domain(text);
   return back && iequals(*back, domain) ? std::string(text) : std::string(domain);
 }

@@ -1,4 +1,5 @@
-// Domain names of any language in the form of the DNS and back (IDNA 2008, RFC 5890), by libidn2.
+// Internationalized domain names (IDNA 2008, RFC 5890), by libidn2: from Unicode to the form that
+// DNS uses, and back for display. Not here: local parts, which only SMTPUTF8 can carry.
 #pragma once
 
 #include <optional>
@@ -7,10 +8,10 @@
 
 namespace postroad::mail {
 
-/// A-labels: "münchen.example" → "xn--mnchen-3ya.example". An ASCII name comes back as it is;
-/// nullopt for what is no name in IDNA 2008.
+/// Converts to A-labels: "münchen.example" → "xn--mnchen-3ya.example". An ASCII name is returned
+/// unchanged; nullopt for a name that IDNA 2008 does not allow.
 std::optional<std::string> to_ascii_domain(std::string_view domain);
-/// U-labels, for showing; a name that cannot be read comes back as it is.
+/// Converts to U-labels, for display. An invalid name is returned unchanged.
 std::string to_unicode_domain(std::string_view domain);
 
 }  // namespace postroad::mail

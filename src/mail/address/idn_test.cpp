@@ -1,4 +1,4 @@
-// Domain names of any language; and that no character of them becomes one that means something.
+// Internationalized domain names (IDNA 2008), and that mapping never produces a special character.
 #include "mail/address/idn.hpp"
 
 #include <gtest/gtest.h>
@@ -10,7 +10,7 @@
 namespace postroad::mail {
 namespace {
 
-TEST(Idn, BecomesTheFormOfTheDns) {
+TEST(Idn, ConvertsToALabels) {
   struct Row {
     std::string_view domain, ascii;
   };
@@ -27,7 +27,7 @@ TEST(Idn, BecomesTheFormOfTheDns) {
   for (const auto& row : rows) EXPECT_EQ(to_ascii_domain(row.domain), row.ascii) << row.domain;
 }
 
-TEST(Idn, WhatIsNoNameIsRefused) {
+TEST(Idn, RefusesInvalidNames) {
   for (const std::string_view domain :
        {".münchen.example", "münchen..example", "ü。。example", "-ü.example", "ü-.example",
         "\xff.example", "a\u200d.example", "a b\u00fc.example"})
@@ -35,14 +35,15 @@ TEST(Idn, WhatIsNoNameIsRefused) {
   EXPECT_FALSE(to_ascii_domain(std::string_view("\u00fc\0.example", 11)));
 }
 
-TEST(Idn, IsShownAsItsPeopleWriteIt) {
+TEST(Idn, ConvertsToULabels) {
   EXPECT_EQ(to_unicode_domain("xn--mnchen-3ya.example"), "münchen.example");
   EXPECT_EQ(to_unicode_domain("example.org"), "example.org");
   EXPECT_EQ(to_unicode_domain("xn--\xff"), "xn--\xff");
   EXPECT_EQ(to_unicode_domain("xn--a"), "xn--a");
 }
 
-// Row 5: a wide form of `>` or a blank (U+FF1E, U+3000) may not become the narrow one.
+// Row 5: full-width forms such as `>` (U+FF1E) and the ideographic space (U+3000) must not be
+// mapped to their ASCII forms.
 TEST(Row5, NoCharacterOfADomainIsNarrowed) {
   for (char32_t point = 0x80; point <= 0x10ffff; ++point) {
     if (point >= 0xd800 && point <= 0xdfff) continue;

@@ -1,4 +1,5 @@
-// Mailbox grammar of RFC 5321 §4.1.2; see mailbox.hpp.
+// Parser and formatter of one mailbox (RFC 5321 §4.1.2). The grammar is in mailbox.hpp, the public
+// type in postroad/mailbox.hpp. Not here: address lists (address.cpp).
 #include "mail/address/mailbox.hpp"
 
 #include <arpa/inet.h>
@@ -20,36 +21,37 @@ bool is_atext(char c) noexcept {
          std::string_view("!#$%&'*+-/=?^_`{|}~").find(c) != std::string_view::npos;
 }
 
-Error bad(std::string why) { return fail(Fault::input, {}, std::move(why)); }
+Error invalid(std::string why) { return fail(Fault::input, {}, std::move(why)); }
 
-Result<std::string> eat_quoted(std::string_view& text) {
+Result<std::string> parse_quoted(std::string_view& text) {
   std::string local;
   for (text.remove_prefix(1); !text.empty(); text.remove_prefix(1)) {
     if (text.front() == '"') {
-      if (!is_utf8(local)) return bad("the local part is not UTF-8");
+      if (!is_utf8(local)) return invalid("the local part is not UTF-8");
       text.remove_prefix(1);
       return local;
     }
     if (text.front() == '\\' && text.size() > 1) text.remove_prefix(1);
-    if (is_control(text.front())) return bad("a control character in the quoted local part");
+    if (is_control(text.front()))
+      return invalid("the quoted local part contains a control character");
     local += text.front();
-    if (local.size() > max_local) return bad("the local part is longer than 64 octets");
+    if (local.size() > max_local) return invalid("the local part is longer than 64 bytes");
   }
-  return bad("the quoted local part has no closing quote");
+  return invalid("the closing quote of the local part is missing");
 }
 
-Result<std::string> eat_literal(std::string_view& text) {
+Result<std::string> parse_literal(std::string_view& text) {
   const auto end = text.find(']');
-  if (end == std::string_view::npos) return bad("the address literal has no closing bracket");
+  if (end == std::string_view::npos)
+    return invalid("the closing bracket of the address literal is missing");
   const std::string inner(text.substr(1, end - 1));
-  unsigned char octets[16];
+  unsigned char bytes[16];
   const bool v6 = istarts_with(inner, "IPv6:");
-  if (v6 ? inet_pton(AF_INET6, inner.c_str() + 5, octets) != 1
-         : inet_pton(AF_INET, inner.c_str(), octets) != 1) {
-    return bad(
-        "not an IPv4 or IPv6 address literal; the forms are [192.0.2.1] and [IPv6:2001:db8::1]");
+  if (v6 ? inet_pton(AF_INET6, inner.c_str() + 5, bytes) != 1
+         : inet_pton(AF_INET, inner.c_str(), bytes) != 1) {
+    return invalid("not an address literal; expected the form [192.0.2.1] or [IPv6:2001:db8::1]");
   }
-  if (inner.find('\0') != std::string::npos) return bad("a NUL in the address literal");
+  if (inner.find('\0') != std::string::npos) return invalid("the address literal contains a NUL");
   std::string literal(text.substr(0, end + 1));
   text.remove_prefix(end + 1);
   return literal;
@@ -57,45 +59,47 @@ Result<std::string> eat_literal(std::string_view& text) {
 
 }  // namespace
 
-Result<std::string> eat_local_part(std::string_view& text) {
-  if (!text.empty() && text.front() == '"') return eat_quoted(text);
+Result<std::string> parse_local_part(std::string_view& text) {
+  if (!text.empty() && text.front() == '"') return parse_quoted(text);
   std::string local;
   while (!text.empty() && (is_atext(text.front()) || text.front() == '.')) {
-    if (local.empty() && text.front() == '.') return bad("a dot at the start of the local part");
+    if (local.empty() && text.front() == '.')
+      return invalid("the local part begins with a dot");
     local += text.front();
-    if (local.size() > max_local) return bad("the local part is longer than 64 octets");
+    if (local.size() > max_local) return invalid("the local part is longer than 64 bytes");
     text.remove_prefix(1);
   }
-  if (local.empty()) return bad("the local part is missing");
-  if (!is_utf8(local)) return bad("the local part is not UTF-8");
+  if (local.empty()) return invalid("the local part is missing");
+  if (!is_utf8(local)) return invalid("the local part is not UTF-8");
   return local;
 }
 
-Result<std::string> eat_domain(std::string_view& text) {
-  if (!text.empty() && text.front() == '[') return eat_literal(text);
+Result<std::string> parse_domain(std::string_view& text) {
+  if (!text.empty() && text.front() == '[') return parse_literal(text);
   std::string domain;
   std::size_t label = 0;
   while (!text.empty() && (is_alnum(text.front()) || is_8bit(text.front()) || text.front() == '-' ||
                            text.front() == '.' || text.front() == '_')) {
     const char c = text.front();
-    if (c == '.' && label == 0) return bad("an empty label in the domain");
-    if (c == '-' && label == 0) return bad("a label of the domain begins with a hyphen");
-    if (c == '.' && domain.back() == '-') return bad("a label of the domain ends with a hyphen");
+    if (c == '.' && label == 0) return invalid("the domain contains an empty label");
+    if (c == '-' && label == 0) return invalid("a label of the domain begins with a hyphen");
+    if (c == '.' && domain.back() == '-')
+      return invalid("a label of the domain ends with a hyphen");
     label = c == '.' ? 0 : label + 1;
-    if (label > max_label) return bad("a label of the domain is longer than 63 octets");
+    if (label > max_label) return invalid("a label of the domain is longer than 63 bytes");
     domain += c;
-    if (domain.size() > max_domain) return bad("the domain is longer than 255 octets");
+    if (domain.size() > max_domain) return invalid("the domain is longer than 255 bytes");
     text.remove_prefix(1);
   }
-  if (domain.empty()) return bad("the domain is missing");
-  if (label == 0) return bad("the domain ends with a dot");
-  if (domain.back() == '-') return bad("the domain ends with a hyphen");
-  if (!is_utf8(domain)) return bad("the domain is not UTF-8");
+  if (domain.empty()) return invalid("the domain is missing");
+  if (label == 0) return invalid("the domain ends with a dot");
+  if (domain.back() == '-') return invalid("the domain ends with a hyphen");
+  if (!is_utf8(domain)) return invalid("the domain is not UTF-8");
   return domain;
 }
 
 bool is_domain(std::string_view name) {
-  const auto domain = eat_domain(name);
+  const auto domain = parse_domain(name);
   return domain && name.empty();
 }
 
@@ -110,7 +114,7 @@ std::string quoted_string(std::string_view text) {
 
 std::string format_local_part(std::string_view local) {
   std::string_view rest = local;
-  const auto plain = eat_local_part(rest);
+  const auto plain = parse_local_part(rest);
   const bool is_dot_string = local.find("..") == std::string_view::npos && !local.ends_with('.');
   if (plain && rest.empty() && is_dot_string && local.front() != '"') return std::string(local);
   return quoted_string(local);
@@ -126,13 +130,13 @@ Result<Mailbox> Mailbox::parse(std::string_view text) {
     const auto column = std::to_string(text.size() - rest.size() + 1);
     return fail(Fault::input, std::string(text), std::move(why) + " (column " + column + ")");
   };
-  auto local = mail::eat_local_part(rest);
+  auto local = mail::parse_local_part(rest);
   if (!local) return refuse(local.error().detail);
-  if (rest.empty() || rest.front() != '@') return refuse("an @ is expected after the local part");
+  if (rest.empty() || rest.front() != '@') return refuse("expected @ after the local part");
   rest.remove_prefix(1);
-  auto domain = mail::eat_domain(rest);
+  auto domain = mail::parse_domain(rest);
   if (!domain) return refuse(domain.error().detail);
-  if (!rest.empty()) return refuse("something follows the domain");
+  if (!rest.empty()) return refuse("unexpected text after the domain");
   return Mailbox{std::move(*local), std::move(*domain)};
 }
 

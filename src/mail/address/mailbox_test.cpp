@@ -1,4 +1,4 @@
-// Tables for the mailbox grammar.
+// The mailbox grammar of RFC 5321 §4.1.2: accepted forms, errors with their columns, limits.
 #include "mail/address/mailbox.hpp"
 
 #include <gtest/gtest.h>
@@ -8,7 +8,7 @@
 namespace postroad {
 namespace {
 
-TEST(Mailbox, TakesWhatRfc5321Takes) {
+TEST(Mailbox, ParsesEveryFormOfRfc5321) {
   struct Row {
     std::string_view text, local, domain;
   };
@@ -45,7 +45,7 @@ TEST(Mailbox, TakesDotsInARowAndAtTheEnd) {
   }
 }
 
-TEST(Mailbox, RefusesWithReasonAndColumn) {
+TEST(Mailbox, ReportsErrorAndColumn) {
   struct Row {
     std::string text;
     std::string_view detail;
@@ -53,21 +53,21 @@ TEST(Mailbox, RefusesWithReasonAndColumn) {
   const std::string long_local(65, 'a');
   const Row rows[] = {
       {"", "the local part is missing (column 1)"},
-      {"a", "an @ is expected after the local part (column 2)"},
+      {"a", "expected @ after the local part (column 2)"},
       {"a@", "the domain is missing (column 3)"},
-      {".a@x", "a dot at the start of the local part (column 1)"},
-      {"..@x", "a dot at the start of the local part (column 1)"},
-      {"a@x..y", "an empty label in the domain (column 5)"},
+      {".a@x", "the local part begins with a dot (column 1)"},
+      {"..@x", "the local part begins with a dot (column 1)"},
+      {"a@x..y", "the domain contains an empty label (column 5)"},
       {"a@x.", "the domain ends with a dot (column 5)"},
       {"a@-x", "a label of the domain begins with a hyphen (column 3)"},
       {"a@x-", "the domain ends with a hyphen (column 5)"},
-      {"a@b@c", "something follows the domain (column 4)"},
-      {"a@x y", "something follows the domain (column 4)"},
-      {"\"a@x", "the quoted local part has no closing quote (column 5)"},
+      {"a@b@c", "unexpected text after the domain (column 4)"},
+      {"a@x y", "unexpected text after the domain (column 4)"},
+      {"\"a@x", "the closing quote of the local part is missing (column 5)"},
       {"\"\xff\"@x", "the local part is not UTF-8 (column 3)"},
-      {long_local + "@x", "the local part is longer than 64 octets (column 65)"},
-      {"\"" + long_local + "\"@x", "the local part is longer than 64 octets (column 66)"},
-      {"a@" + std::string(64, 'b'), "a label of the domain is longer than 63 octets (column 66)"},
+      {long_local + "@x", "the local part is longer than 64 bytes (column 65)"},
+      {"\"" + long_local + "\"@x", "the local part is longer than 64 bytes (column 66)"},
+      {"a@" + std::string(64, 'b'), "a label of the domain is longer than 63 bytes (column 66)"},
   };
   for (const auto& row : rows) {
     const auto mailbox = Mailbox::parse(row.text);
@@ -77,14 +77,14 @@ TEST(Mailbox, RefusesWithReasonAndColumn) {
   }
 }
 
-TEST(Mailbox, KeepsTheLimitsOfTheDomain) {
+TEST(Mailbox, RefusesADomainOver255Bytes) {
   std::string domain;
   for (int i = 0; i < 127; ++i) domain += "a.";
   EXPECT_TRUE(Mailbox::parse("x@" + domain + "a"));
   EXPECT_FALSE(Mailbox::parse("x@" + domain + "a.b"));
 }
 
-TEST(Mailbox, RefusesLiteralsThatAreNoAddress) {
+TEST(Mailbox, RefusesInvalidAddressLiterals) {
   for (const std::string_view bad : {"a@[", "a@[]", "a@[1.2.3]", "a@[1.2.3.256]", "a@[IPv6:]",
                                      "a@[IPv6:1.2.3.4]", "a@[::1]", "a@[1.2.3.4]x"}) {
     EXPECT_FALSE(Mailbox::parse(bad)) << bad;
@@ -92,7 +92,7 @@ TEST(Mailbox, RefusesLiteralsThatAreNoAddress) {
   EXPECT_FALSE(Mailbox::parse(std::string_view("a@[1.2.3.4\0]", 12)));
 }
 
-TEST(Mailbox, ComparesTheDomainWithoutCase) {
+TEST(Mailbox, ComparesDomainsCaseInsensitively) {
   EXPECT_EQ(*Mailbox::parse("a@EXAMPLE.org"), *Mailbox::parse("a@example.ORG"));
   EXPECT_FALSE(*Mailbox::parse("A@x") == *Mailbox::parse("a@x"));
   EXPECT_TRUE(Mailbox{}.is_null());
@@ -101,20 +101,21 @@ TEST(Mailbox, ComparesTheDomainWithoutCase) {
   EXPECT_FALSE(Mailbox::parse("a@x")->needs_utf8());
 }
 
-// Row 4: no octet that ends a line or a string gets into an address, quoted or not.
-TEST(Row4, NoControlOctetInAMailbox) {
-  for (int octet = 0; octet < 0x100; ++octet) {
-    const char c = static_cast<char>(octet);
+// Row 4: an address never contains a control character, quoted or not.
+TEST(Row4, NoControlByteInAMailbox) {
+  for (int byte = 0; byte < 0x100; ++byte) {
+    const char c = static_cast<char>(byte);
     if (!is_control(c)) continue;
     for (const auto& text : {std::string("a") + c + "@x", std::string("a@x") + c,
                              std::string("\"") + c + "\"@x", std::string("\"\\") + c + "\"@x",
                              std::string("a@[1.2.3.4") + c + "]", std::string("a@x") + c + "y"}) {
-      EXPECT_FALSE(Mailbox::parse(text)) << octet;
+      EXPECT_FALSE(Mailbox::parse(text)) << byte;
     }
   }
 }
 
-// Row 6: what was quoted is quoted again, so that nothing inside reads as a route or a parameter.
+// Row 6: a local part that needs quotes is written with them, so that no part of it can be taken
+// for a route or a parameter.
 TEST(Row6, AQuotedLocalPartStaysQuoted) {
   for (const std::string_view local :
        {"a@b", "a b", "a> SIZE=1", "a,b", "", "a\"b", ".", "a.", "\"a\""}) {

@@ -1,4 +1,5 @@
-// Dates; see date.hpp.
+// date-time of RFC 5322; see date.hpp. The parser splits the text into words first, so that
+// comments and blanks may stand anywhere.
 #include "mail/header/date.hpp"
 
 #include <fmt/format.h>
@@ -22,7 +23,7 @@ constexpr std::array<std::string_view, 7> weekdays{"Sun", "Mon", "Tue", "Wed", "
 constexpr std::array<std::string_view, 12> months{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                                   "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
 
-// Words and the marks between them, without comments.
+// Words and colons, without comments and other punctuation.
 std::vector<std::string_view> words_of(std::string_view text) {
   constexpr std::size_t most = 20;
   std::vector<std::string_view> words;
@@ -66,7 +67,7 @@ std::optional<int> zone_of(std::string_view word) {
     if (iequals(name, word)) return minutes;
   }
   if (iequals(word, "PDT")) return -420;
-  if (word.size() == 1 && is_alpha(word.front())) return 0;  // §4.3: of no known meaning
+  if (word.size() == 1 && is_alpha(word.front())) return 0;  // §4.3: military zones are unreliable
   if (word.size() != 5 || (word[0] != '+' && word[0] != '-')) return std::nullopt;
   const auto number = number_of(word.substr(1), 4);
   if (!number || *number % 100 > 59) return std::nullopt;
@@ -107,7 +108,7 @@ std::optional<system_clock::time_point> parse_date(std::string_view text) {
   if (!date.ok() || *year < 1900) return std::nullopt;
   const auto when = std::chrono::sys_days(date) + std::chrono::hours(*hour) +
                     std::chrono::minutes(*minute - *zone) + seconds(*second);
-  // The clock counts nanoseconds: it holds no year behind 2262.
+  // The clock counts nanoseconds in 64 bits, which end in the year 2262.
   if (when > floor<seconds>(system_clock::time_point::max())) return std::nullopt;
   return when;
 }

@@ -1,4 +1,5 @@
-// date-time of RFC 5322 §3.3 in UTC: "Tue, 07 Jul 2026 09:05:00 +0000". Reads no clock.
+// Parser and formatter of date-time (RFC 5322 §3.3): "Tue, 07 Jul 2026 09:05:00 +0000".
+// Not here: the clock; callers pass the time.
 #pragma once
 
 #include <chrono>
@@ -8,13 +9,13 @@
 
 namespace postroad::mail {
 
-/// `when` to the second; for years of four digits.
+/// Formats `when` in UTC, to the second. `is_date(when)` must hold.
 std::string format_date(std::chrono::system_clock::time_point when);
-/// Reads a date-time, the obsolete forms of §4.3 too (two digits of a year, zone names, no seconds,
-/// no day of the week) and comments. nullopt when it makes no sense, and for what lies behind the
-/// end of the clock, which is in the year 2262. Linear time.
+/// Parses a date-time, including comments and the obsolete forms of §4.3 (years of two or three
+/// digits, zone names, no seconds, no day of the week). nullopt for an invalid date and for one
+/// that system_clock cannot hold (from the year 2262). Linear time.
 std::optional<std::chrono::system_clock::time_point> parse_date(std::string_view text);
-/// Whether the year is one that a date field may hold, 1900 to 9999.
+/// Whether a date field can hold the year: 1900 to 9999.
 bool is_date(std::chrono::system_clock::time_point when) noexcept;
 
 }  // namespace postroad::mail

@@ -1,4 +1,4 @@
-// Dates read and written (RFC 5322 §3.3, §4.3).
+// Parsing and formatting date-time (RFC 5322 §3.3, §4.3).
 #include "mail/header/date.hpp"
 
 #include <gtest/gtest.h>
@@ -11,13 +11,13 @@ using std::chrono::system_clock;
 
 system_clock::time_point at(long long since) { return system_clock::time_point(seconds(since)); }
 
-TEST(Date, IsWrittenInUtc) {
+TEST(Date, FormatsInUtc) {
   EXPECT_EQ(format_date(at(0)), "Thu, 01 Jan 1970 00:00:00 +0000");
   EXPECT_EQ(format_date(at(1783415100)), "Tue, 07 Jul 2026 09:05:00 +0000");
   EXPECT_EQ(format_date(at(-1)), "Wed, 31 Dec 1969 23:59:59 +0000");
 }
 
-TEST(Date, IsReadInEveryFormOfTheStandard) {
+TEST(Date, ParsesEveryFormOfTheStandard) {
   struct Row {
     std::string_view text;
     long long since;
@@ -43,7 +43,7 @@ TEST(Date, IsReadInEveryFormOfTheStandard) {
   for (const auto& row : rows) EXPECT_EQ(parse_date(row.text), at(row.since)) << row.text;
 }
 
-TEST(Date, NonsenseIsNoDate) {
+TEST(Date, RefusesInvalidDates) {
   for (const std::string_view text : {"",
                                       "yesterday",
                                       "Tue, 07 Jul 2026",
@@ -70,14 +70,14 @@ TEST(Date, NonsenseIsNoDate) {
     EXPECT_FALSE(parse_date(text)) << text;
 }
 
-TEST(Date, WhatTheClockCannotHoldIsNoDate) {
+TEST(Date, RefusesDatesThatTheClockCannotHold) {
   EXPECT_TRUE(parse_date("01 Jan 2262 00:00:00 +0000"));
   EXPECT_FALSE(parse_date("01 Jan 2263 00:00:00 +0000"));
   EXPECT_FALSE(parse_date("31 Dec 9999 23:59:59 -9959"));
   EXPECT_TRUE(parse_date("01 Jan 1900 00:00:00 +9959"));
 }
 
-TEST(Date, WhatIsWrittenIsReadAsTheSame) {
+TEST(Date, ParsesWhatItFormats) {
   for (long long since = -2'000'000'000; since < 9'000'000'000; since += 12'345'677)
     ASSERT_EQ(parse_date(format_date(at(since))), at(since)) << since;
 }

@@ -1,4 +1,5 @@
-// See field_watch.hpp.
+// One state per byte, but the rest of an uninteresting line is skipped at once; see
+// field_watch.hpp.
 #include "mail/header/field_watch.hpp"
 
 #include "base/text.hpp"
@@ -9,12 +10,12 @@ namespace {
 constexpr std::size_t most_kept = 64;
 }  // namespace
 
-void FieldWatch::take(std::string_view octets) {
-  while (!octets.empty() && state_ != State::over) {
-    const char c = octets.front();
-    octets.remove_prefix(1);
+void FieldWatch::take(std::string_view bytes) {
+  while (!bytes.empty() && state_ != State::over) {
+    const char c = bytes.front();
+    bytes.remove_prefix(1);
     if (c == '\n') {
-      if (is_empty_ || state_ == State::value) {  // the header's end, or what was looked for
+      if (is_empty_ || state_ == State::value) {  // the end of the header or of the field
         state_ = State::over;
         return;
       }
@@ -30,8 +31,8 @@ void FieldWatch::take(std::string_view octets) {
     } else if (state_ == State::name) {
       state_ = to_lower(c) == name_[at_] ? State::name : State::rest;
       if (state_ == State::name && ++at_ == name_.size()) state_ = State::value;
-    } else if (const auto end = octets.find('\n'); end != 0) {
-      octets.remove_prefix(std::min(end, octets.size()));
+    } else if (const auto end = bytes.find('\n'); end != 0) {
+      bytes.remove_prefix(std::min(end, bytes.size()));
     }
   }
 }

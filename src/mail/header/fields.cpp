@@ -1,4 +1,4 @@
-// Header fields; see fields.hpp.
+// Splitting a header into fields (fields.hpp) and unfolding one (HeaderField::value).
 #include "mail/header/fields.hpp"
 
 #include "base/text.hpp"
@@ -9,7 +9,7 @@ namespace {
 
 bool is_blank(char c) noexcept { return c == ' ' || c == '\t'; }
 
-// The line at the front with its line end.
+// The first line, with its line end.
 std::string_view front_line(std::string_view text) noexcept {
   const auto lf = text.find('\n');
   return text.substr(0, lf == std::string_view::npos ? lf : lf + 1);
@@ -17,7 +17,7 @@ std::string_view front_line(std::string_view text) noexcept {
 
 bool is_empty_line(std::string_view line) noexcept { return line == "\r\n" || line == "\n"; }
 
-// The field that begins at the front of `text`; an empty name when none does.
+// The field at the front of `text`; its name is empty if there is none.
 HeaderField front_field(std::string_view text) noexcept {
   auto line = front_line(text);
   const auto colon = line.find(':');
@@ -46,9 +46,9 @@ const HeaderField* FieldBlock::find(std::string_view name) const noexcept {
   return find_field(fields, name);
 }
 
-FieldBlock split_fields(std::string_view octets, std::size_t limit) {
+FieldBlock split_fields(std::string_view bytes, std::size_t limit) {
   FieldBlock block;
-  const auto head = octets.substr(0, limit);
+  const auto head = bytes.substr(0, limit);
   while (block.end < head.size()) {
     const auto line = front_line(head.substr(block.end));
     if (is_empty_line(line)) {
@@ -62,7 +62,7 @@ FieldBlock split_fields(std::string_view octets, std::size_t limit) {
     block.end += field.whole.size();
   }
   block.body = block.end;
-  block.complete = block.end == octets.size();
+  block.complete = block.end == bytes.size();
   return block;
 }
 

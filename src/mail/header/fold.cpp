@@ -1,4 +1,5 @@
-// Folding; see fold.hpp.
+// Folding of header fields; see fold.hpp. Words are never split; encoded-words and parameter
+// sections are made to fit a line.
 #include "mail/header/fold.hpp"
 
 #include "base/text.hpp"
@@ -12,7 +13,7 @@ namespace {
 constexpr std::size_t word_column = fold_column - 1;  // leaves room for a comma or semicolon
 constexpr std::size_t max_phrase_word = 60;
 constexpr std::size_t max_quoted = 60;
-constexpr std::size_t max_section = 50;  // octets of one section of a parameter, encoded
+constexpr std::size_t max_section = 50;  // bytes of one percent-encoded parameter section
 constexpr std::size_t max_plain_word = 900;
 
 bool is_printable(std::string_view text) noexcept {
@@ -25,7 +26,8 @@ bool is_token(std::string_view text, std::string_view punctuation) noexcept {
   });
 }
 
-// A place for a fold: a single blank between words.
+// The first place for a fold: a single blank between words. Folding elsewhere would change the
+// text.
 std::size_t find_break(std::string_view text) noexcept {
   const auto is_blank = [](char c) { return c == ' ' || c == '\t'; };
   for (std::size_t i = 1; i + 1 < text.size(); ++i) {
@@ -34,7 +36,7 @@ std::size_t find_break(std::string_view text) noexcept {
   return std::string_view::npos;
 }
 
-// Sections of RFC 2231 §4.1; a character is never cut in two.
+// Sections of RFC 2231 §4.1; a character is never divided.
 std::vector<std::string> percent_sections(std::string_view value) {
   std::vector<std::string> sections{"utf-8''"};
   std::string character;
@@ -68,7 +70,7 @@ void append_phrase(FoldedField& field, std::string_view name) {
 }  // namespace
 
 FoldedField::FoldedField(std::string_view name) : column_(name.size() + 1) {
-  constexpr std::size_t usual = 320;  // most fields, a trace field too
+  constexpr std::size_t usual = 320;  // enough for most fields, also Received
   text_.reserve(usual);
   text_ += name;
   text_ += ':';
@@ -81,7 +83,7 @@ void FoldedField::fold() {
 
 void FoldedField::word(std::string_view token) {
   const bool fits = column_ + 1 + token.size() <= word_column;
-  // A first word that is too long for any line gains nothing by a fold, up to the hard limit.
+  // Folding before a first word that is too long for any line gains nothing.
   const bool stays =
       fits || (fresh_ && token.size() + 1 > word_column && column_ + 1 + token.size() < max_line);
   if (stays) {

@@ -1,6 +1,6 @@
-// Writes one header field, folded (RFC 5322 §2.2.3): the only place where a line end enters a
-// header. What is given must hold no CR, LF or NUL; the setters of Message see to that,
-// received.cpp scrubs. Not here: which fields a message has (compose.cpp).
+// Formats one header field with folding (RFC 5322 §2.2.3): the only place that writes line ends
+// into a header. Arguments must not contain CR, LF or NUL; the setters of Message check that, and
+// received.cpp replaces them. Not here: which fields a message has (mime/compose.cpp).
 #pragma once
 
 #include <string>
@@ -11,41 +11,40 @@
 
 namespace postroad::mail {
 
-inline constexpr std::size_t fold_column = 78;  ///< lines are folded to this where words allow it
-inline constexpr std::size_t max_line = 998;    ///< no line is longer (RFC 5322 §2.1.1)
+inline constexpr std::size_t fold_column = 78;  ///< preferred line length (RFC 5322 §2.1.1)
+inline constexpr std::size_t max_line = 998;    ///< longest line without CRLF (RFC 5322 §2.1.1)
 
-/// A field under construction. Every line begins with a word, so that no line is blank.
+/// A field under construction. Every line holds a word, so that no line is blank.
 class FoldedField final {
  public:
   explicit FoldedField(std::string_view name);
-  /// A blank, or a fold, and then `token`, which is never cut.
+  /// Appends a blank or a fold, then `token`, which is never split.
   void word(std::string_view token);
-  /// `token` right behind the last word, as a comma or a semicolon.
+  /// Appends `token` without a blank, such as a comma or a semicolon.
   void glue(std::string_view token);
-  /// Text as encoded-words.
+  /// Appends text as encoded-words (RFC 2047).
   void encoded(std::string_view text);
-  /// Text as it is, folded at single blanks.
+  /// Appends text unchanged, folded at single blanks.
   void plain(std::string_view text);
-  /// A parameter of a MIME field: `; name=value`, quoted or in the form of RFC 2231.
+  /// Appends a parameter `; name=value`, quoted or in the form of RFC 2231 if necessary.
   void parameter(std::string_view name, std::string_view value);
-  /// The field with its CRLF.
+  /// Returns the field with its CRLF.
   [[nodiscard]] std::string finish() &&;
 
  private:
   void fold();
   std::string text_;
   std::size_t column_;
-  bool fresh_ = true;  // nothing stands on the first line yet
+  bool fresh_ = true;  // no word yet
 };
 
-/// Whether `text` may stand in an unstructured field as it is: printable ASCII, nothing that reads
-/// as an encoded-word, no blank at its ends, no word too long for a line.
+/// Whether an unstructured field can hold `text` unencoded: printable ASCII that does not look like
+/// an encoded-word, no blank at either end, no word too long for a line.
 bool is_plain_unstructured(std::string_view text) noexcept;
 
-/// An unstructured field (Subject): plain where it may be, else encoded-words.
+/// An unstructured field such as Subject: plain if possible, else encoded-words.
 std::string format_text_field(std::string_view name, std::string_view text);
-/// An address field. The names are quoted or encoded where they need it; a mailbox is written in
-/// its own form.
+/// An address field. Names are quoted or encoded if necessary; mailboxes are written unchanged.
 std::string format_address_field(std::string_view name, const std::vector<Address>& addresses);
 
 }  // namespace postroad::mail

@@ -1,4 +1,4 @@
-// See hops.hpp.
+// Matches the start of each header line with the field name; see hops.hpp.
 #include "mail/header/hops.hpp"
 
 #include "base/text.hpp"
@@ -9,25 +9,23 @@ namespace {
 
 constexpr std::string_view name = "received:";
 
-char small(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
 }  // namespace
 
-void HopCounter::take(std::string_view octets) {
-  while (!octets.empty() && !is_over_) {
-    const char c = octets.front();
+void HopCounter::take(std::string_view bytes) {
+  while (!bytes.empty() && !is_in_body_) {
+    const char c = bytes.front();
     if (c == '\n') {
-      is_over_ = at_ == 0;
+      is_in_body_ = at_ == 0;
       at_ = 0;
-      is_like_ = true;
+      is_match_ = true;
     } else if (c != '\r' && at_ < name.size()) {
-      is_like_ = is_like_ && small(c) == name[at_];
-      if (++at_ == name.size() && is_like_) ++count_;
-    } else if (const auto end = octets.find('\n'); c != '\r' && end > 1) {
-      octets.remove_prefix(end == std::string_view::npos ? octets.size() : end);
+      is_match_ = is_match_ && to_lower(c) == name[at_];
+      if (++at_ == name.size() && is_match_) ++count_;
+    } else if (const auto end = bytes.find('\n'); c != '\r' && end > 1) {
+      bytes.remove_prefix(end == std::string_view::npos ? bytes.size() : end);
       continue;
     }
-    octets.remove_prefix(1);
+    bytes.remove_prefix(1);
   }
 }
 

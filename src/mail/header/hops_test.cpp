@@ -1,4 +1,4 @@
-// Received fields counted, in one piece and octet by octet.
+// HopCounter, fed in one piece and byte by byte.
 #include "mail/header/hops.hpp"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,5 @@
-// Extensions and types; see media_type.hpp.
+// The table of file extensions; see media_type.hpp. An .eml file is application/octet-stream
+// because message/rfc822 may not be encoded.
 #include "mail/header/media_type.hpp"
 
 #include <array>

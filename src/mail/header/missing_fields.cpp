@@ -1,4 +1,4 @@
-// The header's end found line by line; see missing_fields.hpp.
+// Finds the end of the header line by line; see missing_fields.hpp.
 #include "mail/header/missing_fields.hpp"
 
 #include <utility>
@@ -9,7 +9,7 @@ namespace postroad::mail {
 
 namespace {
 
-constexpr std::size_t longest_name = 256;  // of a field: a longer start is no field
+constexpr std::size_t longest_name = 256;  // a line without a colon by then is not a field
 
 }  // namespace
 
@@ -22,7 +22,7 @@ void MissingFields::end_header(std::string& out, bool needs_empty_line) {
   done_ = true;
 }
 
-// Looks at the start of a line; true when it is known what it is and has gone on.
+// Classifies the start of a line; true if it is decided and written to `out`.
 bool MissingFields::begin_line(std::string& out) {
   if (start_ == "\r") return false;
   if (start_.starts_with("\r\n")) {
@@ -32,7 +32,7 @@ bool MissingFields::begin_line(std::string& out) {
   const bool continues = any_field_ && (start_.front() == ' ' || start_.front() == '\t');
   const auto end = start_.find_first_of(":\r\n");
   if (!continues && end == std::string::npos && start_.size() < longest_name) return false;
-  // Blanks before the colon are obsolete and allowed (RFC 5322 §4.5).
+  // Blanks before the colon are obsolete syntax (RFC 5322 §4.5).
   const auto name = trim(std::string_view(start_).substr(0, std::min(end, start_.size())));
   const bool is_field = end != std::string::npos && start_[end] == ':' && !name.empty() &&
                         name.find_first_of(" \t") == std::string_view::npos;
@@ -51,26 +51,26 @@ bool MissingFields::begin_line(std::string& out) {
   return true;
 }
 
-void MissingFields::take(std::string_view octets, std::string& out) {
-  while (!octets.empty() && !done_) {
+void MissingFields::take(std::string_view bytes, std::string& out) {
+  while (!bytes.empty() && !done_) {
     if (in_line_) {
-      const auto end = octets.find('\n');
-      const auto length = end == std::string_view::npos ? octets.size() : end + 1;
-      out += octets.substr(0, length);
-      octets.remove_prefix(length);
+      const auto end = bytes.find('\n');
+      const auto length = end == std::string_view::npos ? bytes.size() : end + 1;
+      out += bytes.substr(0, length);
+      bytes.remove_prefix(length);
       in_line_ = end == std::string_view::npos;
     } else {
-      start_ += octets.front();
-      octets.remove_prefix(1);
+      start_ += bytes.front();
+      bytes.remove_prefix(1);
       begin_line(out);
     }
   }
-  out += octets;
+  out += bytes;
 }
 
 void MissingFields::finish(std::string& out) {
   if (done_) return;
-  if (!start_.empty() || in_line_) start_ += "\r\n";  // a last line without an end
+  if (!start_.empty() || in_line_) start_ += "\r\n";  // the last line had no line end
   const auto rest = std::exchange(start_, {});
   out += rest;
   end_header(out, false);

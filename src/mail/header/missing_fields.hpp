@@ -1,6 +1,7 @@
-// Adds Date and Message-ID to a message that lacks them, while it streams by (RFC 6409 §8.1, §8.2):
-// at the end of its header, so that what the sender wrote keeps its octets and order. Memory: the
-// first octets of a header line that is not yet whole.
+// Adds Date and Message-ID to a streamed message that lacks them (RFC 6409 §8.2, §8.3), as a
+// submission server does. They are added at the end of the header, so that the bytes and the order
+// of the sender's fields do not change. Memory: the start of an incomplete header line.
+// Not here: making their values (the server).
 #pragma once
 
 #include <string>
@@ -8,18 +9,20 @@
 
 namespace postroad::mail {
 
+/// A filter for one message. The result does not depend on how the input is divided. One thread at
+/// a time.
 class MissingFields final {
  public:
-  /// The whole fields to add, with their CRLF.
+  /// The complete fields to add, each with its CRLF.
   MissingFields(std::string date, std::string message_id)
       : date_(std::move(date)), message_id_(std::move(message_id)) {}
 
-  /// Appends to `out` what can go on of the octets seen so far. Octets come in lines that end with
-  /// CRLF, in pieces of any size.
-  void take(std::string_view octets, std::string& out);
-  /// The header is over: what follows need not come through here.
+  /// Takes the next bytes of the message, in pieces of any size, with CRLF line ends, and appends
+  /// to `out` all that is decided.
+  void take(std::string_view bytes, std::string& out);
+  /// Whether the header has ended: later bytes need not pass through this object.
   [[nodiscard]] bool is_done() const noexcept { return done_; }
-  /// At the message's end: appends what was held back, and the fields where no header's end came.
+  /// The message is complete: appends held bytes, and the fields if the header did not end before.
   void finish(std::string& out);
 
  private:
@@ -28,7 +31,7 @@ class MissingFields final {
 
   std::string date_;
   std::string message_id_;
-  std::string start_;  // of a line, as long as it is not known what line it is
+  std::string start_;  // start of a line of which the kind is not known yet
   bool in_line_ = false;
   bool any_field_ = false;
   bool done_ = false;

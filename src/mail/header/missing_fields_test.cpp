@@ -1,4 +1,4 @@
-// Date and Message-ID are added where they are missing, however the octets come.
+// Missing Date and Message-ID are added, in every chunking.
 #include "mail/header/missing_fields.hpp"
 
 #include <gtest/gtest.h>
@@ -23,10 +23,10 @@ TEST(MissingFields, AreAddedAtTheHeadersEnd) {
        "date: then\r\nSubject: a\r\nMessage-ID: <new>\r\n\r\nb\r\n"},
       {"Subject: a\r\nMESSAGE-id : <x>\r\nDate: then\r\n\r\n",
        "Subject: a\r\nMESSAGE-id : <x>\r\nDate: then\r\n\r\n"},
-      // A name in a continuation, in the body or in a longer name is none.
+      // The name in a folded line, in the body or within a longer name does not count.
       {"Subject: a\r\n Date: no\r\nX-Date: no\r\n\r\nDate: no\r\n",
        "Subject: a\r\n Date: no\r\nX-Date: no\r\n" + both + "\r\nDate: no\r\n"},
-      // No header, and none that ends.
+      // No header, and headers without an empty line.
       {"\r\nbody\r\n", both + "\r\nbody\r\n"},
       {"just words\r\n", both + "\r\njust words\r\n"},
       {"Subject: a\r\njust words\r\n", "Subject: a\r\n" + both + "\r\njust words\r\n"},

@@ -1,4 +1,4 @@
-// Parameters and their RFC 2231 sections; see parameters.hpp.
+// Parameters and their sections (RFC 2231 §3, §4); see parameters.hpp.
 #include "mail/header/parameters.hpp"
 
 #include <map>
@@ -13,54 +13,53 @@ namespace postroad::mail {
 
 namespace {
 
-bool is_white(char c) noexcept { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
+bool is_whitespace(char c) noexcept { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
-void skip_white(std::string_view& text) noexcept {
-  while (!text.empty() && is_white(text.front())) text.remove_prefix(1);
+void skip_whitespace(std::string_view& text) noexcept {
+  while (!text.empty() && is_whitespace(text.front())) text.remove_prefix(1);
 }
 
-// Blanks and comments; a comment that does not end takes the rest.
+// Skips blanks and comments; an unclosed comment extends to the end.
 void skip_blanks(std::string_view& text) {
   std::size_t depth = 0;
   while (!text.empty()) {
     const char c = text.front();
     if (c == '(') ++depth;
-    if (depth == 0 && !is_white(c)) return;
+    if (depth == 0 && !is_whitespace(c)) return;
     if (c == ')') --depth;
     text.remove_prefix(c == '\\' && text.size() > 1 ? 2 : 1);
   }
 }
 
-std::string_view eat_until(std::string_view& text, std::string_view ends) {
+std::string_view take_until(std::string_view& text, std::string_view ends) {
   const auto word = text.substr(0, text.find_first_of(ends));
   text.remove_prefix(word.size());
   return trim(word);
 }
 
-// Whether another parameter begins here, its semicolon forgotten.
+// Whether a parameter begins here although the semicolon is missing.
 bool starts_parameter(std::string_view text) noexcept {
   const auto name = text.substr(0, text.find_first_of("=;( \t"));
   text.remove_prefix(name.size());
-  skip_white(text);
+  skip_whitespace(text);
   return !name.empty() && text.starts_with('=');
 }
 
-// A value without quotes that holds blanks (`filename=a b.txt`) is no token, and meant all the
-// same.
-std::string_view eat_bare_value(std::string_view& text) {
+// An unquoted value. It may contain blanks (`filename=a b.txt`): invalid, but common.
+std::string_view parse_bare_value(std::string_view& text) {
   const auto all = text;
   while (!text.empty() && text.front() != ';' && text.front() != '(') {
-    eat_until(text, "; \t(");
+    take_until(text, "; \t(");
     auto next = text;
-    skip_white(next);
+    skip_whitespace(next);
     if (next.size() == text.size() || starts_parameter(next)) break;
     text = next;
   }
   return trim(all.substr(0, all.size() - text.size()));
 }
 
-std::string eat_value(std::string_view& text) {
-  if (text.empty() || text.front() != '"') return std::string(eat_bare_value(text));
+std::string parse_value(std::string_view& text) {
+  if (text.empty() || text.front() != '"') return std::string(parse_bare_value(text));
   std::string out;
   for (text.remove_prefix(1); !text.empty(); text.remove_prefix(1)) {
     if (text.front() == '"') {
@@ -85,16 +84,16 @@ std::string decode_percent(std::string_view text) {
   return out;
 }
 
-// One parameter gathered from its sections.
-struct Gathered {
+// The sections of one parameter.
+struct Sections {
   std::string charset;
   std::map<unsigned long long, std::string> sections;
-  bool extended = false;  // a charset was given, so its octets are converted
+  bool extended = false;  // the bytes are in `charset` and must be converted
   std::optional<std::string> simple;
 };
 
-// The first section of an extended value: charset ' language ' text.
-void take_charset(Gathered& gathered, std::string& value) {
+// Removes charset and language from the first section of an extended value: charset'language'text.
+void take_charset(Sections& gathered, std::string& value) {
   const auto first = value.find('\'');
   const auto second = first == std::string::npos ? first : value.find('\'', first + 1);
   if (second == std::string::npos) return;
@@ -102,7 +101,7 @@ void take_charset(Gathered& gathered, std::string& value) {
   value.erase(0, second + 1);
 }
 
-void gather(Gathered& gathered, std::string_view section, std::string value) {
+void gather(Sections& gathered, std::string_view section, std::string value) {
   const bool encoded = section.empty() || section.ends_with('*');
   if (section.ends_with('*')) section.remove_suffix(1);
   const auto number = section.empty() ? 0 : parse_number(section).value_or(max_parameters);
@@ -112,26 +111,26 @@ void gather(Gathered& gathered, std::string_view section, std::string value) {
   gathered.sections.emplace(number, encoded ? decode_percent(value) : std::move(value));
 }
 
-std::string join(const Gathered& gathered) {
+std::string join(const Sections& gathered) {
   if (gathered.sections.empty())
     return decode_words(repair_utf8(gathered.simple.value_or(std::string())));
-  std::string octets;
+  std::string bytes;
   unsigned long long expected = 0;
   for (const auto& [number, text] : gathered.sections) {
     if (number != expected++) break;
-    octets += text;
+    bytes += text;
   }
-  return to_utf8(octets, gathered.charset).value_or(repair_utf8(octets));
+  return to_utf8(bytes, gathered.charset).value_or(repair_utf8(bytes));
 }
 
-// Takes `name = value` from the front; a name without a value is passed over.
-void eat_parameter(std::string_view& text, std::map<std::string, Gathered>& gathered) {
-  const auto name = lower(eat_until(text, "=;("));
+// Parses `name = value` at the front; a name without a value is skipped.
+void parse_parameter(std::string_view& text, std::map<std::string, Sections>& gathered) {
+  const auto name = lower(take_until(text, "=;("));
   skip_blanks(text);
   if (text.empty() || text.front() != '=') return;
   text.remove_prefix(1);
   skip_blanks(text);
-  auto value = eat_value(text);
+  auto value = parse_value(text);
   const auto star = name.find('*');
   auto& entry = gathered[name.substr(0, star)];
   if (star != std::string::npos) {
@@ -146,15 +145,15 @@ void eat_parameter(std::string_view& text, std::map<std::string, Gathered>& gath
 ParameterizedValue parse_parameterized(std::string_view text) {
   ParameterizedValue result;
   skip_blanks(text);
-  result.value = lower(eat_until(text, "; \t("));
-  std::map<std::string, Gathered> gathered;
+  result.value = lower(take_until(text, "; \t("));
+  std::map<std::string, Sections> gathered;
   for (std::size_t count = 0; count < max_parameters; ++count) {
     skip_blanks(text);
-    if (!starts_parameter(text)) eat_until(text, ";");
+    if (!starts_parameter(text)) take_until(text, ";");
     if (text.starts_with(';')) text.remove_prefix(1);
     skip_blanks(text);
     if (text.empty()) break;
-    eat_parameter(text, gathered);
+    parse_parameter(text, gathered);
   }
   for (auto& [name, entry] : gathered) {
     auto value = join(entry);

@@ -1,4 +1,4 @@
-// ReceivedInfo fields; see received.hpp.
+// Received, Return-Path and Delivered-To; see received.hpp.
 #include "mail/header/received.hpp"
 
 #include "base/text.hpp"
@@ -12,19 +12,19 @@ namespace {
 
 constexpr std::size_t max_value = 255;
 
-// Printable ASCII without the octets that have a meaning in a trace field.
-std::string scrub(std::string_view value, std::string_view meaning) {
+// Replaces every byte that is not printable ASCII or is in `special`.
+std::string scrub(std::string_view value, std::string_view special) {
   std::string out(value.substr(0, max_value));
   std::replace_if(
       out.begin(), out.end(),
-      [&](char c) { return c < ' ' || c >= 0x7f || meaning.find(c) != std::string_view::npos; },
+      [&](char c) { return c < ' ' || c >= 0x7f || special.find(c) != std::string_view::npos; },
       '?');
   return out;
 }
 
 std::string scrub_word(std::string_view value) { return scrub(value, " ()<>\\\";,"); }
 
-// An address keeps its own form, UTF-8 too (RFC 6531 §3.7.3).
+// An address keeps UTF-8 (RFC 6531 §3.7.3).
 std::string scrub_address(std::string_view value) {
   constexpr std::size_t max_path = 400;
   std::string out(value.substr(0, max_path));
@@ -51,17 +51,17 @@ void clause(FoldedField& field, std::string_view keyword, const std::string& val
 
 }  // namespace
 
-std::string format_received(const ReceivedInfo& trace) {
+std::string format_received(const ReceivedInfo& info) {
   FoldedField field("Received");
-  clause(field, "from", scrub_word(trace.helo.empty() ? "unknown" : trace.helo));
-  if (!trace.client.empty()) field.word(client_literal(trace.client));
-  clause(field, "by", scrub_word(trace.by));
-  clause(field, "with", scrub_word(trace.protocol));
-  if (!trace.tls.empty()) field.word('(' + scrub(trace.tls, "()\\") + ')');
-  clause(field, "id", scrub_word(trace.id));
-  if (trace.recipient) clause(field, "for", '<' + scrub_address(trace.recipient->text()) + '>');
+  clause(field, "from", scrub_word(info.helo.empty() ? "unknown" : info.helo));
+  if (!info.client.empty()) field.word(client_literal(info.client));
+  clause(field, "by", scrub_word(info.by));
+  clause(field, "with", scrub_word(info.protocol));
+  if (!info.tls.empty()) field.word('(' + scrub(info.tls, "()\\") + ')');
+  clause(field, "id", scrub_word(info.id));
+  if (info.recipient) clause(field, "for", '<' + scrub_address(info.recipient->text()) + '>');
   field.glue(";");
-  field.word(format_date(trace.time));
+  field.word(format_date(info.time));
   return std::move(field).finish();
 }
 

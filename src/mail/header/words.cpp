@@ -1,4 +1,4 @@
-// RFC 2047 both ways; see words.hpp.
+// Encoder and decoder of RFC 2047; see words.hpp.
 #include "mail/header/words.hpp"
 
 #include <optional>
@@ -23,13 +23,13 @@ std::size_t q_width(char c) noexcept { return is_q_safe(c) || c == ' ' ? 1 : 3; 
 std::string encode_q(std::string_view text) {
   std::string out;
   for (const char c : text) {
-    const auto octet = static_cast<unsigned char>(c);
+    const auto byte = static_cast<unsigned char>(c);
     if (is_q_safe(c)) {
       out += c;
     } else if (c == ' ') {
       out += '_';
     } else {
-      out += {'=', hex[octet >> 4], hex[octet & 15]};
+      out += {'=', hex[byte >> 4], hex[byte & 15]};
     }
   }
   return out;
@@ -41,7 +41,7 @@ bool is_q_shorter(std::string_view text) noexcept {
   return width <= (text.size() + 2) / 3 * 4;
 }
 
-// How many octets of `text`, whole characters, fit into `room` encoded.
+// How many bytes of `text`, in whole characters, fit into `room` bytes when encoded.
 std::size_t fitting(std::string_view text, std::size_t room, bool q) noexcept {
   std::size_t fit = 0;
   std::size_t width = 0;
@@ -55,11 +55,11 @@ std::size_t fitting(std::string_view text, std::size_t room, bool q) noexcept {
   return fit;
 }
 
-// One encoded-word as it was found.
-struct Found {
+// One decoded encoded-word.
+struct DecodedWord {
   std::string charset;
-  std::string octets;
-  std::size_t length = 0;  ///< of the word in the text
+  std::string bytes;
+  std::size_t length = 0;  // of the encoded word in the text
 };
 
 std::optional<std::string> decode_text(char encoding, std::string_view text) {
@@ -86,7 +86,7 @@ std::optional<std::string> decode_text(char encoding, std::string_view text) {
 }
 
 // The encoded-word at the front of `text`, which begins with "=?".
-std::optional<Found> find_word(std::string_view text) {
+std::optional<DecodedWord> find_word(std::string_view text) {
   constexpr std::size_t max_charset = 60;
   const auto charset_end = text.substr(0, max_charset + 3).find_first_of("? \t=", 2);
   if (charset_end == std::string_view::npos || text[charset_end] != '?') return std::nullopt;
@@ -94,14 +94,14 @@ std::optional<Found> find_word(std::string_view text) {
   const auto begin = charset_end + 3;
   const auto end = text.find_first_of("? \t", begin);
   if (end == std::string_view::npos || text.substr(end, 2) != "?=") return std::nullopt;
-  auto octets = decode_text(text[charset_end + 1], text.substr(begin, end - begin));
+  auto bytes = decode_text(text[charset_end + 1], text.substr(begin, end - begin));
   auto charset = text.substr(2, charset_end - 2);
   charset = charset.substr(0, charset.find('*'));
-  if (!octets || charset.empty() || !to_utf8({}, charset)) return std::nullopt;
-  return Found{lower(charset), std::move(*octets), end + 2};
+  if (!bytes || charset.empty() || !to_utf8({}, charset)) return std::nullopt;
+  return DecodedWord{lower(charset), std::move(*bytes), end + 2};
 }
 
-bool is_white(std::string_view text) noexcept {
+bool is_whitespace(std::string_view text) noexcept {
   return text.find_first_not_of(" \t\r\n") == std::string_view::npos;
 }
 
@@ -112,7 +112,7 @@ std::vector<std::string> encode_words(std::string_view text, std::size_t first_r
   const bool q = is_q_shorter(text);
   std::size_t room = std::min(first_room, max_encoded_word) - overhead;
   while (!text.empty()) {
-    // What is not UTF-8 is cut anywhere rather than never.
+    // Invalid UTF-8 has no character that fits: divide it anywhere.
     const std::size_t fit = fitting(text, room, q);
     const std::size_t take = fit == 0 ? std::min<std::size_t>(text.size(), 3) : fit;
     const auto piece = text.substr(0, take);
@@ -127,7 +127,7 @@ std::vector<std::string> encode_words(std::string_view text, std::size_t first_r
 std::string decode_words(std::string_view text) {
   std::string out;
   std::string charset;
-  std::string held;  // decoded octets of `charset`, not converted yet
+  std::string held;  // decoded bytes of `charset`, not converted yet
   bool after_word = false;
   const auto flush = [&] {
     if (!held.empty()) out += to_utf8(held, charset).value_or(std::string());
@@ -137,7 +137,7 @@ std::string decode_words(std::string_view text) {
     const auto start = std::min(text.find("=?"), text.size());
     auto word = start < text.size() ? find_word(text.substr(start)) : std::nullopt;
     const auto between = text.substr(0, word ? start : std::min(start + 2, text.size()));
-    if (!word || !after_word || !is_white(between)) {
+    if (!word || !after_word || !is_whitespace(between)) {
       flush();
       out += between;
     }
@@ -146,7 +146,7 @@ std::string decode_words(std::string_view text) {
     if (!word) continue;
     if (word->charset != charset) flush();
     charset = word->charset;
-    held += word->octets;
+    held += word->bytes;
     text.remove_prefix(word->length);
   }
   flush();

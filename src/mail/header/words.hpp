@@ -1,11 +1,11 @@
-// Encoded-words of RFC 2047: text that is not ASCII inside a header field.
+// Encoded-words (RFC 2047): text outside ASCII in a header field.
 //
 //   encoded-word = "=?" charset ["*" language] "?" ( "B" / "Q" ) "?" encoded-text "?="
-//   It is 75 octets or shorter (§2).
+//                  ; at most 75 octets (§2); the language is from RFC 2231 §5
 //
-// Written: UTF-8, B or Q, whichever is shorter, a character never cut in two (§5). Read: any known
-// charset, malformed words left as they stand; a decoded text is for showing and is never parsed
-// again, since it may hold anything.
+// The encoder writes UTF-8 in the shorter of B and Q and never divides a character (§5). The
+// decoder accepts every known charset and keeps malformed words unchanged. Decoded text is for
+// display and must never be parsed, because it may contain anything.
 #pragma once
 
 #include <string>
@@ -14,17 +14,17 @@
 
 namespace postroad::mail {
 
-/// Octets of the longest encoded-word.
+/// Longest encoded-word in bytes (§2).
 inline constexpr std::size_t max_encoded_word = 75;
 
-/// `text` (UTF-8) as encoded-words, to be parted by folding. The first takes at most `first_room`
-/// octets, which must be at least 24. Only characters that are safe in a phrase too (§5 rule 3)
-/// stand unencoded in Q.
+/// Encodes UTF-8 `text` as encoded-words, which the caller separates by folding. The first one has
+/// at most `first_room` bytes; `first_room` must be at least 24. Q leaves only characters unencoded
+/// that are also allowed in a phrase (§5 rule 3).
 std::vector<std::string> encode_words(std::string_view text, std::size_t first_room);
 
-/// Unfolded field text with its encoded-words decoded to UTF-8. White space between two of them
-/// goes; octets of neighbours in one charset are joined before they are converted. CR, LF and NUL
-/// become blanks. Linear time.
+/// Decodes the encoded-words in an unfolded field body to UTF-8. Whitespace between two of them is
+/// removed; the bytes of adjacent words in one charset are joined before conversion, because some
+/// senders divide characters. CR, LF and NUL become blanks. Linear time.
 std::string decode_words(std::string_view text);
 
 }  // namespace postroad::mail

@@ -1,4 +1,5 @@
 // Encoded-words, transfer encodings and charsets: tables and round trips.
+// Not here: the streaming decoder (mime/transfer_decoder_test.cpp).
 #include "mail/header/words.hpp"
 
 #include <gtest/gtest.h>
@@ -10,7 +11,7 @@
 namespace postroad::mail {
 namespace {
 
-TEST(Words, DecodesWhatIsFoundInMail) {
+TEST(Words, DecodesValidAndMalformedWords) {
   struct Row {
     std::string_view text, meaning;
   };
@@ -27,7 +28,7 @@ TEST(Words, DecodesWhatIsFoundInMail) {
       {"=?big5?B?tPq41Q==?=", "測試"},
       {"=?utf-8*zh?b?5ris6Kmm?=", "測試"},
       {"=?utf-8?b?5ri?= =?utf-8?b?s6Kmm?=", "\xe6\xb8\xef\xbf\xbd"},
-      {"=?utf-8?q?=E6=B8?= =?utf-8?q?=AC=E8=A9=A6?=", "測試"},  // a character cut by its sender
+      {"=?utf-8?q?=E6=B8?= =?utf-8?q?=AC=E8=A9=A6?=", "測試"},  // the sender divided a character
       {"=?utf-8?x?a?=", "=?utf-8?x?a?="},
       {"=?utf-8?q?a b?=", "=?utf-8?q?a b?="},
       {"=?utf-8?q?=4?=", "=?utf-8?q?=4?="},
@@ -38,12 +39,12 @@ TEST(Words, DecodesWhatIsFoundInMail) {
       {"=?utf-8?q?a=00=0D=0Ab?=", "a   b"},
   };
   for (const auto& row : rows) {
-    if (row.text.find("5ri?=") != std::string_view::npos) continue;  // base64 cut off its group
+    if (row.text.find("5ri?=") != std::string_view::npos) continue;  // an incomplete base64 group
     EXPECT_EQ(decode_words(row.text), row.meaning) << row.text;
   }
 }
 
-// Row 25: no word over 75 octets, no character in two words, whatever the text and the room.
+// Row 25: no word is over 75 bytes and no character is divided, for any text and any room.
 TEST(Row25, EncodedWordsAreShortAndWhole) {
   std::string long_text;
   for (int i = 0; i < 60; ++i) long_text += "測試 Grüße 📮 a,b";
@@ -67,12 +68,12 @@ TEST(Row25, EncodedWordsAreShortAndWhole) {
   }
 }
 
-TEST(Words, TakesTheShorterOfBAndQ) {
+TEST(Words, ChoosesTheShorterOfBAndQ) {
   EXPECT_EQ(encode_words("café au lait", 75).front(), "=?utf-8?Q?caf=C3=A9_au_lait?=");
   EXPECT_EQ(encode_words("測試", 75).front(), "=?utf-8?B?5ris6Kmm?=");
 }
 
-TEST(Transfer, MakesEveryLineEndCrlf) {
+TEST(Transfer, ConvertsEveryLineEndToCrlf) {
   struct Row {
     std::string_view text, meaning;
   };
@@ -89,43 +90,43 @@ TEST(Transfer, MakesEveryLineEndCrlf) {
 }
 
 TEST(Transfer, QuotedPrintableRoundTripsInShortLines) {
-  std::string octets;
+  std::string bytes;
   for (int i = 0; i < 4000; ++i) {
     const char c = static_cast<char>(i * 37 % 251);
-    octets += is_line_breaker(c) ? ' ' : c;
-    if (i % 190 == 0) octets += " \r\n";
-    if (i % 700 == 0) octets += "From here\t\r\n.\r\n";
+    bytes += is_line_breaker(c) ? ' ' : c;
+    if (i % 190 == 0) bytes += " \r\n";
+    if (i % 700 == 0) bytes += "From here\t\r\n.\r\n";
   }
-  const auto encoded = encode_quoted_printable(octets);
+  const auto encoded = encode_quoted_printable(bytes);
   for (const auto line : split(encoded, '\n')) {
     EXPECT_LE(line.size(), 77U);
     EXPECT_FALSE(line.starts_with("From "));
     EXPECT_FALSE(line.ends_with(" \r") || line.ends_with("\t\r"));
   }
   EXPECT_TRUE(std::none_of(encoded.begin(), encoded.end(), is_8bit));
-  EXPECT_EQ(decode_quoted_printable(encoded), octets);
+  EXPECT_EQ(decode_quoted_printable(encoded), bytes);
 }
 
-TEST(Transfer, DecodesBrokenQuotedPrintable) {
+TEST(Transfer, DecodesMalformedQuotedPrintable) {
   EXPECT_EQ(decode_quoted_printable("a=\r\nb=3d=3D=zz= \t\r\nc  \r\nd="), "ab===zzc\r\nd");
   EXPECT_EQ(decode_quoted_printable("a=\nb\n"), "ab\n");
   EXPECT_EQ(decode_quoted_printable("=4"), "=4");
 }
 
-TEST(Transfer, Base64LinesHaveTheSizeThatWasPromised) {
+TEST(Transfer, Base64LinesHaveTheComputedSize) {
   for (std::size_t n = 0; n < 400; ++n) {
-    const std::string octets(n, 'x');
+    const std::string bytes(n, 'x');
     std::string encoded;
-    append_base64_lines(octets, encoded);
+    append_base64_lines(bytes, encoded);
     EXPECT_EQ(encoded.size(), base64_lines_size(n)) << n;
-    EXPECT_EQ(decode_base64_tolerant(encoded), octets);
+    EXPECT_EQ(decode_base64_tolerant(encoded), bytes);
   }
   EXPECT_EQ(decode_base64_tolerant("Zm 9v\r\n!YmFy"), "foobar");
   EXPECT_EQ(decode_base64_tolerant("Zm9vYg"), "foob");
   EXPECT_EQ(decode_base64_tolerant("Zg==Zg=="), "f");
 }
 
-TEST(Transfer, PlainTextMayNotLookLikeABoundary) {
+TEST(Transfer, PlainTextMustNotLookLikeABoundary) {
   EXPECT_TRUE(is_plain_7bit("short\r\n\ttext\r\n"));
   EXPECT_TRUE(is_plain_7bit(std::string(78, 'x')));
   for (const std::string& text :

@@ -1,4 +1,4 @@
-// Reading tags; see html_context.hpp.
+// The state machine of HtmlContext, one step per byte; see html_context.hpp.
 #include "mail/html/html_context.hpp"
 
 #include <algorithm>
@@ -10,9 +10,9 @@ namespace postroad::mail {
 
 namespace {
 
-constexpr std::size_t max_kept = 40;  // octets of a name
+constexpr std::size_t max_kept = 40;  // bytes of a name that are compared
 
-bool is_white(char c) noexcept {
+bool is_whitespace(char c) noexcept {
   return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '\f';
 }
 
@@ -75,28 +75,77 @@ void HtmlContext::end_tag() {
   tail_.clear();
 }
 
+void HtmlContext::step_tag_open(char c) {
+  tag_.clear();
+  attribute_.clear();
+  closing_ = c == '/';
+  if (c == '!' || c == '?') {
+    tail_ = c;
+    state_ = State::declaration;
+  } else if (closing_ || is_alpha(c)) {
+    if (!closing_) keep(tag_, c);
+    state_ = State::tag_name;
+  } else {
+    state_ = c == '<' ? State::tag_open : State::text;
+  }
+}
+
+// Within or after an attribute name.
+void HtmlContext::step_name(char c) {
+  if (c == '=') {
+    state_ = State::before_value;
+  } else if (is_whitespace(c)) {
+    state_ = State::after_name;
+  } else if (c == '/') {
+    state_ = State::before_name;
+  } else {
+    if (state_ == State::after_name) attribute_.clear();
+    keep(attribute_, c);
+    state_ = State::name;
+  }
+}
+
+void HtmlContext::step_before_value(char c) {
+  if (is_whitespace(c)) return;
+  quote_ = c;
+  tail_.clear();
+  state_ = c == '"' || c == '\'' ? State::value : State::unquoted;
+}
+
+// Within a declaration, a comment or a hidden element.
+void HtmlContext::step_hidden(char c) {
+  if (state_ == State::declaration) {
+    tail_ += tail_.size() < 3 ? std::string(1, c) : std::string();
+    if (tail_ == "!--") {
+      state_ = State::comment;
+      tail_.clear();
+    } else if (c == '>') {
+      state_ = State::text;
+    }
+    return;
+  }
+  if (state_ == State::comment) {
+    tail_ += c;
+    if (tail_.ends_with("-->")) state_ = State::text;
+    if (tail_.size() > 3) tail_.erase(0, tail_.size() - 3);
+    return;
+  }
+  tail_ += to_lower(c);
+  if (c == '>' && tail_.find("</" + tag_) != std::string::npos) state_ = State::text;
+  if (tail_.size() > 2 * max_kept) tail_.erase(0, tail_.size() - 2 * max_kept);
+}
+
 void HtmlContext::step(char c) {
   switch (state_) {
     case State::text:
       if (c == '<') state_ = State::tag_open;
       break;
     case State::tag_open:
-      tag_.clear();
-      attribute_.clear();
-      closing_ = c == '/';
-      if (c == '!' || c == '?') {
-        tail_ = c;
-        state_ = State::declaration;
-      } else if (closing_ || is_alpha(c)) {
-        if (!closing_) keep(tag_, c);
-        state_ = State::tag_name;
-      } else {
-        state_ = c == '<' ? State::tag_open : State::text;
-      }
+      step_tag_open(c);
       break;
     case State::tag_name:
       if (c == '>') return end_tag();
-      if (is_white(c) || c == '/') {
+      if (is_whitespace(c) || c == '/') {
         state_ = State::before_name;
       } else {
         keep(tag_, c);
@@ -104,7 +153,7 @@ void HtmlContext::step(char c) {
       break;
     case State::before_name:
       if (c == '>') return end_tag();
-      if (is_white(c) || c == '/') break;
+      if (is_whitespace(c) || c == '/') break;
       attribute_.clear();
       keep(attribute_, c);
       state_ = State::name;
@@ -112,60 +161,33 @@ void HtmlContext::step(char c) {
     case State::name:
     case State::after_name:
       if (c == '>') return end_tag();
-      if (c == '=') {
-        state_ = State::before_value;
-      } else if (is_white(c)) {
-        state_ = State::after_name;
-      } else if (c == '/') {
-        state_ = State::before_name;
-      } else {
-        if (state_ == State::after_name) attribute_.clear();
-        keep(attribute_, c);
-        state_ = State::name;
-      }
+      step_name(c);
       break;
     case State::before_value:
-      if (is_white(c)) break;
       if (c == '>') return end_tag();
-      quote_ = c;
-      tail_.clear();
-      state_ = c == '"' || c == '\'' ? State::value : State::unquoted;
+      step_before_value(c);
       break;
     case State::value:
       if (c == quote_) {
         state_ = State::before_name;
-      } else if (!is_white(c)) {
+      } else if (!is_whitespace(c)) {
         keep(tail_, c);
       }
       break;
     case State::unquoted:
       if (c == '>') return end_tag();
-      if (is_white(c)) state_ = State::before_name;
+      if (is_whitespace(c)) state_ = State::before_name;
       break;
     case State::declaration:
-      tail_ += tail_.size() < 3 ? std::string(1, c) : std::string();
-      if (tail_ == "!--") {
-        state_ = State::comment;
-        tail_.clear();
-      } else if (c == '>') {
-        state_ = State::text;
-      }
-      break;
     case State::comment:
-      tail_ += c;
-      if (tail_.ends_with("-->")) state_ = State::text;
-      if (tail_.size() > 3) tail_.erase(0, tail_.size() - 3);
-      break;
     case State::hidden:
-      tail_ += to_lower(c);
-      if (c == '>' && tail_.find("</" + tag_) != std::string::npos) state_ = State::text;
-      if (tail_.size() > 2 * max_kept) tail_.erase(0, tail_.size() - 2 * max_kept);
+      step_hidden(c);
       break;
   }
 }
 
-void HtmlContext::take(std::string_view octets) {
-  for (const char c : octets) step(c);
+void HtmlContext::take(std::string_view bytes) {
+  for (const char c : bytes) step(c);
 }
 
 }  // namespace postroad::mail

@@ -1,5 +1,6 @@
-// Where in an HTML text one stands, after the octets so far: what decides how a value must be
-// escaped there. A small reading of HTML's tokenizer: tags, attributes, comments, raw elements.
+// Tracks the context at the current position in an HTML text, which decides how an inserted value
+// must be escaped. It follows the HTML tokenizer for tags, attributes, comments and raw elements.
+// Not here: escaping (html_text.hpp), templates (mime/template.cpp).
 #pragma once
 
 #include <cstdint>
@@ -8,23 +9,25 @@
 
 namespace postroad::mail {
 
-/// Whether a URL, or its front, is a path or of a scheme that runs nothing: http, https, mailto,
-/// tel, cid. Case ignored.
+/// Whether a URL or its beginning is a path or has a scheme that runs no script: http, https,
+/// mailto, tel, cid (case-insensitive).
 bool has_harmless_scheme(std::string_view url) noexcept;
 
+/// The context after the bytes taken so far. Linear time, constant memory. One thread at a time.
 class HtmlContext final {
  public:
   enum class Place : std::uint8_t {
     element,         ///< text between tags
-    quoted_value,    ///< an attribute's, in quotes
-    url_start,       ///< at the front of one that is a URL
-    url_rest,        ///< further in
-    active_value,    ///< of one that holds a script or a style, a URL of an unknown scheme too
-    unquoted_value,  ///< or where one would begin
-    tag,             ///< a tag's name, or between attributes
+    quoted_value,    ///< a quoted attribute value
+    url_start,       ///< the start of a quoted URL attribute value
+    url_rest,        ///< within such a value
+    active_value,    ///< a script or style attribute, or a URL of another scheme
+    unquoted_value,  ///< an unquoted attribute value, or before a value
+    tag,             ///< a tag name, or between attributes
     hidden,          ///< script, style, comment, declaration
   };
-  void take(std::string_view octets);
+  /// The next bytes of the text, in pieces of any size.
+  void take(std::string_view bytes);
   [[nodiscard]] Place place() const noexcept;
 
  private:
@@ -43,11 +46,15 @@ class HtmlContext final {
     hidden
   };
   void step(char c);
+  void step_tag_open(char c);
+  void step_name(char c);
+  void step_before_value(char c);
+  void step_hidden(char c);
   void end_tag();
   State state_ = State::text;
-  std::string tag_;        // its name, lower case
-  std::string attribute_;  // likewise
-  std::string tail_;       // the last octets of a comment or a hidden element; a value's first
+  std::string tag_;        // tag name in lower case
+  std::string attribute_;  // attribute name in lower case
+  std::string tail_;       // start of a value; end of a comment or a hidden element
   char quote_ = 0;
   bool closing_ = false;
 };

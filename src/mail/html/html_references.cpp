@@ -1,4 +1,4 @@
-// Looking for references; see html_references.hpp.
+// The search for references; see html_references.hpp.
 #include "mail/html/html_references.hpp"
 
 #include <algorithm>
@@ -10,11 +10,11 @@ namespace postroad::mail {
 
 namespace {
 
-bool is_white(char c) noexcept { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
+bool is_whitespace(char c) noexcept { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
-// The value that begins at `at`, in quotes or up to one of `ends`.
+// The value at `at`: quoted, or up to one of `ends`.
 std::string_view value_at(std::string_view html, std::size_t at, std::string_view ends) {
-  while (at < html.size() && is_white(html[at])) ++at;
+  while (at < html.size() && is_whitespace(html[at])) ++at;
   if (at == html.size()) return {};
   const char quote = html[at];
   if (quote == '"' || quote == '\'') {
@@ -24,18 +24,18 @@ std::string_view value_at(std::string_view html, std::size_t at, std::string_vie
   return html.substr(at, std::min(html.find_first_of(ends, at), html.size()) - at);
 }
 
-// A name that begins a reference at `at`, and how long it is with its `=` or parenthesis.
+// The length of what introduces a reference at `at`, such as `src=` or `url(`; 0 if there is none.
 std::size_t introducer_at(std::string_view html, std::size_t at) noexcept {
   static constexpr std::array<std::string_view, 3> names{"src", "background", "poster"};
   const auto rest = html.substr(at);
   if (istarts_with(rest, "url(")) return 4;
-  const bool fresh = at > 0 && (is_white(html[at - 1]) || html[at - 1] == '"' ||
+  const bool fresh = at > 0 && (is_whitespace(html[at - 1]) || html[at - 1] == '"' ||
                                 html[at - 1] == '\'' || html[at - 1] == '/');
   if (!fresh) return 0;
   for (const auto name : names) {
     if (!istarts_with(rest, name)) continue;
     std::size_t end = name.size();
-    while (end < rest.size() && is_white(rest[end])) ++end;
+    while (end < rest.size() && is_whitespace(rest[end])) ++end;
     if (end < rest.size() && rest[end] == '=') return end + 1;
   }
   return 0;

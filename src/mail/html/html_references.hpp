@@ -1,6 +1,6 @@
-// What an HTML text shows from elsewhere: the values of src, background and poster, of srcset's
-// first entry, and of CSS url(…). Found by their form, without a parser of HTML: a text that is cut
-// or wrong gives fewer of them. Linear time.
+// Finds and replaces the files that an HTML text refers to: values of src, background and poster,
+// and of CSS url(…). They are found by their form, without an HTML parser: a malformed text yields
+// fewer of them. Linear time. Not here: embedding the files (mime/message_body.cpp).
 #pragma once
 
 #include <functional>
@@ -10,12 +10,12 @@
 
 namespace postroad::mail {
 
-/// Views into `html`, in its order.
+/// The references as views into `html`, in the order of the text.
 std::vector<std::string_view> find_references(std::string_view html);
-/// `html` with each reference replaced by what `renamed` gives for it; nullopt-like empty: kept.
+/// Replaces each reference by the result of `renamed`; an empty result keeps it.
 std::string replace_references(std::string_view html,
                                const std::function<std::string(std::string_view)>& renamed);
-/// Whether it means a file beside the HTML: no scheme, no host, no fragment alone.
+/// Whether a reference is a relative path: no scheme, no host, not only a fragment.
 bool is_local_reference(std::string_view reference) noexcept;
 
 }  // namespace postroad::mail

@@ -1,4 +1,4 @@
-// What an HTML text shows from elsewhere.
+// Finding and replacing the references of an HTML text.
 #include "mail/html/html_references.hpp"
 
 #include <gtest/gtest.h>
@@ -14,7 +14,7 @@ std::string found(std::string_view html) {
   return out;
 }
 
-TEST(HtmlReferences, AreFound) {
+TEST(HtmlReferences, FindsReferences) {
   struct Row {
     std::string_view html, references;
   };
@@ -39,7 +39,7 @@ TEST(HtmlReferences, AreFound) {
   for (const auto& row : rows) EXPECT_EQ(found(row.html), row.references) << row.html;
 }
 
-TEST(HtmlReferences, AreReplacedWhereTheyAreKnown) {
+TEST(HtmlReferences, ReplacesKnownReferences) {
   const auto renamed = [](std::string_view name) {
     return name == "a.png" ? std::string("cid:1@x") : std::string();
   };
@@ -49,7 +49,7 @@ TEST(HtmlReferences, AreReplacedWhereTheyAreKnown) {
   EXPECT_EQ(replace_references("", renamed), "");
 }
 
-TEST(HtmlReferences, LocalOnesAreFilesBesideTheText) {
+TEST(HtmlReferences, LocalReferencesAreRelativePaths) {
   for (const auto* one : {"a.png", "img/a.png", "./a.png", "../a.png", "a b.png", "a.png?x=1:2"})
     EXPECT_TRUE(is_local_reference(one)) << one;
   for (const auto* one : {"", "#top", "/a.png", "//host/a.png", "https://x/a.png", "cid:a@b",

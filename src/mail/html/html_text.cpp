@@ -1,9 +1,10 @@
-// HTML to text and back; see html_text.hpp.
+// HTML to text, and escaping; see html_text.hpp.
 #include "mail/html/html_text.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <utility>
 
 #include "base/text.hpp"
@@ -13,8 +14,8 @@ namespace postroad::mail {
 namespace {
 
 void append_code_point(std::string& out, std::uint32_t code) {
-  const bool sayable = code >= 0x20 && code <= 0x10ffff && (code < 0xd800 || code > 0xdfff);
-  if (!sayable) code = code == '\n' || code == '\t' ? ' ' : 0xfffd;
+  const bool valid = code >= 0x20 && code <= 0x10ffff && (code < 0xd800 || code > 0xdfff);
+  if (!valid) code = code == '\n' || code == '\t' ? ' ' : 0xfffd;
   if (code < 0x80) {
     out += static_cast<char>(code);
   } else if (code < 0x800) {
@@ -28,42 +29,51 @@ void append_code_point(std::string& out, std::uint32_t code) {
   }
 }
 
-// The entity at the front of `text`, which begins with `&`; how many octets it has, 0 for none.
-std::size_t append_entity(std::string& out, std::string_view text) {
+// The code point of `digits` in decimal or after `x` in hexadecimal, as `&#…;` holds them; beyond
+// U+10FFFF it is 0x110000.
+std::optional<std::uint32_t> parse_code_point(std::string_view digits) noexcept {
+  const bool hex = digits.size() > 1 && to_lower(digits.front()) == 'x';
+  if (hex) digits.remove_prefix(1);
+  if (digits.empty()) return std::nullopt;
+  std::uint32_t code = 0;
+  for (const char c : digits) {
+    const int digit = is_digit(c)                                ? c - '0'
+                      : hex && is_alpha(c) && to_lower(c) <= 'f' ? to_lower(c) - 'a' + 10
+                                                                 : -1;
+    if (digit < 0) return std::nullopt;
+    code = std::min<std::uint32_t>(code * (hex ? 16 : 10) + static_cast<std::uint32_t>(digit),
+                                   0x110000);
+  }
+  return code;
+}
+
+std::optional<std::uint32_t> code_point_of(std::string_view name) noexcept {
   static constexpr std::array<std::pair<std::string_view, std::uint32_t>, 22> names{
       {{"amp", '&'},    {"lt", '<'},       {"gt", '>'},       {"quot", '"'},      {"apos", '\''},
        {"nbsp", ' '},   {"auml", 0xe4},    {"ouml", 0xf6},    {"uuml", 0xfc},     {"Auml", 0xc4},
        {"Ouml", 0xd6},  {"Uuml", 0xdc},    {"szlig", 0xdf},   {"eacute", 0xe9},   {"euro", 0x20ac},
        {"copy", 0xa9},  {"ndash", 0x2013}, {"mdash", 0x2014}, {"hellip", 0x2026}, {"laquo", 0xab},
        {"raquo", 0xbb}, {"middot", 0xb7}}};
+  for (const auto& [known, code] : names) {
+    if (known == name) return code;
+  }
+  return std::nullopt;
+}
+
+// Decodes the character reference at the front of `text`, which begins with `&`. Returns its length
+// in bytes; 0 if there is none.
+std::size_t append_character(std::string& out, std::string_view text) {
   constexpr std::size_t longest = 12;
   const auto end = text.substr(0, longest).find(';');
   if (end == std::string_view::npos || end < 2) return 0;
   const auto name = text.substr(1, end - 1);
-  if (name.front() == '#') {
-    const bool hex = name.size() > 2 && to_lower(name[1]) == 'x';
-    if (name.size() < 2) return 0;
-    std::uint32_t code = 0;
-    for (const char c : name.substr(hex ? 2 : 1)) {
-      const int digit = is_digit(c)                                ? c - '0'
-                        : hex && is_alpha(c) && to_lower(c) <= 'f' ? to_lower(c) - 'a' + 10
-                                                                   : -1;
-      if (digit < 0) return 0;
-      code = std::min<std::uint32_t>(code * (hex ? 16 : 10) + static_cast<std::uint32_t>(digit),
-                                     0x110000);
-    }
-    append_code_point(out, code);
-    return end + 1;
-  }
-  for (const auto& [known, code] : names) {
-    if (known != name) continue;
-    append_code_point(out, code);
-    return end + 1;
-  }
-  return 0;
+  const auto code = name.front() == '#' ? parse_code_point(name.substr(1)) : code_point_of(name);
+  if (!code) return 0;
+  append_code_point(out, *code);
+  return end + 1;
 }
 
-// Where the tag at the front ends, behind its `>`; values in quotes may hold one.
+// The length of the tag at the front, with its `>`; quoted values may contain a `>`.
 std::size_t tag_length(std::string_view html) noexcept {
   char quote = 0;
   for (std::size_t i = 1; i < html.size(); ++i) {
@@ -93,7 +103,7 @@ bool breaks_line(std::string_view name) noexcept {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-// From the front of an element whose inside nobody is shown, to behind its end.
+// The length of an element that is not displayed, with its end tag.
 std::size_t hidden_length(std::string_view html, std::string_view name) {
   const auto close = "</" + std::string(name);
   for (std::size_t at = html.find('<', 1); at != std::string_view::npos;
@@ -115,8 +125,8 @@ class TextOut final {
     space_ = false;
     text_ += c;
   }
-  void put(std::string_view octets) {
-    for (const char c : octets) put(c);
+  void put(std::string_view bytes) {
+    for (const char c : bytes) put(c);
   }
   void break_line() {
     if (!text_.empty() && !text_.ends_with("\n\n")) text_ += '\n';
@@ -133,7 +143,7 @@ class TextOut final {
 
 std::string html_to_text(std::string_view html) {
   TextOut out;
-  std::string entity;
+  std::string character;
   for (std::size_t i = 0; i < html.size();) {
     const auto rest = html.substr(i);
     if (rest.starts_with("<!--")) {
@@ -147,9 +157,9 @@ std::string html_to_text(std::string_view html) {
       if (breaks_line(name)) out.break_line();
       i += hidden ? hidden_length(rest, name) : tag_length(rest);
     } else if (html[i] == '&') {
-      entity.clear();
-      const auto length = append_entity(entity, rest);
-      out.put(length == 0 ? std::string_view("&") : std::string_view(entity));
+      character.clear();
+      const auto length = append_character(character, rest);
+      out.put(length == 0 ? std::string_view("&") : std::string_view(character));
       i += std::max<std::size_t>(length, 1);
     } else {
       out.put(html[i++]);

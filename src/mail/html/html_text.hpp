@@ -1,5 +1,6 @@
-// The words of an HTML text, for a reader that shows none and for comparing it with the text beside
-// it. Tags go, a few of them become line ends, entities become characters. Linear time.
+// Conversion of HTML to plain text, for programs that do not display HTML and for lint, and
+// escaping of text for HTML. Tags are removed, some become line ends; character references are
+// decoded. Linear time. Not here: the context of a position in HTML (html_context.hpp).
 #pragma once
 
 #include <string>
@@ -7,9 +8,9 @@
 
 namespace postroad::mail {
 
-/// `html` and the result are UTF-8. What stands in script, style, title and comments is left out.
+/// Converts UTF-8 `html` to UTF-8 text, without the content of script, style, title and comments.
 std::string html_to_text(std::string_view html);
-/// `text` for the inside of an element or of a quoted attribute value.
+/// Escapes `text` for the content of an element or a quoted attribute value.
 std::string escape_html(std::string_view text);
 
 }  // namespace postroad::mail

@@ -1,4 +1,4 @@
-// The words of an HTML text.
+// HTML to text, and escaping.
 #include "mail/html/html_text.hpp"
 
 #include <gtest/gtest.h>
@@ -36,7 +36,7 @@ TEST(HtmlText, KeepsTheWords) {
   for (const auto& row : rows) EXPECT_EQ(html_to_text(row.html), row.text) << row.html;
 }
 
-TEST(HtmlText, IsUtf8WhateverTheEntity) {
+TEST(HtmlText, IsUtf8ForEveryCharacterReference) {
   for (std::uint32_t code = 0; code < 0x110010; code += code < 0x3000 ? 1 : 257) {
     const auto text = html_to_text("&#" + std::to_string(code) + ";");
     ASSERT_TRUE(is_utf8(text)) << code;
@@ -44,7 +44,7 @@ TEST(HtmlText, IsUtf8WhateverTheEntity) {
   }
 }
 
-TEST(HtmlText, EscapedTextReadsAsItWas) {
+TEST(HtmlText, EscapedTextRoundTrips) {
   EXPECT_EQ(escape_html("<a b=\"c\" d='e'>&"), "&lt;a b=&quot;c&quot; d=&#39;e&#39;&gt;&amp;");
   for (char32_t point = 0x21; point < 0x3000; ++point) {
     if (point == 0x7f || (point >= 0x80 && point < 0xa0)) continue;

@@ -1,4 +1,4 @@
-// All rules together, and the rules about octets and lines; see lint.hpp.
+// Runs all rules; contains those about lines and size. See lint.hpp.
 #include "mail/lint/lint.hpp"
 
 #include <algorithm>
@@ -11,15 +11,15 @@
 
 namespace postroad::mail {
 
-LintFindings::LintFindings(std::string_view octets) : octets_(octets) {
+LintFindings::LintFindings(std::string_view bytes) : bytes_(bytes) {
   line_starts_.push_back(0);
-  for (auto at = octets.find('\n'); at != std::string_view::npos; at = octets.find('\n', at + 1))
+  for (auto at = bytes.find('\n'); at != std::string_view::npos; at = bytes.find('\n', at + 1))
     line_starts_.push_back(at + 1);
 }
 
 std::size_t LintFindings::line_of(std::string_view where) const {
   if (where.data() == nullptr) return 0;
-  const auto offset = static_cast<std::size_t>(where.data() - octets_.data());
+  const auto offset = static_cast<std::size_t>(where.data() - bytes_.data());
   const auto after = std::upper_bound(line_starts_.begin(), line_starts_.end(), offset);
   return static_cast<std::size_t>(after - line_starts_.begin());
 }
@@ -38,12 +38,12 @@ std::vector<LintFinding> LintFindings::take() && {
 
 void lint_lines(LintFindings& findings) {
   constexpr std::size_t most = 998;
-  const auto octets = findings.octets();
-  const bool crlf = octets.find("\r\n") != std::string_view::npos;
-  if (!crlf && octets.find('\n') != std::string_view::npos)
-    findings.add(LintLevel::note, "lf-line-ends", {}, "all lines end with LF, as in a file",
-                 "nothing to do: every line end becomes CRLF when it is sent by postroad");
-  for (auto rest = octets; !rest.empty();) {
+  const auto bytes = findings.bytes();
+  const bool crlf = bytes.find("\r\n") != std::string_view::npos;
+  if (!crlf && bytes.find('\n') != std::string_view::npos)
+    findings.add(LintLevel::note, "lf-line-ends", {}, "all lines end with LF, not with CRLF",
+                 "nothing to do if postroad sends it: it converts line ends to CRLF");
+  for (auto rest = bytes; !rest.empty();) {
     const auto lf = rest.find('\n');
     auto line = rest.substr(0, lf);
     rest.remove_prefix(lf == std::string_view::npos ? rest.size() : lf + 1);
@@ -52,35 +52,34 @@ void lint_lines(LintFindings& findings) {
     if (line.ends_with('\r') && ends) line.remove_suffix(1);
     if (line.size() > most)
       findings.add(LintLevel::error, "long-line", line,
-                   "a line of " + std::to_string(line.size()) +
-                       " octets; 998 is the most that a server need take (RFC 5321 §4.5.3.1.6)",
+                   "line of " + std::to_string(line.size()) +
+                       " bytes: servers may refuse more than 998 (RFC 5321 §4.5.3.1.6)",
                    "encode the part as quoted-printable or base64, or fold the field");
     if (bare_lf)
-      findings.add(LintLevel::error, "bare-lf", line,
-                   "a LF without CR; servers refuse or rewrite it", "end every line with CRLF");
+      findings.add(LintLevel::error, "bare-lf", line, "LF without CR: servers refuse or change it",
+                   "end every line with CRLF");
     if (line.find('\r') != std::string_view::npos)
-      findings.add(LintLevel::error, "bare-cr", line,
-                   "a CR without LF; servers refuse or rewrite it",
+      findings.add(LintLevel::error, "bare-cr", line, "CR without LF: servers refuse or change it",
                    "end every line with CRLF, or encode the part");
     if (line.find('\0') != std::string_view::npos)
-      findings.add(LintLevel::error, "nul", line, "a NUL; no server need take it (RFC 5322 §4)",
+      findings.add(LintLevel::error, "nul", line, "NUL: servers refuse or remove it (RFC 5322 §4)",
                    "encode the part as base64");
   }
 }
 
-std::vector<LintFinding> lint(std::string_view octets) {
+std::vector<LintFinding> lint(std::string_view bytes) {
   constexpr std::size_t usual = std::size_t{10} * 1024 * 1024;
   constexpr std::size_t common_limit = std::size_t{25} * 1024 * 1024;
-  LintFindings findings(octets);
+  LintFindings findings(bytes);
   lint_lines(findings);
-  const auto mail = MailPart::parse(octets);
-  lint_header(findings, mail);
-  lint_structure(findings, mail);
-  if (octets.size() > usual)
-    findings.add(octets.size() > common_limit ? LintLevel::warning : LintLevel::note, "size", {},
-                 std::to_string(octets.size() / 1'000'000) +
-                     " MB; many servers take 10 to 25 MB and say so only after MAIL",
-                 "send a link in place of the attachment");
+  const auto message = MailPart::parse(bytes);
+  lint_header(findings, message);
+  lint_structure(findings, message);
+  if (bytes.size() > usual)
+    findings.add(
+        bytes.size() > common_limit ? LintLevel::warning : LintLevel::note, "size", {},
+        std::to_string(bytes.size() / 1'000'000) + " MB: many servers accept only 10 to 25 MB",
+        "send a link instead of the attachment");
   return std::move(findings).take();
 }
 

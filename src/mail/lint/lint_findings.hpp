@@ -1,5 +1,5 @@
-// Where the rules of lint write what they find. Not here: the rules (lint_lines.cpp,
-// lint_header.cpp, lint_structure.cpp).
+// Collects the findings of the lint rules. Not here: the rules (lint.cpp, lint_header.cpp,
+// lint_structure.cpp).
 #pragma once
 
 #include <map>
@@ -13,29 +13,31 @@
 
 namespace postroad::mail {
 
+/// The findings of one message. One thread at a time.
 class LintFindings final {
  public:
-  /// `octets` must outlive this.
-  explicit LintFindings(std::string_view octets);
-  /// `where` leads into the octets; an empty default view stands for the message as a whole.
+  /// `bytes` must outlive this object.
+  explicit LintFindings(std::string_view bytes);
+  /// Adds a finding. `where` is a view of the bytes; a null view stands for the whole message.
   void add(LintLevel level, std::string_view code, std::string_view where, std::string why,
            std::string remedy);
-  [[nodiscard]] std::string_view octets() const noexcept { return octets_; }
+  [[nodiscard]] std::string_view bytes() const noexcept { return bytes_; }
+  /// The findings, sorted by line.
   [[nodiscard]] std::vector<LintFinding> take() &&;
 
  private:
   [[nodiscard]] std::size_t line_of(std::string_view where) const;
-  std::string_view octets_;
+  std::string_view bytes_;
   std::vector<std::size_t> line_starts_;
   std::vector<LintFinding> findings_;
   std::map<std::string_view, std::size_t> counts_;
 };
 
-/// Octets and lines: NUL, lone CR and LF, long lines.
+/// Rules about lines: NUL, bare CR and LF, long lines.
 void lint_lines(LintFindings& findings);
-/// The fields of the message's own header.
-void lint_header(LintFindings& findings, const MailPart& mail);
-/// Parts, their encodings and what they say.
-void lint_structure(LintFindings& findings, const MailPart& mail);
+/// Rules about the header of the message.
+void lint_header(LintFindings& findings, const MailPart& message);
+/// Rules about parts, their encodings and their content.
+void lint_structure(LintFindings& findings, const MailPart& message);
 
 }  // namespace postroad::mail

@@ -1,4 +1,4 @@
-// Mails and what lint says of them.
+// Each lint rule with a message that breaks it, by its code.
 #include "mail/lint/lint.hpp"
 
 #include <gtest/gtest.h>
@@ -28,9 +28,9 @@ std::string part(const std::string& header, const std::string& body = "text") {
 const std::string plain_part = part("Content-Type: text/plain; charset=utf-8\r\n");
 const std::string html_part = part("Content-Type: text/html; charset=utf-8\r\n");
 
-std::string codes_of(std::string_view octets) {
+std::string codes_of(std::string_view bytes) {
   std::vector<std::string> codes;
-  for (const auto& finding : lint(octets)) {
+  for (const auto& finding : lint(bytes)) {
     EXPECT_FALSE(finding.why.empty() || finding.remedy.empty()) << finding.code;
     codes.emplace_back(finding.code);
   }
@@ -49,7 +49,7 @@ std::string without(std::string_view field) {
 
 std::string with(const std::string& field) { return field + "\r\n" + text; }
 
-TEST(Lint, ACleanMailHasNoFindings) {
+TEST(Lint, ACleanMessageHasNoFindings) {
   EXPECT_EQ(codes_of(text), "");
   EXPECT_EQ(codes_of(mixed(plain_part + html_part, "alternative")), "");
   EXPECT_EQ(codes_of(composed(Message{}
@@ -62,7 +62,7 @@ TEST(Lint, ACleanMailHasNoFindings) {
             "");
 }
 
-TEST(Lint, FindsWhatAHeaderLacksOrRepeats) {
+TEST(Lint, FindsMissingAndRepeatedFields) {
   EXPECT_EQ(codes_of(without("From:")), "no-from");
   EXPECT_EQ(codes_of(without("Date:")), "no-date");
   EXPECT_EQ(codes_of(without("Message-ID:")), "no-message-id");
@@ -76,7 +76,7 @@ TEST(Lint, FindsWhatAHeaderLacksOrRepeats) {
   EXPECT_EQ(codes_of(""), "no-date no-from no-message-id no-recipient-shown no-subject");
 }
 
-TEST(Lint, FindsFieldsThatCannotBeRead) {
+TEST(Lint, FindsInvalidFields) {
   EXPECT_EQ(codes_of(with("Cc: b@")), "address");
   EXPECT_EQ(codes_of(with("Cc:")), "address");
   EXPECT_EQ(codes_of(with("Cc: nobody:;")), "");
@@ -91,7 +91,7 @@ TEST(Lint, FindsFieldsThatCannotBeRead) {
   EXPECT_EQ(codes_of(clean + "no field\r\n\r\nx\r\n"), "header-end");
 }
 
-TEST(Lint, FindsWhatSpoilsSignaturesAndLists) {
+TEST(Lint, FindsWeakSignaturesAndListFields) {
   EXPECT_EQ(codes_of(with("DKIM-Signature: v=1; l=10; d=x")), "dkim-length");
   EXPECT_EQ(codes_of(with("DKIM-Signature: v=1; a=rsa-sha1; d=x")), "dkim-sha1");
   EXPECT_EQ(codes_of(with("List-Id: <l.x.example>")), "no-list-unsubscribe");
@@ -101,7 +101,7 @@ TEST(Lint, FindsWhatSpoilsSignaturesAndLists) {
             "list-unsubscribe");
 }
 
-TEST(Lint, FindsOctetsThatServersRefuse) {
+TEST(Lint, FindsBytesThatServersRefuse) {
   EXPECT_EQ(codes_of(text + std::string(999, 'x') + "\r\n"), "long-line");
   EXPECT_EQ(codes_of(text + std::string(998, 'x') + "\r\n"), "");
   EXPECT_EQ(codes_of(text + "a\nb\r\n"), "bare-lf");
@@ -112,7 +112,7 @@ TEST(Lint, FindsOctetsThatServersRefuse) {
   EXPECT_EQ(codes_of(unix), "lf-line-ends");
 }
 
-TEST(Lint, FindsWrongEncodingsAndCharsets) {
+TEST(Lint, FindsInvalidEncodingsAndCharsets) {
   const auto encoded = [](std::string_view encoding, std::string_view body) {
     return plain + "Content-Transfer-Encoding: " + std::string(encoding) + "\r\n\r\n" +
            std::string(body) + "\r\n";
@@ -133,7 +133,7 @@ TEST(Lint, FindsWrongEncodingsAndCharsets) {
             "encoded-multipart");
 }
 
-TEST(Lint, FindsBrokenStructures) {
+TEST(Lint, FindsInvalidPartStructures) {
   EXPECT_EQ(codes_of(clean + "Content-Type: multipart/mixed\r\n\r\nx\r\n"), "no-boundary");
   EXPECT_EQ(codes_of(clean + "Content-Type: multipart/mixed; boundary=b\r\n\r\nx\r\n"), "no-part");
   EXPECT_EQ(codes_of(clean + "Content-Type: multipart/mixed; boundary=b\r\n\r\n" + plain_part),
@@ -163,14 +163,14 @@ TEST(Lint, FindsBrokenStructures) {
   EXPECT_NE(codes_of(deep + "\r\nx" + close + "\r\n").find("deep-nesting"), std::string::npos);
 }
 
-TEST(Lint, TellsTheLine) {
+TEST(Lint, ReportsTheLine) {
   const auto findings = lint(text + "a\r\nb\rc\r\n");
   ASSERT_EQ(findings.size(), 1U);
   EXPECT_EQ(findings.front().line, 11U);
   EXPECT_EQ(to_string(findings.front().level), "error");
 }
 
-TEST(Lint, SaysOneThingAFewTimesOnly) {
+TEST(Lint, LimitsTheFindingsOfOneCode) {
   auto mail = text;
   for (int i = 0; i < 1000; ++i) mail += "a\rb\r\n";
   EXPECT_EQ(lint(mail).size(), max_findings_of_one_code);

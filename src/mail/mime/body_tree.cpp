@@ -1,4 +1,5 @@
-// The order of multiparts; see body_tree.hpp.
+// The nesting of multiparts, from the inside: multipart/related for HTML with embedded parts,
+// multipart/alternative for several bodies, multipart/mixed for attachments. See body_tree.hpp.
 #include "mail/mime/body_tree.hpp"
 
 #include <algorithm>
@@ -11,11 +12,11 @@ namespace postroad::mail {
 
 namespace {
 
-Entity text_entity(std::string_view type, std::shared_ptr<const std::string> octets) {
+Entity text_entity(std::string_view type, std::shared_ptr<const std::string> bytes) {
   Entity entity;
   entity.kind = EntityKind::text;
   entity.type = type;
-  entity.octets = std::move(octets);
+  entity.bytes = std::move(bytes);
   return entity;
 }
 
@@ -75,11 +76,10 @@ Entity calendar_entity(const Calendar& calendar) {
 
 Result<Entity> body_tree(const Draft& draft, const std::function<std::string()>& content_id) {
   if (!draft.embedded.empty() && !draft.html)
-    return fail(Fault::input, "embed",
-                "there is no HTML that could show it; give html() too, or attach() it");
+    return fail(Fault::input, "embed", "no HTML body refers to it; set html(), or use attach()");
   if (draft.content && (draft.text || draft.html || draft.calendar))
     return fail(Fault::input, "content",
-                "text, html and calendar do not go with a content of one's own; put them into it");
+                "content() replaces text(), html() and calendar(); put them into the given part");
   std::vector<Entity> choices;
   if (draft.content) choices.push_back(*draft.content);
   if (draft.text) choices.push_back(plain_tree(draft));

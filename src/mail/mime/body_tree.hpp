@@ -1,5 +1,5 @@
-// The body of a draft as a tree of parts: which multipart stands in which. Not here: how a part is
-// written (entity_writer.hpp).
+// Builds the tree of parts for the body of a draft: which multipart contains which.
+// Not here: writing the parts (entity_writer.hpp).
 #pragma once
 
 #include <postroad/result.hpp>
@@ -11,8 +11,8 @@
 
 namespace postroad::mail {
 
-/// `content_id` gives an unguessable `left@right`. Error: Fault::input when parts do not go
-/// together.
+/// `content_id` returns a new, unguessable `left@right` for each embedded part. Error: Fault::input
+/// for bodies that cannot be combined.
 Result<Entity> body_tree(const Draft& draft, const std::function<std::string()>& content_id);
 
 }  // namespace postroad::mail

@@ -1,4 +1,4 @@
-// Conversion by iconv; see charset.hpp.
+// Conversion by iconv, and repair of UTF-8; see charset.hpp.
 #include "mail/mime/charset.hpp"
 
 #include <iconv.h>
@@ -15,7 +15,7 @@ namespace {
 constexpr std::string_view replacement = "\xef\xbf\xbd";
 constexpr std::size_t max_name = 40;
 
-// A conversion of the C library, closed when it goes.
+// Owns an iconv descriptor.
 class Converter final {
  public:
   explicit Converter(const std::string& from) : handle_(iconv_open("UTF-8", from.c_str())) {}
@@ -25,16 +25,16 @@ class Converter final {
   Converter(const Converter&) = delete;
   Converter& operator=(const Converter&) = delete;
   [[nodiscard]] bool is_open() const noexcept { return handle_ != reinterpret_cast<iconv_t>(-1); }
-  std::string convert(std::string_view octets);
+  std::string convert(std::string_view bytes);
 
  private:
   iconv_t handle_;
 };
 
-std::string Converter::convert(std::string_view octets) {
+std::string Converter::convert(std::string_view bytes) {
   std::string out;
   std::array<char, 4096> buffer{};
-  std::string input(octets);  // iconv takes a char*, though it writes nothing there
+  std::string input(bytes);  // iconv takes a char* but does not write to it
   char* from = input.data();
   std::size_t left = input.size();
   while (left > 0) {
@@ -51,7 +51,7 @@ std::string Converter::convert(std::string_view octets) {
   return out;
 }
 
-// iconv reads options behind `//` and an empty name as the locale's own set.
+// iconv would take `//` for the start of options and an empty name for the charset of the locale.
 bool is_charset_name(std::string_view name) noexcept {
   return !name.empty() && name.size() <= max_name &&
          std::all_of(name.begin(), name.end(), [](char c) {
@@ -67,28 +67,28 @@ std::size_t sequence_length(std::string_view text) noexcept {
 
 }  // namespace
 
-std::string repair_utf8(std::string_view octets) {
-  if (is_utf8(octets)) return std::string(octets);
+std::string repair_utf8(std::string_view bytes) {
+  if (is_utf8(bytes)) return std::string(bytes);
   std::string out;
-  while (!octets.empty()) {
-    const std::size_t length = sequence_length(octets);
-    out += length == 0 ? replacement : octets.substr(0, length);
-    octets.remove_prefix(std::max<std::size_t>(length, 1));
+  while (!bytes.empty()) {
+    const std::size_t length = sequence_length(bytes);
+    out += length == 0 ? replacement : bytes.substr(0, length);
+    bytes.remove_prefix(std::max<std::size_t>(length, 1));
   }
   return out;
 }
 
-std::optional<std::string> to_utf8(std::string_view octets, std::string_view charset) {
+std::optional<std::string> to_utf8(std::string_view bytes, std::string_view charset) {
   if (charset.empty() || iequals(charset, "utf-8") || iequals(charset, "utf8") ||
       iequals(charset, "us-ascii")) {
-    return repair_utf8(octets);
+    return repair_utf8(bytes);
   }
   if (!is_charset_name(charset)) return std::nullopt;
-  // What calls itself GB2312 is written with its superset.
+  // Text that is labelled GB2312 often uses the superset GB18030.
   const bool gb = iequals(charset, "gb2312") || iequals(charset, "gbk");
   Converter converter(gb ? "GB18030" : std::string(charset));
   if (!converter.is_open()) return std::nullopt;
-  return repair_utf8(converter.convert(octets));
+  return repair_utf8(converter.convert(bytes));
 }
 
 }  // namespace postroad::mail

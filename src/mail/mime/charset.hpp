@@ -1,5 +1,6 @@
-// Text of any character set as UTF-8, by iconv. For reading only: what is written is always UTF-8.
-// Not here: which set a text has (part.hpp), encoded-words (words.hpp).
+// Conversion of any charset to UTF-8, by iconv. For received messages only: composed messages are
+// always UTF-8. Not here: which charset a part has (read/mail_part.cpp), encoded-words
+// (header/words.hpp).
 #pragma once
 
 #include <optional>
@@ -8,12 +9,12 @@
 
 namespace postroad::mail {
 
-/// `octets` of `charset` as UTF-8; what cannot be converted becomes U+FFFD. An empty name and
-/// us-ascii are read as UTF-8. nullopt when the set is not known. Linear time; the output is at
-/// most a few times the input.
-std::optional<std::string> to_utf8(std::string_view octets, std::string_view charset);
+/// Converts `bytes` from `charset` to UTF-8; bytes that cannot be converted become U+FFFD. An empty
+/// name and us-ascii count as UTF-8. nullopt if the charset is unknown. Linear time; the result is
+/// at most a few times as long as the input.
+std::optional<std::string> to_utf8(std::string_view bytes, std::string_view charset);
 
-/// `octets` with everything that is not UTF-8 replaced by U+FFFD.
-std::string repair_utf8(std::string_view octets);
+/// Replaces every byte of `bytes` that is not part of valid UTF-8 by U+FFFD.
+std::string repair_utf8(std::string_view bytes);
 
 }  // namespace postroad::mail

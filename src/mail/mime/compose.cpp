@@ -1,4 +1,5 @@
-// The composer; see compose.hpp.
+// Composing header and body, signing, and composing again for a server that offers more; see
+// compose.hpp.
 #include "mail/mime/compose.hpp"
 
 #include <unistd.h>
@@ -17,20 +18,20 @@ namespace postroad::mail {
 
 namespace {
 
-void system_random(std::span<unsigned char> octets) {
-  if (getentropy(octets.data(), octets.size()) == 0) return;
+void system_random(std::span<unsigned char> bytes) {
+  if (getentropy(bytes.data(), bytes.size()) == 0) return;
   std::random_device device;
-  for (auto& octet : octets) octet = static_cast<unsigned char>(device() & 0xff);
+  for (auto& byte : bytes) byte = static_cast<unsigned char>(device() & 0xff);
 }
 
-// What is drawn once for a message, however often it is composed: another form for another server
-// is the same message.
-class Draws final {
+// The random words and the date of one message. They stay the same each time it is composed, so
+// that every server gets the same message.
+class Nonces final {
  public:
-  explicit Draws(const ComposeOptions& options)
+  explicit Nonces(const ComposeOptions& options)
       : random_(options.random), date_(options.date.value_or(std::chrono::system_clock::now())) {}
   void begin() noexcept { next_ = 0; }
-  // 128 bits as 32 characters of a-p: safe in a Message-ID and in a boundary.
+  // 128 random bits as 32 characters from a to p, which a Message-ID and a boundary may contain.
   std::string word();
   [[nodiscard]] std::chrono::system_clock::time_point date() const noexcept { return date_; }
 
@@ -41,23 +42,23 @@ class Draws final {
   std::size_t next_ = 0;
 };
 
-std::string Draws::word() {
+std::string Nonces::word() {
   if (next_ == words_.size()) {
-    std::array<unsigned char, 16> octets{};
-    random_ ? random_(octets) : system_random(octets);
+    std::array<unsigned char, 16> bytes{};
+    random_ ? random_(bytes) : system_random(bytes);
     auto& word = words_.emplace_back();
-    for (const auto octet : octets)
-      word += {static_cast<char>('a' + (octet >> 4)), static_cast<char>('a' + (octet & 15))};
+    for (const auto byte : bytes)
+      word += {static_cast<char>('a' + (byte >> 4)), static_cast<char>('a' + (byte & 15))};
   }
   return words_[next_++];
 }
 
 class Composer final {
  public:
-  Composer(const Draft& draft, const std::string& host, Draws& draws, Transfer transfer)
+  Composer(const Draft& draft, const std::string& host, Nonces& nonces, Transfer transfer)
       : draft_(draft),
         host_(host),
-        draws_(draws),
+        nonces_(nonces),
         transfer_(transfer),
         source_(std::make_unique<SegmentSource>()) {}
   Result<std::unique_ptr<SegmentSource>> whole();
@@ -77,7 +78,7 @@ class Composer final {
 
   const Draft& draft_;
   const std::string& host_;
-  Draws& draws_;
+  Nonces& nonces_;
   Transfer transfer_;
   std::unique_ptr<SegmentSource> source_;
   std::string header_;
@@ -146,9 +147,9 @@ void Composer::add_unsubscribe() {
 }
 
 void Composer::add_header() {
-  add_field("Date", "Date: " + format_date(draft_.date.value_or(draws_.date())) + "\r\n");
+  add_field("Date", "Date: " + format_date(draft_.date.value_or(nonces_.date())) + "\r\n");
   add_addresses("From", draft_.from);
-  // More than one author needs one who sends (RFC 5322 §3.6.2).
+  // A message with several authors must have a Sender (RFC 5322 §3.6.2).
   const bool many = draft_.from.size() > 1 && draft_.sender.empty();
   add_addresses("Sender", many ? std::vector{draft_.from.front()} : draft_.sender);
   add_addresses("Reply-To", draft_.reply_to);
@@ -156,7 +157,7 @@ void Composer::add_header() {
   add_addresses("Cc", draft_.cc);
   if (draft_.subject) add_field("Subject", format_text_field("Subject", *draft_.subject));
   if (lacks("Message-ID")) {
-    const auto id = draft_.message_id.value_or('<' + draws_.word() + '@' + id_host() + '>');
+    const auto id = draft_.message_id.value_or('<' + nonces_.word() + '@' + id_host() + '>');
     header_ += "Message-ID: " + id + "\r\n";
   }
   add_ids("In-Reply-To", draft_.in_reply_to);
@@ -173,9 +174,9 @@ void Composer::add_header() {
 }
 
 Result<void> Composer::add_body() {
-  auto tree = body_tree(draft_, [&] { return draws_.word() + '@' + id_host(); });
+  auto tree = body_tree(draft_, [&] { return nonces_.word() + '@' + id_host(); });
   if (!tree) return tree.error();
-  EntityWriter writer(*source_, transfer_, [&] { return draws_.word(); });
+  EntityWriter writer(*source_, transfer_, [&] { return nonces_.word(); });
   writer.add_text(header_ + "MIME-Version: 1.0\r\n");
   if (auto added = writer.add(*tree); !added) return added.error();
   writer.finish();
@@ -186,19 +187,19 @@ Result<void> Composer::add_body() {
 
 Result<void> Composer::add_raw() {
   const auto& raw = *draft_.raw;
-  const auto front = std::string_view(*raw.octets).substr(0, raw.header_end);
+  const auto front = std::string_view(*raw.bytes).substr(0, raw.header_end);
   const auto transfer = transfer_ != Transfer::seven_bit || raw.needs_utf8 ? Transfer::eight_bit
                                                                            : Transfer::seven_bit;
   if (raw.traits.fit(transfer)) {
-    source_->add_shared(raw.octets, 0, raw.header_end);
+    source_->add_shared(raw.bytes, 0, raw.header_end);
     source_->add_text(std::move(header_));
-    source_->add_shared(raw.octets, raw.header_end, std::string::npos);
+    source_->add_shared(raw.bytes, raw.header_end, std::string::npos);
     source_->set_8bit(utf8_ || raw.traits.is_8bit, utf8_ || raw.needs_utf8);
     return {};
   }
-  // The fields that are added stand at the end of its header, and it is encoded with them.
+  // The added fields are the last ones of the header; the message is encoded with them.
   auto recoded = recode(
-      std::string(front) + header_ + std::string(*raw.octets).substr(raw.header_end), transfer);
+      std::string(front) + header_ + std::string(*raw.bytes).substr(raw.header_end), transfer);
   if (!recoded) return recoded.error();
   const bool is_8bit = traits_of(*recoded).is_8bit;
   source_->add_text(std::move(*recoded));
@@ -211,30 +212,31 @@ Result<void> Composer::sign() {
     auto fields = signer->sign(*source_);
     if (!fields) return fields.error();
     if (!source_->rewind())
-      return fail(Fault::io, "message", "it was read for signing and cannot be read again");
+      return fail(Fault::io, "message",
+                  "cannot be read again after signing; an attached file or stream does not open");
     source_->prepend_text(std::move(*fields));
   }
   return {};
 }
 
 Result<std::unique_ptr<SegmentSource>> Composer::whole() {
-  draws_.begin();
+  nonces_.begin();
   if (draft_.from.empty() && !draft_.raw)
-    return fail(Fault::input, "From", "no author; set one with from()");
+    return fail(Fault::input, "From", "no sender; set one with from()");
   add_header();
   if (auto added = draft_.raw ? add_raw() : add_body(); !added) return added.error();
   if (auto made = sign(); !made) return made.error();
   return std::move(source_);
 }
 
-// A message in the form that the server takes which is told of last.
+// A message in the form for the server that offered() described last.
 class ComposedSource final : public MessageSource {
  public:
   ComposedSource(std::shared_ptr<const Draft> draft, const ComposeOptions& options)
-      : draft_(std::move(draft)), host_(options.host), draws_(options) {}
+      : draft_(std::move(draft)), host_(options.host), nonces_(options) {}
 
   Result<void> compose(Transfer transfer) {
-    auto made = Composer(*draft_, host_, draws_, transfer).whole();
+    auto made = Composer(*draft_, host_, nonces_, transfer).whole();
     if (!made) return made.error();
     current_ = std::move(*made);
     transfer_ = transfer;
@@ -242,20 +244,20 @@ class ComposedSource final : public MessageSource {
   }
 
   void offered(const ServerOffer& offer) override {
-    // What is signed was signed in a form that every server takes (RFC 6376 §5.3).
+    // A signed message was composed in the form that every server accepts (RFC 6376 §5.3).
     if (!draft_->signers.empty()) return;
     const auto wanted = offer.binary && !draft_->raw ? Transfer::binary
                         : offer.eight_bit            ? Transfer::eight_bit
                                                      : Transfer::seven_bit;
-    // What has the same form for every server is not made anew.
+    // Only some messages differ from server to server.
     const bool varies = draft_->raw ? draft_->raw->traits.is_8bit : draft_->has_body();
-    wrong_.reset();
+    error_.reset();
     if (wanted == transfer_ || !varies) return;
-    if (auto made = compose(wanted); !made) wrong_ = made.error();
+    if (auto made = compose(wanted); !made) error_ = made.error();
   }
 
   Result<std::string_view> next() override {
-    if (wrong_) return *wrong_;
+    if (error_) return *error_;
     return current_->next();
   }
   bool rewind() override { return current_->rewind(); }
@@ -267,10 +269,10 @@ class ComposedSource final : public MessageSource {
  private:
   std::shared_ptr<const Draft> draft_;
   std::string host_;
-  Draws draws_;
+  Nonces nonces_;
   Transfer transfer_ = Transfer::seven_bit;
   std::unique_ptr<SegmentSource> current_;
-  std::optional<Error> wrong_;
+  std::optional<Error> error_;
 };
 
 }  // namespace
@@ -279,9 +281,9 @@ Result<std::unique_ptr<MessageSource>> compose(std::shared_ptr<const Draft> draf
                                                const ComposeOptions& options) {
   if (draft->raw && draft->has_body()) {
     return fail(Fault::input, "raw message",
-                "text, html and attachments do not go with a whole message; give one or the other");
+                "raw() cannot be combined with text, html or attachments; use one or the other");
   }
-  // Of a raw message the octets are kept until a server is met that does not take them.
+  // A raw message keeps its bytes until a server does not accept them.
   const bool as_it_is = draft->raw && draft->signers.empty();
   auto source = std::make_unique<ComposedSource>(std::move(draft), options);
   if (auto made = source->compose(as_it_is ? Transfer::eight_bit : Transfer::seven_bit); !made)

@@ -1,10 +1,9 @@
-// Turns a Draft into octets (RFC 5322, RFC 2045–2047, RFC 2231), pulled in chunks.
+// Composes a Draft into a MessageSource (RFC 5322, RFC 2045–2047, RFC 2231).
 //
-// Structure, from the inside: html with what it shows is multipart/related; text, that, and a
-// calendar are multipart/alternative; attachments make it multipart/mixed around all. Octets go as
-// 7bit, quoted-printable or base64, so that no server has to convert anything and no signature
-// breaks; a server that offers more is given texts as 8bit and attachments as binary. Attachments
-// are encoded while they are read: memory does not grow with them.
+// Bodies are written as 7bit, quoted-printable or base64, so that no server has to convert them,
+// which would break a signature. A server that offers more gets text as 8bit and attachments as
+// binary. Attachments are encoded while they are read, so memory does not grow with their size.
+// Not here: the nesting of parts (body_tree.hpp), their encoding (entity_writer.hpp).
 #pragma once
 
 #include <postroad/message.hpp>
@@ -15,9 +14,9 @@
 
 namespace postroad::mail {
 
-/// The source shares `draft`, which must not change any more. Error: Fault::input when From is
-/// missing (a raw message may lack it) or parts do not go together; Fault::io when an attached file
-/// cannot be opened; what a signer gave.
+/// The source shares `draft`, which must not change any more. Error: Fault::input for a missing
+/// From (a raw message may lack it) or for bodies that cannot be combined; Fault::io if an attached
+/// file cannot be opened; any error of a signer.
 Result<std::unique_ptr<MessageSource>> compose(std::shared_ptr<const Draft> draft,
                                                const ComposeOptions& options);
 

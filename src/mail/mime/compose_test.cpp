@@ -1,4 +1,4 @@
-// What Message composes: octet-exact samples, and round trips through our own reader.
+// Composed messages: byte-exact samples, and round trips through MailPart.
 #include "mail/mime/compose.hpp"
 
 #include <gtest/gtest.h>
@@ -18,17 +18,17 @@ using mail::composed;
 using mail::counted;
 using mail::drained;
 
-void expect_clean(const std::string& octets) {
-  EXPECT_TRUE(octets.ends_with("\r\n"));
-  EXPECT_TRUE(std::none_of(octets.begin(), octets.end(), is_8bit));
-  for (const auto line : split(std::string_view(octets).substr(0, octets.size() - 1), '\n')) {
+void expect_clean(const std::string& bytes) {
+  EXPECT_TRUE(bytes.ends_with("\r\n"));
+  EXPECT_TRUE(std::none_of(bytes.begin(), bytes.end(), is_8bit));
+  for (const auto line : split(std::string_view(bytes).substr(0, bytes.size() - 1), '\n')) {
     EXPECT_LE(line.size(), 79U) << line;
     EXPECT_TRUE(line.ends_with('\r'));
     EXPECT_EQ(line.find('\r'), line.size() - 1);
   }
 }
 
-TEST(Compose, TheFirstPage) {
+TEST(Compose, ExampleOfTheReadme) {
   EXPECT_EQ(composed(Message{}
                          .from("test <test@163.com>")
                          .to("test@gmail.com, friend@example.org")
@@ -46,26 +46,26 @@ TEST(Compose, TheFirstPage) {
             "6YO15Lu25YWn5a65IDxhIGhyZWY9Imh0dHBzOi8vZXhhbXBsZS5vcmciPmxpbms8L2E+\r\n");
 }
 
-TEST(Compose, PlainTextGoesAsItIs) {
-  const auto octets = composed(Message{}.from("a@x").to("b@y").subject("s").text("one\ntwo\r.\n"));
-  EXPECT_TRUE(octets.ends_with("Content-Transfer-Encoding: 7bit\r\n\r\none\r\ntwo\r\n.\r\n"))
-      << octets;
+TEST(Compose, WritesPlainTextUnencoded) {
+  const auto bytes = composed(Message{}.from("a@x").to("b@y").subject("s").text("one\ntwo\r.\n"));
+  EXPECT_TRUE(bytes.ends_with("Content-Transfer-Encoding: 7bit\r\n\r\none\r\ntwo\r\n.\r\n"))
+      << bytes;
   const auto open_end = composed(Message{}.from("a@x").text("no line end"));
   EXPECT_TRUE(open_end.ends_with("\r\n\r\nno line end\r\n"));
   EXPECT_TRUE(composed(Message{}.from("a@x")).ends_with("7bit\r\n\r\n"));
 }
 
-TEST(Compose, TextAndHtmlAndAttachmentsComeBack) {
+TEST(Compose, TextHtmlAndAttachmentsRoundTrip) {
   const std::string text = "Grüße\r\n--=_mixed_\r\nFrom here\r\n";
   const std::string html = "<p>" + std::string(3000, 'x') + "</p>";
-  std::string octets;
-  for (int i = 0; i < 70'000; ++i) octets += static_cast<char>(i % 253);
+  std::string bytes;
+  for (int i = 0; i < 70'000; ++i) bytes += static_cast<char>(i % 253);
   const auto message = Message{}
                            .from("a@x")
                            .to("b@y")
                            .text(text)
                            .html(html)
-                           .attach("檔案 \"一\".pdf", "", octets)
+                           .attach("檔案 \"一\".pdf", "", bytes)
                            .attach("empty.txt", "text/plain; charset=utf-8; x=\"a;b\"", "")
                            .attach(std::string(100, 'n') + ".zip", "", "zip");
   const auto whole = composed(message);
@@ -78,23 +78,23 @@ TEST(Compose, TextAndHtmlAndAttachmentsComeBack) {
   EXPECT_EQ(part.first("text/html")->text(), html);
   EXPECT_EQ(part.parts[1].file_name(), "檔案 \"一\".pdf");
   EXPECT_EQ(part.parts[1].type.value, "application/pdf");
-  EXPECT_EQ(part.parts[1].decoded(), octets);
+  EXPECT_EQ(part.parts[1].decoded(), bytes);
   EXPECT_TRUE(part.parts[1].is_attachment());
   EXPECT_EQ(part.parts[2].decoded(), "");
   EXPECT_EQ(part.parts[2].type.find("x"), "a;b");
   EXPECT_EQ(part.parts[3].file_name(), std::string(100, 'n') + ".zip");
 }
 
-TEST(Compose, AFileIsStreamedAndAShorterOneIsAnError) {
+TEST(Compose, StreamsAFileAndReportsATruncatedOne) {
   const auto path = std::filesystem::path(testing::TempDir()) / "postroad-報告.csv";
-  const std::string octets(200'000, 'q');
-  std::ofstream(path) << octets;
+  const std::string bytes(200'000, 'q');
+  std::ofstream(path) << bytes;
   const auto message = Message{}.from("a@x").to("b@y").attach(path.string());
   const auto whole = composed(message);
   expect_clean(whole);
   const auto part = MailPart::parse(whole);
   ASSERT_EQ(part.parts.size(), 1U);
-  EXPECT_EQ(part.parts[0].decoded(), octets);
+  EXPECT_EQ(part.parts[0].decoded(), bytes);
   EXPECT_EQ(part.parts[0].file_name(), "postroad-報告.csv");
 
   auto source = message.source(counted());
@@ -131,7 +131,7 @@ TEST(Compose, LongAddressListsAndSubjectsFold) {
   EXPECT_TRUE(part.find("Sender") != nullptr);  // two authors
 }
 
-// Row 25: names with commas and specials, in every script, come back whole.
+// Row 25: names with commas and special characters, in every script, round-trip.
 TEST(Row25, DisplayNamesAndFileNamesComeBack) {
   for (const std::string_view name :
        {"Doe, John", "李, 四", "O'Brien (Ed)", "a\"b\\c", "semi; colon: <angle>", "J. Doe",
@@ -157,7 +157,7 @@ TEST(Row25, DisplayNamesAndFileNamesComeBack) {
   }
 }
 
-TEST(Compose, AddressesOutsideAsciiStayAndSaySo) {
+TEST(Compose, AddressesOutsideAsciiNeedSmtputf8) {
   auto source = Message{}.from("李 <測試@例子.測試>").to("b@y").source(counted());
   ASSERT_TRUE(source);
   EXPECT_TRUE((*source)->needs_utf8());
@@ -166,13 +166,13 @@ TEST(Compose, AddressesOutsideAsciiStayAndSaySo) {
   EXPECT_FALSE((*Message{}.from("李 <a@x>").source(counted()))->needs_utf8());
 }
 
-TEST(Compose, GroupsStayGroups) {
+TEST(Compose, KeepsGroups) {
   const auto message =
       Message{}.from("a@x").to("team: b@x, \"C, c\" <c@x>;, other:;, d@x").cc("hidden:;").text("t");
-  const auto octets = composed(message);
-  EXPECT_NE(octets.find("To: team: b@x, \"C, c\" <c@x>;, other:;, d@x\r\n"), std::string::npos)
-      << octets;
-  EXPECT_NE(octets.find("Cc: hidden:;\r\n"), std::string::npos) << octets;
+  const auto bytes = composed(message);
+  EXPECT_NE(bytes.find("To: team: b@x, \"C, c\" <c@x>;, other:;, d@x\r\n"), std::string::npos)
+      << bytes;
+  EXPECT_NE(bytes.find("Cc: hidden:;\r\n"), std::string::npos) << bytes;
   EXPECT_EQ(message.recipients().size(), 3U);
   EXPECT_FALSE(Message{}.from("a@x").to("nobody:;").text("t").check());
 }

@@ -1,4 +1,4 @@
-// Completing addresses; see draft.hpp.
+// Draft::complete: default domain and A-labels; see draft.hpp.
 #include "mail/mime/draft.hpp"
 
 #include <algorithm>

@@ -1,5 +1,5 @@
-// What a Message holds: checked values, before they are composed. A plain value.
-// Not here: the checks (message.cpp, message_body.cpp), the composing (compose.hpp).
+// The state of a Message: checked values that are not composed yet. A plain value.
+// Not here: the checks (message.cpp, message_body.cpp), composing (compose.hpp).
 #pragma once
 
 #include <chrono>
@@ -19,20 +19,22 @@
 
 namespace postroad::mail {
 
-/// A picture or the like that the HTML shows.
+/// A part that the HTML shows, usually an image.
 struct Embedded {
-  std::string reference;  ///< as the HTML writes it, with `cid:` before it or without
+  std::string reference;  ///< as in the HTML, with or without `cid:`
   Entity entity;
 };
 
+/// An invitation (RFC 6047).
 struct Calendar {
   std::string method;  ///< REQUEST, CANCEL, …
   std::shared_ptr<const std::string> text;
 };
 
+/// The values that the setters of Message have stored.
 struct Draft {
   std::vector<Address> from;
-  std::vector<Address> sender;  ///< one at most
+  std::vector<Address> sender;  ///< at most one
   std::vector<Address> reply_to;
   std::vector<Address> to;
   std::vector<Address> cc;
@@ -40,9 +42,9 @@ struct Draft {
   std::string default_domain;
   std::optional<std::string> subject;
   std::optional<std::chrono::system_clock::time_point> date;
-  std::optional<std::string> message_id;  ///< with its angle brackets
-  std::vector<std::string> in_reply_to;   ///< likewise
-  std::vector<std::string> references;    ///< likewise
+  std::optional<std::string> message_id;  ///< in angle brackets
+  std::vector<std::string> in_reply_to;   ///< each in angle brackets
+  std::vector<std::string> references;    ///< each in angle brackets
   std::optional<Priority> priority;
   std::vector<std::string> unsubscribe;  ///< URLs
   bool one_click = false;
@@ -52,16 +54,16 @@ struct Draft {
   std::optional<Calendar> calendar;
   std::vector<Embedded> embedded;
   std::vector<Entity> attachments;
-  std::optional<Entity> content;                            ///< in place of the texts
-  std::vector<std::pair<std::string, std::string>> fields;  ///< extra ones, in order
+  std::optional<Entity> content;                            ///< replaces text, html and calendar
+  std::vector<std::pair<std::string, std::string>> fields;  ///< extra fields, in order
   std::optional<RawMessage> raw;
   std::vector<std::shared_ptr<const MessageSigner>> signers;
-  std::optional<Error> fault;  ///< the first wrong value
+  std::optional<Error> error;  ///< of the first invalid value
 
-  /// The mailbox of an address, its domain completed, and in the form of the DNS where the local
-  /// part is ASCII: then no server needs SMTPUTF8.
+  /// The mailbox of an address with the default domain, if it has none. If the local part is ASCII,
+  /// the domain is converted to A-labels, so that no server needs SMTPUTF8.
   [[nodiscard]] Mailbox complete(const Address& address) const;
-  /// Whether it has a body beside a raw message.
+  /// Whether there is a body besides a raw message.
   [[nodiscard]] bool has_body() const noexcept {
     return text || html || calendar || content || !attachments.empty() || !embedded.empty();
   }

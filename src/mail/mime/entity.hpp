@@ -1,5 +1,6 @@
-// A part that is to be written, with all it holds; the tree of them is a message's body. A plain
-// value. Not here: the checks (mime_part.cpp), how it is written (entity_writer.hpp).
+// One part to be composed and its content; a tree of them is the body of a message. A plain value.
+// Not here: the public type (postroad/mime_part.hpp), the checks (mime_part.cpp), writing it
+// (entity_writer.hpp).
 #pragma once
 
 #include <postroad/mime_part.hpp>
@@ -13,38 +14,41 @@
 
 namespace postroad::mail {
 
-enum class EntityKind : std::uint8_t { text, octets, file, stream, multipart, message, raw };
+/// Where the content of an Entity comes from.
+enum class EntityKind : std::uint8_t { text, bytes, file, stream, multipart, message, raw };
 
+/// A part. Which members are used depends on `kind`.
 struct Entity {
   EntityKind kind = EntityKind::text;
-  std::string type;  ///< "text/plain", lower case; empty for raw
-  std::vector<std::pair<std::string, std::string>> parameters;  ///< of the type
+  std::string type;  ///< "text/plain", in lower case; empty for raw
+  std::vector<std::pair<std::string, std::string>> parameters;  ///< of Content-Type
   std::string disposition;                                      ///< "attachment", "inline" or empty
   std::string file_name;                                        ///< UTF-8
   std::string content_id;                                       ///< without angle brackets
-  std::vector<std::pair<std::string, std::string>> fields;      ///< more of its own header
-  std::shared_ptr<const std::string> octets;  ///< text has CRLF line ends; also message and raw
+  std::vector<std::pair<std::string, std::string>> fields;      ///< extra fields of its header
+  std::shared_ptr<const std::string> bytes;  ///< text, message and raw have CRLF line ends
   std::string path;
   StreamOpener open;
-  std::optional<std::uint64_t> size;  ///< of the stream
+  std::optional<std::uint64_t> size;  ///< of the stream, in bytes
   std::vector<Entity> parts;          ///< of a multipart
-  std::optional<Error> fault;         ///< the first wrong value
+  std::optional<Error> error;         ///< of the first invalid value
 };
 
-/// The first wrong value is the one that is told.
+/// Stores an error; only the first one is kept.
 inline void remember(Entity& entity, Error error) {
-  if (!entity.fault) entity.fault = std::move(error);
+  if (!entity.error) entity.error = std::move(error);
 }
+/// Stores an error with Fault::input.
 inline void refuse(Entity& entity, std::string where, std::string why) {
   remember(entity, fail(Fault::input, std::move(where), std::move(why)));
 }
-/// Whether `id` may stand in Content-ID: one `left@right` in ASCII without blanks and brackets.
+/// Whether `id` is valid in Content-ID: one `left@right` in ASCII without blanks and brackets.
 bool is_content_id(std::string_view id) noexcept;
-/// What is wrong with a text for one line of a header; nullopt: nothing.
+/// The error of `text` as a header value: line ends, NUL, invalid UTF-8; nullopt if it has none.
 std::optional<Error> check_line(std::string where, std::string_view text);
-/// A file that can be opened now, as a part with its name and type. `fault` is set when it cannot.
+/// A part of a file with its name and type. Sets `error` if the file cannot be opened now.
 Entity file_entity(const std::string& path, std::string_view type);
-/// Octets under a type; `fault` is set for a type that cannot be attached.
-Entity octets_entity(std::string_view type, std::string octets);
+/// A part of bytes. Sets `error` for a type that cannot be attached.
+Entity bytes_entity(std::string_view type, std::string bytes);
 
 }  // namespace postroad::mail

@@ -1,4 +1,4 @@
-// Heads and bodies of parts; see entity_writer.hpp.
+// Headers and bodies of parts; see entity_writer.hpp.
 #include "mail/mime/entity_writer.hpp"
 
 #include <algorithm>
@@ -20,8 +20,8 @@ Error too_long(std::string where, std::size_t line) {
   return fail(
       Fault::input, std::move(where),
       "line " + std::to_string(line) +
-          " is longer than 998 octets, which no server need take (RFC 5321 §4.5.3.1.6), and "
-          "a part that was signed is not changed; sign it encoded");
+          " is longer than 998 bytes (RFC 5321 §4.5.3.1.6); a signed part is not changed, so "
+          "encode it before signing");
 }
 
 }  // namespace
@@ -29,7 +29,7 @@ Error too_long(std::string where, std::size_t line) {
 std::string_view encoding_of_text(std::string_view text, Transfer transfer) {
   if (is_plain_7bit(text)) return "7bit";
   if (transfer != Transfer::seven_bit && is_plain_8bit(text)) return "8bit";
-  // Soft line ends add at most three octets to 72.
+  // Soft line breaks add at most 3 bytes to 72, so the exact size is rarely needed.
   const auto most = base64_lines_size(text.size());
   const auto least = quoted_printable_size(text);
   if (least > most) return "base64";
@@ -58,7 +58,7 @@ void EntityWriter::add_head(const Entity& entity, std::string_view encoding,
     text_ += std::move(disposition).finish();
   }
   for (const auto& [name, value] : entity.fields) text_ += format_text_field(name, value);
-  // The empty line of a multipart is that of its first boundary.
+  // A multipart needs no empty line here: its first delimiter begins with a line end.
   if (boundary.empty()) text_ += "\r\n";
 }
 
@@ -75,7 +75,7 @@ void EntityWriter::finish() {
 }
 
 void EntityWriter::add_text_body(const Entity& entity) {
-  const auto& text = *entity.octets;
+  const auto& text = *entity.bytes;
   const auto encoding = encoding_of_text(text, transfer_);
   add_head(entity, encoding, {});
   if (encoding == "quoted-printable") {
@@ -88,7 +88,7 @@ void EntityWriter::add_text_body(const Entity& entity) {
   }
 }
 
-Result<void> EntityWriter::add_octets(const Entity& entity) {
+Result<void> EntityWriter::add_bytes(const Entity& entity) {
   const bool binary = transfer_ == Transfer::binary;
   add_head(entity, binary ? "binary" : "base64", {});
   flush();
@@ -97,12 +97,12 @@ Result<void> EntityWriter::add_octets(const Entity& entity) {
   const auto form = binary ? SegmentForm::plain : SegmentForm::base64;
   if (entity.kind == EntityKind::file) return source_.add_file(entity.path, form);
   if (entity.kind == EntityKind::stream) return source_.add_stream(entity.open, entity.size, form);
-  source_.add_octets(entity.octets, form);
+  source_.add_bytes(entity.bytes, form);
   return {};
 }
 
-// The line end before a boundary is the boundary's (RFC 2046 §5.1.1), so a text keeps its own end
-// exactly.
+// The line end before a delimiter belongs to the delimiter (RFC 2046 §5.1.1), so each part keeps
+// its exact end.
 Result<void> EntityWriter::add_multipart(const Entity& entity) {
   const auto boundary = "=_" + std::string(subtype_of(entity).substr(0, 20)) + '_' + random_word_();
   add_head(entity, {}, boundary);
@@ -114,40 +114,40 @@ Result<void> EntityWriter::add_multipart(const Entity& entity) {
   return {};
 }
 
-// A message may not be encoded as a whole (RFC 2046 §5.2.1): its own parts are, where they must.
+// A message may not be encoded as a whole (RFC 2046 §5.2.1), so its own parts are encoded.
 Result<void> EntityWriter::add_message(const Entity& entity) {
-  auto octets = entity.octets;
-  // Its declared encoding is never binary.
+  auto bytes = entity.bytes;
+  // The part declares 7bit or 8bit, never binary.
   const auto transfer = std::min(transfer_, Transfer::eight_bit);
-  if (!traits_of(*octets).fit(transfer)) {
-    auto recoded = recode(*octets, transfer);
+  if (!traits_of(*bytes).fit(transfer)) {
+    auto recoded = recode(*bytes, transfer);
     if (!recoded) return recoded.error();
-    octets = std::make_shared<const std::string>(std::move(*recoded));
+    bytes = std::make_shared<const std::string>(std::move(*recoded));
   }
-  const bool is_8bit = transfer_ != Transfer::seven_bit && traits_of(*octets).is_8bit;
+  const bool is_8bit = transfer_ != Transfer::seven_bit && traits_of(*bytes).is_8bit;
   is_8bit_ = is_8bit_ || is_8bit;
   add_head(entity, is_8bit ? "8bit" : "7bit", {});
   flush();
-  source_.add_octets(octets, SegmentForm::plain);
-  ends_line_ = octets->ends_with("\r\n");
+  source_.add_bytes(bytes, SegmentForm::plain);
+  ends_line_ = bytes->ends_with("\r\n");
   return {};
 }
 
 Result<void> EntityWriter::add_raw(const Entity& entity) {
-  const auto traits = traits_of(*entity.octets);
+  const auto traits = traits_of(*entity.bytes);
   if (traits.long_line != 0) return too_long("raw part", traits.long_line);
   if (traits.has_nul)
     return fail(Fault::input, "raw part",
-                "a NUL, and a part that was signed is not changed; sign it encoded");
+                "contains a NUL; a signed part is not changed, so encode it before signing");
   is_8bit_ = is_8bit_ || traits.is_8bit;
   flush();
-  source_.add_octets(entity.octets, SegmentForm::plain);
-  ends_line_ = entity.octets->ends_with("\r\n");
+  source_.add_bytes(entity.bytes, SegmentForm::plain);
+  ends_line_ = entity.bytes->ends_with("\r\n");
   return {};
 }
 
 Result<void> EntityWriter::add(const Entity& entity) {
-  if (entity.fault) return *entity.fault;
+  if (entity.error) return *entity.error;
   switch (entity.kind) {
     case EntityKind::text:
       add_text_body(entity);
@@ -159,7 +159,7 @@ Result<void> EntityWriter::add(const Entity& entity) {
     case EntityKind::raw:
       return add_raw(entity);
     default:
-      return add_octets(entity);
+      return add_bytes(entity);
   }
 }
 

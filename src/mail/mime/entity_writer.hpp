@@ -1,6 +1,6 @@
-// Writes a tree of parts as segments of a source: heads, boundaries and transfer encodings (RFC
-// 2045 §6, RFC 2046 §5.1). What the server takes decides between encodings; what was signed goes as
-// it is. Not here: which parts a message has (compose.cpp).
+// Writes a tree of parts as segments of a source: part headers, boundaries and transfer encodings
+// (RFC 2045 §6, RFC 2046 §5.1). The encoding depends on what the server accepts; a signed part is
+// never changed. Not here: which parts a message has (compose.cpp, body_tree.hpp).
 #pragma once
 
 #include <cstdint>
@@ -13,29 +13,32 @@
 
 namespace postroad::mail {
 
-/// The shortest encoding of a text with CRLF line ends that `transfer` allows: 7bit, 8bit,
+/// The shortest encoding that `transfer` allows for text with CRLF line ends: 7bit, 8bit,
 /// quoted-printable or base64.
 std::string_view encoding_of_text(std::string_view text, Transfer transfer);
 
+/// Writes one message. `source` must outlive this object.
 class EntityWriter final {
  public:
-  /// `random_word` gives unguessable words for boundaries.
+  /// `random_word` returns unguessable words for boundaries.
   EntityWriter(SegmentSource& source, Transfer transfer, std::function<std::string()> random_word)
       : source_(source), transfer_(transfer), random_word_(std::move(random_word)) {}
-  /// Text that goes before the next part as it is.
+  /// Appends text unchanged, before the next part.
   void add_text(std::string_view text) { text_ += text; }
-  /// The part with its header. Error: Fault::io when a file cannot be opened; Fault::input for a
-  /// part that cannot go at all.
+  /// Appends a part with its header. Error: the stored error of the part; Fault::io if a file
+  /// cannot be opened; Fault::input or Fault::unsupported for a part that cannot be sent.
   Result<void> add(const Entity& entity);
-  /// Hands on what is gathered. Ends the last line.
+  /// Ends the last line and passes buffered text to the source.
   void finish();
+  /// Whether a part was written as 8bit.
   [[nodiscard]] bool is_8bit() const noexcept { return is_8bit_; }
+  /// Whether a part was written as binary.
   [[nodiscard]] bool is_binary() const noexcept { return is_binary_; }
 
  private:
   void add_head(const Entity& entity, std::string_view encoding, std::string_view boundary);
   void add_text_body(const Entity& entity);
-  Result<void> add_octets(const Entity& entity);
+  Result<void> add_bytes(const Entity& entity);
   Result<void> add_multipart(const Entity& entity);
   Result<void> add_message(const Entity& entity);
   Result<void> add_raw(const Entity& entity);
@@ -44,7 +47,7 @@ class EntityWriter final {
   SegmentSource& source_;
   Transfer transfer_;
   std::function<std::string()> random_word_;
-  std::string text_;  // gathered until a segment of another kind comes
+  std::string text_;  // buffered until a segment of another kind follows
   bool ends_line_ = true;
   bool is_8bit_ = false;
   bool is_binary_ = false;

@@ -1,4 +1,4 @@
-// Breaking and joining lines; see flowed.hpp.
+// Breaking and joining the lines of format=flowed; see flowed.hpp.
 #include "mail/mime/flowed.hpp"
 
 #include <algorithm>
@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::size_t width = 72;
 
-std::string_view eat_line(std::string_view& text) {
+std::string_view take_line(std::string_view& text) {
   const auto lf = text.find('\n');
   auto line = text.substr(0, lf);
   text.remove_prefix(lf == std::string_view::npos ? text.size() : lf + 1);
@@ -25,15 +25,15 @@ void put_line(std::string& out, std::string_view line) {
   out += line;
 }
 
-// Characters, as far as they are UTF-8: octets that begin one.
+// The number of UTF-8 characters: bytes that begin one.
 std::size_t columns_of(std::string_view text) noexcept {
   return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
     return (static_cast<unsigned char>(c) & 0xc0) != 0x80;
   }));
 }
 
-// Where a line is broken: behind the last blank that fits, else behind the first there is. Never
-// so that the mark of a signature is left, which would not flow (§4.3).
+// Where to break a line: after the last blank that fits, else after the first one. Never after "--
+// ", because a line with only that is a signature separator, which is not flowed (§4.3).
 std::size_t find_break(std::string_view line) noexcept {
   std::size_t best = std::string_view::npos;
   std::size_t columns = 0;
@@ -52,7 +52,7 @@ std::size_t find_break(std::string_view line) noexcept {
 std::string flow(std::string_view text) {
   std::string out;
   while (!text.empty()) {
-    auto line = eat_line(text);
+    auto line = take_line(text);
     const bool signature = line == "-- ";
     while (!signature && line.ends_with(' ')) line.remove_suffix(1);
     while (columns_of(line) > width) {
@@ -70,9 +70,9 @@ std::string flow(std::string_view text) {
 
 std::string unflow(std::string_view text, bool deletes_blank) {
   std::string out;
-  std::size_t open = 0;  // depth of the quote that flows on, plus one; 0: none
+  std::size_t open = 0;  // quote depth of the open paragraph plus one; 0: none is open
   while (!text.empty()) {
-    auto line = eat_line(text);
+    auto line = take_line(text);
     const auto depth = std::min(line.find_first_not_of('>'), line.size());
     const auto marks = line.substr(0, depth);
     line.remove_prefix(depth);

@@ -1,5 +1,5 @@
-// Text as format=flowed (RFC 3676): long paragraphs become lines that a reader joins again to its
-// own width. Both ways; DelSp is read only.
+// format=flowed (RFC 3676): breaks long paragraphs into lines that a mail program can join again
+// and wrap to its own width, and joins them. DelSp is only read.
 #pragma once
 
 #include <string>
@@ -7,11 +7,11 @@
 
 namespace postroad::mail {
 
-/// `text` has CRLF line ends. Lines over 72 columns are broken behind a blank; lines that begin
-/// with a blank, `>` or `From ` are stuffed with one (§4.4). A word is never cut.
+/// Breaks lines over 72 columns after a blank and space-stuffs lines that begin with a blank, `>`
+/// or `From ` (§4.4). Words are never divided. `text` must have CRLF line ends.
 std::string flow(std::string_view text);
-/// The paragraphs of flowed text again, one a line; quoted lines keep their marks. `deletes_blank`:
-/// the part says DelSp=yes, so that the blank at which a line was broken is none of the text's.
+/// Joins flowed text to one line per paragraph; quoted lines keep their `>`. `deletes_blank`: the
+/// part has DelSp=yes, so the blank before a soft line break is not part of the text.
 std::string unflow(std::string_view text, bool deletes_blank = false);
 
 }  // namespace postroad::mail

@@ -1,4 +1,4 @@
-// format=flowed both ways (RFC 3676).
+// Breaking and joining lines of format=flowed (RFC 3676).
 #include "mail/mime/flowed.hpp"
 
 #include <gtest/gtest.h>
@@ -10,7 +10,7 @@
 namespace postroad::mail {
 namespace {
 
-TEST(Flowed, BreaksLongLinesBehindABlank) {
+TEST(Flowed, BreaksLongLinesAfterABlank) {
   std::string text;
   for (int i = 0; i < 40; ++i) text += "word" + std::to_string(i) + ' ';
   text.pop_back();
@@ -20,32 +20,32 @@ TEST(Flowed, BreaksLongLinesBehindABlank) {
   EXPECT_EQ(unflow(flowed), text + "\r\n");
 }
 
-TEST(Flowed, StuffsWhatWouldMeanMore) {
+TEST(Flowed, SpaceStuffsSpecialLines) {
   EXPECT_EQ(flow(" indented\r\n> a mark\r\nFrom here\r\nplain\r\n"),
             "  indented\r\n > a mark\r\n From here\r\nplain\r\n");
   EXPECT_EQ(unflow("  indented\r\n > a mark\r\n From here\r\n"),
             " indented\r\n> a mark\r\nFrom here\r\n");
 }
 
-TEST(Flowed, NeverCutsAWord) {
+TEST(Flowed, NeverDividesAWord) {
   const std::string url = "https://example.org/" + std::string(200, 'x');
   EXPECT_EQ(flow(url + "\r\n"), url + "\r\n");
   EXPECT_EQ(flow("see " + url + " there\r\n"), "see \r\n" + url + " \r\nthere\r\n");
 }
 
-TEST(Flowed, CountsCharactersNotOctets) {
+TEST(Flowed, CountsCharactersNotBytes) {
   std::string text;
   for (int i = 0; i < 10; ++i) text += "測試測試測 ";
-  text.pop_back();  // 59 columns, 159 octets
+  text.pop_back();  // 59 columns, 159 bytes
   EXPECT_EQ(flow(text + "\r\n"), text + "\r\n");
 }
 
-TEST(Flowed, BlanksAtAnEndDoNotJoinLines) {
+TEST(Flowed, RemovesTrailingBlanksThatWouldJoinLines) {
   EXPECT_EQ(flow("one  \r\ntwo\r\n"), "one\r\ntwo\r\n");
   EXPECT_EQ(flow("   \r\nx\r\n"), "\r\nx\r\n");
 }
 
-TEST(Flowed, TheSignatureMarkStays) {
+TEST(Flowed, KeepsTheSignatureSeparator) {
   EXPECT_EQ(flow("text\r\n-- \r\nme\r\n"), "text\r\n-- \r\nme\r\n");
   EXPECT_EQ(unflow("text \r\n-- \r\nme\r\n"), "text \r\n-- \r\nme\r\n");
   const std::string word(71, 'x');
@@ -53,14 +53,14 @@ TEST(Flowed, TheSignatureMarkStays) {
   EXPECT_EQ(unflow(flow(text)), text);
 }
 
-TEST(Flowed, QuotesOfOneDepthAreJoined) {
+TEST(Flowed, JoinsQuotesOfEqualDepth) {
   EXPECT_EQ(unflow("> one \r\n> two\r\n>> other \r\nmine\r\n"),
             "> one two\r\n>> other \r\nmine\r\n");
   EXPECT_EQ(unflow("open "), "open \r\n");
   EXPECT_EQ(unflow(""), "");
 }
 
-TEST(Flowed, WhatWasFlowedIsReadAsItWas) {
+TEST(Flowed, UnflowRestoresTheText) {
   constexpr std::string_view words[] = {
       "a",    "-- ", ">",  "From ", "測試", "long-word-of-some-size",
       "\r\n", " ",   "  ", "x y z", "--",   ">>"};
@@ -73,7 +73,7 @@ TEST(Flowed, WhatWasFlowedIsReadAsItWas) {
       text += random() % 3 == 0 ? "" : " ";
     }
     text += "\r\n";
-    std::string kept;  // blanks at the ends of lines are not kept
+    std::string kept;  // trailing blanks are not kept
     for (auto line : split(text, '\n')) {
       if (line.ends_with('\r')) line.remove_suffix(1);
       const bool mark = line == "-- ";
@@ -85,7 +85,7 @@ TEST(Flowed, WhatWasFlowedIsReadAsItWas) {
   }
 }
 
-TEST(Flowed, ABreakDoesNotMakeASignatureMark) {
+TEST(Flowed, ABreakNeverMakesASignatureSeparator) {
   const auto link = "-- " + std::string(80, 'x');
   EXPECT_EQ(flow(link + "\r\n"), link + "\r\n");
   EXPECT_EQ(flow(link + " more\r\n"), link + " \r\nmore\r\n");
@@ -93,7 +93,7 @@ TEST(Flowed, ABreakDoesNotMakeASignatureMark) {
   EXPECT_EQ(unflow(flow(behind)), behind);
 }
 
-TEST(Flowed, DelSpTakesTheBlankOfTheBreakAway) {
+TEST(Flowed, DelSpRemovesTheBlankOfABreak) {
   EXPECT_EQ(unflow("\xe9\x95\xb7 \r\n\xe9\x95\xb7\r\n", true), "\xe9\x95\xb7\xe9\x95\xb7\r\n");
   EXPECT_EQ(unflow("two  \r\nwords\r\n-- \r\nme\r\n", true), "two words\r\n-- \r\nme\r\n");
   EXPECT_EQ(unflow("> a \r\n> b\r\n", true), "> ab\r\n");

@@ -1,6 +1,6 @@
-// Row 5 and its like: every code point at every place where text of a caller or of a peer gets into
-// a header. It is refused, or the fields of the mail and of its parts are those of a harmless text,
-// and what is read back is what was written. DKIM's own texts:
+// Header injection (rows 4 and 5): every code point at every place where text of a caller or a peer
+// enters a header. It is refused, or the message and its parts have the same fields as with
+// harmless text, and the text is read back unchanged. For DKIM:
 // src/mailauth/dkim/injection_test.cpp.
 #include <gtest/gtest.h>
 
@@ -21,14 +21,14 @@ namespace {
 struct Sink {
   const char* name;
   Message (*make)(const std::string& text);
-  // What was written, as a reader is shown it; null: not compared.
+  // Reads the text back as a mail program displays it; null: not compared.
   std::string (*read)(const MailPart& mail) = nullptr;
-  std::size_t batch = 72;  // octets that may be tried at once
+  std::size_t batch = 72;  // bytes that may be tried at once
 };
 
 Message begun() { return Message{}.from("a@x.example").text("t"); }
 Message with(const MimePart& part) { return begun().attach(part); }
-MimePart part() { return MimePart::octets("a/b", "x"); }
+MimePart part() { return MimePart::bytes("a/b", "x"); }
 
 std::string name_of_from(const MailPart& mail) {
   const auto list = parse_address_list(mail.find("From")->value());
@@ -132,14 +132,14 @@ const Sink sinks[] = {
      }},
 };
 
-// The composer chooses encodings by the text: that field is passed over.
+// Content-Transfer-Encoding depends on the text, so it is ignored.
 void add_names(std::string& out, const std::vector<HeaderField>& fields) {
   for (const auto& field : fields) {
     if (!iequals(field.name, "Content-Transfer-Encoding")) out += std::string(field.name) + '\n';
   }
 }
 
-// The names of all fields, of the parts and of what reports hold, too.
+// The names of all fields, including those of the parts and of reports.
 void add_names(std::string& out, const MailPart& mail) {
   add_names(out, mail.fields);
   if (mail.type.value.starts_with("message/")) {
@@ -155,40 +155,40 @@ void add_names(std::string& out, const MailPart& mail) {
   for (const auto& below : mail.parts) add_names(out, below);
 }
 
-std::string names_of(std::string_view octets) {
+std::string names_of(std::string_view bytes) {
   std::string out;
-  add_names(out, MailPart::parse(octets));
+  add_names(out, MailPart::parse(bytes));
   return out;
 }
 
-// Lines of blanks alone are read as a header's end by some.
-bool has_blank_fold(std::string_view octets) {
-  const auto header = octets.substr(0, octets.find("\r\n\r\n"));
+// Some programs take a line of blanks for the end of the header.
+bool has_blank_fold(std::string_view bytes) {
+  const auto header = bytes.substr(0, bytes.find("\r\n\r\n"));
   for (auto line : split(header, '\n')) {
     if (line.find_first_not_of(" \t\r") == std::string_view::npos) return true;
   }
   return false;
 }
 
-// What is wrong with the mail that this text makes; empty when nothing is.
-std::string wrong_with(const Sink& sink, const std::string& names, const std::string& text,
+// The problem of the message that contains this text; empty if there is none.
+std::string problem_of(const Sink& sink, const std::string& names, const std::string& text,
                        bool& refused) {
   const auto message = sink.make(text);
-  refused = message.fault().has_value();
+  refused = message.error().has_value();
   if (refused) return {};
-  const auto octets = composed(message);
-  if (octets.starts_with("error")) return octets;
-  if (find_bare_line_end(octets) != std::string::npos) return "a bare line end";
-  if (octets.find('\0') != std::string::npos) return "a NUL";
-  if (!is_utf8(octets)) return "no UTF-8";
-  if (has_blank_fold(octets)) return "a blank line in the header";
-  const auto found = names_of(octets);
+  const auto bytes = composed(message);
+  if (bytes.starts_with("error")) return bytes;
+  if (find_bare_line_end(bytes) != std::string::npos) return "a bare line end";
+  if (bytes.find('\0') != std::string::npos) return "a NUL";
+  if (!is_utf8(bytes)) return "not UTF-8";
+  if (has_blank_fold(bytes)) return "a blank line in the header";
+  const auto found = names_of(bytes);
   const bool named = std::string_view(sink.name).ends_with("header's name");
   if (named ? found.find("X" + text + "y\n") == std::string::npos : found != names)
     return "other fields:\n" + found;
   if (sink.read == nullptr) return {};
-  const auto shown = sink.read(MailPart::parse(octets));
-  // Blanks at an edge, a quote and a backslash have a meaning of their own.
+  const auto shown = sink.read(MailPart::parse(bytes));
+  // Blanks at either end, quotes and backslashes are not literal.
   const bool literal = text.find_first_of(std::string_view("\"\\\t \x7f", 5)) == std::string::npos;
   return literal && shown != "x" + text + "y" ? "read back as " + printable(shown) : std::string();
 }
@@ -204,12 +204,12 @@ void try_all(const Sink& sink) {
   std::vector<std::string> singles;
   bool refused = false;
   const auto flush = [&] {
-    auto wrong = wrong_with(sink, names, batch, refused);
-    EXPECT_EQ(wrong, "") << sink.name << ": " << printable(batch);
+    auto problem = problem_of(sink, names, batch, refused);
+    EXPECT_EQ(problem, "") << sink.name << ": " << printable(batch);
     for (const auto& one : singles) {
-      if (!refused && wrong.empty()) break;
+      if (!refused && problem.empty()) break;
       bool also = false;
-      EXPECT_EQ(wrong_with(sink, names, one, also), "") << sink.name << ": " << printable(one);
+      EXPECT_EQ(problem_of(sink, names, one, also), "") << sink.name << ": " << printable(one);
     }
     batch.clear();
     singles.clear();
@@ -232,7 +232,7 @@ TEST(Row5, NoCodePointAtAnyHeaderSinkBeginsAField) {
   }
 }
 
-// Row 4: whole smuggled fields, with every line end that some program knows.
+// Row 4: complete injected fields, with every sequence that some program takes for a line end.
 TEST(Row4, NoSmuggledFieldAtAnyHeaderSink) {
   for (const auto& sink : sinks) {
     const auto names = names_of(composed(sink.make("x")));
@@ -246,23 +246,23 @@ TEST(Row4, NoSmuggledFieldAtAnyHeaderSink) {
         const bool report = std::string_view(sink.name).ends_with("bounce") ||
                             std::string_view(sink.name).starts_with("a read") ||
                             std::string_view(sink.name).starts_with("an abuse");
-        const auto octets = composed(sink.make(text));
-        (void)wrong_with(sink, names, text, refused);
+        const auto bytes = composed(sink.make(text));
+        (void)problem_of(sink, names, text, refused);
         EXPECT_TRUE(refused || report || !control) << sink.name << ": " << printable(text);
         const bool named = std::string_view(sink.name).ends_with("header's name");
         if (refused || named) continue;
-        EXPECT_EQ(names_of(octets), names) << sink.name << ": " << printable(text);
+        EXPECT_EQ(names_of(bytes), names) << sink.name << ": " << printable(text);
       }
     }
   }
 }
 
-// A tab between blanks may not become a line of its own.
+// A tab between blanks must not become a line of its own.
 TEST(Row4, BlanksOfAValueMakeNoBlankLine) {
   const std::string word(76, 'w');
   for (const auto* blanks : {" \t ", "\t \t", " \t \t ", "  \t  ", " \t\t ", "   "}) {
-    const auto octets = composed(begun().header("X-A", word + blanks + word + blanks + word));
-    EXPECT_FALSE(has_blank_fold(octets)) << octets;
+    const auto bytes = composed(begun().header("X-A", word + blanks + word + blanks + word));
+    EXPECT_FALSE(has_blank_fold(bytes)) << bytes;
   }
 }
 
@@ -272,25 +272,25 @@ TEST(Row5, NoCodePointInATraceFieldBeginsAField) {
     if (!is_always_tried(point) && point % 97 != 0) continue;
     const auto text = "x" + utf8(point) + "y";
     const ReceivedInfo trace{text, text, text, text, text, text, Mailbox{text, "x.example"}, {}};
-    const auto octets = format_received(trace) + format_return_path({text, "x"}) +
-                        format_delivered_to({text, "x"}) + "\r\n";
-    ASSERT_EQ(find_bare_line_end(octets), std::string::npos) << std::uint32_t{point};
-    ASSERT_EQ(octets.find('\0'), std::string::npos) << std::uint32_t{point};
-    ASSERT_EQ(names_of(octets), "Received\nReturn-Path\nDelivered-To\n") << std::uint32_t{point};
+    const auto bytes = format_received(trace) + format_return_path({text, "x"}) +
+                       format_delivered_to({text, "x"}) + "\r\n";
+    ASSERT_EQ(find_bare_line_end(bytes), std::string::npos) << std::uint32_t{point};
+    ASSERT_EQ(bytes.find('\0'), std::string::npos) << std::uint32_t{point};
+    ASSERT_EQ(names_of(bytes), "Received\nReturn-Path\nDelivered-To\n") << std::uint32_t{point};
   }
 }
 
-// A value of a report is cut between characters.
+// A long value in a report is truncated between characters.
 TEST(Row5, AReportCutsNoCharacterInTwo) {
   for (std::size_t front = 0; front < 4; ++front) {
     std::string text(front, 'x');
     for (int i = 0; i < 600; ++i) text += "測";
-    const auto octets = composed(Message{}.from("a@x").content(bounce(text).part()));
-    EXPECT_TRUE(is_utf8(octets)) << front;
+    const auto bytes = composed(Message{}.from("a@x").content(bounce(text).part()));
+    EXPECT_TRUE(is_utf8(bytes)) << front;
   }
   for (const std::string& text : {std::string("\xff\xc3"), std::string(2000, '\xff')}) {
-    const auto octets = composed(Message{}.from("a@x").content(bounce(text).part()));
-    EXPECT_TRUE(is_utf8(octets) && !octets.starts_with("error")) << octets;
+    const auto bytes = composed(Message{}.from("a@x").content(bounce(text).part()));
+    EXPECT_TRUE(is_utf8(bytes) && !bytes.starts_with("error")) << bytes;
   }
 }
 

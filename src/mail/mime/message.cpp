@@ -1,5 +1,5 @@
-// The header of a Message and the envelope it implies; see postroad/message.hpp. Its body:
-// message_body.cpp.
+// The setters of Message for header fields, and its envelope; see postroad/message.hpp.
+// Not here: bodies and attachments (message_body.cpp), composing (compose.cpp).
 #include <postroad/message.hpp>
 
 #include <array>
@@ -22,14 +22,14 @@ using mail::Draft;
 using mail::refuse;
 using mail::remember;
 
-constexpr std::size_t max_name = 76;  // of a field
+constexpr std::size_t max_name = 76;  // of a field, so that it fits on one line
 constexpr std::size_t max_message_id = 512;
 
-// Whether `text` may stand on one line of a header; remembers why not.
+// Whether `text` is valid as a header value; stores the error if not.
 bool check_line(Draft& draft, std::string where, std::string_view text) {
-  auto wrong = mail::check_line(std::move(where), text);
-  if (wrong) remember(draft, std::move(*wrong));
-  return !wrong;
+  auto error = mail::check_line(std::move(where), text);
+  if (error) remember(draft, std::move(*error));
+  return !error;
 }
 
 void add_list(Draft& draft, std::vector<Address>& into, std::string_view field,
@@ -44,8 +44,7 @@ void add_list(Draft& draft, std::vector<Address>& into, std::string_view field,
   into.insert(into.end(), parsed->begin(), parsed->end());
 }
 
-// The first address that has no domain and gets none. The bare postmaster needs none (RFC 5321
-// §4.1.1.3).
+// The first address without a domain. The bare postmaster needs none (RFC 5321 §4.1.1.3).
 std::optional<Error> find_unqualified(const Draft& draft) {
   if (!draft.default_domain.empty()) return std::nullopt;
   for (const auto* list :
@@ -55,8 +54,7 @@ std::optional<Error> find_unqualified(const Draft& draft) {
           iequals(address.mailbox.local, "postmaster"))
         continue;
       return fail(Fault::input, address.mailbox.local,
-                  "an @ and a domain are expected after the local part; default_domain() completes "
-                  "such addresses");
+                  "expected @ and a domain after the local part; or set default_domain()");
     }
   }
   return std::nullopt;
@@ -80,7 +78,7 @@ bool is_message_id(std::string_view id) {
                      [](char c) { return c > ' ' && c < 0x7f && c != '<' && c != '>'; });
 }
 
-// `<a@b> <c@d>`, or one without brackets.
+// Parses `<a@b> <c@d>`, or a single id without brackets.
 void set_ids(Draft& draft, std::vector<std::string>& into, std::string_view field,
              std::string_view ids) {
   into.clear();
@@ -88,21 +86,22 @@ void set_ids(Draft& draft, std::vector<std::string>& into, std::string_view fiel
     if (word.empty()) continue;
     auto id = word.starts_with('<') ? std::string(word) : '<' + std::string(word) + '>';
     if (!is_message_id(id)) {
-      return refuse(draft, std::string(field),
-                    "not a list of <left@right> parted by blanks: " + printable(ids, 80));
+      return refuse(
+          draft, std::string(field),
+          "expected <left@right>, separated by blanks; got \"" + printable(ids, 80) + '"');
     }
     into.push_back(std::move(id));
   }
 }
 
-// Fields that only the composer writes.
+// Fields that header() must not set: composing or the transport writes them.
 bool is_structural(std::string_view name) {
   return iequals(name, "MIME-Version") || istarts_with(name, "Content-") ||
          istarts_with(name, "Resent-") || iequals(name, "Date") || iequals(name, "Received") ||
          iequals(name, "Return-Path");
 }
 
-bool has_endless_word(std::string_view name, std::string_view value) {
+bool has_overlong_word(std::string_view name, std::string_view value) {
   mail::FoldedField field(name);
   field.plain(value);
   const auto text = std::move(field).finish();
@@ -114,17 +113,17 @@ bool has_endless_word(std::string_view name, std::string_view value) {
 void add_field(Draft& draft, std::string_view name, std::string_view value) {
   if (!mail::is_field_name(name) || name.size() > max_name) {
     return refuse(draft, "header name",
-                  "not a field name: \"" + printable(name, 80) +
-                      "\"; it is printable ASCII without colon and blank, of at most 76 octets");
+                  "invalid field name \"" + printable(name, 80) +
+                      "\"; use at most 76 printable ASCII characters without colon and blank");
   }
   const std::string where(name);
   if (is_structural(name)) {
     return refuse(draft, where,
-                  "this field is composed by the message itself; raw() takes a whole message");
+                  "this field cannot be set: it is composed; use raw() for a whole message");
   }
   if (!check_line(draft, where, value)) return;
-  if (!std::any_of(value.begin(), value.end(), is_8bit) && has_endless_word(name, value)) {
-    return refuse(draft, where, "a word too long for a line of 998 octets");
+  if (!std::any_of(value.begin(), value.end(), is_8bit) && has_overlong_word(name, value)) {
+    return refuse(draft, where, "a word is too long for a line of 998 bytes");
   }
   draft.fields.emplace_back(where, value);
 }
@@ -144,7 +143,7 @@ Message::State& Message::edit() {
   } else if (state_.use_count() > 1) {
     state_ = std::make_shared<State>(*state_);
   } else {
-    // Who had it with us, on another thread too, is done with reading it.
+    // Another thread may have released its copy: see its reads of the state before this write.
     std::atomic_thread_fence(std::memory_order_acquire);
   }
   return *state_;
@@ -164,7 +163,8 @@ Message& Message::sender(std::string_view address) & {
   auto& state = edit();
   state.sender.clear();
   add_list(state, state.sender, "Sender", address);
-  if (state.sender.size() > 1) refuse(state, "Sender", "more than one address; one person sends");
+  if (state.sender.size() > 1)
+    refuse(state, "Sender", "more than one address; Sender has exactly one (RFC 5322 §3.6.2)");
   return *this;
 }
 
@@ -193,7 +193,7 @@ Message& Message::default_domain(std::string_view domain) & {
   if (mail::is_domain(domain)) {
     state.default_domain = domain;
   } else {
-    refuse(state, "default domain", "not a domain: " + printable(domain, 80));
+    refuse(state, "default domain", "not a domain: \"" + printable(domain, 80) + '"');
   }
   return *this;
 }
@@ -209,7 +209,7 @@ Message& Message::date(std::chrono::system_clock::time_point when) & {
   if (mail::is_date(when)) {
     state.date = when;
   } else {
-    refuse(state, "Date", "outside the years 1900 to 9999, which a date field can hold");
+    refuse(state, "Date", "the year is not between 1900 and 9999");
   }
   return *this;
 }
@@ -220,7 +220,7 @@ Message& Message::message_id(std::string_view id) & {
   if (is_message_id(bracketed)) {
     state.message_id = bracketed;
   } else {
-    refuse(state, "Message-ID", "not of the form <left@right> in ASCII: " + printable(id, 80));
+    refuse(state, "Message-ID", "expected <left@right> in ASCII; got \"" + printable(id, 80) + '"');
   }
   return *this;
 }
@@ -255,21 +255,21 @@ Message& Message::header(std::string_view name, std::string_view value) & {
   return *this;
 }
 
-std::optional<Error> Message::fault() const {
+std::optional<Error> Message::error() const {
   const auto& state = view();
-  return state.fault ? state.fault : find_unqualified(state);
+  return state.error ? state.error : find_unqualified(state);
 }
 
 Result<void> Message::check() const {
   const auto& state = view();
-  if (auto wrong = fault()) return std::move(*wrong);
-  if (state.raw && state.raw->address_fault) return *state.raw->address_fault;
-  if (auto wrong = find_unqualified_raw(state)) return std::move(*wrong);
+  if (auto stored = error()) return std::move(*stored);
+  if (state.raw && state.raw->address_error) return *state.raw->address_error;
+  if (auto error = find_unqualified_raw(state)) return std::move(*error);
   if (state.from.empty() && !(state.raw && state.raw->has("from"))) {
-    return fail(Fault::input, "From", "no author; set one with from()");
+    return fail(Fault::input, "From", "no sender; set one with from()");
   }
   if (recipients().empty())
-    return fail(Fault::input, "To", "nobody to send to; set to(), cc() or bcc()");
+    return fail(Fault::input, "To", "no recipient; set to(), cc() or bcc()");
   return {};
 }
 
@@ -301,7 +301,7 @@ std::vector<Mailbox> Message::recipients() const {
 }
 
 Result<std::unique_ptr<MessageSource>> Message::source(const ComposeOptions& options) const {
-  if (auto wrong = fault()) return std::move(*wrong);
+  if (auto stored = error()) return std::move(*stored);
   return mail::compose(state_ ? state_ : std::make_shared<State>(), options);
 }
 

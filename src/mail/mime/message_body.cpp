@@ -1,4 +1,6 @@
-// The body of a Message: texts, parts, attachments, lists, signers; see postroad/message.hpp.
+// The setters of Message for bodies, attachments, list fields and signers; see
+// postroad/message.hpp. Not here: address fields and envelope (message.cpp), composing
+// (compose.cpp).
 #include <postroad/message.hpp>
 
 #include <algorithm>
@@ -22,20 +24,19 @@ using mail::Entity;
 using mail::refuse;
 using mail::remember;
 
-constexpr std::size_t max_url = 900;  // it must stand on one line
+constexpr std::size_t max_url = 900;  // a URL must fit on one line
 
 void set_body(Draft& draft, std::shared_ptr<const std::string>& into, std::string where,
               std::string body) {
   if (!is_utf8(body)) {
-    return refuse(draft, std::move(where),
-                  "the octets are not UTF-8; convert them, or attach them");
+    return refuse(draft, std::move(where), "not UTF-8; convert it, or attach it as a file");
   }
   into = std::make_shared<const std::string>(mail::with_crlf(std::move(body)));
 }
 
-// Puts `entity` among the attachments, or remembers what is wrong with it.
+// Adds `entity` to the attachments or stores its error.
 void add_attachment(Draft& draft, Entity entity) {
-  if (entity.fault) return remember(draft, *entity.fault);
+  if (entity.error) return remember(draft, *entity.error);
   if (entity.disposition.empty()) entity.disposition = "attachment";
   draft.attachments.push_back(std::move(entity));
 }
@@ -52,7 +53,7 @@ bool is_url(std::string_view url) noexcept {
          });
 }
 
-// Adds what `html` shows of the files under `folder`.
+// Embeds the files below `folder` that `html` refers to.
 void embed_shown(Draft& draft, std::string_view html, const std::filesystem::path& folder) {
   for (const auto found : mail::find_references(html)) {
     const std::string reference(found);
@@ -62,12 +63,13 @@ void embed_shown(Draft& draft, std::string_view html, const std::filesystem::pat
     if (known || !mail::is_local_reference(reference)) continue;
     const auto below = std::filesystem::path(reference).lexically_normal();
     if (below.begin() != below.end() && *below.begin() == "..") {
-      return refuse(draft, reference,
-                    "the HTML shows a file outside its folder; embed() it by hand if it may be "
-                    "sent");
+      return refuse(
+          draft, reference,
+          "the HTML refers to a file outside its folder; call embed() for it if it may be "
+          "sent");
     }
     auto entity = mail::file_entity((folder / below).string(), {});
-    if (entity.fault) return remember(draft, *entity.fault);
+    if (entity.error) return remember(draft, *entity.error);
     draft.embedded.push_back({reference, std::move(entity)});
   }
 }
@@ -89,7 +91,7 @@ Message& Message::html_file(const std::string& path) & {
   std::ifstream file(path, std::ios::binary);
   std::ostringstream text;
   if (path.find('\0') != std::string::npos || !file || !(text << file.rdbuf())) {
-    remember(state, fail(Fault::io, path, "the HTML file cannot be read, or is empty"));
+    remember(state, fail(Fault::io, path, "the HTML file cannot be read or is empty"));
     return *this;
   }
   html(std::move(text).str());
@@ -105,8 +107,8 @@ Message& Message::flowed(bool on) & {
 Message& Message::embed(const std::string& path) & {
   auto& state = edit();
   auto entity = mail::file_entity(path, {});
-  if (entity.fault) {
-    remember(state, *entity.fault);
+  if (entity.error) {
+    remember(state, *entity.error);
   } else {
     auto name = entity.file_name;
     state.embedded.push_back({std::move(name), std::move(entity)});
@@ -114,11 +116,11 @@ Message& Message::embed(const std::string& path) & {
   return *this;
 }
 
-Message& Message::embed(std::string_view name, std::string_view type, std::string octets) & {
+Message& Message::embed(std::string_view name, std::string_view type, std::string bytes) & {
   auto& state = edit();
-  auto part = MimePart::octets(type_for(name, type), std::move(octets)).attachment(name);
-  if (part.state_->fault) {
-    remember(state, *part.state_->fault);
+  auto part = MimePart::bytes(type_for(name, type), std::move(bytes)).attachment(name);
+  if (part.state_->error) {
+    remember(state, *part.state_->error);
   } else {
     state.embedded.push_back({std::string(name), std::move(*part.state_)});
   }
@@ -131,7 +133,8 @@ Message& Message::calendar(std::string_view method, std::string icalendar) & {
       !method.empty() && method.size() <= 40 &&
       std::all_of(method.begin(), method.end(), [](char c) { return is_alpha(c) || c == '-'; });
   if (!word) {
-    refuse(state, "calendar method", "not a word as REQUEST: " + printable(method, 80));
+    refuse(state, "calendar method",
+           "expected letters, as in REQUEST; got \"" + printable(method, 80) + '"');
     return *this;
   }
   std::shared_ptr<const std::string> text;
@@ -145,8 +148,8 @@ Message& Message::attach(const std::string& path) & {
   return *this;
 }
 
-Message& Message::attach(std::string_view name, std::string_view type, std::string octets) & {
-  auto part = MimePart::octets(type_for(name, type), std::move(octets)).attachment(name);
+Message& Message::attach(std::string_view name, std::string_view type, std::string bytes) & {
+  auto part = MimePart::bytes(type_for(name, type), std::move(bytes)).attachment(name);
   add_attachment(edit(), std::move(*part.state_));
   return *this;
 }
@@ -160,8 +163,8 @@ Message& Message::attach(std::string_view name, std::string_view type, StreamOpe
 
 Message& Message::attach(const MimePart& part) & {
   auto& state = edit();
-  if (part.state_->fault) {
-    remember(state, *part.state_->fault);
+  if (part.state_->error) {
+    remember(state, *part.state_->error);
   } else {
     state.attachments.push_back(*part.state_);
   }
@@ -170,8 +173,8 @@ Message& Message::attach(const MimePart& part) & {
 
 Message& Message::content(const MimePart& part) & {
   auto& state = edit();
-  if (part.state_->fault) {
-    remember(state, *part.state_->fault);
+  if (part.state_->error) {
+    remember(state, *part.state_->error);
   } else {
     state.content = *part.state_;
   }
@@ -191,7 +194,8 @@ Message& Message::list_unsubscribe(std::string_view urls, bool one_click) & {
     const auto url = trim(part);
     if (!is_url(url)) {
       refuse(state, "List-Unsubscribe",
-             "not a URL in ASCII that begins with https:, http: or mailto: \"" +
+             "expected an ASCII URL that begins with https:, http: or mailto:, at most 900 bytes; "
+             "got \"" +
                  printable(url, 80) + '"');
       return *this;
     }
@@ -207,14 +211,14 @@ Message& Message::sign(std::shared_ptr<const MessageSigner> signer) & {
   if (signer) {
     state.signers.push_back(std::move(signer));
   } else {
-    refuse(state, "sign", "no signer was given");
+    refuse(state, "sign", "the signer is null");
   }
   return *this;
 }
 
-Message& Message::raw(std::string octets) & {
+Message& Message::raw(std::string bytes) & {
   auto& state = edit();
-  auto prepared = mail::prepare_raw(std::move(octets));
+  auto prepared = mail::prepare_raw(std::move(bytes));
   if (prepared) {
     state.raw = std::move(*prepared);
   } else {

@@ -1,4 +1,5 @@
-// What a Message and a MimePart are behind their pointers, for the units that implement it.
+// The private state of Message and MimePart, for the files that implement them: message.cpp,
+// message_body.cpp and mime_part.cpp.
 #pragma once
 
 #include <postroad/message.hpp>
@@ -10,11 +11,12 @@
 
 namespace postroad::mail {
 
-/// The first wrong value is the one that is told.
+/// Stores an error; only the first one is kept.
 inline void remember(Draft& draft, Error error) {
-  if (!draft.fault) draft.fault = std::move(error);
+  if (!draft.error) draft.error = std::move(error);
 }
 
+/// Stores an error with Fault::input.
 inline void refuse(Draft& draft, std::string where, std::string why) {
   remember(draft, fail(Fault::input, std::move(where), std::move(why)));
 }

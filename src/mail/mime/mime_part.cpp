@@ -1,4 +1,5 @@
-// Checked parts; see postroad/mime_part.hpp.
+// The factories and setters of MimePart, and the checks that Message shares; see
+// postroad/mime_part.hpp. Not here: writing a part (entity_writer.cpp).
 #include <postroad/mime_part.hpp>
 
 #include <algorithm>
@@ -25,20 +26,20 @@ bool is_subtype(std::string_view text) noexcept {
   });
 }
 
-// `type` with its parameters into their places.
+// Sets type and parameters from `type`.
 void set_type(Entity& entity, std::string_view type) {
-  if (auto wrong = check_line("attachment type", type)) return remember(entity, std::move(*wrong));
+  if (auto error = check_line("attachment type", type)) return remember(entity, std::move(*error));
   if (!is_attachable_type(type)) {
     return refuse(entity, "attachment type",
-                  "not a type that can be attached: " + printable(type, 80) +
-                      "; the form is text/csv, and a whole mail goes as message() or "
+                  "cannot attach the type \"" + printable(type, 80) +
+                      "\"; expected a form such as text/csv; attach a message as message() or as "
                       "application/octet-stream");
   }
   auto parsed = parse_parameterized(type);
   for (const auto& [name, value] : parsed.parameters) {
     if (!is_subtype(name) || name == "boundary")
       return refuse(entity, "attachment type",
-                    "not a parameter that can be set: " + printable(name, 80));
+                    "cannot set the parameter \"" + printable(name, 80) + '"');
   }
   entity.type = std::move(parsed.value);
   entity.parameters = std::move(parsed.parameters);
@@ -48,9 +49,9 @@ void set_type(Entity& entity, std::string_view type) {
 
 std::optional<Error> check_line(std::string where, std::string_view text) {
   if (std::any_of(text.begin(), text.end(), is_line_breaker))
-    return fail(Fault::input, std::move(where), "a CR, LF or NUL; a header value is one line");
-  if (!is_utf8(text))
-    return fail(Fault::input, std::move(where), "the octets are not UTF-8; convert them first");
+    return fail(Fault::input, std::move(where),
+                "contains CR, LF or NUL; a header value is a single line");
+  if (!is_utf8(text)) return fail(Fault::input, std::move(where), "not UTF-8; convert it first");
   return std::nullopt;
 }
 
@@ -64,11 +65,11 @@ bool is_content_id(std::string_view id) noexcept {
   });
 }
 
-Entity octets_entity(std::string_view type, std::string octets) {
+Entity bytes_entity(std::string_view type, std::string bytes) {
   Entity entity;
-  entity.kind = EntityKind::octets;
+  entity.kind = EntityKind::bytes;
   set_type(entity, type);
-  entity.octets = std::make_shared<const std::string>(std::move(octets));
+  entity.bytes = std::make_shared<const std::string>(std::move(bytes));
   return entity;
 }
 
@@ -80,7 +81,7 @@ Entity file_entity(const std::string& path, std::string_view type) {
   if (path.find('\0') != std::string::npos || !std::filesystem::is_regular_file(path, error)) {
     remember(entity, fail(Fault::io, path,
                           error ? "the file cannot be attached: " + error.message()
-                                : "not a regular file; give its octets instead"));
+                                : "not a regular file; attach its bytes instead"));
     return entity;
   }
   if (!std::ifstream(path, std::ios::binary).is_open()) {
@@ -88,8 +89,8 @@ Entity file_entity(const std::string& path, std::string_view type) {
     return entity;
   }
   entity.file_name = std::filesystem::path(path).filename().string();
-  if (auto wrong = check_line("file name of " + path, entity.file_name))
-    remember(entity, std::move(*wrong));
+  if (auto invalid = check_line("file name of " + path, entity.file_name))
+    remember(entity, std::move(*invalid));
   set_type(entity, type.empty() ? media_type_of(entity.file_name) : type);
   return entity;
 }
@@ -114,16 +115,16 @@ MimePart MimePart::text(std::string_view subtype, std::string text) {
   auto entity = std::make_unique<State>();
   entity->kind = EntityKind::text;
   if (!mail::is_subtype(subtype))
-    mail::refuse(*entity, "text subtype", "not of the form plain: " + printable(subtype, 80));
-  if (!is_utf8(text))
-    mail::refuse(*entity, "text", "the octets are not UTF-8; convert them, or give them as octets");
+    mail::refuse(*entity, "text subtype",
+                 "expected a form such as plain; got \"" + printable(subtype, 80) + '"');
+  if (!is_utf8(text)) mail::refuse(*entity, "text", "not UTF-8; convert it, or use bytes()");
   entity->type = "text/" + lower(subtype);
-  entity->octets = std::make_shared<const std::string>(mail::with_crlf(std::move(text)));
+  entity->bytes = std::make_shared<const std::string>(mail::with_crlf(std::move(text)));
   return MimePart(std::move(entity));
 }
 
-MimePart MimePart::octets(std::string_view type, std::string octets) {
-  return MimePart(std::make_unique<State>(State{mail::octets_entity(type, std::move(octets))}));
+MimePart MimePart::bytes(std::string_view type, std::string bytes) {
+  return MimePart(std::make_unique<State>(State{mail::bytes_entity(type, std::move(bytes))}));
 }
 
 MimePart MimePart::file(const std::string& path, std::string_view type) {
@@ -135,7 +136,7 @@ MimePart MimePart::stream(std::string_view type, StreamOpener open,
   auto entity = std::make_unique<State>();
   entity->kind = EntityKind::stream;
   mail::set_type(*entity, type);
-  if (!open) mail::refuse(*entity, "stream", "no opener was given");
+  if (!open) mail::refuse(*entity, "stream", "the opener is null");
   entity->open = std::move(open);
   entity->size = size;
   return MimePart(std::move(entity));
@@ -145,46 +146,48 @@ MimePart MimePart::multipart(std::string_view subtype, std::vector<MimePart> par
   auto entity = std::make_unique<State>();
   entity->kind = EntityKind::multipart;
   if (!mail::is_subtype(subtype))
-    mail::refuse(*entity, "multipart subtype", "not of the form mixed: " + printable(subtype, 80));
-  if (parts.empty()) mail::refuse(*entity, "multipart", "it has no part; one at least (RFC 2046)");
+    mail::refuse(*entity, "multipart subtype",
+                 "expected a form such as mixed; got \"" + printable(subtype, 80) + '"');
+  if (parts.empty())
+    mail::refuse(*entity, "multipart", "no part; at least one is required (RFC 2046 §5.1)");
   entity->type = "multipart/" + lower(subtype);
   for (auto& part : parts) {
-    if (part.state_->fault) mail::remember(*entity, *part.state_->fault);
+    if (part.state_->error) mail::remember(*entity, *part.state_->error);
     entity->parts.push_back(std::move(*part.state_));
   }
   return MimePart(std::move(entity));
 }
 
-MimePart MimePart::message(std::string octets) {
+MimePart MimePart::message(std::string bytes) {
   auto entity = std::make_unique<State>();
   entity->kind = EntityKind::message;
   entity->type = "message/rfc822";
-  if (mail::find_bare_line_end(octets) != std::string::npos)
-    octets = mail::with_crlf(mail::encode_binary_parts(octets));
-  entity->octets = std::make_shared<const std::string>(std::move(octets));
+  if (mail::find_bare_line_end(bytes) != std::string::npos)
+    bytes = mail::with_crlf(mail::encode_binary_parts(bytes));
+  entity->bytes = std::make_shared<const std::string>(std::move(bytes));
   return MimePart(std::move(entity));
 }
 
-MimePart MimePart::raw(std::string octets) {
+MimePart MimePart::raw(std::string bytes) {
   auto entity = std::make_unique<State>();
   entity->kind = EntityKind::raw;
-  const auto block = mail::split_fields(octets);
-  const auto strayed = mail::find_bare_line_end(octets);
-  if (!block.complete) mail::refuse(*entity, "raw part", "its header has no empty line behind it");
-  if (strayed != std::string::npos)
-    mail::refuse(*entity, "raw part",
-                 "a CR or LF alone at octet " + std::to_string(strayed) +
-                     "; a part that goes as it is has CRLF line ends");
-  entity->octets = std::make_shared<const std::string>(std::move(octets));
+  const auto block = mail::split_fields(bytes);
+  const auto stray = mail::find_bare_line_end(bytes);
+  if (!block.complete) mail::refuse(*entity, "raw part", "no empty line after the header; add one");
+  if (stray != std::string::npos)
+    mail::refuse(
+        *entity, "raw part",
+        "bare CR or LF at byte " + std::to_string(stray) + "; a raw part must have CRLF line ends");
+  entity->bytes = std::make_shared<const std::string>(std::move(bytes));
   return MimePart(std::move(entity));
 }
 
 MimePart& MimePart::parameter(std::string_view name, std::string_view value) & {
   const auto where = "parameter " + printable(name, 80);
   if (!mail::is_subtype(name) || iequals(name, "boundary") || iequals(name, "charset")) {
-    mail::refuse(*state_, where, "not a parameter that can be set");
-  } else if (auto wrong = mail::check_line(where, value)) {
-    mail::remember(*state_, std::move(*wrong));
+    mail::refuse(*state_, where, "this parameter cannot be set");
+  } else if (auto error = mail::check_line(where, value)) {
+    mail::remember(*state_, std::move(*error));
   } else {
     state_->parameters.emplace_back(lower(name), value);
   }
@@ -197,10 +200,10 @@ MimePart& MimePart::header(std::string_view name, std::string_view value) & {
       iequals(name, "Content-Transfer-Encoding") || iequals(name, "Content-Disposition") ||
       iequals(name, "Content-ID")) {
     mail::refuse(*state_, "part header " + where,
-                 "not a field that can be set here; type, encoding, disposition and id have their "
-                 "own setters");
-  } else if (auto wrong = mail::check_line(where, value)) {
-    mail::remember(*state_, std::move(*wrong));
+                 "invalid name, or a field that is composed: type, encoding, disposition and id "
+                 "have their own setters");
+  } else if (auto error = mail::check_line(where, value)) {
+    mail::remember(*state_, std::move(*error));
   } else {
     state_->fields.emplace_back(name, trim(value));
   }
@@ -208,10 +211,10 @@ MimePart& MimePart::header(std::string_view name, std::string_view value) & {
 }
 
 MimePart& MimePart::attachment(std::string_view file_name) & {
-  if (auto wrong = mail::check_line("attachment name", file_name)) {
-    mail::remember(*state_, std::move(*wrong));
+  if (auto error = mail::check_line("attachment name", file_name)) {
+    mail::remember(*state_, std::move(*error));
   } else if (file_name.size() > mail::max_file_name) {
-    mail::refuse(*state_, "attachment name", "longer than 1024 octets");
+    mail::refuse(*state_, "attachment name", "longer than 1024 bytes");
   } else {
     state_->disposition = "attachment";
     state_->file_name = file_name;
@@ -225,11 +228,11 @@ MimePart& MimePart::content_id(std::string_view id) & {
     state_->content_id = id;
   } else {
     mail::refuse(*state_, "Content-ID",
-                 "not of the form left@right in ASCII: " + printable(id, 80));
+                 "expected left@right in ASCII; got \"" + printable(id, 80) + '"');
   }
   return *this;
 }
 
-std::optional<Error> MimePart::fault() const { return state_->fault; }
+std::optional<Error> MimePart::error() const { return state_->error; }
 
 }  // namespace postroad

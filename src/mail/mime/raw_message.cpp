@@ -1,4 +1,4 @@
-// Preparing raw messages; see raw_message.hpp.
+// Removes Bcc, reads the envelope from the header; see raw_message.hpp.
 #include "mail/mime/raw_message.hpp"
 
 #include "base/text.hpp"
@@ -14,8 +14,8 @@ bool is_hidden(std::string_view name) noexcept {
   return iequals(name, "Bcc") || iequals(name, "Resent-Bcc");
 }
 
-// The fields of the newest Resent block. Blocks are prepended, so it is the first; it ends where a
-// field that may stand once in a block comes again.
+// The fields of the newest Resent block. Blocks are prepended, so it is the first one. It ends
+// where a field repeats that a block may contain only once.
 std::vector<HeaderField> newest_resent(const std::vector<HeaderField>& fields) {
   std::vector<HeaderField> block;
   std::vector<std::string> seen;
@@ -38,9 +38,9 @@ void gather(RawMessage& message, std::vector<Address>& into, const std::vector<H
     auto list = parse_address_list(field.value(), {.unqualified = true});
     if (list) {
       into.insert(into.end(), list->begin(), list->end());
-    } else if (!message.address_fault) {
-      message.address_fault = list.error();
-      message.address_fault->where = std::string(name) + " \"" + list.error().where + '"';
+    } else if (!message.address_error) {
+      message.address_error = list.error();
+      message.address_error->where = std::string(name) + " \"" + list.error().where + '"';
     }
   }
 }
@@ -55,7 +55,7 @@ void gather_envelope(RawMessage& message, const std::vector<HeaderField>& fields
     gather(message, message.recipients, source, prefix + name);
 }
 
-// A Bcc between a line that ended the header too early and the first empty line.
+// Whether a Bcc stands between the malformed line that ended the header and the first empty line.
 bool has_stray_bcc(std::string_view text) {
   while (!text.empty() && !text.starts_with("\r\n")) {
     const auto line = text.substr(0, text.find("\r\n"));
@@ -66,21 +66,22 @@ bool has_stray_bcc(std::string_view text) {
   return false;
 }
 
-std::optional<Error> find_fault(const std::string& input, const FieldBlock& block,
+std::optional<Error> find_error(const std::string& input, const FieldBlock& block,
                                 std::string_view body) {
   if (input.find('\0') < block.end) {
-    return fail(Fault::input, "raw message", "a NUL in the header; remove it, no server takes it");
+    return fail(Fault::input, "raw message",
+                "the header contains a NUL, which no server accepts; remove it");
   }
   if (block.complete || block.fields.empty() || !has_stray_bcc(body)) return std::nullopt;
   return fail(Fault::input, "raw message",
-              "a line in the header is not a field, and Bcc stands after it; correct the line " +
+              "a header line before Bcc is not a field; correct the line " +
                   printable(body.substr(0, body.find("\r\n")), 80));
 }
 
-std::string drop_mbox_line(std::string octets) {
-  if (!octets.starts_with("From ")) return octets;
-  const auto end = octets.find("\r\n");
-  return end == std::string::npos ? std::string() : octets.substr(end + 2);
+std::string drop_mbox_line(std::string bytes) {
+  if (!bytes.starts_with("From ")) return bytes;
+  const auto end = bytes.find("\r\n");
+  return end == std::string::npos ? std::string() : bytes.substr(end + 2);
 }
 
 }  // namespace
@@ -89,11 +90,11 @@ bool RawMessage::has(std::string_view lower_name) const noexcept {
   return std::find(names.begin(), names.end(), lower_name) != names.end();
 }
 
-Result<RawMessage> prepare_raw(std::string octets) {
-  const auto input = drop_mbox_line(with_crlf(std::move(octets)));
+Result<RawMessage> prepare_raw(std::string bytes) {
+  const auto input = drop_mbox_line(with_crlf(std::move(bytes)));
   const auto block = split_fields(input, std::string::npos);
   const auto body = std::string_view(input).substr(block.body);
-  if (auto wrong = find_fault(input, block, body)) return std::move(*wrong);
+  if (auto error = find_error(input, block, body)) return std::move(*error);
   RawMessage message;
   std::string kept;
   kept.reserve(input.size() + 4);
@@ -110,7 +111,7 @@ Result<RawMessage> prepare_raw(std::string octets) {
   if (!kept.ends_with("\r\n")) kept += "\r\n";
   message.traits = traits_of(kept);
   gather_envelope(message, block.fields);
-  message.octets = std::make_shared<const std::string>(std::move(kept));
+  message.bytes = std::make_shared<const std::string>(std::move(kept));
   return message;
 }
 

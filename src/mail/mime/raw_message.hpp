@@ -1,6 +1,5 @@
-// A whole message that the user gives, made ready to go out: CRLF line ends, no Bcc, and the
-// envelope its header implies (RFC 5322 §3.6.3, §3.6.6). Not here: fields that are added to it
-// (compose.cpp).
+// Prepares a whole message for sending: CRLF line ends, no Bcc, and the envelope that its header
+// implies (RFC 5322 §3.6.3, §3.6.6). Not here: adding fields to it (compose.cpp).
 #pragma once
 
 #include <memory>
@@ -15,23 +14,25 @@
 
 namespace postroad::mail {
 
+/// A prepared message.
 struct RawMessage {
   std::shared_ptr<const std::string>
-      octets;                       ///< header without Bcc, empty line, body; shared, never changed
-  std::size_t header_end = 0;       ///< octets of header fields at the front
-  std::vector<std::string> names;   ///< of the fields that are left, lower case
-  std::vector<Address> reverse;     ///< Sender and From, or those of the newest Resent block
-  std::vector<Address> recipients;  ///< To, Cc, Bcc, or those of the newest Resent block
-  std::optional<Error> address_fault;  ///< an address field that cannot be read
-  Traits traits;                       ///< of all of it
-  bool needs_utf8 = false;             ///< the header holds UTF-8 that is not encoded
+      bytes;                           ///< header without Bcc, empty line, body; never changed
+  std::size_t header_end = 0;          ///< length of the header fields in bytes
+  std::vector<std::string> names;      ///< field names in `bytes`, in lower case
+  std::vector<Address> reverse;        ///< Sender and From, or those of the newest Resent block
+  std::vector<Address> recipients;     ///< To, Cc, Bcc, or those of the newest Resent block
+  std::optional<Error> address_error;  ///< of the first unreadable address field
+  Traits traits;                       ///< of `bytes`
+  bool needs_utf8 = false;             ///< the header contains UTF-8 that is not encoded
 
+  /// Whether the header has a field of that name (in lower case).
   [[nodiscard]] bool has(std::string_view lower_name) const noexcept;
 };
 
-/// Linear time. Error: Fault::input for NUL in the header, and for a line in the header that is no
-/// field with a Bcc after it: taken as body, as other programs do, that Bcc would be shown to
-/// everybody.
-Result<RawMessage> prepare_raw(std::string octets);
+/// Prepares `bytes` with any line ends, in linear time. Error: Fault::input for a NUL in the
+/// header, and for a malformed header line with a Bcc after it: such a line ends the header, so the
+/// Bcc would be sent to everybody as part of the body.
+Result<RawMessage> prepare_raw(std::string bytes);
 
 }  // namespace postroad::mail

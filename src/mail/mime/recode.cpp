@@ -1,4 +1,4 @@
-// Splicing new encodings into a message; see recode.hpp.
+// Collects edits while walking the tree of parts and applies them at the end; see recode.hpp.
 #include "mail/mime/recode.hpp"
 
 #include <algorithm>
@@ -15,7 +15,7 @@ namespace postroad::mail {
 
 namespace {
 
-// Octets that go out and what comes in their place.
+// A replacement of `length` bytes at offset `at`.
 struct Edit {
   std::size_t at;
   std::size_t length;
@@ -27,12 +27,13 @@ std::string encoding_of(const MailPart& part) {
   return field == nullptr ? std::string() : parse_parameterized(field->value()).value;
 }
 
-// Whether what is below this part begins with the header of a message; null: the mail itself does.
+// Whether the parts below `part` begin with the header of a message. null stands for the root,
+// which does.
 bool is_message(const MailPart* part) noexcept { return part == nullptr || part->is_message(); }
 
 class Recoder final {
  public:
-  Recoder(std::string_view octets, Transfer transfer) : octets_(octets), transfer_(transfer) {}
+  Recoder(std::string_view bytes, Transfer transfer) : bytes_(bytes), transfer_(transfer) {}
   Result<std::string> whole();
   std::string without_binary();
 
@@ -47,12 +48,12 @@ class Recoder final {
   [[nodiscard]] bool holds_delimiter(std::string_view encoded) const;
   [[nodiscard]] bool fits(std::string_view text) const noexcept;
   [[nodiscard]] std::size_t offset_of(std::string_view view) const noexcept {
-    return static_cast<std::size_t>(view.data() - octets_.data());
+    return static_cast<std::size_t>(view.data() - bytes_.data());
   }
 
-  std::string_view octets_;
+  std::string_view bytes_;
   Transfer transfer_;
-  bool only_binary_ = false;             // leaves what is not declared binary
+  bool only_binary_ = false;             // change only parts that are declared binary
   std::vector<std::string> boundaries_;  // of the whole message
   std::vector<Edit> edits_;
 };
@@ -64,8 +65,8 @@ void Recoder::gather_boundaries(const MailPart& part) {
   for (const auto& below : part.parts) gather_boundaries(below);
 }
 
-// Whether a line would be read as a delimiter: lines are cut elsewhere than they were, and what was
-// encoded may have hidden one.
+// Whether a line would be taken for a delimiter: encoding moves line ends, and decoding may have
+// revealed such a line.
 bool Recoder::holds_delimiter(std::string_view encoded) const {
   for (std::size_t at = 0; at < encoded.size();) {
     auto line = encoded.substr(at, encoded.find('\n', at) - at);
@@ -79,18 +80,18 @@ bool Recoder::holds_delimiter(std::string_view encoded) const {
   return false;
 }
 
-// Whether an empty line stands before the body of a part without fields: where its header would
-// be, which is the front of a message, or the line behind a delimiter.
+// Whether a part without fields has the empty line that separates header and body: at the start of
+// a message or after a delimiter.
 bool Recoder::has_empty_line(const MailPart& part, const MailPart* above) const noexcept {
   const auto at = offset_of(part.body);
   if (is_message(above)) {
     const auto front = above == nullptr ? 0 : offset_of(above->body);
-    return at == front + 2 && octets_.substr(front, 2) == "\r\n";
+    return at == front + 2 && bytes_.substr(front, 2) == "\r\n";
   }
-  return at >= 4 && octets_.substr(at - 4, 4) == "\r\n\r\n";
+  return at >= 4 && bytes_.substr(at - 4, 4) == "\r\n\r\n";
 }
 
-// The encoding in the part's header, and more fields behind it.
+// Replaces Content-Transfer-Encoding in the header of the part and appends `fields`.
 void Recoder::replace_encoding(const MailPart& part, const MailPart* above,
                                std::string_view encoding, std::string fields) {
   for (const auto& field : part.fields) {
@@ -106,7 +107,7 @@ void Recoder::replace_encoding(const MailPart& part, const MailPart* above,
   } else if (has_empty_line(part, above)) {
     at -= 2;
   }
-  // No empty line stood there: what came was no field.
+  // The header ended at a line that is not a field, so there is no empty line yet.
   if (at == offset_of(part.body)) fields += "\r\n";
   edits_.push_back({at, 0, std::move(fields)});
 }
@@ -116,7 +117,7 @@ void Recoder::visit_leaf(const MailPart& part, const MailPart* above) {
   const bool stays = only_binary_ ? !binary || find_bare_line_end(part.body) == std::string::npos
                                   : fits(part.body);
   if (stays) return;
-  // Line ends are those of text only where they are seen: not in base64, which may hold UTF-16.
+  // Line ends of text may be changed only if they are visible: base64 may contain UTF-16.
   const bool text = part.type.value.starts_with("text/") && encoding_of(part) != "base64";
   auto decoded = part.decoded();
   if (text) decoded = with_crlf(std::move(decoded));
@@ -148,7 +149,7 @@ void Recoder::visit(const MailPart& part, const MailPart* above) {
   if (declares) replace_encoding(part, above, seven ? "7bit" : "8bit", {});
   const auto before = static_cast<std::ptrdiff_t>(edits_.size());
   for (const auto& below : part.parts) visit(below, &part);
-  // What ended this header was no empty line but the first line of the message inside.
+  // The header ended without an empty line, at the first line of the message inside.
   const auto* last = part.fields.empty() ? nullptr : &part.fields.back().whole;
   const bool is_open = last == nullptr ? !has_empty_line(part, above)
                                        : offset_of(*last) + last->size() == offset_of(part.body);
@@ -163,57 +164,56 @@ bool is_signed(const MailPart& part) {
   return std::any_of(part.parts.begin(), part.parts.end(), is_signed);
 }
 
-// "line 3": the line where `where` begins, and `more` lines behind it.
-std::string line_of(std::string_view octets, std::string_view where, std::size_t more) {
-  const auto before = octets.substr(0, static_cast<std::size_t>(where.data() - octets.data()));
+// "line 3": the number of the line where `where` begins, plus `more`.
+std::string line_of(std::string_view bytes, std::string_view where, std::size_t more) {
+  const auto before = bytes.substr(0, static_cast<std::size_t>(where.data() - bytes.data()));
   const auto lines = std::count(before.begin(), before.end(), '\n');
   return "line " + std::to_string(static_cast<std::size_t>(lines) + 1 + more);
 }
 
-// A header line that is too long, or octets there that are not ASCII; in the part or below it.
-std::optional<Error> find_header_fault(std::string_view octets, const MailPart& part, bool ascii) {
+// The first error in the headers of this part and the parts below it.
+std::optional<Error> find_header_error(std::string_view bytes, const MailPart& part, bool ascii) {
   for (const auto& field : part.fields) {
     const auto traits = traits_of(field.whole);
     const auto name = [&] { return "the field " + printable(field.name, 80); };
     if (traits.long_line != 0)
-      return fail(
-          Fault::input, line_of(octets, field.whole, traits.long_line - 1),
-          name() + " has a line over 998 octets, which no server need take; fold it at blanks");
+      return fail(Fault::input, line_of(bytes, field.whole, traits.long_line - 1),
+                  name() + " has a line over 998 bytes (RFC 5321 §4.5.3.1.6); fold it at blanks");
     if (traits.has_nul)
-      return fail(Fault::input, line_of(octets, field.whole, 0),
-                  name() + " holds a NUL, which no server takes; remove it");
+      return fail(Fault::input, line_of(bytes, field.whole, 0),
+                  name() + " contains a NUL, which no server accepts; remove it");
     if (ascii && traits.is_8bit)
       return fail(
-          Fault::unsupported, line_of(octets, field.whole, 0),
-          name() + " holds octets that are not ASCII, which only a server with SMTPUTF8 takes");
+          Fault::unsupported, line_of(bytes, field.whole, 0),
+          name() + " contains bytes outside ASCII, which only a server with SMTPUTF8 accepts");
   }
   for (const auto& below : part.parts) {
-    if (auto wrong = find_header_fault(octets, below, ascii)) return wrong;
+    if (auto error = find_header_error(bytes, below, ascii)) return error;
   }
   return std::nullopt;
 }
 
 Result<std::string> Recoder::whole() {
-  if (fits(octets_)) return std::string(octets_);
-  const auto root = MailPart::parse(octets_);
-  if (auto wrong = find_header_fault(octets_, root, transfer_ == Transfer::seven_bit))
-    return std::move(*wrong);
+  if (fits(bytes_)) return std::string(bytes_);
+  const auto root = MailPart::parse(bytes_);
+  if (auto error = find_header_error(bytes_, root, transfer_ == Transfer::seven_bit))
+    return std::move(*error);
   if (root.find("DKIM-Signature") != nullptr || is_signed(root))
     return fail(Fault::unsupported, "the message",
-                "it is signed and holds octets or lines that this server does not take; changing "
-                "them would break the signature: sign it encoded as quoted-printable or base64");
+                "it is signed and contains bytes or lines that this server does not accept; "
+                "encode it as quoted-printable or base64 before signing");
   gather_boundaries(root);
   visit(root, nullptr);
   auto out = edited();
   if (!fits(out))
     return fail(Fault::unsupported, "the message",
-                "between its parts there are octets or lines that this server does not take");
+                "bytes or lines between its parts are not accepted by this server; remove them");
   return out;
 }
 
 std::string Recoder::without_binary() {
   only_binary_ = true;
-  visit(MailPart::parse(octets_), nullptr);
+  visit(MailPart::parse(bytes_), nullptr);
   return edited();
 }
 
@@ -223,39 +223,39 @@ std::string Recoder::edited() {
   std::string out;
   std::size_t at = 0;
   for (const auto& edit : edits_) {
-    out += octets_.substr(at, edit.at - at);
+    out += bytes_.substr(at, edit.at - at);
     out += edit.text;
     at = edit.at + edit.length;
   }
-  out += octets_.substr(at);
+  out += bytes_.substr(at);
   return out;
 }
 
 }  // namespace
 
-Traits traits_of(std::string_view octets) noexcept {
+Traits traits_of(std::string_view bytes) noexcept {
   constexpr std::size_t most = 998;
   Traits traits;
-  traits.is_8bit = std::any_of(octets.begin(), octets.end(), is_8bit);
-  traits.has_nul = octets.find('\0') != std::string_view::npos;
+  traits.is_8bit = std::any_of(bytes.begin(), bytes.end(), is_8bit);
+  traits.has_nul = bytes.find('\0') != std::string_view::npos;
   std::size_t number = 0;
-  while (!octets.empty() && traits.long_line == 0) {
+  while (!bytes.empty() && traits.long_line == 0) {
     ++number;
-    const auto lf = octets.find('\n');
-    auto line = octets.substr(0, lf);
-    octets.remove_prefix(lf == std::string_view::npos ? octets.size() : lf + 1);
+    const auto lf = bytes.find('\n');
+    auto line = bytes.substr(0, lf);
+    bytes.remove_prefix(lf == std::string_view::npos ? bytes.size() : lf + 1);
     if (line.ends_with('\r')) line.remove_suffix(1);
     if (line.size() > most) traits.long_line = number;
   }
   return traits;
 }
 
-Result<std::string> recode(std::string_view octets, Transfer transfer) {
-  return Recoder(octets, transfer).whole();
+Result<std::string> recode(std::string_view bytes, Transfer transfer) {
+  return Recoder(bytes, transfer).whole();
 }
 
-std::string encode_binary_parts(std::string_view octets) {
-  return Recoder(octets, Transfer::eight_bit).without_binary();
+std::string encode_binary_parts(std::string_view bytes) {
+  return Recoder(bytes, Transfer::eight_bit).without_binary();
 }
 
 }  // namespace postroad::mail

@@ -1,4 +1,4 @@
-// Pulling segments; see segment_source.hpp.
+// Reading and encoding segments chunk by chunk; see segment_source.hpp.
 #include "mail/mime/segment_source.hpp"
 
 #include <algorithm>
@@ -12,7 +12,7 @@ namespace postroad::mail {
 namespace {
 
 constexpr std::size_t plain_chunk = 64 * 1024;
-constexpr std::size_t base64_chunk = base64_line_octets * 512;  // whole lines, about 40 KiB encoded
+constexpr std::size_t base64_chunk = base64_line_bytes * 512;  // whole lines, about 40 KiB encoded
 
 Error unreadable(const std::string& path, std::string why) {
   return fail(Fault::io, path, std::move(why));
@@ -20,8 +20,8 @@ Error unreadable(const std::string& path, std::string why) {
 
 }  // namespace
 
-void SegmentSource::count(std::uint64_t octets, SegmentForm form) noexcept {
-  size_ += form == SegmentForm::base64 ? base64_lines_size(octets) : octets;
+void SegmentSource::count(std::uint64_t bytes, SegmentForm form) noexcept {
+  size_ += form == SegmentForm::base64 ? base64_lines_size(bytes) : bytes;
 }
 
 void SegmentSource::add_text(std::string text) {
@@ -34,20 +34,20 @@ void SegmentSource::prepend_text(std::string text) {
   std::rotate(segments_.begin(), segments_.end() - 1, segments_.end());
 }
 
-void SegmentSource::add_shared(std::shared_ptr<const std::string> octets, std::size_t begin,
+void SegmentSource::add_shared(std::shared_ptr<const std::string> bytes, std::size_t begin,
                                std::size_t length) {
   Segment segment;
-  segment.left = segment.whole = std::string_view(*octets).substr(begin, length);
-  segment.octets = std::move(octets);
+  segment.left = segment.whole = std::string_view(*bytes).substr(begin, length);
+  segment.bytes = std::move(bytes);
   count(segment.left.size(), SegmentForm::plain);
   segments_.push_back(std::move(segment));
 }
 
-void SegmentSource::add_octets(std::shared_ptr<const std::string> octets, SegmentForm form) {
+void SegmentSource::add_bytes(std::shared_ptr<const std::string> bytes, SegmentForm form) {
   Segment segment;
   segment.form = form;
-  segment.left = segment.whole = *octets;
-  segment.octets = std::move(octets);
+  segment.left = segment.whole = *bytes;
+  segment.bytes = std::move(bytes);
   count(segment.left.size(), form);
   segments_.push_back(std::move(segment));
 }
@@ -101,9 +101,8 @@ Result<std::string_view> SegmentSource::next_of_file(Segment& segment) {
   input_.resize(static_cast<std::size_t>(std::min<std::uint64_t>(segment.rest, base64_chunk)));
   segment.file->read(input_.data(), static_cast<std::streamsize>(input_.size()));
   if (static_cast<std::size_t>(segment.file->gcount()) != input_.size()) {
-    return unreadable(segment.path, "the attached file could not be read to its end; it was " +
-                                        std::to_string(segment.rest) +
-                                        " octets longer when sending began");
+    return unreadable(segment.path, "the attached file could not be read to its end: it had " +
+                                        std::to_string(segment.size) + " bytes when sending began");
   }
   segment.rest -= input_.size();
   if (segment.form == SegmentForm::plain) return std::string_view(input_);
@@ -118,19 +117,18 @@ Result<std::string_view> SegmentSource::next_of_stream(Segment& segment) {
     const auto chunk = segment.stream();
     if (!chunk) return chunk.error();
     segment.over = chunk->empty();
-    const bool wrong = segment.over ? segment.rest > 0 : chunk->size() > segment.rest;
-    if (segment.is_sized && wrong)
-      return unreadable("attached stream", "it has not the " + std::to_string(segment.size) +
-                                               " octets that were announced");
+    const bool mismatch = segment.over ? segment.rest > 0 : chunk->size() > segment.rest;
+    if (segment.is_sized && mismatch)
+      return unreadable("attached stream", "its size differs from the announced " +
+                                               std::to_string(segment.size) + " bytes");
     segment.rest -= segment.is_sized ? chunk->size() : 0;
     if (segment.form == SegmentForm::plain) {
       output_ = *chunk;
       continue;
     }
     segment.carry += *chunk;
-    const auto whole = segment.over
-                           ? segment.carry.size()
-                           : segment.carry.size() / base64_line_octets * base64_line_octets;
+    const auto whole = segment.over ? segment.carry.size()
+                                    : segment.carry.size() / base64_line_bytes * base64_line_bytes;
     append_base64_lines(std::string_view(segment.carry).substr(0, whole), output_);
     segment.carry.erase(0, whole);
   }

@@ -1,5 +1,5 @@
-// A MessageSource made of segments: text as it is, and octets of memory, of a file or of a stream,
-// as they are or as base64. Not here: what the segments say (entity_writer.cpp, compose.cpp).
+// A MessageSource made of segments: text, and bytes from memory, a file or a stream, written
+// unchanged or as base64. Not here: the content of the segments (entity_writer.cpp, compose.cpp).
 #pragma once
 
 #include <postroad/message_source.hpp>
@@ -14,20 +14,22 @@
 
 namespace postroad::mail {
 
+/// How a segment is written.
 enum class SegmentForm : std::uint8_t { plain, base64 };
 
+/// Segments in the order of their addition. One thread at a time.
 class SegmentSource final : public MessageSource {
  public:
-  /// Text that goes out as it is.
+  /// Appends text, written unchanged.
   void add_text(std::string text);
-  /// The same before all others.
+  /// Inserts text before all other segments.
   void prepend_text(std::string text);
-  /// A part of shared octets that goes out as it is.
-  void add_shared(std::shared_ptr<const std::string> octets, std::size_t begin, std::size_t length);
-  void add_octets(std::shared_ptr<const std::string> octets, SegmentForm form);
-  /// A file with the size it has now. Error: Fault::io with the path.
+  /// Appends `length` shared bytes from `begin`, written unchanged.
+  void add_shared(std::shared_ptr<const std::string> bytes, std::size_t begin, std::size_t length);
+  void add_bytes(std::shared_ptr<const std::string> bytes, SegmentForm form);
+  /// Appends a file with its present size. Error: Fault::io with the path.
   Result<void> add_file(const std::string& path, SegmentForm form);
-  /// Error: what opening gave.
+  /// Appends a stream and opens it. `size` in bytes, if known. Error: that of `open`.
   Result<void> add_stream(StreamOpener open, std::optional<std::uint64_t> size, SegmentForm form);
   void set_8bit(bool is_8bit, bool utf8) noexcept;
   void set_binary(bool is_binary) noexcept { is_binary_ = is_binary; }
@@ -44,28 +46,28 @@ class SegmentSource final : public MessageSource {
  private:
   struct Segment {
     SegmentForm form = SegmentForm::plain;
-    std::shared_ptr<const std::string> octets;  // null for a file or a stream
-    std::string_view whole;                     // what of `octets` is this segment
-    std::string_view left;                      // of `whole`
+    std::shared_ptr<const std::string> bytes;  // null for a file or a stream
+    std::string_view whole;                    // the view of `bytes` that is this segment
+    std::string_view left;                     // the unread rest of `whole`
     std::string path;
     std::unique_ptr<std::ifstream> file;
-    std::uint64_t size = 0;  // of the file or stream
-    std::uint64_t rest = 0;  // of it
+    std::uint64_t size = 0;  // of the file or stream, in bytes
+    std::uint64_t rest = 0;  // unread bytes of it
     StreamOpener open;
-    OctetStream stream;
+    ByteStream stream;
     bool is_sized = true;
-    std::string carry;  // of a stream: octets short of a line of base64
+    std::string carry;  // bytes of a stream that do not fill a base64 line yet
     bool over = false;
   };
   Result<std::string_view> next_of_file(Segment& segment);
   Result<std::string_view> next_of_stream(Segment& segment);
   std::string_view next_of_memory(Segment& segment);
-  void count(std::uint64_t octets, SegmentForm form) noexcept;
+  void count(std::uint64_t bytes, SegmentForm form) noexcept;
 
   std::vector<Segment> segments_;
   std::size_t current_ = 0;
-  std::string input_;   // read from a file
-  std::string output_;  // what the last call gave
+  std::string input_;   // bytes read from a file
+  std::string output_;  // the chunk that next() returned
   std::uint64_t size_ = 0;
   bool is_size_known_ = true;
   bool is_8bit_ = false;

@@ -1,4 +1,5 @@
-// Parsing and filling; see postroad/template.hpp.
+// Parsing and filling templates; see postroad/template.hpp. The context of a placeholder in HTML is
+// found by html/html_context.hpp.
 #include <postroad/template.hpp>
 
 #include <algorithm>
@@ -21,7 +22,7 @@ bool is_name(std::string_view name) noexcept {
                      [](char c) { return is_alnum(c) || c == '_' || c == '-' || c == '.'; });
 }
 
-std::string place_of(std::string_view source, std::size_t at) {
+std::string location_of(std::string_view source, std::size_t at) {
   const auto before = source.substr(0, at);
   const auto line = 1 + std::count(before.begin(), before.end(), '\n');
   const auto lf = before.rfind('\n');
@@ -29,22 +30,24 @@ std::string place_of(std::string_view source, std::size_t at) {
   return "template line " + std::to_string(line) + ", column " + std::to_string(column);
 }
 
-std::string_view why_not(HtmlContext::Place place) noexcept {
+// Why a placeholder is not allowed at `place`; empty if it is.
+std::string_view refusal_of(HtmlContext::Place place) noexcept {
   switch (place) {
     case HtmlContext::Place::active_value:
-      return "an attribute for scripts or styles, and a URL of such a kind, takes no value";
+      return "a placeholder is not allowed in a script or style attribute, nor in a URL of another "
+             "scheme than http:, https:, mailto: and tel:";
     case HtmlContext::Place::unquoted_value:
-      return "an attribute's value with a place in it must stand in quotes";
+      return "an attribute value with a placeholder must be quoted";
     case HtmlContext::Place::tag:
-      return "a place may not stand inside a tag, but for a quoted value";
+      return "inside a tag, a placeholder is only allowed in a quoted attribute value";
     case HtmlContext::Place::hidden:
-      return "a place may not stand in a script, a style or a comment";
+      return "a placeholder is not allowed in a script, a style or a comment";
     default:
       return {};
   }
 }
 
-// A URL that runs nothing, on one line.
+// Whether a URL runs no script and contains no blanks or control characters.
 bool is_harmless_url(std::string_view url) noexcept {
   return mail::has_harmless_scheme(url) &&
          std::none_of(url.begin(), url.end(), [](char c) { return is_control(c) || c == ' '; });
@@ -74,7 +77,7 @@ Result<Template> Template::parse(std::string_view source, bool html) {
       continue;
     }
     const auto refuse = [&](std::string why) {
-      return fail(Fault::input, place_of(source, open), std::move(why));
+      return fail(Fault::input, location_of(source, open), std::move(why));
     };
     const auto close = source.find("}}", open);
     if (close == std::string_view::npos) return refuse("{{ is not closed by }}");
@@ -82,20 +85,21 @@ Result<Template> Template::parse(std::string_view source, bool html) {
     const bool raw = html && name.starts_with("raw:");
     if (raw) name.remove_prefix(4);
     if (!is_name(name))
-      return refuse("not the name of a place: \"" + printable(name, 60) +
-                    "\"; it is letters, digits, _, - and .; {{{{ stands for two braces");
+      return refuse("invalid placeholder name \"" + printable(name, 60) +
+                    "\"; use letters, digits, _, - and .; write {{{{ for two braces");
     auto where = Where::text;
     if (html) {
       const auto place = context.place();
-      if (const auto why = why_not(place); !why.empty()) return refuse(std::string(why));
+      if (const auto why = refusal_of(place); !why.empty()) return refuse(std::string(why));
       if (raw && place != HtmlContext::Place::element)
-        return refuse("{{raw:…}} may stand between tags only");
+        return refuse("{{raw:…}} is only allowed between tags");
       where = raw                                      ? Where::raw
               : place == HtmlContext::Place::element   ? Where::element
               : place == HtmlContext::Place::url_start ? Where::url_start
               : place == HtmlContext::Place::url_rest  ? Where::url_rest
                                                        : Where::attribute;
-      context.take(where == Where::url_start ? "x" : "");  // what follows is not its front
+      // After a value, the rest of a URL attribute is no longer its start.
+      context.take(where == Where::url_start ? "x" : "");
     }
     const auto line =
         1 + std::count(source.begin(), source.begin() + static_cast<std::ptrdiff_t>(open), '\n');
@@ -122,8 +126,8 @@ Result<std::string> Template::fit(const Piece& piece, std::string_view value) {
   }
   if (!is_harmless_url(value))
     return fail(Fault::input, "template line " + std::to_string(piece.line),
-                "the value of " + piece.name + " is no URL that may stand there: \"" +
-                    printable(value, 80) + "\"; http:, https:, mailto:, tel: and paths may");
+                "the value of " + piece.name + " is not an allowed URL: \"" + printable(value, 80) +
+                    "\"; use http:, https:, mailto:, tel: or a path");
   return mail::escape_html(value);
 }
 
@@ -135,7 +139,7 @@ Result<std::string> Template::fill(const Values& values) const {
     const auto found = values.find(piece.name);
     if (found == values.end())
       return fail(Fault::input, "template line " + std::to_string(piece.line),
-                  "there is no value for {{" + piece.name + "}}");
+                  "no value for {{" + piece.name + "}}");
     auto text = fit(piece, found->second);
     if (!text) return text.error();
     out += *text;

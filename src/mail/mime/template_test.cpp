@@ -1,4 +1,4 @@
-// Templates: escaping by place, places that are refused, and hostile values everywhere.
+// Templates: escaping by context, refused placeholders, and hostile values in every context.
 #include <gtest/gtest.h>
 
 #include <postroad/message.hpp>
@@ -17,7 +17,7 @@ std::string filled(std::string_view source, const Template::Values& values) {
   return text ? *text : "error: " + text.error().text();
 }
 
-TEST(Template, TextStandsAsItIs) {
+TEST(Template, TextIsInsertedUnchanged) {
   const auto made = Template::text("Dear {{ name }}, {{{{x}} <{{a.b-c_1}}> {{name}}\n");
   ASSERT_TRUE(made);
   EXPECT_EQ(made->names(), (std::vector<std::string>{"name", "a.b-c_1"}));
@@ -26,7 +26,7 @@ TEST(Template, TextStandsAsItIs) {
   EXPECT_EQ(*Template::text("no place }} {")->fill({}), "no place }} {");
 }
 
-TEST(Template, HtmlIsEscapedByItsPlace) {
+TEST(Template, HtmlIsEscapedByContext) {
   const Template::Values values{{"x", "<a&b \"c' d>"}, {"u", "https://x/?a=1&b"}, {"p", "a/b c?"}};
   struct Row {
     std::string_view source, text;
@@ -49,33 +49,33 @@ TEST(Template, HtmlIsEscapedByItsPlace) {
   for (const auto& row : rows) EXPECT_EQ(filled(row.source, values), row.text) << row.source;
 }
 
-TEST(Template, WrongPlacesAreRefusedWithLineAndColumn) {
+TEST(Template, RefusesPlaceholdersWithLineAndColumn) {
   struct Row {
     std::string_view source, where, why;
   };
   const Row rows[] = {
       {"a\nb {{x", "line 2, column 3", "not closed"},
-      {"{{}}", "line 1, column 1", "not the name"},
-      {"{{a b}}", "line 1, column 1", "not the name"},
-      {"\n\n {{ä}}", "line 3, column 2", "not the name"},
+      {"{{}}", "line 1, column 1", "invalid placeholder name"},
+      {"{{a b}}", "line 1, column 1", "invalid placeholder name"},
+      {"\n\n {{ä}}", "line 3, column 2", "invalid placeholder name"},
       {"<{{x}}>", "line 1, column 2", "inside a tag"},
       {"<p {{x}}>", "line 1, column 4", "inside a tag"},
       {"<p\n{{x}}=\"1\">", "line 2, column 1", "inside a tag"},
-      {"<p class={{x}}>", "line 1, column 10", "in quotes"},
-      {"<p class=a{{x}}>", "line 1, column 11", "in quotes"},
+      {"<p class={{x}}>", "line 1, column 10", "must be quoted"},
+      {"<p class=a{{x}}>", "line 1, column 11", "must be quoted"},
       {"</{{x}}>", "line 1, column 3", "inside a tag"},
-      {"<p onclick=\"f('{{x}}')\">", "line 1, column 16", "scripts or styles"},
-      {"<p STYLE=\"color:{{x}}\">", "line 1, column 17", "scripts or styles"},
-      {"<iframe srcdoc=\"{{x}}\">", "line 1, column 17", "scripts or styles"},
-      {"<img srcset='{{x}}'>", "line 1, column 14", "scripts or styles"},
-      {"<a href=\"javascript:f('{{x}}')\">", "line 1, column 24", "URL of such a kind"},
-      {"<a href=\" JavaScript:{{x}}\">", "line 1, column 22", "URL of such a kind"},
-      {"<a href=\"data:text/html,{{x}}\">", "line 1, column 25", "URL of such a kind"},
-      {"<a href=\"{{x}}:{{y}}\">", "line 1, column 16", "URL of such a kind"},
+      {"<p onclick=\"f('{{x}}')\">", "line 1, column 16", "script or style attribute"},
+      {"<p STYLE=\"color:{{x}}\">", "line 1, column 17", "script or style attribute"},
+      {"<iframe srcdoc=\"{{x}}\">", "line 1, column 17", "script or style attribute"},
+      {"<img srcset='{{x}}'>", "line 1, column 14", "script or style attribute"},
+      {"<a href=\"javascript:f('{{x}}')\">", "line 1, column 24", "URL of another scheme"},
+      {"<a href=\" JavaScript:{{x}}\">", "line 1, column 22", "URL of another scheme"},
+      {"<a href=\"data:text/html,{{x}}\">", "line 1, column 25", "URL of another scheme"},
+      {"<a href=\"{{x}}:{{y}}\">", "line 1, column 16", "URL of another scheme"},
       {"<script>{{x}}</script>", "line 1, column 9", "in a script"},
       {"<STYLE>a{b:{{x}}}</STYLE>", "line 1, column 12", "in a script"},
-      {"<!-- {{x}} -->", "line 1, column 6", "comment"},
-      {"<!doctype {{x}}>", "line 1, column 11", "comment"},
+      {"<!-- {{x}} -->", "line 1, column 6", "a comment"},
+      {"<!doctype {{x}}>", "line 1, column 11", "a comment"},
       {"<noscript>{{x}}", "line 1, column 11", "in a script"},
       {"<p title=\"{{raw:x}}\">", "line 1, column 11", "between tags"},
   };
@@ -90,31 +90,32 @@ TEST(Template, WrongPlacesAreRefusedWithLineAndColumn) {
   EXPECT_FALSE(Template::text("{{raw:x}}"));
 }
 
-TEST(Template, AMissingValueAndAWrongUrlAreToldWithTheirLine) {
-  EXPECT_EQ(filled("a\n{{x}}", {}), "error: template line 2: there is no value for {{x}}");
+TEST(Template, ReportsMissingValuesAndUrlsWithTheirLine) {
+  EXPECT_EQ(filled("a\n{{x}}", {}), "error: template line 2: no value for {{x}}");
   for (const auto* url : {"javascript:f()", "JAVASCRIPT:f()", " javascript:f()", "java\nscript:f()",
                           "data:text/html,x", "vbscript:x", "x\x01:y", "blob:x", "file:///etc"}) {
     const auto text = filled("<a href=\"{{x}}\">", {{"x", url}});
-    EXPECT_TRUE(text.starts_with("error: template line 1: the value of x is no URL")) << text;
+    EXPECT_TRUE(text.starts_with("error: template line 1: the value of x is not an allowed URL"))
+        << text;
   }
   for (const auto* url : {"", "a/b", "/x:y", "?a:b", "#c:d", "HTTPS://x", "mailto:a@b", "tel:+1"})
     EXPECT_FALSE(filled("<a href=\"{{x}}\">", {{"x", url}}).starts_with("error")) << url;
 }
 
-// The places as an HTML reader passes through them, without the octets in between.
+// The sequence of contexts that an HTML parser sees.
 std::string places_of(std::string_view html) {
   mail::HtmlContext context;
   std::string out;
   for (const char c : html) {
     context.take(std::string_view(&c, 1));
     auto place = static_cast<char>('0' + static_cast<int>(context.place()));
-    if (place == '2') place = '3';  // at a URL's front or further in is the same to a reader
+    if (place == '2') place = '3';  // the start and the rest of a URL do not differ for a parser
     if (out.empty() || out.back() != place) out += place;
   }
   return out;
 }
 
-TEST(Template, AHostileValueOpensAndEndsNothing) {
+TEST(Template, AHostileValueNeverChangesTheStructure) {
   const std::string_view sources[] = {
       "<p>{{x}}</p>",
       "<p title=\"{{x}}\">t</p>",
@@ -172,11 +173,11 @@ TEST(Template, AHostileValueOpensAndEndsNothing) {
   }
 }
 
-// Row 4: what a template put into a subject may not end its line.
+// Row 4: a value in a subject template cannot end the line.
 TEST(Row4, AFilledSubjectIsCheckedByItsSetter) {
   const auto subject = Template::text("Hello {{name}}");
-  EXPECT_TRUE(Message{}.subject(*subject->fill({{"name", "a\r\nBcc: x@y"}})).fault());
-  EXPECT_FALSE(Message{}.subject(*subject->fill({{"name", "\u760dBcc: x\u760a"}})).fault());
+  EXPECT_TRUE(Message{}.subject(*subject->fill({{"name", "a\r\nBcc: x@y"}})).error());
+  EXPECT_FALSE(Message{}.subject(*subject->fill({{"name", "\u760dBcc: x\u760a"}})).error());
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Transfer encodings; see transfer.hpp.
+// The encoders, and the decoders for text that is in memory; see transfer.hpp.
 #include "mail/mime/transfer.hpp"
 
 #include <algorithm>
@@ -19,18 +19,18 @@ constexpr std::size_t max_8bit_line = 998;
 
 bool is_blank(char c) noexcept { return c == ' ' || c == '\t'; }
 
-// What quoted-printable leaves as it is; a blank only where no line ends behind it.
-constexpr std::array<bool, 256> literal_octets() {
+// Bytes that quoted-printable does not encode. A blank at the end of a line is still encoded.
+constexpr std::array<bool, 256> literal_bytes() {
   std::array<bool, 256> table{};
   for (std::size_t c = ' '; c < 0x7f; ++c) table[c] = c != '=';
   table['\t'] = true;
   return table;
 }
-constexpr auto literals = literal_octets();
+constexpr auto literals = literal_bytes();
 
 bool is_literal(char c) noexcept { return literals[static_cast<unsigned char>(c)]; }
 
-// How many octets at the front are literal; at most `most`.
+// How many bytes at the front are literal; at most `most`.
 std::size_t literal_run(std::string_view text, std::size_t most) noexcept {
   std::size_t run = 0;
   while (run < std::min(most, text.size()) && is_literal(text[run])) ++run;
@@ -39,7 +39,7 @@ std::size_t literal_run(std::string_view text, std::size_t most) noexcept {
 
 // One line without its line end.
 void append_quoted_line(std::string_view line, std::string& out) {
-  constexpr std::size_t most = max_encoded_line - 1;  // the last place is for a soft line end
+  constexpr std::size_t most = max_encoded_line - 1;  // the last column is for a soft line break
   std::size_t column = 0;
   bool mbox = line.starts_with("From ");
   while (!line.empty()) {
@@ -55,8 +55,8 @@ void append_quoted_line(std::string_view line, std::string& out) {
       out += "=\r\n";
       column = 0;
     }
-    const auto octet = static_cast<unsigned char>(c);
-    const std::array<char, 3> escape{'=', hex[octet >> 4], hex[octet & 15]};
+    const auto byte = static_cast<unsigned char>(c);
+    const std::array<char, 3> escape{'=', hex[byte >> 4], hex[byte & 15]};
     out.append(plain ? &c : escape.data(), width);
     column += width;
     line.remove_prefix(1);
@@ -64,23 +64,24 @@ void append_quoted_line(std::string_view line, std::string& out) {
   }
 }
 
-bool may_be_taken_for_more(std::string_view line) noexcept {
+// Whether a line could be taken for one of our boundaries or for an mbox separator.
+bool is_ambiguous(std::string_view line) noexcept {
   return line.starts_with("--=_") || line.starts_with("From ");
 }
 
 bool is_plain_line(std::string_view line) noexcept {
-  return line.size() <= max_plain_line && !may_be_taken_for_more(line) &&
+  return line.size() <= max_plain_line && !is_ambiguous(line) &&
          std::all_of(line.begin(), line.end(),
                      [](char c) { return (c >= ' ' && c < 0x7f) || c == '\t'; });
 }
 
 bool is_plain_8bit_line(std::string_view line) noexcept {
-  return line.size() <= max_8bit_line && !may_be_taken_for_more(line) &&
+  return line.size() <= max_8bit_line && !is_ambiguous(line) &&
          std::none_of(line.begin(), line.end(), [](char c) { return is_control(c) && c != '\t'; });
 }
 
-// Takes one line and its line end (CRLF, LF or none) from the front.
-std::string_view eat_line(std::string_view& text, std::string_view& line_end) noexcept {
+// Removes one line and its line end (CRLF, LF or none) from the front of `text`.
+std::string_view take_line(std::string_view& text, std::string_view& line_end) noexcept {
   const auto lf = text.find('\n');
   auto line = text.substr(0, lf);
   const bool crlf = lf != std::string_view::npos && line.ends_with('\r');
@@ -123,7 +124,7 @@ std::string with_crlf(std::string text) {
 bool is_plain_7bit(std::string_view text) noexcept {
   std::string_view line_end;
   while (!text.empty()) {
-    if (!is_plain_line(eat_line(text, line_end))) return false;
+    if (!is_plain_line(take_line(text, line_end))) return false;
   }
   return true;
 }
@@ -131,7 +132,7 @@ bool is_plain_7bit(std::string_view text) noexcept {
 bool is_plain_8bit(std::string_view text) noexcept {
   std::string_view line_end;
   while (!text.empty()) {
-    if (!is_plain_8bit_line(eat_line(text, line_end))) return false;
+    if (!is_plain_8bit_line(take_line(text, line_end))) return false;
   }
   return true;
 }
@@ -155,18 +156,18 @@ std::string encode_quoted_printable(std::string_view text) {
   out.reserve(text.size() + text.size() / 4);
   std::string_view line_end;
   while (!text.empty()) {
-    append_quoted_line(eat_line(text, line_end), out);
+    append_quoted_line(take_line(text, line_end), out);
     if (!line_end.empty()) out += "\r\n";
   }
   return out;
 }
 
-void append_base64_lines(std::string_view octets, std::string& out) {
+void append_base64_lines(std::string_view bytes, std::string& out) {
   const auto size = out.size();
-  out.resize(size + static_cast<std::size_t>(base64_lines_size(octets.size())));
+  out.resize(size + static_cast<std::size_t>(base64_lines_size(bytes.size())));
   char* at = out.data() + size;
-  for (; !octets.empty(); octets.remove_prefix(std::min(octets.size(), base64_line_octets))) {
-    at = write_base64(octets.substr(0, base64_line_octets), at);
+  for (; !bytes.empty(); bytes.remove_prefix(std::min(bytes.size(), base64_line_bytes))) {
+    at = write_base64(bytes.substr(0, base64_line_bytes), at);
     *at++ = '\r';
     *at++ = '\n';
   }

@@ -1,4 +1,5 @@
-// Base64 by groups, quoted-printable by lines; see postroad/transfer_decoder.hpp.
+// Decodes base64 by groups of four digits and quoted-printable by lines; see
+// postroad/transfer_decoder.hpp.
 #include <postroad/transfer_decoder.hpp>
 
 #include <array>
@@ -14,7 +15,8 @@ namespace {
 
 bool is_blank(char c) noexcept { return c == ' ' || c == '\t'; }
 
-// What each digit of a group adds to its 24 bits; a foreign octet sets a bit above them.
+// The bits that each digit of a group contributes to its 24; a byte outside the alphabet sets a bit
+// above them.
 constexpr std::uint32_t foreign = 1U << 31;
 using Digits = std::array<std::uint32_t, 256>;
 
@@ -42,7 +44,7 @@ char* put_group(std::uint32_t group, char* at) noexcept {
   return at + 3;
 }
 
-// Text without the end of its line.
+// Decodes the escapes of text without a line end.
 char* put_unquoted(std::string_view text, char* at) noexcept {
   while (!text.empty()) {
     const auto plain = std::min(text.find('='), text.size());
@@ -59,7 +61,7 @@ char* put_unquoted(std::string_view text, char* at) noexcept {
   return at;
 }
 
-// A line with its line end, CRLF or LF; the last one may have none.
+// Decodes a line with its line end, CRLF or LF; the last line may have none.
 char* put_line(std::string_view line, char* at) noexcept {
   const std::size_t end = line.ends_with("\r\n") ? 2 : line.ends_with('\n') ? 1 : 0;
   const auto line_end = line.substr(line.size() - end);
@@ -73,8 +75,8 @@ char* put_line(std::string_view line, char* at) noexcept {
   return at + line_end.size();
 }
 
-// How much of a line that goes on is decided: all before blanks and a CR that may end it, and
-// before an `=` that may begin an escape or a soft line end there.
+// How much of an incomplete line can be decoded: all before trailing blanks or a CR, which may be
+// the end of the line, and before an `=`, which may begin an escape or a soft line break.
 std::size_t decided(std::string_view line) noexcept {
   auto end = line.size();
   if (line.ends_with('\r')) --end;
@@ -85,8 +87,8 @@ std::size_t decided(std::string_view line) noexcept {
   return end;
 }
 
-// Grows `out` by at most `most` octets, which `put` writes from where it is told; it returns where
-// they end.
+// Appends at most `most` bytes to `out`. `put` writes them from the given position and returns
+// their end.
 template <typename Put>
 void append(std::string& out, std::size_t most, Put put) {
   const auto size = out.size();
@@ -112,7 +114,7 @@ char* TransferDecoder::take_digit(char c, char* at) noexcept {
   return put_group(std::exchange(group_, 0), at);
 }
 
-// A group that ends early: two digits are one octet, three are two.
+// Decodes an incomplete group: two digits are one byte, three digits are two.
 char* TransferDecoder::take_rest(char* at) noexcept {
   if (digits_ >= 2) *at++ = static_cast<char>(digits_ == 2 ? group_ >> 4 : group_ >> 10);
   if (digits_ == 3) *at++ = static_cast<char>(group_ >> 2);
@@ -121,10 +123,10 @@ char* TransferDecoder::take_rest(char* at) noexcept {
   return at;
 }
 
-void TransferDecoder::take_base64(std::string_view octets, std::string& out) {
-  append(out, (octets.size() + 3) / 4 * 3, [&](char* at) {
-    const char* from = octets.data();
-    const char* const end = from + octets.size();
+void TransferDecoder::take_base64(std::string_view bytes, std::string& out) {
+  append(out, (bytes.size() + 3) / 4 * 3, [&](char* at) {
+    const char* from = bytes.data();
+    const char* const end = from + bytes.size();
     while (from < end && !over_) {
       at = take_digit(*from++, at);
       if (digits_ != 0 || over_) continue;
@@ -138,13 +140,13 @@ void TransferDecoder::take_base64(std::string_view octets, std::string& out) {
   });
 }
 
-// What is held, with the part of `octets` that ends its line or goes on with it; returns the rest.
-std::string_view TransferDecoder::take_held(std::string_view octets, std::string& out) {
-  const auto lf = octets.find('\n');
-  const auto piece = octets.substr(0, lf == std::string_view::npos ? lf : lf + 1);
+// Completes or extends the held line with the front of `bytes`; returns the rest of `bytes`.
+std::string_view TransferDecoder::take_held(std::string_view bytes, std::string& out) {
+  const auto lf = bytes.find('\n');
+  const auto piece = bytes.substr(0, lf == std::string_view::npos ? lf : lf + 1);
   const bool goes_on = is_blank(held_.back());
   held_ += piece;
-  // A long run of blanks that comes in many pieces is not looked at anew for each.
+  // A long run of blanks in many pieces is not scanned again for each piece: time stays linear.
   if (goes_on && piece.find_first_not_of(" \t") == std::string_view::npos) return {};
   const auto line = std::exchange(held_, {});
   const auto whole = line.ends_with('\n') ? line.size() : decided(line);
@@ -153,27 +155,27 @@ std::string_view TransferDecoder::take_held(std::string_view octets, std::string
     const auto text = std::string_view(line).substr(0, whole);
     return text.ends_with('\n') ? put_line(text, at) : put_unquoted(text, at);
   });
-  return octets.substr(piece.size());
+  return bytes.substr(piece.size());
 }
 
-void TransferDecoder::take_quoted(std::string_view octets, std::string& out) {
-  if (!held_.empty()) octets = take_held(octets, out);
-  append(out, octets.size(), [&](char* at) {
-    for (auto lf = octets.find('\n'); lf != std::string_view::npos; lf = octets.find('\n')) {
-      at = put_line(octets.substr(0, lf + 1), at);
-      octets.remove_prefix(lf + 1);
+void TransferDecoder::take_quoted(std::string_view bytes, std::string& out) {
+  if (!held_.empty()) bytes = take_held(bytes, out);
+  append(out, bytes.size(), [&](char* at) {
+    for (auto lf = bytes.find('\n'); lf != std::string_view::npos; lf = bytes.find('\n')) {
+      at = put_line(bytes.substr(0, lf + 1), at);
+      bytes.remove_prefix(lf + 1);
     }
-    const auto whole = decided(octets);
-    held_ += octets.substr(whole);
-    return put_unquoted(octets.substr(0, whole), at);
+    const auto whole = decided(bytes);
+    held_ += bytes.substr(whole);
+    return put_unquoted(bytes.substr(0, whole), at);
   });
 }
 
-void TransferDecoder::take(std::string_view octets, std::string& out) {
-  if (octets.empty()) return;
-  if (form_ == Form::base64) return take_base64(octets, out);
-  if (form_ == Form::quoted) return take_quoted(octets, out);
-  out += octets;
+void TransferDecoder::take(std::string_view bytes, std::string& out) {
+  if (bytes.empty()) return;
+  if (form_ == Form::base64) return take_base64(bytes, out);
+  if (form_ == Form::quoted) return take_quoted(bytes, out);
+  out += bytes;
 }
 
 void TransferDecoder::finish(std::string& out) {

@@ -1,5 +1,5 @@
-// TransferDecoder: what it gives does not depend on where the pieces are cut, and is what a plain
-// reading of the rules gives, for whole and for broken bodies.
+// TransferDecoder: the result does not depend on how the input is divided and equals that of a
+// simple reference decoder, for valid and malformed bodies.
 #include <postroad/transfer_decoder.hpp>
 
 #include <gtest/gtest.h>
@@ -22,7 +22,7 @@ std::string by_pieces(std::string_view encoding, std::string_view text, std::siz
   return out;
 }
 
-// Base64 a digit at a time.
+// The reference decoder for base64: one digit at a time.
 std::string plain_base64(std::string_view text) {
   static constexpr std::string_view alphabet =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -81,13 +81,13 @@ void expect_same(std::string_view text) {
   }
 }
 
-std::string drawn(std::mt19937& random, std::string_view alphabet, std::size_t most) {
+std::string random_text(std::mt19937& random, std::string_view alphabet, std::size_t most) {
   std::string text(random() % (most + 1), '\0');
   for (auto& c : text) c = alphabet[random() % alphabet.size()];
   return text;
 }
 
-TEST(TransferDecoder, ReadsWholeAndBrokenBodies) {
+TEST(TransferDecoder, DecodesValidAndMalformedBodies) {
   for (const std::string_view text : {"",
                                       "Zm9vYmFy",
                                       "Zm9vYmE=",
@@ -124,32 +124,32 @@ TEST(TransferDecoder, ReadsWholeAndBrokenBodies) {
     expect_same(text);
 }
 
-TEST(TransferDecoder, ReadsDrawnBodies) {
+TEST(TransferDecoder, DecodesRandomBodies) {
   std::mt19937 random(7);
   for (int i = 0; i < 3000; ++i) {
-    expect_same(drawn(random, "=4aF \t\r\nz", 24));
-    expect_same(drawn(random, "ABCDabcd0189+/\r\n", 90));
-    expect_same(drawn(random, "AZaz09+/ =!\n\xff", 40));
+    expect_same(random_text(random, "=4aF \t\r\nz", 24));
+    expect_same(random_text(random, "ABCDabcd0189+/\r\n", 90));
+    expect_same(random_text(random, "AZaz09+/ =!\n\xff", 40));
   }
 }
 
-TEST(TransferDecoder, ReadsWhatTheEncodersWrite) {
+TEST(TransferDecoder, DecodesWhatTheEncodersWrite) {
   std::mt19937 random(8);
   for (std::size_t size = 0; size < 400; ++size) {
-    std::string octets(size, '\0');
-    for (auto& c : octets) c = static_cast<char>(random());
+    std::string bytes(size, '\0');
+    for (auto& c : bytes) c = static_cast<char>(random());
     std::string lines;
-    append_base64_lines(octets, lines);
+    append_base64_lines(bytes, lines);
     EXPECT_EQ(lines.size(), base64_lines_size(size));
     for (const std::size_t piece : {1, 5, 64, 1000})
-      EXPECT_EQ(by_pieces("BASE64", lines, piece), octets);
-    const auto text = with_crlf(octets);
+      EXPECT_EQ(by_pieces("BASE64", lines, piece), bytes);
+    const auto text = with_crlf(bytes);
     for (const std::size_t piece : {1, 5, 64, 1000})
       EXPECT_EQ(by_pieces("Quoted-Printable", encode_quoted_printable(text), piece), text);
   }
 }
 
-TEST(TransferDecoder, BeginsAnewAfterTheEnd) {
+TEST(TransferDecoder, DecodesAnotherBodyAfterFinish) {
   std::string out;
   TransferDecoder decoder("base64");
   decoder.take("Zm9vYg==", out);
@@ -159,7 +159,7 @@ TEST(TransferDecoder, BeginsAnewAfterTheEnd) {
   EXPECT_EQ(out, "foobbar");
 }
 
-TEST(TransferDecoder, ALongRunOfBlanksCostsLinearTime) {
+TEST(TransferDecoder, ALongRunOfBlanksTakesLinearTime) {
   std::string out;
   TransferDecoder decoder("quoted-printable");
   for (int i = 0; i < 4'000'000; ++i) decoder.take(" ", out);

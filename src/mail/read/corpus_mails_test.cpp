@@ -1,5 +1,5 @@
-// Mails written by hand in the manner of well-known senders, and odd and broken ones; see
-// test_mails.hpp.
+// Handwritten messages in the style of well-known senders, and unusual and malformed ones; see
+// test_mails.hpp. Contains no tests.
 #include <algorithm>
 
 #include "base/text.hpp"
@@ -151,7 +151,7 @@ void add_wrong_charsets(std::vector<NamedMail>& list) {
                                          "utf8mb4",     "x-unknown",
                                          "\"\"",        "ansi_x3.4-1968",
                                          "//TRANSLIT",  "latin1//IGNORE"}) {
-    list.emplace_back("octets as " + std::string(charset),
+    list.emplace_back("bytes as " + std::string(charset),
                       mail("Content-Type: text/plain; charset=" + std::string(charset) +
                            "\r\nContent-Transfer-Encoding: 8bit\r\n\r\na\xfc\xff\xe2\x82\r\n"
                            "\x1b$B%\x1b(B +AGE- \x80\x81\r\n"));
@@ -220,7 +220,7 @@ void add_wrong_boundaries(std::vector<NamedMail>& list) {
                                       std::string(parts));
 }
 
-void add_odd_octets(std::vector<NamedMail>& list) {
+void add_odd_bytes(std::vector<NamedMail>& list) {
   for (const std::string_view one :
        {"",
         "\r\n",
@@ -251,7 +251,7 @@ void add_odd_octets(std::vector<NamedMail>& list) {
         "Content-Type: message/rfc822",
         "Content-Disposition: attachment; filename=\"../../x\"\r\n\r\n",
         "Content-Disposition: attachment; filename=\"a\\\"b\\\\c\r\n d\"\r\n\r\nx"})
-    list.emplace_back("octets " + printable(one), std::string(one));
+    list.emplace_back("bytes " + printable(one), std::string(one));
   list.emplace_back("NUL in the header", std::string("A: b\0c\r\n\0: d\r\n\r\nx"sv));
   list.emplace_back("huge field", mail("X-A: " + std::string(200'000, 'x') + "\r\n\r\nx\r\n"));
   list.emplace_back("huge header", mail(repeated("X-A: value\r\n", 20'000) + "\r\nx\r\n"));
@@ -276,7 +276,7 @@ void add_odd_octets(std::vector<NamedMail>& list) {
 std::vector<NamedMail> handwritten_mails() {
   std::vector<NamedMail> list;
   for (const auto add : {add_usual, add_secured, add_reports, add_wrong_charsets,
-                         add_wrong_encodings, add_wrong_boundaries, add_odd_octets})
+                         add_wrong_encodings, add_wrong_boundaries, add_odd_bytes})
     add(list);
   return list;
 }

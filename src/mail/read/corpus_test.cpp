@@ -1,6 +1,7 @@
-// Hundreds of mails, real-looking and broken: each is read whatever it holds, within the limits;
-// the MailReader tells in pieces what the tree says; and what was read is written again and read as
-// the same. By hand: corpus_mails_test.cpp; the rest grows from a seed and from cuts.
+// Thousands of messages, realistic and malformed: each is parsed within the limits; MailReader
+// reports in pieces what the tree contains; and a message that is composed again from its parts
+// parses to the same content. Some are handwritten (corpus_mails_test.cpp); the others are
+// generated from a seed or truncated.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -20,7 +21,7 @@
 namespace postroad::mail {
 namespace {
 
-// Mails of a grammar, with faults strewn in.
+// Generates messages from a grammar and damages some of them.
 class Generator final {
  public:
   explicit Generator(unsigned seed) : random_(seed) {}
@@ -107,16 +108,16 @@ std::vector<NamedMail> all_mails() {
   auto list = handwritten_mails();
   const auto by_hand = list.size();
   for (std::size_t i = 0; i < by_hand; ++i) {
-    const auto [name, octets] = list[i];
-    if (octets.size() > 4000) continue;
-    auto unix = octets;
+    const auto [name, bytes] = list[i];
+    if (bytes.size() > 4000) continue;
+    auto unix = bytes;
     unix.erase(std::remove(unix.begin(), unix.end(), '\r'), unix.end());
     list.emplace_back(name + ", LF", std::move(unix));
-    auto cr = octets;
+    auto cr = bytes;
     cr.erase(std::remove(cr.begin(), cr.end(), '\n'), cr.end());
     list.emplace_back(name + ", CR", std::move(cr));
     for (std::size_t cut = 1; cut < 5; ++cut)
-      list.emplace_back(name + ", cut", octets.substr(0, octets.size() * cut / 5));
+      list.emplace_back(name + ", cut", bytes.substr(0, bytes.size() * cut / 5));
   }
   for (unsigned seed = 1; seed <= 1500; ++seed)
     list.emplace_back("seed " + std::to_string(seed), Generator(seed).mail());
@@ -140,7 +141,7 @@ std::size_t count_of(const MailPart& part) {
   return count;
 }
 
-// What is below lies inside, one part behind the other.
+// Whether the parts lie inside their parent, one after the other.
 bool nests(const MailPart& part) {
   const char* at = part.body.data();
   const char* const end = part.body.data() + part.body.size();
@@ -153,11 +154,11 @@ bool nests(const MailPart& part) {
   return true;
 }
 
-TEST(Corpus, IsOfSomeSize) { EXPECT_GT(mails().size(), 2000U); }
+TEST(Corpus, HasAMinimumSize) { EXPECT_GT(mails().size(), 2000U); }
 
-TEST(Corpus, EveryMailIsReadWithinTheLimits) {
-  for (const auto& [name, octets] : mails()) {
-    const auto root = MailPart::parse(octets);
+TEST(Corpus, EveryMessageIsParsedWithinTheLimits) {
+  for (const auto& [name, bytes] : mails()) {
+    const auto root = MailPart::parse(bytes);
     EXPECT_LE(depth_of(root), MailLimits{}.depth) << name;
     EXPECT_LE(count_of(root), MailLimits{}.parts) << name;
     EXPECT_TRUE(nests(root)) << name;
@@ -175,32 +176,32 @@ TEST(Corpus, EveryMailIsReadWithinTheLimits) {
   }
 }
 
-TEST(Corpus, ThePiecesTellWhatTheTreeSays) {
-  for (const auto& [name, octets] : mails()) {
-    const auto whole = events_of(octets);
-    ASSERT_TRUE(whole.starts_with(events_of_tree(octets))) << name;
-    if (octets.size() > 100'000) continue;
-    ASSERT_EQ(events_by_line(octets), whole) << name;
+TEST(Corpus, EveryChunkingReportsTheTree) {
+  for (const auto& [name, bytes] : mails()) {
+    const auto whole = events_of(bytes);
+    ASSERT_TRUE(whole.starts_with(events_of_tree(bytes))) << name;
+    if (bytes.size() > 100'000) continue;
+    ASSERT_EQ(events_by_line(bytes), whole) << name;
     for (const std::size_t piece : {1U, 2U, 5U, 64U})
-      ASSERT_EQ(events_of(octets, piece), whole) << name;
+      ASSERT_EQ(events_of(bytes, piece), whole) << name;
   }
 }
 
-TEST(Corpus, SmallLimitsCutTheSameInEveryChunking) {
-  for (const auto& [name, octets] : mails()) {
-    if (octets.size() > 4000) continue;
+TEST(Corpus, SmallLimitsGiveTheSameEventsInEveryChunking) {
+  for (const auto& [name, bytes] : mails()) {
+    if (bytes.size() > 4000) continue;
     for (const auto& limits : {MailLimits{2, 3, 30}, MailLimits{3, 1000, 70}}) {
-      const auto whole = events_of(octets, std::string_view::npos, limits);
-      ASSERT_EQ(events_of(octets, 1, limits), whole) << name;
-      ASSERT_EQ(events_of(octets, 3, limits), whole) << name;
-      const auto root = MailPart::parse(octets, limits);
+      const auto whole = events_of(bytes, std::string_view::npos, limits);
+      ASSERT_EQ(events_of(bytes, 1, limits), whole) << name;
+      ASSERT_EQ(events_of(bytes, 3, limits), whole) << name;
+      const auto root = MailPart::parse(bytes, limits);
       ASSERT_LE(depth_of(root), limits.depth) << name;
       ASSERT_LE(count_of(root), limits.parts) << name;
     }
   }
 }
 
-// A part like the one that was read, of our own making.
+// Composes a part with the content of a parsed one.
 MimePart again(const MailPart& part) {
   if (!part.parts.empty() && part.is_multipart()) {
     std::vector<MimePart> parts;
@@ -208,7 +209,7 @@ MimePart again(const MailPart& part) {
     return MimePart::multipart("mixed", std::move(parts));
   }
   if (part.type.value == "text/plain") return MimePart::text("plain", part.text());
-  return MimePart::octets("application/octet-stream", part.decoded());
+  return MimePart::bytes("application/octet-stream", part.decoded());
 }
 
 void expect_equal(const MailPart& old, const MailPart& fresh, const std::string& name) {
@@ -223,15 +224,15 @@ void expect_equal(const MailPart& old, const MailPart& fresh, const std::string&
   }
 }
 
-// A single body ends its last line, which a part before a boundary need not.
-TEST(Corpus, WhatWasReadIsWrittenAndReadAsTheSame) {
-  for (const auto& [name, octets] : mails()) {
-    const auto root = MailPart::parse(octets);
-    // What is written has one part more.
+// The part is put into a multipart, because a single body would get a final line end.
+TEST(Corpus, ComposedPartsParseToTheSameContent) {
+  for (const auto& [name, bytes] : mails()) {
+    const auto root = MailPart::parse(bytes);
+    // The composed message has one part more.
     if (depth_of(root) == MailLimits{}.depth || count_of(root) == MailLimits{}.parts) continue;
     const auto message =
         Message{}.from("a@x.example").content(MimePart::multipart("mixed", {again(root)}));
-    ASSERT_FALSE(message.fault()) << name << *message.fault();
+    ASSERT_FALSE(message.error()) << name << *message.error();
     auto source = message.source(counted());
     ASSERT_TRUE(source) << name << ": " << source.error();
     const auto seven = drained(**source);
@@ -245,28 +246,28 @@ TEST(Corpus, WhatWasReadIsWrittenAndReadAsTheSame) {
   }
 }
 
-// Text whose octets change their line ends on the way through quoted-printable is still the same.
+// Quoted-printable may change line ends of text, which does not count as a difference.
 std::string lines_of(const MailPart& part) { return with_crlf(part.text()); }
 
-TEST(Corpus, WhatIsRecodedSaysTheSame) {
+TEST(Corpus, RecodedMessagesKeepTheirContent) {
   std::size_t changed = 0;
   for (const auto& [name, raw] : mails()) {
-    const auto octets = with_crlf(raw);
+    const auto bytes = with_crlf(raw);
     for (const auto transfer : {Transfer::seven_bit, Transfer::eight_bit}) {
-      const auto out = recode(octets, transfer);
+      const auto out = recode(bytes, transfer);
       if (!out) continue;
-      changed += *out != octets ? 1 : 0;
+      changed += *out != bytes ? 1 : 0;
       const auto traits = traits_of(*out);
       ASSERT_FALSE(traits.long_line != 0 || (traits.is_8bit && transfer == Transfer::seven_bit))
           << name;
-      const auto before = MailPart::parse(octets);
+      const auto before = MailPart::parse(bytes);
       const auto after = MailPart::parse(*out);
       ASSERT_EQ(shape_of(after), shape_of(before)) << name << '\n' << *out;
       const auto old = leaves_of(before);
       const auto fresh = leaves_of(after);
       ASSERT_EQ(fresh.size(), old.size()) << name;
       for (std::size_t i = 0; i < old.size(); ++i)
-        ASSERT_EQ(lines_of(*fresh[i]), lines_of(*old[i])) << name << '\n' << octets << '\n' << *out;
+        ASSERT_EQ(lines_of(*fresh[i]), lines_of(*old[i])) << name << '\n' << bytes << '\n' << *out;
       const auto twice = recode(*out, transfer);
       ASSERT_TRUE(twice && *twice == *out) << name;
     }
@@ -274,11 +275,11 @@ TEST(Corpus, WhatIsRecodedSaysTheSame) {
   EXPECT_GT(changed, 200U);
 }
 
-TEST(Corpus, EveryMailIsPreparedAndLinted) {
-  for (const auto& [name, octets] : mails()) {
-    (void)prepare_raw(octets);
-    const auto lines = static_cast<std::size_t>(std::count(octets.begin(), octets.end(), '\n')) + 1;
-    for (const auto& finding : lint(octets)) ASSERT_LE(finding.line, lines) << name << finding.code;
+TEST(Corpus, EveryMessageIsPreparedAndLinted) {
+  for (const auto& [name, bytes] : mails()) {
+    (void)prepare_raw(bytes);
+    const auto lines = static_cast<std::size_t>(std::count(bytes.begin(), bytes.end(), '\n')) + 1;
+    for (const auto& finding : lint(bytes)) ASSERT_LE(finding.line, lines) << name << finding.code;
   }
 }
 

@@ -1,4 +1,5 @@
-// The tree of parts, from what a MailReader tells, and questions to it; see postroad/mail_part.hpp.
+// Builds the tree of parts from the events of a MailReader, and answers questions about it; see
+// postroad/mail_part.hpp. Not here: finding the parts (mail_reader.cpp).
 #include <postroad/mail_part.hpp>
 
 #include <algorithm>
@@ -17,19 +18,19 @@ namespace postroad {
 
 namespace {
 
-// The view `part` of `copy` as one of `original`, which holds the same octets.
+// Moves the view `part` of `copy` to the same place in `original`, which has the same bytes.
 std::string_view rebase(std::string_view part, std::string_view copy, std::string_view original) {
   return original.substr(static_cast<std::size_t>(part.data() - copy.data()), part.size());
 }
 
 class TreeSink final : public PartSink {
  public:
-  explicit TreeSink(std::string_view octets) : octets_(octets) {}
+  explicit TreeSink(std::string_view bytes) : bytes_(bytes) {}
   void begin(const PartHead& head) override {
     MailPart* part = &root_;
     if (!open_.empty()) part = &open_.back()->parts.emplace_back();
     open_.push_back(part);
-    const auto original = octets_.substr(head.header_offset, head.header.size());
+    const auto original = bytes_.substr(head.header_offset, head.header.size());
     part->fields = head.fields;
     for (auto& field : part->fields) {
       for (auto* view : {&field.name, &field.body, &field.whole})
@@ -38,12 +39,12 @@ class TreeSink final : public PartSink {
     part->type = head.type;
     part->disposition = head.disposition;
     part->cut = head.cut;
-    part->body = octets_.substr(head.body_offset);
+    part->body = bytes_.substr(head.body_offset);
   }
-  void body(std::string_view /*octets*/) override {}
+  void body(std::string_view /*bytes*/) override {}
   void end(std::uint64_t offset, bool cut) override {
     auto& part = *open_.back();
-    const auto begin = static_cast<std::uint64_t>(part.body.data() - octets_.data());
+    const auto begin = static_cast<std::uint64_t>(part.body.data() - bytes_.data());
     part.body = part.body.substr(0, std::max(offset, begin) - begin);
     part.cut = part.cut || cut;
     open_.pop_back();
@@ -51,17 +52,18 @@ class TreeSink final : public PartSink {
   MailPart take() { return std::move(root_); }
 
  private:
-  std::string_view octets_;
+  std::string_view bytes_;
   MailPart root_;
-  std::vector<MailPart*> open_;  // a part's list grows only while none of its parts is open
+  // The pointers stay valid: the list of a part grows only while none of its parts is open.
+  std::vector<MailPart*> open_;
 };
 
 }  // namespace
 
-MailPart MailPart::parse(std::string_view octets, const MailLimits& limits) {
-  TreeSink sink(octets);
+MailPart MailPart::parse(std::string_view bytes, const MailLimits& limits) {
+  TreeSink sink(bytes);
   MailReader reader(sink, limits);
-  reader.take(octets);
+  reader.take(bytes);
   reader.finish();
   return sink.take();
 }
@@ -86,9 +88,9 @@ std::string MailPart::decoded() const {
 }
 
 std::string MailPart::text() const {
-  const auto octets = decoded();
-  const auto converted = mail::to_utf8(octets, type.find("charset"));
-  return converted ? *converted : mail::repair_utf8(octets);
+  const auto bytes = decoded();
+  const auto converted = mail::to_utf8(bytes, type.find("charset"));
+  return converted ? *converted : mail::repair_utf8(bytes);
 }
 
 std::string MailPart::file_name() const {

@@ -1,4 +1,5 @@
-// Reading mail: structures, parameters, limits, and what is broken in ordinary mailboxes.
+// Parsing messages: header fields, parameters, part structure, limits, and malformed messages as
+// they occur in mailboxes. Also the trace fields that a server adds.
 #include <postroad/mail_part.hpp>
 
 #include <gtest/gtest.h>
@@ -10,7 +11,7 @@
 namespace postroad::mail {
 namespace {
 
-TEST(Fields, AreTakenApartWithEitherLineEnd) {
+TEST(Fields, SplitsAHeaderWithEitherLineEnd) {
   const auto block = split_fields("A: 1\r\nB : two\r\n three\r\nC:\n\td\n\nbody");
   ASSERT_EQ(block.fields.size(), 3U);
   EXPECT_EQ(block.fields[0].value(), "1");
@@ -23,7 +24,7 @@ TEST(Fields, AreTakenApartWithEitherLineEnd) {
             "body");
 }
 
-TEST(Fields, EndAtWhatIsNoField) {
+TEST(Fields, EndsTheHeaderAtALineThatIsNotAField) {
   EXPECT_EQ(split_fields("text only").fields.size(), 0U);
   EXPECT_EQ(split_fields("A: 1\nno field\nB: 2\n").fields.size(), 1U);
   EXPECT_FALSE(split_fields("A: 1\nno field\n").complete);
@@ -33,7 +34,7 @@ TEST(Fields, EndAtWhatIsNoField) {
   EXPECT_EQ(split_fields("A: 1\r\n\r\nB: 2", 4).fields.size(), 1U);
 }
 
-TEST(Parameters, AreRead) {
+TEST(Parameters, ParsesValidAndMalformedForms) {
   struct Row {
     std::string_view text, value, name, parameter;
   };
@@ -51,7 +52,7 @@ TEST(Parameters, AreRead) {
       {"attachment; filename=\"a\nb\"", "attachment", "filename", "a b"},
       {"attachment; filename*=utf-8''a%0D%0Ab", "attachment", "filename", "a  b"},
       {"; x=1", "", "x", "1"},
-      // As programs write them that never read RFC 2045.
+      // Forms that RFC 2045 does not allow but programs write.
       {"attachment; filename=the report.txt", "attachment", "filename", "the report.txt"},
       {"attachment; filename= a  b.txt ; size=1", "attachment", "filename", "a  b.txt"},
       {"attachment; filename=a (b).txt", "attachment", "filename", "a"},
@@ -72,7 +73,7 @@ TEST(Parameters, AreRead) {
   }
 }
 
-TEST(Parse, AMultipartIsATree) {
+TEST(Parse, BuildsATreeOfParts) {
   const auto part = MailPart::parse(
       "Subject: =?utf-8?q?=E6=B8=AC?=\nContent-Type: multipart/mixed; boundary=b\n\npreamble\n--b\n"
       "Content-Type: multipart/alternative; boundary=\"b b\"\n\n--b b\n\nplain\n--b b  "
@@ -91,7 +92,7 @@ TEST(Parse, AMultipartIsATree) {
   EXPECT_EQ(part.first("image/png"), nullptr);
 }
 
-TEST(Parse, ShowsWhatIsBroken) {
+TEST(Parse, ReadsMalformedMessages) {
   EXPECT_EQ(MailPart::parse("").text(), "");
   EXPECT_EQ(MailPart::parse("just text").text(), "just text");
   EXPECT_EQ(MailPart::parse("Content-Type: nonsense\n\nx").type.value, "text/plain");
@@ -107,7 +108,7 @@ TEST(Parse, ShowsWhatIsBroken) {
       MailPart::parse("Content-Disposition: attachment; filename=\"../../x\"\n\n").is_attachment());
 }
 
-TEST(Parse, ADigestIsOfMails) {
+TEST(Parse, PartsOfADigestAreMessagesByDefault) {
   const auto digest = MailPart::parse(
       "Content-Type: multipart/digest; boundary=b\n\n--b\n\nSubject: one\n\n1\n--b\n"
       "Content-Type: text/plain\n\nnotes\n--b\nContent-Description: two\n\nSubject: two\n"
@@ -117,11 +118,11 @@ TEST(Parse, ADigestIsOfMails) {
   EXPECT_EQ(digest.parts[0].parts.at(0).header("Subject"), "one");
   EXPECT_EQ(digest.parts[0].parts.at(0).text(), "1");
   EXPECT_EQ(digest.parts[1].text(), "notes");
-  // Below a mail in a digest, what says nothing is text again.
+  // Within a message of a digest, the default type is text/plain again.
   EXPECT_EQ(digest.parts[2].parts.at(0).parts.at(0).type.value, "text/plain");
 }
 
-TEST(Parse, AnEncodedMailIsALeaf) {
+TEST(Parse, AnEncodedMessageIsALeaf) {
   const auto plain = MailPart::parse("Content-Type: message/global\n\nSubject: \xc3\xbc\n\nx");
   EXPECT_EQ(plain.parts.at(0).header("Subject"), "\xc3\xbc");
   const auto encoded = MailPart::parse(
@@ -163,7 +164,7 @@ ReceivedInfo sample() {
   return trace;
 }
 
-TEST(Received, SaysWhatRfc5321Asks) {
+TEST(Received, FormatsTheClausesOfRfc5321) {
   EXPECT_EQ(format_received(sample()),
             "Received: from client.example ([192.0.2.1]) by mx.example.org with ESMTPS\r\n"
             " (TLSv1.3 TLS_AES_256_GCM_SHA384) id 0000000000ABC for <a@example.org>;\r\n"
@@ -173,10 +174,10 @@ TEST(Received, SaysWhatRfc5321Asks) {
   EXPECT_EQ(format_delivered_to({"a", "x"}), "Delivered-To: a@x\r\n");
 }
 
-// Row 4: a peer's words end no line, close no comment and open no clause.
+// Row 4: text of a peer cannot end a line, close a comment or begin a clause.
 TEST(Row4, TraceFieldsAreScrubbed) {
-  for (int octet = 0; octet < 0x100; ++octet) {
-    const std::string evil = std::string("a") + static_cast<char>(octet) + "b) by evil; x";
+  for (int byte = 0; byte < 0x100; ++byte) {
+    const std::string evil = std::string("a") + static_cast<char>(byte) + "b) by evil; x";
     auto trace = sample();
     trace.helo = trace.client = trace.by = trace.protocol = trace.tls = trace.id = evil;
     const auto field = format_received(trace);

@@ -1,4 +1,6 @@
-// Lines, delimiters and heads; see postroad/mail_reader.hpp.
+// The parser of MailReader: it divides the stream into lines, finds delimiters (RFC 2046 §5.1.1)
+// and collects part headers; see postroad/mail_reader.hpp. Body lines that cannot be a delimiter
+// are passed on in large pieces.
 #include <postroad/mail_reader.hpp>
 
 #include <algorithm>
@@ -13,12 +15,12 @@ namespace postroad {
 namespace {
 
 constexpr std::size_t max_boundary = 1000;                             // RFC 2046 §5.1.1 allows 70
-constexpr std::size_t max_padding = 1000;                              // blanks behind a delimiter
+constexpr std::size_t max_padding = 1000;                              // blanks after a delimiter
 constexpr std::size_t longest_delimiter = max_boundary + max_padding;  // without its LF
 
 bool is_blank(char c) noexcept { return c == ' ' || c == '\t'; }
 
-// Is this line, with its line end, the delimiter? `last` tells the closing one.
+// Whether this line, with its line end, is the delimiter. Sets `last` for the closing delimiter.
 bool is_delimiter(std::string_view line, std::string_view boundary, bool& last) noexcept {
   if (line.substr(2, boundary.size()) != boundary) return false;
   line.remove_prefix(2 + boundary.size());
@@ -56,26 +58,27 @@ const HeaderField* PartHead::find(std::string_view name) const noexcept {
 class MailReader::State final {
  public:
   State(PartSink& sink, const MailLimits& limits) : sink_(sink), limits_(limits) {}
-  void take(std::string_view octets);
+  void take(std::string_view bytes);
   void finish();
 
  private:
   enum class Place : std::uint8_t { head, leaf, between };  // between: a preamble or an epilogue
   struct Open {
-    std::string boundary;  // of a multipart whose parts are told; else empty
-    bool digest = false;   // its parts are mails where they say nothing else
+    std::string boundary;  // of a multipart whose parts are reported; else empty
+    bool digest = false;   // the default type of its parts is message/rfc822
     bool cut = false;
-    bool over = false;  // its closing delimiter was passed
+    bool over = false;  // its closing delimiter was seen
   };
 
-  std::string_view take_body(std::string_view octets);
-  std::string_view gather_line(std::string_view octets);
+  std::string_view take_body(std::string_view bytes);
+  std::string_view gather_line(std::string_view bytes);
   void take_line(std::string_view line);
   void take_head_line(std::string_view line, std::uint64_t start);
   bool take_delimiter(std::string_view line, std::uint64_t start);
+  [[nodiscard]] PartHead make_head(std::string_view text) const;
   void end_head(std::uint64_t body_offset, bool cut);
   void close_to(std::size_t count, std::uint64_t offset);
-  void pass(std::string_view octets, bool ends_line);
+  void pass(std::string_view bytes, bool ends_line);
   [[nodiscard]] bool has_delimiter() const noexcept;
   [[nodiscard]] std::size_t longest_partial() const noexcept;
 
@@ -83,11 +86,11 @@ class MailReader::State final {
   MailLimits limits_;
   std::vector<Open> open_;  // parts that have begun, outermost first
   Place place_ = Place::head;
-  bool in_line_ = false;   // of a body, in a line that is no delimiter
-  std::string head_;       // the header that is being read
-  std::string partial_;    // a line that has not ended
+  bool in_line_ = false;   // within a body line that is not a delimiter
+  std::string head_;       // the incomplete header
+  std::string partial_;    // an incomplete line
   std::string_view held_;  // a line end that belongs to the next line if that is a delimiter
-  std::uint64_t at_ = 0;   // octets passed
+  std::uint64_t at_ = 0;   // offset in the message
   std::uint64_t header_offset_ = 0;
   std::size_t parts_ = 1;
 };
@@ -97,7 +100,7 @@ bool MailReader::State::has_delimiter() const noexcept {
                      [](const Open& one) { return !one.boundary.empty() && !one.over; });
 }
 
-// How much of a line without its end is kept until it is known what it is.
+// How many bytes of an incomplete line are kept before it is treated as an ordinary line.
 std::size_t MailReader::State::longest_partial() const noexcept {
   if (place_ != Place::head) return longest_delimiter;
   const auto room = limits_.header - std::min(limits_.header, head_.size());
@@ -106,56 +109,55 @@ std::size_t MailReader::State::longest_partial() const noexcept {
   return ends_head ? std::max(room, longest_delimiter) : room;
 }
 
-void MailReader::State::pass(std::string_view octets, bool ends_line) {
-  if (octets.empty()) return;
+void MailReader::State::pass(std::string_view bytes, bool ends_line) {
+  if (bytes.empty()) return;
   const bool leaf = place_ == Place::leaf;
-  if (held_ == "\r" && octets == "\n") {
+  if (held_ == "\r" && bytes == "\n") {
     held_ = "\r\n";
     return;
   }
   if (leaf && !held_.empty()) sink_.body(held_);
-  held_ = ends_line || octets.ends_with('\r') ? line_end_of(octets) : std::string_view();
-  octets.remove_suffix(held_.size());
-  if (leaf && !octets.empty()) sink_.body(octets);
+  held_ = ends_line || bytes.ends_with('\r') ? line_end_of(bytes) : std::string_view();
+  bytes.remove_suffix(held_.size());
+  if (leaf && !bytes.empty()) sink_.body(bytes);
 }
 
-// All up to the next line that may be a delimiter, in one piece.
-std::string_view MailReader::State::take_body(std::string_view octets) {
+// Takes everything up to the next line that may be a delimiter, in one piece.
+std::string_view MailReader::State::take_body(std::string_view bytes) {
   if (!has_delimiter()) {
     if (place_ == Place::leaf) {
       if (!held_.empty()) sink_.body(held_);
-      sink_.body(octets);
+      sink_.body(bytes);
     }
     held_ = {};
-    at_ += octets.size();
+    at_ += bytes.size();
     return {};
   }
   std::size_t at = 0;
   bool starts_line = !in_line_;
-  while (at < octets.size()) {
-    if (starts_line && octets[at] == '-' && (at + 1 == octets.size() || octets[at + 1] == '-'))
-      break;
-    const auto lf = octets.find('\n', at);
+  while (at < bytes.size()) {
+    if (starts_line && bytes[at] == '-' && (at + 1 == bytes.size() || bytes[at + 1] == '-')) break;
+    const auto lf = bytes.find('\n', at);
     starts_line = lf != std::string_view::npos;
-    at = starts_line ? lf + 1 : octets.size();
+    at = starts_line ? lf + 1 : bytes.size();
   }
-  pass(octets.substr(0, at), starts_line);
+  pass(bytes.substr(0, at), starts_line);
   at_ += at;
-  octets.remove_prefix(at);
+  bytes.remove_prefix(at);
   in_line_ = !starts_line;
-  return octets.empty() ? octets : gather_line(octets);
+  return bytes.empty() ? bytes : gather_line(bytes);
 }
 
-std::string_view MailReader::State::gather_line(std::string_view octets) {
-  const auto lf = octets.find('\n');
-  const auto length = lf == std::string_view::npos ? octets.size() : lf + 1;
-  const auto rest = octets.substr(length);
-  octets = octets.substr(0, length);
+std::string_view MailReader::State::gather_line(std::string_view bytes) {
+  const auto lf = bytes.find('\n');
+  const auto length = lf == std::string_view::npos ? bytes.size() : lf + 1;
+  const auto rest = bytes.substr(length);
+  bytes = bytes.substr(0, length);
   if (partial_.empty() && lf != std::string_view::npos) {
-    take_line(octets);
+    take_line(bytes);
     return rest;
   }
-  partial_ += octets;
+  partial_ += bytes;
   const bool whole = lf != std::string_view::npos;
   if (!whole && partial_.size() <= longest_partial()) return rest;
   const bool head = place_ == Place::head;
@@ -173,10 +175,10 @@ std::string_view MailReader::State::gather_line(std::string_view octets) {
   return rest;
 }
 
-void MailReader::State::take(std::string_view octets) {
-  while (!octets.empty()) {
+void MailReader::State::take(std::string_view bytes) {
+  while (!bytes.empty()) {
     const bool body = place_ != Place::head && partial_.empty();
-    octets = body ? take_body(octets) : gather_line(octets);
+    bytes = body ? take_body(bytes) : gather_line(bytes);
   }
 }
 
@@ -197,9 +199,9 @@ void MailReader::State::take_head_line(std::string_view line, std::uint64_t star
     head_ += line;
     return;
   }
-  // What is no field ends the header, as it does for every mail program that has to show something.
+  // A line that is not a field ends the header, as in other mail programs.
   end_head(start, !fits);
-  if (take_delimiter(line, start)) return;  // of the multipart that has just begun
+  if (take_delimiter(line, start)) return;  // a delimiter of the multipart that has just begun
   if (place_ == Place::head) return take_head_line(line, start);
   pass(line, line.ends_with('\n'));
   in_line_ = !line.ends_with('\n');
@@ -228,14 +230,12 @@ bool MailReader::State::take_delimiter(std::string_view line, std::uint64_t star
   return true;
 }
 
-void MailReader::State::end_head(std::uint64_t body_offset, bool cut) {
+// Parses a header and applies the defaults of RFC 2045 §5.2 and RFC 2046 §5.1.5.
+PartHead MailReader::State::make_head(std::string_view text) const {
   PartHead head;
-  const auto text = std::exchange(head_, {});
   head.header = text;
   head.fields = mail::split_fields(text, std::string::npos).fields;
   head.header_offset = header_offset_;
-  head.body_offset = body_offset;
-  head.cut = cut;
   head.type = value_of(head, "Content-Type");
   const bool digest = !open_.empty() && open_.back().digest;
   if (digest && head.find("Content-Type") == nullptr) {
@@ -245,10 +245,18 @@ void MailReader::State::end_head(std::uint64_t body_offset, bool cut) {
   }
   head.disposition = value_of(head, "Content-Disposition");
   head.encoding = value_of(head, "Content-Transfer-Encoding").value;
+  return head;
+}
+
+void MailReader::State::end_head(std::uint64_t body_offset, bool cut) {
+  const auto text = std::exchange(head_, {});
+  auto head = make_head(text);
+  head.body_offset = body_offset;
+  head.cut = cut;
   const auto boundary = head.type.find("boundary");
   const bool multipart = head.type.value.starts_with("multipart/") && !boundary.empty() &&
                          boundary.size() <= max_boundary;
-  // One that is encoded, as message/global may be (RFC 6532 §3.7), is told as it came.
+  // An encoded message, which message/global may be (RFC 6532 §3.7), is reported as a leaf.
   const bool message = mail::is_message_type(head.type.value) && head.encoding != "base64" &&
                        head.encoding != "quoted-printable";
   Open part;
@@ -282,7 +290,7 @@ void MailReader::State::finish() {
 MailReader::MailReader(PartSink& sink, const MailLimits& limits)
     : state_(std::make_unique<State>(sink, limits)) {}
 MailReader::~MailReader() = default;
-void MailReader::take(std::string_view octets) { state_->take(octets); }
+void MailReader::take(std::string_view bytes) { state_->take(bytes); }
 void MailReader::finish() { state_->finish(); }
 
 }  // namespace postroad

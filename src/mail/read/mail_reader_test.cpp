@@ -1,5 +1,5 @@
-// The streaming MailReader: the same events for every way of cutting a mail into pieces, limits,
-// delimiters in odd places, heads that end early.
+// The streaming MailReader: the same events in every chunking, limits, delimiters in unusual
+// places, headers that end early.
 #include <postroad/mail_reader.hpp>
 
 #include <gtest/gtest.h>
@@ -72,11 +72,11 @@ void expect_same(std::string_view mail, const MailLimits& limits) {
   EXPECT_TRUE(whole.starts_with(events_of_tree(mail, limits))) << whole;
 }
 
-TEST(Reader, TellsTheSameInEveryChunking) {
+TEST(Reader, ReportsTheSameInEveryChunking) {
   for (const auto& mail : mails()) expect_same(mail, {});
 }
 
-TEST(Reader, TellsTheSameInEveryChunkingAtItsLimits) {
+TEST(Reader, ReportsTheSameInEveryChunkingAtItsLimits) {
   for (const auto& mail : mails()) {
     for (const std::size_t header : {0U, 1U, 4U, 10U, 43U, 44U, 46U, 48U, 60U})
       expect_same(mail, {.header = header});
@@ -85,7 +85,7 @@ TEST(Reader, TellsTheSameInEveryChunkingAtItsLimits) {
   }
 }
 
-TEST(Reader, TakesADelimiterThatIsCutAnywhere) {
+TEST(Reader, FindsADelimiterDividedAnywhere) {
   for (const auto& mail : mails()) {
     const auto whole = events_of(mail);
     const std::size_t most = std::min<std::size_t>(mail.size(), 700);
@@ -93,7 +93,7 @@ TEST(Reader, TakesADelimiterThatIsCutAnywhere) {
   }
 }
 
-TEST(Reader, TellsHeadsBodiesAndEnds) {
+TEST(Reader, ReportsHeadersBodiesAndEnds) {
   EXPECT_EQ(events_of(mixed),
             "head multipart/mixed boundary=b disposition  [MIME-Version| 1.0\r\n]"
             " [Content-Type| multipart/mixed; boundary=b\r\n]\nat 64\n"
@@ -103,14 +103,14 @@ TEST(Reader, TellsHeadsBodiesAndEnds) {
             "h0  h79  eh119  ee");
 }
 
-TEST(Reader, AnOuterBoundaryEndsWhatIsInside) {
+TEST(Reader, AnOuterBoundaryEndsInnerParts) {
   const auto events = events_of(nested);
   EXPECT_NE(events.find("body <p>\n"), std::string::npos) << events;
   EXPECT_NE(events.find("body after\n"), std::string::npos) << events;
   EXPECT_EQ(events.find("--out\r\n"), std::string::npos) << events;
 }
 
-TEST(Reader, AMessageInAMessageHasAHeadOfItsOwn) {
+TEST(Reader, AnAttachedMessageHasItsOwnHeader) {
   const auto events = events_of(forwarded);
   EXPECT_NE(events.find("[Subject| inner\r\n]"), std::string::npos) << events;
   EXPECT_NE(events.find("[Subject| two\r\n]\n"), std::string::npos) << events;
@@ -126,13 +126,13 @@ TEST(Reader, ADelimiterEndsAHeader) {
   EXPECT_NE(events.find("body x\n"), std::string::npos) << events;
 }
 
-TEST(Reader, TheFirstDelimiterMayStandInPlaceOfTheEmptyLine) {
+TEST(Reader, TheFirstDelimiterMayReplaceTheEmptyLine) {
   const auto events =
       events_of("Content-Type: multipart/mixed; boundary=b\r\n--b\r\n\r\nshown\r\n--b--\r\n");
   EXPECT_NE(events.find("body shown\n"), std::string::npos) << events;
 }
 
-TEST(Reader, LimitsCutAndTellTheRestAsBody) {
+TEST(Reader, BeyondALimitTheRestIsReportedAsBody) {
   std::string deep;
   for (int i = 0; i < 50; ++i) {
     const auto name = "b" + std::to_string(i);
@@ -156,7 +156,7 @@ TEST(Reader, LimitsCutAndTellTheRestAsBody) {
   EXPECT_TRUE(cut.ends_with("H0  e")) << cut;
 }
 
-TEST(Reader, KeepsALoneCrAndWantsNoLastLineEnd) {
+TEST(Reader, KeepsABareCrAndNeedsNoFinalLineEnd) {
   const auto events = events_of("A: b\r\n\r\na\rb\r\r\nc\r", 1);
   EXPECT_NE(events.find("body a\rb\r\r\nc\r\nend 16\n"), std::string::npos) << events;
   const auto parts =

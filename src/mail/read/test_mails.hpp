@@ -1,6 +1,6 @@
-// What the tests of this folder share: a Reader's events as text, composing with fixed dates and
-// counted "random" octets, code points as UTF-8, and mails written by hand (corpus_mails_test.cpp).
-// For tests only.
+// Shared by the tests of src/mail: the events of a MailReader as text, composing with a fixed date
+// and predictable "random" bytes, code points as UTF-8, and handwritten messages
+// (corpus_mails_test.cpp). For tests only.
 #pragma once
 
 #include <string>
@@ -14,16 +14,16 @@
 
 namespace postroad::mail {
 
-/// A mail by its name.
+/// The name of a message and its bytes.
 using NamedMail = std::pair<std::string, std::string>;
-/// Real-looking and broken mails.
+/// Realistic and malformed messages.
 std::vector<NamedMail> handwritten_mails();
 
-/// All that a MailReader tells, one event a line; bodies that come in pieces are joined.
+/// The events of a MailReader, one per line; the pieces of a body are joined.
 class EventLog final : public PartSink {
  public:
   void begin(const PartHead& head) override;
-  void body(std::string_view octets) override;
+  void body(std::string_view bytes) override;
   void end(std::uint64_t offset, bool cut) override;
   [[nodiscard]] std::string take();
 
@@ -33,27 +33,27 @@ class EventLog final : public PartSink {
   std::string body_;
 };
 
-/// The events of `octets`, taken in pieces of `piece` octets.
-std::string events_of(std::string_view octets, std::size_t piece = std::string_view::npos,
+/// The events of `bytes`, taken in pieces of `piece` bytes.
+std::string events_of(std::string_view bytes, std::size_t piece = std::string_view::npos,
                       const MailLimits& limits = {});
-/// The same, cut in two at `at`.
-std::string events_cut_at(std::string_view octets, std::size_t at, const MailLimits& limits = {});
+/// The same, taken in two pieces that meet at `at`.
+std::string events_cut_at(std::string_view bytes, std::size_t at, const MailLimits& limits = {});
 /// The same, taken line by line.
-std::string events_by_line(std::string_view octets, const MailLimits& limits = {});
-/// The events as the tree of parts tells them.
-std::string events_of_tree(std::string_view octets, const MailLimits& limits = {});
+std::string events_by_line(std::string_view bytes, const MailLimits& limits = {});
+/// The events that follow from the tree of parts.
+std::string events_of_tree(std::string_view bytes, const MailLimits& limits = {});
 
-/// The same octets every time: a fixed date and "random" octets that count up.
+/// Options that give the same bytes every time: a fixed date and "random" bytes that count up.
 ComposeOptions counted();
-/// What the message composes; "error: …" when it does not.
+/// The bytes of the composed message, or "error: …".
 std::string composed(const Message& message);
-/// All octets of a source that was not read yet; they are as many as it says, where it does.
+/// All bytes of an unread source. Checks that their number is size(), if that is known.
 std::string drained(MessageSource& source);
 
 /// A code point as UTF-8.
 std::string utf8(char32_t point);
 
-/// Parts without parts, in order.
+/// The parts without parts of their own, in order.
 std::vector<const MailPart*> leaves_of(const MailPart& part);
 /// "multipart/mixed(text/plain image/png)".
 std::string shape_of(const MailPart& part);

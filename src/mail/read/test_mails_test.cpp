@@ -1,4 +1,4 @@
-// See test_mails.hpp.
+// Implements test_mails.hpp; contains no tests.
 #include "mail/read/test_mails.hpp"
 
 #include <gtest/gtest.h>
@@ -23,7 +23,7 @@ std::string head_line(std::string_view header, const std::vector<HeaderField>& f
   return out + '\n';
 }
 
-// Of a multipart that was searched for parts, what stands between them is not told.
+// Whether the body of a part is reported. Text between the parts of a multipart is not.
 bool is_told(const MailPart& part, bool deepest) {
   constexpr std::size_t longest = 1000;
   const auto boundary = part.type.find("boundary");
@@ -32,15 +32,15 @@ bool is_told(const MailPart& part, bool deepest) {
   return part.parts.empty() && !searched;
 }
 
-void tell(std::string& out, std::string_view octets, const MailPart& part, std::size_t depth) {
+void tell(std::string& out, std::string_view bytes, const MailPart& part, std::size_t depth) {
   std::string header;
   for (const auto& field : part.fields) header += field.whole;
   out += head_line(header, part.fields, part.type, part.disposition.value);
-  const auto begin = static_cast<std::size_t>(part.body.data() - octets.data());
+  const auto begin = static_cast<std::size_t>(part.body.data() - bytes.data());
   out += "at " + std::to_string(begin) + '\n';
   if (is_told(part, depth <= 1) && !part.body.empty())
     out += "body " + std::string(part.body) + '\n';
-  for (const auto& below : part.parts) tell(out, octets, below, depth - 1);
+  for (const auto& below : part.parts) tell(out, bytes, below, depth - 1);
   out += "end " + std::to_string(begin + part.body.size()) + '\n';
 }
 
@@ -56,7 +56,7 @@ void EventLog::begin(const PartHead& head) {
   text_ += "at " + std::to_string(head.body_offset) + '\n';
 }
 
-void EventLog::body(std::string_view octets) { body_ += octets; }
+void EventLog::body(std::string_view bytes) { body_ += bytes; }
 
 void EventLog::end(std::uint64_t offset, bool /*cut*/) {
   flush();
@@ -70,7 +70,7 @@ std::string EventLog::take() {
 
 namespace {
 
-// The marks of what was cut, too, which a tree joins into one.
+// Also records the `cut` flags, which the tree joins into one.
 class CutLog final : public PartSink {
  public:
   void begin(const PartHead& head) override {
@@ -78,7 +78,7 @@ class CutLog final : public PartSink {
     cuts += head.cut ? 'H' : 'h';
     cuts += std::to_string(head.header_offset) + ' ' + head.encoding + ' ';
   }
-  void body(std::string_view octets) override { log.body(octets); }
+  void body(std::string_view bytes) override { log.body(bytes); }
   void end(std::uint64_t offset, bool cut) override {
     log.end(offset, cut);
     cuts += cut ? 'E' : 'e';
@@ -88,13 +88,13 @@ class CutLog final : public PartSink {
 };
 
 template <class Next>
-std::string read_by(std::string_view octets, const MailLimits& limits, Next next) {
+std::string read_by(std::string_view bytes, const MailLimits& limits, Next next) {
   CutLog log;
   MailReader reader(log, limits);
-  while (!octets.empty()) {
-    const auto piece = std::min<std::size_t>(octets.size(), next(octets));
-    reader.take(octets.substr(0, piece));
-    octets.remove_prefix(piece);
+  while (!bytes.empty()) {
+    const auto piece = std::min<std::size_t>(bytes.size(), next(bytes));
+    reader.take(bytes.substr(0, piece));
+    bytes.remove_prefix(piece);
   }
   reader.finish();
   return log.log.take() + log.cuts;
@@ -102,35 +102,35 @@ std::string read_by(std::string_view octets, const MailLimits& limits, Next next
 
 }  // namespace
 
-std::string events_of(std::string_view octets, std::size_t piece, const MailLimits& limits) {
-  return read_by(octets, limits, [&](std::string_view) { return piece; });
+std::string events_of(std::string_view bytes, std::size_t piece, const MailLimits& limits) {
+  return read_by(bytes, limits, [&](std::string_view) { return piece; });
 }
 
-std::string events_cut_at(std::string_view octets, std::size_t at, const MailLimits& limits) {
+std::string events_cut_at(std::string_view bytes, std::size_t at, const MailLimits& limits) {
   bool first = true;
-  return read_by(octets, limits, [&](std::string_view rest) {
+  return read_by(bytes, limits, [&](std::string_view rest) {
     return std::exchange(first, false) && at > 0 ? at : rest.size();
   });
 }
 
-std::string events_by_line(std::string_view octets, const MailLimits& limits) {
-  return read_by(octets, limits, [](std::string_view rest) {
+std::string events_by_line(std::string_view bytes, const MailLimits& limits) {
+  return read_by(bytes, limits, [](std::string_view rest) {
     const auto lf = rest.find('\n');
     return lf == std::string_view::npos ? rest.size() : lf + 1;
   });
 }
 
-std::string events_of_tree(std::string_view octets, const MailLimits& limits) {
+std::string events_of_tree(std::string_view bytes, const MailLimits& limits) {
   std::string out;
-  tell(out, octets, MailPart::parse(octets, limits), limits.depth);
+  tell(out, bytes, MailPart::parse(bytes, limits), limits.depth);
   return out;
 }
 
 ComposeOptions counted() {
   ComposeOptions options;
   options.date = std::chrono::system_clock::time_point(std::chrono::seconds(1783415100));
-  options.random = [next = 0](std::span<unsigned char> octets) mutable {
-    for (auto& octet : octets) octet = static_cast<unsigned char>(next++);
+  options.random = [next = 0](std::span<unsigned char> bytes) mutable {
+    for (auto& byte : bytes) byte = static_cast<unsigned char>(next++);
   };
   return options;
 }
@@ -153,12 +153,12 @@ std::string composed(const Message& message) {
 }
 
 std::string utf8(char32_t point) {
-  const auto octet = [](char32_t value) { return static_cast<char>(value); };
-  const auto tail = [&](unsigned shift) { return octet(0x80 | (point >> shift & 63)); };
-  if (point < 0x80) return {octet(point)};
-  if (point < 0x800) return {octet(0xc0 | point >> 6), tail(0)};
-  if (point < 0x10000) return {octet(0xe0 | point >> 12), tail(6), tail(0)};
-  return {octet(0xf0 | point >> 18), tail(12), tail(6), tail(0)};
+  const auto byte = [](char32_t value) { return static_cast<char>(value); };
+  const auto tail = [&](unsigned shift) { return byte(0x80 | (point >> shift & 63)); };
+  if (point < 0x80) return {byte(point)};
+  if (point < 0x800) return {byte(0xc0 | point >> 6), tail(0)};
+  if (point < 0x10000) return {byte(0xe0 | point >> 12), tail(6), tail(0)};
+  return {byte(0xf0 | point >> 18), tail(12), tail(6), tail(0)};
 }
 
 std::vector<const MailPart*> leaves_of(const MailPart& part) {

@@ -1,4 +1,5 @@
-// Reports both ways; see postroad/delivery_report.hpp.
+// Parsing and composing the three kinds of reports; see postroad/delivery_report.hpp. Composing
+// never fails, whatever the original message contains, because a report must be sent.
 #include <postroad/delivery_report.hpp>
 
 #include <algorithm>
@@ -30,14 +31,14 @@ const MailPart* find_type(const MailPart& part, std::string_view type) {
   return nullptr;
 }
 
-// The groups of fields of a report's machine-readable part, parted by empty lines.
+// The groups of fields in the machine-readable part of a report, which empty lines separate.
 std::vector<std::vector<HeaderField>> groups_of(std::string_view body) {
   std::vector<std::vector<HeaderField>> groups;
   while (!body.empty() && groups.size() <= max_recipients) {
     auto block = mail::split_fields(body);
     const bool stuck = block.fields.empty() && block.body == 0;
     if (!block.fields.empty()) groups.push_back(std::move(block.fields));
-    // A line that is no field is passed over.
+    // A line that is not a field is skipped.
     const auto lf = body.find('\n');
     body.remove_prefix(!stuck ? block.body : lf == std::string_view::npos ? body.size() : lf + 1);
   }
@@ -51,15 +52,15 @@ std::string value_of(const std::vector<HeaderField>& fields, std::string_view na
   return {};
 }
 
-// `rfc822; a@b` → `a@b`. A value without a type comes back as it is.
-std::string typed(const std::vector<HeaderField>& fields, std::string_view name) {
+// `rfc822; a@b` → `a@b`. A value without a type is returned unchanged.
+std::string untyped_value_of(const std::vector<HeaderField>& fields, std::string_view name) {
   const auto value = value_of(fields, name);
   const auto semicolon = value.find(';');
   return std::string(
       trim(semicolon == std::string::npos ? value : std::string_view(value).substr(semicolon + 1)));
 }
 
-// The text for a person: the first part.
+// The human-readable part: the first one.
 std::string text_of(const MailPart& report) {
   if (report.parts.empty() || report.parts.front().is_multipart()) {
     const auto* text = report.first("text/plain");
@@ -85,16 +86,16 @@ ReportedRecipient recipient_of(const std::vector<HeaderField>& fields) {
     one.action = static_cast<ReportedRecipient::Action>(known - actions.begin());
   const auto status = value_of(fields, "Status");
   one.status = status.substr(0, status.find_first_of(" ("));
-  one.final_recipient = typed(fields, "Final-Recipient");
-  one.original_recipient = typed(fields, "Original-Recipient");
-  one.remote_mta = typed(fields, "Remote-MTA");
-  one.diagnostic = typed(fields, "Diagnostic-Code");
+  one.final_recipient = untyped_value_of(fields, "Final-Recipient");
+  one.original_recipient = untyped_value_of(fields, "Original-Recipient");
+  one.remote_mta = untyped_value_of(fields, "Remote-MTA");
+  one.diagnostic = untyped_value_of(fields, "Diagnostic-Code");
   one.last_attempt = value_of(fields, "Last-Attempt-Date");
   one.will_retry_until = value_of(fields, "Will-Retry-Until");
   return one;
 }
 
-// Fields of a report under construction. Values come from peers: what could end a line becomes `?`.
+// The fields of a report under construction. Values come from peers: control characters become `?`.
 class ReportFields final {
  public:
   void add(std::string_view name, std::string_view value, std::string_view type = {}) {
@@ -111,7 +112,7 @@ class ReportFields final {
   [[nodiscard]] std::string take() && { return std::move(text_); }
 
  private:
-  // The front of it, up to the end of a character.
+  // Truncates a value at the end of a character.
   static std::string_view cut(std::string_view value) noexcept {
     constexpr std::size_t most = 900;
     if (value.size() <= most) return value;
@@ -126,9 +127,9 @@ std::string_view address_type(std::string_view address) {
   return std::any_of(address.begin(), address.end(), is_8bit) ? "utf-8" : "rfc822";
 }
 
-// message/`subtype` with fields, which no encoding may change where they are ASCII; where they are
-// not it is message/global-`subtype`, encoded, so that every server takes it (RFC 6533 §4, §5).
-// An abuse report has no such name of its own.
+// message/`subtype` with ASCII fields, which may not be encoded. Fields outside ASCII are encoded
+// as message/`global`, so that every server accepts them (RFC 6533 §4, §5); an abuse report has no
+// such type and keeps its own.
 MimePart fields_part(const std::string& subtype, const std::string& global, std::string fields) {
   if (std::none_of(fields.begin(), fields.end(), is_8bit))
     return MimePart::raw("Content-Type: message/" + subtype + "\r\n\r\n" + std::move(fields));
@@ -137,15 +138,15 @@ MimePart fields_part(const std::string& subtype, const std::string& global, std:
                        mail::encode_quoted_printable(fields));
 }
 
-// Its header alone where the whole cannot go: a signed mail that no server but one with 8BITMIME
-// takes, say. A report has to go.
+// The original message, or only its header if the whole cannot be sent to every server, such as a
+// signed message in 8bit.
 MimePart original_part(const std::string& original, bool whole) {
   auto clean = mail::with_crlf(original);
   if (whole && mail::recode(clean, mail::Transfer::seven_bit))
     return MimePart::message(std::move(clean));
   clean.resize(mail::split_fields(clean).end);
   return is_utf8(clean) ? MimePart::text("rfc822-headers", std::move(clean))
-                        : MimePart::octets("text/rfc822-headers", std::move(clean));
+                        : MimePart::bytes("text/rfc822-headers", std::move(clean));
 }
 
 MimePart report_part(std::string_view type, const std::string& text, MimePart fields,
@@ -163,27 +164,27 @@ std::string_view to_string(ReportedRecipient::Action action) noexcept {
   return actions[static_cast<std::size_t>(action)];
 }
 
-std::optional<DeliveryReport> DeliveryReport::parse(std::string_view octets) {
-  const auto mail = MailPart::parse(octets);
-  const auto* part = find_type(mail, "message/delivery-status");
-  if (part == nullptr) part = find_type(mail, "message/global-delivery-status");
+std::optional<DeliveryReport> DeliveryReport::parse(std::string_view message) {
+  const auto root = MailPart::parse(message);
+  const auto* part = find_type(root, "message/delivery-status");
+  if (part == nullptr) part = find_type(root, "message/global-delivery-status");
   if (part == nullptr) return std::nullopt;
   const auto body = part->decoded();
   auto groups = groups_of(body);
   DeliveryReport report;
   if (!groups.empty()) {
-    report.reporting_mta = typed(groups.front(), "Reporting-MTA");
+    report.reporting_mta = untyped_value_of(groups.front(), "Reporting-MTA");
     report.envelope_id = value_of(groups.front(), "Original-Envelope-Id");
     report.arrival_date = value_of(groups.front(), "Arrival-Date");
   }
   for (const auto& group : groups) {
-    // A report whose first empty line is missing tells of its recipient in the first group.
-    const bool tells =
+    // If the first empty line is missing, the first group also describes a recipient.
+    const bool has_recipient =
         !value_of(group, "Final-Recipient").empty() || !value_of(group, "Action").empty();
-    if (tells) report.recipients.push_back(recipient_of(group));
+    if (has_recipient) report.recipients.push_back(recipient_of(group));
   }
-  report.text = text_of(mail);
-  report.original = original_of(mail);
+  report.text = text_of(root);
+  report.original = original_of(root);
   return report;
 }
 
@@ -209,9 +210,9 @@ MimePart DeliveryReport::part(bool whole_original) const {
       whole_original);
 }
 
-std::optional<AbuseReport> AbuseReport::parse(std::string_view octets) {
-  const auto mail = MailPart::parse(octets);
-  const auto* part = find_type(mail, "message/feedback-report");
+std::optional<AbuseReport> AbuseReport::parse(std::string_view message) {
+  const auto root = MailPart::parse(message);
+  const auto* part = find_type(root, "message/feedback-report");
   if (part == nullptr) return std::nullopt;
   const auto body = part->decoded();
   const auto groups = groups_of(body);
@@ -230,8 +231,8 @@ std::optional<AbuseReport> AbuseReport::parse(std::string_view octets) {
       if (iequals(field.name, "Reported-Domain")) report.domains.push_back(field.value());
     }
   }
-  report.text = text_of(mail);
-  report.original = original_of(mail);
+  report.text = text_of(root);
+  report.original = original_of(root);
   return report;
 }
 
@@ -250,10 +251,10 @@ MimePart AbuseReport::part() const {
                      original, true);
 }
 
-std::optional<ReadReceipt> ReadReceipt::parse(std::string_view octets) {
-  const auto mail = MailPart::parse(octets);
-  const auto* part = find_type(mail, "message/disposition-notification");
-  if (part == nullptr) part = find_type(mail, "message/global-disposition-notification");
+std::optional<ReadReceipt> ReadReceipt::parse(std::string_view message) {
+  const auto root = MailPart::parse(message);
+  const auto* part = find_type(root, "message/disposition-notification");
+  if (part == nullptr) part = find_type(root, "message/global-disposition-notification");
   if (part == nullptr) return std::nullopt;
   const auto body = part->decoded();
   const auto groups = groups_of(body);
@@ -261,12 +262,12 @@ std::optional<ReadReceipt> ReadReceipt::parse(std::string_view octets) {
   if (!groups.empty()) {
     const auto& fields = groups.front();
     receipt.reporting_ua = value_of(fields, "Reporting-UA");
-    receipt.final_recipient = typed(fields, "Final-Recipient");
-    receipt.original_recipient = typed(fields, "Original-Recipient");
+    receipt.final_recipient = untyped_value_of(fields, "Final-Recipient");
+    receipt.original_recipient = untyped_value_of(fields, "Original-Recipient");
     receipt.original_message_id = value_of(fields, "Original-Message-ID");
     receipt.disposition = value_of(fields, "Disposition");
   }
-  receipt.text = text_of(mail);
+  receipt.text = text_of(root);
   return receipt;
 }
 

@@ -1,4 +1,4 @@
-// Reports of others read, ours composed and read again.
+// Reports of other programs are parsed; composed reports parse back to the same values.
 #include <gtest/gtest.h>
 
 #include <postroad/delivery_report.hpp>
@@ -12,7 +12,7 @@ namespace {
 
 using mail::composed;
 
-// The form that Postfix gives it, with its folding and its comments.
+// A report in the form of Postfix, with its folding and comments.
 constexpr std::string_view postfix =
     "From: MAILER-DAEMON@mx.example (Mail Delivery System)\r\n"
     "MIME-Version: 1.0\r\n"
@@ -51,7 +51,7 @@ constexpr std::string_view postfix =
     "Subject: hi\r\n"
     "--X--\r\n";
 
-TEST(DeliveryReport, AsPostfixWritesIt) {
+TEST(DeliveryReport, ParsesAReportOfPostfix) {
   const auto report = DeliveryReport::parse(postfix);
   ASSERT_TRUE(report);
   EXPECT_EQ(report->reporting_mta, "mx.example");
@@ -71,14 +71,14 @@ TEST(DeliveryReport, AsPostfixWritesIt) {
   EXPECT_EQ(report->recipients[1].will_retry_until, "Thu, 3 Dec 2026 10:00:00 +0000");
 }
 
-TEST(DeliveryReport, OfAnyMailThatIsNone) {
+TEST(DeliveryReport, OtherMessagesAreNotReports) {
   EXPECT_FALSE(DeliveryReport::parse(""));
   EXPECT_FALSE(DeliveryReport::parse("Subject: hi\r\n\r\nFinal-Recipient: rfc822; a@b\r\n"));
   EXPECT_FALSE(AbuseReport::parse(postfix));
   EXPECT_FALSE(ReadReceipt::parse(postfix));
 }
 
-TEST(DeliveryReport, BrokenOnesAreReadAsFarAsTheyGo) {
+TEST(DeliveryReport, ParsesMalformedReportsAsFarAsPossible) {
   const auto report = DeliveryReport::parse(
       "Content-Type: message/delivery-status\n\nReporting-MTA: mx\nFinal-Recipient: a@b\nnonsense\n"
       "\n\n\nAction: FAILED (really)\n");
@@ -89,7 +89,7 @@ TEST(DeliveryReport, BrokenOnesAreReadAsFarAsTheyGo) {
   EXPECT_EQ(report->recipients[1].action, ReportedRecipient::Action::failed);
 }
 
-TEST(DeliveryReport, OursComesBackEqual) {
+TEST(DeliveryReport, ComposedReportRoundTrips) {
   DeliveryReport report;
   report.reporting_mta = "mx.example.org";
   report.envelope_id = "abc";
@@ -105,18 +105,18 @@ TEST(DeliveryReport, OursComesBackEqual) {
   one.last_attempt = "Sat, 28 Nov 2026 10:00:01 +0000";
   report.recipients = {one, one};
   report.recipients[1].action = ReportedRecipient::Action::delayed;
-  const auto octets =
+  const auto bytes =
       composed(Message{}.from("MAILER-DAEMON@mx.example.org").content(report.part(true)));
-  EXPECT_NE(octets.find("report-type=delivery-status"), std::string::npos) << octets;
-  auto again = DeliveryReport::parse(octets);
-  ASSERT_TRUE(again) << octets;
-  EXPECT_EQ(*again, report) << octets;
+  EXPECT_NE(bytes.find("report-type=delivery-status"), std::string::npos) << bytes;
+  auto again = DeliveryReport::parse(bytes);
+  ASSERT_TRUE(again) << bytes;
+  EXPECT_EQ(*again, report) << bytes;
   const auto headers = composed(Message{}.from("m@x.example").content(report.part()));
   EXPECT_EQ(headers.find("body"), std::string::npos);
   EXPECT_EQ(DeliveryReport::parse(headers)->original, "From: a@example.org\r\nSubject: hi\r\n");
 }
 
-// Words of a peer end no line.
+// Row 4: text of a peer cannot add fields to a report.
 TEST(Row4, NoPeerWritesFieldsOfAReport) {
   DeliveryReport report;
   report.reporting_mta = "mx\r\nX: y";
@@ -124,15 +124,15 @@ TEST(Row4, NoPeerWritesFieldsOfAReport) {
   one.final_recipient = "a@b\r\n\r\nAction: delivered";
   one.diagnostic = "550 no\nStatus: 2.0.0";
   report.recipients = {one};
-  const auto octets = composed(Message{}.from("m@x.example").content(report.part()));
-  const auto again = DeliveryReport::parse(octets);
+  const auto bytes = composed(Message{}.from("m@x.example").content(report.part()));
+  const auto again = DeliveryReport::parse(bytes);
   ASSERT_TRUE(again);
-  ASSERT_EQ(again->recipients.size(), 1U) << octets;
+  ASSERT_EQ(again->recipients.size(), 1U) << bytes;
   EXPECT_EQ(again->recipients[0].action, ReportedRecipient::Action::failed);
-  EXPECT_EQ(octets.find("\nX: y"), std::string::npos);
+  EXPECT_EQ(bytes.find("\nX: y"), std::string::npos);
 }
 
-TEST(AbuseReport, OursComesBackEqual) {
+TEST(AbuseReport, ComposedReportRoundTrips) {
   AbuseReport report;
   report.type = "abuse";
   report.user_agent = "loop/1";
@@ -143,14 +143,14 @@ TEST(AbuseReport, OursComesBackEqual) {
   report.domains = {"example.org"};
   report.text = "A complaint.\r\n";
   report.original = "Subject: hi\r\n\r\nbuy\r\n";
-  const auto octets = composed(Message{}.from("fbl@example.net").content(report.part()));
-  const auto again = AbuseReport::parse(octets);
-  ASSERT_TRUE(again) << octets;
-  EXPECT_EQ(*again, report) << octets;
+  const auto bytes = composed(Message{}.from("fbl@example.net").content(report.part()));
+  const auto again = AbuseReport::parse(bytes);
+  ASSERT_TRUE(again) << bytes;
+  EXPECT_EQ(*again, report) << bytes;
 }
 
-// Whatever the mail it is about holds, a report goes.
-TEST(DeliveryReport, GoesForEveryOriginal) {
+// A report can be sent whatever the original message contains.
+TEST(DeliveryReport, CanBeComposedForEveryOriginal) {
   const std::string latin = "From: a@x\r\nSubject: gr\xfcn\r\n\r\nbody\r\n";
   const std::string originals[] = {
       latin,
@@ -164,9 +164,9 @@ TEST(DeliveryReport, GoesForEveryOriginal) {
       DeliveryReport report;
       report.text = "gr\xfcn";
       report.original = original;
-      const auto octets = composed(Message{}.from("d@x").content(report.part(whole)));
-      ASSERT_FALSE(octets.starts_with("error")) << octets;
-      EXPECT_TRUE(DeliveryReport::parse(octets)) << octets;
+      const auto bytes = composed(Message{}.from("d@x").content(report.part(whole)));
+      ASSERT_FALSE(bytes.starts_with("error")) << bytes;
+      EXPECT_TRUE(DeliveryReport::parse(bytes)) << bytes;
     }
     AbuseReport abuse;
     abuse.original = original;
@@ -179,22 +179,22 @@ TEST(DeliveryReport, GoesForEveryOriginal) {
   EXPECT_EQ(again->original, "From: a@x\r\nSubject: gr\xfcn\r\n");
 }
 
-TEST(ReadReceipt, OursComesBackEqual) {
+TEST(ReadReceipt, ComposedReportRoundTrips) {
   ReadReceipt receipt;
   receipt.reporting_ua = "desk; reader 1";
   receipt.final_recipient = "b@example.net";
   receipt.original_message_id = "<1@example.org>";
   receipt.disposition = "manual-action/MDN-sent-manually; displayed";
   receipt.text = "It was shown.\r\n";
-  const auto octets = composed(Message{}.from("b@example.net").content(receipt.part()));
-  const auto again = ReadReceipt::parse(octets);
-  ASSERT_TRUE(again) << octets;
-  EXPECT_EQ(*again, receipt) << octets;
+  const auto bytes = composed(Message{}.from("b@example.net").content(receipt.part()));
+  const auto again = ReadReceipt::parse(bytes);
+  ASSERT_TRUE(again) << bytes;
+  EXPECT_EQ(*again, receipt) << bytes;
   EXPECT_TRUE(again->is_displayed());
 }
 
-// Every server takes a report with addresses that are not ASCII (RFC 6533).
-TEST(DeliveryReport, AddressesInUtf8GoToEveryServer) {
+// Every server accepts a report with addresses outside ASCII (RFC 6533).
+TEST(DeliveryReport, AddressesInUtf8CanBeSentToEveryServer) {
   ReportedRecipient one;
   one.status = "5.1.1";
   one.final_recipient = "grün@b.example";

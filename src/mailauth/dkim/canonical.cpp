@@ -1,4 +1,5 @@
-// Canonical forms; see canonical.hpp.
+// Canonicalization of fields and bodies; see canonical.hpp. Blanks and line ends are held until it
+// is known whether they count.
 #include "mailauth/dkim/canonical.hpp"
 
 #include <algorithm>
@@ -26,7 +27,7 @@ void append_canonical(std::string& out, const HeaderField& field, DkimCanonicali
   bool blank = false;
   bool any = false;
   for (const char c : field.body) {
-    if (c == '\r' || c == '\n') continue;  // unfolded
+    if (c == '\r' || c == '\n') continue;  // unfolding (§3.4.2)
     if (is_blank(c)) {
       blank = true;
       continue;
@@ -40,18 +41,18 @@ void append_canonical(std::string& out, const HeaderField& field, DkimCanonicali
 }
 
 void BodyDigest::flush() {
-  std::string_view octets = block_;
+  std::string_view bytes = block_;
   if (limit_) {
-    octets = octets.substr(0, std::min<std::uint64_t>(octets.size(), *limit_));
-    *limit_ -= octets.size();
+    bytes = bytes.substr(0, std::min<std::uint64_t>(bytes.size(), *limit_));
+    *limit_ -= bytes.size();
   }
-  hasher_.take(octets);
+  hasher_.take(bytes);
   length_ += block_.size();
   block_.clear();
 }
 
-void BodyDigest::put(std::string_view octets) {
-  block_ += octets;
+void BodyDigest::put(std::string_view bytes) {
+  block_ += bytes;
   if (block_.size() >= block_size) flush();
 }
 
@@ -62,11 +63,11 @@ void BodyDigest::put_held() {
   any_ = true;
 }
 
-void BodyDigest::take(std::string_view octets) {
+void BodyDigest::take(std::string_view bytes) {
   const bool relaxed = form_ == DkimCanonicalization::relaxed;
   std::size_t at = 0;
-  while (at < octets.size()) {
-    const char c = octets[at];
+  while (at < bytes.size()) {
+    const char c = bytes[at];
     if (cr_) {
       cr_ = false;
       if (c == '\n') {
@@ -86,14 +87,14 @@ void BodyDigest::take(std::string_view octets) {
       ++at;
     } else {
       if (lines_ > 0 || blank_ || !any_) put_held();
-      auto end = octets.find('\r', at);
-      end = std::min(end, octets.size());
+      auto end = bytes.find('\r', at);
+      end = std::min(end, bytes.size());
       if (relaxed) {
-        const auto run = octets.substr(at, end - at);
+        const auto run = bytes.substr(at, end - at);
         const auto stop = std::min(run.find(' '), run.find('\t'));
         end = at + std::min(stop, run.size());
       }
-      put(octets.substr(at, end - at));
+      put(bytes.substr(at, end - at));
       at = end;
     }
   }
@@ -104,7 +105,8 @@ std::string BodyDigest::finish() {
     put_held();
     put("\r");
   }
-  // One line end closes what is there; an empty body is one line end, or nothing (§3.4.3, §3.4.4).
+  // A body ends with one CRLF; an empty body is CRLF in simple and nothing in relaxed (§3.4.3,
+  // §3.4.4).
   if (any_ || form_ == DkimCanonicalization::simple) put("\r\n");
   flush();
   return hasher_.finish();

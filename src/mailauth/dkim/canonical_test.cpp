@@ -1,4 +1,5 @@
-// Canonical forms of fields and bodies (RFC 6376 §3.4), and lists of tags (§3.2).
+// Canonicalization of fields and bodies (RFC 6376 §3.4), tag lists (§3.2), and the limit of the
+// header.
 #include "mailauth/dkim/canonical.hpp"
 
 #include <gtest/gtest.h>
@@ -11,8 +12,8 @@
 namespace postroad {
 namespace {
 
-// RFC 6376 §3.4.5.
-TEST(Dkim, CanonicalFormsOfTheRfc) {
+// The examples of RFC 6376 §3.4.5.
+TEST(Dkim, CanonicalizesTheExamplesOfTheRfc) {
   const std::string text = "A: X\r\nB : Y\t\r\n\tZ  \r\n\r\n C \r\nD \t E\r\n\r\n\r\n";
   const auto block = mail::split_fields(text);
   std::string relaxed;
@@ -35,8 +36,8 @@ TEST(Dkim, CanonicalFormsOfTheRfc) {
             crypto::digest(crypto::Digest::sha256, " C \r\nD \t E\r\n"));
 }
 
-// A body of nothing, of line ends, without a last one; blanks at the ends of lines; lone CRs; in
-// pieces of every size.
+// An empty body, one of line ends only, one without a final line end; blanks at the ends of lines;
+// bare CRs; in pieces of every size.
 TEST(Row27, BodiesThatDifferInTheirEnds) {
   struct Row {
     std::string_view body, simple, relaxed;
@@ -74,7 +75,7 @@ TEST(Row27, BodiesThatDifferInTheirEnds) {
   }
 }
 
-TEST(DkimTags, Lists) {
+TEST(DkimTags, ParsesTagLists) {
   const auto list = dkim::TagList::parse(" v=1 ;\r\n a = b=c ; x= ;");
   ASSERT_TRUE(list);
   EXPECT_EQ(list->value("v"), "1");
@@ -85,8 +86,8 @@ TEST(DkimTags, Lists) {
     EXPECT_FALSE(dkim::TagList::parse(wrong)) << wrong;
 }
 
-// A header of about its limit is taken or refused by its length, not by the pieces it comes in.
-TEST(MessageScanner, ItsLimitDoesNotDependOnThePieces) {
+// Whether a header near the limit is accepted depends on its length, not on the chunking.
+TEST(MessageScanner, ItsLimitDoesNotDependOnTheChunking) {
   for (std::size_t less = 0; less < 12; ++less) {
     const std::string field = "A: " + std::string(dkim::max_header - less, 'x') + "\r\n\r\nbody";
     dkim::MessageScanner whole;
@@ -95,9 +96,9 @@ TEST(MessageScanner, ItsLimitDoesNotDependOnThePieces) {
     dkim::MessageScanner pieces;
     std::string body;
     for (std::size_t at = 0; at < field.size(); ++at) {
-      auto octet = std::string_view(field).substr(at, at == 0 ? dkim::max_header - 50 : 1);
-      at += octet.size() - 1;
-      if (pieces.take(octet)) body += octet;
+      auto byte = std::string_view(field).substr(at, at == 0 ? dkim::max_header - 50 : 1);
+      at += byte.size() - 1;
+      if (pieces.take(byte)) body += byte;
     }
     EXPECT_EQ(pieces.is_too_long(), whole.is_too_long()) << less;
     EXPECT_EQ(body.empty(), rest.empty()) << less;

@@ -1,5 +1,5 @@
-// Row 5 for DKIM: every code point in the texts that get into a signature or into
-// Authentication-Results. It is refused, or the header has one field and that is the one.
+// Row 5 for DKIM: every code point in the strings that enter a signature or Authentication-Results.
+// It is refused, or the result is exactly one header field.
 #include <gtest/gtest.h>
 
 #include <postroad/dkim.hpp>
@@ -12,12 +12,12 @@ namespace postroad {
 namespace {
 
 std::string utf8(char32_t point) {
-  const auto octet = [](char32_t value) { return static_cast<char>(value); };
-  const auto tail = [&](unsigned shift) { return octet(0x80 | (point >> shift & 63)); };
-  if (point < 0x80) return {octet(point)};
-  if (point < 0x800) return {octet(0xc0 | point >> 6), tail(0)};
-  if (point < 0x10000) return {octet(0xe0 | point >> 12), tail(6), tail(0)};
-  return {octet(0xf0 | point >> 18), tail(12), tail(6), tail(0)};
+  const auto byte = [](char32_t value) { return static_cast<char>(value); };
+  const auto tail = [&](unsigned shift) { return byte(0x80 | (point >> shift & 63)); };
+  if (point < 0x80) return {byte(point)};
+  if (point < 0x800) return {byte(0xc0 | point >> 6), tail(0)};
+  if (point < 0x10000) return {byte(0xe0 | point >> 12), tail(6), tail(0)};
+  return {byte(0xf0 | point >> 18), tail(12), tail(6), tail(0)};
 }
 
 template <class Try>
@@ -31,16 +31,16 @@ void for_each_point(Try attempt) {
   }
 }
 
-void expect_one_field(std::string_view octets, std::string_view name) {
-  const auto block = mail::split_fields(octets);
-  ASSERT_EQ(block.fields.size(), 1U) << printable(octets);
+void expect_one_field(std::string_view bytes, std::string_view name) {
+  const auto block = mail::split_fields(bytes);
+  ASSERT_EQ(block.fields.size(), 1U) << printable(bytes);
   ASSERT_EQ(block.fields.front().name, name);
-  ASSERT_EQ(block.end, octets.size()) << printable(octets);
-  ASSERT_EQ(octets.find('\0'), std::string_view::npos);
-  for (std::size_t i = 0; i < octets.size(); ++i) {
-    ASSERT_FALSE(is_8bit(octets[i]));
-    ASSERT_FALSE(octets[i] == '\r' && octets.substr(i, 2) != "\r\n") << printable(octets);
-    ASSERT_FALSE(octets[i] == '\n' && (i == 0 || octets[i - 1] != '\r')) << printable(octets);
+  ASSERT_EQ(block.end, bytes.size()) << printable(bytes);
+  ASSERT_EQ(bytes.find('\0'), std::string_view::npos);
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    ASSERT_FALSE(is_8bit(bytes[i]));
+    ASSERT_FALSE(bytes[i] == '\r' && bytes.substr(i, 2) != "\r\n") << printable(bytes);
+    ASSERT_FALSE(bytes[i] == '\n' && (i == 0 || bytes[i - 1] != '\r')) << printable(bytes);
   }
 }
 

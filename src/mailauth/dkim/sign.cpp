@@ -1,4 +1,4 @@
-// Keys and signing; see postroad/dkim.hpp.
+// DkimKey and DkimSigner; see postroad/dkim.hpp. Not here: verifying (verify.cpp).
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -24,31 +24,31 @@ struct DkimKey::State {
 namespace {
 
 constexpr unsigned least_bits = 1024;
-constexpr std::size_t piece = 64;  // octets of base64 in one word
+constexpr std::size_t piece = 64;  // bytes of base64 in one word
 
-// What a reader is shown, or what says how the body reads (RFC 6376 §5.4.1). Named once more than
-// they occur.
-constexpr std::array<std::string_view, 13> shown{"From",
-                                                 "Sender",
-                                                 "Reply-To",
-                                                 "Subject",
-                                                 "Date",
-                                                 "Message-ID",
-                                                 "To",
-                                                 "Cc",
-                                                 "In-Reply-To",
-                                                 "References",
-                                                 "MIME-Version",
-                                                 "Content-Type",
-                                                 "Content-Transfer-Encoding"};
-// Signed where they are; a list may add its own.
+// Fields that are displayed or that describe the body (RFC 6376 §5.4.1). They are named once more
+// than they occur (oversigned).
+constexpr std::array<std::string_view, 13> displayed{"From",
+                                                     "Sender",
+                                                     "Reply-To",
+                                                     "Subject",
+                                                     "Date",
+                                                     "Message-ID",
+                                                     "To",
+                                                     "Cc",
+                                                     "In-Reply-To",
+                                                     "References",
+                                                     "MIME-Version",
+                                                     "Content-Type",
+                                                     "Content-Transfer-Encoding"};
+// Fields that are signed if they exist, and not oversigned, because a mailing list may add them.
 constexpr std::array<std::string_view, 14> others{
     "Resent-From",       "Resent-To",  "Resent-Cc",    "Resent-Date",          "Resent-Sender",
     "Resent-Message-ID", "List-Id",    "List-Help",    "List-Unsubscribe",     "List-Post",
     "List-Subscribe",    "List-Owner", "List-Archive", "List-Unsubscribe-Post"};
 
-bool is_shown(std::string_view name) noexcept {
-  return std::any_of(shown.begin(), shown.end(),
+bool is_displayed(std::string_view name) noexcept {
+  return std::any_of(displayed.begin(), displayed.end(),
                      [&](std::string_view one) { return iequals(one, name); });
 }
 
@@ -66,12 +66,12 @@ std::size_t count_of(const std::vector<HeaderField>& fields, std::string_view na
                     [&](const HeaderField& field) { return iequals(field.name, name); }));
 }
 
-// h=: each name as often as it occurs, and the shown ones once more.
+// h=: each name as often as it occurs, and the displayed ones once more.
 std::vector<std::string> names_to_sign(const DkimOptions& options,
                                        const std::vector<HeaderField>& fields) {
   std::vector<std::string> wanted = options.fields;
   if (wanted.empty()) {
-    wanted.assign(shown.begin(), shown.end());
+    wanted.assign(displayed.begin(), displayed.end());
     wanted.insert(wanted.end(), others.begin(), others.end());
   }
   std::vector<std::string> names;
@@ -79,7 +79,7 @@ std::vector<std::string> names_to_sign(const DkimOptions& options,
     const bool again = std::any_of(names.begin(), names.end(),
                                    [&](const std::string& one) { return iequals(one, name); });
     if (again) continue;
-    const auto times = count_of(fields, name) + (options.oversign && is_shown(name) ? 1 : 0);
+    const auto times = count_of(fields, name) + (options.oversign && is_displayed(name) ? 1 : 0);
     names.insert(names.end(), times, name);
   }
   return names;
@@ -106,7 +106,7 @@ std::int64_t seconds_of(std::chrono::system_clock::time_point when) {
   return std::chrono::duration_cast<std::chrono::seconds>(when.time_since_epoch()).count();
 }
 
-// The field up to `b=`.
+// The signature field up to `b=`.
 mail::FoldedField begin_field(const DkimKey& key, const DkimOptions& options,
                               const std::vector<std::string>& names, const std::string& body_hash) {
   mail::FoldedField field("DKIM-Signature");
@@ -145,19 +145,19 @@ Result<void> check(const DkimOptions& options) {
     return std::none_of(text.begin(), text.end(), is_8bit) && text.find('[') == std::string::npos;
   };
   if (!mail::is_domain(options.domain) || !ascii(options.domain))
-    return refuse("domain", "not a domain name: \"" + printable(options.domain, 80) +
-                                "\"; it is that of From, as example.org, in ASCII");
+    return refuse("domain", "not an ASCII domain name: \"" + printable(options.domain, 80) +
+                                "\"; use the domain of From, such as example.org");
   if (!mail::is_domain(options.selector) || !ascii(options.selector))
     return refuse("selector",
-                  "not of the form of a domain name: \"" + printable(options.selector, 80) + '"');
+                  "not an ASCII domain name: \"" + printable(options.selector, 80) + '"');
   for (const auto& name : options.fields) {
     if (!mail::is_field_name(name) || name.find(';') != std::string::npos || name.size() > piece)
-      return refuse("field name", "not a field name: \"" + printable(name, 80) + '"');
+      return refuse("field name", "invalid field name \"" + printable(name, 80) + '"');
   }
   if (!options.fields.empty() &&
       std::none_of(options.fields.begin(), options.fields.end(),
                    [](const std::string& name) { return iequals(name, "From"); }))
-    return refuse("fields", "From must be among them (RFC 6376 §5.4)");
+    return refuse("fields", "From is missing; it must be signed (RFC 6376 §5.4)");
   if (options.identity.empty()) return {};
   const auto at = options.identity.rfind('@');
   const auto domain = at == std::string::npos ? std::string() : options.identity.substr(at + 1);
@@ -167,7 +167,7 @@ Result<void> check(const DkimOptions& options) {
   });
   if (!below || !clean || !mail::is_domain(domain))
     return refuse("identity", "\"" + printable(options.identity, 80) +
-                                  "\" is not [local]@domain at the signing domain or below it");
+                                  "\" is not [local]@domain in the signing domain or a subdomain");
   return {};
 }
 
@@ -179,7 +179,7 @@ Result<DkimKey> DkimKey::parse(std::string_view pem) {
   if (key->kind() == crypto::KeyKind::rsa && key->bits() < least_bits)
     return fail(Fault::input, "DKIM key",
                 "an RSA key of " + std::to_string(key->bits()) +
-                    " bits; no verifier takes less than 1024 (RFC 8301), make one of 2048");
+                    " bits: verifiers refuse fewer than 1024 (RFC 8301); generate one of 2048");
   return DkimKey(std::make_shared<const State>(State{std::move(*key)}));
 }
 
@@ -218,10 +218,10 @@ std::string DkimKey::record() const {
          "; p=" + base64_encode(state_->key.public_octets());
 }
 
-// RFC 8463 §3: Ed25519 signs the digest.
-std::string DkimKey::sign(std::string_view octets) const {
-  if (algorithm() == DkimAlgorithm::rsa_sha256) return state_->key.sign(octets);
-  return state_->key.sign(crypto::digest(crypto::Digest::sha256, octets));
+// Ed25519 signs the SHA-256 digest of the input (RFC 8463 §3).
+std::string DkimKey::sign(std::string_view bytes) const {
+  if (algorithm() == DkimAlgorithm::rsa_sha256) return state_->key.sign(bytes);
+  return state_->key.sign(crypto::digest(crypto::Digest::sha256, bytes));
 }
 
 Result<void> DkimSigner::add(DkimKey key, DkimOptions options) {
@@ -231,7 +231,7 @@ Result<void> DkimSigner::add(DkimKey key, DkimOptions options) {
 }
 
 Result<std::string> DkimSigner::sign(MessageSource& source) const {
-  dkim::MessageScanner intake;
+  dkim::MessageScanner scanner;
   std::array<dkim::BodyDigest, 2> digests{dkim::BodyDigest(DkimCanonicalization::simple),
                                           dkim::BodyDigest(DkimCanonicalization::relaxed)};
   std::array<bool, 2> wanted{};
@@ -240,18 +240,18 @@ Result<std::string> DkimSigner::sign(MessageSource& source) const {
     auto chunk = source.next();
     if (!chunk) return chunk.error();
     if (chunk->empty()) break;
-    auto octets = *chunk;
-    if (!intake.take(octets)) continue;
+    auto bytes = *chunk;
+    if (!scanner.take(bytes)) continue;
     for (std::size_t form = 0; form < digests.size(); ++form) {
-      if (wanted[form]) digests[form].take(octets);
+      if (wanted[form]) digests[form].take(bytes);
     }
   }
-  if (intake.is_too_long())
-    return fail(Fault::input, "DKIM", "the header is longer than 1 MiB and is not signed");
-  const auto fields = mail::split_fields(intake.header()).fields;
+  if (scanner.is_too_long())
+    return fail(Fault::input, "DKIM", "cannot sign a header longer than 1 MiB");
+  const auto fields = mail::split_fields(scanner.header()).fields;
   if (count_of(fields, "From") != 1)
     return fail(Fault::input, "DKIM",
-                "a message is signed when it has one From field; this one has " +
+                "cannot sign: the message must have exactly one From field and has " +
                     std::to_string(count_of(fields, "From")));
   std::array<std::string, 2> hashes;
   for (std::size_t form = 0; form < digests.size(); ++form) {

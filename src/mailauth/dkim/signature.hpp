@@ -1,6 +1,6 @@
-// One DKIM-Signature field and one key record, read and checked (RFC 6376 §3.5, §3.6.1, §6.1.1,
-// §6.1.2; RFC 8301; RFC 8463). What is wrong is told as a verdict, never as an error: a message
-// with a bad signature is a message without one.
+// Parses and checks one DKIM-Signature field and one key record (RFC 6376 §3.5, §3.6.1, §6.1.1,
+// §6.1.2; RFC 8301; RFC 8463). Problems are reported as a verdict, not as an Error, because a
+// message with an invalid signature counts as unsigned (§6.1). Not here: verification (verify.cpp).
 #pragma once
 
 #include <postroad/dkim.hpp>
@@ -16,44 +16,48 @@
 
 namespace postroad::dkim {
 
-/// Owns its values: it outlives the header it was read from.
+/// A parsed signature. It owns its values and may outlive the header.
 struct Signature {
-  DkimVerdict verdict;  ///< filled as far as it could be read; `reason` says what is wrong
-  bool is_usable = false;
+  DkimVerdict verdict;     ///< filled as far as the field could be read; `reason` is the problem
+  bool is_usable = false;  ///< no problem so far: the key decides
   DkimAlgorithm algorithm = DkimAlgorithm::rsa_sha256;
   DkimCanonicalization header = DkimCanonicalization::simple;
   DkimCanonicalization body = DkimCanonicalization::simple;
   std::string body_hash;
-  std::string octets;               ///< the signature itself
-  std::vector<std::string> fields;  ///< h=, as they stand
-  std::optional<std::uint64_t> length;
-  std::optional<std::uint64_t> time;
-  std::optional<std::uint64_t> expires;
+  std::string bytes;                     ///< the signature itself
+  std::vector<std::string> fields;       ///< names of h=, in order
+  std::optional<std::uint64_t> length;   ///< l=, in bytes of the canonical body
+  std::optional<std::uint64_t> time;     ///< t=, in seconds since 1970
+  std::optional<std::uint64_t> expires;  ///< x=, in seconds since 1970
 
-  /// Where its key is published.
+  /// The DNS name of its key record.
   [[nodiscard]] std::string question() const;
 };
 
-/// Whether `domain` is `parent` or below it; case ignored.
+/// Whether `domain` equals `parent` or is a subdomain of it (case-insensitive).
 bool is_at_or_below(std::string_view domain, std::string_view parent) noexcept;
 
+/// Parses a DKIM-Signature field. Never fails; see Signature::is_usable.
 Signature parse_signature(const HeaderField& field);
 
-/// What is signed: the fields named by `names`, each name taking the next occurrence from below
-/// (§5.4.2), and then `own`, whose b= is empty, without its line end. `fields` is without `own`.
+/// The bytes that are signed (§3.7): the fields of `names`, each name taking the next occurrence
+/// from the bottom (§5.4.2), then `own`, with an empty b= and without its line end. `fields` does
+/// not contain `own`.
 std::string digest_input(const std::vector<HeaderField>& fields,
                          const std::vector<std::string>& names, DkimCanonicalization form,
                          const HeaderField& own);
-/// A field's text with the value of its b= taken out (§3.7).
+/// The text of a signature field with an empty value of b= (§3.7).
 std::string without_signature(std::string_view whole);
 
-/// A published key; or why it cannot be used, as a verdict's reason.
+/// A parsed key record.
 struct KeyRecord {
-  std::optional<crypto::PublicKey> key;
-  std::string reason;
-  bool testing = false;
-  bool same_domain_only = false;  ///< t=s: i= must be at d= itself
+  std::optional<crypto::PublicKey> key;  ///< unset if the key cannot be used
+  std::string reason;                    ///< why it cannot be used
+  bool testing = false;                  ///< t=y
+  bool same_domain_only = false;         ///< t=s: the domain of i= must equal d=
 };
+/// Parses a TXT record (§3.6.1) for a signature with `algorithm`. Never fails; see
+/// KeyRecord::reason.
 KeyRecord parse_key_record(std::string_view record, DkimAlgorithm algorithm);
 
 }  // namespace postroad::dkim

@@ -1,4 +1,4 @@
-// Tag lists; see tags.hpp.
+// Parser of tag lists; see tags.hpp.
 #include "mailauth/dkim/tags.hpp"
 
 #include <algorithm>
@@ -39,7 +39,7 @@ std::optional<TagList> TagList::parse(std::string_view text) {
     const auto spec = text.substr(0, semicolon);
     text.remove_prefix(semicolon == std::string_view::npos ? text.size() : semicolon + 1);
     if (trim_folds(spec).empty()) {
-      if (trim_folds(text).empty()) break;  // behind the last semicolon
+      if (trim_folds(text).empty()) break;  // after the last semicolon
       return std::nullopt;
     }
     const auto equals = spec.find('=');

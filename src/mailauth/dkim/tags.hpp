@@ -1,10 +1,11 @@
-// Lists of tags, the syntax of signatures and of key records (RFC 6376 §3.2).
+// Parser of tag lists, the syntax of signatures and key records (RFC 6376 §3.2).
 //
 //   tag-list = tag-spec *( ";" tag-spec ) [ ";" ]
 //   tag-spec = [FWS] tag-name [FWS] "=" [FWS] tag-value [FWS]
 //   tag-name = ALPHA *( ALPHA / DIGIT / "_" )
 //
-// Linear time. A list with a name twice is no list (§3.2); at most `max_tags` are taken.
+// Linear time. A list with a repeated name is invalid (§3.2), and so is one of more than
+// `max_tags`. Not here: the meaning of the tags (signature.hpp).
 #pragma once
 
 #include <optional>
@@ -16,20 +17,21 @@ namespace postroad::dkim {
 
 inline constexpr std::size_t max_tags = 64;
 
-/// Views into the text that was parsed.
+/// One tag. The views point into the parsed text.
 struct Tag {
   std::string_view name;
-  std::string_view value;  ///< without blanks and line ends around it
-  std::string_view raw;    ///< all between `=` and the semicolon
+  std::string_view value;  ///< trimmed
+  std::string_view raw;    ///< everything between `=` and the semicolon
 };
 
+/// A list of tags in their order; views into the parsed text.
 class TagList final {
  public:
-  /// nullopt when `text` is no such list.
+  /// nullopt for an invalid list.
   static std::optional<TagList> parse(std::string_view text);
-  /// Null when there is none of that name; names are compared to the octet.
+  /// The tag of that name (case-sensitive); null if there is none.
   [[nodiscard]] const Tag* find(std::string_view name) const noexcept;
-  /// The value, empty when there is none.
+  /// The value of that tag; empty if there is none.
   [[nodiscard]] std::string_view value(std::string_view name) const noexcept;
   [[nodiscard]] bool empty() const noexcept { return tags_.empty(); }
   [[nodiscard]] const Tag& front() const noexcept { return tags_.front(); }
@@ -38,9 +40,9 @@ class TagList final {
   std::vector<Tag> tags_;
 };
 
-/// Without any blank or line end, as base64 values are read.
+/// Removes all blanks and line ends, which base64 values may contain.
 std::string without_blanks(std::string_view text);
-/// Without blanks and line ends at both ends.
+/// Removes blanks and line ends at both ends.
 std::string_view trim_folds(std::string_view text) noexcept;
 
 }  // namespace postroad::dkim

@@ -1,4 +1,5 @@
-// Judging signatures; see postroad/dkim.hpp.
+// DkimVerifier and Authentication-Results; see postroad/dkim.hpp. Not here: parsing signatures and
+// key records (signature.cpp).
 #include <algorithm>
 #include <array>
 #include <map>
@@ -16,13 +17,13 @@ namespace {
 
 struct Answer {
   std::optional<std::string> record;
-  std::string failure;  // why it could not be asked for
+  std::string failure;  // why the DNS query failed; empty if it succeeded
 };
 
-// One signature with the digest of its body under way.
-struct Judged {
+// One signature and the running digest of the body.
+struct Candidate {
   dkim::Signature signature;
-  std::size_t field = 0;  // its place in the header
+  std::size_t field = 0;  // its index in the header
   std::optional<dkim::BodyDigest> body;
 };
 
@@ -41,35 +42,36 @@ std::uint64_t seconds_of(std::chrono::system_clock::time_point when) {
 }  // namespace
 
 struct DkimVerifier::State {
-  dkim::MessageScanner intake;
+  dkim::MessageScanner scanner;
   std::vector<HeaderField> fields;
-  std::vector<Judged> judged;
+  std::vector<Candidate> candidates;
   std::map<std::string, Answer, std::less<>> answers;
   bool begun = false;
 
   void begin();
-  DkimVerdict judge(Judged& one, std::uint64_t now);
-  DkimVerdict judge_key(Judged& one, const std::string& record, const std::string& body_hash);
+  DkimVerdict verify(Candidate& one, std::uint64_t now);
+  DkimVerdict verify_with_key(Candidate& one, const std::string& record,
+                              const std::string& body_hash);
 };
 
 void DkimVerifier::State::begin() {
   if (begun) return;
   begun = true;
-  fields = mail::split_fields(intake.header(), std::string::npos).fields;
-  for (std::size_t i = 0; i < fields.size() && judged.size() < max_signatures; ++i) {
+  fields = mail::split_fields(scanner.header(), std::string::npos).fields;
+  for (std::size_t i = 0; i < fields.size() && candidates.size() < max_signatures; ++i) {
     if (!iequals(fields[i].name, "DKIM-Signature")) continue;
-    Judged one{dkim::parse_signature(fields[i]), i, std::nullopt};
-    if (one.signature.is_usable && intake.is_too_long()) {
+    Candidate one{dkim::parse_signature(fields[i]), i, std::nullopt};
+    if (one.signature.is_usable && scanner.is_too_long()) {
       one.signature.is_usable = false;
       one.signature.verdict.reason = "the header is longer than 1 MiB";
     }
     if (one.signature.is_usable) one.body.emplace(one.signature.body, one.signature.length);
-    judged.push_back(std::move(one));
+    candidates.push_back(std::move(one));
   }
 }
 
-DkimVerdict DkimVerifier::State::judge_key(Judged& one, const std::string& record,
-                                           const std::string& body_hash) {
+DkimVerdict DkimVerifier::State::verify_with_key(Candidate& one, const std::string& record,
+                                                 const std::string& body_hash) {
   const auto& signature = one.signature;
   auto verdict = signature.verdict;
   const auto found = dkim::parse_key_record(record, signature.algorithm);
@@ -78,43 +80,44 @@ DkimVerdict DkimVerifier::State::judge_key(Judged& one, const std::string& recor
   verdict.bits = found.key->bits();
   const auto at = verdict.identity.rfind('@');
   if (found.same_domain_only && !iequals(verdict.identity.substr(at + 1), verdict.domain))
-    return with(verdict, DkimResult::permerror, "the key is for d= itself only (t=s)");
+    return with(verdict, DkimResult::permerror, "the key does not allow a subdomain in i= (t=s)");
   if (body_hash != signature.body_hash)
     return with(verdict, DkimResult::fail, "the body was changed");
   auto others = fields;
   others.erase(others.begin() + static_cast<std::ptrdiff_t>(one.field));
   const auto text = dkim::without_signature(fields[one.field].whole);
   const auto own = mail::split_fields(text, std::string::npos).fields;
-  if (own.empty()) return with(verdict, DkimResult::neutral, "the field cannot be read");
+  if (own.empty()) return with(verdict, DkimResult::neutral, "the field is invalid");
   auto input = dkim::digest_input(others, signature.fields, signature.header, own.front());
   if (signature.algorithm == DkimAlgorithm::ed25519_sha256)
     input = crypto::digest(crypto::Digest::sha256, input);
-  if (!found.key->verify(input, signature.octets))
-    return with(verdict, DkimResult::fail, "a signed field was changed, or the key is another");
+  if (!found.key->verify(input, signature.bytes))
+    return with(verdict, DkimResult::fail,
+                "a signed field was changed, or the key does not match the signature");
   if (signature.length && one.body->length() > *signature.length)
     return with(verdict, DkimResult::policy,
-                "it covers the first " + std::to_string(*signature.length) + " octets of " +
-                    std::to_string(one.body->length()) + " of the body (l=)");
+                "the signature covers only " + std::to_string(*signature.length) + " of " +
+                    std::to_string(one.body->length()) + " bytes of the body (l=)");
   return with(verdict, DkimResult::pass, {});
 }
 
-DkimVerdict DkimVerifier::State::judge(Judged& one, std::uint64_t now) {
+DkimVerdict DkimVerifier::State::verify(Candidate& one, std::uint64_t now) {
   const auto& signature = one.signature;
   if (!signature.is_usable) return signature.verdict;
   const auto body_hash = one.body->finish();
   if (signature.expires && *signature.expires < now)
     return with(signature.verdict, DkimResult::fail, "the signature has expired");
   if (signature.length && *signature.length > one.body->length())
-    return with(signature.verdict, DkimResult::permerror, "l= is more than the body has");
+    return with(signature.verdict, DkimResult::permerror, "l= exceeds the length of the body");
   const auto answer = answers.find(signature.question());
   if (answer == answers.end() || !answer->second.failure.empty())
     return with(signature.verdict, DkimResult::temperror,
-                "the key could not be asked for" +
+                "the DNS query for the key failed" +
                     (answer == answers.end() ? std::string() : ": " + answer->second.failure));
   if (!answer->second.record)
     return with(signature.verdict, DkimResult::permerror,
-                "there is no key at " + signature.question());
-  return judge_key(one, *answer->second.record, body_hash);
+                "no key record at " + signature.question());
+  return verify_with_key(one, *answer->second.record, body_hash);
 }
 
 DkimVerifier::DkimVerifier() : state_(std::make_unique<State>()) {}
@@ -122,18 +125,18 @@ DkimVerifier::DkimVerifier(DkimVerifier&&) noexcept = default;
 DkimVerifier& DkimVerifier::operator=(DkimVerifier&&) noexcept = default;
 DkimVerifier::~DkimVerifier() = default;
 
-void DkimVerifier::take(std::string_view octets) {
-  if (!state_->intake.take(octets)) return;
+void DkimVerifier::take(std::string_view bytes) {
+  if (!state_->scanner.take(bytes)) return;
   state_->begin();
-  for (auto& one : state_->judged) {
-    if (one.body) one.body->take(octets);
+  for (auto& one : state_->candidates) {
+    if (one.body) one.body->take(bytes);
   }
 }
 
 std::vector<std::string> DkimVerifier::questions() {
   state_->begin();
   std::vector<std::string> names;
-  for (const auto& one : state_->judged) {
+  for (const auto& one : state_->candidates) {
     if (!one.signature.is_usable) continue;
     auto name = one.signature.question();
     if (std::find(names.begin(), names.end(), name) == names.end())
@@ -154,7 +157,7 @@ void DkimVerifier::answer_failed(std::string_view name, std::string why) {
 std::vector<DkimVerdict> DkimVerifier::finish(std::chrono::system_clock::time_point now) {
   state_->begin();
   std::vector<DkimVerdict> verdicts;
-  for (auto& one : state_->judged) verdicts.push_back(state_->judge(one, seconds_of(now)));
+  for (auto& one : state_->candidates) verdicts.push_back(state_->verify(one, seconds_of(now)));
   return verdicts;
 }
 

@@ -16,7 +16,7 @@ Result<void> eat_source_route(std::string_view& text) {
     if (text.empty() || text.front() != '@')
       return bad("a source route is a list of @domain, separated by commas");
     text.remove_prefix(1);
-    const auto domain = mail::eat_domain(text);
+    const auto domain = mail::parse_domain(text);
     if (!domain) return domain.error();
     if (text.empty() || text.front() != ',') break;
     text.remove_prefix(1);
@@ -27,14 +27,14 @@ Result<void> eat_source_route(std::string_view& text) {
 }
 
 Result<Mailbox> eat_mailbox(std::string_view& text) {
-  auto local = mail::eat_local_part(text);
+  auto local = mail::parse_local_part(text);
   if (!local) return local.error();
   if (text.empty() || text.front() != '@') {
     if (iequals(*local, "postmaster")) return Mailbox{std::move(*local), {}};
     return bad("an @ and a domain are expected after the local part");
   }
   text.remove_prefix(1);
-  auto domain = mail::eat_domain(text);
+  auto domain = mail::parse_domain(text);
   if (!domain) return domain.error();
   return Mailbox{std::move(*local), std::move(*domain)};
 }
