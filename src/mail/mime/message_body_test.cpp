@@ -112,7 +112,7 @@ TEST(MessageBody, PartsCheckTheirArguments) {
   EXPECT_TRUE(MimePart::raw("no header").error());
   EXPECT_TRUE(MimePart::raw("A: b\n\nx").error());
   EXPECT_TRUE(composed(begun().attach(MimePart::raw(std::string("A: b\r\n\r\n\0", 9))))
-                  .starts_with("error: raw part: a NUL"));
+                  .starts_with("error: raw part: contains a NUL"));
   EXPECT_TRUE(MimePart::stream("a/b", nullptr).error());
   EXPECT_TRUE(MimePart::file("/no/such/file").error());
   const auto part = MimePart::bytes("a/b", "x");
