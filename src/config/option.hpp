@@ -52,6 +52,7 @@ struct Option {
   std::string doc;   ///< one or two sentences
   Kind kind = Kind::text;
   bool secret = false;  ///< never printed
+  bool fixed = false;   ///< cannot change while the program runs
   std::int64_t least =
       std::numeric_limits<std::int64_t>::min();  ///< bytes, milliseconds or the number itself
   std::int64_t most = std::numeric_limits<std::int64_t>::max();
@@ -159,6 +160,13 @@ class Section {
   /// The option declared last, or each word of a list, must be one of these.
   Section& one_of(std::vector<std::string> words) {
     table_.options.back().words = std::move(words);
+    return *this;
+  }
+
+  /// The option declared last cannot change while the program runs: a reload that changes it is
+  /// refused (change.hpp).
+  Section& fixed() {
+    table_.options.back().fixed = true;
     return *this;
   }
 

@@ -57,7 +57,8 @@ std::string reference_row(const Option& option, const void* defaults, std::vecto
       option.secret ? std::string("not set") : "`" + format_toml(option.get(defaults)) + "`";
   const auto variable = named ? "`" + environment_name(path) + "`" : std::string("none");
   return fmt::format("| `{}` | {} | {} | {} | {} |\n", option.name, cell(describe(option)),
-                     cell(usual), variable, cell(option.doc));
+                     cell(usual), variable,
+                     cell(option.doc + (option.fixed ? " A change needs a restart." : "")));
 }
 
 void reference_table(const Table& table, const std::vector<std::string>& path, bool named,

@@ -31,6 +31,20 @@ std::vector<std::string> usual_mechanisms(const ListenerConfig& listener,
   return found;
 }
 
+std::vector<net::Network> parse_networks(const std::string& option,
+                                         const std::vector<std::string>& texts,
+                                         Problems& problems) {
+  std::vector<net::Network> found;
+  for (const auto& text : texts) {
+    auto network = net::Network::parse(text);
+    if (network)
+      found.push_back(std::move(*network));
+    else
+      problems.error(option, network.error());
+  }
+  return found;
+}
+
 std::optional<server::Users> load_users(const Settings& settings, Problems& problems) {
   if (settings.server.users.empty()) return std::nullopt;
   auto users = server::Users::load(settings.server.users);
@@ -60,7 +74,7 @@ void check_directory(const Settings& settings, const relay::Directory& directory
 
 relay::Directory make_directory(const Settings& settings, Problems& problems) {
   bool is_sound = true;
-  auto directory = relay::Directory::make(directory_settings(settings),
+  auto directory = relay::Directory::make(settings.local.directory(),
                                           [&](std::string_view setting, const Error& error) {
                                             is_sound = false;
                                             problems.error("local." + std::string(setting), error);
@@ -116,11 +130,13 @@ std::shared_ptr<Configuration> Configuration::make(Settings settings, Problems& 
   const auto& s = made->settings;
   validate(s, problems);
   made->users = load_users(s, problems);
-  if (const auto backend = login_check(s); backend.is_set()) made->login_backend.emplace(backend);
+  if (const auto backend = s.server.login_backend(); backend.is_set())
+    made->login_backend.emplace(backend);
   made->directory = make_directory(s, problems);
   made->senders = make_senders(s, problems);
-  made->guard = guard_settings(s, problems);
-  const auto relayed = networks("delivery.networks", s.delivery.networks, problems);
+  made->guard = server::guard_settings(s.clients, s.logins);
+  made->guard.exempt = parse_networks("clients.exempt", s.clients.exempt, problems);
+  const auto relayed = parse_networks("delivery.networks", s.delivery.networks, problems);
   for (std::size_t i = 0; i < s.listeners.size(); ++i) made->add_listener(i, relayed, problems);
   return made;
 }
@@ -129,7 +145,7 @@ void Configuration::add_listener(std::size_t index, const std::vector<net::Netwo
                                  Problems& problems) {
   const auto& listener = settings.listeners[index];
   const auto read = [&](std::string_view option, const std::vector<std::string>& texts) {
-    return networks(listener_option(index, option), texts, problems);
+    return parse_networks(listener_option(index, option), texts, problems);
   };
   proxies.push_back(read("proxy_from", listener.proxy_from));
   xclient_peers.push_back(read("xclient_from", listener.xclient_from));
@@ -151,7 +167,8 @@ std::vector<server::ListenerSettings> Configuration::listeners(
   const auto logins = login_policies(configuration, threads);
   for (std::size_t i = 0; i < configuration->settings.listeners.size(); ++i) {
     const auto& listener = configuration->settings.listeners[i];
-    auto options = machine_options(configuration->settings, listener);
+    auto options = server::machine_options(listener, configuration->settings.limits,
+                                           configuration->settings.server.hostname);
     if (listener.mechanisms.empty())
       options.mechanisms = usual_mechanisms(listener, configuration->users,
                                             configuration->login_backend.has_value());
@@ -172,26 +189,6 @@ std::vector<server::ListenerSettings> Configuration::listeners(
                     .xclient_peers = configuration->xclient_peers[i]});
   }
   return made;
-}
-
-relay::DeliverySettings Configuration::delivery() const {
-  relay::DeliverySettings delivery;
-  delivery.host = settings.server.hostname;
-  delivery.discard = settings.delivery.local == Destination::discard;
-  delivery.smarthost = settings.delivery.smarthost;
-  delivery.smarthost_options.helo_name = settings.server.hostname;
-  delivery.smarthost_options.drop_unsupported_options = true;
-  delivery.smarthost_options.ca_file = settings.delivery.smarthost_ca_file.string();
-  delivery.smarthost_options.ignored_extensions = settings.delivery.smarthost_ignores;
-  delivery.connections = settings.delivery.connections;
-  delivery.settlement.retry = {settings.delivery.initial_retry_delay,
-                               settings.delivery.max_retry_delay, settings.delivery.lifetime};
-  delivery.settlement.on_unknown = settings.delivery.on_unknown;
-  if (!settings.delivery.smarthost_user.empty()) {
-    delivery.smarthost_login =
-        Login{settings.delivery.smarthost_user, settings.delivery.smarthost_password};
-  }
-  return delivery;
 }
 
 }  // namespace postroad::daemon

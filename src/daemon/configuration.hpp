@@ -9,6 +9,7 @@
 #include "daemon/problems.hpp"
 #include "daemon/settings.hpp"
 #include "http/login_check.hpp"
+#include "net/tls.hpp"
 #include "relay/delivery.hpp"
 #include "relay/local/rules.hpp"
 #include "server/login_workers.hpp"
@@ -46,7 +47,9 @@ struct Configuration {
       const std::shared_ptr<Configuration>& configuration) {
     return {configuration, &*configuration->directory};
   }
-  [[nodiscard]] relay::DeliverySettings delivery() const;
+  [[nodiscard]] relay::DeliverySettings delivery() const {
+    return settings.delivery.settings(settings.server.hostname);
+  }
 
  private:
   void add_listener(std::size_t index, const std::vector<net::Network>& relayed,

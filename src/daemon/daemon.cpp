@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "config/change.hpp"
 #include "daemon/confine.hpp"
 #include "daemon/daemon_loop.hpp"
 #include "daemon/events.hpp"
@@ -21,28 +22,6 @@ namespace postroad::daemon {
 namespace {
 
 constexpr std::uint64_t own_descriptors = 256;  // not for sessions: spool, mailboxes, log
-
-// What a running server cannot change; empty when the new settings change none of it.
-std::string fixed_change(const Settings& was, const Settings& is) {
-  const std::pair<const char*, bool> table[] = {
-      {"server.data", was.server.data != is.server.data},
-      {"server.user", was.server.user != is.server.user},
-      {"server.sandbox", was.server.sandbox != is.server.sandbox},
-      {"server.threads", was.server.threads != is.server.threads},
-      {"spool.keeps", was.spool.keeps != is.spool.keeps},
-      {"spool.segment", was.spool.segment != is.spool.segment},
-      {"spool.chunk", was.spool.chunk != is.spool.chunk},
-      {"spool.reserve", was.spool.reserve != is.spool.reserve},
-      {"log.format", was.log.format != is.log.format},
-      {"log.level", was.log.level != is.log.level},
-      {"log.file", was.log.file != is.log.file},
-      {"metrics.listen", was.metrics.listen != is.metrics.listen},
-  };
-  for (const auto& [name, differs] : table) {
-    if (differs) return name;
-  }
-  return {};
-}
 
 std::filesystem::path folder_of(const std::filesystem::path& file) {
   return file.has_parent_path() ? file.parent_path() : std::filesystem::path(".");
@@ -172,9 +151,10 @@ Result<void> Daemon::reload() {
   const auto change = [this]() -> Result<void> {
     auto made = read_again_();
     if (!made) return made.error();
-    if (const auto fixed = fixed_change(configuration_->settings, (*made)->settings);
-        !fixed.empty())
-      return fail(Fault::input, fixed, "cannot change while the server runs: restart it");
+    const auto fixed =
+        config::fixed_change(declaration(), configuration_->settings, (*made)->settings);
+    if (!fixed.empty())
+      return fail(Fault::input, fixed, "cannot change while the server runs; restart it");
     auto ports = server_->replace(Configuration::listeners(*made, login_threads_));
     if (!ports) return ports.error();
     ports_ = std::move(*ports);

@@ -10,6 +10,7 @@
 #include "daemon/control_socket.hpp"
 #include "daemon/metrics_endpoint.hpp"
 #include "mail/address/mailbox.hpp"
+#include "net/stream.hpp"
 #include "proto/sasl/mechanism.hpp"
 
 namespace postroad::daemon {
@@ -18,10 +19,6 @@ namespace {
 
 using server::Role;
 using Networks = std::vector<std::string>;
-
-bool needs_login(const ListenerConfig& listener) {
-  return listener.auth_required || listener.role == Role::submission;
-}
 
 // A range that no single site has: larger than any that is assigned to one, or than the private
 // ones.
@@ -111,8 +108,8 @@ class Listener {
   }
 
   void check_login() {
-    const bool auth = listener_.auth || needs_login(listener_);
-    if (auth && all_.server.users.empty() && !login_check(all_).is_set() &&
+    const bool auth = listener_.auth || listener_.needs_login();
+    if (auth && all_.server.users.empty() && !all_.server.login_backend().is_set() &&
         listener_.client_ca.empty())
       error("auth",
             "AUTH needs server.users, the file that `postroad user add` makes, or "
@@ -139,7 +136,7 @@ class Listener {
                  "restrict only_from, or use role mx");
     const auto* range = find_open_range(listener_.relay_from);
     if (range != nullptr && listener_.role != Role::catcher && is_public(listener_) &&
-        !needs_login(listener_) && !all_.delivery.smarthost.empty())
+        !listener_.needs_login() && !all_.delivery.smarthost.empty())
       hazard("relay_from", open_relay(*range));
   }
 
@@ -175,7 +172,7 @@ void check_open_relay(const Settings& settings, Problems& problems) {
   if (range == nullptr || settings.delivery.smarthost.empty()) return;
   const bool is_open = std::any_of(
       settings.listeners.begin(), settings.listeners.end(), [](const ListenerConfig& listener) {
-        return listener.role != Role::catcher && is_public(listener) && !needs_login(listener);
+        return listener.role != Role::catcher && is_public(listener) && !listener.needs_login();
       });
   if (is_open) problems.hazard("delivery.networks", open_relay(*range));
 }
@@ -225,7 +222,7 @@ void validate(const Settings& settings, Problems& problems) {
     const auto endpoint = metrics_endpoint(settings.metrics.listen);
     if (!endpoint) problems.error("metrics.listen", endpoint.error());
   }
-  if (const auto wrong = login_check(settings).invalid_reason())
+  if (const auto wrong = settings.server.login_backend().invalid_reason())
     problems.error(wrong->where, *wrong);
   if (settings.listeners.size() >= most_sockets)
     problems.error("listener", "more than " + std::to_string(most_sockets - 1) +

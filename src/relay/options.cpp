@@ -1,0 +1,95 @@
+// The declarations, and the settings made of them; see options.hpp.
+#include "relay/options.hpp"
+
+#include "relay/delivery.hpp"
+
+namespace postroad::relay {
+
+using config::Duration;
+using config::Section;
+
+Section<LocalConfig> LocalConfig::declare() {
+  Section<LocalConfig> s;
+  s.option("domains", &LocalConfig::domains, "Local domains: messages to them are delivered here.");
+  s.option("mailboxes", &LocalConfig::mailboxes,
+           "Mailboxes: `user` in every local domain, or `user@domain`.");
+  s.option("aliases", &LocalConfig::aliases,
+           "Aliases: `name: address, address`; a target may be local or remote.");
+  s.option("catch_all", &LocalConfig::catch_all,
+           "Address that gets the messages for unknown local names; empty: they are refused.");
+  s.option("plus", &LocalConfig::plus,
+           "Characters that begin a tag: messages for `ann+lists` go to ann if there is no mailbox "
+           "of the whole name. Empty: there are no tags.");
+  return s;
+}
+
+DirectorySettings LocalConfig::directory() const {
+  return {domains, mailboxes, aliases, catch_all, plus};
+}
+
+Section<SubmissionConfig> SubmissionConfig::declare() {
+  Section<SubmissionConfig> s;
+  s.option("senders", &SubmissionConfig::senders,
+           "Further sender addresses of a login: `login: address, @domain`. Each login may use its "
+           "own: `login` at a local domain, or the login itself if it is an address.");
+  return s;
+}
+
+Section<DeliveryConfig> DeliveryConfig::declare() {
+  constexpr Duration shortest{10};
+  constexpr Duration longest{std::chrono::days(1)};
+  Section<DeliveryConfig> s;
+  s.option("local", &DeliveryConfig::local,
+           {{"maildir", Destination::maildir}, {"discard", Destination::discard}},
+           "Where messages to local recipients go; discard throws every message away, for "
+           "measurements.");
+  s.option("networks", &DeliveryConfig::networks,
+           "Networks whose messages are relayed without a login, as 192.0.2.0/24.");
+  s.option("smarthost", &DeliveryConfig::smarthost,
+           "URL of the server that gets the messages to remote domains, as "
+           "smtp://relay.example:587; empty: they are refused.");
+  s.option("smarthost_ca_file", &DeliveryConfig::smarthost_ca_file,
+           "PEM file of CA certificates that are trusted instead of the system's for the "
+           "smarthost.");
+  s.option("smarthost_ignores", &DeliveryConfig::smarthost_ignores,
+           "Extensions of the smarthost that are not used, by their EHLO keyword.");
+  s.option("smarthost_user", &DeliveryConfig::smarthost_user, "User for AUTH at the smarthost.");
+  s.option("smarthost_password", &DeliveryConfig::smarthost_password,
+           "Password of that user; better set in the environment than in the file.");
+  s.option("initial_retry_delay", &DeliveryConfig::initial_retry_delay,
+           "Delay before the first retry of a deferred recipient. Doubles with each attempt, with "
+           "up to a tenth of jitter.")
+      .between(shortest, longest)
+      .formerly("first_retry");
+  s.option("max_retry_delay", &DeliveryConfig::max_retry_delay, "Longest delay between attempts.")
+      .between(shortest, longest)
+      .formerly("longest_retry");
+  s.option("lifetime", &DeliveryConfig::lifetime,
+           "Age at which a message that was not delivered is given up; 0s: never.")
+      .between(Duration{0}, std::chrono::days(365));
+  s.option("on_unknown", &DeliveryConfig::on_unknown,
+           {{"retry", queue::OnUnknown::retry}, {"park", queue::OnUnknown::park}},
+           "When the connection is lost after the final dot: retry counts it as 421 (RFC 5321 "
+           "section 3.8), so the message may arrive twice; park never sends it again.");
+  s.option("connections", &DeliveryConfig::connections, "Connections to the smarthost at once.")
+      .between(1, 1000);
+  return s;
+}
+
+DeliverySettings DeliveryConfig::settings(const std::string& hostname) const {
+  DeliverySettings made;
+  made.host = hostname;
+  made.discard = local == Destination::discard;
+  made.smarthost = smarthost;
+  made.smarthost_options.helo_name = hostname;
+  made.smarthost_options.drop_unsupported_options = true;
+  made.smarthost_options.ca_file = smarthost_ca_file.string();
+  made.smarthost_options.ignored_extensions = smarthost_ignores;
+  made.connections = connections;
+  made.settlement.retry = {initial_retry_delay, max_retry_delay, lifetime};
+  made.settlement.on_unknown = on_unknown;
+  if (!smarthost_user.empty()) made.smarthost_login = Login{smarthost_user, smarthost_password};
+  return made;
+}
+
+}  // namespace postroad::relay
