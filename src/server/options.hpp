@@ -12,7 +12,7 @@
 #include "config/option.hpp"
 #include "proto/smtp/server/server_options.hpp"
 #include "server/guard.hpp"
-#include "server/hooks.hpp"
+#include "server/session_info.hpp"
 
 namespace postroad::server {
 
