@@ -19,7 +19,7 @@
 
 namespace postroad {
 
-/// What is known of one recipient of a submitted mail.
+/// The state of one recipient of a submitted message.
 struct POSTROAD_EXPORT OutboxRecipient {
   Mailbox address;
   /// nullopt: it is still being tried. `deferred` never stands here; `refused` also where it was

@@ -39,7 +39,7 @@ struct Line {
         .description =
             "Sends one mail to all recipients\nover one connection.\n\nThe report has a line for "
             "each of them.",
-        .arguments = {{.name = "RECIPIENT", .doc = "Who gets it.", .target = &to}},
+        .arguments = {{.name = "RECIPIENT", .doc = "Address of the recipient.", .target = &to}},
         .flags = {{.name = "from",
                    .letter = 'f',
                    .value = "ADDRESS",
@@ -246,7 +246,7 @@ Sends one mail to all recipients over one connection.
 The report has a line for each of them.
 
 Arguments
-  RECIPIENT  Who gets it.
+  RECIPIENT  Address of the recipient.
 
 Flags
   -f, --from ADDRESS   The reverse-path.

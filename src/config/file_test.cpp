@@ -64,7 +64,7 @@ Section<Settings> declaration() {
   server.option("max_message_size", &Server::max_message_size, "Largest mail taken.")
       .between(Size{1000}, Size{1 << 30});
   server.option("smtputf8", &Server::smtputf8, "Whether SMTPUTF8 is offered.");
-  server.option("networks", &Server::networks, "Who may relay.");
+  server.option("networks", &Server::networks, "Networks that may relay.");
   server.option("spool", &Server::spool, "Where mail is kept.");
   server.option("password", &Server::password, "Opens | the door.");
   server.table("limits", &Server::limits, "What one client may do.", limits);

@@ -244,7 +244,7 @@ std::string_view current_word(const Option& option, std::string_view word);
 /// list is separated by commas. Error: Fault::input with `where` the text (left out for a secret)
 /// and `detail` the right form.
 Result<Value> parse_value(const Option& option, std::string_view text);
-/// What is expected for it: "a size such as 35MiB, 1kB to 1GiB".
+/// The values that it accepts: "a size such as 35MiB, 1kB to 1GiB".
 std::string describe(const Option& option);
 /// A value as TOML has it: `true`, `25`, `"35MiB"`, `["a", "b"]`.
 std::string format_toml(const Value& value);

@@ -30,7 +30,7 @@ struct LoginCheckSettings {
   std::vector<std::string> command;  ///< the program and its arguments; no shell is involved
   std::string url;                   ///< http:// or https://; empty: the command is asked
   std::chrono::milliseconds timeout{5'000};
-  /// What is wrong with them, as far as can be seen beforehand: Fault::input.
+  /// The first error that can be seen before a login is checked: Fault::input.
   [[nodiscard]] std::optional<Error> invalid_reason() const;
   [[nodiscard]] bool is_set() const { return !command.empty() || !url.empty(); }
 };

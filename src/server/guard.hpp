@@ -21,7 +21,7 @@
 
 namespace postroad::server {
 
-/// What is counted for a client or a login.
+/// The things that are counted per client and per login.
 enum class Counted : std::uint8_t {
   connections,
   messages,    ///< at MAIL

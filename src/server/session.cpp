@@ -87,8 +87,8 @@ void Session::send_away(const Reply& reply) {
   stream_.close();
 }
 
-// What comes before the first reply; false if there is none. A coroutine of its own, so that a
-// session which waits does not hold its frame.
+// The part before the first reply; false when there is no dialogue. A coroutine of its own, so that
+// a session which waits does not hold its frame.
 boost::asio::awaitable<bool> Session::open() {
   roster_.sessions.push_back(*this);
   if (roster_.stopping) stop();
@@ -137,7 +137,7 @@ void Session::abandon_message() {
   sink_.reset();
 }
 
-// What was sent and what was refused since the last time, also of messages that broke off.
+// Charges the bytes and errors since the last call, those of incomplete messages included.
 void Session::charge(proto::Time now) {
   const auto bytes = machine_.text_octets();
   const auto errors = machine_.errors();

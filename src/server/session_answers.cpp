@@ -101,7 +101,7 @@ boost::asio::awaitable<void> Session::wait_for_policies(Inquiry& inquiry) {
   }
 }
 
-// What is refused whatever the policies would say; code 0: nothing.
+// A refusal that no policy can change; code 0: none.
 Reply Session::check_before() {
   const auto& question = machine_.question();
   const auto now = proto::Clock::now();

@@ -318,7 +318,7 @@ class SendExitCodes(unittest.TestCase):
         self.assertEqual(self.outcomes(report), [("accepted", "END OF DATA", 250)])
         self.assertTrue(any(line.startswith("MAIL FROM:<>") for line in heard), heard)
 
-    # What is no message.
+    # Input that is not a message.
 
     def test_empty_input_is_not_sent(self):
         empty = self.enterContext(postroad.Folder()).write("empty", "")

@@ -354,8 +354,8 @@ Result<Prepared> prepare(const SendmailCall& call, const std::string& domain, st
   const auto sender = sender_of(call, domain);
   if (!sender) return sender.error();
   Prepared made;
-  // What is given here is added where the header lacks it. A message without a header is text, as
-  // cron and people at a terminal write it.
+  // The sender and the domain are added where the header lacks them. A message without a header is
+  // text, as cron and people at a terminal write it.
   made.message.default_domain(domain)
       .from(Address{clean_name(sender->name), sender->mailbox}.text())
       .raw(std::move(bytes));

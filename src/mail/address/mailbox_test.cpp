@@ -33,8 +33,8 @@ TEST(Mailbox, ParsesEveryFormOfRfc5321) {
   }
 }
 
-// Large providers gave such addresses to their users. What is read bare is written as a
-// Quoted-string, which is what RFC 5321 has for it.
+// Large providers gave such addresses to their users. A bare one is accepted and
+// written as a Quoted-string, the form of RFC 5321.
 TEST(Mailbox, TakesDotsInARowAndAtTheEnd) {
   for (const std::string text : {"a..b", "ab.", "a...b.."}) {
     const auto mailbox = Mailbox::parse(text + "@mobile.example");
