@@ -267,6 +267,8 @@ class Limits(unittest.TestCase):
         session.say("MAIL FROM:<a@b.example>")
         self.assertEqual([session.say(f"RCPT TO:<ann+{i}@here.example>")[:9] for i in range(3)], ["250 2.1.5", "250 2.1.5", "452 4.5.3"])
         self.assertRegex(session.say("x" * 2000), r"^500 5\.5\.2 command line too long \(limit 1024 bytes\)")
+        # The 452 is no error (RFC 5321 section 4.5.3.1.10).
+        session.say("NONSENSE")
         session.say("NONSENSE")
         reply = session.say("NONSENSE") + session.rest_until_end()
         self.assertRegex(reply, r"421 4\.7\.0 \S+ too many errors, closing connection")

@@ -94,7 +94,7 @@ class Talk(unittest.TestCase):
             done = self.talk(f"localhost:{fake.port}", ["EHLO client.example", "STARTTLS", "EHLO client.example", "AUTH SCRAM-SHA-256", "QUIT"],
                              "--user", "test", "--password-env", "TALK_PASSWORD", "--ca-file", certificates.ca, env={"TALK_PASSWORD": PASSWORD})
         self.assertNotEqual(done.returncode, 0)
-        self.assertIn("has not proven that it knows the password", done.stderr)
+        self.assertIn("did not prove that it knows the password", done.stderr)
 
     def test_row_1_what_came_in_clear_is_not_believed(self):
         def script(peer):

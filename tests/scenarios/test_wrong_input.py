@@ -90,7 +90,7 @@ class WrongInput(unittest.TestCase):
         self.sentence(done.stderr, "/nowhere/postroad.toml", "does not exist")
 
     def test_settings_that_do_not_go_together(self):
-        self.sentence(self.serve({"listener": [{"port": 0, "tls": "required"}]}, 78), "listener.0.tls", "needs a certificate", "set certificate")
+        self.sentence(self.serve({"listener": [{"port": 0, "tls": "required"}]}, 78), r"wrong\.toml:3: listener\.tls", "needs a certificate", "set certificate")
         self.sentence(self.serve({"listener": [{"port": 0, "role": "submission"}]}, 78), "server.users", "postroad user add")
 
     def test_config_check_says_everything_at_once(self):
@@ -161,7 +161,7 @@ class WrongInput(unittest.TestCase):
         postroad.add_user(users, "test", "s3cret")
         users.chmod(0o644)
         settings = {**self.settings(), "server": {"data": self.folder.path / "data", "users": users}}
-        self.sentence(self.serve(settings, 78), str(users), "others may read", "chmod 600")
+        self.sentence(self.serve(settings, 78), str(users), "other users of this machine may read", "chmod 600")
 
 
 if __name__ == "__main__":
