@@ -1,6 +1,7 @@
-// The server machine against any bytes in any chunking, with a policy that accepts all: it ends when
-// its peer does, holds back no more than its limits, and commits only messages with a recipient. The
-// first bytes of the input choose options and chunking, the rest come from the client.
+// The server machine against any bytes in any chunking, with a policy that accepts all: it ends
+// when its peer does, holds back no more than its limits, and commits only messages with a
+// recipient. The first bytes of the input choose options and chunking, the rest come from the
+// client.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
