@@ -238,7 +238,8 @@ std::optional<std::string> base64_decode(std::string_view text) {
 
 namespace {
 
-// Edit distance in which a swap of neighbours costs one (optimal string alignment). Words are short.
+// Edit distance in which a swap of neighbours costs one (optimal string alignment). Words are
+// short.
 std::size_t distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> before(b.size() + 1), last(b.size() + 1), row(b.size() + 1);
   for (std::size_t j = 0; j <= b.size(); ++j) last[j] = j;

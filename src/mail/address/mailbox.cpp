@@ -63,8 +63,7 @@ Result<std::string> parse_local_part(std::string_view& text) {
   if (!text.empty() && text.front() == '"') return parse_quoted(text);
   std::string local;
   while (!text.empty() && (is_atext(text.front()) || text.front() == '.')) {
-    if (local.empty() && text.front() == '.')
-      return invalid("the local part begins with a dot");
+    if (local.empty() && text.front() == '.') return invalid("the local part begins with a dot");
     local += text.front();
     if (local.size() > max_local) return invalid("the local part is longer than 64 bytes");
     text.remove_prefix(1);

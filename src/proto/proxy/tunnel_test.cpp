@@ -158,7 +158,9 @@ TEST(Socks5, MalformedSocksReplies) {
       {{"\x05\xff"s}, "the proxy requires a user and a password", ""},
       {{"\x05\xff"s}, "accepts none of the authentication methods", "ann"},
       {{"\x05\x02"s}, "the proxy requires a user and a password", ""},
-      {{"\x05\x01"s}, "accepts none of the authentication methods", "ann"},  // GSSAPI was not offered
+      {{"\x05\x01"s},
+       "accepts none of the authentication methods",
+       "ann"},  // GSSAPI was not offered
       {{"\x05\x00"s, "\x04\x00\x00\x01\x7f"s}, "the proxy does not speak SOCKS5", ""},
       {{"\x05\x00"s, "\x05\x00\x00\x02\x7f"s}, "an unknown address type", ""},
       {{"\x05\x00"s, "\x05\x00\x00\x00\x7f"s}, "an unknown address type", ""},

@@ -7,8 +7,8 @@
 
 namespace postroad::sasl {
 
-/// nullopt where the text may not be a name or password: not UTF-8, a control character, text of two
-/// directions. ASCII without control characters is returned unchanged.
+/// nullopt where the text may not be a name or password: not UTF-8, a control character, text of
+/// two directions. ASCII without control characters is returned unchanged.
 std::optional<std::string> prepare(std::string_view text);
 
 }  // namespace postroad::sasl

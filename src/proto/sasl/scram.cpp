@@ -180,7 +180,8 @@ class ScramClient final : public Client {
         stage_(stage_of_scram(digest, plus)),
         nonce_(make_nonce(context)) {
     const auto& binding = context.binding;
-    // "y": the client supports channel binding and the server did not offer it (RFC 5802 section 6).
+    // "y": the client supports channel binding and the server did not offer it (RFC 5802 section
+    // 6).
     const bool could = binding.is_there() && !context.binding_is_offered;
     gs2_ = plus ? "p=" + std::string(binding_name(binding)) : could ? "y" : "n";
     gs2_ += ',';

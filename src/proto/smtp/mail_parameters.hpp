@@ -1,11 +1,10 @@
 // The parameters of MAIL and RCPT that carry MailOptions and RecipientOptions: read by the server,
-// written by the client, kept by the spool. Not here: SIZE, BODY, SMTPUTF8 and PRDR, which belong to
-// one hop (server_extensions.cpp, mail_transaction.cpp).
+// written by the client, kept by the spool. Not here: SIZE, BODY, SMTPUTF8 and PRDR, which belong
+// to one hop (server_extensions.cpp, mail_transaction.cpp).
 //
 //   RET=HDRS|FULL  ENVID=xtext  NOTIFY=NEVER|SUCCESS,FAILURE,DELAY  ORCPT=type;xtext      RFC 3461
-//   ORCPT=utf-8;…                                                                     RFC 6533 section 3
-//   BY=[-]seconds;R|N[T]                                                                   RFC 2852
-//   HOLDFOR=seconds  HOLDUNTIL=date-time                                                   RFC 4865
+//   ORCPT=utf-8;…                                                                     RFC 6533
+//   section 3 BY=[-]seconds;R|N[T] RFC 2852 HOLDFOR=seconds  HOLDUNTIL=date-time RFC 4865
 //   MT-PRIORITY=[-]digit                                                                   RFC 6710
 //   REQUIRETLS                                                                             RFC 8689
 //   AUTH=xtext                                                                   RFC 4954 section 5

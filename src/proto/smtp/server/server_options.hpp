@@ -84,12 +84,12 @@ struct ServerOptions {
   bool size = true;                   ///< announces the limit, which holds without it too
   bool enhanced_status_codes = true;  ///< without: no reply has one (RFC 2034)
   // Extensions that the store and the relay must support.
-  bool chunking = false;        ///< BDAT (RFC 3030)
-  bool binary_mime = false;     ///< BODY=BINARYMIME, with chunking (RFC 3030)
-  bool dsn = false;             ///< RFC 3461
-  bool limits_keyword = false;  ///< announces RCPTMAX and MAILMAX (RFC 9422)
-  bool require_tls = false;     ///< REQUIRETLS, offered under TLS only (RFC 8689)
-  bool deliver_by = false;      ///< RFC 2852
+  bool chunking = false;                     ///< BDAT (RFC 3030)
+  bool binary_mime = false;                  ///< BODY=BINARYMIME, with chunking (RFC 3030)
+  bool dsn = false;                          ///< RFC 3461
+  bool limits_keyword = false;               ///< announces RCPTMAX and MAILMAX (RFC 9422)
+  bool require_tls = false;                  ///< REQUIRETLS, offered under TLS only (RFC 8689)
+  bool deliver_by = false;                   ///< RFC 2852
   std::chrono::seconds least_deliver_by{0};  ///< shortest BY time with R; 0: not announced
   bool future_release = false;               ///< RFC 4865
   std::chrono::seconds longest_hold{std::chrono::days(30)};  ///< longest hold
