@@ -60,9 +60,12 @@ int wait_for(pid_t child, std::chrono::milliseconds patience) {
     ::kill(-child, SIGKILL);
   if (handle >= 0) ::close(handle);
   int status = 0;
-  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
-  }
-  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  pid_t waited = 0;
+  do {
+    waited = ::waitpid(child, &status, 0);
+  } while (waited < 0 && errno == EINTR);
+  // Where SIGCHLD is ignored the kernel discards the exit code: nothing was answered.
+  return waited == child && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
 LoginVerdict ask_command(std::vector<std::string> command, const std::string& text,

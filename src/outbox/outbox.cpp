@@ -43,8 +43,11 @@ queue::DispatcherSettings dispatcher_settings(const OutboxOptions& options) {
   // The pool pauses a relay that fails; the messages wait for their own retry.
   settings.pauses = {.first = std::min(settings.pauses.first, options.initial_retry_delay),
                      .longest = std::min(settings.pauses.longest, options.max_retry_delay)};
+  // Remembered from the last decision on: a key must not be free before that.
   settings.removal = [remember = options.remember](const spool::Envelope& envelope) {
-    return std::optional<std::int64_t>(envelope.arrived + remember.count());
+    auto decided = envelope.arrived;
+    for (const auto& one : envelope.recipients) decided = std::max(decided, one.next_attempt);
+    return std::optional<std::int64_t>(decided + remember.count());
   };
   return settings;
 }
@@ -190,7 +193,17 @@ Result<std::string> Outbox::submit(const Envelope& envelope, MessageSource& sour
     }
     state.keys.emplace(key, "");
   }
-  auto id = state.keep(envelope, source, key);
+  // A source that throws must not leave the key behind: others would wait for it.
+  auto id = [&]() -> Result<std::string> {
+    try {
+      return state.keep(envelope, source, key);
+    } catch (...) {
+      const std::lock_guard lock(state.mutex);
+      state.keys.erase(std::string(key));
+      state.bell.notify_all();
+      throw;
+    }
+  }();
   const std::lock_guard lock(state.mutex);
   // It may be done and forgotten by now.
   const auto queue_id = id ? spool::QueueId::parse(*id) : Result<spool::QueueId>(id.error());

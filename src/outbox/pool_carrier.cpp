@@ -59,11 +59,20 @@ std::optional<std::string> site_failure(const SendReport& report) {
   return std::nullopt;
 }
 
+// A 4yz or 5yz reply to MAIL concerns that sender; an invalid login or name of our own concerns
+// every message.
+bool is_site_failure(const Error& error) {
+  const bool is_before_message = error.stage != Stage::none && error.stage < Stage::mail;
+  if (error.fault == Fault::input) return is_before_message;
+  if (error.fault == Fault::refused && !is_before_message) return error.reply_code == 421;
+  return client::is_relay_failure(error);
+}
+
 queue::Attempt attempt_of(const Result<SendReport>& result, std::size_t count) {
   auto attempt = result ? queue::attempt_of(*result) : queue::attempt_of(result.error(), count);
   if (result) {
     attempt.site_failure = site_failure(*result);
-  } else if (client::is_relay_failure(result.error())) {
+  } else if (is_site_failure(result.error())) {
     attempt.site_failure = result.error().text();
   }
   return attempt;

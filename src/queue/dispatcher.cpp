@@ -10,7 +10,8 @@ namespace postroad::queue {
 
 namespace {
 
-constexpr std::size_t most_per_turn = 512;  // due messages, so that ended attempts are seen too
+constexpr std::size_t most_per_turn = 512;    // due messages, so that ended attempts are seen too
+constexpr std::size_t most_under_way = 4096;  // attempts and records: each holds an envelope
 constexpr std::int64_t together =
     1000;  // milliseconds: recipients that are due within, go together
 
@@ -126,11 +127,12 @@ std::optional<Time> Dispatcher::turn() {
     if (stopping_) return std::nullopt;
   }
   for (auto& [name, line] : lines_) run_line(name, line);
-  for (std::size_t i = 0; i < most_per_turn; ++i) {
+  for (std::size_t i = 0; i < most_per_turn && under_way_ < most_under_way; ++i) {
     const auto taken = schedule_.take(now_);
     if (!taken) break;
     look_at(*taken);
   }
+  if (under_way_ >= most_under_way) return std::nullopt;  // what ends rings
   auto wake = schedule_.next_wake(now_);
   for (const auto& [name, line] : lines_) {
     const std::optional<Time> other =
@@ -156,17 +158,15 @@ void Dispatcher::take_inbox() {
   for (const auto id : inbox.added) {
     settings_.discard ? spool_.remove(id) : schedule_.add(id);
   }
-  if (inbox.flush) schedule_.flush();
+  if (!inbox.flush) return;
+  schedule_.flush();
+  for (auto& [name, line] : lines_) line.site.end_pause();
 }
 
 std::optional<Dispatcher::Active> Dispatcher::open(spool::QueueId id) {
   auto envelope = spool_.envelope(id);
   if (!envelope) {
-    if (envelope.error().fault == Fault::not_found) return std::nullopt;
-    listener_.unreadable(id, envelope.error());
-    // A disk that cannot be read now may be another time; a damaged record stays for an operator.
-    if (envelope.error().fault == Fault::io)
-      schedule_.add_retry(id, now_.steady + settings_.settlement.retry.max_delay);
+    if (envelope.error().fault != Fault::not_found) listener_.unreadable(id, envelope.error());
     return std::nullopt;
   }
   Active opened;
@@ -197,7 +197,7 @@ bool Dispatcher::hold(const Active& opened) {
 
 void Dispatcher::look_at(const Schedule::Taken& taken) {
   auto opened = open(taken.id);
-  if (!opened) return;
+  if (!opened) return read_later(taken.id);
   if (taken.why == Schedule::Why::flushed)
     opened->part.recipients =
         open_recipients(opened->part.envelope, settings_.settlement.on_unknown);
@@ -223,7 +223,7 @@ void Dispatcher::dispatch(Active opened) {
     }
     found->part.recipients.push_back(at);
   }
-  if (parts.size() > 1) parts_[part.id.value] = static_cast<std::uint32_t>(parts.size());
+  if (parts.size() > 1) parts_[part.id.value] = {parts.size(), {}};
   const auto open_count = count_open(part.envelope);
   for (auto& one : parts) {
     one.part.id = part.id;
@@ -280,6 +280,10 @@ void Dispatcher::start_attempt(Active part, Site& site) {
   ++under_way_;
   const auto is_known = [&](const auto& weak) { return weak.lock() == part.carrier; };
   if (std::none_of(carriers_.begin(), carriers_.end(), is_known)) carriers_.push_back(part.carrier);
+  if (const auto found = parts_.find(part.part.id.value); found != parts_.end()) {
+    auto& out = found->second.out;
+    out.insert(out.end(), part.part.recipients.begin(), part.part.recipients.end());
+  }
   auto active = std::make_shared<Active>(std::move(part));
   auto& carrier = *active->carrier;
   const auto& carried = active->part;
@@ -298,7 +302,12 @@ bool Dispatcher::can_run(const Line& line) const {
 // changed. False: nothing of it goes there now.
 bool Dispatcher::reopen(Active& opened, const std::string& site) {
   auto& part = opened.part;
+  // Of several parts one may be out: after a reload its recipients may belong to this site.
+  const auto parts = parts_.find(part.id.value);
+  part.recipients = open_recipients(part.envelope, settings_.settlement.on_unknown);
   std::erase_if(part.recipients, [&](std::uint32_t at) {
+    if (parts != parts_.end() && std::count(parts->second.out.begin(), parts->second.out.end(), at))
+      return true;
     auto route = routes_->route(part.envelope, part.handling, at);
     if (route.site != site || !route.carrier) return true;
     opened.carrier = std::move(route.carrier);
@@ -311,7 +320,7 @@ bool Dispatcher::reopen(Active& opened, const std::string& site) {
 }
 
 void Dispatcher::run_line(const std::string& name, Line& line) {
-  for (std::size_t i = 0; i < most_per_turn && can_run(line); ++i) {
+  for (std::size_t i = 0; i < most_per_turn && under_way_ < most_under_way && can_run(line); ++i) {
     const auto id = *line.site.next();
     auto opened = open(id);
     if (!opened || !reopen(*opened, name)) {

@@ -153,6 +153,7 @@ class Dispatcher final {
   void record(const ActivePointer& active);
   void end_record(const Recorded& recorded);
   void part_ended(spool::QueueId id, const Active* whole);
+  void read_later(spool::QueueId id);
   void reschedule(spool::QueueId id, const spool::Envelope& envelope);
   void finish(spool::QueueId id, const spool::Envelope& envelope);
   std::optional<std::int64_t> removal_time(const spool::Envelope& envelope) const;
@@ -169,9 +170,15 @@ class Dispatcher final {
   Now now_;
   Schedule schedule_;
   std::unordered_map<std::string, Line> lines_;
-  std::unordered_map<std::uint64_t, std::uint32_t> parts_;  // of messages with several at once
-  std::vector<std::weak_ptr<Carrier>> carriers_;            // those that were given a part
-  std::size_t under_way_ = 0;                               // attempts and records
+  // Of messages with several parts at once: how many have not ended, and the recipients of those
+  // that a carrier was given.
+  struct Parts {
+    std::size_t left = 0;
+    std::vector<std::uint32_t> out;
+  };
+  std::unordered_map<std::uint64_t, Parts> parts_;
+  std::vector<std::weak_ptr<Carrier>> carriers_;  // those that were given a part
+  std::size_t under_way_ = 0;                     // attempts and records
 
   mutable std::mutex mutex_;
   std::condition_variable bell_;

@@ -80,12 +80,20 @@ void Dispatcher::end_record(const Recorded& recorded) {
 // `whole`: the attempt that had all open recipients; its envelope is the present one.
 void Dispatcher::part_ended(spool::QueueId id, const Active* whole) {
   if (const auto found = parts_.find(id.value); found != parts_.end()) {
-    if (--found->second > 0) return;
+    if (--found->second.left > 0) return;
     parts_.erase(found);
   }
   if (whole != nullptr) return reschedule(id, whole->part.envelope);
   const auto envelope = spool_.envelope(id);
-  if (envelope) reschedule(id, *envelope);
+  envelope ? reschedule(id, *envelope) : read_later(id);
+}
+
+// A disk that cannot be read now may be readable later. A message that was removed stays away, and
+// a damaged one stays in the spool for an operator.
+void Dispatcher::read_later(spool::QueueId id) {
+  const auto envelope = spool_.envelope(id);
+  if (!envelope && envelope.error().fault != Fault::io) return;
+  schedule_.add_retry(id, now_.steady + settings_.settlement.retry.max_delay);
 }
 
 // A stored time is a wall clock's: no retry waits longer than its own delay.

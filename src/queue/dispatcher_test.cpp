@@ -259,6 +259,28 @@ TEST_F(DispatcherTest, AReloadReachesMessagesThatWaitInALine) {
   EXPECT_EQ(b->under_way.size(), 2U);
 }
 
+// A reload gives a recipient to a site whose line the message is in, while it is out with another.
+TEST_F(DispatcherTest, ARecipientIsInOneAttemptThoughItsRouteChanges) {
+  b = std::make_shared<ScriptedCarrier>(1);
+  routes->carriers["b.example"] = b;
+  begin();
+  queue({"first@b.example"});
+  queue({"x@a.example", "y@b.example"});
+  pass();
+  ASSERT_EQ(a->under_way.size(), 1U);
+  auto changed = std::make_shared<TestRoutes>(*routes);
+  changed->moved["a.example"] = "b.example";
+  dispatcher->change(changed, settings);
+  b->end_all(Outcome::accepted, "250 ok");
+  pass();
+  ASSERT_EQ(b->seen.size(), 2U);
+  EXPECT_EQ(b->seen[1].recipients, std::vector<std::uint32_t>{1}) << "x is out already";
+  a->end_all(Outcome::accepted, "250 ok");
+  b->end_all(Outcome::accepted, "250 ok");
+  pass();
+  EXPECT_EQ(told.gone.size(), 2U);
+}
+
 TEST_F(DispatcherTest, FlushMakesRetriesDueAtOnceAndOnce) {
   begin();
   queue({"x@a.example"});

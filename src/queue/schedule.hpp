@@ -60,6 +60,8 @@ class Site final {
   void failed(Time now, std::string why);
   /// It answered for a message: taken, refused or deferred.
   void worked();
+  /// Ends a pause: the next message tries the site.
+  void end_pause() { paused_until_ = {}; }
 
   /// Puts a message into the line; the urgent stand before the others (RFC 6710).
   void wait(spool::QueueId id, int priority);

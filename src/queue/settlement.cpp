@@ -23,6 +23,10 @@ Attempt same_for_all(std::size_t count, std::optional<Outcome> outcome, std::str
 
 Attempt attempt_of(const Error& error, std::size_t count) {
   if (error.may_have_been_delivered) return same_for_all(count, Outcome::unknown, error.text());
+  // A wrong login or a wrong name of our own is the configuration's, and not the message's.
+  const bool is_before_message = error.stage != Stage::none && error.stage < Stage::mail;
+  if (error.fault == Fault::input && is_before_message)
+    return same_for_all(count, Outcome::deferred, error.text());
   switch (error.fault) {
     case Fault::cancelled:
       return same_for_all(count, std::nullopt, error.text());
@@ -70,13 +74,16 @@ spool::OutcomeRecord settle(const Part& part, std::uint32_t recipient,
   switch (*result.outcome) {
     case Outcome::accepted:
       record.state = spool::State::delivered;
+      record.next_attempt = wall;
       return record;
     case Outcome::refused:
       record.state = spool::State::refused;
+      record.next_attempt = wall;
       return record;
     case Outcome::unknown:
       if (policy.on_unknown == OnUnknown::park) {
         record.state = spool::State::unknown;
+        record.next_attempt = wall;
         return record;
       }
       break;
@@ -89,6 +96,7 @@ spool::OutcomeRecord settle(const Part& part, std::uint32_t recipient,
     record.next_attempt = wall + delay->count();
   } else {
     record.state = spool::State::refused;
+    record.next_attempt = wall;
     record.note = "given up: " + record.note;
   }
   return record;

@@ -28,7 +28,8 @@ bool is_open(spool::State state, OnUnknown on_unknown);
 bool is_finished(const spool::Envelope& envelope, OnUnknown on_unknown);
 bool is_delivered(const spool::Envelope& envelope);
 
-/// The record of one recipient after an attempt that ended at `wall` (Unix milliseconds).
+/// The record of one recipient after an attempt that ended at `wall` (Unix milliseconds). With no
+/// further attempt, `next_attempt` holds the time of the decision.
 /// `result.outcome` is set.
 spool::OutcomeRecord settle(const Part& part, std::uint32_t recipient,
                             const RecipientResult& result, const SettlementPolicy& policy,

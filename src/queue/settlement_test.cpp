@@ -21,6 +21,10 @@ TEST(Settlement, AnErrorBecomesWhatItMeansForTheRecipients) {
         Fault::protocol, Fault::tls, Fault::auth, Fault::io, Fault::damaged, Fault::full})
     EXPECT_EQ(outcome(fault), Outcome::deferred) << to_string(fault);
   EXPECT_EQ(outcome(Fault::timeout, true), Outcome::unknown);
+  // A token that cannot be fetched is no reason to refuse a message for good.
+  auto login = fail(Fault::input, "host:25", "no token");
+  login.stage = Stage::auth;
+  EXPECT_EQ(attempt_of(login, 1).recipients[0].outcome, Outcome::deferred);
 }
 
 }  // namespace

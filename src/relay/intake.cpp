@@ -66,6 +66,7 @@ class SpooledMessage final : public server::MessageSink {
     // RFC 8689 §4.1: the parameter has the last word, and an ENVID of the same letters has none.
     if (iequals(tls_required_.value(), "No") && !handling_.asked.require_tls)
       handling_.tls_optional = true;
+    if (!handling_.body_8bit && has_8bit(additions.header)) handling_.undeclared_8bit = true;
     queue::set_handling(envelope_, handling_);
     for (auto& option : additions.options) envelope_.options.push_back(std::move(option));
     if (!additions.header.empty()) incoming_->prepend(additions.header);

@@ -14,8 +14,11 @@ bool LoginWorkers::begin() {
     jobs_.fetch_sub(1, std::memory_order_relaxed);
     return false;
   }
-  std::call_once(started_, [this] { pool_.emplace(threads_); });
   return true;
+}
+
+void LoginWorkers::start() {
+  std::call_once(started_, [this] { pool_.emplace(threads_); });
 }
 
 }  // namespace postroad::server

@@ -26,19 +26,26 @@ class LoginWorkers final {
   template <class Job>
   [[nodiscard]] bool post(Job job) {
     if (!begin()) return false;
-    boost::asio::post(*pool_, [this, job = std::move(job)]() mutable {
-      try {
-        job();
-      } catch (const std::exception&) {
-        // No memory: the Answer that the job held says that the check failed.
-      }
+    try {
+      start();
+      boost::asio::post(*pool_, [this, job = std::move(job)]() mutable {
+        try {
+          job();
+        } catch (...) {
+          // No memory: the Answer that the job held says that the check failed.
+        }
+        jobs_.fetch_sub(1, std::memory_order_relaxed);
+      });
+    } catch (...) {  // no thread, or no memory
       jobs_.fetch_sub(1, std::memory_order_relaxed);
-    });
+      return false;
+    }
     return true;
   }
 
  private:
   bool begin();
+  void start();
 
   unsigned threads_;
   unsigned max_jobs_;

@@ -15,8 +15,16 @@ Reply login_unavailable() {
 Reply logins_busy() { return {454, {4, 7, 0}, "too many logins at once, try again later"}; }
 
 boost::asio::awaitable<bool> Inquiry::wait(boost::asio::steady_timer& timer) {
+  // A frame that ends without being resumed takes its timer along: a late answer must not wake it.
+  struct EndAtExit {
+    PendingAnswer* pending;
+    ~EndAtExit() {
+      if (pending != nullptr) (void)pending->end_wait();
+    }
+  } guard{&*pending_};
   if (pending_->wake(timer))
     (void)co_await timer.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
+  guard.pending = nullptr;
   auto verdict = pending_->end_wait();
   pending_.reset();
   if (!verdict) co_return false;

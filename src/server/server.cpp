@@ -102,6 +102,8 @@ asio::awaitable<void> Server::State::accept(std::shared_ptr<Listener> listener) 
       serve(tcp::socket(std::move(accepted)), listener->settings, worker);
     } catch (const std::exception& thrown) {
       accept_failed(log, *listener->settings, thrown.what());
+    } catch (...) {  // of a policy: the listener goes on
+      accept_failed(log, *listener->settings, "unknown exception");
     }
     if (!listener->acceptor.is_open()) co_return;
   }

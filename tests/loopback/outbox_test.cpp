@@ -94,6 +94,29 @@ TEST_F(OutboxTest, GivesUpInTheEndAndSaysWhy) {
   EXPECT_TRUE(one.note.starts_with("given up: ")) << one.note;
 }
 
+// The time counts from the decision: a message that took long must not free its key at once.
+TEST_F(OutboxTest, WhatIsDoneIsRememberedFromItsEndOn) {
+  auto made = options("smtp://127.0.0.1:1");
+  made.give_up_after = 400ms;
+  made.remember = 300ms;
+  const auto outbox = open(std::move(made));
+  const auto id = outbox->submit(mail("b@y.example"), "order-1");
+  ASSERT_TRUE(id && outbox->wait(*id, patience));
+  EXPECT_TRUE(outbox->status(*id));
+  EXPECT_TRUE(outbox->find("order-1"));
+}
+
+TEST_F(OutboxTest, AKeyIsFreeAgainWhenItsSourceThrows) {
+  struct Throwing final : MessageSource {
+    Result<std::string_view> next() override { throw std::runtime_error("no data"); }
+  };
+  const auto outbox = open(options("smtp://127.0.0.1:1"));
+  Throwing source;
+  const Envelope envelope{Mailbox{"a", "x.example"}, {Mailbox{"b", "y.example"}}, {}, {}};
+  EXPECT_THROW((void)outbox->submit(envelope, source, "order-2"), std::runtime_error);
+  EXPECT_TRUE(outbox->submit(mail("b@y.example"), "order-2"));
+}
+
 TEST_F(OutboxTest, OneKeyIsSentOnceAcrossThreadsAndRestarts) {
   testing::Server server;
   std::map<std::string, int> ids;

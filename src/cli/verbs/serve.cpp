@@ -103,6 +103,9 @@ void block_signals() {
   for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) sigaddset(&signals, number);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
+  // An ignored SIGCHLD is inherited across exec, and would discard the exit codes of login
+  // commands.
+  signal(SIGCHLD, SIG_DFL);
 }
 
 // For a reload: every problem in one error, as the reload is refused as a whole.

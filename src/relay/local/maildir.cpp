@@ -17,7 +17,8 @@ constexpr std::size_t most_ready = 10'000;  // mailboxes that are remembered
 
 Error io_error(const std::string& path, const std::string& doing) {
   const int code = errno;
-  const auto fault = code == ENOSPC || code == EDQUOT ? Fault::full : Fault::io;
+  // A quota (EDQUOT) is that of one mailbox, and not a full disk.
+  const auto fault = code == ENOSPC ? Fault::full : Fault::io;
   return fail(fault, path, doing + ": " + std::strerror(code));
 }
 
