@@ -105,6 +105,13 @@ struct DispatcherTest : ::testing::Test {
 
   DispatcherTest() { routes->carriers = {{"a.example", a}, {"b.example", b}}; }
 
+  // An attempt that the test never ended holds its carrier.
+  ~DispatcherTest() override {
+    for (const auto& [site, carrier] : routes->carriers)
+      static_cast<ScriptedCarrier&>(*carrier).under_way.clear();
+    for (const auto& carrier : {a, b}) carrier->under_way.clear();
+  }
+
   void begin() {
     dispatcher.emplace(*spool, told, routes, settings, [this] { return now; });
   }

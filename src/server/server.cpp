@@ -115,8 +115,21 @@ void Server::State::serve(tcp::socket socket, std::shared_ptr<const ListenerSett
                           Worker& worker) {
   auto session = std::make_unique<Session>(std::move(socket), settings, *services, worker.buffers,
                                            worker.roster);
-  if (!session->is_welcome()) return;
-  if (const auto reason = ceilings.count_session(); !reason.empty()) {
+  // Counted before a policy is asked, so that a stop waits for what the policy may hold.
+  const auto reason = ceilings.count_session();
+  const auto is_welcome = [&] {
+    try {
+      return session->is_welcome();
+    } catch (...) {
+      if (reason.empty()) ceilings.session_ended();
+      throw;
+    }
+  };
+  if (!is_welcome()) {
+    if (reason.empty()) ceilings.session_ended();
+    return;
+  }
+  if (!reason.empty()) {
     session_turned_away(log, *settings, session->client(), reason);
     return session->send_away(
         {421,

@@ -92,6 +92,7 @@ void Session::send_away(const Reply& reply) {
 boost::asio::awaitable<bool> Session::open() {
   roster_.sessions.push_back(*this);
   if (roster_.stopping) stop();
+  if (roster_.aborting) abort();
   if (is_proxied_ && !co_await read_proxy_header()) co_return false;
   session_opened(services_.log, info());
   is_opened_ = true;

@@ -64,6 +64,7 @@ class Enrolled : public boost::intrusive::list_base_hook<
 struct Roster {
   boost::intrusive::list<Enrolled, boost::intrusive::constant_time_size<false>> sessions;
   bool stopping = false;  ///< a session that begins now is told to stop
+  bool aborting = false;  ///< a session that begins now is ended at once
 };
 
 class Session final : public Enrolled {

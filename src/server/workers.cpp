@@ -49,6 +49,7 @@ void Workers::tell_sessions(void (Session::*what)()) {
   for (auto& worker : workers_) {
     asio::post(worker->context, [worker = worker.get(), what] {
       worker->roster.stopping = true;
+      if (what == &Session::abort) worker->roster.aborting = true;
       for (auto& session : worker->roster.sessions) (static_cast<Session&>(session).*what)();
     });
   }

@@ -86,6 +86,7 @@ class Talk final {
 
   const ServerFlags& flags_;
   net::SessionTrace trace_;
+  asio::io_context context_{1};  // outlives the connection
   client::Connection connection_;
   net::BufferPool buffers_;
 };
@@ -218,14 +219,13 @@ asio::awaitable<Result<void>> Talk::converse() {
 
 int Talk::run() {
   std::optional<Result<void>> ended;
-  asio::io_context context(1);
   asio::co_spawn(
-      context, client::without_throwing(converse()),
+      context_, client::without_throwing(converse()),
       [&](const std::exception_ptr& thrown, Result<void> result) {
         ended.emplace(thrown ? Result<void>(client::error_of(thrown)) : std::move(result));
-        context.stop();
+        context_.stop();
       });
-  context.run();
+  context_.run();
   if (*ended) return exit_ok;
   auto error = ended->error();
   if (error.where.empty()) error.where = connection_.server();
