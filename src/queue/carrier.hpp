@@ -26,7 +26,7 @@ struct Part {
   std::vector<std::uint32_t> recipients;  ///< indices into the envelope, ascending
 };
 
-/// What became of one recipient in one attempt.
+/// The result of one attempt for one recipient.
 struct RecipientResult {
   /// nullopt: not tried, because the carrier was stopped.
   std::optional<Outcome> outcome;

@@ -302,7 +302,8 @@ bool Dispatcher::can_run(const Line& line) const {
 // changed. False: nothing of it goes there now.
 bool Dispatcher::reopen(Active& opened, const std::string& site) {
   auto& part = opened.part;
-  // Of several parts one may be out: after a reload its recipients may belong to this site.
+  // A carrier may hold another part of the message: after a reload that part's recipients may
+  // belong to this site.
   const auto parts = parts_.find(part.id.value);
   part.recipients = open_recipients(part.envelope, settings_.settlement.on_unknown);
   std::erase_if(part.recipients, [&](std::uint32_t at) {

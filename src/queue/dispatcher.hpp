@@ -170,8 +170,8 @@ class Dispatcher final {
   Now now_;
   Schedule schedule_;
   std::unordered_map<std::string, Line> lines_;
-  // Of messages with several parts at once: how many have not ended, and the recipients of those
-  // that a carrier was given.
+  // A message with several parts at once has an entry: how many parts have not ended, and the
+  // recipients of the parts that a carrier was given.
   struct Parts {
     std::size_t left = 0;
     std::vector<std::uint32_t> out;

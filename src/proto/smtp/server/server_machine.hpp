@@ -223,7 +223,7 @@ class ServerMachine final {
     proto::Time told{};
     proto::Time now{};
   };
-  // Of one session, but for `overshoot`.
+  // Counted for the session; `overshoot` for the transaction.
   struct Counts {
     std::uint32_t mails = 0;
     std::uint32_t commands = 0;
