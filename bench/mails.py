@@ -19,7 +19,7 @@ def call(peer, *words):
 
 
 def write_mails(folder):
-    """What is attached and what is parsed; both are ours, so all parse the same octets."""
+    """Writes the attachment and the messages to parse. We made both, so all peers parse the same bytes."""
     with open(f"{folder}/large.bin", "wb") as file:
         file.write(os.urandom(LARGE))
     for mail in MAILS:

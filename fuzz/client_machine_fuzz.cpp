@@ -1,6 +1,6 @@
 // The client machine against any server: opening, two mails, a command and QUIT over replies taken
 // from the input in any chunking. It ends; nobody is accepted without a 2yz; every recipient has an
-// outcome; a password is never sent without TLS. The first octets of the input choose the options
+// outcome; a password is never sent without TLS. The first bytes of the input choose the options
 // and the chunking, the rest is what the server says. Read on in
 // src/proto/smtp/client/client_machine.hpp.
 #include <cstddef>

@@ -28,7 +28,7 @@ constexpr bool is_control(char c) noexcept {
   return static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) == 0x7f;
 }
 constexpr bool is_8bit(char c) noexcept { return static_cast<unsigned char>(c) >= 0x80; }
-/// CR, LF or NUL: the octets that end a line or a string and so must never come from a value.
+/// CR, LF or NUL: the bytes that end a line or a string and so must never come from a value.
 constexpr bool is_line_breaker(char c) noexcept { return c == '\r' || c == '\n' || c == '\0'; }
 
 std::string lower(std::string_view text);
@@ -42,7 +42,7 @@ std::vector<std::string_view> split(std::string_view text, char separator);
 std::optional<unsigned long long> parse_number(std::string_view text) noexcept;
 /// Whether the octets are UTF-8 (RFC 3629: no surrogates, no overlong forms, up to U+10FFFF).
 bool is_utf8(std::string_view text) noexcept;
-/// Text that is safe to show: control characters and octets that are not UTF-8 become \xNN.
+/// Text that is safe to show: control characters and bytes that are not UTF-8 become \xNN.
 /// Also C1 controls (U+0080–U+009F), which some terminals obey. Longer than `limit` octets is cut
 /// with "…".
 std::string printable(std::string_view text, std::size_t limit = 4096);

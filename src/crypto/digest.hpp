@@ -1,5 +1,5 @@
 // Digests and key derivation, thin over OpenSSL EVP. No OpenSSL type is seen here. Results are raw
-// octets.
+// bytes.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,7 @@ enum class Digest : std::uint8_t { sha1, sha256 };
 std::size_t size_of(Digest kind) noexcept;
 std::string digest(Digest kind, std::string_view octets);
 
-/// A digest of octets that come in pieces. One thread at a time.
+/// A digest of bytes that come in pieces. One thread at a time.
 class Hasher final {
  public:
   explicit Hasher(Digest kind);
@@ -29,8 +29,8 @@ class Hasher final {
 };
 
 std::string hmac(Digest kind, std::string_view key, std::string_view octets);
-/// PBKDF2-HMAC with as many octets out as the digest has. Costs about 0.4 µs an iteration: run it
-/// off the loop.
+/// PBKDF2-HMAC with as many bytes out as the digest has. Costs about 0.4 µs per iteration: do not
+/// run it on the event loop.
 std::string pbkdf2(Digest kind, std::string_view password, std::string_view salt,
                    std::uint32_t iterations);
 /// Octets from the system's generator.

@@ -7,9 +7,9 @@
 
 namespace postroad::crypto {
 
-/// 32 octets, from which the password cannot be read but with which CRAM-MD5 can be passed.
+/// 32 bytes that can log in by CRAM-MD5 but do not reveal the password.
 std::string hmac_md5_key(std::string_view password);
-/// In lower-case hex; empty for a `key` of another size than 32 octets, which nothing fits.
+/// In lower-case hex; empty, which matches no response, unless `key` has 32 bytes.
 std::string hmac_md5(std::string_view key, std::string_view octets);
 
 }  // namespace postroad::crypto

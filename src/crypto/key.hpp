@@ -19,7 +19,7 @@ enum class KeyKind : std::uint8_t { rsa, ed25519 };
 class PrivateKey final {
  public:
   /// Reads PEM (PKCS #8 or the older RSA form), without a pass phrase. Error: Fault::input with
-  /// what is wrong; the key's own octets stand in no error.
+  /// what is wrong; no error contains bytes of the key.
   static Result<PrivateKey> parse(std::string_view pem);
   /// The 32 octets of an Ed25519 key (RFC 8032 §5.1.5). Error: Fault::input for another length.
   static Result<PrivateKey> from_ed25519(std::string_view octets);

@@ -40,7 +40,7 @@ void append_field(std::string& out, const Event& event, std::string_view name) {
 
 std::string labels(const FieldInfo& field) {
   if (field.labels.empty()) return {};
-  return fmt::format(" Label: {}.", fmt::join(field.labels, ", "));
+  return fmt::format("; label: {}", fmt::join(field.labels, ", "));
 }
 
 }  // namespace

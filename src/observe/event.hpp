@@ -32,7 +32,7 @@ std::string_view to_string(Level level) noexcept;
 struct FieldInfo {
   std::string_view name;  ///< not time, level, event or text, which JSON records have already
   std::string_view doc;
-  std::string_view unit{};  ///< "bytes"; empty for durations, which carry their unit
+  std::string_view unit{};  ///< of the JSON value: "bytes", "seconds"; empty for other values
   std::span<const std::string_view> labels{};
 };
 

@@ -267,7 +267,7 @@ TEST(LogFile, AReopenThatFailsIsReportedAndTheOldFileStaysInUse) {
 TEST(Reference, HasASectionForEachKind) {
   const auto page = reference(kinds);
   EXPECT_THAT(page, HasSubstr("## `session.opened`\n\nA client connected. Level: info."));
-  EXPECT_THAT(page, HasSubstr("| `listener` |  | which port took it Label: smtp, submission. |\n"));
+  EXPECT_THAT(page, HasSubstr("| `listener` |  | which port took it; label: smtp, submission |\n"));
   EXPECT_THAT(page, HasSubstr("| `bytes` | bytes | how much |\n"));
 }
 

@@ -235,7 +235,7 @@ Result<int> open_log(const std::string& path) {
   if (descriptor >= 0) return descriptor;
   return fail(Fault::io, path,
               "the log cannot be opened: " + std::generic_category().message(errno) +
-                  "; its folder must be there and this user's");
+                  "; create its folder and make it writable for the server's user");
 }
 
 }  // namespace

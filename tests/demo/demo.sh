@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # A mail from one end to the other, as the README promises: a server with TLS and a user, the article's mail sent to it by AUTH LOGIN
-# with the dialogue shown (secrets hidden), the mail listed and shown as received; then the same session typed by hand through nc.
+# with the transcript shown (secrets hidden), the mail listed and shown as received; then the same session typed by hand through nc.
 # Ends with "mail succ!", or with a sentence that says which step failed; everything it started and made is gone either way.
 # The command comes by POSTROAD, else it is build/release/bin/postroad.
 set -uo pipefail
@@ -109,8 +109,8 @@ say "2. The article's mail, by AUTH LOGIN over TLS (-> we, <- the server)"
 sent=$?
 cat "$folder/trace" "$folder/outcome"
 ((sent == 0)) || fail "postroad send ended with $sent"
-grep -qF "$DEMO_PASSWORD" "$folder/trace" && fail "the password is in the dialogue"
-grep -qF "$(printf %s "$DEMO_PASSWORD" | base64)" "$folder/trace" && fail "the password is in the dialogue, in base64"
+grep -qF "$DEMO_PASSWORD" "$folder/trace" && fail "the password is in the transcript"
+grep -qF "$(printf %s "$DEMO_PASSWORD" | base64)" "$folder/trace" && fail "the password is in the transcript, in base64"
 grep -qF 'AUTH LOGIN' "$folder/trace" || fail "AUTH LOGIN was not used"
 
 # --- "If it worked, look into the mailbox."

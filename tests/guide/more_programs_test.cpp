@@ -49,7 +49,7 @@ TEST(Tls, RequiresTlsOnAllHops) {
   EXPECT_TRUE(server.received()[0].envelope.options.require_tls);
 }
 
-// What the table of TLS errors in troubleshoot.md tells apart.
+// The rows of the table of TLS errors in troubleshoot.md.
 TEST(Tls, ErrorsOfTheTroubleshootingPage) {
   using postroad::Client;
   using postroad::Tls;

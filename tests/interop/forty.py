@@ -5,11 +5,11 @@
 #   from, to, cc          lists of [display name, address]
 #   subject, text, html   strings; text and html may be missing
 #   images                files that the HTML shows as cid:NAME
-#   attachments           files; a file is {name, type, base64}; of message/rfc822 the octets are a mail in ASCII
+#   attachments           files; a file is {name, type, base64}; of message/rfc822 the bytes are a message in ASCII
 #   calendar              [METHOD, iCalendar text]
 #   in_reply_to, references, priority, unsubscribe, headers (names begin with X-Forty-)
 #   flowed                ours is to write the text as format=flowed
-#   built                 ours is to build the tree of the texts by hand
+#   built                 ours is to build the tree of the bodies by hand
 #
 # A reading has the same keys, each of them always, with `sha256` in place of `base64`. `settle` makes readings comparable.
 import base64

@@ -38,7 +38,7 @@ def set_header(message, wanted):
 
 
 def compose(wanted):
-    """The octets of a message."""
+    """The bytes of a message."""
     message = email.message.EmailMessage(policy=POLICY)
     set_header(message, wanted)
     html, ids = wanted.get("html"), {}
@@ -80,7 +80,7 @@ def text_of(part):
 
 
 def parse(whole):
-    """A reading of the octets of a mail."""
+    """The bytes of a message as this library reads them."""
     message = email.message_from_bytes(whole, policy=email.policy.default)
     out = {"subject": message.get("Subject", ""), "in_reply_to": message.get("In-Reply-To", ""), "references": message.get("References", "").split(),
            "priority": message.get("Importance", ""), "unsubscribe": message.get("List-Unsubscribe", "").split(), "attachments": [], "images": [], "cids": {}}

@@ -72,7 +72,7 @@ class Server(contextlib.AbstractContextManager):
         return NO_CALLBACK
 
     def step(self, text):
-        """(code, answer), both texts in base64; `text` None to begin without an initial response."""
+        """(code, answer), both strings in base64; `text` None to begin without an initial response."""
         answer = ctypes.c_void_p()
         code = self.lib.gsasl_step64(self.session, None if text is None else text.encode(), ctypes.byref(answer))
         said = ctypes.string_at(answer).decode() if answer else ""
@@ -108,7 +108,7 @@ class Server(contextlib.AbstractContextManager):
 
 
 class _Pipes:
-    """What a Peer asks of a socket, over a process's standard input and output."""
+    """The part of a socket that Peer uses, over a process's standard input and output."""
 
     def __init__(self, process):
         self.process = process

@@ -1,6 +1,6 @@
 # Real receivers for our client, each private to one test: Postfix with its own configuration and queue, smtp-sink, aiosmtpd.
-# Each is on loopback, in a temporary folder, and ended by its own process id. What they took is given back as octets with
-# CRLF, without the fields that they put in front.
+# Each is on loopback, in a temporary folder, and ended by its own process id. The messages that they accepted are returned as
+# bytes with CRLF, without the fields that they put in front.
 import asyncio
 import contextlib
 import os
@@ -177,7 +177,7 @@ default_transport = discard
         return postroad.eventually(lambda: re.search(pattern, self.log), None, f"Postfix's log says {pattern}")
 
     def queued(self, queue_id):
-        """What postcat says of the envelope and the text of a queued mail."""
+        """The envelope and the data of a queued message, as postcat prints them."""
         done = run_program(need_program("postcat"), "-c", self.folder.path / "etc", "-q", queue_id)
         if done.returncode != 0:
             raise AssertionError(f"postcat: {done.stderr}")
@@ -321,7 +321,7 @@ out:
 
 
 class Aiosmtpd(contextlib.AbstractContextManager):
-    """python3-aiosmtpd in a thread; `mails` holds (reverse-path, recipients, octets) of each mail."""
+    """python3-aiosmtpd in a thread; `mails` holds (reverse-path, recipients, bytes) of each message."""
 
     def __init__(self, tls=None, users=None, **options):
         try:

@@ -1,5 +1,5 @@
-# SASL from our client with real peers: a small SMTP server whose logins libgsasl judges, with channel binding too, and Postfix, whose
-# logins Cyrus SASL or Dovecot judges. Run by test_sasl.py.
+# SASL from our client with real peers: a small SMTP server whose logins libgsasl checks, with channel binding too, and Postfix, whose
+# logins Cyrus SASL or Dovecot checks. Run by test_sasl.py.
 import base64
 import contextlib
 import re
@@ -17,7 +17,7 @@ from sasl_table import ANN, ASCII_PASSWORD, FROM, OTHERS, PASSWORD, PLUS, TO, TO
 
 
 class FromClient(unittest.TestCase):
-    """`postroad send --auth MECHANISM` into a server whose logins libgsasl judges."""
+    """`postroad send --auth MECHANISM` into a server whose logins libgsasl checks."""
 
     @classmethod
     def setUpClass(cls):

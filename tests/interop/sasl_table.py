@@ -1,4 +1,4 @@
-# What the SASL tests share: logins, the mechanisms, and the table of peers that each was tried against.
+# Shared by the SASL tests: logins, the mechanisms, and the table of peers that each was tried against.
 
 PASSWORD = "s3cret-Pässwörd"
 ASCII_PASSWORD = "plain-s3cret"
@@ -11,7 +11,7 @@ TRIED = {}
 
 
 def tried(side, mechanism, peer):
-    """What a peer and ours agreed on, for the table at the end."""
+    """Records for the table at the end that a peer and Postroad agreed on a mechanism."""
     TRIED.setdefault((mechanism.upper(), side), []).append(peer)
 
 

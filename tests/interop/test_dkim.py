@@ -1,5 +1,5 @@
-# DKIM with others: generated messages (250, or POSTROAD_DKIM_MESSAGES) signed by ours and judged by dkimpy and libopendkim, signed by those and judged by
-# ours, in each algorithm and form; and what was changed is found by all three.
+# DKIM with other implementations: generated messages (250, or POSTROAD_DKIM_MESSAGES) signed by Postroad and verified by dkimpy and
+# libopendkim, and the reverse, in each algorithm and canonicalization. All three reject a changed message.
 import base64
 import json
 import os
@@ -103,7 +103,7 @@ class Dkim(unittest.TestCase):
         return json.loads(postroad.run("dkim", "verify", path, "--json", *records).stdout)
 
     def ed25519_seed(self):
-        """The 32 octets, as dkimpy wants them: base64."""
+        """The 32 bytes in base64, as dkimpy reads them."""
         der = octets(postroad.run_program("openssl", "pkey", "-in", self.keys["ed25519-sha256"], "-outform", "DER"))
         return base64.b64encode(der[-32:])
 

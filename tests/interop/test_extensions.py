@@ -1,5 +1,5 @@
 # The extensions with real peers: `postroad send` into Postfix and Exim, both as clients of our server, and in one row, so that
-# what was asked at one end is looked at at the other. Every message is compared octet by octet.
+# what was asked at one end is looked at at the other. Every message is compared byte by byte.
 # A peer that is not installed is skipped with a sentence, except under CI.
 import json
 import re
@@ -202,7 +202,7 @@ class IntoServer(Case):
         same_octets(self, rest, message)
 
     def at_the_far_end(self, queue_id):
-        """What the far Postfix holds of a mail that the near one gave to our server."""
+        """The far Postfix's copy of a message that the near one sent to our server."""
         ours = self.near.logged(rf"{queue_id}: to=<.*status=sent \((.*)\)").group(1)
         self.assertTrue(ours.startswith("250 2"), ours)
         message_id = re.search(rf"{queue_id}: message-id=(\S+)", self.near.log).group(1)

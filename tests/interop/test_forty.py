@@ -2,8 +2,8 @@
 # family mailparser reads): what is read must be what was to be composed. A table of the outcome is printed.
 # Ours composes in each form that it has for servers: 7bit, 8bit, binary.
 #
-# What another library is known to do differently is in KNOWN, with the proof that it is that library: where it composes, its own
-# reader misses the content too; where it reads, the two others read the same octets right.
+# KNOWN lists the known differences of other libraries, with the proof that the library is at fault: if it composes, its own
+# reader misses the content too; if it reads, the two others read the same bytes correctly.
 import json
 import os
 import shutil
@@ -23,7 +23,7 @@ NAMES = [message["name"] for message in MESSAGES]
 COMPOSERS = ("postroad 7bit", "postroad 8bit", "postroad binary", "python", "nodemailer")
 READERS = ("postroad", "python", "nodemailer")
 
-# (who, "composes" or "reads", the composers whose octets are meant or None for all, the message, what differs, why)
+# (who, "composes" or "reads", the composers whose messages are meant or None for all, the message, what differs, why)
 KNOWN = [
     ("python", "composes", None, "long mixed subject", {"subject"},
      "folding, it puts the blank between two encoded-words outside of both, where it counts for nothing (RFC 2047 §6.2)"),
@@ -120,7 +120,7 @@ class Forty(unittest.TestCase):
 
     @staticmethod
     def known(composer, reader, name):
-        """What may differ here."""
+        """The fields that may differ here."""
         keys = set()
         for who, what, composers, message, differ, _ in KNOWN:
             meant = who == composer if what == "composes" else who == reader and (composers is None or composer in composers)

@@ -1,5 +1,5 @@
-# `postroad send` into real receivers: Postfix, aiosmtpd and smtp-sink. A whole message given with --data must come out octet by
-# octet; a composed one must come out as `--dry-run` shows it in form, and mean to Python's email package what the flags said.
+# `postroad send` into real receivers: Postfix, aiosmtpd and smtp-sink. A whole message given with --data must arrive byte for
+# byte; a composed one must have the form that `--dry-run` shows, and Python's email package must read in it what the flags said.
 # The peers are in peers.py; one that is not installed is skipped with a sentence, except under CI.
 import email.policy
 import json

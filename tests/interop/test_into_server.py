@@ -1,4 +1,4 @@
-# Real peers send into our server; what lies in the mailbox is compared octet by octet with what they were given to send.
+# Real peers send into our server; the message in the mailbox is compared byte by byte with the one that they were given.
 # Peers: swaks, curl, Python's smtplib, msmtp, PHPMailer, postfix's smtp-source, nc and telnet by hand.
 # A peer that is not installed is skipped with a sentence, except under CI, where it is a failure.
 import base64

@@ -1,5 +1,5 @@
-// What a session does when its policies answer at once, later on its own thread, later from another
-// thread, or never; and who wins in a chain. docs/design/13-session-policy.md.
+// Sessions whose policies answer at once, later on the session's thread, later from another thread,
+// or never; and which policy of a chain wins. docs/design/13-session-policy.md.
 #include <gtest/gtest.h>
 
 #include "policy_support.hpp"

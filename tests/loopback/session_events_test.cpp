@@ -1,5 +1,4 @@
-// What the log says of sessions and messages that end otherwise than they should, and what their
-// clients are charged for.
+// Log lines and charges for sessions and messages that end abnormally.
 #include <gtest/gtest.h>
 
 #include "policy_support.hpp"

@@ -1,5 +1,5 @@
-# What else TLS knows a peer by: a pinned key at the client's end, a client's certificate at the server's (AUTH EXTERNAL); and that
-# each sentence about TLS that failed says what to do.
+# Other ways to authenticate a TLS peer: a pinned key in the client, a client certificate in the server (AUTH EXTERNAL). Each
+# message about a TLS failure says what to do.
 import base64
 import re
 import subprocess

@@ -177,7 +177,7 @@ class Client(unittest.TestCase):
         outcomes, _, _ = self.send(["250 ok", "550 5.2.1 disabled"], code=69, rcpt=["250 ok", "550 5.1.1 nobody", "250 ok"])
         self.assertEqual(outcomes, [("b", "accepted", "END OF DATA", 250), ("c", "refused", "RCPT TO", 550), ("d", "refused", "END OF DATA", 550)])
 
-    # Whose reply came keeps it; of the others nobody knows.
+    # Recipients with a reply keep it; the others are unknown.
     def test_a_server_that_hangs_up_between_the_replies(self):
         outcomes, report, _ = self.send(["250 2.1.5 done", HANG_UP], code=75)
         self.assertEqual([one[:2] for one in outcomes], [("b", "accepted"), ("c", "unknown"), ("d", "unknown")])

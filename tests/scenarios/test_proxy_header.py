@@ -145,7 +145,7 @@ class ProxyHeader(unittest.TestCase):
         session.socket.close()
         self.assertIn("closed", self.event("proxy.failed", lambda e: e["client"] == me)["reason"])
 
-    # Ten seconds are its patience; an octet now and then moves no deadline.
+    # The header has ten seconds; a byte now and then does not move the deadline.
     def test_a_slow_header_has_an_end(self):
         session = self.connect(b"PROXY")
         me = "[127.0.0.1]:%d" % session.socket.getsockname()[1]

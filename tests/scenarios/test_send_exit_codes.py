@@ -1,5 +1,6 @@
-# What `postroad send` ends with (sysexits.h), what it says to people and what to programs (--json): for every kind of answer that a
-# server can give, and for wrong input. Rows 13 and 15 of the faults are here: words before a hang-up, and the unknown outcome.
+# Exit codes of `postroad send` (sysexits.h), its messages for people and its JSON (--json): for every kind of reply that a
+# server can send, and for wrong input. Rows 13 and 15 of guards.md are here: a reply before the connection closes, and the
+# unknown outcome.
 import json
 import subprocess
 import threading
@@ -249,7 +250,7 @@ class SendExitCodes(unittest.TestCase):
         self.assertIn(f"{postroad.NO_SUCH_HOST}:25 CONNECT: ", done.stderr)
         self.assertEqual(done.returncode, 68, done.stderr)
 
-    # What the command line lacks or gets wrong: the flag as typed, the reason and the remedy.
+    # Errors of the command line: the flag as typed, the reason and the remedy.
 
     def test_poor_input_is_named_with_its_remedy(self):
         folder = self.enterContext(postroad.Folder()).path

@@ -124,7 +124,7 @@ class Addresses(Sendmail):
                      "b@x.example c@x.example"):
             with self.subTest(word):
                 self.refused("-i", "good@x.example", word, code=65, says="column")
-        with by_hand.FakeServer(plain) as fake:  # octets that are no UTF-8
+        with by_hand.FakeServer(plain) as fake:  # bytes that are not UTF-8
             done = subprocess.run([str(self.program), b"-i", b"gr\xfcn@x.example"], input=MAIL, env={**postroad.CLEAN, **self.environment(fake.port)},
                                   stderr=subprocess.PIPE, timeout=postroad.PATIENCE, check=False)
             self.assertEqual((done.returncode, fake.heard), (65, []), done.stderr)

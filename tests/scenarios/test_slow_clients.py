@@ -1,5 +1,5 @@
-# faults rows 32 and 44: hundreds of clients that are idle, send an octet and stop, sit in the middle of a text, or ask and never read
-# an answer do not keep a good client waiting, and cost bounded memory.
+# Rows 32 and 44 of guards.md: hundreds of clients that are idle, send one byte and stop, stop in the middle of message data, or
+# never read a reply do not delay a good client, and cost bounded memory.
 import pathlib
 import re
 import time
@@ -102,7 +102,7 @@ class SlowClients(unittest.TestCase):
             self.assertLess(resident(server.pid) - before, 32 * 1024)
 
     def test_row_43_a_slow_command_meets_its_deadline(self):
-        # An octet now and then does not move the deadline of the command.
+        # A byte now and then does not move the deadline of the command.
         with postroad.Server({"listener": [{}], "limits": {"command": "1s"}}) as server, by_hand.Session(server.port) as session:
             session.socket.settimeout(0.2)
             answer = b""

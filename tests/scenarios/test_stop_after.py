@@ -1,5 +1,5 @@
-# `postroad send --stop-after` and `--cut-after`: each step of the dialogue is gone as far as asked and no further; nothing is
-# delivered, and the end is 0, as it was asked for. A step that was not reached is still a failure.
+# `postroad send --stop-after` and `--cut-after`: the session goes as far as the named step and no further; nothing is
+# delivered, and the exit code is 0. A step that was not reached is still a failure.
 import unittest
 
 import by_hand

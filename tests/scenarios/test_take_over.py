@@ -179,7 +179,7 @@ class TakeOver(unittest.TestCase):
             self.assertRegex(idle.rest_until_end(), r"^421 4\.3\.2 ")
         self.assertEqual(site.server.process.wait(postroad.PATIENCE), 0)
 
-    # What it got it may use, whatever becomes of who gave it.
+    # The new process may use the sockets even if the old one dies.
     def test_the_old_one_dies_before_it_answers(self):
         folder = self.enterContext(postroad.Folder()).path
         (folder / "data").mkdir()

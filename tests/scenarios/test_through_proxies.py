@@ -15,7 +15,7 @@ FAR = "mail.far.example"  # a name that only the proxy knows
 
 
 class Proxy(by_hand.FakeServer):
-    """One that carries octets to `port` here whatever host it is asked for. `login`: it wants USER and PASSWORD. `mood` is a script that
+    """Relays bytes to `port` on this host, whichever host is requested. `login`: it wants USER and PASSWORD. `mood` is a script that
     gets the connection in place of all this."""
 
     def __init__(self, kind, port=None, login=False, mood=None, code=None, first=b""):
@@ -199,7 +199,7 @@ class ThroughProxies(unittest.TestCase):
             done = self.send(proxy)
             self.assertEqual(done.returncode, 0, done.stderr)
 
-    # What a proxy (or who stands behind it) slips in before TLS is no answer inside it.
+    # Data that a proxy (or an attacker behind it) sends before TLS is no reply inside TLS.
     def test_words_in_the_packet_before_tls_are_not_believed(self):
         def script(peer):
             by_hand.converse(peer)

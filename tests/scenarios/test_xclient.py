@@ -97,7 +97,7 @@ class Xclient(unittest.TestCase):
         session.say("QUIT")
         self.assertFalse(self.event("session.closed", lambda e: e["client"] == f"[{CLIENT}]:4730")["login"], "the proxy's own login is not the client's")
 
-    # What the connection proves is the proxy's.
+    # The certificate of the connection belongs to the proxy.
     def test_the_proxys_certificate_logs_nobody_in(self):
         folder = self.enterContext(postroad.Folder()).path
         certificates = postroad.Certificates(folder)

@@ -9,7 +9,7 @@ from postroad import HOST, PATIENCE
 
 
 class End:
-    """What both ends have: a socket, and `rest`, the octets that came behind the last line."""
+    """Common to both ends: a socket, and `rest`, the bytes that came after the last line."""
 
     def line(self):
         while b"\n" not in self.rest:

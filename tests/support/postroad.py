@@ -1,5 +1,5 @@
-# What the Python tests share: a server in a folder of its own, certificates, users, the command, Maildirs. Nothing here
-# judges: the tests do. Sessions played by hand, from either end, are in by_hand.py.
+# Shared by the Python tests: a server in a folder of its own, certificates, users, the command, Maildirs. Expectations are in
+# the tests, not here. Sessions played by hand, from either end, are in by_hand.py.
 # One test by hand: PYTHONPATH=tests/support tests/scenarios/test_stop.py (with /usr/bin/python3, which has aiosmtpd).
 # The command is found by the environment variable POSTROAD, else build/release/bin/postroad of this tree.
 # Every wait is for a condition (a line, an end of file, a mail) and has a bound; ports are the kernel's choice; everything
@@ -144,7 +144,7 @@ class Server(contextlib.AbstractContextManager):
             self.output.append(line)
             if line.startswith("listening on "):
                 self.ports.append(int(line.split()[2].rstrip(",").rsplit(":", 1)[1]))
-        # What it prints later is small (one line) and fits the pipe.
+        # The later output is small (one line) and fits the pipe.
         return self
 
     @property
@@ -215,7 +215,7 @@ class Server(contextlib.AbstractContextManager):
             if self._own:
                 self._own.__exit__()
 
-    # What arrived.
+    # Messages that arrived.
 
     def wait_mail(self, count=1, subject=None, timeout=20):
         """Waits with `postroad mail wait`, and gives the Maildir files there are then."""
@@ -328,7 +328,7 @@ def crlf(octets):
 
 
 def same_octets(test, got, sent, what=""):
-    """Octet by octet; the first difference is shown with what stands around it."""
+    """Compares byte by byte; shows the first difference with its surroundings."""
     if got == sent:
         return
     at = next((i for i, (a, b) in enumerate(zip(got, sent)) if a != b), min(len(got), len(sent)))

@@ -20,7 +20,7 @@ def plain(peer, ehlo=ALL, **replies):
 
 
 class Sent:
-    """What one call put on the wire."""
+    """The envelope and the data that one call sent."""
 
     def __init__(self, done, heard):
         self.code, self.words, self.out = done.returncode, done.stderr, done.stdout

@@ -116,7 +116,7 @@ TEST(EhloList, IsLiteralInFiveTranscripts) {
   EXPECT_EQ(literal, 5U);
 }
 
-// What an extension's transcripts are called.
+// The names of each extension's transcripts.
 constexpr std::array<std::array<std::string_view, 3>, 14> extensions{{
     {"CHUNKING", "bdat", "chunking"},
     {"BINARYMIME", "binarymime", "binarymime"},

@@ -1,6 +1,6 @@
 # Configuring and building a preset. Sourced by ./dev.
 
-# What a step of the build costs on a core of a usual machine, in seconds; for the estimate that a person reads.
+# Seconds that one build step takes on one core of a usual machine; for the estimate that is printed.
 seconds_per_step=6
 
 preset_packages() { # preset

@@ -5,7 +5,7 @@
 clang_versions=(19 18 17 16)
 clang_packages=() # set by choose_compiler
 
-# What the command and the libraries need, beside the compiler.
+# Packages that the command and the libraries need, besides the compiler.
 library_packages=(cmake ninja-build ccache pkg-config libssl-dev libfmt-dev libidn2-dev libidn-dev)
 command_packages=(libtomlplusplus-dev libedit-dev libsystemd-dev libunbound-dev)
 unit_test_packages=(libgtest-dev libgmock-dev python3)

@@ -36,9 +36,9 @@ class EventLog final : public PartSink {
 /// The events of `bytes`, taken in pieces of `piece` bytes.
 std::string events_of(std::string_view bytes, std::size_t piece = std::string_view::npos,
                       const MailLimits& limits = {});
-/// The same, taken in two pieces that meet at `at`.
+/// The events of `bytes` when they arrive in two pieces that meet at `at`.
 std::string events_cut_at(std::string_view bytes, std::size_t at, const MailLimits& limits = {});
-/// The same, taken line by line.
+/// The events of `bytes` when they arrive line by line.
 std::string events_by_line(std::string_view bytes, const MailLimits& limits = {});
 /// The events that follow from the tree of parts.
 std::string events_of_tree(std::string_view bytes, const MailLimits& limits = {});

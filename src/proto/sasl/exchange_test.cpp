@@ -120,7 +120,7 @@ TEST(Exchange, EveryChangedByteIsDetected) {
           // The text of LOGIN's prompts and the host and port of OAUTHBEARER have no effect.
           if (name == "OAUTHBEARER" || (!is_clients && !is_proof(name))) continue;
           EXPECT_FALSE(done.accepted && done.believed)
-              << name << " message " << number << " octet " << at << " mask " << mask;
+              << name << " message " << number << " byte " << at << " mask " << mask;
         }
       }
     }

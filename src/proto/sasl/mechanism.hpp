@@ -24,8 +24,8 @@ struct ChannelBinding {
   friend bool operator==(const ChannelBinding&, const ChannelBinding&) = default;
 };
 
-/// What a client proves. On the server the login backend decides whether it is right, unless the
-/// mechanism has verified it.
+/// The identity that a client proves. On the server the login backend decides whether it is right,
+/// unless the mechanism has verified it.
 struct Credentials {
   std::string user{};
   std::string authorize_as{};  ///< authorization identity; empty: the user
@@ -49,7 +49,7 @@ struct Context {
 class Server {
  public:
   virtual ~Server() = default;
-  /// What must happen next.
+  /// The next step of the exchange.
   struct Move {
     std::optional<std::string> challenge;      ///< send this and wait for the response
     std::optional<std::string> wants_keys_of;  ///< look them up and call `take_keys`

@@ -62,7 +62,7 @@ Decoded decode(const std::vector<std::string_view>& pieces) {
       decoded.text += piece.octets;
       decoded.ended = piece.end;
       const bool nothing = !piece.end && piece.octets.empty();
-      EXPECT_TRUE(!nothing || input.empty()) << "neither octets nor end, and input is left";
+      EXPECT_TRUE(!nothing || input.empty()) << "neither bytes nor end, and input is left";
     }
     decoded.rest += input;
   }

@@ -258,7 +258,7 @@ Result<Descriptor> take_lock(const Descriptor& folder, const std::string& path) 
     if (errno == EWOULDBLOCK) return held(lock, path);
     return refused(errno, path + '/' + lock_name, "cannot be locked");
   }
-  // The pid is only for error texts: a full disk must not prevent the queue from being opened.
+  // The pid is only for error messages: a full disk must not prevent the queue from being opened.
   const auto pid = fmt::format("{}\n", ::getpid());
   if (::ftruncate(lock.get(), 0) == 0) {
     [[maybe_unused]] const auto written = ::pwrite(lock.get(), pid.data(), pid.size(), 0);

@@ -63,8 +63,8 @@ bool decode_options(Decoder& from, Envelope& envelope) {
   return from.ok();
 }
 
-// Optional lists after the recipients, because few recipients have such texts. Trailing empty lists
-// are not written.
+// Optional lists after the recipients, because few recipients have such values. Trailing empty
+// lists are not written.
 using Extra = std::string Recipient::*;
 constexpr std::array<Extra, 2> extras{&Recipient::original, &Recipient::parameters};
 

@@ -1,6 +1,6 @@
-// Numbers and texts in the encoding of the journal's files: little-endian, a text after its length
-// (u32). The decoder never reads outside its input: after a wrong length every value is zero and
-// `ok` is false.
+// Numbers and strings in the encoding of the journal's files: little-endian, a string after its
+// length (u32). The decoder never reads outside its input: after a wrong length every value is zero
+// and `ok` is false.
 #pragma once
 
 #include <array>

@@ -14,7 +14,7 @@ namespace {
 constexpr std::size_t max_initial_response = 500;
 
 // The server does not have the mechanism, or not for this user or connection (RFC 4954 section 6):
-// the password was not judged, and another mechanism may work.
+// the password was not checked, and another mechanism may work.
 bool is_mechanism_unavailable(int code) { return code == 504 || code == 534 || code == 538; }
 
 // Why no mechanism can carry this login; empty: one can.

@@ -38,7 +38,7 @@ void drop_unsupported(const Capabilities& capabilities, Envelope& envelope);
 
 class MailTransaction final {
  public:
-  /// What the machine does next.
+  /// The machine's next step.
   struct Next {
     enum class Do : std::uint8_t {
       keep,       ///< carry on in the state in which it is
