@@ -20,7 +20,7 @@ def declared_layers():
 
 
 USES = declared_layers()
-ASIO = {"net", "client", "server", "outbox", "relay", "http", "daemon", "cli"}
+ASIO = {"asio", "dns", "net", "client", "server", "outbox", "relay", "http", "daemon", "cli"}
 OPENSSL = {"crypto", "net"}
 PUBLIC_ASIO = {"async.hpp"}
 MOST_LINES = 450
@@ -41,7 +41,7 @@ def check_includes(path, layer, lines, say):
         asio = name.startswith("boost/asio")
         openssl = name.startswith("openssl/")
         if layer and asio and layer not in ASIO:
-            say(path, number, f"layer {layer} may not include Asio: that begins at net")
+            say(path, number, f"layer {layer} may not include Asio: that begins at layer 3 (dns, net)")
         if layer and openssl and (layer not in OPENSSL or path.suffix == ".hpp"):
             say(path, number, "OpenSSL is included in .cpp files of crypto and net only")
         if not layer and path.parent.name == "postroad" and (openssl or (asio and path.name not in PUBLIC_ASIO)):
