@@ -15,7 +15,7 @@
 #include "cli/exit.hpp"
 #include "cli/terminal.hpp"
 #include "cli/verbs.hpp"
-#include "dns/txt_lookup.hpp"
+#include "cli/verbs/key_queries.hpp"
 #include "mail/mime/segment_source.hpp"
 #include "mail/mime/transfer.hpp"
 #include "observe/sinks.hpp"
@@ -229,18 +229,21 @@ int DkimVerbs::verify() {
   if (!bytes) return refuse(bytes.error());
   DkimVerifier verifier;
   verifier.take(mail::with_crlf(std::move(*bytes)));
+  std::vector<std::string> wanted;
   for (const auto& name : verifier.questions()) {
     const auto given = std::find_if(records.begin(), records.end(), [&](const std::string& one) {
       return iequals(std::string_view(one).substr(0, one.find('=')), name);
     });
-    if (given != records.end()) {
+    if (given == records.end()) {
+      wanted.push_back(name);
+    } else {
       verifier.answer(name, given->substr(std::min(given->size(), name.size() + 1)));
-      continue;
     }
-    auto found = dns::lookup_txt(name, name_server);
-    if (!found && found.error().fault == Fault::input) return refuse(found.error());
-    found ? verifier.answer(name, std::move(*found))
-          : verifier.answer_failed(name, found.error().detail);
+  }
+  if (auto done = query_keys(verifier, wanted, name_server); !done) {
+    auto error = done.error();
+    if (error.fault == Fault::input) error.where = "--name-server";
+    return refuse(error);
   }
   const auto verdicts = verifier.finish(std::chrono::system_clock::now());
   print_verdicts(verdicts, json);
