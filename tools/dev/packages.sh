@@ -104,14 +104,17 @@ need() { # entries…: says what is missing and installs it
 }
 
 
-need_exim() { # Exim cannot be installed beside Postfix: its package is unpacked where the tests look for it
-  [ -x build/exim/usr/sbin/exim4 ] && return
+# A package that is unpacked into build/NAME, where the tests look for its program, and not installed.
+unpack_peer() { # package, NAME, program
+  [ -x "build/$2/$3" ] && return
   command -v apt-get >/dev/null || return 0
-  say "unpacking exim4-daemon-light into build/exim"
-  mkdir -p build/exim
-  (cd build/exim && apt-get download -qq exim4-daemon-light >/dev/null 2>&1 && dpkg -x exim4-daemon-light_*.deb .) ||
-    say "exim4-daemon-light could not be fetched: the tests that need it are skipped"
+  say "unpacking $1 into build/$2"
+  mkdir -p "build/$2"
+  (cd "build/$2" && apt-get download -qq "$1" >/dev/null 2>&1 && dpkg -x "$1"_*.deb .) ||
+    say "$1 could not be fetched: the tests that need it are skipped"
 }
+need_exim() { unpack_peer exim4-daemon-light exim usr/sbin/exim4; } # cannot be installed beside Postfix
+need_nsd() { unpack_peer nsd nsd usr/sbin/nsd; }                    # its package starts a name server on port 53
 
 need_nodemailer() { # npm itself is not installed: it brings hundreds of packages
   [ -d build/node/node_modules/mailparser ] && return

@@ -49,6 +49,7 @@ need_peers() { # names on standard input
   # shellcheck disable=SC2046
   need $(packages_of_tests "base peer" <<<"$names")
   if grep -qx interop.extensions <<<"$names"; then need_exim; fi
+  if grep -qx interop.dns <<<"$names"; then need_nsd; fi
   if grep -qx interop.forty <<<"$names"; then need_nodemailer; fi
 }
 
