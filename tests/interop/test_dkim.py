@@ -30,7 +30,7 @@ def text_of(chance, most):
 
 
 def body_of(chance):
-    """Lines of every odd kind: blank ones, blanks at their ends, none at all. As on the wire, the last one has its end."""
+    """Lines of every unusual kind: blank ones, blanks at their ends, empty ones. As on the wire, the last one has a line end."""
     kind = chance.random()
     if kind < 0.05:
         return b""
@@ -44,7 +44,7 @@ def body_of(chance):
 
 
 def header_of(chance, number):
-    """Fields in any order, folded anyhow, with blanks where they may be; some more than once."""
+    """Fields in any order, folded in any way, with blanks where they are allowed; some are repeated."""
     blank = lambda: chance.choice(("", " ", " ", "  ", "\t"))  # noqa: E731
     fold = lambda text: text.replace(" ", chance.choice((" ", " ", "\r\n ", "\r\n\t", "  ")), 3)  # noqa: E731
     fields = [f"From:{blank()}Ann <ann@{DOMAIN}>", f"To:{blank()}b{number}@example.net,{fold(' c@example.net')}",
@@ -129,7 +129,8 @@ class Dkim(unittest.TestCase):
         alone = 0
         for number, algorithm, forms in self.combinations():
             signed = self.dkimpy_sign(message_of(number), algorithm, forms)
-            # libopendkim 2.11 signs with Ed25519 over the form `simple` of the header so that neither dkimpy nor itself knows the signature again.
+            # libopendkim 2.11 signs with Ed25519 over the `simple` form of the header, and neither dkimpy nor libopendkim itself
+            # accepts the signature.
             if algorithm == "ed25519-sha256" and forms[0] == "simple":
                 alone += 1
             else:

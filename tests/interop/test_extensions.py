@@ -1,6 +1,6 @@
-# The extensions with real peers: `postroad send` into Postfix and Exim, both as clients of our server, and in one row, so that
-# what was asked at one end is looked at at the other. Every message is compared byte by byte.
-# A peer that is not installed is skipped with a sentence, except under CI.
+# The extensions with real peers: `postroad send` into Postfix and Exim, both as clients of our server, and in a chain, so that the
+# far end shows the parameters that the near end sent. Every message is compared byte by byte. A test whose peer is not installed is
+# skipped with the reason, except under CI.
 import json
 import re
 import smtplib
@@ -17,7 +17,7 @@ SIZE_LIMIT = 5_000_000
 
 
 def marked(message, name):
-    """`message` with a Message-ID of its own, by which it is found again."""
+    """`message` with a Message-ID of its own, by which the test finds it."""
     return re.sub(rb"Message-ID: <[^>]*>", f"Message-ID: <{name}@client.example>".encode(), message)
 
 
@@ -35,7 +35,7 @@ class Case(unittest.TestCase):
 
 
 class FromClient(Case):
-    """Our client into Postfix: a plain smtpd, one that holds all mail, one that believes XCLIENT, one behind a PROXY header."""
+    """Our client into Postfix: a plain smtpd, one that holds all messages, one that trusts XCLIENT, one behind a PROXY header."""
 
     @classmethod
     def setUpClass(cls):
@@ -119,7 +119,7 @@ class FromClient(Case):
         self.assertIn("notify_flags=1\n", held)
         self.assertIn("ret_flags=1\n", held)
 
-    # XCLIENT and the PROXY header: Postfix's log names the client that it believes in.
+    # XCLIENT and the PROXY header: Postfix's log names the client.
 
     def test_xclient(self):
         words = ("ADDR=192.0.2.7", "NAME=behind.example", "PORT=4711", "LOGIN=anna", "HELO=their.example")
@@ -150,7 +150,7 @@ class FromClient(Case):
         trace = self.send(self.postfix.port, message, code=69)
         self.assertIn(f"SIZE {SIZE_LIMIT}", trace)
         self.assertNotIn("DATA", trace)
-        # Without SIZE it is the server that refuses, at the end of the text.
+        # Without SIZE the server refuses the message after its data.
         for flags in ((), ("--chunking", "preferred")):
             with self.subTest(flags):
                 trace = self.send(self.postfix.port, message, "--ignore", "SIZE", *flags, code=69)
@@ -158,7 +158,7 @@ class FromClient(Case):
 
 
 class IntoServer(Case):
-    """Postfix as the client of our server, by SMTP and by LMTP; mail for elsewhere goes on to a second Postfix, which holds it."""
+    """Postfix as the client of our server, by SMTP and by LMTP; our server relays to a second Postfix, which holds the message."""
 
     @classmethod
     def setUpClass(cls):
@@ -186,7 +186,7 @@ class IntoServer(Case):
         return mails
 
     def hand_in(self, message, recipients, sender=FROM, mail_options=(), rcpt_options=()):
-        """By smtplib into the near Postfix; gives the name of the mail in its queue."""
+        """Sends by smtplib into the near Postfix; returns the message's queue id there."""
         with smtplib.SMTP(HOST, self.near.port, "client.example", timeout=30) as smtp:
             smtp.ehlo()
             smtp.command_encoding = "utf-8"
@@ -238,7 +238,7 @@ class IntoServer(Case):
         self.assertIn("dsn_orig_rcpt=rfc822;ben+tag@first.example\n", held)
 
     def test_without_dsn_the_peer_reports_by_itself(self):
-        # A listener that does not offer DSN: Postfix must know that its sender gets no report from here, and write one.
+        # A listener without DSN: Postfix must conclude that the sender gets no report from here, and write one.
         self.hand_in(marked(HARD_MESSAGE, "silent"), ["reader@silent.example"], TO, rcpt_options=["NOTIFY=SUCCESS"])
         self.arrived()
         report, = self.near.mails(1)
@@ -257,7 +257,7 @@ class IntoServer(Case):
 
 
 class Exim(Case):
-    """CHUNKING and PRDR in both directions: Exim knows both, as a server and as a client."""
+    """CHUNKING and PRDR in both directions: Exim supports both, as a server and as a client."""
 
     def large(self):
         return marked(HARD_MESSAGE, "large") + b"".join(b"." * (number % 3) + b"line %d\r\n" % number for number in range(60_000))

@@ -1,6 +1,6 @@
-# The same forty messages, composed by ours, by Python's email package and by nodemailer, and read back by all three (of nodemailer's
-# family mailparser reads): what is read must be what was to be composed. A table of the outcome is printed.
-# Ours composes in each form that it has for servers: 7bit, 8bit, binary.
+# The same forty messages, composed by Postroad, by Python's email package and by nodemailer, and read back by all three (mailparser
+# reads for nodemailer). The reading must equal the specification of the message. A table of the results is printed. Postroad
+# composes in each form that it has for servers: 7bit, 8bit, binary.
 #
 # KNOWN lists the known differences of other libraries, with the proof that the library is at fault: if it composes, its own
 # reader misses the content too; if it reads, the two others read the same bytes correctly.

@@ -1,6 +1,6 @@
-# Real peers send into our server; the message in the mailbox is compared byte by byte with the one that they were given.
-# Peers: swaks, curl, Python's smtplib, msmtp, PHPMailer, postfix's smtp-source, nc and telnet by hand.
-# A peer that is not installed is skipped with a sentence, except under CI, where it is a failure.
+# Real peers send into our server; the message in the mailbox is compared byte by byte with the one that they were given. Peers:
+# swaks, curl, Python's smtplib, msmtp, PHPMailer, Postfix's smtp-source, nc and telnet. A test whose peer is not installed is
+# skipped with the reason; under CI it fails.
 import base64
 import email.policy
 import smtplib
@@ -66,7 +66,8 @@ class IntoServer(unittest.TestCase):
     # swaks
 
     def swaks(self, port, *flags, message=HARD_MESSAGE, protocol="ESMTP"):
-        # swaks turns line ends into CRLF, doubles dots, and puts a line end and the dot behind the text: the last line goes without.
+        # swaks turns line ends into CRLF, doubles dots, and adds a line end and the dot: the last line is passed without its line
+        # end.
         path = self.folder.write("swaks.eml", message.replace(b"\r\n", b"\n").removesuffix(b"\n"))
         self.peer(need_program("swaks"), "--server", f"{HOST}:{port}", "--helo", "client.example", "--from", FROM, "--to", TO, "--data", f"@{path}",
                   *flags)
@@ -159,8 +160,8 @@ class IntoServer(unittest.TestCase):
         messages = [HARD_MESSAGE.replace(b"hard@", b"hard%d@" % i) for i in range(5)]
         with by_hand.Session(self.plain) as session:
             self.assertIn("PIPELINING", session.say("EHLO client.example"))
-            # Each envelope and DATA in one packet, with the text behind it: what a client that trusts PIPELINING may not do with the text,
-            # and what must mean the same all the same.
+            # Each envelope and DATA in one packet, with the message data behind it. A client that uses PIPELINING must not send the
+            # data so early, but the message must be the same.
             session.send(b"".join(f"MAIL FROM:<{FROM}>\r\nRCPT TO:<{TO}>\r\nDATA\r\n".encode() + by_hand.stuffed(one) for one in messages)
                          + b"QUIT\r\n")
             codes = [session.reply()[:3] for _ in range(4 * len(messages) + 1)]
@@ -196,7 +197,7 @@ class IntoServer(unittest.TestCase):
         self.msmtp(self.implicit, "--tls=on", "--tls-starttls=off", f"--tls-trust-file={self.ca}", "--auth=login", "--user=test",
                    f"--passwordeval=echo {ASCII_PASSWORD}", protocol="ESMTPSA")
 
-    # PHPMailer, which the article's mail class became
+    # PHPMailer, the successor of the mail class in the article
 
     PHP = r"""
     require '/usr/share/php/libphp-phpmailer/autoload.php';
@@ -230,7 +231,7 @@ class IntoServer(unittest.TestCase):
             postroad.missing("PHPMailer is missing: ./dev setup installs libphp-phpmailer")
         done = self.peer("php", "-r", self.PHP, "--", self.submission, self.ca, env={"TEST_PW": ASCII_PASSWORD})
         sent = postroad.crlf(done.stdout.encode("utf-8", "surrogateescape"))
-        # PHPMailer cuts the text at line ends and ends every piece, the empty one behind the last line end too.
+        # PHPMailer splits the body at line ends and adds a line end to every piece, also to the empty one after the last line end.
         mail = self.expect(sent + b"\r\n", "ESMTPSA")
         parsed = email.message_from_bytes(mail.message, policy=email.policy.default)
         self.assertEqual(parsed["Subject"], "測試標題")
@@ -238,7 +239,7 @@ class IntoServer(unittest.TestCase):
     # smtp-source
 
     def smtp_source(self, *flags):
-        # It writes an empty line behind the text, whatever the text ends with.
+        # It adds an empty line to every body.
         path = self.folder.write("source.eml", HARD_MESSAGE.replace(b"\r\n", b"\n"))
         self.peer(need_program("smtp-source"), *flags, "-m", 20, "-M", "client.example", "-f", FROM, "-t", TO, "-F", path, f"{HOST}:{self.plain}")
         for mail in self.arrived(20):
@@ -250,7 +251,7 @@ class IntoServer(unittest.TestCase):
     def test_smtp_source_kept_connections(self):
         self.smtp_source("-d", "-s", 4)
 
-    # By hand: the article's session, lower case and without angle brackets.
+    # The article's session, typed by hand: lower case and without angle brackets.
 
     BY_HAND = [("", "220"), ("HELO client.example", "250"), (f"mail from:{FROM}", "250"), (f"rcpt to:{TO}", "250"), ("data", "354"),
                ("Subject: by hand\n\nhello\n.", "250"), ("REST", "500"), ("quit", "221")]
@@ -265,7 +266,7 @@ class IntoServer(unittest.TestCase):
                         process.stdin.write(text.encode().replace(b"\n", line_end) + line_end)
                         process.stdin.flush()
                     line = lines.next()
-                    while line is not None and not line[:3].isdigit():  # what telnet itself has to say
+                    while line is not None and not line[:3].isdigit():  # the output of telnet itself
                         line = lines.next()
                     self.assertIsNotNone(line, f"the session ended before the answer to {text!r}")
                     self.assertEqual(line[:3], code, f"{text!r}: {line}")

@@ -1,5 +1,5 @@
-# SASL with real peers. Into our server: gsasl's own client, smtplib, swaks, msmtp and curl. From our client: sasl_from_client.py.
-# A peer that is not installed is skipped with a sentence, except under CI.
+# SASL with real peers. Into our server: gsasl's own client, smtplib, swaks, msmtp and curl. From our client: sasl_from_client.py. A
+# test whose peer is not installed is skipped with the reason, except under CI.
 import base64
 import smtplib
 import unittest
@@ -11,7 +11,7 @@ from postroad import HARD_MESSAGE, HOST, need_program, run_program
 from sasl_table import ANN, ASCII_PASSWORD, FROM, OTHERS, PASSWORD, PLUS, TO, TOKENS, print_table, tried
 
 
-FromClient, IntoPostfix = sasl_from_client.FromClient, sasl_from_client.IntoPostfix  # run here too, for one table
+FromClient, IntoPostfix = sasl_from_client.FromClient, sasl_from_client.IntoPostfix  # imported so that it runs here too, for one table
 
 
 def tearDownModule():
@@ -19,7 +19,7 @@ def tearDownModule():
 
 
 class IntoServer(unittest.TestCase):
-    """One submission server with STARTTLS, which offers every mechanism that users have keys for, and one that offers tokens."""
+    """One submission server with STARTTLS that offers every mechanism for which users have keys, and one that offers tokens."""
 
     @classmethod
     def setUpClass(cls):
@@ -36,7 +36,7 @@ class IntoServer(unittest.TestCase):
             "server": {"users": users},
             "local": {"domains": ["test.example"], "mailboxes": ["reader"]},
             "submission": {"senders": ["test: @client.example", "wide: @client.example"]},
-            # This class fails logins by design, all from one address.
+            # The logins of this class fail by design, all from one address.
             "clients": {"exempt": ["127.0.0.0/8"], "failed_logins": "none"},
             "logins": {"failed_logins": "none"},
             "listener": [submission, {**submission, "mechanisms": [*TOKENS, "PLAIN"]}]}, folder=cls.folder.path)
@@ -55,7 +55,7 @@ class IntoServer(unittest.TestCase):
         for user, password in (("test", ASCII_PASSWORD), ("wide", PASSWORD)):
             for mechanism in OTHERS:
                 with self.subTest(mechanism, user=user):
-                    # gsasl does not let itself be talked out of a channel binding: it must be told that it has none.
+                    # gsasl insists on channel binding: it must be told that there is none.
                     done = self.gsasl(mechanism, user, password, "--no-cb")
                     self.assertIn("\n235 2.7.0 ", done.stdout)
                     tried("server", mechanism, "gsasl")
@@ -113,7 +113,7 @@ class IntoServer(unittest.TestCase):
             self.assertEqual(smtp.login("test", ASCII_PASSWORD)[0], 235)
 
     def test_smtplib_without_a_key_of_cram_md5_falls_back(self):
-        # Another user has one, so CRAM-MD5 is offered; smtplib goes on to the next when it is refused.
+        # Another user has such a key, so CRAM-MD5 is offered; smtplib tries the next mechanism after the refusal.
         with smtplib.SMTP("localhost", self.port, "client.example", timeout=30) as smtp:
             smtp.starttls(context=postroad.client_context(self.ca))
             self.assertEqual(smtp.login("plain", ASCII_PASSWORD)[0], 235)
@@ -146,7 +146,7 @@ class IntoServer(unittest.TestCase):
                 tried("server", mechanism, "msmtp")
                 self.assertIn("535 5.7.8", self.msmtp(mechanism, "wrong", code=77).stderr)
 
-    # Tokens: the server has nobody to ask about them, so they are refused; the peers must see a refusal and not a broken exchange.
+    # The server has no backend that can verify tokens, so it refuses them; the peers must see a refusal and not a broken exchange.
 
     def test_msmtp_tokens_are_refused(self):
         for mechanism in ("xoauth2", "oauthbearer"):
@@ -178,7 +178,7 @@ class IntoServer(unittest.TestCase):
                                      port=self.tokens, code=67)
                     self.assertIn(f"AUTH {mechanism}", done.stderr)
 
-    # By hand, octet by octet what the documents of Google and RFC 7628 print.
+    # Typed by hand, byte by byte as in Google's documentation and RFC 7628.
 
     def test_a_refused_token_by_hand(self):
         for mechanism, text, answer in (("XOAUTH2", "user=test\x01auth=Bearer t\x01\x01", ""),

@@ -1,6 +1,6 @@
-# Programs that call sendmail, each with our entry in its place: PHP's mail(), git send-email, s-nail, bsd-mailx, mutt, cron's call,
-# Python. Our server takes what comes; envelope, header and body are looked at as they lie in the mailbox.
-# A caller that is not installed is skipped with a sentence, except under CI, where it is a failure.
+# Programs that call sendmail, each with our command in its place: PHP's mail(), git send-email, s-nail, bsd-mailx, mutt, cron,
+# Python. The tests check envelope, header and body in the mailbox of our server. A test whose caller is not installed is skipped
+# with the reason; under CI it fails.
 import email.message
 import email.parser
 import email.policy
@@ -41,7 +41,7 @@ class Callers(unittest.TestCase):
         return done
 
     def arrived(self, recipients, sender):
-        """The mail that came, whose envelope must be this: each recipient has a copy."""
+        """The message that arrived. Checks its envelope: each recipient has a copy."""
         fresh = [mail for mail in self.server.wait_mail(len(self.seen) + len(recipients)) if mail.path not in self.seen]
         self.assertEqual(sorted(mail.delivered_to.decode() for mail in fresh), sorted(recipients))
         self.assertEqual({mail.return_path.decode() for mail in fresh}, {f"<{sender}>"})
@@ -84,7 +84,7 @@ class Callers(unittest.TestCase):
         self.arrived(["b@x.example"], "ann@x.example")
 
     def test_php_mail_parameters_of_an_attacker(self):
-        # The known ways to write a file or read a configuration by the fifth parameter, and a second recipient.
+        # Known attacks through the fifth parameter of mail(): writing a file, reading a configuration, a second recipient.
         log = self.folder.path / "shell.php"
         self.php(rf'var_dump(mail("b@x.example", "hi", "<?php ?>", "", "-OQueueDirectory={self.folder.path} -X{log} -C/etc/passwd -be"));', expect="bool(false)")
         self.php(rf'var_dump(mail("b@x.example", "hi", "<?php ?>", "", "-OQueueDirectory={self.folder.path} -X{log} -C/etc/passwd"));')
@@ -93,7 +93,7 @@ class Callers(unittest.TestCase):
         self.assertNotIn(b"root:", message.octets)
 
     def test_php_mail_header_injection(self):
-        # PHP makes blanks of line ends in the subject and the recipient, and refuses an empty line in the further headers.
+        # PHP replaces line ends in the subject and the recipient by blanks, and refuses an empty line in the additional headers.
         self.php(r'var_dump(mail("b@x.example\nBcc: e@x.example", "hi", "text"));', expect="bool(false)")
         self.nothing_arrived()
         self.php(r'var_dump(mail("b@x.example", "hi\r\nBcc: e@x.example\r\n\r\nevil", "text"));')
@@ -110,7 +110,7 @@ class Callers(unittest.TestCase):
 
     def test_php_large(self):
         self.php(r'var_dump(mail("b@x.example", "hi", str_repeat(str_repeat("x", 76) . "\n", 70000)));')
-        self.assertEqual(len(self.arrived(["b@x.example"], f"{ME}@here.example").body), 78 * 70000 + 2)  # PHP ends each text with a line end
+        self.assertEqual(len(self.arrived(["b@x.example"], f"{ME}@here.example").body), 78 * 70000 + 2)  # PHP adds a line end to each body
 
     # git send-email
 
@@ -151,7 +151,7 @@ class Callers(unittest.TestCase):
                     del self.env["POSTROAD_SENDMAIL_SERVER"]
             self.assertIn("550 5.1.1 nobody", str(raised.exception))
 
-    # cron, as Debian's calls it
+    # as Debian's cron calls it
 
     def test_cron(self):
         text = b"From: root (Cron Daemon)\nTo: root\nSubject: Cron <root@here> run-parts\nMIME-Version: 1.0\nContent-Type: text/plain; charset=UTF-8\n" \
@@ -164,7 +164,7 @@ class Callers(unittest.TestCase):
     # s-nail
 
     def snail(self, *flags, input, **rest):
-        # For root it takes another home than the environment says; a mail that fails must not lie there.
+        # For root, mailx uses another home folder than the environment says; a failed message must not stay there.
         env = {"POSTROAD_SENDMAIL_CONFIG": str(self.home / ".config/postroad/sendmail.toml")}
         return self.peer(need_program("s-nail"), "-:/", "-S", f"mta={self.program}", "-S", "sendwait", "-S", "v15-compat", "-S", "nosave", *flags, input=input, env=env, **rest)
 
@@ -183,7 +183,7 @@ class Callers(unittest.TestCase):
         self.snail("-s", "hi", "-r", "ann@x.example", "-.", "-bs@x.example", input="text\n")
         self.arrived(["-bs@x.example"], "ann@x.example")
 
-    # bsd-mailx calls /usr/sbin/sendmail unless its file of settings says otherwise
+    # bsd-mailx calls /usr/sbin/sendmail unless its settings name another program
 
     def test_bsd_mailx(self):
         rc = self.folder.write("mailrc", f"set sendmail={self.program}\nset sendwait\n")

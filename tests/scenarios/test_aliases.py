@@ -1,5 +1,5 @@
-# Aliases (to several, in one another, to elsewhere) and the catch-all: where a mail ends, and that nobody gets it twice; and what
-# RCPT refuses without a catch-all. Aliases that lead back to themselves are refused by the configuration.
+# Aliases (to several recipients, nested, to other domains) and the catch-all address: the final recipients, one copy for each, and
+# the reply of RCPT without a catch-all. The configuration refuses aliases that form a loop.
 import time
 import unittest
 
@@ -24,7 +24,7 @@ class Aliases(unittest.TestCase):
         more.setdefault("delivery", {"smarthost": "smtp://127.0.0.1:9"})  # where nobody listens
         return postroad.Server({"local": {**LOCAL, **(local or {})}, "listener": [{"role": "mx"}], **more})
 
-    # A stranger must not multiply the work: named twice, or by tags and aliases, a mailbox gets one copy.
+    # A client must not multiply the work: a mailbox that is named twice, or by tags and aliases, gets one copy.
     def test_row_32_a_mailbox_that_is_named_often_gets_one_copy(self):
         with self.server({"domains": ["here.example"]}) as server:
             self.assertTrue(self.send(server, *["ann@here.example", "ANN@here.example"] * 20, *[f"ann+{i}@here.example" for i in range(20)],
@@ -35,7 +35,7 @@ class Aliases(unittest.TestCase):
             self.assertEqual(sorted((event["to"], event.get("original")) for event in delivered),
                              [("ann@here.example", None), ("bob@here.example", "team@here.example"), ("keeper@here.example", None)])
 
-    # Each end has an outcome of its own: one that fails hides no other, and who has the mail gets it once.
+    # Each final recipient has its own outcome: a failure hides no other outcome, and a delivered recipient is not sent to again.
     def test_row_31_members_fail_wait_and_get_it_each_on_their_own(self):
         heard = []
 
@@ -72,7 +72,7 @@ class Aliases(unittest.TestCase):
         counts = {name: sum(f"{name}@" in line for line in heard) for name in ("busy", "fine", "gone")}
         self.assertEqual(counts, {"busy": 3, "fine": 1, "gone": 1})
 
-    # Asking for a large list takes no longer than asking for a person.
+    # RCPT for a large list takes no longer than RCPT for one person.
     def test_row_32_a_large_alias_holds_nobody_up(self):
         members = ", ".join(f"m{i}" for i in range(9000))
         with self.server({"domains": ["here.example"], "mailboxes": [f"m{i}" for i in range(9000)], "aliases": [f"all: {members}"]},
@@ -92,7 +92,7 @@ class Aliases(unittest.TestCase):
             self.assertEqual(self.boxes(server, 1), ["ann@also.example"])
 
     def test_an_alias_with_several_members(self):
-        # A member without a domain lives in the first domain of the list, whatever the order of the alphabet.
+        # A member without a domain belongs to the first local domain, whatever the alphabetical order.
         with self.server() as server:
             self.assertTrue(self.send(server, "Team@here.example").startswith("250"))
             self.assertEqual(len(self.boxes(server, 2)), 2)
@@ -100,7 +100,7 @@ class Aliases(unittest.TestCase):
     def test_aliases_in_aliases_reach_each_mailbox_once(self):
         with self.server({"domains": ["here.example"]}) as server:
             self.assertTrue(self.send(server, "all@here.example").startswith("250"))
-            self.send(server, "keeper@here.example")  # marks the end: what the alias gives is there by then, or comes with it
+            self.send(server, "keeper@here.example")  # a marker: the copies of the alias arrive before it or with it
             self.assertEqual(self.boxes(server, 3), ["ann@here.example", "bob@here.example", "keeper@here.example"])
 
     def test_an_alias_to_elsewhere_goes_to_the_smarthost(self):
@@ -128,7 +128,7 @@ class Aliases(unittest.TestCase):
             return postroad.run("config", "check", "--config", folder.write("c.toml", postroad.toml({"local": local, "listener": [{"role": "mx"}]})))
 
     def test_a_member_without_a_mailbox_is_refused_with_its_name(self):
-        # Otherwise the alias is answered 250 and this member's mail is dropped in silence.
+        # Otherwise RCPT for the alias gets 250 and this member's copy is dropped without a notice.
         done = self.check({**LOCAL, "aliases": ["team: ann, bbo@here.example"]})
         self.assertEqual(done.returncode, 78)
         self.assertRegex(done.stderr, r"team.*bbo")
@@ -139,7 +139,7 @@ class Aliases(unittest.TestCase):
         self.assertRegex(done.stderr, r"one.*leads back to itself")
 
     def test_catch_all_listener_beside_others_keeps_every_mail(self):
-        # The listener says that it accepts any mail for anybody: what it took must be in a mailbox.
+        # A catcher accepts any message for any recipient, so the message must be in a mailbox.
         settings = {"local": LOCAL, "listener": [{"role": "mx"}, {"role": "catcher"}], "delivery": {"smarthost": "smtp://127.0.0.1:9"}}
         with postroad.Server(settings) as server, by_hand.Session(server.ports[1]) as session:
             session.say("EHLO client.example")

@@ -1,5 +1,6 @@
-# faults row 19: a certificate for another host, an expired one, one signed by nobody we trust, an IP literal that it does not
-# name: by STARTTLS and with TLS from the start, nothing is sent, exit 77, and a sentence that says which it was.
+# Row 19 of guards.md: a certificate for another host, an expired one, one signed by an unknown authority, and an IP address that
+# the certificate does not name, by STARTTLS and by implicit TLS. Nothing is sent, the exit code is 77, and the message names the
+# reason.
 import unittest
 
 import by_hand

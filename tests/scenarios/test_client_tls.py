@@ -37,7 +37,7 @@ class ClientTls(unittest.TestCase):
     pin = staticmethod(postroad.pin_of)
 
     def fake(self, pair, **extra):
-        """A server with this certificate by STARTTLS."""
+        """A server with this certificate and STARTTLS."""
         context = postroad.server_context(*pair)
 
         def script(peer):
@@ -94,7 +94,7 @@ class ClientTls(unittest.TestCase):
         self.assertEqual(done.returncode, 77, done.stderr)
 
     def refused(self, done, why, words):
-        """The client ends with 77 or 75 and says what to do; the server's log says why."""
+        """The client exits with 77 or 75 and says what to do; the server's log gives the reason."""
         self.assertIn(done.returncode, (75, 77), done.stderr)
         self.assertRegex(done.stderr, words)
         events = postroad.eventually(lambda: [e for e in self.server.events("tls.failed") if re.search(why, e["reason"])])
@@ -155,7 +155,7 @@ class ClientTls(unittest.TestCase):
             self.assertEqual(len(done.stderr.splitlines()), 1)
             self.assertFalse([line for line in fake.heard if line.startswith("MAIL")])
 
-    # A remedy that is named works.
+    # The remedy in the message works.
     def test_a_self_signed_certificate_as_a_root(self):
         pair = self.servers.make("root", signed_by_ca=False)
         fake = self.fake(pair)

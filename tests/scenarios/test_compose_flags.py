@@ -1,4 +1,4 @@
-# The compose flags of send, through a real server and read back; lint; and the error for each invalid input.
+# The compose flags of send: messages go through a real server and are read back. Also lint, and the error for each invalid input.
 import base64
 import email
 import json

@@ -1,4 +1,4 @@
-# `postroad config check` finds what would fail at run time, each fault on a line of its own with the remedy.
+# `postroad config check` finds what would fail at run time: each problem on a line of its own, with the remedy.
 import os
 import socket
 import unittest
@@ -95,7 +95,7 @@ class ConfigCheck(unittest.TestCase):
             for line in done.stderr.splitlines():
                 self.assertTrue(line.startswith("postroad config check: "), line)
 
-    # A server runs with these; `serve` warns of them.
+    # A server runs with these settings; `serve` prints warnings about them.
     def test_hazards_do_not_keep_the_server_from_starting(self):
         with postroad.Server({"listener": [{"address": "0.0.0.0"}]}) as server:
             self.assertIn("postroad serve: warning: ", server.log)
@@ -144,7 +144,7 @@ class ConfigCheck(unittest.TestCase):
             self.assertIn(words, done.stderr)
 
     def test_the_own_name(self):
-        name = "bücher.example"  # not ASCII: the resolver knows without asking the network that there is no such name
+        name = "bücher.example"  # not ASCII: the resolver refuses such a name without a DNS query
         done = self.check({"server": {"hostname": name}, **self.listener(address="0.0.0.0")})
         self.assertEqual(done.returncode, 78, done.stderr)
         self.assertIn(f"'{name}' has no address in the DNS", done.stderr)

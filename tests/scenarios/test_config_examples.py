@@ -1,5 +1,5 @@
-# The configurations of examples/config are right: `postroad config check` finds nothing, the server starts on them, and every option
-# in them is one of the reference. Their folders and ports are replaced by ours.
+# The configurations of examples/config are valid: `postroad config check` finds nothing, the server starts on them, and the
+# reference describes every option in them. The test replaces their folders and ports.
 import os
 import pwd
 import re

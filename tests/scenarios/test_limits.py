@@ -1,5 +1,5 @@
-# Each limit of one client and of the whole server, as the client hears it and as the log says it. Loopback is exempt by default,
-# so every server here exempts nobody. `test_limits.py --table` prints each reply with its log line.
+# Each limit of one client and of the whole server: the reply to the client and the log line. Loopback is exempt by default, so no
+# server here has exempt clients. `test_limits.py --table` prints each reply with its log line.
 import re
 import socket
 import sys
@@ -10,7 +10,7 @@ import by_hand
 import postroad
 
 TEXT = b"Subject: limits\r\n\r\nhello\r\n"
-SEEN = []  # (limit, what the client hears, the log line)
+SEEN = []  # (limit, reply to the client, log line)
 
 
 class Limits(unittest.TestCase):
@@ -23,7 +23,7 @@ class Limits(unittest.TestCase):
             "clients": {"exempt": [], **(clients or {})}, "logins": logins or {}, **settings}))
 
     def told(self, server, limit, reply, name="client.limited", field="limit"):
-        """The event of the limit, which must hold the very words of the reply."""
+        """The event of the limit, which must contain the reply verbatim."""
         event = postroad.eventually(lambda: next((e for e in server.events(name) if e[field] == limit), None))
         self.assertTrue(event["client"].startswith("[127.0.0.1]:"))
         if "reply" in event:
@@ -101,19 +101,19 @@ class Limits(unittest.TestCase):
             postroad.eventually(lambda: server.events("session.closed"))
             self.assertRegex(self.greeted(server).say("MAIL FROM:<a@b.example>"), r"^450 4\.7\.1 too many octets")
 
-    # A message that is too large is read and discarded, but not for ever.
+    # A message that is too large is read and discarded, but only for a limited time.
     def test_row_32_an_endless_text(self):
         server = self.server(limits={"message_size": "1KiB"})
         session = self.greeted(server)
         for line in ("MAIL FROM:<a@b.example>", "RCPT TO:<ann@here.example>", "DATA"):
             session.say(line)
         with self.assertRaises(OSError):
-            for _ in range(200_000):  # it reads on for two seconds, so that its reason is read
+            for _ in range(200_000):  # the server reads on for two seconds, so that the client can read the reason
                 session.send((b"z" * 70 + b"\r\n") * 1000)
         closed = postroad.eventually(lambda: server.events("session.closed"))
         self.assertEqual(closed[0]["ending"], "refused")
 
-    # Names are found out by RCPT only so far, in how many sessions ever at once.
+    # RCPT reveals only a limited number of names, however many sessions are open.
     def test_row_35_harvest(self):
         server = self.server({"errors": "30/h"})
         sessions = [self.greeted(server) for _ in range(10)]
@@ -129,7 +129,7 @@ class Limits(unittest.TestCase):
         self.assertLessEqual(answers.count("550"), 42)
         self.assertEqual(answers.count("421"), 10)
 
-    # A client over its limit must not fill the server while it is refused.
+    # A client over its limit must not occupy the server's sessions while it is refused.
     def test_row_32_one_client_over_its_limit_leaves_room_for_others(self):
         server = self.server({"connections": "5/h", "exempt": ["127.0.0.1"]}, server={"sessions": 30})
         crowd = []
@@ -179,7 +179,7 @@ class Limits(unittest.TestCase):
         self.refused(server, "failed_logins", r"^421 4\.7\.0 \S+ too many failed logins", reply)
         self.assertEqual(session.rest_until_end(), "")
 
-    # From addresses that have guessed, and from those alone.
+    # Only addresses that have guessed are refused.
     def test_failed_logins_of_a_login(self):
         server = self.guesser({}, {"failed_logins": "3/h"})
         for _ in range(3):
@@ -248,7 +248,7 @@ class Limits(unittest.TestCase):
         self.assertRegex(reply, r"^421 4\.4\.2 \S+ timeout, closing connection\r\n$")
         self.ended(server, "limits.command", "timeout", reply)
 
-    # One recipient every now and then: each command is in time, the transaction is not.
+    # One recipient at a time, slowly: each command is in time, the transaction is not.
     def test_deadline_of_a_transaction(self):
         server = self.server({"recipients": "none"}, limits={"command": "20s", "transaction": "1s"})
         session = self.greeted(server)
@@ -331,8 +331,8 @@ class Limits(unittest.TestCase):
         self.greeted(server)
 
     def test_ceiling_of_memory(self):
-        server = self.server({"sessions": 0}, server={"memory": "1MiB"})  # below what any process has
-        held = self.greeted(server)  # where nobody is served, one is
+        server = self.server({"sessions": 0}, server={"memory": "1MiB"})  # less than any process uses
+        held = self.greeted(server)  # one session is served although the limit is reached
 
         def turned_away():
             with by_hand.Session(server.port) as session:
@@ -342,7 +342,7 @@ class Limits(unittest.TestCase):
         self.told(server, "memory", greeting, "session.turned_away", "reason")
         self.assertTrue(held.mail("a@b.example", ["ann@here.example"], TEXT).startswith("250"))
 
-    # Memory that sessions have given back is no reason to turn others away.
+    # Memory that ended sessions have freed is no reason to turn others away.
     def test_row_32_after_the_ceiling_of_memory_it_serves_again(self):
         if postroad.is_sanitized():
             self.skipTest("not applicable: a sanitizer keeps memory that was given back")
@@ -372,7 +372,7 @@ class Limits(unittest.TestCase):
         session = self.session(server)
         return session if session.greeting.startswith("220") else None
 
-    # Row 35 and 48: where they are off, known and unknown names hear the same.
+    # Rows 35 and 48: while VRFY and EXPN are off, known and unknown names get the same reply.
     def test_row_35_vrfy_and_expn_off(self):
         session = self.greeted(self.server())
         self.assertEqual(len({session.say(f"VRFY {name}") for name in ("ann", "nobody", "ann@here.example", "postmaster")}), 1)

@@ -1,5 +1,5 @@
-# LMTP (RFC 2033): our server on a listener that speaks it, against our client, Python's and swaks; our client against a server that has
-# a reply of its own for each recipient.
+# LMTP (RFC 2033): our server on an LMTP listener, against our client, Python's and swaks; our client against a server that replies
+# for each recipient.
 import json
 import smtplib
 import unittest
@@ -61,7 +61,7 @@ class Server(unittest.TestCase):
             self.assertIn(b"with LMTP", mail.received)
             postroad.same_octets(self, mail.message, self.named("each of them"))
 
-    # RFC 2033 §4.2: where nobody was taken there is nobody to answer for.
+    # RFC 2033 §4.2: without an accepted recipient there is no reply after the data.
     def test_nobody_was_taken(self):
         session = self.session()
         session.say("LHLO client.example")
@@ -130,7 +130,7 @@ class Server(unittest.TestCase):
 
 
 class Client(unittest.TestCase):
-    """Against a server whose replies to the text are these, one for each recipient."""
+    """Against a server whose replies to the data are these, one per recipient."""
 
     def send(self, replies, *flags, code, rcpt=None, envelope=ENVELOPE):
         def script(peer):
@@ -172,7 +172,7 @@ class Client(unittest.TestCase):
         self.assertEqual({one[1] for one in self.send(["250 ok"] * 3, code=0)[0]}, {"accepted"})
         self.assertEqual({one[1] for one in self.send(["451 later"] * 3, code=75)[0]}, {"deferred"})
 
-    # The replies are those of the recipients that were taken, in their order.
+    # The replies are for the accepted recipients, in their order.
     def test_a_recipient_that_was_refused_has_no_reply_behind_the_text(self):
         outcomes, _, _ = self.send(["250 ok", "550 5.2.1 disabled"], code=69, rcpt=["250 ok", "550 5.1.1 nobody", "250 ok"])
         self.assertEqual(outcomes, [("b", "accepted", "END OF DATA", 250), ("c", "refused", "RCPT TO", 550), ("d", "refused", "END OF DATA", 550)])

@@ -1,5 +1,5 @@
-# server.login_command and server.login_url: who is not in the users' file is asked about outside. Right, wrong, no answer, a password that
-# wants to be more than a word of JSON, a program that hangs; tokens; and what the file knows stays the file's.
+# server.login_command and server.login_url check users who are not in the users file. Cases: right, wrong, no answer, a password
+# that could break out of a JSON string, a program that hangs, tokens; and the backend is never asked about a user of the file.
 import base64
 import http.server
 import json
@@ -75,7 +75,7 @@ class LoginCheck(unittest.TestCase):
             with Server(settings, env={"SSL_CERT_FILE": str(certificates.ca)}) as server:
                 self.assertTrue(self.try_login(server, "ann", 'se"cr\\et\u00e9').startswith("235"))
                 self.assertTrue(self.try_login(server, "ann", "wrong").startswith("535"))
-            with Server(settings) as server:  # its certificate is trusted by nobody else
+            with Server(settings) as server:  # only this test trusts its certificate
                 self.assertTrue(self.try_login(server, "ann", "secret").startswith("454"))
             self.assertEqual(len(service.asked), 2)
             service.shutdown()
@@ -105,7 +105,7 @@ class LoginCheck(unittest.TestCase):
             with Server({"server": {"login_command": [str(program)], "login_timeout": "200ms"}, "listener": [self.LISTENER]}) as server:
                 self.assertTrue(self.try_login(server, "ann", "secret").startswith("454"))
 
-    # A script waits for its programs: they end with it. Neither gets the server's sockets or its secrets.
+    # A script waits for its child programs, and they end with it. Neither inherits the server's sockets or its secrets.
     def test_a_command_gets_nothing_of_the_servers(self):
         with postroad.Folder() as place:
             program = place.path / "check"

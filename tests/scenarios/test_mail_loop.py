@@ -1,4 +1,4 @@
-# faults row 36: a mail loop is detected by the Received fields and ends with 554; a long path is no loop.
+# Row 36 of guards.md: the Received fields reveal a mail loop, and the reply is 554; a long path is no loop.
 import socket
 import unittest
 
@@ -20,7 +20,7 @@ class MailLoop(unittest.TestCase):
             self.assertEqual(len(server.wait_mail(1)), 1)
             self.assertEqual(postroad.eventually(lambda: server.events("message.refused"))[0]["reply"][:9], "554 5.4.6")
 
-    # Two servers, each the other's smarthost: the mail ends.
+    # Two servers, each the smarthost of the other: the message ends in a refusal.
     def test_row_36_two_servers_that_send_to_each_other(self):
         ports = []
         for _ in range(2):

@@ -1,5 +1,5 @@
-# faults row 34: an address cannot lead out of the mail folder, whatever its local part or domain; nor can an address or a HELO
-# name write lines of its own into the log.
+# Row 34 of guards.md: an address cannot name a file outside the mail folder, whatever its local part or domain; an address or an
+# EHLO name cannot write lines of its own into the log.
 import json
 import os
 import unittest
@@ -36,7 +36,7 @@ class MailboxNames(unittest.TestCase):
                 session.send(f"RCPT TO:<{address}>\r\n".encode())
                 answer = session.reply()
                 for _ in range(address.count("\n")):
-                    session.reply()  # the rest of it was a line of its own
+                    session.reply()  # the rest of it would be a line of its own
                 self.assertIn(answer[0], "25", address)
                 if not answer.startswith("250"):
                     continue
@@ -54,7 +54,7 @@ class MailboxNames(unittest.TestCase):
                 self.assertFalse(first.startswith("."), path)
                 self.assertLessEqual(len(first.encode()), 255)
                 self.assertLessEqual(path[len(mail) + 1:].count("/"), 2, path)
-        # Folders below a mailbox are those of a Maildir and nothing else.
+        # A mailbox contains the folders of a Maildir and nothing else.
         for box in os.scandir(mail):
             self.assertEqual(sorted(os.listdir(box.path)), ["cur", "new", "tmp"])
 

@@ -1,5 +1,5 @@
-# How mail goes on to the smarthost: the urgent first (MT-PRIORITY), TLS-Required: No past a certificate that fails and never with a login,
-# extensions that are taken for absent; and `postroad send --relay`, which goes on to the next server where the first is down.
+# Relaying to the smarthost: urgent messages first (MT-PRIORITY), TLS-Required: No in spite of an invalid certificate and never with
+# a login, extensions that are ignored; and `postroad send --relay`, which tries the next server if the first is down.
 import threading
 import unittest
 
@@ -31,7 +31,7 @@ class Onward(unittest.TestCase):
             peer.say("220 fake.example ESMTP\r\n")
             by_hand.converse(peer, ehlo=("fake.example", "MT-PRIORITY"))
         with by_hand.FakeServer(script) as host, postroad.Server(self.settings(host.port, connections=1)) as server:
-            self.submit(server.port, "first@client.example")  # whose delivery waits for the greeting; the others wait behind it
+            self.submit(server.port, "first@client.example")  # its delivery waits for the greeting; the others wait behind it
             postroad.eventually(lambda: host.peers, server.process)
             for name, priority in (("late", -4), ("usual", 0), ("stranger", 9), ("later", -9), ("none", None)):
                 self.submit(server.port, f"{name}@client.example", priority)
@@ -55,7 +55,7 @@ class Onward(unittest.TestCase):
                 postroad.eventually(lambda: server.events("recipient.delivered"), server.process)
                 self.assertEqual([one["from"] for one in server.events("recipient.delivered")], ["<b@client.example>"])
 
-    # RFC 8689 §4.1: REQUIRETLS has the last word, and what only looks like it has none.
+    # RFC 8689 §4.1: REQUIRETLS overrides TLS-Required: No, and a field that only resembles it has no effect.
     def test_tls_required_no_is_not_undone_by_an_envelope_id(self):
         with postroad.Folder() as folder:
             certificate, key = postroad.Certificates(folder.path).make("server", signed_by_ca=False)

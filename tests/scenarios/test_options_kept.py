@@ -1,6 +1,7 @@
-# What a sender asks for one mail (DSN, DELIVERBY, MT-PRIORITY, REQUIRETLS, SMTPUTF8, BINARYMIME) goes on unchanged to a smarthost
-# that knows it, also when the server was killed between its 250 and the delivery. To one that does not: what is only a wish is left
-# out, what is a condition keeps the mail here, with the reason in the log. And FUTURERELEASE, which is honoured here.
+# Parameters of a message (DSN, DELIVERBY, MT-PRIORITY, REQUIRETLS, SMTPUTF8, BINARYMIME) are sent unchanged to a smarthost that
+# supports them, also after the server was killed between its 250 and the delivery. If the smarthost lacks the extension, optional
+# parameters are left out, and required ones keep the message in the queue with the reason in the log. Also FUTURERELEASE, which
+# this server applies itself.
 import time
 import unittest
 
@@ -58,7 +59,7 @@ class OptionsKept(unittest.TestCase):
         return self.enterContext(by_hand.FakeServer(script))
 
     def tls_host(self, extensions):
-        """A smarthost with a certificate that is in order."""
+        """A smarthost with a valid certificate."""
         context = postroad.server_context(*self.pair)
 
         def script(peer):
@@ -115,7 +116,7 @@ class OptionsKept(unittest.TestCase):
         self.assertRegex(mail, r"^MAIL FROM:<a@client\.example> RET=HDRS ENVID=id\+2B1\+20x BY=(3600|359\d);RT MT-PRIORITY=-4$")
         self.assertEqual(tuple(self.commands(host, "RCPT")), RCPT)
 
-    # RFC 4954 §5: who has not logged in says nothing of who submitted it, and who has, only of itself.
+    # RFC 4954 §5: AUTH= of a client without a login is ignored; a logged-in client may name only itself.
     def test_the_submitter_is_believed_of_a_login_only(self):
         host = self.host((*KNOWS, "AUTH PLAIN"))
         server = self.server(host.port, listener={"auth": True})
@@ -134,7 +135,7 @@ class OptionsKept(unittest.TestCase):
             said.append(self.commands(host, "MAIL")[-1].split(" ")[-1])
         self.assertEqual(said, ["AUTH=<>", "AUTH=<>", "AUTH=ann@here.example", "AUTH=<>"])
 
-    # Through two servers of ours, which knows what the other offers.
+    # Through two of our servers; each knows the extensions of the other.
     def test_they_go_on_unchanged_through_two_servers(self):
         host = self.host()
         second = self.server(host.port)
@@ -145,8 +146,8 @@ class OptionsKept(unittest.TestCase):
         self.assertRegex(mail, r"^MAIL FROM:<a@client\.example> RET=HDRS ENVID=id\+2B1\+20x BY=(3600|359\d);RT MT-PRIORITY=-4$")
         self.assertEqual(tuple(self.commands(host, "RCPT")), RCPT)
 
-    # The server that took the mail is gone, before it spoke to the smarthost or after it was told to come later; the one that starts
-    # on its folder asks the same.
+    # The server that accepted the message is killed, before it contacts the smarthost or after a deferral; the next one on its
+    # folder sends the same parameters.
     def test_they_go_on_unchanged_after_a_kill(self):
         for before in ("silence", "421 not now"):
             with self.subTest(before=before):
@@ -211,7 +212,7 @@ class OptionsKept(unittest.TestCase):
         self.assertNotIn("REQUIRETLS", session.say("EHLO client.example"))
         self.assertTrue(session.say("MAIL FROM:<a@client.example> REQUIRETLS").startswith("555"))
 
-    # An option that is a condition is never dropped: the mail stays, tried again where the smarthost may change its mind.
+    # A required parameter is never dropped: the message stays, and is retried if the smarthost may change.
     def test_requiretls_keeps_the_mail_here(self):
         for host, reason in ((self.host(), "REQUIRETLS was asked for, and the connection has no TLS"),
                              (self.tls_host([]), "REQUIRETLS was asked for, and the server does not offer it")):
@@ -241,7 +242,7 @@ class OptionsKept(unittest.TestCase):
             self.stays(server)
             self.assertEqual(self.commands(host, "MAIL") + self.commands(host, "DATA"), [])
 
-    # A server that needs longer than there is time.
+    # A server that needs longer than the remaining time (DELIVERBY).
     def test_deliverby_r_below_what_the_smarthost_can(self):
         host = self.host(("fake.example", "8BITMIME", "DELIVERBY 7200"))
         server = self.server(host.port)
@@ -265,7 +266,7 @@ class OptionsKept(unittest.TestCase):
         self.assertIn("5.4.7", self.events(server, "recipient.failed")[0]["note"])
         self.assertGreater(time.monotonic() - begin, 1.5)
         self.stays(server)
-        # And one that only wants to be told goes on late, with the time that is left.
+        # With mode N (notify) the message goes on late, with the remaining time.
         host = self.host(greeting="421 not now")
         server = self.server(host.port)
         self.submit(server, "MAIL FROM:<a@client.example> BY=0;N", ["RCPT TO:<one@elsewhere.example>"])
@@ -310,7 +311,7 @@ class OptionsKept(unittest.TestCase):
         return session
 
     def held(self, words, kill):
-        """The MAIL that the smarthost heard, and the time in seconds after which it was delivered."""
+        """The MAIL that the smarthost received, and the time in seconds until the delivery."""
         host = self.host()
         server = self.submission(host.port)
         session = self.logged_in(server)

@@ -1,5 +1,5 @@
-# Output that cannot be written (a full disk, a closed descriptor) ends with a sentence on standard error and exit code 74, in every
-# verb that prints. A verb that already fails keeps its own code.
+# Output that cannot be written (a full disk, a closed descriptor) ends with a message on standard error and exit code 74, in every
+# verb that prints. A verb that fails anyway keeps its own code.
 import os
 import pathlib
 import subprocess
@@ -29,7 +29,7 @@ class OutputThatCannotBeWritten(unittest.TestCase):
             server.wait_mail(1)
 
     def verbs(self):
-        """Every verb that prints, and ends with 0 where it can."""
+        """Every verb that prints and can exit with 0."""
         return [("--help",), ("--version",), ("send", "--help"), ("sendmail", "--help"), ("dkim", "sign", "--help"),
                 ("send", "--dry-run", "-f", "a@x.example", "-t", "b@x.example", "--text", "hi"),
                 ("mail", "list", "-d", self.data), ("mail", "list", "-d", self.data, "--json"), ("mail", "show", "last", "-d", self.data),
@@ -59,7 +59,7 @@ class OutputThatCannotBeWritten(unittest.TestCase):
     def test_every_verb_is_tried(self):
         shown = postroad.run("--help").stdout
         listed = {line.split()[0] for line in shown.split("Commands\n")[1].split("\n\n")[0].splitlines() if line.startswith("  ") and line[2] != " "}
-        # talk and serve print for people while they run, man writes files: they have tests of their own.
+        # talk and serve print continuously, man writes files: they have their own tests.
         self.assertEqual(listed - {words[0] for words in self.verbs()}, {"talk", "serve", "man"})
 
     def test_the_outcomes_of_send(self):
@@ -86,7 +86,7 @@ class OutputThatCannotBeWritten(unittest.TestCase):
         self.assertIn("/nowhere", done.stderr)
 
     def test_a_closed_descriptor_is_not_taken_by_something_else(self):
-        # Without care the file that is read would get descriptor 1, and what is printed would go into it.
+        # With descriptor 1 closed, the input file must not be opened as descriptor 1, or the output would be written into it.
         keep = self.message.read_text()
         self.call("lint", self.message, closed=True)
         self.assertEqual(pathlib.Path(self.message).read_text(), keep)

@@ -1,5 +1,5 @@
-# The PROXY header (versions 1 and 2): read from listed proxies only, before TLS too; from then on the session is the client's whom
-# it names, in the log, in Received and for every limit. And `postroad send --proxy-header`, which writes it.
+# The PROXY header (versions 1 and 2): accepted from listed proxies only, also before TLS. From then on the log, Received and every
+# limit use the client that it names. And `postroad send --proxy-header`, which writes it.
 import socket
 import struct
 import unittest
@@ -38,7 +38,7 @@ class ProxyHeader(unittest.TestCase):
         cls.addClassCleanup(cls.server.__exit__, None, None, None)
 
     def connect(self, header, port=0, server=None, **how):
-        """A session that has sent this and read nothing."""
+        """A session that has sent these bytes and read nothing."""
         session = self.enterContext(by_hand.Session((server or self.server).ports[port], greet=False, **how))
         session.send(header)
         return session
@@ -58,7 +58,7 @@ class ProxyHeader(unittest.TestCase):
         self.assertTrue(session.mail("a@client.example", ["ann@here.example"], TEXT.replace(b"proxied", subject.encode())).startswith("250"))
         return next(mail for mail in self.server.wait_mail(1, subject=subject) if subject.encode() in mail.octets).received.decode()
 
-    # A client that the proxy cannot name has no limits per client; limits per login hold.
+    # A client without an address has no limits per client; limits per login apply.
     def test_guesses_behind_a_header_without_a_client_are_counted(self):
         folder = self.enterContext(postroad.Folder()).path
         postroad.add_user(folder / "users", "ann", "one")
@@ -125,7 +125,7 @@ class ProxyHeader(unittest.TestCase):
         received = self.received_from(session, "not listed.")
         self.assertIn("([127.0.0.2])", received)
         self.assertNotIn(CLIENT, received)
-        # It is greeted like everybody, and nothing of the binary form is a command.
+        # The proxy gets the usual greeting, and no byte of the binary form is read as a command.
         session = self.enterContext(by_hand.Session(self.server.port, source="127.0.0.2"))
         session.send(v2() + b"\r\nNOOP\r\n")
         self.assertTrue(session.reply().startswith("500"))
@@ -156,7 +156,7 @@ class ProxyHeader(unittest.TestCase):
         server = self.enterContext(postroad.Server({"listener": [{"proxy_from": ["127.0.0.1"]}]}))
         self.connect(b"PROXY TCP4 ", server=server)
         with by_hand.Session(server.port, greet=False, source="127.0.0.2") as other:
-            other.reply()  # the first is being served by now
+            other.reply()  # the first one is in its session by now
         server.terminate()
         self.assertEqual(server.wait_end(5), 0)
 

@@ -1,4 +1,4 @@
-# docs/reference is made from the command's own declarations and from the tests: it says what they say today.
+# docs/reference is generated from the command's declarations and from the tests, and is up to date.
 import pathlib
 import subprocess
 import sys

@@ -1,5 +1,6 @@
-# faults row 33: no open relay. Source route, percent hack, bang path, an address quoted inside a local part, the null sender: from a
-# stranger each is 550 5.7.1. Mail for local domains, from listed networks and from users who logged in goes through.
+# Row 33 of guards.md: no open relay. Source route, percent hack, bang path, an address quoted inside a local part, the null sender:
+# an unauthenticated client gets 550 5.7.1 for each. Messages for local domains, from listed networks and from logged-in users are
+# accepted.
 import base64
 import unittest
 

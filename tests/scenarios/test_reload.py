@@ -1,5 +1,5 @@
-# A reload changes users, aliases, certificates, limits and listeners under open sessions; a wrong configuration is refused whole,
-# with the place and what is wrong, and the old one stays.
+# A reload changes users, aliases, certificates, limits and listeners while sessions are open. An invalid configuration is refused
+# as a whole, with the place and the reason, and the old one stays in force.
 import os
 import signal
 import socket
@@ -56,7 +56,7 @@ class Reload(unittest.TestCase):
         postroad.add_user(self.users, "bob", "two")
         done = self.reload()
         self.assertEqual((done.returncode, done.stdout), (0, "the configuration was read again\n"), done.stderr)
-        # The session that was open goes on under the rules it began with; new ones have the new.
+        # The open session keeps its configuration; new sessions have the new one.
         self.assertEqual(self.rcpt(session, "bob"), "550")
         session.say("RSET")
         self.assertTrue(session.mail("a@b.example", ["ann@here.example"], TEXT).startswith("250"))
@@ -71,7 +71,7 @@ class Reload(unittest.TestCase):
         self.assertEqual(sorted(mail.mailbox for mail in mails), ["ann@here.example", "ann@here.example", "bob@here.example"])
         self.assertTrue(session.say("NOOP").startswith("250"))
 
-    # All addresses in place of one, on the same port.
+    # The wildcard address in place of one address, on the same port.
     def test_a_listener_that_moves_to_another_address(self):
         session = self.enterContext(by_hand.Session(self.server.port))
         self.settings["listener"][0].update(address="127.0.0.1", port=self.server.port)
@@ -86,7 +86,7 @@ class Reload(unittest.TestCase):
                 self.assertTrue(fresh.greeting.startswith("220"))
             postroad.eventually(lambda: self.listens_at(address))
         self.assertTrue(session.say("NOOP").startswith("250"))
-        # Somebody else's is somebody else's.
+        # A port of another process stays refused.
         with socket.create_server((postroad.HOST, 0)) as other:
             self.settings["listener"].append({"port": other.getsockname()[1]})
             self.write()
@@ -128,7 +128,7 @@ class Reload(unittest.TestCase):
             (good + "[clients]\nmessages = \"often\"\n", ["clients.messages", "600/h"]),
         ]
         for text, words in table:
-            # bob comes with each wrong configuration, and must not be taken.
+            # bob is in each of the invalid configurations and must not be accepted.
             self.server.config.write_text(text.replace('mailboxes = ["ann"', 'mailboxes = ["ann", "bob"'))
             done = self.reload()
             self.assertEqual(done.returncode, 78)

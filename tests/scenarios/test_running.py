@@ -1,4 +1,4 @@
-# How it runs: as the user it is told to be, confined, under systemd's protocol, with a log that is rotated and figures on loopback.
+# The server process: runs as server.user, in the sandbox, with the protocols of systemd, log rotation, and metrics on loopback.
 import http.client
 import os
 import pathlib
@@ -92,7 +92,7 @@ class Running(unittest.TestCase):
         self.assertIn("message.accepted", (folder / "mail.log.1").read_text())
         self.assertEqual(server.log, "")
 
-    # One line says what became of a mail.
+    # One line gives the outcome of a message.
     def test_one_line_for_a_mails_fate(self):
         server = self.server()
         self.send(server)
@@ -129,7 +129,7 @@ class Running(unittest.TestCase):
         self.assertEqual(values["postroad_spool_commits_total"], "1")
         self.assertGreater(int(values["process_resident_memory_bytes"]), 1 << 20)
         self.assertGreater(int(values["process_open_fds"]), 5)
-        # Every name is in the reference, which comes from the declarations.
+        # The reference, which is generated from the declarations, contains every name.
         reference = postroad.run("metrics").stdout
         for name in {re.sub(r"\{.*", "", key) for key in values}:
             self.assertIn(f"`{name}`", reference)
@@ -167,7 +167,7 @@ class Running(unittest.TestCase):
         self.assertEqual(self.get(port, "/healthz")[0].status, 200)
         self.assertEqual((len(server.events("spool.failing")), len(server.events("spool.recovered"))), (1, 1))
 
-    # A child of the server would hold its ports and its log after its end.
+    # A child of the server would keep its ports and its log open after the server ends.
     def test_no_listening_socket_is_inherited_by_children(self):
         server = self.server({"metrics": {"listen": f"127.0.0.1:{free_port()}"}})
         listening = {line.split()[9] for name in ("tcp", "tcp6") for line in pathlib.Path(f"/proc/{server.pid}/net/{name}").read_text().splitlines()[1:]
@@ -209,7 +209,7 @@ class Running(unittest.TestCase):
         with by_hand.Session(server.port) as session:
             session.say("EHLO client.example")
             self.assertRegex(session.mail("a@b.example", ["c@x.example"], b"x" * 70 + b"\r\n" + (b"y" * 70 + b"\r\n") * 10_000), r"^45[12] ")
-        # The client may hear it a moment before the spool has said so to everybody.
+        # The client may read the reply a moment before the metric changes.
         postroad.eventually(lambda: self.get(port, "/healthz")[0].status == 503)
 
     def test_odd_requests_get_an_answer(self):
@@ -220,12 +220,12 @@ class Running(unittest.TestCase):
             with socket.create_connection((postroad.HOST, port), timeout=10) as line:
                 line.sendall(request)
                 self.assertEqual(line.recv(12), b"HTTP/1.1 " + code, request[:20])
-        # Those who come and say nothing keep nobody out.
+        # Clients that connect and send nothing do not block others.
         silent = [self.enterContext(socket.create_connection((postroad.HOST, port))) for _ in range(40)]
         self.assertEqual(self.get(port, "/healthz")[0].status, 200)
         self.assertEqual(len(silent), 40)
 
-    # `postroad serve 2>&1 | less`: the reader stops, mail goes on.
+    # `postroad serve 2>&1 | less`: the reader stops, the server continues.
     def test_a_log_that_nobody_reads_stops_nothing(self):
         folder = self.enterContext(postroad.Folder()).path
         config = folder / "postroad.toml"
@@ -248,7 +248,7 @@ class Running(unittest.TestCase):
 
 
 class Systemd(unittest.TestCase):
-    """The protocol of sd_notify(3) and sd_listen_fds(3), spoken by a socket of ours."""
+    """The protocol of sd_notify(3) and sd_listen_fds(3), played by a socket of the test."""
 
     def setUp(self):
         self.folder = self.enterContext(postroad.Folder()).path
@@ -281,7 +281,7 @@ class Systemd(unittest.TestCase):
         self.addCleanup(wanted.close)
         self.addCleanup(extra.close)
         port = wanted.getsockname()[1]
-        with by_hand.Session(port, greet=False) as early:  # before the server is there
+        with by_hand.Session(port, greet=False) as early:  # before the server is up
             def hand_down():
                 os.dup2(wanted.fileno(), 100)
                 os.dup2(extra.fileno(), 101)

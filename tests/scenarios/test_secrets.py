@@ -1,5 +1,5 @@
-# faults row 24: a password is in no trace, log, error, JSON or configuration print-out, neither plain nor in base64 nor as a URL
-# carries it; nor in the users' file.
+# Row 24 of guards.md: no trace, log line, error, JSON output or printed configuration contains a password, neither plain nor in
+# base64 nor percent-encoded; nor does the users file.
 import base64
 import unittest
 import urllib.parse

@@ -14,7 +14,7 @@ ENVELOPE = ("--from", "a@client.example", "--to", "b@x.example, c@x.example", "-
 
 class SendExitCodes(unittest.TestCase):
     def send(self, script, *flags, code, recipients=ENVELOPE):
-        """(standard error, the JSON, what the server heard) of the same send, once for people and once as JSON."""
+        """(standard error, JSON, commands that the server received) of the same send, once as text and once with --json."""
         with by_hand.FakeServer(script) as fake:
             server = f"smtp://127.0.0.1:{fake.port}"
             plain = postroad.run("send", "--server", server, *recipients, *flags)
@@ -151,7 +151,7 @@ class SendExitCodes(unittest.TestCase):
         self.assertNotIn("refused", json.dumps(report["recipients"]))
 
     def test_row_13_hang_up_in_the_text_after_words(self):
-        # The server refuses while the text still flows, and closes: its words decide, not the broken pipe.
+        # The server refuses while data is still being sent, and closes: its reply decides, not the lost connection.
         def script(peer):
             peer.say("220 fake.example ESMTP\r\n")
             by_hand.converse(peer, until="DATA")

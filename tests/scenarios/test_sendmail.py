@@ -1,5 +1,5 @@
-# The sendmail entry, called by a link of that name as other programs call it: its flags, and whom and what it sends. Rows 22 and 23
-# are here.
+# The sendmail command, called by a link of that name as other programs call it: its flags, its recipients and the message that it
+# sends. Rows 22 and 23 of guards.md are here.
 import os
 import re
 import socket
@@ -62,7 +62,7 @@ class Flags(Sendmail):
         self.assertEqual([line.split("> ")[1] for line in sent.rcpt], ["NOTIFY=SUCCESS,DELAY"] * 2)
         sent = self.call("-N", "never", "-R", "full", "b@x.example")
         self.assertIn("RET=FULL", sent.mail)
-        # A wish: a server without DSN gets the mail without it.
+        # A DSN request is optional: a server without DSN gets the message without it.
         sent = self.call("-Nnever", "-Rfull", "-Vid", "b@x.example", script=lambda peer: plain(peer, ehlo=("fake.example",)))
         self.assertEqual((sent.mail, sent.rcpt), (f"MAIL FROM:<{ME}@here.example>", ["RCPT TO:<b@x.example>"]))
 
@@ -77,7 +77,7 @@ class Row23(Sendmail):
         self.assertEqual(sent.recipients, ["b@x.example", "-t@x.example", "-fe@x.example", "-X/tmp/postroad-never@x.example"])
         self.assertFalse(os.path.exists("/tmp/postroad-never@x.example"))
         self.assertRegex(sent.mail, r"@here\.example")
-        # The end of the flags written too late is no address.
+        # `--` after an address ends the flags and is no address itself.
         self.assertEqual(self.call("b@x.example", "--", "-c@x.example").recipients, ["b@x.example", "-c@x.example"])
 
     def test_row_23_in_front_an_address_like_a_flag_is_refused_or_a_flag_without_harm(self):
@@ -134,7 +134,7 @@ class Addresses(Sendmail):
             with self.subTest(header):
                 sent = self.refused("-t", input=header + b"\nx\n", code=65, says="bad")
                 self.assertEqual(sent.recipients, [])
-                # Without -t the header is only text.
+                # Without -t the header names no recipients.
                 self.assertEqual(self.call("b@x.example", input=header + b"\nx\n").recipients, ["b@x.example"])
 
     def test_wrong_senders(self):
@@ -310,7 +310,7 @@ class Text(Sendmail):
                 self.assertEqual(sent.body, [text.decode(errors="replace")])
         sent = self.call("b@x.example", input="Subject: grüße\n\nx\n".encode())
         self.assertIn("SMTPUTF8", sent.mail)
-        # The flag says what the caller means to send; what is sent decides.
+        # The flag announces a body type; the data decides.
         self.assertNotIn("BODY", self.call("-B8BITMIME", "b@x.example", input=b"Subject: x\n\nx\n").mail.replace("BODY=7BIT", ""))
 
     def test_a_nul_in_the_header_is_refused(self):
@@ -342,7 +342,7 @@ class Text(Sendmail):
             ours, its = socket.socketpair()
             process = subprocess.Popen([str(self.program), "b@x.example"], stdin=its, env={**postroad.CLEAN, **self.environment(fake.port)},
                                        stderr=subprocess.PIPE)
-            its.send(b"?")  # never read by us: the close below is a reset
+            its.send(b"?")  # unread data, so that the close below is a reset
             its.close()
             ours.sendall(b"Subject: x\n\nhalf of")
             ours.close()

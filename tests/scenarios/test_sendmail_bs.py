@@ -1,4 +1,4 @@
-# The sendmail entry's -bs: SMTP on its standard input and output.
+# `sendmail -bs`: SMTP on standard input and output.
 import contextlib
 import subprocess
 import unittest

@@ -1,4 +1,4 @@
-# The sendmail entry: what it ends with, and its settings.
+# The sendmail command: its exit codes and its settings.
 import re
 import unittest
 
@@ -17,7 +17,7 @@ class ExitCodes(Sendmail):
         self.assertRegex(done.stderr, rf"^sendmail: 127\.0\.0\.1:{port} CONNECT: .+\n$")
 
     def test_75_the_servers_name_has_no_address(self):
-        # 68 would speak of a recipient's host, and callers take it for final.
+        # 68 would mean that a recipient's host is unknown, which callers treat as permanent.
         sent = self.call("b@x.example", env={"POSTROAD_SENDMAIL_SERVER": f"smtp://{postroad.NO_SUCH_HOST}"}, code=75)
         self.assertIn(postroad.NO_SUCH_HOST, sent.words)
 

@@ -1,5 +1,5 @@
-# Where settings come from beside the file: --set (listeners by index and by name), the environment with its misspelt variables, and
-# older spellings, which are read with a warning. Every problem is reported in one round, one line each.
+# Sources of settings besides the file: --set (listeners by index and by name), the environment with misspelt variables, and older
+# spellings, which are read with a warning. Every problem is reported in one round, one line each.
 import unittest
 
 import postroad

@@ -50,7 +50,7 @@ class SlowClients(unittest.TestCase):
             self.assertEqual(sorted(mail.mailbox for mail in server.wait_mail(3)), ["one@x.example", "three@x.example", "two@x.example"])
 
     def test_row_44_answers_nobody_reads(self):
-        # Small buffers, so that the server's answers pile up; it must stop reading, not store them.
+        # Small buffers, so that the server's replies pile up; it must stop reading, not store them.
         with postroad.Server({"listener": [{}], "limits": {"errors": 1_000_000, "drain": "1s"}}) as server:
             before = resident(server.pid)
 
@@ -67,7 +67,7 @@ class SlowClients(unittest.TestCase):
             self.assertLess(grown, 64 * 1024, f"grown by {grown} KiB")
 
     def test_a_large_message_is_streamed(self):
-        # A session's memory does not grow with its message: 200 MB through it, a few of them in memory at most.
+        # A session's memory does not grow with its message: 200 MB pass through it, with a few MB in memory at most.
         with postroad.Server({"listener": [{}], "limits": {"message_size": "500MiB"}}) as server, by_hand.Session(server.port) as session:
             before = resident(server.pid)
             for line in ("EHLO client.example", "MAIL FROM:<a@client.example>", "RCPT TO:<b@x.example>", "DATA"):

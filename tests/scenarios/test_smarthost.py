@@ -1,5 +1,5 @@
-# Mail for elsewhere, handed to the smarthost: what the sender asked for is asked of the smarthost too (faults row 29), each
-# recipient keeps its own outcome (row 31), a deferral is tried again, and a user and password go under TLS only.
+# Relaying to the smarthost: the parameters of the sender are sent on (row 29 of guards.md), each recipient keeps its own outcome
+# (row 31), a deferral is retried, and user and password are sent under TLS only.
 import unittest
 
 import by_hand
@@ -10,7 +10,7 @@ MESSAGE = "Subject: grüße\r\n\r\nhello\r\n".encode()
 
 class Smarthost(unittest.TestCase):
     def relay(self, script, recipients=("friend@elsewhere.example",), parameters="", event="recipient.delivered", count=None, **delivery):
-        """Sends one mail through our server to a fake smarthost; gives what it heard and the events, once they are there."""
+        """Sends one message through our server to a fake smarthost; returns the commands that it received and the events."""
         with by_hand.FakeServer(script) as host:
             settings = {"listener": [{"role": "mx"}],
                         "delivery": {"networks": ["127.0.0.1"], "smarthost": f"smtp://127.0.0.1:{host.port}", **delivery}}

@@ -1,5 +1,5 @@
-# faults row 1, over real sockets: bytes that came in plaintext behind STARTTLS are not believed after the handshake. The server
-# discards them; the client, who sees more than the 220, ends the conversation. Row 2: the plaintext EHLO reply is forgotten.
+# Row 1 of guards.md, over real sockets: plaintext data behind STARTTLS is not used after the handshake. The server discards it; the
+# client, which receives more than the 220, ends the session. Row 2: the plaintext EHLO reply is discarded.
 import unittest
 
 import by_hand
@@ -21,7 +21,7 @@ class StarttlsInjection(unittest.TestCase):
             self.assertTrue(session.reply().startswith("220"))
             self.assertEqual(session.rest, b"")
             session.starttls(postroad.client_context(self.ca))
-            # Were the injected commands believed, their answers would come first, or a transaction would be open.
+            # If the injected commands were executed, their replies would come first, or a transaction would be open.
             answer = session.say("NOOP")
             self.assertTrue(answer.startswith("250"), answer)
             ehlo = session.say("EHLO client.example")
@@ -48,7 +48,7 @@ class StarttlsInjection(unittest.TestCase):
         def script(peer):
             peer.say("220 fake.example ESMTP\r\n")
             by_hand.converse(peer, ehlo=("fake.example", "STARTTLS"), until="STARTTLS")
-            peer.say("220 go on\r\n250 fake.example\r\n250 2.1.0 Ok\r\n")  # one packet: the rest is for the time after the handshake
+            peer.say("220 go on\r\n250 fake.example\r\n250 2.1.0 Ok\r\n")  # one packet: the rest is injected into the time after the handshake
             peer.starttls(postroad.server_context(self.certificate, self.key))
             by_hand.converse(peer)
         with by_hand.FakeServer(script) as fake:

@@ -1,5 +1,6 @@
-# The server's end: SIGTERM lets a mail under way end, says 421 to everybody else, ends with 0 within limits.drain even when clients
-# or the smarthost are silent, and what was taken and not delivered is delivered after the next start.
+# The end of the server: after SIGTERM a message in progress is completed, all other sessions get 421, and the server exits with 0
+# within limits.drain even if clients or the smarthost are silent. Accepted messages that were not delivered are delivered after the
+# next start.
 import threading
 import time
 import unittest

@@ -70,7 +70,7 @@ class StopAfter(unittest.TestCase):
                 with self.subTest(flag=flag, stage=stage):
                     done, heard = self.heard(flag, stage)
                     self.assertEqual(done.returncode, 0, done.stderr)
-                    last = "EHLO" if stage == "tls" else SAID[stage]  # there is none to come: it stops where TLS would be up
+                    last = "EHLO" if stage == "tls" else SAID[stage]  # there is no such step: the session stops where TLS would start
                     expected = order[:order.index(last) + 1] if last else []
                     verbs = [verb for verb in heard if verb in order]
                     self.assertEqual(list(dict.fromkeys(verbs)), expected)
@@ -78,7 +78,7 @@ class StopAfter(unittest.TestCase):
                         self.assertEqual(verbs.count("RCPT"), 2)
                     self.assertEqual("QUIT" in heard, flag == "--stop-after" and stage != "data")
 
-    # The text goes out, and what would end it does not.
+    # The data is sent, but not the end of data.
     def test_after_the_text_there_is_no_lone_dot(self):
         for flag in ("--stop-after", "--cut-after"):
             done, heard = self.heard(flag, "text")

@@ -1,4 +1,4 @@
-# Submission as RFC 6409 has it: Date and Message-ID where they are missing, senders of one's own, eight bits handled.
+# Submission (RFC 6409): adds missing Date and Message-ID fields, restricts the sender to the login's addresses, handles 8-bit data.
 import unittest
 
 import by_hand
@@ -71,7 +71,7 @@ class Submission(unittest.TestCase):
     def test_no_mail_before_login(self):
         self.assertTrue(self.session(None).say("MAIL FROM:<ann@here.example>").startswith("530"))
 
-    # An 8-bit message that was not announced is announced to a smarthost that knows 8BITMIME, and sent as it came to one that does not.
+    # An 8-bit message without BODY=8BITMIME is announced to a smarthost with 8BITMIME, and sent unchanged to one without.
     def test_eight_bits_that_were_not_announced(self):
         for extensions, parameter in ((("fake.example", "8BITMIME"), " BODY=8BITMIME"), (("fake.example",), "")):
             def script(peer):

@@ -1,5 +1,5 @@
-# A new process takes the listening sockets and begins a spool of its own while the old one finishes its sessions: no connection
-# is refused, no mail lost, no session cut. `--rounds 20` and `--senders 8` are what is shown; fewer by default.
+# A new process takes the listening sockets and begins its own spool while the old one completes its sessions: no connection is
+# refused, no message is lost, no session is cut. By hand: `--rounds 20` and `--senders 8`; the defaults are smaller.
 import argparse
 import re
 import socket
@@ -70,7 +70,7 @@ class TakeOver(unittest.TestCase):
         threads = [threading.Thread(target=sender, args=(n,)) for n in range(SENDERS)]
         for thread in threads:
             thread.start()
-        # A session that stays: it has its time to finish, whatever happens around it.
+        # A long session: it may complete, whatever happens around it.
         slow = self.enterContext(by_hand.Session(port))
         slow.say("EHLO slow.example")
         try:
@@ -135,7 +135,7 @@ class TakeOver(unittest.TestCase):
             return socket.recv_fds(line, 4096, 64)[0].decode().rstrip("\n")
         return line, say
 
-    # Two successors would both serve, and give the same queue ids.
+    # Two successors would both serve, and give out the same queue ids.
     def test_one_successor_at_a_time(self):
         server = self.enterContext(postroad.Server(self.SETTINGS))
         first, say = self.control(server.data)

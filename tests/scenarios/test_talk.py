@@ -1,5 +1,5 @@
-# `postroad talk`: a session typed by hand, from a pipe and at a terminal: hints, the message with its dots, STARTTLS and AUTH with the
-# password hidden, plaintext after the 220 that is not believed, and every flag that names the server or how it is reached.
+# `postroad talk`: a session typed by hand, from a pipe and at a terminal: hints, dot-stuffing, STARTTLS and AUTH with a hidden
+# password, plaintext after the 220 that is not used, and every flag that names the server or how to reach it.
 import base64
 import os
 import pty
@@ -85,7 +85,7 @@ class Talk(unittest.TestCase):
             peer.say("220 go on\r\n")
             peer.starttls(tls)
             by_hand.converse(peer, ehlo=("fake.example", "AUTH SCRAM-SHA-256"), until="AUTH")
-            for challenge in (b"nonsense", b"v="):  # no proof was given, so that of the server would be of nothing
+            for challenge in (b"nonsense", b"v="):  # the client gave no proof, so a proof of the server would mean nothing
                 peer.say("334 " + base64.b64encode(challenge).decode() + "\r\n")
                 peer.line()
             peer.say("235 2.7.0 in\r\n")
@@ -117,7 +117,7 @@ class Talk(unittest.TestCase):
         self.assertEqual(done.returncode, 75)
         self.assertIn(f"127.0.0.1:{port}", done.stderr)
 
-    # Flags that say how the server is reached.
+    # Flags that choose how the server is reached.
 
     def with_starttls(self, pair):
         tls = postroad.server_context(*pair)
@@ -218,7 +218,7 @@ class Talk(unittest.TestCase):
                 while not re.search(pattern, seen):
                     seen += os.read(main, 4096)
             until(rb"> ")
-            os.write(main, b"NOOQ\x7fP\r")  # a typing error, taken back
+            os.write(main, b"NOOQ\x7fP\r")  # a typing error, corrected
             until(rb"250 2\.0\.0")
             os.write(main, b"QUIT\r")
             until(rb"221 2\.0\.0")

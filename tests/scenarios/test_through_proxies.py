@@ -1,5 +1,5 @@
-# `postroad send --proxy`: through a SOCKS5 proxy and by HTTP CONNECT, with and without a login; what a proxy refuses, how it stalls or
-# lies, and that TLS is still checked against the far host's name, which only the proxy resolves.
+# `postroad send --proxy`: through a SOCKS5 proxy and by HTTP CONNECT, with and without a login; refusals, delays and malformed
+# replies of a proxy; and TLS is verified against the name of the far host, which only the proxy resolves.
 import base64
 import contextlib
 import select
@@ -11,12 +11,12 @@ import by_hand
 import postroad
 
 USER, PASSWORD = "ann", "s3cr3t-at-the-proxy"
-FAR = "mail.far.example"  # a name that only the proxy knows
+FAR = "mail.far.example"  # a name that only the proxy can resolve
 
 
 class Proxy(by_hand.FakeServer):
-    """Relays bytes to `port` on this host, whichever host is requested. `login`: it wants USER and PASSWORD. `mood` is a script that
-    gets the connection in place of all this."""
+    """Relays bytes to `port` on this host, whichever host is requested. `login`: USER and PASSWORD are required. `mood` is a script
+    that gets the connection instead."""
 
     def __init__(self, kind, port=None, login=False, mood=None, code=None, first=b""):
         self.kind, self.target, self.login, self.mood, self.code, self.first = kind, port, login, mood, code, first
@@ -132,7 +132,7 @@ class ThroughProxies(unittest.TestCase):
                         self.assertIn(f"through the proxy 127.0.0.1:{proxy.port}", done.stderr)
         self.assertTrue(all(e["tls"].startswith("TLS") for e in self.server.events("message.accepted")))
 
-    # The proxy could read and change all: that it is far.example's certificate is checked as without a proxy.
+    # The proxy could read and change everything, so the certificate of far.example is verified as without a proxy.
     def test_tls_is_checked_against_the_far_host(self):
         for kind in ("socks5", "http"):
             for scheme, port in (("smtp", 0), ("smtps", 1)):
@@ -190,7 +190,7 @@ class ThroughProxies(unittest.TestCase):
         self.refused(self.send(gone))
         self.assertEqual(self.send(gone, kind="ftp").returncode, 65)
 
-    # A server that greets while the proxy still answers: nothing of it is lost.
+    # The server's greeting arrives together with the proxy's reply: no byte is lost.
     def test_a_greeting_in_the_proxys_packet(self):
         def script(peer):
             by_hand.converse(peer)

@@ -1,5 +1,5 @@
-# faults row 3: TLS is required and the server offers none, or refuses STARTTLS: nothing is sent in plaintext, neither message nor
-# password, and the sentence says so (exit 77). With a user TLS is required without being asked for.
+# Row 3 of guards.md: TLS is required, and the server does not offer it or refuses STARTTLS: nothing is sent in plaintext, neither
+# message nor password, and the error says so (exit code 77). A user name implies that TLS is required.
 import unittest
 
 import by_hand

@@ -1,5 +1,5 @@
-# `postroad user`: the users file keeps its owner and mode, so that a server which is not root can still read it after root has changed
-# it; and what is said where the password cannot be asked for.
+# `postroad user`: the users file keeps its owner and mode, so that a server that does not run as root can still read it after root
+# has changed it. Also the message if there is no terminal to ask for the password.
 import os
 import stat
 import subprocess
@@ -7,7 +7,7 @@ import unittest
 
 import postroad
 
-NOBODY = (65534, 65533)  # a user and a group that are not root's
+NOBODY = (65534, 65533)  # a user and a group other than root's
 
 
 @unittest.skipUnless(os.geteuid() == 0, "only root can give files away")

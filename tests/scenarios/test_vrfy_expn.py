@@ -1,4 +1,5 @@
-# VRFY and EXPN: off by default (252, 502) and then the same for everybody, known or not; on by configuration and then truthful.
+# VRFY and EXPN: off by default (252, 502), with the same reply for known and unknown names; truthful if the configuration enables
+# them.
 import unittest
 
 import by_hand

@@ -1,6 +1,6 @@
-# Wrong input by hand gets a sentence that names the thing, the place and the remedy: an unknown verb, a 20 kB line, a wrong flag, a
-# key misspelt in the configuration, a port in use, a spool that another process holds, an expired certificate, a folder that
-# cannot be written. The sentences are printed when this runs with --show.
+# Each wrong input gets a message that names the thing, the place and the remedy: an unknown verb, a 20 kB line, a wrong flag, a
+# misspelt key in the configuration, a port in use, a spool that another process holds, an expired certificate, a folder that cannot
+# be written. `--show` prints the messages.
 import os
 import pathlib
 import shutil
@@ -99,7 +99,7 @@ class WrongInput(unittest.TestCase):
         self.assertEqual(done.returncode, 78)
         self.sentence(done.stderr, r"wrong\.toml:2:1", r"wrong\.toml:4:10")
 
-    # what the machine does not give
+    # missing on this machine
 
     def test_port_in_use(self):
         with socket.create_server(("127.0.0.1", 0)) as other:
@@ -132,7 +132,7 @@ class WrongInput(unittest.TestCase):
         self.sentence(self.serve(settings, 78), str(key), "private key")
 
     def as_nobody(self):
-        """How to run without root's rights, and the command where nobody can reach it."""
+        """How to run a program without root's privileges, with the command where that user can read it."""
         if os.geteuid() != 0:
             return {}
         copy = pathlib.Path(self.folder.path / "postroad")

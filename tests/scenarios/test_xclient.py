@@ -1,5 +1,5 @@
-# XCLIENT: a trusted proxy says for whom it speaks. From then on the log, Received, the limits and the relay control see that client;
-# to nobody else it is even listed. And `postroad send --xclient`, which says it.
+# XCLIENT: a trusted proxy names its client. From then on the log, Received, the limits and the relay control apply to that client;
+# XCLIENT is not offered to others. Also `postroad send --xclient`, which sends it.
 import unittest
 
 import by_hand
@@ -146,7 +146,7 @@ class Xclient(unittest.TestCase):
             session.say("MAIL FROM:<a@client.example>")
             self.assertTrue(session.say("RCPT TO:<friend@elsewhere.example>").startswith(answer), client)
 
-    # A proxy that cannot tell lends its client nothing of its own standing.
+    # If the proxy does not name its client, the client does not get the proxy's privileges.
     def test_a_client_without_an_address_is_in_no_network(self):
         self.assertTrue(self.session(port=1).say("XCLIENT ADDR=[UNAVAILABLE]").startswith("554"))
         server = self.enterContext(postroad.Server({
@@ -157,7 +157,7 @@ class Xclient(unittest.TestCase):
         session.say("MAIL FROM:<a@client.example>")
         self.assertTrue(session.say("RCPT TO:<friend@elsewhere.example>").startswith("550"))
 
-    # Refused is refused: what follows is nobody's whom the listener serves.
+    # A refusal is final: no later command is executed for a client that the listener does not serve.
     def test_a_client_that_is_not_served_stays_unserved(self):
         session = self.session(port=1)
         self.assertTrue(session.say("XCLIENT ADDR=203.0.113.8 PORT=4741").startswith("554"))
