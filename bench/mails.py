@@ -1,5 +1,5 @@
-"""`./dev bench mail`: composing and parsing beside GMime and VMime, where their packages are installed. Each figure is a process of
-its own, which goes over one mail again and again; its peak of memory is what the kernel saw."""
+"""`./dev bench mail`: composing and parsing, beside GMime and VMime if their packages are installed. Each figure comes from a
+process of its own that handles one message many times; its memory peak is the kernel's figure."""
 
 import json
 import os
@@ -27,7 +27,7 @@ def write_mails(folder):
 
 
 def compare(work, mail, peers, folder):
-    """A row for each peer; the first is ours, and the others get its ratio."""
+    """One row per peer; the first is ours, and the others get their ratio to it."""
     rows = []
     for peer in peers:
         found = json.loads(call(peer, work, mail, SECONDS, folder))

@@ -3,15 +3,15 @@
 
 intake   durable, 10 KB, sessions kept; into Postfix too. Also 100 KB, and a new connection for each message.
 sink     without storage, 4 KB, 100 sessions; into smtp-sink and, where npm has it, smtp-server too.
-idle     memory of a session that waits, of 9,000, plain and under TLS.
-memory   how much 100 sessions that send 50 MB each add to an idle server.
-client   who sends quickest into smtp-sink, over one connection and ten, 10 KB.
-latency  what one of 50 sessions waits for its mail; the load is one thread on the same cores.
-mail     how quickly mails are composed and parsed, with the memory it takes; GMime and VMime too.
+idle     memory per waiting session, with 9,000 sessions, plain and under TLS.
+memory   memory that 100 sessions with 50 MB each add to an idle server.
+client   the fastest sender into smtp-sink, over one connection and ten, 10 KB.
+latency  how long one of 50 sessions waits for its reply; the load is one thread on the same cores.
+mail     speed and memory of composing and parsing messages; GMime and VMime too.
 start    CPU time of `postroad --version` and of one `postroad send` without TLS; msmtp and curl too.
 tls      full and resumed handshakes a second, and durable intake of 10 KB under STARTTLS; Postfix too.
 
-Read the ratios, not the single figures: machines are shared and noisy. --runs 3 says how far they spread.
+Read the ratios, not the single figures: machines are shared and noisy. --runs 3 shows how far they spread.
 """
 
 import argparse
@@ -62,7 +62,7 @@ def throughput(peer, sessions, messages, size, kept):
 
 
 def compare(bench, title, candidates, sessions, size, kept=True):
-    """A row for each (peer, messages); the first is ours, and the others get its ratio."""
+    """One row per (peer, messages); the first is ours, and the others get their ratio to it."""
     rows = []
     for peer, messages in candidates:
         row = {"bench": bench, **throughput(peer, sessions, messages, size, kept)}

@@ -1,5 +1,5 @@
-"""`./dev bench client`: who sends quickest into smtp-sink. Each sender is a process of its own: its time and its CPU are the kernel's
-count of it, start and end included."""
+"""`./dev bench client`: the fastest sender into smtp-sink. Each sender is a process of its own: its wall time and CPU time are the
+kernel's figures, with its start and end."""
 
 import os
 import pathlib
@@ -52,7 +52,7 @@ def nodemailer_folder():
 
 
 def commands(port, connections, mails, octets):
-    """Name, command and folder of each sender that is here; ours is the first."""
+    """Name, command and folder of each sender that is installed; ours is the first."""
     numbers = [str(connections), str(mails), str(octets)]
     url = f"smtp://127.0.0.1:{port}"
     found = [("postroad", [PROGRAMS / "smtp_send", url, *numbers], None),
@@ -79,7 +79,7 @@ def measure(command, folder):
 
 
 def bench_client(sink, mails):
-    """A row for each sender and each number of connections. `sink` makes the server."""
+    """One row per sender and number of connections. `sink` makes the server."""
     rows = []
     for connections in (1, 10):
         for name, command, folder in commands(0, connections, mails, 10240):

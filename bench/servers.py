@@ -19,7 +19,7 @@ TICK = os.sysconf("SC_CLK_TCK")
 
 
 def cpu_seconds(pids):
-    """User and system time of processes, and of the children that they have waited for."""
+    """User and system time of processes and of their children that have ended."""
     total = 0
     for pid in pids:
         try:
@@ -31,7 +31,7 @@ def cpu_seconds(pids):
 
 
 def family(pid):
-    """A process and all below it."""
+    """A process and all its descendants."""
     found = [pid]
     for child in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
         found += family(int(child))
@@ -68,7 +68,7 @@ class Postfix(contextlib.ExitStack):
 
 
 class Program(contextlib.ExitStack):
-    """A peer that is one process and chooses no port of its own."""
+    """A peer that is one process and cannot choose a free port itself."""
 
     def command(self, port):
         raise NotImplementedError
@@ -100,7 +100,7 @@ class SmtpSink(Program):
 
 
 class SmtpServer(Program):
-    """nodemailer's smtp-server, taking everything; from npm into build/bench, where there is a network."""
+    """nodemailer's smtp-server, which accepts everything; npm installs it into build/bench if there is a network."""
     name = "smtp-server"
     FOLDER = HERE.parent / "build/bench"
     SCRIPT = """const {SMTPServer} = require('smtp-server');

@@ -1,5 +1,5 @@
-"""`./dev bench start`: what a process costs before it does anything, and one message without TLS into smtp-sink. The figure is the
-median of the CPU time that the kernel counted, user and system; wall time says little on a shared machine."""
+"""`./dev bench start`: the cost of starting a process, and of one message without TLS into smtp-sink. The figure is the median CPU
+time (user and system); wall time means little on a shared machine."""
 
 import os
 import pathlib
@@ -46,7 +46,7 @@ def cpu_of(command, text):
 
 
 def bench_start(sink):
-    """A row for each command. `sink` makes the server."""
+    """One row per command. `sink` makes the server."""
     rows = []
     with sink() as server:
         for what, peer, command, text in commands(server.port):

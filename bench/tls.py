@@ -1,6 +1,6 @@
-"""`./dev bench tls`: TLS in the server, beside Postfix with the same certificate. Handshakes: a connection each, by STARTTLS, from
-Python processes that take a part of the same cores, so the server's CPU time for one is the figure to compare. Intake: 10 KB over kept
-connections that said STARTTLS once; durable in both."""
+"""`./dev bench tls`: TLS in the server, beside Postfix with the same certificate. Handshakes: one connection each, by STARTTLS,
+from Python processes that use a part of the same cores, so compare the server's CPU time per handshake. Intake: 10 KB over kept
+connections with STARTTLS; both servers are durable."""
 
 import contextlib
 import multiprocessing
@@ -34,7 +34,7 @@ def postfix(certificate, key):
 
 
 def shake_hands(port, context, session):
-    """One connection with STARTTLS; its session, and whether it was resumed."""
+    """One connection with STARTTLS; returns its TLS session and whether it was resumed."""
     with socket.create_connection((postroad.HOST, port), postroad.PATIENCE) as plain:
         plain.recv(512)
         plain.sendall(b"EHLO bench.example\r\n")
@@ -44,7 +44,7 @@ def shake_hands(port, context, session):
         plain.sendall(b"STARTTLS\r\n")
         plain.recv(512)
         with context.wrap_socket(plain, session=session) as connection:
-            connection.sendall(b"EHLO bench.example\r\n")  # its reply comes behind the tickets
+            connection.sendall(b"EHLO bench.example\r\n")  # the reply comes after the tickets
             connection.recv(4096)
             return connection.session, connection.session_reused
 

@@ -1,4 +1,4 @@
-# The forty messages of test_forty.py as data, and the form in which every reader tells what it found.
+# The forty messages of test_forty.py as data, and the form in which every reader reports what it read.
 #
 # A message is a dict that JSON can hold:
 #   name                  what the message is there for
@@ -220,7 +220,7 @@ def settle_address(name, address):
 
 
 def settle(got):
-    """A reading, or a message that was to be composed, in the form in which they are compared."""
+    """The comparable form of a reading, or of the specification of a message."""
     html = settle_text(got.get("html"))
     for one, name in sorted(got.get("cids", {}).items(), key=lambda pair: -len(pair[0])):
         html = html.replace(f"cid:{one}", f"cid:{name}")

@@ -1,5 +1,5 @@
-# GNU SASL as the other end of a login: libgsasl by ctypes, which plays the server's part of a mechanism, and the program's
-# --smtp client. Besides, a TLS server whose channel binding is known, which Python's own ssl does not tell: openssl s_server.
+# GNU SASL as the other end of a login: libgsasl by ctypes, as the server of a mechanism, and the program's --smtp client. Also
+# openssl s_server as a TLS server with known channel binding, which Python's ssl module does not reveal.
 import base64
 import contextlib
 import ctypes
@@ -63,7 +63,7 @@ class Server(contextlib.AbstractContextManager):
         if what == VALIDATE_SIMPLE:
             given = (self.lib.gsasl_property_fast(session, PASSWORD) or b"").decode()
             return OK if given == password else AUTHENTICATION_ERROR
-        if what == VALIDATE_EXTERNAL:  # whom the certificate names is `users`' only key
+        if what == VALIDATE_EXTERNAL:  # the only key of `users` is the name in the certificate
             asked = (self.lib.gsasl_property_fast(session, AUTHZID) or b"").decode()
             return OK if asked in ("", *self.users) else AUTHENTICATION_ERROR
         if what == CB_TLS_EXPORTER and self.exporter:
@@ -80,10 +80,10 @@ class Server(contextlib.AbstractContextManager):
         return code, said
 
     def serve(self, peer, line):
-        """AUTH of an SMTP session, whose first line came; the code of the last step."""
+        """AUTH of an SMTP session whose first line has arrived; returns the code of the last step."""
         words = line.split(" ")
         initial = words[2] if len(words) > 2 else None
-        first = {"LOGIN", "CRAM-MD5"}.isdisjoint([words[1]])  # whether the client speaks first
+        first = {"LOGIN", "CRAM-MD5"}.isdisjoint([words[1]])  # whether the client sends first
         if initial is None and first:
             peer.say("334 \r\n")
             initial = peer.line()

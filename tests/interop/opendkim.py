@@ -58,7 +58,7 @@ class OpenDkim(contextlib.AbstractContextManager):
         return self.lib.dkim_eom(dkim, None)
 
     def verify(self, message):
-        """The word for what became of it: "Success", "Bad signature", …"""
+        """The library's word for a result: "Success", "Bad signature", …"""
         code = ctypes.c_int()
         dkim = self.lib.dkim_verify(self.handle, b"id", None, ctypes.byref(code))
         try:
@@ -67,7 +67,7 @@ class OpenDkim(contextlib.AbstractContextManager):
             self.lib.dkim_free(dkim)
 
     def sign(self, message, pem, selector, domain, algorithm, header, body):
-        """The message with its signature in front."""
+        """The message with its signature prepended."""
         code = ctypes.c_int()
         dkim = self.lib.dkim_sign(self.handle, b"id", None, pem, selector.encode(), domain.encode(), FORMS[header], FORMS[body],
                                   RSASHA256 if algorithm == "rsa-sha256" else ED25519SHA256, -1, ctypes.byref(code))

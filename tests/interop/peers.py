@@ -38,7 +38,7 @@ def listening_port(pid):
 
 
 class SmtpSink(contextlib.AbstractContextManager):
-    """postfix's smtp-sink; every mail is dumped to a file of its own."""
+    """Postfix's smtp-sink; it writes each message to a file of its own."""
 
     def __init__(self, *flags):
         program = need_program("smtp-sink")
@@ -46,7 +46,7 @@ class SmtpSink(contextlib.AbstractContextManager):
         self.dumps = self.folder.path / "dumps"
         self.dumps.mkdir()
         as_user = []
-        if os.geteuid() == 0:  # it wants to be somebody else
+        if os.geteuid() == 0:  # smtp-sink that root starts needs another user
             user = pwd.getpwnam("nobody")
             os.chmod(self.folder.path, 0o755)
             os.chown(self.dumps, user.pw_uid, user.pw_gid)
@@ -60,14 +60,14 @@ class SmtpSink(contextlib.AbstractContextManager):
             raise
 
     def mails(self, count):
-        """The messages as they came, once `count` files are there and whole."""
+        """The messages as they arrived, once `count` files are there and complete."""
         files = postroad.eventually(lambda: (lambda found: found if len(found) >= count else None)(sorted(self.dumps.iterdir())), self.process,
                       f"{count} dumps lie there")
         return [self._message(path.read_bytes()) for path in files]
 
     @staticmethod
     def _message(octets):
-        # X-Client-Addr … X-Rcpt-Args and a Received of its own stand in front.
+        # smtp-sink prepends X-Client-Addr … X-Rcpt-Args and a Received field.
         octets = postroad.crlf(octets)
         while re.match(rb"X-(Client|Helo|Mail|Rcpt)[-\w]*:", octets):
             octets = octets.split(b"\r\n", 1)[1]
@@ -83,8 +83,8 @@ class SmtpSink(contextlib.AbstractContextManager):
 
 
 class Postfix(contextlib.AbstractContextManager):
-    """A Postfix of its own: configuration, queue and mailboxes in a temporary folder, smtpd on one loopback port, mail for
-    sink.example into a Maildir by virtual(8). It needs root, as Postfix does."""
+    """A Postfix of its own: configuration, queue and mailboxes in a temporary folder, smtpd on one loopback port; messages for
+    sink.example go into a Maildir by virtual(8). Postfix needs root."""
 
     SERVICES = """\
 {port} inet n - n - - smtpd
@@ -164,7 +164,7 @@ default_transport = discard
         if done.returncode != 0:
             self.folder.__exit__()
             raise AssertionError(f"postfix start: {done.stderr}{done.stdout}")
-        # `start` comes back when master listens.
+        # `start` returns when master listens.
         self.master = int((root / "queue/pid/master.pid").read_text())
 
     @property
@@ -205,11 +205,12 @@ default_transport = discard
 
 
 class Exim(contextlib.AbstractContextManager):
-    """An Exim of its own. Its daemon takes mail for sink.example into a Maildir and refuses the recipient `full` behind the text
-    (PRDR); `hand_in` gives it a mail for elsewhere, which it brings to the loopback port `next_port` before that returns.
+    """An Exim of its own. Its daemon delivers messages for sink.example into a Maildir and refuses the recipient `full` after the
+    data (PRDR); `hand_in` submits a message for another domain, which Exim sends to the loopback port `next_port` before `hand_in`
+    returns.
 
-    Debian's package cannot be installed beside Postfix: ./dev setup unpacks it into build/exim. It insists on a user of its own,
-    who is made to exist in a mount namespace where the system has none."""
+    Debian's package conflicts with Postfix: ./dev setup unpacks it into build/exim. Exim requires a user of its own, which a mount
+    namespace provides if the system has none."""
 
     USER = "Debian-exim"
     INTO_NAMESPACE = 'mount --bind "$0/passwd" /etc/passwd && mount --bind "$0/group" /etc/group && exec "$@"'

@@ -36,7 +36,7 @@ class FromClient(unittest.TestCase):
         return done
 
     def serve(self, offered, users, judged):
-        """A script of FakeServer: STARTTLS, EHLO, AUTH by gsasl, and the mail."""
+        """A script of FakeServer: STARTTLS, EHLO, AUTH by gsasl, and the message."""
         def script(peer):
             peer.say("220 fake.example ESMTP\r\n")
             converse(peer, ehlo=("fake.example", "STARTTLS"), until="STARTTLS")
@@ -86,7 +86,7 @@ class FromClient(unittest.TestCase):
             self.send(f"smtp://localhost:{server.port}", None, "test", PASSWORD)
         self.assertEqual(judged, [("SCRAM-SHA-256", gsasl.OK, "test")])
 
-    # Channel binding: gsasl is told what openssl exports of the same connection.
+    # Channel binding: gsasl gets the exporter value of the same connection from openssl.
 
     def bound(self, mechanism, password, spoil=lambda exporter: exporter, code=0):
         judged = []
@@ -123,12 +123,12 @@ class FromClient(unittest.TestCase):
             with self.subTest(mechanism):
                 self.assertEqual(self.bound(mechanism, "wrong", code=77), [gsasl.AUTHENTICATION_ERROR])
 
-    # A server that could bind and does not offer it: the client's "y" must give it away.
+    # A server that supports channel binding but does not offer it: the client's "y" flag must reveal the downgrade.
     def test_a_list_that_was_robbed_of_plus_is_found_out(self):
         judged = self.bound("SCRAM-SHA-256", PASSWORD, code=77)
         self.assertNotEqual(judged, [gsasl.OK])
 
-    # Tokens, which gsasl does not know: what arrives is compared.
+    # Tokens, which gsasl does not support: the test compares the data that arrives.
 
     def test_tokens(self):
         for mechanism in TOKENS:
@@ -148,7 +148,7 @@ class FromClient(unittest.TestCase):
 
 
 class IntoPostfix(unittest.TestCase):
-    """`postroad send --auth MECHANISM` into Postfix, which asks Cyrus SASL or Dovecot; its log names who logged in, and how."""
+    """`postroad send --auth MECHANISM` into Postfix, which asks Cyrus SASL or Dovecot; its log names the user and the mechanism."""
 
     USERS = {"test": ASCII_PASSWORD, "wide": PASSWORD}
 
@@ -177,7 +177,7 @@ class IntoPostfix(unittest.TestCase):
                         message = HARD_MESSAGE.replace(b"hard@", f"{user}-{mechanism}@".encode())
                         trace = self.send(postfix.port, mechanism, user, password, message)
                         if mechanism is None:
-                            self.assertIn("AUTH SCRAM-SHA-256 ", trace)  # the strongest that both know
+                            self.assertIn("AUTH SCRAM-SHA-256 ", trace)  # the strongest mechanism that both support
                         queue_id = re.search(r"250 2\.0\.0 Ok: queued as (\w+)", trace).group(1)
                         postfix.logged(rf"{queue_id}: client=\S+, sasl_method={mechanism or 'SCRAM-SHA-256'}, sasl_username={user}\b")
                         arrived += 1

@@ -1,5 +1,5 @@
-# Those whom a Postfix asks about logins: Cyrus SASL with users of its own, and Dovecot with nothing but its auth service. Each gives
-# the `settings` and `files` that make peers.Postfix ask it.
+# The authentication services that a Postfix asks: Cyrus SASL with its own users, and Dovecot with only its auth service. Each
+# provides the `settings` and `files` that make peers.Postfix use it.
 import base64
 import contextlib
 import hmac
@@ -30,7 +30,7 @@ class CyrusSasl(contextlib.AbstractContextManager):
                 self.folder.__exit__()
                 raise AssertionError(f"saslpasswd2: {done.stderr}")
         database.chmod(0o644)
-        # Debian's Postfix looks for it in sasl/ of the folder of its configuration, and nowhere else.
+        # Debian's Postfix looks for the file only in sasl/ of its configuration folder.
         self.files = {"sasl/smtpd.conf": f"pwcheck_method: auxprop\nauxprop_plugin: sasldb\nsasldb_path: {database}\nmech_list: {' '.join(mechanisms)}\n"}
         self.settings = (f"smtpd_sasl_auth_enable = yes\nsmtpd_sasl_type = cyrus\nsmtpd_sasl_path = smtpd\n"
                          f"smtpd_sasl_local_domain = {self.REALM}\nsmtpd_tls_auth_only = yes\n")

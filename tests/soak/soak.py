@@ -82,7 +82,7 @@ class Soak:
                 self.errors.append(repr(error))
 
     async def bad(self, name, source, act):
-        """One bad client of a kind after the other; any end of its connection is right."""
+        """One bad client of each kind after the other; its connection may end in any way."""
         while self.is_running():
             try:
                 async with asyncio.timeout(60):

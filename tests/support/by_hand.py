@@ -1,5 +1,5 @@
-# SMTP sessions played by hand, for what no real program does on demand: a client's end (Session) and a server's (FakeServer). They
-# say what the test wants, when the test wants it; replies and lines are read whole.
+# SMTP sessions played by hand, for situations that no real program produces on demand: a client's end (Session) and a server's
+# (FakeServer). The test decides what is sent and when; replies and lines are read whole.
 import contextlib
 import socket
 import ssl
@@ -22,7 +22,7 @@ class End:
 
 
 class Session(End, contextlib.AbstractContextManager):
-    """A raw SMTP session: what is given is sent as it is, replies are read whole."""
+    """A raw SMTP session: data is sent unchanged, replies are read whole."""
 
     def __init__(self, port, greet=True, timeout=PATIENCE, receive_buffer=None, source=None):
         self.socket = socket.socket(socket.AF_INET)
@@ -53,7 +53,7 @@ class Session(End, contextlib.AbstractContextManager):
         self.socket = context.wrap_socket(self.socket, server_hostname=name)
 
     def mail(self, sender, recipients, message):
-        """A whole transaction; the reply to the final dot. `message` is without dot-stuffing, with CRLF."""
+        """A whole transaction; returns the reply to the final dot. `message` is without dot-stuffing, with CRLF."""
         for line in [f"MAIL FROM:<{sender}>"] + [f"RCPT TO:<{one}>" for one in recipients] + ["DATA"]:
             reply = self.say(line)
             if reply[0] not in "23":
@@ -78,13 +78,13 @@ class Session(End, contextlib.AbstractContextManager):
 
 
 def stuffed(message):
-    """DATA's content: dots doubled at line starts, the lone dot at the end."""
+    """The data after DATA: dots doubled at line starts, the final dot at the end."""
     message = b"\r\n" + message
     return message.replace(b"\r\n.", b"\r\n..")[2:] + b".\r\n"
 
 
 class Peer(End):
-    """One connection of a FakeServer, as its script sees it. Everything that came is kept in `heard`."""
+    """One connection of a FakeServer, as its script sees it. `heard` contains everything that was received."""
 
     def __init__(self, connection):
         self.socket, self.rest, self.heard = connection, b"", []
@@ -97,7 +97,7 @@ class Peer(End):
         return self.heard[-1]
 
     def text(self):
-        """The lines of a message up to the lone dot."""
+        """The lines of a message up to the final dot."""
         lines = []
         while True:
             line = self.line()
@@ -149,13 +149,13 @@ class FakeServer(contextlib.AbstractContextManager):
 
 
 def plain_server(peer):
-    """A script that takes whatever comes."""
+    """A script that accepts everything."""
     peer.say("220 fake.example ESMTP\r\n")
     converse(peer)
 
 
 def converse(peer, ehlo=("fake.example",), until=None, replies=None):
-    """Answers as a plain server would. `replies` maps a verb to its reply; `until` is a verb before whose answer it returns."""
+    """Replies as a plain server would. `replies` maps a verb to its reply; before the reply to the verb `until` the script returns."""
     replies = {"MAIL": "250 2.1.0 Ok", "RCPT": "250 2.1.5 Ok", "DATA": "354 go on", "QUIT": "221 Bye", "RSET": "250 Ok", "NOOP": "250 Ok",
                "HELO": "250 fake.example", **(replies or {})}
     while True:

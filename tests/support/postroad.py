@@ -21,17 +21,17 @@ import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = os.path.abspath(os.environ.get("POSTROAD", str(ROOT / "build/release/bin/postroad")))
-PATIENCE = 30.0  # seconds: the bound of every wait, far above what any of them needs
+PATIENCE = 30.0  # seconds: the bound of every wait, far more than any of them needs
 HOST = "127.0.0.1"
 
 CLEAN = {k: v for k, v in os.environ.items() if not k.startswith("POSTROAD_")}
 CLEAN["NO_COLOR"] = "1"
-NO_SUCH_HOST = "a" * 64 + ".example"  # a label longer than any can be: known to be wrong without asking the network
-STEP = 0.05  # seconds between two looks where nothing rings a bell
+NO_SUCH_HOST = "a" * 64 + ".example"  # a label that is too long: invalid without a DNS query
+STEP = 0.05  # seconds between two polls where nothing notifies
 
 
 def need_program(name):
-    """The path of a peer's program. Missing: a failure under CI, elsewhere a skip that says so."""
+    """The path of a peer's program. If it is missing, the test fails under CI and is skipped with the reason elsewhere."""
     path = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
     if path:
         return path
@@ -63,7 +63,7 @@ def run_program(*arguments, env=None, input=None, timeout=PATIENCE, **rest):
 # ---- configuration ---------------------------------------------------------------------------------------------------
 
 def toml(settings):
-    """A configuration from {"server": {…}, "listener": [{…}, …], …}: enough of TOML for ours."""
+    """A configuration from {"server": {…}, "listener": [{…}, …], …}: the part of TOML that Postroad needs."""
     lines = []
     for name, table in settings.items():
         for row in table if isinstance(table, list) else [table]:
@@ -78,7 +78,7 @@ def toml_value(value):
         return "[" + ", ".join(toml_value(one) for one in value) + "]"
     if isinstance(value, pathlib.Path):
         value = str(value)
-    return json.dumps(value)  # strings, numbers and truth are written alike in both
+    return json.dumps(value)  # strings, numbers and booleans are written alike in both
 
 
 class Folder(contextlib.AbstractContextManager):
@@ -102,8 +102,8 @@ class Folder(contextlib.AbstractContextManager):
 class Server(contextlib.AbstractContextManager):
     """`postroad serve` on a configuration, in a folder of its own (or in `folder`, which then stays).
 
-    Without settings: one listener that catches all, bare addresses taken. `ports` are in the order of the listeners.
-    Standard output and the log (standard error, JSON lines unless told) are gathered in `output` and `log`.
+    Without settings: one catcher listener that accepts addresses without a domain. `ports` are in the order of the listeners.
+    Standard output and the log (standard error, JSON lines by default) are collected in `output` and `log`.
     """
 
     def __init__(self, settings=None, folder=None, wrapper=(), env=None, **process):
@@ -188,7 +188,7 @@ class Server(contextlib.AbstractContextManager):
         return code
 
     def stop(self):
-        """SIGTERM, and its exit code."""
+        """Sends SIGTERM; returns the exit code."""
         if self.process.poll() is not None:
             return self.process.returncode
         self.terminate()
@@ -218,7 +218,7 @@ class Server(contextlib.AbstractContextManager):
     # Messages that arrived.
 
     def wait_mail(self, count=1, subject=None, timeout=20):
-        """Waits with `postroad mail wait`, and gives the Maildir files there are then."""
+        """Waits with `postroad mail wait`; returns the Maildir files."""
         flags = ["--subject", subject] if subject else []
         done = run("mail", "wait", "--data", self.data, "--count", count, "--timeout", f"{timeout}s", *flags, timeout=timeout + 20)
         if done.returncode != 0:
@@ -230,7 +230,7 @@ class Server(contextlib.AbstractContextManager):
 
 
 def resident(pid):
-    """Octets of a process that are in memory."""
+    """Resident memory of a process in bytes."""
     for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) * 1024
@@ -238,12 +238,12 @@ def resident(pid):
 
 
 def is_sanitized():
-    """Whether the command was built with a sanitizer, whose memory is not that of the others."""
+    """Whether the command was built with a sanitizer, which uses more memory."""
     return any(word in pathlib.Path(BINARY).read_bytes() for word in (b"__asan_init", b"__tsan_init"))
 
 
 def eventually(condition, process=None, what="the condition", timeout=PATIENCE):
-    """Looks again until `condition()` gives something true; ends at once when `process` does. No bell rings for what is
+    """Polls until `condition()` returns something true; ends at once when `process` does. Nothing notifies of the things that are
     watched here (another program's socket, its files), so the pause is a wait for that program's end."""
     for _ in range(int(timeout / STEP)):
         found = condition()
@@ -259,7 +259,7 @@ def eventually(condition, process=None, what="the condition", timeout=PATIENCE):
 
 
 class LineReader:
-    """Lines of a descriptor, each awaited for at most PATIENCE; None at the end of file."""
+    """Lines of a descriptor; waits at most PATIENCE for each; None at the end of file."""
 
     def __init__(self, descriptor):
         self.descriptor, self.rest = descriptor, b""
@@ -337,7 +337,7 @@ def same_octets(test, got, sent, what=""):
               f"came {got[around]!r}\nsent {sent[around]!r}")
 
 
-# A message with everything that a careless peer spoils: dots at line starts, a lone dot, an empty line at the end, a long line.
+# A message that a careless peer would damage: dots at line starts, a line with one dot, an empty line at the end, a long line.
 HARD_MESSAGE = crlf("""\
 From: Tester <sender@client.example>
 To: reader@test.example
@@ -429,7 +429,7 @@ def client_context(ca):
 
 
 def encodings_of_secret(user, password):
-    """Every form in which a password crosses a wire or a URL."""
+    """Every form in which a password appears in a protocol or a URL."""
     raw = password.encode()
     forms = {password, base64.b64encode(raw).decode(), base64.b64encode(b"\0" + user.encode() + b"\0" + raw).decode()}
     return {form.rstrip("=") for form in forms}

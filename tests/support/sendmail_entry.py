@@ -1,4 +1,4 @@
-# The sendmail entry as its tests call it: by a link of that name, to a server played by hand. Every word that comes out is looked at.
+# The sendmail command as its tests call it: by a link of that name, to a fake server. The tests check every line of output.
 import os
 import pwd
 import re
@@ -63,7 +63,7 @@ class Sendmail(unittest.TestCase):
         return sent
 
     def refused(self, *words, code, says, **rest):
-        """It ends with that code and one sentence, and nobody was spoken to."""
+        """Exits with that code and one message, and connects to no server."""
         sent = self.call(*words, code=code, **rest)
         self.assertEqual(sent.heard, [], words)
         self.assertIn(says, sent.words)

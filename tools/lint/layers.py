@@ -1,7 +1,7 @@
 #!/usr/bin/python3
-"""The layer checker: says in words where a file includes what its layer may not, and what else the project does not allow.
+"""The layer checker: reports each include that the layers of a file do not allow, and breaches of other project rules.
 
-The build refuses a wrong include by itself (cmake/Layers.cmake); this says which rule it broke. Text only: nothing is run.
+The build also refuses a wrong include (cmake/Layers.cmake); this names the rule that it breaks. Text only: nothing is run.
 """
 
 import pathlib
