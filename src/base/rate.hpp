@@ -1,4 +1,4 @@
-// So many in so much time, as limits are written: `600/h`. Parsing and printing: config/units.hpp.
+// A count per time, as limits are written: `600/h`. Parsing and printing: config/units.hpp.
 #pragma once
 
 #include <chrono>

@@ -1,5 +1,5 @@
-// Octets and text: ASCII case, splitting, base64, escaping for a terminal, nearest word.
-// ASCII only by design: protocol keywords are ASCII and must not change with the locale.
+// Bytes and text: ASCII case, splitting, base64, escaping for a terminal, nearest word. ASCII only
+// by design: protocol keywords are ASCII and must not change with the locale.
 #pragma once
 
 #include <algorithm>
@@ -40,27 +40,27 @@ std::string_view trim(std::string_view text) noexcept;
 std::vector<std::string_view> split(std::string_view text, char separator);
 /// A whole decimal number, nothing before or after it; nullopt also when it does not fit.
 std::optional<unsigned long long> parse_number(std::string_view text) noexcept;
-/// Whether the octets are UTF-8 (RFC 3629: no surrogates, no overlong forms, up to U+10FFFF).
+/// Whether the bytes are UTF-8 (RFC 3629: no surrogates, no overlong forms, up to U+10FFFF).
 bool is_utf8(std::string_view text) noexcept;
 /// Text that is safe to show: control characters and bytes that are not UTF-8 become \xNN.
-/// Also C1 controls (U+0080–U+009F), which some terminals obey. Longer than `limit` octets is cut
+/// Also C1 controls (U+0080–U+009F), which some terminals obey. Longer than `limit` bytes is cut
 /// with "…".
 std::string printable(std::string_view text, std::size_t limit = 4096);
-/// The same at the end of `out`.
+/// Appends the same to `out`.
 void append_printable(std::string& out, std::string_view text, std::size_t limit = 4096);
 
 /// All but letters, digits and `- . _ ~` as %XX (RFC 3986 §2.1).
 std::string percent_encode(std::string_view octets);
 
 std::string base64_encode(std::string_view octets);
-/// The same at `out`, which has room for it: four characters for each three octets that began.
-/// Returns where it ends.
+/// Writes the same at `out`, which has room for it: four characters per three bytes begun. Returns
+/// where it ends.
 char* write_base64(std::string_view octets, char* out) noexcept;
 /// Strict RFC 4648 §4: padding required, no blanks, no stray bits; nullopt otherwise.
 std::optional<std::string> base64_decode(std::string_view text);
 
-/// The candidate nearest to `word` by edit distance with transposition, if it is near enough to be
-/// meant; case is ignored. Empty when none is.
+/// The candidate nearest to `word` by edit distance with transposition, if it is close enough; case
+/// is ignored. Empty when none is.
 std::string_view nearest(std::string_view word, std::span<const std::string_view> candidates);
 
 }  // namespace postroad

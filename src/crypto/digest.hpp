@@ -33,7 +33,7 @@ std::string hmac(Digest kind, std::string_view key, std::string_view octets);
 /// run it on the event loop.
 std::string pbkdf2(Digest kind, std::string_view password, std::string_view salt,
                    std::uint32_t iterations);
-/// Octets from the system's generator.
+/// Bytes from the system's random generator.
 std::string random_octets(std::size_t count);
 /// In lower case.
 std::string hex(std::string_view octets);

@@ -1,5 +1,5 @@
-// HMAC-MD5 with a key that is kept in place of the password: the states of MD5 behind the inner and
-// the outer pad. For CRAM-MD5 and nothing else.
+// HMAC-MD5 with a key that is stored in place of the password: the states of MD5 after the inner
+// and the outer pad. For CRAM-MD5 only.
 #pragma once
 
 #include <string>

@@ -1,4 +1,4 @@
-// HMAC-MD5 with a kept key against RFC 2202 section 2 and RFC 2195 section 2.
+// HMAC-MD5 with a stored key against RFC 2202 section 2 and RFC 2195 section 2.
 #include "crypto/hmac_md5.hpp"
 
 #include <gtest/gtest.h>

@@ -21,7 +21,7 @@ class PrivateKey final {
   /// Reads PEM (PKCS #8 or the older RSA form), without a pass phrase. Error: Fault::input with
   /// what is wrong; no error contains bytes of the key.
   static Result<PrivateKey> parse(std::string_view pem);
-  /// The 32 octets of an Ed25519 key (RFC 8032 §5.1.5). Error: Fault::input for another length.
+  /// The 32 bytes of an Ed25519 key (RFC 8032 §5.1.5). Error: Fault::input for another length.
   static Result<PrivateKey> from_ed25519(std::string_view octets);
   /// A new one. `bits` is for RSA: 1024 to 8192.
   static Result<PrivateKey> generate(KeyKind kind, unsigned bits = 2048);

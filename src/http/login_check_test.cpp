@@ -1,4 +1,4 @@
-// The verdict of a login command that cannot be read: never "right".
+// A login command whose exit code is lost never counts as a correct password.
 #include "http/login_check.hpp"
 
 #include <gtest/gtest.h>
@@ -7,7 +7,7 @@
 namespace postroad::http {
 namespace {
 
-// Where SIGCHLD is ignored the kernel discards the exit code of the command.
+// If SIGCHLD is ignored, the kernel discards the exit code of the command.
 TEST(LoginCommand, WithoutAnExitCodeAcceptsNobody) {
   for (const auto& [program, expected] : {std::pair{"/bin/false", LoginVerdict::wrong},
                                           std::pair{"/bin/true", LoginVerdict::right}}) {

@@ -1,4 +1,4 @@
-// Requests of monitors, and of clients that speak something else.
+// Requests of monitors, and of clients that do not speak HTTP.
 #include "http/page.hpp"
 
 #include <gmock/gmock.h>

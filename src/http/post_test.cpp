@@ -1,5 +1,5 @@
-// URLs of services, and POSTs to a listener that plays the service. Not here: what the server asks
-// one (tests/scenarios/test_login_check.py).
+// URLs of services, and POSTs to a listener that plays the service. Not here: the server's
+// questions to it (tests/scenarios/test_login_check.py).
 #include "http/post.hpp"
 
 #include <gmock/gmock.h>
@@ -51,7 +51,7 @@ TEST(ServiceUrls, AreRefusedWithoutTheirLogin) {
   EXPECT_THAT(parse_service("http://u:secret@h:x").error().text(), Not(HasSubstr("secret")));
 }
 
-// Plays the service for one connection: reads a whole request, then says `answer`.
+// Plays the service for one connection: reads a whole request, then sends `answer`.
 class Service {
  public:
   explicit Service(std::string answer)

@@ -42,7 +42,7 @@ T wait(asio::io_context& context, awaitable<T> call) {
   return std::move(*result);
 }
 
-/// An address that takes no connection and refuses none: its backlog is full.
+/// An address that neither accepts nor refuses a connection: its backlog is full.
 struct Deaf {
   explicit Deaf(asio::io_context& context) : acceptor(context) {
     acceptor.open(tcp::v4());
@@ -111,7 +111,7 @@ TEST(Race, SilenceEndsAtTheDeadline) {
 
 TEST(Connect, AnUnknownNameIsReportedWithItsName) {
   asio::io_context context;
-  // A label longer than any can be: known to be wrong without asking the network.
+  // A label that is too long: invalid without a DNS query.
   const auto name = std::string(64, 'a') + ".example";
   const auto socket = wait(context, connect(name, 25, proto::Clock::now() + 20s));
   ASSERT_FALSE(socket);
@@ -233,7 +233,7 @@ TEST(Stream, ACancellationBetweenTwoWaitsCounts) {
   std::optional<Stream::Waited> second;
   const auto two_reads = [&]() -> awaitable<void> {
     co_await asio::this_coro::throw_if_cancelled(false);
-    // The first has its byte when the cancellation arrives: it aborts nothing.
+    // The first call has its byte when the cancellation arrives: it aborts nothing.
     asio::post(context, [&] { signal.emit(asio::cancellation_type::all); });
     char buffer[16];
     (void)co_await pair.ours->readable(proto::Clock::now() + 20s);

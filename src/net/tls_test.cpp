@@ -1,4 +1,4 @@
-// Which peers a handshake accepts: against ourselves, and against the openssl command.
+// The peers that a handshake accepts: our own stream, and the openssl command.
 #include <gtest/gtest.h>
 
 #include <boost/asio/co_spawn.hpp>

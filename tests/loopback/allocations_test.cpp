@@ -1,7 +1,8 @@
 // A session in its steady state allocates nothing: a thousand messages over one connection, through
-// two policies that answer at once and a log, into a store that keeps nothing, without one call of
-// malloc. (A local part or a domain of more than 15 bytes costs one, for the name itself.) The C
-// library's own functions are wrapped here, so this is a program of its own, without sanitizers.
+// two policies that answer at once and a log, into a store that discards everything, without one
+// call of malloc. (A local part or a domain of more than 15 bytes costs one allocation, for the
+// name itself.) The C library's own functions are wrapped here, so this is a program of its own,
+// without sanitizers.
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>

@@ -74,7 +74,7 @@ TEST(AsyncPool, ItsEndCompletesEveryCall) {
   const auto cancel = pool->canceller();
   pool.reset();
   for (auto& call : calls) EXPECT_EQ(call.get().error().fault, Fault::cancelled);
-  cancel(1);  // the pool is gone: nothing happens
+  cancel(1);  // the pool is destroyed: nothing happens
 }
 
 TEST(AsyncPool, AMessageThatIsWrongCompletesToo) {

@@ -1,4 +1,4 @@
-// How calls and clients end: cancellation while a name is looked up, QUIT that is not answered, and
+// The ends of calls and clients: cancellation during a name lookup, QUIT without a reply, and
 // destructors. None of them may wait for the network.
 #include <gtest/gtest.h>
 
@@ -34,7 +34,8 @@ using asio::ip::tcp;
 
 constexpr auto at_once = 5s;  // a lookup without an answer takes 30 s, a reply up to 5 minutes
 
-/// Does `work` on a thread of its own; whether it ends at once. The thread is joined at the end.
+/// Runs `work` on a thread of its own; returns whether it ends at once. The thread is joined at the
+/// end.
 bool ends_at_once(std::function<void()> work, const std::function<void()>& release) {
   auto done = std::async(std::launch::async, std::move(work));
   const bool ended = done.wait_for(at_once) == std::future_status::ready;
@@ -133,7 +134,8 @@ TEST(NameLookup, TheDestructorOfAnAsyncClientDoesNotWait) {
   EXPECT_EQ(done.get_future().get().error().fault, Fault::cancelled);
 }
 
-/// A server for one session that answers every command but QUIT, and keeps what it was sent.
+/// A server for one session that replies to every command but QUIT, and keeps the lines that it
+/// received.
 class MuteAtQuit {
  public:
   MuteAtQuit() : acceptor_(context_, {asio::ip::address_v4::loopback(), 0}) {

@@ -1,5 +1,5 @@
-// The outbox on a real disk with a real server: what was submitted is there after a crash, is sent
-// once, and its outcome is told.
+// The outbox on a real disk with a real server: a submitted message survives a crash, is sent once,
+// and its outcome is reported.
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -284,7 +284,7 @@ TEST_F(OutboxTest, AKeyThatIsForgottenIsFree) {
   EXPECT_TRUE(server.wait_for(640, 5s)) << server.received().size();
 }
 
-// The disk refuses while a mail is sent; what became of it is not forgotten.
+// The disk refuses writes while a message is sent; its outcome is not forgotten.
 TEST_F(OutboxTest, AnOutcomeThatTheDiskRefusedIsKeptAllTheSame) {
   testing::Server server;
   ::signal(SIGXFSZ, SIG_IGN);
@@ -373,7 +373,8 @@ TEST_F(OutboxTest, GoesAtOnceThoughAnOldCallStalls) {
   server.decide_by([](Stage, std::string_view, std::uint64_t) -> testing::Act { return {}; });
 }
 
-// A child submits and is killed at any moment; each id that it was given is there afterwards.
+// A child process submits and is killed at any moment; each id that it received is there
+// afterwards.
 TEST_F(OutboxTest, NothingThatWasSubmittedIsLostByAKill) {
   for (int round = 0; round < 5; ++round) {
     int ends[2];

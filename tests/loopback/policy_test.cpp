@@ -60,7 +60,7 @@ const std::vector<Dialogue>& dialogues() {
   return all;
 }
 
-/// Comes to the step; the reply to the step itself is not read yet.
+/// Runs the session up to the step; the reply to the step itself is not read yet.
 void come_to(Typist& client, const Dialogue& dialogue) {
   if (dialogue.last.empty()) return;
   ASSERT_TRUE(client.reply().starts_with("220"));
@@ -98,7 +98,7 @@ TEST_P(EachStep, IsRefusedLaterByAnotherThread) {
 }
 
 TEST_P(EachStep, IsAllowedLaterBySessionsOwnThread) {
-  // The second session is served while the first waits, and its VRFY gives the first one's answer.
+  // The second session is served while the first waits; its VRFY releases the first one's answer.
   if (GetParam().hook == "vrfy" || GetParam().hook == "connect" || GetParam().hook == "helo")
     GTEST_SKIP() << "the second session would wait too";
   const auto scripted = policy(When::held, {});

@@ -1,4 +1,4 @@
-// The pool where failures coincide: deadlines, cancellations, sources that throw, relays without an
+// The pool when failures coincide: deadlines, cancellations, sources that throw, relays without an
 // extension. Each case was a bug once.
 #include <gtest/gtest.h>
 
@@ -51,7 +51,7 @@ class Hold final {
   bool has_ended_ = false;
 };
 
-// Metrics give no notice: polls them, for as long as a test may take.
+// Metrics send no notification: polls them, for as long as a test may take.
 bool eventually(const std::function<bool()>& condition) {
   const auto until = std::chrono::steady_clock::now() + patience;
   while (!condition()) {

@@ -1,7 +1,7 @@
 // Every transcript over real sockets and real TLS: the machine under the driver of src/net on one
-// side, on the other a peer that reads its lines from the file. Whole, line by line and byte by
-// byte; with the line cut or reset at each of the peer's turns, and with the peer fallen silent in
-// the middle. Where a deadline is to pass it is a short one.
+// side, on the other a peer that reads its lines from the file. In whole packets, line by line and
+// byte by byte; with the connection closed or reset at each of the peer's turns, and with a peer
+// that stops in the middle. Deadlines that a transcript needs are short.
 #include <gtest/gtest.h>
 #include <openssl/ssl.h>
 #include <sys/socket.h>
@@ -47,7 +47,7 @@ const net::TlsContext& client_tls() {
   return context;
 }
 
-/// How far the side under test has come in the `do:` lines; the peer waits for it.
+/// The position of the side under test in the `do:` lines; the peer waits for it.
 class Progress final {
  public:
   void advance(std::size_t turn) {
@@ -66,7 +66,7 @@ class Progress final {
   std::size_t move_ = 0;
 };
 
-/// The peer: says its side's turns, and hears the other's before it goes on. On a thread of its
+/// The peer: sends its side's turns, and reads the other's before it goes on. On a thread of its
 /// own, with a blocking socket.
 class Peer final {
  public:
@@ -99,7 +99,7 @@ class Peer final {
       if (turn.kind == (own_ == Kind::client ? Kind::client_closed : Kind::server_closed)) break;
     }
     if (alive && !group.empty()) alive = say(group);
-    // The rest, up to the other's end.
+    // Everything up to the other's end.
     if (alive && (ssl_ != nullptr)) SSL_shutdown(ssl_);
     ::shutdown(socket_, SHUT_WR);
     if (alive) stay_silent();
@@ -153,7 +153,7 @@ class Peer final {
     return false;
   }
 
-  /// Until the other side gives up.
+  /// Waits until the other side gives up.
   void stay_silent() {
     while (read_some()) {
     }
@@ -231,7 +231,7 @@ bool needs_a_clock(const Transcript& script) {
   return false;
 }
 
-/// Short where the transcript is about a deadline, or the peer falls silent; else the usual ones.
+/// Short if the transcript is about a deadline, or the peer stops; otherwise the usual ones.
 std::optional<std::chrono::milliseconds> short_deadline(const Transcript& script, FaultAt fault) {
   if (fault.failure == Failure::timeout) return std::chrono::milliseconds(40);
   if (needs_a_clock(script)) return std::chrono::milliseconds(1000);
@@ -257,7 +257,8 @@ Played over_loopback_server(const Transcript& script, Chunking chunking, FaultAt
       [&, stream = net::Stream(std::move(pair.ours))]() mutable -> asio::awaitable<void> {
         net::BufferPool buffers;
         ServerSide side{canned};
-        if (options.tls == smtp::TlsMode::implicit) {  // the listener's work, before the machine's
+        if (options.tls ==
+            smtp::TlsMode::implicit) {  // the listener does this before the machine starts
           const auto until = proto::Clock::now() + std::chrono::seconds(patience_s);
           const auto facts = co_await side.handshake(stream, until);
           if (facts)
@@ -328,7 +329,7 @@ Played over_loopback_client(const Transcript& script, Chunking chunking, FaultAt
   Played played{{}, peer.pieces(), ended};
   const bool faulted = fault.failure != Failure::none && error.has_value();
   const ClientFacts facts{machine, error, report, peer.heard(), faulted};
-  // The peer of a cut line has not heard all that was said.
+  // The peer of a closed connection has not received everything.
   if (fault.failure != Failure::none) return played;
   played.problem = check_outcomes(facts);
   if (const auto all = bytes_of(script, Kind::client, script.turns.size());
@@ -338,8 +339,7 @@ Played over_loopback_client(const Transcript& script, Chunking chunking, FaultAt
   return played;
 }
 
-/// Plaintext behind STARTTLS, or behind its 220, is seen by the machine only in the same
-/// piece.
+/// The machine notices plaintext behind STARTTLS, or behind its 220, only in the same piece.
 bool injects_before_tls(const Transcript& script) {
   const auto& guards = script.guards;
   return std::find(guards.begin(), guards.end(), "starttls-injection") != guards.end();
@@ -351,7 +351,7 @@ std::size_t bytes_in(const Transcript& script) {
   return bytes;
 }
 
-// A peer that OpenSSL writes to may be gone.
+// The peer of an OpenSSL write may be gone.
 const auto no_sigpipe = ::signal(SIGPIPE, SIG_IGN);
 
 class OverLoopback : public testing::TestWithParam<std::string> {

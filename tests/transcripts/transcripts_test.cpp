@@ -1,4 +1,5 @@
-// Every transcript, on every side it is for, in every chunking, and with every fault at every step.
+// Every transcript, for every side that it names, in every chunking, and with every fault at every
+// step.
 #include <gtest/gtest.h>
 
 #include <array>
@@ -52,7 +53,7 @@ TEST_P(TranscriptTest, Client) {
   if (script.for_client) play(play_client);
 }
 
-/// The first S line behind the first C line that begins with `verb`; empty: it is not said.
+/// The first S line after the first C line that begins with `verb`; empty: the transcript has none.
 std::string answer_to(const Transcript& script, std::string_view verb) {
   bool said = false;
   for (const auto& turn : script.turns) {
@@ -62,8 +63,7 @@ std::string answer_to(const Transcript& script, std::string_view verb) {
   return {};
 }
 
-// One transcript for each command in which our client says it and our server answers it, as a
-// table.
+// One transcript per command that our client sends and our server answers, as a table.
 TEST(Commands, EachIsSentByTheClientAndAnsweredByTheServer) {
   std::printf("%-9s %-40s %-34s %s\n", "command", "transcript", "first line of the answer",
               "result");
@@ -101,7 +101,7 @@ TEST(Guards, EachSlugIsInTheTableOfGuards) {
   }
 }
 
-// The list itself is shown in five transcripts; the others stay right when it grows.
+// Five transcripts show the list itself; the others stay valid when it grows.
 TEST(EhloList, IsLiteralInFiveTranscripts) {
   std::size_t literal = 0;
   for (const auto& file : all_transcripts()) {

@@ -1,5 +1,5 @@
 // The PROXY protocol (HAProxy, versions 1 and 2): a header by which a proxy in front of a server
-// names the client of a connection. Read only from peers that are listed as proxies; written by
+// names the client of a connection. Accepted only from peers that are listed as proxies; written by
 // tests and tools.
 //
 //   v1: "PROXY" SP ("TCP4" / "TCP6") SP source SP destination SP port SP port CRLF, or "PROXY

@@ -28,7 +28,7 @@ std::string read(std::string_view words, Options& options) {
   return {};
 }
 
-// No byte of a command line ends it or a word of it, but the space before each parameter.
+// No byte of a command line ends the line or a word of it, except the space before each parameter.
 void expect_one_line(const std::string& line, const std::string& what) {
   for (const char c : line) ASSERT_FALSE(is_control(c)) << what;
   for (const auto word : split(std::string_view(line).substr(line.empty() ? 0 : 1), ' '))

@@ -1,4 +1,4 @@
-// The tables of the relay: who lives here, which networks may send, when it is tried again.
+// The tables of the relay: local recipients, networks that may send, and times of retries.
 #include "relay/local/directory.hpp"
 
 #include <gtest/gtest.h>
@@ -95,7 +95,7 @@ TEST(Directory, RefusesWhatWouldLoseMail) {
   EXPECT_FALSE(Directory::make(wrong));
 }
 
-// Row 34: no address makes a path.
+// Row 34: no address becomes a path.
 TEST(Directory, ReportsEveryProblemWithItsSetting) {
   auto wrong = settings();
   wrong.aliases = {"no form", "a: a@@b, c@@d"};

@@ -1,5 +1,4 @@
-// Maildirs on a real disk: what lies where, under which rights, and what is left when it cannot be
-// done.
+// Maildirs on a real disk: files, their rights, and the state after a failed delivery.
 #include "relay/local/maildir.hpp"
 
 #include <gtest/gtest.h>
@@ -17,7 +16,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// A message in three chunks, or one that breaks after the first.
+/// A message in three chunks, or one whose source fails after the first.
 class Chunks final : public spool::Reader {
  public:
   explicit Chunks(bool breaks = false) : breaks_(breaks) {}

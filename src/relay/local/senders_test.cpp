@@ -1,4 +1,4 @@
-// In whose name a login may send.
+// The senders that a login may use.
 #include "relay/local/senders.hpp"
 
 #include <gtest/gtest.h>

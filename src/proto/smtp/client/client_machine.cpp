@@ -77,7 +77,7 @@ void ClientMachine::take_replies() {
     on_reply(**reply);
   }
   if (input_.empty()) return;
-  // Bytes that answer nothing would be taken for the reply to the next command (CVE-2021-22947).
+  // A reply to no command would be taken for the reply to the next one (CVE-2021-22947).
   input_ = {};
   if (state_ == State::idle) {
     usable_ = false;
@@ -389,7 +389,7 @@ void ClientMachine::failed(const Error& cause) {
     stage = options_.tls == Tls::implicit ? Stage::tls : Stage::starttls;
   auto error = make_error(cause.fault, stage, cause.detail);
   error.may_have_been_delivered = mail_ && mail_->has_ended();
-  // A server that refuses and closes has often said why: what it wrote is read first.
+  // A server that refuses and closes has often given the reason: read the data that it sent first.
   const bool could_have_spoken =
       state_ == State::body || (state_ == State::talking && queue_.is_awaiting());
   if (cause.fault == Fault::closed && sending_ && could_have_spoken) {

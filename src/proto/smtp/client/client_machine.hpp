@@ -128,7 +128,7 @@ class ClientMachine final {
   bool xclient_said_ = false;
   std::optional<MailTransaction> mail_;  // of the last operation, if it was a message
   std::size_t mails_ = 0;
-  std::optional<Error> stopped_;  // the caller wanted no more: reported when QUIT is answered
+  std::optional<Error> stopped_;  // the caller asked to stop here: reported when QUIT is answered
   Error send_failure_;            // why writing failed; reported when draining ends
 };
 

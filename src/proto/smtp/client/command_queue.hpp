@@ -73,7 +73,7 @@ class CommandQueue final {
     --written_;
     return expect;
   }
-  /// All that is awaited may be answered now.
+  /// Allows replies to all commands that await one.
   void mark_written() { written_ = expects_.size(); }
 
   void discard_unsent() {

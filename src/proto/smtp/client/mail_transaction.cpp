@@ -41,7 +41,7 @@ MailTransaction::MailTransaction(const ClientOptions& options, const Capabilitie
 
 void MailTransaction::begin() {
   put_mail();
-  if (pipelines()) (void)advance();  // nothing is decided yet: it only writes
+  if (pipelines()) (void)advance();  // no outcome is known yet: the machine only writes
 }
 
 // One stage after the other where the caller wants to stop at one.

@@ -19,7 +19,7 @@
 
 namespace postroad::smtp {
 
-/// One message as the machine needs to know it; its bytes come by consult.
+/// One message as the machine sees it; its bytes come by consult.
 struct MailRequest {
   Envelope envelope;
   std::optional<std::uint64_t> size;  ///< bytes of the message, for SIZE=
@@ -47,7 +47,7 @@ class MailTransaction final {
       end,        ///< the transaction is over
       give_up,    ///< over, and the connection cannot be used again
       lost,       ///< the connection was lost before; all replies that came are read
-      stop,       ///< `stage` was answered, and the caller wants no more
+      stop,       ///< `stage` was answered, and the caller asked to stop there
       fail,       ///< `error` ends the conversation
     };
     Do what = Do::keep;

@@ -83,7 +83,7 @@ struct Session {
   std::string said;
   std::string secret_said;
   std::chrono::sys_seconds wall{};  // of the listener, told with EHLO
-  std::string reason;               // why a message was not kept
+  std::string reason;               // the reason why a message was not kept
   std::size_t largest = 0;
   std::size_t kept = 0;
 };
