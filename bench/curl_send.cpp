@@ -1,5 +1,5 @@
 // The same as smtp_send.cpp by libcurl: one easy handle, or as many as there are connections in a
-// multi handle, each used again for its next mail.
+// multi handle, each used again for its next message.
 #include <curl/curl.h>
 
 #include <cstring>

@@ -1,7 +1,7 @@
-// The client machine against any server: opening, two mails, a command and QUIT over replies taken
-// from the input in any chunking. It ends; nobody is accepted without a 2yz; every recipient has an
-// outcome; a password is never sent without TLS. The first bytes of the input choose the options
-// and the chunking, the rest is what the server says. Read on in
+// The client machine against any server: opening, two messages, a command and QUIT over replies
+// taken from the input in any chunking. It ends; no recipient is accepted without a 2yz; every
+// recipient has an outcome; a password is never sent without TLS. The first bytes of the input
+// choose the options and the chunking, the rest is the server's output. Read on in
 // src/proto/smtp/client/client_machine.hpp.
 #include <cstddef>
 #include <cstdint>

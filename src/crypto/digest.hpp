@@ -11,7 +11,7 @@ namespace postroad::crypto {
 
 enum class Digest : std::uint8_t { sha1, sha256 };
 
-/// Octets of a digest.
+/// Bytes of a digest.
 std::size_t size_of(Digest kind) noexcept;
 std::string digest(Digest kind, std::string_view octets);
 

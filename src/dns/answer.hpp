@@ -1,6 +1,6 @@
-// What the DNS says about one name and type. Every outcome of a query is data: a caller decides
-// what a missing name or a failing server means. An Error is only a query that was not made
-// (a malformed name, a cancellation).
+// The answer of the DNS about one name and type. Every outcome of a query is data: a caller decides
+// what a missing name or a failing server means. An Error is only a query that was not made (a
+// malformed name, a cancellation).
 #pragma once
 
 #include <chrono>
@@ -21,7 +21,7 @@ enum class Status {
 /// DNSSEC (RFC 4035 section 4.3). Without a trust anchor above the name everything is insecure.
 enum class Security { insecure, secure, bogus };
 
-/// "NXDOMAIN" and the like; for texts.
+/// "NXDOMAIN" and the like; for messages.
 std::string_view to_string(Status status) noexcept;
 std::string_view to_string(Security security) noexcept;
 
@@ -29,7 +29,8 @@ std::string_view to_string(Security security) noexcept;
 struct AnswerInfo {
   Status status = Status::temporary_failure;
   bool is_validated = false;   ///< the answer, also one that denies existence, is secure
-  std::string canonical_name;  ///< where an alias (CNAME) led, no final dot; empty without an alias
+  std::string canonical_name;  ///< the target of an alias (CNAME), without final dot; empty without
+                               ///< an alias
   std::chrono::seconds ttl{0};  ///< the answer may be used again this long; 0 when there is none
   std::string reason;           ///< temporary_failure, bogus: one sentence
 

@@ -12,7 +12,7 @@ namespace ip = boost::asio::ip;
 namespace {
 
 constexpr std::size_t most_label = 63;
-constexpr std::size_t most_name = 253;  // text; 255 octets on the wire
+constexpr std::size_t most_name = 253;  // as text; 255 bytes on the wire
 constexpr std::size_t most_wire = 255;
 
 constexpr bool is_plain(char c) noexcept { return c > 0x20 && c < 0x7f && c != '\\'; }

@@ -1,6 +1,6 @@
 // The records that mail needs, and their parsers. Record data are foreign bytes: each parser is
 // pure, reads nothing outside its input, and refuses data that its type's format does not allow.
-// What a record means for a delivery is decided above this layer.
+// The layers above decide the meaning of a record for a delivery.
 #pragma once
 
 #include <boost/asio/ip/address.hpp>
@@ -14,7 +14,7 @@ namespace postroad::dns {
 /// TYPE numbers (RFC 1035 section 3.2.2, RFC 3596, RFC 6698).
 enum class RecordType : std::uint16_t { a = 1, ptr = 12, mx = 15, txt = 16, aaaa = 28, tlsa = 52 };
 
-/// "MX"; for texts.
+/// "MX"; for messages.
 std::string_view to_string(RecordType type) noexcept;
 
 /// A mail exchanger (RFC 5321 section 5.1).
@@ -27,7 +27,7 @@ struct MxRecord {
   friend bool operator==(const MxRecord&, const MxRecord&) = default;
 };
 
-/// A certificate association (RFC 6698 section 2.1). Numbers that nobody knows yet are kept.
+/// A certificate association (RFC 6698 section 2.1). Unknown numbers are kept.
 struct TlsaRecord {
   std::uint8_t usage = 0;
   std::uint8_t selector = 0;

@@ -26,7 +26,7 @@ constexpr auto as_values = asio::as_tuple(asio::use_awaitable);
 constexpr std::chrono::seconds patience{10};  // for a request and its answer
 constexpr std::chrono::seconds last_words{1};
 constexpr std::size_t most_header = 8192;
-constexpr std::size_t most_dropped = 1 << 20;  // bytes of a body that nobody asked for
+constexpr std::size_t most_dropped = 1 << 20;  // bytes of an unexpected body
 constexpr unsigned most_connections = 32;
 constexpr std::chrono::milliseconds accept_pause{100};
 
@@ -53,7 +53,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   asio::steady_timer deadline_;
 };
 
-// Reads the rest of the request: a close over unread input would take the answer back.
+// Closing with unread input sends RST, and the client may lose the response.
 asio::awaitable<void> drain(std::shared_ptr<Connection> connection) {
   boost::system::error_code ignored;
   connection->socket.shutdown(tcp::socket::shutdown_send, ignored);
@@ -98,7 +98,7 @@ struct Endpoint::State {
         connection->socket, asio::dynamic_buffer(input, most_header), "\r\n\r\n", as_values);
     const bool is_too_long = error == asio::error::not_found;
     if (error && !is_too_long) co_return;
-    // A body, which a GET should not have, is not read.
+    // The body of a GET, which should have none, is not read.
     const auto reply = is_too_long
                            ? respond_too_long()
                            : respond(std::string_view(input).substr(0, length), state->pages);

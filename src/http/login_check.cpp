@@ -64,7 +64,7 @@ int wait_for(pid_t child, std::chrono::milliseconds patience) {
   do {
     waited = ::waitpid(child, &status, 0);
   } while (waited < 0 && errno == EINTR);
-  // Where SIGCHLD is ignored the kernel discards the exit code: nothing was answered.
+  // If SIGCHLD is ignored, the kernel discards the exit code: treat the login as unchecked.
   return waited == child && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
@@ -122,7 +122,7 @@ LoginVerdict ask_service(const std::string& url, const std::string& text,
                         post(*service, "application/json", text, proto::Clock::now() + patience),
                         [&](const std::exception_ptr& thrown, const Result<unsigned>& answer) {
                           if (!thrown && answer) status = *answer;
-                          context.stop();  // a resolver that is late is left behind
+                          context.stop();  // a late resolver is not waited for
                         });
   context.run();
   if (status >= 200 && status < 300) return LoginVerdict::right;

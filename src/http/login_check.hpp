@@ -23,7 +23,7 @@ namespace postroad::http {
 enum class LoginVerdict : std::uint8_t {
   right,
   wrong,
-  not_now,  ///< the backend could not be asked, or gave no answer
+  not_now,  ///< the backend was not reachable, or gave no verdict
 };
 
 struct LoginCheckSettings {

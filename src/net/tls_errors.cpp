@@ -43,7 +43,7 @@ std::string_view remedy_of(int alert, bool is_server) {
   return "";
 }
 
-// The alert says what the peer has against this side.
+// The alert gives the peer's reason.
 std::string words_of(unsigned long code, bool is_server, std::string_view otherwise) {
   if (ERR_GET_LIB(code) != ERR_LIB_SSL) return std::string(otherwise);
   if (ERR_GET_REASON(code) == SSL_R_NO_SHARED_CIPHER)

@@ -1,4 +1,4 @@
-// What went wrong in TLS, in words with the remedy. Only stream.cpp includes this.
+// Messages about TLS failures, with the remedy. Only stream.cpp includes this.
 #pragma once
 
 #include <postroad/error.hpp>

@@ -197,7 +197,7 @@ void Reading::read(const MailPart& part) {
   json::object file{{"name", part.file_name()},
                     {"type", part.type.value},
                     {"sha256", postroad::crypto::hex(digest)}};
-  if (is_message) file["message"] = part.decoded();  // its line ends are for others to settle
+  if (is_message) file["message"] = part.decoded();  // its line ends are not compared
   if (id.empty() || part.disposition.value == "attachment") {
     attachments_.push_back(std::move(file));
   } else {

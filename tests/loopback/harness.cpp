@@ -75,7 +75,7 @@ std::optional<sasl::Keys> TablePolicy::keys(std::string_view name, std::string_v
   keys.cram_md5 = crypto::hmac_md5_key(password);
   keys.scram = sasl::ScramKeys::derive(
       mechanism.starts_with("SCRAM-SHA-256") ? crypto::Digest::sha256 : crypto::Digest::sha1,
-      password, "sixteen octets!!", 4096);
+      password, "sixteen bytes!!!", 4096);
   return keys;
 }
 

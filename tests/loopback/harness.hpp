@@ -1,5 +1,5 @@
 // A real server on loopback over a store in memory, for tests of both ends: real sockets, real TLS,
-// a port of the kernel's choice.
+// a port that the kernel chooses.
 #pragma once
 
 #include <map>

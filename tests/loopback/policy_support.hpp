@@ -1,5 +1,5 @@
 // A server with scripted policies, a client that types by hand, and the log as lines: for tests of
-// what a session does around its policies.
+// sessions with policies.
 #pragma once
 
 #include <condition_variable>
@@ -81,7 +81,7 @@ class ScriptedPolicy final : public server::SessionPolicy {
 class LogLines final {
  public:
   explicit LogLines(observe::Log& log);
-  /// Waits for a line that holds all of these; empty: it did not come.
+  /// Waits for a line that contains all of these; empty: none arrived.
   [[nodiscard]] std::string wait_for(const std::vector<std::string>& parts);
   [[nodiscard]] std::size_t count(const std::string& part);
 

@@ -18,7 +18,7 @@ RCPT = ("RCPT TO:<one@elsewhere.example> NOTIFY=SUCCESS,FAILURE,DELAY ORCPT=rfc8
 
 
 def chunks(peer):
-    """Answers as `converse` does, BDAT too; the bytes of the chunks are kept in peer.octets."""
+    """Answers as `converse` does, BDAT too; the bytes of the chunks are kept in `peer.octets`."""
     peer.octets = b""
     while True:
         line = peer.line()

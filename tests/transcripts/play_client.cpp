@@ -96,7 +96,7 @@ void ClientPlay::grant(const proto::Action& action) {
     case Wish::receive:
       return feed();
     case Wish::start_tls:
-      // Clear text that the machine has not seen is what the handshake would have to read.
+      // Plaintext that the machine has not seen would be read by the handshake.
       if (fed < group.size()) return machine.failed(fail(Fault::tls, {}, "not a handshake"));
       return machine.tls_up({"TLSv1.3", "test", true, {"exporter", "end point"}, {}});
     case Wish::consult:
@@ -197,8 +197,8 @@ Mailbox mailbox_of(const std::string& word) {
                 : Mailbox{word.substr(0, at), at == std::string::npos ? "" : word.substr(at + 1)};
 }
 
-// `asks:RET=FULL` for the mail, `asks:2:NOTIFY=NEVER` for the second recipient: in the words that
-// go over the line.
+// `asks:RET=FULL` for the message, `asks:2:NOTIFY=NEVER` for the second recipient, in the syntax of
+// SMTP.
 void ask(std::string_view text, Envelope& envelope) {
   const bool for_one = text.size() > 2 && text[0] >= '1' && text[0] <= '9' && text[1] == ':';
   const auto index = for_one ? static_cast<std::size_t>(text[0] - '1') : 0;

@@ -17,7 +17,8 @@ namespace postroad::transcripts {
 smtp::ServerOptions server_options(const Transcript& script);
 smtp::ClientOptions client_options(const Transcript& script);
 
-/// The answers of a consultant, and what it was given. No policy line means yes.
+/// The answers of a consultant, and the values that it received. Without a policy line it accepts
+/// everything.
 class Canned final {
  public:
   explicit Canned(const Transcript& script);
@@ -28,7 +29,7 @@ class Canned final {
     std::string reverse_path;
     std::vector<std::string> recipients;
     std::string bytes;
-    std::string parameters;  ///< what the mail asks for beyond delivery, as MAIL says it
+    std::string parameters;  ///< parameters of the message, in the syntax of MAIL
     std::vector<std::string> recipient_parameters;
   };
   std::vector<Message> messages;  ///< committed with a 2yz
