@@ -3,6 +3,7 @@
 #include "queue/dispatcher.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include "base/text.hpp"
 
@@ -24,14 +25,21 @@ std::vector<std::uint32_t> open_recipients(const spool::Envelope& envelope, OnUn
 }
 
 // The recipients that are due are those whose time is the first, whatever the wall clock says: a
-// message was taken because its first recipients are due.
-std::vector<std::uint32_t> due_recipients(const spool::Envelope& envelope, OnUnknown on_unknown) {
-  auto due = open_recipients(envelope, on_unknown);
+// message was taken because its first recipients are due. A time that lies further ahead than any
+// retry was stored before the wall clock was set back: it says nothing, and the recipient is due.
+std::vector<std::uint32_t> due_recipients(const spool::Envelope& envelope,
+                                          const SettlementPolicy& policy, WallTime wall) {
+  auto due = open_recipients(envelope, policy.on_unknown);
   if (due.empty()) return due;
+  const auto is_stale = [&](std::uint32_t at) {
+    return is_beyond_retry(envelope.recipients[at], policy.retry, wall);
+  };
   const auto time_of = [&](std::uint32_t at) { return envelope.recipients[at].next_attempt; };
-  const auto first = time_of(*std::min_element(
-      due.begin(), due.end(), [&](auto a, auto b) { return time_of(a) < time_of(b); }));
-  std::erase_if(due, [&](std::uint32_t at) { return time_of(at) > first + together; });
+  const auto first = std::min_element(due.begin(), due.end(),
+                                      [&](auto a, auto b) { return time_of(a) < time_of(b); });
+  const auto last =
+      together + (std::any_of(due.begin(), due.end(), is_stale) ? wall : time_of(*first));
+  std::erase_if(due, [&](std::uint32_t at) { return !is_stale(at) && time_of(at) > last; });
   return due;
 }
 
@@ -148,11 +156,7 @@ void Dispatcher::take_inbox() {
     const std::lock_guard lock(mutex_);
     std::swap(inbox, inbox_);
   }
-  if (inbox.change) {
-    routes_ = std::move(inbox.change->routes);
-    settings_ = std::move(inbox.change->settings);
-    std::erase_if(carriers_, [](const auto& carrier) { return carrier.expired(); });
-  }
+  if (inbox.change) take_change(std::move(*inbox.change));
   for (const auto& ended : inbox.ended) end_attempt(ended);
   for (const auto& recorded : inbox.recorded) end_record(recorded);
   for (const auto id : inbox.added) {
@@ -161,6 +165,30 @@ void Dispatcher::take_inbox() {
   if (!inbox.flush) return;
   schedule_.flush();
   for (auto& [name, line] : lines_) line.site.end_pause();
+}
+
+void Dispatcher::take_change(Change change) {
+  const auto before = settings_.settlement.on_unknown;
+  routes_ = std::move(change.routes);
+  settings_ = std::move(change.settings);
+  std::erase_if(carriers_, [](const auto& carrier) { return carrier.expired(); });
+  update_lines();
+  if (before != OnUnknown::park || settings_.settlement.on_unknown != OnUnknown::retry) return;
+  // Each once, though it may have been added here more than once.
+  const std::set<std::uint64_t> released(parked_.begin(), parked_.end());
+  parked_.clear();
+  for (const auto id : released) schedule_.add(spool::QueueId{id});
+}
+
+// The route of the first message in a site's line says which carrier the site has now. A site
+// without a line gets the limit with its next message.
+void Dispatcher::update_lines() {
+  for (auto& [name, line] : lines_) {
+    line.site.set_pauses(now_.steady, settings_.pauses);
+    const auto first = line.site.first();
+    auto opened = first ? open(*first) : std::nullopt;
+    if (opened && reopen(*opened, name)) line.site.set_limit(opened->carrier->limit());
+  }
 }
 
 std::optional<Dispatcher::Active> Dispatcher::open(spool::QueueId id) {
@@ -174,24 +202,21 @@ std::optional<Dispatcher::Active> Dispatcher::open(spool::QueueId id) {
   opened.part.envelope = std::move(*envelope);
   opened.part.handling = handling_of(opened.part.envelope);
   if (const auto size = spool_.size(id)) opened.part.size = *size;
-  opened.part.recipients = due_recipients(opened.part.envelope, settings_.settlement.on_unknown);
+  opened.part.recipients = due_recipients(opened.part.envelope, settings_.settlement, now_.wall);
   return opened;
 }
 
 // Whether its first attempt is not due: it is held (FUTURERELEASE), or it was in the spool when
-// this process began and waits for its retry. A stored time is a wall clock's: no retry waits
-// longer than its own delay, though that clock was set back since.
+// this process began and waits for its retry.
 bool Dispatcher::hold(const Active& opened) {
   const auto& part = opened.part;
-  const auto& first = part.envelope.recipients[part.recipients.front()];
-  const auto left = first.next_attempt - now_.wall;
-  if (left <= 0) return false;
-  if (first.attempts == 0) {
-    schedule_.add_hold(part.id, first.next_attempt);
-  } else {
-    const auto longest = settings_.settlement.retry.longest_after(first.attempts);
-    schedule_.add_retry(part.id, now_.steady + std::min(std::chrono::milliseconds(left), longest));
-  }
+  const auto left_of = [&](std::uint32_t at) {
+    return time_until(part.envelope.recipients[at], settings_.settlement.retry, now_.wall);
+  };
+  const auto first = *std::min_element(part.recipients.begin(), part.recipients.end(),
+                                       [&](auto a, auto b) { return left_of(a) < left_of(b); });
+  if (left_of(first).count() == 0) return false;
+  wait_for(part.id, part.envelope.recipients[first]);
   return true;
 }
 
@@ -276,7 +301,7 @@ Dispatcher::Line& Dispatcher::line_of(const std::string& site, const Carrier& ca
 }
 
 void Dispatcher::start_attempt(Active part, Site& site) {
-  site.started();
+  part.began = site.started();
   ++under_way_;
   const auto is_known = [&](const auto& weak) { return weak.lock() == part.carrier; };
   if (std::none_of(carriers_.begin(), carriers_.end(), is_known)) carriers_.push_back(part.carrier);
@@ -329,6 +354,7 @@ void Dispatcher::run_line(const std::string& name, Line& line) {
     } else if (line.site.is_suspended(now_.steady)) {
       decide(std::move(*opened), Outcome::deferred, suspended(name, line.site));
     } else {
+      line.site.set_limit(opened->carrier->limit());
       start_attempt(std::move(*opened), line.site);
     }
   }

@@ -69,7 +69,8 @@ class Dispatcher final {
   ~Dispatcher();
 
   void start();
-  /// Other routes and settings, from the next attempt on.
+  /// Other routes and settings, from the next attempt on. Sites get the new pauses and their
+  /// carriers' limits. Parked messages are tried again where `on_unknown` becomes `retry`.
   void change(std::shared_ptr<const Routes> routes, DispatcherSettings settings);
   /// A message that is in the spool. Also from the spool's own thread.
   void add(spool::QueueId id);
@@ -89,6 +90,7 @@ class Dispatcher final {
   struct Active {
     Part part;
     std::string site;
+    Site::Epoch began = 0;
     std::shared_ptr<Carrier> carrier;  // null: there is no route, `note` says why
     std::string note;
     bool covers_all = false;  // no other recipient of the message is open
@@ -137,6 +139,8 @@ class Dispatcher final {
     if (rings) bell_.notify_all();
   }
   void take_inbox();
+  void take_change(Change change);
+  void update_lines();
   std::optional<Active> open(spool::QueueId id);
   [[nodiscard]] std::size_t count_open(const spool::Envelope& envelope) const;
   void decide(Active part, Outcome outcome, std::string note);
@@ -148,7 +152,7 @@ class Dispatcher final {
   void run_line(const std::string& name, Line& line);
   [[nodiscard]] bool can_run(const Line& line) const;
   void end_attempt(const Ended& ended);
-  void note_site(const std::string& name, const Attempt& attempt);
+  void note_site(const Active& active, const Attempt& attempt);
   void settle_all(const ActivePointer& active, const Attempt& attempt);
   void record(const ActivePointer& active);
   void end_record(const Recorded& recorded);
@@ -159,6 +163,7 @@ class Dispatcher final {
   std::optional<std::int64_t> removal_time(const spool::Envelope& envelope) const;
   Line& line_of(const std::string& site, const Carrier& carrier);
   bool hold(const Active& opened);
+  void wait_for(spool::QueueId id, const spool::Recipient& first);
 
   spool::Spool& spool_;
   Listener& listener_;
@@ -177,6 +182,7 @@ class Dispatcher final {
     std::vector<std::uint32_t> out;
   };
   std::unordered_map<std::uint64_t, Parts> parts_;
+  std::vector<std::uint64_t> parked_;  // messages that stay for a recipient's unknown outcome
   std::vector<std::weak_ptr<Carrier>> carriers_;  // those that were given a part
   std::size_t under_way_ = 0;                     // attempts and records
 

@@ -8,25 +8,23 @@ namespace postroad::queue {
 
 void Dispatcher::end_attempt(const Ended& ended) {
   const auto& active = ended.active;
-  auto& line = line_of(active->site, *active->carrier);
-  line.site.ended();
-  note_site(active->site, ended.attempt);
+  lines_.at(active->site).site.ended();
+  note_site(*active, ended.attempt);
   settle_all(active, ended.attempt);
 }
 
 // The listener is told of each change once.
-void Dispatcher::note_site(const std::string& name, const Attempt& attempt) {
+void Dispatcher::note_site(const Active& active, const Attempt& attempt) {
+  const auto& name = active.site;
   auto& line = lines_.at(name);
   const auto was_tried = std::any_of(attempt.recipients.begin(), attempt.recipients.end(),
                                      [](const auto& result) { return result.outcome.has_value(); });
   if (attempt.site_failure) {
-    line.site.failed(now_.steady, *attempt.site_failure);
+    line.site.failed(now_.steady, active.began, *attempt.site_failure);
   } else if (was_tried) {
-    line.site.worked();
-  } else {
-    return;
+    line.site.worked(active.began);
   }
-  const bool is_down = attempt.site_failure.has_value();
+  const bool is_down = line.site.is_down();
   if (std::exchange(line.is_down, is_down) == is_down) return;
   {
     const std::lock_guard lock(mutex_);
@@ -96,18 +94,24 @@ void Dispatcher::read_later(spool::QueueId id) {
   schedule_.add_retry(id, now_.steady + settings_.settlement.retry.max_delay);
 }
 
-// A stored time is a wall clock's: no retry waits longer than its own delay.
 void Dispatcher::reschedule(spool::QueueId id, const spool::Envelope& envelope) {
+  const auto& policy = settings_.settlement;
+  const auto left_of = [&](const spool::Recipient& one) {
+    return time_until(one, policy.retry, now_.wall);
+  };
   const spool::Recipient* next = nullptr;
   for (const auto& one : envelope.recipients) {
-    if (is_open(one.state, settings_.settlement.on_unknown) &&
-        (next == nullptr || one.next_attempt < next->next_attempt))
+    if (is_open(one.state, policy.on_unknown) && (next == nullptr || left_of(one) < left_of(*next)))
       next = &one;
   }
-  if (next == nullptr) return finish(id, envelope);
-  const std::chrono::milliseconds left(std::max<std::int64_t>(next->next_attempt - now_.wall, 0));
-  const auto longest = settings_.settlement.retry.longest_after(next->attempts);
-  schedule_.add_retry(id, now_.steady + std::min(left, longest));
+  next == nullptr ? finish(id, envelope) : wait_for(id, *next);
+}
+
+// Until the attempt for its first recipient is due. A hold names a date; a retry has a delay.
+void Dispatcher::wait_for(spool::QueueId id, const spool::Recipient& first) {
+  const auto left = time_until(first, settings_.settlement.retry, now_.wall);
+  if (first.attempts == 0 && left.count() > 0) return schedule_.add_hold(id, first.next_attempt);
+  schedule_.add_retry(id, now_.steady + left);
 }
 
 std::optional<std::int64_t> Dispatcher::removal_time(const spool::Envelope& envelope) const {
@@ -117,7 +121,10 @@ std::optional<std::int64_t> Dispatcher::removal_time(const spool::Envelope& enve
 
 void Dispatcher::finish(spool::QueueId id, const spool::Envelope& envelope) {
   const auto when = removal_time(envelope);
-  if (!when) return;
+  if (!when) {
+    if (has_unknown(envelope)) parked_.push_back(id.value);
+    return;
+  }
   if (*when > now_.wall) return schedule_.add_hold(id, *when);
   spool_.remove(id);
   listener_.removed(id, envelope);

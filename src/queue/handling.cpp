@@ -1,6 +1,9 @@
 // The words of the options on disk; see handling.hpp.
 #include "queue/handling.hpp"
 
+#include <algorithm>
+#include <array>
+
 #include "proto/smtp/mail_parameters.hpp"
 
 namespace postroad::queue {
@@ -17,6 +20,8 @@ constexpr std::string_view body = "BODY";
 constexpr std::string_view smtputf8 = "SMTPUTF8";
 constexpr std::string_view tls = "TLS";
 constexpr std::string_view key = "KEY";
+constexpr std::array own_names{
+    stays_here, undeclared_8bit, mail_parameters, binary, tls_optional, body, smtputf8, tls, key};
 
 constexpr std::size_t most_parameters = 32;
 
@@ -48,7 +53,9 @@ Handling handling_of(const spool::Envelope& envelope) {
 
 void set_handling(spool::Envelope& envelope, const Handling& handling) {
   auto& options = envelope.options;
-  options.clear();
+  std::erase_if(options, [](const auto& option) {
+    return std::find(own_names.begin(), own_names.end(), option.first) != own_names.end();
+  });
   std::string words;
   smtp::append_parameters(handling.asked, words);
   if (!words.empty()) options.emplace_back(mail_parameters, words);
@@ -60,6 +67,10 @@ void set_handling(spool::Envelope& envelope, const Handling& handling) {
   if (handling.body_8bit) options.emplace_back(body, "8BITMIME");
   if (handling.undeclared_8bit) options.emplace_back(undeclared_8bit, "");
   if (!handling.key.empty()) options.emplace_back(key, handling.key);
+}
+
+void add_policy_option(spool::Envelope& envelope, std::string_view name, std::string value) {
+  envelope.options.emplace_back(std::string(policy_option_prefix).append(name), std::move(value));
 }
 
 RecipientOptions options_of(const spool::Recipient& recipient) {

@@ -29,10 +29,16 @@ struct Handling {
   friend bool operator==(const Handling&, const Handling&) = default;
 };
 
-/// Reads the envelope's options. An option that a later version wrote is passed over.
+/// The names of options that policies add begin with this on disk, so that none of them is taken
+/// for one of handling.
+constexpr std::string_view policy_option_prefix = "POLICY.";
+
+/// Reads the options of handling. An option that a later version wrote is passed over.
 Handling handling_of(const spool::Envelope& envelope);
-/// Replaces the envelope's options.
+/// Replaces the options of handling; others stay.
 void set_handling(spool::Envelope& envelope, const Handling& handling);
+/// Adds an option of a policy, whose name is free.
+void add_policy_option(spool::Envelope& envelope, std::string_view name, std::string value);
 /// The parameters of RCPT that were kept with a recipient.
 RecipientOptions options_of(const spool::Recipient& recipient);
 

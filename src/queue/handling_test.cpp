@@ -7,6 +7,7 @@ namespace postroad::queue {
 namespace {
 
 using namespace std::chrono_literals;
+using Options = decltype(spool::Envelope::options);
 
 TEST(Handling, IsTheSameWhenItIsReadAgain) {
   Handling handling;
@@ -23,7 +24,32 @@ TEST(Handling, IsTheSameWhenItIsReadAgain) {
   envelope.options.emplace_back("LATER-VERSION", "x");
   EXPECT_EQ(handling_of(envelope), handling);
   set_handling(envelope, {});
-  EXPECT_TRUE(envelope.options.empty());
+  EXPECT_EQ(envelope.options, (Options{{"LATER-VERSION", "x"}})) << "only its own are replaced";
+}
+
+// A policy may use any name: no option of its own changes how the message is carried.
+TEST(Handling, IsNotChangedByOptionsOfPolicies) {
+  Handling handling;
+  handling.key = "order 4711";
+  spool::Envelope envelope;
+  set_handling(envelope, handling);
+  for (const auto* name : {"KEPT-HERE", "8BIT-UNSAID", "MAIL", "BINARY", "TLS-OPTIONAL", "BODY",
+                           "SMTPUTF8", "TLS", "KEY", "SCORE"})
+    add_policy_option(envelope, name, " RET=HDRS");
+  EXPECT_EQ(handling_of(envelope), handling);
+  EXPECT_EQ(envelope.options.back(), (Options::value_type{"POLICY.SCORE", " RET=HDRS"}));
+}
+
+TEST(Handling, LeavesTheOptionsOfPoliciesWhenItIsReplaced) {
+  spool::Envelope envelope;
+  add_policy_option(envelope, "KEY", "of the policy");
+  Handling handling;
+  handling.key = "order 4711";
+  set_handling(envelope, handling);
+  handling.key.clear();
+  handling.binary = true;
+  set_handling(envelope, handling);
+  EXPECT_EQ(envelope.options, (Options{{"POLICY.KEY", "of the policy"}, {"BINARY", ""}}));
 }
 
 }  // namespace

@@ -18,26 +18,37 @@ bool Site::may_start(Time now) const {
 
 bool Site::is_suspended(Time now) const { return paused_until_ - now > pauses_.suspended_beyond; }
 
-// Messages that were under way together fail together: that is one failure of the site.
-void Site::failed(Time now, std::string why) {
+void Site::failed(Time now, Epoch began, std::string why) {
+  if (began != epoch_) return;
+  ++epoch_;
   reason_ = std::move(why);
-  if (failures_ > 0 && now < paused_until_) return;
   const auto doublings = std::min<std::uint32_t>(failures_++, 20);
   paused_until_ = now + std::min(pauses_.longest, pauses_.first * (std::int64_t{1} << doublings));
 }
 
-void Site::worked() {
+void Site::worked(Epoch began) {
+  if (began != epoch_) return;
   failures_ = 0;
   paused_until_ = {};
   reason_.clear();
 }
 
+void Site::set_pauses(Time now, PausePolicy pauses) {
+  pauses_ = pauses;
+  paused_until_ = std::min(paused_until_, now + pauses.longest);
+}
+
 void Site::wait(spool::QueueId id, int priority) { waiting_[priority].push_back(id.value); }
 
-std::optional<spool::QueueId> Site::next() {
+std::optional<spool::QueueId> Site::first() const {
   if (waiting_.empty()) return std::nullopt;
+  return spool::QueueId{waiting_.begin()->second.front()};
+}
+
+std::optional<spool::QueueId> Site::next() {
+  const auto id = first();
+  if (!id) return std::nullopt;
   auto& line = waiting_.begin()->second;
-  const spool::QueueId id{line.front()};
   line.pop_front();
   if (line.empty()) waiting_.erase(waiting_.begin());
   return id;

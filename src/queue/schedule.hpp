@@ -54,27 +54,42 @@ class Site final {
   /// message at a time is tried, until one succeeds.
   [[nodiscard]] bool may_start(Time now) const;
   [[nodiscard]] bool is_suspended(Time now) const;
-  void started() { ++in_flight_; }
+  /// Says when an attempt began, as the number of failures that the site had counted by then.
+  using Epoch = std::uint32_t;
+  /// An attempt begins; its Epoch is given back with its result.
+  [[nodiscard]] Epoch started() {
+    ++in_flight_;
+    return epoch_;
+  }
   void ended() { --in_flight_; }
   /// The site as a whole took no mail: it cannot be reached, answered 421, refused the login.
-  void failed(Time now, std::string why);
-  /// It answered for a message: taken, refused or deferred.
-  void worked();
+  /// Ignored if the attempt began before the last failure: messages that were under way at the same
+  /// time meet the same failure.
+  void failed(Time now, Epoch began, std::string why);
+  /// It answered for a message: taken, refused or deferred. Ignored if the attempt began before the
+  /// last failure: it says nothing about the site since then.
+  void worked(Epoch began);
   /// Ends a pause: the next message tries the site.
   void end_pause() { paused_until_ = {}; }
 
   /// Puts a message into the line; the urgent stand before the others (RFC 6710).
   void wait(spool::QueueId id, int priority);
-  /// Takes the first of the line.
+  /// The first of the line.
+  [[nodiscard]] std::optional<spool::QueueId> first() const;
+  /// Takes it.
   std::optional<spool::QueueId> next();
   [[nodiscard]] bool has_waiting() const { return !waiting_.empty(); }
   [[nodiscard]] std::size_t waiting() const;
   [[nodiscard]] std::size_t in_flight() const { return in_flight_; }
+  /// It failed last.
+  [[nodiscard]] bool is_down() const { return failures_ > 0; }
   /// Why it failed last; empty while it works.
   [[nodiscard]] const std::string& reason() const { return reason_; }
   /// When the pause ends, if one holds and somebody waits for it.
   [[nodiscard]] std::optional<Time> next_wake(Time now) const;
   void set_limit(std::size_t limit) { limit_ = limit; }
+  /// A pause that holds is cut to the new longest one.
+  void set_pauses(Time now, PausePolicy pauses);
 
  private:
   std::map<int, std::deque<std::uint64_t>, std::greater<>> waiting_;  // by priority
@@ -82,6 +97,7 @@ class Site final {
   std::size_t in_flight_ = 0;
   PausePolicy pauses_;
   std::uint32_t failures_ = 0;  // in a row
+  Epoch epoch_ = 0;             // failures in all
   Time paused_until_{};
   std::string reason_;
 };

@@ -72,33 +72,38 @@ TEST_F(ScheduleTest, AWaitingMessageTakesSixteenBytes) {
 struct SiteTest : ::testing::Test {
   Time now{std::chrono::hours(1)};
   Site site{2, {.first = 1s, .longest = 60s, .suspended_beyond = 5s}};
+  void attempt_fails(const std::string& why) {
+    const auto began = site.started();
+    site.ended();
+    site.failed(now, began, why);
+  }
 };
 
 TEST_F(SiteTest, HoldsToItsLimit) {
   EXPECT_TRUE(site.may_start(now));
-  site.started();
-  site.started();
+  (void)site.started();
+  (void)site.started();
   EXPECT_FALSE(site.may_start(now));
   site.ended();
   EXPECT_TRUE(site.may_start(now));
 }
 
 TEST_F(SiteTest, AFailureIsFollowedByAPauseAndThenByOneMessage) {
-  site.failed(now, "421 4.3.2 closing");
+  attempt_fails("421 4.3.2 closing");
   EXPECT_EQ(site.reason(), "421 4.3.2 closing");
   EXPECT_FALSE(site.may_start(now + 999ms));
   EXPECT_TRUE(site.may_start(now + 1s));
-  site.started();
+  const auto began = site.started();
   EXPECT_FALSE(site.may_start(now + 1s)) << "one message tries it";
   site.ended();
-  site.worked();
-  site.started();
+  site.worked(began);
+  (void)site.started();
   EXPECT_TRUE(site.may_start(now + 1s)) << "it works: all its connections again";
 }
 
 TEST_F(SiteTest, FailuresInARowDoubleThePauseUpToTheLongest) {
   for (const auto pause : {1s, 2s, 4s, 8s, 16s, 32s, 60s, 60s}) {
-    site.failed(now, "no");
+    attempt_fails("no");
     EXPECT_FALSE(site.may_start(now + pause - 1ms)) << pause.count();
     EXPECT_EQ(site.is_suspended(now), pause > 5s) << pause.count();
     now += pause;
@@ -107,8 +112,66 @@ TEST_F(SiteTest, FailuresInARowDoubleThePauseUpToTheLongest) {
 }
 
 TEST_F(SiteTest, MessagesThatFailTogetherAreOneFailure) {
-  for (int i = 0; i < 300; ++i) site.failed(now, "no");
+  std::vector<Site::Epoch> began;
+  for (int i = 0; i < 300; ++i) began.push_back(site.started());
+  for (const auto epoch : began) {
+    site.ended();
+    site.failed(now, epoch, "no");
+  }
   EXPECT_TRUE(site.may_start(now + 1s));
+}
+
+// They were under way at the same time and fail one after the other, each after the pause that the
+// one before began.
+TEST_F(SiteTest, StaggeredFailuresOfAttemptsThatBeganTogetherAreOneFailure) {
+  std::vector<Site::Epoch> began;
+  for (int i = 0; i < 10; ++i) began.push_back(site.started());
+  for (const auto epoch : began) {
+    site.ended();
+    site.failed(now, epoch, "timed out");
+    EXPECT_FALSE(site.is_suspended(now));
+    now += 10s;
+  }
+  EXPECT_TRUE(site.may_start(now));
+  attempt_fails("timed out");
+  EXPECT_FALSE(site.may_start(now + 1999ms));
+  EXPECT_TRUE(site.may_start(now + 2s)) << "the second failure in a row";
+}
+
+TEST_F(SiteTest, ASuccessThatBeganBeforeThePauseDoesNotEndIt) {
+  const auto first = site.started();
+  const auto second = site.started();
+  site.ended();
+  site.failed(now, first, "421 4.3.2 closing");
+  site.ended();
+  site.worked(second);
+  EXPECT_FALSE(site.may_start(now + 999ms));
+  EXPECT_TRUE(site.is_down());
+  EXPECT_EQ(site.reason(), "421 4.3.2 closing");
+}
+
+TEST_F(SiteTest, AFailureThatBeganBeforeTheSiteRecoveredIsNoNewOne) {
+  const auto first = site.started();
+  const auto second = site.started();
+  site.ended();
+  site.failed(now, first, "no");
+  now += 1s;
+  const auto third = site.started();
+  site.ended();
+  site.worked(third);
+  site.ended();
+  site.failed(now, second, "no");
+  EXPECT_TRUE(site.may_start(now));
+  EXPECT_FALSE(site.is_down());
+}
+
+TEST_F(SiteTest, NewPausesCutTheOneThatHolds) {
+  for (int i = 0; i < 6; ++i) attempt_fails("no");  // 32 seconds
+  EXPECT_TRUE(site.is_suspended(now));
+  site.set_pauses(now, {.first = 500ms, .longest = 2s, .suspended_beyond = 5s});
+  EXPECT_FALSE(site.is_suspended(now));
+  EXPECT_FALSE(site.may_start(now + 1999ms));
+  EXPECT_TRUE(site.may_start(now + 2s));
 }
 
 TEST_F(SiteTest, TheUrgentStandInFront) {
@@ -122,7 +185,7 @@ TEST_F(SiteTest, TheUrgentStandInFront) {
 }
 
 TEST_F(SiteTest, WakesWhenItsPauseEndsAndSomebodyWaits) {
-  site.failed(now, "no");
+  attempt_fails("no");
   EXPECT_EQ(site.next_wake(now), std::nullopt);
   site.wait({1}, 0);
   EXPECT_EQ(site.next_wake(now), now + 1s);

@@ -65,6 +65,23 @@ bool is_delivered(const spool::Envelope& envelope) {
                      [](const auto& one) { return one.state == spool::State::delivered; });
 }
 
+bool has_unknown(const spool::Envelope& envelope) {
+  return std::any_of(envelope.recipients.begin(), envelope.recipients.end(),
+                     [](const auto& one) { return one.state == spool::State::unknown; });
+}
+
+bool is_beyond_retry(const spool::Recipient& recipient, const RetryPolicy& retry,
+                     std::int64_t wall) {
+  return recipient.attempts > 0 &&
+         recipient.next_attempt - wall > retry.longest_after(recipient.attempts).count();
+}
+
+std::chrono::milliseconds time_until(const spool::Recipient& recipient, const RetryPolicy& retry,
+                                     std::int64_t wall) {
+  if (is_beyond_retry(recipient, retry, wall)) return retry.longest_after(recipient.attempts);
+  return std::chrono::milliseconds(std::max<std::int64_t>(recipient.next_attempt - wall, 0));
+}
+
 spool::OutcomeRecord settle(const Part& part, std::uint32_t recipient,
                             const RecipientResult& result, const SettlementPolicy& policy,
                             std::int64_t wall) {

@@ -2,6 +2,7 @@
 // argument.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 
 #include "queue/carrier.hpp"
@@ -27,6 +28,18 @@ bool is_open(spool::State state, OnUnknown on_unknown);
 /// No recipient is left to try.
 bool is_finished(const spool::Envelope& envelope, OnUnknown on_unknown);
 bool is_delivered(const spool::Envelope& envelope);
+/// The outcome of a recipient is unknown.
+bool has_unknown(const spool::Envelope& envelope);
+
+/// The stored time of the next attempt lies further ahead of `wall` than any retry after that many
+/// attempts: the wall clock was set back since. Never so before the first attempt, whose time is
+/// the end of a hold (RFC 4865).
+bool is_beyond_retry(const spool::Recipient& recipient, const RetryPolicy& retry,
+                     std::int64_t wall);
+/// Time until the next attempt at `wall`, not below zero. No retry waits longer than its own delay,
+/// though the wall clock was set back since.
+std::chrono::milliseconds time_until(const spool::Recipient& recipient, const RetryPolicy& retry,
+                                     std::int64_t wall);
 
 /// The record of one recipient after an attempt that ended at `wall` (Unix milliseconds). With no
 /// further attempt, `next_attempt` holds the time of the decision.

@@ -1,0 +1,126 @@
+// The dispatcher by hand: sites that fail, pauses, what a flush and a reload do to them. The
+// fixture is dispatcher_fixture.hpp.
+#include "queue/dispatcher_fixture.hpp"
+
+namespace postroad::queue {
+namespace {
+
+struct DispatcherSites : DispatcherTest {
+  static constexpr auto refusal = "421 4.3.2 closing";
+
+  void limit_a(std::size_t limit) {
+    a = std::make_shared<ScriptedCarrier>(limit);
+    routes->carriers["a.example"] = a;
+  }
+  void refuse_one() {
+    auto attempt = a->same(Outcome::deferred, refusal);
+    attempt.site_failure = refusal;
+    a->end(std::move(attempt));
+  }
+};
+
+// Five messages are under way when the host goes away; their timeouts come one after the other,
+// each later than the pause before it.
+TEST_F(DispatcherSites, StaggeredFailuresOfAttemptsUnderWayTogetherMakeOnePause) {
+  limit_a(5);
+  begin();
+  for (int i = 0; i < 6; ++i) queue({"x@a.example"});
+  pass();
+  for (int i = 0; i < 5; ++i) {
+    refuse_one();
+    pass(2s);
+  }
+  ASSERT_EQ(a->under_way.size(), 1U) << "the pause of one failure is over";
+  EXPECT_EQ(told.changes, std::vector<std::string>{std::string("a.example: ") + refusal});
+}
+
+TEST_F(DispatcherSites, ASuccessThatBeganBeforeThePauseDoesNotEndIt) {
+  limit_a(2);
+  begin();
+  for (int i = 0; i < 5; ++i) queue({"x@a.example"});
+  pass();
+  refuse_one();
+  a->end_all(Outcome::accepted, "250 ok");
+  pass();
+  EXPECT_TRUE(a->under_way.empty()) << "the pause holds";
+  EXPECT_EQ(told.changes, std::vector<std::string>{std::string("a.example: ") + refusal});
+  EXPECT_EQ(dispatcher->trouble("a.example"), refusal);
+  pass(1s);
+  ASSERT_EQ(a->under_way.size(), 1U);
+  a->end_all(Outcome::accepted, "250 ok");
+  pass();
+  EXPECT_EQ(told.changes.back(), "a.example: up");
+}
+
+TEST_F(DispatcherSites, AFlushEndsAPause) {
+  settings.pauses = {.first = 5s, .longest = 5s, .suspended_beyond = 10s};
+  limit_a(1);
+  begin();
+  for (int i = 0; i < 3; ++i) queue({"x@a.example"});
+  pass();
+  refuse_one();
+  pass();
+  ASSERT_TRUE(a->under_way.empty()) << "the site is paused";
+  dispatcher->flush();
+  pass();
+  EXPECT_EQ(a->under_way.size(), 1U);
+  EXPECT_EQ(told.attempts, 1) << "nothing was deferred without an attempt";
+}
+
+TEST_F(DispatcherSites, AFlushEndsASuspension) {
+  settings.pauses = {.first = 1min, .longest = 1h, .suspended_beyond = 5s};
+  limit_a(1);
+  begin();
+  queue({"x@a.example"});
+  pass();
+  refuse_one();
+  pass();
+  dispatcher->flush();
+  pass();
+  ASSERT_EQ(a->under_way.size(), 1U) << "deferred again in place of an attempt";
+  a->end_all(Outcome::accepted, "250 ok");
+  pass();
+  EXPECT_EQ(told.changes.back(), "a.example: up") << "the attempt that the flush began counts";
+}
+
+TEST_F(DispatcherSites, AReloadChangesThePausesOfASiteThatExists) {
+  settings.pauses = {.first = 4s, .longest = 4s, .suspended_beyond = 10s};
+  limit_a(1);
+  begin();
+  for (int i = 0; i < 3; ++i) queue({"x@a.example"});
+  pass();
+  refuse_one();
+  pass();
+  settings.pauses = {.first = 1s, .longest = 1s, .suspended_beyond = 10s};
+  dispatcher->change(routes, settings);
+  pass();
+  pass(1s);
+  ASSERT_EQ(a->under_way.size(), 1U) << "the pause that holds is cut";
+  refuse_one();
+  pass();
+  pass(1s);
+  EXPECT_EQ(a->under_way.size(), 1U) << "the next pause is a new one";
+}
+
+TEST_F(DispatcherSites, AReloadChangesTheLimitOfASiteThatExists) {
+  limit_a(1);
+  begin();
+  for (int i = 0; i < 10; ++i) queue({"x@a.example"});
+  pass();
+  const auto before = a;
+  ASSERT_EQ(before->under_way.size(), 1U);
+  auto changed = std::make_shared<TestRoutes>(*routes);
+  a = std::make_shared<ScriptedCarrier>(5);
+  changed->carriers["a.example"] = a;
+  dispatcher->change(changed, settings);
+  pass();
+  EXPECT_EQ(a->under_way.size(), 4U) << "and one with the carrier of before";
+  // The result of the carrier before does not bring its limit back.
+  before->end_all(Outcome::accepted, "250 ok");
+  pass();
+  EXPECT_EQ(a->under_way.size(), 5U);
+  before->under_way.clear();
+}
+
+}  // namespace
+}  // namespace postroad::queue
