@@ -68,7 +68,8 @@ class SpooledMessage final : public server::MessageSink {
       handling_.tls_optional = true;
     if (!handling_.body_8bit && has_8bit(additions.header)) handling_.undeclared_8bit = true;
     queue::set_handling(envelope_, handling_);
-    for (auto& option : additions.options) envelope_.options.push_back(std::move(option));
+    for (auto& [name, value] : additions.options)
+      queue::add_policy_option(envelope_, name, std::move(value));
     if (!additions.header.empty()) incoming_->prepend(additions.header);
     incoming_->commit(std::move(envelope_), [id = incoming_->id(),
                                              done = std::move(done)](const Result<void>& kept) {

@@ -21,7 +21,8 @@ struct Additions {
   /// Whole header fields, each ended by CRLF. They are put in front of the message as received; the
   /// fields of a later policy stand in front of those of an earlier one.
   std::string header;
-  /// Names and values that the store keeps with the envelope.
+  /// Names and values that the store keeps with the envelope, apart from its own options. Names are
+  /// free; each value is kept where two policies use one name.
   std::vector<std::pair<std::string, std::string>> options;
   [[nodiscard]] bool is_empty() const { return header.empty() && options.empty(); }
 };
