@@ -185,6 +185,29 @@ TEST(NameLookup, ASilentNameServerHoldsUpNeitherDeadlineNorCancellationNorDestru
   context.reset();  // with the lookup under way
 }
 
+// On a thread that belongs to nobody an exception would end the process.
+TEST(NameLookup, AnExceptionIsAnErrorOfTheCaller) {
+  set_name_lookup([](const std::string& name) -> Result<std::vector<asio::ip::address>> {
+    if (name == "full.example") throw std::bad_alloc();
+    if (name == "odd.example") throw 42;
+    throw std::runtime_error("the resolver threw this");
+  });
+  asio::io_context context;
+  const auto until = proto::Clock::now() + 20s;
+  const auto thrown = wait(context, resolve("mail.example", 25, until));
+  const auto full = wait(context, resolve("full.example", 25, until));
+  const auto odd = wait(context, resolve("odd.example", 25, until));
+  set_name_lookup({});
+  for (const auto* result : {&thrown, &full, &odd}) {
+    ASSERT_FALSE(*result);
+    EXPECT_EQ(result->error().fault, Fault::resolve);
+  }
+  EXPECT_EQ(thrown.error().detail,
+            "the name mail.example was not looked up: the resolver threw this");
+  EXPECT_EQ(odd.error().detail, "the name odd.example was not looked up: unknown exception");
+  EXPECT_TRUE(wait(context, resolve("127.0.0.1", 25, until))) << "lookups go on";
+}
+
 TEST(NameLookup, ManySilentLookupsAtOnceAreAllLeftBehind) {
   const SilentNameServer silent;
   asio::io_context context;

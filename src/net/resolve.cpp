@@ -15,8 +15,10 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <cerrno>
 #include <deque>
+#include <exception>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <system_error>
 #include <thread>
@@ -56,6 +58,23 @@ Addresses system_lookup(const std::string& name) {
   return addresses;
 }
 
+// The answer of `lookup`. An exception must not leave the thread: it would end the process.
+Addresses look_up(const NameLookup& lookup, const std::string& name) noexcept {
+  try {
+    try {
+      return lookup(name);
+    } catch (const std::exception& thrown) {
+      return fail(Fault::resolve, {}, "the name " + name + " was not looked up: " + thrown.what());
+    } catch (...) {
+      return fail(Fault::resolve, {}, "the name " + name + " was not looked up: unknown exception");
+    }
+  } catch (...) {  // no memory for the words
+    Error error;
+    error.fault = Fault::resolve;
+    return error;
+  }
+}
+
 // One question, shared by the coroutine that waits and the thread that looks the name up.
 struct Question {
   std::string name;
@@ -63,14 +82,18 @@ struct Question {
   asio::steady_timer* bell = nullptr;  // null once nobody waits
   std::optional<Addresses> answer;
 
-  void answered(Addresses addresses, const std::shared_ptr<Question>& self) {
+  void answered(Addresses addresses, const std::shared_ptr<Question>& self) noexcept {
     const std::lock_guard lock(mutex);
     if (bell == nullptr) return;
     answer = std::move(addresses);
-    asio::post(bell->get_executor(), [self] {
-      const std::lock_guard again(self->mutex);
-      if (self->bell != nullptr) self->bell->cancel();
-    });
+    try {
+      asio::post(bell->get_executor(), [self] {
+        const std::lock_guard again(self->mutex);
+        if (self->bell != nullptr) self->bell->cancel();
+      });
+    } catch (...) {
+      // No memory: the caller finds the answer at its deadline.
+    }
   }
   void forget() {
     const std::lock_guard lock(mutex);
@@ -91,12 +114,18 @@ class Lookups final {
     return *lookups;
   }
   void set(NameLookup lookup) {
+    auto made =
+        std::make_shared<const NameLookup>(lookup ? std::move(lookup) : NameLookup(system_lookup));
     const std::lock_guard lock(mutex_);
-    lookup_ = lookup ? std::move(lookup) : NameLookup(system_lookup);
+    lookup_.swap(made);
   }
   Result<void> ask(std::shared_ptr<Question> question) {
     const std::lock_guard lock(mutex_);
-    questions_.push_back(std::move(question));
+    try {
+      questions_.push_back(std::move(question));
+    } catch (const std::bad_alloc&) {
+      return fail(Fault::io, {}, "there is no memory left to look the name up");
+    }
     if (threads_ == max_threads || start()) return {};
     if (threads_ > 0) return {};  // a thread that runs already takes it
     questions_.pop_back();
@@ -116,27 +145,29 @@ class Lookups final {
     try {
       std::thread([this] { run(); }).detach();
       ++threads_;
-    } catch (const std::system_error&) {
+    } catch (...) {  // no thread, or no memory
       started = false;
     }
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
     return started;
   }
-  void run() {
+  void run() noexcept {
     std::unique_lock lock(mutex_);
     while (!questions_.empty()) {
-      const auto question = std::move(questions_.front());
+      auto question = std::move(questions_.front());
       questions_.pop_front();
-      const auto lookup = lookup_;
+      auto lookup = lookup_;
       lock.unlock();
-      if (!question->is_forgotten()) question->answered(lookup(question->name), question);
+      if (!question->is_forgotten()) question->answered(look_up(*lookup, question->name), question);
+      question.reset();
+      lookup.reset();
       lock.lock();
     }
     --threads_;
   }
 
   std::mutex mutex_;
-  NameLookup lookup_ = system_lookup;
+  std::shared_ptr<const NameLookup> lookup_ = std::make_shared<const NameLookup>(system_lookup);
   std::deque<std::shared_ptr<Question>> questions_;
   std::size_t threads_ = 0;
 };

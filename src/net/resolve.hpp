@@ -14,7 +14,7 @@
 namespace postroad::net {
 
 /// Looks a name up and blocks meanwhile. Called on any thread, several at a time.
-/// Error: Fault::resolve with the reason.
+/// Error: Fault::resolve with the reason. What it throws becomes such an error.
 using NameLookup =
     std::function<Result<std::vector<boost::asio::ip::address>>(const std::string& name)>;
 
