@@ -1,0 +1,62 @@
+// The carrier over a pool against a real server: which replies concern the relay as a whole, and
+// which one sender or recipient.
+#include <gtest/gtest.h>
+
+#include <future>
+#include <postroad/testing.hpp>
+
+#include "outbox/pool_carrier.hpp"
+#include "spool/memory.hpp"
+
+namespace postroad::outbox {
+namespace {
+
+struct PoolCarrierTest : ::testing::Test {
+  postroad::testing::Server server;
+  std::unique_ptr<spool::Spool> spool = spool::make_memory_spool();
+  std::optional<PoolCarrier> carrier;
+
+  PoolCarrierTest() {
+    PoolCarrierSettings settings;
+    settings.urls = {server.url()};
+    settings.pool.initial_pause = settings.pool.max_pause = settings.pool.patience = {};
+    carrier.emplace(*spool, std::move(settings));
+  }
+  queue::Attempt send(const std::string& sender) {
+    auto incoming = spool->begin();
+    EXPECT_TRUE((*incoming)->append("Subject: hi\r\n\r\nhello\r\n"));
+    queue::Part part;
+    part.id = (*incoming)->id();
+    part.envelope.reverse_path = sender;
+    part.envelope.recipients.emplace_back().address = "b@y.example";
+    part.recipients = {0};
+    (*incoming)->commit(part.envelope, {});
+    std::promise<queue::Attempt> ended;
+    carrier->carry(part, [&](queue::Attempt attempt) { ended.set_value(std::move(attempt)); });
+    return ended.get_future().get();
+  }
+};
+
+TEST_F(PoolCarrierTest, ARefusalOfOneSenderIsNoFailureOfTheSite) {
+  for (const int code : {450, 451, 452}) {
+    server.at(Stage::mail, "noisy@x.example").refuse({code, {4, 7, 1}, "too many messages"});
+    const auto attempt = send("noisy@x.example");
+    EXPECT_EQ(attempt.recipients.at(0).outcome, Outcome::deferred);
+    EXPECT_FALSE(attempt.site_failure) << *attempt.site_failure;
+  }
+  server.at(Stage::mail, "bad@x.example").refuse({550, {5, 7, 1}, "not you"});
+  const auto refused = send("bad@x.example");
+  EXPECT_EQ(refused.recipients.at(0).outcome, Outcome::refused);
+  EXPECT_FALSE(refused.site_failure);
+  EXPECT_EQ(send("a@x.example").recipients.at(0).outcome, Outcome::accepted);
+}
+
+TEST_F(PoolCarrierTest, A421ToASenderIsAFailureOfTheSite) {
+  server.at(Stage::mail).refuse({421, {4, 3, 2}, "closing"});
+  const auto attempt = send("a@x.example");
+  EXPECT_EQ(attempt.recipients.at(0).outcome, Outcome::deferred);
+  EXPECT_TRUE(attempt.site_failure);
+}
+
+}  // namespace
+}  // namespace postroad::outbox
