@@ -4,11 +4,19 @@
 //
 // A hook gets an Answer and calls it before it returns, or keeps it and calls it later from any
 // thread. The session waits meanwhile, for at most ListenerSettings::policy_timeout, and other
-// sessions go on. References and views that a hook was given are valid until it returns.
+// sessions go on. A stop of the server does not wait for the answer unless a message is under way.
+// References and views that a hook was given are valid until it returns.
 //
 // Thread rule: the hooks of one session are called one after the other, those of different sessions
 // at the same time. `connect` is called on the thread that accepts, every other hook on the
 // session's own. A hook must not block.
+//
+// Exceptions. A hook that cannot decide answers 451. A hook that throws has a bug: its session ends
+// at once without a reply, is logged (`session.failed`), and no other session notices. The client
+// tries a message that was under way again: nothing of it was stored. An exception of `connect`
+// closes the connection before the greeting (`accept.failed`: there is no session yet). An
+// exception of `auth` or `keys` accepts no login and is no failed login either. An exception of
+// `closed` is logged, and the other policies are told of the end.
 #pragma once
 
 #include <optional>
@@ -74,7 +82,7 @@ class SessionPolicy {
     (void)mechanism;
     return std::nullopt;
   }
-  /// The session ended, however it did. Called once if any other hook was; must not throw.
+  /// The session ended, however it did. Called once if any other hook was.
   virtual void closed(const SessionInfo&) {}
 };
 

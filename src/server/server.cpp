@@ -32,7 +32,7 @@ std::string reason_of(const std::exception_ptr& thrown) {
   } catch (const std::exception& exception) {
     return exception.what();
   } catch (...) {
-    return "an unknown exception";
+    return "unknown exception";
   }
 }
 

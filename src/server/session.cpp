@@ -41,9 +41,18 @@ Session::Session(tcp::socket socket, std::shared_ptr<const ListenerSettings> lis
   if (!gone) visit_ = services_.guard.enter(endpoint_.address(), proto::Clock::now());
 }
 
+// Each policy is told, though another one throws.
 Session::~Session() {
   if (!was_asked_about_) return;
-  for (const auto& policy : listener_->policies) policy->closed(info());
+  for (const auto& policy : listener_->policies) {
+    try {
+      policy->closed(info());
+    } catch (const std::exception& thrown) {
+      log_failure(thrown.what());
+    } catch (...) {
+      log_failure("unknown exception");
+    }
+  }
 }
 
 SessionInfo Session::info() const {
@@ -114,10 +123,16 @@ boost::asio::awaitable<void> Session::run() {
         co_await stream_.finish(proto::Clock::now() + last_words);
     }
   } catch (const std::exception& thrown) {
-    log_failure(thrown.what());
-    machine_.failed(fail(Fault::io, client_, thrown.what()));
+    fail_session(thrown.what());
+  } catch (...) {  // of a policy
+    fail_session("unknown exception");
   }
   end();
+}
+
+void Session::fail_session(const std::string& reason) {
+  log_failure(reason);
+  machine_.failed(fail(Fault::io, client_, reason));
 }
 
 void Session::end() {
@@ -183,9 +198,11 @@ boost::asio::awaitable<Result<proto::TlsFacts>> Session::handshake(net::Stream& 
   co_return facts;
 }
 
+// A session that waits on a timer waits for no client.
 void Session::stop() {
   machine_.stop();
-  stream_.interrupt();
+  if (timer_ == nullptr) return stream_.interrupt();
+  if (machine_.is_stopped()) timer_->cancel();
 }
 
 void Session::abort() {

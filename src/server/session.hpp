@@ -82,7 +82,8 @@ class Session final : public Enrolled {
   void send_away(const Reply& reply);
   boost::asio::awaitable<void> run();
   [[nodiscard]] const std::string& client() const { return client_; }
-  /// Ends it as soon as no message is under way. On the session's thread.
+  /// Ends it as soon as no message is under way; a policy that holds an idle session is not waited
+  /// for. On the session's thread.
   void stop();
   /// Ends it now. On the session's thread.
   void abort();
@@ -105,6 +106,7 @@ class Session final : public Enrolled {
   boost::asio::awaitable<bool> begin_tls();
   boost::asio::awaitable<void> wait_for_silence();
   void end();
+  void fail_session(const std::string& reason);
   void abandon_message();
   void charge(proto::Time now);
   Reply limited(std::string_view limit, Reply reply, std::string_view login = {});
@@ -121,7 +123,7 @@ class Session final : public Enrolled {
   bool go_on(Inquiry& inquiry);
   void put(SessionPolicy& policy, Answer answer);
   bool wait_later(Inquiry inquiry);
-  boost::asio::awaitable<void> wait_for_policies(Inquiry& inquiry);
+  boost::asio::awaitable<bool> wait_for_policies(Inquiry& inquiry);
   boost::asio::awaitable<void> answer_command();
   boost::asio::awaitable<void> answer_body(std::string_view bytes);
   boost::asio::awaitable<void> answer_end();
@@ -136,7 +138,8 @@ class Session final : public Enrolled {
   void drop_message(const Reply& why);
 
   boost::asio::awaitable<void> check_login(const sasl::Credentials& credentials);
-  boost::asio::awaitable<Reply> verdict_on(const sasl::Credentials& credentials);
+  boost::asio::awaitable<std::optional<Reply>> verdict_on(const sasl::Credentials& credentials);
+  Reply begin_login(const std::string& user, const Reply& accepted);
   boost::asio::awaitable<void> delay_reply();
 
   net::Stream stream_;

@@ -84,21 +84,23 @@ bool Session::go_on(Inquiry& inquiry) {
 }
 
 // Until every policy has answered, or one has refused. A session that was aborted meanwhile waits
-// for nothing.
-boost::asio::awaitable<void> Session::wait_for_policies(Inquiry& inquiry) {
+// for nothing. False: a stop ended the wait, as no message is under way.
+boost::asio::awaitable<bool> Session::wait_for_policies(Inquiry& inquiry) {
   while (inquiry.is_waiting()) {
-    const auto patience =
-        stream_.is_open() ? listener_->policy_timeout : std::chrono::milliseconds(0);
+    const bool is_over = !stream_.is_open() || machine_.is_stopped();
+    const auto patience = is_over ? std::chrono::milliseconds(0) : listener_->policy_timeout;
     boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor, patience);
     timer_ = &timer;
     const bool is_answered = co_await inquiry.wait(timer);
     timer_ = nullptr;
     if (!is_answered) {
+      if (machine_.is_stopped()) co_return false;
       if (stream_.is_open()) policy_timed_out(services_.log, info(), patience);
       inquiry.refuse(unanswered(machine_.question()));
     }
-    if (go_on(inquiry)) co_return;
+    if (go_on(inquiry)) break;
   }
+  co_return true;
 }
 
 // A refusal that no policy can change; code 0: none.
@@ -198,7 +200,8 @@ boost::asio::awaitable<void> Session::answer(smtp::ServerMachine& machine) {
 
 boost::asio::awaitable<void> Session::answer_command() {
   const auto inquiry = std::move(inquiry_);
-  co_await wait_for_policies(*inquiry);
+  const bool is_answered = co_await wait_for_policies(*inquiry);
+  if (!is_answered) co_return machine_.withdraw_question();
   machine_.answered(check_after(std::move(inquiry->reply())));
 }
 
@@ -243,7 +246,7 @@ Reply Session::take_checked_body(Inquiry& inquiry, std::string_view bytes) {
 boost::asio::awaitable<void> Session::answer_body(std::string_view bytes) {
   Reply reply;
   if (const auto inquiry = std::move(inquiry_)) {
-    co_await wait_for_policies(*inquiry);
+    (void)co_await wait_for_policies(*inquiry);
     reply = take_checked_body(*inquiry, bytes);
   }
   if (auto* sink = sink_.get(); sink != nullptr && !sink->ready()) {
@@ -284,7 +287,7 @@ void Session::drop_message(const Reply& why) {
 boost::asio::awaitable<void> Session::answer_end() {
   Additions additions;
   if (const auto inquiry = std::move(inquiry_)) {
-    co_await wait_for_policies(*inquiry);
+    (void)co_await wait_for_policies(*inquiry);
     if (inquiry->is_refused()) {
       drop_message(inquiry->reply());
       machine_.answered(inquiry->reply());

@@ -9,6 +9,40 @@
 
 namespace postroad::server {
 
+namespace {
+
+// One guess of the client's and of the login's. It is given back when the check ends without a
+// verdict: the backend could not say, the server stops, a policy throws.
+class Guess final {
+ public:
+  Guess(Guard::Visit& visit, const std::string& user)
+      : visit_(visit), user_(user), is_allowed_(visit.try_password(user_, now_)) {}
+  Guess(const Guess&) = delete;
+  Guess& operator=(const Guess&) = delete;
+  ~Guess() {
+    if (!is_allowed_ || is_settled_) return;
+    try {
+      visit_.tried_password(user_, true, now_);
+    } catch (...) {
+      // No memory: it counts.
+    }
+  }
+  [[nodiscard]] bool is_allowed() const { return is_allowed_; }
+  void settle(bool is_right) {
+    is_settled_ = true;
+    visit_.tried_password(user_, is_right, now_);
+  }
+
+ private:
+  Guard::Visit& visit_;
+  const std::string user_;
+  const proto::Time now_ = proto::Clock::now();
+  bool is_allowed_;
+  bool is_settled_ = false;
+};
+
+}  // namespace
+
 // A client that guesses waits, and no other one: only this session's time passes. What its client
 // sends meanwhile is not read.
 boost::asio::awaitable<void> Session::delay_reply() {
@@ -23,8 +57,9 @@ boost::asio::awaitable<void> Session::delay_reply() {
 }
 
 // What the mechanism has proven by the user's keys, or what the policies say. A user that no policy
-// knows is refused.
-boost::asio::awaitable<Reply> Session::verdict_on(const sasl::Credentials& credentials) {
+// knows is refused. Nothing: a stop came first.
+boost::asio::awaitable<std::optional<Reply>> Session::verdict_on(
+    const sasl::Credentials& credentials) {
   const bool is_for_another =
       !credentials.authorize_as.empty() && credentials.authorize_as != credentials.user;
   auto reply = login_refused();
@@ -32,7 +67,10 @@ boost::asio::awaitable<Reply> Session::verdict_on(const sasl::Credentials& crede
     if (*credentials.proven) reply = login_accepted();
   } else {
     Inquiry inquiry(Inquiry::Ends::at_answer);
-    if (!go_on(inquiry)) co_await wait_for_policies(inquiry);
+    if (!go_on(inquiry)) {
+      const bool is_answered = co_await wait_for_policies(inquiry);
+      if (!is_answered) co_return std::nullopt;
+    }
     if (inquiry.reply().code != 0) reply = std::move(inquiry.reply());
   }
   if (is_for_another && reply.is_success()) co_return login_refused();
@@ -42,9 +80,9 @@ boost::asio::awaitable<Reply> Session::verdict_on(const sasl::Credentials& crede
 // Known and unknown names cost the same and get the same reply (users.hpp). The limits stand before
 // the check, so that guesses beyond them learn nothing.
 boost::asio::awaitable<void> Session::check_login(const sasl::Credentials& credentials) {
-  const auto now = proto::Clock::now();
   const auto& user = credentials.user;
-  if (!visit_.try_password(user, now)) {
+  Guess guess(visit_, user);
+  if (!guess.is_allowed()) {
     machine_.answered(limited(
         "failed_logins",
         {421, {4, 7, 0}, listener_->smtp.hostname + " too many failed logins, try again later"},
@@ -52,28 +90,28 @@ boost::asio::awaitable<void> Session::check_login(const sasl::Credentials& crede
     co_return;
   }
   const auto reply = co_await verdict_on(credentials);
-  if (reply.is_temporary_failure()) {
-    visit_.tried_password(user, true, now);  // no guess was checked
-    if (reply == logins_busy())
-      (void)limited("logins", reply, user);
+  if (!reply) co_return machine_.withdraw_question();
+  if (reply->is_temporary_failure()) {
+    if (*reply == logins_busy())
+      (void)limited("logins", *reply, user);
     else if (stream_.is_open())
       login_unchecked(services_.log, info(), user);
-    machine_.answered(reply);
+    machine_.answered(*reply);
     co_return;
   }
-  const bool is_accepted = reply.is_success();
-  visit_.tried_password(user, is_accepted, now);
+  const bool is_accepted = reply->is_success();
+  guess.settle(is_accepted);
   login_checked(services_.log, info(), user, is_accepted);
-  // A catcher is for tests, which may send as much as they like.
-  if (is_accepted && listener_->role != Role::catcher) {
-    const auto limit = visit_.log_in(user, now);
-    if (!limit.empty()) {
-      machine_.answered(limited(limit, too_many_of_login(limit), user));
-      co_return;
-    }
-  }
-  if (!is_accepted) co_await delay_reply();
-  machine_.answered(reply);
+  if (is_accepted) co_return machine_.answered(begin_login(user, *reply));
+  co_await delay_reply();
+  machine_.answered(*reply);
+}
+
+// The reply to an accepted login. A catcher is for tests, which may send as much as they like.
+Reply Session::begin_login(const std::string& user, const Reply& accepted) {
+  if (listener_->role == Role::catcher) return accepted;
+  const auto limit = visit_.log_in(user, proto::Clock::now());
+  return limit.empty() ? accepted : limited(limit, too_many_of_login(limit), user);
 }
 
 }  // namespace postroad::server

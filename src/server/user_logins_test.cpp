@@ -60,12 +60,42 @@ TEST(UserLogins, AreBusyWhenTooManyWait) {
   go_on.set_value();
 }
 
-TEST(LoginWorkers, TakeFurtherJobsAfterOneThrew) {
+// Each way in which a job ends leaves its place to the next one.
+TEST(LoginWorkers, GiveThePlaceOfEveryJobBack) {
+  const auto busy = std::make_shared<int>(0);
+  {
+    LoginWorkers workers(1, 1);
+    const auto run = [&](auto job) {
+      while (!workers.post(job)) std::this_thread::yield();
+    };
+    for (int i = 0; i < 3; ++i) {
+      run([busy] {});
+      run([busy] { throw std::bad_alloc(); });
+      run([busy] { throw 42; });
+    }
+    std::promise<void> ran;
+    run([&ran, busy] { ran.set_value(); });
+    ran.get_future().wait();
+  }
+  EXPECT_EQ(busy.use_count(), 1) << "a job that ended is still there";
+}
+
+// More wait than there is room for: the Answer of a job that is not taken says so, and the next one
+// finds a place when they have run.
+TEST(UserLogins, AreCheckedAgainWhenThoseBeforeThemHaveEnded) {
   LoginWorkers workers(1, 1);
-  ASSERT_TRUE(workers.post([] { throw std::bad_alloc(); }));
-  std::promise<void> ran;
-  while (!workers.post([&ran] { ran.set_value(); })) std::this_thread::yield();
-  ran.get_future().wait();
+  UserLogins policy(ann(), workers, true);
+  std::promise<void> go_on;
+  const auto held = go_on.get_future().share();
+  ASSERT_TRUE(workers.post([held] { held.wait(); }));
+  EXPECT_EQ(ask(policy, "ann", "right"), logins_busy());
+  go_on.set_value();
+  for (;;) {
+    const auto reply = ask(policy, "ann", "right");
+    if (reply == logins_busy()) continue;
+    EXPECT_EQ(reply, login_accepted());
+    break;
+  }
 }
 
 }  // namespace

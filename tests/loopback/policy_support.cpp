@@ -46,6 +46,8 @@ void ScriptedPolicy::act(const std::string& hook, const server::SessionInfo& inf
       return;
     case When::throws:
       throw std::runtime_error("the policy of " + hook + " threw this");
+    case When::throws_other:
+      throw 42;
   }
 }
 

@@ -22,6 +22,7 @@ class ScriptedPolicy final : public server::SessionPolicy {
     held,     ///< the Answer is kept until `release`
     dropped,  ///< the Answer is destroyed uncalled
     throws,
+    throws_other,  ///< what is no std::exception
   };
   struct Step {
     When when = When::at_once;

@@ -28,6 +28,7 @@ struct Dialogue {
   std::string last;
   Reply refusal;  // of the policy
   std::string late = "451 4.3.0 a policy check did not answer in time, try again later";
+  bool is_in_message = false;  // a transaction is under way
 };
 
 const std::string ehlo = "EHLO client.example";
@@ -37,6 +38,7 @@ const std::string text = "Subject: hello\r\n\r\ntext\r\n.";
 
 const std::vector<Dialogue>& dialogues() {
   static const Reply no{550, {5, 7, 1}, "no"};
+  const std::string late = Dialogue{}.late;
   static const std::vector<Dialogue> all{
       {"connect",
        {},
@@ -45,10 +47,10 @@ const std::vector<Dialogue>& dialogues() {
        "421 4.3.0 a policy check did not answer in time, try again later"},
       {"helo", {}, ehlo, no},
       {"mail", {ehlo}, mail, no},
-      {"rcpt", {ehlo, mail}, rcpt, no},
-      {"data", {ehlo, mail, rcpt}, "DATA", no},
-      {"body", {ehlo, mail, rcpt, "DATA"}, text, no},
-      {"message", {ehlo, mail, rcpt, "DATA"}, text, no},
+      {"rcpt", {ehlo, mail}, rcpt, no, late, true},
+      {"data", {ehlo, mail, rcpt}, "DATA", no, late, true},
+      {"body", {ehlo, mail, rcpt, "DATA"}, text, no, late, true},
+      {"message", {ehlo, mail, rcpt, "DATA"}, text, no, late, true},
       {"vrfy", {ehlo}, "VRFY ann", no},
       {"expn", {ehlo}, "EXPN staff", no},
       {"auth",
@@ -153,21 +155,49 @@ TEST_P(EachStep, IsRefusedWhenTheAnswerIsDropped) {
 }
 
 TEST_P(EachStep, EndsTheSessionAndNoOtherWhenThePolicyThrows) {
-  const auto scripted = policy(When::throws, {});
+  for (const auto when : {When::throws, When::throws_other}) {
+    const auto scripted = policy(when, {});
+    PolicyServer server({scripted}, listener());
+    Typist client(server.port);
+    come_to(client, GetParam());
+    EXPECT_EQ(client.reply(), "");
+    EXPECT_TRUE(client.is_at_end());
+    const auto threw = when == When::throws ? "the policy of " + GetParam().hook + " threw this"
+                                            : "unknown exception";
+    // At connect there is no session yet.
+    const bool is_connect = GetParam().last.empty();
+    EXPECT_NE(server.lines.wait_for({is_connect ? "accept.failed" : "session.failed", threw}), "");
+    if (!is_connect) {
+      EXPECT_NE(server.lines.wait_for({"session.closed", "\"ending\":\"failed\""}), "");
+      EXPECT_TRUE(Typist(server.port).reply().starts_with("220")) << "the listener goes on";
+    }
+    EXPECT_TRUE(scripted->wait_for("closed"));
+    EXPECT_TRUE(server.server.wait_until_empty(milliseconds(20'000)));
+    EXPECT_TRUE(server.store.arrived().empty());
+  }
+}
+
+TEST_P(EachStep, IsNotWaitedForByAStopUnlessAMessageIsUnderWay) {
+  const auto scripted = policy(When::held, {});
   PolicyServer server({scripted}, listener());
   Typist client(server.port);
   come_to(client, GetParam());
-  EXPECT_EQ(client.reply(), "");
-  const auto threw = "the policy of " + GetParam().hook + " threw this";
-  // At connect there is no session yet.
-  EXPECT_NE(
-      server.lines.wait_for({GetParam().last.empty() ? "accept.failed" : "session.failed", threw}),
-      "");
-  if (!GetParam().last.empty()) {
-    EXPECT_NE(server.lines.wait_for({"session.closed", "\"ending\":\"failed\""}), "");
+  ASSERT_TRUE(scripted->wait_for_held());
+  server.server.begin_stop();
+  if (GetParam().is_in_message) {
+    EXPECT_FALSE(client.has_reply(milliseconds(0)));
+    scripted->release();
+    EXPECT_TRUE(client.reply().starts_with(GetParam().hook == "data" ? "354" : "250"));
+    return;
   }
+  EXPECT_EQ(client.reply(), "421 4.3.2 mail.test.example service shutting down, try again later");
+  EXPECT_TRUE(client.is_at_end());
+  EXPECT_NE(server.lines.wait_for({"session.closed", "\"ending\":\"stopped\""}), "");
   EXPECT_TRUE(scripted->wait_for("closed"));
-  EXPECT_TRUE(server.server.wait_until_empty(milliseconds(20'000)));
+  EXPECT_EQ(server.lines.count("policy.timed_out"), 0U);
+  EXPECT_EQ(server.lines.count("login.unchecked"), 0U);
+  EXPECT_EQ(server.lines.count("client.limited"), 0U);
+  scripted->release();  // ignored
 }
 
 TEST_P(EachStep, IsStoppedWhileItWaits) {

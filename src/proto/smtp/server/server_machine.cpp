@@ -23,8 +23,13 @@ ServerMachine::ServerMachine(const ServerOptions& options) : options_(options) {
 
 Action ServerMachine::next(Time now) {
   clock_.now = now;
+  excuse(now);
   for (;;) {
-    if (question_) return {Wish::consult, {}, false, {}};
+    if (question_) {
+      waits_.is_asking = true;
+      waits_.asked = now;
+      return {Wish::consult, {}, false, {}};
+    }
     const auto unsent = out_.unsent();
     const bool must_flush =
         mode_ == Mode::closing || start_tls_ || (unsent > 0 && unsent >= options_.limits.replies);
@@ -36,9 +41,8 @@ Action ServerMachine::next(Time now) {
     }
     if (mode_ == Mode::closing) return {Wish::done, {}, false, {}};
     if (start_tls_) return {Wish::start_tls, {}, false, now + options_.limits.handshake};
-    if (stopping_ && mode_ == Mode::commands && phase_ < Phase::mail) {
-      reply(421, {4, 3, 2}, options_.hostname + " service shutting down, try again later");
-      close(Ending::stopped);
+    if (is_stopped() && (mode_ == Mode::commands || mode_ == Mode::auth)) {
+      say_stopped();
       continue;
     }
     arm(now);
@@ -58,6 +62,22 @@ void ServerMachine::arm(Time now) {
   const bool is_text = mode_ == Mode::text || mode_ == Mode::chunk;
   waits_.deadline = now + (is_text ? options_.limits.data_block : options_.limits.command);
 }
+
+// The time that an answer took is not the client's: it moves the deadlines that run.
+void ServerMachine::excuse(Time now) {
+  if (!std::exchange(waits_.is_asking, false)) return;
+  const auto taken = now - waits_.asked;
+  if (waits_.is_waiting) waits_.deadline += taken;
+  if (waits_.transaction != Time{}) waits_.transaction += taken;
+  if (out_.is_sending) out_.deadline += taken;
+}
+
+void ServerMachine::say_stopped() {
+  reply(421, {4, 3, 2}, options_.hostname + " service shutting down, try again later");
+  close(Ending::stopped);
+}
+
+void ServerMachine::withdraw_question() { say_stopped(); }
 
 void ServerMachine::received(std::string_view bytes) { input_ = bytes; }
 

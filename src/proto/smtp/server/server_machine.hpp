@@ -149,6 +149,13 @@ class ServerMachine final {
   /// Begins no new transaction: an idle session is closed with 421; one inside a message ends the
   /// message first.
   void stop() { stopping_ = true; }
+  /// A stop ends the session now: it was asked for, and no message is under way.
+  [[nodiscard]] bool is_stopped() const { return stopping_ && !is_in_transaction(); }
+  /// In place of `answered`, when is_stopped(): nobody waits for the answer any more, and the
+  /// session ends with 421 (RFC 5321 section 3.8).
+  void withdraw_question();
+  /// A mail transaction is under way: MAIL was accepted, and the message has not ended.
+  [[nodiscard]] bool is_in_transaction() const { return phase_ >= Phase::mail; }
 
   [[nodiscard]] const ServerOptions& options() const { return options_; }
   [[nodiscard]] const Transaction& transaction() const { return transaction_; }
@@ -234,8 +241,10 @@ class ServerMachine final {
   };
   struct Waits {
     bool is_waiting = false;  // `deadline` counts for the command or block that is awaited
+    bool is_asking = false;   // a question was put at `asked`
     proto::Time deadline{};
     proto::Time transaction{};
+    proto::Time asked{};
   };
 
   bool advance();
@@ -243,7 +252,8 @@ class ServerMachine final {
   void line_too_long();
   void refuse_bare_lf();
   void arm(proto::Time now);
-  [[nodiscard]] bool is_in_transaction() const { return phase_ >= Phase::mail; }
+  void excuse(proto::Time now);
+  void say_stopped();
 
   // Commands.
   void on_command(std::string_view line);

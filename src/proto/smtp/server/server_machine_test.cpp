@@ -50,6 +50,7 @@ struct Session {
     const auto& question = machine.question();
     if (const auto* body = std::get_if<AskBody>(&question)) kept += body->octets.size();
     if (std::holds_alternative<AskHelo>(question)) machine.tell_time(wall);
+    now += answer_takes;
     if (const auto* end = std::get_if<AskEnd>(&question); end != nullptr && end->why != nullptr)
       reason = end->why->one_line();
     if (std::holds_alternative<AskAuth>(question)) return machine.answered({235, {2, 7, 0}, "in"});
@@ -84,6 +85,7 @@ struct Session {
   std::string secret_said;
   std::chrono::sys_seconds wall{};  // of the listener, told with EHLO
   std::string reason;               // the reason why a message was not kept
+  seconds answer_takes{0};
   std::size_t largest = 0;
   std::size_t kept = 0;
 };
@@ -166,6 +168,47 @@ TEST(Row43, ATransactionHasADeadlineFromItsMailOn) {
   EXPECT_EQ(session.feed("x\r\n.\r\n").deadline, session.now + minutes(5)) << "it has ended";
   session.feed("MAIL FROM:<a@x.example>\r\n");
   EXPECT_EQ(session.feed("RSET\r\n").deadline, session.now + minutes(5));
+}
+
+TEST(Deadlines, OfABlockStandStillWhileThePolicyTakesItsTime) {
+  ServerOptions options;
+  options.limits.data_block = minutes(3);
+  Session session(options);
+  session.begin_text();
+  const auto deadline = session.now + minutes(3);
+  session.answer_takes = minutes(2);
+  for (int i = 1; i <= 5; ++i)
+    EXPECT_EQ(session.feed("x").deadline, deadline + i * minutes(2)) << "after part " << i;
+  session.answer_takes = seconds(0);
+  session.now += seconds(1);
+  EXPECT_EQ(session.feed("x").deadline, deadline + minutes(10)) << "an octet moved it";
+}
+
+TEST(Deadlines, OfAChunkStandStillToo) {
+  ServerOptions options;
+  options.chunking = true;
+  options.limits.data_block = minutes(3);
+  Session session(options);
+  session.settle();
+  session.feed("EHLO client.example\r\nMAIL FROM:<a@x.example>\r\nRCPT TO:<b@y.example>\r\n");
+  const auto deadline = session.feed("BDAT 100 LAST\r\n").deadline;
+  session.answer_takes = minutes(5);
+  EXPECT_EQ(session.feed("x").deadline, deadline + minutes(5));
+}
+
+TEST(Deadlines, OfATransactionStandStillWhileAnyAnswerIsAwaited) {
+  ServerOptions options;
+  options.limits.command = minutes(5);
+  options.limits.transaction = minutes(6);
+  Session session(options);
+  session.settle();
+  session.feed("HELO client.example\r\nMAIL FROM:<a@x.example>\r\n");
+  const auto end = session.now + minutes(6);
+  session.answer_takes = minutes(10);
+  EXPECT_EQ(session.feed("RCPT TO:<b@y.example>\r\n").deadline, session.now + minutes(5));
+  session.answer_takes = seconds(0);
+  session.now += minutes(4);
+  EXPECT_EQ(session.feed("RCPT TO:<c@y.example>\r\n").deadline, end + minutes(10));
 }
 
 TEST(Row43, APeerThatReadsOneByteAMinuteGainsNothing) {
@@ -326,6 +369,51 @@ TEST(Stop, AnIdleSessionGets421) {
   EXPECT_EQ(session.settle().wish, Wish::done);
   EXPECT_EQ(session.count("421 4.3.2"), 1U);
   EXPECT_EQ(session.machine.ending(), Ending::stopped);
+}
+
+TEST(Stop, AnUnfinishedLoginGets421) {
+  ServerOptions options;
+  options.auth = options.allow_auth_in_clear = true;
+  Session session(options);
+  session.settle();
+  session.feed("EHLO client.example\r\nAUTH LOGIN\r\n");
+  session.machine.stop();
+  EXPECT_EQ(session.settle().wish, Wish::done);
+  EXPECT_EQ(session.count("421 4.3.2"), 1U);
+  EXPECT_EQ(session.machine.ending(), Ending::stopped);
+}
+
+TEST(Stop, AQuestionOutsideATransactionIsWithdrawn) {
+  for (const auto* command : {"", "EHLO client.example\r\n", "MAIL FROM:<a@x.example>\r\n",
+                              "VRFY ann\r\n", "EXPN staff\r\n", "AUTH PLAIN AGEAYg==\r\n"}) {
+    ServerOptions options;
+    options.vrfy = options.expn = options.auth = options.allow_auth_in_clear = true;
+    Session session(options);
+    if (const std::string_view line = command; !line.empty()) {
+      session.settle();
+      if (!line.starts_with("EHLO")) session.feed("EHLO client.example\r\n");
+      session.machine.received(line);
+    }
+    ASSERT_EQ(session.machine.next(session.now).wish, Wish::consult) << command;
+    EXPECT_FALSE(session.machine.is_stopped());
+    session.machine.stop();
+    ASSERT_TRUE(session.machine.is_stopped()) << command;
+    session.said.clear();
+    session.machine.withdraw_question();
+    EXPECT_EQ(session.settle().wish, Wish::done);
+    EXPECT_TRUE(session.said.starts_with("421 4.3.2")) << session.said;
+    EXPECT_EQ(session.machine.ending(), Ending::stopped);
+  }
+}
+
+TEST(Stop, AQuestionOfATransactionIsAwaited) {
+  Session session;
+  session.settle();
+  session.feed("HELO client.example\r\nMAIL FROM:<a@x.example>\r\n");
+  session.machine.received("RCPT TO:<b@y.example>\r\n");
+  ASSERT_EQ(session.machine.next(session.now).wish, Wish::consult);
+  session.machine.stop();
+  EXPECT_FALSE(session.machine.is_stopped());
 }
 
 TEST(Stop, AMessageInProgressIsFinishedFirst) {
