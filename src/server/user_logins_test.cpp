@@ -80,8 +80,7 @@ TEST(LoginWorkers, GiveThePlaceOfEveryJobBack) {
   EXPECT_EQ(busy.use_count(), 1) << "a job that ended is still there";
 }
 
-// More wait than there is room for: the Answer of a job that is not taken says so, and the next one
-// finds a place when they have run.
+// A login is refused for now while too many jobs wait. Its place is free again when they have run.
 TEST(UserLogins, AreCheckedAgainWhenThoseBeforeThemHaveEnded) {
   LoginWorkers workers(1, 1);
   UserLogins policy(ann(), workers, true);

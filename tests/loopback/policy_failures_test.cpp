@@ -1,5 +1,5 @@
-// What a session does when a policy throws outside the hooks that have an Answer, and what a login
-// costs whose check did not come to an end.
+// Sessions whose policy throws outside the hooks that have an Answer, and the guesses that logins
+// cost whose check ended without a verdict.
 #include <gtest/gtest.h>
 
 #include <stdexcept>

@@ -1,5 +1,5 @@
-// Delivery to mailboxes on a real disk that refuses a write: whose trouble that is. The C library's
-// write() is replaced here, as no test can set a quota.
+// Delivery to mailboxes on a real disk that refuses a write: a quota concerns one mailbox, a full
+// disk all. The C library's write() is replaced here, as no test can set a quota.
 #include "relay/routes/mailbox_carrier.hpp"
 
 #include <gtest/gtest.h>
