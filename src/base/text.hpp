@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include <postroad/version.hpp>
+#include "base/export.hpp"
 
 namespace postroad {
 
@@ -33,21 +33,23 @@ constexpr bool is_line_breaker(char c) noexcept { return c == '\r' || c == '\n' 
 
 std::string lower(std::string_view text);
 std::string upper(std::string_view text);
-bool iequals(std::string_view a, std::string_view b) noexcept;
+POSTROAD_QUEUE_EXPORT bool iequals(std::string_view a, std::string_view b) noexcept;
 bool istarts_with(std::string_view text, std::string_view prefix) noexcept;
 /// Without blanks and tabs at both ends.
 std::string_view trim(std::string_view text) noexcept;
 std::vector<std::string_view> split(std::string_view text, char separator);
 /// A whole decimal number, nothing before or after it; nullopt also when it does not fit.
-std::optional<unsigned long long> parse_number(std::string_view text) noexcept;
+POSTROAD_QUEUE_EXPORT std::optional<unsigned long long> parse_number(
+    std::string_view text) noexcept;
 /// Whether the bytes are UTF-8 (RFC 3629: no surrogates, no overlong forms, up to U+10FFFF).
-bool is_utf8(std::string_view text) noexcept;
+POSTROAD_QUEUE_EXPORT bool is_utf8(std::string_view text) noexcept;
 /// Text that is safe to show: control characters and bytes that are not UTF-8 become \xNN.
 /// Also C1 controls (U+0080–U+009F), which some terminals obey. Longer than `limit` bytes is cut
 /// with "…".
-std::string printable(std::string_view text, std::size_t limit = 4096);
+POSTROAD_QUEUE_EXPORT std::string printable(std::string_view text, std::size_t limit = 4096);
 /// Appends the same to `out`.
-void append_printable(std::string& out, std::string_view text, std::size_t limit = 4096);
+POSTROAD_QUEUE_EXPORT void append_printable(std::string& out, std::string_view text,
+                                            std::size_t limit = 4096);
 
 /// All but letters, digits and `- . _ ~` as %XX (RFC 3986 §2.1).
 std::string percent_encode(std::string_view octets);

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "base/text.hpp"
-#include "client/connection.hpp"
+#include "client/invalid_reason.hpp"
 #include "outbox/outbox_state.hpp"
 #include "outbox/outbox_values.hpp"
 #include "proto/smtp/mail_parameters.hpp"
@@ -61,9 +61,8 @@ bool OutboxStatus::is_done() const noexcept {
 
 std::optional<Error> Outbox::State::invalid_relay(const OutboxOptions& options) {
   for (const auto& url : options.relays) {
-    const client::Connection connection(url, options.login, options.client);
-    if (connection.invalid_reason() && connection.invalid_reason()->fault == Fault::input)
-      return connection.invalid_reason();
+    auto reason = client::invalid_reason(url, options.login, options.client);
+    if (reason && reason->fault == Fault::input) return reason;
   }
   return std::nullopt;
 }

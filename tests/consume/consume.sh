@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs the built tree into an empty prefix and uses it from outside: by CMake with g++ and by pkg-config with the
-# compiler of the build, shared and static; then the README's example against a real server. Arguments: build folder, source
+# Installs the built tree into an empty prefix and uses its libraries from outside: by CMake with g++, shared and static, and by
+# pkg-config with the compiler of the build; then the README's example against a real server. Arguments: build folder, source
 # folder, the command, the compiler.
 set -euo pipefail
 build=$1 source=$2 command=$3 compiler=$4
@@ -14,12 +14,18 @@ cmake -S "$source/tests/consume/project" -B "$work/cmake" -G Ninja -DCMAKE_CXX_C
 cmake --build "$work/cmake"
 "$work/cmake/with_shared"
 "$work/cmake/with_static"
+"$work/cmake/queue_shared" "$work/outbox.shared"
+"$work/cmake/queue_static" "$work/outbox.static"
 
 pc=$(dirname "$(find "$work/prefix" -name postroad.pc)")
 export PKG_CONFIG_PATH="$pc"
 # shellcheck disable=SC2046
 "$compiler" -std=c++20 "$source/tests/consume/project/main.cpp" -o "$work/by_pkg_config" $(pkg-config --cflags --libs postroad) -Wl,-rpath,"$(pkg-config --variable=libdir postroad)"
 "$work/by_pkg_config"
+# shellcheck disable=SC2046
+"$compiler" -std=c++20 "$source/tests/consume/project/queue.cpp" -o "$work/queue_by_pkg_config" \
+  $(pkg-config --cflags --libs postroad-queue postroad-testing) -Wl,-rpath,"$(pkg-config --variable=libdir postroad-queue)"
+"$work/queue_by_pkg_config" "$work/outbox.pkg_config"
 
 # The README's example, which must also stand in the README to the letter.
 sed -n '/^```cpp$/,/^```$/p' "$source/README.md" | sed '1d;$d' >"$work/readme.cpp"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Configures an outside project that embeds the library, where nothing is to be found but Boost, OpenSSL, fmt, libidn2 and libidn,
-# and checks that it stays a guest: no tests, no server, no -Werror, no output folder of its own. It builds one layer; with a third
-# argument, all of it, and runs the program. Arguments: source folder, compiler.
+# Configures an outside project that embeds the libraries, where nothing is to be found but Boost, OpenSSL, fmt, libidn2 and libidn,
+# and checks that they stay guests: no tests, no server, no -Werror, no output folder of their own, and only what the project links
+# is built. It builds one layer; with a third argument, all of them, and runs the programs. Arguments: source folder, compiler.
 set -euo pipefail
 source=$1 compiler=$2 whole=${3:-}
 work=$(mktemp -d)
@@ -20,9 +20,11 @@ PKG_CONFIG_LIBDIR=$work/pc PKG_CONFIG_PATH='' cmake -S "$source/tests/consume/em
 
 targets=$(ninja -C "$work/build" -t targets all)
 grep -q '^embed: ' <<<"$targets" || fail "the program is not where its own project puts it"
-! grep -qE 'layer_(server|spool|daemon|cli)\.dir|_test(:|\.dir)' <<<"$targets" || fail "the server or tests are built too"
+! grep -qE 'layer_(server|config|daemon|cli)\.dir|_test(:|\.dir)' <<<"$targets" || fail "the server or tests are built too"
+planned=$(ninja -C "$work/build" -n all)
+! grep -qE 'layer_(spool|queue|outbox|client_testing)\.dir' <<<"$planned" || fail "the outbox is built though nothing links it"
 ! grep -q -- -Werror "$work/build/compile_commands.json" || fail "warnings are errors for the embedding project"
 [ -z "$(ninja -C "$work/build" -t query uninstall 2>/dev/null)" ] || fail "the embedding project got a target uninstall"
 
 cmake --build "$work/build" --target "$([ -n "$whole" ] && echo all || echo layer_base)" >"$work/log" 2>&1 || { cat "$work/log"; fail "the library does not build"; }
-[ -z "$whole" ] || "$work/build/embed"
+[ -z "$whole" ] || { "$work/build/embed" && cmake --build "$work/build" --target embed_queue && "$work/build/embed_queue" "$work/outbox"; }

@@ -11,7 +11,8 @@ prefix=$work/prefix
 cmake --install "$build" --prefix "$prefix" >"$work/log" || { cat "$work/log"; fail "the installation failed"; }
 for file in bin/postroad share/man/man1/postroad-send.1 share/bash-completion/completions/postroad share/zsh/site-functions/_postroad \
   lib/systemd/system/postroad.service lib/systemd/system/postroad.socket lib/sysusers.d/postroad.conf etc/logrotate.d/postroad \
-  share/doc/postroad/examples/config/submission.toml share/doc/postroad/examples/send.cpp include/postroad/client.hpp; do
+  share/doc/postroad/examples/config/submission.toml share/doc/postroad/examples/send.cpp include/postroad/client.hpp \
+  include/postroad/outbox.hpp; do
   [ -s "$prefix/$file" ] || fail "$file was not installed"
 done
 grep -qx "ExecStart=$prefix/bin/postroad serve --config $prefix/etc/postroad/postroad.toml" "$prefix/lib/systemd/system/postroad.service" ||

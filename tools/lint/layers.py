@@ -9,18 +9,18 @@ import re
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-DECLARATION = re.compile(r"^\s*postroad_layer\((\w+) USES ([^)]*)\)", re.MULTILINE)
+DECLARATION = re.compile(r"^\s*postroad_layer\((\w+)(?: USES ([^)]*))?\)", re.MULTILINE)
 
 
 def declared_layers():
     """The layers and what each may use, from their one declaration in CMakeLists.txt."""
     rows = DECLARATION.findall((ROOT / "CMakeLists.txt").read_text(encoding="utf-8"))
     names = {name for name, _ in rows}
-    return {name: [use for use in uses.split("TESTING")[0].split() if use in names] for name, uses in rows}
+    return {name: [use for use in re.split("TESTING|PARTS", uses)[0].split() if use in names] for name, uses in rows}
 
 
 USES = declared_layers()
-ASIO = {"asio", "dns", "net", "client", "server", "outbox", "relay", "http", "daemon", "cli"}
+ASIO = {"asio", "dns", "net", "client", "server", "relay", "http", "daemon", "cli"}
 OPENSSL = {"crypto", "net"}
 PUBLIC_ASIO = {"async.hpp"}
 MOST_LINES = 450

@@ -22,7 +22,7 @@
 #include "client/url.hpp"
 #include "net/drive.hpp"
 #include "observe/sinks.hpp"
-#include "proto/smtp/command.hpp"
+#include "proto/smtp/server/command.hpp"
 
 namespace postroad::cli {
 

@@ -2,7 +2,7 @@
 #include "cli/verbs/talk_machine.hpp"
 
 #include "base/text.hpp"
-#include "proto/smtp/command.hpp"
+#include "proto/smtp/server/command.hpp"
 
 namespace postroad::cli {
 

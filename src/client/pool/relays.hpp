@@ -9,6 +9,8 @@
 #include <postroad/pool.hpp>
 #include <vector>
 
+#include "base/export.hpp"
+
 namespace postroad::client {
 
 using Time = std::chrono::steady_clock::time_point;
@@ -50,7 +52,7 @@ class RelayChooser final {
 
 /// Whether the error of a call is a failure of the relay, so that another one may succeed: it could
 /// not be reached, closed, violated the protocol, or refused the session.
-bool is_relay_failure(const Error& error);
+POSTROAD_QUEUE_EXPORT bool is_relay_failure(const Error& error);
 /// Whether the outcome is one: 421, or a 4yz reply to MAIL.
 bool is_relay_failure(const RecipientOutcome& outcome);
 /// Whether the message needs an extension that the relay lacks: another relay may have it, and this

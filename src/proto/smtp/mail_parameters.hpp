@@ -34,18 +34,20 @@ struct ParameterTaken {
   bool known = false;  ///< it is a parameter of this command and was offered
   std::string error;   ///< why the value is wrong; empty: it is right
 };
-ParameterTaken take_parameter(const Parameter& parameter, const Offered& offered,
-                              MailOptions& options);
-ParameterTaken take_parameter(const Parameter& parameter, const Offered& offered,
-                              RecipientOptions& options);
+POSTROAD_QUEUE_EXPORT ParameterTaken take_parameter(const Parameter& parameter,
+                                                    const Offered& offered, MailOptions& options);
+POSTROAD_QUEUE_EXPORT ParameterTaken take_parameter(const Parameter& parameter,
+                                                    const Offered& offered,
+                                                    RecipientOptions& options);
 
 /// Why these values do not fit a command line (a line break, out of bounds); empty: they do.
-std::string wrong_with(const MailOptions& options);
-std::string wrong_with(const RecipientOptions& options);
+POSTROAD_QUEUE_EXPORT std::string wrong_with(const MailOptions& options);
+POSTROAD_QUEUE_EXPORT std::string wrong_with(const RecipientOptions& options);
 
 /// Appends the parameters, each with a leading space. `utf8`: ORCPT may hold UTF-8 unencoded.
-void append_parameters(const MailOptions& options, std::string& line);
-void append_parameters(const RecipientOptions& options, bool utf8, std::string& line);
+POSTROAD_QUEUE_EXPORT void append_parameters(const MailOptions& options, std::string& line);
+POSTROAD_QUEUE_EXPORT void append_parameters(const RecipientOptions& options, bool utf8,
+                                             std::string& line);
 
 /// An Internet date-time in UTC (RFC 3339), "2026-11-28T09:00:00Z"; nullopt for anything else.
 std::optional<std::chrono::sys_seconds> parse_date_time(std::string_view text);

@@ -16,6 +16,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/export.hpp"
+
 namespace postroad::smtp {
 
 struct PathRules {
@@ -34,7 +36,8 @@ struct Parameter {
 
 /// The parameters behind the path, as views into `text`. Error: Fault::input, the detail says what
 /// is wrong.
-Result<std::vector<Parameter>> parse_parameters(std::string_view text, std::size_t limit);
+POSTROAD_QUEUE_EXPORT Result<std::vector<Parameter>> parse_parameters(std::string_view text,
+                                                                      std::size_t limit);
 
 std::string encode_xtext(std::string_view text);
 /// nullopt when the text is not xtext.

@@ -7,7 +7,7 @@
 #include "base/text.hpp"
 #include "proto/smtp/mail_parameters.hpp"
 #include "proto/smtp/server/server_machine.hpp"
-#include "proto/smtp/syntax_error.hpp"
+#include "proto/smtp/server/syntax_error.hpp"
 
 namespace postroad::smtp {
 

@@ -27,10 +27,10 @@
 
 #include "proto/action.hpp"
 #include "proto/sasl/mechanism.hpp"
-#include "proto/smtp/command.hpp"
 #include "proto/smtp/dot_codec.hpp"
 #include "proto/smtp/mail_parameters.hpp"
 #include "proto/smtp/path.hpp"
+#include "proto/smtp/server/command.hpp"
 #include "proto/smtp/server/line_reader.hpp"
 #include "proto/smtp/server/server_options.hpp"
 

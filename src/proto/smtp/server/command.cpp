@@ -1,5 +1,5 @@
 // The command table (RFC 5321 section 4.1; 4.1.4 for the order); see command.hpp.
-#include "proto/smtp/command.hpp"
+#include "proto/smtp/server/command.hpp"
 
 #include <vector>
 

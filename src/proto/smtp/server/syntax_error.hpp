@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "base/text.hpp"
-#include "proto/smtp/command.hpp"
+#include "proto/smtp/server/command.hpp"
 
 namespace postroad::smtp {
 

@@ -1,6 +1,6 @@
 // The command table: its rows, the question that each command asks, how a line is split, and which
 // verb is guessed. The machine has its tests in server_machine_test.cpp and in tests/transcripts/.
-#include "proto/smtp/command.hpp"
+#include "proto/smtp/server/command.hpp"
 
 #include <gtest/gtest.h>
 
