@@ -134,7 +134,7 @@ int main(int argc, char** argv) {
   const char* url = argc > 1 ? argv[1] : "smtp://127.0.0.1:2525";
   const int count = argc > 2 ? std::atoi(argv[2]) : 3;
   postroad::ClientOptions options;
-  options.tls = postroad::Tls::never;
+  options.tls.policy = postroad::Tls::never;
   options.helo_name = "[127.0.0.1]";
   const auto message = postroad::Message{}
                            .from("me@example.org")

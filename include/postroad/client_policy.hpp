@@ -1,4 +1,4 @@
-// The decisions of a client that ClientOptions takes: TLS, recipients, chunking.
+// The decisions of a client in ClientOptions: TLS, recipients, chunking.
 #pragma once
 
 #include <cstdint>

@@ -23,7 +23,7 @@ struct POSTROAD_EXPORT Login {
   /// Logs in with a bearer token.
   static Login oauth(std::string user, Secret token);
   static Login oauth(std::string user, std::function<Result<Secret>()> fetch_token);
-  /// Logs in with the certificate of ClientOptions::client_certificate (EXTERNAL).
+  /// Logs in with the certificate of TlsOptions::client_certificate (EXTERNAL).
   static Login certificate(std::string authorize_as = {});
 };
 

@@ -51,11 +51,10 @@ class POSTROAD_EXPORT Machine final {
     std::string end_point{};  ///< tls-server-end-point (RFC 5929 section 4); empty: unknown
   };
 
-  /// As Client takes them. These options have no effect, because the program does their part:
-  /// ca_file, pinned_keys, insecure_accept_any_certificate, insecure_allow_legacy_tls, client_key,
-  /// proxy, progress, trace, connect_timeout, quit_timeout, overall_timeout. `client_certificate`
-  /// is not read; when set, it says that the handshake presents one. Set `helo_name`; the default
-  /// is "localhost". `open` reports an invalid URL.
+  /// As Client takes them. These options have no effect, because the program does their part: of
+  /// `tls` all but `policy`, of `timeouts` `connect`, `quit` and `overall`, and `proxy`, `progress`
+  /// and `trace`. `tls.client_certificate` is not read; when set, it says that the handshake
+  /// presents one. Set `helo_name`; the default is "localhost". `open` reports an invalid URL.
   explicit Machine(std::string_view url, ClientOptions options = {});
   Machine(std::string_view url, Login login, ClientOptions options = {});
   Machine(Machine&&) noexcept;

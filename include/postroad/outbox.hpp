@@ -1,6 +1,6 @@
 // Mail that must not be lost though the program ends: `submit` returns when it is on disk, a
 // background worker sends it, tries again with growing pauses and across restarts, and tells what
-// became of each recipient. No server is needed.
+// became of each recipient. No server is needed. Library: libpostroad-queue (postroad::queue).
 //
 //   auto outbox = postroad::Outbox::open({.folder = "/var/lib/app/outbox",
 //                                         .relays = {"smtp://mail.example:587"}, .login = login});

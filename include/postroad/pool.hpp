@@ -77,7 +77,7 @@ class POSTROAD_EXPORT Pool final : public Transport {
   ~Pool() override;
 
   using Transport::send;
-  /// As Client::send. ClientOptions::overall_timeout counts from this call, with the wait for a
+  /// As Client::send. ClientTimeouts::overall counts from this call, with the wait for a
   /// turn. `source` is read on a thread of the pool, and again for another relay
   /// (MessageSource::rewind).
   Result<SendReport> send(const Envelope& envelope, MessageSource& source) override;

@@ -1,6 +1,7 @@
 // A server for tests of programs that send mail. It runs in the test's process on a loopback port
 // chosen by the kernel, speaks real SMTP over real sockets and TLS, and does what the test says:
-// accept, refuse, stall, close at any stage, present wrong certificates.
+// accept, refuse, stall, close at any stage, present wrong certificates. Library:
+// libpostroad-testing (postroad::testing).
 //
 //   postroad::testing::Server server;
 //   server.at(Stage::rcpt, "bad@y.example").refuse({550, {5, 1, 1}, "no such user"});

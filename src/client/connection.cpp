@@ -99,14 +99,14 @@ Result<std::vector<std::string>> pins_of(const std::vector<std::string>& texts) 
 }
 
 Result<net::TlsClientSettings> tls_settings_of(const ClientOptions& options) {
-  auto pins = pins_of(options.pinned_keys);
+  auto pins = pins_of(options.tls.pinned_keys);
   if (!pins) return pins.error();
-  net::TlsClientSettings settings{.verify = !options.insecure_accept_any_certificate,
-                                  .ca_file = options.ca_file,
+  net::TlsClientSettings settings{.verify = !options.tls.insecure_accept_any_certificate,
+                                  .ca_file = options.tls.ca_file,
                                   .pins = std::move(*pins),
-                                  .certificate = options.client_certificate,
-                                  .key = options.client_key,
-                                  .allow_legacy = options.insecure_allow_legacy_tls};
+                                  .certificate = options.tls.client_certificate,
+                                  .key = options.tls.client_key,
+                                  .allow_legacy = options.tls.insecure_allow_legacy_tls};
   if (const auto readable = net::TlsContext::check_files(settings); !readable)
     return readable.error();
   return settings;
@@ -150,8 +150,8 @@ Connection::~Connection() {
 }
 
 net::Time Connection::limit() const {
-  return options_.overall_timeout.count() == 0 ? net::Time::max()
-                                               : proto::Clock::now() + options_.overall_timeout;
+  return options_.timeouts.overall.count() == 0 ? net::Time::max()
+                                                : proto::Clock::now() + options_.timeouts.overall;
 }
 
 awaitable<void> Connection::drive(MessageSource* source) {
@@ -180,7 +180,7 @@ awaitable<Result<void>> Connection::open_tunnel() {
   NoConsultant consultant;
   net::DriveOptions how;
   how.buffers = &buffers_;
-  how.until = std::min(until_, proto::Clock::now() + options_.connect_timeout);
+  how.until = std::min(until_, proto::Clock::now() + options_.timeouts.connect);
   co_await net::drive(*stream_, tunnel, consultant, how);
   early_ = tunnel.rest();
   if (tunnel.error()) co_return *tunnel.error();
@@ -209,7 +209,7 @@ awaitable<Result<proto::TlsFacts>> Connection::handshake(net::Time deadline) {
 
 awaitable<Result<void>> Connection::reach() {
   if (invalid_reason_) co_return *invalid_reason_;
-  const auto deadline = std::min(until_, proto::Clock::now() + options_.connect_timeout);
+  const auto deadline = std::min(until_, proto::Clock::now() + options_.timeouts.connect);
   auto socket = co_await net::connect(proxy_ ? proxy_->host : url_.host,
                                       proxy_ ? proxy_->port : url_.port, deadline);
   if (!socket) {
@@ -270,7 +270,7 @@ awaitable<Result<Reply>> Connection::command(std::string verb, std::string argum
 awaitable<Result<Reply>> Connection::quit() {
   if (is_driving_) close();  // in the middle of a message, QUIT would be text
   if (!is_open() || is_driving_) co_return Reply{};
-  until_ = std::min(limit(), proto::Clock::now() + options_.quit_timeout);
+  until_ = std::min(limit(), proto::Clock::now() + options_.timeouts.quit);
   machine_->quit();
   co_await drive(nullptr);
   close();

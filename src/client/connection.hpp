@@ -34,7 +34,7 @@ class Connection final {
   awaitable<Result<void>> open();
   awaitable<Result<SendReport>> send(Envelope envelope, MessageSource& source);
   awaitable<Result<Reply>> command(std::string verb, std::string argument);
-  /// QUIT, waits for the reply for ClientOptions::quit_timeout, then closes.
+  /// QUIT, waits for the reply for ClientTimeouts::quit, then closes.
   awaitable<Result<Reply>> quit();
   [[nodiscard]] std::string server() const { return url_.server(); }
   /// The server, with the port and TLS that follow from options and login.

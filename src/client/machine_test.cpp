@@ -51,7 +51,8 @@ Message mail() {
 const Envelope envelope{{"a", "x.example"}, {{"b", "y.example"}}};
 
 TEST(Machine, OneConversation) {
-  Machine machine("smtp://mail.example", {.tls = Tls::never, .helo_name = "me.example"});
+  Machine machine("smtp://mail.example",
+                  {.tls = {.policy = Tls::never}, .helo_name = "me.example"});
   EXPECT_EQ(machine.host(), "mail.example");
   EXPECT_EQ(machine.port(), 25);
   Wire wire{{"220 hello\r\n", "250-mail.example\r\n250 PIPELINING\r\n",
@@ -81,14 +82,14 @@ TEST(Machine, OneConversation) {
 
 TEST(Machine, TheHandshakeComesWhereThePolicySays) {
   const std::string ehlo = "250-mail.example\r\n250 STARTTLS\r\n";
-  Machine starts("smtp://mail.example", {.tls = Tls::required});
+  Machine starts("smtp://mail.example", {.tls = {.policy = Tls::required}});
   Wire wire{{"220 hello\r\n", ehlo, "220 go\r\n", "250 mail.example\r\n"}};
   starts.open();
   wire.drive(starts);
   EXPECT_TRUE(starts.opened());
   EXPECT_EQ(wire.sent, "EHLO localhost\r\nSTARTTLS\r\n[TLS]EHLO localhost\r\n");
 
-  Machine lacks("smtp://mail.example", {.tls = Tls::required});
+  Machine lacks("smtp://mail.example", {.tls = {.policy = Tls::required}});
   Wire plain{{"220 hello\r\n", "250 mail.example\r\n"}};
   lacks.open();
   plain.drive(lacks);
@@ -101,7 +102,7 @@ TEST(Machine, ATemporaryRefusalOfStarttlsIsATemporaryError) {
        std::map<std::string, bool>{{"454 4.7.0 TLS not available\r\n", true},
                                    {"421 4.3.2 closing\r\n", true},
                                    {"554 5.7.0 no TLS here\r\n", false}}) {
-    Machine machine("smtp://mail.example", {.tls = Tls::required});
+    Machine machine("smtp://mail.example", {.tls = {.policy = Tls::required}});
     Wire wire{{"220 hello\r\n", "250-mail.example\r\n250 STARTTLS\r\n", reply, "221 bye\r\n"}};
     machine.open();
     wire.drive(machine);
@@ -135,14 +136,14 @@ TEST(Machine, AnOperationThatCannotBeginEndsAtOnce) {
 }
 
 TEST(Machine, SilenceAfterTheDotIsUnknown) {
-  Machine machine("smtp://mail.example", {.tls = Tls::never});
+  Machine machine("smtp://mail.example", {.tls = {.policy = Tls::never}});
   Wire wire{{"220 hello\r\n", "250 mail.example\r\n", "250 ok\r\n", "250 ok\r\n", "354 go\r\n"}};
   machine.open();
   wire.drive(machine);
   const auto source = mail().source().value();
   machine.send(envelope, *source);
   wire.drive(machine, source.get());
-  EXPECT_EQ(machine.next(wire.now).deadline - wire.now, ClientOptions{}.end_of_data_timeout);
+  EXPECT_EQ(machine.next(wire.now).deadline - wire.now, ClientOptions{}.timeouts.end_of_data);
   machine.timed_out();
   const auto report = machine.report();
   ASSERT_TRUE(report);
@@ -152,7 +153,7 @@ TEST(Machine, SilenceAfterTheDotIsUnknown) {
 }
 
 TEST(Machine, BodyIsTakenOnlyWhereItIsWishedFor) {
-  Machine machine("smtp://mail.example", {.tls = Tls::never});
+  Machine machine("smtp://mail.example", {.tls = {.policy = Tls::never}});
   Wire wire{{"220 hello\r\n", "250 mail.example\r\n"}};
   machine.open();
   machine.body("QUIT\r\n");
@@ -185,7 +186,7 @@ TEST(Settings, ThePortAndTlsFollowFromAll) {
       {"lmtp://h", false, Tls::automatic, 24, false},
   };
   for (const auto& row : table) {
-    const ClientOptions options{.tls = row.tls};
+    const ClientOptions options{.tls = {.policy = row.tls}};
     auto machine = row.has_login ? Machine(row.url, login, options) : Machine(row.url, options);
     EXPECT_EQ(machine.port(), row.port) << row.url;
     machine.open();

@@ -30,7 +30,7 @@ Result<sasl::Credentials> credentials_of(const Login& login, const Url& url,
                                 .authorize_as = login.authorize_as,
                                 .password = login.password,
                                 .token = login.token,
-                                .certificate = !options.client_certificate.empty()};
+                                .certificate = !options.tls.client_certificate.empty()};
   if (!login.fetch_token) return credentials;
   auto token = login.fetch_token();
   if (!token) {
@@ -50,11 +50,12 @@ Result<Url> settle(std::string_view text, std::optional<Login>& login, ClientOpt
   if (!url) return url;
   if (!login && !url->user.empty()) login = Login{url->user, url->password, {}};
   // smtps:// is TLS before the greeting, also when an option merely requires TLS.
-  if (options.tls == Tls::automatic || (url->tls == Tls::implicit && options.tls != Tls::never))
-    options.tls = url->tls;
-  if (url->insecure_allow_legacy_tls) options.insecure_allow_legacy_tls = true;
+  if (options.tls.policy == Tls::automatic ||
+      (url->tls == Tls::implicit && options.tls.policy != Tls::never))
+    options.tls.policy = url->tls;
+  if (url->insecure_allow_legacy_tls) options.tls.insecure_allow_legacy_tls = true;
   if (!url->names_port) {
-    url->port = options.tls == Tls::implicit ? 465 : url->lmtp ? 24 : login ? 587 : 25;
+    url->port = options.tls.policy == Tls::implicit ? 465 : url->lmtp ? 24 : login ? 587 : 25;
   }
   return url;
 }
@@ -74,15 +75,15 @@ Result<smtp::ClientOptions> machine_options(const Url& url, const std::optional<
   machine.stop_after = options.stop_after;
   machine.cuts = options.cut_there;
   for (const auto& keyword : options.ignored_extensions) machine.ignored.push_back(upper(keyword));
-  machine.tls = decide(options.tls, login.has_value());
+  machine.tls = decide(options.tls.policy, login.has_value());
   machine.allow_password_in_clear = options.allow_password_in_clear;
   machine.pipelining = options.pipelining;
   machine.recipient_policy = options.recipient_policy;
-  machine.timeouts.greeting = machine.timeouts.command = options.command_timeout;
-  machine.timeouts.data = std::min(machine.timeouts.data, options.command_timeout);
-  machine.timeouts.data_block = std::min(machine.timeouts.data_block, options.command_timeout);
-  machine.timeouts.handshake = std::min(machine.timeouts.handshake, options.command_timeout);
-  machine.timeouts.end_of_data = options.end_of_data_timeout;
+  machine.timeouts.greeting = machine.timeouts.command = options.timeouts.command;
+  machine.timeouts.data = std::min(machine.timeouts.data, options.timeouts.command);
+  machine.timeouts.data_block = std::min(machine.timeouts.data_block, options.timeouts.command);
+  machine.timeouts.handshake = std::min(machine.timeouts.handshake, options.timeouts.command);
+  machine.timeouts.end_of_data = options.timeouts.end_of_data;
   if (login) {
     auto credentials = credentials_of(*login, url, options);
     if (!credentials) return credentials.error();

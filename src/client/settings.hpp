@@ -11,8 +11,8 @@
 
 namespace postroad::client {
 
-/// Parses the URL. Fills in `login` and `options.tls` from it where they are not set; a port that
-/// the URL does not name follows from all three. Error: Fault::input.
+/// Parses the URL. Fills in `login` and `options.tls.policy` from it where they are not set; a port
+/// that the URL does not name follows from all three. Error: Fault::input.
 Result<Url> settle(std::string_view url, std::optional<Login>& login, ClientOptions& options);
 
 /// Calls Login::fetch_token. Error: that of fetch_token; Fault::input for an invalid PROXY header.

@@ -1,7 +1,6 @@
-// Parsing of command lines: one pass over the words, then everything is
-// validated, then the targets are written. Written by hand because a library
-// for it took 25 s to compile and a tenth of the time that the command needs to
-// start. Not here: texts (help.cpp). See command.hpp.
+// Parsing of command lines: one pass over the words, then everything is validated, then the targets
+// are written. Not here: texts (help.cpp). docs/design/dependencies.md says why no library does
+// this. See command.hpp.
 #include "config/command.hpp"
 
 #include <fmt/format.h>

@@ -83,7 +83,7 @@ DeliverySettings DeliveryConfig::settings(const std::string& hostname) const {
   made.smarthost = smarthost;
   made.smarthost_options.helo_name = hostname;
   made.smarthost_options.drop_unsupported_options = true;
-  made.smarthost_options.ca_file = smarthost_ca_file.string();
+  made.smarthost_options.tls.ca_file = smarthost_ca_file.string();
   made.smarthost_options.ignored_extensions = smarthost_ignores;
   made.connections = connections;
   made.settlement.retry = {initial_retry_delay, max_retry_delay, lifetime};

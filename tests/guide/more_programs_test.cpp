@@ -56,7 +56,8 @@ TEST(Tls, ErrorsOfTheTroubleshootingPage) {
   const auto detail = [](Certificate certificate, Encryption encryption, Tls tls) {
     Server server({.encryption = encryption, .certificate = certificate});
     const auto ca_file = encryption == Encryption::none ? "" : server.ca_file();
-    const auto opened = Client(server.url(), {.tls = tls, .ca_file = ca_file}).connect();
+    const auto opened =
+        Client(server.url(), {.tls = {.policy = tls, .ca_file = ca_file}}).connect();
     return opened ? std::string() : opened.error().detail;
   };
   using enum Certificate;

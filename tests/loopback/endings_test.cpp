@@ -99,7 +99,7 @@ TEST(NameLookup, ACancelledCallOfAClientEndsAtOnce) {
 TEST(NameLookup, TheConnectTimeoutOfAClientHolds) {
   const SilentNameServer silent;
   ClientOptions options;
-  options.connect_timeout = 30ms;
+  options.timeouts.connect = 30ms;
   EXPECT_TRUE(ends_at_once(
       [&] {
         Client client("smtp://mail.example", options);
@@ -181,8 +181,8 @@ class MuteAtQuit {
 TEST(Quit, IsWaitedForNoLongerThanItsTimeout) {
   MuteAtQuit server;
   ClientOptions options;
-  options.quit_timeout = 30ms;
-  options.command_timeout = 300s;
+  options.timeouts.quit = 30ms;
+  options.timeouts.command = 300s;
   {
     Client client(server.url(), options);
     ASSERT_TRUE(client.send(mail("b@y.example")));
@@ -247,8 +247,8 @@ TEST(Quit, IsNotSentIntoAMessageThatWasLeftHalfWay) {
 TEST(Tls, CaCertificatesAreReadWhenAHandshakeBeginsAndAMissingFileIsReportedBefore) {
   testing::Server plain;
   ClientOptions options;
-  options.ca_file = plain.ca_file() + ".broken";
-  { std::ofstream(options.ca_file) << "not a certificate\n"; }
+  options.tls.ca_file = plain.ca_file() + ".broken";
+  { std::ofstream(options.tls.ca_file) << "not a certificate\n"; }
   Client without_tls(plain.url(), options);
   EXPECT_TRUE(without_tls.connect()) << "no handshake: the file is not read";
 
@@ -257,9 +257,9 @@ TEST(Tls, CaCertificatesAreReadWhenAHandshakeBeginsAndAMissingFileIsReportedBefo
   const auto refused = with_tls.connect();
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().fault, Fault::tls);
-  EXPECT_NE(refused.error().detail.find(options.ca_file), std::string::npos) << refused.error();
+  EXPECT_NE(refused.error().detail.find(options.tls.ca_file), std::string::npos) << refused.error();
 
-  options.ca_file = "/nonexistent";
+  options.tls.ca_file = "/nonexistent";
   Client missing(plain.url(), options);
   const auto told = missing.connect();
   ASSERT_FALSE(told);
@@ -270,7 +270,7 @@ TEST(Tls, ACommonNameDoesNotNameTheHost) {
   testing::Server server({.encryption = testing::Encryption::implicit,
                           .certificate = testing::Certificate::common_name_only});
   ClientOptions options;
-  options.ca_file = server.ca_file();
+  options.tls.ca_file = server.ca_file();
   Client client("smtps://localhost:" + std::to_string(server.port()), options);
   const auto refused = client.connect();
   ASSERT_FALSE(refused);

@@ -32,7 +32,7 @@ smtp::ServerOptions with_auth(smtp::TlsMode tls) {
 
 ClientOptions trusting() {
   ClientOptions options;
-  options.ca_file = Certificates::get().ca;
+  options.tls.ca_file = Certificates::get().ca;
   return options;
 }
 

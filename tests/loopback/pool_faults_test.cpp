@@ -103,7 +103,7 @@ class Paused final {
 TEST(Pool, ADeadlineThatPassesAsItsCallEndsHarmsNothing) {
   testing::Server server;
   ClientOptions options;
-  options.overall_timeout = 1s;
+  options.timeouts.overall = 1s;
   Ending ending;
   Pool pool({server.url()}, options, {.connections = 1});
   ASSERT_TRUE(pool.send(mail("b@y.example")));
@@ -193,7 +193,7 @@ TEST(Pool, AConnectionThatIsFreeGoesToTheNextWhenTheFirstWasCancelled) {
 
 TEST(Pool, ACallThatWaitsForARelayIsCancelledAsAnyOther) {
   ClientOptions client;
-  client.overall_timeout = 1500ms;
+  client.timeouts.overall = 1500ms;
   for (const bool by_deadline : {false, true}) {
     Ending ending;
     Pool pool({"smtp://127.0.0.1:1"}, by_deadline ? client : ClientOptions{},
@@ -214,7 +214,7 @@ TEST(Relays, ACancelledCallPausesNoRelay) {
   server.at(Stage::rcpt, "bad@y.example").refuse({550, {5, 1, 1}, "no such user"});
   ClientOptions options;
   options.pipelining = false;
-  options.overall_timeout = 1s;
+  options.timeouts.overall = 1s;
   Pool pool({server.url()}, options, {.initial_pause = 60s, .patience = 10ms});
   ASSERT_TRUE(pool.send(mail("b@y.example")));
   server.at(Stage::data).stall();
@@ -266,7 +266,7 @@ TEST(Pool, TheOverallDeadlineHoldsWhileACallWaitsForItsTurn) {
   testing::Server server;
   server.at(Stage::mail).stall();
   ClientOptions options;
-  options.overall_timeout = 800ms;
+  options.timeouts.overall = 800ms;
   Ending one;
   Ending two;
   Ending three;

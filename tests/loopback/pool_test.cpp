@@ -187,7 +187,7 @@ TEST(Pool, TheOverallDeadlineHolds) {
   testing::Server server;
   server.at(Stage::mail).stall();
   ClientOptions options;
-  options.overall_timeout = 100ms;
+  options.timeouts.overall = 100ms;
   Pool pool({server.url()}, options, {.connections = 1});
   const auto report = pool.send(mail("b@y.example"));
   ASSERT_FALSE(report);
@@ -211,16 +211,16 @@ TEST(Row47, AConnectionIsNeverTakenForOtherSettings) {
   testing::Server server({.encryption = testing::Encryption::starttls, .extensions = {"AUTH"}});
   server.add_user("ann", "secret");
   ClientOptions verified;
-  verified.tls = Tls::required;
-  verified.ca_file = server.ca_file();
+  verified.tls.policy = Tls::required;
+  verified.tls.ca_file = server.ca_file();
   const auto url = "smtp://localhost:" + std::to_string(server.port());
   // The same server, once without TLS and once with TLS required and a login.
   ClientOptions plain;
-  plain.tls = Tls::never;
+  plain.tls.policy = Tls::never;
   Pool first({url}, plain);
   Pool second({url}, Login{"ann", Secret("secret")}, verified);
   ClientOptions distrusts = verified;
-  distrusts.ca_file.clear();
+  distrusts.tls.ca_file.clear();
   Pool third({url}, Login{"ann", Secret("secret")}, distrusts);
   ASSERT_TRUE(first.send(mail("b@y.example")));
   ASSERT_TRUE(second.send(mail("b@y.example")));
@@ -262,7 +262,7 @@ TEST(Row31, EachOutcomeEqualsTheServersRecord) {
     return {};
   });
   ClientOptions options;
-  options.command_timeout = options.end_of_data_timeout = 100ms;
+  options.timeouts.command = options.timeouts.end_of_data = 100ms;
   auto pool_options = quick();
   pool_options.connections = 10;
   Pool pool({server.url()}, options, pool_options);

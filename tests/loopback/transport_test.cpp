@@ -52,7 +52,7 @@ TEST(TlsFiles, AFileThatWasChangedIsReadAgain) {
   const auto file = one.ca_file() + ".copy";
   std::filesystem::copy_file(one.ca_file(), file);
   ClientOptions options;
-  options.ca_file = file;
+  options.tls.ca_file = file;
   Client first(one.url(), options);
   ASSERT_TRUE(first.connect());
   std::filesystem::copy_file(two.ca_file(), file,

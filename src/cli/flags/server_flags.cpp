@@ -229,28 +229,28 @@ Result<std::optional<Login>> login_of(const ServerFlags& flags) {
 
 ClientOptions client_options(const ServerFlags& flags) {
   ClientOptions options;
-  if (flags.require_tls) options.tls = Tls::required;
-  if (flags.no_tls) options.tls = Tls::never;
+  if (flags.require_tls) options.tls.policy = Tls::required;
+  if (flags.no_tls) options.tls.policy = Tls::never;
   // A password is allowed in plaintext for a server without TLS; TLS is still used where it is
   // offered.
   if (flags.allow_password_in_clear && !flags.require_tls && !flags.no_tls &&
       !flags.server.starts_with("smtps"))
-    options.tls = Tls::opportunistic;
-  options.ca_file = flags.ca_file.value_or("");
-  options.insecure_accept_any_certificate = flags.insecure;
-  options.insecure_allow_legacy_tls = flags.legacy_tls;
-  options.client_certificate = flags.certificate.value_or("");
-  options.client_key = flags.key.value_or("");
-  options.pinned_keys = flags.pins;
+    options.tls.policy = Tls::opportunistic;
+  options.tls.ca_file = flags.ca_file.value_or("");
+  options.tls.insecure_accept_any_certificate = flags.insecure;
+  options.tls.insecure_allow_legacy_tls = flags.legacy_tls;
+  options.tls.client_certificate = flags.certificate.value_or("");
+  options.tls.client_key = flags.key.value_or("");
+  options.tls.pinned_keys = flags.pins;
   options.proxy = flags.proxy.value_or("");
   options.allow_password_in_clear = flags.allow_password_in_clear;
   options.helo_name = flags.helo.value_or("");
   options.plain_helo = flags.plain_helo;
-  options.connect_timeout = flags.timeout;
-  options.command_timeout = flags.timeout;
+  options.timeouts.connect = flags.timeout;
+  options.timeouts.command = flags.timeout;
   // The reply to the final dot may take minutes (RFC 5321 section 4.5.3.2.6), unless --timeout is
   // given.
-  if (flags.timeout != ServerFlags{}.timeout) options.end_of_data_timeout = flags.timeout;
+  if (flags.timeout != ServerFlags{}.timeout) options.timeouts.end_of_data = flags.timeout;
   return options;
 }
 

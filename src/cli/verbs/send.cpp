@@ -304,7 +304,7 @@ int send_through_pool(const SendVerb& verb, const Envelope& envelope, MessageSou
   const auto report = pool.send(envelope, source);
   if (!report) return fail_with(report.error(), verb.json);
   print(*report, verb.server.server, verb.json);
-  (void)pool.close(options.quit_timeout);
+  (void)pool.close(options.timeouts.quit);
   return exit_of(*report);
 }
 

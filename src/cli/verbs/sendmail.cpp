@@ -234,13 +234,13 @@ Result<SendmailSettings> load_sendmail_settings() {
 
 Result<Client> sendmail_client(const SendmailSettings& settings, RecipientPolicy policy) {
   ClientOptions options;
-  options.ca_file = settings.ca_file.string();
+  options.tls.ca_file = settings.ca_file.string();
   options.allow_password_in_clear = settings.allow_password_in_clear;
-  if (settings.allow_password_in_clear) options.tls = Tls::opportunistic;
-  options.connect_timeout = options.command_timeout = settings.timeout;
+  if (settings.allow_password_in_clear) options.tls.policy = Tls::opportunistic;
+  options.timeouts.connect = options.timeouts.command = settings.timeout;
   // The reply to the final dot may take minutes (RFC 5321 section 4.5.3.2.6).
   if (settings.timeout != SendmailSettings{}.timeout)
-    options.end_of_data_timeout = settings.timeout;
+    options.timeouts.end_of_data = settings.timeout;
   options.recipient_policy = policy;
   options.drop_unsupported_options = true;  // -N and -R are requests, not demands
   if (settings.user.empty()) return Client(settings.server, std::move(options));

@@ -82,7 +82,7 @@ struct Call {
 
 inline Result<SendReport> cut_off(const Call& call) {
   if (!call.timed_out) return client::cancelled();
-  return fail(Fault::timeout, "pool", "not sent within overall_timeout");
+  return fail(Fault::timeout, "pool", "not sent within the overall timeout");
 }
 
 // The recipients of a call that are undecided, by their place in its envelope.
@@ -104,13 +104,13 @@ struct Pool::State {
         PoolOptions options_)
       : login(std::move(login_)),
         client_options(std::move(client_)),
-        overall_timeout(client_options.overall_timeout),
+        overall_timeout(client_options.timeouts.overall),
         options(options_),
         chooser(urls.size(), options) {
     options.connections = std::max<std::size_t>(options.connections, 1);
     // The pool keeps the deadline of a call: a connection whose deadline passed at the same moment
     // would report a timeout of the relay.
-    client_options.overall_timeout = {};
+    client_options.timeouts.overall = {};
     for (auto& url : urls) relays.emplace_back(std::move(url), options);
     thread = std::thread([this] { context.run(); });
   }
