@@ -24,10 +24,10 @@ ClientOptions options_from(std::uint8_t bits) {
   if ((bits & 4) != 0) options.login = sasl::Credentials{"user", {}, Secret("secret")};
   if ((bits & 8) != 0) options.recipient_policy = RecipientPolicy::all_or_none;
   if ((bits & 16) != 0) options.pipelining = false;
-  if ((bits & 32) != 0) options.window = 2;
+  if ((bits & 32) != 0) options.limits.window = 2;
   if ((bits & 64) != 0) options.plain_helo = true;
   if ((bits & 128) != 0) options.mechanism = "LOGIN";
-  options.replies = {.line = 200, .lines = 16, .total = 1000};
+  options.limits.replies = {.line = 200, .lines = 16, .total = 1000};
   return options;
 }
 

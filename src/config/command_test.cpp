@@ -33,7 +33,34 @@ struct Line {
 
   Command root;
   Line() {
-    Command send{
+    root = Command{.name = "postroad",
+                   .summary = "mail, sent and served",
+                   .flags = {{.name = "config",
+                              .letter = 'c',
+                              .value = "FILE",
+                              .doc = "The configuration.",
+                              .target = &config,
+                              .completion = Completion::file},
+                             {.name = "verbose",
+                              .letter = 'v',
+                              .value = {},
+                              .doc = "Says more.",
+                              .target = &verbose}},
+                   .subcommands = {send_command(), queue_command()}};
+  }
+  Line(const Line&) = delete;
+
+  Result<Invocation> take(const std::vector<std::string>& arguments) {
+    return parse(root, arguments, {.version = "0.1.0"});
+  }
+  std::string refusal(const std::vector<std::string>& arguments) {
+    const auto call = take(arguments);
+    return call ? "taken" : call.error().text();
+  }
+
+ private:
+  Command send_command() {
+    return {
         .name = "send",
         .summary = "sends one mail",
         .description =
@@ -80,37 +107,15 @@ struct Line {
         .examples = {{.line = "postroad send --from a@b c@d", .doc = "Asks for the text."}},
         .exit_codes = {{.code = 0, .doc = "Every recipient was accepted."},
                        {.code = 64, .doc = "The command line is wrong."}}};
-    Command queue{
-        .name = "queue",
-        .summary = "looks into the queue",
-        .subcommands = {
-            {.name = "list", .summary = "lists it"},
-            {.name = "show",
-             .summary = "shows one mail",
-             .arguments = {{.name = "ID", .doc = "Its queue id.", .target = &queue_id}}}}};
-    root = Command{.name = "postroad",
-                   .summary = "mail, sent and served",
-                   .flags = {{.name = "config",
-                              .letter = 'c',
-                              .value = "FILE",
-                              .doc = "The configuration.",
-                              .target = &config,
-                              .completion = Completion::file},
-                             {.name = "verbose",
-                              .letter = 'v',
-                              .value = {},
-                              .doc = "Says more.",
-                              .target = &verbose}},
-                   .subcommands = {std::move(send), std::move(queue)}};
   }
-  Line(const Line&) = delete;
-
-  Result<Invocation> take(const std::vector<std::string>& arguments) {
-    return parse(root, arguments, {.version = "0.1.0"});
-  }
-  std::string refusal(const std::vector<std::string>& arguments) {
-    const auto call = take(arguments);
-    return call ? "taken" : call.error().text();
+  Command queue_command() {
+    return {.name = "queue",
+            .summary = "looks into the queue",
+            .subcommands = {
+                {.name = "list", .summary = "lists it"},
+                {.name = "show",
+                 .summary = "shows one mail",
+                 .arguments = {{.name = "ID", .doc = "Its queue id.", .target = &queue_id}}}}};
   }
 };
 

@@ -89,7 +89,7 @@ void Session::send_away(const Reply& reply) {
   if (listener_->smtp.tls != smtp::TlsMode::implicit) {  // no words before TLS is up
     std::string words;
     smtp::format(reply.code,
-                 listener_->smtp.enhanced_status_codes ? reply.status : EnhancedStatus{},
+                 listener_->smtp.extensions.enhanced_status_codes ? reply.status : EnhancedStatus{},
                  reply.text, words);
     (void)stream_.write_now(words);
   }

@@ -17,7 +17,7 @@ server::ListenerSettings listener() {
   settings.smtp.allow_auth_in_clear = true;
   settings.smtp.vrfy = true;
   settings.smtp.expn = true;
-  settings.smtp.chunking = true;
+  settings.smtp.extensions.chunking = true;
   return settings;
 }
 

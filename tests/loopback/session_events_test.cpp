@@ -45,7 +45,7 @@ class Abandoned : public testing::Test {
  protected:
   Abandoned() {
     server::ListenerSettings settings;
-    settings.smtp.chunking = true;
+    settings.smtp.extensions.chunking = true;
     server_ = std::make_unique<PolicyServer>(server::PolicyChain{}, settings);
     client_ = std::make_unique<Typist>(server_->port);
     (void)client_->reply();

@@ -100,35 +100,37 @@ smtp::ServerOptions server_options(const Transcript& script) {
     else if (name == "expn")
       options.expn = true;
     else if (name == "no_pipelining")
-      options.pipelining = false;
+      options.extensions.pipelining = false;
     else if (name == "no_8bitmime")
-      options.eight_bit_mime = false;
+      options.extensions.eight_bit_mime = false;
     else if (name == "no_smtputf8")
-      options.smtputf8 = false;
+      options.extensions.smtputf8 = false;
     else if (name == "no_size")
-      options.size = false;
+      options.extensions.size = false;
     else if (name == "chunking")
-      options.chunking = true;
+      options.extensions.chunking = true;
     else if (name == "binary_mime")
-      options.chunking = options.binary_mime = true;
+      options.extensions.chunking = options.extensions.binary_mime = true;
     else if (name == "dsn")
-      options.dsn = true;
+      options.extensions.dsn = true;
     else if (name == "limits_keyword")
-      options.limits_keyword = true;
+      options.extensions.limits_keyword = true;
     else if (name == "require_tls")
-      options.require_tls = true;
+      options.extensions.require_tls = true;
     else if (name == "deliver_by") {
-      options.deliver_by = true;
-      if (words.size() > 1) options.least_deliver_by = std::chrono::seconds(std::stoll(words[1]));
+      options.extensions.deliver_by = true;
+      if (words.size() > 1)
+        options.extensions.least_deliver_by = std::chrono::seconds(std::stoll(words[1]));
     } else if (name == "future_release") {
-      options.future_release = true;
-      if (words.size() > 1) options.longest_hold = std::chrono::seconds(std::stoll(words[1]));
+      options.extensions.future_release = true;
+      if (words.size() > 1)
+        options.extensions.longest_hold = std::chrono::seconds(std::stoll(words[1]));
     } else if (name == "mt_priority")
-      options.mt_priority = true;
+      options.extensions.mt_priority = true;
     else if (name == "prdr")
-      options.prdr = true;
+      options.extensions.prdr = true;
     else if (name == "xclient" || name == "xclient_trusted")
-      options.xclient = true;
+      options.extensions.xclient = true;
     else if (name == "lmtp")
       options.lmtp = true;
     else if (name == "mechanisms")
@@ -136,7 +138,7 @@ smtp::ServerOptions server_options(const Transcript& script) {
     else if (name == "nonce")
       options.nonce = words.at(1);
     else if (name == "no_enhanced_status_codes")
-      options.enhanced_status_codes = false;
+      options.extensions.enhanced_status_codes = false;
     else if (name == "limit")
       set_limit(words, options.limits, word);
     else
@@ -178,7 +180,7 @@ smtp::ClientOptions client_options(const Transcript& script) {
     } else if (name == "ignore") {
       options.ignored.push_back(words.at(1));
     } else if (name == "chunks") {
-      options.chunks = std::stoul(words.at(1));
+      options.limits.chunks = std::stoul(words.at(1));
     } else if (name == "chunking") {
       options.chunking = words.at(1) == "preferred" ? postroad::Chunking::preferred
                          : words.at(1) == "never"   ? postroad::Chunking::never
@@ -198,9 +200,9 @@ smtp::ClientOptions client_options(const Transcript& script) {
     else if (name == "name")
       options.name = words.at(1);
     else if (name == "challenges")
-      options.challenges = std::stoul(words.at(1));
+      options.limits.challenges = std::stoul(words.at(1));
     else if (name == "window")
-      options.window = std::stoul(words.at(1));
+      options.limits.window = std::stoul(words.at(1));
     else
       unknown(word);
   }

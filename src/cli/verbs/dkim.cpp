@@ -22,91 +22,123 @@
 
 namespace postroad::cli {
 
-config::Command DkimVerbs::declare() {
-  using config::Flag;
-  const config::Argument message{.name = "FILE",
-                                 .doc = "A message with its header; - or none: standard input.",
-                                 .target = &file,
-                                 .required = false,
-                                 .completion = config::Completion::file};
-  const Flag of_domain{.name = "domain",
-                       .letter = 'd',
-                       .value = "DOMAIN",
-                       .doc = "Signing domain.",
-                       .target = &domain};
-  const Flag of_selector{.name = "selector",
-                         .letter = 's',
-                         .value = "NAME",
-                         .doc = "Selector: the key is published at NAME._domainkey.DOMAIN.",
-                         .target = &selector};
-  const Flag with_key{.name = "key",
-                      .letter = 'k',
-                      .value = "FILE",
-                      .doc = "Private key (PEM).",
-                      .target = &key,
-                      .completion = config::Completion::file};
-  config::Command group{.name = "dkim",
-                        .summary = "make DKIM keys, sign messages and verify signatures"};
-  group.subcommands = {
-      {.name = "keygen",
-       .summary = "make a key and print the DNS record that publishes it",
-       .flags = {{.name = "out",
-                  .letter = 'o',
-                  .value = "FILE",
-                  .doc = "File for the private key; it must not exist.",
-                  .target = &out},
-                 {.name = "algorithm",
-                  .value = "NAME",
-                  .doc = "rsa-sha256, which every verifier knows, or ed25519-sha256.",
-                  .target = &algorithm,
-                  .words = {"rsa-sha256", "ed25519-sha256"}},
-                 {.name = "bits",
-                  .value = "N",
-                  .doc = "RSA key size in bits (default 2048).",
-                  .target = &bits},
-                 of_domain,
-                 of_selector},
-       .examples = {{"postroad dkim keygen -o mail.pem -d example.org -s mail",
-                     "a key of 2048 bits"}},
-       .exit_codes = {{exit_ok, "the key was made"},
-                      {exit_cannot_create, "the file exists or cannot be written"}},
-       .run = [this] { return keygen(); }},
-      {.name = "record",
-       .summary = "print the DNS record of a key",
-       .flags = {with_key, of_domain, of_selector},
-       .run = [this] { return record(); }},
-      {.name = "sign",
-       .summary = "print a message with its signature in front",
-       .arguments = {message},
-       .flags =
-           {with_key,
-            of_domain,
-            of_selector,
-            {.name = "canonical",
-             .value = "FORM",
-             .doc = "Canonicalization of header/body (RFC 6376 section 3.4): which whitespace "
-                    "changes in transit the signature tolerates.",
-             .target = &canonical,
-             .words = {"relaxed/relaxed", "relaxed/simple", "simple/relaxed", "simple/simple"}},
-            {.name = "field", .value = "NAME", .doc = "Sign only this field.", .target = &fields}},
-       .run = [this] { return sign(); }},
-      {.name = "verify",
-       .summary = "verify the signatures of a message",
-       .arguments = {message},
-       .flags = {{.name = "record",
-                  .value = "NAME=RECORD",
-                  .doc = "Key record, used in place of the DNS.",
-                  .target = &records},
-                 {.name = "name-server",
-                  .value = "ADDRESS",
-                  .doc = "Name server in place of the system's: 192.0.2.1, or 192.0.2.1@5353.",
-                  .target = &name_server},
-                 {.name = "json", .doc = "Print JSON.", .target = &json}},
-       .exit_codes = {{exit_ok, "a signature is valid"},
-                      {exit_data, "none is valid, or there is none"},
-                      {exit_temporary, "a key could not be looked up"}},
-       .run = [this] { return verify(); }},
-  };
+namespace {
+
+using config::Command;
+using config::Flag;
+
+config::Argument message_argument(DkimVerbs& to) {
+  return {.name = "FILE",
+          .doc = "A message with its header; - or none: standard input.",
+          .target = &to.file,
+          .required = false,
+          .completion = config::Completion::file};
+}
+
+Flag domain_flag(DkimVerbs& to) {
+  return {.name = "domain",
+          .letter = 'd',
+          .value = "DOMAIN",
+          .doc = "Signing domain.",
+          .target = &to.domain};
+}
+
+Flag selector_flag(DkimVerbs& to) {
+  return {.name = "selector",
+          .letter = 's',
+          .value = "NAME",
+          .doc = "Selector: the key is published at NAME._domainkey.DOMAIN.",
+          .target = &to.selector};
+}
+
+Flag key_flag(DkimVerbs& to) {
+  return {.name = "key",
+          .letter = 'k',
+          .value = "FILE",
+          .doc = "Private key (PEM).",
+          .target = &to.key,
+          .completion = config::Completion::file};
+}
+
+Command keygen_command(DkimVerbs& to) {
+  return {.name = "keygen",
+          .summary = "make a key and print the DNS record that publishes it",
+          .flags = {{.name = "out",
+                     .letter = 'o',
+                     .value = "FILE",
+                     .doc = "File for the private key; it must not exist.",
+                     .target = &to.out},
+                    {.name = "algorithm",
+                     .value = "NAME",
+                     .doc = "rsa-sha256, which every verifier knows, or ed25519-sha256.",
+                     .target = &to.algorithm,
+                     .words = {"rsa-sha256", "ed25519-sha256"}},
+                    {.name = "bits",
+                     .value = "N",
+                     .doc = "RSA key size in bits (default 2048).",
+                     .target = &to.bits},
+                    domain_flag(to),
+                    selector_flag(to)},
+          .examples = {{"postroad dkim keygen -o mail.pem -d example.org -s mail",
+                        "a key of 2048 bits"}},
+          .exit_codes = {{exit_ok, "the key was made"},
+                         {exit_cannot_create, "the file exists or cannot be written"}},
+          .run = [&to] { return to.keygen(); }};
+}
+
+Command record_command(DkimVerbs& to) {
+  return {.name = "record",
+          .summary = "print the DNS record of a key",
+          .flags = {key_flag(to), domain_flag(to), selector_flag(to)},
+          .run = [&to] { return to.record(); }};
+}
+
+Command sign_command(DkimVerbs& to) {
+  return {
+      .name = "sign",
+      .summary = "print a message with its signature in front",
+      .arguments = {message_argument(to)},
+      .flags = {key_flag(to),
+                domain_flag(to),
+                selector_flag(to),
+                {.name = "canonical",
+                 .value = "FORM",
+                 .doc = "Canonicalization of header/body (RFC 6376 section 3.4): which whitespace "
+                        "changes in transit the signature tolerates.",
+                 .target = &to.canonical,
+                 .words = {"relaxed/relaxed", "relaxed/simple", "simple/relaxed", "simple/simple"}},
+                {.name = "field",
+                 .value = "NAME",
+                 .doc = "Sign only this field.",
+                 .target = &to.fields}},
+      .run = [&to] { return to.sign(); }};
+}
+
+Command verify_command(DkimVerbs& to) {
+  return {.name = "verify",
+          .summary = "verify the signatures of a message",
+          .arguments = {message_argument(to)},
+          .flags = {{.name = "record",
+                     .value = "NAME=RECORD",
+                     .doc = "Key record, used in place of the DNS.",
+                     .target = &to.records},
+                    {.name = "name-server",
+                     .value = "ADDRESS",
+                     .doc = "Name server in place of the system's: 192.0.2.1, or 192.0.2.1@5353.",
+                     .target = &to.name_server},
+                    {.name = "json", .doc = "Print JSON.", .target = &to.json}},
+          .exit_codes = {{exit_ok, "a signature is valid"},
+                         {exit_data, "none is valid, or there is none"},
+                         {exit_temporary, "a key could not be looked up"}},
+          .run = [&to] { return to.verify(); }};
+}
+
+}  // namespace
+
+Command DkimVerbs::declare() {
+  Command group{.name = "dkim", .summary = "make DKIM keys, sign messages and verify signatures"};
+  group.subcommands = {keygen_command(*this), record_command(*this), sign_command(*this),
+                       verify_command(*this)};
   return group;
 }
 

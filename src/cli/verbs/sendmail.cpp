@@ -1,12 +1,12 @@
 // The sendmail entry: what PHP's mail(), cron, git send-email and s-nail call. A message from
 // standard input goes to the server of the settings at once. Nothing is queued here, so that exit
-// code 0 means that a server has accepted it for every recipient. With -bs it speaks SMTP on
-// standard input and output (sendmail_smtp.cpp).
+// code 0 means that a server has accepted it for every recipient. Not here: the flags
+// (sendmail_flags.cpp), the settings (sendmail_settings.cpp), SMTP on standard input and output,
+// as -bs asks for it (sendmail_smtp.cpp).
 #include <pwd.h>
 #include <signal.h>
 #include <unistd.h>
 #include <algorithm>
-#include <cstdlib>
 #include <iostream>
 
 #include <postroad/address.hpp>
@@ -16,154 +16,10 @@
 #include "cli/flags/message_flags.hpp"
 #include "cli/terminal.hpp"
 #include "cli/verbs/sendmail.hpp"
-#include "client/url.hpp"
-#include "config/file.hpp"
-#include "daemon/settings.hpp"
-#include "mail/address/mailbox.hpp"
 #include "mail/mime/charset.hpp"
 #include "proto/smtp/mail_parameters.hpp"
 
 namespace postroad::cli {
-
-using namespace daemon;
-
-namespace {
-
-// -X VALUE or -XVALUE. Flags of other sendmails that mean nothing here are accepted and ignored.
-constexpr std::string_view with_value = "fFrBOoNRVhpXLACbeqM";
-constexpr std::string_view alone = "itvnGUmscI";
-// Flags whose value, if any, is in the same word: `-q15m`. Others may have it in the next: `-o i`.
-constexpr std::string_view joined_only = "qM";
-
-Error wrong(const std::string& word, std::string_view why) {
-  return fail(Fault::input, "'" + printable(word, 60) + "'", std::string(why));
-}
-
-Result<void> take_mode(std::string_view mode, SendmailCall& call) {
-  if (mode == "m") return {};
-  if (mode == "s") {
-    call.speaks_smtp = true;
-    return {};
-  }
-  if (mode == "p" || mode == "i") {
-    call.does_nothing = true;  // the queue, the aliases: there are none here
-    return {};
-  }
-  return wrong("-b" + std::string(mode), "this mode is not supported here; use -bm or -bs");
-}
-
-// -oi, -oem, -odb, …; -O Name=value.
-void take_option(std::string_view option, SendmailCall& call) {
-  if (option == "i" || iequals(option, "IgnoreDots") || iequals(option, "IgnoreDots=true"))
-    call.ignores_dots = true;
-  if (iequals(option, "AllowBinary") || iequals(option, "AllowBinary=true"))
-    call.allows_binary = true;
-}
-
-Result<void> take(char letter, const std::string& value, SendmailCall& call) {
-  switch (letter) {
-    case 'i':
-      call.ignores_dots = true;
-      return {};
-    case 't':
-      call.reads_recipients = true;
-      return {};
-    case 'f':
-    case 'r':
-      call.sender = value.empty() ? "<>" : value;
-      return {};
-    case 'F':
-      call.full_name = value;
-      return {};
-    case 'B':
-      if (!iequals(value, "7BIT") && !iequals(value, "8BITMIME"))
-        return wrong("-B " + value, "expected 7BIT or 8BITMIME");
-      return {};
-    case 'N':
-      call.notify = value;
-      return {};
-    case 'R':
-      call.return_content = value;
-      return {};
-    case 'V':
-      call.envelope_id = value;
-      return {};
-    case 'b':
-      return take_mode(value, call);
-    case 'q':
-    case 'I':
-      call.does_nothing = true;  // run the queue, rebuild the aliases: there are none
-      return {};
-    case 'o':
-    case 'O':
-      take_option(value, call);
-      return {};
-    default:
-      return {};
-  }
-}
-
-}  // namespace
-
-Result<SendmailCall> parse_sendmail(const std::vector<std::string>& words) {
-  SendmailCall call;
-  std::size_t at = 0;
-  bool ended = false;  // by --
-  for (; at < words.size(); ++at) {
-    const auto& word = words[at];
-    if (word == "--") {
-      ++at;
-      ended = true;
-      break;
-    }
-    if (word.size() < 2 || word.front() != '-') break;
-    // Switches may share a word: -ti.
-    for (std::size_t i = 1; i < word.size(); ++i) {
-      const char letter = word[i];
-      if (alone.find(letter) != std::string_view::npos) {
-        const auto taken = take(letter, {}, call);
-        if (!taken) return taken.error();
-        continue;
-      }
-      if (with_value.find(letter) == std::string_view::npos)
-        return wrong(word, "unknown flag; put addresses that begin with - behind --");
-      std::string value = word.substr(i + 1);
-      const bool joined = joined_only.find(letter) != std::string_view::npos;
-      if (value.empty() && !joined) {
-        if (++at == words.size()) return wrong(word, "the flag needs a value");
-        value = words[at];
-      }
-      const auto taken = take(letter, value, call);
-      if (!taken) return taken.error();
-      break;
-    }
-  }
-  call.recipients.assign(words.begin() + static_cast<std::ptrdiff_t>(at), words.end());
-  if (ended) return call;
-  // After the first address nothing is a flag, but some callers write the end of the flags there.
-  const auto end = std::find(call.recipients.begin(), call.recipients.end(), "--");
-  if (end != call.recipients.end()) call.recipients.erase(end);
-  return call;
-}
-
-const config::Section<SendmailSettings>& sendmail_declaration() {
-  static const auto made = [] {
-    config::Section<SendmailSettings> s;
-    s.option("server", &SendmailSettings::server, "URL of the server that accepts the messages.");
-    s.option("user", &SendmailSettings::user, "Log in as this user. Empty: no login.");
-    s.option("password_file", &SendmailSettings::password_file,
-             "The password is the first line of this file.");
-    s.option("ca_file", &SendmailSettings::ca_file,
-             "Trust these CA certificates (PEM) instead of the system's.");
-    s.option("allow_password_in_clear", &SendmailSettings::allow_password_in_clear,
-             "Insecure: send the password without TLS too.");
-    s.option("domain", &SendmailSettings::domain,
-             "Domain for addresses without @. Empty: the name of this machine.");
-    s.option("timeout", &SendmailSettings::timeout, "Time to connect, and for each reply.");
-    return s;
-  }();
-  return made;
-}
 
 config::Command declare_sendmail() {
   std::string options;
@@ -207,46 +63,6 @@ config::Command declare_sendmail() {
   command.exit_codes = exit_codes_of_sending();
   command.exit_codes.push_back({exit_config, "the settings are wrong"});
   return command;
-}
-
-Result<SendmailSettings> load_sendmail_settings() {
-  SendmailSettings settings;
-  const auto* named = std::getenv("POSTROAD_SENDMAIL_CONFIG");
-  const auto* home = std::getenv("HOME");
-  std::vector<std::string> files{"/etc/postroad/sendmail.toml"};
-  if (home != nullptr) files.push_back(std::string(home) + "/.config/postroad/sendmail.toml");
-  if (named != nullptr) files = {named};
-  for (const auto& file : files) {
-    if (named == nullptr && ::access(file.c_str(), F_OK) != 0) continue;
-    const auto text = read_all(file);
-    if (!text) return text.error();
-    const auto loaded = config::load_toml(*text, file, sendmail_declaration(), settings);
-    if (!loaded) return loaded.errors.front();
-  }
-  if (const auto* server = std::getenv("POSTROAD_SENDMAIL_SERVER")) settings.server = server;
-  if (settings.domain.empty()) settings.domain = system_hostname();
-  if (!mail::is_domain(settings.domain))
-    return fail(Fault::input, "domain", "not a domain: " + printable(settings.domain, 80));
-  if (const auto url = client::parse_url(settings.server); !url)
-    return fail(Fault::input, "server", url.error().text());
-  return settings;
-}
-
-Result<Client> sendmail_client(const SendmailSettings& settings, RecipientPolicy policy) {
-  ClientOptions options;
-  options.tls.ca_file = settings.ca_file.string();
-  options.allow_password_in_clear = settings.allow_password_in_clear;
-  if (settings.allow_password_in_clear) options.tls.policy = Tls::opportunistic;
-  options.timeouts.connect = options.timeouts.command = settings.timeout;
-  // The reply to the final dot may take minutes (RFC 5321 section 4.5.3.2.6).
-  if (settings.timeout != SendmailSettings{}.timeout)
-    options.timeouts.end_of_data = settings.timeout;
-  options.recipient_policy = policy;
-  options.drop_unsupported_options = true;  // -N and -R are requests, not demands
-  if (settings.user.empty()) return Client(settings.server, std::move(options));
-  auto password = Secret::from_file(settings.password_file.string());
-  if (!password) return password.error();
-  return Client(settings.server, Login{settings.user, std::move(*password)}, std::move(options));
 }
 
 namespace {

@@ -157,7 +157,7 @@ int speak_smtp(const SendmailSettings& settings) {
   smtp::ServerOptions options;
   options.hostname = settings.domain;
   options.banner = "Postroad sendmail";
-  options.dsn = true;
+  options.extensions.dsn = true;
   options.allow_bare_addresses = true;
   options.accept_bare_lf = true;  // programs write to a pipe with their own line ends
   options.bare_line_ends = smtp::BareLineEnds::keep;

@@ -43,15 +43,15 @@ smtp::ServerOptions machine_options(const ServerOptions& asked) {
     return std::find(asked.extensions.begin(), asked.extensions.end(), keyword) !=
            asked.extensions.end();
   };
-  options.chunking = has("CHUNKING");
-  options.binary_mime = has("BINARYMIME");
-  options.dsn = has("DSN");
-  options.limits_keyword = has("LIMITS");
-  options.require_tls = has("REQUIRETLS");
-  options.deliver_by = has("DELIVERBY");
-  options.future_release = has("FUTURERELEASE");
-  options.mt_priority = has("MT-PRIORITY");
-  options.prdr = has("PRDR");
+  options.extensions.chunking = has("CHUNKING");
+  options.extensions.binary_mime = has("BINARYMIME");
+  options.extensions.dsn = has("DSN");
+  options.extensions.limits_keyword = has("LIMITS");
+  options.extensions.require_tls = has("REQUIRETLS");
+  options.extensions.deliver_by = has("DELIVERBY");
+  options.extensions.future_release = has("FUTURERELEASE");
+  options.extensions.mt_priority = has("MT-PRIORITY");
+  options.extensions.prdr = has("PRDR");
   options.auth = options.allow_auth_in_clear = has("AUTH");
   options.mechanisms = {"SCRAM-SHA-256", "PLAIN", "LOGIN", "OAUTHBEARER", "XOAUTH2"};
   options.lmtp = asked.lmtp;

@@ -136,13 +136,13 @@ void Composer::add_priority() {
 }
 
 void Composer::add_unsubscribe() {
-  const auto& urls = draft_.unsubscribe;
+  const auto& urls = draft_.unsubscribe.urls;
   if (urls.empty()) return;
   FoldedField field("List-Unsubscribe");
   for (std::size_t i = 0; i < urls.size(); ++i)
     field.word('<' + urls[i] + (i + 1 == urls.size() ? ">" : ">,"));
   add_field("List-Unsubscribe", std::move(field).finish());
-  if (draft_.one_click)
+  if (draft_.unsubscribe.one_click)
     add_field("List-Unsubscribe-Post", "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n");
 }
 

@@ -25,6 +25,12 @@ struct Embedded {
   Entity entity;
 };
 
+/// List-Unsubscribe (RFC 2369) and List-Unsubscribe-Post (RFC 8058).
+struct Unsubscribe {
+  std::vector<std::string> urls;
+  bool one_click = false;
+};
+
 /// An invitation (RFC 6047).
 struct Calendar {
   std::string method;  ///< REQUEST, CANCEL, …
@@ -46,8 +52,7 @@ struct Draft {
   std::vector<std::string> in_reply_to;   ///< each in angle brackets
   std::vector<std::string> references;    ///< each in angle brackets
   std::optional<Priority> priority;
-  std::vector<std::string> unsubscribe;  ///< URLs
-  bool one_click = false;
+  Unsubscribe unsubscribe;
   std::shared_ptr<const std::string> text;  ///< CRLF line ends
   std::shared_ptr<const std::string> html;  ///< CRLF line ends
   bool flowed = false;

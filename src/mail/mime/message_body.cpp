@@ -188,7 +188,7 @@ Message& Message::priority(Priority level) & {
 
 Message& Message::list_unsubscribe(std::string_view urls, bool one_click) & {
   auto& state = edit();
-  state.unsubscribe.clear();
+  state.unsubscribe.urls.clear();
   bool https = false;
   for (const auto part : split(urls, ',')) {
     const auto url = trim(part);
@@ -200,9 +200,9 @@ Message& Message::list_unsubscribe(std::string_view urls, bool one_click) & {
       return *this;
     }
     https = https || istarts_with(url, "https://");
-    state.unsubscribe.emplace_back(url);
+    state.unsubscribe.urls.emplace_back(url);
   }
-  state.one_click = one_click && https;
+  state.unsubscribe.one_click = one_click && https;
   return *this;
 }
 

@@ -125,10 +125,10 @@ void ClientMachine::answer_challenge(const std::string& text) {
   std::optional<sasl::Client::Answer> answer;
   if (login_.held_initial) {
     answer = std::exchange(login_.held_initial, std::nullopt);
-  } else if (challenge && ++login_.challenges <= options_.challenges) {
+  } else if (challenge && ++login_.challenges <= options_.limits.challenges) {
     answer = login_.sasl->respond(*challenge);
   } else if (!challenge && login_.sasl->takes_plain_prompts() &&
-             ++login_.challenges <= options_.challenges) {
+             ++login_.challenges <= options_.limits.challenges) {
     answer = login_.sasl->respond(text);
   }
   if (!answer) {

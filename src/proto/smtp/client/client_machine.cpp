@@ -1,4 +1,5 @@
-// The client machine's loop, the opening and the plain commands; see client_machine.hpp.
+// The client machine's loop and the plain commands; see client_machine.hpp. Not here: the opening
+// (client_opening.cpp), AUTH (client_auth.cpp).
 #include "proto/smtp/client/client_machine.hpp"
 
 #include <algorithm>
@@ -6,7 +7,6 @@
 
 #include "base/text.hpp"
 #include "proto/smtp/client/client_error.hpp"
-#include "proto/smtp/path.hpp"
 
 namespace postroad::smtp {
 
@@ -15,10 +15,10 @@ using proto::Time;
 using proto::Wish;
 
 ClientMachine::ClientMachine(ClientOptions options)
-    : options_(std::move(options)), parser_(options_.replies) {
+    : options_(std::move(options)), parser_(options_.limits.replies) {
   // With a window of 0 nothing would ever be sent.
-  options_.window = std::max<std::size_t>(options_.window, 1);
-  options_.chunks = std::max<std::size_t>(options_.chunks, 1);
+  options_.limits.window = std::max<std::size_t>(options_.limits.window, 1);
+  options_.limits.chunks = std::max<std::size_t>(options_.limits.chunks, 1);
 }
 
 Action ClientMachine::next(Time now) {
@@ -28,7 +28,7 @@ Action ClientMachine::next(Time now) {
   sending_ = !queue_.unsent().empty() && !gathers();
   if (sending_) return {Wish::send, queue_.unsent(), queue_.is_secret(), deadline_};
   if (state_ == State::handshake) return {Wish::start_tls, {}, false, deadline_};
-  const auto chunks = capabilities_.pipelining && options_.pipelining ? options_.chunks : 1;
+  const auto chunks = capabilities_.pipelining && options_.pipelining ? options_.limits.chunks : 1;
   if (state_ == State::body && !(is_chunked() && queue_.awaited() >= chunks))
     return {Wish::consult, {}, false, {}};
   return {Wish::receive, {}, false, deadline_};
@@ -142,77 +142,6 @@ void ClientMachine::begin() {
   waiting_ = false;
 }
 
-void ClientMachine::open() {
-  begin();
-  const auto& name = options_.name;
-  if (name.empty() ||
-      std::any_of(name.begin(), name.end(), [](char c) { return is_control(c) || c == ' '; })) {
-    return end(
-        make_error(Fault::input, Stage::ehlo,
-                   "the client's own name is empty, or contains a space or a control character"));
-  }
-  usable_ = true;
-  stopped_.reset();
-  xclient_said_ = false;
-  mails_ = 0;
-  queue_.bytes() = options_.preamble;
-  if (options_.tls == Tls::implicit) {
-    state_ = State::handshake;
-    return;
-  }
-  await_greeting();
-}
-
-void ClientMachine::await_greeting() {
-  queue_.expect({Exchange::greeting, 0, Stage::connect});
-  queue_.mark_written();
-}
-
-void ClientMachine::hello() {
-  if (options_.lmtp) return queue_.put("LHLO " + options_.name, {Exchange::ehlo, 0, Stage::lhlo});
-  const bool plain = options_.plain_helo;
-  queue_.put((plain ? "HELO " : "EHLO ") + options_.name,
-             {plain ? Exchange::helo : Exchange::ehlo, 0, plain ? Stage::helo : Stage::ehlo});
-}
-
-void ClientMachine::on_hello_reply(Exchange exchange, const Reply& reply) {
-  if (exchange == Exchange::ehlo && reply.is_permanent_failure() && !options_.lmtp) {
-    capabilities_ = {};
-    return queue_.put("HELO " + options_.name, {Exchange::helo, 0, Stage::helo});
-  }
-  if (!reply.is_success())
-    return refused(reply, options_.lmtp                ? Stage::lhlo
-                          : exchange == Exchange::ehlo ? Stage::ehlo
-                                                       : Stage::helo);
-  capabilities_ =
-      exchange == Exchange::ehlo ? parse_capabilities(reply, options_.ignored) : Capabilities{};
-  after_hello();
-}
-
-void ClientMachine::after_hello() {
-  if (!tls_ && stops_after(Stage::ehlo)) return;
-  const bool wanted = options_.tls == Tls::opportunistic || options_.tls == Tls::required;
-  if (wanted && !tls_) {
-    if (capabilities_.starttls)
-      return queue_.put("STARTTLS", {Exchange::starttls, 0, Stage::starttls});
-    if (options_.tls == Tls::required) {
-      return broke(
-          make_error(Fault::tls_required, Stage::starttls,
-                     "TLS is required and the server does not offer it; nothing was sent"));
-    }
-  }
-  if (stops_after(Stage::starttls)) return;
-  log_in();
-}
-
-// After TLS is settled: XCLIENT, then AUTH.
-void ClientMachine::log_in() {
-  if (!options_.xclient.empty() && !std::exchange(xclient_said_, true)) return put_xclient();
-  if (options_.login) return start_auth();
-  if (stops_after(Stage::auth)) return;
-  end();
-}
-
 bool ClientMachine::stops_after(Stage stage) {
   if (!is_last_stage(options_, stage)) return false;
   stop_at(stage);
@@ -229,62 +158,6 @@ void ClientMachine::stop_at(Stage stage) {
   } else {
     stopped_ = std::move(error);
     queue_.put("QUIT", {Exchange::quit, 0, Stage::quit});
-  }
-}
-
-void ClientMachine::put_xclient() {
-  if (!capabilities_.xclient)
-    return broke(make_error(Fault::unsupported, Stage::xclient,
-                            "the server does not offer XCLIENT to this client"));
-  std::string line = "XCLIENT";
-  for (const auto& [name, value] : options_.xclient) {
-    const bool is_name = !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
-      return is_alpha(c) || c == '_';
-    });
-    if (!is_name)
-      return broke(
-          make_error(Fault::input, Stage::xclient, "not an attribute: " + printable(name, 80)));
-    const auto& taken = capabilities_.xclient_names;
-    if (!taken.empty() && std::find(taken.begin(), taken.end(), upper(name)) == taken.end())
-      return broke(make_error(Fault::unsupported, Stage::xclient,
-                              "the server does not accept this attribute: " + printable(name, 80)));
-    line += ' ' + upper(name) + '=' + encode_xtext(value);
-  }
-  queue_.put(line, {Exchange::xclient, 0, Stage::xclient});
-}
-
-void ClientMachine::on_starttls_reply(const Reply& reply) {
-  if (reply.code == 220) {
-    if (!input_.empty()) {
-      return broke(make_error(
-          Fault::protocol, Stage::starttls,
-          "bytes follow the reply to STARTTLS before the handshake: they may be injected"));
-    }
-    state_ = State::handshake;
-    waiting_ = false;
-    return;
-  }
-  const bool is_refusal = reply.is_temporary_failure() || reply.is_permanent_failure();
-  if (reply.code == 421 || !is_refusal) return refused(reply, Stage::starttls);
-  if (options_.tls == Tls::required) {
-    auto error = make_error(Fault::tls_required, Stage::starttls,
-                            "TLS is required and was refused: " + reply.one_line());
-    error.reply_code = reply.code;
-    return broke(std::move(error));
-  }
-  log_in();
-}
-
-void ClientMachine::tls_up(proto::TlsFacts facts) {
-  tls_ = std::move(facts);
-  capabilities_ = {};  // what was offered without TLS is not trusted (RFC 3207 section 4.2)
-  parser_ = ReplyParser(options_.replies);
-  state_ = State::talking;
-  waiting_ = false;
-  if (options_.tls == Tls::implicit) {
-    await_greeting();
-  } else {
-    hello();
   }
 }
 

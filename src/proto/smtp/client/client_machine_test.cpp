@@ -253,7 +253,7 @@ TEST(Row21, ChallengesEndAtTheLimit) {
   options.tls = Tls::implicit;
   options.login = sasl::Credentials{"test", {}, Secret("secret")};
   options.mechanism = "LOGIN";
-  options.challenges = 1;
+  options.limits.challenges = 1;
   Conversation conversation(options);
   conversation.machine.open();
   conversation.settle();

@@ -25,6 +25,15 @@ struct ClientTimeouts {
   std::chrono::milliseconds handshake{60'000};
 };
 
+/// What one server may make the client keep or repeat.
+struct ClientLimits {
+  ReplyLimits replies;
+  /// Commands awaiting their replies: unread replies must fit the socket buffer.
+  std::size_t window = 100;
+  std::size_t chunks = 8;      ///< BDATs awaiting their replies
+  std::size_t challenges = 8;  ///< 334 replies in one AUTH: stops endless exchanges
+};
+
 struct ClientOptions {
   std::string server;              ///< how errors name the peer: "mail.example:587"
   std::string name = "localhost";  ///< the name in EHLO: a domain or an address literal
@@ -56,11 +65,7 @@ struct ClientOptions {
   std::optional<Stage> stop_after;
   bool cuts = false;
   ClientTimeouts timeouts;
-  ReplyLimits replies;
-  /// Commands awaiting their replies: unread replies must fit the socket buffer.
-  std::size_t window = 100;
-  std::size_t chunks = 8;      ///< BDATs awaiting their replies
-  std::size_t challenges = 8;  ///< 334 replies in one AUTH: stops endless exchanges
+  ClientLimits limits;
 };
 
 }  // namespace postroad::smtp

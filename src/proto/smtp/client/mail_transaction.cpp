@@ -78,7 +78,7 @@ void MailTransaction::put_mail() {
 Next MailTransaction::advance() {
   const auto& recipients = request_.envelope.recipients;
   if (mail_refused_) next_recipient_ = recipients.size();
-  const std::size_t window = pipelines() ? options_.window : 1;
+  const std::size_t window = pipelines() ? options_.limits.window : 1;
   while (next_recipient_ < recipients.size() && queue_.awaited() < window) {
     std::string line = "RCPT TO:<" + recipients[next_recipient_].text() + '>';
     const auto& asked = request_.envelope.recipient_options;

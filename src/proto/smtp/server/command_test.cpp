@@ -66,7 +66,7 @@ TEST(CommandTable, EachCommandAsksItsQuestion) {
   ServerOptions options;
   options.tls = TlsMode::offered;
   options.auth = options.allow_auth_in_clear = true;
-  options.vrfy = options.expn = options.chunking = options.xclient = true;
+  options.vrfy = options.expn = options.extensions.chunking = options.extensions.xclient = true;
   ServerOptions lmtp = options;
   lmtp.lmtp = true;
   const std::string ehlo = "EHLO client.example\r\n";

@@ -135,7 +135,7 @@ std::optional<Reply> ServerMachine::read_recipient_options(std::string_view text
       return Reply{555, {5, 5, 4}, "parameter not recognized: " + printable(parameter.keyword, 80)};
     if (!taken.error.empty()) return Reply{501, {5, 5, 4}, taken.error};
     const auto value = parameter.value.value_or(std::string_view{});
-    if (!options_.smtputf8 && std::any_of(value.begin(), value.end(), is_8bit))
+    if (!options_.extensions.smtputf8 && std::any_of(value.begin(), value.end(), is_8bit))
       return Reply{553, {5, 6, 7}, "non-ASCII parameter, and SMTPUTF8 is not offered"};
   }
   return std::nullopt;
@@ -228,9 +228,9 @@ bool ServerMachine::is_spoken(Verb verb) const {
     case Verb::lhlo:
       return options_.lmtp;
     case Verb::bdat:
-      return options_.chunking;
+      return options_.extensions.chunking;
     case Verb::xclient:
-      return options_.xclient && proxy_.is_trusted;
+      return options_.extensions.xclient && proxy_.is_trusted;
     default:
       return true;
   }

@@ -87,7 +87,7 @@ void ServerMachine::on_bdat(const CommandLine& command) {
   chunk_->is_last = !marker.empty();
   mode_ = Mode::chunk;
   auto refusal = check(command);
-  if (!options_.chunking) refusal = Reply{502, {5, 5, 1}, "CHUNKING is not offered"};
+  if (!options_.extensions.chunking) refusal = Reply{502, {5, 5, 1}, "CHUNKING is not offered"};
   if (!refusal && transaction_.recipients.empty())
     refusal = recipients_refused_ ? Reply{554, {5, 5, 1}, "no valid recipients"}
                                   : Reply{503, {5, 5, 1}, "BDAT out of order: send RCPT TO first"};

@@ -25,27 +25,27 @@ Reply ServerMachine::ehlo_reply() const {
   Reply greeting{250, {}, options_.hostname};
   if (!hello_.is_esmtp) return greeting;
   const auto add = [&](std::string_view line) { (greeting.text += '\n') += line; };
-  if (options_.pipelining) add("PIPELINING");
-  if (options_.size) add("SIZE " + std::to_string(options_.limits.message_size));
-  if (options_.eight_bit_mime) add("8BITMIME");
-  if (options_.smtputf8) add("SMTPUTF8");
-  if (options_.chunking) add("CHUNKING");
-  if (options_.chunking && options_.binary_mime) add("BINARYMIME");
-  if (options_.dsn) add("DSN");
-  if (options_.deliver_by) {
-    const auto least = options_.least_deliver_by.count();
+  if (options_.extensions.pipelining) add("PIPELINING");
+  if (options_.extensions.size) add("SIZE " + std::to_string(options_.limits.message_size));
+  if (options_.extensions.eight_bit_mime) add("8BITMIME");
+  if (options_.extensions.smtputf8) add("SMTPUTF8");
+  if (options_.extensions.chunking) add("CHUNKING");
+  if (options_.extensions.chunking && options_.extensions.binary_mime) add("BINARYMIME");
+  if (options_.extensions.dsn) add("DSN");
+  if (options_.extensions.deliver_by) {
+    const auto least = options_.extensions.least_deliver_by.count();
     add(least == 0 ? "DELIVERBY" : "DELIVERBY " + std::to_string(least));
   }
-  if (options_.future_release)
-    add("FUTURERELEASE " + std::to_string(options_.longest_hold.count()) + ' ' +
-        format_date_time(wall_time() + options_.longest_hold));
-  if (options_.mt_priority) add("MT-PRIORITY");
-  if (options_.require_tls && tls_) add("REQUIRETLS");
-  if (options_.prdr && !options_.lmtp) add("PRDR");
-  if (options_.limits_keyword)
+  if (options_.extensions.future_release)
+    add("FUTURERELEASE " + std::to_string(options_.extensions.longest_hold.count()) + ' ' +
+        format_date_time(wall_time() + options_.extensions.longest_hold));
+  if (options_.extensions.mt_priority) add("MT-PRIORITY");
+  if (options_.extensions.require_tls && tls_) add("REQUIRETLS");
+  if (options_.extensions.prdr && !options_.lmtp) add("PRDR");
+  if (options_.extensions.limits_keyword)
     add("LIMITS RCPTMAX=" + std::to_string(options_.limits.recipients) +
         " MAILMAX=" + std::to_string(options_.limits.mails));
-  if (options_.xclient && proxy_.is_trusted)
+  if (options_.extensions.xclient && proxy_.is_trusted)
     add("XCLIENT NAME ADDR PORT PROTO HELO LOGIN DESTADDR DESTPORT");
   if (!tls_ && (options_.tls == TlsMode::offered || options_.tls == TlsMode::required))
     add("STARTTLS");
@@ -53,7 +53,7 @@ Reply ServerMachine::ehlo_reply() const {
   if (options_.vrfy) add("VRFY");
   if (options_.expn) add("EXPN");
   add("HELP");
-  if (options_.enhanced_status_codes) add("ENHANCEDSTATUSCODES");
+  if (options_.extensions.enhanced_status_codes) add("ENHANCEDSTATUSCODES");
   return greeting;
 }
 
@@ -62,7 +62,7 @@ std::optional<Reply> ServerMachine::apply_parameters(std::string_view text,
   const auto parameters = parse_parameters(text, options_.limits.parameters);
   if (!parameters) return syntax_error(parameters.error().detail, syntax_of(Verb::mail));
   for (const auto& [keyword, value] : *parameters) {
-    if (iequals(keyword, "SIZE") && value && options_.size) {
+    if (iequals(keyword, "SIZE") && value && options_.extensions.size) {
       transaction.declared_size = parse_number(*value);
       if (!transaction.declared_size) return Reply{501, {5, 5, 4}, "SIZE needs a number of bytes"};
       if (*transaction.declared_size > options_.limits.message_size) {
@@ -71,18 +71,18 @@ std::optional<Reply> ServerMachine::apply_parameters(std::string_view text,
             {5, 3, 4},
             "message too large (limit " + std::to_string(options_.limits.message_size) + " bytes)"};
       }
-    } else if (iequals(keyword, "BODY") && value && options_.eight_bit_mime) {
+    } else if (iequals(keyword, "BODY") && value && options_.extensions.eight_bit_mime) {
       const bool eight = iequals(*value, "8BITMIME");
-      const bool binary =
-          options_.chunking && options_.binary_mime && iequals(*value, "BINARYMIME");
+      const bool binary = options_.extensions.chunking && options_.extensions.binary_mime &&
+                          iequals(*value, "BINARYMIME");
       if (!eight && !binary && !iequals(*value, "7BIT"))
         return Reply{501, {5, 5, 4}, "BODY needs 7BIT or 8BITMIME"};
       transaction.body = eight    ? Body::eight_bit_mime
                          : binary ? Body::binary_mime
                                   : Body::seven_bit;
-    } else if (iequals(keyword, "SMTPUTF8") && !value && options_.smtputf8) {
+    } else if (iequals(keyword, "SMTPUTF8") && !value && options_.extensions.smtputf8) {
       transaction.smtputf8 = true;
-    } else if (iequals(keyword, "PRDR") && !value && options_.prdr && !options_.lmtp) {
+    } else if (iequals(keyword, "PRDR") && !value && options_.extensions.prdr && !options_.lmtp) {
       transaction.prdr = true;
     } else {
       if (!transaction.options) transaction.options = std::make_unique<MailOptions>();
@@ -97,33 +97,37 @@ std::optional<Reply> ServerMachine::apply_parameters(std::string_view text,
 }
 
 Offered ServerMachine::offered() const {
-  return {options_.dsn,         options_.deliver_by,          options_.future_release,
-          options_.mt_priority, options_.require_tls && tls_, options_.auth};
+  return {options_.extensions.dsn,
+          options_.extensions.deliver_by,
+          options_.extensions.future_release,
+          options_.extensions.mt_priority,
+          options_.extensions.require_tls && tls_,
+          options_.auth};
 }
 
 // Values that are well formed, against the limits of this server.
 std::optional<Reply> ServerMachine::check_options(const MailOptions& asked) const {
   if (asked.deliver_by && asked.deliver_by->otherwise == DeliverBy::Else::give_up &&
-      asked.deliver_by->within < options_.least_deliver_by) {
+      asked.deliver_by->within < options_.extensions.least_deliver_by) {
     return Reply{553,
                  {5, 5, 4},
-                 "BY time too short (minimum " + std::to_string(options_.least_deliver_by.count()) +
-                     " seconds)"};
+                 "BY time too short (minimum " +
+                     std::to_string(options_.extensions.least_deliver_by.count()) + " seconds)"};
   }
   const bool too_long =
-      asked.hold_for > options_.longest_hold ||
-      (asked.hold_until && *asked.hold_until > wall_time() + options_.longest_hold);
+      asked.hold_for > options_.extensions.longest_hold ||
+      (asked.hold_until && *asked.hold_until > wall_time() + options_.extensions.longest_hold);
   if (too_long) {
-    return Reply{
-        501,
-        {5, 5, 4},
-        "hold time too long (limit " + std::to_string(options_.longest_hold.count()) + " seconds)"};
+    return Reply{501,
+                 {5, 5, 4},
+                 "hold time too long (limit " +
+                     std::to_string(options_.extensions.longest_hold.count()) + " seconds)"};
   }
   return std::nullopt;
 }
 
 void ServerMachine::on_xclient(const CommandLine& command) {
-  if (!options_.xclient || !proxy_.is_trusted)
+  if (!options_.extensions.xclient || !proxy_.is_trusted)
     return refuse({550, {5, 7, 0}, "XCLIENT: insufficient authorization"});
   static constexpr std::array<std::string_view, 9> names{
       "NAME", "ADDR", "PORT", "PROTO", "HELO", "LOGIN", "DESTADDR", "DESTPORT", "REVERSE_NAME"};

@@ -141,7 +141,7 @@ class ServerMachine final {
   /// speak LMTP or asked for PRDR; the others get `reply`.
   void answered(const Reply& reply, const std::vector<Reply>& each = {});
   void answered_keys(const sasl::Keys& keys);
-  /// Offers XCLIENT to this peer, where ServerOptions::xclient is set.
+  /// Offers XCLIENT to this peer, where ServerExtensions::xclient is set.
   void trust_peer() { proxy_.is_trusted = true; }
   /// The wall clock's time, for FUTURERELEASE; told while EHLO is asked about. From then on it
   /// advances with the time given to `next`.

@@ -324,8 +324,8 @@ TEST(Row32, ARefusedMessageIsReadAndNotKept) {
 
 TEST(FutureRelease, HoldUntilIsJudgedByTheTimeOfMail) {
   ServerOptions options;
-  options.future_release = true;
-  options.longest_hold = std::chrono::hours(1);
+  options.extensions.future_release = true;
+  options.extensions.longest_hold = std::chrono::hours(1);
   Session session(options);
   session.wall = std::chrono::sys_days(std::chrono::year(2026) / 11 / 28);
   session.settle();
@@ -340,7 +340,7 @@ TEST(FutureRelease, HoldUntilIsJudgedByTheTimeOfMail) {
 
 TEST(Bdat, AnAbandonedMessageHasItsReason) {
   ServerOptions options;
-  options.chunking = true;
+  options.extensions.chunking = true;
   Session session(options);
   session.settle();
   session.feed("EHLO client.example\r\nMAIL FROM:<a@x.example>\r\nRCPT TO:<b@y.example>\r\n");

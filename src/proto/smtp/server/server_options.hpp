@@ -60,6 +60,28 @@ enum class BareLineEnds : std::uint8_t {
   keep,    ///< it is stored unchanged; it never ends a line or the message
 };
 
+/// The extensions that EHLO offers.
+struct ServerExtensions {
+  bool pipelining = true;
+  bool eight_bit_mime = true;
+  bool smtputf8 = true;
+  bool size = true;                   ///< announces the limit, which holds without it too
+  bool enhanced_status_codes = true;  ///< without: no reply has one (RFC 2034)
+  // The store and the relay must support these.
+  bool chunking = false;                     ///< BDAT (RFC 3030)
+  bool binary_mime = false;                  ///< BODY=BINARYMIME, with chunking (RFC 3030)
+  bool dsn = false;                          ///< RFC 3461
+  bool limits_keyword = false;               ///< announces RCPTMAX and MAILMAX (RFC 9422)
+  bool require_tls = false;                  ///< REQUIRETLS, offered under TLS only (RFC 8689)
+  bool deliver_by = false;                   ///< RFC 2852
+  std::chrono::seconds least_deliver_by{0};  ///< shortest BY time with R; 0: not announced
+  bool future_release = false;               ///< RFC 4865
+  std::chrono::seconds longest_hold{std::chrono::days(30)};  ///< longest hold
+  bool mt_priority = false;                                  ///< RFC 6710
+  bool prdr = false;     ///< a reply per recipient where they differ (draft-hall-prdr)
+  bool xclient = false;  ///< for trusted peers, see ServerMachine::trust_peer
+};
+
 struct ServerOptions {
   std::string hostname = "localhost";  ///< in greeting, replies and Received
   std::string banner = "Postroad";     ///< after `220 <hostname> ESMTP`
@@ -78,25 +100,8 @@ struct ServerOptions {
   bool accept_bare_lf = false;
   bool vrfy = false;  ///< answers VRFY: tells clients which users exist
   bool expn = false;  ///< answers EXPN: tells clients who is on a list
-  bool pipelining = true;
-  bool eight_bit_mime = true;
-  bool smtputf8 = true;
-  bool size = true;                   ///< announces the limit, which holds without it too
-  bool enhanced_status_codes = true;  ///< without: no reply has one (RFC 2034)
-  // Extensions that the store and the relay must support.
-  bool chunking = false;                     ///< BDAT (RFC 3030)
-  bool binary_mime = false;                  ///< BODY=BINARYMIME, with chunking (RFC 3030)
-  bool dsn = false;                          ///< RFC 3461
-  bool limits_keyword = false;               ///< announces RCPTMAX and MAILMAX (RFC 9422)
-  bool require_tls = false;                  ///< REQUIRETLS, offered under TLS only (RFC 8689)
-  bool deliver_by = false;                   ///< RFC 2852
-  std::chrono::seconds least_deliver_by{0};  ///< shortest BY time with R; 0: not announced
-  bool future_release = false;               ///< RFC 4865
-  std::chrono::seconds longest_hold{std::chrono::days(30)};  ///< longest hold
-  bool mt_priority = false;                                  ///< RFC 6710
-  bool prdr = false;     ///< a reply per recipient where they differ (draft-hall-prdr)
-  bool xclient = false;  ///< for trusted peers, see ServerMachine::trust_peer
-  bool lmtp = false;     ///< LHLO, and a reply per recipient after the message (RFC 2033)
+  bool lmtp = false;  ///< LHLO, and a reply per recipient after the message (RFC 2033)
+  ServerExtensions extensions;
   ServerLimits limits;
 };
 
