@@ -40,30 +40,14 @@ void Engine::stop() {
 }
 
 Result<QueueId> Engine::next_id() {
-  if (auto enough = room(0); !enough) return enough.error();
-  if (is_refusing_.load()) {
+  if (auto enough = space_.room(0); !enough) return enough.error();
+  if (health_.is_refusing.load()) {
     const std::lock_guard lock(mutex_);
-    probe_ = true;
+    health_.probe = true;
     wake_.notify_one();
-    if (refusing_) return *refusing_;
+    if (health_.refusing) return *health_.refusing;
   }
   return QueueId{last_id_.fetch_add(1) + 1};
-}
-
-Result<void> Engine::room(std::uint64_t bytes) {
-  if (options_.reserve == 0) return {};
-  const auto now = std::chrono::steady_clock::now().time_since_epoch().count();
-  constexpr auto fresh =
-      std::chrono::steady_clock::duration(std::chrono::milliseconds(200)).count();
-  if (now - looked_at_.load() > fresh || available_.load() < options_.reserve + bytes) {
-    const auto available = disk_->available();
-    if (!available) return available.error();
-    available_.store(*available);
-    looked_at_.store(now);
-  }
-  if (available_.load() >= options_.reserve + bytes) return {};
-  return fail(Fault::full, "the spool",
-              "free space is below the reserve: free space on the disk, or lower spool.reserve");
 }
 
 Result<void> Engine::health() {
@@ -71,14 +55,15 @@ Result<void> Engine::health() {
   constexpr std::chrono::seconds remembered{30};
   {
     const std::lock_guard lock(mutex_);
-    if (refusing_) {
-      probe_ = true;
+    if (health_.refusing) {
+      health_.probe = true;
       wake_.notify_one();
-      return *refusing_;
+      return *health_.refusing;
     }
-    if (failed_ && std::chrono::steady_clock::now() - failed_at_ < remembered) return *failed_;
+    if (health_.failed && std::chrono::steady_clock::now() - health_.failed_at < remembered)
+      return *health_.failed;
   }
-  return room(0);
+  return space_.room(0);
 }
 
 void Engine::submit(Work work) {
@@ -116,7 +101,7 @@ void Engine::submit_outcomes(QueueId id, std::vector<OutcomeRecord> outcomes, Do
           std::make_unique<Error>(fail(Fault::input, "message " + id.text(),
                                        "the outcome's recipient index is outside the envelope"));
     } else if (!closing_) {
-      work.ticket = ++tickets_;
+      work.ticket = ++counts_.tickets;
       unsaved_[id.value].outcomes.emplace_back(work.ticket, std::move(outcomes));
     }
     if (!closing_) return push(std::move(work));
@@ -197,7 +182,7 @@ void Engine::note_damage(QueueId id, const Error& error) {
   const auto* entry = index_.find(id.value);
   if (entry == nullptr || entry->damaged) return;
   index_.mark_damaged(id.value);
-  ++damaged_;
+  ++counts_.damaged;
   findings_.push_back("message " + id.text() + " is damaged: " + error.text());
 }
 
@@ -224,9 +209,9 @@ Statistics Engine::statistics() const {
   }
   out.disk = index_.disk();
   out.segments = index_.segments().size();
-  out.commits = commits_;
+  out.commits = counts_.commits;
   out.syncs = writer_.syncs();
-  out.damaged = damaged_;
+  out.damaged = counts_.damaged;
   out.last_id = last_id_.load();
   return out;
 }

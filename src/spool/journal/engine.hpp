@@ -13,6 +13,7 @@
 #include <unordered_map>
 
 #include "spool/journal/compactor.hpp"
+#include "spool/journal/disk_space.hpp"
 #include "spool/journal/index.hpp"
 #include "spool/journal/recovery.hpp"
 #include "spool/journal/work.hpp"
@@ -48,7 +49,7 @@ class Engine final {
 
   // From any thread.
   Result<QueueId> next_id();
-  Result<void> room(std::uint64_t bytes);
+  Result<void> room(std::uint64_t bytes) { return space_.room(bytes); }
   Result<void> health();
   void submit(Work work);
   void submit_outcomes(QueueId id, std::vector<OutcomeRecord> outcomes, Done done);
@@ -75,6 +76,26 @@ class Engine final {
     std::uint32_t removals = 0;
   };
 
+  /// Whether the disk takes writes. `is_refusing` is `refusing` for readers without the lock.
+  struct Health {
+    std::optional<Error> refusing;  ///< why no segment can be created
+    std::optional<Error> failed;    ///< why the last batch was not written
+    std::chrono::steady_clock::time_point failed_at{};
+    bool probe = false;  ///< a caller asks whether the disk works again
+    std::atomic<bool> is_refusing = false;
+  };
+  struct Counts {
+    std::uint64_t tickets = 0;
+    std::uint64_t commits = 0;
+    std::uint64_t damaged = 0;
+  };
+  struct Batch {
+    std::vector<Work> works;
+    std::vector<Work> again;  ///< lazy works of a failed batch, for the next batch
+    bool more = false;        ///< the compactor has more to do at once
+    bool retrying = false;    ///< the queue begins with works of a failed batch
+  };
+
   void loop();
   void wait_for_work(std::unique_lock<std::mutex>& lock);
   void push(Work work);
@@ -92,6 +113,7 @@ class Engine final {
 
   std::unique_ptr<Disk> disk_;
   JournalOptions options_;
+  DiskSpace space_;
   Salt salt_;
 
   mutable std::mutex mutex_;
@@ -102,31 +124,20 @@ class Engine final {
   std::unordered_map<std::uint64_t, Unsaved> unsaved_;
   Index index_;
   std::vector<std::string> findings_;
-  std::optional<Error> refusing_;  ///< why no segment can be created
-  std::optional<Error> failed_;    ///< why the last batch was not written
-  std::chrono::steady_clock::time_point failed_at_{};
-  std::uint64_t tickets_ = 0;
-  std::uint64_t commits_ = 0;
-  std::uint64_t damaged_ = 0;
+  Counts counts_;
+  Health health_;
   bool urgent_ = false;  ///< a caller waits for a work in the queue
-  bool probe_ = false;   ///< a caller asks whether the disk works again
   bool idle_ = false;    ///< the writer thread waits
   bool closing_ = false;
 
   std::atomic<std::uint64_t> last_id_;
   std::atomic<std::size_t> pending_ = 0;
-  std::atomic<bool> is_refusing_ = false;
-  std::atomic<std::uint64_t> available_ = 0;  ///< bytes on the disk at `looked_at_`
-  std::atomic<std::int64_t> looked_at_ = 0;
   std::function<void(QueueId)> listener_;
 
   // Only used by the writer thread.
   Writer writer_;
   Compactor compactor_;
-  std::vector<Work> batch_;
-  std::vector<Work> again_;  ///< lazy works of a failed batch, for the next batch
-  bool more_ = false;        ///< the compactor has more to do at once
-  bool retrying_ = false;    ///< the queue begins with works of a failed batch
+  Batch batch_;
   std::thread thread_;
 };
 

@@ -20,10 +20,11 @@ Engine::Engine(std::unique_ptr<Disk> disk, const JournalOptions& options, Recove
                Salt salt, std::uint64_t last_id)
     : disk_(std::move(disk)),
       options_(options),
+      space_(*disk_, options.reserve),
       salt_(salt),
       index_(std::move(recovered.index)),
       findings_(std::move(recovered.findings)),
-      damaged_(recovered.damaged),
+      counts_{.damaged = recovered.damaged},
       last_id_(last_id),
       writer_(*disk_, options_,
               {salt, recovered.next_sequence, recovered.last_segment, std::move(recovered.cut)},
@@ -37,11 +38,11 @@ Engine::Engine(std::unique_ptr<Disk> disk, const JournalOptions& options, Recove
                  segment.length = length;
                },
                [this] { return last_id_.load(); }}),
-      compactor_({*disk_, index_, mutex_, writer_, findings_, damaged_}, options_.segment_size,
-                 salt.payload_seed()) {
+      compactor_({*disk_, index_, mutex_, writer_, findings_, counts_.damaged},
+                 options_.segment_size, salt.payload_seed()) {
   if (auto ready = writer_.prepare(); !ready) {
-    refusing_ = ready.error();
-    is_refusing_.store(true);
+    health_.refusing = ready.error();
+    health_.is_refusing.store(true);
     findings_.push_back("the spool cannot be written: " + ready.error().text());
   }
 }
@@ -51,19 +52,19 @@ void Engine::loop() {
   while (true) {
     wait_for_work(lock);
     if (closing_ && queue_.empty()) break;
-    batch_.swap(queue_);
-    const bool probe = std::exchange(probe_, false);
+    batch_.works.swap(queue_);
+    const bool probe = std::exchange(health_.probe, false);
     urgent_ = false;
     lock.unlock();
     std::optional<Error> refusing;
-    if (!batch_.empty()) writer_.run(batch_);
+    if (!batch_.works.empty()) writer_.run(batch_.works);
     if (probe || !writer_.active()) {
       if (auto ready = writer_.prepare(); !ready) refusing = ready.error();
     }
-    more_ = compactor_.step();
+    batch_.more = compactor_.step();
     lock.lock();
-    is_refusing_.store(refusing.has_value());
-    refusing_ = std::move(refusing);
+    health_.is_refusing.store(refusing.has_value());
+    health_.refusing = std::move(refusing);
     recycle();
     lock.unlock();
     resume_waiters();
@@ -75,8 +76,8 @@ void Engine::loop() {
 
 void Engine::wait_for_work(std::unique_lock<std::mutex>& lock) {
   const auto called = [&] {
-    return urgent_ || closing_ || probe_ || more_ || (queue_.size() >= lazy_limit && !retrying_) ||
-           (!waiters_.empty() && ready());
+    return urgent_ || closing_ || health_.probe || batch_.more ||
+           (queue_.size() >= lazy_limit && !batch_.retrying) || (!waiters_.empty() && ready());
   };
   idle_ = true;
   wake_.wait(lock, [&] { return called() || !queue_.empty(); });
@@ -88,19 +89,19 @@ void Engine::wait_for_work(std::unique_lock<std::mutex>& lock) {
 void Engine::recycle() {
   const auto most = options_.pending_limit / options_.chunk_size + 1;
   std::size_t bytes = 0;
-  for (auto& work : batch_) {
+  for (auto& work : batch_.works) {
     bytes += work.bytes.size();
     if (work.bytes.capacity() < options_.chunk_size || buffers_.size() >= most) continue;
     work.bytes.clear();
     buffers_.push_back(std::move(work.bytes));
   }
-  batch_.clear();
+  batch_.works.clear();
   pending_.fetch_sub(bytes);
-  retrying_ = !again_.empty();
-  if (again_.empty()) return;
-  queue_.insert(queue_.begin(), std::make_move_iterator(again_.begin()),
-                std::make_move_iterator(again_.end()));
-  again_.clear();
+  batch_.retrying = !batch_.again.empty();
+  if (batch_.again.empty()) return;
+  queue_.insert(queue_.begin(), std::make_move_iterator(batch_.again.begin()),
+                std::make_move_iterator(batch_.again.end()));
+  batch_.again.clear();
 }
 
 void Engine::resume_waiters() {
@@ -116,8 +117,8 @@ void Engine::settle(std::span<Work> works, const Result<void>& result) {
   {
     const std::lock_guard lock(mutex_);
     if (!result) {
-      failed_ = result.error();
-      failed_at_ = std::chrono::steady_clock::now();
+      health_.failed = result.error();
+      health_.failed_at = std::chrono::steady_clock::now();
     }
     for (auto& work : works) {
       if (work.refusal) continue;
@@ -168,15 +169,15 @@ void Engine::settle_commit(Work& work) {
     release(*work.flow);
   }
   index_.put(entry, std::move(chunks));
-  failed_.reset();
-  if ((work.flags & flag_copy) == 0) ++commits_;
+  health_.failed.reset();
+  if ((work.flags & flag_copy) == 0) ++counts_.commits;
 }
 
 void Engine::settle_failure(Work& work, const Error& error) {
   // A work that no caller waits for is tried again, and stays visible until then.
   if (work.is_lazy() && work.flags == 0 && !closing_) {
     work.at = {};
-    again_.push_back(std::move(work));
+    batch_.again.push_back(std::move(work));
     return;
   }
   if (work.flow && !work.flow->failed.load()) {
