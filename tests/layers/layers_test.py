@@ -25,11 +25,14 @@ def commands_of_layers():
     return found
 
 
-def includes_of(layer):
-    """A header of the layer, and how its neighbors write it."""
+def header_of(layer):
+    """A header of the layer as its neighbors include it; None where the layer has none."""
     source = SOURCE / "src"
-    header = min(path for path in (source / layer).rglob("*.hpp") if path.name != "pch.hpp")
-    return header.relative_to(source).as_posix()
+    headers = [path.relative_to(source).as_posix() for path in (source / layer).rglob("*.hpp") if path.name != "pch.hpp"]
+    return min(headers, default=None)
+
+
+HEADERS = {layer: header for layer in USES if (header := header_of(layer))}
 
 
 def compile_probe(entry, text):
@@ -44,9 +47,9 @@ def compile_probe(entry, text):
 def check_layer(layer, entry):
     """What the layer finds, asked in one compilation: an error names each header that it can or cannot include against the list."""
     lines = []
-    for other in USES:
+    for other, header in HEADERS.items():
         may = other == layer or other in USES[layer]
-        lines.append(f'#if {"!" if may else ""}__has_include("{includes_of(other)}")')
+        lines.append(f'#if {"!" if may else ""}__has_include("{header}")')
         lines.append(f'#error {layer} {"cannot include" if may else "can include"} {other}')
         lines.append("#endif")
     done = compile_probe(entry, "\n".join(lines))
@@ -55,10 +58,10 @@ def check_layer(layer, entry):
 
 def check_that_a_wrong_include_fails(layer, entry):
     """The same once more without __has_include: a file that breaks the rule does not compile, one that keeps to it does."""
-    wrong = next((other for other in USES if other != layer and other not in USES[layer]), None)
+    wrong = next((other for other in HEADERS if other != layer and other not in USES[layer]), None)
     if wrong is None:
         return []
-    done = compile_probe(entry, f'#include "{includes_of(wrong)}"\n')
+    done = compile_probe(entry, f'#include "{HEADERS[wrong]}"\n')
     if done.returncode == 0:
         return [f"{layer} compiles with a header of {wrong}"]
     return [] if "not found" in done.stderr or "No such file" in done.stderr else [f"{layer}: {done.stderr}"]
