@@ -207,18 +207,28 @@ awaitable<Result<proto::TlsFacts>> Connection::handshake(net::Time deadline) {
   co_return co_await stream_->handshake_client(*tls_, url_.host, deadline);
 }
 
+Error Connection::unreachable(Error error) const {
+  error.where = proxy_ ? proxy_->server() : server();
+  error.stage = proxy_ ? Stage::proxy : Stage::connect;
+  return error;
+}
+
 awaitable<Result<void>> Connection::reach() {
   if (invalid_reason_) co_return *invalid_reason_;
   const auto deadline = std::min(until_, proto::Clock::now() + options_.timeouts.connect);
-  auto socket = co_await net::connect(proxy_ ? proxy_->host : url_.host,
-                                      proxy_ ? proxy_->port : url_.port, deadline);
-  if (!socket) {
-    auto error = socket.error();
-    error.where = proxy_ ? proxy_->server() : server();
-    error.stage = proxy_ ? Stage::proxy : Stage::connect;
-    co_return error;
-  }
+  auto found = co_await net::find_addresses(proxy_ ? proxy_->host : url_.host,
+                                            proxy_ ? proxy_->port : url_.port, deadline);
+  if (!found) co_return unreachable(found.error());
+  addresses_ = std::move(*found);
+  co_return co_await connect_next(deadline);
+}
+
+awaitable<Result<void>> Connection::connect_next(net::Time deadline) {
+  auto socket = co_await net::race(addresses_, deadline);
+  if (!socket) co_return unreachable(socket.error());
   stream_.emplace(std::move(*socket));
+  boost::system::error_code ignored;
+  std::erase(addresses_, stream_->socket().remote_endpoint(ignored));
   if (trace_) trace_->note("connected to " + stream_->peer());
   early_.clear();
   if (!proxy_) co_return Result<void>();
@@ -232,7 +242,26 @@ awaitable<Result<void>> Connection::dial() {
   if (!machine) co_return machine.error();
   const auto reached = co_await reach();
   if (!reached) co_return reached.error();
-  co_return co_await open_session(std::move(*machine));
+  auto opened = co_await open_session(*machine);
+  // RFC 5321 section 5.1: the client tries each address of the host in order.
+  while (!opened && has_other_address(opened.error())) {
+    close();
+    if (trace_) trace_->note("the next address, because " + opened.error().detail);
+    const auto deadline = std::min(until_, proto::Clock::now() + options_.timeouts.connect);
+    if (!co_await connect_next(deadline)) break;
+    opened = co_await open_session(*machine);
+  }
+  addresses_ = {};
+  co_return opened;
+}
+
+// Whether the server at this address does not serve now: it closed, stayed silent or replied 4yz
+// before it was asked for anything but EHLO. A refusal (5yz) holds for the host.
+bool Connection::has_other_address(const Error& error) const {
+  if (proxy_ || addresses_.empty() || proto::Clock::now() >= until_) return false;
+  if (error.stage != Stage::connect && error.stage != Stage::tls && error.stage != Stage::ehlo)
+    return false;
+  return error.fault != Fault::cancelled && error.is_temporary();
 }
 
 awaitable<Result<void>> Connection::open_session(smtp::ClientOptions options) {

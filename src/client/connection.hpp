@@ -66,6 +66,9 @@ class Connection final {
   awaitable<void> drive(MessageSource* source);
   awaitable<Result<void>> ensure_open();
   awaitable<Result<void>> dial();
+  awaitable<Result<void>> connect_next(net::Time deadline);
+  [[nodiscard]] Error unreachable(Error error) const;
+  [[nodiscard]] bool has_other_address(const Error& error) const;
   awaitable<Result<void>> open_tunnel();
   awaitable<Result<void>> open_session(smtp::ClientOptions options);
   awaitable<Result<SendReport>> send_part(Envelope part, MessageSource& source);
@@ -85,6 +88,7 @@ class Connection final {
   net::TlsClientSettings tls_settings_;
   std::optional<net::TlsContext> tls_;  // once a handshake has begun: it reads the CA certificates
   std::optional<net::SessionTrace> trace_;
+  std::vector<boost::asio::ip::tcp::endpoint> addresses_;  // while opening: those not tried yet
   std::optional<net::Stream> stream_;
   std::optional<smtp::ClientMachine> machine_;
   net::BufferPool buffers_;

@@ -104,8 +104,8 @@ awaitable<Result<SendReport>> Connection::send_part(Envelope part, MessageSource
   const bool reused = std::exchange(used_, true);
   machine_->send(request());
   co_await drive(&source);
-  // The server had closed the idle connection, or replies 421 to MAIL: it took nothing of this
-  // message, and a new connection carries it.
+  // The server had closed the idle connection, or replies 421 before any message data: it took
+  // nothing of this message, and a new connection carries it.
   if (reused && is_stale()) {
     const auto again = co_await dial();
     if (!again) co_return again.error();
@@ -130,7 +130,7 @@ bool Connection::is_stale() const {
   const auto& recipients = machine_->report().recipients;
   return !recipients.empty() &&
          std::all_of(recipients.begin(), recipients.end(), [](const RecipientOutcome& one) {
-           return one.stage == Stage::mail && one.reply.code == 421;
+           return one.reply.code == 421 && (one.stage == Stage::mail || one.stage == Stage::rcpt);
          });
 }
 

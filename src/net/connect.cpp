@@ -105,20 +105,23 @@ std::vector<tcp::endpoint> interleave(std::vector<tcp::endpoint> endpoints) {
   return mixed;
 }
 
-awaitable<Result<tcp::socket>> connect(std::string host, std::uint16_t port, Time deadline) {
+awaitable<Result<std::vector<tcp::endpoint>>> find_addresses(std::string host, std::uint16_t port,
+                                                             Time deadline) {
   co_await asio::this_coro::throw_if_cancelled(false);
   if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
   boost::system::error_code not_literal;
   const auto literal = asio::ip::make_address(host, not_literal);
-  std::vector<tcp::endpoint> endpoints;
-  if (!not_literal) {
-    endpoints.emplace_back(literal, port);
-  } else {
-    auto resolved = co_await resolve(host, port, deadline);
-    if (!resolved) co_return resolved.error();
-    endpoints = interleave(std::move(*resolved));
-  }
-  co_return co_await race(std::move(endpoints), deadline);
+  if (!not_literal) co_return std::vector{tcp::endpoint(literal, port)};
+  auto resolved = co_await resolve(host, port, deadline);
+  if (!resolved) co_return resolved.error();
+  co_return interleave(std::move(*resolved));
+}
+
+awaitable<Result<tcp::socket>> connect(std::string host, std::uint16_t port, Time deadline) {
+  co_await asio::this_coro::throw_if_cancelled(false);
+  auto endpoints = co_await find_addresses(std::move(host), port, deadline);
+  if (!endpoints) co_return endpoints.error();
+  co_return co_await race(std::move(*endpoints), deadline);
 }
 
 }  // namespace postroad::net

@@ -20,8 +20,13 @@ std::vector<boost::asio::ip::tcp::endpoint> interleave(
 boost::asio::awaitable<Result<boost::asio::ip::tcp::socket>> race(
     std::vector<boost::asio::ip::tcp::endpoint> endpoints, proto::Time deadline);
 
-/// `host`: a name or an address, with or without brackets. Error: Fault::resolve, Fault::connect
-/// (with the reason of each address), Fault::timeout, Fault::cancelled.
+/// The addresses of `host` (a name or an address, with or without brackets) in the order of
+/// `interleave`; never empty. Error: Fault::resolve, Fault::timeout, Fault::cancelled.
+boost::asio::awaitable<Result<std::vector<boost::asio::ip::tcp::endpoint>>> find_addresses(
+    std::string host, std::uint16_t port, proto::Time deadline);
+
+/// `find_addresses`, then `race`. Error: Fault::resolve, Fault::connect (with the reason of each
+/// address), Fault::timeout, Fault::cancelled.
 boost::asio::awaitable<Result<boost::asio::ip::tcp::socket>> connect(std::string host,
                                                                      std::uint16_t port,
                                                                      proto::Time deadline);

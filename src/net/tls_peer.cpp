@@ -62,8 +62,10 @@ bool expect_peer(ssl_st* ssl, const std::string& host, std::string& names) {
   boost::system::error_code not_literal;
   boost::asio::ip::make_address(host, not_literal);
   if (not_literal) {
-    return SSL_set1_host(ssl, host.c_str()) == 1 &&
-           SSL_set_tlsext_host_name(ssl, host.c_str()) == 1;
+    // Neither server_name (RFC 6066 section 3) nor a certificate has the dot of the DNS root.
+    const auto name = host.ends_with('.') ? host.substr(0, host.size() - 1) : host;
+    return SSL_set1_host(ssl, name.c_str()) == 1 &&
+           SSL_set_tlsext_host_name(ssl, name.c_str()) == 1;
   }
   // No certificate knows the zone of a link-local address (RFC 4007).
   const auto address = host.substr(0, host.find('%'));

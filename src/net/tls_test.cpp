@@ -93,6 +93,15 @@ TEST(TlsPeer, AnAddressWithAZoneIsCheckedToo) {
   }
 }
 
+TEST(TlsPeer, TheDotOfTheRootIsNoPartOfTheName) {
+  Case test;
+  const auto good = test.server(Certificate::good);
+  const auto accepted = shake_hands(test.client(), "localhost.", good);
+  EXPECT_TRUE(accepted.client) << accepted.client.error();
+  const auto other = test.server(Certificate::other_name);
+  EXPECT_FALSE(shake_hands(test.client(), "localhost.", other).client);
+}
+
 TEST(TlsPeer, ACommonNameWithoutSubjectAltNameIsNoName) {
   Case test;
   const auto server = test.server(Certificate::common_name_only);

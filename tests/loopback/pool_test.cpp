@@ -64,6 +64,21 @@ TEST(Row28, AConnectionThatTheServerClosedIsReplaced) {
   EXPECT_EQ(server.sessions(), 2U);
 }
 
+TEST(Row28, A421ToRcptOnAReusedConnectionTookNothing) {
+  testing::Server server;
+  Pool pool({server.url()}, {}, {.connections = 1});
+  ASSERT_TRUE(pool.send(mail("b@y.example")));
+  server.decide_by([](Stage stage, std::string_view, std::uint64_t session) {
+    return stage == Stage::rcpt && session == 1
+               ? Act{Act::Kind::answer, {421, {4, 7, 0}, "too many messages in this session"}}
+               : Act{};
+  });
+  const auto report = pool.send(mail("b@y.example, c@y.example"));
+  ASSERT_TRUE(report) << report.error();
+  EXPECT_TRUE(report->all_accepted());
+  EXPECT_EQ(server.sessions(), 2U);
+}
+
 TEST(Row28, NothingWaitsForEverWhenAllRelaysAreDown) {
   testing::Server server;
   server.at(Stage::connect).refuse({421, {4, 3, 2}, "not today"});
