@@ -10,7 +10,11 @@ namespace postroad {
 
 /// A value of type T, or the Error that says why there is none.
 /// Pass an error on with `if (!r) return r.error();`. `value()` on an error throws ErrorException.
+/// A call whose result is ignored gets a warning from the compiler.
 template <class T>
-using Result = boost::system::result<T, Error>;
+class [[nodiscard]] Result : public boost::system::result<T, Error> {
+ public:
+  using boost::system::result<T, Error>::result;
+};
 
 }  // namespace postroad
