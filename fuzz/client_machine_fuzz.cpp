@@ -43,8 +43,9 @@ struct Conversation {
   }
 
   void drive() {
+    const auto most = 2000 + octets.size() * 4;
     for (std::size_t step = 0;; ++step) {
-      if (step > 2000 + octets.size() * 4) std::abort();
+      if (step > most) std::abort();
       const auto action = machine.next(now);
       switch (action.wish) {
         case Wish::send:
