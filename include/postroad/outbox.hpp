@@ -1,6 +1,7 @@
-// Mail that must not be lost though the program ends: `submit` returns when it is on disk, a
-// background worker sends it, tries again with growing pauses and across restarts, and tells what
-// became of each recipient. No server is needed. Library: libpostroad-queue (postroad::queue).
+// Messages that must not be lost though the program ends: `submit` returns when the message is on
+// disk, a background worker sends it, tries again with growing pauses and across restarts, and
+// reports the outcome of each recipient. No server is needed. Library: libpostroad-queue
+// (postroad::queue).
 //
 //   auto outbox = postroad::Outbox::open({.folder = "/var/lib/app/outbox",
 //                                         .relays = {"smtp://mail.example:587"}, .login = login});
@@ -49,34 +50,40 @@ struct POSTROAD_EXPORT OutboxOptions {
   std::chrono::milliseconds initial_retry_delay{60'000};  ///< it doubles up to
   std::chrono::milliseconds max_retry_delay{14'400'000};
   std::chrono::milliseconds give_up_after{5LL * 86'400'000};  ///< from submission
-  /// Sends again where the outcome is unknown (the connection was lost after the final dot): the
-  /// message may then arrive twice. Otherwise the recipient stays `unknown`.
-  bool retry_unknown = false;
-  /// How long a mail that is done stays, for `status` and so that its key is not sent again.
+  /// Sends again where the outcome is unknown (the connection was lost after the final dot): it
+  /// counts as 421 (RFC 5321 section 3.8), and the message may arrive twice. False: the recipient
+  /// stays `unknown`, and the message may be lost.
+  bool retry_unknown = true;
+  /// How long a message that is done stays, for `status` and so that its key is not sent again.
   std::chrono::milliseconds remember{86'400'000};
-  /// Called after each attempt that decided or deferred somebody, on a thread of the outbox's own:
-  /// it must be short and must not throw; `status`, `list` and `submit` must not be called from it.
+  /// How long the destructor waits for the reply to a final dot that was sent. Without the reply
+  /// the outcome is unknown.
+  std::chrono::milliseconds stop_patience{2'000};
+  /// Called after each attempt that decided or deferred a recipient, on a thread of the outbox's
+  /// own. It must be short; an exception from it is dropped. `status`, `list` and `submit` must not
+  /// be called from it.
   std::function<void(const OutboxStatus&)> on_outcome{};
 };
 
 /// A durable outbox in a folder of its own.
 ///
-/// A mail is sent at least once: a crash between a relay's 250 and the record of it sends again. An
-/// `unknown` outcome is not tried again. Thread rule: all members from any thread. Destroying it
-/// stops the worker after the mails under way were cut off; what is not done goes on at the next
-/// `open`.
+/// A message is sent at least once: a crash between a relay's 250 and the record of it sends again,
+/// and so does a connection that is lost after the final dot, unless OutboxOptions::retry_unknown
+/// is false. Thread rule: all members from any thread. The destructor ends the attempts that have
+/// not sent their final dot, waits for the others (OutboxOptions::stop_patience) and stops the
+/// worker; what is not done goes on at the next `open`.
 class POSTROAD_EXPORT Outbox final {
  public:
   /// Error: Fault::input, also for a relay's URL or a client's option that is wrong; Fault::busy
-  /// when another process has the folder; Fault::io; Fault::full.
+  /// when another process has the folder; Fault::io, also without a thread; Fault::full.
   static Result<std::unique_ptr<Outbox>> open(OutboxOptions options);
   ~Outbox();
   Outbox(const Outbox&) = delete;
   Outbox& operator=(const Outbox&) = delete;
 
-  /// Returns the mail's id once it is on disk. With a key that was submitted before, and is still
-  /// remembered, nothing is kept and the first mail's id returned. Error: Fault::input, Fault::io,
-  /// Fault::full: the mail is not in the outbox.
+  /// Returns the message's id once it is on disk. With a key that was submitted before, and is
+  /// still remembered, nothing is stored and the first message's id is returned. Error:
+  /// Fault::input, Fault::io, Fault::full: the message is not in the outbox.
   Result<std::string> submit(const Message& message, std::string_view key = {});
   Result<std::string> submit(const Envelope& envelope, MessageSource& source,
                              std::string_view key = {});
@@ -87,9 +94,10 @@ class POSTROAD_EXPORT Outbox final {
   [[nodiscard]] Result<OutboxStatus> find(std::string_view key) const;
   /// All that is remembered, oldest first.
   [[nodiscard]] std::vector<OutboxStatus> list() const;
-  /// Waits until it is done; whether it is, within `patience`.
+  /// Waits until it is done; whether it is, within `patience`. Also true when it is done and
+  /// forgotten (OutboxOptions::remember); false at once for an id that was never assigned.
   bool wait(std::string_view id, std::chrono::milliseconds patience) const;
-  /// Tries all that waits for its next attempt now.
+  /// Makes all messages due that wait for their next attempt.
   void flush();
 
  private:

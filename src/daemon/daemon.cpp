@@ -148,6 +148,9 @@ Result<void> Daemon::open(const std::optional<HandoverState>& estate) {
 Result<void> Daemon::reload() {
   if (handed_over_at_) return fail(Fault::busy, "reload", "another process serves already");
   notify::reloading();
+  const struct Ready {
+    ~Ready() { notify::ready(); }
+  } ready_again;
   const auto change = [this]() -> Result<void> {
     auto made = read_again_();
     if (!made) return made.error();
@@ -155,6 +158,8 @@ Result<void> Daemon::reload() {
         config::fixed_change(declaration(), configuration_->settings, (*made)->settings);
     if (!fixed.empty())
       return fail(Fault::input, fixed, "cannot change while the server runs; restart it");
+    const auto change_delivery =
+        delivery_->prepare_change(Configuration::directory_of(*made), (*made)->delivery());
     auto ports = server_->replace(Configuration::listeners(*made, login_threads_));
     if (!ports) return ports.error();
     ports_ = std::move(*ports);
@@ -162,13 +167,18 @@ Result<void> Daemon::reload() {
     guard_.configure(configuration_->guard);
     set_ceilings();
     if (intake_) intake_->change(Configuration::directory_of(configuration_));
-    delivery_->change(Configuration::directory_of(configuration_), configuration_->delivery());
+    change_delivery();
     return {};
   };
-  auto done = change();
+  const auto done = [&]() -> Result<void> {
+    try {
+      return change();
+    } catch (const std::exception& thrown) {  // no memory, no thread
+      return fail(Fault::io, "reload", thrown.what());
+    }
+  }();
   if (done) rotate_log();
   done ? config_reloaded(log_) : config_refused(log_, done.error().text());
-  notify::ready();
   return done;
 }
 

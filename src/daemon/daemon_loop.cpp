@@ -118,6 +118,7 @@ Result<void> Daemon::open_control() {
        .released =
            [this] {
              server_->release();
+             delivery_->begin_stop();
              loop_->endpoint.reset();
              handed_over_at_ = std::chrono::steady_clock::now();
              server_handed_over(log_, server_->sessions());
@@ -208,6 +209,7 @@ void Daemon::end() {
   };
   // Its successor is the one that systemd listens to now.
   if (!handed_over_at_) notify::stopping(left());
+  delivery_->begin_stop();
   server_->begin_stop();
   bool at_once = false;
   while (!at_once && left().count() > 0 &&

@@ -3,6 +3,7 @@
 #include <postroad/outbox.hpp>
 
 #include <algorithm>
+#include <system_error>
 
 #include "base/text.hpp"
 #include "client/invalid_reason.hpp"
@@ -19,7 +20,7 @@ using namespace outbox;
 
 namespace {
 
-constexpr std::size_t most_key = 1000;  // octets
+constexpr std::size_t most_key = 1000;  // bytes
 
 // Every recipient goes to the relays.
 class RelayRoute final : public queue::Routes {
@@ -115,8 +116,12 @@ Result<std::unique_ptr<Outbox>> Outbox::open(OutboxOptions options) {
   if (!disk) return disk.error();
   auto opened = spool::open_journal(std::move(*disk), {}, queue::now_ms());
   if (!opened) return opened.error();
-  return std::unique_ptr<Outbox>(
-      new Outbox(std::make_unique<State>(std::move(options), std::move(*opened))));
+  try {
+    return std::unique_ptr<Outbox>(
+        new Outbox(std::make_unique<State>(std::move(options), std::move(*opened))));
+  } catch (const std::system_error& thrown) {
+    return fail(Fault::io, "the outbox", std::string("no thread: ") + thrown.what());
+  }
 }
 
 Outbox::State::State(OutboxOptions asked, std::unique_ptr<spool::Spool> opened)
@@ -136,7 +141,9 @@ Outbox::State::State(OutboxOptions asked, std::unique_ptr<spool::Spool> opened)
   dispatcher->start();
 }
 
-Outbox::State::~State() { dispatcher->stop(std::chrono::steady_clock::now()); }
+Outbox::State::~State() {
+  dispatcher->stop(std::chrono::steady_clock::now() + options.stop_patience);
+}
 
 void Outbox::State::attempted(spool::QueueId id, const spool::Envelope& envelope) {
   if (options.on_outcome) options.on_outcome(status_of(id, envelope));
@@ -150,6 +157,12 @@ void Outbox::State::removed(spool::QueueId id, const spool::Envelope& envelope) 
   const auto found = keys.find(queue::handling_of(envelope).key);
   if (found != keys.end() && found->second == id.text()) keys.erase(found);
   bell.notify_all();
+}
+
+// Ids increase, and what is not in the spool any more is done.
+bool Outbox::State::was_submitted(std::string_view id) const {
+  const auto queue_id = spool::QueueId::parse(id);
+  return queue_id && queue_id->value > 0 && queue_id->value <= spool->statistics().last_id;
 }
 
 Outbox::Outbox(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -167,7 +180,7 @@ Result<std::string> Outbox::submit(const Envelope& envelope, MessageSource& sour
                                    std::string_view key) {
   auto& state = *state_;
   if (envelope.recipients.empty()) return fail(Fault::input, "the outbox", "there is no recipient");
-  if (key.size() > most_key) return fail(Fault::input, "the outbox", "a key of over 1000 octets");
+  if (key.size() > most_key) return fail(Fault::input, "the outbox", "a key of over 1000 bytes");
   const auto not_kept = [&] {
     if (!envelope.reverse_path.is_null() && !is_kept_as(envelope.reverse_path))
       return &envelope.reverse_path;
@@ -230,7 +243,7 @@ Result<OutboxStatus> Outbox::find(std::string_view key) const {
     const auto found = state_->keys.find(key);
     if (found != state_->keys.end()) id = found->second;
   }
-  if (id.empty()) return fail(Fault::not_found, std::string(key), "no mail has this key");
+  if (id.empty()) return fail(Fault::not_found, std::string(key), "no message has this key");
   return status(id);
 }
 
@@ -251,6 +264,7 @@ bool Outbox::wait(std::string_view id, std::chrono::milliseconds patience) const
     const auto now = status(id);
     lock.lock();
     if (now && now->is_done()) return true;
+    if (!now && now.error().fault == Fault::not_found) return state_->was_submitted(id);
     if (!now || std::chrono::steady_clock::now() >= until) return false;
     // The outcome is recorded before the bell is rung; a short wait covers a ring in between.
     state_->bell.wait_until(

@@ -24,6 +24,7 @@ struct Outbox::State final : queue::Listener {
 
   /// The first relay that can never be one, with the reason.
   static std::optional<Error> invalid_relay(const OutboxOptions& options);
+  [[nodiscard]] bool was_submitted(std::string_view id) const;
   Result<std::string> keep(const Envelope& envelope, MessageSource& source, std::string_view key);
 
   OutboxOptions options;

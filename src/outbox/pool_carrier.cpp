@@ -78,6 +78,28 @@ queue::Attempt attempt_of(const Result<SendReport>& result, std::size_t count) {
   return attempt;
 }
 
+// RFC 5321 section 4.5.3.1.10: 452 also says that the host takes no more recipients in this
+// transaction (some hosts say 450). The transaction was of use to others, so the next one begins at
+// once; without that, the recipient waits for its retry.
+void leave_to_next_transaction(const SendReport& report, queue::Attempt& attempt) {
+  if (!report.any(Outcome::accepted)) return;
+  for (std::size_t i = 0; i < report.recipients.size(); ++i) {
+    const auto& one = report.recipients[i];
+    const bool has_no_place = one.reply.code == 452 || one.reply.code == 450;
+    if (one.outcome == Outcome::deferred && one.stage == Stage::rcpt && has_no_place)
+      attempt.recipients[i].outcome.reset();
+  }
+}
+
+// The reply to the final dot was owed when the time for the stop was over.
+void note_cut(queue::Attempt& attempt) {
+  for (auto& result : attempt.recipients) {
+    if (result.outcome == Outcome::unknown)
+      result.note =
+          "stopped before the reply to the final dot: the message may have been delivered";
+  }
+}
+
 // Cut off by the program's own ClientOptions::progress: a failed attempt like others.
 void count_as_tried(queue::Attempt& attempt) {
   for (auto& result : attempt.recipients) {
@@ -112,7 +134,20 @@ void PoolCarrier::carry(const queue::Part& part, Done done) {
   const std::lock_guard lock(mutex_);
   call->pool = &pool_for(part);
   calls_.emplace(call.get(), call);
-  begin(call);
+  try {
+    begin(call);
+  } catch (...) {
+    calls_.erase(call.get());
+    throw;
+  }
+}
+
+// A call that cannot be cancelled for lack of memory ends by itself.
+void PoolCarrier::cancel(Call& call) noexcept {
+  try {
+    call.pool->cancel(call.ticket);
+  } catch (const std::exception&) {
+  }
 }
 
 // Under the lock: the call may end before its ticket is known.
@@ -120,7 +155,7 @@ void PoolCarrier::begin(const std::shared_ptr<Call>& call) {
   call->ticket = call->pool->start_send(
       envelope_of(call->part, settings_.passes_holds_on), call->source,
       [this, call](const Result<SendReport>& result) { ended(call, result); });
-  if (is_cut_) call->pool->cancel(call->ticket);
+  if (is_cut_ || (is_stopping_ && call->source.cut())) cancel(*call);
 }
 
 // On the pool's thread.
@@ -136,8 +171,10 @@ void PoolCarrier::ended(const std::shared_ptr<Call>& call, const Result<SendRepo
   auto attempt = attempt_of(result, call->part.recipients.size());
   {
     const std::lock_guard lock(mutex_);
-    if (!is_cut_) count_as_tried(attempt);
+    if (!is_stopping_) count_as_tried(attempt);
+    if (is_cut_) note_cut(attempt);
   }
+  if (result) leave_to_next_transaction(*result, attempt);
   // The part is the dispatcher's again once it is told.
   auto done = std::move(call->done);
   done(std::move(attempt));
@@ -146,13 +183,22 @@ void PoolCarrier::ended(const std::shared_ptr<Call>& call, const Result<SendRepo
   bell_.notify_all();
 }
 
+void PoolCarrier::begin_stop() {
+  const std::lock_guard lock(mutex_);
+  is_stopping_ = true;
+  for (const auto& [key, call] : calls_) {
+    if (call->source.cut()) cancel(*call);
+  }
+}
+
 void PoolCarrier::stop(std::chrono::steady_clock::time_point until) {
+  begin_stop();
   {
     std::unique_lock lock(mutex_);
     const auto is_over = [this] { return calls_.empty(); };
     if (!bell_.wait_until(lock, until, is_over)) {
       is_cut_ = true;
-      for (const auto& [key, call] : calls_) call->pool->cancel(call->ticket);
+      for (const auto& [key, call] : calls_) cancel(*call);
       bell_.wait(lock, is_over);
     }
   }

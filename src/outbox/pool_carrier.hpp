@@ -34,6 +34,7 @@ class PoolCarrier final : public queue::Carrier {
   ~PoolCarrier() override;
   [[nodiscard]] std::size_t limit() const override;
   void carry(const queue::Part& part, Done done) override;
+  void begin_stop() override;
   void stop(std::chrono::steady_clock::time_point until) override;
 
  private:
@@ -46,6 +47,7 @@ class PoolCarrier final : public queue::Carrier {
     Done done;
   };
   Pool& pool_for(const queue::Part& part);
+  static void cancel(Call& call) noexcept;
   void begin(const std::shared_ptr<Call>& call);
   void ended(const std::shared_ptr<Call>& call, const Result<SendReport>& result);
 
@@ -54,7 +56,8 @@ class PoolCarrier final : public queue::Carrier {
   std::mutex mutex_;
   std::condition_variable bell_;
   std::map<const Call*, std::shared_ptr<Call>> calls_;
-  bool is_cut_ = false;
+  bool is_stopping_ = false;
+  bool is_cut_ = false;  // those too whose final dot was sent
   // They end first: what they call back touches all of the above.
   std::unique_ptr<Pool> pool_;
   /// For messages with TLS-Required: No (RFC 8689 section 5); made when one comes.

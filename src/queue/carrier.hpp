@@ -28,7 +28,8 @@ struct Part {
 
 /// The result of one attempt for one recipient.
 struct RecipientResult {
-  /// nullopt: not tried, because the carrier was stopped.
+  /// nullopt: not tried, because the carrier was stopped, or because the host takes no more
+  /// recipients in this transaction. Counts as no attempt; it is due at once.
   std::optional<Outcome> outcome;
   std::string note;  ///< the reply or the error that decided, one line
 };
@@ -56,11 +57,14 @@ class Carrier {
   /// Messages that it takes at once. Constant.
   [[nodiscard]] virtual std::size_t limit() const = 0;
   /// Begins an attempt. `done` is called exactly once, from any thread but not before this returns.
-  /// `part` lives until then.
+  /// `part` lives until then. An exception (no memory, no thread): the attempt did not begin, and
+  /// `done` is not called.
   virtual void carry(const Part& part, Done done) = 0;
-  /// Ends: attempts under way get until then (a reply to a final dot may still be owed), what
-  /// remains is cut off and reported as not tried, or as unknown. Returns when all `done` were
-  /// called. carry() is not called any more.
+  /// Ends, as not tried, the attempts whose message cannot have been delivered yet: the final dot
+  /// was not sent. Does not wait. carry() is not called any more.
+  virtual void begin_stop() {}
+  /// As begin_stop(); then the other attempts get until then for the reply to their final dot. What
+  /// remains is cut off and reported as unknown. Returns when all `done` were called.
   virtual void stop(std::chrono::steady_clock::time_point until) = 0;
 };
 

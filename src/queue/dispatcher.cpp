@@ -15,6 +15,8 @@ constexpr std::size_t most_per_turn = 512;    // due messages, so that ended att
 constexpr std::size_t most_under_way = 4096;  // attempts and records: each holds an envelope
 constexpr std::int64_t together =
     1000;  // milliseconds: recipients that are due within, go together
+constexpr std::chrono::seconds failure_pause{1};  // after an exception
+constexpr auto too_late = "5.4.7 not delivered within the time that DELIVERBY asked for";
 
 std::vector<std::uint32_t> open_recipients(const spool::Envelope& envelope, OnUnknown on_unknown) {
   std::vector<std::uint32_t> all;
@@ -45,6 +47,17 @@ std::vector<std::uint32_t> due_recipients(const spool::Envelope& envelope,
 
 std::string suspended(const std::string& name, const Site& site) {
   return "delivery to " + name + " is suspended: " + site.reason();
+}
+
+// Of the exception that is being handled.
+std::string exception_text() {
+  try {
+    throw;
+  } catch (const std::exception& thrown) {
+    return thrown.what();
+  } catch (...) {
+    return "an object that is no std::exception was thrown";
+  }
 }
 
 }  // namespace
@@ -88,9 +101,16 @@ std::string Dispatcher::trouble(const std::string& site) const {
 
 void Dispatcher::run() {
   for (;;) {
-    const auto wake = turn();
+    std::optional<Time> wake;
+    try {
+      wake = turn();
+    } catch (...) {
+      step_failed();
+    }
     std::unique_lock lock(mutex_);
-    if (!inbox_.is_empty()) continue;
+    if (has_failed_ && !stopping_)
+      bell_.wait_for(lock, failure_pause, [this] { return stopping_; });
+    if (!inbox_.is_empty() || (has_failed_ && !stopping_)) continue;
     if (stopping_ && under_way_ == 0) break;
     is_idle_ = true;
     if (stopping_) bell_.notify_all();
@@ -109,14 +129,19 @@ void Dispatcher::run() {
   bell_.notify_all();
 }
 
+void Dispatcher::begin_stop() {
+  const std::lock_guard lock(mutex_);
+  stopping_ = true;
+  is_idle_ = false;
+  bell_.notify_all();
+}
+
 void Dispatcher::stop(std::chrono::steady_clock::time_point until) {
   if (!thread_.joinable()) return;
+  begin_stop();
   std::vector<std::weak_ptr<Carrier>> carriers;
   {
     std::unique_lock lock(mutex_);
-    stopping_ = true;
-    is_idle_ = false;
-    bell_.notify_all();
     // The thread begins nothing once it has seen that: the carriers that it used are known then.
     bell_.wait(lock, [this] { return is_done_ || is_idle_; });
     carriers = carriers_;
@@ -129,16 +154,17 @@ void Dispatcher::stop(std::chrono::steady_clock::time_point until) {
 
 std::optional<Time> Dispatcher::turn() {
   now_ = clock_();
+  has_failed_ = false;
   take_inbox();
-  {
-    const std::lock_guard lock(mutex_);
-    if (stopping_) return std::nullopt;
+  if (is_stopping()) {
+    begin_carriers_stop();
+    return std::nullopt;
   }
   for (auto& [name, line] : lines_) run_line(name, line);
-  for (std::size_t i = 0; i < most_per_turn && under_way_ < most_under_way; ++i) {
+  for (std::size_t i = 0; i < most_per_turn && under_way_ < most_under_way && !has_failed_; ++i) {
     const auto taken = schedule_.take(now_);
     if (!taken) break;
-    look_at(*taken);
+    run_step(taken->id, [&] { look_at(*taken); });
   }
   if (under_way_ >= most_under_way) return std::nullopt;  // what ends rings
   auto wake = schedule_.next_wake(now_);
@@ -150,17 +176,56 @@ std::optional<Time> Dispatcher::turn() {
   return wake;
 }
 
+bool Dispatcher::is_stopping() const {
+  const std::lock_guard lock(mutex_);
+  return stopping_;
+}
+
+void Dispatcher::begin_carriers_stop() {
+  if (std::exchange(is_stop_begun_, true)) return;
+  for (const auto& weak : carriers_) {
+    if (const auto carrier = weak.lock()) tell([&] { carrier->begin_stop(); });
+  }
+}
+
+void Dispatcher::step_failed() noexcept {
+  has_failed_ = true;
+  tell([this] { listener_.failed(exception_text()); });
+}
+
+// Its attempt, if there was one, is over. What the carrier or the disk says later is too late.
+void Dispatcher::abandon(const ActivePointer& active) noexcept {
+  if (!std::exchange(active->is_counted, false)) return;
+  --under_way_;
+  abandon(active->part.id);
+}
+
+// The part has ended without an attempt.
+void Dispatcher::abandon(spool::QueueId id) noexcept {
+  tell([&] { part_ended(id, nullptr); });
+}
+
 void Dispatcher::take_inbox() {
   Inbox inbox;
   {
     const std::lock_guard lock(mutex_);
     std::swap(inbox, inbox_);
   }
-  if (inbox.change) take_change(std::move(*inbox.change));
-  for (const auto& ended : inbox.ended) end_attempt(ended);
-  for (const auto& recorded : inbox.recorded) end_record(recorded);
+  if (inbox.change) {
+    try {
+      take_change(std::move(*inbox.change));
+    } catch (...) {
+      step_failed();
+    }
+  }
+  for (const auto& ended : inbox.ended) run_step(ended.active, [&] { end_attempt(ended); });
+  for (const auto& recorded : inbox.recorded)
+    run_step(recorded.active, [&] { end_record(recorded); });
   for (const auto id : inbox.added) {
-    settings_.discard ? spool_.remove(id) : schedule_.add(id);
+    run_step(id, [&] {
+      loaded_.add(id, now_);
+      settings_.discard ? spool_.remove(id) : schedule_.add(id);
+    });
   }
   if (!inbox.flush) return;
   schedule_.flush();
@@ -187,14 +252,15 @@ void Dispatcher::update_lines() {
     line.site.set_pauses(now_.steady, settings_.pauses);
     const auto first = line.site.first();
     auto opened = first ? open(*first) : std::nullopt;
-    if (opened && reopen(*opened, name)) line.site.set_limit(opened->carrier->limit());
+    if (opened && reopen(*opened, name)) adopt(name, line, opened->carrier);
   }
 }
 
 std::optional<Dispatcher::Active> Dispatcher::open(spool::QueueId id) {
   auto envelope = spool_.envelope(id);
   if (!envelope) {
-    if (envelope.error().fault != Fault::not_found) listener_.unreadable(id, envelope.error());
+    if (envelope.error().fault != Fault::not_found)
+      tell([&] { listener_.unreadable(id, envelope.error()); });
     return std::nullopt;
   }
   Active opened;
@@ -248,18 +314,20 @@ void Dispatcher::dispatch(Active opened) {
     }
     found->part.recipients.push_back(at);
   }
-  if (parts.size() > 1) parts_[part.id.value] = {parts.size(), {}};
   const auto open_count = count_open(part.envelope);
+  if (parts.size() > 1) parts_[part.id.value] = {parts.size(), {}};
   for (auto& one : parts) {
-    one.part.id = part.id;
-    one.part.size = part.size;
-    one.part.handling = part.handling;
-    one.covers_all = one.part.recipients.size() == open_count;
-    if (&one == &parts.back())
-      one.part.envelope = std::move(part.envelope);
-    else
-      one.part.envelope = part.envelope;
-    place(std::move(one));
+    run_step(part.id, [&] {
+      one.part.id = part.id;
+      one.part.size = part.size;
+      one.part.handling = part.handling;
+      one.covers_all = one.part.recipients.size() == open_count;
+      if (&one == &parts.back())
+        one.part.envelope = std::move(part.envelope);
+      else
+        one.part.envelope = part.envelope;
+      place(std::move(one));
+    });
   }
 }
 
@@ -269,53 +337,88 @@ std::size_t Dispatcher::count_open(const spool::Envelope& envelope) const {
 
 // Without an attempt.
 void Dispatcher::decide(Active part, Outcome outcome, std::string note) {
-  ++under_way_;
   const auto active = std::make_shared<Active>(std::move(part));
-  settle_all(active, same_for_all(active->part.recipients.size(), outcome, std::move(note)));
+  count(*active);
+  run_step(active, [&] {
+    settle_all(active, same_for_all(active->part.recipients.size(), outcome, std::move(note)));
+  });
+}
+
+void Dispatcher::count(Active& active) {
+  ++under_way_;
+  active.is_counted = true;
+}
+
+// DELIVERBY with return: no attempt after its time (RFC 2852 section 4.1.4).
+bool Dispatcher::is_late(const Part& part) const {
+  const auto left = time_left(part.handling, part.envelope, now_.wall);
+  return left && left->count() <= 0 &&
+         part.handling.asked.deliver_by->otherwise == DeliverBy::Else::give_up;
 }
 
 // To its carrier now, or into the site's line, or deferred because the site is suspended.
 void Dispatcher::place(Active part) {
-  const auto left = time_left(part.part.handling, part.part.envelope, now_.wall);
-  if (left && left->count() <= 0 &&
-      part.part.handling.asked.deliver_by->otherwise == DeliverBy::Else::give_up)
-    return decide(std::move(part), Outcome::refused,
-                  "5.4.7 not delivered within the time that DELIVERBY asked for");
+  if (is_late(part.part)) return decide(std::move(part), Outcome::refused, too_late);
   if (!part.carrier) {
     auto note = std::move(part.note);
     return decide(std::move(part), Outcome::deferred, std::move(note));
   }
-  auto& line = line_of(part.site, *part.carrier);
-  if (line.site.is_suspended(now_.steady))
-    return decide(std::move(part), Outcome::deferred, suspended(part.site, line.site));
+  auto& line = line_of(part.site, part.carrier);
+  if (line.site.is_suspended(now_.steady)) {
+    auto note = suspended(part.site, line.site);
+    return decide(std::move(part), Outcome::deferred, std::move(note));
+  }
   if (!line.site.has_waiting() && line.site.may_start(now_.steady))
-    return start_attempt(std::move(part), line.site);
+    return start_attempt(std::move(part), line);
   line.site.wait(part.part.id, part.part.handling.priority());
 }
 
-Dispatcher::Line& Dispatcher::line_of(const std::string& site, const Carrier& carrier) {
+Dispatcher::Line& Dispatcher::line_of(const std::string& site,
+                                      const std::shared_ptr<Carrier>& carrier) {
   auto& line =
-      lines_.try_emplace(site, Line{Site(carrier.limit(), settings_.pauses), false}).first->second;
-  line.site.set_limit(carrier.limit());
+      lines_.try_emplace(site, Line{Site(carrier->limit(), settings_.pauses)}).first->second;
+  adopt(site, line, carrier);
   return line;
 }
 
-void Dispatcher::start_attempt(Active part, Site& site) {
-  part.began = site.started();
-  ++under_way_;
-  const auto is_known = [&](const auto& weak) { return weak.lock() == part.carrier; };
-  if (std::none_of(carriers_.begin(), carriers_.end(), is_known)) carriers_.push_back(part.carrier);
-  if (const auto found = parts_.find(part.part.id.value); found != parts_.end()) {
-    auto& out = found->second.out;
-    out.insert(out.end(), part.part.recipients.begin(), part.part.recipients.end());
-  }
-  auto active = std::make_shared<Active>(std::move(part));
+// Another carrier is another destination, or another login there: nothing that is known of the site
+// concerns it, and what the carrier before has not delivered yet goes to it.
+void Dispatcher::adopt(const std::string& name, Line& line,
+                       const std::shared_ptr<Carrier>& carrier) {
+  const auto before = line.carrier.lock();
+  line.site.set_limit(carrier->limit());
+  if (before == carrier) return;
+  line.carrier = carrier;
+  line.site.reset();
+  tell_state(name, line);
+  if (before) tell([&] { before->begin_stop(); });
+}
+
+void Dispatcher::start_attempt(Active part, Line& line) {
+  const auto active = std::make_shared<Active>(std::move(part));
   auto& carrier = *active->carrier;
-  const auto& carried = active->part;
-  // The last reference must not go on the carrier's own thread, which its destructor joins.
-  carrier.carry(carried, [this, active = std::move(active)](Attempt attempt) mutable {
-    post([&](Inbox& inbox) { inbox.ended.push_back({std::move(active), std::move(attempt)}); });
-  });
+  const auto is_known = [&](const auto& weak) { return weak.lock() == active->carrier; };
+  if (std::none_of(carriers_.begin(), carriers_.end(), is_known))
+    carriers_.push_back(active->carrier);
+  if (const auto found = parts_.find(active->part.id.value); found != parts_.end()) {
+    auto& out = found->second.out;
+    out.insert(out.end(), active->part.recipients.begin(), active->part.recipients.end());
+  }
+  active->began = line.site.started();
+  count(*active);
+  try {
+    // The last reference must not go on the carrier's own thread, which its destructor joins.
+    carrier.carry(active->part, [this, active](Attempt attempt) mutable {
+      post([&](Inbox& inbox) { inbox.ended.push_back({std::move(active), std::move(attempt)}); });
+    });
+  } catch (...) {
+    run_step(active, [&] {
+      const auto why = "the attempt cannot begin: " + exception_text();
+      auto attempt = same_for_all(active->part.recipients.size(), Outcome::deferred, why);
+      attempt.site_failure = why;
+      end_attempt({active, attempt});
+    });
+  }
 }
 
 bool Dispatcher::can_run(const Line& line) const {
@@ -346,18 +449,21 @@ bool Dispatcher::reopen(Active& opened, const std::string& site) {
 }
 
 void Dispatcher::run_line(const std::string& name, Line& line) {
-  for (std::size_t i = 0; i < most_per_turn && under_way_ < most_under_way && can_run(line); ++i) {
+  for (std::size_t i = 0;
+       i < most_per_turn && under_way_ < most_under_way && !has_failed_ && can_run(line); ++i) {
     const auto id = *line.site.next();
-    auto opened = open(id);
-    if (!opened || !reopen(*opened, name)) {
-      part_ended(id, nullptr);
-    } else if (line.site.is_suspended(now_.steady)) {
-      decide(std::move(*opened), Outcome::deferred, suspended(name, line.site));
-    } else {
-      line.site.set_limit(opened->carrier->limit());
-      start_attempt(std::move(*opened), line.site);
-    }
+    run_step(id, [&] { run_next(id, name, line); });
   }
+}
+
+void Dispatcher::run_next(spool::QueueId id, const std::string& name, Line& line) {
+  auto opened = open(id);
+  if (!opened || !reopen(*opened, name)) return part_ended(id, nullptr);
+  adopt(name, line, opened->carrier);
+  if (is_late(opened->part)) return decide(std::move(*opened), Outcome::refused, too_late);
+  if (line.site.is_suspended(now_.steady))
+    return decide(std::move(*opened), Outcome::deferred, suspended(name, line.site));
+  start_attempt(std::move(*opened), line);
 }
 
 }  // namespace postroad::queue

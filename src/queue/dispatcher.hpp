@@ -23,14 +23,15 @@
 #include <vector>
 
 #include "queue/carrier.hpp"
+#include "queue/load_times.hpp"
 #include "queue/schedule.hpp"
 #include "queue/settlement.hpp"
 #include "spool/spool.hpp"
 
 namespace postroad::queue {
 
-/// What the owner of a dispatcher is told, on the dispatcher's thread. It must not throw and must
-/// not call the dispatcher's stop().
+/// What the owner of a dispatcher is told, on the dispatcher's thread. An exception from it is
+/// dropped. It must not call the dispatcher's stop().
 class Listener {
  public:
   virtual ~Listener() = default;
@@ -41,9 +42,11 @@ class Listener {
   /// A message left the queue.
   virtual void removed(spool::QueueId, const spool::Envelope&) {}
   virtual void unreadable(spool::QueueId, const Error&) {}
-  /// A site stopped taking mail, with the reason, or takes it again (empty reason). Each change
-  /// once.
+  /// A site stopped taking mail, with the reason, or takes it again or is another destination now
+  /// (empty reason). Each change once.
   virtual void site_changed(const std::string& /*site*/, const std::string& /*reason*/) {}
+  /// An exception ended a step of the queue (no memory, no thread). The message is tried later.
+  virtual void failed(const std::string& /*reason*/) {}
 };
 
 struct DispatcherSettings {
@@ -69,14 +72,18 @@ class Dispatcher final {
   ~Dispatcher();
 
   void start();
-  /// Other routes and settings, from the next attempt on. Sites get the new pauses and their
-  /// carriers' limits. Parked messages are tried again where `on_unknown` becomes `retry`.
+  /// Other routes and settings, from the next attempt on. A site with another carrier is as new:
+  /// pauses, failures and attempts of the carrier before do not count. Sites get the new pauses and
+  /// their carriers' limits. Parked messages are tried again where `on_unknown` becomes `retry`.
   void change(std::shared_ptr<const Routes> routes, DispatcherSettings settings);
   /// A message that is in the spool. Also from the spool's own thread.
   void add(spool::QueueId id);
   /// Makes all messages due that wait for a retry.
   void flush();
-  /// No new attempt; attempts under way get until then. Returns when all is recorded.
+  /// No new attempt; attempts that have not sent their final dot end, as not tried. Does not wait.
+  void begin_stop();
+  /// As begin_stop(); then attempts whose final dot was sent get until then for the reply. Returns
+  /// when all is recorded.
   void stop(std::chrono::steady_clock::time_point until);
   /// Why a site takes no mail now; empty: it does.
   [[nodiscard]] std::string trouble(const std::string& site) const;
@@ -96,6 +103,7 @@ class Dispatcher final {
     bool covers_all = false;  // no other recipient of the message is open
     std::vector<spool::OutcomeRecord> records;
     bool is_removal = false;  // recorded by the removal of the message
+    bool is_counted = false;  // in under_way_
   };
   using ActivePointer = std::shared_ptr<Active>;
   struct Ended {
@@ -124,6 +132,7 @@ class Dispatcher final {
   struct Line {
     Site site;
     bool is_down = false;  // as the listener was told
+    std::weak_ptr<Carrier> carrier{};
   };
 
   void run();
@@ -138,21 +147,56 @@ class Dispatcher final {
     }
     if (rings) bell_.notify_all();
   }
+  // An exception ends the step of one message and not the thread.
+  template <class Step>
+  void run_step(const ActivePointer& active, Step step) {
+    try {
+      step();
+    } catch (...) {
+      step_failed();
+      abandon(active);
+    }
+  }
+  template <class Step>
+  void run_step(spool::QueueId id, Step step) {
+    try {
+      step();
+    } catch (...) {
+      step_failed();
+      abandon(id);
+    }
+  }
+  void step_failed() noexcept;
+  void abandon(const ActivePointer& active) noexcept;
+  void abandon(spool::QueueId id) noexcept;
+  template <class Call>
+  static void tell(Call call) noexcept {
+    try {
+      call();
+    } catch (...) {  // the owner's own
+    }
+  }
   void take_inbox();
+  [[nodiscard]] bool is_stopping() const;
+  void begin_carriers_stop();
   void take_change(Change change);
   void update_lines();
   std::optional<Active> open(spool::QueueId id);
   [[nodiscard]] std::size_t count_open(const spool::Envelope& envelope) const;
   void decide(Active part, Outcome outcome, std::string note);
+  void count(Active& active);
+  [[nodiscard]] bool is_late(const Part& part) const;
   bool reopen(Active& opened, const std::string& site);
   void look_at(const Schedule::Taken& taken);
   void dispatch(Active opened);
   void place(Active part);
-  void start_attempt(Active part, Site& site);
+  void start_attempt(Active part, Line& line);
   void run_line(const std::string& name, Line& line);
+  void run_next(spool::QueueId id, const std::string& name, Line& line);
   [[nodiscard]] bool can_run(const Line& line) const;
   void end_attempt(const Ended& ended);
   void note_site(const Active& active, const Attempt& attempt);
+  void tell_state(const std::string& name, Line& line);
   void settle_all(const ActivePointer& active, const Attempt& attempt);
   void record(const ActivePointer& active);
   void end_record(const Recorded& recorded);
@@ -161,7 +205,8 @@ class Dispatcher final {
   void reschedule(spool::QueueId id, const spool::Envelope& envelope);
   void finish(spool::QueueId id, const spool::Envelope& envelope);
   std::optional<std::int64_t> removal_time(const spool::Envelope& envelope) const;
-  Line& line_of(const std::string& site, const Carrier& carrier);
+  Line& line_of(const std::string& site, const std::shared_ptr<Carrier>& carrier);
+  void adopt(const std::string& name, Line& line, const std::shared_ptr<Carrier>& carrier);
   bool hold(const Active& opened);
   void wait_for(spool::QueueId id, const spool::Recipient& first);
 
@@ -174,6 +219,7 @@ class Dispatcher final {
   DispatcherSettings settings_;
   Now now_;
   Schedule schedule_;
+  LoadTimes loaded_;
   std::unordered_map<std::string, Line> lines_;
   // A message with several parts at once has an entry: how many parts have not ended, and the
   // recipients of the parts that a carrier was given.
@@ -185,6 +231,8 @@ class Dispatcher final {
   std::vector<std::uint64_t> parked_;  // messages that stay for a recipient's unknown outcome
   std::vector<std::weak_ptr<Carrier>> carriers_;  // those that were given a part
   std::size_t under_way_ = 0;                     // attempts and records
+  bool has_failed_ = false;                       // in this turn, by an exception
+  bool is_stop_begun_ = false;                    // the carriers know
 
   mutable std::mutex mutex_;
   std::condition_variable bell_;

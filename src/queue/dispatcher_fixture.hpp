@@ -26,8 +26,17 @@ class ScriptedCarrier final : public Carrier {
   explicit ScriptedCarrier(std::size_t limit = 100) : limit_(limit) {}
   [[nodiscard]] std::size_t limit() const override { return limit_; }
   void carry(const Part& part, Done done) override {
+    if (throws) throw std::system_error(EAGAIN, std::generic_category(), "no thread");
     seen.push_back(part);
     under_way.push_back({&part, std::move(done)});
+  }
+  // The oldest attempts have sent their final dot.
+  void begin_stop() override {
+    while (under_way.size() > dots) {
+      auto call = std::move(under_way.back());
+      under_way.pop_back();
+      call.done(same_for_all(call.part->recipients.size(), std::nullopt, "stopped"));
+    }
   }
   void stop(std::chrono::steady_clock::time_point) override {
     stopped = true;
@@ -51,7 +60,9 @@ class ScriptedCarrier final : public Carrier {
   }
   std::vector<Part> seen;
   std::deque<Call> under_way;
+  std::size_t dots = 0;
   bool stopped = false;
+  bool throws = false;
 
  private:
   std::size_t limit_;
@@ -78,12 +89,14 @@ struct Told final : Listener {
   }
   void attempted(QueueId, const spool::Envelope&) override { ++attempts; }
   void removed(QueueId id, const spool::Envelope&) override { gone.push_back(id.value); }
+  void failed(const std::string& reason) override { failures.push_back(reason); }
   void site_changed(const std::string& site, const std::string& reason) override {
     changes.push_back(site + ": " + (reason.empty() ? "up" : reason));
   }
   std::vector<std::pair<std::string, spool::OutcomeRecord>> settlements;
   std::vector<std::uint64_t> gone;
   std::vector<std::string> changes;
+  std::vector<std::string> failures;
   int attempts = 0;
 };
 

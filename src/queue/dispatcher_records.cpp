@@ -8,15 +8,18 @@ namespace postroad::queue {
 
 void Dispatcher::end_attempt(const Ended& ended) {
   const auto& active = ended.active;
-  lines_.at(active->site).site.ended();
-  note_site(*active, ended.attempt);
+  if (!active->is_counted) return;
+  // The site has nothing to do any more with a carrier that it had before.
+  auto& line = lines_.at(active->site);
+  if (line.carrier.lock() == active->carrier) {
+    line.site.ended();
+    note_site(*active, ended.attempt);
+  }
   settle_all(active, ended.attempt);
 }
 
-// The listener is told of each change once.
 void Dispatcher::note_site(const Active& active, const Attempt& attempt) {
-  const auto& name = active.site;
-  auto& line = lines_.at(name);
+  auto& line = lines_.at(active.site);
   const auto was_tried = std::any_of(attempt.recipients.begin(), attempt.recipients.end(),
                                      [](const auto& result) { return result.outcome.has_value(); });
   if (attempt.site_failure) {
@@ -24,25 +27,36 @@ void Dispatcher::note_site(const Active& active, const Attempt& attempt) {
   } else if (was_tried) {
     line.site.worked(active.began);
   }
+  tell_state(active.site, line);
+}
+
+// The listener is told of each change once.
+void Dispatcher::tell_state(const std::string& name, Line& line) {
   const bool is_down = line.site.is_down();
   if (std::exchange(line.is_down, is_down) == is_down) return;
   {
     const std::lock_guard lock(mutex_);
     troubles_[name] = line.site.reason();
   }
-  listener_.site_changed(name, line.site.reason());
+  tell([&] { listener_.site_changed(name, line.site.reason()); });
 }
 
 void Dispatcher::settle_all(const ActivePointer& active, const Attempt& attempt) {
   auto& part = active->part;
+  const auto age = loaded_.age(part.id, released_at(part.handling, part.envelope), now_);
   for (std::size_t i = 0; i < part.recipients.size() && i < attempt.recipients.size(); ++i) {
-    if (!attempt.recipients[i].outcome) continue;
-    active->records.push_back(
-        settle(part, part.recipients[i], attempt.recipients[i], settings_.settlement, now_.wall));
+    const auto at = part.recipients[i];
+    if (attempt.recipients[i].outcome) {
+      active->records.push_back(
+          settle(part, at, attempt.recipients[i], settings_.settlement, {now_.wall, age}));
+    } else if (const auto& one = part.envelope.recipients[at]; one.next_attempt > now_.wall) {
+      // A flush began the attempt, and it counts as none: it is due at once all the same.
+      active->records.push_back({at, one.state, one.attempts, now_.wall, one.note});
+    }
   }
   for (const auto& record : active->records) {
     apply(part.envelope, record);
-    listener_.settled(part, record);
+    tell([&] { listener_.settled(part, record); });
   }
   if (active->records.empty()) return end_record({active, false});
   record(active);
@@ -65,13 +79,14 @@ void Dispatcher::record(const ActivePointer& active) {
 // What the disk refused goes to the spool as what nobody waits for: visible at once, and written
 // as soon as it can be.
 void Dispatcher::end_record(const Recorded& recorded) {
-  const auto& active = *recorded.active;
+  auto& active = *recorded.active;
   const auto id = active.part.id;
+  if (!std::exchange(active.is_counted, false)) return;
   --under_way_;
   if (recorded.was_refused)
     active.is_removal ? spool_.remove(id) : spool_.record(id, active.records);
-  if (!active.records.empty()) listener_.attempted(id, active.part.envelope);
-  if (active.is_removal) return listener_.removed(id, active.part.envelope);
+  if (!active.records.empty()) tell([&] { listener_.attempted(id, active.part.envelope); });
+  if (active.is_removal) return tell([&] { listener_.removed(id, active.part.envelope); });
   part_ended(id, active.covers_all ? &active : nullptr);
 }
 
@@ -127,7 +142,7 @@ void Dispatcher::finish(spool::QueueId id, const spool::Envelope& envelope) {
   }
   if (*when > now_.wall) return schedule_.add_hold(id, *when);
   spool_.remove(id);
-  listener_.removed(id, envelope);
+  tell([&] { listener_.removed(id, envelope); });
 }
 
 }  // namespace postroad::queue

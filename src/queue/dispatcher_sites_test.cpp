@@ -114,7 +114,7 @@ TEST_F(DispatcherSites, AReloadChangesTheLimitOfASiteThatExists) {
   changed->carriers["a.example"] = a;
   dispatcher->change(changed, settings);
   pass();
-  EXPECT_EQ(a->under_way.size(), 4U) << "and one with the carrier of before";
+  EXPECT_EQ(a->under_way.size(), 5U) << "what the carrier before has under way does not count";
   // The result of the carrier before does not bring its limit back.
   before->end_all(Outcome::accepted, "250 ok");
   pass();

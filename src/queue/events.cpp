@@ -49,7 +49,13 @@ constexpr EventInfo down{"site.down", Level::warning, "site {site} takes no mail
                          "until it takes mail again."};
 constexpr std::array up_fields{FieldInfo{"site", "the destination"}};
 constexpr EventInfo up{"site.up", Level::info, "site {site} takes mail again", up_fields,
-                       "A destination that was down takes mail again."};
+                       "A destination that was down takes mail again, or the configuration names "
+                       "another one."};
+constexpr std::array failure_fields{FieldInfo{"reason", "what the exception says"}};
+constexpr EventInfo failure{"queue.failed", Level::error, "the queue met an error: {reason}",
+                            failure_fields,
+                            "An exception (no memory, no thread) ended a step of the queue. The "
+                            "queue goes on, and the message is tried again."};
 constexpr std::array broken_fields{id_field, FieldInfo{"reason", "what went wrong"}};
 constexpr EventInfo broken{"delivery.failed", Level::error, "{id} cannot be read: {reason}",
                            broken_fields, "A message in the spool cannot be read."};
@@ -86,6 +92,8 @@ void site_changed(Log& log, const std::string& site, const std::string& reason) 
   reason.empty() ? log.write(up, site) : log.write(down, site, reason);
 }
 
+void queue_failed(Log& log, const std::string& reason) { log.write(failure, reason); }
+
 void delivery_failed(Log& log, spool::QueueId id, const std::string& reason) {
   log.write(broken, id.text(), reason);
 }
@@ -97,8 +105,8 @@ void spool_closed(Log& log, const spool::Statistics& statistics) {
 }
 
 std::span<const EventInfo* const> event_kinds() {
-  static constexpr std::array all{&delivered, &deferred, &failed,  &unknown, &down,
-                                  &up,        &broken,   &finding, &closed};
+  static constexpr std::array all{&delivered, &deferred, &failed, &unknown, &down,
+                                  &up,        &failure,  &broken, &finding, &closed};
   return all;
 }
 

@@ -16,6 +16,8 @@ using observe::Log;
 void recipient_settled(Log& log, const Part& part, const spool::OutcomeRecord& outcome);
 /// `reason` empty: the site takes mail again.
 void site_changed(Log& log, const std::string& site, const std::string& reason);
+/// An exception ended a step of the queue.
+void queue_failed(Log& log, const std::string& reason);
 void delivery_failed(Log& log, spool::QueueId id, const std::string& reason);
 void spool_finding(Log& log, const std::string& finding);
 void spool_closed(Log& log, const spool::Statistics& statistics);

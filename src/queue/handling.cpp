@@ -79,6 +79,17 @@ RecipientOptions options_of(const spool::Recipient& recipient) {
   return options;
 }
 
+std::int64_t released_at(const Handling& handling, const spool::Envelope& envelope) {
+  using std::chrono::duration_cast;
+  using std::chrono::milliseconds;
+  const auto& asked = handling.asked;
+  auto released = envelope.arrived + milliseconds(asked.hold_for).count();
+  if (asked.hold_until)
+    released = std::max<std::int64_t>(
+        released, duration_cast<milliseconds>(asked.hold_until->time_since_epoch()).count());
+  return released;
+}
+
 std::optional<std::chrono::milliseconds> time_left(const Handling& handling,
                                                    const spool::Envelope& envelope,
                                                    std::int64_t wall) {

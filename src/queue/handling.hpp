@@ -42,6 +42,10 @@ void add_policy_option(spool::Envelope& envelope, std::string_view name, std::st
 /// The parameters of RCPT that were kept with a recipient.
 RecipientOptions options_of(const spool::Recipient& recipient);
 
+/// When the message's lifetime begins: its arrival, or the end of the hold that was asked for
+/// (FUTURERELEASE, RFC 4865). Unix milliseconds.
+std::int64_t released_at(const Handling& handling, const spool::Envelope& envelope);
+
 /// Time left of DELIVERBY (RFC 2852) at `wall`; zero or negative: it is late. nullopt: not asked.
 std::optional<std::chrono::milliseconds> time_left(const Handling& handling,
                                                    const spool::Envelope& envelope,

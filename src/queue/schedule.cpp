@@ -33,6 +33,14 @@ void Site::worked(Epoch began) {
   reason_.clear();
 }
 
+void Site::reset() {
+  ++epoch_;
+  in_flight_ = 0;
+  failures_ = 0;
+  paused_until_ = {};
+  reason_.clear();
+}
+
 void Site::set_pauses(Time now, PausePolicy pauses) {
   pauses_ = pauses;
   paused_until_ = std::min(paused_until_, now + pauses.longest);

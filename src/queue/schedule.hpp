@@ -69,6 +69,9 @@ class Site final {
   /// It answered for a message: taken, refused or deferred. Ignored if the attempt began before the
   /// last failure: it says nothing about the site since then.
   void worked(Epoch began);
+  /// Another destination has this site's name from now on: all is as new, except for the line.
+  /// Attempts that began before are not given to ended().
+  void reset();
   /// Ends a pause: the next message tries the site.
   void end_pause() { paused_until_ = {}; }
 

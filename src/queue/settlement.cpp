@@ -84,36 +84,35 @@ std::chrono::milliseconds time_until(const spool::Recipient& recipient, const Re
 
 spool::OutcomeRecord settle(const Part& part, std::uint32_t recipient,
                             const RecipientResult& result, const SettlementPolicy& policy,
-                            std::int64_t wall) {
+                            const AttemptEnd& end) {
   const auto& before = part.envelope.recipients[recipient];
   spool::OutcomeRecord record{recipient, spool::State::pending, before.attempts + 1, 0,
                               result.note};
   switch (*result.outcome) {
     case Outcome::accepted:
       record.state = spool::State::delivered;
-      record.next_attempt = wall;
+      record.next_attempt = end.wall;
       return record;
     case Outcome::refused:
       record.state = spool::State::refused;
-      record.next_attempt = wall;
+      record.next_attempt = end.wall;
       return record;
     case Outcome::unknown:
       if (policy.on_unknown == OnUnknown::park) {
         record.state = spool::State::unknown;
-        record.next_attempt = wall;
+        record.next_attempt = end.wall;
         return record;
       }
       break;
     case Outcome::deferred:
       break;
   }
-  const std::chrono::milliseconds age(wall - part.envelope.arrived);
-  const auto delay = policy.retry.next(record.attempts, part.id.value, age);
+  const auto delay = policy.retry.next(record.attempts, part.id.value, end.age);
   if (delay) {
-    record.next_attempt = wall + delay->count();
+    record.next_attempt = end.wall + delay->count();
   } else {
     record.state = spool::State::refused;
-    record.next_attempt = wall;
+    record.next_attempt = end.wall;
     record.note = "given up: " + record.note;
   }
   return record;

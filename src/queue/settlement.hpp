@@ -41,12 +41,17 @@ bool is_beyond_retry(const spool::Recipient& recipient, const RetryPolicy& retry
 std::chrono::milliseconds time_until(const spool::Recipient& recipient, const RetryPolicy& retry,
                                      std::int64_t wall);
 
-/// The record of one recipient after an attempt that ended at `wall` (Unix milliseconds). With no
-/// further attempt, `next_attempt` holds the time of the decision.
-/// `result.outcome` is set.
+/// When an attempt ended.
+struct AttemptEnd {
+  std::int64_t wall = 0;          ///< Unix milliseconds
+  std::chrono::milliseconds age;  ///< of the message; its lifetime ends by it
+};
+
+/// The record of one recipient after an attempt. With no further attempt, `next_attempt` holds the
+/// time of the decision. `result.outcome` is set.
 spool::OutcomeRecord settle(const Part& part, std::uint32_t recipient,
                             const RecipientResult& result, const SettlementPolicy& policy,
-                            std::int64_t wall);
+                            const AttemptEnd& end);
 
 /// Writes a record into the envelope, as the spool does.
 void apply(spool::Envelope& envelope, const spool::OutcomeRecord& record);

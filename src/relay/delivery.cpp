@@ -1,6 +1,8 @@
 // Routes and events of the server's delivery; see delivery.hpp. The loop is queue/dispatcher.hpp.
 #include "relay/delivery.hpp"
 
+#include <tuple>
+
 #include "outbox/pool_carrier.hpp"
 #include "queue/dispatcher.hpp"
 #include "queue/events.hpp"
@@ -48,10 +50,24 @@ class LoggingListener final : public queue::Listener {
   void site_changed(const std::string& site, const std::string& reason) override {
     queue::site_changed(log_, site, reason);
   }
+  void failed(const std::string& reason) override { queue::queue_failed(log_, reason); }
 
  private:
   observe::Log& log_;
 };
+
+// A reload that changes none of it keeps the carrier, its connections and its pause.
+bool is_same_smarthost(const DeliverySettings& one, const DeliverySettings& other) {
+  const auto parts = [](const DeliverySettings& settings) {
+    const auto& options = settings.smarthost_options;
+    const auto& login = settings.smarthost_login;
+    return std::tuple(settings.smarthost, settings.connections, options.helo_name, options.ca_file,
+                      options.ignored_extensions, login.has_value(),
+                      login ? login->user : std::string(),
+                      login ? std::string(login->password.reveal()) : std::string());
+  };
+  return parts(one) == parts(other);
+}
 
 std::shared_ptr<queue::Carrier> make_smarthost(spool::Spool& spool,
                                                const DeliverySettings& settings) {
@@ -78,23 +94,24 @@ queue::DispatcherSettings dispatcher_settings(const DeliverySettings& settings) 
 }  // namespace
 
 struct Delivery::State {
-  State(spool::Spool& spool_, std::shared_ptr<const Directory> directory, const Maildirs& maildirs,
+  State(spool::Spool& spool_, std::shared_ptr<const Directory> directory, const Maildirs& maildirs_,
         observe::Log& log, const DeliverySettings& settings)
       : spool(spool_),
+        maildirs(maildirs_),
         listener(log),
         here(std::make_shared<MailboxCarrier>(spool, maildirs, settings.host, settings.threads)),
-        dispatcher(spool, listener, routes(std::move(directory), settings),
+        present(settings),
+        elsewhere(make_smarthost(spool, settings)),
+        dispatcher(spool, listener,
+                   std::make_shared<ServerRoutes>(std::move(directory), here, elsewhere),
                    dispatcher_settings(settings)) {}
 
-  std::shared_ptr<const queue::Routes> routes(std::shared_ptr<const Directory> directory,
-                                              const DeliverySettings& settings) {
-    return std::make_shared<ServerRoutes>(std::move(directory), here,
-                                          make_smarthost(spool, settings));
-  }
-
   spool::Spool& spool;
+  const Maildirs& maildirs;
   LoggingListener listener;
   std::shared_ptr<MailboxCarrier> here;
+  DeliverySettings present;
+  std::shared_ptr<queue::Carrier> elsewhere;  // null: no smarthost
   queue::Dispatcher dispatcher;
 };
 
@@ -109,13 +126,28 @@ Delivery::Delivery(spool::Spool& spool, std::shared_ptr<const Directory> directo
 Delivery::~Delivery() { stop({}); }
 
 void Delivery::change(std::shared_ptr<const Directory> directory, DeliverySettings settings) {
-  state_->dispatcher.change(state_->routes(std::move(directory), settings),
-                            dispatcher_settings(settings));
+  prepare_change(std::move(directory), settings)();
+}
+
+std::function<void()> Delivery::prepare_change(std::shared_ptr<const Directory> directory,
+                                               const DeliverySettings& settings) {
+  auto& state = *state_;
+  const bool is_same = is_same_smarthost(state.present, settings);
+  auto elsewhere = is_same ? state.elsewhere : make_smarthost(state.spool, settings);
+  auto routes = std::make_shared<ServerRoutes>(std::move(directory), state.here, elsewhere);
+  return [&state, settings, is_same, elsewhere = std::move(elsewhere), routes = std::move(routes)] {
+    state.present = settings;
+    state.elsewhere = elsewhere;
+    state.dispatcher.change(routes, dispatcher_settings(settings));
+    if (!is_same) state.dispatcher.flush();
+  };
 }
 
 void Delivery::take_up(const std::vector<spool::Summary>& messages) {
   for (const auto& message : messages) state_->dispatcher.add(message.id);
 }
+
+void Delivery::begin_stop() { state_->dispatcher.begin_stop(); }
 
 void Delivery::stop(std::chrono::milliseconds drain) {
   state_->dispatcher.stop(std::chrono::steady_clock::now() + drain);
@@ -124,6 +156,8 @@ void Delivery::stop(std::chrono::milliseconds drain) {
 Result<void> Delivery::health() const {
   const auto trouble = state_->dispatcher.trouble(mailboxes);
   if (trouble.empty()) return {};
+  // No message may come for hours that would show that there is room again.
+  if (state_->here->lacked_room() && state_->maildirs.has_room()) return {};
   return fail(Fault::full, "mailboxes", trouble);
 }
 

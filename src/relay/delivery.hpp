@@ -4,6 +4,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <postroad/client.hpp>
@@ -38,12 +39,19 @@ class Delivery final {
   /// As `stop(0)`, unless it was stopped before.
   ~Delivery();
 
-  /// Other settings, from the next attempt on.
+  /// Other settings, from the next attempt on. Another smarthost, or another login or name there,
+  /// gets all messages that wait for a retry at once.
   void change(std::shared_ptr<const Directory> directory, DeliverySettings settings);
+  /// A change in two steps: makes what may fail (threads), and returns the rest, which is called
+  /// while this exists, or never. Throws std::system_error without a thread.
+  [[nodiscard]] std::function<void()> prepare_change(std::shared_ptr<const Directory> directory,
+                                                     const DeliverySettings& settings);
   /// Messages that came into the spool without a commit here: from another process.
   void take_up(const std::vector<spool::Summary>& messages);
-  /// Begins no attempt. Attempts under way get `drain`, as a reply to a final dot may still be
-  /// owed; then they are cut off, and their messages stay in the spool.
+  /// Begins no attempt, and ends those that have not sent their final dot. Does not wait.
+  void begin_stop();
+  /// As begin_stop(). Attempts whose final dot was sent get `drain` for the reply; then they are
+  /// cut off, and their messages stay in the spool.
   void stop(std::chrono::milliseconds drain);
   /// Error: Fault::full: the mailboxes' disk takes no mail.
   [[nodiscard]] Result<void> health() const;

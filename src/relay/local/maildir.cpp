@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -13,7 +14,8 @@ namespace postroad::relay {
 
 namespace {
 
-constexpr std::size_t most_ready = 10'000;  // mailboxes that are remembered
+constexpr std::size_t most_ready = 10'000;    // mailboxes that are remembered
+constexpr std::uint64_t least_room = 65'536;  // bytes that a disk with room has
 
 Error io_error(const std::string& path, const std::string& doing) {
   const int code = errno;
@@ -54,7 +56,7 @@ Result<void> write_all(int file, std::string_view octets, const std::string& pat
   while (!octets.empty()) {
     const auto n = ::write(file, octets.data(), octets.size());
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return io_error(path, "cannot write the mail");
+    if (n < 0) return io_error(path, "cannot write the message");
     octets.remove_prefix(static_cast<std::size_t>(n));
   }
   return {};
@@ -132,10 +134,32 @@ Result<void> Maildirs::deliver(const std::string& folder, const std::string& nam
     written = write_all(file.get(), *chunk, draft);
   }
   if (!written) return give_up(written.error());
-  if (::fdatasync(file.get()) != 0) return give_up(io_error(draft, "cannot sync the mail"));
+  if (::fdatasync(file.get()) != 0) return give_up(io_error(draft, "cannot sync the message"));
   const auto target = root_ + '/' + folder + "/new/" + name;
   if (::rename(draft.c_str(), target.c_str()) != 0)
-    return give_up(io_error(target, "cannot put the mail in place"));
+    return give_up(io_error(target, "cannot put the message in place"));
+  return {};
+}
+
+Result<void> Maildirs::try_write() const {
+  const Descriptor file(::open(root_.c_str(), O_WRONLY | O_TMPFILE | O_CLOEXEC, 0600));
+  if (file.get() < 0) {
+    if (errno == EDQUOT || errno == EOPNOTSUPP) return {};
+    return io_error(root_, "cannot make a file");
+  }
+  const char byte = 0;
+  if ((::write(file.get(), &byte, 1) != 1 || ::fdatasync(file.get()) != 0) && errno != EDQUOT)
+    return io_error(root_, "cannot write a file");
+  return {};
+}
+
+Result<void> Maildirs::has_room() const {
+  struct statvfs disk {};
+  if (::statvfs(root_.c_str(), &disk) != 0) return {};
+  if ((disk.f_flag & ST_RDONLY) != 0) return fail(Fault::io, root_, std::strerror(EROFS));
+  const auto left = static_cast<std::uint64_t>(disk.f_bavail) * disk.f_frsize;
+  const bool lacks_names = disk.f_files > 0 && disk.f_favail == 0;
+  if (left < least_room || lacks_names) return fail(Fault::full, root_, std::strerror(ENOSPC));
   return {};
 }
 

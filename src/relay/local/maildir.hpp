@@ -26,6 +26,13 @@ class Maildirs final {
   Result<void> deliver(const std::string& folder, const std::string& name, std::string_view head,
                        spool::Reader& octets) const;
   Result<void> sync_folder(const std::string& folder) const;
+  /// Whether a file can be written in the folder of all mailboxes. Writes one without a name. A
+  /// quota that is reached is no error: it may be that of one mailbox. Error: Fault::full,
+  /// Fault::io.
+  [[nodiscard]] Result<void> try_write() const;
+  /// Whether the disk has room and is not mounted read-only. Writes nothing. Error: Fault::full,
+  /// Fault::io.
+  [[nodiscard]] Result<void> has_room() const;
 
  private:
   // The mailboxes whose folders certainly stand on the disk, so that a mail need not ask.

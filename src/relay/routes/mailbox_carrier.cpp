@@ -12,18 +12,17 @@ namespace {
 
 constexpr std::size_t batch_size = 32;  // messages that share the syncs of their folders
 
-void defer(queue::Attempt& attempt, std::size_t recipient, const Error& error) {
-  attempt.recipients[recipient] = {Outcome::deferred, error.text()};
-  // A full disk is everybody's; a single mailbox that cannot be written is not.
-  if (error.fault == Fault::full) attempt.site_failure = error.text();
-}
-
 }  // namespace
 
 MailboxCarrier::MailboxCarrier(spool::Spool& spool, const Maildirs& maildirs, std::string host,
                                unsigned threads)
     : spool_(spool), maildirs_(maildirs), host_(std::move(host)) {
-  for (unsigned i = 0; i < threads; ++i) threads_.emplace_back([this] { run(); });
+  try {
+    for (unsigned i = 0; i < threads; ++i) threads_.emplace_back([this] { run(); });
+  } catch (...) {
+    stop({});
+    throw;
+  }
 }
 
 MailboxCarrier::~MailboxCarrier() { stop(std::chrono::steady_clock::now()); }
@@ -40,9 +39,10 @@ void MailboxCarrier::carry(const queue::Part& part, Done done) {
 }
 
 std::vector<MailboxCarrier::Call> MailboxCarrier::take() {
+  std::vector<Call> batch;
+  batch.reserve(batch_size);
   std::unique_lock lock(mutex_);
   bell_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
-  std::vector<Call> batch;
   while (!stopping_ && !waiting_.empty() && batch.size() < batch_size) {
     batch.push_back(std::move(waiting_.front()));
     waiting_.pop_front();
@@ -55,12 +55,36 @@ void MailboxCarrier::run() {
   for (;;) {
     auto batch = take();
     if (batch.empty()) return;
-    deliver(batch);
+    deliver_or_defer(batch);
     for (auto& call : batch) call.done(std::move(call.attempt));
   }
 }
 
-void MailboxCarrier::deliver(std::vector<Call>& batch) const {
+// What throws (no memory) is this server's trouble and nobody's message.
+void MailboxCarrier::deliver_or_defer(std::vector<Call>& batch) {
+  try {
+    return deliver(batch);
+  } catch (const std::exception& thrown) {
+    for (auto& call : batch) {
+      call.attempt =
+          queue::same_for_all(call.part->recipients.size(), Outcome::deferred, thrown.what());
+      call.attempt.site_failure = thrown.what();
+    }
+  }
+}
+
+// A disk that takes nothing is everybody's trouble, and a single mailbox that cannot be written is
+// not.
+void MailboxCarrier::defer(queue::Attempt& attempt, std::size_t recipient, const Error& error) {
+  attempt.recipients[recipient] = {Outcome::deferred, error.text()};
+  if (attempt.site_failure) return;
+  const bool lacks_room = error.fault == Fault::full || !maildirs_.has_room();
+  if (!lacks_room && (error.fault != Fault::io || maildirs_.try_write())) return;
+  lacked_room_ = lacks_room;
+  attempt.site_failure = error.text();
+}
+
+void MailboxCarrier::deliver(std::vector<Call>& batch) {
   for (auto& call : batch) {
     const auto count = call.part->recipients.size();
     call.attempt = queue::same_for_all(count, Outcome::accepted, {});
@@ -81,7 +105,7 @@ void MailboxCarrier::deliver(std::vector<Call>& batch) const {
 }
 
 // The file's name follows from the queue id: a second delivery after a crash replaces the first.
-void MailboxCarrier::deliver(Call& call, std::size_t recipient) const {
+void MailboxCarrier::deliver(Call& call, std::size_t recipient) {
   const auto& part = *call.part;
   auto reader = spool_.read(part.id);
   if (!reader) return defer(call.attempt, recipient, reader.error());
@@ -100,7 +124,7 @@ void MailboxCarrier::deliver(Call& call, std::size_t recipient) const {
 }
 
 // A delivery to a mailbox takes milliseconds: those under way end, those that wait are not tried.
-void MailboxCarrier::stop(std::chrono::steady_clock::time_point) {
+void MailboxCarrier::begin_stop() {
   std::deque<Call> left;
   {
     const std::lock_guard lock(mutex_);
@@ -110,6 +134,10 @@ void MailboxCarrier::stop(std::chrono::steady_clock::time_point) {
   }
   for (auto& call : left)
     call.done(queue::same_for_all(call.part->recipients.size(), std::nullopt, "stopped"));
+}
+
+void MailboxCarrier::stop(std::chrono::steady_clock::time_point) {
+  begin_stop();
   for (auto& thread : std::exchange(threads_, {})) thread.join();
 }
 

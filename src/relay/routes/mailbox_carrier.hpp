@@ -2,6 +2,7 @@
 // its own; messages that come together share one sync of a mailbox's folder.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <memory>
@@ -23,7 +24,11 @@ class MailboxCarrier final : public queue::Carrier {
   ~MailboxCarrier() override;
   [[nodiscard]] std::size_t limit() const override { return 256; }
   void carry(const queue::Part& part, Done done) override;
+  void begin_stop() override;
   void stop(std::chrono::steady_clock::time_point until) override;
+  /// The last failure of the disk as a whole was that it is full or read-only: it is over when
+  /// Maildirs::has_room() says so.
+  [[nodiscard]] bool lacked_room() const { return lacked_room_; }
 
  private:
   struct Call {
@@ -34,8 +39,10 @@ class MailboxCarrier final : public queue::Carrier {
   };
   void run();
   std::vector<Call> take();
-  void deliver(std::vector<Call>& batch) const;
-  void deliver(Call& call, std::size_t recipient) const;
+  void deliver_or_defer(std::vector<Call>& batch);
+  void deliver(std::vector<Call>& batch);
+  void deliver(Call& call, std::size_t recipient);
+  void defer(queue::Attempt& attempt, std::size_t recipient, const Error& error);
 
   spool::Spool& spool_;
   const Maildirs& maildirs_;
@@ -44,6 +51,7 @@ class MailboxCarrier final : public queue::Carrier {
   std::condition_variable bell_;
   std::deque<Call> waiting_;
   bool stopping_ = false;
+  std::atomic<bool> lacked_room_ = false;
   std::vector<std::thread> threads_;
 };
 
