@@ -73,6 +73,46 @@ class Smarthost(unittest.TestCase):
                 mail, = server.wait_mail(1)
                 self.assertEqual(mail.mailbox, "reader@here.example")
 
+    # RFC 5321 section 4.5.3.1.10: the others go at once, and not after the retry's delay.
+    def test_recipients_beyond_the_smarthosts_limit_go_at_once(self):
+        def script(peer):
+            peer.say("220 fake.example ESMTP\r\n")
+            taken = 0
+            while True:
+                line = peer.line()
+                if line.startswith("MAIL"):
+                    taken = 0
+                if line.startswith("RCPT"):
+                    taken += 1
+                    peer.say("250 2.1.5 Ok\r\n" if taken <= 10 else "452 4.5.3 too many recipients\r\n")
+                elif line.startswith("DATA"):
+                    peer.say("354 go on\r\n")
+                    peer.text()
+                    peer.say("250 2.0.0 Ok: taken\r\n")
+                else:
+                    peer.say("250 Ok\r\n")
+        recipients = [f"r{i}@elsewhere.example" for i in range(35)]
+        _, events = self.relay(script, recipients=recipients, initial_retry_delay="1h")
+        self.assertEqual(sorted(event["to"] for event in events), sorted(recipients))
+        self.assertEqual({event["attempts"] for event in events}, {1})
+
+    def test_a_corrected_smarthost_gets_what_waits_and_what_comes_at_once(self):
+        with by_hand.FakeServer(lambda peer: None) as gone:
+            port = gone.port
+        with by_hand.FakeServer(by_hand.plain_server) as host:
+            delivery = {"networks": ["127.0.0.1"], "smarthost": f"smtp://127.0.0.1:{port}", "initial_retry_delay": "1h"}
+            settings = {"listener": [{"role": "mx"}], "delivery": delivery, "log": {"format": "json", "level": "debug"}}
+            with postroad.Server(settings) as server, by_hand.Session(server.port) as session:
+                session.say("EHLO client.example")
+                self.assertTrue(session.mail("a@client.example", ["first@elsewhere.example"], MESSAGE).startswith("250"))
+                postroad.eventually(lambda: server.events("recipient.deferred"), server.process)
+                server.config.write_text(server.config.read_text().replace(f"127.0.0.1:{port}", f"127.0.0.1:{host.port}"))
+                self.assertEqual(postroad.run("serve", "--reload", "--config", server.config).returncode, 0)
+                self.assertTrue(session.mail("a@client.example", ["second@elsewhere.example"], MESSAGE).startswith("250"))
+                found = postroad.eventually(
+                    lambda: (lambda got: got if len(got) == 2 else None)(server.events("recipient.delivered")), server.process)
+                self.assertEqual({event["to"] for event in found}, {"first@elsewhere.example", "second@elsewhere.example"})
+
     def test_a_deferral_is_tried_again(self):
         tries = []
 

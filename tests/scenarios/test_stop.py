@@ -80,6 +80,93 @@ class Stop(unittest.TestCase):
                     server.kill()
                     self.fail("20 s after SIGTERM the server still waits for the smarthost's greeting (limits.drain is 2 s)")
 
+    def relay(self, script, drain="60s", **delivery):
+        """A server with a message for a smarthost that is played by `script`."""
+        host = self.enterContext(by_hand.FakeServer(script))
+        server = self.enterContext(self.server(listener=[{"role": "mx"}], limits={"drain": drain}, log={"format": "json", "level": "debug"},
+                                               delivery={"networks": ["127.0.0.1"], "smarthost": f"smtp://127.0.0.1:{host.port}", **delivery}))
+        self.hand_in(server)
+        return server
+
+    def hand_in(self, server):
+        with by_hand.Session(server.port) as session:
+            session.say("EHLO client.example")
+            self.assertRegex(session.mail("a@client.example", ["friend@elsewhere.example"], MESSAGE), "^250")
+            session.say("QUIT")
+
+    # Nothing can have been delivered before the final dot: the stop does not wait for the reply.
+    def test_an_attempt_that_has_not_sent_its_message_does_not_hold_it(self):
+        for verb in ("", "MAIL", "RCPT", "DATA"):
+            reached = threading.Event()
+
+            def script(peer):
+                if verb:
+                    peer.say("220 fake.example ESMTP\r\n")
+                while verb and not peer.line().startswith(verb):
+                    peer.say("250 Ok\r\n")
+                reached.set()
+                peer.line()
+            with self.subTest(verb):
+                server = self.relay(script)
+                self.assertTrue(reached.wait(20))
+                server.terminate()
+                self.assertLess(self.end(server), 20)
+                self.assertEqual(server.events("recipient.deferred"), [], "it counts as no attempt")
+
+    def test_a_reply_to_a_final_dot_is_waited_for(self):
+        dot, stopping = threading.Event(), threading.Event()
+
+        def script(peer):
+            peer.say("220 fake.example ESMTP\r\n")
+            by_hand.converse(peer, until="DATA")
+            peer.say("354 go on\r\n")
+            peer.text()
+            dot.set()
+            stopping.wait(20)
+            peer.say("250 2.0.0 Ok\r\n")
+            by_hand.converse(peer)
+        server = self.relay(script)
+        self.assertTrue(dot.wait(20))
+        with by_hand.Session(server.port) as witness:
+            server.terminate()
+            witness.rest_until_end()
+        stopping.set()
+        self.assertLess(self.end(server), 20)
+        self.assertEqual(len(server.events("recipient.delivered")), 1)
+
+    def test_a_reply_that_does_not_come_leaves_a_note(self):
+        dot = threading.Event()
+
+        def script(peer):
+            peer.say("220 fake.example ESMTP\r\n")
+            by_hand.converse(peer, until="DATA")
+            peer.say("354 go on\r\n")
+            peer.text()
+            dot.set()
+            peer.line()
+        server = self.relay(script, drain="200ms")
+        self.assertTrue(dot.wait(20))
+        server.terminate()
+        self.end(server)
+        event, = server.events("recipient.deferred")
+        self.assertIn("may have been delivered", event["note"])
+
+    # The next process has all of its time for it.
+    def test_a_message_that_is_taken_during_the_stop_is_not_sent_by_this_process(self):
+        connections = []
+        with by_hand.FakeServer(connections.append) as host:
+            with self.server(listener=[{"role": "mx"}], limits={"drain": "60s"},
+                             delivery={"networks": ["127.0.0.1"], "smarthost": f"smtp://127.0.0.1:{host.port}"}) as server:
+                with by_hand.Session(server.port) as session, by_hand.Session(server.port) as witness:
+                    for line in ("EHLO client.example", "MAIL FROM:<a@client.example>", "RCPT TO:<friend@elsewhere.example>", "DATA"):
+                        session.say(line)
+                    server.terminate()
+                    witness.rest_until_end()
+                    session.send(MESSAGE + b".\r\n")
+                    self.assertRegex(session.reply(), "^250")
+                self.assertLess(self.end(server), 20)
+            self.assertEqual(connections, [])
+
     def test_mail_for_a_smarthost_survives_the_stop(self):
         with postroad.Folder() as folder:
             with by_hand.FakeServer(lambda peer: None) as gone:
