@@ -3,8 +3,8 @@
 // them, and schedules the next attempt. The one loop behind the server's delivery and the library's
 // Outbox.
 //
-// Promises. A recipient is in one attempt at a time. Its outcome is recorded when it is known, not
-// when others are; until the record is on disk the message is in nobody's hands, and a record that
+// Promises. A recipient is in one attempt at a time. Its outcome is recorded when its carrier
+// reports it; until the record is on disk the message is in nobody's hands, and a record that
 // the disk refuses is given to it again, so that nothing is sent twice while the process lives. A
 // crash before the record causes a second delivery, never a loss.
 //
