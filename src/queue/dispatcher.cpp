@@ -1,5 +1,6 @@
-// The dispatcher's thread, its inbox, and the way of a message to a carrier; see dispatcher.hpp.
-// What happens after an attempt is in dispatcher_records.cpp.
+// The dispatcher's thread, its inbox, and what is done with a message that is due; see
+// dispatcher.hpp. Sites and attempts are in dispatcher_sites.cpp, what follows an attempt in
+// dispatcher_records.cpp.
 #include "queue/dispatcher.hpp"
 
 #include <algorithm>
@@ -11,20 +12,9 @@ namespace postroad::queue {
 
 namespace {
 
-constexpr std::size_t most_per_turn = 512;    // due messages, so that ended attempts are seen too
-constexpr std::size_t most_under_way = 4096;  // attempts and records: each holds an envelope
 constexpr std::int64_t together =
     1000;  // milliseconds: recipients that are due within, go together
 constexpr std::chrono::seconds failure_pause{1};  // after an exception
-constexpr auto too_late = "5.4.7 not delivered within the time that DELIVERBY asked for";
-
-std::vector<std::uint32_t> open_recipients(const spool::Envelope& envelope, OnUnknown on_unknown) {
-  std::vector<std::uint32_t> all;
-  for (std::uint32_t i = 0; i < envelope.recipients.size(); ++i) {
-    if (is_open(envelope.recipients[i].state, on_unknown)) all.push_back(i);
-  }
-  return all;
-}
 
 // The recipients that are due are those whose time is the first, whatever the wall clock says: a
 // message was taken because its first recipients are due. A time that lies further ahead than any
@@ -43,21 +33,6 @@ std::vector<std::uint32_t> due_recipients(const spool::Envelope& envelope,
       together + (std::any_of(due.begin(), due.end(), is_stale) ? wall : time_of(*first));
   std::erase_if(due, [&](std::uint32_t at) { return !is_stale(at) && time_of(at) > last; });
   return due;
-}
-
-std::string suspended(const std::string& name, const Site& site) {
-  return "delivery to " + name + " is suspended: " + site.reason();
-}
-
-// Of the exception that is being handled.
-std::string exception_text() {
-  try {
-    throw;
-  } catch (const std::exception& thrown) {
-    return thrown.what();
-  } catch (...) {
-    return "an object that is no std::exception was thrown";
-  }
 }
 
 }  // namespace
@@ -188,6 +163,17 @@ void Dispatcher::begin_carriers_stop() {
   }
 }
 
+// The text of the exception that is being handled.
+std::string Dispatcher::exception_text() {
+  try {
+    throw;
+  } catch (const std::exception& thrown) {
+    return thrown.what();
+  } catch (...) {
+    return "an object that is no std::exception was thrown";
+  }
+}
+
 void Dispatcher::step_failed() noexcept {
   has_failed_ = true;
   tell([this] { listener_.failed(exception_text()); });
@@ -243,17 +229,6 @@ void Dispatcher::take_change(Change change) {
   const std::set<std::uint64_t> released(parked_.begin(), parked_.end());
   parked_.clear();
   for (const auto id : released) schedule_.add(spool::QueueId{id});
-}
-
-// The route of the first message in a site's line says which carrier the site has now. A site
-// without a line gets the limit with its next message.
-void Dispatcher::update_lines() {
-  for (auto& [name, line] : lines_) {
-    line.site.set_pauses(now_.steady, settings_.pauses);
-    const auto first = line.site.first();
-    auto opened = first ? open(*first) : std::nullopt;
-    if (opened && reopen(*opened, name)) adopt(name, line, opened->carrier);
-  }
 }
 
 std::optional<Dispatcher::Active> Dispatcher::open(spool::QueueId id) {
@@ -347,123 +322,6 @@ void Dispatcher::decide(Active part, Outcome outcome, std::string note) {
 void Dispatcher::count(Active& active) {
   ++under_way_;
   active.is_counted = true;
-}
-
-// DELIVERBY with return: no attempt after its time (RFC 2852 section 4.1.4).
-bool Dispatcher::is_late(const Part& part) const {
-  const auto left = time_left(part.handling, part.envelope, now_.wall);
-  return left && left->count() <= 0 &&
-         part.handling.asked.deliver_by->otherwise == DeliverBy::Else::give_up;
-}
-
-// To its carrier now, or into the site's line, or deferred because the site is suspended.
-void Dispatcher::place(Active part) {
-  if (is_late(part.part)) return decide(std::move(part), Outcome::refused, too_late);
-  if (!part.carrier) {
-    auto note = std::move(part.note);
-    return decide(std::move(part), Outcome::deferred, std::move(note));
-  }
-  auto& line = line_of(part.site, part.carrier);
-  if (line.site.is_suspended(now_.steady)) {
-    auto note = suspended(part.site, line.site);
-    return decide(std::move(part), Outcome::deferred, std::move(note));
-  }
-  if (!line.site.has_waiting() && line.site.may_start(now_.steady))
-    return start_attempt(std::move(part), line);
-  line.site.wait(part.part.id, part.part.handling.priority());
-}
-
-Dispatcher::Line& Dispatcher::line_of(const std::string& site,
-                                      const std::shared_ptr<Carrier>& carrier) {
-  auto& line =
-      lines_.try_emplace(site, Line{Site(carrier->limit(), settings_.pauses)}).first->second;
-  adopt(site, line, carrier);
-  return line;
-}
-
-// Another carrier is another destination, or another login there: nothing that is known of the site
-// concerns it, and what the carrier before has not delivered yet goes to it.
-void Dispatcher::adopt(const std::string& name, Line& line,
-                       const std::shared_ptr<Carrier>& carrier) {
-  const auto before = line.carrier.lock();
-  line.site.set_limit(carrier->limit());
-  if (before == carrier) return;
-  line.carrier = carrier;
-  line.site.reset();
-  tell_state(name, line);
-  if (before) tell([&] { before->begin_stop(); });
-}
-
-void Dispatcher::start_attempt(Active part, Line& line) {
-  const auto active = std::make_shared<Active>(std::move(part));
-  auto& carrier = *active->carrier;
-  const auto is_known = [&](const auto& weak) { return weak.lock() == active->carrier; };
-  if (std::none_of(carriers_.begin(), carriers_.end(), is_known))
-    carriers_.push_back(active->carrier);
-  if (const auto found = parts_.find(active->part.id.value); found != parts_.end()) {
-    auto& out = found->second.out;
-    out.insert(out.end(), active->part.recipients.begin(), active->part.recipients.end());
-  }
-  active->began = line.site.started();
-  count(*active);
-  try {
-    // The last reference must not go on the carrier's own thread, which its destructor joins.
-    carrier.carry(active->part, [this, active](Attempt attempt) mutable {
-      post([&](Inbox& inbox) { inbox.ended.push_back({std::move(active), std::move(attempt)}); });
-    });
-  } catch (...) {
-    run_step(active, [&] {
-      const auto why = "the attempt cannot begin: " + exception_text();
-      auto attempt = same_for_all(active->part.recipients.size(), Outcome::deferred, why);
-      attempt.site_failure = why;
-      end_attempt({active, attempt});
-    });
-  }
-}
-
-bool Dispatcher::can_run(const Line& line) const {
-  return line.site.has_waiting() &&
-         (line.site.may_start(now_.steady) || line.site.is_suspended(now_.steady));
-}
-
-// A message that waited for the site is read again: what is open and where it goes may have
-// changed. False: nothing of it goes there now.
-bool Dispatcher::reopen(Active& opened, const std::string& site) {
-  auto& part = opened.part;
-  // A carrier may hold another part of the message: after a reload that part's recipients may
-  // belong to this site.
-  const auto parts = parts_.find(part.id.value);
-  part.recipients = open_recipients(part.envelope, settings_.settlement.on_unknown);
-  std::erase_if(part.recipients, [&](std::uint32_t at) {
-    if (parts != parts_.end() && std::count(parts->second.out.begin(), parts->second.out.end(), at))
-      return true;
-    auto route = routes_->route(part.envelope, part.handling, at);
-    if (route.site != site || !route.carrier) return true;
-    opened.carrier = std::move(route.carrier);
-    return false;
-  });
-  opened.site = site;
-  opened.covers_all =
-      !parts_.contains(part.id.value) && part.recipients.size() == count_open(part.envelope);
-  return !part.recipients.empty();
-}
-
-void Dispatcher::run_line(const std::string& name, Line& line) {
-  for (std::size_t i = 0;
-       i < most_per_turn && under_way_ < most_under_way && !has_failed_ && can_run(line); ++i) {
-    const auto id = *line.site.next();
-    run_step(id, [&] { run_next(id, name, line); });
-  }
-}
-
-void Dispatcher::run_next(spool::QueueId id, const std::string& name, Line& line) {
-  auto opened = open(id);
-  if (!opened || !reopen(*opened, name)) return part_ended(id, nullptr);
-  adopt(name, line, opened->carrier);
-  if (is_late(opened->part)) return decide(std::move(*opened), Outcome::refused, too_late);
-  if (line.site.is_suspended(now_.steady))
-    return decide(std::move(*opened), Outcome::deferred, suspended(name, line.site));
-  start_attempt(std::move(*opened), line);
 }
 
 }  // namespace postroad::queue

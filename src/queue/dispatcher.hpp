@@ -135,6 +135,9 @@ class Dispatcher final {
     std::weak_ptr<Carrier> carrier{};
   };
 
+  static constexpr std::size_t most_per_turn =
+      512;  // due messages, so that ended attempts are seen
+  static constexpr std::size_t most_under_way = 4096;  // attempts and records: each has an envelope
   void run();
   // Rings only for a thread that waits: under load nobody does, and each ring is a system call.
   template <class Tell>
@@ -166,6 +169,7 @@ class Dispatcher final {
       abandon(id);
     }
   }
+  static std::string exception_text();
   void step_failed() noexcept;
   void abandon(const ActivePointer& active) noexcept;
   void abandon(spool::QueueId id) noexcept;

@@ -55,6 +55,14 @@ bool is_open(spool::State state, OnUnknown on_unknown) {
          (state == spool::State::unknown && on_unknown == OnUnknown::retry);
 }
 
+std::vector<std::uint32_t> open_recipients(const spool::Envelope& envelope, OnUnknown on_unknown) {
+  std::vector<std::uint32_t> all;
+  for (std::uint32_t i = 0; i < envelope.recipients.size(); ++i) {
+    if (is_open(envelope.recipients[i].state, on_unknown)) all.push_back(i);
+  }
+  return all;
+}
+
 bool is_finished(const spool::Envelope& envelope, OnUnknown on_unknown) {
   return std::none_of(envelope.recipients.begin(), envelope.recipients.end(),
                       [&](const auto& one) { return is_open(one.state, on_unknown); });

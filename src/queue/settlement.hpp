@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <vector>
 
 #include "queue/carrier.hpp"
 #include "queue/retry_policy.hpp"
@@ -25,6 +26,8 @@ struct SettlementPolicy {
 
 /// Whether another attempt is due for a recipient in this state.
 bool is_open(spool::State state, OnUnknown on_unknown);
+/// The indices of those recipients.
+std::vector<std::uint32_t> open_recipients(const spool::Envelope& envelope, OnUnknown on_unknown);
 /// No recipient is left to try.
 bool is_finished(const spool::Envelope& envelope, OnUnknown on_unknown);
 bool is_delivered(const spool::Envelope& envelope);

@@ -1,0 +1,146 @@
+// Sites, their lines and the begin of attempts; see dispatcher.hpp.
+#include <algorithm>
+
+#include "queue/dispatcher.hpp"
+
+namespace postroad::queue {
+
+namespace {
+
+constexpr auto too_late = "5.4.7 not delivered within the time that DELIVERBY asked for";
+
+std::string suspended(const std::string& name, const Site& site) {
+  return "delivery to " + name + " is suspended: " + site.reason();
+}
+
+}  // namespace
+
+// DELIVERBY with return: no attempt after its time (RFC 2852 section 4.1.4).
+bool Dispatcher::is_late(const Part& part) const {
+  const auto left = time_left(part.handling, part.envelope, now_.wall);
+  return left && left->count() <= 0 &&
+         part.handling.asked.deliver_by->otherwise == DeliverBy::Else::give_up;
+}
+
+// To its carrier now, or into the site's line, or deferred because the site is suspended.
+void Dispatcher::place(Active part) {
+  if (is_late(part.part)) return decide(std::move(part), Outcome::refused, too_late);
+  if (!part.carrier) {
+    auto note = std::move(part.note);
+    return decide(std::move(part), Outcome::deferred, std::move(note));
+  }
+  auto& line = line_of(part.site, part.carrier);
+  if (line.site.is_suspended(now_.steady)) {
+    auto note = suspended(part.site, line.site);
+    return decide(std::move(part), Outcome::deferred, std::move(note));
+  }
+  if (!line.site.has_waiting() && line.site.may_start(now_.steady))
+    return start_attempt(std::move(part), line);
+  line.site.wait(part.part.id, part.part.handling.priority());
+}
+
+Dispatcher::Line& Dispatcher::line_of(const std::string& site,
+                                      const std::shared_ptr<Carrier>& carrier) {
+  auto& line =
+      lines_.try_emplace(site, Line{Site(carrier->limit(), settings_.pauses)}).first->second;
+  adopt(site, line, carrier);
+  return line;
+}
+
+// Another carrier is another destination, or another login there: nothing that is known of the site
+// concerns it, and what the carrier before has not delivered yet goes to it.
+void Dispatcher::adopt(const std::string& name, Line& line,
+                       const std::shared_ptr<Carrier>& carrier) {
+  const auto before = line.carrier.lock();
+  line.site.set_limit(carrier->limit());
+  if (before == carrier) return;
+  line.carrier = carrier;
+  line.site.reset();
+  tell_state(name, line);
+  if (before) tell([&] { before->begin_stop(); });
+}
+
+void Dispatcher::start_attempt(Active part, Line& line) {
+  const auto active = std::make_shared<Active>(std::move(part));
+  auto& carrier = *active->carrier;
+  const auto is_known = [&](const auto& weak) { return weak.lock() == active->carrier; };
+  if (std::none_of(carriers_.begin(), carriers_.end(), is_known))
+    carriers_.push_back(active->carrier);
+  if (const auto found = parts_.find(active->part.id.value); found != parts_.end()) {
+    auto& out = found->second.out;
+    out.insert(out.end(), active->part.recipients.begin(), active->part.recipients.end());
+  }
+  active->began = line.site.started();
+  count(*active);
+  try {
+    // The last reference must not go on the carrier's own thread, which its destructor joins.
+    carrier.carry(active->part, [this, active](Attempt attempt) mutable {
+      post([&](Inbox& inbox) { inbox.ended.push_back({std::move(active), std::move(attempt)}); });
+    });
+  } catch (...) {
+    run_step(active, [&] {
+      const auto why = "the attempt cannot begin: " + exception_text();
+      auto attempt = same_for_all(active->part.recipients.size(), Outcome::deferred, why);
+      attempt.site_failure = why;
+      end_attempt({active, attempt});
+    });
+  }
+}
+
+bool Dispatcher::can_run(const Line& line) const {
+  return line.site.has_waiting() &&
+         (line.site.may_start(now_.steady) || line.site.is_suspended(now_.steady));
+}
+
+// A message that waited for the site is read again: what is open and where it goes may have
+// changed. False: nothing of it goes there now.
+bool Dispatcher::reopen(Active& opened, const std::string& site) {
+  auto& part = opened.part;
+  // A carrier may hold another part of the message: after a reload that part's recipients may
+  // belong to this site.
+  const auto parts = parts_.find(part.id.value);
+  part.recipients = open_recipients(part.envelope, settings_.settlement.on_unknown);
+  std::erase_if(part.recipients, [&](std::uint32_t at) {
+    if (parts != parts_.end() && std::count(parts->second.out.begin(), parts->second.out.end(), at))
+      return true;
+    auto route = routes_->route(part.envelope, part.handling, at);
+    if (route.site != site || !route.carrier) return true;
+    opened.carrier = std::move(route.carrier);
+    return false;
+  });
+  opened.site = site;
+  opened.covers_all =
+      !parts_.contains(part.id.value) && part.recipients.size() == count_open(part.envelope);
+  return !part.recipients.empty();
+}
+
+void Dispatcher::run_line(const std::string& name, Line& line) {
+  for (std::size_t i = 0;
+       i < most_per_turn && under_way_ < most_under_way && !has_failed_ && can_run(line); ++i) {
+    const auto id = *line.site.next();
+    run_step(id, [&] { run_next(id, name, line); });
+  }
+}
+
+void Dispatcher::run_next(spool::QueueId id, const std::string& name, Line& line) {
+  auto opened = open(id);
+  if (!opened || !reopen(*opened, name)) return part_ended(id, nullptr);
+  adopt(name, line, opened->carrier);
+  if (is_late(opened->part)) return decide(std::move(*opened), Outcome::refused, too_late);
+  if (line.site.is_suspended(now_.steady))
+    return decide(std::move(*opened), Outcome::deferred, suspended(name, line.site));
+  start_attempt(std::move(*opened), line);
+}
+
+// The route of the first message in a site's line says which carrier the site has now. A site
+// without a line gets the limit with its next message.
+void Dispatcher::update_lines() {
+  for (auto& [name, line] : lines_) {
+    line.site.set_pauses(now_.steady, settings_.pauses);
+    const auto first = line.site.first();
+    auto opened = first ? open(*first) : std::nullopt;
+    if (opened && reopen(*opened, name)) adopt(name, line, opened->carrier);
+  }
+}
+
+}  // namespace postroad::queue
