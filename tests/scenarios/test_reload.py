@@ -153,6 +153,25 @@ class Reload(unittest.TestCase):
         self.assertEqual(self.reload().returncode, 0)
         self.assertEqual(self.certificate(), "first")
 
+    # The pool of another smarthost needs a thread. Nothing of the rest may change without it.
+    def test_a_reload_that_cannot_have_a_thread_changes_nothing(self):
+        self.settings["delivery"] = {"smarthost": "smtp://127.0.0.1:9"}
+        self.settings["local"]["mailboxes"] = ["ann", "bob"]
+        self.write()
+        with postroad.no_more_threads(self.server.pid):
+            done = self.reload()
+            self.assertEqual(done.returncode, 78, done.stderr)
+            self.assertIn("Resource temporarily unavailable", done.stderr)
+            self.assertEqual(len(self.server.events("config.refused")), 1)
+            with by_hand.Session(self.server.port) as session:
+                session.say("EHLO client.example")
+                self.assertEqual(self.rcpt(session, "ann"), "250")
+                self.assertEqual(self.rcpt(session, "bob"), "550")
+        self.assertEqual(self.reload().returncode, 0)
+        with by_hand.Session(self.server.port) as session:
+            session.say("EHLO client.example")
+            self.assertEqual(self.rcpt(session, "bob"), "250")
+
     def test_nobody_there(self):
         done = postroad.run("serve", "--reload", "--set", f"server.data={self.folder / 'other'}")
         self.assertEqual(done.returncode, 66)

@@ -113,6 +113,20 @@ class Smarthost(unittest.TestCase):
                     lambda: (lambda got: got if len(got) == 2 else None)(server.events("recipient.delivered")), server.process)
                 self.assertEqual({event["to"] for event in found}, {"first@elsewhere.example", "second@elsewhere.example"})
 
+    # A message with TLS-Required: No needs a pool of its own, which needs a thread.
+    def test_without_a_thread_for_its_pool_a_message_waits_and_the_server_goes_on(self):
+        with by_hand.FakeServer(by_hand.plain_server) as host:
+            settings = {"listener": [{"role": "mx"}], "log": {"format": "json", "level": "debug"},
+                        "delivery": {"networks": ["127.0.0.1"], "smarthost": f"smtp://127.0.0.1:{host.port}", "initial_retry_delay": "100ms"}}
+            with postroad.Server(settings) as server, by_hand.Session(server.port) as session:
+                session.say("EHLO client.example")
+                with postroad.no_more_threads(server.pid):
+                    reply = session.mail("a@client.example", ["friend@elsewhere.example"], b"TLS-Required: No\r\n\r\nhello\r\n")
+                    self.assertTrue(reply.startswith("250"), reply)
+                    event = postroad.eventually(lambda: server.events("recipient.deferred"), server.process)[0]
+                    self.assertIn("the attempt cannot begin", event["note"])
+                postroad.eventually(lambda: server.events("recipient.delivered"), server.process)
+
     def test_a_deferral_is_tried_again(self):
         tries = []
 

@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import pathlib
+import resource
 import select
 import shutil
 import signal
@@ -235,6 +236,22 @@ def resident(pid):
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) * 1024
     raise AssertionError(f"process {pid} is gone")
+
+
+@contextlib.contextmanager
+def no_more_threads(pid):
+    """A process gets no memory for the stack of another thread. That works for root's processes too, unlike RLIMIT_NPROC."""
+    if is_sanitized():
+        raise unittest.SkipTest("a sanitizer reserves more memory than a limit allows")
+    for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmSize:"):
+            size = int(line.split()[1]) * 1024
+    before = resource.prlimit(pid, resource.RLIMIT_AS)
+    resource.prlimit(pid, resource.RLIMIT_AS, (size + (1 << 20), before[1]))
+    try:
+        yield
+    finally:
+        resource.prlimit(pid, resource.RLIMIT_AS, before)
 
 
 def is_sanitized():
