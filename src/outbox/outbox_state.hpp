@@ -13,7 +13,7 @@
 
 namespace postroad {
 
-struct Outbox::State final : queue::Listener {
+struct Outbox::State final : queue::DispatcherObserver {
   State(OutboxOptions asked, std::unique_ptr<spool::Spool> opened);
   ~State() override;
   State(const State&) = delete;

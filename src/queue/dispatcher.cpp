@@ -39,11 +39,11 @@ std::vector<std::uint32_t> due_recipients(const spool::Envelope& envelope,
 
 Now Dispatcher::system_clock() { return {std::chrono::steady_clock::now(), now_ms()}; }
 
-Dispatcher::Dispatcher(spool::Spool& spool, Listener& listener,
+Dispatcher::Dispatcher(spool::Spool& spool, DispatcherObserver& observer,
                        std::shared_ptr<const Routes> routes, DispatcherSettings settings,
                        Clock clock)
     : spool_(spool),
-      listener_(listener),
+      observer_(observer),
       clock_(std::move(clock)),
       routes_(std::move(routes)),
       settings_(std::move(settings)),
@@ -176,7 +176,7 @@ std::string Dispatcher::exception_text() {
 
 void Dispatcher::step_failed() noexcept {
   has_failed_ = true;
-  tell([this] { listener_.failed(exception_text()); });
+  tell([this] { observer_.failed(exception_text()); });
 }
 
 // Its attempt, if there was one, is over. What the carrier or the disk says later is too late.
@@ -235,7 +235,7 @@ std::optional<Dispatcher::Active> Dispatcher::open(spool::QueueId id) {
   auto envelope = spool_.envelope(id);
   if (!envelope) {
     if (envelope.error().fault != Fault::not_found)
-      tell([&] { listener_.unreadable(id, envelope.error()); });
+      tell([&] { observer_.unreadable(id, envelope.error()); });
     return std::nullopt;
   }
   Active opened;

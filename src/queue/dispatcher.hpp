@@ -32,9 +32,9 @@ namespace postroad::queue {
 
 /// What the owner of a dispatcher is told, on the dispatcher's thread. An exception from it is
 /// dropped. It must not call the dispatcher's stop().
-class Listener {
+class DispatcherObserver {
  public:
-  virtual ~Listener() = default;
+  virtual ~DispatcherObserver() = default;
   /// One recipient of an attempt.
   virtual void settled(const Part&, const spool::OutcomeRecord&) {}
   /// After the records of an attempt were given to the spool: the envelope as it is now.
@@ -63,9 +63,10 @@ struct DispatcherSettings {
 class Dispatcher final {
  public:
   using Clock = std::function<Now()>;
-  /// Spool and listener outlive it. Nothing happens before start().
-  Dispatcher(spool::Spool& spool, Listener& listener, std::shared_ptr<const Routes> routes,
-             DispatcherSettings settings, Clock clock = system_clock);
+  /// Spool and observer outlive it. Nothing happens before start().
+  Dispatcher(spool::Spool& spool, DispatcherObserver& observer,
+             std::shared_ptr<const Routes> routes, DispatcherSettings settings,
+             Clock clock = system_clock);
   Dispatcher(const Dispatcher&) = delete;
   Dispatcher& operator=(const Dispatcher&) = delete;
   /// As stop(now), unless it was stopped.
@@ -131,7 +132,7 @@ class Dispatcher final {
   };
   struct Line {
     Site site;
-    bool is_down = false;  // as the listener was told
+    bool is_down = false;  // as the observer was told
     std::weak_ptr<Carrier> carrier{};
   };
 
@@ -215,7 +216,7 @@ class Dispatcher final {
   void wait_for(spool::QueueId id, const spool::Recipient& first);
 
   spool::Spool& spool_;
-  Listener& listener_;
+  DispatcherObserver& observer_;
   Clock clock_;
 
   // The dispatcher's thread only.

@@ -29,8 +29,8 @@ TEST_F(DispatcherExceptions, ACarrierThatCannotBeginDefersTheMessageAndPausesIts
   EXPECT_FALSE(spool->envelope(other));
 }
 
-TEST_F(DispatcherExceptions, AListenersExceptionIsDropped) {
-  struct Throwing final : Listener {
+TEST_F(DispatcherExceptions, AnObserversExceptionIsDropped) {
+  struct Throwing final : DispatcherObserver {
     void settled(const Part&, const spool::OutcomeRecord&) override { fail(); }
     void attempted(QueueId, const spool::Envelope&) override { fail(); }
     void removed(QueueId, const spool::Envelope&) override { fail(); }
@@ -41,8 +41,8 @@ TEST_F(DispatcherExceptions, AListenersExceptionIsDropped) {
       throw std::runtime_error("the program's own");
     }
     int calls = 0;
-  } listener;
-  dispatcher.emplace(*spool, listener, routes, settings, [this] { return now; });
+  } observer;
+  dispatcher.emplace(*spool, observer, routes, settings, [this] { return now; });
   const auto id = queue({"x@a.example"});
   pass();
   auto attempt = a->same(Outcome::deferred, "421 later");
@@ -54,7 +54,7 @@ TEST_F(DispatcherExceptions, AListenersExceptionIsDropped) {
   a->end_all(Outcome::accepted, "250 ok");
   pass();
   EXPECT_FALSE(spool->envelope(id));
-  EXPECT_GE(listener.calls, 6);
+  EXPECT_GE(observer.calls, 6);
 }
 
 struct ThrowingRoutes final : Routes {
@@ -88,17 +88,17 @@ TEST_F(DispatcherExceptions, AMessageWhoseRouteThrowsIsTriedAgain) {
 
 TEST_F(DispatcherExceptions, ItsThreadGoesOnAndStops) {
   const auto throwing = std::make_shared<ThrowingRoutes>(routes);
-  struct Rings final : Listener {
+  struct Rings final : DispatcherObserver {
     void failed(const std::string&) override {
       if (!std::exchange(rang, true)) bell.set_value();
     }
     std::promise<void> bell;
     bool rang = false;
-  } listener;
-  dispatcher.emplace(*spool, listener, throwing, settings);
+  } observer;
+  dispatcher.emplace(*spool, observer, throwing, settings);
   dispatcher->add(put({"x@a.example"}));
   dispatcher->start();
-  listener.bell.get_future().wait();
+  observer.bell.get_future().wait();
   dispatcher->stop(std::chrono::steady_clock::now());
 }
 

@@ -44,7 +44,7 @@ class FaultySpool final : public spool::Spool {
   std::unique_ptr<Spool> spool_;
 };
 
-struct Unreadable final : Listener {
+struct Unreadable final : DispatcherObserver {
   void unreadable(QueueId, const Error& error) override { errors.push_back(error.detail); }
   std::vector<std::string> errors;
 };
@@ -59,13 +59,13 @@ struct DispatcherFaults : DispatcherTest {
 };
 
 TEST_F(DispatcherFaults, AMessageThatCannotBeReadNowIsReadLater) {
-  Unreadable listener;
-  dispatcher.emplace(*spool, listener, routes, settings, [this] { return now; });
+  Unreadable observer;
+  dispatcher.emplace(*spool, observer, routes, settings, [this] { return now; });
   const auto id = queue({"x@a.example"});
   faulty->is_unreadable = true;
   pass();
   EXPECT_TRUE(a->seen.empty());
-  EXPECT_EQ(listener.errors, std::vector<std::string>{"Input/output error"});
+  EXPECT_EQ(observer.errors, std::vector<std::string>{"Input/output error"});
   faulty->is_unreadable = false;
   pass(settings.settlement.retry.max_delay);
   ASSERT_EQ(a->under_way.size(), 1U);

@@ -83,7 +83,7 @@ struct TestRoutes final : Routes {
   }
 };
 
-struct Told final : Listener {
+struct Told final : DispatcherObserver {
   void settled(const Part& part, const spool::OutcomeRecord& record) override {
     settlements.push_back({part.envelope.recipients[record.recipient].address, record});
   }

@@ -30,7 +30,7 @@ void Dispatcher::note_site(const Active& active, const Attempt& attempt) {
   tell_state(active.site, line);
 }
 
-// The listener is told of each change once.
+// The observer is told of each change once.
 void Dispatcher::tell_state(const std::string& name, Line& line) {
   const bool is_down = line.site.is_down();
   if (std::exchange(line.is_down, is_down) == is_down) return;
@@ -38,7 +38,7 @@ void Dispatcher::tell_state(const std::string& name, Line& line) {
     const std::lock_guard lock(mutex_);
     troubles_[name] = line.site.reason();
   }
-  tell([&] { listener_.site_changed(name, line.site.reason()); });
+  tell([&] { observer_.site_changed(name, line.site.reason()); });
 }
 
 void Dispatcher::settle_all(const ActivePointer& active, const Attempt& attempt) {
@@ -56,7 +56,7 @@ void Dispatcher::settle_all(const ActivePointer& active, const Attempt& attempt)
   }
   for (const auto& record : active->records) {
     apply(part.envelope, record);
-    tell([&] { listener_.settled(part, record); });
+    tell([&] { observer_.settled(part, record); });
   }
   if (active->records.empty()) return end_record({active, false});
   record(active);
@@ -85,8 +85,8 @@ void Dispatcher::end_record(const Recorded& recorded) {
   --under_way_;
   if (recorded.was_refused)
     active.is_removal ? spool_.remove(id) : spool_.record(id, active.records);
-  if (!active.records.empty()) tell([&] { listener_.attempted(id, active.part.envelope); });
-  if (active.is_removal) return tell([&] { listener_.removed(id, active.part.envelope); });
+  if (!active.records.empty()) tell([&] { observer_.attempted(id, active.part.envelope); });
+  if (active.is_removal) return tell([&] { observer_.removed(id, active.part.envelope); });
   part_ended(id, active.covers_all ? &active : nullptr);
 }
 
@@ -142,7 +142,7 @@ void Dispatcher::finish(spool::QueueId id, const spool::Envelope& envelope) {
   }
   if (*when > now_.wall) return schedule_.add_hold(id, *when);
   spool_.remove(id);
-  tell([&] { listener_.removed(id, envelope); });
+  tell([&] { observer_.removed(id, envelope); });
 }
 
 }  // namespace postroad::queue

@@ -38,9 +38,9 @@ class ServerRoutes final : public queue::Routes {
   std::shared_ptr<queue::Carrier> elsewhere_;
 };
 
-class LoggingListener final : public queue::Listener {
+class LoggingObserver final : public queue::DispatcherObserver {
  public:
-  explicit LoggingListener(observe::Log& log) : log_(log) {}
+  explicit LoggingObserver(observe::Log& log) : log_(log) {}
   void settled(const queue::Part& part, const spool::OutcomeRecord& record) override {
     queue::recipient_settled(log_, part, record);
   }
@@ -98,17 +98,17 @@ struct Delivery::State {
         observe::Log& log, const DeliverySettings& settings)
       : spool(spool_),
         maildirs(maildirs_),
-        listener(log),
+        observer(log),
         here(std::make_shared<MailboxCarrier>(spool, maildirs, settings.host, settings.threads)),
         present(settings),
         elsewhere(make_smarthost(spool, settings)),
-        dispatcher(spool, listener,
+        dispatcher(spool, observer,
                    std::make_shared<ServerRoutes>(std::move(directory), here, elsewhere),
                    dispatcher_settings(settings)) {}
 
   spool::Spool& spool;
   const Maildirs& maildirs;
-  LoggingListener listener;
+  LoggingObserver observer;
   std::shared_ptr<MailboxCarrier> here;
   DeliverySettings present;
   std::shared_ptr<queue::Carrier> elsewhere;  // null: no smarthost
