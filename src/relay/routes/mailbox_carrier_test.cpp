@@ -77,5 +77,22 @@ TEST_F(MailboxCarrierTest, AFullDiskIsEverybodysTrouble) {
   EXPECT_TRUE(attempt.site_failure);
 }
 
+// The folder of all mailboxes cannot be written either.
+TEST_F(MailboxCarrierTest, ADiskThatIsReadOnlyOrFailsIsEverybodysTrouble) {
+  for (const int number : {EROFS, EIO}) {
+    const auto attempt = deliver(number);
+    EXPECT_EQ(attempt.recipients.at(0).outcome, Outcome::deferred);
+    EXPECT_TRUE(attempt.site_failure) << number;
+  }
+  EXPECT_EQ(deliver(0).recipients.at(0).outcome, Outcome::accepted);
+}
+
+TEST_F(MailboxCarrierTest, AFullDiskIsRememberedAsOneThatLacksRoom) {
+  (void)deliver(EIO);
+  EXPECT_FALSE(carrier->lacked_room());
+  (void)deliver(ENOSPC);
+  EXPECT_TRUE(carrier->lacked_room());
+}
+
 }  // namespace
 }  // namespace postroad::relay
