@@ -3,16 +3,17 @@
 
 namespace postroad::config {
 
-std::string fixed_change(const Table& root, const void* was, const void* is) {
+std::vector<std::string> fixed_changes(const Table& root, const void* was, const void* is) {
+  std::vector<std::string> found;
   for (const auto& option : root.options) {
-    if (option.fixed && option.get(was) != option.get(is)) return option.name;
+    if (option.fixed && option.get(was) != option.get(is)) found.push_back(option.name);
   }
   for (const auto& inner : root.tables) {
     if (inner.repeated) continue;
-    const auto found = fixed_change(inner, inner.rows(was).front(), inner.rows(is).front());
-    if (!found.empty()) return inner.name + '.' + found;
+    for (const auto& name : fixed_changes(inner, inner.rows(was).front(), inner.rows(is).front()))
+      found.push_back(inner.name + '.' + name);
   }
-  return {};
+  return found;
 }
 
 }  // namespace postroad::config

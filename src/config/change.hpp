@@ -2,18 +2,19 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "config/option.hpp"
 
 namespace postroad::config {
 
-std::string fixed_change(const Table& root, const void* was, const void* is);
+std::vector<std::string> fixed_changes(const Table& root, const void* was, const void* is);
 
-/// The first option declared `fixed()` whose value differs, as "server.data"; empty: none. Options
-/// of repeated tables can always change.
+/// The options declared `fixed()` whose value differs, as "server.data". Options of repeated tables
+/// can always change.
 template <class S>
-std::string fixed_change(const Section<S>& root, const S& was, const S& is) {
-  return fixed_change(root.erased(), &was, &is);
+std::vector<std::string> fixed_changes(const Section<S>& root, const S& was, const S& is) {
+  return fixed_changes(root.erased(), &was, &is);
 }
 
 }  // namespace postroad::config

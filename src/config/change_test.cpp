@@ -1,4 +1,4 @@
-// The reload rule: the first fixed option that differs is named.
+// The reload rule: every fixed option that differs is named.
 #include "config/change.hpp"
 
 #include <gtest/gtest.h>
@@ -8,6 +8,7 @@ namespace {
 
 struct Inner {
   std::string folder = "a";
+  int size = 1;
   int level = 1;
 };
 struct Row {
@@ -22,6 +23,7 @@ struct Outer {
 Section<Outer> declare() {
   Section<Inner> inner;
   inner.option("folder", &Inner::folder, "A folder.").fixed();
+  inner.option("size", &Inner::size, "A size.").fixed();
   inner.option("level", &Inner::level, "A level.");
   Section<Row> row;
   row.option("port", &Row::port, "A port.");
@@ -32,16 +34,18 @@ Section<Outer> declare() {
   return s;
 }
 
-TEST(FixedChange, NamesTheOption) {
+TEST(FixedChanges, NamesEveryOption) {
   const auto section = declare();
   const Outer was;
   Outer is;
   is.free = 1;
   is.inner.level = 2;
   is.rows.emplace_back();
-  EXPECT_EQ(fixed_change(section, was, is), "");
+  EXPECT_TRUE(fixed_changes(section, was, is).empty());
   is.inner.folder = "b";
-  EXPECT_EQ(fixed_change(section, was, is), "inner.folder");
+  is.inner.size = 2;
+  EXPECT_EQ(fixed_changes(section, was, is),
+            (std::vector<std::string>{"inner.folder", "inner.size"}));
 }
 
 }  // namespace

@@ -316,6 +316,12 @@ class Parser {
     }
     if (values.size() > 1 && !bound.takes_many())
       return refuse(fmt::format("{}: given {} times; give it once", bound.shown, values.size()));
+    if (bound.flag != nullptr && bound.flag->positive) {
+      const auto time = parse_duration(values.back());
+      if (time && time->count() == 0)
+        return refuse(fmt::format("{} {}: must be more than 0; expected a duration such as 30s",
+                                  bound.shown, values.back()));
+    }
     for (const auto& value : values) {
       if (bound.words->empty() ||
           std::find(bound.words->begin(), bound.words->end(), value) != bound.words->end())

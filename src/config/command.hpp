@@ -51,7 +51,8 @@ struct Flag {
   std::vector<std::string> words{};  ///< what the value may be; empty for anything
   Completion completion = Completion::none;
   bool required = false;
-  bool hidden = false;  ///< works, and is in no text
+  bool hidden = false;    ///< works, and is in no text
+  bool positive = false;  ///< a duration that must not be 0
 };
 
 /// A value by its position. An argument with a vector is the last one of its command.

@@ -87,7 +87,8 @@ struct Line {
                    .letter = 'w',
                    .value = "TIME",
                    .doc = "How long to wait.",
-                   .target = &wait},
+                   .target = &wait,
+                   .positive = true},
                   {.name = "size", .value = "SIZE", .doc = "How large.", .target = &size},
                   {.name = "no-pipelining",
                    .value = {},
@@ -186,6 +187,8 @@ TEST(CommandLine, RefusesInSentences) {
        "postroad send: --tls always: unknown value; use one of never, offered, required"},
       {{"send", "c@d", "--port", "25x"},
        "postroad send: --port 25x: not an integer; expected digits only, such as 25"},
+      {{"send", "c@d", "--wait", "0s"},
+       "postroad send: --wait 0s: must be more than 0; expected a duration such as 30s"},
       {{"send", "c@d", "--judged", "bad"},
        "postroad send: --judged bad: not a good word: write good"},
   };
@@ -366,6 +369,20 @@ TEST(Completion, ZshScriptIsWellFormed) {
   EXPECT_THAT(script, HasSubstr("compadd -- 'never' 'offered' 'required'"));
   std::string said;
   EXPECT_TRUE(passes("zsh", "-n", script, said)) << said;
+}
+
+TEST(Completion, FishOffersWhatIsDeclared) {
+  Line line;
+  const auto script = fish_completion(line.root);
+  EXPECT_THAT(script, HasSubstr("complete -c postroad -n '__postroad_at postroad' -a send -d "
+                                "'sends one mail'\n"));
+  EXPECT_THAT(script,
+              HasSubstr("complete -c postroad -n '__postroad_at postroad send' -l tls -x -a "
+                        "'\\'never\\' \\'offered\\' \\'required\\'' -d "));
+  EXPECT_THAT(script, HasSubstr(" -l from -s f -x -d 'The reverse-path.'\n"));
+  EXPECT_THAT(script, Not(HasSubstr("secret")));
+  std::string said;
+  EXPECT_TRUE(passes("fish", "-n", script, said)) << said;
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
-// Completion scripts for bash and zsh. Both find the command that the words name, then offer what
-// its declaration holds; neither runs the program. A value that reads like a subcommand's name can
-// mislead them: they know words, not the grammar. See help.hpp.
+// Completion scripts for bash, zsh and fish. Each finds the command that the words name, then
+// offers what its declaration holds; none runs the program. A value that reads like a subcommand's
+// name can mislead them: they know words, not the grammar. See help.hpp.
 #include <fmt/format.h>
 
 #include "config/help.hpp"
@@ -123,6 +123,60 @@ std::string zsh_command(const Path& path) {
                      files ? "      files=1\n" : "");
 }
 
+// 'text' as one word of fish, whose quotes know two escapes.
+std::string fish_word(std::string_view text) {
+  std::string out = "'";
+  for (const char c : text) {
+    if (c == '\'' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out + "'";
+}
+
+std::string fish_list(const std::vector<std::string>& words) {
+  std::string out;
+  for (const auto& word : words) out += (out.empty() ? "" : " ") + fish_word(word);
+  return out;
+}
+
+// What may follow: -x wants a value and no file, -r with -F a file.
+std::string fish_values(const std::vector<std::string>& words, Completion completion) {
+  if (!words.empty()) return " -x -a " + fish_word(fish_list(words));
+  if (completion == Completion::file) return " -r -F";
+  if (completion == Completion::folder) return " -x -a '(__fish_complete_directories)'";
+  return " -x";
+}
+
+// "complete -c postroad -n '__postroad_at postroad send'", the begin of each line.
+std::string fish_line(const Path& path) {
+  const auto& root = path.front()->name;
+  return fmt::format("complete -c {} -n {}", root,
+                     fish_word(fmt::format("__{}_at {}", root, joined_name(path, " "))));
+}
+
+std::string fish_command(const Path& path) {
+  const auto line = fish_line(path);
+  std::string out;
+  for (const auto& sub : path.back()->subcommands)
+    out += fmt::format("{} -a {} -d {}\n", line, sub.name, fish_word(sub.summary));
+  for (const auto& argument : path.back()->arguments) {
+    if (!argument.words.empty())
+      out += fmt::format("{} -a {} -d {}\n", line, fish_word(fish_list(argument.words)),
+                         fish_word(argument.doc));
+    if (argument.completion == Completion::file) out += line + " -F\n";
+    if (argument.completion == Completion::folder)
+      out += line + " -a '(__fish_complete_directories)'\n";
+  }
+  for (const auto& flag : flags_of(path)) {
+    out += line;
+    if (!flag.name.empty()) out += " -l " + flag.name;
+    if (flag.letter != 0) out += fmt::format(" -s {}", flag.letter);
+    if (!flag.value.empty()) out += fish_values(flag.words, flag.completion);
+    out += fmt::format(" -d {}\n", fish_word(flag.doc));
+  }
+  return out;
+}
+
 constexpr std::string_view bash_script =
     R"(# bash completion of {0}: source it, or put it into a completions folder.
 _{0}() {{
@@ -176,6 +230,23 @@ _{0}() {{
 _{0} "$@"
 )";
 
+constexpr std::string_view fish_script =
+    R"(# fish completion of {0}: put it into a completions folder under the name {0}.fish.
+function __{0}_at
+    set -l at {0}
+    set -l words (commandline -opc)
+    set -e words[1]
+    for word in $words
+        switch "$at $word"
+            case {1}
+                set at "$at $word"
+        end
+    end
+    test "$at" = "$argv"
+end
+complete -c {0} -f
+{2})";
+
 }  // namespace
 
 std::string bash_completion(const Command& root) {
@@ -201,6 +272,17 @@ std::string zsh_completion(const Command& root) {
     commands += zsh_command(at);
   });
   return fmt::format(fmt::runtime(zsh_script), root.name, branches(path), values, commands);
+}
+
+std::string fish_completion(const Command& root) {
+  Path path{&root};
+  std::vector<std::string> names;
+  std::string commands;
+  walk(path, [&](const Path& at) {
+    if (at.size() > 1) names.push_back(joined_name(at, " "));
+    commands += fish_command(at);
+  });
+  return fmt::format(fmt::runtime(fish_script), root.name, fish_list(names), commands);
 }
 
 }  // namespace postroad::config

@@ -246,6 +246,7 @@ LoadReport load_toml(std::string_view text, std::string_view file_name, const Ta
   } catch (const toml::parse_error& error) {
     const auto& at = error.source().begin;
     LoadReport report;
+    report.is_parsed = false;
     report.errors.push_back(fail(Fault::input,
                                  fmt::format("{}:{}:{}", file_name, at.line, at.column),
                                  fmt::format("not TOML: {}", error.description())));

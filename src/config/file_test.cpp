@@ -40,6 +40,7 @@ struct Server {
 };
 struct Settings {
   std::string name;
+  std::string service;
   Server server;
   std::vector<Listener> listeners{Listener{}};
 };
@@ -70,6 +71,7 @@ Section<Settings> declaration() {
   server.table("limits", &Server::limits, "What one client may do.", limits);
   Section<Settings> root;
   root.option("name", &Settings::name, "The host's name.");
+  root.option("service", &Settings::service, "A service.").url();
   root.table("server", &Settings::server, "What the server takes.", server);
   root.tables("listener", &Settings::listeners, "A port that takes mail.", listener);
   return root;
@@ -271,6 +273,29 @@ TEST(EnvironmentVariables, AreReportedWhenMisspelt) {
             "it, or see `postroad config reference`");
 }
 
+TEST(EnvironmentVariables, OfServicesNamedAlikeAreNotOptions) {
+  const auto found =
+      unknown_variables(variables({{"POSTROAD_MX_SERVICE_HOST", "10.0.0.1"},
+                                   {"POSTROAD_MX_SERVICE_PORT", "25"},
+                                   {"POSTROAD_MX_SERVICE_PORT_SMTP", "25"},
+                                   {"POSTROAD_MX_PORT", "tcp://10.0.0.1:25"},
+                                   {"POSTROAD_MX_PORT_25_TCP", "tcp://10.0.0.1:25"},
+                                   {"POSTROAD_METRICS_PORT_9925_TCP_PROTO", "tcp"},
+                                   {"POSTROAD_METRICS_PORT_9925_UDP_ADDR", "10.0.0.1"},
+                                   {"POSTROAD_DB_NAME", "/web/postroad_db"},
+                                   {"POSTROAD_ENV_PATH", "/bin"},
+                                   {"POSTROAD_DB_ENV_PGDATA", "/data"}}),
+                        declaration().erased(), {});
+  EXPECT_TRUE(found.empty()) << found.front().text();
+  // What only looks like one is misspelt.
+  EXPECT_EQ(unknown_variables(variables({{"POSTROAD_LISTENER_PORT", "25"},
+                                         {"POSTROAD_MX_NAME", "mail.example"},
+                                         {"POSTROAD_PORT_SMTP_TCP", "25"}}),
+                              declaration().erased(), {})
+                .size(),
+            3U);
+}
+
 std::string refusal_of(std::string_view assignment, Settings& settings) {
   const auto report = set_option(assignment, declaration(), settings);
   return report ? "set" : report.errors.front().text();
@@ -321,6 +346,15 @@ TEST(Row24, AConfiguredSecretIsNeverPrinted) {
   Settings s;
   s.server.password = Secret{"hunter2"};
   EXPECT_THAT(show(declaration(), s), HasSubstr("# password is set (not shown)\n"));
+  s.service = "https://a.example/b";
+  EXPECT_THAT(show(declaration(), s), HasSubstr("service = \"https://a.example/b\""));
+  for (const auto* url : {"https://u:hunter2@a.example/b", "https://u:hunter2@x@a.example",
+                          "u:hunter2@a.example", "https://hunter2@a.example"}) {
+    s.service = url;
+    EXPECT_THAT(show(declaration(), s),
+                HasSubstr("# service is set (not shown: it has a login)\n"));
+    EXPECT_THAT(show(declaration(), s), Not(HasSubstr("hunter2")));
+  }
   EXPECT_THAT(show(declaration(), s), Not(HasSubstr("hunter2")));
   Section<Server> narrow;
   narrow.option("password", &Server::password, "").one_of({"a", "b"});

@@ -27,6 +27,8 @@ std::vector<NamedText> man_pages(const Command& root, const Page& page, std::str
 std::string bash_completion(const Command& root);
 /// A file `_postroad` for a folder in $fpath.
 std::string zsh_completion(const Command& root);
+/// A script for a completions folder of fish.
+std::string fish_completion(const Command& root);
 
 /// The parts that the texts share: "postroad send"; "postroad send [FLAGS] RECIPIENT..."; --help
 /// and --version.

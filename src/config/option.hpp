@@ -52,6 +52,7 @@ struct Option {
   std::string doc;   ///< one or two sentences
   Kind kind = Kind::text;
   bool secret = false;  ///< never printed
+  bool is_url = false;  ///< not printed where its value has a login
   bool fixed = false;   ///< cannot change while the program runs
   std::int64_t least =
       std::numeric_limits<std::int64_t>::min();  ///< bytes, milliseconds or the number itself
@@ -173,6 +174,12 @@ class Section {
   /// The option declared last is never printed. A member of type Secret never is.
   Section& secret() {
     table_.options.back().secret = true;
+    return *this;
+  }
+
+  /// The option declared last is a URL: it is not printed where it has a login.
+  Section& url() {
+    table_.options.back().is_url = true;
     return *this;
   }
 

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <cstring>
 
 #include "base/text.hpp"
 
@@ -93,10 +94,31 @@ void apply(const Reached& reached, std::string_view text, const std::string& sou
 
 constexpr std::string_view prefix = "POSTROAD_";
 
-// Variables that Kubernetes, and formerly Docker, set for a service named postroad.
-bool is_of_service(std::string_view name) {
-  name.remove_prefix(prefix.size());
-  return name == "PORT" || name.starts_with("PORT_") || name.starts_with("SERVICE_");
+// `_PORT_25_TCP`, perhaps with `_PROTO`, `_PORT` or `_ADDR`: of a port of a service.
+bool is_port_of_service(std::string_view name) {
+  for (auto at = name.find("_PORT_"); at != name.npos; at = name.find("_PORT_", at + 1)) {
+    auto rest = name.substr(at + std::strlen("_PORT_"));
+    const auto digits = std::min(rest.find_first_not_of("0123456789"), rest.size());
+    rest.remove_prefix(digits);
+    for (const std::string_view protocol : {"_TCP", "_UDP", "_SCTP"}) {
+      if (digits == 0 || !rest.starts_with(protocol)) continue;
+      rest.remove_prefix(protocol.size());
+      return rest.empty() || rest == "_PROTO" || rest == "_PORT" || rest == "_ADDR" ||
+             rest == "_START" || rest == "_END" || rest == "_PORT_START" || rest == "_PORT_END";
+    }
+  }
+  return false;
+}
+
+// Variables that Kubernetes, and Docker for a link, set for a service named postroad or postroad-…
+bool is_of_service(std::string_view name, std::string_view value) {
+  const auto ends = [&](std::string_view end) { return name.ends_with(end); };
+  const bool is_address =
+      value.starts_with("tcp://") || value.starts_with("udp://") || value.starts_with("sctp://");
+  return ends("_SERVICE_HOST") || ends("_SERVICE_PORT") ||
+         name.find("_SERVICE_PORT_") != name.npos || (ends("_PORT") && is_address) ||
+         is_port_of_service(name) || (ends("_NAME") && value.starts_with('/')) ||
+         name.find("_ENV_") != name.npos;
 }
 
 }  // namespace
@@ -124,7 +146,8 @@ std::vector<Error> unknown_variables(const Environment& environment, const Table
                                      std::span<const std::string_view> others) {
   std::vector<std::string> ours;
   for (const auto& name : environment.names) {
-    if (name.starts_with(prefix) && !is_of_service(name)) ours.push_back(name);
+    if (name.starts_with(prefix) && !is_of_service(name, environment.value(name).value_or("")))
+      ours.push_back(name);
   }
   if (ours.empty()) return {};
   std::vector<Reached> all;

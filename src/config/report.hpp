@@ -17,6 +17,7 @@ struct LoadReport {
   /// The line of each key and table of the file: "server.data", "listener.0", "listener.0.port".
   /// Rows of a repeated table are counted from 0.
   std::map<std::string, unsigned> lines;
+  bool is_parsed = true;  ///< false: the file cannot be read or is not TOML; there are no settings
 
   explicit operator bool() const noexcept { return errors.empty(); }
   /// Appends the other's findings to these.
@@ -24,6 +25,7 @@ struct LoadReport {
     std::move(other.errors.begin(), other.errors.end(), std::back_inserter(errors));
     std::move(other.warnings.begin(), other.warnings.end(), std::back_inserter(warnings));
     lines.merge(other.lines);
+    is_parsed = is_parsed && other.is_parsed;
   }
 };
 

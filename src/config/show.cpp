@@ -10,6 +10,15 @@
 namespace postroad::config {
 namespace {
 
+// Whether the text of a URL has `user@` or `user:password@` before its host.
+bool has_login(const Value& value) {
+  const auto* text = std::get_if<std::string>(&value);
+  if (text == nullptr) return false;
+  const auto scheme = text->find("://");
+  const auto begin = scheme == std::string::npos ? 0 : scheme + 3;
+  return text->find('@', begin) != std::string::npos;
+}
+
 std::string row_of(const Option& option, const void* settings, const void* defaults) {
   const auto value = option.get(settings);
   const auto usual = option.get(defaults);
@@ -17,6 +26,8 @@ std::string row_of(const Option& option, const void* settings, const void* defau
     const bool is_set = value != Value{std::string{}};
     return fmt::format("# {} is {}\n", option.name, is_set ? "set (not shown)" : "not set");
   }
+  if (option.is_url && has_login(value))
+    return fmt::format("# {} is set (not shown: it has a login)\n", option.name);
   const auto row = fmt::format("{} = {}", option.name, format_toml(value));
   return row + (value == usual ? "\n" : fmt::format("  # default {}\n", format_toml(usual)));
 }

@@ -47,7 +47,8 @@ Section<DeliveryConfig> DeliveryConfig::declare() {
            "Networks whose messages are relayed without a login, as 192.0.2.0/24.");
   s.option("smarthost", &DeliveryConfig::smarthost,
            "URL of the server that gets the messages to remote domains, as "
-           "smtp://relay.example:587; empty: they are refused.");
+           "smtp://relay.example:587; empty: they are refused.")
+      .url();
   s.option("smarthost_ca_file", &DeliveryConfig::smarthost_ca_file,
            "PEM file of CA certificates that are trusted instead of the system's for the "
            "smarthost.");

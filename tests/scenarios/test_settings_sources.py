@@ -50,6 +50,11 @@ class SettingsSources(unittest.TestCase):
         env = {"POSTROAD_SERVER_HOSTNAME": "mail.example", "POSTROAD_SENDMAIL_SERVER": "smtp://h", "POSTROAD_PORT": "tcp://10.0.0.1:25",
                "POSTROAD_PORT_25_TCP_ADDR": "10.0.0.1", "POSTROAD_SERVICE_HOST": "10.0.0.1"}
         self.assertEqual(self.show(env=env).stderr, "")
+        services = {"POSTROAD_MX_SERVICE_HOST": "10.0.0.1", "POSTROAD_MX_PORT": "tcp://10.0.0.1:25", "POSTROAD_METRICS_PORT_9925_TCP_PROTO": "tcp",
+                    "POSTROAD_NAME": "/web/postroad", "POSTROAD_ENV_PATH": "/bin"}
+        self.assertEqual(self.show(env=services).stderr, "")
+        with postroad.Server(env=services):
+            pass
         done = postroad.run("user", "add", "ann", "--file", self.folder.path / "users", "--password-env", "POSTROAD_PW", env={"POSTROAD_PW": "s3cret"})
         self.assertEqual((done.returncode, done.stderr), (0, ""))
 
