@@ -32,6 +32,8 @@ namespace postroad {
 /// URL: `smtp://[user[:password]@]host[:port][?tls=never|opportunistic|required]` (also
 /// `&insecure_allow_legacy_tls=yes`), `smtps://…` or `lmtp://…`; ports 25 (587 with a login), 465
 /// and 24 by default; user and password are percent-encoded. The first call reports an invalid URL.
+/// A login in the URL wins over the `Login` of the constructor; for the same user without a
+/// password in the URL, the constructor's completes it.
 ///
 /// Thread rule: one call at a time; only `cancel()` may be called from any thread. No member
 /// throws.

@@ -28,7 +28,8 @@ struct POSTROAD_EXPORT RecipientOutcome {
   Mailbox address;
   Outcome outcome = Outcome::deferred;
   Stage stage = Stage::none;  ///< the step that decided; none: undecided, never in a report
-  Reply reply;  ///< the reply that decided; code 0: there was none, and the text says why
+  Reply reply;           ///< the reply that decided; code 0: there was none, and the text says why
+  std::string server{};  ///< "host:port" of the server tried last, as Client and Pool report it
   friend bool operator==(const RecipientOutcome&, const RecipientOutcome&) = default;
 };
 

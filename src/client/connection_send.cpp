@@ -80,6 +80,7 @@ awaitable<Result<SendReport>> Connection::send(Envelope envelope, MessageSource&
     defer(envelope, whole.recipients.size(), *report->broken, whole);
     whole.broken = std::move(report->broken);
   } while (whole.recipients.size() < all);
+  for (auto& one : whole.recipients) one.server = server();
   co_return whole;
 }
 

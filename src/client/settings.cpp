@@ -43,12 +43,22 @@ Result<sasl::Credentials> credentials_of(const Login& login, const Url& url,
   return credentials;
 }
 
+// The login of a URL is for that server, and no other login is: a pool's, for example, is for the
+// relays whose URL has none. For the same user the URL may leave the rest to `login`.
+void take_login_of_url(const Url& url, std::optional<Login>& login) {
+  if (url.user.empty()) return;
+  if (!login || login->user != url.user)
+    login = Login{url.user, url.password, {}};
+  else if (!url.password.empty())
+    login->password = url.password;
+}
+
 }  // namespace
 
 Result<Url> settle(std::string_view text, std::optional<Login>& login, ClientOptions& options) {
   auto url = parse_url(text);
   if (!url) return url;
-  if (!login && !url->user.empty()) login = Login{url->user, url->password, {}};
+  take_login_of_url(*url, login);
   // smtps:// is TLS before the greeting, also when an option merely requires TLS.
   if (options.tls.policy == Tls::automatic ||
       (url->tls == Tls::implicit && options.tls.policy != Tls::never))

@@ -4,6 +4,7 @@ import base64
 import unittest
 import urllib.parse
 
+import by_hand
 import postroad
 
 USER, PASSWORD = "test-user", "s3cr3t/Wört:+%& 9"
@@ -99,6 +100,27 @@ class Secrets(unittest.TestCase):
             self.clean(done.stdout + done.stderr)
         done = postroad.run("config", "show", env={"POSTROAD_DELIVERY_SMARTHOST_PASSWORD": PASSWORD})
         self.clean(done.stdout + done.stderr)
+
+    def test_row_24_urls_of_the_configuration(self):
+        quoted = urllib.parse.quote(PASSWORD, safe="")
+        for table in ({"server": {"login_url": f"http://{USER}:{quoted}@h.example/login"}}, {"delivery": {"smarthost": f"smtp://{USER}:{quoted}@h.example"}},
+                      {"server": {"login_url": f"nonsense://{USER}:{quoted}@h.example/login"}}):
+            path = self.folder.write("url.toml", postroad.toml(table))
+            for verb in (("config", "show"), ("config", "check", "--offline"), ("serve", "--set", "server.data=/proc/none")):
+                done = postroad.run(*verb, "--config", path)
+                self.clean(done.stdout + done.stderr)
+        self.assertIn("login_url is set (not shown: it has a login)", postroad.run("config", "show", "--config", path).stdout)
+
+    def test_row_24_several_relays(self):
+        quoted = urllib.parse.quote(PASSWORD, safe="")
+        with by_hand.FakeServer(by_hand.plain_server) as fake:
+            urls = [f"smtp://{USER}:{quoted}@127.0.0.1:{fake.port}", f"smtp://{USER}:{quoted}@localhost:1"]
+            for first, second in (urls, urls[::-1]):
+                for view in ((), ("--json",)):
+                    self.send("--relay", second, *view, server=first)
+        with by_hand.FakeServer(lambda peer: peer.say("421 4.3.2 not now\r\n")) as fake:
+            url = f"smtp://{USER}:{quoted}@127.0.0.1:{fake.port}"
+            self.send("--relay", url, "--json", server=url)
 
     def test_row_24_users_file_and_log(self):
         self.clean(self.users.read_text())

@@ -1,5 +1,6 @@
 # `postroad send --stop-after` and `--cut-after`: the session goes as far as the named step and no further; nothing is
 # delivered, and the exit code is 0. A step that was not reached is still a failure.
+import json
 import unittest
 
 import by_hand
@@ -95,6 +96,25 @@ class StopAfter(unittest.TestCase):
                 done, _ = self.heard(flag, stage, refusing)
                 self.assertEqual(done.returncode, 69, done.stdout + done.stderr)
                 self.assertIn("550 5.7.1 go away", done.stdout)
+
+    def test_with_several_servers_and_as_json(self):
+        for stage in ("mail", "text"):
+            for extra in ((), ("--json",), ("--relay", "smtp://127.0.0.1:1"), ("--relay", "smtp://127.0.0.1:1", "--json")):
+                with self.subTest(stage=stage, extra=extra), by_hand.FakeServer(self.script()) as fake:
+                    done = postroad.run("send", "--server", f"smtp://127.0.0.1:{fake.port}", "--from", "a@client.example", "--to", "b@x.example", "--text", "hi",
+                                        "--stop-after", stage, *extra)
+                    self.assertEqual((done.returncode, done.stderr), (0, ""), done.stdout)
+                    if "--json" in extra:
+                        self.assertIn("stopped", json.loads(done.stdout))
+                    else:
+                        self.assertIn("stopped", done.stdout)
+
+    def test_flags_that_exclude_each_other(self):
+        for one, other in ((("--stop-after", "mail"), ("--cut-after", "mail")), (("--dry-run",), ("--stop-after", "mail")), (("--dry-run",), ("--cut-after", "mail")),
+                           (("--dry-run",), ("--json",))):
+            done = self.send(*one, *other)
+            self.assertEqual(done.returncode, 65, done.stderr)
+            self.assertIn(f"{one[0]}, {other[0]}: they exclude each other; give one", done.stderr)
 
     def test_wrong_words(self):
         for stage in ("", "quit", "MAIL"):

@@ -2,8 +2,10 @@
 #include "cli/flags/message_flags.hpp"
 
 #include <algorithm>
+#include <postroad/address.hpp>
 #include <postroad/dkim.hpp>
 #include <postroad/template.hpp>
+#include <utility>
 
 #include "base/text.hpp"
 #include "cli/terminal.hpp"
@@ -342,6 +344,56 @@ Result<void> add_data(const MessageFlags& flags, Message& message) {
   return {};
 }
 
+// Flags that make a message do not go with a whole one.
+Result<void> check_together(const MessageFlags& flags) {
+  if (!flags.data) return {};
+  const std::pair<const char*, bool> others[] = {
+      {"--text", flags.text.has_value()},           {"--html", flags.html.has_value()},
+      {"--html-file", flags.html_file.has_value()}, {"--attach", !flags.attachments.empty()},
+      {"--embed", !flags.embedded.empty()},         {"--calendar", flags.calendar.has_value()}};
+  for (const auto& [other, is_given] : others) {
+    if (is_given)
+      return fail(Fault::input, "--data, " + std::string(other),
+                  "they exclude each other: --data is the whole message; give one");
+  }
+  return {};
+}
+
+// The addresses of every flag, so that an error has the flag as typed.
+Result<void> check_addresses(const MessageFlags& flags) {
+  const auto check = [](const char* flag, const std::string& list) -> Result<void> {
+    const auto parsed = parse_address_list(list);
+    if (parsed) return {};
+    auto error = parsed.error();
+    error.where = std::string(flag) + " '" + printable(list, 80) + "'";
+    return error;
+  };
+  if (!flags.from.empty() && !flags.has_null_sender()) {
+    if (auto right = check("--from", flags.from); !right) return right;
+  }
+  for (const auto& [flag, lists] : {std::pair{"--to", &flags.to}, std::pair{"--cc", &flags.cc},
+                                    std::pair{"--bcc", &flags.bcc}}) {
+    for (const auto& list : *lists) {
+      if (auto right = check(flag, list); !right) return right;
+    }
+  }
+  return {};
+}
+
+// The flag in place of the field that it sets.
+Error with_flag(Error error) {
+  constexpr std::pair<std::string_view, std::string_view> flags[] = {
+      {"Subject", "--subject"},         {"In-Reply-To", "--in-reply-to"},
+      {"References", "--references"},   {"List-Unsubscribe", "--list-unsubscribe"},
+      {"header name", "--header"},      {"raw message", "--data"},
+      {"DKIM domain", "--dkim-domain"}, {"DKIM selector", "--dkim-selector"},
+      {"DKIM key", "--dkim-key"}};
+  for (const auto& [field, flag] : flags) {
+    if (error.where == field) error.where = flag;
+  }
+  return error;
+}
+
 // Where the null sender stands in the envelope, the message still needs an author.
 void add_author(const MessageFlags& flags, Message& message) {
   if (!flags.has_null_sender()) {
@@ -358,7 +410,9 @@ void add_author(const MessageFlags& flags, Message& message) {
 
 Result<Message> MessageFlags::compose() const {
   Message message;
-  if (auto readable = check_files(*this); !readable) return readable.error();
+  for (const auto& checked : {check_together(*this), check_addresses(*this), check_files(*this)}) {
+    if (!checked) return checked.error();
+  }
   if (auto added = add_data(*this, message); !added) return added.error();
   add_author(*this, message);
   for (const auto& list : to) message.to(list);
@@ -372,8 +426,8 @@ Result<Message> MessageFlags::compose() const {
   }
   for (const auto& path : attachments) message.attach(path);
   if (auto added = add_fields(*this, message); !added) return added.error();
-  if (auto added = add_signature(*this, message); !added) return added.error();
-  if (const auto fault = message.error()) return *fault;
+  if (auto added = add_signature(*this, message); !added) return with_flag(added.error());
+  if (const auto fault = message.error()) return with_flag(*fault);
   if (!data && message.reverse_path().is_null())
     return fail(Fault::input, "", "no sender; use --from ADDRESS");
   return message;

@@ -1,8 +1,8 @@
 // The flags of ServerFlags, and the client options that they give.
 #include "cli/flags/server_flags.hpp"
 
+#include <algorithm>
 #include <cstdio>
-#include <memory>
 
 #include "base/text.hpp"
 #include "cli/terminal.hpp"
@@ -116,7 +116,8 @@ Flags risk_flags(ServerFlags& to) {
           {.name = "timeout",
            .value = "TIME",
            .doc = "Time to connect, and for each reply.",
-           .target = &to.timeout}};
+           .target = &to.timeout,
+           .positive = true}};
 }
 
 }  // namespace
@@ -141,6 +142,11 @@ Result<void> check_pin(const std::string& pin) {
       "public key");
 }
 
+bool is_helo_name(std::string_view name) {
+  return !name.empty() &&
+         std::none_of(name.begin(), name.end(), [](char c) { return is_control(c) || c == ' '; });
+}
+
 Result<void> check_proxy(const std::string& url) {
   const auto parsed = client::parse_proxy(url);
   if (parsed) return {};
@@ -160,6 +166,9 @@ Result<void> check(const ServerFlags& flags) {
     return fail(Fault::input, "--no-tls, --require-tls", "they exclude each other; give one");
   if (flags.key && !flags.certificate)
     return fail(Fault::input, "--key", "needs --certificate, whose private key it is");
+  if (flags.helo && !is_helo_name(*flags.helo))
+    return fail(Fault::input, "--helo '" + printable(*flags.helo, 80) + "'",
+                "expected a name without blanks and control characters, such as mail.example.org");
   for (const auto& pin : flags.pins) {
     if (const auto right = check_pin(pin); !right) return right;
   }
@@ -171,60 +180,7 @@ Result<void> check(const ServerFlags& flags) {
         check_file("--key", flags.key), check_file("--password-file", flags.password_file)}) {
     if (!checked) return checked;
   }
-  return {};
-}
-
-namespace {
-
-Result<Secret> from_command(const std::string& flag, const std::string& command) {
-  const std::unique_ptr<FILE, int (*)(FILE*)> pipe(::popen(command.c_str(), "r"), ::pclose);
-  if (!pipe) return fail(Fault::input, flag, "the command cannot be started");
-  std::string line;
-  for (int c = std::fgetc(pipe.get()); c != EOF && c != '\n'; c = std::fgetc(pipe.get()))
-    line += static_cast<char>(c);
-  if (line.empty()) return fail(Fault::input, flag, "the command printed nothing");
-  return Secret(std::move(line));
-}
-
-}  // namespace
-
-Result<std::optional<Login>> login_of(const ServerFlags& flags) {
-  const auto url = client::parse_url(flags.server);
-  if (!url) return url.error();
-  const bool by_certificate = flags.certificate && !flags.user && url->user.empty();
-  if (by_certificate && flags.mechanism == "EXTERNAL")
-    return std::optional<Login>(Login::certificate(flags.authorize_as.value_or("")));
-  if (!flags.user && url->user.empty()) return std::optional<Login>();
-  if (flags.token_env || flags.token_command) {
-    auto token = flags.token_env ? Result<Secret>(Secret::from_env(flags.token_env->c_str()))
-                                 : from_command("--token-command", *flags.token_command);
-    if (!token) return token.error();
-    if (token->empty()) return fail(Fault::input, token->origin(), "the token is empty");
-    auto oauth = Login::oauth(flags.user ? *flags.user : url->user, std::move(*token));
-    oauth.mechanism = flags.mechanism.value_or("");
-    return std::optional<Login>(std::move(oauth));
-  }
-  Login login{flags.user ? *flags.user : url->user, url->password, flags.mechanism.value_or("")};
-  login.authorize_as = flags.authorize_as.value_or("");
-  Result<Secret> password = login.password;
-  if (flags.password_file)
-    password = Secret::from_file(*flags.password_file);
-  else if (flags.password_env)
-    password = Secret::from_env(flags.password_env->c_str());
-  else if (flags.password_command)
-    password = from_command("--password-command", *flags.password_command);
-  else if (login.password.empty())
-    password = ask_password("password of " + login.user + " at " + url->server(),
-                            "--password-file, --password-env or --password-command");
-  if (!password) return password.error();
-  if (password->empty())
-    return fail(Fault::input, login.user,
-                "the password is empty" +
-                    (password->origin().empty() ? "" : " (" + password->origin() + ")"));
-  // With a mechanism of tokens, that is what the password flags carry.
-  const bool is_token = login.mechanism.find("OAUTH") != std::string::npos;
-  (is_token ? login.token : login.password) = std::move(*password);
-  return std::optional<Login>(std::move(login));
+  return check_password_sources(flags);
 }
 
 ClientOptions client_options(const ServerFlags& flags) {

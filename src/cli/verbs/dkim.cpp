@@ -146,7 +146,13 @@ namespace {
 
 using observe::json_string;
 
-int refuse(const Error& error) {
+// With the flag in place of the property that it sets.
+int refuse(Error error) {
+  for (const auto& [property, flag] :
+       {std::pair{"DKIM key", "--key"}, std::pair{"DKIM domain", "--domain"},
+        std::pair{"DKIM selector", "--selector"}}) {
+    if (error.where == property) error.where = flag;
+  }
   complain("dkim", error.text());
   return error.fault == Fault::io ? exit_no_input : exit_of(error);
 }
@@ -212,7 +218,8 @@ int DkimVerbs::keygen() {
   const auto made = DkimKey::generate(
       algorithm == "rsa-sha256" ? DkimAlgorithm::rsa_sha256 : DkimAlgorithm::ed25519_sha256,
       static_cast<unsigned>(std::max(bits, 0)));
-  if (!made) return refuse(made.error());
+  if (!made)
+    return refuse(fail(Fault::input, "--bits " + std::to_string(bits), made.error().detail));
   if (const auto written = write_key(out, made->pem()); !written) {
     complain("dkim keygen", written.error().text());
     return exit_cannot_create;
@@ -230,7 +237,12 @@ int DkimVerbs::record() {
 }
 
 int DkimVerbs::sign() {
-  if (!is_given(key, "dkim sign", needs_key)) return exit_usage;
+  if (!is_given(key, "dkim sign", needs_key) ||
+      !is_given(domain, "dkim sign",
+                "missing --domain; name the signing domain, usually that of From") ||
+      !is_given(selector, "dkim sign",
+                "missing --selector; give the name under which the public key is published"))
+    return exit_usage;
   auto with = DkimKey::from_file(key);
   if (!with) return refuse(with.error());
   auto bytes = read_all(file);

@@ -136,7 +136,8 @@ Result<Envelope> envelope_of(const SendVerb& verb, const Message& message) {
   if (!verb.recipients.empty()) envelope.recipients.clear();
   for (const auto& text : verb.recipients) {
     auto mailbox = Mailbox::parse(text);
-    if (!mailbox) return mailbox.error();
+    if (!mailbox)
+      return fail(Fault::input, "RECIPIENT '" + printable(text, 80) + "'", mailbox.error().detail);
     envelope.recipients.push_back(std::move(*mailbox));
   }
   if (envelope.recipients.empty())
@@ -167,16 +168,18 @@ std::string json_error(const Error& error) {
       error.is_temporary(), error.may_have_been_delivered);
 }
 
-void print_json(const SendReport& report, std::string_view server) {
+void print_json(const SendReport& report) {
+  // The server that was tried last; each recipient has its own.
+  const auto server = report.recipients.empty() ? "" : report.recipients.back().server;
   std::string out = fmt::format(R"({{"server":{},"recipients":[)", json_string(server));
   for (std::size_t i = 0; i < report.recipients.size(); ++i) {
     const auto& recipient = report.recipients[i];
-    out +=
-        fmt::format(R"({}{{"address":{},"outcome":{},"stage":{},"code":{},"status":{},"text":{}}})",
-                    i == 0 ? "" : ",", json_string(recipient.address.text()),
-                    json_string(to_string(recipient.outcome)),
-                    json_string(to_string(recipient.stage)), recipient.reply.code,
-                    json_string(recipient.reply.status.text()), json_string(recipient.reply.text));
+    out += fmt::format(
+        R"({}{{"address":{},"outcome":{},"stage":{},"code":{},"status":{},"text":{},"server":{}}})",
+        i == 0 ? "" : ",", json_string(recipient.address.text()),
+        json_string(to_string(recipient.outcome)), json_string(to_string(recipient.stage)),
+        recipient.reply.code, json_string(recipient.reply.status.text()),
+        json_string(recipient.reply.text), json_string(recipient.server));
   }
   out +=
       "],\"error\":" + (report.broken ? json_error(*report.broken) : std::string("null")) + "}\n";
@@ -280,6 +283,22 @@ Result<void> take_flags(const SendVerb& verb, ClientOptions& options) {
   return {};
 }
 
+// Pairs that exclude each other.
+Result<void> check_together(const SendVerb& verb) {
+  const auto both = [](bool first, bool second, const char* flags) -> Result<void> {
+    if (!first || !second) return {};
+    return fail(Fault::input, flags, "they exclude each other; give one");
+  };
+  for (const auto& checked :
+       {both(verb.stop_after.has_value(), verb.cut_after.has_value(), "--stop-after, --cut-after"),
+        both(verb.dry_run, verb.stop_after.has_value(), "--dry-run, --stop-after"),
+        both(verb.dry_run, verb.cut_after.has_value(), "--dry-run, --cut-after"),
+        both(verb.dry_run, verb.json, "--dry-run, --json")}) {
+    if (!checked) return checked;
+  }
+  return {};
+}
+
 constexpr std::uint64_t least_shown = 1'000'000;  // bytes; a smaller message shows no progress
 
 // While the message is made, an I/O error means that a file cannot be read.
@@ -289,9 +308,24 @@ int fail_to_compose(const Error& error, bool json) {
 }
 
 // The outcome is printed before QUIT: its reply may be late, and changes nothing.
-void print(const SendReport& report, const std::string& server, bool json) {
-  json ? print_json(report, server) : print_text(report);
+void print(const SendReport& report, bool json) {
+  json ? print_json(report) : print_text(report);
   std::cout << std::flush;
+}
+
+// What the server answered, or where the call stopped as --stop-after and --cut-after ask.
+int finish(const SendVerb& verb, const ClientOptions& options, const Result<SendReport>& report) {
+  if (report) {
+    print(*report, verb.json);
+    return exit_of(*report);
+  }
+  const auto& error = report.error();
+  const bool is_asked = options.stop_after && error.fault == Fault::cancelled;
+  if (!is_asked) return fail_with(error, verb.json);
+  std::cout << (verb.json ? R"({"recipients":[],"stopped":)" + json_string(error.text()) + '}'
+                          : error.text())
+            << '\n';
+  return exit_ok;
 }
 
 // Through the first of several servers that accepts it.
@@ -301,35 +335,26 @@ int send_through_pool(const SendVerb& verb, const Envelope& envelope, MessageSou
   urls.insert(urls.end(), verb.relays.begin(), verb.relays.end());
   const PoolOptions once{.connections = 1, .patience = std::chrono::milliseconds(0)};
   Pool pool = login ? Pool(urls, *login, options, once) : Pool(urls, options, once);
-  const auto report = pool.send(envelope, source);
-  if (!report) return fail_with(report.error(), verb.json);
-  print(*report, verb.server.server, verb.json);
+  const int code = finish(verb, options, pool.send(envelope, source));
   (void)pool.close(options.timeouts.quit);
-  return exit_of(*report);
+  return code;
 }
 
 int send_through(const SendVerb& verb, const Envelope& envelope, MessageSource& source,
                  const std::optional<Login>& login, const ClientOptions& options) {
   const auto& url = verb.server.server;
   Client client = login ? Client(url, *login, options) : Client(url, options);
-  const bool shows_progress =
-      is_terminal(STDERR_FILENO) && !verb.trace && source.size() >= least_shown;
-  WithProgress progress(source);
-  const auto report = client.send(envelope, shows_progress ? progress : source);
-  if (!report && options.stop_after && report.error().fault == Fault::cancelled) {
-    std::cout << report.error().text() << '\n';
-    return exit_ok;
-  }
-  if (!report) return fail_with(report.error(), verb.json);
-  print(*report, client.server(), verb.json);
+  const int code = finish(verb, options, client.send(envelope, source));
   (void)client.quit();
-  return exit_of(*report);
+  return code;
 }
 
 }  // namespace
 
 int SendVerb::run() {
-  if (const auto right = check(server); !right) return fail_with(right.error(), json);
+  for (const auto& right : {check(server), check_login(server), check_together(*this)}) {
+    if (!right) return fail_with(right.error(), json);
+  }
   const auto composed = message.compose();
   if (!composed) return fail_to_compose(composed.error(), json);
   auto envelope = envelope_of(*this, *composed);
@@ -339,15 +364,19 @@ int SendVerb::run() {
   if (!source) return fail_to_compose(source.error(), json);
   if (dry_run) return cli::dry_run(*envelope, **source);
 
-  const auto login = login_of(server);
+  const auto login = login_beside_urls(server, !relays.empty());
   if (!login) return fail_to_compose(login.error(), json);
   auto options = client_options(server);
   options.pipelining = !no_pipelining;
   if (const auto taken = take_flags(*this, options); !taken) return fail_with(taken.error(), json);
   if (all_or_none) options.recipient_policy = RecipientPolicy::all_or_none;
   if (trace) options.trace = trace_printer(observe::wants_colour(STDERR_FILENO));
-  return relays.empty() ? send_through(*this, *envelope, **source, *login, options)
-                        : send_through_pool(*this, *envelope, **source, *login, options);
+  const bool shows_progress =
+      is_terminal(STDERR_FILENO) && !trace && (*source)->size() >= least_shown;
+  WithProgress progress(**source);
+  auto& sent = shows_progress ? progress : **source;
+  return relays.empty() ? send_through(*this, *envelope, sent, *login, options)
+                        : send_through_pool(*this, *envelope, sent, *login, options);
 }
 
 }  // namespace postroad::cli

@@ -75,7 +75,9 @@ void Pool::State::pump() {
 }
 
 void Pool::State::ended(const std::shared_ptr<Call>& call, Result<SendReport> result) {
-  if (!result && result.error().fault == Fault::cancelled) result = cut_off(*call);
+  // ClientOptions::stop_after ends a call with Fault::cancelled, too, and says where.
+  const bool was_cut = call->timed_out || !client_options.stop_after;
+  if (!result && result.error().fault == Fault::cancelled && was_cut) result = cut_off(*call);
   under_way.erase(call->ticket);
   {
     const std::lock_guard lock(mutex);

@@ -135,7 +135,8 @@ Envelope undecided_part(const Envelope& envelope, const std::vector<std::size_t>
 // Takes the outcomes of one attempt into the report of the call. Returns why the recipients that
 // remain undecided should be tried elsewhere, if they should: the caller, or the message's source,
 // may have ended the attempt.
-std::optional<Error> merge(SendReport report, const std::string& url, client::Progress& progress) {
+std::optional<Error> merge(SendReport report, const std::string& server,
+                           client::Progress& progress) {
   const bool was_lost = report.broken && client::is_relay_failure(*report.broken);
   std::vector<std::size_t> left;
   std::optional<Error> why;
@@ -149,7 +150,7 @@ std::optional<Error> merge(SendReport report, const std::string& url, client::Pr
     if (!was_cut && !client::is_relay_failure(outcome)) continue;
     left.push_back(at);
     if (why) continue;
-    why = fail(Fault::refused, url, outcome.reply.one_line());
+    why = fail(Fault::refused, server, outcome.reply.one_line());
     why->reply_code = outcome.reply.code;
   }
   progress.left = std::move(left);
@@ -180,6 +181,8 @@ awaitable<std::optional<Error>> Pool::State::attempt(Call* call, std::size_t ind
   auto& relay = relays[index];
   auto pooled = co_await acquire(&relay);
   if (!pooled.connection) co_return client::cancelled();
+  const auto server = pooled.connection->server();  // not the URL, which may hold a password
+  for (const auto at : progress->left) progress->report.recipients[at].server = server;
   co_await keep_pace(&relay);
   auto report =
       co_await carry(&pooled, undecided_part(call->envelope, progress->left), &call->source);
@@ -189,7 +192,7 @@ awaitable<std::optional<Error>> Pool::State::attempt(Call* call, std::size_t ind
     co_return report.error();
   }
   const auto tried = progress->left.size();
-  auto why = merge(std::move(*report), relay.url, *progress);
+  auto why = merge(std::move(*report), server, *progress);
   // Once one recipient was refused, no other relay may send to the others without that one.
   if (client_options.recipient_policy == RecipientPolicy::all_or_none &&
       progress->left.size() < tried)
@@ -240,8 +243,7 @@ awaitable<Result<SendReport>> Pool::State::run(Call* call) {
   if (last && client::lacks_extension(*last) && (failure || !all_tried))
     last = std::exchange(failure, std::nullopt);
   if (!last && !any_report)
-    last = fail(Fault::connect, relays.front().url,
-                "every relay is paused after a failure; try again later");
+    last = fail(Fault::connect, "pool", "every relay is paused after a failure; try again later");
   if (last && !any_report) co_return *last;
   for (const auto at : progress.left) {
     auto& outcome = progress.report.recipients[at];

@@ -1,0 +1,31 @@
+// Which login a server gets: that of its URL, or the one that is given beside it.
+#include "client/settings.hpp"
+
+#include <gtest/gtest.h>
+
+namespace postroad::client {
+namespace {
+
+// "user:password mechanism" that this server gets.
+std::string login_for(const char* url, std::optional<Login> login) {
+  ClientOptions options;
+  EXPECT_TRUE(settle(url, login, options));
+  if (!login) return "none";
+  return login->user + ':' + login->password.reveal() + ' ' + login->mechanism;
+}
+
+TEST(Settings, TheLoginOfAUrlIsForThatServer) {
+  const Login given{"ann", Secret("pw"), "PLAIN"};
+  EXPECT_EQ(login_for("smtp://h", std::nullopt), "none");
+  EXPECT_EQ(login_for("smtp://h", given), "ann:pw PLAIN");
+  EXPECT_EQ(login_for("smtp://bob:other@h", std::nullopt), "bob:other ");
+  EXPECT_EQ(login_for("smtp://bob:other@h", given), "bob:other ");
+  // Without a password: never the password of somebody else.
+  EXPECT_EQ(login_for("smtp://bob@h", given), "bob: ");
+  // The same user: the URL may leave out the password and the mechanism.
+  EXPECT_EQ(login_for("smtp://ann@h", given), "ann:pw PLAIN");
+  EXPECT_EQ(login_for("smtp://ann:other@h", given), "ann:other PLAIN");
+}
+
+}  // namespace
+}  // namespace postroad::client
