@@ -44,6 +44,7 @@ class Access {
     return settings_.server.user.empty() ? "this user" : "user '" + settings_.server.user + "'";
   }
   void check_writable(const std::string& option, const fs::path& folder);
+  void check_file(const std::string& option, const fs::path& file);
 
   const Settings& settings_;
   Problems& problems_;
@@ -86,14 +87,17 @@ void Access::check_writable(const std::string& option, const fs::path& folder) {
 
 // Root makes the folder where it is missing, and gives an empty one to the server's user.
 void Access::check_data() {
-  const auto folder = fs::absolute(settings_.server.data).lexically_normal();
+  std::error_code error;
+  const auto folder = fs::absolute(settings_.server.data, error).lexically_normal();
+  if (error)
+    return problems_.error("server.data", "its folder cannot be found: " + reason(error.value()) +
+                                              "; give the whole path");
   auto nearest = folder;
   struct stat facts {};
   while (::stat(nearest.c_str(), &facts) != 0 && nearest.has_relative_path())
     nearest = nearest.parent_path();
   if (!S_ISDIR(facts.st_mode))
     return problems_.error("server.data", nearest.string() + " is not a folder");
-  std::error_code error;
   const bool is_given_away = nearest != folder || fs::is_empty(folder, error);
   if (::geteuid() != 0 || !is_given_away) {
     check_writable("server.data", nearest);
@@ -111,12 +115,33 @@ void Access::check_data() {
   for (const auto* part : {"spool", "mail"}) {
     if (fs::is_directory(folder / part, error)) check_writable("server.data", folder / part);
   }
+  // The journals of a server that ran as another user: "spool", and "spool-2" after a take-over.
+  for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
+    const auto lock = at->path() / "lock";
+    std::error_code none;
+    if (at->path().filename().string().starts_with("spool") && fs::exists(lock, none))
+      check_file("server.data", lock);
+  }
+}
+
+void Access::check_file(const std::string& option, const fs::path& file) {
+  const int why = access_of_server(file, R_OK | W_OK);
+  if (why != 0)
+    problems_.error(option, user() + " may not write " + file.string() + " (" + reason(why) +
+                                "); change its owner, or choose another");
 }
 
 void Access::check_log() {
-  if (settings_.log.file.empty()) return;
-  const auto folder = fs::absolute(settings_.log.file).parent_path();
+  if (settings_.log.file.empty() || settings_.log.format == LogFormat::none) return;
   std::error_code error;
+  const auto file = fs::absolute(settings_.log.file, error);
+  if (error)
+    return problems_.error("log.file", "its folder cannot be found: " + reason(error.value()) +
+                                           "; give the whole path");
+  const auto folder = file.parent_path();
+  if (fs::is_directory(file, error))
+    return problems_.error("log.file", file.string() + " is a folder; name a file");
+  if (fs::exists(file, error)) return check_file("log.file", file);
   if (!fs::exists(folder, error))
     return problems_.error("log.file", "the folder " + folder.string() +
                                            " does not exist; make it, for the server's user");

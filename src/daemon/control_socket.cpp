@@ -22,6 +22,7 @@
 #include <cstring>
 #include <system_error>
 
+#include "base/text.hpp"
 #include "daemon/control_address.hpp"
 #include "net/descriptor.hpp"
 
@@ -34,6 +35,7 @@ namespace {
 
 constexpr auto as_values = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t longest_line = 4096;
+constexpr std::size_t longest_reply = 32'768;
 constexpr std::chrono::milliseconds accept_pause{100};
 
 // Only the server's own user and root may control it.
@@ -84,8 +86,14 @@ struct ControlSocket::State {
   std::string answer(const std::string& line, const void* asker) {
     if (line == "reload") {
       const auto done = answers.reload();
-      return done ? "ok\n" : "refused " + done.error().text() + '\n';
+      if (!done) return "refused " + printable(done.error().text(), longest_reply) + '\n';
+      std::string reply;
+      for (const auto& warning : *done) {
+        if (reply.size() < longest_reply) reply += "warning " + printable(warning) + '\n';
+      }
+      return reply + "ok\n";
     }
+    if (line == "configuration") return "ok " + answers.configuration() + '\n';
     if (line == "listening") {
       std::string reply = "ok";
       for (const auto& address : answers.listening()) (reply += ' ') += address;

@@ -1,8 +1,9 @@
 // The protocol between `postroad serve` and the server that runs: a socket in the data folder, for
 // its user and root only, one line per request and reply. `reload` makes the server read its
-// configuration again; `listening` returns the addresses of its listeners; `takeover` returns the
-// listening sockets, to one client at a time; `ready` says that this client accepts connections
-// from now on.
+// configuration again, and may reply with lines `warning …` before its `ok`; `configuration`
+// returns the file that it reads; `listening` returns the addresses of its listeners; `takeover`
+// returns the listening sockets, to one client at a time; `ready` says that this client accepts
+// connections from now on.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -28,7 +29,8 @@ struct HandoverState {
 class ControlSocket final {
  public:
   struct Answers {
-    std::function<Result<void>()> reload;
+    std::function<Result<std::vector<std::string>>()> reload;  ///< the warnings
+    std::function<std::string()> configuration;                ///< its file; empty: none
     std::function<std::vector<std::string>()> listening;
     std::function<HandoverState()> hand_over;  ///< the sockets stay open in this process, too
     std::function<void()> released;  ///< the other process is ready: stop accepting connections
@@ -54,17 +56,22 @@ class RunningServer final {
  public:
   /// Error: Fault::not_found when no server runs there.
   static Result<RunningServer> connect(const std::filesystem::path& data);
-  RunningServer(RunningServer&& other) noexcept : socket_(std::exchange(other.socket_, -1)) {}
+  RunningServer(RunningServer&& other) noexcept
+      : socket_(std::exchange(other.socket_, -1)), rest_(std::move(other.rest_)) {}
   RunningServer& operator=(RunningServer&& other) noexcept {
     std::swap(socket_, other.socket_);
+    std::swap(rest_, other.rest_);
     return *this;
   }
   ~RunningServer();
 
   [[nodiscard]] int pid() const;
-  /// Error: Fault::input with the server's reason when it refuses; Fault::timeout when it does not
-  /// answer.
-  Result<void> reload();
+  /// The warnings about the configuration that it took. Error: Fault::input with the server's
+  /// reason when it refuses; Fault::timeout when it does not answer.
+  Result<std::vector<std::string>> reload();
+  /// The configuration file that a reload reads; empty: none. Error: Fault::input when the server
+  /// is of an older version that does not tell.
+  Result<std::string> configuration();
   /// The addresses of its listeners, "[127.0.0.1]:25".
   Result<std::vector<std::string>> listening();
   /// Its listening sockets, which are open in this process, too, from now on.
@@ -78,6 +85,7 @@ class RunningServer final {
   Result<void> say(std::string_view line);
   Result<std::string> hear(std::vector<int>* sockets);
   int socket_;
+  std::string rest_;  // received behind the last line
 };
 
 }  // namespace postroad::daemon

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "config/change.hpp"
 #include "daemon/confine.hpp"
@@ -91,7 +92,7 @@ Result<void> Daemon::open_log() {
   int descriptor = STDERR_FILENO;
   if (!config.file.empty() && config.format != LogFormat::none) {
     auto file = observe::LogFile::open(config.file.string());
-    if (!file) return file.error();
+    if (!file) return fail(file.error().fault, "log.file", file.error().text());
     log_file_ = std::move(*file);
     descriptor = log_file_->descriptor();
   }
@@ -144,42 +145,72 @@ Result<void> Daemon::open(const std::optional<HandoverState>& estate) {
   return open_control();
 }
 
+namespace {
+
+Error joined(const std::vector<std::string>& errors) {
+  std::string all;
+  for (const auto& error : errors) (all += all.empty() ? "" : "; ") += error;
+  return fail(Fault::input, "", all);
+}
+
+// The options that only a restart changes, with their lines.
+std::vector<std::string> fixed_changes(const Settings& was, const Settings& is,
+                                       const Source& source) {
+  std::vector<std::string> found;
+  for (const auto& option : config::fixed_changes(declaration(), was, is))
+    found.push_back(text_of(
+        {.option = option, .detail = "cannot change while the server runs; restart it"}, source));
+  return found;
+}
+
+}  // namespace
+
 // First all that may fail, then the change.
-Result<void> Daemon::reload() {
+Result<void> Daemon::change(Reread reread) {
+  auto errors = std::move(reread.findings.errors);
+  if (reread.configuration) {
+    auto fixed =
+        fixed_changes(configuration_->settings, reread.configuration->settings, reread.source);
+    std::move(fixed.begin(), fixed.end(), std::back_inserter(errors));
+  }
+  if (!errors.empty()) return joined(errors);
+  const auto change_delivery = delivery_->prepare_change(
+      Configuration::directory_of(reread.configuration), reread.configuration->delivery());
+  auto ports = server_->replace(Configuration::listeners(reread.configuration, login_threads_));
+  if (!ports) return ports.error();
+  ports_ = std::move(*ports);
+  configuration_ = std::move(reread.configuration);
+  guard_.configure(configuration_->guard);
+  set_ceilings();
+  if (intake_) intake_->change(Configuration::directory_of(configuration_));
+  change_delivery();
+  return {};
+}
+
+// What may not be meant, where the configuration was taken.
+Result<std::vector<std::string>> Daemon::reload() {
   if (handed_over_at_) return fail(Fault::busy, "reload", "another process serves already");
   notify::reloading();
   const struct Ready {
     ~Ready() { notify::ready(); }
   } ready_again;
-  const auto change = [this]() -> Result<void> {
-    auto made = read_again_();
-    if (!made) return made.error();
-    const auto fixed =
-        config::fixed_change(declaration(), configuration_->settings, (*made)->settings);
-    if (!fixed.empty())
-      return fail(Fault::input, fixed, "cannot change while the server runs; restart it");
-    const auto change_delivery =
-        delivery_->prepare_change(Configuration::directory_of(*made), (*made)->delivery());
-    auto ports = server_->replace(Configuration::listeners(*made, login_threads_));
-    if (!ports) return ports.error();
-    ports_ = std::move(*ports);
-    configuration_ = std::move(*made);
-    guard_.configure(configuration_->guard);
-    set_ceilings();
-    if (intake_) intake_->change(Configuration::directory_of(configuration_));
-    change_delivery();
-    return {};
-  };
+  std::vector<std::string> doubts;
   const auto done = [&]() -> Result<void> {
     try {
-      return change();
+      auto reread = read_again_();
+      doubts = reread.findings.hazards;
+      doubts.insert(doubts.end(), reread.findings.warnings.begin(),
+                    reread.findings.warnings.end());
+      return change(std::move(reread));
     } catch (const std::exception& thrown) {  // no memory, no thread
       return fail(Fault::io, "reload", thrown.what());
     }
   }();
   if (done) rotate_log();
   done ? config_reloaded(log_) : config_refused(log_, done.error().text());
-  return done;
+  if (!done) return done.error();
+  for (const auto& doubt : doubts) config_warning(log_, doubt);
+  return doubts;
 }
 
 void Daemon::rotate_log() {

@@ -23,8 +23,13 @@ namespace postroad::daemon {
 
 class Daemon final {
  public:
-  /// Reads the configuration as it is now, for a reload. Error: every problem of it.
-  using ReadAgain = std::function<Result<std::shared_ptr<Configuration>>()>;
+  /// A configuration as it is now, for a reload.
+  struct Reread {
+    std::shared_ptr<Configuration> configuration;  ///< not used where there is an error
+    Findings findings;
+    Source source;
+  };
+  using ReadAgain = std::function<Reread()>;
   Daemon(std::shared_ptr<Configuration> configuration, ReadAgain read_again);
   Daemon(const Daemon&) = delete;
   Daemon& operator=(const Daemon&) = delete;
@@ -40,6 +45,8 @@ class Daemon final {
 
   /// The ports in order.
   [[nodiscard]] const std::vector<std::uint16_t>& ports() const noexcept { return ports_; }
+  /// The configuration file that a reload reads; empty: none.
+  std::string config_file;
   /// Called once it serves.
   std::function<void()> on_ready = [] {};
 
@@ -49,7 +56,8 @@ class Daemon final {
   Result<void> open_control();
   template <class Act>
   void log_exceptions(Act act);
-  Result<void> reload();
+  Result<std::vector<std::string>> reload();
+  Result<void> change(Reread reread);
   void rotate_log();
   void tick();
   void watch_spool();

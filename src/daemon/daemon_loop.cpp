@@ -101,6 +101,7 @@ Result<void> Daemon::open_control() {
   auto control = ControlSocket::open(
       loop.context, data,
       {.reload = [this] { return reload(); },
+       .configuration = [this] { return config_file; },
        .listening =
            [this] {
              auto found = server_->addresses();

@@ -39,6 +39,10 @@ constexpr std::array reason_fields{reason};
 constexpr EventInfo refused{
     "config.refused", Level::error, "configuration not reloaded: {reason}", reason_fields,
     "The new configuration has errors, and none of it is used; the old one stays in effect."};
+constexpr EventInfo doubtful{
+    "config.warning", Level::warning, "configuration: {reason}", reason_fields,
+    "A reload took a configuration that is usable and may not be meant: an open relay, for "
+    "example."};
 constexpr EventInfo not_reopened{
     "log.not_reopened", Level::error, "log file not reopened: {reason}", reason_fields,
     "The log file could not be reopened; the log continues in the old file."};
@@ -76,6 +80,7 @@ void server_handed_over(observe::Log& log, std::size_t sessions) {
 }
 void config_reloaded(observe::Log& log) { log.write(reloaded, ::getpid()); }
 void config_refused(observe::Log& log, const std::string& why) { log.write(refused, why); }
+void config_warning(observe::Log& log, const std::string& what) { log.write(doubtful, what); }
 void log_not_reopened(observe::Log& log, const std::string& why) { log.write(not_reopened, why); }
 void confinement_lacking(observe::Log& log, const std::string& what) { log.write(lacking, what); }
 void socket_unused(observe::Log& log, const std::string& address) { log.write(unused, address); }
@@ -86,9 +91,9 @@ void server_in_trouble(observe::Log& log, const std::string& why) { log.write(tr
 void server_stuck(observe::Log& log) { log.write(stuck, ::getpid()); }
 
 std::span<const EventInfo* const> event_kinds() {
-  static constexpr std::array all{&ready,        &stopping, &handed, &reloaded, &refused,
-                                  &not_reopened, &lacking,  &unused, &adopted,  &failing,
-                                  &recovered,    &trouble,  &stuck};
+  static constexpr std::array all{&ready,    &stopping,     &handed,  &reloaded, &refused,
+                                  &doubtful, &not_reopened, &lacking, &unused,   &adopted,
+                                  &failing,  &recovered,    &trouble, &stuck};
   return all;
 }
 

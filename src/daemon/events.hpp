@@ -15,6 +15,7 @@ void server_stopping(observe::Log& log, std::string_view why, std::size_t sessio
 void server_handed_over(observe::Log& log, std::size_t sessions);
 void config_reloaded(observe::Log& log);
 void config_refused(observe::Log& log, const std::string& reason);
+void config_warning(observe::Log& log, const std::string& what);
 void log_not_reopened(observe::Log& log, const std::string& reason);
 void confinement_lacking(observe::Log& log, const std::string& what);
 void socket_unused(observe::Log& log, const std::string& address);

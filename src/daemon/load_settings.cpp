@@ -1,6 +1,9 @@
 // Where the server's settings come from: the file, the environment, --set. See settings.hpp.
+#include <array>
+#include <cerrno>
+#include <filesystem>
 #include <fstream>
-#include <sstream>
+#include <system_error>
 
 #include "config/file.hpp"
 #include "config/override.hpp"
@@ -8,20 +11,40 @@
 
 namespace postroad::daemon {
 
+namespace {
+
+// A file without a byte is a configuration of defaults.
+Result<std::string> read(const std::string& path) {
+  const auto refuse = [&](const std::string& why) {
+    return fail(Fault::input, path, "the configuration cannot be read: " + why);
+  };
+  std::error_code error;
+  if (std::filesystem::is_directory(path, error)) return refuse("it is a folder; name a file");
+  errno = 0;
+  std::ifstream file(path);
+  if (!file) return refuse(std::generic_category().message(errno));
+  std::string text;
+  std::array<char, 65'536> part;
+  while (file.read(part.data(), part.size()) || file.gcount() > 0)
+    text.append(part.data(), static_cast<std::size_t>(file.gcount()));
+  if (file.bad()) return refuse("reading failed");
+  return text;
+}
+
+}  // namespace
+
 config::LoadReport load_settings(const std::string& path,
                                  const std::vector<std::string>& assignments, Settings& settings) {
   config::LoadReport report;
   if (!path.empty()) {
-    std::ifstream file(path);
-    std::stringstream text;
-    if (!file || !(text << file.rdbuf())) {
-      report.errors.push_back(fail(
-          Fault::input, path,
-          "the configuration cannot be read: it does not exist, may not be read, or is empty"));
+    const auto text = read(path);
+    if (!text) {
+      report.is_parsed = false;
+      report.errors.push_back(text.error());
       return report;
     }
     // As far as it goes, even with errors: --set names the listeners of the file.
-    report = config::load_toml(text.str(), path, declaration().erased(), &settings);
+    report = config::load_toml(*text, path, declaration().erased(), &settings);
   }
   // Before --set, which may name an option of the default listener.
   if (settings.listeners.empty()) settings.listeners.push_back({.allow_bare_addresses = true});

@@ -83,6 +83,29 @@ std::vector<Problem> in_order(std::vector<Problem> problems, const Source& sourc
   return problems;
 }
 
+Findings findings(const config::LoadReport& loaded, const Problems& problems,
+                  const std::string& file) {
+  const Source source{file, loaded.lines};
+  Findings found;
+  for (const auto& warning : loaded.warnings) found.warnings.push_back(warning.text());
+  for (const auto& error : loaded.errors) found.errors.push_back(error.text());
+  const auto is_reported = [&](const Problem& problem) {
+    const auto line = line_of(problem.option, source);
+    const auto place = file + ':' + std::to_string(line) + ':';
+    return line != 0 &&
+           std::any_of(loaded.errors.begin(), loaded.errors.end(),
+                       [&](const Error& error) { return error.where.starts_with(place); });
+  };
+  for (const auto& problem : in_order(problems.all(), source)) {
+    if (is_reported(problem)) continue;
+    auto& list = problem.severity == Severity::error    ? found.errors
+                 : problem.severity == Severity::hazard ? found.hazards
+                                                        : found.warnings;
+    list.push_back(text_of(problem, source));
+  }
+  return found;
+}
+
 std::string listener_option(std::size_t index, std::string_view option) {
   return "listener." + std::to_string(index) + '.' + std::string(option);
 }

@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "config/report.hpp"
+
 namespace postroad::daemon {
 
 enum class Severity : std::uint8_t {
@@ -51,6 +53,17 @@ class Problems {
 std::string text_of(const Problem& problem, const Source& source);
 /// Problems in the order of the file; those without a line come last.
 std::vector<Problem> in_order(std::vector<Problem> problems, const Source& source);
+
+/// The problems of a configuration, one line each and in the order of the file.
+struct Findings {
+  std::vector<std::string> errors;
+  std::vector<std::string> hazards;
+  std::vector<std::string> warnings;
+};
+/// What its loading and its checks found. A line that could not be loaded is reported once: what
+/// the checks say about the default in its place is left out.
+Findings findings(const config::LoadReport& loaded, const Problems& problems,
+                  const std::string& file);
 
 /// "listener.2.role": the option of the row `index`.
 std::string listener_option(std::size_t index, std::string_view option);

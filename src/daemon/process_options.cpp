@@ -19,7 +19,8 @@ Section<ServerConfig> ServerConfig::declare() {
            "on its standard input; exit code 0: right, 1: wrong, any other: 454.");
   s.option("login_url", &ServerConfig::login_url,
            "HTTP service that gets the same JSON by POST: 2xx: right, 401 or 403: wrong, any "
-           "other: 454.");
+           "other: 454.")
+      .url();
   s.option("login_timeout", &ServerConfig::login_timeout,
            "Time for the answer of either; then the login gets 454.")
       .between(config::Duration{100}, std::chrono::minutes(1));

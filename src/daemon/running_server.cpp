@@ -53,8 +53,7 @@ Result<void> RunningServer::say(std::string_view line) {
 }
 
 Result<std::string> RunningServer::hear(std::vector<int>* sockets) {
-  std::string text;
-  while (text.find('\n') == std::string::npos && text.size() < longest_answer) {
+  while (rest_.find('\n') == std::string::npos && rest_.size() < longest_answer) {
     std::array<char, longest_line> octets{};
     alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * most_sockets)> space{};
     iovec part{octets.data(), octets.size()};
@@ -78,18 +77,33 @@ Result<std::string> RunningServer::hear(std::vector<int>* sockets) {
       std::memcpy(found.data(), CMSG_DATA(header), found.size() * sizeof(int));
       if (sockets != nullptr) sockets->insert(sockets->end(), found.begin(), found.end());
     }
-    text.append(octets.data(), static_cast<std::size_t>(got));
+    rest_.append(octets.data(), static_cast<std::size_t>(got));
   }
-  text.resize(std::min(text.find('\n'), text.size()));
+  const auto end = std::min(rest_.find('\n'), rest_.size());
+  auto text = rest_.substr(0, end);
+  rest_.erase(0, end + 1);
   if (text.starts_with("refused "))
     return fail(Fault::input, "the running server", text.substr(sizeof "refused"));
   return text;
 }
 
-Result<void> RunningServer::reload() {
-  if (auto said = say("reload\n"); !said) return said;
-  const auto answer = hear(nullptr);
-  return answer ? Result<void>() : answer.error();
+Result<std::vector<std::string>> RunningServer::reload() {
+  if (auto said = say("reload\n"); !said) return said.error();
+  constexpr std::string_view word = "warning ";
+  std::vector<std::string> warnings;
+  for (;;) {
+    const auto answer = hear(nullptr);
+    if (!answer) return answer.error();
+    if (!answer->starts_with(word)) return warnings;
+    warnings.push_back(answer->substr(word.size()));
+  }
+}
+
+Result<std::string> RunningServer::configuration() {
+  if (auto said = say("configuration\n"); !said) return said.error();
+  auto answer = hear(nullptr);
+  if (answer) answer->erase(0, std::min<std::size_t>(answer->size(), std::strlen("ok ")));
+  return answer;
 }
 
 Result<HandoverState> RunningServer::take_over() {

@@ -113,5 +113,24 @@ TEST(Problems, HaveTheLineOfTheFileAndItsOrder) {
   EXPECT_EQ(text_of(problems.all()[1], {}), "listener.1.role: b");
 }
 
+TEST(Findings, HaveEveryProblemOnceAndInTheOrderOfTheFile) {
+  config::LoadReport loaded;
+  loaded.lines = {{"server.users", 2}, {"listener.0", 3}, {"listener.0.port", 4}, {"log.file", 9}};
+  loaded.errors = {fail(Fault::input, "p.toml:4:8", "listener.port = 70000: out of range")};
+  Problems problems;
+  problems.error("log.file", "is a folder");
+  problems.error("listener.0.port", "in use");  // of the default, which nobody asked for
+  problems.hazard("listener.0.role", "an open relay");
+  problems.error("server.users", "holds no users");
+  const auto all = findings(loaded, problems, "p.toml");
+  EXPECT_EQ(all.errors, (std::vector<std::string>{
+                            "p.toml:4:8: listener.port = 70000: out of range",
+                            "p.toml:2: server.users: holds no users",
+                            "p.toml:9: log.file: is a folder",
+                        }));
+  EXPECT_EQ(all.hazards, std::vector<std::string>{"p.toml:3: listener.role: an open relay"});
+  EXPECT_TRUE(all.warnings.empty());
+}
+
 }  // namespace
 }  // namespace postroad::daemon

@@ -1,5 +1,6 @@
 # `postroad config check` finds what would fail at run time: each problem on a line of its own, with the remedy.
 import os
+import re
 import socket
 import unittest
 
@@ -112,6 +113,50 @@ class ConfigCheck(unittest.TestCase):
         for words in ("'no form'", "'a: @@'", "'ann'", "'nobody'", "clients.exempt: 'there'", "relay_from: 'here'", "relay_from: 'there'",
                       "banner", "AUTH is never offered", "'nowhere' is not an IP address", "PLAN is not known", "/missing: ", "is not a folder"):
             self.assertEqual(len([line for line in done.stderr.splitlines() if words in line]), 1, (words, done.stderr))
+
+    def test_what_is_loaded_and_what_is_checked_in_one_round(self):
+        path = self.folder / "postroad.toml"
+        path.write_text('[server]\nhostnam = "x"\nusers = "/nowhere/users"\n[limits]\nerrors = "many"\n[[listener]]\nport = 70000\naddress = "nowhere"\n'
+                        f'[log]\nfile = "{self.folder}"\n')
+        for verb in (("config", "check", "--offline"), ("serve",)):
+            done = postroad.run(*verb, "--config", path)
+            self.assertEqual(done.returncode, 78)
+            for pattern in (r"toml:2:1: unknown key server\.hostnam", r"toml:3: server\.users: /nowhere/users", r"toml:5:10: limits\.errors",
+                            r"toml:7:8: listener\.port = 70000", r"toml:8: listener\.address: 'nowhere' is not"):
+                self.assertEqual(len([line for line in done.stderr.splitlines() if re.search(pattern, line)]), 1, (pattern, done.stderr))
+            self.assertEqual(len(done.stderr.splitlines()), 6 if verb[0] == "config" else 5, done.stderr)
+
+    def test_a_folder_and_an_empty_file(self):
+        empty = self.folder / "empty.toml"
+        empty.write_text("")
+        done = postroad.run("config", "show", "--config", empty)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        for path, why in ((self.folder, "it is a folder; name a file"), (self.folder / "none", "No such file or directory")):
+            done = postroad.run("config", "check", "--config", path)
+            self.assertEqual(done.returncode, 78)
+            self.assertEqual(done.stderr, f"postroad config check: {path}: the configuration cannot be read: {why}\n")
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs another user")
+    def test_files_that_the_servers_user_may_not_write(self):
+        self.folder.chmod(0o755)
+        data, log = self.folder / "data", self.folder / "mail.log"
+        (data / "spool").mkdir(parents=True)
+        lock = data / "spool" / "lock"
+        lock.touch(mode=0o600)
+        log.touch(mode=0o644)
+        for path in (data, data / "spool"):
+            os.chown(path, 65534, 65534)
+        done = self.check({"server": {"user": "nobody"}, "log": {"file": log}}, "--offline")
+        self.assertEqual(done.returncode, 78, done.stderr)
+        self.assertIn(f"server.data: user 'nobody' may not write {lock}", done.stderr)
+        self.assertIn(f"log.file: user 'nobody' may not write {log}", done.stderr)
+        for path in (lock, log):
+            os.chown(path, 65534, 65534)
+        done = self.check({"server": {"user": "nobody"}, "log": {"file": log}}, "--offline")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        done = self.check({"log": {"file": self.folder}}, "--offline")
+        self.assertEqual(done.returncode, 78, done.stderr)
+        self.assertIn(f"log.file: {self.folder} is a folder; name a file", done.stderr)
 
     def test_the_data_folder_is_part_of_it(self):
         data = self.folder / "data"

@@ -172,6 +172,48 @@ class Reload(unittest.TestCase):
             session.say("EHLO client.example")
             self.assertEqual(self.rcpt(session, "bob"), "250")
 
+    def test_every_fixed_option_is_named_with_its_line(self):
+        text = self.server.config.read_text()
+        self.server.config.write_text(text.replace('format = "json"', 'format = "text"') + '[spool]\nsegment = "1MiB"\n[limits]\nerrors = "many"\n')
+        done = self.reload()
+        self.assertEqual(done.returncode, 78)
+        for pattern in (r"postroad\.toml:\d+: log\.format: cannot change", r"postroad\.toml:\d+: spool\.segment: cannot change",
+                        r"postroad\.toml:\d+:10: limits\.errors"):
+            self.assertRegex(done.stderr, pattern)
+
+    def test_what_a_reload_would_ignore_is_refused(self):
+        other = self.folder / "other.toml"
+        other.write_text(self.server.config.read_text())
+        for flags, words in ((("--config", other), ["--config", str(other), f"reads {self.server.config}"]),
+                             (("--config", self.server.config, "--set", "limits.errors=3"), ["--set limits.errors", "configuration file"]),
+                             (("--config", self.server.config, "--take-over"), ["--reload, --take-over", "exclude each other"])):
+            done = postroad.run("serve", "--reload", *flags)
+            self.assertEqual((done.returncode, done.stdout), (64, ""), done.stderr)
+            for word in words:
+                self.assertIn(word, done.stderr)
+        self.assertEqual(self.server.events("config.reloaded"), [])
+        # What tells where the server is, by whatever name.
+        link = self.folder / "link.toml"
+        link.symlink_to(self.server.config)
+        for flags in (("--set", f"server.data={self.server.data}"), ("--config", link)):
+            done = postroad.run("serve", "--reload", *flags)
+            self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_what_may_not_be_meant_is_said(self):
+        self.settings["delivery"] = {"networks": ["0.0.0.0/0"], "smarthost": "smtp://192.0.2.1"}
+        self.settings["listener"][0]["address"] = "0.0.0.0"
+        self.write()
+        done = self.reload()
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertRegex(done.stderr, r"postroad serve: warning: .*postroad\.toml:\d+: delivery\.networks: .*open relay")
+        event, = self.server.events("config.warning")
+        self.assertIn("open relay", event["reason"])
+        self.settings.pop("delivery")
+        self.write()
+        done = self.reload()
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertEqual(len(self.server.events("config.warning")), 1)
+
     def test_nobody_there(self):
         done = postroad.run("serve", "--reload", "--set", f"server.data={self.folder / 'other'}")
         self.assertEqual(done.returncode, 66)

@@ -63,18 +63,19 @@ bool print_findings(std::string_view verb, const config::LoadReport& report) {
 
 int ConfigVerbs::check() {
   Settings settings;
-  const auto report = load_settings(config, set, settings);
-  if (!print_findings("config check", report)) return exit_config;
+  const auto loaded = load_settings(config, set, settings);
   Problems problems;
-  const auto configuration = Configuration::make(settings, problems);
-  check_surroundings(*configuration, config, offline, problems);
-  const Source source{config, report.lines};
-  for (const auto& problem : in_order(problems.all(), source))
-    complain("config check",
-             (problem.severity == Severity::warning ? "warning: " : "") + text_of(problem, source));
-  if (problems.has(Severity::error) || problems.has(Severity::hazard)) return exit_config;
-  const bool has_warnings = !problems.all().empty() || !report.warnings.empty();
-  std::cout << (has_warnings ? "usable, with warnings: " : "no problem found: ")
+  if (loaded.is_parsed) {
+    const auto configuration = Configuration::make(std::move(settings), problems);
+    check_surroundings(*configuration, config, offline, problems);
+  }
+  const auto found = findings(loaded, problems, config);
+  for (const auto* list : {&found.errors, &found.hazards}) {
+    for (const auto& sentence : *list) complain("config check", sentence);
+  }
+  for (const auto& sentence : found.warnings) complain("config check", "warning: " + sentence);
+  if (!found.errors.empty() || !found.hazards.empty()) return exit_config;
+  std::cout << (found.warnings.empty() ? "no problem found: " : "usable, with warnings: ")
             << (config.empty() ? "the defaults" : config) << '\n';
   return exit_ok;
 }

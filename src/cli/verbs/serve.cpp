@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <iostream>
 
+#include "base/text.hpp"
 #include "cli/exit.hpp"
 #include "cli/terminal.hpp"
 #include "cli/verbs.hpp"
@@ -108,34 +109,74 @@ void block_signals() {
   signal(SIGCHLD, SIG_DFL);
 }
 
-// For a reload: every problem in one error, as the reload is refused as a whole.
-Result<std::shared_ptr<Configuration>> read_configuration(const std::string& config,
-                                                          const std::vector<std::string>& set) {
+Daemon::Reread read_again(const std::string& config, const std::vector<std::string>& set) {
   Settings settings;
-  const auto report = load_settings(config, set, settings);
-  std::string all;
-  for (const auto& error : report.errors) all += (all.empty() ? "" : "; ") + error.text();
-  if (!all.empty()) return fail(Fault::input, "", all);
+  const auto loaded = load_settings(config, set, settings);
   Problems problems;
-  auto made = Configuration::make(std::move(settings), problems);
-  if (problems.has(Severity::error)) return problems.joined({config, report.lines});
-  return made;
+  Daemon::Reread reread;
+  if (loaded.is_parsed) reread.configuration = Configuration::make(std::move(settings), problems);
+  reread.findings = findings(loaded, problems, config);
+  reread.source = {config, loaded.lines};
+  return reread;
 }
 
-// Prints the problems; the exit code when one of them is an error.
-int report(const Problems& problems, const Source& source) {
-  for (const auto& problem : in_order(problems.all(), source))
-    complain("serve",
-             (problem.severity == Severity::error ? "" : "warning: ") + text_of(problem, source));
-  return problems.has(Severity::error) ? exit_of_start(problems.joined(source)) : exit_ok;
+// Prints what was found; whether the server can start.
+bool report(const Findings& found) {
+  for (const auto& error : found.errors) complain("serve", error);
+  for (const auto* list : {&found.hazards, &found.warnings}) {
+    for (const auto& doubt : *list) complain("serve", "warning: " + doubt);
+  }
+  return found.errors.empty();
 }
 
-int ask_for_reload(const Settings& settings) {
+// What a reload would ignore. A running server reads its own configuration.
+Result<void> check_reload(const ServeVerb& verb) {
+  if (verb.take_over)
+    return fail(Fault::input, "--reload, --take-over", "they exclude each other; give one");
+  for (const auto& assignment : verb.set) {
+    const auto name = trim(std::string_view(assignment).substr(0, assignment.find('=')));
+    if (name != "server.data")
+      return fail(Fault::input, "--set " + printable(name, 80),
+                  "a reload takes options from the configuration file of the running server alone; "
+                  "write it there, or start the server again");
+  }
+  return {};
+}
+
+bool is_same_file(const std::string& one, const std::string& other) {
+  std::error_code error;
+  return one == other || std::filesystem::equivalent(one, other, error);
+}
+
+// Whether the running server reads that file. A server of an older version does not tell.
+Result<void> check_same_configuration(RunningServer& running, const std::string& config) {
+  if (config.empty()) return {};
+  const auto own = running.configuration();
+  if (!own && own.error().fault == Fault::input) return {};
+  if (!own) return own.error();
+  if (is_same_file(*own, config)) return {};
+  return fail(Fault::input, "--config " + config,
+              own->empty()
+                  ? "the running server was started without a configuration file; start it again "
+                    "with this one"
+                  : "the running server reads " + *own +
+                        "; name that file, or start the server again with this one");
+}
+
+int ask_for_reload(const std::string& config, const Settings& settings,
+                   const config::LoadReport& loaded) {
   auto running = RunningServer::connect(settings.server.data);
-  if (!running) return refuse(exit_no_input, running.error().text());
+  if (!running) {
+    // Perhaps the file names the folder in a line that cannot be read.
+    for (const auto& error : loaded.errors) complain("serve", error.text());
+    return loaded.errors.empty() ? refuse(exit_no_input, running.error().text()) : exit_config;
+  }
+  if (const auto same = check_same_configuration(*running, config); !same)
+    return refuse(same.error().fault == Fault::input ? exit_usage : exit_io, same.error().text());
   const auto done = running->reload();
   if (!done)
     return refuse(done.error().fault == Fault::input ? exit_config : exit_io, done.error().text());
+  for (const auto& warning : *done) complain("serve", "warning: " + warning);
   std::cout << "the configuration was read again\n";
   return exit_ok;
 }
@@ -144,18 +185,29 @@ int ask_for_reload(const Settings& settings) {
 
 int ServeVerb::run() {
   // A later reload may run in another folder.
-  if (!config.empty()) config = std::filesystem::absolute(config).string();
+  if (!config.empty()) {
+    std::error_code error;
+    const auto whole = std::filesystem::absolute(config, error);
+    if (error)
+      return refuse(exit_config, config + ": its folder cannot be found: " + error.message() +
+                                     "; give the whole path");
+    config = whole.string();
+  }
+  if (reload) {
+    if (const auto right = check_reload(*this); !right)
+      return refuse(exit_usage, right.error().text());
+  }
   Settings settings;
-  const auto read = load_settings(config, set, settings);
-  for (const auto& warning : read.warnings) complain("serve", "warning: " + warning.text());
-  for (const auto& error : read.errors) complain("serve", error.text());
-  if (!read.errors.empty()) return exit_config;
-  if (reload) return ask_for_reload(settings);
+  const auto loaded = load_settings(config, set, settings);
+  if (reload) return ask_for_reload(config, settings, loaded);
   block_signals();
 
   Problems problems;
-  const auto configuration = Configuration::make(std::move(settings), problems);
-  if (const int code = report(problems, {config, read.lines}); code != exit_ok) return code;
+  std::shared_ptr<Configuration> configuration;
+  if (loaded.is_parsed) configuration = Configuration::make(std::move(settings), problems);
+  if (!report(findings(loaded, problems, config)))
+    return loaded.errors.empty() ? exit_of_start(problems.joined({config, loaded.lines}))
+                                 : exit_config;
   std::optional<RunningServer> running;
   std::optional<HandoverState> handed_over;
   if (!take_over) {
@@ -173,7 +225,8 @@ int ServeVerb::run() {
     if (!handed) return refuse(exit_io, handed.error().text());
     handed_over = std::move(*handed);
   }
-  Daemon server(configuration, [this] { return read_configuration(config, set); });
+  Daemon server(configuration, [this] { return read_again(config, set); });
+  server.config_file = config;
   auto done = server.bind(handed_over ? handed_over->sockets : notify::sockets());
   if (done) done = server.open(handed_over);
   if (done && running) done = running->ready();
