@@ -40,6 +40,10 @@ Addresses system_lookup(const std::string& name) {
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* found = nullptr;
   const int code = ::getaddrinfo(name.c_str(), nullptr, &hints, &found);
+  // The name servers did not answer: whether there is an address is not known.
+  if (code == EAI_AGAIN)
+    return fail(Fault::connect, {},
+                "the name " + name + " cannot be looked up now: " + ::gai_strerror(code));
   if (code != 0) {
     const std::string why =
         code == EAI_SYSTEM ? std::generic_category().message(errno) : ::gai_strerror(code);

@@ -14,7 +14,8 @@
 namespace postroad::net {
 
 /// Looks a name up and blocks meanwhile. Called on any thread, several at a time.
-/// Error: Fault::resolve with the reason. What it throws becomes such an error.
+/// Error: Fault::resolve with the reason; Fault::connect when no name server answered. An exception
+/// becomes Fault::resolve.
 using NameLookup =
     std::function<Result<std::vector<boost::asio::ip::address>>(const std::string& name)>;
 

@@ -2,6 +2,7 @@
 # server can send, and for wrong input. Rows 13 and 15 of guards.md are here: a reply before the connection closes, and the
 # unknown outcome.
 import json
+import os
 import subprocess
 import threading
 import unittest
@@ -244,6 +245,14 @@ class SendExitCodes(unittest.TestCase):
         done = postroad.run("send", "--user", "u", "--password-file", "/nowhere/pw", *ENVELOPE)
         self.assertIn("/nowhere/pw", done.stderr)
         self.assertEqual(done.returncode, 66, done.stderr)
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root can take the network away")
+    def test_75_no_name_server_answers(self):
+        done = postroad.run_program("unshare", "--net", postroad.BINARY, "send", "--server", "smtp://mail.there.example", *ENVELOPE)
+        if "unshare" in done.stderr:
+            self.skipTest(done.stderr)
+        self.assertIn("mail.there.example cannot be looked up now", done.stderr)
+        self.assertEqual(done.returncode, 75, done.stderr)
 
     def test_68_no_such_host(self):
         done = postroad.run("send", "--server", f"smtp://{postroad.NO_SUCH_HOST}", *ENVELOPE)
