@@ -36,6 +36,13 @@ class Flags(Sendmail):
                 self.assertEqual(self.call(*flags, "b@x.example").recipients, ["b@x.example"])
         self.assertFalse(os.path.exists("/nowhere"))
 
+    def test_values_of_exims_own_flags_are_no_recipients(self):
+        for flags in (["-oMr", "SMTP"], ["-oMr", "SMTP", "-oMs", "host.example"], ["-oMa", "192.0.2.1", "-oMaa", "PLAIN", "-oMai", "ann", "-oMas", "ann"],
+                      ["-oMi", "192.0.2.1", "-oMt", "ident", "-oi"], ["-o", "Mr", "SMTP"], ["-oMrSMTP"]):
+            with self.subTest(flags):
+                self.assertEqual(self.call(*flags, "b@x.example").recipients, ["b@x.example"])
+        self.refused("-oMr", code=64, says="needs a value")
+
     def test_values_joined_and_in_the_next_word(self):
         for flags in (["-f", "s@x.example"], ["-fs@x.example"], ["-r", "s@x.example"], ["-rs@x.example"], ["-tfs@x.example"], ["-if", "s@x.example"],
                       ["-f", "<s@x.example>"], ["-fSome One <s@x.example>"], ["-oi", "-f", "s@x.example"]):

@@ -1,5 +1,6 @@
 // The flags of the sendmail entry, as PHP, cron, git and s-nail write them; see sendmail.hpp.
 #include <algorithm>
+#include <array>
 
 #include "base/text.hpp"
 #include "cli/verbs/sendmail.hpp"
@@ -13,6 +14,14 @@ constexpr std::string_view with_value = "fFrBOoNRVhpXLACbeqM";
 constexpr std::string_view alone = "itvnGUmscI";
 // Flags whose value, if any, is in the same word: `-q15m`. Others may have it in the next: `-o i`.
 constexpr std::string_view joined_only = "qM";
+
+// Exim's options about where a message came from (-oMr PROTOCOL, -oMs HOST, …) and of its daemon
+// (-oP FILE): their value is the next word.
+bool has_separate_value(std::string_view option) {
+  constexpr std::array<std::string_view, 11> exim{"Ma", "Maa", "Mai", "Mas", "Mi", "Mm",
+                                                  "Mr", "Ms",  "Mt",  "P",   "X"};
+  return std::find(exim.begin(), exim.end(), option) != exim.end();
+}
 
 Error wrong(const std::string& word, std::string_view why) {
   return fail(Fault::input, "'" + printable(word, 60) + "'", std::string(why));
@@ -112,6 +121,8 @@ Result<SendmailCall> parse_sendmail(const std::vector<std::string>& words) {
         if (++at == words.size()) return wrong(word, "the flag needs a value");
         value = words[at];
       }
+      if (letter == 'o' && has_separate_value(value) && ++at == words.size())
+        return wrong(word, "the flag needs a value");
       const auto taken = take(letter, value, call);
       if (!taken) return taken.error();
       break;
