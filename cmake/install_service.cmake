@@ -2,11 +2,19 @@
 # under DESTDIR and into the manifest, which the target `uninstall` reads.
 file(REMOVE_RECURSE "${POSTROAD_STAGING}")
 file(MAKE_DIRECTORY "${POSTROAD_STAGING}/man")
-set(share "${CMAKE_INSTALL_PREFIX}/${POSTROAD_DATADIR}")
+
+# Folders of GNUInstallDirs are relative to the prefix, or absolute: a Debian package passes CMAKE_INSTALL_SYSCONFDIR=/etc.
+function(postroad_whole_path name folder)
+  cmake_path(ABSOLUTE_PATH folder BASE_DIRECTORY "${CMAKE_INSTALL_PREFIX}" OUTPUT_VARIABLE whole)
+  set(${name} "${whole}" PARENT_SCOPE)
+endfunction()
+postroad_whole_path(share "${POSTROAD_DATADIR}")
+postroad_whole_path(man "${POSTROAD_MANDIR}")
+postroad_whole_path(bin "${POSTROAD_BINDIR}")
 
 execute_process(COMMAND "${POSTROAD_COMMAND}" man "${POSTROAD_STAGING}/man" COMMAND_ERROR_IS_FATAL ANY)
 file(GLOB pages "${POSTROAD_STAGING}/man/*.1")
-file(INSTALL DESTINATION "${CMAKE_INSTALL_PREFIX}/${POSTROAD_MANDIR}/man1" TYPE FILE FILES ${pages})
+file(INSTALL DESTINATION "${man}/man1" TYPE FILE FILES ${pages})
 
 # A macro: file(INSTALL) adds to the manifest in a variable, which a function would keep to itself.
 macro(postroad_install_completion shell folder name)
@@ -24,14 +32,14 @@ postroad_install_completion(zsh zsh/site-functions _postroad)
 postroad_install_completion(fish fish/vendor_completions.d postroad.fish)
 
 # The files in packaging/ name the paths of a prefix /usr. Configuration is below /etc then, else below the prefix.
-if(CMAKE_INSTALL_PREFIX STREQUAL "/usr")
+if(CMAKE_INSTALL_PREFIX STREQUAL "/usr" AND NOT IS_ABSOLUTE "${POSTROAD_SYSCONFDIR}")
   set(etc "/${POSTROAD_SYSCONFDIR}")
 else()
-  set(etc "${CMAKE_INSTALL_PREFIX}/${POSTROAD_SYSCONFDIR}")
+  postroad_whole_path(etc "${POSTROAD_SYSCONFDIR}")
 endif()
 foreach(name IN ITEMS postroad.service postroad.socket postroad.sysusers postroad.logrotate)
   file(READ "${POSTROAD_SOURCE}/packaging/${name}" text)
-  string(REPLACE "/usr/bin/postroad" "${CMAKE_INSTALL_PREFIX}/${POSTROAD_BINDIR}/postroad" text "${text}")
+  string(REPLACE "/usr/bin/postroad" "${bin}/postroad" text "${text}")
   string(REPLACE "/etc/postroad" "${etc}/postroad" text "${text}")
   file(WRITE "${POSTROAD_STAGING}/${name}" "${text}")
 endforeach()

@@ -6,7 +6,16 @@ set -euo pipefail
 build=$1 source=$2 command=$3 compiler=$4
 work=$(mktemp -d)
 server=
-trap '[ -z "$server" ] || kill "$server" 2>/dev/null || true; rm -rf "$work"' EXIT
+# The manifest of the user's own installation is what `uninstall` reads.
+manifest=$build/install_manifest.txt
+[ ! -e "$manifest" ] || cp -p "$manifest" "$work/manifest"
+finish() {
+  [ -z "$server" ] || kill "$server" 2>/dev/null || true
+  rm -f "$manifest"
+  [ ! -e "$work/manifest" ] || cp -p "$work/manifest" "$manifest"
+  rm -rf "$work"
+}
+trap finish EXIT
 
 cmake --install "$build" --prefix "$work/prefix" >"$work/install.log" || { cat "$work/install.log"; exit 1; }
 cmake -S "$source/tests/consume/project" -B "$work/cmake" -G Ninja -DCMAKE_CXX_COMPILER=g++ -DCMAKE_PREFIX_PATH="$work/prefix" \
