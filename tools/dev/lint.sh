@@ -39,8 +39,9 @@ lint_tidy() { # units…
   mapfile -t headers < <(ninja -C build/release -t targets all | sed -nE 's/^(.*\.pch): .*/\1/p')
   [ ${#headers[@]} -eq 0 ] || build release "${headers[@]}"
   # A unit with Asio takes half a minute: CI looks at the first that changed, a person at all with --tidy-all.
+  local all=$#
   [ -z "${CI:-}" ] || set -- "${@:1:12}"
-  say "clang-tidy on $# units"
+  say "clang-tidy on $# of $all units"
   printf '%s\n' "$@" | xargs -P "$(nproc)" -n 1 "clang-tidy-${clang_version:-16}" -p build/release --quiet
 }
 
