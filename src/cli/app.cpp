@@ -74,11 +74,14 @@ struct App {
 config::Command App::completion_command() {
   return {.name = "completion",
           .summary = "print a completion script for a shell",
-          .arguments =
-              {{.name = "SHELL", .doc = "The shell.", .target = &shell, .words = {"bash", "zsh"}}},
+          .arguments = {{.name = "SHELL",
+                         .doc = "The shell.",
+                         .target = &shell,
+                         .words = {"bash", "zsh", "fish"}}},
           .run = [this] {
-            std::cout << (shell == "zsh" ? config::zsh_completion(root)
-                                         : config::bash_completion(root));
+            std::cout << (shell == "zsh"    ? config::zsh_completion(root)
+                          : shell == "fish" ? config::fish_completion(root)
+                                            : config::bash_completion(root));
             return int{exit_ok};
           }};
 }
@@ -170,17 +173,28 @@ int run_verb(std::vector<std::string> words) {
 
 }  // namespace
 
-int run(int argc, char** argv) {
-  StandardOutput output;
+namespace {
+
+int run_program(int argc, char** argv) {
   const auto words = config::arguments_of(argc, argv);
   // By the name of the program, as `/usr/sbin/sendmail` may be a link to it.
   const std::string_view called = argc > 0 ? argv[0] : "";
-  if (called.substr(called.rfind('/') + 1) == "sendmail") {
-    warn_of_unknown_variables(words);
-    const auto declared = declare_sendmail();
-    return output.finish(sendmail(words, {&declared}));
+  if (called.substr(called.rfind('/') + 1) != "sendmail") return run_verb(words);
+  warn_of_unknown_variables(words);
+  const auto declared = declare_sendmail();
+  return sendmail(words, {&declared});
+}
+
+}  // namespace
+
+int run(int argc, char** argv) {
+  StandardOutput output;
+  try {
+    return output.finish(run_program(argc, argv));
+  } catch (const std::exception& thrown) {
+    complain("", std::string("unexpected error: ") + thrown.what());
+    return output.finish(exit_software);
   }
-  return output.finish(run_verb(words));
 }
 
 }  // namespace postroad::cli

@@ -2,6 +2,7 @@
 #include "cli/standard_output.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -44,6 +45,10 @@ bool StandardOutput::write_pending() {
     const auto n = ::write(STDOUT_FILENO, from, static_cast<std::size_t>(pptr() - from));
     if (n >= 0) {
       from += n;
+    } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+      // A pipe that its other end made non-blocking, and reads slowly.
+      pollfd ready{STDOUT_FILENO, POLLOUT, 0};
+      if (::poll(&ready, 1, -1) < 0 && errno != EINTR) error_ = errno;
     } else if (errno != EINTR) {
       error_ = errno;
     }

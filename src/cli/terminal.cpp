@@ -2,11 +2,16 @@
 #include "cli/terminal.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
 #include <sys/ioctl.h>
+#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -26,24 +31,83 @@ int terminal_width() {
   return size.ws_col;
 }
 
+namespace {
+
+// A terminal without echo. Signals that end or stop the program wait until it has its echo again.
+class SilentTerminal {
+ public:
+  explicit SilentTerminal(int terminal) : terminal_(terminal) {
+    sigemptyset(&signals_);
+    for (const int number : {SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGTSTP})
+      sigaddset(&signals_, number);
+    waiting_ = ::signalfd(-1, &signals_, SFD_CLOEXEC | SFD_NONBLOCK);
+    begin();
+  }
+  ~SilentTerminal() {
+    end();
+    if (waiting_ >= 0) ::close(waiting_);
+  }
+  SilentTerminal(const SilentTerminal&) = delete;
+  SilentTerminal& operator=(const SilentTerminal&) = delete;
+
+  /// nullopt: the input ended.
+  std::optional<std::string> read_line() {
+    std::string line;
+    for (;;) {
+      std::array<pollfd, 2> ready{{{terminal_, POLLIN, 0}, {waiting_, POLLIN, 0}}};
+      if (::poll(ready.data(), ready.size(), -1) < 0 && errno != EINTR) return std::nullopt;
+      if (ready[1].revents != 0) {
+        end();  // the signal comes now; after a stop the program goes on here
+        begin();
+        continue;
+      }
+      char c = 0;
+      const auto n = ready[0].revents == 0 ? -1 : ::read(terminal_, &c, 1);
+      if (n == 0 || (n < 0 && ready[0].revents != 0 && errno != EINTR)) return std::nullopt;
+      if (n > 0 && c == '\n') return line;
+      if (n > 0) line += c;
+    }
+  }
+
+ private:
+  void begin() {
+    pthread_sigmask(SIG_BLOCK, &signals_, &mask_before_);
+    tcgetattr(terminal_, &before_);
+    termios silent = before_;
+    silent.c_lflag &= ~static_cast<tcflag_t>(ECHO);
+    tcsetattr(terminal_, TCSADRAIN, &silent);
+  }
+  void end() {
+    tcsetattr(terminal_, TCSADRAIN, &before_);
+    pthread_sigmask(SIG_SETMASK, &mask_before_, nullptr);
+  }
+
+  int terminal_;
+  int waiting_ = -1;  // readable when one of the signals has come
+  sigset_t signals_{};
+  sigset_t mask_before_{};
+  termios before_{};
+};
+
+}  // namespace
+
 Result<Secret> ask_password(const std::string& question, std::string_view remedy) {
   const int terminal = ::open("/dev/tty", O_RDWR | O_CLOEXEC);
   if (terminal < 0)
     return fail(Fault::input, question,
                 "there is no terminal to ask on; use " + std::string(remedy));
-  termios before{};
-  tcgetattr(terminal, &before);
-  termios silent = before;
-  silent.c_lflag &= ~static_cast<tcflag_t>(ECHO);
-  tcsetattr(terminal, TCSAFLUSH, &silent);
-  dprintf(terminal, "%s: ", question.c_str());
-  std::string line;
-  char c = 0;
-  while (::read(terminal, &c, 1) == 1 && c != '\n') line += c;
-  tcsetattr(terminal, TCSAFLUSH, &before);
+  std::optional<std::string> line;
+  {
+    SilentTerminal silent(terminal);
+    dprintf(terminal, "%s: ", question.c_str());
+    line = silent.read_line();
+  }
   dprintf(terminal, "\n");
   ::close(terminal);
-  return Secret(std::move(line));
+  if (!line)
+    return fail(Fault::input, question,
+                "the input ended before a password was typed; use " + std::string(remedy));
+  return Secret(std::move(*line));
 }
 
 void complain(std::string_view verb, std::string_view sentence) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <system_error>
 
 namespace postroad::mailbox {
 
@@ -21,20 +22,34 @@ void add(const fs::directory_entry& entry, const std::string& mailbox,
                    std::strtoll(name.c_str(), nullptr, 10), entry.path()});
 }
 
+// Calls `each` for the entries of a folder. Its steps report their errors, and do not throw.
+template <class Each>
+void visit(const fs::path& folder, std::error_code& error, const Each& each) {
+  for (fs::directory_iterator at(folder, error); !error && at != fs::directory_iterator();
+       at.increment(error))
+    each(*at);
+}
+
 }  // namespace
 
 Result<std::vector<StoredMail>> list_mail(const fs::path& data) {
   const auto root = data / "mail";
   std::error_code error;
   std::vector<StoredMail> mails;
-  fs::directory_iterator boxes(root, error);
+  std::vector<fs::path> boxes;
+  visit(root, error, [&](const fs::directory_entry& box) { boxes.push_back(box.path()); });
   if (error)
-    return fail(Fault::not_found, root.string(),
+    return fail(error == std::errc::no_such_file_or_directory ? Fault::not_found : Fault::io,
+                root.string(),
                 "no mailboxes here: " + error.message() + "; --data is the server's data folder");
   for (const auto& box : boxes) {
     for (const char* part : {"new", "cur"}) {
-      for (const auto& entry : fs::directory_iterator(box.path() / part, error))
-        add(entry, box.path().filename().string(), mails);
+      visit(box / part, error,
+            [&](const fs::directory_entry& entry) { add(entry, box.filename().string(), mails); });
+      const bool is_none = error == std::errc::no_such_file_or_directory ||
+                           error == std::errc::not_a_directory;  // a file beside the mailboxes
+      if (error && !is_none)
+        return fail(Fault::io, (box / part).string(), "cannot be read: " + error.message());
     }
   }
   std::sort(mails.begin(), mails.end(), [](const auto& a, const auto& b) {

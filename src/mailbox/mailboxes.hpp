@@ -16,7 +16,7 @@ struct StoredMail {
 };
 
 /// All messages below `<data>/mail`, oldest first. Error: Fault::not_found when the folder does not
-/// exist.
+/// exist; Fault::io when it or a mailbox cannot be read.
 Result<std::vector<StoredMail>> list_mail(const std::filesystem::path& data);
 
 }  // namespace postroad::mailbox

@@ -37,7 +37,7 @@ class OutputThatCannotBeWritten(unittest.TestCase):
                 ("mail", "wait", "-d", self.data), ("lint", self.poor), ("lint", "--json", self.message),
                 ("dkim", "keygen", "-o", self.folder.path / f"key{os.urandom(4).hex()}.pem"), ("dkim", "record", "-k", self.key),
                 ("dkim", "sign", "-k", self.key, "-d", "x.example", "-s", "s1", self.message), ("config", "check", "--offline", "--set", "listener.port=0"), ("config", "show"),
-                ("config", "reference"), ("user", "list", "--file", self.users), ("completion", "bash"), ("completion", "zsh"), ("events",), ("metrics",)]
+                ("config", "reference"), ("user", "list", "--file", self.users), ("completion", "bash"), ("completion", "zsh"), ("completion", "fish"), ("events",), ("metrics",)]
 
     def call(self, *words, closed=False, program=None, **rest):
         """Standard output is /dev/full, or closed."""

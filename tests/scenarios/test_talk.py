@@ -32,6 +32,15 @@ class Talk(unittest.TestCase):
             mail, = server.wait_mail(1)
             self.assertEqual(mail.message, b"Subject: by hand\r\n\r\n.dot\r\n")
 
+    def test_an_input_that_ends_inside_the_message(self):
+        with by_hand.FakeServer(by_hand.plain_server) as fake:
+            done = self.talk(f"127.0.0.1:{fake.port}", ["EHLO c.example", "MAIL FROM:<a@c.example>", "RCPT TO:<b@x.example>", "DATA", "Subject: half", "", "he"])
+            self.assertEqual(done.returncode, 65, done.stderr)
+            self.assertRegex(done.stderr, "the input ended inside the message.*without the final dot")
+            self.assertNotIn(".", fake.heard)
+        with by_hand.FakeServer(by_hand.plain_server) as fake:
+            self.assertEqual(self.talk(f"127.0.0.1:{fake.port}", ["EHLO c.example"]).returncode, 0)
+
     def secured(self):
         certificates = postroad.Certificates(self.folder.path)
         certificate, key = certificates.make("server")

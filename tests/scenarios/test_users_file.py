@@ -1,8 +1,12 @@
 # `postroad user`: the users file keeps its owner and mode, so that a server that does not run as root can still read it after root
 # has changed it. Also the message if there is no terminal to ask for the password.
 import os
+import pty
+import select
+import signal
 import stat
 import subprocess
+import termios
 import unittest
 
 import postroad
@@ -50,7 +54,66 @@ class Passwords(unittest.TestCase):
         self.assertEqual(done.stderr, "postroad user: new password of ann: there is no terminal to ask on; use --password-file or --password-env\n")
         done = postroad.run("user", "add", "ann", "--file", users, "--password-file", "/nowhere/pw")
         self.assertEqual(done.returncode, 66)
+        empty = users.parent / "empty"
+        empty.touch(mode=0o600)
+        self.assertEqual(postroad.run("user", "add", "ann", "--file", users, "--password-file", empty).returncode, 66)
         self.assertIn("--password-file /nowhere/pw: cannot be read: No such file or directory", done.stderr)
+
+
+class AtATerminal(unittest.TestCase):
+    """`user add` on a terminal of its own."""
+
+    def setUp(self):
+        self.users = self.enterContext(postroad.Folder()).path / "users"
+
+    def add(self, *answers):
+        """What was shown, how it ended, and whether the terminal has its echo again."""
+        child, main = pty.fork()
+        if child == 0:
+            os.execve(postroad.BINARY, [postroad.BINARY, "user", "add", "ann", "--file", str(self.users)], postroad.CLEAN)
+        seen = b""
+        side = os.open(os.ptsname(main), os.O_RDWR | os.O_NOCTTY)  # keeps the terminal when the program has ended
+        for answer in answers:
+            asked = seen.count(b": ")
+            while seen.count(b": ") == asked:
+                self.assertTrue(select.select([main], [], [], postroad.PATIENCE)[0], seen)
+                seen += os.read(main, 4096)
+            os.write(main, answer)
+        _, status = os.waitpid(child, 0)
+        echo = bool(termios.tcgetattr(side)[3] & termios.ECHO)
+        os.set_blocking(main, False)
+        try:
+            seen += os.read(main, 4096)
+        except BlockingIOError:
+            pass
+        os.close(side)
+        os.close(main)
+        return seen.decode(), status, echo
+
+    def test_the_password_is_asked_for_twice(self):
+        seen, status, echo = self.add(b"s3cret\n", b"s3cret\n")
+        self.assertEqual((os.waitstatus_to_exitcode(status), echo), (0, True), seen)
+        self.assertIn("new password of ann: ", seen)
+        self.assertNotIn("s3cret", seen)
+        self.assertIn("ann:", self.users.read_text())
+
+    def test_two_passwords_that_differ(self):
+        seen, status, echo = self.add(b"s3cret\n", b"secret\n")
+        self.assertEqual((os.waitstatus_to_exitcode(status), echo), (65, True), seen)
+        self.assertIn("the two passwords differ; nothing was changed", seen)
+        self.assertFalse(self.users.exists())
+
+    def test_ctrl_c_gives_the_echo_back(self):
+        for answers in ((b"s3c\x03",), (b"s3cret\n", b"\x03")):
+            seen, status, echo = self.add(*answers)
+            self.assertTrue(os.WIFSIGNALED(status), seen)
+            self.assertEqual((os.WTERMSIG(status), echo), (signal.SIGINT, True))
+
+    def test_the_end_of_input_is_no_password(self):
+        seen, status, echo = self.add(b"\x04")
+        self.assertEqual((os.waitstatus_to_exitcode(status), echo), (65, True), seen)
+        self.assertIn("the input ended before a password was typed", seen)
+        self.assertFalse(self.users.exists())
 
 
 if __name__ == "__main__":

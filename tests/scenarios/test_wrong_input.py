@@ -68,6 +68,35 @@ class WrongInput(unittest.TestCase):
         self.assertEqual(done.returncode, 64)
         self.sentence(done.stderr, "serv", "did you mean serve")
 
+    def test_flags_are_named_as_typed(self):
+        message = self.folder.write("mail.eml", "Subject: x\n\nhi\n")
+        key = self.folder.path / "key.pem"
+        self.assertEqual(postroad.run("dkim", "keygen", "-o", key).returncode, 0)
+        ok = ("send", "-f", "a@x.example", "-t", "b@x.example")
+        table = [((*ok, "--text", "x", "--data", message), 65, r"--data, --text: they exclude each other"),
+                 ((*ok, "--attach", message, "--data", message), 65, r"--data, --attach: they exclude each other"),
+                 (("send", "-f", "a@x.example", "-t", "d@e.f,g", "--text", "x"), 65, r"--to 'd@e\.f,g': expected @"),
+                 (("send", "-f", "a b", "-t", "d@e.f", "--text", "x"), 65, r"--from 'a b': "),
+                 ((*ok, "--text", "x", "g"), 65, r"RECIPIENT 'g': expected @"),
+                 ((*ok, "--text", "x", "--helo", "a b"), 65, r"--helo 'a b': expected a name without blanks"),
+                 (("talk", "--helo", "a b", "127.0.0.1:1"), 65, r"--helo 'a b': expected a name without blanks"),
+                 ((*ok, "--text", "x", "--in-reply-to", "x"), 65, r"--in-reply-to: expected"),
+                 ((*ok, "--text", "x", "--list-unsubscribe", "x"), 65, r"--list-unsubscribe: expected"),
+                 ((*ok, "--text", "x", "--header", "a b: c"), 65, r"--header: "),
+                 ((*ok, "--text", "x", "--timeout", "0s"), 64, r"--timeout 0s: must be more than 0"),
+                 (("dkim", "keygen", "--bits", "100", "-o", self.folder.path / "k"), 65, r"--bits 100: an RSA key has 1024 to 8192 bits"),
+                 (("dkim", "sign", "-k", key, "-s", "s", message), 64, r"missing --domain; "),
+                 (("dkim", "sign", "-k", key, "-d", "x.example", message), 64, r"missing --selector; "),
+                 (("dkim", "sign", "-k", key, "-d", "a b", "-s", "s", message), 65, r"--domain: not an ASCII domain name")]
+        for words, code, pattern in table:
+            with self.subTest(words):
+                done = postroad.run(*words)
+                self.assertEqual(done.returncode, code, done.stderr)
+                self.sentence(done.stderr, f"^postroad [a-z ]+: {pattern}")
+                self.assertNotIn("()", done.stderr)
+        settings = {**self.settings(), "log": {"file": self.folder.path / "none" / "mail.log"}}
+        self.sentence(self.serve(settings, 73), "log.file: .*none/mail.log")
+
     # the configuration
 
     def test_misspelt_key(self):
@@ -151,6 +180,30 @@ class WrongInput(unittest.TestCase):
         self.sentence(self.serve(settings, 73, **how), str(closed / "data"), "Permission denied", "(?i)server.data|chmod|chown|choose|rights|owner")
         settings = {"server": {"data": closed}, "listener": [{"port": 0}]}
         self.sentence(self.serve(settings, 73, **how), str(closed), "Permission denied", "(?i)server.data|chmod|chown|choose|rights|owner")
+
+    def test_no_exception_ends_a_verb(self):
+        how = self.as_nobody()
+        closed = self.folder.path / "root"
+        closed.mkdir(mode=0o700)
+        gone = self.folder.path / "gone"
+        long = "x" * 300
+        table = [(("user", "add", "ann", "--file", closed / "x" / "y"), 74), (("user", "add", "ann", "--file", long), 74),
+                 (("user", "list", "--file", long), 74), (("config", "check", "--offline", "--set", f"server.data={long}"), 78),
+                 (("config", "check", "--offline", "--set", f"log.file={long}/x"), 78), (("serve", "--config", long), 78), (("mail", "list", "-d", long), 74),
+                 (("send", "--data", long, "b@x.example"), 66), (("lint", long), 66)]
+        for words, code in table:
+            with self.subTest(words):
+                done = postroad.run(*words, "--password-env", "PW", env={"PW": "x"}, **how) if words[:2] == ("user", "add") else postroad.run(*words, **how)
+                self.assertEqual(done.returncode, code, done.stderr)
+                self.sentence(done.stderr, "Permission denied|too long")
+        # A working folder that was removed.
+        for words in (("config", "check", "--offline", "--set", "listener.port=0"), ("serve", "--config", "x.toml"), ("serve", "--set", "listener.port=0"),
+                      ("mail", "list"), ("user", "list")):
+            with self.subTest(words):
+                gone.mkdir()
+                done = postroad.run_program("/bin/sh", "-c", 'cd "$1" && rmdir "$1" && shift && exec "$@"', "sh", gone, postroad.BINARY, *words)
+                self.assertIn(done.returncode, (66, 73, 74, 78), done.stderr)
+                self.sentence(done.stderr, "No such file or directory")
 
     def test_data_that_is_a_file(self):
         path = self.folder.write("data", "not a folder")

@@ -6,6 +6,7 @@
 
 #include <iostream>
 
+#include "base/text.hpp"
 #include "cli/exit.hpp"
 #include "cli/terminal.hpp"
 #include "cli/verbs.hpp"
@@ -47,8 +48,8 @@ void print_text(const std::string& file, const mail::LintFinding& one, bool colo
                                                               : "\x1b[36m";
   const auto place = one.line == 0 ? file : fmt::format("{}:{}", file, one.line);
   std::cout << fmt::format("{}: {}{}{} [{}]: {}\n    {}\n", place, paint,
-                           mail::to_string(one.level), colour ? "\x1b[0m" : "", one.code, one.why,
-                           one.remedy);
+                           mail::to_string(one.level), colour ? "\x1b[0m" : "", one.code,
+                           printable(one.why), printable(one.remedy));
 }
 
 std::string json_line(const std::string& file, const mail::LintFinding& one) {

@@ -65,7 +65,7 @@ config::Command MailVerbs::declare() {
              .target = &count},
             {.name = "timeout", .value = "TIME", .doc = "How long to wait.", .target = &timeout}},
        .exit_codes = {{exit_ok, "the messages are there"},
-                      {exit_io, "the folder cannot be watched"},
+                      {exit_io, "the folder cannot be watched, or a mailbox cannot be read"},
                       {exit_temporary, "they did not arrive in time"}},
        .run = [this] { return wait(); }},
   };
@@ -98,7 +98,10 @@ Result<std::vector<Shown>> find(const MailVerbs& verb) {
   for (const auto& mail : *all) {
     if (!verb.mailbox.empty() && !iequals(mail.mailbox, verb.mailbox)) continue;
     const auto bytes = read_all(mail.path.string());
-    if (!bytes) continue;  // moved by another reader in between
+    std::error_code error;
+    if (!bytes && !std::filesystem::exists(mail.path, error) && !error)
+      continue;  // moved by another reader in between
+    if (!bytes) return bytes.error();
     const auto part = MailPart::parse(*bytes);
     Shown shown{mail,
                 part.header("From"),
@@ -125,9 +128,9 @@ void print(const std::vector<Shown>& mails, bool json) {
     return;
   }
   for (const auto& one : mails) {
-    std::cout << fmt::format("{}  {}  {}  {}  {}\n", one.mail.id, time_text(one.mail.time),
-                             printable(one.mail.mailbox), printable(one.from),
-                             printable(one.subject));
+    std::cout << fmt::format("{}  {}  {}  {}  {}\n", printable(one.mail.id),
+                             time_text(one.mail.time), printable(one.mail.mailbox),
+                             printable(one.from), printable(one.subject));
   }
 }
 
@@ -137,11 +140,12 @@ void print_part(const MailPart& part, int depth) {
     return;
   }
   if (part.is_attachment() || !part.type.value.starts_with("text/")) {
-    std::cout << fmt::format("\n[{} {} {} bytes]\n", part.type.value, printable(part.file_name()),
-                             part.decoded().size());
+    std::cout << fmt::format("\n[{} {} {} bytes]\n", printable(part.type.value),
+                             printable(part.file_name()), part.decoded().size());
     return;
   }
-  if (depth > 0 || part.type.value != "text/plain") std::cout << "\n[" << part.type.value << "]\n";
+  if (depth > 0 || part.type.value != "text/plain")
+    std::cout << "\n[" << printable(part.type.value) << "]\n";
   std::cout << '\n';
   const auto text = part.text();
   for (const auto line : split(text, '\n')) {
@@ -246,11 +250,16 @@ int MailVerbs::wait() {
     inotify_add_watch(watch, data.c_str(), IN_CREATE | IN_MOVED_TO);
     inotify_add_watch(watch, root.c_str(), IN_CREATE | IN_MOVED_TO);
     std::error_code ignored;
-    for (const auto& box : std::filesystem::directory_iterator(root, ignored)) {
-      inotify_add_watch(watch, box.path().c_str(), IN_CREATE);
-      inotify_add_watch(watch, (box.path() / "new").c_str(), IN_CREATE | IN_MOVED_TO);
+    for (std::filesystem::directory_iterator box(root, ignored), end; !ignored && box != end;
+         box.increment(ignored)) {
+      inotify_add_watch(watch, box->path().c_str(), IN_CREATE);
+      inotify_add_watch(watch, (box->path() / "new").c_str(), IN_CREATE | IN_MOVED_TO);
     }
     const auto mails = find(*this);
+    if (!mails && mails.error().fault != Fault::not_found) {  // waiting does not change that
+      ::close(watch);
+      return refuse(mails.error());
+    }
     const bool enough = mails && mails->size() >= static_cast<std::size_t>(std::max(count, 0));
     const auto left =
         std::chrono::duration_cast<std::chrono::milliseconds>(until - Clock::now()).count();

@@ -47,7 +47,7 @@ config::Command TalkVerb::declare() {
   command.exit_codes = {
       {exit_ok, "the session was ended by QUIT, by the end of input, or by a 421 reply"},
       {exit_usage, "wrong command line"},
-      {exit_data, "wrong value of a flag"},
+      {exit_data, "wrong value of a flag, or the input ended inside a message"},
       {exit_no_input, "a file cannot be read"},
       {exit_no_host, "the host name has no address"},
       {exit_temporary, "the server cannot be reached, or the connection was lost"},
@@ -107,7 +107,10 @@ std::optional<std::string> Talk::ask(bool keep) {
 bool Talk::answer_now(TalkMachine& machine) {
   if (machine.wants_body()) {
     const auto line = ask(false);
-    machine.say_body(!line || *line == "." ? "." : line->starts_with('.') ? '.' + *line : *line);
+    if (!line)
+      machine.abandon_body();
+    else
+      machine.say_body(*line == "." || !line->starts_with('.') ? *line : '.' + *line);
     return true;
   }
   for (;;) {

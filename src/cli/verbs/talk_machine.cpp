@@ -163,6 +163,13 @@ void TalkMachine::start_auth(const std::string& mechanism, std::unique_ptr<sasl:
   wait_for_reply("AUTH " + mechanism + ' ' + (response.empty() ? "=" : response), Step::auth, true);
 }
 
+void TalkMachine::abandon_body() {
+  stop(
+      Fault::input,
+      "the input ended inside the message, and the connection was closed without the final dot, so "
+      "that the server discards the message; end it with a line that has a single dot");
+}
+
 void TalkMachine::say_body(std::string line) {
   if (line == ".") return wait_for_reply(std::move(line), Step::end_of_data);
   out_ = std::move(line) + "\r\n";

@@ -47,6 +47,9 @@ class TalkMachine final {
   void start_auth(const std::string& mechanism, std::unique_ptr<sasl::Client> exchange);
   /// A line of the message with its leading dot doubled; "." ends the message.
   void say_body(std::string line);
+  /// The input ended inside a message: ends the session without the final dot, so that the server
+  /// discards the part that it has.
+  void abandon_body();
   /// Ends the session; the connection is closed without a command.
   void leave() { state_ = State::done; }
 

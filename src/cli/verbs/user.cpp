@@ -2,6 +2,7 @@
 #include <filesystem>
 #include <iostream>
 
+#include "base/text.hpp"
 #include "cli/exit.hpp"
 #include "cli/terminal.hpp"
 #include "cli/verbs.hpp"
@@ -71,22 +72,40 @@ int refuse(const Error& error) {
 }
 
 Result<server::Users> load(const std::string& file) {
-  if (!std::filesystem::exists(file)) return server::Users{};
+  std::error_code error;  // of a folder that may not be looked into: then reading says why
+  if (!std::filesystem::exists(file, error) && !error) return server::Users{};
   return server::Users::load(file);
+}
+
+// Twice, because a typing error is not seen and would lock the user out.
+Result<Secret> ask_twice(const std::string& name) {
+  constexpr std::string_view remedy = "--password-file or --password-env";
+  const auto question = "new password of " + printable(name);
+  auto first = ask_password(question, remedy);
+  if (!first) return first;
+  const auto second = ask_password(question + ", again", remedy);
+  if (!second) return second;
+  if (*first == *second) return first;
+  return fail(Fault::input, question, "the two passwords differ; nothing was changed");
 }
 
 }  // namespace
 
 int UserVerbs::add() {
+  if (password_file && password_env)
+    return refuse(
+        fail(Fault::input, "--password-file, --password-env", "they exclude each other; give one"));
   auto users = load(file);
   if (!users) return refuse(users.error());
   if (const auto readable = check_file("--password-file", password_file); !readable)
     return refuse(readable.error());
-  auto password =
-      password_file  ? Secret::from_file(*password_file)
-      : password_env ? Result<Secret>(Secret::from_env(password_env->c_str()))
-                     : ask_password("new password of " + name, "--password-file or --password-env");
-  if (!password) return refuse(password.error());
+  auto password = password_file  ? Secret::from_file(*password_file)
+                  : password_env ? Result<Secret>(Secret::from_env(password_env->c_str()))
+                                 : ask_twice(name);
+  if (!password) {
+    const int code = refuse(password.error());
+    return password.error().fault == Fault::io ? exit_no_input : code;
+  }
   const auto set = users->set(name, *password, {scram_sha_1, cram_md5});
   if (!set) return refuse(set.error());
   const auto saved = users->save(file);

@@ -1,0 +1,72 @@
+# What a received message can put on a terminal: no verb that shows one writes its control characters. And no output is lost: neither
+# where the reader of a pipe is slow and does not block, nor where a mailbox cannot be read.
+import fcntl
+import os
+import re
+import subprocess
+import unittest
+
+import postroad
+
+ESCAPE = "\x1b]0;owned\x07\x1b[31m"
+MESSAGE = (f"From: \"{ESCAPE}\" <a@x.example>\r\nTo: b@x.example\r\nSubject: {ESCAPE}\r\nDate: {ESCAPE}\r\nMessage-ID: <{ESCAPE}@x>\r\n"
+           f"DKIM-Signature: v=1; a=rsa-sha256; d={ESCAPE}.example; s={ESCAPE}; h=from; bh=x; b=x\r\nMIME-Version: 1.0\r\n"
+           "Content-Type: multipart/mixed; boundary=b\r\n\r\n"
+           f"--b\r\nContent-Type: text/{ESCAPE}\r\n\r\nhello {ESCAPE}\r\n"
+           f"--b\r\nContent-Type: application/{ESCAPE}; name=\"{ESCAPE}\"\r\nContent-Disposition: attachment; filename=\"{ESCAPE}\"\r\n\r\nx\r\n"
+           f"--b\r\nContent-Type: text/plain\r\n\r\n{ESCAPE}\r\n--b--\r\n")
+
+
+def store(data, text, mailbox="b@x.example", name="1764400000.Q0001.host"):
+    folder = data / "mail" / mailbox / "new"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_bytes(text.encode())
+    return folder / name
+
+
+class Printed(unittest.TestCase):
+    def setUp(self):
+        self.folder = self.enterContext(postroad.Folder())
+        self.data = self.folder.path / "data"
+
+    def test_no_control_characters_of_a_message(self):
+        path = store(self.data, MESSAGE)
+        for words in (("mail", "show", "last", "-d", self.data), ("mail", "list", "-d", self.data), ("mail", "wait", "-d", self.data),
+                      ("mail", "show", "last", "--json", "-d", self.data), ("mail", "list", "--json", "-d", self.data), ("lint", path), ("lint", "--json", path),
+                      ("dkim", "verify", path), ("dkim", "verify", "--json", path)):
+            with self.subTest(words):
+                done = postroad.run(*words)
+                self.assertNotRegex(done.stdout + done.stderr, r"[\x00-\x08\x0b-\x1f\x7f]")
+                self.assertTrue(done.stdout)
+
+    def test_a_pipe_that_does_not_block(self):
+        store(self.data, "Subject: large\r\n\r\n" + "0123456789\r\n" * 100_000)
+        read, write = os.pipe()
+        fcntl.fcntl(write, fcntl.F_SETFL, fcntl.fcntl(write, fcntl.F_GETFL) | os.O_NONBLOCK)
+        process = subprocess.Popen([postroad.BINARY, "mail", "show", "last", "--raw", "-d", str(self.data)], stdout=write, stderr=subprocess.PIPE,
+                                   env=postroad.CLEAN)
+        os.close(write)
+        with open(read, "rb") as pipe:
+            text = pipe.read()
+        self.assertEqual(process.wait(postroad.PATIENCE), 0, process.stderr.read())
+        process.stderr.close()
+        self.assertEqual(len(text), 18 + 12 * 100_000)
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root can become another user")
+    def test_a_mailbox_that_cannot_be_read(self):
+        path = store(self.data, MESSAGE)
+        store(self.data, MESSAGE, mailbox="c@x.example")
+        binary = self.folder.write("postroad", open(postroad.BINARY, "rb").read(), 0o755)
+        self.folder.path.chmod(0o755)
+        for closed, mode in ((path, 0o600), (path.parent, 0o700), (path.parent.parent, 0o700), (self.data / "mail", 0o700)):
+            before = closed.stat().st_mode
+            closed.chmod(mode)
+            for words in (("list",), ("show", "last"), ("wait", "--timeout", "100ms")):
+                done = postroad.run_program(binary, "mail", *words, "-d", self.data, user=65534, group=65534, extra_groups=[])
+                self.assertEqual(done.returncode, 74, (words, closed, done.stdout, done.stderr))
+                self.assertRegex(done.stderr, re.escape(str(closed)) + ".*Permission denied")
+            closed.chmod(before)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
