@@ -3,7 +3,9 @@
 import fcntl
 import os
 import re
+import struct
 import subprocess
+import termios
 import unittest
 
 import postroad
@@ -46,6 +48,10 @@ class Printed(unittest.TestCase):
         process = subprocess.Popen([postroad.BINARY, "mail", "show", "last", "--raw", "-d", str(self.data)], stdout=write, stderr=subprocess.PIPE,
                                    env=postroad.CLEAN)
         os.close(write)
+
+        def waiting():
+            return struct.unpack("i", fcntl.ioctl(read, termios.FIONREAD, b"\0" * 4))[0]
+        postroad.eventually(lambda: waiting() > 60_000, process, "a full pipe")
         with open(read, "rb") as pipe:
             text = pipe.read()
         self.assertEqual(process.wait(postroad.PATIENCE), 0, process.stderr.read())

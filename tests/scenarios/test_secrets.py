@@ -10,6 +10,11 @@ import postroad
 USER, PASSWORD = "test-user", "s3cr3t/Wört:+%& 9"
 
 
+def login_server(peer, mail="250 2.1.0 ok"):
+    peer.say("220 fake.example ESMTP\r\n")
+    by_hand.converse(peer, ehlo=("fake.example", "AUTH PLAIN"), replies={"AUTH": "235 2.7.0 in", "MAIL": mail})
+
+
 class Secrets(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -113,14 +118,15 @@ class Secrets(unittest.TestCase):
 
     def test_row_24_several_relays(self):
         quoted = urllib.parse.quote(PASSWORD, safe="")
-        with by_hand.FakeServer(by_hand.plain_server) as fake:
+        with by_hand.FakeServer(lambda peer: login_server(peer)) as fake:
             urls = [f"smtp://{USER}:{quoted}@127.0.0.1:{fake.port}", f"smtp://{USER}:{quoted}@localhost:1"]
             for first, second in (urls, urls[::-1]):
                 for view in ((), ("--json",)):
-                    self.send("--relay", second, *view, server=first)
-        with by_hand.FakeServer(lambda peer: peer.say("421 4.3.2 not now\r\n")) as fake:
+                    self.send("--allow-password-in-clear", "--relay", second, *view, server=first, code=0)
+        with by_hand.FakeServer(lambda peer: login_server(peer, "450 4.3.2 not now")) as fake:
             url = f"smtp://{USER}:{quoted}@127.0.0.1:{fake.port}"
-            self.send("--relay", url, "--json", server=url)
+            for view in ((), ("--json",)):
+                self.send("--allow-password-in-clear", "--relay", url, *view, server=url, code=75)
 
     def test_row_24_users_file_and_log(self):
         self.clean(self.users.read_text())
