@@ -11,7 +11,7 @@ std::string login_for(const char* url, std::optional<Login> login) {
   ClientOptions options;
   EXPECT_TRUE(settle(url, login, options));
   if (!login) return "none";
-  return login->user + ':' + login->password.reveal() + ' ' + login->mechanism;
+  return login->user + ":" + std::string(login->password.reveal()) + " " + login->mechanism;
 }
 
 TEST(Settings, TheLoginOfAUrlIsForThatServer) {
