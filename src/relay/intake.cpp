@@ -7,8 +7,8 @@
 #include "base/text.hpp"
 #include "mail/header/date.hpp"
 #include "mail/header/field_watch.hpp"
+#include "mail/header/header_completion.hpp"
 #include "mail/header/hops.hpp"
-#include "mail/header/missing_fields.hpp"
 #include "mail/header/received.hpp"
 #include "proto/smtp/mail_parameters.hpp"
 #include "queue/handling.hpp"
@@ -38,31 +38,21 @@ class SpooledMessage final : public server::MessageSink {
       : incoming_(std::move(incoming)),
         envelope_(std::move(envelope)),
         handling_(std::move(handling)) {}
-  void add(mail::MissingFields fields) { fields_.emplace(std::move(fields)); }
+  void add(mail::HeaderCompletion header) { header_ = std::move(header); }
   [[nodiscard]] std::string id() const override { return incoming_->id().text(); }
   Result<void> append(std::string_view bytes) override {
-    hops_.take(bytes);
-    tls_required_.take(bytes);
     if (!handling_.body_8bit && !handling_.undeclared_8bit)
       handling_.undeclared_8bit = has_8bit(bytes);
-    if (!fields_) return incoming_->append(bytes);
-    std::string passed;
-    fields_->take(bytes, passed);
-    if (fields_->is_done()) fields_.reset();
-    return incoming_->append(passed);
+    return header_.is_done() ? incoming_->append(bytes) : append_header(header_.take(bytes));
   }
   [[nodiscard]] bool ready() const override { return incoming_->ready(); }
   void when_ready(std::function<void()> resume) override {
     incoming_->when_ready(std::move(resume));
   }
   void commit(server::Additions additions, std::function<void(Reply)> done) override {
+    (void)append_header(header_.finish());  // a failure shows at the commit
     if (hops_.count() > most_hops)
       return done({554, {5, 4, 6}, "too many hops (more than 100 Received fields): mail loop"});
-    if (fields_) {
-      std::string rest;
-      fields_->finish(rest);
-      (void)incoming_->append(rest);  // a failure shows at the commit
-    }
     // RFC 8689 §4.1: the parameter has the last word, and an ENVID of the same letters has none.
     if (iequals(tls_required_.value(), "No") && !handling_.asked.require_tls)
       handling_.tls_optional = true;
@@ -78,9 +68,19 @@ class SpooledMessage final : public server::MessageSink {
   }
 
  private:
+  Result<void> append_header(const mail::HeaderCompletion::Pieces& pieces) {
+    for (const auto piece : pieces) {
+      if (piece.empty()) continue;
+      hops_.take(piece);
+      tls_required_.take(piece);
+      if (auto kept = incoming_->append(piece); !kept) return kept;
+    }
+    return {};
+  }
+
   std::unique_ptr<spool::Incoming> incoming_;
   spool::Envelope envelope_;
-  std::optional<mail::MissingFields> fields_;
+  mail::HeaderCompletion header_;
   mail::HopCounter hops_;
   mail::FieldWatch tls_required_{"tls-required:"};
   queue::Handling handling_;

@@ -46,6 +46,25 @@ class Submission(unittest.TestCase):
         self.assertRegex(head, rb"\r\nMessage-ID: <[0-9A-Z]+@mail\.test\.example>$")
         self.assertEqual(self.mail_after(session, "ann@here.example", WHOLE), WHOLE)
 
+    # Nothing that a client sends becomes a part of the trace in front of it; the bytes that it sent stay the same.
+    def test_messages_without_a_header(self):
+        texts = (b"hello there\r\nsecond line\r\n", b" by evil.example; Mon, 1 Jan 2001 00:00:00 +0000\r\nSubject: y\r\n\r\nbody\r\n",
+                 b"\tfolded: x\r\n", b"From a@b Mon Jan  1 00:00:00 2024\r\nSubject: y\r\n\r\nbody\r\n")
+        for text in texts:
+            self.assertEqual(self.mail_after(self.session(None, port=2), "x@y.example", text), b"\r\n" + text)
+            head, body = self.mail_after(self.session(), "ann@here.example", text).split(b"\r\n\r\n", 1)
+            self.assertEqual(body, text)
+            self.assertRegex(head, rb"^Date: .*\r\nMessage-ID: <[^>]*>$")
+            session = self.session(None, port=2)
+            before = {mail.path for mail in self.server.mails()}
+            for line in ("MAIL FROM:<x@y.example>", "RCPT TO:<ann@here.example>"):
+                session.say(line)
+            self.assertRegex(session.say(b"BDAT %d LAST\r\n" % len(text) + text[:-2]), "^250")
+            arrived, = [mail for mail in self.server.wait_mail(len(before) + 1) if mail.path not in before]
+            self.assertEqual(arrived.message, b"\r\n" + text)
+        text = b"Subject: y\r\nno field\r\n"
+        self.assertEqual(self.mail_after(self.session(None, port=2), "x@y.example", text), b"Subject: y\r\n\r\nno field\r\n")
+
     def test_a_login_is_held_to_its_names_wherever_it_logs_in(self):
         for port in (0, 2):
             session = self.session(port=port)

@@ -1,5 +1,6 @@
 // Fields that are added to a streamed message: the result does not depend on the chunking, and
-// without the added fields the message is unchanged. Read on in src/mail/header/missing_fields.hpp.
+// without the added fields the message is unchanged. Read on in
+// src/mail/header/header_completion.hpp.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -7,16 +8,16 @@
 #include <string>
 #include <string_view>
 
-#include "mail/header/missing_fields.hpp"
+#include "mail/header/header_completion.hpp"
 
 namespace {
 
 std::string through(std::string_view message, std::size_t piece) {
-  postroad::mail::MissingFields fields("Date: \x01\r\n", "Message-ID: \x01\r\n");
+  postroad::mail::HeaderCompletion header("Date: \x01\r\n", "Message-ID: \x01\r\n");
   std::string out;
   for (std::size_t at = 0; at < message.size(); at += piece)
-    fields.take(message.substr(at, piece), out);
-  fields.finish(out);
+    for (const auto part : header.take(message.substr(at, piece))) out += part;
+  for (const auto part : header.finish()) out += part;
   return out;
 }
 
