@@ -138,6 +138,25 @@ class Listener {
     if (range != nullptr && listener_.role != Role::catcher && is_public(listener_) &&
         !listener_.needs_login() && !all_.delivery.smarthost.empty())
       hazard("relay_from", open_relay(*range));
+    check_proxies();
+  }
+
+  // What a proxy says of its client is believed: an address of delivery.networks, relay_from,
+  // only_from or clients.exempt, and by XCLIENT a login. A PROXY header stands before only_from is
+  // looked at.
+  void check_proxies() {
+    if (is_loopback(listener_)) return;
+    if (const auto* range = find_open_range(listener_.proxy_from))
+      hazard("proxy_from", *range +
+                               " lets every host that can connect claim any client address, and so "
+                               "pass relay_from, delivery.networks, only_from and the limits; list "
+                               "your own proxies only");
+    if (const auto* range = find_open_range(listener_.xclient_from);
+        range != nullptr && is_public(listener_))
+      hazard("xclient_from", *range +
+                                 " lets every host that can connect claim any client address and "
+                                 "any login, and so relay without a password; list your own "
+                                 "proxies only");
   }
 
   const Settings& all_;

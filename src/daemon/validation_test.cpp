@@ -76,6 +76,39 @@ TEST(Validation, AnOpenRelayIsAHazard) {
   EXPECT_TRUE(found(settings, Severity::hazard).empty());
 }
 
+// Hosts that may name a client can name one that may relay.
+TEST(Validation, AnybodyAsAProxyIsAHazard) {
+  struct {
+    const char* option;
+    std::vector<std::string> ListenerConfig::*member;
+  } const table[] = {{"proxy_from", &ListenerConfig::proxy_from},
+                     {"xclient_from", &ListenerConfig::xclient_from}};
+  for (const auto& [option, member] : table) {
+    for (const auto role : {Role::mx, Role::submission}) {
+      auto one = listener(role, "0.0.0.0");
+      one.tls = smtp::TlsMode::required;
+      for (const auto* range : {"0.0.0.0/0", "128.0.0.0/1", "::/0"}) {
+        one.*member = {"192.0.2.1", range};
+        const auto hazards = found(with(one), Severity::hazard);
+        ASSERT_EQ(hazards.size(), 1U) << option << ' ' << range;
+        EXPECT_THAT(hazards[0], HasSubstr(std::string("listener.0.") + option + ": " + range));
+      }
+      one.*member = {"10.0.0.0/8", "2001:db8::/32"};
+      EXPECT_TRUE(found(with(one), Severity::hazard).empty()) << option;
+      one.*member = {"0.0.0.0/0"};
+      one.address = "127.0.0.1";
+      EXPECT_TRUE(found(with(one), Severity::hazard).empty()) << option;
+    }
+  }
+  // XCLIENT is offered to a client that only_from lets in; the PROXY header names the client first.
+  auto restricted = listener(Role::mx, "0.0.0.0");
+  restricted.only_from = {"192.0.2.0/24"};
+  restricted.xclient_from = {"0.0.0.0/0"};
+  EXPECT_TRUE(found(with(restricted), Severity::hazard).empty());
+  restricted.proxy_from = {"0.0.0.0/0"};
+  EXPECT_EQ(found(with(restricted), Severity::hazard).size(), 1U);
+}
+
 TEST(Validation, AUserWithoutPasswordIsAHazard) {
   auto settings = with(listener(Role::catcher, "127.0.0.1"));
   settings.delivery.smarthost = "smtp://relay.example";
