@@ -3,6 +3,9 @@
 #include "http/post.hpp"
 
 #include <algorithm>
+#include <chrono>
+#include <mutex>
+#include <optional>
 
 #include "base/text.hpp"
 #include "net/connect.hpp"
@@ -133,10 +136,22 @@ awaitable<Result<unsigned>> read_status(net::Stream& stream, proto::Time deadlin
   }
 }
 
-// Reading the CA certificates takes tens of milliseconds: once, and only when https is used.
-const Result<net::TlsContext>& tls_context() {
-  static const auto made = net::TlsContext::client({});
-  return made;
+// Reading the CA certificates takes tens of milliseconds, so the last context is held, and shared
+// while the system's files are unchanged. It is made again each hour all the same: in a folder of
+// certificates a file may be written over. An error is not held.
+Result<net::TlsContext> tls_context() {
+  constexpr std::chrono::hours longest_held{1};
+  static std::mutex mutex;
+  static std::optional<net::TlsContext> held;
+  static proto::Time made_at;
+  const std::lock_guard lock(mutex);
+  const auto now = proto::Clock::now();
+  if (now - made_at >= longest_held) held.reset();
+  auto context = net::TlsContext::client({});
+  if (!context) return context;
+  if (!held || held->handle() != context->handle()) made_at = now;
+  held = *context;
+  return context;
 }
 
 }  // namespace
@@ -165,7 +180,7 @@ awaitable<Result<unsigned>> post(const ServiceUrl& url, std::string_view content
   if (!socket) co_return socket.error();
   net::Stream stream(std::move(*socket));
   if (url.tls) {
-    const auto& context = tls_context();
+    const auto context = tls_context();
     if (!context) co_return context.error();
     const auto facts = co_await stream.handshake_client(*context, url.host, deadline);
     if (!facts) co_return facts.error();

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <cstdlib>
 #include <ctime>
 #include <mutex>
 #include <system_error>
@@ -92,6 +93,16 @@ FileState state_of(const std::string& file) {
           static_cast<std::int64_t>(found.st_size), found.st_mtim.tv_sec, found.st_mtim.tv_nsec};
 }
 
+// The system's CA certificates, as OpenSSL finds them: a file, and a folder with one per file.
+std::array<FileState, 2> state_of_system() {
+  const auto named = [](const char* variable, const char* usual) {
+    const char* given = ::secure_getenv(variable);
+    return state_of(given == nullptr ? usual : given);
+  };
+  return {named(X509_get_default_cert_file_env(), X509_get_default_cert_file()),
+          named(X509_get_default_cert_dir_env(), X509_get_default_cert_dir())};
+}
+
 // X509_cmp_current_time gives 0 for a time that it cannot read: that is no valid certificate.
 Result<void> check_validity(const X509* certificate, const TlsServerSettings& settings) {
   const auto* from = X509_get0_notBefore(certificate);
@@ -128,14 +139,16 @@ Result<void> request_certificates(ssl_ctx_st* context, const std::string& client
 Result<TlsContext> TlsContext::client(const TlsClientSettings& settings) {
   struct Made {
     TlsClientSettings settings;
-    std::array<FileState, 3> files;
+    std::array<FileState, 5> files;
     std::weak_ptr<ssl_ctx_st> context;
   };
   static std::mutex mutex;
   static std::vector<Made> made;
   // Before they are read: a file that changes in between is read again the next time.
+  const bool is_by_system = settings.verify && settings.ca_file.empty() && settings.pins.empty();
+  const auto [file, folder] = is_by_system ? state_of_system() : std::array<FileState, 2>{};
   const std::array files{state_of(settings.ca_file), state_of(settings.certificate),
-                         state_of(settings.key)};
+                         state_of(settings.key), file, folder};
   const std::lock_guard lock(mutex);
   std::erase_if(made, [](const auto& one) { return one.context.expired(); });
   for (const auto& known : made) {

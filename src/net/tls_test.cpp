@@ -6,6 +6,7 @@
 #include <boost/asio/io_context.hpp>
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
 #include <future>
 #include <memory>
 #include <optional>
@@ -240,6 +241,29 @@ TEST(TlsFiles, ACaFileThatCannotBeReadFailsClosed) {
   ASSERT_FALSE(context);
   EXPECT_EQ(context.error().fault, Fault::tls);
   EXPECT_EQ(context.error().where, "/nonexistent");
+}
+
+// A process that runs for months trusts the certificates of today, whatever the files held when it
+// first looked.
+TEST(TlsFiles, TheSystemsCertificatesAreReadAgainWhenTheyChange) {
+  Case one;
+  const auto bundle =
+      std::filesystem::path(one.certificates.ca_file()).replace_filename("bundle.pem");
+  std::ofstream(bundle) << "not a certificate\n";
+  ::setenv("SSL_CERT_FILE", bundle.c_str(), 1);
+  ::setenv("SSL_CERT_DIR", "/nonexistent", 1);
+  const auto server = one.server(Certificate::good);
+  const auto before = TlsContext::client({});
+  ASSERT_TRUE(before) << before.error();
+  EXPECT_FALSE(shake_hands(*before, "localhost", server).client);
+  EXPECT_EQ(TlsContext::client({}).value().handle(), before->handle());
+  std::ofstream(bundle) << std::ifstream(one.certificates.ca_file()).rdbuf();
+  const auto after = TlsContext::client({});
+  ::unsetenv("SSL_CERT_FILE");
+  ::unsetenv("SSL_CERT_DIR");
+  ASSERT_TRUE(after) << after.error();
+  const auto ends = shake_hands(*after, "localhost", server);
+  EXPECT_TRUE(ends.client) << ends.client.error();
 }
 
 }  // namespace
