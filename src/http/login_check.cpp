@@ -112,14 +112,12 @@ LoginVerdict ask_command(std::vector<std::string> command, const std::string& te
                               : LoginVerdict::not_now;
 }
 
-LoginVerdict ask_service(const std::string& url, const std::string& text,
-                         std::chrono::milliseconds patience) {
+LoginVerdict ask_service(const std::string& url, const std::string& text, proto::Time deadline) {
   const auto service = parse_service(url);
   if (!service) return LoginVerdict::not_now;
   boost::asio::io_context context(1);
   unsigned status = 0;
-  boost::asio::co_spawn(context,
-                        post(*service, "application/json", text, proto::Clock::now() + patience),
+  boost::asio::co_spawn(context, post(*service, "application/json", text, deadline),
                         [&](const std::exception_ptr& thrown, const Result<unsigned>& answer) {
                           if (!thrown && answer) status = *answer;
                           context.stop();  // a late resolver is not waited for
@@ -150,11 +148,14 @@ std::optional<Error> LoginCheckSettings::invalid_reason() const {
   return std::nullopt;
 }
 
-LoginVerdict LoginCheck::check(const sasl::Credentials& credentials,
-                               std::string_view client) const {
+LoginVerdict LoginCheck::check(const sasl::Credentials& credentials, std::string_view client,
+                               Time deadline) const {
+  // A login that waited for a thread until now would only make the ones behind it late too.
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Time::clock::now());
+  if (left.count() <= 0) return LoginVerdict::not_now;
   const auto text = question(credentials, client);
-  return settings_.url.empty() ? ask_command(settings_.command, text, settings_.timeout)
-                               : ask_service(settings_.url, text, settings_.timeout);
+  return settings_.url.empty() ? ask_command(settings_.command, text, left)
+                               : ask_service(settings_.url, text, deadline);
 }
 
 }  // namespace postroad::http

@@ -29,7 +29,7 @@ enum class LoginVerdict : std::uint8_t {
 struct LoginCheckSettings {
   std::vector<std::string> command;  ///< the program and its arguments; no shell is involved
   std::string url;                   ///< http:// or https://; empty: the command is asked
-  std::chrono::milliseconds timeout{5'000};
+  std::chrono::milliseconds timeout{5'000};  ///< from AUTH to the answer, waiting included
   /// The first error that can be seen before a login is checked: Fault::input.
   [[nodiscard]] std::optional<Error> invalid_reason() const;
   [[nodiscard]] bool is_set() const { return !command.empty() || !url.empty(); }
@@ -37,10 +37,15 @@ struct LoginCheckSettings {
 
 class LoginCheck final {
  public:
+  using Time = std::chrono::steady_clock::time_point;
+
   explicit LoginCheck(LoginCheckSettings settings) : settings_(std::move(settings)) {}
-  /// `client` is the client's address, "[192.0.2.1]:4711".
-  [[nodiscard]] LoginVerdict check(const sasl::Credentials& credentials,
-                                   std::string_view client) const;
+  /// When a login that is asked about at `now` must be answered.
+  [[nodiscard]] Time deadline(Time now) const { return now + settings_.timeout; }
+  /// `client` is the client's address, "[192.0.2.1]:4711". After the deadline: not_now, and the
+  /// backend is not asked.
+  [[nodiscard]] LoginVerdict check(const sasl::Credentials& credentials, std::string_view client,
+                                   Time deadline) const;
 
  private:
   LoginCheckSettings settings_;

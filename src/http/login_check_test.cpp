@@ -15,11 +15,27 @@ TEST(LoginCommand, WithoutAnExitCodeAcceptsNobody) {
     settings.command = {program};
     const LoginCheck check(settings);
     const sasl::Credentials credentials{};
-    EXPECT_EQ(check.check(credentials, "[192.0.2.1]:4711"), expected) << program;
+    const auto ask = [&] {
+      return check.check(credentials, "[192.0.2.1]:4711",
+                         check.deadline(LoginCheck::Time::clock::now()));
+    };
+    EXPECT_EQ(ask(), expected) << program;
     const auto before = ::signal(SIGCHLD, SIG_IGN);
-    EXPECT_EQ(check.check(credentials, "[192.0.2.1]:4711"), LoginVerdict::not_now) << program;
+    EXPECT_EQ(ask(), LoginVerdict::not_now) << program;
     ::signal(SIGCHLD, before);
   }
+}
+
+// A login that waited its whole time for a thread is answered at once, and the backend not asked.
+TEST(LoginCommand, IsNotRunAfterTheDeadline) {
+  LoginCheckSettings settings;
+  settings.command = {"/bin/true"};
+  const LoginCheck check(settings);
+  const auto now = LoginCheck::Time::clock::now();
+  EXPECT_EQ(check.deadline(now), now + settings.timeout);
+  EXPECT_EQ(check.check({}, "[192.0.2.1]:4711", now), LoginVerdict::not_now);
+  EXPECT_EQ(check.check({}, "[192.0.2.1]:4711", now + std::chrono::seconds(20)),
+            LoginVerdict::right);
 }
 
 }  // namespace

@@ -28,11 +28,13 @@ void LoginPolicy::auth(const server::SessionInfo& info, const sasl::Credentials&
     std::shared_ptr<const LoginCheck> check;
     sasl::Credentials credentials;
     std::string client;
+    LoginCheck::Time deadline;
     std::shared_ptr<server::Answer> answer;
-    void operator()() { (*answer)(reply_of(check->check(credentials, client))); }
+    void operator()() { (*answer)(reply_of(check->check(credentials, client, deadline))); }
   };
   auto shared = std::make_shared<server::Answer>(std::move(answer));
-  if (!workers_.post(Job{check_, credentials, std::string(info.client), shared}))
+  const auto deadline = check_->deadline(LoginCheck::Time::clock::now());
+  if (!workers_.post(Job{check_, credentials, std::string(info.client), deadline, shared}))
     (*shared)(server::logins_busy());
 }
 

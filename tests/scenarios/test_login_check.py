@@ -80,6 +80,19 @@ class LoginCheck(unittest.TestCase):
             self.assertEqual(len(service.asked), 2)
             service.shutdown()
 
+    # A server runs for months: it trusts the system's CA certificates of today.
+    def test_https_with_certificates_that_change(self):
+        with postroad.Folder() as place, Service() as service:
+            certificates = postroad.Certificates(place.path)
+            service.socket = postroad.server_context(*certificates.make("service")).wrap_socket(service.socket, server_side=True)
+            settings = {"server": {"login_url": service.url.replace("http://127.0.0.1", "https://localhost")}, "listener": [self.LISTENER]}
+            bundle = place.write("bundle.pem", "no certificate\n")
+            with Server(settings, env={"SSL_CERT_FILE": str(bundle), "SSL_CERT_DIR": "/nonexistent"}) as server:
+                self.assertTrue(self.try_login(server, "ann", 'se"cr\\et\u00e9').startswith("454"))
+                bundle.write_bytes(certificates.ca.read_bytes())
+                self.assertTrue(self.try_login(server, "ann", 'se"cr\\et\u00e9').startswith("235"))
+            service.shutdown()
+
     def test_nobody_answers(self):
         with Server({"server": {"login_url": "http://127.0.0.1:1/", "login_timeout": "1s"}, "listener": [self.LISTENER]}) as server:
             self.assertTrue(self.try_login(server, "ann", "secret").startswith("454"))
@@ -104,6 +117,22 @@ class LoginCheck(unittest.TestCase):
             program.chmod(0o700)
             with Server({"server": {"login_command": [str(program)], "login_timeout": "200ms"}, "listener": [self.LISTENER]}) as server:
                 self.assertTrue(self.try_login(server, "ann", "secret").startswith("454"))
+
+    # login_timeout counts from AUTH: logins that waited for a thread until then are answered at once.
+    def test_many_logins_that_hang_are_answered_in_time(self):
+        with postroad.Folder() as place:
+            program = place.path / "check"
+            program.write_text("#!/bin/sh\nexec sleep 60\n")
+            program.chmod(0o700)
+            with Server({"server": {"login_command": [str(program)], "login_timeout": "2s"}, "listener": [self.LISTENER]}) as server:
+                sessions = [self.enterContext(Session(server.port)) for _ in range(80)]  # five for each thread
+                for session in sessions:
+                    session.say("EHLO client.example")
+                begin = time.monotonic()
+                for session in sessions:
+                    session.send(plain("ann", "secret") + "\r\n")
+                self.assertEqual({session.reply()[:3] for session in sessions}, {"454"})
+                self.assertLess(time.monotonic() - begin, 7)
 
     # A script waits for its child programs, and they end with it. Neither inherits the server's sockets or its secrets.
     def test_a_command_gets_nothing_of_the_servers(self):
