@@ -1,5 +1,7 @@
 # `sendmail -bs`: SMTP on standard input and output.
 import contextlib
+import pathlib
+import resource
 import subprocess
 import unittest
 
@@ -46,6 +48,21 @@ class Bs(Sendmail):
             self.assertRegex(say(f"RCPT TO:<{one}>"), "^250")
         self.assertRegex(say("DATA"), "^354")
         return say(by_hand.stuffed(text))
+
+    # The exit code says that the session did not end as it should: here there is no memory for the message.
+    @unittest.skipIf(postroad.is_sanitized(), "a sanitizer needs the address space")
+    def test_an_exception_is_no_success(self):
+        with self.dialogue() as (say, _):
+            say.reply()
+            for line in ("EHLO me", "MAIL FROM:<a@x.example>", "RCPT TO:<b@x.example>", "DATA"):
+                say(line)
+            size = int(pathlib.Path(f"/proc/{say.process.pid}/statm").read_text().split()[0]) * resource.getpagesize()
+            resource.prlimit(say.process.pid, resource.RLIMIT_AS, (size + (8 << 20), resource.RLIM_INFINITY))
+            with contextlib.suppress(OSError):
+                for _ in range(512):
+                    say.process.stdin.write((b"x" * 998 + b"\r\n") * 64)
+            self.assertEqual(say.process.wait(postroad.PATIENCE), 70)
+            self.assertRegex(say.process.stderr.read().decode(), "^sendmail: the session was ended by an exception: ")
 
     def test_a_dialogue(self):
         with self.dialogue() as (say, fake):

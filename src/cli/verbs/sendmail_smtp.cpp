@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <cerrno>
 #include <iostream>
@@ -133,6 +132,18 @@ class PassOn final {
   std::string draft_;
 };
 
+// The caller saw the replies end: the exit code tells it that the session did not.
+int report_exception(const std::exception_ptr& thrown) {
+  try {
+    std::rethrow_exception(thrown);
+  } catch (const std::exception& exception) {
+    std::cerr << "sendmail: the session was ended by an exception: " << exception.what() << '\n';
+  } catch (...) {
+    std::cerr << "sendmail: the session was ended by an unknown exception\n";
+  }
+  return exit_software;
+}
+
 int converse(PassOn& consultant, const smtp::ServerOptions& options) {
   Pipes pipes;
   smtp::ServerMachine machine(options);
@@ -140,9 +151,12 @@ int converse(PassOn& consultant, const smtp::ServerOptions& options) {
   net::DriveOptions how;
   how.buffers = &buffers;
   asio::io_context context(1);
-  asio::co_spawn(context, net::drive(pipes, machine, consultant, how), asio::detached);
+  std::exception_ptr failure;
+  asio::co_spawn(context, net::drive(pipes, machine, consultant, how),
+                 [&](const std::exception_ptr& thrown) { failure = thrown; });
   context.run();
   consultant.quit();
+  if (failure) return report_exception(failure);
   return pipes.is_deaf() ? exit_io : exit_ok;
 }
 
