@@ -7,9 +7,9 @@
 // sessions go on. A stop of the server does not wait for the answer unless a message is under way.
 // References and views that a hook was given are valid until it returns.
 //
-// Thread rule: the hooks of one session are called one after the other, those of different sessions
-// at the same time. `connect` is called on the thread that accepts, every other hook on the
-// session's own. A hook must not block.
+// Thread rule: any thread, and never two hooks of one session at once; those of different sessions
+// run at the same time. Most hooks run on the session's own thread; the first `connect`, and
+// `closed` of a session that was turned away, on the thread that accepts. A hook must not block.
 //
 // Exceptions. A hook that cannot decide answers 451. A hook that throws has a bug: its session ends
 // at once without a reply, is logged (`session.failed`), and no other session notices. The client
