@@ -65,6 +65,7 @@ Reply Session::check_client() {
 // Byte by byte: what follows the header is the client's, and may be TLS.
 boost::asio::awaitable<bool> Session::read_proxy_header() {
   const auto deadline = proto::Clock::now() + proxy_patience;
+  if (machine_.is_stopped()) co_return false;
   std::string bytes;
   std::string problem;
   while (problem.empty()) {

@@ -30,6 +30,30 @@ class Stop(unittest.TestCase):
                     self.assertRegex(session.rest_until_end(), r"^421 4\.3\.2 .*\r\n$")
             self.assertLess(self.end(server), 10)
 
+    # A client that never answers the 334, or never begins the handshake, does not use up the drain.
+    def test_sessions_in_auth_and_starttls_end_at_once(self):
+        with postroad.Folder() as folder:
+            certificate, key = postroad.Certificates(folder.path).make("server")
+            users = folder.path / "users"
+            postroad.add_user(users, "ann", "secret")
+            listener = {"role": "mx", "auth": True, "allow_auth_in_clear": True, "tls": "offered", "certificate": certificate, "key": key}
+            with self.server(limits={"drain": "60s"}, listener=[listener, {**listener, "tls": "implicit"}], server={"users": users},
+                             local={"domains": ["here.example"], "mailboxes": ["postmaster"]}) as server:
+                with by_hand.Session(server.port) as auth, by_hand.Session(server.port) as tls, \
+                        by_hand.Session(server.ports[1], greet=False) as silent:
+                    for session in (auth, tls):
+                        session.say("EHLO client.example")
+                    self.assertRegex(auth.say("AUTH LOGIN"), "^334 ")
+                    self.assertRegex(tls.say("STARTTLS"), "^220 ")
+                    postroad.eventually(lambda: len(server.events("session.opened")) == 3)
+                    server.terminate()
+                    self.assertRegex(auth.rest_until_end(), r"^421 4\.3\.2 .*\r\n$")
+                    self.assertEqual(tls.rest_until_end(), "")
+                    self.assertEqual(silent.rest_until_end(), "")
+                    self.assertLess(self.end(server), 20)
+                self.assertEqual([event["ending"] for event in server.events("session.closed")], ["stopped"] * 3)
+                self.assertEqual(server.events("tls.failed"), [])
+
     def test_a_mail_under_way_may_end(self):
         with self.server(limits={"drain": "15s"}) as server:
             with by_hand.Session(server.port) as session, by_hand.Session(server.port) as witness:

@@ -40,6 +40,10 @@ Action ServerMachine::next(Time now) {
               out_.deadline};
     }
     if (mode_ == Mode::closing) return {Wish::done, {}, false, {}};
+    if (start_tls_ && stopping_) {  // the client expects TLS: no reply can be read
+      close(Ending::stopped);
+      continue;
+    }
     if (start_tls_) return {Wish::start_tls, {}, false, now + options_.limits.handshake};
     if (is_stopped() && (mode_ == Mode::commands || mode_ == Mode::auth)) {
       say_stopped();
@@ -115,7 +119,7 @@ void ServerMachine::tls_up(proto::TlsFacts facts) {
 
 void ServerMachine::failed(const Error& error) {
   if (error.fault == Fault::cancelled && stopping_ && mode_ != Mode::closing)
-    return;  // woken by stop(): next() replies 421
+    return;  // woken by stop(): next() replies 421, or closes in place of a handshake
   const bool was_closing = mode_ == Mode::closing;
   const bool handshake = std::exchange(start_tls_, false);
   const bool unread = std::exchange(out_.is_sending, false);  // then no reply can be sent either

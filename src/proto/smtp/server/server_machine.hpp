@@ -146,8 +146,8 @@ class ServerMachine final {
   /// The wall clock's time, for FUTURERELEASE; told while EHLO is asked about. From then on it
   /// advances with the time given to `next`.
   void tell_time(std::chrono::sys_seconds now) { clock_ = {now, clock_.now, clock_.now}; }
-  /// Begins no new transaction: an idle session is closed with 421; one inside a message ends the
-  /// message first.
+  /// Begins no new transaction: a session that idles, in AUTH too, is closed with 421, one in a TLS
+  /// handshake without a reply; one inside a message ends the message first.
   void stop() { stopping_ = true; }
   /// A stop ends the session now: it was asked for, and no message is under way.
   [[nodiscard]] bool is_stopped() const { return stopping_ && !is_in_transaction(); }

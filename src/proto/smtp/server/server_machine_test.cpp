@@ -371,16 +371,46 @@ TEST(Stop, AnIdleSessionGets421) {
   EXPECT_EQ(session.machine.ending(), Ending::stopped);
 }
 
-TEST(Stop, AnUnfinishedLoginGets421) {
+// The words of the mechanism, or the password, may never come.
+TEST(Stop, AnUnansweredAuthGets421) {
   ServerOptions options;
   options.auth = options.allow_auth_in_clear = true;
-  Session session(options);
-  session.settle();
-  session.feed("EHLO client.example\r\nAUTH LOGIN\r\n");
-  session.machine.stop();
-  EXPECT_EQ(session.settle().wish, Wish::done);
-  EXPECT_EQ(session.count("421 4.3.2"), 1U);
-  EXPECT_EQ(session.machine.ending(), Ending::stopped);
+  for (const auto* lines : {"AUTH LOGIN\r\n", "AUTH LOGIN\r\ndGVzdA==\r\n", "AUTH LOGIN\r\nhalf"}) {
+    Session session(options);
+    session.settle();
+    session.feed("EHLO client.example\r\n");
+    ASSERT_EQ(session.feed(lines).wish, Wish::receive);
+    session.machine.stop();
+    session.machine.failed(fail(Fault::cancelled, {}, "woken"));
+    EXPECT_EQ(session.settle().wish, Wish::done) << lines;
+    EXPECT_TRUE(session.said.ends_with("service shutting down, try again later\r\n"))
+        << session.said;
+    EXPECT_EQ(session.count("421 4.3.2"), 1U);
+    EXPECT_EQ(session.machine.ending(), Ending::stopped);
+  }
+}
+
+// The driver's handshake is cancelled; a second one would wait as long as the first.
+TEST(Stop, AHandshakeIsNotBegunAgain) {
+  ServerOptions options;
+  options.tls = TlsMode::offered;
+  for (const bool has_begun : {false, true}) {
+    Session session(options);
+    session.settle();
+    session.feed("EHLO client.example\r\n");
+    session.held = "STARTTLS\r\n";
+    session.machine.received(session.held);
+    const auto ready = session.machine.next(session.now);
+    ASSERT_EQ(ready.wish, Wish::send);
+    session.machine.sent(ready.bytes.size());
+    if (has_begun) {
+      ASSERT_EQ(session.machine.next(session.now).wish, Wish::start_tls);
+    }
+    session.machine.stop();
+    if (has_begun) session.machine.failed(fail(Fault::cancelled, {}, "woken"));
+    EXPECT_EQ(session.machine.next(session.now).wish, Wish::done);
+    EXPECT_EQ(session.machine.ending(), Ending::stopped);
+  }
 }
 
 TEST(Stop, AQuestionOutsideATransactionIsWithdrawn) {
