@@ -2,6 +2,7 @@
 #include "server/users.hpp"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -227,6 +228,55 @@ Result<void> keep_owner(int file, const std::string& path) {
   return {};
 }
 
+class Descriptor final {
+ public:
+  explicit Descriptor(int number) : number_(number) {}
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  ~Descriptor() {
+    if (number_ >= 0) ::close(number_);
+  }
+  [[nodiscard]] int get() const { return number_; }
+
+ private:
+  int number_;
+};
+
+Error failed(const std::string& path, const std::string& what) {
+  return fail(Fault::io, path, what + ": " + std::strerror(errno));
+}
+
+bool write_all(int file, std::string_view text) {
+  while (!text.empty()) {
+    const auto count = ::write(file, text.data(), text.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) return false;
+    text.remove_prefix(static_cast<std::size_t>(count));
+  }
+  return true;
+}
+
+Result<void> write_new(const std::string& next, const std::string& path, std::string_view text) {
+  const Descriptor file(
+      ::open(next.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (file.get() < 0) return failed(next, "cannot write the users");
+  if (auto kept = keep_owner(file.get(), path); !kept) return kept;
+  if (!write_all(file.get(), text) || ::fsync(file.get()) != 0)
+    return failed(next, "cannot write the users");
+  if (::rename(next.c_str(), path.c_str()) != 0)
+    return failed(path, "cannot put the new users in place");
+  return {};
+}
+
+// Without it a crash of the machine could bring the old file back.
+Result<void> sync_folder_of(const std::string& path) {
+  const auto folder = std::filesystem::absolute(path).parent_path().string();
+  const Descriptor opened(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (opened.get() < 0 || ::fsync(opened.get()) != 0)
+    return failed(folder, "cannot sync the folder of the users");
+  return {};
+}
+
 }  // namespace
 
 Result<void> Users::save(const std::string& path) const {
@@ -241,27 +291,29 @@ Result<void> Users::save(const std::string& path) const {
     if (!user.cram_md5.empty()) add(name, cram, base64_encode(user.cram_md5));
   }
   const auto next = path + ".new";
-  const int file =
-      ::open(next.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (file < 0)
-    return fail(Fault::io, next, std::string("cannot write the users: ") + std::strerror(errno));
-  if (const auto kept = keep_owner(file, path); !kept) {
-    ::close(file);
-    ::unlink(next.c_str());
-    return kept;
+  auto written = write_new(next, path, text);
+  if (written) return sync_folder_of(path);
+  ::unlink(next.c_str());
+  return written;
+}
+
+Result<void> Users::change(const std::string& path,
+                           const std::function<Result<void>(Users&)>& edit) {
+  // A file of its own: the users' file is another one after each change.
+  const auto name = path + ".lock";
+  const Descriptor lock(::open(name.c_str(), O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (lock.get() < 0) return failed(name, "cannot lock the users");
+  // The owner of the users' file must be able to lock it after root has.
+  if (::geteuid() == 0) {
+    if (auto kept = keep_owner(lock.get(), path); !kept) return kept;
   }
-  const bool written =
-      ::write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
-      ::fsync(file) == 0;
-  const int code = errno;
-  ::close(file);
-  if (!written)
-    return fail(Fault::io, next, std::string("cannot write the users: ") + std::strerror(code));
-  if (::rename(next.c_str(), path.c_str()) != 0) {
-    return fail(Fault::io, path,
-                std::string("cannot put the new users in place: ") + std::strerror(errno));
+  while (::flock(lock.get(), LOCK_EX) != 0) {
+    if (errno != EINTR) return failed(name, "cannot lock the users");
   }
-  return {};
+  auto users = std::filesystem::exists(path) ? load(path) : Result<Users>(Users{});
+  if (!users) return users.error();
+  if (auto edited = edit(*users); !edited) return edited;
+  return users->save(path);
 }
 
 }  // namespace postroad::server

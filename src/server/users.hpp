@@ -10,6 +10,7 @@
 // added for a user on request. Thread rule: a loaded Users is not changed; share it freely.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <postroad/secret.hpp>
@@ -47,8 +48,14 @@ class Users final {
   /// or an empty password.
   Result<void> set(const std::string& name, const Secret& password, ExtraKeys extra = {});
   bool remove(const std::string& name) { return keys_.erase(name) > 0; }
-  /// Writes a new file beside `path`, syncs it and renames it into place; mode 0600.
+  /// Writes a new file beside `path`, syncs it, renames it into place and syncs the folder; mode
+  /// 0600. After an error nothing is left beside it. One at a time: see `change`.
   [[nodiscard]] Result<void> save(const std::string& path) const;
+  /// Loads the file (a missing one has no users), calls `edit` and saves, while no other `change`
+  /// of any process runs: `path`.lock is locked meanwhile and stays. Blocks until the others are
+  /// done. Error: of `edit`, and then the file is unchanged; of `load` and `save`.
+  static Result<void> change(const std::string& path,
+                             const std::function<Result<void>(Users&)>& edit);
 
   /// Takes one line of the file; false: it is malformed.
   bool take_line(std::string_view line);

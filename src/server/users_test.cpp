@@ -7,6 +7,8 @@
 
 #include <filesystem>
 #include <fstream>
+#include <thread>
+#include <vector>
 
 #include "base/text.hpp"
 #include "crypto/digest.hpp"
@@ -244,6 +246,47 @@ TEST_F(Row35, DecoysStayWhenTheFileIsReadAgain) {
     EXPECT_EQ(once->keys("nobody", mechanism).scram, again->keys("nobody", mechanism).scram);
     EXPECT_EQ(once->keys("nobody", mechanism).cram_md5, again->keys("nobody", mechanism).cram_md5);
   }
+}
+
+TEST(Users, ChangesAtTheSameTimeLoseNoUser) {
+  const File file;
+  constexpr int writers = 8;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < writers; ++i) {
+    threads.emplace_back([&file, i] {
+      for (const auto* name : {"a", "b", "c"}) {
+        const auto changed = Users::change(file.path(), [&](Users& users) {
+          return users.set(name + std::to_string(i), Secret("secret"));
+        });
+        EXPECT_TRUE(changed) << changed.error();
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  const auto users = Users::load(file.path());
+  ASSERT_TRUE(users) << users.error();
+  EXPECT_EQ(users->names().size(), 3U * writers);
+}
+
+TEST(Users, AChangeThatFailsLeavesTheFileAsItWas) {
+  const File file;
+  file.write(rfc_7677);
+  const auto changed = Users::change(file.path(), [](Users& users) -> Result<void> {
+    users.remove("user");
+    return fail(Fault::input, "user", "no");
+  });
+  ASSERT_FALSE(changed);
+  EXPECT_EQ(changed.error().detail, "no");
+  EXPECT_EQ(file.read(), rfc_7677);
+}
+
+TEST(Users, ASaveThatFailsLeavesNothingBeside) {
+  const File file;
+  std::filesystem::create_directories(file.path() + "/in the way");
+  const auto saved = with("ann", "secret").save(file.path());
+  ASSERT_FALSE(saved);
+  EXPECT_EQ(saved.error().where, file.path());
+  EXPECT_FALSE(std::filesystem::exists(file.path() + ".new"));
 }
 
 }  // namespace

@@ -46,6 +46,16 @@ class Ownership(unittest.TestCase):
         self.assertIn(b"ann:SCRAM-SHA-256", done.stdout, done.stderr)
 
 
+class Concurrency(unittest.TestCase):
+    def test_users_added_at_the_same_time_are_all_there(self):
+        users = self.enterContext(postroad.Folder()).path / "users"
+        names = [f"user{i}" for i in range(12)]
+        added = [subprocess.Popen([postroad.BINARY, "user", "add", name, "--file", users, "--password-env", "TEST_PW"],
+                                  env={**postroad.CLEAN, "TEST_PW": "s3cret"}, stdin=subprocess.DEVNULL) for name in names]
+        self.assertEqual([one.wait(postroad.PATIENCE) for one in added], [0] * len(names))
+        self.assertEqual(postroad.run("user", "list", "--file", users).stdout.split(), sorted(names))
+
+
 class Passwords(unittest.TestCase):
     def test_without_a_terminal(self):
         users = self.enterContext(postroad.Folder()).path / "users"

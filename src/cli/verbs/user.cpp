@@ -95,8 +95,8 @@ int UserVerbs::add() {
   if (password_file && password_env)
     return refuse(
         fail(Fault::input, "--password-file, --password-env", "they exclude each other; give one"));
-  auto users = load(file);
-  if (!users) return refuse(users.error());
+  // Before a password is asked for, and again when it is known: others may change it meanwhile.
+  if (const auto users = load(file); !users) return refuse(users.error());
   if (const auto readable = check_file("--password-file", password_file); !readable)
     return refuse(readable.error());
   auto password = password_file  ? Secret::from_file(*password_file)
@@ -106,20 +106,20 @@ int UserVerbs::add() {
     const int code = refuse(password.error());
     return password.error().fault == Fault::io ? exit_no_input : code;
   }
-  const auto set = users->set(name, *password, {scram_sha_1, cram_md5});
-  if (!set) return refuse(set.error());
-  const auto saved = users->save(file);
-  return saved ? exit_ok : refuse(saved.error());
+  const auto added = server::Users::change(file, [&](server::Users& users) {
+    return users.set(name, *password, {scram_sha_1, cram_md5});
+  });
+  return added ? exit_ok : refuse(added.error());
 }
 
 int UserVerbs::remove() {
-  auto users = server::Users::load(file);
-  if (!users) return refuse(users.error());
-  if (!users->remove(name))
-    return refuse(fail(Fault::input, name,
-                       "no such user in " + file + "; `postroad user list` shows the users"));
-  const auto saved = users->save(file);
-  return saved ? exit_ok : refuse(saved.error());
+  if (const auto users = server::Users::load(file); !users) return refuse(users.error());
+  const auto removed = server::Users::change(file, [&](server::Users& users) -> Result<void> {
+    if (users.remove(name)) return {};
+    return fail(Fault::input, name,
+                "no such user in " + file + "; `postroad user list` shows the users");
+  });
+  return removed ? exit_ok : refuse(removed.error());
 }
 
 int UserVerbs::list() {
