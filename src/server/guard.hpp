@@ -26,7 +26,7 @@ enum class Counted : std::uint8_t {
   connections,
   messages,    ///< at MAIL
   recipients,  ///< at RCPT
-  octets,      ///< bytes of messages, charged after each: the next MAIL is refused
+  bytes,       ///< bytes of messages, charged after each: the next MAIL is refused
   errors,  ///< refused commands and failed TLS handshakes, charged at RCPT and when a session ends:
            ///< the next session or login is refused
   failed_logins,

@@ -172,11 +172,11 @@ TEST(Guard, NamesThatNobodyHasAreForgottenFirst) {
 }
 
 TEST(Guard, AChargeBeyondTheBucketIsPaidOff) {
-  Guard guard(settings(Counted::octets, {1000, 60s}));
+  Guard guard(settings(Counted::bytes, {1000, 60s}));
   auto visit = guard.enter(make_address("192.0.2.1"), start);
-  visit.charge(Counted::octets, 1'000'000'000, start);
-  EXPECT_FALSE(visit.has(Counted::octets, start + 539s));
-  EXPECT_TRUE(visit.has(Counted::octets, start + 541s)) << "ten periods at most";
+  visit.charge(Counted::bytes, 1'000'000'000, start);
+  EXPECT_FALSE(visit.has(Counted::bytes, start + 539s));
+  EXPECT_TRUE(visit.has(Counted::bytes, start + 541s)) << "ten periods at most";
 }
 
 TEST(Guard, SessionsAreCountedWhileTheyAreOpen) {

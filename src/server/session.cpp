@@ -105,8 +105,11 @@ boost::asio::awaitable<bool> Session::open() {
   if (is_proxied_ && !co_await read_proxy_header()) co_return false;
   session_opened(services_.log, info());
   is_opened_ = true;
-  if (listener_->smtp.tls == smtp::TlsMode::implicit) co_return co_await begin_tls();
-  if (listener_->greet_pause.count() > 0) co_await wait_for_silence();
+  if (listener_->smtp.tls == smtp::TlsMode::implicit) {
+    if (machine_.is_stopped()) co_return false;
+    co_return co_await begin_tls();
+  }
+  if (listener_->greet_pause.count() > 0 && !machine_.is_stopped()) co_await wait_for_silence();
   co_return true;
 }
 
@@ -155,9 +158,9 @@ void Session::abandon_message() {
 
 // Charges the bytes and errors since the last call, those of incomplete messages included.
 void Session::charge(proto::Time now) {
-  const auto bytes = machine_.text_octets();
+  const auto bytes = machine_.data_bytes();
   const auto errors = machine_.errors();
-  visit_.charge(Counted::octets, bytes - std::exchange(bytes_charged_, bytes), now);
+  visit_.charge(Counted::bytes, bytes - std::exchange(bytes_charged_, bytes), now);
   visit_.charge(Counted::errors, errors - std::exchange(errors_charged_, errors), now);
 }
 
@@ -190,6 +193,7 @@ boost::asio::awaitable<Result<proto::TlsFacts>> Session::handshake(net::Stream& 
     co_return fail(Fault::tls, listener_->name, "this listener has no certificate");
   auto facts = co_await stream.handshake_server(*listener_->tls, deadline);
   if (facts) co_return facts;
+  if (facts.error().fault == Fault::cancelled) co_return facts;  // by stop()
   tls_failed(services_.log, info(), facts.error().detail);
   if (facts.error().fault != Fault::tls) co_return facts;
   visit_.charge(Counted::errors, 1, proto::Clock::now());

@@ -108,8 +108,8 @@ Reply Session::check_before() {
   const auto& question = machine_.question();
   const auto now = proto::Clock::now();
   if (const auto* mail = std::get_if<smtp::AskMail>(&question)) {
-    if (!visit_.has(Counted::octets, now))
-      return limited("octets", {450, {4, 7, 1}, "too many octets from you, try again later"});
+    if (!visit_.has(Counted::bytes, now))
+      return limited("bytes", {450, {4, 7, 1}, "message volume limit exceeded, try again later"});
     auto reply = services_.store.room(mail->transaction.declared_size.value_or(0));
     return reply.code >= 400 ? limited("room", std::move(reply)) : Reply{};
   }
@@ -306,7 +306,7 @@ boost::asio::awaitable<void> Session::answer_end() {
 }
 
 MessageFacts Session::message_facts() const {
-  return {sink_ ? sink_->id() : std::string(), machine_.message_octets(),
+  return {sink_ ? sink_->id() : std::string(), machine_.message_bytes(),
           proto::Clock::now() - data_began_};
 }
 

@@ -41,6 +41,24 @@ TEST(SessionEvents, AFailedHandshakeIsChargedAsAnError) {
   EXPECT_NE(server.lines.wait_for({"client.limited", "\"limit\":\"errors\""}), "");
 }
 
+// A policy may be linked with a library that throws anything.
+TEST(SessionEvents, EveryOpenedSessionIsClosedWhateverIsThrown) {
+  const auto policy = std::make_shared<ScriptedPolicy>(std::map<std::string, ScriptedPolicy::Step>{
+      {"message", {ScriptedPolicy::When::throws_other}}});
+  PolicyServer server({policy});
+  Typist client(server.port);
+  (void)client.reply();
+  for (const auto* line :
+       {"EHLO client.example", "MAIL FROM:<a@b.example>", "RCPT TO:<c@d.example>", "DATA"})
+    (void)client.say(line);
+  client.type("Subject: x\r\n\r\nbody\r\n.\r\n");
+  EXPECT_NE(server.lines.wait_for({"session.closed", "\"ending\":\"failed\""}), "");
+  EXPECT_EQ(server.lines.count("session.failed"), 1U);
+  EXPECT_EQ(server.lines.count("message.abandoned"), 1U);
+  EXPECT_TRUE(policy->wait_for("closed"));
+  EXPECT_TRUE(server.server.wait_until_empty(std::chrono::seconds(20)));
+}
+
 class Abandoned : public testing::Test {
  protected:
   Abandoned() {

@@ -165,9 +165,9 @@ class ServerMachine final {
   [[nodiscard]] const proto::TlsFacts* tls() const { return tls_.get(); }  ///< null: no TLS
   [[nodiscard]] Ending ending() const { return ending_; }
   /// Bytes of the message that is read or was read last.
-  [[nodiscard]] std::uint64_t message_octets() const { return data_.bytes; }
+  [[nodiscard]] std::uint64_t message_bytes() const { return data_.bytes; }
   /// Bytes of message data so far, with messages that were refused or not finished.
-  [[nodiscard]] std::uint64_t text_octets() const { return counts_.data_bytes; }
+  [[nodiscard]] std::uint64_t data_bytes() const { return counts_.data_bytes; }
   /// Commands refused so far.
   [[nodiscard]] std::uint32_t errors() const { return counts_.errors; }
 
