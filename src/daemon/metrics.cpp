@@ -26,8 +26,8 @@ const std::vector<MetricKind>& gauges() {
       {"postroad_spool_healthy", "1 while the spool takes messages, else 0.", Type::gauge},
       {"postroad_mailboxes_healthy", "1 while the mailboxes take messages, else 0.", Type::gauge},
       {"postroad_spool_messages", "Messages in the spool.", Type::gauge},
-      {"postroad_spool_octets", "Bytes of the messages in the spool.", Type::gauge},
-      {"postroad_spool_disk_octets", "Bytes of the spool's segments on disk.", Type::gauge},
+      {"postroad_spool_bytes", "Bytes of the messages in the spool.", Type::gauge},
+      {"postroad_spool_disk_bytes", "Bytes of the spool's segments on disk.", Type::gauge},
       {"postroad_spool_segments", "Segments of the spool.", Type::gauge},
       {"postroad_spool_commits_total", "Messages written to disk since the start.", Type::counter},
       {"postroad_spool_syncs_total", "Disk syncs since the start.", Type::counter},
@@ -85,8 +85,8 @@ std::string Metrics::text(const server::Server& server, spool::Spool& spool,
   set("postroad_spool_healthy", spool.health() ? 1 : 0);
   set("postroad_mailboxes_healthy", delivery.health() ? 1 : 0);
   set("postroad_spool_messages", signed_of(statistics.messages));
-  set("postroad_spool_octets", signed_of(statistics.bytes));
-  set("postroad_spool_disk_octets", signed_of(statistics.disk));
+  set("postroad_spool_bytes", signed_of(statistics.bytes));
+  set("postroad_spool_disk_bytes", signed_of(statistics.disk));
   set("postroad_spool_segments", signed_of(statistics.segments));
   set("postroad_spool_commits_total", signed_of(statistics.commits));
   set("postroad_spool_syncs_total", signed_of(statistics.syncs));

@@ -41,8 +41,7 @@ struct TlsServerSettings {
 class TlsContext final {
  public:
   /// Reads the files, the system's CA certificates among them (20 ms): call it when a handshake
-  /// begins. Contexts with equal settings and unchanged files, the system's among them, are shared
-  /// while one of them lives.
+  /// begins. Contexts with equal settings and unchanged files are shared while one of them lives.
   /// Error: Fault::tls with the file and OpenSSL's reason.
   static Result<TlsContext> client(const TlsClientSettings& settings);
   /// Whether the files can be read now; reads none of them. Error: Fault::tls with the file.

@@ -18,7 +18,7 @@ constexpr std::array<std::string_view, 9> endings{
     "stopped", "refused", "failed",         "not_smtp"};
 constexpr std::array<std::string_view, 12> limit_names{
     "address", "sessions", "connections", "errors", "messages",      "recipients",
-    "octets",  "room",     "lookups",     "logins", "failed_logins", "early_talker"};
+    "bytes",   "room",     "lookups",     "logins", "failed_logins", "early_talker"};
 constexpr std::array<std::string_view, 2> ceilings{"sessions", "memory"};
 constexpr FieldInfo client{"client", "address and port of the client"};
 constexpr FieldInfo helo{"helo", "the argument of HELO or EHLO"};

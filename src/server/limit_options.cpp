@@ -17,8 +17,9 @@ Section<LimitsConfig> LimitsConfig::declare() {
   s.option("recipients", &LimitsConfig::recipients,
            "Most recipients of one message; further ones get 452.")
       .between(1, 1'000'000);
-  s.option("mails", &LimitsConfig::mails, "Most messages of one session; then it gets 421.")
-      .between(1, 100'000'000);
+  s.option("messages", &LimitsConfig::messages, "Most messages of one session; then it gets 421.")
+      .between(1, 100'000'000)
+      .formerly("mails");
   s.option("errors", &LimitsConfig::errors, "Refused commands before the session is closed.")
       .between(1, 1'000'000);
   s.option("auth_attempts", &LimitsConfig::auth_attempts,
@@ -50,8 +51,9 @@ Section<ClientsConfig> ClientsConfig::declare() {
   s.option("connections", &ClientsConfig::connections, "New connections; further ones get 421.");
   s.option("messages", &ClientsConfig::messages, "Messages; further ones get 450 at MAIL.");
   s.option("recipients", &ClientsConfig::recipients, "Recipients; further ones get 450 at RCPT.");
-  s.option("octets", &ClientsConfig::octets,
-           "Bytes of messages; once they are used up, MAIL gets 450.");
+  s.option("bytes", &ClientsConfig::bytes,
+           "Bytes of messages; once they are used up, MAIL gets 450.")
+      .formerly("octets");
   s.option("errors", &ClientsConfig::errors,
            "Refused commands; once they are used up, new connections get 421.");
   s.option("failed_logins", &ClientsConfig::failed_logins,
@@ -71,8 +73,9 @@ Section<LoginsConfig> LoginsConfig::declare() {
            "New sessions that log in; further ones get 421.");
   s.option("messages", &LoginsConfig::messages, "Messages; further ones get 450 at MAIL.");
   s.option("recipients", &LoginsConfig::recipients, "Recipients; further ones get 450 at RCPT.");
-  s.option("octets", &LoginsConfig::octets,
-           "Bytes of messages; once they are used up, MAIL gets 450.");
+  s.option("bytes", &LoginsConfig::bytes,
+           "Bytes of messages; once they are used up, MAIL gets 450.")
+      .formerly("octets");
   s.option("errors", &LoginsConfig::errors,
            "Refused commands; once they are used up, a login gets 421.");
   s.option("failed_logins", &LoginsConfig::failed_logins,
@@ -83,9 +86,9 @@ Section<LoginsConfig> LoginsConfig::declare() {
 GuardSettings guard_settings(const ClientsConfig& clients, const LoginsConfig& logins) {
   const auto& c = clients;
   const auto& l = logins;
-  return {.client = {c.connections, c.messages, c.recipients, c.octets, c.errors, c.failed_logins,
+  return {.client = {c.connections, c.messages, c.recipients, c.bytes, c.errors, c.failed_logins,
                      c.lookups},
-          .login = {l.connections, l.messages, l.recipients, l.octets, l.errors, l.failed_logins,
+          .login = {l.connections, l.messages, l.recipients, l.bytes, l.errors, l.failed_logins,
                     Rate{}},
           .sessions_of_client = c.sessions,
           .sessions_of_login = l.sessions};

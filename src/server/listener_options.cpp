@@ -158,7 +158,7 @@ smtp::ServerOptions machine_options(const ListenerConfig& listener, const Limits
   options.extensions.xclient = !listener.xclient_from.empty();
   if (!listener.mechanisms.empty()) options.mechanisms = listener.mechanisms;
   auto& limits = options.limits;
-  limits.mails = config.mails;
+  limits.mails = config.messages;
   limits.message_size =
       listener.message_size.octets != 0 ? listener.message_size.octets : config.message_size.octets;
   limits.recipients = config.recipients;

@@ -69,7 +69,7 @@ struct ListenerConfig {
 struct LimitsConfig {
   config::Size message_size{36'700'160};
   std::uint32_t recipients = 1000;
-  std::uint32_t mails = 100'000;
+  std::uint32_t messages = 100'000;
   std::uint32_t errors = 20;
   std::uint32_t auth_attempts = 5;
   config::Duration login_delay{500};
@@ -88,7 +88,7 @@ struct ClientsConfig {
   Rate connections{600, std::chrono::minutes(1)};
   Rate messages{1000, std::chrono::minutes(1)};
   Rate recipients{10'000, std::chrono::minutes(1)};
-  Rate octets{2ULL << 30, std::chrono::hours(1)};
+  Rate bytes{2ULL << 30, std::chrono::hours(1)};
   Rate errors{200, std::chrono::minutes(10)};
   Rate failed_logins{20, std::chrono::minutes(10)};
   Rate lookups{30, std::chrono::minutes(1)};
@@ -103,7 +103,7 @@ struct LoginsConfig {
   Rate connections{600, std::chrono::minutes(1)};
   Rate messages{3000, std::chrono::hours(1)};
   Rate recipients{20'000, std::chrono::hours(1)};
-  Rate octets{5ULL << 30, std::chrono::hours(1)};
+  Rate bytes{5ULL << 30, std::chrono::hours(1)};
   Rate errors{500, std::chrono::minutes(10)};
   Rate failed_logins{100, std::chrono::hours(1)};
 

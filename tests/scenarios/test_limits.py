@@ -81,15 +81,15 @@ class Limits(unittest.TestCase):
         session.send(TEXT + b".\r\n")
         self.assertTrue(session.reply().startswith("250"))
 
-    def test_octets(self):
-        server = self.server({"octets": "100/h"})
+    def test_bytes(self):
+        server = self.server({"bytes": "100/h"})
         session = self.greeted(server)
         self.assertTrue(session.mail("a@b.example", ["ann@here.example"], TEXT + b"x" * 200 + b"\r\n").startswith("250"))
-        self.refused(server, "octets", r"^450 4\.7\.1 too many octets from you", session.say("MAIL FROM:<a@b.example>"))
+        self.refused(server, "bytes", r"^450 4\.7\.1 message volume limit exceeded, try again later", session.say("MAIL FROM:<a@b.example>"))
 
-    def test_octets_of_messages_that_broke_off_or_were_refused(self):
+    def test_bytes_of_messages_that_broke_off_or_were_refused(self):
         for end in (b"", b"bare\nline\r\n.\r\n"):
-            server = self.server({"octets": "1KiB/h"})
+            server = self.server({"bytes": "1KiB/h"})
             session = self.greeted(server)
             for line in ("MAIL FROM:<a@b.example>", "RCPT TO:<ann@here.example>", "DATA"):
                 session.say(line)
@@ -99,7 +99,7 @@ class Limits(unittest.TestCase):
                 self.assertEqual(server.events("message.refused")[0]["reply"][:3], "554")
             session.socket.close()
             postroad.eventually(lambda: server.events("session.closed"))
-            self.assertRegex(self.greeted(server).say("MAIL FROM:<a@b.example>"), r"^450 4\.7\.1 too many octets")
+            self.assertRegex(self.greeted(server).say("MAIL FROM:<a@b.example>"), r"^450 4\.7\.1 message volume limit exceeded")
 
     # A message that is too large is read and discarded, but only for a limited time.
     def test_row_32_an_endless_text(self):

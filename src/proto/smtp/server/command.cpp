@@ -47,7 +47,7 @@ struct CommandTable {
   {Verb::starttls, "STARTTLS", any,        "",          Argument::none,     yes, yes, &M::on_starttls, Hook::none,    "STARTTLS"},
   {Verb::auth,     "AUTH",     ready,      "EHLO",      Argument::required, no,  yes, &M::on_auth,     Hook::auth,    "AUTH mechanism [initial-response]"},
   {Verb::lhlo,     "LHLO",     any,        "",          Argument::required, yes, yes, &M::on_helo,     Hook::helo,    "LHLO domain"},
-  {Verb::bdat,     "BDAT",     text,       "RCPT TO",   Argument::required, no,  no,  &M::on_bdat,     Hook::data,    "BDAT octets [LAST]"},
+  {Verb::bdat,     "BDAT",     text,       "RCPT TO",   Argument::required, no,  no,  &M::on_bdat,     Hook::data,    "BDAT chunk-size [LAST]"},
   {Verb::xclient,  "XCLIENT",  before_mail, "",         Argument::required, yes, yes, &M::on_xclient,  Hook::xclient, "XCLIENT name=value ..."},
   }};
   // clang-format on

@@ -78,7 +78,7 @@ void ServerMachine::on_bdat(const CommandLine& command) {
   const auto most = 2 * options_.limits.message_size + most_dropped;
   if (!size || (!marker.empty() && !iequals(marker, "LAST")) || *size > most) {
     reply(size && *size > most ? Reply{552, {5, 3, 4}, "chunk too large"}
-                               : Reply{501, {5, 5, 4}, "syntax: BDAT octets [LAST]"});
+                               : Reply{501, {5, 5, 4}, "syntax: BDAT chunk-size [LAST]"});
     ++counts_.errors;
     return close(Ending::refused);
   }
