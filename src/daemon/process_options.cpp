@@ -22,7 +22,7 @@ Section<ServerConfig> ServerConfig::declare() {
            "other: 454.")
       .url();
   s.option("login_timeout", &ServerConfig::login_timeout,
-           "Time for the answer of either; then the login gets 454.")
+           "Time from AUTH to the answer of either; then the login gets 454.")
       .between(config::Duration{100}, std::chrono::minutes(1));
   s.option("user", &ServerConfig::user,
            "User that a server started by root becomes once its ports are bound; empty: it stays "

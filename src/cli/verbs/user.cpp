@@ -20,7 +20,8 @@ config::Command UserVerbs::declare() {
   config::Command group{.name = "user", .summary = "add, remove and list the users who may log in"};
   group.description =
       "The file holds keys and no passwords. It keeps its owner and its mode; a new file that root "
-      "makes gets the owner of its folder, so that the server can read it.";
+      "makes gets the owner of its folder, so that the server can read it. Changes take turns: "
+      "FILE.lock is locked meanwhile.";
   const std::vector<config::ExitCode> codes{
       {exit_ok, "done"},
       {exit_data, "wrong name or password, or the file is not a users file"},
