@@ -64,8 +64,8 @@ Reply Session::check_client() {
 
 // Byte by byte: what follows the header is the client's, and may be TLS.
 boost::asio::awaitable<bool> Session::read_proxy_header() {
-  const auto deadline = proto::Clock::now() + proxy_patience;
   if (machine_.is_stopped()) co_return false;
+  const auto deadline = proto::Clock::now() + proxy_patience;
   std::string bytes;
   std::string problem;
   while (problem.empty()) {
@@ -83,7 +83,7 @@ boost::asio::awaitable<bool> Session::read_proxy_header() {
     else if (*header)
       co_return take_proxy_header(**header);
   }
-  proxy_failed(services_.log, info(), problem);
+  if (!machine_.is_stopped()) proxy_failed(services_.log, info(), problem);
   stream_.close();
   co_return false;
 }
