@@ -13,10 +13,11 @@
 //
 // Exceptions. A hook that cannot decide answers 451. A hook that throws has a bug: its session ends
 // at once without a reply, is logged (`session.failed`), and no other session notices. The client
-// tries a message that was under way again: nothing of it was stored. An exception of `connect`
-// closes the connection before the greeting (`accept.failed`: there is no session yet). An
-// exception of `auth` or `keys` accepts no login and is no failed login either. An exception of
-// `closed` is logged, and the other policies are told of the end.
+// tries a message that was under way again: nothing of it was stored. An exception of the
+// first `connect` closes the connection before the greeting (`accept.failed`: there is no session
+// yet; `session.failed` behind a PROXY header). An exception of `auth` or `keys` accepts no login
+// and is no failed login either. An exception of `closed` is logged, and the other policies are
+// told of the end.
 #pragma once
 
 #include <optional>
