@@ -12,8 +12,8 @@
 namespace postroad::client {
 
 /// Parses the URL. A login in the URL replaces `login`; of the same user, only the password.
-/// `options.tls.policy` is filled in where it is not set; a port that the URL does not name follows from
-/// all three. Error: Fault::input.
+/// `options.tls.policy` is filled in where it is not set; a port that the URL does not name follows
+/// from all three. Error: Fault::input.
 Result<Url> settle(std::string_view url, std::optional<Login>& login, ClientOptions& options);
 
 /// Calls Login::fetch_token. Error: that of fetch_token; Fault::input for an invalid PROXY header.

@@ -199,8 +199,7 @@ Result<std::vector<std::string>> Daemon::reload() {
     try {
       auto reread = read_again_();
       doubts = reread.findings.hazards;
-      doubts.insert(doubts.end(), reread.findings.warnings.begin(),
-                    reread.findings.warnings.end());
+      doubts.insert(doubts.end(), reread.findings.warnings.begin(), reread.findings.warnings.end());
       return change(std::move(reread));
     } catch (const std::exception& thrown) {  // no memory, no thread
       return fail(Fault::io, "reload", thrown.what());
