@@ -116,7 +116,7 @@ class WrongInput(unittest.TestCase):
     def test_no_such_configuration(self):
         done = postroad.run("serve", "--config", "/nowhere/postroad.toml")
         self.assertEqual(done.returncode, 78)
-        self.sentence(done.stderr, "/nowhere/postroad.toml", "does not exist")
+        self.sentence(done.stderr, "/nowhere/postroad.toml", "No such file or directory")
 
     def test_settings_that_do_not_go_together(self):
         self.sentence(self.serve({"listener": [{"port": 0, "tls": "required"}]}, 78), r"wrong\.toml:3: listener\.tls", "needs a certificate", "set certificate")

@@ -362,11 +362,11 @@ Result<void> check_together(const MessageFlags& flags) {
 // The addresses of every flag, so that an error has the flag as typed.
 Result<void> check_addresses(const MessageFlags& flags) {
   const auto check = [](const char* flag, const std::string& list) -> Result<void> {
+    const auto place = std::string(flag) + " '" + printable(list, 80) + "'";
+    if (list.find_first_of(std::string_view("\r\n\0", 3)) != std::string::npos)
+      return fail(Fault::input, place, "CR, LF or NUL is not allowed in an address; remove it");
     const auto parsed = parse_address_list(list);
-    if (parsed) return {};
-    auto error = parsed.error();
-    error.where = std::string(flag) + " '" + printable(list, 80) + "'";
-    return error;
+    return parsed ? Result<void>() : fail(Fault::input, place, parsed.error().detail);
   };
   if (!flags.from.empty() && !flags.has_null_sender()) {
     if (auto right = check("--from", flags.from); !right) return right;
