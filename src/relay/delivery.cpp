@@ -61,8 +61,8 @@ bool is_same_smarthost(const DeliverySettings& one, const DeliverySettings& othe
   const auto parts = [](const DeliverySettings& settings) {
     const auto& options = settings.smarthost_options;
     const auto& login = settings.smarthost_login;
-    return std::tuple(settings.smarthost, settings.connections, options.helo_name, options.ca_file,
-                      options.ignored_extensions, login.has_value(),
+    return std::tuple(settings.smarthost, settings.connections, options.helo_name,
+                      options.tls.ca_file, options.ignored_extensions, login.has_value(),
                       login ? login->user : std::string(),
                       login ? std::string(login->password.reveal()) : std::string());
   };

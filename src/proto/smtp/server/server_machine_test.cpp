@@ -186,7 +186,7 @@ TEST(Deadlines, OfABlockStandStillWhileThePolicyTakesItsTime) {
 
 TEST(Deadlines, OfAChunkStandStillToo) {
   ServerOptions options;
-  options.chunking = true;
+  options.extensions.chunking = true;
   options.limits.data_block = minutes(3);
   Session session(options);
   session.settle();
