@@ -6,6 +6,7 @@
 #include <fstream>
 #include <iostream>
 
+#include "cli/app.hpp"
 #include "cli/exit.hpp"
 #include "cli/flags/flags_file.hpp"
 #include "cli/standard_output.hpp"

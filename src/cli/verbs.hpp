@@ -132,7 +132,4 @@ struct UserVerbs {
   int list();
 };
 
-/// Runs the whole command line; what main returns.
-int run(int argc, char** argv);
-
 }  // namespace postroad::cli
