@@ -42,7 +42,9 @@ const std::string* find_open_range(const Networks& networks) {
 
 // Whether any host of the Internet that reaches the machine is served.
 bool is_public(const ListenerConfig& listener) {
-  if (is_loopback(listener)) return false;
+  boost::system::error_code invalid;  // reported by itself
+  boost::asio::ip::make_address(listener.address, invalid);
+  if (invalid || is_loopback(listener)) return false;
   return listener.only_from.empty() || find_open_range(listener.only_from) != nullptr;
 }
 

@@ -26,9 +26,7 @@ std::string QueueId::text() const {
 Result<QueueId> QueueId::parse(std::string_view text) {
   const auto invalid = [&] {
     return fail(Fault::input, "queue id '" + printable(text, 40) + "'",
-                "not a queue id: use an id from `postroad queue list` (at most 13 characters of "
-                "0-9 and A-Z "
-                "without I, L, O and U)");
+                "not a queue id: one has 1 to 13 characters of 0-9 and A-Z without I, L, O and U");
   };
   if (text.empty() || text.size() > max_length) return invalid();
   QueueId id;

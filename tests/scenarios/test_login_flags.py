@@ -120,7 +120,7 @@ class TheServerOfTheOutcome(unittest.TestCase):
             # Both defer: the last one is named, with its reply.
             done = postroad.run("send", urls[0], urls[1], "--relay", f"smtp://ann:s3cretC@127.0.0.1:{a.port}", *PLAIN, "--json")
             self.assertEqual(done.returncode, 75, done.stderr)
-            self.assertIn(f'"server":"127.0.0.1:{a.port}"', done.stdout)
+            self.assertIn(f'"where":"127.0.0.1:{a.port}"', done.stdout)
             self.assertNotIn("s3cret", done.stdout + done.stderr)
 
     def test_one_server(self):

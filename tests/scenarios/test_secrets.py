@@ -123,10 +123,12 @@ class Secrets(unittest.TestCase):
             for first, second in (urls, urls[::-1]):
                 for view in ((), ("--json",)):
                     self.send("--allow-password-in-clear", "--relay", second, *view, server=first, code=0)
-        with by_hand.FakeServer(lambda peer: login_server(peer, "450 4.3.2 not now")) as fake:
-            url = f"smtp://{USER}:{quoted}@127.0.0.1:{fake.port}"
+        def busy():
+            return by_hand.FakeServer(lambda peer: login_server(peer, "450 4.3.2 not now"))
+        with busy() as one, busy() as other:
+            first, second = (f"smtp://{USER}:{quoted}@127.0.0.1:{fake.port}" for fake in (one, other))
             for view in ((), ("--json",)):
-                self.send("--allow-password-in-clear", "--relay", url, *view, server=url, code=75)
+                self.send("--allow-password-in-clear", "--relay", second, *view, server=first, code=75)
 
     def test_row_24_users_file_and_log(self):
         self.clean(self.users.read_text())

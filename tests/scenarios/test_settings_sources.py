@@ -74,7 +74,7 @@ class SettingsSources(unittest.TestCase):
         done = self.show(text=text)
         for warning in warnings:
             self.assertRegex(done.stderr, warning)
-        for line in ('max_retry_delay = "2h"', 'role = "mx"', 'port = 0', 'messages = 7', 'bytes = "1KiB/h"', 'bytes = "2KiB/h"'):
+        for line in ('max_retry_delay = "2h"', 'role = "mx"', 'port = 0', 'messages = 7', 'bytes = "1024/h"', 'bytes = "2048/h"'):
             self.assertIn(line, done.stdout)
         done = self.show("--offline", text=text, verb=("config", "check"))
         for warning in warnings:
