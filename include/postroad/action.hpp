@@ -1,4 +1,4 @@
-// What a protocol machine asks of the program that drives it; machine.hpp says how.
+// Requests of a protocol machine to the program that drives it; machine.hpp explains them.
 #pragma once
 
 #include <chrono>

@@ -12,7 +12,7 @@
 
 namespace postroad {
 
-/// What went wrong. The numbers are stable: new ones are added at the end.
+/// The kind of an error. The numbers are stable: new ones are added at the end.
 enum class Fault {
   input,         ///< a value from the caller is not valid (an address, a URL, an option)
   resolve,       ///< the host name has no address
@@ -62,7 +62,7 @@ POSTROAD_EXPORT std::ostream& operator<<(std::ostream& out, const Error& error);
 /// Makes an Error in one expression: `return fail(Fault::input, "--to", "…")`.
 [[nodiscard]] POSTROAD_EXPORT Error fail(Fault fault, std::string where, std::string detail);
 
-/// What `Result::value()` throws; the library itself never throws it.
+/// Thrown by `Result::value()`; the library itself never throws it.
 class POSTROAD_EXPORT ErrorException : public std::runtime_error {
  public:
   explicit ErrorException(Error error)

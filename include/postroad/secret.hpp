@@ -30,7 +30,7 @@ class POSTROAD_EXPORT Secret {
   [[nodiscard]] bool empty() const noexcept { return value_.empty(); }
   /// The bytes. The view is valid while this object lives unchanged.
   [[nodiscard]] std::string_view reveal() const noexcept { return value_; }
-  /// Where the value came from ("environment variable X"), for error texts; never the value.
+  /// The source of the value ("environment variable X"), for error messages; never the value.
   [[nodiscard]] const std::string& origin() const noexcept { return origin_; }
 
   /// Takes constant time for any content of the same length.

@@ -1,4 +1,4 @@
-// What this library is called and how its symbols leave the shared object.
+// The version of this library, and the visibility of its symbols in the shared object.
 #pragma once
 
 #define POSTROAD_EXPORT __attribute__((visibility("default")))

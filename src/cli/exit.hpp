@@ -30,7 +30,7 @@ enum Exit : int {
 /// Whether `stage` belongs to the login.
 inline bool is_login(Stage stage) { return stage >= Stage::username && stage <= Stage::auth; }
 
-/// What `exit_of` can return for a message that is sent, and the codes before that.
+/// The codes of `exit_of` for sending a message, after the codes of earlier failures.
 inline std::vector<config::ExitCode> exit_codes_of_sending() {
   return {{exit_ok, "every recipient was accepted"},
           {exit_usage, "wrong command line"},

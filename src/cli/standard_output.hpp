@@ -19,8 +19,8 @@ class StandardOutput final : public std::streambuf {
   StandardOutput(const StandardOutput&) = delete;
   StandardOutput& operator=(const StandardOutput&) = delete;
 
-  /// Writes what is left. When everything was written: `code`. Otherwise it complains on standard
-  /// error and returns `code`, or exit_io in place of exit_ok.
+  /// Writes the remaining output. If everything was written, returns `code`. Otherwise prints an
+  /// error on standard error and returns `code`, or exit_io in place of exit_ok.
   [[nodiscard]] int finish(int code);
 
  protected:

@@ -26,8 +26,8 @@ std::string environment_name(std::span<const std::string> path);
 
 /// The variables whose names begin with POSTROAD_ and that neither an option nor `others` explains:
 /// misspelt ones, which would be ignored silently. One Error each, Fault::input, `where` the
-/// variable. What Kubernetes sets for a service named postroad (POSTROAD_PORT_25_TCP …) is not
-/// meant.
+/// variable. Except the variables that Kubernetes sets for a service named postroad
+/// (POSTROAD_PORT_25_TCP …).
 std::vector<Error> unknown_variables(const Environment& environment, const Table& root,
                                      std::span<const std::string_view> others = {});
 

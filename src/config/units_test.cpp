@@ -1,5 +1,5 @@
-// Tables for sizes and times: what is taken, its shortest form, and what is refused with which
-// words. Not here: options that have units (file_test.cpp).
+// Tables for sizes and times: accepted values, their shortest form, and the messages for the
+// others. Not here: options that have units (file_test.cpp).
 #include "config/units.hpp"
 
 #include <gmock/gmock.h>

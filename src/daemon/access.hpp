@@ -1,5 +1,5 @@
-// What the server will be allowed to do once it has become server.user. Not here: becoming that
-// user (confine.hpp).
+// Permissions of the server once it has become server.user. Not here: becoming that user
+// (confine.hpp).
 #pragma once
 
 #include "daemon/problems.hpp"

@@ -1,4 +1,4 @@
-// The look around of `config check`; see check.hpp.
+// The checks of `config check` that need the system: ports, files, DNS; see check.hpp.
 #include "daemon/check.hpp"
 
 #include <pwd.h>
@@ -55,7 +55,7 @@ void check_certificates(const Configuration& configuration, Problems& problems) 
   }
 }
 
-// The ports that the server on this very data folder holds.
+// The ports of the server that runs on this data folder.
 std::set<std::string> ports_of_running_server(const Settings& settings, Problems& problems) {
   std::set<std::string> ports;
   auto running = RunningServer::connect(settings.server.data);
@@ -136,7 +136,7 @@ void check_users(const Configuration& configuration, Problems& problems) {
   }
 }
 
-// The own name matters to hosts that connect, and to those that are connected to.
+// The server's own name matters to hosts that connect and to hosts that it connects to.
 void check_hostname(const Settings& settings, bool is_local, bool offline, Problems& problems) {
   if (is_local && settings.delivery.smarthost.empty()) return;
   const auto& host = settings.server.hostname;

@@ -1,6 +1,6 @@
-// Problems that only a look around shows: certificates about to expire, ports in use, folders that
-// cannot be written, DNS entries, mail loops. Nothing is changed: ports are bound and released.
-// Not here: problems that keep a server from starting (configuration.hpp).
+// Problems that only the system shows: certificates about to expire, ports in use, folders that
+// cannot be written, DNS entries, mail loops. Nothing is changed: ports are bound and released. Not
+// here: problems that keep a server from starting (configuration.hpp).
 #pragma once
 
 #include <string>

@@ -1,4 +1,4 @@
-// What the loop of the main thread works with: internal to daemon.cpp and daemon_loop.cpp.
+// State of the main thread's loop: internal to daemon.cpp and daemon_loop.cpp.
 #pragma once
 
 #include <boost/asio/io_context.hpp>

@@ -1,5 +1,5 @@
-// The declaration of all tables; see settings.hpp. The order in which values are read is
-// load_settings.cpp's.
+// The declaration of all tables; see settings.hpp. load_settings.cpp defines the order in which
+// values are read.
 #include "daemon/settings.hpp"
 
 #include <unistd.h>

@@ -1,4 +1,5 @@
-// What the outbox reads of an envelope in its spool, and a call of the spool's that is waited for.
+// The values that the outbox reads from an envelope in its spool, and a call of the spool that a
+// thread waits for.
 #pragma once
 
 #include <condition_variable>
@@ -13,10 +14,10 @@ namespace postroad::outbox {
 
 Mailbox mailbox_of(const std::string& text);
 OutboxStatus status_of(spool::QueueId id, const spool::Envelope& envelope);
-/// Whether it can be read back from the envelope as it stands.
+/// Whether it can be read back from the envelope unchanged.
 bool is_kept_as(const Mailbox& mailbox);
 
-/// A spool's call that ends by a callback, waited for.
+/// A call of the spool that ends by a callback, and the wait for it.
 class Waiter final {
  public:
   spool::Done done() {

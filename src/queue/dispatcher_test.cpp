@@ -1,5 +1,5 @@
-// The dispatcher by hand, with clocks that the test sets: routes, retries, holds, sites, records.
-// The fixture is dispatcher_fixture.hpp.
+// The dispatcher with clocks that the test sets: routes, retries, holds, sites, records. The
+// fixture is dispatcher_fixture.hpp.
 #include "queue/dispatcher_fixture.hpp"
 
 namespace postroad::queue {

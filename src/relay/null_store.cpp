@@ -11,7 +11,7 @@ class NullSink final : public server::MessageSink {
   [[nodiscard]] bool ready() const override { return true; }
   void when_ready(std::function<void()> resume) override { resume(); }
   void commit(server::Additions, std::function<void(Reply)> done) override {
-    done({250, {2, 0, 0}, "Ok: thrown away"});
+    done({250, {2, 0, 0}, "Ok: discarded"});
   }
 };
 

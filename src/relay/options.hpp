@@ -1,5 +1,5 @@
 // The options of local addresses, senders and delivery, each struct with its declaration. Not here:
-// what they mean (local/directory.hpp, local/senders.hpp, delivery.hpp).
+// their meaning (local/directory.hpp, local/senders.hpp, delivery.hpp).
 #pragma once
 
 #include <chrono>

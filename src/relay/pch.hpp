@@ -1,4 +1,4 @@
-// What every unit of this layer reads: Asio's coroutines cost seconds to parse, so they are parsed
+// Headers of every unit in this layer: Asio's coroutines take seconds to parse, so they are parsed
 // once.
 #pragma once
 

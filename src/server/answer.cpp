@@ -17,7 +17,7 @@ Answer::~Answer() {
   try {
     (*this)({451, {4, 3, 0}, "a policy check failed, try again later"});
   } catch (...) {
-    // Without memory for the words the session's deadline ends the wait.
+    // If there is no memory for the text, the session's deadline ends the wait.
     if (pending_ != nullptr) pending_->release();
   }
 }
@@ -32,8 +32,8 @@ void PendingAnswer::release() noexcept {
   if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
 }
 
-// The session posts nothing and ends no wait while this holds the lock, so that the timer and its
-// executor live.
+// While this holds the lock, the session posts nothing and ends no wait, so the timer and its
+// executor exist.
 void PendingAnswer::give(Verdict verdict) {
   const std::lock_guard lock(mutex_);
   verdict_ = std::move(verdict);

@@ -1,5 +1,5 @@
-// An answer at every moment: before the session waits, while it does, after it gave up, after it is
-// gone; by any thread, once, or never.
+// An answer at every moment: before the session waits, while it waits, after it gave up, after it
+// ended; from any thread, once, or never.
 #include "server/answer.hpp"
 
 #include <gtest/gtest.h>
@@ -13,7 +13,7 @@ namespace {
 
 const Reply no{550, {5, 7, 1}, "no"};
 
-/// Waits as a session does; whether the answer ended the wait.
+/// Waits as a session does; returns whether the answer ended the wait.
 bool wait(PendingAnswer& pending, boost::asio::io_context& loop, std::chrono::milliseconds longest,
           const std::function<void()>& meanwhile) {
   boost::asio::steady_timer timer(loop, longest);

@@ -37,7 +37,7 @@ std::string_view Ceilings::count_session() {
   const auto most = max_sessions_.load(std::memory_order_relaxed);
   const std::lock_guard lock(mutex_);
   if (most != 0 && alive_ >= most) return "sessions";
-  // If no session is open, it is not the sessions that are large: one at a time then.
+  // If no session is open, the memory is not theirs: one session at a time is served.
   if (is_too_large() && alive_ > 0) return "memory";
   ++alive_;
   return {};
@@ -74,7 +74,7 @@ asio::awaitable<void> Ceilings::watch_memory() {
     if (error) co_return;
     const auto most = max_memory_.load(std::memory_order_relaxed);
     auto is_over = most != 0 && resident_bytes() > most;
-    // The C library may still hold what sessions gave back.
+    // The C library may still hold memory that sessions have freed.
     if (is_over && --looks_until_trim <= 0) {
       ::malloc_trim(0);
       looks_until_trim = looks_between_trims;

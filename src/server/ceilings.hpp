@@ -1,5 +1,5 @@
-// The ceilings of the whole server: how many sessions may be open, and how much memory the process
-// may hold before it takes no more of them. What one client may do is guard.hpp's.
+// Limits of the whole server: open sessions, and resident memory above which no session is
+// accepted. Limits per client: guard.hpp.
 #pragma once
 
 #include <atomic>
@@ -21,13 +21,13 @@ class Ceilings final {
   [[nodiscard]] std::string_view count_session();
   void session_ended();
   [[nodiscard]] std::size_t sessions() const;
-  /// Waits until no session is open, at most `patience`; whether that came.
+  /// Waits until no session is open, at most `patience`; returns whether none is.
   [[nodiscard]] bool wait_until_empty(std::chrono::milliseconds patience) const;
   /// Waits until no session is open.
   void wait_until_empty() const;
-  /// Whether the ceiling of memory is reached, as of the last look.
+  /// Whether the memory limit is reached, as of the last measurement.
   [[nodiscard]] bool is_too_large() const { return too_large_.load(std::memory_order_relaxed); }
-  /// Looks at the memory every second, for ever: until its loop ends.
+  /// Measures the memory every second until its loop ends.
   boost::asio::awaitable<void> watch_memory();
 
  private:

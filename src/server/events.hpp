@@ -1,5 +1,5 @@
-// The facts that the server states. Each is declared once in events.cpp and stated by the function
-// of its name.
+// The events of the server. Each is declared once in events.cpp and logged by the function of its
+// name.
 #pragma once
 
 #include <chrono>
@@ -15,7 +15,7 @@ namespace postroad::server {
 struct ListenerSettings;
 using observe::Log;
 
-/// A message as far as it has come.
+/// The state of a message so far.
 struct MessageFacts {
   std::string id;                   ///< queue id; empty: none was given
   std::uint64_t bytes = 0;          ///< received
@@ -40,7 +40,7 @@ void recipient_refused(Log& log, const SessionInfo& info, const smtp::Transactio
 /// A 2yz reply is `message.accepted`, any other one `message.refused`.
 void message_ended(Log& log, const SessionInfo& info, const smtp::Transaction& transaction,
                    const MessageFacts& message, const Reply& reply);
-/// The client gave it up, or was cut off.
+/// The client abandoned the message, or was disconnected.
 void message_abandoned(Log& log, const SessionInfo& info, const smtp::Transaction& transaction,
                        const MessageFacts& message, std::string_view reason);
 void client_limited(Log& log, const SessionInfo& info, std::string_view limit,

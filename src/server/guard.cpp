@@ -13,7 +13,7 @@ using Time = Guard::Time;
 std::chrono::nanoseconds cost(const Rate& rate, std::uint64_t n) {
   const auto each = std::chrono::duration<double, std::nano>(rate.per) /
                     static_cast<double>(std::max<std::uint64_t>(rate.count, 1));
-  // A charge of any size is paid off within ten periods: no client is shut out for ever.
+  // A charge of any size expires within ten periods: no client is refused for ever.
   const auto whole = std::min(each * static_cast<double>(n),
                               std::chrono::duration<double, std::nano>(rate.per) * 10.0);
   return std::chrono::duration_cast<std::chrono::nanoseconds>(whole);

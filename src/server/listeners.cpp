@@ -26,7 +26,8 @@ Error bind_error(const tcp::endpoint& endpoint, const boost::system::error_code&
   }
   if (error == asio::error::access_denied) {
     return fail(Fault::io, place,
-                "only root may bind a port below 1024; choose another port, or start as root");
+                "only root may bind a port below 1024 (a running server has given up that right); "
+                "choose another port, or restart as root");
   }
   return fail(Fault::io, place, "cannot listen: " + error.message());
 }
@@ -70,7 +71,7 @@ void Listeners::inherit(const std::vector<int>& descriptors) {
   }
 }
 
-// The socket that is bound to that endpoint; for port 0, any that is left with its address.
+// The socket that is bound to that endpoint; for port 0, any remaining one with its address.
 std::optional<tcp::acceptor> Listeners::take_inherited(const tcp::endpoint& endpoint) {
   for (auto at = inherited_.begin(); at != inherited_.end(); ++at) {
     const auto bound = at->local_endpoint();
@@ -83,8 +84,8 @@ std::optional<tcp::acceptor> Listeners::take_inherited(const tcp::endpoint& endp
   return std::nullopt;
 }
 
-// Lets another socket of this process listen on a port that a socket with another address has;
-// false: there is none, or that very address is in use.
+// Lets another socket of this process listen on the port of a socket with another address; false:
+// there is no such socket, or this address is in use.
 bool Listeners::share_port(const tcp::endpoint& endpoint) {
   bool found = false;
   bool is_taken = false;

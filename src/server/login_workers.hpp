@@ -1,5 +1,5 @@
-// A few threads for work that a login needs and that would hold up a loop: the derivation of keys,
-// a backend that is asked. Bounded: so many threads, so many jobs. Thread rule: any thread.
+// A few threads for login checks that would block a loop: key derivation, requests to a backend.
+// Threads and waiting jobs are bounded. Thread rule: any thread.
 #pragma once
 
 #include <atomic>
@@ -14,12 +14,12 @@ namespace postroad::server {
 
 class LoginWorkers final {
  public:
-  /// No thread is made before the first job: the process gives up its privileges first.
+  /// The threads start with the first job, after the process has given up its privileges.
   explicit LoginWorkers(unsigned threads, unsigned max_jobs = 128)
       : threads_(threads), max_jobs_(max_jobs) {}
   LoginWorkers(const LoginWorkers&) = delete;
   LoginWorkers& operator=(const LoginWorkers&) = delete;
-  /// Waits for the jobs that run.
+  /// Waits for the running jobs.
   ~LoginWorkers();
 
   /// Runs `job` on one of the threads. False: too many jobs wait already, and it is destroyed.
@@ -32,7 +32,7 @@ class LoginWorkers final {
         try {
           job();
         } catch (...) {
-          // No memory: the Answer that the job held says that the check failed.
+          // Out of memory: the destroyed job's Answer reports that the check failed.
         }
         jobs_.fetch_sub(1, std::memory_order_relaxed);
       });

@@ -15,7 +15,7 @@ Reply login_unavailable() {
 Reply logins_busy() { return {454, {4, 7, 0}, "too many logins at once, try again later"}; }
 
 boost::asio::awaitable<bool> Inquiry::wait(boost::asio::steady_timer& timer) {
-  // A frame that ends without being resumed takes its timer along: a late answer must not wake it.
+  // A frame that ends without being resumed destroys its timer: a late answer must not wake it.
   struct EndAtExit {
     PendingAnswer* pending;
     ~EndAtExit() {
@@ -32,8 +32,8 @@ boost::asio::awaitable<bool> Inquiry::wait(boost::asio::steady_timer& timer) {
   co_return true;
 }
 
-// A 3yz is no answer to a question: it counts as a refusal with other words would, so that no
-// policy can make the session say it.
+// A 3yz is no answer to a question: it counts as a refusal, so that no policy can make the session
+// send it.
 void Inquiry::settle(Verdict verdict) {
   auto& [reply, additions] = verdict_;
   const bool is_refusal = verdict.reply.code >= 300;

@@ -42,10 +42,10 @@ class Inquiry final {
   boost::asio::awaitable<bool> wait(boost::asio::steady_timer& timer);
   void refuse(Reply reply) { settle({std::move(reply), {}}); }
 
-  /// A policy was asked and has not answered.
+  /// A policy has been asked and has not answered.
   [[nodiscard]] bool is_waiting() const { return pending_ != nullptr; }
   [[nodiscard]] bool is_refused() const { return verdict_.reply.code >= 300; }
-  /// Code 0 if no policy had anything to say.
+  /// Code 0 if no policy objects.
   [[nodiscard]] Reply& reply() { return verdict_.reply; }
   [[nodiscard]] Additions& additions() { return verdict_.additions; }
 

@@ -9,7 +9,7 @@ namespace postroad::server {
 
 namespace {
 
-// The blocks that were given back last. There are few sizes: a search costs less than malloc.
+// The most recently freed blocks. There are few sizes: a search costs less than malloc.
 struct Spare {
   struct Block {
     void* memory = nullptr;

@@ -1,6 +1,6 @@
-// Listeners and the threads that serve them. One thread accepts and hands each connection to the
-// next thread in turn, where its session stays. Not here: the threads (workers.hpp), the ceilings
-// of the whole server (ceilings.hpp), what one client may do (guard.hpp).
+// Listeners and the threads that serve them. One thread accepts and passes each connection to the
+// next thread in turn, where its session stays. Not here: the threads (workers.hpp), the limits of
+// the whole server (ceilings.hpp), the limits of one client (guard.hpp).
 #pragma once
 
 #include <chrono>
@@ -40,23 +40,23 @@ class Server final {
   /// After an error nothing has changed. Returns the ports in order.
   Result<std::vector<std::uint16_t>> replace(std::vector<ListenerSettings> settings);
   void set_ceilings(std::size_t max_sessions, std::uint64_t max_memory);
-  /// Whether the ceiling of memory is reached.
+  /// Whether the memory limit is reached.
   [[nodiscard]] bool is_too_large() const;
   /// The listeners' addresses, "[127.0.0.1]:25".
   [[nodiscard]] std::vector<std::string> addresses() const;
   /// The listening sockets, for another process; they stay the server's too.
   [[nodiscard]] std::vector<int> descriptors() const;
-  /// Accepts nothing from now on; a process that has the sockets too goes on. Sessions live on.
+  /// Stops accepting; a process that shares the sockets continues. Open sessions continue.
   void release();
   /// The number of open sessions.
   [[nodiscard]] std::size_t sessions() const;
-  /// Waits until no session is open, at most so long; whether that came.
+  /// Waits until no session is open, at most `patience`; returns whether none is.
   [[nodiscard]] bool wait_until_empty(std::chrono::milliseconds patience) const;
   /// Whether every thread answers within that time.
   [[nodiscard]] bool is_alive(std::chrono::milliseconds patience);
-  /// No new connections; sessions end after the message they are in.
+  /// Stops accepting; sessions end after the message in progress.
   void begin_stop();
-  /// The same, and all sessions are cut after `patience`. Blocks until all have ended.
+  /// As begin_stop; ends all sessions after `patience`. Blocks until all have ended.
   void stop(std::chrono::milliseconds patience);
 
  private:

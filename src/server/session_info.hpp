@@ -1,5 +1,5 @@
-// What a session tells the layers above about itself: values, made afresh for each question. Not
-// here: the message (smtp::Transaction).
+// Information about a session for the layers above: values, made new for each question. Not here:
+// the message (smtp::Transaction).
 #pragma once
 
 #include <boost/asio/ip/address.hpp>
@@ -8,14 +8,14 @@
 
 namespace postroad::server {
 
-/// What a listener is for.
+/// The purpose of a listener.
 enum class Role : std::uint8_t {
   mx,          ///< takes messages from any client for the local domains
   submission,  ///< takes messages from users who logged in (RFC 6409)
   catcher,     ///< takes every message and delivers none: a developer's machine
 };
 
-/// What the TLS handshake settled; an empty version means that TLS is not up.
+/// The result of the TLS handshake; an empty version means that TLS is not up.
 struct TlsInfo {
   std::string_view version;    ///< "TLSv1.3"
   std::string_view cipher;     ///< as OpenSSL names it
@@ -23,8 +23,8 @@ struct TlsInfo {
   [[nodiscard]] bool is_up() const { return !version.empty(); }
 };
 
-/// A session as it stands. The views are valid until the hook that was given this returns: a policy
-/// that answers later copies what it needs first.
+/// The current state of a session. The views are valid until the hook returns: a policy that
+/// answers later copies what it needs first.
 struct SessionInfo {
   std::uint64_t id = 0;  ///< the same in every hook of one session, never used again by a process
   Role role = Role::mx;
@@ -40,7 +40,7 @@ struct SessionInfo {
   TlsInfo tls{};
 };
 
-/// What decides the word for Received.
+/// The inputs of the protocol name in Received.
 struct ProtocolFacts {
   bool is_esmtp = false;
   bool is_lmtp = false;

@@ -1,4 +1,4 @@
-// Where accepted messages go: the interface between the server and whatever keeps them. The server
+// The destination of accepted messages: the interface between the server and a store. The server
 // knows neither spool nor routes. Thread rule: a session's own thread, several at the same time.
 #pragma once
 
@@ -17,7 +17,7 @@
 
 namespace postroad::server {
 
-/// One message on its way in. Destroyed without `commit`, it leaves nothing.
+/// One message that is being received. If it is destroyed without `commit`, nothing of it remains.
 class MessageSink : public Recycled {
  public:
   virtual ~MessageSink() = default;

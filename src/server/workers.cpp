@@ -33,7 +33,7 @@ bool Workers::is_alive(std::chrono::milliseconds patience) {
     std::condition_variable bell;
     std::size_t answered = 0;
   };
-  auto roll = std::make_shared<Roll>();  // a thread that hangs now may answer after we have left
+  auto roll = std::make_shared<Roll>();  // a thread that hangs now may answer later
   for (auto& worker : workers_) {
     asio::post(worker->context, [roll] {
       const std::lock_guard lock(roll->mutex);

@@ -1,5 +1,4 @@
-// The threads that serve: one io_context per thread, and a session stays on the thread that it
-// began on.
+// The threads that serve: one io_context per thread; a session stays on its thread.
 #pragma once
 
 #include <boost/asio/executor_work_guard.hpp>
@@ -29,7 +28,7 @@ class Workers final {
   explicit Workers(unsigned count);
   void start();
   [[nodiscard]] bool is_running() const { return !threads_.empty(); }
-  /// Ends the loops and joins the threads; what is still to be done on them is dropped.
+  /// Ends the loops and joins the threads; pending work is dropped.
   void stop();
   /// The accepting thread.
   [[nodiscard]] Worker& first() { return *workers_.front(); }

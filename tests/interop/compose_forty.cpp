@@ -78,7 +78,7 @@ void set_header(Message& message, const json::object& wanted) {
   }
 }
 
-// Texts and images as a tree of our own making, in place of the one that Message makes.
+// Bodies and images as a tree of our own making, in place of the one that Message makes.
 MimePart built_content(const json::object& wanted) {
   auto html = text_of(wanted.at("html"));
   std::vector<MimePart> related;

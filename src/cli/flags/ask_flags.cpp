@@ -8,7 +8,7 @@ namespace postroad::cli {
 void AskFlags::add_to(std::vector<config::Flag>& flags) {
   flags.push_back({.name = "dsn-return",
                    .value = "WHAT",
-                   .doc = "What a failure report returns: the header or the whole message (DSN).",
+                   .doc = "Content of failure reports: the header or the whole message (DSN).",
                    .target = &return_content,
                    .words = {"HDRS", "FULL"}});
   flags.push_back({.name = "envelope-id",

@@ -1,4 +1,4 @@
-// Flags from a file: what does not change from message to message.
+// Flags from a file, for values that are the same for every message.
 #pragma once
 
 #include <postroad/result.hpp>

@@ -1,4 +1,4 @@
-// The rate limit: how many messages in a time.
+// The rate limit: the number of messages per time.
 #include <gtest/gtest.h>
 
 #include "client/pool/relays.hpp"

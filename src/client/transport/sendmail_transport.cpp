@@ -95,7 +95,7 @@ Result<void> write_message(MessageSource& source, int to) {
       if (c != '\r') text += c;
     }
     if (chunk->empty() && has_cr) text += '\r';
-    // A command that ends before it has read everything says why by its exit code.
+    // A command that ends before it has read everything gives the reason by its exit code.
     if (!client::write_all(to, text, true) || chunk->empty()) return {};
   }
 }

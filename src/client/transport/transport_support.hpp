@@ -1,4 +1,4 @@
-// What the transports without SMTP share. Not here: the transports (transport.cpp,
+// Shared by the transports without SMTP. Not here: the transports (transport.cpp,
 // sendmail_transport.cpp).
 #pragma once
 

@@ -21,8 +21,7 @@ std::string text_key(const Mailbox& address) {
   return lower(address.local) + '@' + lower(address.domain);
 }
 
-// A short stable tail for names that had to be cut (FNV-1a): two long names must not share a
-// folder.
+// A short hash (FNV-1a) for names that had to be cut: two long names must not share a folder.
 std::string tail_of(std::string_view text) {
   std::uint64_t hash = 14695981039346656037ULL;
   for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
@@ -64,7 +63,7 @@ Directory Directory::make(DirectorySettings settings, const ReportProblem& repor
                               "the catch-all must be a whole address: " + target.error().detail));
   }
   for (const auto& entry : settings.aliases) directory.add_alias(entry, note);
-  // Where a target is missing, or an alias has no end, what lies behind it cannot be judged.
+  // Final recipients are checked only if every alias target exists and there is no loop.
   const bool has_ends = directory.check_loops(note);
   if (is_sound && has_ends) directory.check_ends(note);
   return directory;
@@ -132,7 +131,7 @@ std::vector<Mailbox> Directory::resolve(const Mailbox& address) const {
   return ends;
 }
 
-// The recipient that a local name without an entry of its own stands for.
+// The recipient of a local name without an entry of its own.
 std::optional<Mailbox> Directory::stand_in(const Mailbox& address) const {
   const auto& [local, domain] = address;
   if (const auto tag = local.find_first_of(plus_, 1); tag != std::string::npos)

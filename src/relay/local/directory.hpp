@@ -40,7 +40,7 @@ class Directory final {
   /// The final recipients of a message to `address`, aliases expanded, each once; empty for an
   /// unknown local address. A remote address gives itself.
   [[nodiscard]] std::vector<Mailbox> resolve(const Mailbox& address) const;
-  /// Whether that is not empty, in a time that does not grow with an alias's members.
+  /// Whether final_recipients() is not empty, in a time that does not grow with an alias's members.
   [[nodiscard]] bool accepts(const Mailbox& address) const;
   /// A sentence for each alias that has a remote target, and for a remote catch-all.
   [[nodiscard]] std::vector<std::string> ways_out() const;

@@ -7,8 +7,8 @@ namespace postroad::relay {
 
 namespace {
 
-// A second address inside the local part, as a relay that parses it again would see (percent hack,
-// bang path, a quoted address): no mailbox here looks like that.
+// A second address inside the local part, as a relay that parses it again would see it (percent
+// hack, bang path, a quoted address): no mailbox here has such a name.
 bool hides_a_route(const Mailbox& mailbox) {
   return std::any_of(mailbox.local.begin(), mailbox.local.end(),
                      [](char c) { return c == '@' || c == '%' || c == '!'; });

@@ -1,4 +1,5 @@
-// What the answer to each question does. Here the transaction changes; nothing after this refuses.
+// The effect of the answer to each question. The transaction changes here; nothing after this
+// refuses.
 #include <algorithm>
 #include <utility>
 
@@ -32,7 +33,7 @@ void ServerMachine::reply_greeting(const Reply& answer) {
   reply_or(answer, {220, {}, options_.hostname + " ESMTP" + banner});
 }
 
-// The client is to greet again: nothing that it said before counts.
+// The client must greet again: everything that it sent before is discarded.
 void ServerMachine::forget_client() {
   hello_ = {};
   login_.clear();
@@ -49,8 +50,8 @@ void ServerMachine::on_answer(const AskConnect&, const Reply& answer, const Each
 void ServerMachine::on_answer(const AskHelo&, const Reply& answer, const Each&) {
   if (!is_yes(answer)) return refuse(answer);
   hello_ = std::move(pending_hello_);
-  // It may be the client's own EHLO, passed on as all that follows: a proxy that becomes
-  // transparent must not lend the client its trust.
+  // The EHLO may be the client's own, passed through: a proxy that becomes transparent must not
+  // lend the client its trust.
   if (proxy_.has_spoken) proxy_.is_trusted = false;
   reset_transaction();
   phase_ = Phase::ready;
@@ -117,8 +118,8 @@ void ServerMachine::on_answer(const AskEnd&, const Reply& answer, const Each& ea
   if (mode_ != Mode::closing) reset_transaction();
 }
 
-// Some mechanisms have a last word for the client: the server's own proof, or why a token was
-// refused.
+// Some mechanisms have a last message for the client: the server's own proof, or the reason why a
+// token was refused.
 void ServerMachine::on_answer(const AskAuth&, const Reply& answer, const Each&) {
   const auto& words = answer.is_success() ? auth_->on_success : auth_->on_failure;
   if (!words || answer.code == 421) return end_auth(answer);
@@ -126,7 +127,7 @@ void ServerMachine::on_answer(const AskAuth&, const Reply& answer, const Each&) 
   reply(334, {}, base64_encode(*words));
 }
 
-// The keys come by answered_keys(); this answer says that they cannot be had.
+// The keys arrive by answered_keys(); this answer means that they are not available.
 void ServerMachine::on_answer(const AskKeys&, const Reply& answer, const Each&) {
   end_auth(answer);
 }
@@ -143,7 +144,7 @@ void ServerMachine::on_answer(const AskXclient&, const Reply& answer, const Each
   const auto attributes = std::move(proxy_.attributes);
   if (!is_yes(answer)) {
     refuse(answer);
-    // The client is not to be served, whatever its proxy does next. 501 is about the command only.
+    // The client is refused, whatever its proxy sends next. A 501 refuses the command only.
     if (answer.code != 501 && mode_ != Mode::closing) close(Ending::refused);
     return;
   }

@@ -47,7 +47,7 @@ void ServerMachine::on_auth(const CommandLine& command) {
 }
 
 void ServerMachine::on_auth_line(std::string_view line) {
-  // The mechanism's last word was sent; the client's answer to it changes nothing.
+  // The mechanism's last message was sent; the client's response to it changes nothing.
   if (auth_->verdict) {
     const auto verdict = std::move(auth_->verdict);
     return end_auth(line == "*" ? Reply{501, {5, 7, 0}, "authentication cancelled"} : *verdict);
