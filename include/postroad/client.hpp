@@ -67,7 +67,7 @@ class POSTROAD_EXPORT Client final : public Transport {
   /// Ends the call under way, on whichever thread, with Fault::cancelled. No effect without one.
   void cancel();
 
-  /// "host:port", as error texts name it.
+  /// "host:port", as error messages name it.
   [[nodiscard]] std::string server() const;
   /// The keywords of the server's EHLO reply; empty before `connect()`.
   [[nodiscard]] std::vector<std::string> capabilities() const;

@@ -15,7 +15,7 @@ enum class Tls : std::uint8_t {
   implicit,       ///< TLS before the greeting (RFC 8314); the default port is 465
 };
 
-/// What a refused recipient means for the others.
+/// The effect of a refused recipient on the others.
 enum class RecipientPolicy : std::uint8_t {
   best_effort,  ///< the others get the message
   all_or_none,  ///< nobody gets the message

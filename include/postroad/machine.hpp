@@ -75,7 +75,7 @@ class POSTROAD_EXPORT Machine final {
   void command(std::string_view verb, std::string_view argument = {});
   void quit();
 
-  /// What the machine needs now; the same again until it was done. For consult and done the
+  /// Returns the next action; repeats it until the result is reported. For consult and done the
   /// deadline is Time::max().
   [[nodiscard]] Action next(Time now);
   void sent(std::size_t bytes);

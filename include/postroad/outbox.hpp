@@ -23,26 +23,26 @@ namespace postroad {
 /// The state of one recipient of a submitted message.
 struct POSTROAD_EXPORT OutboxRecipient {
   Mailbox address;
-  /// nullopt: it is still being tried. `deferred` never stands here; `refused` also where it was
-  /// given up.
+  /// nullopt: more attempts follow. Never `deferred`; `refused` also means that the outbox gave up
+  /// after OutboxOptions::give_up_after.
   std::optional<Outcome> outcome;
   std::uint32_t attempts = 0;
-  /// Of one that is still being tried.
+  /// Time of the next attempt; set only while `outcome` is empty.
   std::chrono::system_clock::time_point next_attempt{};
   std::string note;  ///< the last reply or error, one line
 };
 
 struct POSTROAD_EXPORT OutboxStatus {
   std::string id;
-  std::string key;  ///< the idempotency key it was submitted with, if any
+  std::string key;  ///< the idempotency key given to `submit`, if any
   std::chrono::system_clock::time_point submitted{};
   std::vector<OutboxRecipient> recipients;
-  /// Nothing is left to try.
+  /// Whether every recipient has an outcome.
   [[nodiscard]] bool is_done() const noexcept;
 };
 
 struct POSTROAD_EXPORT OutboxOptions {
-  std::string folder;               ///< made where it is missing; one process at a time holds it
+  std::string folder;               ///< made if it is missing; only one process at a time uses it
   std::vector<std::string> relays;  ///< as Pool takes them
   std::optional<Login> login{};
   ClientOptions client{};
@@ -90,11 +90,11 @@ class POSTROAD_EXPORT Outbox final {
 
   /// Error: Fault::not_found: never submitted, or forgotten.
   [[nodiscard]] Result<OutboxStatus> status(std::string_view id) const;
-  /// By the key it was submitted with.
+  /// The status by the key given to `submit`.
   [[nodiscard]] Result<OutboxStatus> find(std::string_view key) const;
-  /// All that is remembered, oldest first.
+  /// All remembered messages, oldest first.
   [[nodiscard]] std::vector<OutboxStatus> list() const;
-  /// Waits until it is done; whether it is, within `patience`. Also true when it is done and
+  /// Waits until the message is done; false: not within `patience`. Also true when it is done and
   /// forgotten (OutboxOptions::remember); false at once for an id that was never assigned.
   bool wait(std::string_view id, std::chrono::milliseconds patience) const;
   /// Makes all messages due that wait for their next attempt.

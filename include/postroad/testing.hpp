@@ -21,7 +21,7 @@
 
 namespace postroad::testing {
 
-/// What the server does at a stage.
+/// The server's action at a stage.
 struct POSTROAD_EXPORT Act {
   enum class Kind : std::uint8_t {
     accept,        ///< the usual reply
@@ -94,9 +94,8 @@ class POSTROAD_EXPORT Server final {
     Stage stage_;
     std::string argument_;
   };
-  /// What the server does at a stage: connect, ehlo (also for HELO and LHLO), auth, mail, rcpt,
-  /// data or end_of_data; with an argument (the name in EHLO, a user, an address) only for that
-  /// one.
+  /// The server's action at a stage: connect, ehlo (also for HELO and LHLO), auth, mail, rcpt, data
+  /// or end_of_data; with an argument (the name in EHLO, a user, an address) only for that one.
   Rule at(Stage stage, std::string argument = {}) { return {*this, stage, std::move(argument)}; }
   /// Decides in place of the rules: `argument` as above, `session` counts from 1. Called on the
   /// server's thread.

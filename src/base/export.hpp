@@ -1,5 +1,5 @@
-// What libpostroad exports for libpostroad-queue beside its public headers: pure functions that
-// both need. It is no promise to anybody else, so both libraries must be of one version. A function
+// Exports of libpostroad for libpostroad-queue beside its public headers: pure functions that both
+// need. They are no public interface, so both libraries must be of one version. A function
 // that the queue library needs and that lacks this mark is an undefined symbol when it is linked.
 #pragma once
 

@@ -39,9 +39,11 @@ int write_man_pages(const config::Command& root, const std::string& folder) {
 }
 
 int print_events() {
-  std::cout << "# Events\n\nThe events of the log, one section per kind.\n\n"
-            << observe::reference(server::event_kinds()) << observe::reference(queue::event_kinds())
-            << observe::reference(daemon::event_kinds());
+  std::cout
+      << "# Events\n\nThe events of the log, one section per kind. Durations are seconds in JSON "
+         "(`1.204000`); the text log prints them with a unit (`250us`, `35ms`, `1.204s`).\n\n"
+      << observe::reference(server::event_kinds()) << observe::reference(queue::event_kinds())
+      << observe::reference(daemon::event_kinds());
   return exit_ok;
 }
 
@@ -50,7 +52,7 @@ int print_metrics() {
   return exit_ok;
 }
 
-// All verbs and what they fill.
+// All verbs and the variables that their flags fill.
 struct App {
   SendVerb send;
   TalkVerb talk;

@@ -68,7 +68,7 @@ int StandardOutput::sync() { return write_pending() ? 0 : -1; }
 int StandardOutput::finish(int code) {
   if (write_pending()) return code;
   complain("", "standard output cannot be written: " + std::generic_category().message(error_) +
-                   "; what was to be printed is incomplete");
+                   "; the output is incomplete");
   return code == exit_ok ? exit_io : code;
 }
 

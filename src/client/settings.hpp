@@ -1,5 +1,5 @@
-// What a client's URL, login and options mean: the server's address, and the options of the
-// machine. Connection and Machine both use it.
+// The settings that follow from a client's URL, login and options: the server's address, and the
+// options of the machine. Connection and Machine both use it.
 #pragma once
 
 #include <optional>

@@ -1,5 +1,5 @@
 // Parsing of command lines: one pass over the words, then everything is validated, then the targets
-// are written. Not here: texts (help.cpp). docs/design/dependencies.md says why no library does
+// are written. Not here: help (help.cpp). docs/design/dependencies.md says why no library does
 // this. See command.hpp.
 #include "config/command.hpp"
 
@@ -46,8 +46,7 @@ struct Unwrapped<std::optional<T>> {
   using type = T;
 };
 
-// What writes the values to their target once all of the line is known to be
-// right. Functions are not called yet.
+// Writes the values to their target once the whole line is valid. Functions are not called yet.
 struct Prepare {
   const std::vector<std::string>& values;
 

@@ -10,7 +10,7 @@
 //   if (call->show) { std::cout << *call->show; return 0; }
 //   return call->command->run();
 //
-// Not here: options of the configuration file (option.hpp). Read on in help.hpp for the texts.
+// Not here: options of the configuration file (option.hpp). Read on in help.hpp.
 #pragma once
 
 #include <functional>
@@ -37,7 +37,7 @@ using Target =
                  Duration*, std::optional<std::string>*, std::optional<int>*, std::optional<Size>*,
                  std::optional<Duration>*, std::function<Result<void>(std::string_view)>>;
 
-/// What a shell offers for a value that is not one of a few words.
+/// Completions of a shell for a value that is not one of a few words.
 enum class Completion : std::uint8_t { none, file, folder };
 
 /// `--name VALUE`, `--name=VALUE`, `-l VALUE`.
@@ -86,18 +86,18 @@ struct Command {
   std::vector<ExitCode> exit_codes{};
   std::vector<Command> subcommands{};
   bool runs_alone = false;  ///< with subcommands: it may also be called without one
-  /// What the program does for it; the exit code. Empty for a group that does not run alone.
+  /// Runs the command; returns the exit code. Empty for a group that does not run alone.
   std::function<int()> run{};
 };
 
-/// Layout of the texts for a terminal.
+/// Layout of help for a terminal.
 struct Page {
   std::string version{};  ///< what --version prints after the name
   int width = 80;         ///< columns; clamped to 40–100
   bool colour = false;    ///< headings and names in ANSI colours
 };
 
-/// What a command line asks for.
+/// The result of parsing a command line.
 struct Invocation {
   std::vector<const Command*> path;   ///< the root first; never empty
   const Command* command = nullptr;   ///< the last of `path`

@@ -97,7 +97,7 @@ struct Line {
                    .sets = false},
                   {.name = "judged",
                    .value = "WORD",
-                   .doc = "Judged by a function.",
+                   .doc = "Checked by a function.",
                    .target = [this](std::string_view text) -> Result<void> {
                      if (text == "bad")
                        return fail(Fault::input, "bad", "not a good word: write good");
@@ -266,7 +266,7 @@ Flags
   -w, --wait TIME      How long to wait.
       --size SIZE      How large.
       --no-pipelining  One command at a time.
-      --judged WORD    Judged by a function.
+      --judged WORD    Checked by a function.
   -c, --config FILE    The configuration.
   -v, --verbose        Says more.
   -h, --help           Show this help and exit.
@@ -295,7 +295,8 @@ TEST(Help, KeepsToTheWidthAndToPlainText) {
               HasSubstr("\x1b[1mFlags\x1b[0m"));
 }
 
-// Runs a checker over a text; true also when the checker is not installed. Its words are in `said`.
+// Runs a checker over a string; true also when the checker is not installed. `said` holds its
+// output.
 bool passes(const std::string& program, const std::string& arguments, const std::string& text,
             std::string& said) {
   if (std::system(("command -v " + program + " >/dev/null 2>&1").c_str()) != 0) return true;
@@ -336,7 +337,7 @@ TEST(ManPages, AreCleanRoff) {
   }
 }
 
-// What the script offers for a line, one word a line. `source` is skipped where there is no bash.
+// The completions of the script for a line, one per line. Without bash, `source` is skipped.
 std::string offered(const std::string& script, const std::string& words, int at) {
   std::string said;
   const auto text = script + "\ncompopt() { :; }\nCOMP_WORDS=(" + words +

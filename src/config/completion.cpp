@@ -139,7 +139,7 @@ std::string fish_list(const std::vector<std::string>& words) {
   return out;
 }
 
-// What may follow: -x wants a value and no file, -r with -F a file.
+// The flag's values: -x means a value that is no file, -r with -F a file.
 std::string fish_values(const std::vector<std::string>& words, Completion completion) {
   if (!words.empty()) return " -x -a " + fish_word(fish_list(words));
   if (completion == Completion::file) return " -r -F";

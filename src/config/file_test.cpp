@@ -68,11 +68,11 @@ Section<Settings> declaration() {
   server.option("networks", &Server::networks, "Networks that may relay.");
   server.option("spool", &Server::spool, "Where mail is kept.");
   server.option("password", &Server::password, "Opens | the door.");
-  server.table("limits", &Server::limits, "What one client may do.", limits);
+  server.table("limits", &Server::limits, "Limits per client.", limits);
   Section<Settings> root;
   root.option("name", &Settings::name, "The host's name.");
   root.option("service", &Settings::service, "A service.").url();
-  root.table("server", &Settings::server, "What the server takes.", server);
+  root.table("server", &Settings::server, "Options of the server.", server);
   root.tables("listener", &Settings::listeners, "A port that takes mail.", listener);
   return root;
 }
@@ -151,9 +151,8 @@ TEST(File, SaysWhatIsWrongAndWhere) {
        "p.toml:4:11: server.limits.command = 30: a duration without its unit; expected an integer "
        "and a unit such as 30s, 5min or 1h30min; units are ms, s, min, h, d, w"},
       {"[[listener]]\ntls = \"requird\"",
-       "p.toml:2:7: listener.tls = requird: unknown value; did you mean \"required\"? Known "
-       "values: "
-       "never, offered, required"},
+       "p.toml:2:7: listener.tls = requird: unknown value; use one of never, offered, required; "
+       "did you mean \"required\"?"},
       {"[server]\npassword = 1234",
        "p.toml:2:12: server.password: expected a string, got an integer; write it in quotes"},
       {"server = 1", "p.toml:1:10: server is a table; write [server] and its keys below it"},
@@ -287,7 +286,7 @@ TEST(EnvironmentVariables, OfServicesNamedAlikeAreNotOptions) {
                                    {"POSTROAD_DB_ENV_PGDATA", "/data"}}),
                         declaration().erased(), {});
   EXPECT_TRUE(found.empty()) << found.front().text();
-  // What only looks like one is misspelt.
+  // A variable that only resembles one is misspelt.
   EXPECT_EQ(unknown_variables(variables({{"POSTROAD_LISTENER_PORT", "25"},
                                          {"POSTROAD_MX_NAME", "mail.example"},
                                          {"POSTROAD_PORT_SMTP_TCP", "25"}}),

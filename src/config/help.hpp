@@ -1,5 +1,5 @@
-// The texts made from a declared command line: help for a terminal, manual pages, completion for
-// shells. Not here: the declaration and its parsing (command.hpp).
+// Help for a terminal, manual pages and completion for shells, made from a declared command line.
+// Not here: the declaration and its parsing (command.hpp).
 #pragma once
 
 #include <span>
@@ -30,8 +30,8 @@ std::string zsh_completion(const Command& root);
 /// A script for a completions folder of fish.
 std::string fish_completion(const Command& root);
 
-/// The parts that the texts share: "postroad send"; "postroad send [FLAGS] RECIPIENT..."; --help
-/// and --version.
+/// Parts shared by help and manual pages: "postroad send"; "postroad send [FLAGS] RECIPIENT...";
+/// --help and --version.
 std::string joined_name(std::span<const Command* const> path, std::string_view between);
 std::string usage_line(std::span<const Command* const> path);
 std::vector<Flag> standard_flags(std::span<const Command* const> path);

@@ -47,9 +47,9 @@ std::string bounds(const Option& option) {
 Error no_such_word(const Option& option, std::string_view word) {
   const std::vector<std::string_view> known(option.words.begin(), option.words.end());
   const auto hint = nearest(word, known);
-  const auto meant = hint.empty() ? std::string{} : fmt::format("did you mean \"{}\"? ", hint);
+  const auto meant = hint.empty() ? std::string{} : fmt::format("; did you mean \"{}\"?", hint);
   return fail(Fault::input, std::string(word),
-              fmt::format("unknown value; {}Known values: {}", meant, join(option.words, ", ")));
+              fmt::format("unknown value; use one of {}{}", join(option.words, ", "), meant));
 }
 
 Result<void> check_words(const Option& option, const Value& value) {

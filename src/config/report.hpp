@@ -1,4 +1,5 @@
-// What reading settings found: every error and warning at once, and where the file has each key.
+// The result of reading settings: every error and warning at once, and the place of each key in the
+// file.
 #pragma once
 
 #include <iterator>

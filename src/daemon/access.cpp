@@ -1,5 +1,5 @@
-// Rights of the server's user, asked by a process that has become that user: its groups and the
-// folders above count, too. See access.hpp.
+// Permissions of the server's user, tested by a process that has become that user, because its
+// groups and the folders above count too. See access.hpp.
 #include "daemon/access.hpp"
 
 #include <grp.h>

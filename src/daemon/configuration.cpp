@@ -53,7 +53,7 @@ std::optional<server::Users> load_users(const Settings& settings, Problems& prob
   return std::nullopt;
 }
 
-// What an mx or submission listener needs of the local addresses.
+// The local addresses that an mx or submission listener requires.
 void check_directory(const Settings& settings, const relay::Directory& directory,
                      Problems& problems) {
   const auto is_catcher = [](const auto& listener) {
@@ -66,7 +66,7 @@ void check_directory(const Settings& settings, const relay::Directory& directory
   }
   for (const auto& domain : directory.domains()) {
     if (!directory.accepts({"postmaster", domain}))
-      problems.error("local.domains", "nobody reads postmaster@" + domain +
+      problems.error("local.domains", "no recipient for postmaster@" + domain +
                                           ", which every domain must have (RFC 5321 section "
                                           "4.5.1); add a mailbox, an alias or local.catch_all");
   }

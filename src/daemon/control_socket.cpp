@@ -140,9 +140,10 @@ struct ControlSocket::State {
         reply = state->why_not_to(&turn);
         if (reply.empty()) {
           turn.take();
-          const auto estate = state->answers.hand_over();
-          if (!send_with(socket.native_handle(), "sockets " + std::to_string(estate.last_id) + '\n',
-                         estate.sockets))
+          const auto handover_state = state->answers.hand_over();
+          if (!send_with(socket.native_handle(),
+                         "sockets " + std::to_string(handover_state.last_id) + '\n',
+                         handover_state.sockets))
             co_return;
           continue;
         }

@@ -19,7 +19,7 @@ namespace postroad::daemon {
 /// Most sockets that can be handed over (SCM_MAX_FD of Linux); one is for the metrics.
 constexpr std::size_t most_sockets = 253;
 
-/// What a server hands over to its successor.
+/// The state that a server hands over to its successor.
 struct HandoverState {
   std::vector<int> sockets;
   std::uint64_t last_id = 0;

@@ -107,7 +107,7 @@ Result<void> Daemon::open_log() {
   return {};
 }
 
-Result<void> Daemon::open(const std::optional<HandoverState>& estate) {
+Result<void> Daemon::open(const std::optional<HandoverState>& handover_state) {
   const auto& settings = configuration_->settings;
   const auto& data = settings.server.data;
   if (auto became = become(settings.server.user, data); !became) return became;
@@ -115,7 +115,7 @@ Result<void> Daemon::open(const std::optional<HandoverState>& estate) {
   if (settings.server.sandbox) {
     std::vector<std::filesystem::path> writable{data};
     if (!settings.log.file.empty()) writable.push_back(folder_of(settings.log.file));
-    // A program that is asked about logins, and what it is made of: an interpreter, libraries.
+    // The login command, and the files that it needs: an interpreter, libraries.
     std::vector<std::filesystem::path> runnable;
     if (const auto& command = configuration_->settings.server.login_command; !command.empty())
       runnable = {"/usr", "/bin", "/lib", "/lib64", command.front()};
@@ -127,7 +127,8 @@ Result<void> Daemon::open(const std::optional<HandoverState>& estate) {
   auto mail = relay::Maildirs::open(data / "mail");
   if (!mail) return mail.error();
   maildirs_ = std::move(*mail);
-  spool::Generations::Settings spool{data, {}, estate.has_value(), estate ? estate->last_id : 0};
+  spool::Generations::Settings spool{
+      data, {}, handover_state.has_value(), handover_state ? handover_state->last_id : 0};
   spool.journal.segment_size = settings.spool.segment.octets;
   spool.journal.chunk_size = settings.spool.chunk.octets;
   spool.journal.reserve = settings.spool.reserve.octets;
@@ -165,7 +166,7 @@ std::vector<std::string> fixed_changes(const Settings& was, const Settings& is,
 
 }  // namespace
 
-// First all that may fail, then the change.
+// Every step that can fail runs before the change.
 Result<void> Daemon::change(Reread reread) {
   auto errors = std::move(reread.findings.errors);
   if (reread.configuration) {
@@ -187,7 +188,7 @@ Result<void> Daemon::change(Reread reread) {
   return {};
 }
 
-// What may not be meant, where the configuration was taken.
+// Returns the warnings about a configuration that is in force now.
 Result<std::vector<std::string>> Daemon::reload() {
   if (handed_over_at_) return fail(Fault::busy, "reload", "another process serves already");
   notify::reloading();

@@ -39,7 +39,7 @@ class Daemon final {
   Result<void> bind(const std::vector<int>& sockets);
   /// Drops privileges, then opens log, spool and mailboxes. With a handover state, the spool of the
   /// old process stays that process's until it ends.
-  Result<void> open(const std::optional<HandoverState>& estate);
+  Result<void> open(const std::optional<HandoverState>& handover_state);
   /// Serves until a signal or a hand-over ends it; then shuts down in order.
   Result<void> run(bool took_over);
 

@@ -1,4 +1,4 @@
-// The loop of the main thread: signals, the control socket, a look around each second, the end. See
+// The loop of the main thread: signals, the control socket, checks every second, the shutdown. See
 // daemon.hpp.
 #include "daemon/daemon_loop.hpp"
 
@@ -42,7 +42,7 @@ Error system_error(const std::string& where, const std::string& what) {
 
 }  // namespace
 
-// The loop goes on whatever one of its turns meets: no memory, no thread.
+// An exception in one iteration is logged and does not end the loop.
 template <class Act>
 void Daemon::log_exceptions(Act act) {
   try {
@@ -54,7 +54,7 @@ void Daemon::log_exceptions(Act act) {
 
 void Daemon::take_signal(int number) {
   if (number == SIGHUP) {
-    (void)reload();  // the log says what came of it
+    (void)reload();  // the log has the result
   } else if (number == SIGUSR1) {
     rotate_log();
   } else {
@@ -63,7 +63,7 @@ void Daemon::take_signal(int number) {
   }
 }
 
-// Each second: threads that hang, spools that other processes have left, the end of a hand-over.
+// Every second: threads that hang, spools that other processes have left, the end of a hand-over.
 void Daemon::tick() {
   const auto alive = server_->is_alive(thread_patience);
   if (!alive && is_alive_) server_stuck(log_);
@@ -94,7 +94,7 @@ void Daemon::watch_spool() {
   health ? spool_recovered(log_) : spool_failing(log_, health.error().text());
 }
 
-// What may fail is done before another process is told to accept nothing more.
+// Every step that can fail runs before the old process is told to stop accepting.
 Result<void> Daemon::open_control() {
   auto& loop = *loop_;
   const auto& data = configuration_->settings.server.data;
@@ -111,10 +111,10 @@ Result<void> Daemon::open_control() {
            },
        .hand_over =
            [this] {
-             HandoverState estate{server_->descriptors(), spool_->statistics().last_id};
+             HandoverState handover_state{server_->descriptors(), spool_->statistics().last_id};
              if (loop_->metrics_socket)
-               estate.sockets.push_back(loop_->metrics_socket->native_handle());
-             return estate;
+               handover_state.sockets.push_back(loop_->metrics_socket->native_handle());
+             return handover_state;
            },
        .released =
            [this] {
@@ -208,7 +208,7 @@ void Daemon::end() {
                     std::chrono::duration_cast<std::chrono::milliseconds>(
                         until - std::chrono::steady_clock::now()));
   };
-  // Its successor is the one that systemd listens to now.
+  // systemd watches the successor now.
   if (!handed_over_at_) notify::stopping(left());
   delivery_->begin_stop();
   server_->begin_stop();
@@ -216,7 +216,7 @@ void Daemon::end() {
   while (!at_once && left().count() > 0 &&
          !server_->wait_until_empty(std::min(left(), look_for_signal)))
     at_once = is_asked_again();
-  // After a hand-over the time may be over before anybody was told to end.
+  // After a hand-over the time may have passed before any session was told to end.
   server_->stop(handed_over_at_ && !at_once ? last_words : std::chrono::milliseconds(0));
   delivery_->stop(at_once ? std::chrono::milliseconds(0) : left());
   queue::spool_closed(log_, spool_->statistics());

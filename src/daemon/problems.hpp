@@ -60,8 +60,8 @@ struct Findings {
   std::vector<std::string> hazards;
   std::vector<std::string> warnings;
 };
-/// What its loading and its checks found. A line that could not be loaded is reported once: what
-/// the checks say about the default in its place is left out.
+/// The findings of loading and of the checks. A line that could not be loaded is reported once:
+/// findings about the default in its place are left out.
 Findings findings(const config::LoadReport& loaded, const Problems& problems,
                   const std::string& file);
 

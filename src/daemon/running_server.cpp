@@ -21,7 +21,7 @@ namespace {
 
 constexpr std::size_t longest_line = 4096;
 constexpr std::size_t longest_answer = 65536;
-constexpr timeval patience{30, 0};  // for an answer: a reload may ask a slow disk
+constexpr timeval patience{30, 0};  // for a reply: a reload may read a slow disk
 
 }  // namespace
 
@@ -108,16 +108,16 @@ Result<std::string> RunningServer::configuration() {
 
 Result<HandoverState> RunningServer::take_over() {
   if (auto said = say("takeover\n"); !said) return said.error();
-  HandoverState estate;
-  const auto answer = hear(&estate.sockets);
+  HandoverState handover_state;
+  const auto answer = hear(&handover_state.sockets);
   if (!answer) return answer.error();
   constexpr std::string_view word = "sockets ";
   const auto number = std::string_view(*answer).substr(std::min(word.size(), answer->size()));
   const auto [end, error] =
-      std::from_chars(number.data(), number.data() + number.size(), estate.last_id);
+      std::from_chars(number.data(), number.data() + number.size(), handover_state.last_id);
   if (!answer->starts_with(word) || error != std::errc())
     return fail(Fault::protocol, "control.sock", "the running server answered '" + *answer + "'");
-  return estate;
+  return handover_state;
 }
 
 // The sockets are here already. A server that has ended accepts nothing, and one that hangs reads

@@ -20,8 +20,7 @@ namespace {
 using server::Role;
 using Networks = std::vector<std::string>;
 
-// A range that no single site has: larger than any that is assigned to one, or than the private
-// ones.
+// A range larger than any that is assigned to one site, or than the private ranges.
 bool spans_strangers(const std::string& text) {
   const auto network = net::Network::parse(text);
   const auto slash = text.find('/');
@@ -143,7 +142,7 @@ class Listener {
     check_proxies();
   }
 
-  // What a proxy says of its client is believed: an address of delivery.networks, relay_from,
+  // The server believes a proxy about its client: an address of delivery.networks, relay_from,
   // only_from or clients.exempt, and by XCLIENT a login. A PROXY header stands before only_from is
   // looked at.
   void check_proxies() {

@@ -1,4 +1,4 @@
-// Settings that are dangerous or cannot work, each with the option that is named for it.
+// Settings that are dangerous or cannot work, each with the option that the message names.
 #include "daemon/validation.hpp"
 
 #include <gmock/gmock.h>

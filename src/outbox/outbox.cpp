@@ -151,7 +151,7 @@ void Outbox::State::attempted(spool::QueueId id, const spool::Envelope& envelope
   bell.notify_all();
 }
 
-// The message is gone first, its key then: submit() asks in the other order.
+// The message is removed before its key: submit() asks in the other order.
 void Outbox::State::removed(spool::QueueId id, const spool::Envelope& envelope) {
   const std::lock_guard lock(mutex);
   const auto found = keys.find(queue::handling_of(envelope).key);
@@ -217,7 +217,7 @@ Result<std::string> Outbox::submit(const Envelope& envelope, MessageSource& sour
     }
   }();
   const std::lock_guard lock(state.mutex);
-  // It may be done and forgotten by now.
+  // The message may be done and forgotten by now.
   const auto queue_id = id ? spool::QueueId::parse(*id) : Result<spool::QueueId>(id.error());
   if (queue_id && state.spool->size(*queue_id)) {
     state.keys[std::string(key)] = *id;

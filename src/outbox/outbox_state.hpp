@@ -1,4 +1,4 @@
-// The inside of the outbox: a spool, a dispatcher with one carrier, and the keys. The interface is
+// The state of the outbox: a spool, a dispatcher with one carrier, and the keys. The interface is
 // in outbox.cpp.
 #pragma once
 
@@ -22,7 +22,7 @@ struct Outbox::State final : queue::DispatcherObserver {
   void attempted(spool::QueueId id, const spool::Envelope& envelope) override;
   void removed(spool::QueueId id, const spool::Envelope& envelope) override;
 
-  /// The first relay that can never be one, with the reason.
+  /// The first invalid relay, with the reason.
   static std::optional<Error> invalid_relay(const OutboxOptions& options);
   [[nodiscard]] bool was_submitted(std::string_view id) const;
   Result<std::string> keep(const Envelope& envelope, MessageSource& source, std::string_view key);

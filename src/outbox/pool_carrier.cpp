@@ -1,4 +1,4 @@
-// Messages of a queue over a pool; see pool_carrier.hpp.
+// Sends messages of a queue over a pool; see pool_carrier.hpp.
 #include "outbox/pool_carrier.hpp"
 
 #include <algorithm>
@@ -50,7 +50,7 @@ Envelope envelope_of(const queue::Part& part, bool passes_holds_on) {
   return envelope;
 }
 
-// Whether others would fare the same there: the connection broke, or the host answered 421.
+// Whether other messages would fail there too: the connection was lost, or the reply was 421.
 std::optional<std::string> site_failure(const SendReport& report) {
   if (report.broken && client::is_relay_failure(*report.broken)) return report.broken->text();
   for (const auto& one : report.recipients) {
@@ -100,7 +100,7 @@ void note_cut(queue::Attempt& attempt) {
   }
 }
 
-// Cut off by the program's own ClientOptions::progress: a failed attempt like others.
+// Ended by the program's own ClientOptions::progress: a failed attempt like others.
 void count_as_tried(queue::Attempt& attempt) {
   for (auto& result : attempt.recipients) {
     if (!result.outcome) result.outcome = Outcome::deferred;
@@ -114,14 +114,14 @@ PoolCarrier::PoolCarrier(spool::Spool& spool, PoolCarrierSettings settings)
 
 PoolCarrier::~PoolCarrier() { stop(std::chrono::steady_clock::now()); }
 
-// No more than the pool has connections for: what waits does so in the site's line, in its order.
+// At most as many as the pool has connections: the others wait in the site's line, in order.
 std::size_t PoolCarrier::limit() const {
   const auto relays =
       settings_.pool.relay_order == RelayOrder::round_robin ? settings_.urls.size() : 1;
   return std::max<std::size_t>(settings_.pool.connections * relays, 1);
 }
 
-// A login goes to nobody whose certificate fails, whatever the message says.
+// Credentials are never sent to a server whose certificate is invalid, whatever the message says.
 Pool& PoolCarrier::pool_for(const queue::Part& part) {
   if (!part.handling.tls_optional || settings_.login) return *pool_;
   if (!any_certificate_pool_) any_certificate_pool_ = make_pool(settings_, true);
@@ -175,7 +175,7 @@ void PoolCarrier::ended(const std::shared_ptr<Call>& call, const Result<SendRepo
     if (is_cut_) note_cut(attempt);
   }
   if (result) leave_to_next_transaction(*result, attempt);
-  // The part is the dispatcher's again once it is told.
+  // The part belongs to the dispatcher again once it is told.
   auto done = std::move(call->done);
   done(std::move(attempt));
   const std::lock_guard lock(mutex_);

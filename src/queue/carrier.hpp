@@ -43,11 +43,11 @@ struct Attempt {
 
 /// The same result for each of `count` recipients.
 Attempt same_for_all(std::size_t count, std::optional<Outcome> outcome, std::string note);
-/// What an error that ended the attempt means for the recipients: nothing (cancelled), refused
+/// The meaning of an error that ended the attempt for the recipients: nothing (cancelled), refused
 /// (Fault::input, Fault::unsupported: the next attempt would end the same), unknown (the message
 /// may have been delivered), else deferred. Leaves `site_failure` to the carrier.
 Attempt attempt_of(const Error& error, std::size_t count);
-/// What a report says of each recipient. Leaves `site_failure` to the carrier.
+/// The outcome of each recipient in a report. Leaves `site_failure` to the carrier.
 Attempt attempt_of(const SendReport& report);
 
 class Carrier {
@@ -63,12 +63,12 @@ class Carrier {
   /// Ends, as not tried, the attempts whose message cannot have been delivered yet: the final dot
   /// was not sent. Does not wait. carry() is not called any more.
   virtual void begin_stop() {}
-  /// As begin_stop(); then the other attempts get until then for the reply to their final dot. What
-  /// remains is cut off and reported as unknown. Returns when all `done` were called.
+  /// As begin_stop(); then the other attempts get until then for the reply to their final dot. The
+  /// remaining ones are ended and reported as unknown. Returns when all `done` were called.
   virtual void stop(std::chrono::steady_clock::time_point until) = 0;
 };
 
-/// Where a recipient goes now.
+/// The current route of a recipient.
 struct Route {
   std::string site;                  ///< names the destination; one line and one limit per site
   std::shared_ptr<Carrier> carrier;  ///< null: there is no route, `note` says why

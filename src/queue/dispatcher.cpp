@@ -117,7 +117,7 @@ void Dispatcher::stop(std::chrono::steady_clock::time_point until) {
   std::vector<std::weak_ptr<Carrier>> carriers;
   {
     std::unique_lock lock(mutex_);
-    // The thread begins nothing once it has seen that: the carriers that it used are known then.
+    // The thread begins nothing once it has seen this: the carriers in use are known then.
     bell_.wait(lock, [this] { return is_done_ || is_idle_; });
     carriers = carriers_;
   }
@@ -179,7 +179,7 @@ void Dispatcher::step_failed() noexcept {
   tell([this] { observer_.failed(exception_text()); });
 }
 
-// Its attempt, if there was one, is over. What the carrier or the disk says later is too late.
+// Its attempt, if there was one, is over. Later reports of the carrier or the disk are ignored.
 void Dispatcher::abandon(const ActivePointer& active) noexcept {
   if (!std::exchange(active->is_counted, false)) return;
   --under_way_;

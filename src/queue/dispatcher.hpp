@@ -30,8 +30,8 @@
 
 namespace postroad::queue {
 
-/// What the owner of a dispatcher is told, on the dispatcher's thread. An exception from it is
-/// dropped. It must not call the dispatcher's stop().
+/// Notifications to the owner of a dispatcher, on the dispatcher's thread. It must not throw and
+/// must not call the dispatcher's stop().
 class DispatcherObserver {
  public:
   virtual ~DispatcherObserver() = default;
@@ -52,7 +52,7 @@ class DispatcherObserver {
 struct DispatcherSettings {
   SettlementPolicy settlement;
   PausePolicy pauses;
-  /// Throws every message away unread: for measuring the way in.
+  /// Discards every message unread: for measuring the intake.
   bool discard = false;
   /// Unix milliseconds at which a finished message leaves the spool; nullopt: it stays.
   std::function<std::optional<std::int64_t>(const spool::Envelope&)> removal;
@@ -119,7 +119,7 @@ class Dispatcher final {
     std::shared_ptr<const Routes> routes;
     DispatcherSettings settings;
   };
-  // What other threads tell the dispatcher's.
+  // The inbox: requests of other threads.
   struct Inbox {
     std::vector<spool::QueueId> added;
     std::vector<Ended> ended;

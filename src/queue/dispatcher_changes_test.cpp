@@ -103,7 +103,7 @@ TEST_F(DispatcherExceptions, ItsThreadGoesOnAndStops) {
 }
 
 struct DispatcherChanges : DispatcherTest {
-  // What the route says from now on.
+  // Replaces the route from now on.
   std::shared_ptr<ScriptedCarrier> replace_a(std::size_t limit) {
     auto changed = std::make_shared<TestRoutes>(*routes);
     auto fresh = std::make_shared<ScriptedCarrier>(limit);

@@ -1,5 +1,5 @@
-// What the tests of the dispatcher share: a spool in memory or on a disk that fails, clocks that
-// the test sets, and a carrier that ends attempts when it is told to. No thread but the test's own,
+// Shared by the tests of the dispatcher: a spool in memory or on a disk that fails, clocks that the
+// test sets, and a carrier that ends attempts when it is told to. No thread but the test's own,
 // except where the stop is tested.
 #pragma once
 

@@ -1,4 +1,4 @@
-// What follows an attempt: the site's state, the records, the next attempt or the end of the
+// The records of an attempt: the site's state, the outcomes, the next attempt or the end of the
 // message; see dispatcher.hpp.
 #include <algorithm>
 
@@ -62,7 +62,7 @@ void Dispatcher::settle_all(const ActivePointer& active, const Attempt& attempt)
   record(active);
 }
 
-// Each outcome goes to the disk when it is known: those that come together share a sync there.
+// Each outcome is recorded when it is known: those that arrive together share a sync.
 void Dispatcher::record(const ActivePointer& active) {
   const auto id = active->part.id;
   auto done = [this, active](const Result<void>& kept) mutable {
@@ -76,8 +76,8 @@ void Dispatcher::record(const ActivePointer& active) {
   spool_.record(id, active->records, std::move(done));
 }
 
-// What the disk refused goes to the spool as what nobody waits for: visible at once, and written
-// as soon as it can be.
+// A record that the disk refused is submitted again without a waiting caller: visible at once, and
+// written when the disk allows it.
 void Dispatcher::end_record(const Recorded& recorded) {
   auto& active = *recorded.active;
   const auto id = active.part.id;

@@ -1,6 +1,6 @@
-// How a queued message must be carried: what its envelope's options say, as a typed value. The
-// options themselves are words on disk (docs/formats/journal.md), never renamed; they are read and
-// written here only.
+// Requirements for carrying a queued message: its envelope's options as a typed value. On disk the
+// options are strings (docs/formats/journal.md), never renamed; they are read and written here
+// only.
 #pragma once
 
 #include <postroad/mail_options.hpp>

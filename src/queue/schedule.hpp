@@ -30,13 +30,13 @@ using Time = std::chrono::steady_clock::time_point;
 /// Unix time in milliseconds, as envelopes and outcomes have it.
 using WallTime = std::int64_t;
 
-/// What the caller's clocks say, both read at once.
+/// The times of the caller's clocks, both read at once.
 struct Now {
   Time steady;
   WallTime wall = 0;
 };
 
-/// How a site is left alone while its hosts take no mail.
+/// The pauses of a site whose hosts accept no messages.
 struct PausePolicy {
   std::chrono::milliseconds first{1'000};  ///< it doubles with each failure in a row, up to
   std::chrono::milliseconds longest{300'000};
@@ -66,8 +66,7 @@ class Site final {
   /// Ignored if the attempt began before the last failure: messages that were under way at the same
   /// time meet the same failure.
   void failed(Time now, Epoch began, std::string why);
-  /// It answered for a message: taken, refused or deferred. Ignored if the attempt began before the
-  /// last failure: it says nothing about the site since then.
+  /// The site answered for a message: accepted, refused or deferred.
   void worked(Epoch began);
   /// Another destination has this site's name from now on: all is as new, except for the line.
   /// Attempts that began before are not given to ended().
@@ -75,7 +74,7 @@ class Site final {
   /// Ends a pause: the next message tries the site.
   void end_pause() { paused_until_ = {}; }
 
-  /// Puts a message into the line; the urgent stand before the others (RFC 6710).
+  /// Adds a message to the line; urgent messages come first (RFC 6710).
   void wait(spool::QueueId id, int priority);
   /// The first of the line.
   [[nodiscard]] std::optional<spool::QueueId> first() const;
@@ -86,7 +85,7 @@ class Site final {
   [[nodiscard]] std::size_t in_flight() const { return in_flight_; }
   /// It failed last.
   [[nodiscard]] bool is_down() const { return failures_ > 0; }
-  /// Why it failed last; empty while it works.
+  /// The reason of the last failure; empty while the site works.
   [[nodiscard]] const std::string& reason() const { return reason_; }
   /// When the pause ends, if one holds and somebody waits for it.
   [[nodiscard]] std::optional<Time> next_wake(Time now) const;

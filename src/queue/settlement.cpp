@@ -23,7 +23,7 @@ Attempt same_for_all(std::size_t count, std::optional<Outcome> outcome, std::str
 
 Attempt attempt_of(const Error& error, std::size_t count) {
   if (error.may_have_been_delivered) return same_for_all(count, Outcome::unknown, error.text());
-  // A wrong login or a wrong name of our own is the configuration's, and not the message's.
+  // A refused login or EHLO name is a problem of the configuration, not of the message.
   const bool is_before_message = error.stage != Stage::none && error.stage < Stage::mail;
   if (error.fault == Fault::input && is_before_message)
     return same_for_all(count, Outcome::deferred, error.text());

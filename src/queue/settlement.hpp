@@ -1,4 +1,4 @@
-// From what became of a recipient to its state in the spool: the one mapping. Pure: time is an
+// The one mapping from the outcome of a recipient to its state in the spool. Pure: time is an
 // argument.
 #pragma once
 
@@ -12,7 +12,7 @@
 
 namespace postroad::queue {
 
-/// What to do with a recipient whose outcome is unknown: the connection was lost after the final
+/// The treatment of a recipient whose outcome is unknown: the connection was lost after the final
 /// dot, so the message may have been delivered (RFC 1047).
 enum class OnUnknown : std::uint8_t {
   retry,  ///< a lost connection counts as 421 (RFC 5321 section 3.8): it may be delivered twice
@@ -28,7 +28,7 @@ struct SettlementPolicy {
 bool is_open(spool::State state, OnUnknown on_unknown);
 /// The indices of those recipients.
 std::vector<std::uint32_t> open_recipients(const spool::Envelope& envelope, OnUnknown on_unknown);
-/// No recipient is left to try.
+/// No recipient remains to be tried.
 bool is_finished(const spool::Envelope& envelope, OnUnknown on_unknown);
 bool is_delivered(const spool::Envelope& envelope);
 /// The outcome of a recipient is unknown.

@@ -43,7 +43,7 @@ class SpoolSource final : public MessageSource {
     auto before = Read::begun;
     return read_.compare_exchange_strong(before, Read::cut) || before == Read::cut;
   }
-  /// A server without 8BITMIME gets the bytes as they came.
+  /// A server without 8BITMIME gets the bytes unchanged.
   void hide_8bit() { is_8bit_ = false; }
   [[nodiscard]] std::optional<std::uint64_t> size() const override { return part_.size; }
   [[nodiscard]] bool is_8bit() const override { return is_8bit_; }

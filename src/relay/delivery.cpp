@@ -26,7 +26,7 @@ class ServerRoutes final : public queue::Routes {
   [[nodiscard]] queue::Route route(const spool::Envelope& envelope, const queue::Handling& handling,
                                    std::uint32_t recipient) const override {
     if (handling.stays_here) return {mailboxes, here_};
-    // The one address that is none, "postmaster" without a domain, is ours.
+    // `postmaster` without a domain is a local address.
     const auto to = Mailbox::parse(envelope.recipients[recipient].address);
     if (!to || directory_->is_local(*to)) return {mailboxes, here_};
     return {smarthost, elsewhere_, "4.4.4 no route: delivery.smarthost is not set"};

@@ -21,7 +21,7 @@ namespace postroad::relay {
 
 struct DeliverySettings {
   std::string host;       ///< in file names and EHLO
-  bool discard = false;   ///< throws every message away: for measuring the way in
+  bool discard = false;   ///< discards every message: for measuring the intake
   std::string smarthost;  ///< URL for recipients elsewhere; empty: there is no route to them
   ClientOptions smarthost_options;
   std::optional<Login> smarthost_login;
@@ -46,14 +46,14 @@ class Delivery final {
   /// while this exists, or never. Throws std::system_error without a thread.
   [[nodiscard]] std::function<void()> prepare_change(std::shared_ptr<const Directory> directory,
                                                      const DeliverySettings& settings);
-  /// Messages that came into the spool without a commit here: from another process.
+  /// Messages that another process left in the spool.
   void take_up(const std::vector<spool::Summary>& messages);
   /// Begins no attempt, and ends those that have not sent their final dot. Does not wait.
   void begin_stop();
   /// As begin_stop(). Attempts whose final dot was sent get `drain` for the reply; then they are
   /// cut off, and their messages stay in the spool.
   void stop(std::chrono::milliseconds drain);
-  /// Error: Fault::full: the mailboxes' disk takes no mail.
+  /// Error: Fault::full: the disk of the mailboxes is full.
   [[nodiscard]] Result<void> health() const;
 
  private:

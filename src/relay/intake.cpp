@@ -53,7 +53,7 @@ class SpooledMessage final : public server::MessageSink {
     (void)append_header(header_.finish());  // a failure shows at the commit
     if (hops_.count() > most_hops)
       return done({554, {5, 4, 6}, "too many hops (more than 100 Received fields): mail loop"});
-    // RFC 8689 §4.1: the parameter has the last word, and an ENVID of the same letters has none.
+    // RFC 8689 §4.1: the parameter decides; an ENVID with the same letters does not count.
     if (iequals(tls_required_.value(), "No") && !handling_.asked.require_tls)
       handling_.tls_optional = true;
     if (!handling_.body_8bit && has_8bit(additions.header)) handling_.undeclared_8bit = true;

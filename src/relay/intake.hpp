@@ -1,6 +1,5 @@
-// From a session into the spool: the server's MessageSink over the spool's Incoming. It writes the
-// Received field in front and completes the header: an empty line at its end and, at submission,
-// Date and Message-ID, where they are missing (mail/header/header_completion.hpp). Aliases are
+// From a session into the spool: the server's MessageSink over the spool's Incoming. It prepends
+// the Received field and, at submission, Date and Message-ID if they are missing. Aliases are
 // expanded here, so that each final recipient is in the envelope once, with an outcome of its own.
 #pragma once
 

@@ -1,4 +1,4 @@
-// What the spool holds of a message: the trace in front of it, and the sender's bytes unchanged.
+// A message in the spool: the trace fields in front of it, and the sender's bytes unchanged.
 #include "relay/intake.hpp"
 
 #include <gtest/gtest.h>

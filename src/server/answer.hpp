@@ -16,7 +16,7 @@
 
 namespace postroad::server {
 
-/// What a policy adds to a message at its end.
+/// Additions of a policy to a message at its end.
 struct Additions {
   /// Whole header fields, each ended by CRLF. They are put in front of the message as received; the
   /// fields of a later policy stand in front of those of an earlier one.

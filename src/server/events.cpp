@@ -47,14 +47,16 @@ constexpr EventInfo closed{"session.closed", Level::info, "session of {client} e
                            "A session ended. Every session.opened is followed by one."};
 constexpr EventInfo failed{
     "session.failed", Level::error, "session of {client} was ended by an exception: {reason}",
-    client_reason_fields, "An exception ended a session: no memory, or a bug. The others go on."};
+    client_reason_fields,
+    "An exception ended a session (out of memory, or a bug). Other sessions continue."};
 constexpr EventInfo tls{"tls.failed", Level::warning,
                         "TLS handshake with {client} failed: {reason}", client_reason_fields,
                         "A TLS handshake failed."};
 constexpr EventInfo proxy{
     "proxy.failed", Level::warning, "PROXY header from {client} is missing or malformed: {reason}",
     client_reason_fields, "A listed proxy began a connection without its header."};
-constexpr std::array waited_fields{client, FieldInfo{"waited", "for this long"}};
+constexpr std::array waited_fields{client,
+                                   FieldInfo{"waited", "time without an answer", "seconds"}};
 constexpr EventInfo policy_late{
     "policy.timed_out", Level::error, "a policy did not answer within {waited}: client={client}",
     waited_fields, "A policy did not answer in time; the client got 421, 451 or 454."};
@@ -83,7 +85,7 @@ constexpr std::array message_fields{FieldInfo{"id", "queue id"},
                                     FieldInfo{"protocol", "as in Received (RFC 3848)"},
                                     tls_field,
                                     login_field,
-                                    FieldInfo{"took", "from DATA to the reply"},
+                                    FieldInfo{"took", "time from DATA to the reply", "seconds"},
                                     reply_field};
 constexpr EventInfo accepted{"message.accepted", Level::info,
                              "message {id} from {from} was accepted: {reply}", message_fields,
@@ -106,11 +108,11 @@ constexpr EventInfo over_limit{
     limited_fields,
     "A client or login exceeded a limit, sent data before the greeting, or is not served here."};
 constexpr std::array away_fields{client, listener_field,
-                                 FieldInfo{"reason", "which ceiling", "", ceilings}};
+                                 FieldInfo{"reason", "which limit", "", ceilings}};
 constexpr EventInfo away{
     "session.turned_away", Level::warning,
-    "client {client} was turned away at {listener}: ceiling of {reason} reached", away_fields,
-    "The server is at a ceiling; a new session got 421, the old ones go on."};
+    "client {client} was turned away at {listener}: limit of {reason} reached", away_fields,
+    "The server reached a limit and replied 421 to a new session; open sessions continue."};
 constexpr std::array accept_fields{listener_field, reason_field};
 constexpr EventInfo accept{"accept.failed", Level::error,
                            "listener {listener} could not accept a connection, retrying: {reason}",
@@ -186,7 +188,7 @@ void message_ended(Log& log, const SessionInfo& info, const smtp::Transaction& t
                    const MessageFacts& message, const Reply& reply) {
   const auto& kind = reply.is_success() ? accepted : refused;
   if (!log.wants(kind.level)) return;
-  // Written for every message: in memory that the thread keeps.
+  // Written for every message: the buffer belongs to the thread and is reused.
   thread_local std::string sender;
   thread_local std::string words;
   sender = '<';

@@ -1,8 +1,7 @@
-// What one client address and one login may do, so that no client hurts another: token buckets and
-// a count of open sessions. An IPv4 address is a client; an IPv6 client is its /64, as a host may
-// use any address of it. Time is an argument. Not here: replies (session_answers.cpp), the limits
-// of a single session (proto/smtp/server/server_options.hpp), the ceilings of the whole server
-// (ceilings.hpp).
+// Limits per client address and per login: token buckets and open sessions. An IPv4 address is a
+// client; an IPv6 client is its /64, because a host may use any address of it. Time is an argument.
+// Not here: replies (session_answers.cpp), the limits of a single session
+// (proto/smtp/server/server_options.hpp), the limits of the whole server (ceilings.hpp).
 #pragma once
 
 #include <array>
@@ -92,14 +91,14 @@ class Guard final {
     [[nodiscard]] bool has(Counted what, Time now) const;
     /// Counts `n` that have happened, even if fewer are left.
     void charge(Counted what, std::uint64_t n, Time now);
-    /// Whether the client has no more sessions open than it may.
+    /// Whether the client's open sessions are within its limit.
     [[nodiscard]] bool may_stay() const;
     /// Takes one of failed_logins from client and login before a password is checked; false if the
     /// client has none left, or the login, and then nothing is taken. A client without a failed
     /// login of late may try though the login has none left: a client that guesses at a name must
     /// not lock its owner out.
     bool try_password(std::string_view login, Time now);
-    /// How the check ended; an accepted one gives back what was taken.
+    /// The result of the check; an accepted login gets its charge back.
     void tried_password(std::string_view login, bool is_accepted, Time now);
     /// The login was accepted: from now on the session counts for it too. Returns the limit that
     /// the login exceeds, "sessions", "connections" or "errors", and then nothing has changed;

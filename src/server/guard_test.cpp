@@ -1,4 +1,4 @@
-// What a client and a login may do, by a clock of the test's own.
+// The limits of a client and of a login, by a clock that the test sets.
 #include "server/guard.hpp"
 
 #include <gtest/gtest.h>
@@ -71,7 +71,7 @@ TEST(Guard, ALoginIsLimitedWhereTheClientIsExempt) {
   EXPECT_EQ(taken(visit, Counted::messages, start, 10), 2);
 }
 
-// A client's guesses lock out no other client, and no exempt one; its own guesses count.
+// Failed logins of a client lock out no other client, and no exempt one; its own count against it.
 TEST(Guard, WhoIsExemptIsNotKeptOutByOthersGuesses) {
   auto with = settings(Counted::failed_logins, {100, 60s}, {2, 60s});
   with.exempt = {net::Network::parse("127.0.0.0/8").value()};
@@ -128,8 +128,8 @@ TEST(Guard, ALoginHasSoManySessionsConnectionsAndErrors) {
   EXPECT_EQ(guard.enter(address, start + 61s).log_in("ann", start + 61s), "errors");
 }
 
-// Rows 32 and 35: guesses are counted before they are checked, also those at unknown names, and
-// lock out no other client.
+// Rows 32 and 35: failed logins are counted before they are checked, also those at unknown names,
+// and lock out no other client.
 TEST(Guard, AGuessIsCountedBeforeItIsLookedAt) {
   Guard guard(settings(Counted::failed_logins, {3, 60s}, {100, 1h}));
   auto visit = guard.enter(make_address("192.0.2.1"), start);
@@ -201,7 +201,7 @@ TEST(Guard, TheExemptAreNotCounted) {
   EXPECT_EQ(taken(visit, Counted::messages, start, 50), 50);
 }
 
-// Memory is bounded whatever addresses come, and no client is charged for another one.
+// Memory is bounded whatever addresses connect, and no client is charged for another one.
 TEST(Guard, RemembersABoundedNumber) {
   auto with = settings(Counted::errors, {10, 60s});
   with.most_accounts = 100;

@@ -17,7 +17,8 @@ Section<LimitsConfig> LimitsConfig::declare() {
   s.option("recipients", &LimitsConfig::recipients,
            "Most recipients of one message; further ones get 452.")
       .between(1, 1'000'000);
-  s.option("messages", &LimitsConfig::messages, "Most messages of one session; then it gets 421.")
+  s.option("messages", &LimitsConfig::messages,
+           "Most messages of one session; a further MAIL gets 421.")
       .between(1, 100'000'000)
       .formerly("mails");
   s.option("errors", &LimitsConfig::errors, "Refused commands before the session is closed.")
@@ -37,7 +38,7 @@ Section<LimitsConfig> LimitsConfig::declare() {
   s.option("data_block", &LimitsConfig::data_block, "Time for each 64 KiB of a message.")
       .between(second, week);
   s.option("transaction", &LimitsConfig::transaction,
-           "Time from MAIL to the end of the message, whatever the pace.")
+           "Time from MAIL to the end of the message, at any speed.")
       .between(second, week);
   s.option("drain", &LimitsConfig::drain, "Time that sessions get to end when the server stops.")
       .between(Duration{0}, week);

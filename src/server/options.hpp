@@ -61,7 +61,7 @@ struct ListenerConfig {
   std::string name;  ///< for --set
 
   static config::Section<ListenerConfig> declare();
-  /// AUTH before MAIL is a must.
+  /// AUTH is required before MAIL.
   [[nodiscard]] bool needs_login() const { return auth_required || role == Role::submission; }
 };
 
@@ -112,7 +112,7 @@ struct LoginsConfig {
 
 smtp::ServerOptions machine_options(const ListenerConfig& listener, const LimitsConfig& limits,
                                     const std::string& hostname);
-/// Without the exempt networks, which are texts in `clients`.
+/// Without the exempt networks, which are strings in `clients`.
 GuardSettings guard_settings(const ClientsConfig& clients, const LoginsConfig& logins);
 
 }  // namespace postroad::server

@@ -90,9 +90,9 @@ class SessionPolicy {
 /// The answers to `auth`.
 Reply login_accepted();
 Reply login_refused();
-/// The backend could not be asked, or did not say.
+/// The backend was not reachable, or gave no verdict.
 Reply login_unavailable();
-/// More logins wait for their check than there is room for.
+/// Too many logins wait for their check.
 Reply logins_busy();
 
 }  // namespace postroad::server

@@ -97,12 +97,12 @@ asio::awaitable<void> Server::State::accept(std::shared_ptr<Listener> listener) 
       if (!listener->acceptor.is_open()) co_return;
       continue;
     }
-    // If there is no memory for it, this connection ends and the others go on.
+    // Out of memory: this connection ends and the others continue.
     try {
       serve(tcp::socket(std::move(accepted)), listener->settings, worker);
     } catch (const std::exception& thrown) {
       accept_failed(log, *listener->settings, thrown.what());
-    } catch (...) {  // of a policy: the listener goes on
+    } catch (...) {  // of a policy: the listener continues
       accept_failed(log, *listener->settings, "unknown exception");
     }
     if (!listener->acceptor.is_open()) co_return;
@@ -161,7 +161,7 @@ void Server::start(Store& store) {
 
 Result<std::vector<std::uint16_t>> Server::replace(std::vector<ListenerSettings> settings) {
   auto& state = *state_;
-  // First all that may fail: which listeners go on, and the sockets of the new ones.
+  // Steps that can fail come first: the listeners that stay, and the sockets of the new ones.
   std::vector<std::shared_ptr<Listener>> before = state.listeners.all;
   std::vector<std::shared_ptr<Listener>> after;
   std::vector<std::shared_ptr<Listener>> fresh;
@@ -173,7 +173,7 @@ Result<std::vector<std::uint16_t>> Server::replace(std::vector<ListenerSettings>
   std::vector<Kept> kept;
   for (auto& one : settings) {
     const auto same = std::find_if(before.begin(), before.end(), [&](const auto& listener) {
-      // Port 0 is any, and the one it was given may be named from now on.
+      // Port 0 means any port; the configuration may now name the port that the kernel chose.
       return listener && listener->settings->address == one.address &&
              (listener->asked == one.port || listener->settings->port == one.port);
     });

@@ -13,7 +13,7 @@ namespace postroad::server {
 
 namespace {
 
-constexpr std::chrono::seconds last_words{2};  // that a client gets to read them
+constexpr std::chrono::seconds last_words{2};  // time for the client to read them
 
 std::uint64_t next_id() {
   static std::atomic<std::uint64_t> last = 0;
@@ -96,8 +96,8 @@ void Session::send_away(const Reply& reply) {
   stream_.close();
 }
 
-// The part before the first reply; false when there is no dialogue. A coroutine of its own, so that
-// a session which waits does not hold its frame.
+// The part before the first reply; false if the session ends there. A coroutine of its own, so that
+// a waiting session does not hold its frame.
 boost::asio::awaitable<bool> Session::open() {
   roster_.sessions.push_back(*this);
   if (roster_.stopping) stop();
@@ -119,7 +119,7 @@ boost::asio::awaitable<void> Session::run() {
       co_await net::drive(stream_, machine_, *this, {.buffers = &buffers_});
       abandon_message();
       charge(proto::Clock::now());
-      // A client that is sent away may still be sending: it gets the time to read why.
+      // A refused client may still be sending: it gets time to read the reason.
       const auto ending = machine_.ending();
       if (ending != smtp::Ending::quit && ending != smtp::Ending::closed_by_peer &&
           ending != smtp::Ending::failed)
@@ -141,7 +141,7 @@ void Session::fail_session(const std::string& reason) {
 void Session::end() {
   abandon_message();
   charge(proto::Clock::now());
-  visit_ = {};  // a client that sees the end, by the connection or the log, may connect again
+  visit_ = {};  // a client that sees the end of the connection or the log line may connect again
   stream_.close();
   if (!is_opened_) return;
   auto ending = machine_.ending();
@@ -164,7 +164,7 @@ void Session::charge(proto::Time now) {
   visit_.charge(Counted::errors, errors - std::exchange(errors_charged_, errors), now);
 }
 
-// The refusal in the log and counted.
+// Logs and counts the refusal.
 Reply Session::limited(std::string_view limit, Reply reply, std::string_view login) {
   client_limited(services_.log, info(), limit, login.empty() ? machine_.login() : login, reply);
   return reply;
@@ -197,7 +197,7 @@ boost::asio::awaitable<Result<proto::TlsFacts>> Session::handshake(net::Stream& 
   tls_failed(services_.log, info(), facts.error().detail);
   if (facts.error().fault != Fault::tls) co_return facts;
   visit_.charge(Counted::errors, 1, proto::Clock::now());
-  // The client may be sending already: it gets the time to read the alert.
+  // The client may be sending already: it gets time to read the alert.
   co_await stream.finish(proto::Clock::now() + last_words);
   co_return facts;
 }

@@ -1,5 +1,5 @@
 // One connection from its greeting to its end, as a coroutine over the server machine. It answers
-// the machine's questions from the policies, the store and the guard. What takes time (a policy
+// the machine's questions from the policies, the store and the guard. A wait (for a policy
 // that answers later, a commit, a store that is behind) suspends this session only.
 //
 // session.cpp: beginning and end. session_peer.cpp: who the client is. session_answers.cpp: the
@@ -27,15 +27,15 @@ namespace postroad::server {
 
 using boost::asio::ip::tcp;
 
-/// What all sessions share. Everything outlives them.
+/// Shared by all sessions, and outlives them.
 struct Services {
   Store& store;
   Guard& guard;
   observe::Log& log;
 };
 
-/// What the sessions of a listener are held to. Not changed once in use: a reload makes another,
-/// and sessions that are open keep theirs.
+/// Settings for the sessions of a listener. They do not change once in use: a reload makes new
+/// ones, and open sessions keep theirs.
 struct ListenerSettings {
   Role role = Role::mx;
   std::string address = "127.0.0.1";
@@ -60,7 +60,7 @@ struct ListenerSettings {
 class Enrolled : public boost::intrusive::list_base_hook<
                      boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {};
 
-/// The sessions that run on a thread; touched by that thread only.
+/// The sessions of a thread; accessed by that thread only.
 struct Roster {
   boost::intrusive::list<Enrolled, boost::intrusive::constant_time_size<false>> sessions;
   bool stopping = false;  ///< a session that begins now is told to stop
@@ -82,12 +82,11 @@ class Session final : public Enrolled {
   void send_away(const Reply& reply);
   boost::asio::awaitable<void> run();
   [[nodiscard]] const std::string& client() const { return client_; }
-  /// Ends it as soon as no message is under way; a policy that holds an idle session is not waited
-  /// for. On the session's thread.
+  /// Ends it as soon as no message is in progress. On the session's thread.
   void stop();
   /// Ends it now. On the session's thread.
   void abort();
-  /// An exception came out of `run`.
+  /// `run` ended with an exception.
   void log_failure(std::string_view reason) { session_failed(services_.log, info(), reason); }
 
   // The Consultant of net/drive.hpp.

@@ -129,7 +129,7 @@ Reply Session::check_before() {
   return {};
 }
 
-// What follows from the policies' answer: a line in the log, a limit, a place for the message.
+// The effects of the policies' answer: a log line, a limit, storage for the message.
 Reply Session::check_after(Reply reply) {
   const auto& question = machine_.question();
   const auto now = proto::Clock::now();
@@ -273,7 +273,7 @@ bool Session::end_message(const smtp::AskEnd& end) {
   return false;  // the commit takes time
 }
 
-// A `why` with code 0 is no reply of ours: the client gave the message up.
+// A `why` with code 0 is no reply: the client abandoned the message.
 void Session::drop_message(const Reply& why) {
   charge(proto::Clock::now());
   const auto facts = message_facts();

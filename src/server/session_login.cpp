@@ -43,8 +43,7 @@ class Guess final {
 
 }  // namespace
 
-// A client that guesses waits, and no other one: only this session's time passes. What its client
-// sends meanwhile is not read.
+// The delay applies to this session only. Input that arrives meanwhile is not read.
 boost::asio::awaitable<void> Session::delay_reply() {
   constexpr unsigned most_doublings = 4;
   if (listener_->login_delay.count() == 0 || !stream_.is_open()) co_return;
@@ -56,8 +55,8 @@ boost::asio::awaitable<void> Session::delay_reply() {
   timer_ = nullptr;
 }
 
-// What the mechanism has proven by the user's keys, or what the policies say. A user that no policy
-// knows is refused. Nothing: a stop came first.
+// The mechanism's result from the user's keys, or the policies' verdict. A user that no policy
+// knows is refused.
 boost::asio::awaitable<std::optional<Reply>> Session::verdict_on(
     const sasl::Credentials& credentials) {
   const bool is_for_another =

@@ -28,7 +28,7 @@ bool is_unknown(const std::string& value) { return value.starts_with('['); }
 
 }  // namespace
 
-// From now on the session is that client's.
+// From now on the session belongs to that client.
 void Session::enter(const tcp::endpoint& client) {
   charge(proto::Clock::now());
   endpoint_ = client;
@@ -62,7 +62,7 @@ Reply Session::check_client() {
   return {};
 }
 
-// Byte by byte: what follows the header is the client's, and may be TLS.
+// Byte by byte: the data after the header belongs to the client, and may be TLS.
 boost::asio::awaitable<bool> Session::read_proxy_header() {
   if (machine_.is_stopped()) co_return false;
   const auto deadline = proto::Clock::now() + proxy_patience;
@@ -88,16 +88,16 @@ boost::asio::awaitable<bool> Session::read_proxy_header() {
   co_return false;
 }
 
-// False: the client is not served, and has been told so.
+// False: the client is refused and has the reply.
 bool Session::take_proxy_header(const proxy::Header& header) {
   boost::system::error_code bad;
-  // The proxy itself, or a client that it cannot name: the limits of a client would hold for all of
-  // them together. Those of a login hold.
+  // The proxy itself, or a client without an address: limits per client would apply to all of them
+  // together. Limits per login apply.
   if (header.is_local)
     visit_ = services_.guard.enter(endpoint_.address(), proto::Clock::now(), false);
   else
     enter({boost::asio::ip::make_address(header.source, bad), header.source_port});
-  // A client is not trusted because its proxy is: XCLIENT wants the client's own address.
+  // A trusted proxy does not make its client trusted: XCLIENT requires the client's own address.
   if (net::is_in(listener_->xclient_peers, client_)) machine_.trust_peer();
   const auto refusal = header.is_local ? Reply{} : begin_connect();
   if (refusal.code != 0) send_away(refusal);
@@ -140,7 +140,7 @@ Reply Session::check_xclient(const Attributes& attributes) {
   const auto* login = find(attributes, "LOGIN");
   if (login == nullptr || login->empty() || is_unknown(*login) || listener_->role == Role::catcher)
     return {};
-  // The proxy checked the password; what one login may do holds here too.
+  // The proxy checked the password; limits per login apply here too.
   const auto limit = visit_.log_in(*login, proto::Clock::now());
   return limit.empty() ? Reply{} : limited(limit, too_many_of_login(limit), *login);
 }

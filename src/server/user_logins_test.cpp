@@ -1,4 +1,4 @@
-// Passwords against the users' file, by threads that are bounded.
+// Password checks against the users file, on a bounded number of threads.
 #include "server/user_logins.hpp"
 
 #include <gtest/gtest.h>

@@ -58,7 +58,7 @@ constexpr std::string_view sha_1 = "SCRAM-SHA-1";
 constexpr std::string_view cram = "CRAM-MD5";
 constexpr std::string_view decoys = "# decoys ";
 
-// The mechanism whose keys these are: those of a -PLUS are the same.
+// The mechanism whose keys are used: a -PLUS mechanism has those of its base.
 std::string_view without_plus(std::string_view mechanism) {
   constexpr std::string_view plus = "-PLUS";
   if (mechanism.ends_with(plus)) mechanism.remove_suffix(plus.size());

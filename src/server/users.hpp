@@ -25,7 +25,7 @@ namespace postroad::server {
 /// Keys beside those of SCRAM-SHA-256.
 struct ExtraKeys {
   bool scram_sha_1 = false;
-  bool cram_md5 = false;  ///< a thief of this key can log in by CRAM-MD5
+  bool cram_md5 = false;  ///< whoever steals this key can log in by CRAM-MD5
 };
 
 class Users final {

@@ -1,5 +1,5 @@
-// The users' file: its contents, the logins that it accepts, and what a stranger learns from it:
-// nothing.
+// The users file: its contents, the logins that it accepts, and that it reveals nothing to an
+// unauthenticated client.
 #include "server/users.hpp"
 
 #include <gtest/gtest.h>
@@ -173,7 +173,8 @@ TEST(Users, AFileThatOthersMayReadIsRefused) {
   EXPECT_FALSE(Users::load(file.path()));
 }
 
-// A stranger asks for a name and sees the salt and the count: neither may tell whether it exists.
+// An unauthenticated client names a user and sees the salt and the count: neither may reveal
+// whether the user exists.
 
 class Decoys : public testing::Test {
  protected:
@@ -212,7 +213,7 @@ TEST_F(Row35, DecoysAreTheSameAtEachCallAndDifferByName) {
                                         : once.scram.salt != other.scram.salt)
         << mechanism;
   }
-  // A -PLUS has the keys of its mechanism, and so must a decoy.
+  // A -PLUS mechanism has the keys of its base mechanism, and so must a decoy.
   EXPECT_EQ(users.keys("nobody", "SCRAM-SHA-256").scram,
             users.keys("nobody", "SCRAM-SHA-256-PLUS").scram);
 }
@@ -236,7 +237,7 @@ TEST_F(Row35, AUserWithoutKeysForAMechanismLooksUnknown) {
 }
 
 TEST_F(Row35, DecoysStayWhenTheFileIsReadAgain) {
-  // Salts of known users survive a reload: one that changed would betray an unknown user.
+  // Salts of known users survive a reload: a salt that changes would reveal an unknown user.
   const File file;
   ASSERT_TRUE(users.save(file.path()));
   const auto once = Users::load(file.path());

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What the libraries hold and need: neither the server nor a test double is in libpostroad and libpostroad-queue, nothing is in
+# Contents and dependencies of the libraries: neither the server nor a test double is in libpostroad and libpostroad-queue, nothing is in
 # both, and they load few other libraries. Arguments: the folder of the libraries.
 set -euo pipefail
 cd "$1"

@@ -45,7 +45,7 @@ def compile_probe(entry, text):
 
 
 def check_layer(layer, entry):
-    """What the layer finds, asked in one compilation: an error names each header that it can or cannot include against the list."""
+    """The headers that the layer finds, from one compilation: an error names each header that it can or cannot include against the list."""
     lines = []
     for other, header in HEADERS.items():
         may = other == layer or other in USES[layer]

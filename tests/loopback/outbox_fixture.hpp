@@ -1,4 +1,4 @@
-// What the tests of the outbox share: a folder of their own, options with short pauses.
+// Shared by the tests of the outbox: a folder of their own, options with short pauses.
 #pragma once
 
 #include <gtest/gtest.h>

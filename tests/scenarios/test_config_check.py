@@ -58,7 +58,7 @@ class ConfigCheck(unittest.TestCase):
             ({"delivery": {"smarthost": "smtp://127.0.0.1:2599"}, "listener": [{"port": 2599}]}, "a mail loop"),
             ({"delivery": {"smarthost": "smtp://["}}, "delivery.smarthost"),
             (self.listener(banner="a\tb"), "banner"),
-            ({"local": {"mailboxes": [], "aliases": []}}, "nobody reads postmaster@here.example"),
+            ({"local": {"mailboxes": [], "aliases": []}}, "no recipient for postmaster@here.example"),
             ({"local": {"aliases": ["out: x@elsewhere.example"]}}, "that needs delivery.smarthost"),
             ({"local": {"catch_all": "x@elsewhere.example"}}, "that needs delivery.smarthost"),
             ({"local": {"mailboxes": ["ann", "ben@typo.example"]}}, "a mailbox of a domain that is not in local.domains"),

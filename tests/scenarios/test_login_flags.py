@@ -18,7 +18,7 @@ def server(mail="250 2.1.0 ok"):
 
 
 def logins(fake):
-    """What its clients logged in with, as user:password."""
+    """The logins of its clients, as user:password."""
     tokens = [line.split()[2] for line in fake.heard if line.startswith("AUTH PLAIN ")]
     return [base64.b64decode(token).decode().lstrip("\0").replace("\0", ":") for token in tokens]
 

@@ -1,5 +1,5 @@
-# What a received message can put on a terminal: no verb that shows one writes its control characters. And no output is lost: neither
-# where the reader of a pipe is slow and does not block, nor where a mailbox cannot be read.
+# No verb that shows a received message writes its control characters to the terminal. No output is lost, neither with a slow reader of
+# a non-blocking pipe nor with a mailbox that cannot be read.
 import fcntl
 import os
 import re

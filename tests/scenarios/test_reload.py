@@ -192,7 +192,7 @@ class Reload(unittest.TestCase):
             for word in words:
                 self.assertIn(word, done.stderr)
         self.assertEqual(self.server.events("config.reloaded"), [])
-        # What tells where the server is, by whatever name.
+        # The flags that only locate the server are accepted, whichever name they use.
         link = self.folder / "link.toml"
         link.symlink_to(self.server.config)
         for flags in (("--set", f"server.data={self.server.data}"), ("--config", link)):

@@ -77,7 +77,7 @@ class AtATerminal(unittest.TestCase):
         self.users = self.enterContext(postroad.Folder()).path / "users"
 
     def add(self, *answers):
-        """What was shown, how it ended, and whether the terminal has its echo again."""
+        """The output, the exit code, and whether the terminal has its echo again."""
         child, main = pty.fork()
         if child == 0:
             os.execve(postroad.BINARY, [postroad.BINARY, "user", "add", "ann", "--file", str(self.users)], postroad.CLEAN)

@@ -14,6 +14,7 @@ lint_text() {
   fi
   if [ -f tools/lint/words.py ]; then
     say "words"
+    /usr/bin/python3 -B tools/lint/words_test.py || status=1
     /usr/bin/python3 tools/lint/words.py || status=1
   fi
   say "layers"

@@ -3,6 +3,7 @@
 terms that replace them). Text only: nothing is run. Usage: words.py [FILE...]; without files, the whole tree.
 """
 
+import ast
 import pathlib
 import re
 import subprocess
@@ -10,7 +11,10 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
-# What is banned, and what to write instead. Matched against comments, string literals and Markdown, never against code.
+# The start of a sentence: of the paragraph, after a full stop, a colon or a semicolon, or of a table's cell. A line that
+# continues the sentence of the line above is no start.
+START = r"(?:\A|[.:;!?][\"')]*\s+|\|\s*)(?:\*\*|\()?"
+# Every pattern is matched against comments, string literals and Markdown, never against code; the text says what to write.
 BANNED = [
     (r"\bfloors?\b", "layer"),
     (r"\banew\b", "again"),
@@ -25,36 +29,88 @@ BANNED = [
     (r"\bmay stand several times\b", "may be repeated"),
     (r"\b[Ww]eakens:", "insecure:"),
     (r"\basks no DNS\b", "makes no DNS queries"),
-    (r"\bestate\b", "handover state"),
+    (r"\b[Ee]states?\b", "handover state"),
     (r"\bagenda\b", "schedule"),
     (r"\bcarefully\b", "name what is done"),
     (r"\bthe house\b", "the project"),
-    (r"(?:^|[.:;] )(?:Who|Whoever|Whom)\b(?![^.]*\?)", "name the subject"),
-    (r"(?:^|\. )(?:Likewise|Of (?:a|an|the|those|these|several)\b)", "name the subject"),
-    (r"(?:^|\. )What (?:is|was|of|stands|came|comes|goes|has|fails|remains)\b(?![^.]*\?)", "name the subject"),
+    (r"\b[Jj]udg(e|es|ed|ing|ement|ment)\b", "check, evaluate, verify"),
+    (r"\b[Tt]exts\b", "strings, messages, bodies"),
+    (r"\b[Dd]ialogues?\b", "transcript, session"),
+    (START + r"(?:Who|Whoever|Whom|Whose|Whatever)\b(?![^.]*\?)", "name the subject"),
+    (START + r"What\b(?![^.]*\?)", "name the subject"),
+    (START + r"(?:Likewise|The same\b(?=[.,:;])|Of (?:a|an|the|those|these|several)\b)", "name the subject"),
 ]
+# RFCs count in octets; our own prose, logs and options in bytes. These lines quote an RFC's grammar or reply.
+OCTETS = re.compile(r"\b[Oo]ctets?\b")
+QUOTES_RFC = re.compile(r"RFC|§|\bBDAT octets\b")
 RULES = [(re.compile(pattern), instead) for pattern, instead in BANNED]
 # Names in code, quoted literally.
-CODE = re.compile(r"`[^`]*`|\b\w+_\w+\b|\b\w+::\w+\b|https?://\S+")
+CODE = re.compile(r"`[^`\n]*`|(?<!\S)--\w[\w-]*|\b\w+_\w+\b|\b\w+::\w+\b|https?://\S+|\boctet-stream\b")
 # Files that name the banned words on purpose, are generated from the program, or quote other people's text.
-SKIPPED = {"tools/lint/words.py", "docs/glossary.md", "CHANGELOG.md", "LICENSE"}
+SKIPPED = {"tools/lint/words.py", "tools/lint/words_test.py", "docs/glossary.md", "CHANGELOG.md", "LICENSE"}
 CPP_TOKEN = re.compile(r'//(?P<line>[^\n]*)|/\*(?P<block>.*?)\*/|"(?P<text>(?:[^"\\\n]|\\.)*)"|' + r"'(?:[^'\\\n]|\\.)*'", re.DOTALL)
-SCRIPT_COMMENT = re.compile(r"(?m)(?:^|\s)#(?P<line>[^\n!].*)$")
+SCRIPT_COMMENT = re.compile(r"(?m)^(?P<before>[^\n]*?)(?:^|\s)#(?P<line>[^\n!].*)$")
+MARKDOWN_BLOCK = re.compile(r"\s*(?:#|\||[-*] |\d+\. |> |//|$)")
 
 
-def pieces_of(path, text):
-    """The prose of a file as (line number, text)."""
+def joined(lines):
+    """Comment lines that follow each other as one paragraph, as [(number, text)] per paragraph."""
+    paragraph = []
+    for number, text, alone in lines:
+        if paragraph and (alone or paragraph[-1][0] + 1 != number or not text):
+            yield paragraph
+            paragraph = []
+        if text:
+            paragraph.append((number, text))
+    if paragraph:
+        yield paragraph
+
+
+def cpp_lines(text):
+    literal = False  # whether the token before was a string literal: the compiler joins them
+    column = -1  # of the line comment before: the next line continues it in the same column
+    for token in CPP_TOKEN.finditer(text):
+        number = text.count("\n", 0, token.start()) + 1
+        begin = text.rfind("\n", 0, token.start()) + 1
+        before = text[begin:token.start()].strip()
+        if token["text"] and " " in token["text"]:  # one word is a name, not prose
+            yield number, token["text"], bool(before) or not literal
+        elif token["block"]:
+            for more, line in enumerate(token["block"].splitlines()):
+                yield number + more, line.strip(" *"), more == 0
+        elif token["line"]:
+            continues = not before and not literal and column == token.start() - begin
+            yield number, token["line"].lstrip("/< ").strip(), not continues
+        literal = token["text"] is not None
+        column = token.start() - begin if token["line"] else -1
+
+
+def markdown_lines(text):
+    for number, line in enumerate(text.splitlines(), 1):
+        yield number, line.strip().lstrip("#>/-* "), MARKDOWN_BLOCK.match(line) is not None
+
+
+def script_lines(path, text):
+    lines = [(text.count("\n", 0, token.start("line")) + 1, token["line"].strip(), bool(token["before"].strip()))
+             for token in SCRIPT_COMMENT.finditer(text)]
+    if path.suffix == ".py":
+        for node in ast.walk(ast.parse(text)):
+            documented = isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef))
+            if documented and (words := ast.get_docstring(node, clean=False)):
+                first = node.body[0].lineno
+                lines += [(first + more, line.strip(), more == 0) for more, line in enumerate(words.splitlines())]
+    return sorted(lines)
+
+
+def paragraphs_of(path, text):
+    """The prose of a file: paragraphs of (line number, text)."""
     if path.suffix in (".cpp", ".hpp", ".h"):
-        for token in CPP_TOKEN.finditer(text):
-            piece = token["line"] or token["block"] or token["text"]
-            if piece:
-                yield text.count("\n", 0, token.start()) + 1, piece.lstrip("/< ")
-    elif path.suffix in (".md", ".smtp"):
-        for number, line in enumerate(text.splitlines(), 1):
-            yield number, line
-    else:
-        for token in SCRIPT_COMMENT.finditer(text):
-            yield text.count("\n", 0, token.start("line")) + 1, token["line"].strip()
+        return joined(cpp_lines(text))
+    if path.suffix == ".md":
+        return joined(markdown_lines(text))
+    if path.suffix == ".smtp":
+        return joined((number, line.lstrip("# ").strip(), not line.startswith("#")) for number, line in enumerate(text.splitlines(), 1))
+    return joined(script_lines(path, text))
 
 
 def check(path):
@@ -62,12 +118,15 @@ def check(path):
     if name in SKIPPED or name.startswith(("docs/reference/", "fuzz/corpus/")):
         return []
     found = []
-    for number, piece in pieces_of(path, path.read_text(encoding="utf-8", errors="replace")):
-        prose = CODE.sub("", piece)
+    for paragraph in paragraphs_of(path, path.read_text(encoding="utf-8", errors="replace")):
+        prose = CODE.sub("_", "\n".join(text for _, text in paragraph))
         for rule, instead in RULES:
-            hit = rule.search(prose)
-            if hit:
-                found.append(f"{name}:{number}: '{hit[0].strip()}': write: {instead}")
+            for hit in rule.finditer(prose):
+                number = paragraph[0][0] + prose.count("\n", 0, hit.end() - 1)
+                found.append(f"{name}:{number}: '{' '.join(hit[0].split())}': write: {instead}")
+        if path.suffix != ".smtp" and not QUOTES_RFC.search(prose) and (hit := OCTETS.search(prose)):
+            number = paragraph[0][0] + prose.count("\n", 0, hit.start())
+            found.append(f"{name}:{number}: '{hit[0]}': write: bytes, unless an RFC is quoted by its number")
     return found
 
 

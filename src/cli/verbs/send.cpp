@@ -313,7 +313,7 @@ void print(const SendReport& report, bool json) {
   std::cout << std::flush;
 }
 
-// What the server answered, or where the call stopped as --stop-after and --cut-after ask.
+// Prints the server's reply, or the stage at which --stop-after or --cut-after stopped the call.
 int finish(const SendVerb& verb, const ClientOptions& options, const Result<SendReport>& report) {
   if (report) {
     print(*report, verb.json);

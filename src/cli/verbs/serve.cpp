@@ -86,10 +86,11 @@ void announce(const Settings& settings, const std::vector<std::uint16_t>& ports)
     std::cout << "every message is discarded after its 250 (delivery.local = \"discard\")\n";
   } else {
     std::cout << "messages are stored in " << (settings.server.data / "mail").string()
-              << "; `postroad mail list --data " << settings.server.data.string() << "` shows it\n";
+              << "; `postroad mail list --data " << settings.server.data.string()
+              << "` shows them\n";
   }
   if (!(std::cout << std::flush))
-    complain("serve", "standard output cannot be written; the server goes on");
+    complain("serve", "standard output cannot be written; the server continues");
 }
 
 int exit_of_start(const Error& error) {
@@ -129,7 +130,7 @@ bool report(const Findings& found) {
   return found.errors.empty();
 }
 
-// What a reload would ignore. A running server reads its own configuration.
+// Refuses flags that a reload would ignore. A running server reads its own configuration.
 Result<void> check_reload(const ServeVerb& verb) {
   if (verb.take_over)
     return fail(Fault::input, "--reload, --take-over", "they exclude each other; give one");

@@ -79,7 +79,7 @@ class Talk final {
   asio::awaitable<Result<void>> converse();
   [[nodiscard]] TalkOptions machine_options();
   static std::optional<std::string> ask(bool keep = true);
-  /// False: it was explained why not, and the user is asked again.
+  /// False: the reason was printed, and the user is asked again.
   bool take_command(TalkMachine& machine, const std::string& line);
   Result<void> login(TalkMachine& machine, const std::string& mechanism);
   static void hint(std::string_view line);

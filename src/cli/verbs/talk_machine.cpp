@@ -113,7 +113,7 @@ void TalkMachine::take_hello(const Reply& reply) {
   if (!options_.require_tls || is_secure_) return;
   if (capabilities_.starttls) return wait_for_reply("STARTTLS", Step::starttls);
   stop(Fault::tls_required,
-       "the server does not offer STARTTLS, and --require-tls was given; leave it out to go on "
+       "the server does not offer STARTTLS, and --require-tls was given; leave it out to continue "
        "without TLS");
 }
 

@@ -70,7 +70,7 @@ TEST_F(TransportTest, ExitCodesAreOutcomes) {
   }
 }
 
-// It may have handed the message on before it was killed.
+// The command may have passed the message on before it was killed.
 TEST_F(TransportTest, ACommandThatIsKilledLeavesItUnknown) {
   const auto report = hand_over("cat >/dev/null; kill -9 $$");
   ASSERT_TRUE(report) << report.error();
@@ -103,8 +103,8 @@ TEST_F(TransportTest, ACommandThatCannotBeStartedIsAnErrorAndNamesIt) {
             Fault::input);
 }
 
-// More than a socket holds, so that the writer finds the closed end: no signal, and the exit code
-// decides.
+// More data than a socket buffers, so that the writer finds the closed end: no signal, and the exit
+// code decides.
 TEST_F(TransportTest, ACommandThatReadsNothingTellsByItsExitCode) {
   const std::vector<std::string> much(64, std::string(65536, 'x'));
   auto report = hand_over("exec 0<&-; exit 67", much);
@@ -189,7 +189,7 @@ TEST_F(Row4, ALineEndInAnAddressReachesNoCommandAndNoFile) {
 class Row30 : public TransportTest {};
 
 TEST_F(Row30, HalfAMessageIsNeverTakenForAWholeOne) {
-  // Every running process holds it open for writing: it ends when all have ended.
+  // Every running process holds it open for writing: reading ends when all have ended.
   ASSERT_EQ(::mkfifo(path("running").c_str(), 0600), 0);
   const int running = ::open(path("running").c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
   for (const std::string lines :

@@ -45,7 +45,7 @@ TEST(HeaderCompletion, AddsDateAndMessageIdAtTheHeadersEnd) {
 
 TEST(HeaderCompletion, PutsAnEmptyLineBeforeTheFirstLineThatIsNoField) {
   const std::string endless(5000, 'x');
-  // What stands before the line, and the line with all that follows.
+  // The text before the line, and the line with all that follows.
   const std::pair<std::string, std::string> table[] = {
       {"", "hello there\r\nsecond line\r\n"},
       {"", " by evil.example; Mon, 1 Jan 2001 00:00:00 +0000\r\nSubject: y\r\n\r\nbody\r\n"},

@@ -19,7 +19,7 @@ constexpr std::uint64_t least_room = 65'536;  // bytes that a disk with room has
 
 Error io_error(const std::string& path, const std::string& doing) {
   const int code = errno;
-  // A quota (EDQUOT) is that of one mailbox, and not a full disk.
+  // EDQUOT concerns one mailbox; the disk is not full.
   const auto fault = code == ENOSPC ? Fault::full : Fault::io;
   return fail(fault, path, doing + ": " + std::strerror(code));
 }
@@ -68,7 +68,7 @@ Result<Maildirs> Maildirs::open(std::string root) {
   const auto made = make_folder(root);
   if (!made) return made.error();
   if (::access(root.c_str(), R_OK | W_OK | X_OK) != 0)
-    return io_error(root, "this folder for mail cannot be written");
+    return io_error(root, "the mail folder cannot be written");
   // Its own name and that of its folder: a crash may follow the first start. A user who may not
   // read the folder above did not make it.
   const auto above = std::filesystem::absolute(root).parent_path();
@@ -80,8 +80,8 @@ Result<Maildirs> Maildirs::open(std::string root) {
   return Maildirs(std::move(root));
 }
 
-// A folder counts only after this process has synced its name: whoever made it may have died
-// before.
+// A folder counts as durable only after this process has synced its name: the process that made it
+// may have died before.
 Result<void> Maildirs::make_folders(const std::string& folder) const {
   {
     const std::lock_guard lock(ready_->mutex);
@@ -109,7 +109,7 @@ Result<int> Maildirs::open_draft(const std::string& folder, const std::string& d
         ::open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (file >= 0) return file;
     if (errno != ENOENT || again) break;
-    // Somebody took the mailbox away while we were running.
+    // The mailbox was removed while the server ran.
     const std::lock_guard lock(ready_->mutex);
     ready_->folders.erase(folder);
   }

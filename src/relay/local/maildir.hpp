@@ -20,9 +20,9 @@ class Maildirs final {
   /// `root` is made if it is missing, mode 0700. Error: Fault::io with path and reason.
   static Result<Maildirs> open(std::string root);
 
-  /// Pulls chunks from `next` until one is empty and leaves the mail in `<folder>/new/<name>`,
+  /// Pulls chunks from `next` until one is empty and writes the message to `<folder>/new/<name>`,
   /// synced. The new name itself is durable after `sync_folder(folder)`: one call may serve many
-  /// mails.
+  /// messages.
   Result<void> deliver(const std::string& folder, const std::string& name, std::string_view head,
                        spool::Reader& octets) const;
   Result<void> sync_folder(const std::string& folder) const;
@@ -35,7 +35,7 @@ class Maildirs final {
   [[nodiscard]] Result<void> has_room() const;
 
  private:
-  // The mailboxes whose folders certainly stand on the disk, so that a mail need not ask.
+  // Mailboxes whose folders are known to be durable, so that a delivery need not check.
   struct Ready {
     std::mutex mutex;
     std::unordered_set<std::string> folders;

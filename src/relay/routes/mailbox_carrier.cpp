@@ -60,7 +60,7 @@ void MailboxCarrier::run() {
   }
 }
 
-// What throws (no memory) is this server's trouble and nobody's message.
+// An exception (out of memory) is a problem of this server, not of the message.
 void MailboxCarrier::deliver_or_defer(std::vector<Call>& batch) {
   try {
     return deliver(batch);
@@ -123,7 +123,8 @@ void MailboxCarrier::deliver(Call& call, std::size_t recipient) {
   call.folders[recipient] = std::move(folder);
 }
 
-// A delivery to a mailbox takes milliseconds: those under way end, those that wait are not tried.
+// A delivery to a mailbox takes milliseconds: those in progress end, the waiting ones are not
+// tried.
 void MailboxCarrier::begin_stop() {
   std::deque<Call> left;
   {

@@ -25,7 +25,7 @@ struct ClientTimeouts {
   std::chrono::milliseconds handshake{60'000};
 };
 
-/// What one server may make the client keep or repeat.
+/// Bounds on the memory and the repetitions that one server can cause in the client.
 struct ClientLimits {
   ReplyLimits replies;
   /// Commands awaiting their replies: unread replies must fit the socket buffer.

@@ -1,5 +1,5 @@
-// The handlers of the command table (RFC 5321 sections 4.1 to 4.3). Each checks all that may
-// refuse, then asks; the answer changes the transaction (server_answers.cpp).
+// The handlers of the command table (RFC 5321 sections 4.1 to 4.3). Each makes all checks that may
+// refuse, then asks its question; the answer changes the transaction (server_answers.cpp).
 #include <algorithm>
 #include <array>
 #include <utility>
@@ -56,7 +56,7 @@ Reply ServerMachine::out_of_order(const CommandRow& row) const {
   return {503, {5, 5, 1}, name + " out of order: send " + std::string(before) + " first"};
 }
 
-// What the table alone can refuse, in the order of the RFCs.
+// Refusals that need only the table, in the order of the RFCs.
 std::optional<Reply> ServerMachine::check(const CommandLine& command) const {
   if (command.row == nullptr) return unknown_verb(command.verb);
   const auto& row = *command.row;
@@ -79,7 +79,7 @@ void ServerMachine::on_command(std::string_view line) {
     return close(Ending::too_many_errors);
   }
   const auto command = parse_command(line);
-  // Whatever is wrong with a BDAT, its bytes must not run as commands.
+  // The data of an invalid BDAT must never be parsed as commands.
   if (command.row != nullptr && command.row->verb == Verb::bdat) return on_bdat(command);
   if (std::any_of(line.begin(), line.end(), [](char c) { return is_control(c) && c != '\t'; }))
     return refuse({500, {5, 5, 2}, "control character in command"});
@@ -93,8 +93,8 @@ void ServerMachine::on_command(std::string_view line) {
   (this->*command.row->act)(command);
 }
 
-// Phones, printers and Windows send names that are no domain. Mail is not refused for the name
-// (RFC 5321 section 4.1.4); the Received field replaces what has a meaning there.
+// Phones, printers and Windows send names that are not domains. The name is no reason to refuse a
+// message (RFC 5321 section 4.1.4); the Received field replaces special characters.
 void ServerMachine::on_helo(const CommandLine& command) {
   if (command.argument.size() > most_helo_bytes)
     return refuse(syntax_error("name too long (limit 255 bytes)", command.row->syntax));
@@ -218,8 +218,8 @@ void ServerMachine::on_expn(const CommandLine& command) {
   refuse({502, {5, 5, 1}, "EXPN is disabled"});
 }
 
-// Whether HELP lists it: commands of extensions that are off are left out, and the greetings of the
-// other protocol.
+// Whether HELP lists the command: it leaves out disabled extensions and the greeting of the other
+// protocol.
 bool ServerMachine::is_spoken(Verb verb) const {
   switch (verb) {
     case Verb::helo:

@@ -74,7 +74,7 @@ void ServerMachine::on_bdat(const CommandLine& command) {
   const auto size = parse_number(command.argument.substr(0, blank));
   const auto marker =
       blank == std::string_view::npos ? std::string_view{} : trim(command.argument.substr(blank));
-  // Where its bytes end is not known, or too far away: nothing behind it can be read as commands.
+  // The end of its data is unknown or too far away: nothing after it can be read as commands.
   const auto most = 2 * options_.limits.message_size + most_dropped;
   if (!size || (!marker.empty() && !iequals(marker, "LAST")) || *size > most) {
     reply(size && *size > most ? Reply{552, {5, 3, 4}, "chunk too large"}

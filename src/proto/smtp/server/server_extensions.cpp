@@ -1,5 +1,5 @@
-// What extensions add to the server machine's commands: the keywords of the EHLO reply, the
-// parameters of MAIL, XCLIENT. Parameters that travel with the message: mail_parameters.cpp.
+// Extensions of the server machine's commands: the keywords of the EHLO reply, the parameters of
+// MAIL, XCLIENT. Parameters that travel with the message: mail_parameters.cpp.
 #include <algorithm>
 #include <array>
 #include <utility>

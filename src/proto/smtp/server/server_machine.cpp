@@ -136,7 +136,7 @@ void ServerMachine::failed(const Error& error) {
                                         : Ending::failed);
 }
 
-// One step that needs no wish; false when the input gives nothing more to do.
+// One step without a wish; false if the input allows no further step.
 bool ServerMachine::advance() {
   if (mode_ == Mode::text || mode_ == Mode::chunk) {
     if (input_.empty()) return false;
@@ -188,7 +188,7 @@ bool ServerMachine::take_line(std::string_view& line) {
   return false;
 }
 
-// What follows in the same line may be an injected command, so nothing of it is read.
+// The rest of the line may be an injected command, so it is not read.
 void ServerMachine::refuse_bare_lf() {
   reply(500, {5, 5, 2}, "bare LF received: lines must end with CRLF");
   ++counts_.errors;

@@ -40,7 +40,7 @@ constexpr std::size_t most_helo_bytes = 255;  ///< of a client's name (RFC 5321 
 
 enum class Body : std::uint8_t { seven_bit, eight_bit_mime, binary_mime };
 
-/// One mail transaction (RFC 5321 section 3.3) as far as it has come.
+/// The state of one mail transaction (RFC 5321 section 3.3).
 struct Transaction {
   Mailbox reverse_path;
   std::vector<Mailbox> recipients;

@@ -136,7 +136,7 @@ TEST(Row43, AMessageHasADeadlinePerBlockAndOneInAll) {
   EXPECT_EQ(deadline, begun + minutes(3));
   for (int i = 0; i < 100; ++i) {
     session.now += seconds(1);
-    EXPECT_EQ(session.feed("x").deadline, deadline) << "an octet moved the block's deadline";
+    EXPECT_EQ(session.feed("x").deadline, deadline) << "a byte moved the block's deadline";
   }
   deadline = session.feed(std::string(1000, 'x')).deadline;
   EXPECT_EQ(deadline, session.now + minutes(3)) << "a whole block begins a new wait";
@@ -181,7 +181,7 @@ TEST(Deadlines, OfABlockStandStillWhileThePolicyTakesItsTime) {
     EXPECT_EQ(session.feed("x").deadline, deadline + i * minutes(2)) << "after part " << i;
   session.answer_takes = seconds(0);
   session.now += seconds(1);
-  EXPECT_EQ(session.feed("x").deadline, deadline + minutes(10)) << "an octet moved it";
+  EXPECT_EQ(session.feed("x").deadline, deadline + minutes(10)) << "a byte moved it";
 }
 
 TEST(Deadlines, OfAChunkStandStillToo) {
@@ -262,7 +262,7 @@ TEST(Row44, NothingIsReadWhileRepliesWait) {
   session.machine.received(many);
   for (int i = 0; i < 2000; ++i) {
     const auto action = session.machine.next(session.now);
-    ASSERT_EQ(action.wish, Wish::send) << "octets are wanted though replies wait";
+    ASSERT_EQ(action.wish, Wish::send) << "the machine asks for bytes though replies wait";
     ASSERT_LT(action.bytes.size(), options.limits.replies + 300);
     session.machine.sent(1);
   }

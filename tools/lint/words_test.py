@@ -1,0 +1,51 @@
+#!/usr/bin/python3
+"""Tests of words.py: sentences that it must find, and sentences that it must pass. `./dev lint` runs them."""
+
+import pathlib
+import sys
+import tempfile
+import unittest
+
+import words
+
+
+class Words(unittest.TestCase):
+    def found(self, name, text):
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder, name)
+            path.write_text(text)
+            words.ROOT = pathlib.Path(folder)
+            return [line.split(":")[1] for line in words.check(path)]
+
+    def test_a_sentence_that_opens_with_what_is_found(self):
+        self.assertEqual(self.found("a.cpp", "// What the client sends.\n"), ["1"])
+        self.assertEqual(self.found("a.cpp", "int a;  ///< a flag. Whatever is set counts.\n"), ["1"])
+        self.assertEqual(self.found("a.cpp", 'f("error: What failed");\n'), ["1"])
+        self.assertEqual(self.found("a.py", 'def f():\n    """Whoever asks."""\n'), ["2"])
+        self.assertEqual(self.found("a.md", "| a | What it is |\n\n## What counts\n"), ["1", "3"])
+
+    def test_a_line_starts_a_sentence_only_after_a_full_stop(self):
+        self.assertEqual(self.found("a.cpp", "// The machine decides.\n// What follows is dropped.\n"), ["2"])
+        self.assertEqual(self.found("a.cpp", "// The machine decides, whatever\n// What is a name here.\n"), [])
+        self.assertEqual(self.found("a.cpp", "int a;  // a number\n// What follows.\n"), ["2"])
+        self.assertEqual(self.found("a.md", "The page explains\nWhat, a class.\n"), [])
+
+    def test_questions_and_code_pass(self):
+        self.assertEqual(self.found("a.md", "What does it cost? Nothing.\n"), [])
+        self.assertEqual(self.found("a.md", "The flag `estate` is old.\n"), [])
+        self.assertEqual(self.found("a.cpp", "int judge(int texts);\n"), [])
+
+    def test_words_are_found_anywhere(self):
+        self.assertEqual(self.found("a.cpp", "// The server judges\n// all texts.\n"), ["1", "2"])
+        self.assertEqual(self.found("a.sh", "# the dialogue\n"), ["1"])
+
+    def test_octets_belong_to_rfcs(self):
+        self.assertEqual(self.found("a.cpp", "// at most 998 octets\n"), ["1"])
+        self.assertEqual(self.found("a.cpp", "// at most 998 octets (RFC 5322 section 2.1.1)\n"), [])
+        self.assertEqual(self.found("a.cpp", 'f("octets", "too many octets");\n'), ["1"])
+        self.assertEqual(self.found("a.smtp", "C: twenty octets\n"), [])
+
+
+if __name__ == "__main__":
+    sys.dont_write_bytecode = True
+    unittest.main(verbosity=0)
