@@ -11,7 +11,7 @@ fail() { echo "$1"; status=1; }
 needed() { readelf -d "$1" | sed -nE 's/.*\(NEEDED\).*\[(lib[^.]*).*\].*/\1/p' | sort -u; }
 own() { nm -C --defined-only "$1" 2>/dev/null | sed -nE 's/^[0-9a-f]+ [TDBR] //p' | sort -u; } # no weak ones: templates and inline functions
 
-system='libc|libm|libstdc++|libgcc_s|libpthread'
+system='libc|libm|libstdc\+\+|libgcc_s|libpthread'
 others() { needed "$1" | grep -vxE "$system|$2" || true; }
 expect_nothing() { [ -z "$2" ] || fail "$1: $(tr '\n' ' ' <<<"$2")"; }
 expect_nothing "libpostroad.so loads" "$(others libpostroad.so 'libssl|libcrypto|libfmt|libidn|libidn2')"

@@ -109,7 +109,7 @@ TEST(Allocations, ASessionInItsSteadyStateMakesNone) {
                  "MAIL FROM:<sender-of-many@client.example>\r\n"
                  "RCPT TO:<reader-of-many@test.example>\r\nDATA\r\n",
                  "<CR><LF>.<CR><LF>\r\n") &&
-             client.say(body, "thrown away\r\n");
+             client.say(body, "discarded\r\n");
     };
     for (int i = 0; i < 100; ++i) ASSERT_TRUE(send());
     ASSERT_EQ(lines, 200);

@@ -122,11 +122,11 @@ class ConfigCheck(unittest.TestCase):
             done = postroad.run(*verb, "--config", path)
             self.assertEqual(done.returncode, 78)
             for pattern in (r"toml:2:1: unknown key server\.hostnam", r"toml:3: server\.users: /nowhere/users", r"toml:5:10: limits\.errors",
-                            r"toml:7:8: listener\.port = 70000", r"toml:8: listener\.address: 'nowhere' is not",
-                            r"toml:10: log\.file: .* is a folder; name a file"):
+                            r"toml:7:8: listener\.port = 70000", r"toml:8: listener\.address: 'nowhere' is not"):
                 self.assertEqual(len([line for line in done.stderr.splitlines() if re.search(pattern, line)]), 1, (pattern, done.stderr))
             errors = [line for line in done.stderr.splitlines() if ": warning: " not in line]
-            self.assertEqual(len(errors), 6, done.stderr)
+            # Only the check looks at the log file; the server opens it when all else is right.
+            self.assertEqual(len(errors), 6 if verb[0] == "config" else 5, done.stderr)
 
     def test_a_folder_and_an_empty_file(self):
         empty = self.folder / "empty.toml"

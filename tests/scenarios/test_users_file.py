@@ -1,10 +1,12 @@
 # `postroad user`: the users file keeps its owner and mode, so that a server that does not run as root can still read it after root
 # has changed it. Also the message if there is no terminal to ask for the password.
+import fcntl
 import os
 import pty
 import select
 import signal
 import stat
+import struct
 import subprocess
 import termios
 import unittest
@@ -82,7 +84,8 @@ class AtATerminal(unittest.TestCase):
         if child == 0:
             os.execve(postroad.BINARY, [postroad.BINARY, "user", "add", "ann", "--file", str(self.users)], postroad.CLEAN)
         seen = b""
-        side = os.open(os.ptsname(main), os.O_RDWR | os.O_NOCTTY)  # keeps the terminal when the program has ended
+        number, = struct.unpack("I", fcntl.ioctl(main, 0x80045430, bytes(4)))  # TIOCGPTN; os.ptsname is new in Python 3.13
+        side = os.open(f"/dev/pts/{number}", os.O_RDWR | os.O_NOCTTY)  # keeps the terminal when the program has ended
         for answer in answers:
             asked = seen.count(b": ")
             while seen.count(b": ") == asked:
