@@ -41,7 +41,7 @@ inline std::vector<config::ExitCode> exit_codes_of_sending() {
           {exit_io,
            "standard input cannot be read, standard output cannot be written, or the "
            "system failed"},
-          {exit_temporary, "deferred, unknown, or the connection was lost: try again later"},
+          {exit_temporary, "deferred: try again later; or unknown: the message may have arrived"},
           {exit_protocol, "the server violated the protocol"},
           {exit_no_permission, "login or TLS failed"}};
 }

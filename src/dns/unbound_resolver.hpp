@@ -1,5 +1,5 @@
 // The resolver over libunbound: it caches, retries, follows aliases and validates DNSSEC on one
-// thread of the library's own. See docs/design/15-dns.md.
+// thread of the library's own. See docs/design/16-dns.md.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>

@@ -36,6 +36,8 @@ std::string_view remedy_of(int alert, bool is_server) {
   const bool is_certificate = (alert >= SSL_AD_BAD_CERTIFICATE && alert <= SSL_AD_UNKNOWN_CA &&
                                alert != SSL_AD_ILLEGAL_PARAMETER) ||
                               alert == SSL_AD_CERTIFICATE_REQUIRED;
+  if (is_certificate && is_server)
+    return "; the client does not accept the certificate of this listener";
   if (is_certificate)
     return "; it requires another certificate from this side (--certificate FILE)";
   if (alert == SSL_AD_HANDSHAKE_FAILURE && !is_server)
