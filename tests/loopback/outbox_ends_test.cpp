@@ -105,7 +105,8 @@ TEST_F(OutboxTest, RecipientsBeyondTheServersLimitGoInFurtherTransactionsAtOnce)
   const auto id = outbox->submit(message);
   ASSERT_TRUE(id && outbox->wait(*id, patience));
   EXPECT_EQ(server.received().size(), 4U);
-  for (const auto& one : outbox->status(*id)->recipients) {
+  const auto status = outbox->status(*id);
+  for (const auto& one : status->recipients) {
     EXPECT_EQ(one.outcome, Outcome::accepted);
     EXPECT_EQ(one.attempts, 1U);
   }
