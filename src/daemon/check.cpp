@@ -153,34 +153,22 @@ void check_hostname(const Settings& settings, bool is_local, bool offline, Probl
                        "it");
 }
 
-// A smarthost that is this server itself gets its own messages back until the hop count ends it.
-void check_loop(const Settings& settings, bool offline, Problems& problems) {
+// The smarthost by name; validation.cpp knows of addresses and of the server's own name.
+void check_smarthost_name(const Settings& settings, Problems& problems) {
   if (settings.delivery.smarthost.empty()) return;
   const auto url = client::parse_url(settings.delivery.smarthost);
   if (!url) return;
-  std::vector<boost::asio::ip::address> there;
-  boost::system::error_code error;
-  const auto literal = boost::asio::ip::make_address(url->host, error);
-  if (!error) {
-    there.push_back(literal);
-  } else if (!offline) {
-    there = addresses_of(url->host);
-    if (there.empty())
-      problems.warning("delivery.smarthost", "'" + url->host +
-                                                 "' has no address in the DNS now; messages to "
-                                                 "remote domains will wait");
+  boost::system::error_code is_name;
+  boost::asio::ip::make_address(url->host, is_name);
+  if (!is_name || iequals(url->host, settings.server.hostname)) return;
+  const auto addresses = addresses_of(url->host);
+  if (addresses.empty()) {
+    problems.warning("delivery.smarthost", "'" + url->host +
+                                               "' has no address in the DNS now; messages to "
+                                               "remote domains will wait");
+    return;
   }
-  for (const auto& listener : settings.listeners) {
-    if (listener.port != url->port) continue;
-    const auto here = boost::asio::ip::make_address(listener.address, error);
-    const bool is_self = std::any_of(there.begin(), there.end(), [&](const auto& address) {
-      return address == here || (here.is_unspecified() && address.is_loopback());
-    });
-    if (is_self || iequals(url->host, settings.server.hostname))
-      problems.error("delivery.smarthost", url->server() + " is this server's own listener " +
-                                               address_text(listener) +
-                                               ", a mail loop; name another server");
-  }
+  find_loop(settings, *url, addresses, problems);
 }
 
 }  // namespace
@@ -196,7 +184,7 @@ void check_surroundings(const Configuration& configuration, const std::string& f
   check_server_user(settings, is_local, problems);
   check_users(configuration, problems);
   check_hostname(settings, is_local, offline, problems);
-  check_loop(settings, offline, problems);
+  if (!offline) check_smarthost_name(settings, problems);
 }
 
 }  // namespace postroad::daemon

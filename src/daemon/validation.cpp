@@ -213,6 +213,11 @@ void check_smarthost(const Settings& settings, Problems& problems) {
   if (delivery.smarthost_user.empty() && !delivery.smarthost_password.empty())
     problems.hazard("delivery.smarthost_password",
                     "the password has no user; set delivery.smarthost_user");
+  if (!url) return;
+  boost::system::error_code is_name;  // looked up by `config check` only
+  const auto literal = boost::asio::ip::make_address(url->host, is_name);
+  find_loop(settings, *url,
+            is_name ? std::vector<boost::asio::ip::address>{} : std::vector{literal}, problems);
 }
 
 }  // namespace
@@ -221,6 +226,24 @@ bool is_loopback(const ListenerConfig& listener) {
   boost::system::error_code error;
   const auto address = boost::asio::ip::make_address(listener.address, error);
   return !error && address.is_loopback();
+}
+
+void find_loop(const Settings& settings, const client::Url& smarthost,
+               const std::vector<boost::asio::ip::address>& addresses, Problems& problems) {
+  for (const auto& listener : settings.listeners) {
+    if (listener.port != smarthost.port) continue;
+    boost::system::error_code invalid;  // reported by itself
+    const auto here = boost::asio::ip::make_address(listener.address, invalid);
+    if (invalid) continue;
+    const bool is_self = std::any_of(addresses.begin(), addresses.end(), [&](const auto& address) {
+      return address == here || (here.is_unspecified() && address.is_loopback());
+    });
+    // The name is compared once, where no address is known.
+    if (is_self || (addresses.empty() && iequals(smarthost.host, settings.server.hostname)))
+      problems.hazard("delivery.smarthost", smarthost.server() + " is this server's own listener " +
+                                                address_text(listener) +
+                                                ", a mail loop; name another server");
+  }
 }
 
 std::string address_text(const ListenerConfig& listener) {

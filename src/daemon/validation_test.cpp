@@ -109,6 +109,25 @@ TEST(Validation, AnybodyAsAProxyIsAHazard) {
   EXPECT_EQ(found(with(restricted), Severity::hazard).size(), 1U);
 }
 
+TEST(Validation, ASmarthostThatIsTheServerItselfIsAHazard) {
+  auto own = listener(Role::submission, "0.0.0.0");
+  own.port = 2587;
+  auto settings = with(own);
+  for (const auto* url : {"smtp://127.0.0.1:2587", "smtp://mail.example:2587"}) {
+    settings.delivery.smarthost = url;
+    EXPECT_THAT(found(settings, Severity::hazard),
+                testing::Contains(HasSubstr("is this server's own listener [0.0.0.0]:2587")))
+        << url;
+  }
+  for (const auto* url :
+       {"smtp://127.0.0.1:2588", "smtp://192.0.2.1:2587", "smtp://mx.example:2587"}) {
+    settings.delivery.smarthost = url;
+    EXPECT_THAT(found(settings, Severity::hazard),
+                testing::Not(testing::Contains(HasSubstr("own listener"))))
+        << url;
+  }
+}
+
 TEST(Validation, AUserWithoutPasswordIsAHazard) {
   auto settings = with(listener(Role::catcher, "127.0.0.1"));
   settings.delivery.smarthost = "smtp://relay.example";
