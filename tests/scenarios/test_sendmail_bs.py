@@ -50,7 +50,7 @@ class Bs(Sendmail):
         return say(by_hand.stuffed(text))
 
     # The exit code says that the session did not end as it should: here there is no memory for the message.
-    @unittest.skipIf(postroad.is_sanitized(), "a sanitizer needs the address space")
+    @unittest.skipIf(postroad.is_sanitized(), "not applicable: a sanitizer needs the address space")
     def test_an_exception_is_no_success(self):
         with self.dialogue() as (say, _):
             say.reply()

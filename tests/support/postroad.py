@@ -242,7 +242,7 @@ def resident(pid):
 def no_more_threads(pid):
     """A process gets no memory for the stack of another thread. That works for root's processes too, unlike RLIMIT_NPROC."""
     if is_sanitized():
-        raise unittest.SkipTest("a sanitizer reserves more memory than a limit allows")
+        raise unittest.SkipTest("not applicable: a sanitizer reserves more memory than a limit allows")
     for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmSize:"):
             size = int(line.split()[1]) * 1024
