@@ -111,11 +111,6 @@ struct DispatcherChanges : DispatcherTest {
     dispatcher->change(changed, settings);
     return fresh;
   }
-  void refuse_one() {
-    auto attempt = a->same(Outcome::deferred, "connection refused");
-    attempt.site_failure = "connection refused";
-    a->end(std::move(attempt));
-  }
 };
 
 TEST_F(DispatcherChanges, APauseEndsWithTheCarrierThatItWasFor) {
@@ -178,7 +173,7 @@ TEST_F(DispatcherChanges, ASuspendedSiteIsNamedInTheNote) {
   queue({"y@a.example"});
   pass();
   EXPECT_EQ(told.settlements.back().second.note,
-            "delivery to a.example is suspended: connection refused");
+            "delivery to a.example is suspended: 421 4.3.2 closing");
 }
 
 TEST_F(DispatcherChanges, WhatBecomesTooLateInTheLineIsGivenUpUntried) {

@@ -111,6 +111,7 @@ struct DispatcherTest : ::testing::Test {
   Told told;
   Now now{Time(1000h), noon};
   std::shared_ptr<TestRoutes> routes = std::make_shared<TestRoutes>();
+  static constexpr auto refusal = "421 4.3.2 closing";  // what refuse_one gives as the reason
   std::shared_ptr<ScriptedCarrier> a = std::make_shared<ScriptedCarrier>();
   std::shared_ptr<ScriptedCarrier> b = std::make_shared<ScriptedCarrier>();
   DispatcherSettings settings;
@@ -153,6 +154,12 @@ struct DispatcherTest : ::testing::Test {
     const auto id = put(recipients, handling, next_attempt);
     dispatcher->add(id);
     return id;
+  }
+  // Ends the oldest attempt of `a`: its destination takes no message now.
+  void refuse_one() {
+    auto attempt = a->same(Outcome::deferred, refusal);
+    attempt.site_failure = refusal;
+    a->end(std::move(attempt));
   }
   // Both clocks go on; turns until nothing more is due at once.
   std::optional<Time> pass(std::chrono::milliseconds time = 0ms) {

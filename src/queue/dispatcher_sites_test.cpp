@@ -6,16 +6,9 @@ namespace postroad::queue {
 namespace {
 
 struct DispatcherSites : DispatcherTest {
-  static constexpr auto refusal = "421 4.3.2 closing";
-
   void limit_a(std::size_t limit) {
     a = std::make_shared<ScriptedCarrier>(limit);
     routes->carriers["a.example"] = a;
-  }
-  void refuse_one() {
-    auto attempt = a->same(Outcome::deferred, refusal);
-    attempt.site_failure = refusal;
-    a->end(std::move(attempt));
   }
 };
 

@@ -44,7 +44,7 @@ TEST_F(LoadTimesTest, LaterMessagesHaveTheirOwnTime) {
   EXPECT_GE(times.age({100}, arrived(99), now), 4901h);
 }
 
-// Of another process: nothing is known.
+// Another process accepted the message: when it was loaded there is unknown.
 TEST_F(LoadTimesTest, AnOlderMessageThatIsTakenUpLaterAgesByTheWallClock) {
   times.add({5}, at(start, noon));
   times.add({3}, at(start + 1h, noon));

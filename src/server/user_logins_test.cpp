@@ -80,7 +80,7 @@ TEST(LoginWorkers, GiveThePlaceOfEveryJobBack) {
   EXPECT_EQ(busy.use_count(), 1) << "a job that ended is still there";
 }
 
-// A login is refused for now while too many jobs wait. Its place is free again when they have run.
+// A login gets 454 while the job queue is full, and is checked again once the jobs have run.
 TEST(UserLogins, AreCheckedAgainWhenThoseBeforeThemHaveEnded) {
   LoginWorkers workers(1, 1);
   UserLogins policy(ann(), workers, true);
