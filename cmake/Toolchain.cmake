@@ -27,8 +27,13 @@ if(POSTROAD_SANITIZE)
 endif()
 
 if(POSTROAD_FUZZ)
-  # Coverage of the code under test, which libFuzzer follows.
+  # libFuzzer's own coverage of the code under test; a program without libFuzzer ignores it.
   target_compile_options(postroad_build INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+if(POSTROAD_COVERAGE)
+  # Counts go to the file that LLVM_PROFILE_FILE names, and nowhere without it.
+  target_compile_options(postroad_build INTERFACE -fprofile-instr-generate=/dev/null -fcoverage-mapping)
+  target_link_options(postroad_build INTERFACE -fprofile-instr-generate)
 endif()
 
 if(PROJECT_IS_TOP_LEVEL)

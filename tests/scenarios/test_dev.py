@@ -21,6 +21,9 @@ class Dev(unittest.TestCase):
             self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
             self.assertEqual(done.stdout, "")
             self.assertIn(f"but no '{word}'; for example ./dev fuzz 30 spool_fuzz", done.stderr)
+        done = postroad.run_program(postroad.ROOT / "dev", "fuzz", "30", "spool")
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertIn("there is no fuzz target 'spool'; they are: address_list_fuzz", done.stderr)
 
     def test_ci_names_the_phases_that_failed(self):
         folder = pathlib.Path(self.enterContext(postroad.Folder()).path)

@@ -6,7 +6,7 @@ seconds_per_step=6
 preset_packages() { # preset
   build_packages
   case "$1" in
-    asan | tsan | fuzz | coverage) sanitizer_packages ;;
+    asan | tsan | coverage) sanitizer_packages ;;
     core) echo g++ ;;
   esac
 }

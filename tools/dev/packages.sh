@@ -71,7 +71,7 @@ choose_compiler() {
 }
 
 # Called in subshells: choose_compiler must have run before.
-sanitizer_packages() { # also of the fuzz and coverage presets
+sanitizer_packages() { # also of the coverage preset
   [ -z "$clang_version" ] || echo "libclang-rt-$clang_version-dev llvm-$clang_version"
 }
 
@@ -84,7 +84,7 @@ missing_of() { # entries…: prints the packages that are not installed
   for entry in "$@"; do
     package=$(resolve "$entry")
     is_installed "$package" || echo "$package"
-  done
+  done | awk '!seen[$0]++'
 }
 
 need() { # entries…: says what is missing and installs it
