@@ -3,7 +3,7 @@
 # Makes a chroot by debootstrap, copies the committed tree into it, runs ./dev demo and ./dev test there as a newcomer does, and
 # reports how long each took. Needs root.
 #
-# PARTS (default `demo test`): demo, test, or test:REGEX for a part of the tests.
+# PARTS (default `demo test`): command lines of ./dev, each quoted as one word: demo 'test ^mail_test$' 'test --sanitize asan'.
 # MIRROR  the Debian mirror (default: the one in this system's apt configuration)
 # ROOT    where the chroot is made (default /var/tmp/postroad-SUITE); one that exists is used again
 # CXX     another compiler than ./dev chooses, for example g++-14
@@ -66,8 +66,7 @@ git -C "$source" archive HEAD | tar -x -C "$root/postroad"
 status=0
 report=()
 for part in "${parts[@]}"; do
-  words=(./dev "${part%%:*}")
-  [[ $part != *:* ]] || words+=("${part#*:}")
+  read -ra words <<<"./dev $part"
   echo "=== ${words[*]} on $suite"
   begin=$SECONDS
   result=passed
