@@ -20,6 +20,10 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang" AND CMAKE_CXX_COMPILER_VERSION VERSION
   # New in clang 18, and on by -Wextra: see above.
   target_compile_options(postroad_build INTERFACE -Wno-missing-designated-field-initializers)
 endif()
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang" AND CMAKE_CXX_COMPILER_VERSION VERSION_GREATER_EQUAL 17)
+  # It warns of a deprecated function inside std::stable_sort of libstdc++ 12 (Debian 12), which calls it itself.
+  target_compile_options(postroad_build INTERFACE -Wno-deprecated-declarations)
+endif()
 if(POSTROAD_SANITIZE)
   target_compile_options(postroad_build INTERFACE -fsanitize=${POSTROAD_SANITIZE} -fno-omit-frame-pointer
                          -fno-sanitize-recover=all)
