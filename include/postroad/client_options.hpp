@@ -34,6 +34,19 @@ struct POSTROAD_EXPORT TlsOptions {
   bool insecure_allow_legacy_tls = false;
 };
 
+/// How errors name the options that a remedy may change: here by their names in this header. A
+/// program whose users set them elsewhere gives its own names, as "--ca-file FILE". An option with
+/// an empty name cannot be set, and no error suggests it.
+struct POSTROAD_EXPORT OptionNames {
+  std::string ca_file = "tls.ca_file";
+  std::string pinned_keys = "tls.pinned_keys";
+  std::string client_certificate = "tls.client_certificate";
+  std::string legacy_tls = "tls.insecure_allow_legacy_tls";
+  std::string password_in_clear = "allow_password_in_clear";
+
+  friend bool operator==(const OptionNames&, const OptionNames&) = default;
+};
+
 /// How long a client waits.
 struct POSTROAD_EXPORT ClientTimeouts {
   std::chrono::milliseconds connect{30'000};       ///< name lookup and connection
@@ -86,6 +99,7 @@ struct POSTROAD_EXPORT ClientOptions {
   /// with `cut_there`, by closing. The call then ends with Fault::cancelled.
   std::optional<Stage> stop_after{};
   bool cut_there = false;
+  OptionNames names{};  ///< how errors name the options above
 };
 
 }  // namespace postroad

@@ -87,6 +87,7 @@ Result<smtp::ClientOptions> machine_options(const Url& url, const std::optional<
   for (const auto& keyword : options.ignored_extensions) machine.ignored.push_back(upper(keyword));
   machine.tls = decide(options.tls.policy, login.has_value());
   machine.allow_password_in_clear = options.allow_password_in_clear;
+  machine.name_of_password_in_clear = options.names.password_in_clear;
   machine.pipelining = options.pipelining;
   machine.recipient_policy = options.recipient_policy;
   machine.timeouts.greeting = machine.timeouts.command = options.timeouts.command;

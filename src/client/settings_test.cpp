@@ -1,4 +1,5 @@
-// Which login a server gets: that of its URL, or the one that is given beside it.
+// Which login a server gets: that of its URL, or the one that is given beside it; and the name by
+// which an error suggests the option that sends a password without TLS.
 #include "client/settings.hpp"
 
 #include <gtest/gtest.h>
@@ -25,6 +26,16 @@ TEST(Settings, TheLoginOfAUrlIsForThatServer) {
   // The same user: the URL may leave out the password and the mechanism.
   EXPECT_EQ(login_for("smtp://ann@h", given), "ann:pw PLAIN");
   EXPECT_EQ(login_for("smtp://ann:other@h", given), "ann:other PLAIN");
+}
+
+TEST(Settings, TheMachineNamesTheOptionAsTheProgramDoes) {
+  ClientOptions options;
+  const auto name = [&] {
+    return machine_options({}, std::nullopt, options)->name_of_password_in_clear;
+  };
+  EXPECT_EQ(name(), "allow_password_in_clear");
+  options.names.password_in_clear = "--in-clear";
+  EXPECT_EQ(name(), "--in-clear");
 }
 
 }  // namespace

@@ -69,6 +69,7 @@ struct Stream::State final : std::enable_shared_from_this<Stream::State>, Deadli
 
   tcp::socket socket;
   ssl_st* ssl = nullptr;
+  std::shared_ptr<const OptionNames> names;  // of the client's options, for errors inside TLS
   Time due{};
   bool armed = false;
   bool waiting = false;
@@ -162,7 +163,7 @@ Result<std::optional<std::size_t>> Stream::read_now(std::span<char> into) {
   if (code == SSL_ERROR_SYSCALL) return socket_error(errno == 0 ? ECONNRESET : errno);
   // An end without close_notify is a lost connection, not an orderly end. In TLS 1.3 the server
   // checks the client's certificate after the client's handshake is over: its alert arrives here.
-  return connection_cut(ERR_peek_last_error());
+  return connection_cut(ERR_peek_last_error(), state_->names.get());
 }
 
 Result<std::optional<std::size_t>> Stream::write_now(std::string_view bytes) {
@@ -180,7 +181,7 @@ Result<std::optional<std::size_t>> Stream::write_now(std::string_view bytes) {
   if (done == 1) return n;
   const int code = SSL_get_error(state_->ssl, done);
   if (code == SSL_ERROR_WANT_READ || code == SSL_ERROR_WANT_WRITE) return std::nullopt;
-  return connection_cut(ERR_peek_last_error());
+  return connection_cut(ERR_peek_last_error(), state_->names.get());
 }
 
 awaitable<Result<std::size_t>> Stream::read(std::span<char> into, Time deadline) {
@@ -214,7 +215,7 @@ awaitable<Result<proto::TlsFacts>> Stream::handshake(const TlsContext& context, 
     if (code == SSL_ERROR_SYSCALL)
       co_return fail(Fault::closed, {}, "the peer closed the connection in the TLS handshake");
     if (code != SSL_ERROR_WANT_READ && code != SSL_ERROR_WANT_WRITE) {
-      co_return fail(Fault::tls, {}, handshake_error(state_->ssl, host));
+      co_return fail(Fault::tls, {}, handshake_error(state_->ssl, host, context.names().get()));
     }
     const auto waited =
         co_await wait(code == SSL_ERROR_WANT_READ ? Want::read : Want::write, deadline);
@@ -224,6 +225,7 @@ awaitable<Result<proto::TlsFacts>> Stream::handshake(const TlsContext& context, 
 
 Result<void> Stream::begin_tls(const TlsContext& context) {
   SSL_free(std::exchange(state_->ssl, SSL_new(context.handle())));
+  state_->names = context.names();
   if (state_->ssl != nullptr && set_socket(state_->ssl, state_->socket.native_handle())) return {};
   return fail(Fault::tls, {}, "there is no memory for TLS");
 }

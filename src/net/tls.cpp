@@ -103,6 +103,10 @@ std::array<FileState, 2> state_of_system() {
           named(X509_get_default_cert_dir_env(), X509_get_default_cert_dir())};
 }
 
+std::shared_ptr<const OptionNames> names_of(const TlsClientSettings& settings) {
+  return settings.names ? std::make_shared<const OptionNames>(*settings.names) : nullptr;
+}
+
 // X509_cmp_current_time gives 0 for a time that it cannot read: that is no valid certificate.
 Result<void> check_validity(const X509* certificate, const TlsServerSettings& settings) {
   const auto* from = X509_get0_notBefore(certificate);
@@ -155,10 +159,13 @@ Result<TlsContext> TlsContext::client(const TlsClientSettings& settings) {
     if (!(known.settings == settings && known.files == files)) continue;
     TlsContext shared(known.context.lock(), settings.verify && settings.pins.empty());
     shared.pins_ = settings.pins;
+    shared.names_ = names_of(settings);
     if (shared.context_) return shared;
   }
   auto fresh = make_client(settings);
-  if (fresh) made.push_back({settings, files, fresh->context_});
+  if (!fresh) return fresh;
+  fresh->names_ = names_of(settings);
+  made.push_back({settings, files, fresh->context_});
   return fresh;
 }
 
@@ -183,9 +190,10 @@ Result<TlsContext> TlsContext::make_client(const TlsClientSettings& settings) {
   if (!settings.ca_file.empty()) {
     if (auto trusted = trust(context->get(), settings.ca_file); !trusted) return trusted.error();
   } else if (SSL_CTX_set_default_verify_paths(context->get()) != 1) {
+    const auto name = settings.names ? settings.names->ca_file : std::string();
     return fail(Fault::tls, {},
                 "cannot read the system's CA certificates: " + openssl_reason() +
-                    "; name a file of CA certificates (--ca-file FILE)");
+                    (name.empty() ? "" : "; name a file of CA certificates (" + name + ")"));
   }
   return TlsContext(std::move(*context), true);
 }

@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <optional>
+#include <postroad/client_options.hpp>
 #include <postroad/result.hpp>
 #include <string>
 #include <vector>
@@ -27,6 +28,7 @@ struct TlsClientSettings {
   std::string key;          ///< PEM file; empty: the key is in the certificate's file
   /// TLS 1.2 also with RSA key exchange and CBC ciphers (OpenSSL's default list).
   bool allow_legacy = false;
+  std::optional<OptionNames> names{};  ///< of these settings, for errors; without: none
   friend bool operator==(const TlsClientSettings&, const TlsClientSettings&) = default;
 };
 
@@ -59,6 +61,8 @@ class TlsContext final {
   [[nodiscard]] bool verifies() const noexcept { return verifies_; }
   /// The facts of a finished handshake. Error: Fault::tls when the key is not pinned.
   [[nodiscard]] Result<proto::TlsFacts> facts_of(ssl_st* connection) const;
+  /// TlsClientSettings::names; null: none.
+  [[nodiscard]] const std::shared_ptr<const OptionNames>& names() const noexcept { return names_; }
 
  private:
   static Result<TlsContext> make_client(const TlsClientSettings& settings);
@@ -66,6 +70,7 @@ class TlsContext final {
       : context_(std::move(context)), verifies_(verifies) {}
   std::shared_ptr<ssl_ctx_st> context_;
   std::vector<std::string> pins_;
+  std::shared_ptr<const OptionNames> names_;
   bool verifies_ = false;
 };
 

@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "net/stream.hpp"
 #include "net/testing/test_certificates.hpp"
@@ -61,9 +62,12 @@ struct Case {
                                .allow_legacy = allow_legacy})
         .value();
   }
-  [[nodiscard]] TlsContext client() const {
-    return TlsContext::client(
-               {.ca_file = certificates.ca_file(), .pins = {}, .certificate = {}, .key = {}})
+  [[nodiscard]] TlsContext client(std::optional<OptionNames> names = {}) const {
+    return TlsContext::client({.ca_file = certificates.ca_file(),
+                               .pins = {},
+                               .certificate = {},
+                               .key = {},
+                               .names = std::move(names)})
         .value();
   }
 };
@@ -113,6 +117,26 @@ TEST(TlsPeer, ACommonNameWithoutSubjectAltNameIsNoName) {
       << ends.client.error();
   EXPECT_FALSE(server.covers("localhost"));
   EXPECT_TRUE(test.server(Certificate::good).covers("localhost"));
+}
+
+// A remedy names an option as the program's user knows it, and none that the user cannot set.
+TEST(TlsPeer, ARemedyNamesTheOptionsOfTheProgram) {
+  Case test;
+  const auto server = test.server(Certificate::self_signed);
+  const auto detail = [&](std::optional<OptionNames> names) {
+    const auto ends = shake_hands(test.client(std::move(names)), "localhost", server);
+    return ends.client ? std::string() : ends.client.error().detail;
+  };
+  const std::pair<std::optional<OptionNames>, std::string> table[] = {
+      {OptionNames{}, " (tls.ca_file) or pin its key (tls.pinned_keys)"},
+      {OptionNames{.ca_file = "--ca-file FILE", .pinned_keys = ""}, " (--ca-file FILE)"},
+      {std::nullopt, ""},
+  };
+  for (const auto& [names, remedy] : table) {
+    const auto text = detail(names);
+    EXPECT_TRUE(text.ends_with("; if it is the right one, trust it as a CA certificate" + remedy))
+        << text;
+  }
 }
 
 // The openssl command as the other end. Its output is read until it ends or `until` appears in a

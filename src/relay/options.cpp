@@ -85,6 +85,12 @@ DeliverySettings DeliveryConfig::settings(const std::string& hostname) const {
   made.smarthost_options.helo_name = hostname;
   made.smarthost_options.drop_unsupported_options = true;
   made.smarthost_options.tls.ca_file = smarthost_ca_file.string();
+  made.smarthost_options.names = {
+      .ca_file = "delivery.smarthost_ca_file",
+      .pinned_keys = {},
+      .client_certificate = {},
+      .legacy_tls = "insecure_allow_legacy_tls=yes in the URL of delivery.smarthost",
+      .password_in_clear = {}};
   made.smarthost_options.ignored_extensions = smarthost_ignores;
   made.connections = connections;
   made.settlement.retry = {initial_retry_delay, max_retry_delay, lifetime};

@@ -146,8 +146,8 @@ class ClientTls(unittest.TestCase):
                 (self.servers.make("mail", "email:a@b.example"), "127.0.0.1", None, r"certificate is not for 127\.0\.0\.1; its owner must name that host in it"),
                 (self.servers.expired(), "localhost", None, r"not trusted: certificate has expired; its owner must renew it, or this machine's clock is wrong"),
                 (self.servers.make("self", signed_by_ca=False), "localhost", None, r"not trusted: self.signed certificate; .*--ca-file FILE.*--pin sha256:"),
-                (self.pair, "localhost", "none", r"not trusted: unable to (get local issuer|verify the first) certificate; name the CA that signed it \(--ca-file FILE\)"),
-                (self.pair, "localhost", self.others.ca, r"not trusted: unable to (get local issuer|verify the first) certificate; name the CA that signed it \(--ca-file FILE\)")):
+                (self.pair, "localhost", "none", r"not trusted: unable to (get local issuer|verify the first) certificate; trust the CA that signed it \(--ca-file FILE\)"),
+                (self.pair, "localhost", self.others.ca, r"not trusted: unable to (get local issuer|verify the first) certificate; trust the CA that signed it \(--ca-file FILE\)")):
             fake = self.fake(pair)
             done = self.send("--require-tls", port=fake.port, host=host, ca=ca)
             self.assertEqual(done.returncode, 77, done.stderr)

@@ -9,11 +9,11 @@ MESSAGE = "Subject: grüße\r\n\r\nhello\r\n".encode()
 
 
 class Smarthost(unittest.TestCase):
-    def relay(self, script, recipients=("friend@elsewhere.example",), parameters="", event="recipient.delivered", count=None, **delivery):
+    def relay(self, script, recipients=("friend@elsewhere.example",), parameters="", event="recipient.delivered", count=None, query="", **delivery):
         """Sends one message through our server to a fake smarthost; returns the commands that it received and the events."""
         with by_hand.FakeServer(script) as host:
             settings = {"listener": [{"role": "mx"}],
-                        "delivery": {"networks": ["127.0.0.1"], "smarthost": f"smtp://127.0.0.1:{host.port}", **delivery}}
+                        "delivery": {"networks": ["127.0.0.1"], "smarthost": f"smtp://127.0.0.1:{host.port}{query}", **delivery}}
             with postroad.Server(settings) as server:
                 with by_hand.Session(server.port) as session:
                     session.say("EHLO client.example")
@@ -112,6 +112,29 @@ class Smarthost(unittest.TestCase):
                 found = postroad.eventually(
                     lambda: (lambda got: got if len(got) == 2 else None)(server.events("recipient.delivered")), server.process)
                 self.assertEqual({event["to"] for event in found}, {"first@elsewhere.example", "second@elsewhere.example"})
+
+    # The reader of the log edits the file of the server: flags of `postroad send` are of no use there.
+    def test_a_tls_failure_names_the_options_of_the_server(self):
+        certificates = postroad.Certificates(self.enterContext(postroad.Folder()).path)
+
+        def note_of(pair):
+            context = postroad.server_context(*pair)
+
+            def script(peer):
+                peer.say("220 fake.example ESMTP\r\n")
+                by_hand.converse(peer, ehlo=("fake.example", "STARTTLS"), until="STARTTLS")
+                peer.say("220 go on\r\n")
+                peer.starttls(context)
+                by_hand.converse(peer)
+            return self.relay(script, event="recipient.deferred")[1][0]["note"]
+        remedy = r"trust it as a CA certificate \(delivery\.smarthost_ca_file\)$"
+        self.assertRegex(note_of(certificates.make("lone", signed_by_ca=False)), remedy)
+        self.assertRegex(note_of(certificates.make("unknown")), r"trust the CA that signed it \(delivery\.smarthost_ca_file\), or the server must")
+
+    def test_a_password_is_not_sent_without_tls_and_no_option_of_the_server_permits_it(self):
+        (heard, *_), events = self.relay(by_hand.plain_server, event="recipient.deferred", query="?tls=never", smarthost_user="ann", smarthost_password="pw")
+        self.assertRegex(events[0]["note"], "the password is not sent without TLS, and this connection has none$")
+        self.assertFalse([line for line in heard if line.startswith("AUTH")])
 
     # A message with TLS-Required: No needs a pool of its own, which needs a thread.
     def test_without_a_thread_for_its_pool_a_message_waits_and_the_server_goes_on(self):

@@ -57,7 +57,7 @@ class TlsRequired(unittest.TestCase):
         self.assertEqual(done.returncode, 77)
         self.assertIn("not sent without TLS", done.stderr)
         self.assertFalse([line for line in heard if line.startswith("AUTH")])
-        self.assertRegex(done.stderr, "allow.password.in.clear", "the remedy is named")
+        self.assertRegex(done.stderr, "; --allow-password-in-clear permits it", "the remedy is named")
 
     def test_in_clear_with_the_word(self):
         done, heard = self.send(self.without_starttls, "--allow-password-in-clear", "--user", "test", "--password-env", "PW", env={"PW": "s3cret"})

@@ -200,6 +200,11 @@ ClientOptions client_options(const ServerFlags& flags) {
   options.tls.pinned_keys = flags.pins;
   options.proxy = flags.proxy.value_or("");
   options.allow_password_in_clear = flags.allow_password_in_clear;
+  options.names = {.ca_file = "--ca-file FILE",
+                   .pinned_keys = "--pin sha256:…",
+                   .client_certificate = "--certificate FILE",
+                   .legacy_tls = "--insecure-allow-legacy-tls",
+                   .password_in_clear = "--allow-password-in-clear"};
   options.helo_name = flags.helo.value_or("");
   options.plain_helo = flags.plain_helo;
   options.timeouts.connect = flags.timeout;

@@ -63,6 +63,11 @@ Result<Client> sendmail_client(const SendmailSettings& settings, RecipientPolicy
   options.tls.ca_file = settings.ca_file.string();
   options.allow_password_in_clear = settings.allow_password_in_clear;
   if (settings.allow_password_in_clear) options.tls.policy = Tls::opportunistic;
+  options.names = {.ca_file = "ca_file",
+                   .pinned_keys = {},
+                   .client_certificate = {},
+                   .legacy_tls = "insecure_allow_legacy_tls=yes in the URL of server",
+                   .password_in_clear = "allow_password_in_clear"};
   options.timeouts.connect = options.timeouts.command = settings.timeout;
   // The reply to the final dot may take minutes (RFC 5321 section 4.5.3.2.6).
   if (settings.timeout != SendmailSettings{}.timeout)

@@ -60,9 +60,10 @@ std::string ClientMachine::choose_mechanism() const {
 void ClientMachine::start_auth() {
   const auto& credentials = *options_.login;
   if (!tls_ && !options_.allow_password_in_clear) {
+    const auto& option = options_.name_of_password_in_clear;
     auto error = make_error(Fault::auth, Stage::auth,
-                            "the password is not sent without TLS, and this connection has none; "
-                            "allow_password_in_clear permits it");
+                            "the password is not sent without TLS, and this connection has none" +
+                                (option.empty() ? option : "; " + option + " permits it"));
     // A server that cannot start TLS now may be able to later.
     if (last_reply_.is_temporary_failure()) error.reply_code = last_reply_.code;
     return broke(std::move(error));

@@ -45,6 +45,8 @@ struct ClientOptions {
   std::string nonce;      ///< for SCRAM, set by tests; empty: random
   std::string mechanism;  ///< only this SASL mechanism; empty: the strongest common one
   bool allow_password_in_clear = false;
+  /// How an error names that option; empty: it cannot be set.
+  std::string name_of_password_in_clear = "allow_password_in_clear";
   RecipientPolicy recipient_policy = RecipientPolicy::best_effort;
   bool pipelining = true;
   Chunking chunking = Chunking::when_needed;
