@@ -91,7 +91,13 @@ relay::Senders make_senders(const Settings& settings, Problems& problems) {
                               });
 }
 
-std::optional<net::TlsContext> make_tls(const ListenerConfig& listener, const std::string& option,
+// The option that names a file of the listener's TLS.
+std::string_view option_of(const std::string& file, const ListenerConfig& listener) {
+  if (file.empty() || file == listener.certificate) return "certificate";
+  return file == listener.client_ca ? "client_ca" : "key";
+}
+
+std::optional<net::TlsContext> make_tls(const ListenerConfig& listener, std::size_t index,
                                         Problems& problems) {
   if (listener.tls == smtp::TlsMode::none || listener.certificate.empty()) return std::nullopt;
   auto tls = net::TlsContext::server({.certificate = listener.certificate,
@@ -99,7 +105,7 @@ std::optional<net::TlsContext> make_tls(const ListenerConfig& listener, const st
                                       .client_ca = listener.client_ca,
                                       .allow_legacy = listener.insecure_allow_legacy_tls});
   if (tls) return std::move(*tls);
-  problems.error(option, tls.error());
+  problems.error(listener_option(index, option_of(tls.error().where, listener)), tls.error());
   return std::nullopt;
 }
 
@@ -158,7 +164,7 @@ void Configuration::add_listener(std::size_t index, const std::vector<net::Netwo
                                             .networks = std::move(relay_from),
                                             .has_route = !settings.delivery.smarthost.empty(),
                                             .senders = own_names_only ? &*senders : nullptr});
-  tls.push_back(make_tls(listener, listener_option(index, "certificate"), problems));
+  tls.push_back(make_tls(listener, index, problems));
 }
 
 std::vector<server::ListenerSettings> Configuration::listeners(

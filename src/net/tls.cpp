@@ -3,6 +3,7 @@
 #include "net/tls.hpp"
 
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <sys/stat.h>
@@ -53,6 +54,12 @@ std::string date_text(const ASN1_TIME* time) {
   return text;
 }
 
+std::shared_ptr<EVP_PKEY> read_key(const std::string& file) {
+  const std::unique_ptr<BIO, decltype(&BIO_free)> in(BIO_new_file(file.c_str(), "r"), BIO_free);
+  auto* key = in ? PEM_read_bio_PrivateKey(in.get(), nullptr, nullptr, nullptr) : nullptr;
+  return {key, EVP_PKEY_free};
+}
+
 Result<void> present(ssl_ctx_st* context, const std::string& certificate,
                      const std::string& key_file) {
   const auto& key = key_file.empty() ? certificate : key_file;
@@ -60,11 +67,15 @@ Result<void> present(ssl_ctx_st* context, const std::string& certificate,
     return fail(Fault::tls, certificate,
                 "cannot read a certificate chain (PEM) from this file: " + openssl_reason());
   }
-  if (SSL_CTX_use_PrivateKey_file(context, key.c_str(), SSL_FILETYPE_PEM) != 1 ||
-      SSL_CTX_check_private_key(context) != 1) {
-    return fail(
-        Fault::tls, key,
-        "cannot use the private key (PEM) of this file with the certificate: " + openssl_reason());
+  const auto read = read_key(key);
+  if (!read)
+    return fail(Fault::tls, key,
+                "cannot read a private key (PEM) from this file: " + openssl_reason());
+  if (SSL_CTX_use_PrivateKey(context, read.get()) != 1 || SSL_CTX_check_private_key(context) != 1) {
+    ERR_clear_error();
+    return fail(Fault::tls, key,
+                "this private key does not belong to the certificate in " + certificate +
+                    "; name the key that the certificate was made with");
   }
   return {};
 }

@@ -96,6 +96,23 @@ class ConfigCheck(unittest.TestCase):
             for line in done.stderr.splitlines():
                 self.assertTrue(line.startswith("postroad config check: "), line)
 
+    # The option that must change, with its line, and for a key the certificate that it does not fit.
+    def test_a_file_of_tls_is_reported_at_the_option_that_names_it(self):
+        _, other_key = self.certificates.make("other")
+        path = self.folder / "postroad.toml"
+        for option, change, words in (
+                ("key", {"key": other_key}, f"{other_key}: this private key does not belong to the certificate in {self.certificate}; name the key"),
+                ("key", {"key": self.users}, f"{self.users}: cannot read a private key (PEM) from this file"),
+                ("key", {"key": "/nowhere/x.key"}, "/nowhere/x.key: cannot be read"),
+                ("certificate", {"certificate": self.key}, f"{self.key}: cannot read a certificate chain (PEM) from this file"),
+                ("client_ca", {"client_ca": self.users}, f"{self.users}: cannot read CA certificates (PEM) from this file")):
+            done = self.check(self.listener(**change), "--offline")
+            lines = path.read_text().splitlines()
+            line = 1 + next(i for i, text in enumerate(lines) if text.startswith(f"{option} = "))
+            for run in (done, postroad.run("serve", "--config", path)):
+                self.assertEqual(run.returncode, 78, run.stderr)
+                self.assertIn(f"{path}:{line}: listener.{option}: {words}", run.stderr)
+
     # A server runs with these settings; `serve` prints warnings about them.
     def test_hazards_do_not_keep_the_server_from_starting(self):
         with postroad.Server({"listener": [{"address": "0.0.0.0"}]}) as server:
