@@ -218,6 +218,24 @@ class Reload(unittest.TestCase):
         done = postroad.run("serve", "--reload", "--set", f"server.data={self.folder / 'other'}")
         self.assertEqual(done.returncode, 66)
         self.assertIn("no server runs on this data folder", done.stderr)
+        # The folder in full, whatever the folder of the command.
+        done = postroad.run("serve", "--reload", cwd=self.folder)
+        self.assertEqual(done.returncode, 66)
+        self.assertIn(f"{self.folder / 'postroad-mail'}: no server runs on this data folder", done.stderr)
+        self.assertIn("--config FILE", done.stderr)
+
+    # The server cannot be found by the file any more; it keeps the folder of its start.
+    def test_a_changed_data_folder_needs_a_restart(self):
+        before, self.settings["server"]["data"] = self.server.data, self.folder / "moved"
+        self.write()
+        for flags in (("--reload",), ("--take-over",)):
+            done = postroad.run("serve", *flags, "--config", self.server.config)
+            self.assertEqual(done.returncode, 66)
+            self.assertRegex(done.stderr, rf"{self.folder / 'moved'}: no server runs .*; if server\.data was changed .*, restart the server: .*"
+                                          r"--set server\.data=FOLDER")
+        done = postroad.run("serve", "--reload", "--config", self.server.config, "--set", f"server.data={before}")
+        self.assertEqual(done.returncode, 78)
+        self.assertRegex(done.stderr, r"postroad\.toml:\d+: server\.data: cannot change while the server runs; restart it")
 
 
 if __name__ == "__main__":

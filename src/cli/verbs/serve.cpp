@@ -164,13 +164,28 @@ Result<void> check_same_configuration(RunningServer& running, const std::string&
                         "; name that file, or start the server again with this one");
 }
 
+// The folder in full, as a relative one depends on where a command is run, and why a server may run
+// all the same: it keeps the folder of its start.
+int refuse_absent(Error error, const std::string& config) {
+  std::error_code unknown;
+  const auto folder = std::filesystem::absolute(error.where, unknown);
+  if (!unknown) error.where = folder.lexically_normal().string();
+  error.detail += config.empty()
+                      ? "; name the file of the server with --config FILE, or its folder with "
+                        "--set server.data=FOLDER"
+                      : "; if server.data was changed while the server runs, restart the server: "
+                        "only a restart "
+                        "changes it. --set server.data=FOLDER reaches a server on another folder";
+  return refuse(exit_no_input, error.text());
+}
+
 int ask_for_reload(const std::string& config, const Settings& settings,
                    const config::LoadReport& loaded) {
   auto running = RunningServer::connect(settings.server.data);
   if (!running) {
     // Perhaps the file names the folder in a line that cannot be read.
     for (const auto& error : loaded.errors) complain("serve", error.text());
-    return loaded.errors.empty() ? refuse(exit_no_input, running.error().text()) : exit_config;
+    return loaded.errors.empty() ? refuse_absent(running.error(), config) : exit_config;
   }
   if (const auto same = check_same_configuration(*running, config); !same)
     return refuse(same.error().fault == Fault::input ? exit_usage : exit_io, same.error().text());
@@ -220,7 +235,7 @@ int ServeVerb::run() {
                         "); stop that one, set another server.data, or use --take-over");
   } else {
     auto connected = RunningServer::connect(configuration->settings.server.data);
-    if (!connected) return refuse(exit_no_input, connected.error().text());
+    if (!connected) return refuse_absent(connected.error(), config);
     running = std::move(*connected);
     auto handed = running->take_over();
     if (!handed) return refuse(exit_io, handed.error().text());
