@@ -1,8 +1,10 @@
-# The configurations of examples/config are valid: `postroad config check` finds nothing, the server starts on them, and the
-# reference describes every option in them. The test replaces their folders and ports.
+# The configurations of examples/config and of the guide are valid: `postroad config check` finds nothing and the server starts on
+# them. The guide's smarthost gets a message, with the certificate that the guide's recipe makes. The test replaces their folders,
+# ports and hosts.
 import os
 import pwd
 import re
+import subprocess
 import unittest
 
 import by_hand
@@ -10,6 +12,8 @@ import postroad
 
 PASSWORD = {"POSTROAD_DELIVERY_SMARTHOST_PASSWORD": "s3cret"}  # of submission.toml's smarthost
 EXAMPLES = postroad.ROOT / "examples/config"
+GUIDE = postroad.ROOT / "docs/guide"
+BLOCK = re.compile(r"(?m)^<!-- (?:configuration|recipe): (\w+) -->\n```\w+\n((?:.*\n)*?)```$")
 
 
 class ConfigExamples(unittest.TestCase):
@@ -21,8 +25,7 @@ class ConfigExamples(unittest.TestCase):
         key.rename(self.folder.path / "key.pem")
         postroad.add_user(self.folder.path / "users", "ann", "s3cret")
 
-    def prepared(self, name):
-        text = (EXAMPLES / f"{name}.toml").read_text()
+    def prepared(self, name, text):
         text = text.replace("/etc/postroad/", f"{self.folder.path}/").replace("/var/lib/postroad", f"{self.folder.path}/data")
         text = text.replace('"./postroad-mail"', f'"{self.folder.path}/data"')
         text = re.sub(r'(?m)^address = .*', 'address = "127.0.0.1"', text)
@@ -31,7 +34,7 @@ class ConfigExamples(unittest.TestCase):
         return self.folder.write(f"{name}.toml", text)
 
     def check(self, name, listeners):
-        path = self.prepared(name)
+        path = self.prepared(name, (EXAMPLES / f"{name}.toml").read_text())
         done = postroad.run("config", "check", "--config", path, "--offline", env=PASSWORD)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         self.assertIn(f"no problem found: {path}", done.stdout)
@@ -53,13 +56,44 @@ class ConfigExamples(unittest.TestCase):
     def test_receiving(self):
         self.check("receiving", 1)
 
+    def test_every_configuration_of_the_guide_is_tested(self):
+        pages = {path: path.read_text() for path in GUIDE.glob("*.md")}
+        self.assertEqual({name for text in pages.values() for name, _ in BLOCK.findall(text)}, {"certificate", "smarthost"})
+        for path, text in pages.items():
+            self.assertEqual(text.count("```toml\n"), text.count("<!-- configuration: "), path)
+
+    # The smarthost's certificate is that of the recipe; the server and `postroad send` trust it as the guide says.
+    def test_guide(self):
+        postroad.need_program("openssl")
+        blocks = dict(BLOCK.findall((GUIDE / "serve.md").read_text()))
+        recipe = blocks["certificate"].replace("/etc/postroad/", f"{self.folder.path}/").replace("mail.example.org", "localhost")
+        subprocess.run(["sh", "-ec", recipe], check=True, stderr=subprocess.DEVNULL)
+        certificate, key, users = (self.folder.path / name for name in ("fullchain.pem", "key.pem", "users"))
+        self.assertEqual(key.stat().st_mode & 0o077, 0)
+        postroad.add_user(users, "me@example.net", "s3cret")
+        far = {"server": {"users": users}, "local": {"domains": ["example.net"], "mailboxes": ["me"]},
+               "listener": [{"role": "submission", "tls": "required", "certificate": certificate, "key": key, "allow_any_sender": True}]}
+        with postroad.Server(far) as smarthost:
+            done = postroad.run("send", "--server", f"smtp://localhost:{smarthost.port}", "--ca-file", certificate, "--user", "me@example.net",
+                                "--password-env", "PW", "--from", "me@example.net", "--to", "me@example.net", "--text", "x", env={"PW": "s3cret"})
+            self.assertEqual(done.returncode, 0, done.stderr)
+            text = blocks["smarthost"].replace("smtp.example.net:587", f"localhost:{smarthost.port}")
+            text = text.replace("# smarthost_ca_file = ", "smarthost_ca_file = ").replace("smarthost-ca.pem", "fullchain.pem")
+            path = self.prepared("smarthost", text)
+            done = postroad.run("config", "check", "--config", path, "--offline", env=PASSWORD)
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            with RunningExample(path, 1, self.folder.path, env=PASSWORD) as server, by_hand.Session(server.port) as session:
+                session.say("EHLO client.example")
+                self.assertTrue(session.mail("cron@mail.example.org", ["me@example.net"], b"Subject: hi\r\n\r\nhello\r\n").startswith("250"))
+                self.assertEqual(len(smarthost.wait_mail(2)), 2)
+
 
 class RunningExample(postroad.Server):
     """A server on a finished configuration file."""
 
-    def __init__(self, config, listeners, folder):
+    def __init__(self, config, listeners, folder, env=None):
         self._own, self.folder, self.config, self.count = None, folder, config, listeners
-        self.wrapper, self.env, self.how, self.process = [], None, {}, None
+        self.wrapper, self.env, self.how, self.process = [], env, {}, None
         self.data, self.log_path = folder / "data", folder / "serve.log"
         self.start()
 
