@@ -29,6 +29,7 @@ import senders
 import start
 import tls
 from servers import Ours, OursKeepsNothing, Postfix, SmtpServer, SmtpSink, cpu_seconds, postroad
+from certificates import Certificates
 
 HERE = pathlib.Path(__file__).resolve().parent
 IDLE = 9000
@@ -127,7 +128,7 @@ def bench_idle(options):
     rows = []
     for kind in ("plain", "TLS"):
         with postroad.Folder() as folder:
-            certificate, key = postroad.Certificates(folder.path).make("idle")
+            certificate, key = Certificates(folder.path).make("idle")
             context = ssl._create_unverified_context() if kind == "TLS" else None
             settings = {"listener": [{"tls": "offered", "certificate": certificate, "key": key}], "log": {"format": "none"},
                         "limits": {"command": "30min"}}

@@ -12,6 +12,7 @@ import subprocess
 import time
 
 from servers import Ours, cpu_seconds, family, peers, postroad
+from certificates import Certificates
 
 PROGRAMS = pathlib.Path(__file__).resolve().parent.parent / "build/release/bin"
 WORKERS = 4
@@ -91,7 +92,7 @@ def show(row, first):
 def bench_tls(messages):
     rows = []
     with postroad.Folder() as folder:
-        certificates = postroad.Certificates(folder.path)
+        certificates = Certificates(folder.path)
         certificate, key = certificates.make("bench")
         folder.path.chmod(0o755)
         for server, scale in ((ours, 10), (postfix, 1)):

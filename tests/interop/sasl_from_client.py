@@ -9,6 +9,7 @@ import unittest
 import by_hand
 import gsasl
 import peers
+from certificates import Certificates, server_context
 import postroad
 import sasl_services
 from by_hand import converse
@@ -22,10 +23,10 @@ class FromClient(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.folder = cls.enterClassContext(postroad.Folder())
-        certificates = postroad.Certificates(cls.folder.path)
+        certificates = Certificates(cls.folder.path)
         cls.ca = certificates.ca
         cls.certificate, cls.key = certificates.make("server")
-        cls.tls = postroad.server_context(cls.certificate, cls.key)
+        cls.tls = server_context(cls.certificate, cls.key)
         cls.message = cls.folder.write("whole.eml", HARD_MESSAGE)
         gsasl.library()
 
@@ -60,7 +61,7 @@ class FromClient(unittest.TestCase):
                         tried("client", mechanism, "libgsasl")
 
     def test_a_certificate(self):
-        pair = postroad.Certificates(self.enterContext(postroad.Folder()).path).make("ann", san=f"email:{ANN}")
+        pair = Certificates(self.enterContext(postroad.Folder()).path).make("ann", san=f"email:{ANN}")
         for flags, code in (((), 0), (("--authorize-as", ANN), 0), (("--authorize-as", "somebody-else"), 77)):
             with self.subTest(flags=flags):
                 judged = []
@@ -156,7 +157,7 @@ class IntoPostfix(unittest.TestCase):
     def setUpClass(cls):
         cls.folder = cls.enterClassContext(postroad.Folder())
         cls.folder.path.chmod(0o755)
-        certificates = postroad.Certificates(cls.folder.path)
+        certificates = Certificates(cls.folder.path)
         cls.ca = certificates.ca
         cls.certificate, cls.key = certificates.make("server")
 

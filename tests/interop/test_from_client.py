@@ -8,6 +8,7 @@ import re
 import unittest
 
 import peers
+from certificates import Certificates, server_context
 import postroad
 from postroad import EIGHT_BIT_MESSAGE, HARD_MESSAGE, HOST, same_octets
 
@@ -21,7 +22,7 @@ class Case(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.folder = cls.enterClassContext(postroad.Folder())
-        cls.certificates = postroad.Certificates(cls.folder.path)
+        cls.certificates = Certificates(cls.folder.path)
         cls.certificate, cls.key = cls.certificates.make("server")
         cls.ca = cls.certificates.ca
 
@@ -173,7 +174,7 @@ class IntoAiosmtpd(Case):
 
     def test_composed_over_starttls_and_auth(self):
         for mechanism in ("PLAIN", "LOGIN"):
-            with self.subTest(mechanism), self.server(tls=postroad.server_context(self.certificate, self.key), users={"test": PASSWORD}) as server:
+            with self.subTest(mechanism), self.server(tls=server_context(self.certificate, self.key), users={"test": PASSWORD}) as server:
                 self.send(server.port, *self.composed_flags(), "--ca-file", self.ca, "--user", "test", "--password-env", "PW", "--auth", mechanism,
                           host="localhost", env={"PW": PASSWORD})
                 (_, _, octets), = server.mails
@@ -181,7 +182,7 @@ class IntoAiosmtpd(Case):
                 self.check_composed(octets)
 
     def test_wrong_password(self):
-        with self.server(tls=postroad.server_context(self.certificate, self.key), users={"test": PASSWORD}) as server:
+        with self.server(tls=server_context(self.certificate, self.key), users={"test": PASSWORD}) as server:
             done = self.send_raw(server.port, HARD_MESSAGE, "--ca-file", self.ca, "--user", "test", "--password-env", "PW", code=77,
                                  host="localhost", env={"PW": "wrong"})
             self.assertEqual(server.mails, [])

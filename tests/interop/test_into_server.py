@@ -8,6 +8,7 @@ import subprocess
 import unittest
 
 import by_hand
+from certificates import Certificates, client_context
 import postroad
 from postroad import EIGHT_BIT_MESSAGE, HARD_MESSAGE, HOST, LineReader, need_program, run_program, same_octets
 
@@ -22,7 +23,7 @@ class IntoServer(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.folder = cls.enterClassContext(postroad.Folder())
-        certificates = postroad.Certificates(cls.folder.path)
+        certificates = Certificates(cls.folder.path)
         cls.ca = certificates.ca
         certificate, key = certificates.make("server")
         users = cls.folder.path / "users"
@@ -123,13 +124,13 @@ class IntoServer(unittest.TestCase):
 
     def test_smtplib_starttls_login(self):
         with smtplib.SMTP("localhost", self.submission, "client.example", timeout=30) as smtp:
-            smtp.starttls(context=postroad.client_context(self.ca))
+            smtp.starttls(context=client_context(self.ca))
             smtp.login("test", ASCII_PASSWORD)
             smtp.sendmail(FROM, [TO], HARD_MESSAGE)
         self.expect(HARD_MESSAGE, "ESMTPSA")
 
     def test_smtplib_implicit_tls(self):
-        with smtplib.SMTP_SSL("localhost", self.implicit, "client.example", context=postroad.client_context(self.ca), timeout=30) as smtp:
+        with smtplib.SMTP_SSL("localhost", self.implicit, "client.example", context=client_context(self.ca), timeout=30) as smtp:
             smtp.login("test", ASCII_PASSWORD)
             smtp.sendmail(FROM, [TO], HARD_MESSAGE)
         self.expect(HARD_MESSAGE, "ESMTPSA")
@@ -172,7 +173,7 @@ class IntoServer(unittest.TestCase):
         with by_hand.Session(self.submission) as session:
             session.say("EHLO client.example")
             session.say("STARTTLS")
-            session.starttls(postroad.client_context(self.ca))
+            session.starttls(client_context(self.ca))
             session.say("EHLO client.example")
             secret = base64.b64encode(f"\0tëst\0{PASSWORD}".encode()).decode()
             self.assertRegex(session.say(f"AUTH PLAIN {secret}"), "^235 2.7.0")

@@ -5,6 +5,7 @@ import smtplib
 import unittest
 
 import by_hand
+from certificates import Certificates, client_context
 import postroad
 import sasl_from_client
 from postroad import HARD_MESSAGE, HOST, need_program, run_program
@@ -24,7 +25,7 @@ class IntoServer(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.folder = cls.enterClassContext(postroad.Folder())
-        certificates = postroad.Certificates(cls.folder.path)
+        certificates = Certificates(cls.folder.path)
         cls.ca = certificates.ca
         certificate, key = certificates.make("server")
         users = cls.folder.path / "users"
@@ -92,7 +93,7 @@ class IntoServer(unittest.TestCase):
 
     def smtplib(self, mechanism, user="test", password=ASCII_PASSWORD):
         with smtplib.SMTP("localhost", self.port, "client.example", timeout=30) as smtp:
-            smtp.starttls(context=postroad.client_context(self.ca))
+            smtp.starttls(context=client_context(self.ca))
             smtp.ehlo()
             smtp.user, smtp.password = user, password
             by = {"CRAM-MD5": smtp.auth_cram_md5, "PLAIN": smtp.auth_plain, "LOGIN": smtp.auth_login}[mechanism]
@@ -109,13 +110,13 @@ class IntoServer(unittest.TestCase):
 
     def test_smtplib_chooses_by_itself(self):
         with smtplib.SMTP("localhost", self.port, "client.example", timeout=30) as smtp:
-            smtp.starttls(context=postroad.client_context(self.ca))
+            smtp.starttls(context=client_context(self.ca))
             self.assertEqual(smtp.login("test", ASCII_PASSWORD)[0], 235)
 
     def test_smtplib_without_a_key_of_cram_md5_falls_back(self):
         # Another user has such a key, so CRAM-MD5 is offered; smtplib tries the next mechanism after the refusal.
         with smtplib.SMTP("localhost", self.port, "client.example", timeout=30) as smtp:
-            smtp.starttls(context=postroad.client_context(self.ca))
+            smtp.starttls(context=client_context(self.ca))
             self.assertEqual(smtp.login("plain", ASCII_PASSWORD)[0], 235)
 
     # swaks
@@ -186,7 +187,7 @@ class IntoServer(unittest.TestCase):
             with self.subTest(mechanism), by_hand.Session(self.tokens) as session:
                 session.say("EHLO client.example")
                 session.say("STARTTLS")
-                session.starttls(postroad.client_context(self.ca))
+                session.starttls(client_context(self.ca))
                 self.assertIn(mechanism, session.say("EHLO client.example"))
                 reply = session.say(f"AUTH {mechanism} " + base64.b64encode(text.encode()).decode())
                 self.assertEqual(reply[:4], "334 ")
@@ -208,7 +209,7 @@ class IntoServerThatAsks(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.folder = cls.enterClassContext(postroad.Folder())
-        certificates = postroad.Certificates(cls.folder.path)
+        certificates = Certificates(cls.folder.path)
         cls.ca = certificates.ca
         certificate, key = certificates.make("server")
         cls.ann = certificates.make("ann", san=f"email:{ANN}")

@@ -4,18 +4,19 @@
 import unittest
 
 import by_hand
+from certificates import Certificates, server_context
 import postroad
 
 
-class Certificates(unittest.TestCase):
+class ServerCertificates(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.folder = cls.enterClassContext(postroad.Folder())
-        cls.certificates = postroad.Certificates(cls.folder.path)
+        cls.certificates = Certificates(cls.folder.path)
         cls.ca = cls.certificates.ca
 
     def send(self, pair, host="localhost", implicit=False, flags=None):
-        context = postroad.server_context(*pair)
+        context = server_context(*pair)
 
         def script(peer):
             if implicit:

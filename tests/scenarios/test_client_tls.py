@@ -2,10 +2,10 @@
 # message about a TLS failure says what to do.
 import base64
 import re
-import subprocess
 import unittest
 
 import by_hand
+from certificates import Certificates, client_context, pin_of, server_context
 import postroad
 
 ANN = "email:ann@here.example"
@@ -17,7 +17,7 @@ class ClientTls(unittest.TestCase):
         folder = cls.enterClassContext(postroad.Folder()).path
         for name in ("servers", "clients", "others"):
             (folder / name).mkdir()
-        cls.servers, cls.clients, cls.others = (postroad.Certificates(folder / name) for name in ("servers", "clients", "others"))
+        cls.servers, cls.clients, cls.others = (Certificates(folder / name) for name in ("servers", "clients", "others"))
         cls.pair = cls.servers.make("server")
         cls.other_pair = cls.servers.make("other")
         cls.ann = cls.clients.make("ann", san=ANN)
@@ -34,11 +34,11 @@ class ClientTls(unittest.TestCase):
         trust = [] if ca == "none" else ["--ca-file", ca or self.servers.ca]
         return postroad.run("send", "--server", f"{scheme}://{host}:{port}", *trust, "--from", "ann@here.example", "--to", "ann@here.example", "--text", "hi", *flags, **how)
 
-    pin = staticmethod(postroad.pin_of)
+    pin = staticmethod(pin_of)
 
     def fake(self, pair, **extra):
         """A server with this certificate and STARTTLS."""
-        context = postroad.server_context(*pair)
+        context = server_context(*pair)
 
         def script(peer):
             peer.say("220 fake.example ESMTP\r\n")
@@ -112,10 +112,10 @@ class ClientTls(unittest.TestCase):
         with by_hand.Session(self.server.port) as session:
             session.say("EHLO client.example")
             session.say("STARTTLS")
-            session.starttls(postroad.client_context(self.servers.ca))
+            session.starttls(client_context(self.servers.ca))
             self.assertNotIn("EXTERNAL", session.say("EHLO client.example"))
             self.assertRegex(session.say("AUTH EXTERNAL ="), "^(504|535)")
-        context = postroad.client_context(self.servers.ca)
+        context = client_context(self.servers.ca)
         context.load_cert_chain(*self.ann)
         with by_hand.Session(self.server.port) as session:
             session.say("EHLO client.example")

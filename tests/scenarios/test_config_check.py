@@ -4,13 +4,14 @@ import re
 import socket
 import unittest
 
+from certificates import Certificates
 import postroad
 
 
 class ConfigCheck(unittest.TestCase):
     def setUp(self):
         self.folder = self.enterContext(postroad.Folder()).path
-        self.certificates = postroad.Certificates(self.folder)
+        self.certificates = Certificates(self.folder)
         self.certificate, self.key = self.certificates.make("good", san="DNS:mail.test.example")
         self.users = self.folder / "users"
         postroad.add_user(self.users, "ann", "one")

@@ -8,6 +8,7 @@ import subprocess
 import unittest
 
 import by_hand
+from certificates import Certificates
 import postroad
 
 PASSWORD = {"POSTROAD_DELIVERY_SMARTHOST_PASSWORD": "s3cret"}  # of submission.toml's smarthost
@@ -19,7 +20,7 @@ BLOCK = re.compile(r"(?m)^<!-- (?:configuration|recipe): (\w+) -->\n```\w+\n((?:
 class ConfigExamples(unittest.TestCase):
     def setUp(self):
         self.folder = self.enterContext(postroad.Folder())
-        certificates = postroad.Certificates(self.folder.path)
+        certificates = Certificates(self.folder.path)
         certificate, key = certificates.make("server", san="DNS:mx.example.org,DNS:mail.example.org")
         certificate.rename(self.folder.path / "fullchain.pem")
         key.rename(self.folder.path / "key.pem")

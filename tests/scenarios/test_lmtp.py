@@ -5,6 +5,7 @@ import smtplib
 import unittest
 
 import by_hand
+from certificates import Certificates
 import postroad
 
 MESSAGE = postroad.HARD_MESSAGE
@@ -16,7 +17,7 @@ class Server(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         folder = cls.enterClassContext(postroad.Folder()).path
-        cls.certificates = postroad.Certificates(folder)
+        cls.certificates = Certificates(folder)
         certificate, key = cls.certificates.make("server")
         here = {"role": "mx", "lmtp": True}
         cls.server = postroad.Server({"local": {"domains": ["here.example"], "mailboxes": ["ann", "ben"], "aliases": ["both: ann, ben"]},

@@ -8,6 +8,7 @@ import threading
 import time
 import unittest
 
+from certificates import Certificates, server_context
 import postroad
 from by_hand import Session
 from postroad import Server, add_user
@@ -69,8 +70,8 @@ class LoginCheck(unittest.TestCase):
 
     def test_https(self):
         with postroad.Folder() as place, Service() as service:
-            certificates = postroad.Certificates(place.path)
-            service.socket = postroad.server_context(*certificates.make("service")).wrap_socket(service.socket, server_side=True)
+            certificates = Certificates(place.path)
+            service.socket = server_context(*certificates.make("service")).wrap_socket(service.socket, server_side=True)
             settings = {"server": {"login_url": service.url.replace("http://127.0.0.1", "https://localhost")}, "listener": [self.LISTENER]}
             with Server(settings, env={"SSL_CERT_FILE": str(certificates.ca)}) as server:
                 self.assertTrue(self.try_login(server, "ann", 'se"cr\\et\u00e9').startswith("235"))
@@ -83,8 +84,8 @@ class LoginCheck(unittest.TestCase):
     # A server runs for months: it trusts the system's CA certificates of today.
     def test_https_with_certificates_that_change(self):
         with postroad.Folder() as place, Service() as service:
-            certificates = postroad.Certificates(place.path)
-            service.socket = postroad.server_context(*certificates.make("service")).wrap_socket(service.socket, server_side=True)
+            certificates = Certificates(place.path)
+            service.socket = server_context(*certificates.make("service")).wrap_socket(service.socket, server_side=True)
             settings = {"server": {"login_url": service.url.replace("http://127.0.0.1", "https://localhost")}, "listener": [self.LISTENER]}
             bundle = place.write("bundle.pem", "no certificate\n")
             with Server(settings, env={"SSL_CERT_FILE": str(bundle), "SSL_CERT_DIR": "/nonexistent"}) as server:

@@ -4,6 +4,7 @@ import threading
 import unittest
 
 import by_hand
+from certificates import Certificates
 import postroad
 
 
@@ -45,7 +46,7 @@ class Onward(unittest.TestCase):
 
     def test_tls_required_no(self):
         with postroad.Folder() as folder:
-            certificates = postroad.Certificates(folder.path)
+            certificates = Certificates(folder.path)
             certificate, key = certificates.make("server", signed_by_ca=False)
             far = {"listener": [{"tls": "offered", "certificate": certificate, "key": key}]}
             with postroad.Server(far) as host, postroad.Server(self.settings(host.port)) as server:
@@ -58,7 +59,7 @@ class Onward(unittest.TestCase):
     # RFC 8689 §4.1: REQUIRETLS overrides TLS-Required: No, and a field that only resembles it has no effect.
     def test_tls_required_no_is_not_undone_by_an_envelope_id(self):
         with postroad.Folder() as folder:
-            certificate, key = postroad.Certificates(folder.path).make("server", signed_by_ca=False)
+            certificate, key = Certificates(folder.path).make("server", signed_by_ca=False)
             far = {"listener": [{"tls": "offered", "certificate": certificate, "key": key}]}
             here = {"listener": [{"role": "mx", "dsn": True}]}
             with postroad.Server(far) as host, postroad.Server({**self.settings(host.port), **here}) as server:

@@ -6,6 +6,7 @@ import time
 import unittest
 
 import by_hand
+from certificates import Certificates, client_context, server_context
 import postroad
 
 TEXT = b"Subject: options\r\n\r\nhello\r\n"
@@ -46,7 +47,7 @@ class OptionsKept(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.folder = cls.enterClassContext(postroad.Folder()).path
-        cls.certificates = postroad.Certificates(cls.folder)
+        cls.certificates = Certificates(cls.folder)
         cls.pair = cls.certificates.make("server")
         cls.users = cls.folder / "users"
         postroad.add_user(cls.users, "ann", "one")
@@ -60,7 +61,7 @@ class OptionsKept(unittest.TestCase):
 
     def tls_host(self, extensions):
         """A smarthost with a valid certificate."""
-        context = postroad.server_context(*self.pair)
+        context = server_context(*self.pair)
 
         def script(peer):
             peer.say("220 fake.example ESMTP\r\n")
@@ -83,7 +84,7 @@ class OptionsKept(unittest.TestCase):
         session.say("EHLO client.example")
         if tls:
             session.say("STARTTLS")
-            session.starttls(postroad.client_context(self.certificates.ca))
+            session.starttls(client_context(self.certificates.ca))
             session.say("EHLO client.example")
         return session
 

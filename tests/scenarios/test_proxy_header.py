@@ -5,6 +5,7 @@ import struct
 import unittest
 
 import by_hand
+from certificates import Certificates, client_context
 import postroad
 
 TEXT = b"Subject: proxied\r\n\r\nhello\r\n"
@@ -26,7 +27,7 @@ class ProxyHeader(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         folder = cls.enterClassContext(postroad.Folder()).path
-        cls.certificates = postroad.Certificates(folder)
+        cls.certificates = Certificates(folder)
         certificate, key = cls.certificates.make("server")
         tls = {"certificate": certificate, "key": key}
         here = {"role": "mx", "proxy_from": ["127.0.0.1"]}
@@ -102,7 +103,7 @@ class ProxyHeader(unittest.TestCase):
     def test_before_tls_from_the_start(self):
         for header in (v1(), v2()):
             session = self.connect(header, port=1)
-            session.starttls(postroad.client_context(self.certificates.ca))
+            session.starttls(client_context(self.certificates.ca))
             self.assertTrue(session.reply().startswith("220"))
             session.say("EHLO client.example")
             session.say("QUIT")
@@ -112,7 +113,7 @@ class ProxyHeader(unittest.TestCase):
         for header in (v1(), v2()):
             session = self.greeted(header)
             self.assertTrue(session.say("STARTTLS").startswith("220"))
-            session.starttls(postroad.client_context(self.certificates.ca))
+            session.starttls(client_context(self.certificates.ca))
             self.assertTrue(session.say(header.decode("latin1").rstrip().splitlines()[0] or "PROXY").startswith("500"))
             session.say("EHLO client.example")
             self.assertIn(f"([{CLIENT}])", self.received_from(session, f"inside tls {len(header)}."))

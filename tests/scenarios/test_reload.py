@@ -6,6 +6,7 @@ import socket
 import unittest
 
 import by_hand
+from certificates import Certificates, client_context
 import postroad
 
 TEXT = b"Subject: reload\r\n\r\nhello\r\n"
@@ -14,7 +15,7 @@ TEXT = b"Subject: reload\r\n\r\nhello\r\n"
 class Reload(unittest.TestCase):
     def setUp(self):
         self.folder = self.enterContext(postroad.Folder()).path
-        self.certificates = postroad.Certificates(self.folder)
+        self.certificates = Certificates(self.folder)
         certificate, key = self.certificates.make("first")
         self.users = self.folder / "users"
         postroad.add_user(self.users, "ann", "one")
@@ -40,7 +41,7 @@ class Reload(unittest.TestCase):
         with by_hand.Session(self.server.port) as session:
             session.say("EHLO client.example")
             session.say("STARTTLS")
-            with postroad.client_context(self.certificates.ca).wrap_socket(session.socket, server_hostname="localhost") as tls:
+            with client_context(self.certificates.ca).wrap_socket(session.socket, server_hostname="localhost") as tls:
                 return dict(pair[0] for pair in tls.getpeercert()["subject"])["commonName"]
 
     def test_all_of_it_without_a_dropped_session(self):
@@ -103,7 +104,7 @@ class Reload(unittest.TestCase):
         postroad.add_user(self.users, "bob", "two")
         os.kill(self.server.pid, signal.SIGHUP)
         postroad.eventually(lambda: self.server.events("config.reloaded"))
-        context = postroad.client_context(self.certificates.ca)
+        context = client_context(self.certificates.ca)
         with by_hand.Session(self.server.port) as session:
             session.say("EHLO client.example")
             session.say("STARTTLS")

@@ -5,6 +5,7 @@ import unittest
 import urllib.parse
 
 import by_hand
+from certificates import Certificates
 import postroad
 
 USER, PASSWORD = "test-user", "s3cr3t/Wört:+%& 9"
@@ -19,7 +20,7 @@ class Secrets(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.folder = cls.enterClassContext(postroad.Folder())
-        certificates = postroad.Certificates(cls.folder.path)
+        certificates = Certificates(cls.folder.path)
         cls.ca = certificates.ca
         certificate, key = certificates.make("server")
         cls.users = cls.folder.path / "users"

@@ -3,6 +3,7 @@ import re
 import unittest
 
 import by_hand
+from certificates import Certificates
 import postroad
 from postroad import crlf
 from sendmail_entry import MAIL, plain, Sent, Sendmail
@@ -112,7 +113,7 @@ class Settings(Sendmail):
 
     def test_login_over_tls(self):
         with postroad.Folder() as folder:
-            certificates = postroad.Certificates(folder.path)
+            certificates = Certificates(folder.path)
             certificate, key = certificates.make("server")
             postroad.add_user(folder.path / "users", "test", "s3cret")
             tls = {"certificate": certificate, "key": key, "role": "submission"}

@@ -3,6 +3,7 @@
 import unittest
 
 import by_hand
+from certificates import Certificates, server_context
 import postroad
 
 MESSAGE = "Subject: grüße\r\n\r\nhello\r\n".encode()
@@ -115,10 +116,10 @@ class Smarthost(unittest.TestCase):
 
     # The reader of the log edits the file of the server: flags of `postroad send` are of no use there.
     def test_a_tls_failure_names_the_options_of_the_server(self):
-        certificates = postroad.Certificates(self.enterContext(postroad.Folder()).path)
+        certificates = Certificates(self.enterContext(postroad.Folder()).path)
 
         def note_of(pair):
-            context = postroad.server_context(*pair)
+            context = server_context(*pair)
 
             def script(peer):
                 peer.say("220 fake.example ESMTP\r\n")

@@ -3,13 +3,14 @@
 import unittest
 
 import by_hand
+from certificates import Certificates, client_context, server_context
 import postroad
 
 
 class StarttlsInjection(unittest.TestCase):
     def setUp(self):
         self.folder = self.enterContext(postroad.Folder())
-        certificates = postroad.Certificates(self.folder.path)
+        certificates = Certificates(self.folder.path)
         self.ca = certificates.ca
         self.certificate, self.key = certificates.make("server")
 
@@ -20,7 +21,7 @@ class StarttlsInjection(unittest.TestCase):
             session.send("STARTTLS\r\nEHLO evil.example\r\nMAIL FROM:<evil@client.example>\r\nRCPT TO:<victim@x.example>\r\n")
             self.assertTrue(session.reply().startswith("220"))
             self.assertEqual(session.rest, b"")
-            session.starttls(postroad.client_context(self.ca))
+            session.starttls(client_context(self.ca))
             # If the injected commands were executed, their replies would come first, or a transaction would be open.
             answer = session.say("NOOP")
             self.assertTrue(answer.startswith("250"), answer)
@@ -37,7 +38,7 @@ class StarttlsInjection(unittest.TestCase):
         with postroad.Server({"listener": [listener]}) as server, by_hand.Session(server.port) as session:
             session.say("EHLO client.example")
             session.say("STARTTLS")
-            session.starttls(postroad.client_context(self.ca))
+            session.starttls(client_context(self.ca))
             self.assertTrue(session.say("MAIL FROM:<a@client.example>").startswith("503"), "EHLO has to be said again")
 
     def send(self, port, *flags):
@@ -49,7 +50,7 @@ class StarttlsInjection(unittest.TestCase):
             peer.say("220 fake.example ESMTP\r\n")
             by_hand.converse(peer, ehlo=("fake.example", "STARTTLS"), until="STARTTLS")
             peer.say("220 go on\r\n250 fake.example\r\n250 2.1.0 Ok\r\n")  # one packet: the rest is injected into the time after the handshake
-            peer.starttls(postroad.server_context(self.certificate, self.key))
+            peer.starttls(server_context(self.certificate, self.key))
             by_hand.converse(peer)
         with by_hand.FakeServer(script) as fake:
             done = self.send(fake.port, "--require-tls")
@@ -62,7 +63,7 @@ class StarttlsInjection(unittest.TestCase):
             peer.say("220 fake.example ESMTP\r\n")
             by_hand.converse(peer, ehlo=("fake.example", "PIPELINING", "8BITMIME", "SIZE 10", "SMTPUTF8", "STARTTLS"), until="STARTTLS")
             peer.say("220 go on\r\n")
-            peer.starttls(postroad.server_context(self.certificate, self.key))
+            peer.starttls(server_context(self.certificate, self.key))
             by_hand.converse(peer, ehlo=("fake.example", "HELP"))
         with by_hand.FakeServer(script) as fake:
             done = self.send(fake.port)

@@ -6,6 +6,7 @@ import time
 import unittest
 
 import by_hand
+from certificates import Certificates
 import postroad
 
 MESSAGE = b"Subject: stop\r\n\r\nhello\r\n"
@@ -33,7 +34,7 @@ class Stop(unittest.TestCase):
     # A client that never answers the 334, or never begins the handshake, does not use up the drain.
     def test_sessions_in_auth_and_starttls_end_at_once(self):
         with postroad.Folder() as folder:
-            certificate, key = postroad.Certificates(folder.path).make("server")
+            certificate, key = Certificates(folder.path).make("server")
             users = folder.path / "users"
             postroad.add_user(users, "ann", "secret")
             listener = {"role": "mx", "auth": True, "allow_auth_in_clear": True, "tls": "offered", "certificate": certificate, "key": key}

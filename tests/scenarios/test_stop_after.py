@@ -4,6 +4,7 @@ import json
 import unittest
 
 import by_hand
+from certificates import Certificates
 import postroad
 
 STAGES = ("connect", "hello", "tls", "auth", "mail", "rcpt", "data", "text")
@@ -14,7 +15,7 @@ class StopAfter(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         folder = cls.enterClassContext(postroad.Folder()).path
-        cls.certificates = postroad.Certificates(folder)
+        cls.certificates = Certificates(folder)
         certificate, key = cls.certificates.make("server")
         users = folder / "users"
         postroad.add_user(users, "ann", "one")

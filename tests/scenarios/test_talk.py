@@ -9,6 +9,7 @@ import subprocess
 import unittest
 
 import by_hand
+from certificates import Certificates, pin_of, server_context
 import postroad
 
 PASSWORD = "geheim&123"
@@ -42,7 +43,7 @@ class Talk(unittest.TestCase):
             self.assertEqual(self.talk(f"127.0.0.1:{fake.port}", ["EHLO c.example"]).returncode, 0)
 
     def secured(self):
-        certificates = postroad.Certificates(self.folder.path)
+        certificates = Certificates(self.folder.path)
         certificate, key = certificates.make("server")
         users = self.folder.path / "users"
         postroad.add_user(users, "test", PASSWORD)
@@ -85,8 +86,8 @@ class Talk(unittest.TestCase):
         self.assertEqual(fake.heard[-2:], ["NOOP", "QUIT"])
 
     def test_row_48_a_server_that_does_not_prove_itself_is_not_believed(self):
-        certificates = postroad.Certificates(self.folder.path)
-        tls = postroad.server_context(*certificates.make("server"))
+        certificates = Certificates(self.folder.path)
+        tls = server_context(*certificates.make("server"))
 
         def script(peer):
             peer.say("220 fake.example ESMTP\r\n")
@@ -129,7 +130,7 @@ class Talk(unittest.TestCase):
     # Flags that choose how the server is reached.
 
     def with_starttls(self, pair):
-        tls = postroad.server_context(*pair)
+        tls = server_context(*pair)
 
         def script(peer):
             peer.say("220 fake.example ESMTP\r\n")
@@ -140,7 +141,7 @@ class Talk(unittest.TestCase):
         return script
 
     def test_require_tls_is_held(self):
-        certificates = postroad.Certificates(self.folder.path)
+        certificates = Certificates(self.folder.path)
         with by_hand.FakeServer(self.with_starttls(certificates.make("server"))) as fake:
             done = self.talk(f"localhost:{fake.port}", ["NOOP", "QUIT"], "--require-tls", "--helo", "me.example", "--ca-file", certificates.ca)
         self.assertEqual(done.returncode, 0, done.stderr)
@@ -152,18 +153,18 @@ class Talk(unittest.TestCase):
         self.assertNotIn("NOOP", fake.heard)
 
     def test_pins_are_held(self):
-        certificates = postroad.Certificates(self.folder.path)
+        certificates = Certificates(self.folder.path)
         pair, other = certificates.make("server"), certificates.make("other")
         lines = ["EHLO client.example", "STARTTLS", "EHLO client.example", "QUIT"]
-        for pin, code in ((postroad.pin_of(pair[0]), 0), (postroad.pin_of(other[0]), 77)):
+        for pin, code in ((pin_of(pair[0]), 0), (pin_of(other[0]), 77)):
             with by_hand.FakeServer(self.with_starttls(pair)) as fake:
                 done = self.talk(f"localhost:{fake.port}", lines, "--pin", pin)
                 self.assertEqual(done.returncode, code, done.stderr)
 
     def test_a_client_certificate_is_shown(self):
-        certificates = postroad.Certificates(self.folder.path)
+        certificates = Certificates(self.folder.path)
         ann = certificates.make("ann")
-        tls = postroad.server_context(*certificates.make("server"))
+        tls = server_context(*certificates.make("server"))
         tls.verify_mode = ssl.CERT_REQUIRED
         tls.load_verify_locations(str(certificates.ca))
         seen = []

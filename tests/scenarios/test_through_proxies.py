@@ -8,6 +8,7 @@ import struct
 import unittest
 
 import by_hand
+from certificates import Certificates
 import postroad
 
 USER, PASSWORD = "ann", "s3cr3t-at-the-proxy"
@@ -98,7 +99,7 @@ class ThroughProxies(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         folder = cls.enterClassContext(postroad.Folder()).path
-        cls.certificates = postroad.Certificates(folder)
+        cls.certificates = Certificates(folder)
         certificate, key = cls.certificates.make("server", san=f"DNS:{FAR},IP:192.0.2.7,IP:2001:db8::7")
         tls = {"certificate": certificate, "key": key}
         cls.server = postroad.Server({"listener": [{"tls": "offered", **tls}, {"tls": "implicit", **tls}]}, folder=folder)

@@ -3,6 +3,7 @@
 import unittest
 
 import by_hand
+from certificates import Certificates
 import postroad
 
 
@@ -66,7 +67,7 @@ class TlsRequired(unittest.TestCase):
 
     def test_the_server_requires_it_too(self):
         with postroad.Folder() as folder:
-            certificate, key = postroad.Certificates(folder.path).make("server")
+            certificate, key = Certificates(folder.path).make("server")
             with postroad.Server({"listener": [{"tls": "required", "certificate": certificate, "key": key}]}) as server:
                 with by_hand.Session(server.port) as session:
                     session.say("EHLO client.example")

@@ -9,6 +9,7 @@ import sys
 import unittest
 
 import by_hand
+from certificates import Certificates
 import postroad
 
 SHOW = "--show" in sys.argv
@@ -146,7 +147,7 @@ class WrongInput(unittest.TestCase):
             server.wait_mail(1)
 
     def test_expired_certificate(self):
-        certificate, key = postroad.Certificates(self.folder.path).expired()
+        certificate, key = Certificates(self.folder.path).expired()
         settings = {**self.settings(), "listener": [{"port": 0, "tls": "offered", "certificate": certificate, "key": key}]}
         self.sentence(self.serve(settings, 78), str(certificate), r"expired on \d{4}-\d\d-\d\d", "renew it")
         done = postroad.run("config", "check", "--config", self.folder.path / "wrong.toml")
@@ -154,7 +155,7 @@ class WrongInput(unittest.TestCase):
         self.sentence(done.stderr, str(certificate), "expired on")
 
     def test_key_of_another_certificate(self):
-        certificates = postroad.Certificates(self.folder.path)
+        certificates = Certificates(self.folder.path)
         certificate, _ = certificates.make("one")
         _, key = certificates.make("two")
         settings = {**self.settings(), "listener": [{"port": 0, "tls": "offered", "certificate": certificate, "key": key}]}

@@ -3,6 +3,7 @@
 import unittest
 
 import by_hand
+from certificates import Certificates, client_context
 import postroad
 
 TEXT = b"Subject: spoken for\r\n\r\nhello\r\n"
@@ -13,7 +14,7 @@ class Xclient(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         folder = cls.enterClassContext(postroad.Folder()).path
-        cls.certificates = postroad.Certificates(folder)
+        cls.certificates = Certificates(folder)
         certificate, key = cls.certificates.make("server")
         users = folder / "users"
         postroad.add_user(users, "ann", "one")
@@ -100,12 +101,12 @@ class Xclient(unittest.TestCase):
     # The certificate of the connection belongs to the proxy.
     def test_the_proxys_certificate_logs_nobody_in(self):
         folder = self.enterContext(postroad.Folder()).path
-        certificates = postroad.Certificates(folder)
+        certificates = Certificates(folder)
         certificate, key = certificates.make("server")
         postroad.add_user(folder / "users", "ann", "one")
         server = self.enterContext(postroad.Server({"server": {"users": folder / "users"}, "listener": [
             {"tls": "required", "certificate": certificate, "key": key, "client_ca": certificates.ca, "auth": True, "xclient_from": ["127.0.0.1"]}]}))
-        context = postroad.client_context(certificates.ca)
+        context = client_context(certificates.ca)
         context.load_cert_chain(*certificates.make("proxy"))
         session = self.session(server=server)
         session.say("STARTTLS")
@@ -177,7 +178,7 @@ class Xclient(unittest.TestCase):
     def test_a_login_that_was_told_is_one_at_submission(self):
         session = self.session(port=3)
         session.say("STARTTLS")
-        session.starttls(postroad.client_context(self.certificates.ca))
+        session.starttls(client_context(self.certificates.ca))
         session.say("EHLO proxy.example")
         self.assertTrue(session.say("MAIL FROM:<ann@here.example>").startswith("530"))
         self.assertTrue(session.say(f"XCLIENT ADDR={CLIENT} LOGIN=ann").startswith("220"))
@@ -188,7 +189,7 @@ class Xclient(unittest.TestCase):
         session = self.spoken_for(f"ADDR={CLIENT} LOGIN=ann PORT=4750")
         session.say("EHLO client.example")
         self.assertTrue(session.say("STARTTLS").startswith("220"))
-        session.starttls(postroad.client_context(self.certificates.ca))
+        session.starttls(client_context(self.certificates.ca))
         session.say("EHLO client.example")
         session.say("QUIT")
         self.assertFalse(self.event("session.closed", lambda e: e["client"] == f"[{CLIENT}]:4750")["login"])
