@@ -52,7 +52,7 @@ struct POSTROAD_EXPORT OutboxOptions {
   std::chrono::milliseconds give_up_after{5LL * 86'400'000};  ///< from submission
   /// Sends again where the outcome is unknown (the connection was lost after the final dot): it
   /// counts as 421 (RFC 5321 section 3.8), and the message may arrive twice. False: the recipient
-  /// stays `unknown`, and the message may be lost.
+  /// stays `unknown`, and the message may be lost. See also Outbox::set_retry_unknown.
   bool retry_unknown = true;
   /// How long a message that is done stays, for `status` and so that its key is not sent again.
   std::chrono::milliseconds remember{86'400'000};
@@ -99,6 +99,10 @@ class POSTROAD_EXPORT Outbox final {
   bool wait(std::string_view id, std::chrono::milliseconds patience) const;
   /// Makes all messages due that wait for their next attempt.
   void flush();
+  /// OutboxOptions::retry_unknown from now on. True also releases the recipients whose outcome is
+  /// `unknown` in messages that are remembered: their outcome is empty again, and the next attempt
+  /// follows at once, or with the retry that the message waits for.
+  void set_retry_unknown(bool retries);
 
  private:
   struct State;

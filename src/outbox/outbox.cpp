@@ -35,12 +35,12 @@ class RelayRoute final : public queue::Routes {
   std::shared_ptr<queue::Carrier> carrier_;
 };
 
-queue::DispatcherSettings dispatcher_settings(const OutboxOptions& options) {
+queue::DispatcherSettings dispatcher_settings(const OutboxOptions& options, bool retries_unknown) {
   queue::DispatcherSettings settings;
   settings.settlement.retry = {options.initial_retry_delay, options.max_retry_delay,
                                options.give_up_after};
   settings.settlement.on_unknown =
-      options.retry_unknown ? queue::OnUnknown::retry : queue::OnUnknown::park;
+      retries_unknown ? queue::OnUnknown::retry : queue::OnUnknown::park;
   // The pool pauses a relay that fails; the messages wait for their own retry.
   settings.pauses = {.first = std::min(settings.pauses.first, options.initial_retry_delay),
                      .longest = std::min(settings.pauses.longest, options.max_retry_delay)};
@@ -125,12 +125,12 @@ Result<std::unique_ptr<Outbox>> Outbox::open(OutboxOptions options) {
 }
 
 Outbox::State::State(OutboxOptions asked, std::unique_ptr<spool::Spool> opened)
-    : options(std::move(asked)), spool(std::move(opened)) {
+    : options(std::move(asked)), retries_unknown(options.retry_unknown), spool(std::move(opened)) {
   auto carrier = std::make_shared<PoolCarrier>(
       *spool, PoolCarrierSettings{options.relays, options.login, options.client, options.pool,
                                   /*passes_holds_on=*/true});
-  dispatcher.emplace(*spool, *this, std::make_shared<RelayRoute>(std::move(carrier)),
-                     dispatcher_settings(options));
+  routes = std::make_shared<RelayRoute>(std::move(carrier));
+  dispatcher.emplace(*spool, *this, routes, dispatcher_settings(options, retries_unknown));
   for (const auto& message : spool->list()) {
     const auto envelope = spool->envelope(message.id);
     if (!envelope) continue;  // damaged: it stays for an operator
@@ -233,7 +233,7 @@ Result<OutboxStatus> Outbox::status(std::string_view id) const {
   if (!queue_id) return queue_id.error();
   const auto envelope = state_->spool->envelope(*queue_id);
   if (!envelope) return envelope.error();
-  return status_of(*queue_id, *envelope);
+  return state_->status_of(*queue_id, *envelope);
 }
 
 Result<OutboxStatus> Outbox::find(std::string_view key) const {
@@ -251,7 +251,7 @@ std::vector<OutboxStatus> Outbox::list() const {
   std::vector<OutboxStatus> all;
   for (const auto& message : state_->spool->list()) {
     if (const auto envelope = state_->spool->envelope(message.id))
-      all.push_back(status_of(message.id, *envelope));
+      all.push_back(state_->status_of(message.id, *envelope));
   }
   return all;
 }
@@ -273,5 +273,12 @@ bool Outbox::wait(std::string_view id, std::chrono::milliseconds patience) const
 }
 
 void Outbox::flush() { state_->dispatcher->flush(); }
+
+void Outbox::set_retry_unknown(bool retries) {
+  auto& state = *state_;
+  const std::lock_guard lock(state.mutex);
+  if (state.retries_unknown.exchange(retries) == retries) return;
+  state.dispatcher->change(state.routes, dispatcher_settings(state.options, retries));
+}
 
 }  // namespace postroad

@@ -13,7 +13,8 @@
 namespace postroad::outbox {
 
 Mailbox mailbox_of(const std::string& text);
-OutboxStatus status_of(spool::QueueId id, const spool::Envelope& envelope);
+/// With `retries_unknown`, more attempts follow an unknown outcome.
+OutboxStatus status_of(spool::QueueId id, const spool::Envelope& envelope, bool retries_unknown);
 /// Whether it can be read back from the envelope unchanged.
 bool is_kept_as(const Mailbox& mailbox);
 

@@ -229,6 +229,8 @@ void Dispatcher::take_change(Change change) {
   const std::set<std::uint64_t> released(parked_.begin(), parked_.end());
   parked_.clear();
   for (const auto id : released) schedule_.add(spool::QueueId{id});
+  // A finished message with a time of removal is held until then.
+  schedule_.release_holds();
 }
 
 std::optional<Dispatcher::Active> Dispatcher::open(spool::QueueId id) {

@@ -225,6 +225,28 @@ TEST_F(DispatcherParked, AReloadToRetryReleasesThoseThatWereParkedBeforeTheStart
   EXPECT_EQ(a->under_way.size(), 1U);
 }
 
+// It stays for a time after the last outcome, and is in one place of the schedule all the same.
+TEST_F(DispatcherParked, AReloadToRetryReleasesThoseThatWaitForTheirRemoval) {
+  settings.removal = [](const spool::Envelope& envelope) {
+    return std::optional<std::int64_t>(envelope.arrived + 3'600'000);
+  };
+  const auto id = park({"x@a.example"});
+  queue({"y@b.example"}, {}, now.wall + 3 * 3'600'000);
+  pass();
+  reload(OnUnknown::retry);
+  pass();
+  ASSERT_EQ(a->under_way.size(), 1U);
+  a->end_all(Outcome::accepted, "250 ok");
+  pass();
+  EXPECT_TRUE(spool->envelope(id));
+  pass(2h);
+  EXPECT_EQ(a->seen.size(), 2U);
+  EXPECT_FALSE(spool->envelope(id));
+  EXPECT_TRUE(b->seen.empty()) << "a hold stays a hold";
+  pass(1h);
+  EXPECT_EQ(b->seen.size(), 1U);
+}
+
 // Its other recipient waits for a retry: the message is in the schedule already, and goes once.
 TEST_F(DispatcherParked, AMessageThatWaitsForAnotherRecipientIsNotQueuedTwice) {
   settings.settlement.on_unknown = OnUnknown::park;

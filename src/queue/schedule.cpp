@@ -102,6 +102,10 @@ void Schedule::flush() {
   for (; !retries_.empty(); retries_.pop()) flushed_.push_back(retries_.top().id);
 }
 
+void Schedule::release_holds() {
+  for (; !holds_.empty(); holds_.pop()) due_.push_back(holds_.top().id);
+}
+
 std::optional<Time> Schedule::next_wake(const Now& now) const {
   if (!due_.empty() || !flushed_.empty()) return now.steady;
   std::optional<Time> wake;

@@ -126,6 +126,8 @@ class Schedule final {
   std::optional<Taken> take(const Now& now);
   /// Makes everything due that waits for a retry. Holds stay.
   void flush();
+  /// Makes the held messages due as if they were added: what decides about their holds has changed.
+  void release_holds();
   /// When take() will have something; nullopt: only after an add. A hold is looked at once a
   /// minute at least, as the wall clock may jump.
   [[nodiscard]] std::optional<Time> next_wake(const Now& now) const;

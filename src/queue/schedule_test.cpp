@@ -61,6 +61,18 @@ TEST_F(ScheduleTest, AHoldFollowsTheWallClockThroughItsJumps) {
   EXPECT_EQ(take_all(2h, noon + 3'600'000), Ids{1});
 }
 
+TEST_F(ScheduleTest, ReleasedHoldsAreDueAsIfTheyWereAdded) {
+  schedule.add_retry({1}, start + 1h);
+  schedule.add_hold({2}, noon + 1);
+  schedule.add_hold({3}, noon + 3'600'000);
+  schedule.release_holds();
+  const auto taken = schedule.take({start, noon});
+  ASSERT_TRUE(taken);
+  EXPECT_EQ(taken->why, Schedule::Why::added);
+  EXPECT_EQ(take_all(0ms), (Ids{3}));
+  EXPECT_EQ(schedule.size(), 1U) << "the retry";
+}
+
 TEST_F(ScheduleTest, FlushMakesRetriesDueAndLeavesHolds) {
   schedule.add_retry({1}, start + 1h);
   schedule.add_hold({2}, noon + 1);
