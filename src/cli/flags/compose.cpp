@@ -1,0 +1,293 @@
+// From the flags to a Message; see message_flags.hpp. Not here: the declaration of the flags
+// (message_flags.cpp).
+#include <algorithm>
+#include <postroad/address.hpp>
+#include <postroad/dkim.hpp>
+#include <postroad/template.hpp>
+#include <utility>
+
+#include "base/text.hpp"
+#include "cli/flags/message_flags.hpp"
+#include "cli/terminal.hpp"
+#include "daemon/settings.hpp"
+
+namespace postroad::cli {
+
+namespace {
+
+// Whether it begins with a header field, an mbox line, or a byte order mark in front of either.
+bool has_header(std::string_view bytes) {
+  if (bytes.starts_with("\xef\xbb\xbf")) bytes.remove_prefix(3);
+  if (bytes.starts_with("From ")) return true;
+  const auto end = bytes.find_first_of(":\n");
+  if (end == std::string_view::npos || bytes[end] != ':') return false;
+  const auto name = trim(bytes.substr(0, end));
+  return !name.empty() &&
+         std::all_of(name.begin(), name.end(), [](char c) { return c > ' ' && c < 0x7f; });
+}
+
+// A control character that no text has. ESC is in ISO-2022-JP.
+bool is_binary(char c) {
+  constexpr std::string_view in_text = "\t\n\v\f\r\b\x1b";
+  return is_control(c) && in_text.find(c) == std::string_view::npos;
+}
+
+}  // namespace
+
+bool is_binary_file(std::string_view bytes) {
+  return !has_header(bytes) && std::any_of(bytes.begin(), bytes.end(), is_binary);
+}
+
+namespace {
+
+// Whether that input can be meant as a message or as its text. `source` names it in the error.
+Result<void> check_input(const MessageFlags& flags, std::string_view bytes,
+                         const std::string& source) {
+  if (!flags.allow_empty && bytes.find_first_not_of(" \t\r\n") == std::string_view::npos)
+    return fail(
+        Fault::input, source,
+        "there is nothing to send: the input is empty; use --allow-empty to send it all the "
+        "same");
+  if (!flags.allow_binary && is_binary_file(bytes))
+    return fail(Fault::input, source,
+                "this is not a message: it has no header and holds binary data; attach it with "
+                "--attach, or use --allow-binary to send it all the same");
+  return {};
+}
+
+// The value itself, or what it reads: "-" standard input, "@FILE" a file.
+Result<std::string> text_of_flag(const MessageFlags& flags, const std::string& flag,
+                                 const std::string& value) {
+  if (value != "-" && !value.starts_with('@')) return value;
+  const auto path = value == "-" ? value : value.substr(1);
+  auto text = read_all(path);
+  if (!text) return text;
+  const auto source = flag + (value == "-" ? " - (standard input)" : ' ' + value);
+  if (const auto meant = check_input(flags, *text, source); !meant) return meant.error();
+  return text;
+}
+
+Error wrong(std::string flag, std::string why) {
+  return fail(Fault::input, std::move(flag), std::move(why));
+}
+
+Result<Template::Values> read_values(const std::vector<std::string>& pairs) {
+  Template::Values values;
+  for (const auto& pair : pairs) {
+    const auto equals = pair.find('=');
+    if (equals == std::string::npos || equals == 0)
+      return wrong("--set '" + printable(pair, 60) + "'", "expected NAME=VALUE");
+    auto value = pair.substr(equals + 1);
+    if (value.starts_with('@')) {
+      auto text = read_all(value.substr(1));
+      if (!text) return text.error();
+      value = std::move(*text);
+    }
+    values.insert_or_assign(pair.substr(0, equals), std::move(value));
+  }
+  return values;
+}
+
+// The flag's text, filled when there are values.
+Result<std::string> filled(const std::string& source, bool html, const std::string& flag,
+                           const Template::Values& values) {
+  if (values.empty()) return source;
+  const auto made = html ? Template::html(source) : Template::text(source);
+  auto text = made ? made->fill(values) : Result<std::string>(made.error());
+  if (text) return text;
+  auto error = text.error();
+  error.where = flag + ", " + error.where;
+  return error;
+}
+
+Result<void> add_texts(const MessageFlags& flags, Message& message) {
+  const auto values = read_values(flags.values);
+  if (!values) return values.error();
+  if (!flags.subject.empty()) {
+    const auto words = filled(flags.subject, false, "--subject", *values);
+    if (!words) return words.error();
+    message.subject(*words);
+  }
+  if (flags.html_file) {
+    if (!values->empty())
+      return wrong("--html-file", "cannot be combined with --set; use --html @FILE and --embed");
+    message.html_file(*flags.html_file);
+  }
+  for (const bool html : {false, true}) {
+    const auto& flag = html ? flags.html : flags.text;
+    if (!flag) continue;
+    const std::string name = html ? "--html" : "--text";
+    const auto source = text_of_flag(flags, name, *flag);
+    if (!source) return source.error();
+    auto body = filled(*source, html, name, *values);
+    if (!body) return body.error();
+    html ? message.html(std::move(*body)) : message.text(std::move(*body));
+  }
+  return {};
+}
+
+Result<void> add_calendar(const std::string& flag, Message& message) {
+  const auto colon = flag.find(':');
+  if (colon == std::string::npos)
+    return wrong("--calendar '" + printable(flag, 60) + "'",
+                 "expected METHOD:FILE, such as REQUEST:meeting.ics");
+  auto text = read_all(flag.substr(colon + 1));
+  if (!text) return text.error();
+  message.calendar(flag.substr(0, colon), std::move(*text));
+  return {};
+}
+
+Result<void> add_fields(const MessageFlags& flags, Message& message) {
+  if (flags.in_reply_to) message.in_reply_to(*flags.in_reply_to);
+  if (flags.references) message.references(*flags.references);
+  if (flags.unsubscribe) message.list_unsubscribe(*flags.unsubscribe);
+  if (flags.importance)
+    message.priority(*flags.importance == "high"  ? Priority::high
+                     : *flags.importance == "low" ? Priority::low
+                                                  : Priority::normal);
+  for (const auto& field : flags.headers) {
+    const auto colon = field.find(':');
+    if (colon == std::string::npos)
+      return wrong("--header '" + printable(field, 60) + "'", "expected `Name: value`");
+    message.header(std::string_view(field).substr(0, colon),
+                   trim(std::string_view(field).substr(colon + 1)));
+  }
+  return {};
+}
+
+Result<void> add_signature(const MessageFlags& flags, Message& message) {
+  if (!flags.dkim_key) {
+    if (flags.dkim_selector || flags.dkim_domain)
+      return wrong("--dkim-selector, --dkim-domain", "need --dkim-key; give the private key");
+    return {};
+  }
+  if (!flags.dkim_selector)
+    return wrong("--dkim-key",
+                 "needs --dkim-selector, the name under which the public key is published");
+  auto key = DkimKey::from_file(*flags.dkim_key);
+  if (!key) return key.error();
+  DkimOptions options;
+  options.selector = *flags.dkim_selector;
+  options.domain = flags.dkim_domain.value_or(message.reverse_path().domain);
+  auto signer = std::make_shared<DkimSigner>();
+  if (auto added = signer->add(std::move(*key), std::move(options)); !added) return added.error();
+  message.sign(std::move(signer));
+  return {};
+}
+
+// Every file that a flag names, before anything is composed.
+Result<void> check_files(const MessageFlags& flags) {
+  for (const auto& path : flags.attachments) {
+    if (const auto right = check_file("--attach", path); !right) return right;
+  }
+  for (const auto& path : flags.embedded) {
+    if (const auto right = check_file("--embed", path); !right) return right;
+  }
+  for (const auto& checked :
+       {check_file("--html-file", flags.html_file), check_file("--dkim-key", flags.dkim_key),
+        check_file("--data", flags.data == "-" ? std::nullopt : flags.data)}) {
+    if (!checked) return checked;
+  }
+  return {};
+}
+
+Result<void> add_data(const MessageFlags& flags, Message& message) {
+  if (!flags.data) return {};
+  auto bytes = read_all(*flags.data);
+  if (!bytes) return bytes.error();
+  const auto source = "--data " + *flags.data + (flags.data == "-" ? " (standard input)" : "");
+  if (const auto meant = check_input(flags, *bytes, source); !meant) return meant.error();
+  message.raw(std::move(*bytes));
+  return {};
+}
+
+// Flags that make a message do not go with a whole one.
+Result<void> check_together(const MessageFlags& flags) {
+  if (!flags.data) return {};
+  const std::pair<const char*, bool> others[] = {
+      {"--text", flags.text.has_value()},           {"--html", flags.html.has_value()},
+      {"--html-file", flags.html_file.has_value()}, {"--attach", !flags.attachments.empty()},
+      {"--embed", !flags.embedded.empty()},         {"--calendar", flags.calendar.has_value()}};
+  for (const auto& [other, is_given] : others) {
+    if (is_given)
+      return fail(Fault::input, "--data, " + std::string(other),
+                  "they exclude each other: --data is the whole message; give one");
+  }
+  return {};
+}
+
+// The addresses of every flag, so that an error has the flag as typed.
+Result<void> check_addresses(const MessageFlags& flags) {
+  const auto check = [](const char* flag, const std::string& list) -> Result<void> {
+    const auto place = std::string(flag) + " '" + printable(list, 80) + "'";
+    if (list.find_first_of(std::string_view("\r\n\0", 3)) != std::string::npos)
+      return fail(Fault::input, place, "CR, LF or NUL is not allowed in an address; remove it");
+    const auto parsed = parse_address_list(list);
+    return parsed ? Result<void>() : fail(Fault::input, place, parsed.error().detail);
+  };
+  if (!flags.from.empty() && !flags.has_null_sender()) {
+    if (auto right = check("--from", flags.from); !right) return right;
+  }
+  for (const auto& [flag, lists] : {std::pair{"--to", &flags.to}, std::pair{"--cc", &flags.cc},
+                                    std::pair{"--bcc", &flags.bcc}}) {
+    for (const auto& list : *lists) {
+      if (auto right = check(flag, list); !right) return right;
+    }
+  }
+  return {};
+}
+
+// The flag in place of the field that it sets.
+Error with_flag(Error error) {
+  constexpr std::pair<std::string_view, std::string_view> flags[] = {
+      {"Subject", "--subject"},         {"In-Reply-To", "--in-reply-to"},
+      {"References", "--references"},   {"List-Unsubscribe", "--list-unsubscribe"},
+      {"header name", "--header"},      {"raw message", "--data"},
+      {"DKIM domain", "--dkim-domain"}, {"DKIM selector", "--dkim-selector"},
+      {"DKIM key", "--dkim-key"}};
+  for (const auto& [field, flag] : flags) {
+    if (error.where == field) error.where = flag;
+  }
+  return error;
+}
+
+// Where the null sender stands in the envelope, the message still needs an author.
+void add_author(const MessageFlags& flags, Message& message) {
+  if (!flags.has_null_sender()) {
+    if (!flags.from.empty()) message.from(flags.from);
+    return;
+  }
+  const bool has_own = std::any_of(flags.headers.begin(), flags.headers.end(), [](const auto& one) {
+    return iequals(trim(std::string_view(one).substr(0, one.find(':'))), "From");
+  });
+  if (!has_own) message.from("MAILER-DAEMON@" + daemon::system_hostname());
+}
+
+}  // namespace
+
+Result<Message> MessageFlags::compose() const {
+  Message message;
+  for (const auto& checked : {check_together(*this), check_addresses(*this), check_files(*this)}) {
+    if (!checked) return checked.error();
+  }
+  if (auto added = add_data(*this, message); !added) return added.error();
+  add_author(*this, message);
+  for (const auto& list : to) message.to(list);
+  for (const auto& list : cc) message.cc(list);
+  for (const auto& list : bcc) message.bcc(list);
+  if (auto added = add_texts(*this, message); !added) return added.error();
+  if (flowed) message.flowed();
+  for (const auto& path : embedded) message.embed(path);
+  if (calendar) {
+    if (auto added = add_calendar(*calendar, message); !added) return added.error();
+  }
+  for (const auto& path : attachments) message.attach(path);
+  if (auto added = add_fields(*this, message); !added) return added.error();
+  if (auto added = add_signature(*this, message); !added) return with_flag(added.error());
+  if (const auto fault = message.error()) return with_flag(*fault);
+  if (!data && message.reverse_path().is_null())
+    return fail(Fault::input, "", "no sender; use --from ADDRESS");
+  return message;
+}
+
+}  // namespace postroad::cli
