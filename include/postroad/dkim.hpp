@@ -27,7 +27,8 @@ class POSTROAD_EXPORT DkimKey {
   /// Parses an RSA or Ed25519 key in PEM without a pass phrase. Error: Fault::input, also for an
   /// RSA key below 1024 bits (RFC 8301 §3.2).
   static Result<DkimKey> parse(std::string_view pem);
-  /// Reads and parses a key file. Error: as parse(); Fault::io with the path if it cannot be read.
+  /// Reads and parses a key file. Error: Fault::data with the path and the reason of parse();
+  /// Fault::io with the path if it cannot be read.
   static Result<DkimKey> from_file(const std::string& path);
   /// Generates a key. `bits` is the RSA key size, 1024 to 8192; every verifier accepts 2048. Error:
   /// Fault::input for another size.

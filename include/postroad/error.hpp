@@ -31,6 +31,7 @@ enum class Fault {
   damaged,       ///< stored data does not match its checksum
   not_found,     ///< no object has that name
   busy,          ///< another process holds the resource
+  data,          ///< the content of a file or a stream is not valid (a message, a key, a page)
 };
 
 /// The name of a fault, as JSON and logs show it.

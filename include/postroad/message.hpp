@@ -87,7 +87,8 @@ class POSTROAD_EXPORT Message {
   /// multipart/alternative. A second call replaces the first.
   Message& text(std::string body) &;
   Message& html(std::string body) &;
-  /// Reads the HTML body from a file and embeds every file below its folder that it refers to.
+  /// Reads the HTML body from a file and embeds every file below its folder that it refers to; a
+  /// reference that leaves the folder is an error, Fault::data.
   Message& html_file(const std::string& path) &;
   /// Writes the plain text as format=flowed (RFC 3676), so that a reader can rewrap it.
   Message& flowed(bool on = true) &;

@@ -9,10 +9,10 @@
 namespace postroad {
 
 std::string_view to_string(Fault fault) noexcept {
-  static constexpr std::array<std::string_view, 17> words{
+  static constexpr std::array<std::string_view, 18> words{
       "input",    "resolve", "connect",      "timeout",   "closed",      "refused",
       "protocol", "tls",     "tls_required", "auth",      "unsupported", "cancelled",
-      "io",       "full",    "damaged",      "not_found", "busy"};
+      "io",       "full",    "damaged",      "not_found", "busy",        "data"};
   const auto index = static_cast<std::size_t>(fault);
   return index < words.size() ? words[index] : "unknown";
 }

@@ -103,8 +103,9 @@ config::Command App::man_command() {
 App::App() {
   root.description =
       "Exit codes are those of sysexits.h; the help of each command lists its own. Every command "
-      "ends with 64 where the command line is wrong, and with 74 where standard output cannot be "
-      "written.";
+      "ends with 64 where the command line is wrong, the value of a flag included, and with 74 "
+      "where standard output cannot be written. 65 is for wrong content of a file or of standard "
+      "input.";
   root.subcommands = {send.declare(),     talk.declare(),       serve.declare(),  mail.declare(),
                       lint.declare(),     dkim.declare(),       config.declare(), user.declare(),
                       declare_sendmail(), completion_command(), man_command()};
@@ -158,7 +159,7 @@ int run_verb(std::vector<std::string> words) {
     auto all = with_flags_of_file(words);
     if (!all) {
       complain("send", all.error().text());
-      return all.error().fault == Fault::input ? exit_usage : exit_no_input;
+      return exit_of_reading(all.error());
     }
     words = std::move(*all);
   }

@@ -1,5 +1,9 @@
 // Exit codes of sysexits.h, as mail programs use them, and the way an error becomes one. Help and
 // manual pages show the same table for every verb that talks to a server.
+//
+// The rule for wrong input: a value on the command line is Fault::input and ends with exit_usage;
+// the content of a file or of standard input is Fault::data and ends with exit_data. Code that
+// reads content says so with `of_data`; `exit_of` alone chooses the number.
 #pragma once
 
 #include <vector>
@@ -13,8 +17,8 @@ namespace postroad::cli {
 
 enum Exit : int {
   exit_ok = 0,
-  exit_usage = 64,        ///< the command line is wrong
-  exit_data = 65,         ///< the message, an address or a value is wrong
+  exit_usage = 64,        ///< the command line is wrong, a flag's value included
+  exit_data = 65,         ///< the content of a file or of standard input is wrong
   exit_no_input = 66,     ///< a file cannot be read
   exit_no_host = 68,      ///< the host has no address
   exit_unavailable = 69,  ///< refused permanently
@@ -33,8 +37,8 @@ inline bool is_login(Stage stage) { return stage >= Stage::username && stage <= 
 /// The codes of `exit_of` for sending a message, after the codes of earlier failures.
 inline std::vector<config::ExitCode> exit_codes_of_sending() {
   return {{exit_ok, "every recipient was accepted"},
-          {exit_usage, "wrong command line"},
-          {exit_data, "wrong message, address or value of a flag"},
+          {exit_usage, "wrong command line, or wrong value of a flag"},
+          {exit_data, "wrong message, or wrong content of another file or of a password"},
           {exit_no_input, "a file cannot be read"},
           {exit_no_host, "the name of the server has no address"},
           {exit_unavailable, "a recipient was refused, or the server lacks an extension"},
@@ -46,9 +50,17 @@ inline std::vector<config::ExitCode> exit_codes_of_sending() {
           {exit_no_permission, "login or TLS failed"}};
 }
 
+/// The same error, about content that was read and not about a value of the command line.
+inline Error of_data(Error error) {
+  if (error.fault == Fault::input) error.fault = Fault::data;
+  return error;
+}
+
 inline int exit_of(const Error& error) {
   switch (error.fault) {
-    case Fault::input:
+    case Fault::input:  // in the middle of DATA: of the message that is being sent
+      return error.stage == Stage::data ? exit_data : exit_usage;
+    case Fault::data:
       return exit_data;
     case Fault::resolve:
       return exit_no_host;
@@ -78,6 +90,11 @@ inline int exit_of(const Error& error) {
       return exit_no_input;
   }
   return exit_software;
+}
+
+/// The code of a failure before anything is sent: an I/O error means that a file cannot be read.
+inline int exit_of_reading(const Error& error) {
+  return error.fault == Fault::io ? exit_no_input : exit_of(error);
 }
 
 inline int exit_of(const SendReport& report) {

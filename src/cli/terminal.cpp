@@ -105,7 +105,7 @@ Result<Secret> ask_password(const std::string& question, std::string_view remedy
   dprintf(terminal, "\n");
   ::close(terminal);
   if (!line)
-    return fail(Fault::input, question,
+    return fail(Fault::data, question,
                 "the input ended before a password was typed; use " + std::string(remedy));
   return Secret(std::move(*line));
 }

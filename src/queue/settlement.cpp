@@ -32,6 +32,7 @@ Attempt attempt_of(const Error& error, std::size_t count) {
       return same_for_all(count, std::nullopt, error.text());
     case Fault::input:
     case Fault::unsupported:
+    case Fault::data:
       return same_for_all(count, Outcome::refused, error.text());
     default:
       return same_for_all(count, Outcome::deferred, error.text());

@@ -16,6 +16,7 @@ TEST(Settlement, AnErrorBecomesWhatItMeansForTheRecipients) {
   EXPECT_EQ(outcome(Fault::cancelled, true), Outcome::unknown);
   EXPECT_EQ(outcome(Fault::input), Outcome::refused);
   EXPECT_EQ(outcome(Fault::unsupported), Outcome::refused);
+  EXPECT_EQ(outcome(Fault::data), Outcome::refused);
   for (const auto fault :
        {Fault::resolve, Fault::connect, Fault::timeout, Fault::closed, Fault::refused,
         Fault::protocol, Fault::tls, Fault::auth, Fault::io, Fault::damaged, Fault::full})

@@ -76,7 +76,7 @@ Result<Users> Users::load(const std::string& path) {
                     "; `postroad user add` makes the file");
   }
   if ((facts.st_mode & 077) != 0) {
-    return fail(Fault::input, path,
+    return fail(Fault::data, path,
                 "other users of this machine may read the keys; run chmod 600 on it");
   }
   Users users;
@@ -89,13 +89,13 @@ Result<Users> Users::load(const std::string& path) {
     if (line.empty() || line.front() == '#') continue;
     if (!users.take_line(line)) {
       return fail(
-          Fault::input, path + ':' + std::to_string(number),
+          Fault::data, path + ':' + std::to_string(number),
           "not a user: the form is name:SCRAM-SHA-256$iterations:salt$stored-key:server-key");
     }
   }
   for (const auto& [name, user] : users.keys_) {
     if (user.scram_sha_256.stored_key.empty())
-      return fail(Fault::input, path,
+      return fail(Fault::data, path,
                   name + " has no SCRAM-SHA-256 keys; `postroad user add` gives them");
   }
   return users;
@@ -182,14 +182,17 @@ std::vector<std::string> Users::names() const {
   return names;
 }
 
-Result<void> Users::set(const std::string& name, const Secret& password, ExtraKeys extra) {
+Result<void> Users::check_name(std::string_view name) {
   const bool bad = name.empty() || name.front() == '#' || !is_utf8(name) ||
                    std::any_of(name.begin(), name.end(),
                                [](char c) { return c == ':' || c == ' ' || is_control(c); });
-  if (bad)
-    return fail(
-        Fault::input, printable(name, 80),
-        "a user name may not hold a colon, a blank or a control character, nor begin with #");
+  if (!bad) return {};
+  return fail(Fault::input, printable(name, 80),
+              "a user name may not hold a colon, a blank or a control character, nor begin with #");
+}
+
+Result<void> Users::set(const std::string& name, const Secret& password, ExtraKeys extra) {
+  if (auto right = check_name(name); !right) return right;
   if (password.empty()) return fail(Fault::input, name, "the password is empty");
   if (!sasl::prepare(password.reveal()))
     return fail(Fault::input, name,

@@ -30,7 +30,7 @@ struct ExtraKeys {
 
 class Users final {
  public:
-  /// Error: Fault::input with file and line, Fault::io. A file that others may read is refused:
+  /// Error: Fault::data with file and line, Fault::io. A file that others may read is refused:
   /// passwords can be guessed from keys.
   static Result<Users> load(const std::string& path);
   /// Derives the key and compares: about 2 ms of CPU, the same for an unknown user. Run it off the
@@ -44,8 +44,11 @@ class Users final {
   [[nodiscard]] bool has(std::string_view name) const { return keys_.contains(name); }
   [[nodiscard]] std::vector<std::string> names() const;
 
-  /// Adds or replaces. Error: Fault::input for a name with a colon, a blank or a control character,
-  /// or an empty password.
+  /// Whether a user may have this name. Error: Fault::input for a name with a colon, a blank or a
+  /// control character.
+  static Result<void> check_name(std::string_view name);
+  /// Adds or replaces. Error: of `check_name`; Fault::input for an empty password or one that
+  /// SASLprep prohibits.
   Result<void> set(const std::string& name, const Secret& password, ExtraKeys extra = {});
   bool remove(const std::string& name) { return keys_.erase(name) > 0; }
   /// Writes a new file beside `path`, syncs it, renames it into place and syncs the folder; mode

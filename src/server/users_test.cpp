@@ -151,6 +151,7 @@ TEST(Users, WrongLinesAreRefusedWithTheirNumber) {
     file.write(rfc_7677 + "# more\n" + bad + "\n");
     const auto users = Users::load(file.path());
     ASSERT_FALSE(users) << bad;
+    EXPECT_EQ(users.error().fault, Fault::data);
     EXPECT_NE(users.error().text().find("users:3"), std::string::npos) << users.error().text();
   }
 }

@@ -151,7 +151,7 @@ class IntoPostfix(Case):
 
     def test_one_refused_and_one_taken(self):
         message = HARD_MESSAGE.replace(b"hard@", b"hard-two@")
-        done = self.send_raw(self.postfix.port, message, "--no-tls", "--json", "no-such\\user@@", code=65)
+        done = self.send_raw(self.postfix.port, message, "--no-tls", "--json", "no-such\\user@@", code=64)
         done = self.send_raw(self.postfix.port, message, "--no-tls", "--json", "a@" + "x" * 60 + ".invalid", "reader2@sink.example")
         outcomes = {one["address"]: one["outcome"] for one in json.loads(done.stdout)["recipients"]}
         self.assertEqual(set(outcomes.values()), {"accepted"})

@@ -69,7 +69,7 @@ class ClientTls(unittest.TestCase):
 
     def test_what_is_no_pin(self):
         for pin in ("", "sha256:", "sha256:AAAA", self.pin(self.pair[0])[:-1], self.pin(self.pair[0])[7:], "sha1:" + base64.b64encode(bytes(20)).decode()):
-            self.assertEqual(self.send("--pin", pin).returncode, 65, pin)
+            self.assertEqual(self.send("--pin", pin).returncode, 64, pin)
 
     def external(self, pair, *flags, scheme="smtp", **how):
         return self.send("--certificate", pair[0], "--key", pair[1], "--auth", "EXTERNAL", *flags, scheme=scheme, **how)

@@ -44,7 +44,7 @@ class ComposeFlags(unittest.TestCase):
         self.assertEqual((mail["In-Reply-To"], mail["References"], mail["Importance"]), ("<q@x.example>", "<p@x.example> <q@x.example>", "high"))
         self.assertEqual(mail["List-Unsubscribe-Post"], "List-Unsubscribe=One-Click")
         for flags, words in ((("--calendar", "m.ics"), "METHOD:FILE"), (("--in-reply-to", "x"), "<left@right>"), (("--list-unsubscribe", "ftp://x"), "ASCII URL")):
-            self.assertIn(words, self.send("--text", "x", *flags, code=65))
+            self.assertIn(words, self.send("--text", "x", *flags, code=64))
 
     def test_templates(self):
         flags = ("--subject", "Hello {{name}}", "--text", "{{name}}", "--html", '<a href="{{link}}">{{name}}</a>')
@@ -53,10 +53,12 @@ class ComposeFlags(unittest.TestCase):
         text, html = mail.get_payload()
         self.assertEqual(text.get_payload(decode=True).decode().strip(), "<b>&")
         self.assertEqual(html.get_payload(decode=True).decode().strip(), '<a href="https://x.example/?a=1">&lt;b&gt;&amp;</a>')
-        self.assertIn("no value for {{link}}", self.send(*flags, "--set", "name=x", code=65))
-        self.assertIn("is not an allowed URL", self.send(*flags, "--set", "name=x", "--set", "link=javascript:x", code=65))
-        self.assertIn("NAME=VALUE", self.send(*flags, "--set", "name", code=65))
-        self.assertIn("CR, LF", self.send(*flags, "--set", "name=a\r\nBcc: x@y", "--set", "link=/", code=65))
+        self.assertIn("no value for {{link}}", self.send(*flags, "--set", "name=x", code=64))
+        self.assertIn("is not an allowed URL", self.send(*flags, "--set", "name=x", "--set", "link=javascript:x", code=64))
+        self.assertIn("NAME=VALUE", self.send(*flags, "--set", "name", code=64))
+        self.assertIn("CR, LF", self.send(*flags, "--set", "name=a\r\nBcc: x@y", "--set", "link=/", code=64))
+        template = self.folder.write("page.txt", "{{name}} {{link}}")
+        self.assertIn("no value for {{link}}", self.send("--text", f"@{template}", "--set", "name=x", code=65))
 
     def test_lint(self):
         clean = self.folder.write("clean.eml", WHOLE + "\nhello\n")

@@ -53,7 +53,7 @@ class LoginFlags(unittest.TestCase):
         for flags, mail in ((("--password-file", self.password), PLAIN), ((), MAIL)):
             url = "smtp://ann@127.0.0.1:{}" if flags else "smtp://ann:s3cret@127.0.0.1:{}"
             done, first, second = self.through_two(url, "smtp://127.0.0.1:{}", *flags, mail=mail)
-            self.assertEqual((done.returncode, first, second), (65, [], []), done.stderr)
+            self.assertEqual((done.returncode, first, second), (64, [], []), done.stderr)
             self.assertIn("--relay: the user in the URL of --server is for that server alone", done.stderr)
 
     def test_one_server(self):
@@ -72,7 +72,7 @@ class LoginFlags(unittest.TestCase):
                           ("--token-command", "echo x"), ("--auth", "PLAIN"), ("--auth", "EXTERNAL"), ("--authorize-as", "ben")):
                 with self.subTest(flags):
                     done = self.send("-s", f"smtp://127.0.0.1:{fake.port}", *flags)
-                    self.assertEqual(done.returncode, 65, done.stderr)
+                    self.assertEqual(done.returncode, 64, done.stderr)
                     self.assertRegex(done.stderr, rf"postroad send: {flags[0]}.*: needs .*--user")
         self.assertEqual(fake.heard, [])
 
@@ -81,14 +81,14 @@ class LoginFlags(unittest.TestCase):
                       ("--password-command", "echo x", "--token-env", "PW")):
             with self.subTest(flags):
                 done = self.send("-s", "smtp://127.0.0.1:1", "-u", "ann", *flags)
-                self.assertEqual(done.returncode, 65, done.stderr)
+                self.assertEqual(done.returncode, 64, done.stderr)
                 self.assertIn(f"{flags[0]}, {flags[2]}: they exclude each other; give one", done.stderr)
         done = self.send("-s", "smtp://ann:x@127.0.0.1:1", "--password-env", "PW")
         self.assertIn("--password-env: the URL of --server has a password, too; give one", done.stderr)
         done = self.send("-s", "smtp://ann:x@127.0.0.1:1", "-u", "ben")
         self.assertIn("--user ben: the URL of --server names another user; give one", done.stderr)
         done = postroad.run("user", "add", "ann", "--file", self.folder.path / "users", "--password-file", self.password, "--password-env", "PW")
-        self.assertEqual(done.returncode, 65, done.stderr)
+        self.assertEqual(done.returncode, 64, done.stderr)
         self.assertIn("--password-file, --password-env: they exclude each other", done.stderr)
 
     def test_a_command_that_prints_a_password(self):

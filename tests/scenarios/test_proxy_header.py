@@ -230,7 +230,7 @@ class ProxyHeader(unittest.TestCase):
         for words in ("", "v3", "v1 203.0.113.9", "v1 mail.example 1 192.0.2.2 2", "v1 203.0.113.9 65536 192.0.2.2 2", "v1 203.0.113.9 1 2001:db8::1 2",
                       "v2 203.0.113.9 x 192.0.2.2 2", "v1 203.0.113.9\r\n 1 192.0.2.2 2"):
             done = self.send(words)
-            self.assertIn(done.returncode, (64, 65), (words, done.stdout, done.stderr))
+            self.assertEqual(done.returncode, 64, (words, done.stdout, done.stderr))
             self.assertIn("rox" if words else "--proxy-header", done.stderr.replace("PROXY", "rox"))
 
 

@@ -219,7 +219,7 @@ class SendExitCodes(unittest.TestCase):
                 self.assertEqual(done.returncode, 64, done.stderr)
                 self.assertIn(words, done.stderr)
 
-    def test_65_wrong_address_or_message(self):
+    def test_64_wrong_value(self):
         for flags, words in ((("--from", "not an address", "--to", "b@x.example"), "not an address"),
                              (("--from", "a@x.example", "--to", "b@@x.example"), "b@@x.example"),
                              (("--from", "a@x.example"), "no recipient; use --to ADDRESS"),
@@ -230,8 +230,26 @@ class SendExitCodes(unittest.TestCase):
             with self.subTest(flags):
                 server = () if "--server" in flags else ("--server", "smtp://127.0.0.1:1")
                 done = postroad.run("send", "--text", "x", *server, *flags)
-                self.assertEqual(done.returncode, 65, done.stderr)
+                self.assertEqual(done.returncode, 64, done.stderr)
                 self.assertIn(words, done.stderr)
+
+    # The content of a file or of standard input, in place of a value of the command line.
+    def test_65_wrong_content(self):
+        folder = self.enterContext(postroad.Folder())
+        nul, latin, page = folder.write("nul.eml", b"Subject: a\0b\n\nx\n"), folder.write("latin.txt", b"gr\xfc\xdfe\n"), folder.write("page.html", b"<p>\xfc</p>")
+        ok = ("--server", "smtp://127.0.0.1:1", "--from", "a@x.example", "--to", "b@x.example")
+        sign = ("--text", "x", "--dkim-selector", "s", "--dkim-key")
+        for flags, input, pattern in ((("--data", nul), None, "--data: .*NUL"), (("--data", "-"), nul.read_bytes(), "--data: .*NUL"),
+                                      (("--text", f"@{latin}"), None, "--text: not UTF-8"), (("--html-file", page), None, "--html-file: not UTF-8"),
+                                      (("--text", "x", "--calendar", f"REQUEST:{latin}"), None, "--calendar: not UTF-8"),
+                                      ((*sign, latin), None, f"{latin}: ")):
+            with self.subTest(flags=flags):
+                done = postroad.run("send", *ok, *flags, input=input)
+                self.assertEqual(done.returncode, 65, done.stderr)
+                self.assertRegex(done.stderr, f"^postroad send: {pattern}")
+        done = postroad.run("send", *ok, "--text", "x", "--calendar", f"RE QUEST:{latin}")
+        self.assertEqual(done.returncode, 64, done.stderr)
+        self.assertRegex(done.stderr, "^postroad send: --calendar: expected letters")
 
     def test_66_a_file_that_cannot_be_read(self):
         for flag in ("--attach", "--data", "--html"):
@@ -264,28 +282,28 @@ class SendExitCodes(unittest.TestCase):
     def test_poor_input_is_named_with_its_remedy(self):
         folder = self.enterContext(postroad.Folder()).path
         ok = ("-f", "a@x.example", "-t", "b@x.example", "--text", "hi")
-        for flags, code, pattern in ((("-t", "b@x.example"), 65, r"^postroad send: no sender; use --from ADDRESS$"),
-                                     (("-t", "b@x.example", "--text", "hi"), 65, r"^postroad send: no sender; use --from ADDRESS$"),
+        for flags, code, pattern in ((("-t", "b@x.example"), 64, r"^postroad send: no sender; use --from ADDRESS$"),
+                                     (("-t", "b@x.example", "--text", "hi"), 64, r"^postroad send: no sender; use --from ADDRESS$"),
                                      ((*ok, "--attach", folder), 66, rf"--attach {folder}: is a folder; name a file"),
                                      ((*ok, "--embed", folder), 66, rf"--embed {folder}: is a folder; name a file"),
                                      ((*ok[:4], "--html-file", folder), 66, rf"--html-file {folder}: is a folder; name a file"),
                                      ((*ok[:4], "--text", f"@{folder}"), 66, rf"{folder}: cannot be read: Is a directory"),
                                      ((*ok[:4], "--data", folder), 66, rf"--data {folder}: is a folder; name a file"),
-                                     ((*ok, "--priority", "20"), 65, r"--priority 20: expected a number from -9 to 9"),
-                                     ((*ok, "--deliver-by", "10"), 65, r"--deliver-by 10: expected SECONDS;R or SECONDS;N"),
-                                     ((*ok, "--hold-until", "noon"), 65, r"--hold-until noon: expected a time such as 20"),
-                                     ((*ok, "--hold-for", "1s", "--hold-until", "2026-11-28T09:00:00Z"), 65, r"--hold-for, --hold-until: they exclude"),
-                                     ((*ok, "--notify", "maybe"), 65, r"--notify maybe: expected NEVER"),
-                                     ((*ok, "--envelope-id", "x" * 101), 65, r"--envelope-id x+…: expected at most 100 bytes"),
-                                     ((*ok, "--original-recipient", "ben"), 65, r"--original-recipient ben: expected TYPE;ADDRESS"),
-                                     ((*ok, "--proxy", "foo"), 65, r"--proxy foo: not the URL of a proxy; write socks5://"),
-                                     ((*ok, "--pin", "abc"), 65, r"--pin abc: not a pinned key; write sha256:"),
-                                     ((*ok, "--xclient", "ADDR"), 65, r"--xclient ADDR: expected NAME=VALUE"),
+                                     ((*ok, "--priority", "20"), 64, r"--priority 20: expected a number from -9 to 9"),
+                                     ((*ok, "--deliver-by", "10"), 64, r"--deliver-by 10: expected SECONDS;R or SECONDS;N"),
+                                     ((*ok, "--hold-until", "noon"), 64, r"--hold-until noon: expected a time such as 20"),
+                                     ((*ok, "--hold-for", "1s", "--hold-until", "2026-11-28T09:00:00Z"), 64, r"--hold-for, --hold-until: they exclude"),
+                                     ((*ok, "--notify", "maybe"), 64, r"--notify maybe: expected NEVER"),
+                                     ((*ok, "--envelope-id", "x" * 101), 64, r"--envelope-id x+…: expected at most 100 bytes"),
+                                     ((*ok, "--original-recipient", "ben"), 64, r"--original-recipient ben: expected TYPE;ADDRESS"),
+                                     ((*ok, "--proxy", "foo"), 64, r"--proxy foo: not the URL of a proxy; write socks5://"),
+                                     ((*ok, "--pin", "abc"), 64, r"--pin abc: not a pinned key; write sha256:"),
+                                     ((*ok, "--xclient", "ADDR"), 64, r"--xclient ADDR: expected NAME=VALUE"),
                                      ((*ok, "--ca-file", "/nonexistent"), 66, r"--ca-file /nonexistent: cannot be read: No such file or directory; name a file"),
                                      ((*ok, "--certificate", "/nonexistent"), 66, r"--certificate /nonexistent: cannot be read"),
                                      ((*ok, "--certificate", __file__, "--key", "/nonexistent"), 66, r"--key /nonexistent: cannot be read"),
-                                     ((*ok, "--key", __file__), 65, r"--key: needs --certificate"),
-                                     ((*ok, "--no-tls", "--require-tls"), 65, r"--no-tls, --require-tls: they exclude each other"),
+                                     ((*ok, "--key", __file__), 64, r"--key: needs --certificate"),
+                                     ((*ok, "--no-tls", "--require-tls"), 64, r"--no-tls, --require-tls: they exclude each other"),
                                      ((*ok, "--requiretls"), 64, r"--requiretls: .*--require-tls for TLS to this server.*--require-tls-all-hops")):
             with self.subTest(flags=flags):
                 done = postroad.run("send", "--server", "smtp://127.0.0.1:1", *flags)

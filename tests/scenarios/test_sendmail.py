@@ -130,11 +130,11 @@ class Addresses(Sendmail):
         for word in ("b@@x.example", "b@", "@x.example", "a b@x.example", "b@x..example", "<b@x.example", '"b@x.example', "b@x.example\r\nRCPT TO:<e@x.example>",
                      "b@x.example c@x.example"):
             with self.subTest(word):
-                self.refused("-i", "good@x.example", word, code=65, says="column")
+                self.refused("-i", "good@x.example", word, code=64, says="column")
         with by_hand.FakeServer(plain) as fake:  # bytes that are not UTF-8
             done = subprocess.run([str(self.program), b"-i", b"gr\xfcn@x.example"], input=MAIL, env={**postroad.CLEAN, **self.environment(fake.port)},
                                   stderr=subprocess.PIPE, timeout=postroad.PATIENCE, check=False)
-            self.assertEqual((done.returncode, fake.heard), (65, []), done.stderr)
+            self.assertEqual((done.returncode, fake.heard), (64, []), done.stderr)
 
     def test_a_wrong_address_in_the_header_is_nobody_silently_left_out(self):
         for header in (b"To: good@x.example\nCc: bad@@x.example\n", b"To: bad@@x.example\n", b"To: good@x.example\nBcc: <bad\n"):
@@ -147,13 +147,13 @@ class Addresses(Sendmail):
     def test_wrong_senders(self):
         for sender, says in (("a@x.example, b@x.example", "-f"), ("a@@x.example", "column"), (",", "-f"), ("a@x.example> SIZE=0", "column")):
             with self.subTest(sender):
-                self.refused("-f", sender, "b@x.example", code=65, says=says)
+                self.refused("-f", sender, "b@x.example", code=64, says=says)
 
     def test_nobody_to_send_to(self):
         for words, input in (([], MAIL), (["-t"], b"Subject: x\n\nx\n"), (["-t"], b""), ([], b""), (["-t"], b"To: friends:;\n\nx\n"), (["undisclosed:;"], MAIL),
                              (["-i", "--"], MAIL), ([""], MAIL)):
             with self.subTest(words, input=input):
-                self.refused(*words, input=input, code=65, says="no recipient; give addresses")
+                self.refused(*words, input=input, code=65 if "-t" in words else 64, says="no recipient; give addresses")
 
     def test_the_null_sender(self):
         for flags in (["-f", "<>"], ["-f<>"], ["-f", ""], ["-r", "<>"]):

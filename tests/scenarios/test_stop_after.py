@@ -114,7 +114,7 @@ class StopAfter(unittest.TestCase):
         for one, other in ((("--stop-after", "mail"), ("--cut-after", "mail")), (("--dry-run",), ("--stop-after", "mail")), (("--dry-run",), ("--cut-after", "mail")),
                            (("--dry-run",), ("--json",))):
             done = self.send(*one, *other)
-            self.assertEqual(done.returncode, 65, done.stderr)
+            self.assertEqual(done.returncode, 64, done.stderr)
             self.assertIn(f"{one[0]}, {other[0]}: they exclude each other; give one", done.stderr)
 
     def test_wrong_words(self):

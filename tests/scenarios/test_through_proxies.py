@@ -189,7 +189,7 @@ class ThroughProxies(unittest.TestCase):
         with Proxy("socks5") as gone:
             pass
         self.refused(self.send(gone))
-        self.assertEqual(self.send(gone, kind="ftp").returncode, 65)
+        self.assertEqual(self.send(gone, kind="ftp").returncode, 64)
 
     # The server's greeting arrives together with the proxy's reply: no byte is lost.
     def test_a_greeting_in_the_proxys_packet(self):

@@ -62,7 +62,7 @@ class Passwords(unittest.TestCase):
     def test_without_a_terminal(self):
         users = self.enterContext(postroad.Folder()).path / "users"
         done = postroad.run("user", "add", "ann", "--file", users, start_new_session=True)
-        self.assertEqual(done.returncode, 65)
+        self.assertEqual(done.returncode, 64)
         self.assertEqual(done.stderr, "postroad user: new password of ann: there is no terminal to ask on; use --password-file or --password-env\n")
         done = postroad.run("user", "add", "ann", "--file", users, "--password-file", "/nowhere/pw")
         self.assertEqual(done.returncode, 66)
@@ -70,6 +70,27 @@ class Passwords(unittest.TestCase):
         empty.touch(mode=0o600)
         self.assertEqual(postroad.run("user", "add", "ann", "--file", users, "--password-file", empty).returncode, 66)
         self.assertIn("--password-file /nowhere/pw: cannot be read: No such file or directory", done.stderr)
+
+
+class ExitCodes(unittest.TestCase):
+    def test_a_wrong_name_is_a_usage_error_and_wrong_content_a_data_error(self):
+        folder = self.enterContext(postroad.Folder())
+        users = folder.path / "users"
+        for password, code in ((b"s3cret", 0), (b"\xff\xff", 65)):
+            with self.subTest(password):
+                file = folder.write("pw", password, 0o600)
+                done = postroad.run("user", "add", "ann", "--file", users, "--password-file", file)
+                self.assertEqual(done.returncode, code, done.stderr)
+        # The name is refused before a password is asked for: there is no terminal here.
+        done = postroad.run("user", "add", "a b", "--file", users, start_new_session=True)
+        self.assertEqual(done.returncode, 64, done.stderr)
+        self.assertIn("a user name may not hold", done.stderr)
+        done = postroad.run("user", "remove", "ben", "--file", users)
+        self.assertEqual(done.returncode, 64, done.stderr)
+        self.assertIn("no such user", done.stderr)
+        done = postroad.run("user", "list", "--file", folder.write("other", "nonsense\n", 0o600))
+        self.assertEqual(done.returncode, 65, done.stderr)
+        self.assertIn("not a user", done.stderr)
 
 
 class AtATerminal(unittest.TestCase):

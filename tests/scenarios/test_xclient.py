@@ -222,7 +222,7 @@ class Xclient(unittest.TestCase):
         done = self.send("--xclient", "ADDR=203.0.113.10", port=4)
         self.assertNotEqual(done.returncode, 0)
         self.assertIn("XCLIENT", done.stderr)
-        self.assertEqual(self.send("--xclient", "ADDR").returncode, 65)
+        self.assertEqual(self.send("--xclient", "ADDR").returncode, 64)
         with by_hand.FakeServer(self.refusing) as fake:
             done = postroad.run("send", "--server", f"smtp://127.0.0.1:{fake.port}", "--from", "a@b.example", "--to", "c@d.example", "--text", "hi",
                                 "--xclient", "ADDR=203.0.113.10")

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/text.hpp"
+#include "cli/exit.hpp"
 #include "cli/flags/message_flags.hpp"
 #include "cli/terminal.hpp"
 #include "daemon/settings.hpp"
@@ -45,20 +46,23 @@ Result<void> check_input(const MessageFlags& flags, std::string_view bytes,
                          const std::string& source) {
   if (!flags.allow_empty && bytes.find_first_not_of(" \t\r\n") == std::string_view::npos)
     return fail(
-        Fault::input, source,
+        Fault::data, source,
         "there is nothing to send: the input is empty; use --allow-empty to send it all the "
         "same");
   if (!flags.allow_binary && is_binary_file(bytes))
-    return fail(Fault::input, source,
+    return fail(Fault::data, source,
                 "this is not a message: it has no header and holds binary data; attach it with "
                 "--attach, or use --allow-binary to send it all the same");
   return {};
 }
 
-// The value itself, or what it reads: "-" standard input, "@FILE" a file.
+// Whether the value names standard input, "-", or a file, "@FILE".
+bool is_read(const std::string& value) { return value == "-" || value.starts_with('@'); }
+
+// The value itself, or what it reads.
 Result<std::string> text_of_flag(const MessageFlags& flags, const std::string& flag,
                                  const std::string& value) {
-  if (value != "-" && !value.starts_with('@')) return value;
+  if (!is_read(value)) return value;
   const auto path = value == "-" ? value : value.substr(1);
   auto text = read_all(path);
   if (!text) return text;
@@ -120,7 +124,7 @@ Result<void> add_texts(const MessageFlags& flags, Message& message) {
     const auto source = text_of_flag(flags, name, *flag);
     if (!source) return source.error();
     auto body = filled(*source, html, name, *values);
-    if (!body) return body.error();
+    if (!body) return is_read(*flag) ? of_data(body.error()) : body.error();
     html ? message.html(std::move(*body)) : message.text(std::move(*body));
   }
   return {};
@@ -237,14 +241,31 @@ Result<void> check_addresses(const MessageFlags& flags) {
   return {};
 }
 
-// The flag in place of the field that it sets.
-Error with_flag(Error error) {
-  constexpr std::pair<std::string_view, std::string_view> flags[] = {
-      {"Subject", "--subject"},         {"In-Reply-To", "--in-reply-to"},
-      {"References", "--references"},   {"List-Unsubscribe", "--list-unsubscribe"},
-      {"header name", "--header"},      {"raw message", "--data"},
-      {"DKIM domain", "--dkim-domain"}, {"DKIM selector", "--dkim-selector"},
-      {"DKIM key", "--dkim-key"}};
+// Whether that part of the message was read from a file or standard input.
+bool is_content(const MessageFlags& flags, std::string_view part) {
+  if (part == "text") return flags.text && is_read(*flags.text);
+  if (part == "html") return flags.html ? is_read(*flags.html) : flags.html_file.has_value();
+  return part == "raw message" || part == "calendar";
+}
+
+// The flag in place of the part that it sets.
+Error with_flag(const MessageFlags& given, Error error) {
+  if (is_content(given, error.where)) error = of_data(std::move(error));
+  const std::string_view html = given.html ? "--html" : "--html-file";
+  const std::pair<std::string_view, std::string_view> flags[] = {
+      {"Subject", "--subject"},
+      {"In-Reply-To", "--in-reply-to"},
+      {"References", "--references"},
+      {"List-Unsubscribe", "--list-unsubscribe"},
+      {"header name", "--header"},
+      {"raw message", "--data"},
+      {"DKIM domain", "--dkim-domain"},
+      {"DKIM selector", "--dkim-selector"},
+      {"DKIM key", "--dkim-key"},
+      {"text", "--text"},
+      {"calendar", "--calendar"},
+      {"calendar method", "--calendar"},
+      {"html", html}};
   for (const auto& [field, flag] : flags) {
     if (error.where == field) error.where = flag;
   }
@@ -283,8 +304,8 @@ Result<Message> MessageFlags::compose() const {
   }
   for (const auto& path : attachments) message.attach(path);
   if (auto added = add_fields(*this, message); !added) return added.error();
-  if (auto added = add_signature(*this, message); !added) return with_flag(added.error());
-  if (const auto fault = message.error()) return with_flag(*fault);
+  if (auto added = add_signature(*this, message); !added) return with_flag(*this, added.error());
+  if (const auto fault = message.error()) return with_flag(*this, *fault);
   if (!data && message.reverse_path().is_null())
     return fail(Fault::input, "", "no sender; use --from ADDRESS");
   return message;

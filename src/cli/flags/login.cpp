@@ -29,7 +29,7 @@ std::string reason_of(int status) {
 Result<Secret> from_command(const std::string& flag, const std::string& command) {
   ::signal(SIGCHLD, SIG_DFL);  // where it is ignored, the kernel discards exit codes
   std::unique_ptr<FILE, int (*)(FILE*)> pipe(::popen(command.c_str(), "re"), ::pclose);
-  if (!pipe) return fail(Fault::input, flag, "the command cannot be started");
+  if (!pipe) return fail(Fault::data, flag, "the command cannot be started");
   std::string output;
   std::array<char, 4096> part;
   while (output.size() <= most_output) {
@@ -39,14 +39,14 @@ Result<Secret> from_command(const std::string& flag, const std::string& command)
   }
   const auto why = reason_of(::pclose(pipe.release()));
   if (output.size() > most_output)
-    return fail(Fault::input, flag,
+    return fail(Fault::data, flag,
                 "the command printed more than " + std::to_string(most_output) +
                     " bytes; print the password alone");
   if (!why.empty())
-    return fail(Fault::input, flag, "the command failed: " + why + "; run it by hand");
+    return fail(Fault::data, flag, "the command failed: " + why + "; run it by hand");
   auto line = output.substr(0, output.find('\n'));
   if (line.size() < output.size() && line.ends_with('\r')) line.pop_back();
-  if (line.empty()) return fail(Fault::input, flag, "the command printed nothing");
+  if (line.empty()) return fail(Fault::data, flag, "the command printed nothing");
   return Secret(std::move(line));
 }
 
@@ -71,7 +71,7 @@ bool is_login_by_certificate(const ServerFlags& flags, const client::Url& url) {
 Result<Secret> read_token(const ServerFlags& flags) {
   auto token = flags.token_env ? Result<Secret>(Secret::from_env(flags.token_env->c_str()))
                                : from_command("--token-command", *flags.token_command);
-  if (token && token->empty()) return fail(Fault::input, token->origin(), "the token is empty");
+  if (token && token->empty()) return fail(Fault::data, token->origin(), "the token is empty");
   return token;
 }
 
@@ -86,7 +86,7 @@ Result<Secret> read_password(const ServerFlags& flags, const Login& login,
                          "--password-file, --password-env or --password-command")
           : Result<Secret>(login.password);
   if (password && password->empty())
-    return fail(Fault::input, login.user,
+    return fail(Fault::data, login.user,
                 "the password is empty" +
                     (password->origin().empty() ? "" : " (" + password->origin() + ")"));
   return password;

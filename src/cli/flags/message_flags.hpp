@@ -19,8 +19,8 @@ struct MessageFlags {
   bool flowed = false, allow_empty = false, allow_binary = false;
 
   void add_to(std::vector<config::Flag>& flags);
-  /// Error: Fault::input with the flag that is wrong; Fault::io or Fault::not_found for a file that
-  /// cannot be read.
+  /// Error: Fault::input with the flag that is wrong; Fault::data where what a flag reads is wrong;
+  /// Fault::io or Fault::not_found for a file that cannot be read.
   [[nodiscard]] Result<Message> compose() const;
   /// `--from <>`: the envelope has no sender, and nobody gets a bounce (RFC 5321 section 4.5.5).
   [[nodiscard]] bool has_null_sender() const;

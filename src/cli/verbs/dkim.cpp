@@ -154,7 +154,7 @@ int refuse(Error error) {
     if (error.where == property) error.where = flag;
   }
   complain("dkim", error.text());
-  return error.fault == Fault::io ? exit_no_input : exit_of(error);
+  return exit_of_reading(error);
 }
 
 // The record as one line of a zone file, in strings of at most 255 bytes.
@@ -263,7 +263,7 @@ int DkimVerbs::sign() {
   mail::SegmentSource source;
   source.add_text(text);
   const auto made = signer.sign(source);
-  if (!made) return refuse(made.error());
+  if (!made) return refuse(of_data(made.error()));
   std::cout << *made << text;
   return exit_ok;
 }

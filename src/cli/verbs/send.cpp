@@ -153,7 +153,7 @@ int dry_run(const Envelope& envelope, MessageSource& source) {
     const auto chunk = source.next();
     if (!chunk) {
       complain("send", chunk.error().text());
-      return exit_of(chunk.error());
+      return exit_of(of_data(chunk.error()));
     }
     if (chunk->empty() || !std::cout) return exit_ok;  // main reports what cannot be written
     std::cout << *chunk;
@@ -301,10 +301,9 @@ Result<void> check_together(const SendVerb& verb) {
 
 constexpr std::uint64_t least_shown = 1'000'000;  // bytes; a smaller message shows no progress
 
-// While the message is made, an I/O error means that a file cannot be read.
 int fail_to_compose(const Error& error, bool json) {
-  const int code = fail_with(error, json);
-  return error.fault == Fault::io ? exit_no_input : code;
+  (void)fail_with(error, json);
+  return exit_of_reading(error);
 }
 
 // The outcome is printed before QUIT: its reply may be late, and changes nothing.
@@ -361,7 +360,8 @@ int SendVerb::run() {
   if (!envelope) return fail_with(envelope.error(), json);
   if (const auto asked = ask(asks, *envelope); !asked) return fail_with(asked.error(), json);
   const auto source = composed->source();
-  if (!source) return fail_to_compose(source.error(), json);
+  if (!source)
+    return fail_to_compose(message.data ? of_data(source.error()) : source.error(), json);
   if (dry_run) return cli::dry_run(*envelope, **source);
 
   const auto login = login_beside_urls(server, !relays.empty());

@@ -175,7 +175,7 @@ Result<Prepared> prepare(const SendmailCall& call, const std::string& domain, st
   made.message.default_domain(domain)
       .from(Address{clean_name(sender->name), sender->mailbox}.text())
       .raw(std::move(bytes));
-  if (const auto fault = made.message.error()) return *fault;
+  if (const auto fault = made.message.error()) return of_data(*fault);
   auto recipients = arguments_of(call, domain);
   if (!recipients) return recipients.error();
   made.envelope.recipients = std::move(*recipients);
@@ -184,10 +184,10 @@ Result<Prepared> prepare(const SendmailCall& call, const std::string& domain, st
     // The owner of an address that cannot be parsed would silently get nothing.
     const auto checked = made.message.check();
     made.envelope.recipients = made.message.recipients();
-    if (!checked && checked.error().where != "To") return checked.error();
+    if (!checked && checked.error().where != "To") return of_data(checked.error());
   }
   if (made.envelope.recipients.empty())
-    return fail(Fault::input, "",
+    return fail(call.reads_recipients ? Fault::data : Fault::input, "",
                 "no recipient; give addresses, or -t to read them from the header");
   if (call.sender != "<>") made.envelope.reverse_path = sender->mailbox;
   return made;
@@ -195,7 +195,7 @@ Result<Prepared> prepare(const SendmailCall& call, const std::string& domain, st
 
 int send(const SendmailSettings& settings, Prepared& prepared) {
   auto source = prepared.message.source();
-  if (!source) return end_with(source.error());
+  if (!source) return end_with(of_data(source.error()));
   auto client = sendmail_client(settings, RecipientPolicy::best_effort);
   if (!client) {
     (void)end_with(client.error());
@@ -222,7 +222,7 @@ int fail_with(int code, const Error& error) {
 int run_sendmail(const std::vector<std::string>& words) {
   ::signal(SIGPIPE, SIG_IGN);  // a caller that does not read still gets the exit code
   const auto call = parse_sendmail(words);
-  if (!call) return fail_with(exit_usage, call.error());
+  if (!call) return end_with(call.error());
   if (call->does_nothing) return exit_ok;
   const auto settings = load_sendmail_settings();
   if (!settings) return fail_with(exit_config, settings.error());
@@ -231,13 +231,13 @@ int run_sendmail(const std::vector<std::string>& words) {
   if (!bytes) return end_with(bytes.error());
   if (!call->ignores_dots) *bytes = until_the_dot(std::move(*bytes));
   if (!call->allows_binary && is_binary_file(*bytes))
-    return end_with(fail(Fault::input, "standard input",
+    return end_with(fail(Fault::data, "standard input",
                          "this is not a message: it has no header and holds binary data; use -O "
                          "AllowBinary=true to send it all the same"));
   auto prepared = prepare(*call, settings->domain, std::move(*bytes));
   if (!prepared) return end_with(prepared.error());
   if (const auto asked = ask_for_reports(*call, prepared->envelope); !asked)
-    return fail_with(exit_usage, asked.error());
+    return end_with(asked.error());
   return send(*settings, *prepared);
 }
 

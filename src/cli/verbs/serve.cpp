@@ -94,7 +94,8 @@ void announce(const Settings& settings, const std::vector<std::uint16_t>& ports)
 }
 
 int exit_of_start(const Error& error) {
-  const bool settings = error.fault == Fault::input || error.fault == Fault::tls;
+  const bool settings =
+      error.fault == Fault::input || error.fault == Fault::data || error.fault == Fault::tls;
   return settings ? exit_config : exit_cannot_create;
 }
 

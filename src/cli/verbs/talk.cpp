@@ -46,8 +46,8 @@ config::Command TalkVerb::declare() {
   command.examples = {{"postroad talk 127.0.0.1:2525", "with the server on this machine"}};
   command.exit_codes = {
       {exit_ok, "the session was ended by QUIT, by the end of input, or by a 421 reply"},
-      {exit_usage, "wrong command line"},
-      {exit_data, "wrong value of a flag, or the input ended inside a message"},
+      {exit_usage, "wrong command line, or wrong value of a flag"},
+      {exit_data, "the input ended inside a message"},
       {exit_no_input, "a file cannot be read"},
       {exit_no_host, "the host name has no address"},
       {exit_temporary, "the server cannot be reached, or the connection was lost"},
@@ -240,13 +240,10 @@ int Talk::run() {
 
 int TalkVerb::run() {
   if (!host.empty()) server.server = host;
-  if (const auto url = client::parse_url(server.server); !url) {
-    complain("talk", url.error().text());
-    return exit_usage;
-  }
-  if (const auto checked = check(server); !checked) {
-    complain("talk", checked.error().text());
-    return exit_of(checked.error());
+  const auto url = client::parse_url(server.server);
+  if (const auto right = url ? check(server) : Result<void>(url.error()); !right) {
+    complain("talk", right.error().text());
+    return exit_of(right.error());
   }
   auto options = client_options(server);
   options.trace = trace_printer(observe::wants_colour(STDERR_FILENO));

@@ -165,7 +165,7 @@ void TalkMachine::start_auth(const std::string& mechanism, std::unique_ptr<sasl:
 
 void TalkMachine::abandon_body() {
   stop(
-      Fault::input,
+      Fault::data,
       "the input ended inside the message, and the connection was closed without the final dot, so "
       "that the server discards the message; end it with a line that has a single dot");
 }

@@ -24,7 +24,8 @@ config::Command UserVerbs::declare() {
       "FILE.lock is locked meanwhile.";
   const std::vector<config::ExitCode> codes{
       {exit_ok, "done"},
-      {exit_data, "wrong name or password, or the file is not a users file"},
+      {exit_usage, "wrong command line, or no such user"},
+      {exit_data, "wrong password, or the file is not a users file"},
       {exit_no_input, "the password file cannot be read"},
       {exit_io, "the users file cannot be read or written"}};
   group.subcommands = {
@@ -87,7 +88,7 @@ Result<Secret> ask_twice(const std::string& name) {
   const auto second = ask_password(question + ", again", remedy);
   if (!second) return second;
   if (*first == *second) return first;
-  return fail(Fault::input, question, "the two passwords differ; nothing was changed");
+  return fail(Fault::data, question, "the two passwords differ; nothing was changed");
 }
 
 }  // namespace
@@ -96,6 +97,7 @@ int UserVerbs::add() {
   if (password_file && password_env)
     return refuse(
         fail(Fault::input, "--password-file, --password-env", "they exclude each other; give one"));
+  if (const auto right = server::Users::check_name(name); !right) return refuse(right.error());
   // Before a password is asked for, and again when it is known: others may change it meanwhile.
   if (const auto users = load(file); !users) return refuse(users.error());
   if (const auto readable = check_file("--password-file", password_file); !readable)
@@ -104,11 +106,12 @@ int UserVerbs::add() {
                   : password_env ? Result<Secret>(Secret::from_env(password_env->c_str()))
                                  : ask_twice(name);
   if (!password) {
-    const int code = refuse(password.error());
-    return password.error().fault == Fault::io ? exit_no_input : code;
+    (void)refuse(password.error());
+    return exit_of_reading(password.error());
   }
-  const auto added = server::Users::change(file, [&](server::Users& users) {
-    return users.set(name, *password, {scram_sha_1, cram_md5});
+  const auto added = server::Users::change(file, [&](server::Users& users) -> Result<void> {
+    const auto set = users.set(name, *password, {scram_sha_1, cram_md5});
+    return set ? set : of_data(set.error());  // the name was checked: it is the password
   });
   return added ? exit_ok : refuse(added.error());
 }

@@ -63,10 +63,10 @@ void embed_shown(Draft& draft, std::string_view html, const std::filesystem::pat
     if (known || !mail::is_local_reference(reference)) continue;
     const auto below = std::filesystem::path(reference).lexically_normal();
     if (below.begin() != below.end() && *below.begin() == "..") {
-      return refuse(
-          draft, reference,
-          "the HTML refers to a file outside its folder; call embed() for it if it may be "
-          "sent");
+      return remember(
+          draft, fail(Fault::data, reference,
+                      "the HTML refers to a file outside its folder; call embed() for it if it may "
+                      "be sent"));
     }
     auto entity = mail::file_entity((folder / below).string(), {});
     if (entity.error) return remember(draft, *entity.error);

@@ -173,6 +173,7 @@ TEST(MessageBody, HtmlFileEmbedsItsReferences) {
     const auto outside = folder.put("page/o.html", "<img src=\"" + std::string(reference) + "\">");
     const auto error = begun().html_file(outside).error();
     ASSERT_TRUE(error) << reference;
+    EXPECT_EQ(error->fault, Fault::data) << *error;
     EXPECT_NE(error->detail.find("outside its folder"), std::string::npos) << *error;
   }
   EXPECT_TRUE(begun().html_file(folder.put("page/m.html", "<img src=missing.png>")).error());

@@ -191,7 +191,7 @@ Result<DkimKey> DkimKey::from_file(const std::string& path) {
   text << file.rdbuf();
   Secret pem(std::move(text).str());
   auto key = parse(pem.reveal());
-  if (!key) return fail(key.error().fault, path, key.error().detail);
+  if (!key) return fail(Fault::data, path, key.error().detail);
   return key;
 }
 
