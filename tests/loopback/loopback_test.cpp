@@ -129,6 +129,24 @@ TEST(Client, AHostThatRefusesIsSaidSo) {
   EXPECT_EQ(report.error().stage, Stage::connect);
 }
 
+// A port with implicit TLS waits for the client's handshake.
+TEST(Client, AServerWithoutAGreetingMayExpectTls) {
+  boost::asio::io_context context;
+  boost::asio::ip::tcp::acceptor silent(context, {boost::asio::ip::make_address("127.0.0.1"), 0});
+  const auto server = "127.0.0.1:" + std::to_string(silent.local_endpoint().port());
+  ClientOptions options;
+  options.timeouts.command = std::chrono::milliseconds(50);
+  Client client(server, options);
+  const auto report = client.send(hello());
+  ASSERT_FALSE(report);
+  EXPECT_EQ(report.error().fault, Fault::timeout);
+  EXPECT_EQ(report.error().text(),
+            server +
+                " CONNECT: no answer in time; the port may expect TLS from the first byte: "
+                "use smtps://" +
+                server);
+}
+
 TEST(Client, AWrongUrlIsToldByTheFirstCall) {
   Client client("http://example.org");
   const auto report = client.send(hello());

@@ -2,6 +2,8 @@
 # message about a TLS failure says what to do.
 import base64
 import re
+import socket
+import struct
 import unittest
 
 import by_hand
@@ -33,6 +35,32 @@ class ClientTls(unittest.TestCase):
         port = port or self.server.ports[1 if scheme == "smtps" else 0]
         trust = [] if ca == "none" else ["--ca-file", ca or self.servers.ca]
         return postroad.run("send", "--server", f"{scheme}://{host}:{port}", *trust, "--from", "ann@here.example", "--to", "ann@here.example", "--text", "hi", *flags, **how)
+
+    # A port with implicit TLS, asked without TLS: it waits for the client's handshake and sends nothing.
+
+    HINT = r"the port may expect TLS from the first byte: use smtps://localhost:{}\n$"
+
+    def test_a_silent_port_may_expect_tls(self):
+        port = self.server.ports[1]
+        for done in (self.send("--timeout", "300ms", port=port), postroad.run("talk", f"localhost:{port}", "--timeout", "300ms", input="QUIT\n")):
+            self.assertEqual(done.returncode, 75, done.stderr)
+            self.assertRegex(done.stderr, rf"localhost:{port}.*: no answer in time; " + self.HINT.format(port))
+
+    def test_an_alert_in_place_of_the_greeting(self):
+        fake = self.enterContext(by_hand.FakeServer(lambda peer: peer.say(b"\x15\x03\x03\0\x02\x02\x28")))
+        for done in (self.send(port=fake.port), postroad.run("talk", f"localhost:{fake.port}", input="QUIT\n")):
+            self.assertEqual(done.returncode, 76, done.stderr)
+            self.assertRegex(done.stderr, "the server's first bytes are a TLS record and not a greeting; " + self.HINT.format(fake.port))
+
+    def test_a_reset_in_place_of_the_greeting(self):
+        def script(peer):
+            peer.line()  # the PROXY header: the client is connected
+            peer.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            peer.socket.close()
+        fake = self.enterContext(by_hand.FakeServer(script))
+        done = self.send("--proxy-header", "v1", port=fake.port)
+        self.assertEqual(done.returncode, 75, done.stderr)
+        self.assertRegex(done.stderr, "the connection was reset by the peer; " + self.HINT.format(fake.port))
 
     pin = staticmethod(pin_of)
 

@@ -193,6 +193,7 @@ TalkOptions Talk::machine_options() {
   TalkOptions options{.server = connection_.server(),
                       .timeout = flags_.timeout,
                       .implicit_tls = tls_first,
+                      .lmtp = connection_.url().lmtp,
                       .require_tls = flags_.require_tls && !tls_first};
   if (flags_.helo || flags_.plain_helo || options.require_tls) {
     const auto* const verb = connection_.url().lmtp ? "LHLO "

@@ -2,6 +2,7 @@
 #include "cli/verbs/talk_machine.hpp"
 
 #include "base/text.hpp"
+#include "proto/smtp/client/greeting.hpp"
 #include "proto/smtp/server/command.hpp"
 
 namespace postroad::cli {
@@ -50,7 +51,16 @@ void TalkMachine::stop(Fault fault, std::string why) {
   error_ = fail(fault, options_.server, std::move(why));
 }
 
+// Whether nothing has come yet on a connection without TLS. LMTP has no port with implicit TLS.
+bool TalkMachine::awaits_first_byte() const {
+  return state_ == State::reply && step_ == Step::greeting && !is_secure_ && !options_.lmtp &&
+         in_.empty() && !parser_.is_inside();
+}
+
 void TalkMachine::received(std::string_view bytes) {
+  if (awaits_first_byte() && smtp::is_tls_record(bytes))
+    return stop(Fault::protocol,
+                smtp::without_greeting(smtp::tls_in_place_of_greeting, options_.server));
   in_ += bytes;
   std::string_view rest = in_;
   auto reply = parser_.parse(rest);
@@ -63,7 +73,15 @@ void TalkMachine::received(std::string_view bytes) {
   }
 }
 
-void TalkMachine::closed() { stop(Fault::closed, "the server closed the connection"); }
+void TalkMachine::closed() {
+  failed(fail(Fault::closed, options_.server, "the server closed the connection"));
+}
+
+void TalkMachine::failed(const Error& error) {
+  error_ = error;
+  if (awaits_first_byte() && (error.fault == Fault::timeout || error.fault == Fault::closed))
+    error_->detail = smtp::without_greeting(error.detail, options_.server);
+}
 
 void TalkMachine::tls_up(const proto::TlsFacts& facts) {
   binding_ = facts.binding;

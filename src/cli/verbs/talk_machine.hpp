@@ -21,6 +21,7 @@ struct TalkOptions {
   std::string server;                         ///< "host:port", for errors
   std::chrono::milliseconds timeout{30'000};  ///< per reply
   bool implicit_tls = false;                  ///< TLS before the greeting
+  bool lmtp = false;
   bool require_tls = false;  ///< EHLO and STARTTLS are said after the greeting; without TLS it ends
   std::string hello;         ///< said after the greeting, as "EHLO name"; empty: left to the user
 };
@@ -33,7 +34,7 @@ class TalkMachine final {
   void received(std::string_view bytes);
   void sent(std::size_t count) { out_.erase(0, count); }
   void closed();
-  void failed(const Error& error) { error_ = error; }
+  void failed(const Error& error);
   void tls_up(const proto::TlsFacts& facts);
   [[nodiscard]] bool needs_input() const { return false; }
 
@@ -67,6 +68,7 @@ class TalkMachine final {
   void take_starttls(const Reply& reply);
   void take_auth(const Reply& reply);
   void wait_for_reply(std::string line, Step step, bool secret = false);
+  [[nodiscard]] bool awaits_first_byte() const;
   void begin();
   void stop(Fault fault, std::string why);
 

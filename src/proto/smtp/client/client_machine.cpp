@@ -7,6 +7,7 @@
 
 #include "base/text.hpp"
 #include "proto/smtp/client/client_error.hpp"
+#include "proto/smtp/client/greeting.hpp"
 
 namespace postroad::smtp {
 
@@ -69,6 +70,9 @@ void ClientMachine::sent(std::size_t count) {
 
 void ClientMachine::take_replies() {
   while (!input_.empty() && is_reading_replies() && queue_.may_be_answered()) {
+    if (awaits_first_byte() && is_tls_record(input_))
+      return broke(make_error(Fault::protocol, Stage::connect,
+                              without_greeting(tls_in_place_of_greeting, options_.server)));
     const auto reply = parser_.parse(input_);
     if (!reply)
       return broke(make_error(Fault::protocol, queue_.front().stage, reply.error().detail));
@@ -261,6 +265,8 @@ void ClientMachine::failed(const Error& cause) {
   if (state_ == State::handshake)
     stage = options_.tls == Tls::implicit ? Stage::tls : Stage::starttls;
   auto error = make_error(cause.fault, stage, cause.detail);
+  if (awaits_first_byte() && (cause.fault == Fault::timeout || cause.fault == Fault::closed))
+    error.detail = without_greeting(cause.detail, options_.server);
   error.may_have_been_delivered = mail_ && mail_->has_ended();
   // A server that refuses and closes has often given the reason: read the data that it sent first.
   const bool could_have_spoken =

@@ -87,6 +87,7 @@ class ClientMachine final {
   [[nodiscard]] std::chrono::milliseconds patience() const;
 
   void await_greeting();
+  [[nodiscard]] bool awaits_first_byte() const;
   void hello();
   void after_hello();
   void log_in();

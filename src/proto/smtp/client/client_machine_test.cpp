@@ -266,5 +266,29 @@ TEST(Row21, ChallengesEndAtTheLimit) {
   EXPECT_FALSE(conversation.machine.is_usable());
 }
 
+// The hint of a port with implicit TLS is for a server that sent nothing; see greeting.hpp.
+TEST(ClientMachine, AServerThatBeganItsGreetingGetsNoHintOfTls) {
+  const auto detail = [](std::string greeting, Fault fault, bool lmtp = false) {
+    ClientOptions options;
+    options.server = "mx.example:465";
+    options.lmtp = lmtp;
+    Conversation conversation(std::move(options));
+    conversation.machine.open();
+    conversation.settle();
+    if (!greeting.empty()) conversation.feed(std::move(greeting));
+    conversation.machine.failed(fail(fault, {}, "why"));
+    return conversation.machine.error()->detail;
+  };
+  const std::string hint =
+      "why; the port may expect TLS from the first byte: use smtps://mx.example:465";
+  EXPECT_EQ(detail("", Fault::timeout), hint);
+  EXPECT_EQ(detail("", Fault::closed), hint) << "as after a reset";
+  EXPECT_EQ(detail("2", Fault::timeout), "why");
+  EXPECT_EQ(detail("220-mx.example\r\n", Fault::closed), "why");
+  EXPECT_EQ(detail("220 mx.example\r\n", Fault::timeout), "why") << "the reply to EHLO";
+  EXPECT_EQ(detail("", Fault::cancelled), "why");
+  EXPECT_EQ(detail("", Fault::timeout, true), "why") << "LMTP has no such port";
+}
+
 }  // namespace
 }  // namespace postroad::smtp

@@ -35,6 +35,12 @@ void ClientMachine::await_greeting() {
   queue_.mark_written();
 }
 
+// Whether nothing has come yet on a connection without TLS. LMTP has no port with implicit TLS.
+bool ClientMachine::awaits_first_byte() const {
+  return state_ == State::talking && !tls_ && !options_.lmtp && queue_.is_awaiting() &&
+         queue_.front().exchange == Exchange::greeting && !parser_.is_inside();
+}
+
 void ClientMachine::hello() {
   if (options_.lmtp) return queue_.put("LHLO " + options_.name, {Exchange::ehlo, 0, Stage::lhlo});
   const bool plain = options_.plain_helo;

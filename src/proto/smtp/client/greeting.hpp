@@ -1,0 +1,24 @@
+// The remedy where a server sends no greeting. A port with implicit TLS (RFC 8314) waits for the
+// client's handshake and sends nothing, or a TLS alert.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace postroad::smtp {
+
+/// Whether the first bytes of the server are a TLS record (RFC 8446 section 5.1). One byte is
+/// enough: no reply begins with a control character.
+inline bool is_tls_record(std::string_view first_bytes) {
+  return !first_bytes.empty() && first_bytes.front() >= 0x14 && first_bytes.front() <= 0x17;
+}
+
+constexpr std::string_view tls_in_place_of_greeting =
+    "the server's first bytes are a TLS record and not a greeting";
+
+/// Why there was no greeting, and the remedy. `server` is "host:port".
+inline std::string without_greeting(std::string_view why, const std::string& server) {
+  return std::string(why) + "; the port may expect TLS from the first byte: use smtps://" + server;
+}
+
+}  // namespace postroad::smtp
