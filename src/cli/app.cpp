@@ -63,6 +63,7 @@ struct App {
   DkimVerbs dkim;
   LintVerb lint;
   std::string shell, folder = ".";
+  std::vector<std::string> help_names;
   config::Command root{.name = "postroad", .summary = "send, receive, store and explain mail"};
 
   App();
@@ -72,7 +73,14 @@ struct App {
  private:
   config::Command completion_command();
   config::Command man_command();
+  config::Command help_command();
 };
+
+config::Page page() {
+  return {.version = POSTROAD_VERSION,
+          .width = terminal_width(),
+          .colour = observe::wants_colour(STDOUT_FILENO)};
+}
 
 config::Command App::completion_command() {
   return {.name = "completion",
@@ -100,27 +108,39 @@ config::Command App::man_command() {
           .run = [this] { return write_man_pages(root, folder); }};
 }
 
+config::Command App::help_command() {
+  return {.name = "help",
+          .summary = "show the help of a command",
+          .arguments = {{.name = "COMMAND",
+                         .doc = "The command, such as `send` or `dkim sign` (default: all).",
+                         .target = &help_names,
+                         .required = false}},
+          .run = [this] {
+            const auto text = config::help_of(root, help_names, page());
+            if (text) {
+              std::cout << *text;
+              return int{exit_ok};
+            }
+            std::cerr << text.error() << '\n';
+            return int{exit_usage};
+          }};
+}
+
 App::App() {
   root.description =
       "Exit codes are those of sysexits.h; the help of each command lists its own. Every command "
       "ends with 64 where the command line is wrong, the value of a flag included, and with 74 "
       "where standard output cannot be written. 65 is for wrong content of a file or of standard "
       "input.";
-  root.subcommands = {send.declare(),     talk.declare(),       serve.declare(),  mail.declare(),
-                      lint.declare(),     dkim.declare(),       config.declare(), user.declare(),
-                      declare_sendmail(), completion_command(), man_command()};
+  root.subcommands = {send.declare(),     talk.declare(), serve.declare(),      mail.declare(),
+                      lint.declare(),     dkim.declare(), config.declare(),     user.declare(),
+                      declare_sendmail(), help_command(), completion_command(), man_command()};
   root.subcommands.push_back({.name = "events",
                               .summary = "print the reference of the log events, as Markdown",
                               .run = print_events});
   root.subcommands.push_back({.name = "metrics",
                               .summary = "print the reference of the metrics, as Markdown",
                               .run = print_metrics});
-}
-
-config::Page page() {
-  return {.version = POSTROAD_VERSION,
-          .width = terminal_width(),
-          .colour = observe::wants_colour(STDOUT_FILENO)};
 }
 
 // sendmail's flags are its own: only its help comes from the declaration.

@@ -117,6 +117,16 @@ class Parser {
     return finish();
   }
 
+  Result<std::string> help(const Command& root, const std::vector<std::string>& names) {
+    enter(root);
+    for (const auto& name : names) {
+      const auto* sub = subcommand(name);
+      if (sub == nullptr) return unknown_command(name);
+      enter(*sub);
+    }
+    return help_text(invocation_.path, page_);
+  }
+
  private:
   void enter(const Command& command) {
     invocation_.path.push_back(&command);
@@ -132,12 +142,19 @@ class Parser {
     levels_.push_back(std::move(level));
   }
 
+  // Null: the command has none of that name.
+  [[nodiscard]] const Command* subcommand(std::string_view name) const {
+    for (const auto& sub : invocation_.command->subcommands) {
+      if (sub.name == name) return &sub;
+    }
+    return nullptr;
+  }
+
   // A subcommand's name, or an argument.
   void take_word(const std::string& word, bool is_argument) {
     const auto& subcommands = invocation_.command->subcommands;
-    for (const auto& sub : subcommands) {
-      if (!is_argument && sub.name == word && !unknown_command_) return enter(sub);
-    }
+    const auto* sub = subcommand(word);
+    if (sub != nullptr && !is_argument && !unknown_command_) return enter(*sub);
     for (auto& argument : levels_.back().arguments) {
       if (!argument.values.empty() && !argument.takes_many()) continue;
       argument.values.push_back(word);
@@ -386,6 +403,11 @@ Result<Invocation> parse(const Command& root, const std::vector<std::string>& ar
   if (const auto twice = find_duplicate(root))
     return fail(Fault::input, root.name, *twice + " is declared twice");
   return Parser(page).run(root, arguments);
+}
+
+Result<std::string> help_of(const Command& root, const std::vector<std::string>& names,
+                            const Page& page) {
+  return Parser(page).help(root, names);
 }
 
 }  // namespace postroad::config

@@ -126,4 +126,9 @@ std::vector<std::string> arguments_of(int argc, char** argv);
 Result<Invocation> parse(const Command& root, const std::vector<std::string>& arguments,
                          const Page& page = {});
 
+/// The help of the command with these names below `root`; without names, that of `root`. Error: as
+/// `parse` reports an unknown command.
+Result<std::string> help_of(const Command& root, const std::vector<std::string>& names,
+                            const Page& page = {});
+
 }  // namespace postroad::config

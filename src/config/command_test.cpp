@@ -235,6 +235,21 @@ TEST(CommandLine, ShowsInsteadOfRunning) {
             "postroad queue: unknown command x; see postroad queue --help");
 }
 
+TEST(CommandLine, ShowsTheHelpOfTheCommandThatIsNamed) {
+  Line line;
+  EXPECT_EQ(*help_of(line.root, {}), *line.take({"--help"})->show);
+  EXPECT_EQ(*help_of(line.root, {"send"}), *line.take({"send", "--help"})->show);
+  EXPECT_EQ(*help_of(line.root, {"queue"}), *line.take({"queue", "--help"})->show);
+  EXPECT_EQ(*help_of(line.root, {"queue", "list"}), *line.take({"queue", "list", "--help"})->show);
+  const auto refusal = [&](const std::vector<std::string>& names) {
+    const auto help = help_of(line.root, names);
+    return help ? "shown" : help.error().text();
+  };
+  EXPECT_EQ(refusal({"sned"}), line.refusal({"sned"}));
+  EXPECT_EQ(refusal({"queue", "lsit"}), line.refusal({"queue", "lsit"}));
+  EXPECT_EQ(refusal({"send", "x"}), "postroad send: unknown command x; see postroad send --help");
+}
+
 TEST(CommandLine, ReportsAWrongDeclarationAsAnError) {
   Command twice{
       .name = "x",

@@ -330,6 +330,18 @@ class SendExitCodes(unittest.TestCase):
             self.assertIn(f"unknown command {words[-1]}", done.stderr)
             self.assertIn(meant, done.stderr)
 
+    def test_help_as_a_command(self):
+        for words in ((), ("send",), ("serve",), ("sendmail",), ("mail",), ("dkim", "sign"), ("help",)):
+            with self.subTest(words):
+                done = postroad.run("help", *words)
+                self.assertEqual((done.returncode, done.stderr), (0, ""))
+                self.assertEqual(done.stdout, postroad.run(*words, "--help").stdout)
+        for words in (("nonsense",), ("sned",), ("mail", "lsit")):
+            with self.subTest(words):
+                done = postroad.run("help", *words)
+                self.assertEqual((done.returncode, done.stdout), (64, ""))
+                self.assertEqual(done.stderr, postroad.run(*words).stderr)
+
     # The null sender (RFC 5321 section 4.5.5).
 
     def test_the_null_sender(self):
