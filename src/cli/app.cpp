@@ -101,7 +101,7 @@ config::Command App::man_command() {
   return {.name = "man",
           .summary = "write the manual pages into a folder",
           .arguments = {{.name = "FOLDER",
-                         .doc = "Where to write them (default: the current folder).",
+                         .doc = "Where to write them. Default: the current folder.",
                          .target = &folder,
                          .required = false,
                          .completion = config::Completion::folder}},
@@ -112,7 +112,7 @@ config::Command App::help_command() {
   return {.name = "help",
           .summary = "show the help of a command",
           .arguments = {{.name = "COMMAND",
-                         .doc = "The command, such as `send` or `dkim sign` (default: all).",
+                         .doc = "The command, such as `send` or `dkim sign`. Default: all.",
                          .target = &help_names,
                          .required = false}},
           .run = [this] {

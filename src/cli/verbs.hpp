@@ -35,7 +35,8 @@ struct ServerFlags {
   bool insecure = false;
   bool legacy_tls = false;
   config::Duration timeout{30'000};
-  void add_to(std::vector<config::Flag>& flags);
+  /// `by_hand`: for a session that the user types, where other defaults hold.
+  void add_to(std::vector<config::Flag>& flags, bool by_hand);
 };
 
 /// Flags for the parameters of MAIL and RCPT.

@@ -49,6 +49,8 @@ struct Flag {
   Target target{};
   bool sets = true;                  ///< what a switch writes; false for `--no-…`
   std::vector<std::string> words{};  ///< what the value may be; empty for anything
+  /// For help: the value or the behavior without the flag. Empty: the value of the target, if any.
+  std::string default_text{};
   Completion completion = Completion::none;
   bool required = false;
   bool hidden = false;    ///< works, and is in no text

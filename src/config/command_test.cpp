@@ -81,7 +81,8 @@ struct Line {
                    .value = "WHEN",
                    .doc = "When TLS is used, which for a login is always.",
                    .target = &tls,
-                   .words = {"never", "offered", "required"}},
+                   .words = {"never", "offered", "required"},
+                   .default_text = "offered"},
                   {.name = "port", .value = "NUMBER", .doc = "The port.", .target = &port},
                   {.name = "wait",
                    .letter = 'w',
@@ -273,13 +274,13 @@ Arguments
 
 Flags
   -f, --from ADDRESS   The reverse-path.
-      --subject TEXT   The subject.
+      --subject TEXT   The subject. Default: `none`.
       --header FIELD   A field of the header. May be repeated.
       --tls WHEN       When TLS is used, which for a login is always. One of:
-                       never, offered, required.
+                       never, offered, required. Default: offered.
       --port NUMBER    The port.
-  -w, --wait TIME      How long to wait.
-      --size SIZE      How large.
+  -w, --wait TIME      How long to wait. Default: `30s`.
+      --size SIZE      How large. Default: `1`.
       --no-pipelining  One command at a time.
       --judged WORD    Checked by a function.
   -c, --config FILE    The configuration.

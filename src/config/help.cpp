@@ -100,9 +100,20 @@ class Writer {
   std::string out_;
 };
 
-std::string with_words(std::string doc, const std::vector<std::string>& words) {
-  if (!words.empty()) doc += fmt::format(" One of: {}.", fmt::join(words, ", "));
-  return doc;
+// The target still has the value that it was declared with: help is written before any is set.
+std::string default_of(const Flag& flag) {
+  if (!flag.default_text.empty() || flag.required) return flag.default_text;
+  const auto value = std::visit(
+      [](const auto& target) -> std::string {
+        using Kind = std::decay_t<decltype(target)>;
+        if constexpr (std::is_same_v<Kind, std::string*>) return *target;
+        if constexpr (std::is_same_v<Kind, int*>) return std::to_string(*target);
+        if constexpr (std::is_same_v<Kind, Size*> || std::is_same_v<Kind, Duration*>)
+          return format(*target);
+        return {};
+      },
+      flag.target);
+  return value.empty() ? value : fmt::format("`{}`", value);
 }
 
 Row flag_row(const Flag& flag, const Writer& writer) {
@@ -112,10 +123,7 @@ Row flag_row(const Flag& flag, const Writer& writer) {
   const auto name = flag.name.empty() ? std::string{} : "--" + flag.name;
   const auto value = flag.value.empty() ? std::string{} : " " + flag.value;
   const auto left = flag.letter == 0 ? letter + writer.name(name) : writer.name(letter + name);
-  auto doc = with_words(flag.doc, flag.words);
-  if (std::holds_alternative<std::vector<std::string>*>(flag.target)) doc += " May be repeated.";
-  if (flag.required) doc += " Required.";
-  return {left + value, columns(letter + name + value), doc};
+  return {left + value, columns(letter + name + value), doc_of(flag)};
 }
 
 void flags(std::span<const Command* const> path, Writer& writer) {
@@ -146,6 +154,20 @@ std::string joined_name(std::span<const Command* const> path, std::string_view b
   for (const Command* command : path)
     out += (out.empty() ? "" : std::string(between)) + command->name;
   return out;
+}
+
+std::string with_words(std::string doc, const std::vector<std::string>& words) {
+  if (!words.empty()) doc += fmt::format(" One of: {}.", fmt::join(words, ", "));
+  return doc;
+}
+
+std::string doc_of(const Flag& flag) {
+  auto doc = with_words(flag.doc, flag.words);
+  if (const auto value = default_of(flag); !value.empty())
+    doc += fmt::format(" Default: {}.", value);
+  if (std::holds_alternative<std::vector<std::string>*>(flag.target)) doc += " May be repeated.";
+  if (flag.required) doc += " Required.";
+  return doc;
 }
 
 std::vector<Flag> standard_flags(std::span<const Command* const> path) {

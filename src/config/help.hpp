@@ -31,9 +31,11 @@ std::string zsh_completion(const Command& root);
 std::string fish_completion(const Command& root);
 
 /// Parts shared by help and manual pages: "postroad send"; "postroad send [FLAGS] RECIPIENT...";
-/// --help and --version.
+/// --help and --version; the text of a flag, with its words and its default.
 std::string joined_name(std::span<const Command* const> path, std::string_view between);
 std::string usage_line(std::span<const Command* const> path);
 std::vector<Flag> standard_flags(std::span<const Command* const> path);
+std::string with_words(std::string doc, const std::vector<std::string>& words);
+std::string doc_of(const Flag& flag);
 
 }  // namespace postroad::config

@@ -48,18 +48,11 @@ std::string item(std::string_view tag, std::string_view doc) {
   return fmt::format(".TP\n{}\n{}\n", tag, roff(doc));
 }
 
-std::string with_words(std::string doc, const std::vector<std::string>& words) {
-  if (!words.empty()) doc += fmt::format(" One of: {}.", fmt::join(words, ", "));
-  return doc;
-}
-
 std::string flag_item(const Flag& flag) {
   std::string tag = flag.letter == 0 ? "" : bold(fmt::format("-{}", flag.letter));
   if (!flag.name.empty()) tag += (tag.empty() ? "" : ", ") + bold("--" + flag.name);
   if (!flag.value.empty()) tag += " " + italic(flag.value);
-  auto doc = with_words(flag.doc, flag.words);
-  if (std::holds_alternative<std::vector<std::string>*>(flag.target)) doc += " May be repeated.";
-  return item(tag, doc);
+  return item(tag, doc_of(flag));
 }
 
 std::string paragraphs(std::string_view text) {

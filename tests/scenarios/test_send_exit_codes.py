@@ -3,6 +3,7 @@
 # unknown outcome.
 import json
 import os
+import re
 import subprocess
 import threading
 import unittest
@@ -341,6 +342,21 @@ class SendExitCodes(unittest.TestCase):
                 done = postroad.run("help", *words)
                 self.assertEqual((done.returncode, done.stdout), (64, ""))
                 self.assertEqual(done.stderr, postroad.run(*words).stderr)
+
+    def test_help_shows_each_default(self):
+        def text(verb):
+            return " ".join(postroad.run(*verb.split(), "--help").stdout.split())
+        for verb, name, default in (("send", "server", "`smtp://127.0.0.1:2525`"), ("send", "timeout", "`30s`"), ("send", "helo", "the address of this end"),
+                                    ("send", "require-tls", "required with a login; else TLS is used if the server offers it"),
+                                    ("send", "auth", "the strongest that both ends know"), ("send", "ca-file", "those of the system"),
+                                    ("send", "chunking", "`when-needed`"), ("send", "dkim-domain", "that of From"), ("talk", "timeout", "`30s`"),
+                                    ("talk", "require-tls", "TLS begins when STARTTLS is typed, or with smtps://"),
+                                    ("mail wait", "count", "`1`"), ("mail list", "data", "`./postroad-mail`"), ("dkim keygen", "bits", "`2048`"),
+                                    ("user add", "file", "`./postroad-users`"), ("serve", "config", "none, and all options have their defaults")):
+            with self.subTest(verb=verb, flag=name):
+                self.assertRegex(text(verb), rf"--{name} ((?! --\w).)* Default: {re.escape(default)}\.")
+        for verb in ("send", "talk", "serve", "user add", "dkim keygen", "config check"):
+            self.assertNotRegex(text(verb), r"\(default|; default", "one form")
 
     # The null sender (RFC 5321 section 4.5.5).
 

@@ -41,8 +41,9 @@ void AskFlags::add_to(std::vector<config::Flag>& flags) {
                    .target = &hold_until});
   flags.push_back({.name = "priority",
                    .value = "NUMBER",
-                   .doc = "Priority from -9 to 9; 0 is usual (MT-PRIORITY).",
-                   .target = &priority});
+                   .doc = "Priority from -9 to 9 (MT-PRIORITY).",
+                   .target = &priority,
+                   .default_text = "none is sent, which means 0"});
   flags.push_back({.name = "submitter",
                    .value = "ADDRESS",
                    .doc = "Original submitter, as a trusted relay states it (AUTH= of MAIL).",

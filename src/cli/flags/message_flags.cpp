@@ -131,8 +131,9 @@ Flags dkim_flags(MessageFlags& to) {
            .target = &to.dkim_selector},
           {.name = "dkim-domain",
            .value = "DOMAIN",
-           .doc = "Signing domain (default: that of From).",
-           .target = &to.dkim_domain}};
+           .doc = "Signing domain.",
+           .target = &to.dkim_domain,
+           .default_text = "that of From"}};
 }
 
 }  // namespace

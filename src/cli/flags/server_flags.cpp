@@ -16,11 +16,13 @@ namespace {
 using config::Completion;
 using Flags = std::vector<config::Flag>;
 
-Flags login_flags(ServerFlags& to) {
+Flags login_flags(ServerFlags& to, bool by_hand) {
   return {{.name = "server",
            .letter = 's',
            .value = "URL",
-           .doc = "smtp://host:port, smtps://host, or host:port.",
+           .doc = "smtp://host:port, smtps://host, or host:port. Without a port it is 25, " +
+                  std::string(by_hand ? "with a user in the URL" : "with a login") +
+                  " 587; 465 for smtps://, 24 for lmtp://.",
            .target = &to.server},
           {.name = "user",
            .letter = 'u',
@@ -42,10 +44,11 @@ Flags login_flags(ServerFlags& to) {
            .target = &to.password_command},
           {.name = "auth",
            .value = "MECHANISM",
-           .doc = "Use only this mechanism (default: the strongest that both ends know). With "
-                  "XOAUTH2 and OAUTHBEARER the password is the token.",
+           .doc = "Use only this mechanism. With XOAUTH2 and OAUTHBEARER the password is the "
+                  "token.",
            .target = &to.mechanism,
-           .words = {sasl::mechanisms().begin(), sasl::mechanisms().end()}},
+           .words = {sasl::mechanisms().begin(), sasl::mechanisms().end()},
+           .default_text = "the strongest that both ends know"},
           {.name = "token-env",
            .value = "NAME",
            .doc = "An OAuth 2 access token is in this environment variable.",
@@ -60,27 +63,32 @@ Flags login_flags(ServerFlags& to) {
            .target = &to.authorize_as}};
 }
 
-Flags session_flags(ServerFlags& to) {
-  return {{.name = "helo",
-           .value = "NAME",
-           .doc = "Name for EHLO (default: the address of this end).",
-           .target = &to.helo},
-          {.name = "plain-helo",
-           .doc = "Say HELO in place of EHLO, so that there are no extensions.",
-           .target = &to.plain_helo},
-          {.name = "require-tls",
-           .doc = "Require TLS to this server (implied by --user).",
-           .target = &to.require_tls},
-          {.name = "no-tls",
-           .doc = "Never use TLS, whatever the server offers.",
-           .target = &to.no_tls}};
+Flags session_flags(ServerFlags& to, bool by_hand) {
+  return {
+      {.name = "helo",
+       .value = "NAME",
+       .doc = "Name for EHLO.",
+       .target = &to.helo,
+       .default_text = "the address of this end"},
+      {.name = "plain-helo",
+       .doc = "Say HELO in place of EHLO, so that there are no extensions.",
+       .target = &to.plain_helo},
+      {.name = "require-tls",
+       .doc = "Require TLS to this server.",
+       .target = &to.require_tls,
+       .default_text = by_hand ? "TLS begins when STARTTLS is typed, or with smtps://"
+                               : "required with a login; else TLS is used if the server offers it"},
+      {.name = "no-tls",
+       .doc = "Never use TLS, whatever the server offers.",
+       .target = &to.no_tls}};
 }
 
 Flags trust_flags(ServerFlags& to) {
   return {{.name = "ca-file",
            .value = "FILE",
-           .doc = "Trust these CA certificates (PEM) instead of the system's.",
+           .doc = "Trust these CA certificates (PEM).",
            .target = &to.ca_file,
+           .default_text = "those of the system",
            .completion = Completion::file},
           {.name = "certificate",
            .value = "FILE",
@@ -89,8 +97,9 @@ Flags trust_flags(ServerFlags& to) {
            .completion = Completion::file},
           {.name = "key",
            .value = "FILE",
-           .doc = "Private key of --certificate (PEM; default: the same file).",
+           .doc = "Private key of --certificate (PEM).",
            .target = &to.key,
+           .default_text = "in the file of --certificate",
            .completion = Completion::file},
           {.name = "pin",
            .value = "DIGEST",
@@ -99,11 +108,14 @@ Flags trust_flags(ServerFlags& to) {
            .target = &to.pins},
           {.name = "proxy",
            .value = "URL",
-           .doc = "Connect through socks5://[user:password@]host[:port] or http://…",
+           .doc = "Connect through socks5://[user:password@]host[:port] or http://…; without a "
+                  "port 1080 or 8080.",
            .target = &to.proxy}};
 }
 
-Flags risk_flags(ServerFlags& to) {
+Flags risk_flags(ServerFlags& to, bool by_hand) {
+  const auto end_of_data = " Without this flag the reply to the end of the message may take " +
+                           config::format(ClientTimeouts{}.end_of_data) + ".";
   return {{.name = "allow-password-in-clear",
            .doc = "Insecure: send the password without TLS too.",
            .target = &to.allow_password_in_clear},
@@ -115,16 +127,16 @@ Flags risk_flags(ServerFlags& to) {
            .target = &to.legacy_tls},
           {.name = "timeout",
            .value = "TIME",
-           .doc = "Time to connect, and for each reply.",
+           .doc = "Time to connect, and for each reply." + (by_hand ? std::string() : end_of_data),
            .target = &to.timeout,
            .positive = true}};
 }
 
 }  // namespace
 
-void ServerFlags::add_to(std::vector<config::Flag>& flags) {
-  for (const auto& group :
-       {login_flags(*this), session_flags(*this), trust_flags(*this), risk_flags(*this)})
+void ServerFlags::add_to(std::vector<config::Flag>& flags, bool by_hand) {
+  for (const auto& group : {login_flags(*this, by_hand), session_flags(*this, by_hand),
+                            trust_flags(*this), risk_flags(*this, by_hand)})
     flags.insert(flags.end(), group.begin(), group.end());
 }
 

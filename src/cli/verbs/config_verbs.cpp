@@ -14,13 +14,13 @@ namespace postroad::cli {
 using namespace daemon;
 
 config::Command ConfigVerbs::declare() {
-  const config::Flag file{
-      .name = "config",
-      .letter = 'c',
-      .value = "FILE",
-      .doc = "Configuration file (default: none, all options have their defaults).",
-      .target = &config,
-      .completion = config::Completion::file};
+  const config::Flag file{.name = "config",
+                          .letter = 'c',
+                          .value = "FILE",
+                          .doc = "Configuration file.",
+                          .target = &config,
+                          .default_text = "none, and all options have their defaults",
+                          .completion = config::Completion::file};
   const config::Flag assign{
       .name = "set",
       .value = "NAME=VALUE",

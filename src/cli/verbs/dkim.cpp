@@ -61,29 +61,27 @@ Flag key_flag(DkimVerbs& to) {
 }
 
 Command keygen_command(DkimVerbs& to) {
-  return {.name = "keygen",
-          .summary = "make a key and print the DNS record that publishes it",
-          .flags = {{.name = "out",
-                     .letter = 'o',
-                     .value = "FILE",
-                     .doc = "File for the private key; it must not exist.",
-                     .target = &to.out},
-                    {.name = "algorithm",
-                     .value = "NAME",
-                     .doc = "rsa-sha256, which every verifier knows, or ed25519-sha256.",
-                     .target = &to.algorithm,
-                     .words = {"rsa-sha256", "ed25519-sha256"}},
-                    {.name = "bits",
-                     .value = "N",
-                     .doc = "RSA key size in bits (default 2048).",
-                     .target = &to.bits},
-                    domain_flag(to),
-                    selector_flag(to)},
-          .examples = {{"postroad dkim keygen -o mail.pem -d example.org -s mail",
-                        "a key of 2048 bits"}},
-          .exit_codes = {{exit_ok, "the key was made"},
-                         {exit_cannot_create, "the file exists or cannot be written"}},
-          .run = [&to] { return to.keygen(); }};
+  return {
+      .name = "keygen",
+      .summary = "make a key and print the DNS record that publishes it",
+      .flags = {{.name = "out",
+                 .letter = 'o',
+                 .value = "FILE",
+                 .doc = "File for the private key; it must not exist.",
+                 .target = &to.out},
+                {.name = "algorithm",
+                 .value = "NAME",
+                 .doc = "rsa-sha256, which every verifier knows, or ed25519-sha256.",
+                 .target = &to.algorithm,
+                 .words = {"rsa-sha256", "ed25519-sha256"}},
+                {.name = "bits", .value = "N", .doc = "RSA key size in bits.", .target = &to.bits},
+                domain_flag(to),
+                selector_flag(to)},
+      .examples = {{"postroad dkim keygen -o mail.pem -d example.org -s mail",
+                    "a key of 2048 bits"}},
+      .exit_codes = {{exit_ok, "the key was made"},
+                     {exit_cannot_create, "the file exists or cannot be written"}},
+      .run = [&to] { return to.keygen(); }};
 }
 
 Command record_command(DkimVerbs& to) {
@@ -110,7 +108,8 @@ Command sign_command(DkimVerbs& to) {
                 {.name = "field",
                  .value = "NAME",
                  .doc = "Sign only this field.",
-                 .target = &to.fields}},
+                 .target = &to.fields,
+                 .default_text = "the fields of RFC 6376 section 5.4.1"}},
       .run = [&to] { return to.sign(); }};
 }
 
@@ -124,8 +123,9 @@ Command verify_command(DkimVerbs& to) {
                      .target = &to.records},
                     {.name = "name-server",
                      .value = "ADDRESS",
-                     .doc = "Name server in place of the system's: 192.0.2.1, or 192.0.2.1@5353.",
-                     .target = &to.name_server},
+                     .doc = "Name server: 192.0.2.1, or 192.0.2.1@5353.",
+                     .target = &to.name_server,
+                     .default_text = "that of the system"},
                     {.name = "json", .doc = "Print JSON.", .target = &to.json}},
           .exit_codes = {{exit_ok, "a signature is valid"},
                          {exit_data, "none is valid, or there is none"},

@@ -45,7 +45,8 @@ std::vector<config::Flag> protocol_flags(SendVerb& to) {
        .value = "WHEN",
        .doc = "When to use BDAT in place of DATA.",
        .target = &to.chunking,
-       .words = {"when-needed", "preferred", "never"}},
+       .words = {"when-needed", "preferred", "never"},
+       .default_text = "`when-needed`"},
       {.name = "relay",
        .value = "URL",
        .doc = "Another server, tried when the servers before it cannot be reached or defer.",
@@ -109,7 +110,7 @@ config::Command SendVerb::declare() {
     command.flags.insert(command.flags.end(), group.begin(), group.end());
   message.add_to(command.flags);
   asks.add_to(command.flags);
-  server.add_to(command.flags);
+  server.add_to(command.flags, false);
   command.examples = {
       {"postroad send -f me@example.org -t you@example.org --subject hi --text hello",
        "through the server on this machine"},

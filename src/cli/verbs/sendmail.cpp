@@ -46,8 +46,9 @@ config::Command declare_sendmail() {
       {.letter = 'F', .value = "NAME", .doc = "Name for a From that is missing."},
       {.letter = 'b',
        .value = "MODE",
-       .doc = "m: send the message (default). s: speak SMTP on standard input and output. p, i: "
-              "accepted, do nothing."},
+       .doc = "m: send the message. s: speak SMTP on standard input and output. p, i: accepted, do "
+              "nothing.",
+       .default_text = "`m`"},
       {.letter = 'B',
        .value = "TYPE",
        .doc = "Accepted and ignored: the message data decides.",

@@ -34,6 +34,7 @@ config::Command ServeVerb::declare() {
        .value = "FILE",
        .doc = "Configuration file (TOML); `postroad config reference` explains it.",
        .target = &config,
+       .default_text = "none, and all options have their defaults",
        .completion = config::Completion::file},
       {.name = "set",
        .value = "NAME=VALUE",

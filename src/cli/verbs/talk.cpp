@@ -42,7 +42,7 @@ config::Command TalkVerb::declare() {
                         .doc = "host, host:port or URL; without it, --server.",
                         .target = &host,
                         .required = false}};
-  server.add_to(command.flags);
+  server.add_to(command.flags, true);
   command.examples = {{"postroad talk 127.0.0.1:2525", "with the server on this machine"}};
   command.exit_codes = {
       {exit_ok, "the session was ended by QUIT, by the end of input, or by a 421 reply"},
