@@ -73,7 +73,7 @@ Result<Users> Users::load(const std::string& path) {
   if (!file || ::stat(path.c_str(), &facts) != 0) {
     return fail(Fault::io, path,
                 std::string("cannot read the users: ") + std::strerror(errno) +
-                    "; `postroad user add` makes the file");
+                    "; `postroad user add NAME --file " + path + "` makes the file");
   }
   if ((facts.st_mode & 077) != 0) {
     return fail(Fault::data, path,
@@ -96,7 +96,8 @@ Result<Users> Users::load(const std::string& path) {
   for (const auto& [name, user] : users.keys_) {
     if (user.scram_sha_256.stored_key.empty())
       return fail(Fault::data, path,
-                  name + " has no SCRAM-SHA-256 keys; `postroad user add` gives them");
+                  name + " has no SCRAM-SHA-256 keys; `postroad user add " + printable(name) +
+                      " --file " + path + "` gives them");
   }
   return users;
 }
@@ -276,7 +277,7 @@ Result<void> sync_folder_of(const std::string& path) {
   const auto folder = std::filesystem::absolute(path).parent_path().string();
   const Descriptor opened(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (opened.get() < 0 || ::fsync(opened.get()) != 0)
-    return failed(folder, "cannot sync the folder of the users");
+    return failed(folder, "cannot sync the folder of the users file " + path);
   return {};
 }
 

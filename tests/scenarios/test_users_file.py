@@ -72,6 +72,22 @@ class Passwords(unittest.TestCase):
         self.assertIn("--password-file /nowhere/pw: cannot be read: No such file or directory", done.stderr)
 
 
+class DefaultFile(unittest.TestCase):
+    def test_help_and_messages_name_it(self):
+        for verb in ("", "add", "remove", "list"):
+            self.assertIn("./postroad-users", postroad.run("user", *verb.split(), "--help").stdout, verb)
+        folder = self.enterContext(postroad.Folder()).path
+        for words in (("list",), ("remove", "ann")):
+            done = postroad.run("user", *words, cwd=folder)
+            self.assertEqual(done.returncode, 74, done.stderr)
+            self.assertRegex(done.stderr, r"^postroad user: \./postroad-users: cannot read the users: No such file .*`postroad user add NAME --file \./postroad-users`")
+        done = postroad.run("user", "add", "ann", "--password-env", "TEST_PW", env={"TEST_PW": "s3cret"}, cwd=folder)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertTrue((folder / "postroad-users").exists())
+        done = postroad.run("user", "remove", "ben", cwd=folder)
+        self.assertEqual(done.stderr, "postroad user: ben: no such user in ./postroad-users; `postroad user list --file ./postroad-users` shows the users\n")
+
+
 class ExitCodes(unittest.TestCase):
     def test_a_wrong_name_is_a_usage_error_and_wrong_content_a_data_error(self):
         folder = self.enterContext(postroad.Folder())

@@ -19,9 +19,11 @@ config::Command UserVerbs::declare() {
   const config::Argument who{.name = "NAME", .doc = "User name.", .target = &name};
   config::Command group{.name = "user", .summary = "add, remove and list the users who may log in"};
   group.description =
-      "The file holds keys and no passwords. It keeps its owner and its mode; a new file that root "
-      "makes gets the owner of its folder, so that the server can read it. Changes take turns: "
-      "FILE.lock is locked meanwhile.";
+      "The users are in " + file +
+      ", or in the file of --file. The file holds keys and no passwords. It keeps its owner and "
+      "its "
+      "mode; a new file that root makes gets the owner of its folder, so that the server can read "
+      "it. Changes take turns: FILE.lock is locked meanwhile.";
   const std::vector<config::ExitCode> codes{
       {exit_ok, "done"},
       {exit_usage, "wrong command line, or no such user"},
@@ -121,8 +123,9 @@ int UserVerbs::remove() {
   if (const auto users = server::Users::load(file); !users) return refuse(users.error());
   const auto removed = server::Users::change(file, [&](server::Users& users) -> Result<void> {
     if (users.remove(name)) return {};
-    return fail(Fault::input, name,
-                "no such user in " + file + "; `postroad user list` shows the users");
+    return fail(
+        Fault::input, name,
+        "no such user in " + file + "; `postroad user list --file " + file + "` shows the users");
   });
   return removed ? exit_ok : refuse(removed.error());
 }
