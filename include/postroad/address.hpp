@@ -25,8 +25,8 @@ inline constexpr std::size_t max_comment_depth = 16;          ///< nested commen
 
 /// One entry of an address list.
 struct POSTROAD_EXPORT Address {
-  std::string name;     ///< display name, decoded and unquoted; empty if there is none
-  Mailbox mailbox;      ///< its domain is empty only if AddressRules::unqualified allowed it
+  std::string name{};   ///< display name, decoded and unquoted; empty if there is none
+  Mailbox mailbox{};    ///< its domain is empty only if AddressRules::unqualified allowed it
   std::string group{};  ///< the group that it is a member of; set only with AddressRules::groups
 
   /// `name <local@domain>`, the name quoted if necessary. `Message::to` and the other setters take

@@ -21,24 +21,24 @@ namespace postroad {
 struct POSTROAD_EXPORT ReportedRecipient {
   enum class Action : std::uint8_t { failed, delayed, delivered, relayed, expanded };
   Action action = Action::failed;
-  std::string status;              ///< `5.1.1` (RFC 3463)
-  std::string final_recipient;     ///< the address of the delivery attempt
-  std::string original_recipient;  ///< the address that the sender gave (ORCPT)
-  std::string remote_mta;          ///< the host that sent the reply
-  std::string diagnostic;          ///< its reply, such as `550 5.1.1 no such user`
-  std::string last_attempt;        ///< an RFC 5322 date
-  std::string will_retry_until;    ///< an RFC 5322 date
+  std::string status{};              ///< `5.1.1` (RFC 3463)
+  std::string final_recipient{};     ///< the address of the delivery attempt
+  std::string original_recipient{};  ///< the address that the sender gave (ORCPT)
+  std::string remote_mta{};          ///< the host that sent the reply
+  std::string diagnostic{};          ///< its reply, such as `550 5.1.1 no such user`
+  std::string last_attempt{};        ///< an RFC 5322 date
+  std::string will_retry_until{};    ///< an RFC 5322 date
   friend bool operator==(const ReportedRecipient&, const ReportedRecipient&) = default;
 };
 
 /// A delivery status notification (RFC 3464): a bounce, a delay or a confirmation.
 struct POSTROAD_EXPORT DeliveryReport {
-  std::string reporting_mta;  ///< the host that reports
-  std::string envelope_id;    ///< ENVID of the original message
-  std::string arrival_date;   ///< when the original message arrived at the reporting host
-  std::vector<ReportedRecipient> recipients;
-  std::string text;      ///< the human-readable part
-  std::string original;  ///< the original message or its header; empty if it was not returned
+  std::string reporting_mta{};  ///< the host that reports
+  std::string envelope_id{};    ///< ENVID of the original message
+  std::string arrival_date{};   ///< when the original message arrived at the reporting host
+  std::vector<ReportedRecipient> recipients{};
+  std::string text{};      ///< the human-readable part
+  std::string original{};  ///< the original message or its header; empty if it was not returned
   friend bool operator==(const DeliveryReport&, const DeliveryReport&) = default;
 
   /// Parses a message with any line ends; nullopt if it is not such a report. A malformed report is
@@ -50,15 +50,15 @@ struct POSTROAD_EXPORT DeliveryReport {
 
 /// A complaint about a message, from the feedback loop of a mailbox provider (RFC 5965).
 struct POSTROAD_EXPORT AbuseReport {
-  std::string type;        ///< abuse, fraud, virus, other, not-spam
-  std::string user_agent;  ///< the program that generated the report
-  std::string source_ip;   ///< the client that the original message came from
-  std::string arrival_date;
-  std::string mail_from;                ///< Original-Mail-From
-  std::vector<std::string> recipients;  ///< Original-Rcpt-To
-  std::vector<std::string> domains;     ///< Reported-Domain
-  std::string text;
-  std::string original;
+  std::string type{};        ///< abuse, fraud, virus, other, not-spam
+  std::string user_agent{};  ///< the program that generated the report
+  std::string source_ip{};   ///< the client that the original message came from
+  std::string arrival_date{};
+  std::string mail_from{};                ///< Original-Mail-From
+  std::vector<std::string> recipients{};  ///< Original-Rcpt-To
+  std::vector<std::string> domains{};     ///< Reported-Domain
+  std::string text{};
+  std::string original{};
   friend bool operator==(const AbuseReport&, const AbuseReport&) = default;
 
   /// As DeliveryReport::parse.
@@ -70,13 +70,13 @@ struct POSTROAD_EXPORT AbuseReport {
 /// A message disposition notification (RFC 8098): the recipient's program reports whether the
 /// message was displayed.
 struct POSTROAD_EXPORT ReadReceipt {
-  std::string reporting_ua;
-  std::string final_recipient;
-  std::string original_recipient;
-  std::string original_message_id;
+  std::string reporting_ua{};
+  std::string final_recipient{};
+  std::string original_recipient{};
+  std::string original_message_id{};
   /// `manual-action/MDN-sent-manually; displayed` (RFC 8098 §3.2.6).
-  std::string disposition;
-  std::string text;
+  std::string disposition{};
+  std::string text{};
   friend bool operator==(const ReadReceipt&, const ReadReceipt&) = default;
 
   /// As DeliveryReport::parse.

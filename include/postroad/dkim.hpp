@@ -52,21 +52,21 @@ class POSTROAD_EXPORT DkimKey {
 
 /// Parameters of one signature (RFC 6376 §3.5).
 struct POSTROAD_EXPORT DkimOptions {
-  std::string domain;    ///< d=, the signing domain: that of From or a parent of it
-  std::string selector;  ///< s=, the name of the key within the domain
-  std::string identity;  ///< i=, `[local]@domain` at or below `domain`; empty: not written
+  std::string domain{};    ///< d=, the signing domain: that of From or a parent of it
+  std::string selector{};  ///< s=, the name of the key within the domain
+  std::string identity{};  ///< i=, `[local]@domain` at or below `domain`; empty: not written
   DkimCanonicalization header = DkimCanonicalization::relaxed;
   DkimCanonicalization body = DkimCanonicalization::relaxed;
   /// Names of the fields to sign, if the message has them. Empty: the fields of RFC 6376 §5.4.1
   /// that are displayed or that describe the body.
-  std::vector<std::string> fields;
+  std::vector<std::string> fields{};
   /// Names each displayed field once more in h= than it occurs, so that adding one breaks the
   /// signature (RFC 6376 §8.15).
   bool oversign = true;
   /// x=, as time after t=; unset: the signature does not expire.
-  std::optional<std::chrono::seconds> valid_for;
+  std::optional<std::chrono::seconds> valid_for{};
   /// t=; unset: the current time.
-  std::optional<std::chrono::system_clock::time_point> time;
+  std::optional<std::chrono::system_clock::time_point> time{};
 };
 
 /// Signs messages with one or more keys, each with its own options, in one pass over the message.
@@ -104,13 +104,13 @@ POSTROAD_EXPORT std::string_view to_string(DkimResult result) noexcept;
 /// Result and identifiers of one signature.
 struct POSTROAD_EXPORT DkimVerdict {
   DkimResult result = DkimResult::neutral;
-  std::string reason;     ///< one sentence for people; empty for pass
-  std::string domain;     ///< d=
-  std::string selector;   ///< s=
-  std::string identity;   ///< i=, or its default `@` and d=
-  std::string algorithm;  ///< a=
-  unsigned bits = 0;      ///< size of the key; 0 if it was not read
-  bool testing = false;   ///< the key record has t=y: the domain is testing DKIM
+  std::string reason{};     ///< one sentence for people; empty for pass
+  std::string domain{};     ///< d=
+  std::string selector{};   ///< s=
+  std::string identity{};   ///< i=, or its default `@` and d=
+  std::string algorithm{};  ///< a=
+  unsigned bits = 0;        ///< size of the key; 0 if it was not read
+  bool testing = false;     ///< the key record has t=y: the domain is testing DKIM
 };
 
 /// Verifies the signatures of one message, without I/O:

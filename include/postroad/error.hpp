@@ -40,9 +40,9 @@ POSTROAD_EXPORT std::string_view to_string(Fault fault) noexcept;
 /// Why a conversation or an operation failed.
 struct POSTROAD_EXPORT Error {
   Fault fault = Fault::io;
-  std::string where;          ///< the object: "mail.example:587", a file with its line, an option
+  std::string where{};        ///< the object: "mail.example:587", a file with its line, an option
   Stage stage = Stage::none;  ///< the step of the conversation; none outside one
-  std::string detail;         ///< what happened and the remedy, or the server's reply
+  std::string detail{};       ///< what happened and the remedy, or the server's reply
   int reply_code = 0;         ///< code of the SMTP reply that ended the conversation, 0 without one
   bool usable = false;        ///< the connection can still be used
   /// The connection was lost after the end of the message: the peer may have it (RFC 1047).

@@ -10,8 +10,8 @@ namespace postroad {
 /// A user with a password or a token, for AUTH (RFC 4954). Neither is sent without TLS unless
 /// ClientOptions::allow_password_in_clear is set.
 struct POSTROAD_EXPORT Login {
-  std::string user;
-  Secret password;
+  std::string user{};
+  Secret password{};
   std::string mechanism{};  ///< only this SASL mechanism ("LOGIN"); empty: the strongest one that
                             ///< both sides support
   Secret token{};  ///< OAuth 2 access token in place of the password (XOAUTH2, OAUTHBEARER)

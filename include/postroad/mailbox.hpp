@@ -44,8 +44,8 @@ POSTROAD_EXPORT std::ostream& operator<<(std::ostream& out, const Mailbox& mailb
 /// Sender and recipients of a message for the transport (RFC 5321 §2.3.1). The header fields of the
 /// message may differ.
 struct POSTROAD_EXPORT Envelope {
-  Mailbox reverse_path;  ///< null for a bounce
-  std::vector<Mailbox> recipients;
+  Mailbox reverse_path{};  ///< null for a bounce
+  std::vector<Mailbox> recipients{};
   MailOptions options{};  ///< parameters of MAIL
   /// Parameters of RCPT, in the order of `recipients`. May be shorter: the rest have none.
   std::vector<RecipientOptions> recipient_options{};

@@ -25,11 +25,11 @@ namespace postroad {
 /// system's random numbers; a test sets its own to get the same bytes every time.
 struct POSTROAD_EXPORT ComposeOptions {
   /// Date of a message without `date()`; unset: the current time.
-  std::optional<std::chrono::system_clock::time_point> date;
+  std::optional<std::chrono::system_clock::time_point> date{};
   /// Fills the span with random bytes, for Message-ID and boundaries.
   std::function<void(std::span<unsigned char>)> random;
   /// Right side of a generated Message-ID; empty: the domain of From.
-  std::string host;
+  std::string host{};
 };
 
 /// Importance of a message, as Message::priority writes it.

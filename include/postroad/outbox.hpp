@@ -22,28 +22,28 @@ namespace postroad {
 
 /// The state of one recipient of a submitted message.
 struct POSTROAD_EXPORT OutboxRecipient {
-  Mailbox address;
+  Mailbox address{};
   /// nullopt: more attempts follow. Never `deferred`; `refused` also means that the outbox gave up
   /// after OutboxOptions::give_up_after.
-  std::optional<Outcome> outcome;
+  std::optional<Outcome> outcome{};
   std::uint32_t attempts = 0;
   /// Time of the next attempt; set only while `outcome` is empty.
   std::chrono::system_clock::time_point next_attempt{};
-  std::string note;  ///< the last reply or error, one line
+  std::string note{};  ///< the last reply or error, one line
 };
 
 struct POSTROAD_EXPORT OutboxStatus {
-  std::string id;
-  std::string key;  ///< the idempotency key given to `submit`, if any
+  std::string id{};
+  std::string key{};  ///< the idempotency key given to `submit`, if any
   std::chrono::system_clock::time_point submitted{};
-  std::vector<OutboxRecipient> recipients;
+  std::vector<OutboxRecipient> recipients{};
   /// Whether every recipient has an outcome.
   [[nodiscard]] bool is_done() const noexcept;
 };
 
 struct POSTROAD_EXPORT OutboxOptions {
-  std::string folder;               ///< made if it is missing; only one process at a time uses it
-  std::vector<std::string> relays;  ///< as Pool takes them
+  std::string folder{};               ///< made if it is missing; only one process at a time uses it
+  std::vector<std::string> relays{};  ///< as Pool takes them
   std::optional<Login> login{};
   ClientOptions client{};
   PoolOptions pool{};

@@ -25,8 +25,8 @@ struct POSTROAD_EXPORT EnhancedStatus {
 
 /// One reply with all its lines.
 struct POSTROAD_EXPORT Reply {
-  int code = 0;           ///< 200–559; 0: no reply
-  EnhancedStatus status;  ///< from the front of the text, where the server sends one (RFC 2034)
+  int code = 0;             ///< 200–559; 0: no reply
+  EnhancedStatus status{};  ///< from the front of the text, where the server sends one (RFC 2034)
   std::string
       text;  ///< without code and status, lines separated by '\n'; the peer's bytes unchanged
 

@@ -25,18 +25,18 @@ POSTROAD_EXPORT std::string_view to_string(Outcome outcome) noexcept;
 POSTROAD_EXPORT std::ostream& operator<<(std::ostream& out, Outcome outcome);
 
 struct POSTROAD_EXPORT RecipientOutcome {
-  Mailbox address;
+  Mailbox address{};
   Outcome outcome = Outcome::deferred;
   Stage stage = Stage::none;  ///< the step that decided; none: undecided, never in a report
-  Reply reply;           ///< the reply that decided; code 0: there was none, and the text says why
+  Reply reply{};         ///< the reply that decided; code 0: there was none, and the text says why
   std::string server{};  ///< "host:port" of the server tried last, as Client and Pool report it
   friend bool operator==(const RecipientOutcome&, const RecipientOutcome&) = default;
 };
 
 struct POSTROAD_EXPORT SendReport {
-  std::vector<RecipientOutcome> recipients;  ///< in the envelope's order
-  Reply reply;  ///< to the end of the message; its text often holds the server's queue id
-  std::optional<Error> broken;  ///< set when the conversation failed after outcomes were known
+  std::vector<RecipientOutcome> recipients{};  ///< in the envelope's order
+  Reply reply{};  ///< to the end of the message; its text often holds the server's queue id
+  std::optional<Error> broken{};  ///< set when the conversation failed after outcomes were known
 
   /// There is a recipient, and every recipient was accepted.
   [[nodiscard]] bool all_accepted() const noexcept;
