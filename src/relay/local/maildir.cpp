@@ -52,12 +52,12 @@ Result<void> make_folder(const std::string& path) {
                   "for the right to write there)");
 }
 
-Result<void> write_all(int file, std::string_view octets, const std::string& path) {
-  while (!octets.empty()) {
-    const auto n = ::write(file, octets.data(), octets.size());
+Result<void> write_all(int file, std::string_view bytes, const std::string& path) {
+  while (!bytes.empty()) {
+    const auto n = ::write(file, bytes.data(), bytes.size());
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return io_error(path, "cannot write the message");
-    octets.remove_prefix(static_cast<std::size_t>(n));
+    bytes.remove_prefix(static_cast<std::size_t>(n));
   }
   return {};
 }
@@ -116,8 +116,8 @@ Result<int> Maildirs::open_draft(const std::string& folder, const std::string& d
   return io_error(draft, "cannot make the file");
 }
 
-Result<void> Maildirs::deliver(const std::string& folder, const std::string& name,
-                               std::string_view head, spool::Reader& octets) const {
+Result<void> Maildirs::write(const std::string& folder, const std::string& name,
+                             std::string_view head, spool::Reader& message) const {
   const auto draft = root_ + '/' + folder + "/tmp/" + name;
   const auto opened = open_draft(folder, draft);
   if (!opened) return opened.error();
@@ -128,17 +128,23 @@ Result<void> Maildirs::deliver(const std::string& folder, const std::string& nam
   };
   auto written = write_all(file.get(), head, draft);
   while (written) {
-    const auto chunk = octets.next();
+    const auto chunk = message.next();
     if (!chunk) return give_up(chunk.error());
     if (chunk->empty()) break;
     written = write_all(file.get(), *chunk, draft);
   }
   if (!written) return give_up(written.error());
   if (::fdatasync(file.get()) != 0) return give_up(io_error(draft, "cannot sync the message"));
-  const auto target = root_ + '/' + folder + "/new/" + name;
-  if (::rename(draft.c_str(), target.c_str()) != 0)
-    return give_up(io_error(target, "cannot put the message in place"));
   return {};
+}
+
+Result<void> Maildirs::publish(const std::string& folder, const std::string& name) const {
+  const auto draft = root_ + '/' + folder + "/tmp/" + name;
+  const auto target = root_ + '/' + folder + "/new/" + name;
+  if (::rename(draft.c_str(), target.c_str()) == 0) return {};
+  auto error = io_error(target, "cannot move the message into new");
+  ::unlink(draft.c_str());
+  return error;
 }
 
 Result<void> Maildirs::try_write() const {

@@ -20,11 +20,13 @@ class Maildirs final {
   /// `root` is made if it is missing, mode 0700. Error: Fault::io with path and reason.
   static Result<Maildirs> open(std::string root);
 
-  /// Pulls chunks from `next` until one is empty and writes the message to `<folder>/new/<name>`,
-  /// synced. The new name itself is durable after `sync_folder(folder)`: one call may serve many
-  /// messages.
-  Result<void> deliver(const std::string& folder, const std::string& name, std::string_view head,
-                       spool::Reader& octets) const;
+  /// Writes `head` and the chunks of `message`, up to an empty one, to `<folder>/tmp/<name>`,
+  /// synced. After an error nothing is left there.
+  Result<void> write(const std::string& folder, const std::string& name, std::string_view head,
+                     spool::Reader& message) const;
+  /// Moves a written message to `<folder>/new/<name>`: it is delivered. The new name is durable
+  /// after `sync_folder(folder)`: one call may serve many messages.
+  Result<void> publish(const std::string& folder, const std::string& name) const;
   Result<void> sync_folder(const std::string& folder) const;
   /// Whether a file can be written in the folder of all mailboxes. Writes one without a name. A
   /// quota that is reached is no error: it may be that of one mailbox. Error: Fault::full,

@@ -50,10 +50,16 @@ class InAFolder : public testing::Test {
   fs::path root_;
 };
 
-TEST_F(InAFolder, AMailStandsInNewWithItsHeadAndForItsOwnerOnly) {
+Result<void> deliver(const Maildirs& maildirs, const std::string& folder, const std::string& name,
+                     std::string_view head, spool::Reader& message) {
+  const auto written = maildirs.write(folder, name, head, message);
+  return written ? maildirs.publish(folder, name) : written;
+}
+
+TEST_F(InAFolder, AMessageStandsInNewWithItsHeadAndForItsOwnerOnly) {
   const auto maildirs = Maildirs::open(root_.string()).value();
-  Chunks octets;
-  ASSERT_TRUE(maildirs.deliver("a@b", "1.Q1.host", "Return-Path: <>\r\n", octets));
+  Chunks message;
+  ASSERT_TRUE(deliver(maildirs, "a@b", "1.Q1.host", "Return-Path: <>\r\n", message));
   ASSERT_TRUE(maildirs.sync_folder("a@b"));
   EXPECT_EQ(text("a@b/new/1.Q1.host"), "Return-Path: <>\r\nSubject: a\r\n\r\ntext\r\n");
   EXPECT_EQ(count("a@b/tmp"), 0U);
@@ -63,19 +69,30 @@ TEST_F(InAFolder, AMailStandsInNewWithItsHeadAndForItsOwnerOnly) {
     EXPECT_EQ(fs::status(root_ / folder).permissions(), fs::perms::owner_all) << folder;
 }
 
+TEST_F(InAFolder, AWrittenMessageIsSeenWhenItIsPublished) {
+  const auto maildirs = Maildirs::open(root_.string()).value();
+  Chunks message;
+  ASSERT_TRUE(maildirs.write("a@b", "1.Q1.host", "", message));
+  EXPECT_EQ(count("a@b/new"), 0U);
+  EXPECT_EQ(count("a@b/tmp"), 1U);
+  ASSERT_TRUE(maildirs.publish("a@b", "1.Q1.host"));
+  EXPECT_EQ(count("a@b/new"), 1U);
+  EXPECT_EQ(count("a@b/tmp"), 0U);
+}
+
 TEST_F(InAFolder, TheSameDeliveryTwiceIsOneFile) {
   const auto maildirs = Maildirs::open(root_.string()).value();
   for (int i = 0; i < 2; ++i) {
-    Chunks octets;
-    ASSERT_TRUE(maildirs.deliver("a@b", "1.Q1.host", "", octets));
+    Chunks message;
+    ASSERT_TRUE(deliver(maildirs, "a@b", "1.Q1.host", "", message));
   }
   EXPECT_EQ(count("a@b/new"), 1U);
 }
 
 TEST_F(InAFolder, AMessageThatBreaksLeavesNothing) {
   const auto maildirs = Maildirs::open(root_.string()).value();
-  Chunks octets(true);
-  const auto delivered = maildirs.deliver("a@b", "1.Q1.host", "", octets);
+  Chunks message(true);
+  const auto delivered = deliver(maildirs, "a@b", "1.Q1.host", "", message);
   ASSERT_FALSE(delivered);
   EXPECT_EQ(delivered.error().fault, Fault::damaged);
   EXPECT_EQ(count("a@b/new") + count("a@b/tmp"), 0U);
@@ -84,8 +101,8 @@ TEST_F(InAFolder, AMessageThatBreaksLeavesNothing) {
 TEST_F(InAFolder, AMailboxThatWasTakenAwayIsMadeAgain) {
   const auto maildirs = Maildirs::open(root_.string()).value();
   for (int i = 0; i < 2; ++i) {
-    Chunks octets;
-    ASSERT_TRUE(maildirs.deliver("a@b", "1.Q1.host", "", octets));
+    Chunks message;
+    ASSERT_TRUE(deliver(maildirs, "a@b", "1.Q1.host", "", message));
     EXPECT_EQ(count("a@b/new"), 1U);
     fs::remove_all(root_ / "a@b");
   }
@@ -94,8 +111,8 @@ TEST_F(InAFolder, AMailboxThatWasTakenAwayIsMadeAgain) {
 TEST_F(InAFolder, HalfMadeMailboxesAreFinished) {
   fs::create_directories(root_ / "a@b");  // a process died here
   const auto maildirs = Maildirs::open(root_.string()).value();
-  Chunks octets;
-  ASSERT_TRUE(maildirs.deliver("a@b", "1.Q1.host", "", octets));
+  Chunks message;
+  ASSERT_TRUE(deliver(maildirs, "a@b", "1.Q1.host", "", message));
   EXPECT_EQ(count("a@b/new"), 1U);
 }
 
@@ -104,8 +121,8 @@ TEST_F(InAFolder, ALinkInThePlaceOfADraftIsNotFollowed) {
   fs::create_directories(root_ / "a@b/tmp");
   std::ofstream(root_ / "other") << "kept";
   fs::create_symlink(root_ / "other", root_ / "a@b/tmp/1.Q1.host");
-  Chunks octets;
-  EXPECT_FALSE(maildirs.deliver("a@b", "1.Q1.host", "", octets));
+  Chunks message;
+  EXPECT_FALSE(deliver(maildirs, "a@b", "1.Q1.host", "", message));
   EXPECT_EQ(text("other"), "kept");
 }
 
@@ -116,9 +133,9 @@ TEST_F(InAFolder, ManyThreadsIntoOneNewMailbox) {
   for (int thread = 0; thread < 4; ++thread) {
     threads.emplace_back([&, thread] {
       for (int i = 0; i < 10; ++i) {
-        Chunks octets;
+        Chunks message;
         const auto name = std::to_string(thread) + ".Q" + std::to_string(i) + ".host";
-        if (!maildirs.deliver("a@b", name, "", octets)) ++wrong;
+        if (!deliver(maildirs, "a@b", name, "", message)) ++wrong;
       }
     });
   }

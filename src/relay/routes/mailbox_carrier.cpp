@@ -1,6 +1,7 @@
 // Delivery to Maildirs; see mailbox_carrier.hpp.
 #include "relay/routes/mailbox_carrier.hpp"
 
+#include <algorithm>
 #include <map>
 
 #include "mail/header/received.hpp"
@@ -11,6 +12,12 @@ namespace postroad::relay {
 namespace {
 
 constexpr std::size_t batch_size = 32;  // messages that share the syncs of their folders
+
+// Whether an earlier recipient of the message has the same mailbox.
+bool is_same_mailbox(const std::vector<std::string>& folders, std::size_t recipient) {
+  const auto here = folders.begin() + static_cast<std::ptrdiff_t>(recipient);
+  return std::find(folders.begin(), here, folders[recipient]) != here;
+}
 
 }  // namespace
 
@@ -33,7 +40,7 @@ void MailboxCarrier::carry(const queue::Part& part, Done done) {
   {
     const std::lock_guard lock(mutex_);
     is_first = waiting_.empty();
-    waiting_.push_back({&part, std::move(done), {}, {}});
+    waiting_.push_back({&part, std::move(done), {}, {}, {}});
   }
   if (is_first) bell_.notify_one();
 }
@@ -84,12 +91,18 @@ void MailboxCarrier::defer(queue::Attempt& attempt, std::size_t recipient, const
   attempt.site_failure = error.text();
 }
 
+// All messages are written before the first can be seen in `new`: between that moment and the
+// records of the outcomes, in which a crash delivers again, are only renames and one sync of each
+// folder.
 void MailboxCarrier::deliver(std::vector<Call>& batch) {
   for (auto& call : batch) {
     const auto count = call.part->recipients.size();
     call.attempt = queue::same_for_all(count, Outcome::accepted, {});
     call.folders.resize(count);
-    for (std::size_t i = 0; i < count; ++i) deliver(call, i);
+    for (std::size_t i = 0; i < count; ++i) write(call, i);
+  }
+  for (auto& call : batch) {
+    for (std::size_t i = 0; i < call.folders.size(); ++i) publish(call, i);
   }
   std::map<std::string, Result<void>> synced;
   for (auto& call : batch) {
@@ -105,22 +118,33 @@ void MailboxCarrier::deliver(std::vector<Call>& batch) {
 }
 
 // The file's name follows from the queue id: a second delivery after a crash replaces the first.
-void MailboxCarrier::deliver(Call& call, std::size_t recipient) {
+void MailboxCarrier::write(Call& call, std::size_t recipient) {
   const auto& part = *call.part;
-  auto reader = spool_.read(part.id);
-  if (!reader) return defer(call.attempt, recipient, reader.error());
   const auto& envelope = part.envelope;
   const auto reverse_path = envelope.reverse_path.empty() ? Result<Mailbox>(Mailbox{})
                                                           : Mailbox::parse(envelope.reverse_path);
   auto to = Mailbox::parse(envelope.recipients[part.recipients[recipient]].address);
   const auto mailbox = to ? std::move(*to) : Mailbox{"postmaster", {}};  // the one without a domain
+  auto& folder = call.folders[recipient] = Directory::folder_of(mailbox);
+  if (is_same_mailbox(call.folders, recipient)) return;
+  call.name = std::to_string(envelope.arrived / 1000) + ".Q" + part.id.text() + '.' + host_;
   const auto head = mail::format_return_path(reverse_path ? *reverse_path : Mailbox{}) +
                     mail::format_delivered_to(mailbox);
-  auto folder = Directory::folder_of(mailbox);
-  const auto name = std::to_string(envelope.arrived / 1000) + ".Q" + part.id.text() + '.' + host_;
-  const auto delivered = maildirs_.deliver(folder, name, head, **reader);
-  if (!delivered) return defer(call.attempt, recipient, delivered.error());
-  call.folders[recipient] = std::move(folder);
+  auto reader = spool_.read(part.id);
+  const auto written =
+      reader ? maildirs_.write(folder, call.name, head, **reader) : Result<void>(reader.error());
+  if (written) return;
+  folder.clear();
+  defer(call.attempt, recipient, written.error());
+}
+
+void MailboxCarrier::publish(Call& call, std::size_t recipient) {
+  auto& folder = call.folders[recipient];
+  if (folder.empty() || is_same_mailbox(call.folders, recipient)) return;
+  const auto published = maildirs_.publish(folder, call.name);
+  if (published) return;
+  folder.clear();
+  defer(call.attempt, recipient, published.error());
 }
 
 // A delivery to a mailbox takes milliseconds: those in progress end, the waiting ones are not

@@ -35,13 +35,15 @@ class MailboxCarrier final : public queue::Carrier {
     const queue::Part* part;
     Done done;
     queue::Attempt attempt;
+    std::string name;                  // of the file, in each mailbox
     std::vector<std::string> folders;  // per recipient: written there, not synced yet; or empty
   };
   void run();
   std::vector<Call> take();
   void deliver_or_defer(std::vector<Call>& batch);
   void deliver(std::vector<Call>& batch);
-  void deliver(Call& call, std::size_t recipient);
+  void write(Call& call, std::size_t recipient);
+  void publish(Call& call, std::size_t recipient);
   void defer(queue::Attempt& attempt, std::size_t recipient, const Error& error);
 
   spool::Spool& spool_;
