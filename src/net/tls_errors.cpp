@@ -60,7 +60,7 @@ std::string words_of(unsigned long code, bool is_server, std::string_view otherw
   if (ERR_GET_LIB(code) != ERR_LIB_SSL) return std::string(otherwise);
   if (ERR_GET_REASON(code) == SSL_R_NO_SHARED_CIPHER)
     return std::string(otherwise) +
-           "; if the client knows only old ciphers, insecure_allow_legacy_tls admits them";
+           "; if the client knows only old ciphers, listener.insecure_allow_legacy_tls admits them";
   const int alert = ERR_GET_REASON(code) - SSL_AD_REASON_OFFSET;
   if (alert < 0 || alert > 255) return std::string(otherwise);
   return std::string("the peer ended TLS: ") + SSL_alert_desc_string_long(alert) +

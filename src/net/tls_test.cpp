@@ -183,7 +183,8 @@ Facts connect_to_openssl(const std::string& certificate, const std::string& ciph
                                           .pins = {},
                                           .certificate = {},
                                           .key = {},
-                                          .allow_legacy = allow_legacy})
+                                          .allow_legacy = allow_legacy,
+                                          .names = OptionNames{}})
                           .value();
   asio::io_context context;
   tcp::socket socket(context);
