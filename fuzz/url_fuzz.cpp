@@ -1,4 +1,4 @@
-// Any bytes as a server's URL: refused with a sentence, or a host that can be asked for.
+// Any bytes as a server's URL: refused with an error text, or a host that can be looked up.
 #include <cstdint>
 #include <string_view>
 

@@ -5,7 +5,7 @@
 //   address      = mailbox / group
 //   mailbox      = [phrase] "<" [route] addr-spec ">" / addr-spec
 //   group        = phrase ":" [mailbox-list] ";"  ; groups do not nest
-//   CFWS         = blanks and comments            ; comments nest
+//   CFWS         = whitespace and comments        ; comments nest
 //
 // Each constant below limits a known attack. The parser makes one pass without recursion; its time
 // is linear in the text. Display names are decoded (RFC 2047) after the list has been split and are

@@ -18,7 +18,7 @@ enum class Tls : std::uint8_t {
 /// The effect of a refused recipient on the others.
 enum class RecipientPolicy : std::uint8_t {
   best_effort,  ///< the others get the message
-  all_or_none,  ///< nobody gets the message
+  all_or_none,  ///< no recipient gets the message
 };
 
 /// When a message goes by BDAT (RFC 3030) in place of DATA.

@@ -68,7 +68,7 @@ class POSTROAD_EXPORT Machine final {
 
   /// Greeting, EHLO, STARTTLS, AUTH: the first operation, once. Calls Login::fetch_token.
   void open();
-  /// One message. Only the size and the kind of `source` are read here; its bytes are asked for
+  /// One message. Only the size and the kind of `source` are read here; its bytes are requested
   /// later.
   void send(Envelope envelope, const MessageSource& source);
   /// VRFY, EXPN, NOOP, RSET, HELP.

@@ -19,11 +19,11 @@ namespace postroad {
 /// One header field as received (RFC 5322 §2.2). The views point into the message and are valid as
 /// long as its bytes.
 struct POSTROAD_EXPORT HeaderField {
-  std::string_view name;   ///< without the colon and any blanks before it
+  std::string_view name;   ///< without the colon and any whitespace before it
   std::string_view body;   ///< everything after the colon, still folded, with its line end
   std::string_view whole;  ///< all lines of the field, with their line ends
 
-  /// The unfolded body without leading and trailing blanks; stray CR, LF and NUL become blanks.
+  /// The unfolded body without whitespace at its ends; stray CR, LF and NUL become spaces.
   [[nodiscard]] std::string value() const;
 };
 

@@ -118,7 +118,7 @@ class POSTROAD_EXPORT Message {
   /// several signers, the fields of the last one come first.
   Message& sign(std::shared_ptr<const MessageSigner> signer) &;
 
-  /// Appends any other field. The value is folded at blanks, and encoded (RFC 2047) if it is not
+  /// Appends any other field. The value is folded at spaces, and encoded (RFC 2047) if it is not
   /// ASCII. Names with a setter above call it: `header("To", …)` is `to(…)`. Refused: a name that
   /// is not RFC 5322 ftext, the fields of the MIME structure, a value with CR, LF or NUL, a word
   /// too long for a line of 998 bytes.

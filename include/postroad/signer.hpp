@@ -14,7 +14,7 @@ class POSTROAD_EXPORT MessageSigner {
  public:
   virtual ~MessageSigner() = default;
   /// Returns header fields to put in front of the message, each with its CRLF. Reads all of
-  /// `source` from where it stands; the caller rewinds it. Error: any error of reading;
+  /// `source` from its current position; the caller rewinds it. Error: any error of reading;
   /// Fault::input for a message that cannot be signed.
   virtual Result<std::string> sign(MessageSource& source) const = 0;
 };

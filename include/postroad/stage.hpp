@@ -9,7 +9,7 @@
 
 namespace postroad {
 
-/// A step of a conversation, in the order in which they come. The printed names (`to_string`) stand
+/// A step of a conversation, in the order in which they come. The printed names (`to_string`) occur
 /// in logs and JSON and are stable; the numbers are not.
 enum class Stage : std::uint8_t {
   none,                     ///< outside a conversation; an empty text

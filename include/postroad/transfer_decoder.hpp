@@ -16,7 +16,7 @@ namespace postroad {
 ///
 /// Base64: bytes outside the alphabet are skipped; the body ends at the padding; an incomplete last
 /// group is decoded as far as its bits go. Quoted-printable: a malformed escape is kept unchanged;
-/// blanks at the end of a line are removed. Memory: the undecided end of a line. Time: linear in
+/// whitespace at the end of a line is removed. Memory: the undecided end of a line. Time: linear in
 /// the bytes. One thread at a time.
 class POSTROAD_EXPORT TransferDecoder final {
  public:

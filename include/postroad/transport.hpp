@@ -18,7 +18,7 @@ class POSTROAD_EXPORT Transport {
  public:
   virtual ~Transport() = default;
   /// Sends message data to an envelope. `source` is read from its current position. Error: nothing
-  /// was delivered to anybody; everything else is in the report, per recipient. Never throws.
+  /// was delivered to any recipient; everything else is in the report, per recipient. Never throws.
   virtual Result<SendReport> send(const Envelope& envelope, MessageSource& source) = 0;
   /// Sends to the recipients that the message names.
   Result<SendReport> send(const Message& message);

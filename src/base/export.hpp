@@ -1,5 +1,5 @@
 // Exports of libpostroad for libpostroad-queue beside its public headers: pure functions that both
-// need. They are no public interface, so both libraries must be of one version. A function
+// need. They are not a public interface, so both libraries must be of one version. A function
 // that the queue library needs and that lacks this mark is an undefined symbol when it is linked.
 #pragma once
 

@@ -35,7 +35,7 @@ std::string lower(std::string_view text);
 std::string upper(std::string_view text);
 POSTROAD_QUEUE_EXPORT bool iequals(std::string_view a, std::string_view b) noexcept;
 bool istarts_with(std::string_view text, std::string_view prefix) noexcept;
-/// Without blanks and tabs at both ends.
+/// Without spaces and tabs at the beginning and the end.
 std::string_view trim(std::string_view text) noexcept;
 std::vector<std::string_view> split(std::string_view text, char separator);
 /// A whole decimal number, nothing before or after it; nullopt also when it does not fit.
@@ -58,7 +58,7 @@ std::string base64_encode(std::string_view octets);
 /// Writes the same at `out`, which has room for it: four characters per three bytes begun. Returns
 /// where it ends.
 char* write_base64(std::string_view octets, char* out) noexcept;
-/// Strict RFC 4648 §4: padding required, no blanks, no stray bits; nullopt otherwise.
+/// Strict RFC 4648 §4: padding required, no whitespace, no stray bits; nullopt otherwise.
 std::optional<std::string> base64_decode(std::string_view text);
 
 /// The candidate nearest to `word` by edit distance with transposition, if it is close enough; case

@@ -9,7 +9,7 @@
 
 namespace postroad::cli {
 
-/// While it lives, std::cout writes through it. Make one, first thing in main. It also occupies the
+/// While it lives, std::cout writes through it. Make one at the start of main. It also occupies the
 /// standard descriptors that the caller closed: otherwise a socket or a file would get number 1,
 /// and what is printed would go into it.
 class StandardOutput final : public std::streambuf {

@@ -95,7 +95,7 @@ Result<Secret> ask_password(const std::string& question, std::string_view remedy
   const int terminal = ::open("/dev/tty", O_RDWR | O_CLOEXEC);
   if (terminal < 0)
     return fail(Fault::input, question,
-                "there is no terminal to ask on; use " + std::string(remedy));
+                "there is no terminal for the prompt; use " + std::string(remedy));
   std::optional<std::string> line;
   {
     SilentTerminal silent(terminal);

@@ -18,7 +18,7 @@ int terminal_width();
 Result<Secret> ask_password(const std::string& question, std::string_view remedy);
 /// `postroad send: sentence` on standard error.
 void complain(std::string_view verb, std::string_view sentence);
-/// Whether the file that a flag names can be read and is no folder; nullopt: nothing to check.
+/// Whether the file that a flag names can be read and is not a folder; nullopt: nothing to check.
 /// Error: Fault::not_found with the flag as typed.
 Result<void> check_file(std::string_view flag, const std::optional<std::string>& path);
 /// Reads a file, or standard input for "-". Error: Fault::io naming it.

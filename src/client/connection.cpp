@@ -24,7 +24,7 @@ Error error_of(const std::exception_ptr& thrown) {
   } catch (const std::exception& error) {
     return fail(Fault::io, {}, std::string("system error: ") + error.what());
   } catch (...) {
-    return fail(Fault::io, {}, "an object that is no std::exception was thrown");
+    return fail(Fault::io, {}, "unknown exception");
   }
 }
 
@@ -257,7 +257,7 @@ awaitable<Result<void>> Connection::dial() {
 }
 
 // Whether the server at this address does not serve now: it closed, stayed silent or replied 4yz
-// before it was asked for anything but EHLO. A refusal (5yz) holds for the host.
+// before a command other than EHLO. A refusal (5yz) holds for the host.
 bool Connection::has_other_address(const Error& error) const {
   if (proxy_ || addresses_.empty() || proto::Clock::now() >= until_) return false;
   if (error.stage != Stage::connect && error.stage != Stage::tls && error.stage != Stage::ehlo)

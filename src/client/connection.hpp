@@ -1,5 +1,5 @@
 // One connection to one server as coroutines: opening it, sending on it, closing it. The blocking
-// Client, AsyncClient and Pool stand on it. Not here: several connections (a pool), retries of
+// Client, AsyncClient and Pool use it. Not here: several connections (a pool), retries of
 // whole messages. Thread rule: all calls on the thread of the executor; one operation at a time.
 #pragma once
 
@@ -58,7 +58,7 @@ class Connection final {
   awaitable<Result<proto::TlsFacts>> handshake(net::Time deadline);
   /// Bytes that the server sent while the tunnel through the proxy was opened.
   [[nodiscard]] const std::string& early() const { return early_; }
-  /// The address of this end as a literal: true everywhere, and what RFC 5321 section 4.1.4
+  /// The local address as a literal: true everywhere, and what RFC 5321 section 4.1.4
   /// requires of a client without a name. Valid after `reach`.
   [[nodiscard]] std::string own_literal();
 

@@ -122,7 +122,7 @@ TEST(Machine, AnOperationThatCannotBeginEndsAtOnce) {
   Machine early("smtp://mail.example");
   const auto source = mail().source().value();
   early.send(envelope, *source);
-  early.body("not asked for");
+  early.body("not requested");
   early.body_from(*source);
   early.body_end();
   EXPECT_EQ(early.next({}).wish, Wish::done);

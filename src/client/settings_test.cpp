@@ -21,7 +21,7 @@ TEST(Settings, TheLoginOfAUrlIsForThatServer) {
   EXPECT_EQ(login_for("smtp://h", given), "ann:pw PLAIN");
   EXPECT_EQ(login_for("smtp://bob:other@h", std::nullopt), "bob:other ");
   EXPECT_EQ(login_for("smtp://bob:other@h", given), "bob:other ");
-  // Without a password: never the password of somebody else.
+  // Without a password: never the password of another user.
   EXPECT_EQ(login_for("smtp://bob@h", given), "bob: ");
   // The same user: the URL may leave out the password and the mechanism.
   EXPECT_EQ(login_for("smtp://ann@h", given), "ann:pw PLAIN");

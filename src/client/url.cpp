@@ -64,7 +64,7 @@ Result<void> parse_tls(std::string_view word, Url& url) {
     url.tls = Tls::required;
   else
     return refuse("the URL's tls=" + printable(word, 40),
-                  "the words are never, opportunistic, required");
+                  "the values are never, opportunistic, required");
   return {};
 }
 
@@ -76,7 +76,7 @@ Result<void> parse_query(std::string_view query, Url& url) {
       continue;
     }
     if (!pair.starts_with(tls))
-      return refuse("the URL's option '" + printable(pair, 40) + "'", "it is not known");
+      return refuse("the URL's option '" + printable(pair, 40) + "'", "unknown option");
     if (const auto parsed = parse_tls(pair.substr(tls.size()), url); !parsed) return parsed.error();
   }
   return {};
@@ -151,7 +151,7 @@ Result<Url> parse_url(std::string_view text) {
     rest.remove_prefix(7);
   } else if (rest.find("://") != std::string_view::npos) {
     return refuse("the URL's scheme '" + printable(rest.substr(0, rest.find(':')), 20) + "'",
-                  "only smtp, smtps and lmtp are known");
+                  "the schemes are smtp, smtps and lmtp");
   }
   if (const auto at = rest.find('?'); at != std::string_view::npos) {
     const auto query = parse_query(rest.substr(at + 1), url);

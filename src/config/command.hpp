@@ -81,7 +81,7 @@ struct ExitCode {
 struct Command {
   std::string name{};
   std::string summary{};      ///< one line in lower case without a full stop
-  std::string description{};  ///< paragraphs separated by an empty line; other line ends are blanks
+  std::string description{};  ///< paragraphs separated by an empty line; other line ends are spaces
   std::vector<Argument> arguments{};
   std::vector<Flag> flags{};
   std::vector<Example> examples{};

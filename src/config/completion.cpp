@@ -27,7 +27,7 @@ void walk(Path& path, const Visit& visit) {
   }
 }
 
-// The flags that may stand behind a command: its own, those of the groups above, --help.
+// The flags that may follow a command: its own, those of the groups above, --help.
 std::vector<Flag> flags_of(const Path& path) {
   std::vector<Flag> out;
   for (auto command = path.rbegin(); command != path.rend(); ++command) {
@@ -139,7 +139,7 @@ std::string fish_list(const std::vector<std::string>& words) {
   return out;
 }
 
-// The flag's values: -x means a value that is no file, -r with -F a file.
+// The flag's values: -x means a value that is not a file, -r with -F a file.
 std::string fish_values(const std::vector<std::string>& words, Completion completion) {
   if (!words.empty()) return " -x -a " + fish_word(fish_list(words));
   if (completion == Completion::file) return " -r -F";

@@ -73,7 +73,7 @@ Section<Settings> declaration() {
   root.option("name", &Settings::name, "The host's name.");
   root.option("service", &Settings::service, "A service.").url();
   root.table("server", &Settings::server, "Options of the server.", server);
-  root.tables("listener", &Settings::listeners, "A port that takes mail.", listener);
+  root.tables("listener", &Settings::listeners, "A port that accepts mail.", listener);
   return root;
 }
 
@@ -368,7 +368,7 @@ TEST(Reference, HasARowForEachOption) {
   EXPECT_THAT(page,
               HasSubstr("| `recipients` | an integer, 1 to 10000 | `1000` | "
                         "`POSTROAD_SERVER_LIMITS_RECIPIENTS` | Recipients of one message. |\n"));
-  EXPECT_THAT(page, HasSubstr("## `[[listener]]`\n\nA port that takes mail.\n"));
+  EXPECT_THAT(page, HasSubstr("## `[[listener]]`\n\nA port that accepts mail.\n"));
   EXPECT_THAT(
       page,
       HasSubstr("| `tls` | never, offered, required | `\"offered\"` | none | When TLS is used. |"));

@@ -14,7 +14,7 @@ namespace postroad::config {
 /// is no error.
 struct LoadReport {
   std::vector<Error> errors;    ///< Fault::input; `where` is file:line:column, a variable or --set
-  std::vector<Error> warnings;  ///< older spellings, read all the same; the text names today's
+  std::vector<Error> warnings;  ///< older spellings, still read; the text names the current one
   /// The line of each key and table of the file: "server.data", "listener.0", "listener.0.port".
   /// Rows of a repeated table are counted from 0.
   std::map<std::string, unsigned> lines;

@@ -77,7 +77,7 @@ Result<Size> parse_size(std::string_view text) {
   if (unit == nullptr) return wrong(text, "not a size", size_form);
   const auto number = parse_number(digits);
   if (!number || *number > largest / unit->factor) {
-    return wrong(text, "too large a size", "at most 8388607TiB are supported");
+    return wrong(text, "size too large", "at most 8388607TiB are supported");
   }
   return Size{*number * unit->factor};
 }
@@ -97,7 +97,7 @@ Result<Duration> parse_duration(std::string_view text) {
     }
     const auto count = parse_number(number);
     if (!count || *count > (largest - total) / unit->factor) {
-      return wrong(text, "too long a duration", "at most 9223372036854775807ms are supported");
+      return wrong(text, "duration too long", "at most 9223372036854775807ms are supported");
     }
     total += *count * unit->factor;
     last = unit->factor;
@@ -116,7 +116,7 @@ Result<Rate> parse_rate(std::string_view text) {
   if (!count || !time || count->octets == 0 || time->count() == 0)
     return wrong(text, "not a rate", rate_form);
   if (*time > longest_period)
-    return wrong(text, "too long a period", "the period of a rate is at most 366d");
+    return wrong(text, "period too long", "the period of a rate is at most 366d");
   return Rate{count->octets, *time};
 }
 

@@ -33,7 +33,7 @@ Result<Size> parse_size(std::string_view text);
 Result<Duration> parse_duration(std::string_view text);
 
 /// `600/h`, `20/10min`, `2GiB/h`: a number or a size, a slash, and a time of which a single unit
-/// may stand alone; `none` for no limit. Error: as for parse_size.
+/// may lack its number; `none` for no limit. Error: as for parse_size.
 Result<Rate> parse_rate(std::string_view text);
 
 /// The shortest exact form, which parses back to the same value: `35MiB`, `10kB`, `1025`.

@@ -45,7 +45,7 @@ class PrivateKey final {
 class PublicKey final {
  public:
   /// `octets` as `public_octets` gives them; of RSA also the bare RSAPublicKey of RFC 8017 §A.1.1.
-  /// Error: Fault::input when they are no such key.
+  /// Error: Fault::input when they are not such a key.
   static Result<PublicKey> parse(KeyKind kind, std::string_view octets);
   [[nodiscard]] unsigned bits() const noexcept;
   /// Whether `signature` is that of `octets`, as `PrivateKey::sign` makes it.

@@ -91,7 +91,7 @@ void Access::check_data() {
   const auto folder = fs::absolute(settings_.server.data, error).lexically_normal();
   if (error)
     return problems_.error("server.data", "its folder cannot be found: " + reason(error.value()) +
-                                              "; give the whole path");
+                                              "; give the absolute path");
   auto nearest = folder;
   struct stat facts {};
   while (::stat(nearest.c_str(), &facts) != 0 && nearest.has_relative_path())
@@ -102,7 +102,7 @@ void Access::check_data() {
   if (::geteuid() != 0 || !is_given_away) {
     check_writable("server.data", nearest);
   } else if (const int refusal = make_folder_in(nearest); refusal != 0) {
-    problems_.error("server.data", "no folder can be made in " + nearest.string() +
+    problems_.error("server.data", "no folder can be created in " + nearest.string() +
                                        ", even by root (" + reason(refusal) +
                                        "); choose another folder");
   } else {
@@ -137,14 +137,14 @@ void Access::check_log() {
   const auto file = fs::absolute(settings_.log.file, error);
   if (error)
     return problems_.error("log.file", "its folder cannot be found: " + reason(error.value()) +
-                                           "; give the whole path");
+                                           "; give the absolute path");
   const auto folder = file.parent_path();
   if (fs::is_directory(file, error))
     return problems_.error("log.file", file.string() + " is a folder; name a file");
   if (fs::exists(file, error)) return check_file("log.file", file);
   if (!fs::exists(folder, error))
     return problems_.error("log.file", "the folder " + folder.string() +
-                                           " does not exist; make it, for the server's user");
+                                           " does not exist; create it for the server's user");
   if (!fs::is_directory(folder, error))
     return problems_.error("log.file", folder.string() + " is not a folder");
   check_writable("log.file", folder);

@@ -55,7 +55,7 @@ void check_certificates(const Configuration& configuration, Problems& problems) 
   }
 }
 
-// The ports of the server that runs on this data folder.
+// The ports of the server that uses this data folder.
 std::set<std::string> ports_of_running_server(const Settings& settings, Problems& problems) {
   std::set<std::string> ports;
   auto running = RunningServer::connect(settings.server.data);
@@ -63,7 +63,7 @@ std::set<std::string> ports_of_running_server(const Settings& settings, Problems
   const auto held = running->listening();
   if (!held) {
     problems.warning("server.data", "the server that runs on " + settings.server.data.string() +
-                                        " did not tell its ports: " + held.error().text());
+                                        " did not report its ports: " + held.error().text());
     return ports;
   }
   for (const auto& address : *held) ports.insert(address.substr(address.rfind(':') + 1));
@@ -110,8 +110,9 @@ void check_server_user(const Settings& settings, bool is_local, Problems& proble
   const auto* self = ::getpwuid(::geteuid());
   const std::string own_name = self == nullptr ? "" : self->pw_name;
   if (::getpwnam(user.c_str()) == nullptr)
-    problems.error("server.user", "there is no user '" + printable(user, 80) +
-                                      "' on this machine; add it, as with adduser --system");
+    problems.error("server.user",
+                   "there is no user '" + printable(user, 80) +
+                       "' on this machine; add it, for example with adduser --system");
   else if (::geteuid() != 0 && user != own_name)
     problems.warning("server.user", "only root can become '" + user + "'");
 }
@@ -124,9 +125,10 @@ void check_users(const Configuration& configuration, Problems& problems) {
       std::any_of(settings.listeners.begin(), settings.listeners.end(),
                   [](const auto& listener) { return listener.role == server::Role::submission; });
   if (names.empty() && has_submission && !configuration.login_backend)
-    problems.error("server.users", settings.server.users.string() +
-                                       " holds no users, so that nobody can submit messages; use "
-                                       "`postroad user add`");
+    problems.error("server.users",
+                   settings.server.users.string() +
+                       " holds no users, so that no client can submit messages; use "
+                       "`postroad user add`");
   if (configuration.login_backend) return;  // it may know further users
   for (const auto& entry : settings.submission.senders) {
     const auto login = std::string(trim(std::string_view(entry).substr(0, entry.find(':'))));

@@ -187,9 +187,9 @@ Result<std::unique_ptr<ControlSocket>> ControlSocket::open(asio::io_context& loo
   if (!error) acceptor.bind(stream_protocol::endpoint(fresh), error);
   ::umask(mask);
   if (!error) acceptor.listen(16, error);
-  if (error) return fail(Fault::io, "control.sock", "cannot be made: " + error.message());
+  if (error) return fail(Fault::io, "control.sock", "cannot be created: " + error.message());
   struct stat facts {};
-  if (::stat(fresh.c_str(), &facts) != 0) return control_error("cannot be looked at");
+  if (::stat(fresh.c_str(), &facts) != 0) return control_error("cannot be examined");
   auto state = std::make_shared<State>(std::move(acceptor), data, facts.st_ino, std::move(answers));
   asio::co_spawn(loop, State::accept(state), asio::detached);
   return std::unique_ptr<ControlSocket>(new ControlSocket(std::move(state)));
@@ -198,7 +198,8 @@ Result<std::unique_ptr<ControlSocket>> ControlSocket::open(asio::io_context& loo
 Result<void> ControlSocket::publish() {
   const ControlAddress address(state_->data);
   const auto fresh = address.path() + '.' + std::to_string(::getpid());
-  if (::rename(fresh.c_str(), address.path().c_str()) != 0) return control_error("cannot be named");
+  if (::rename(fresh.c_str(), address.path().c_str()) != 0)
+    return control_error("cannot be renamed");
   return {};
 }
 

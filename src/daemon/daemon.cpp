@@ -64,7 +64,7 @@ Result<void> Daemon::bind(const std::vector<int>& sockets) {
   if (error)
     return fail(
         Fault::io, data.string(),
-        "the data folder cannot be made: " + error.message() +
+        "the data folder cannot be created: " + error.message() +
             "; choose another with server.data, or ask its owner for the right to write there");
   auto left = sockets;
   if (const auto& listen = configuration_->settings.metrics.listen; !listen.empty()) {
@@ -190,7 +190,9 @@ Result<void> Daemon::change(Reread reread) {
 
 // Returns the warnings about a configuration that is in force now.
 Result<std::vector<std::string>> Daemon::reload() {
-  if (handed_over_at_) return fail(Fault::busy, "reload", "another process serves already");
+  if (handed_over_at_)
+    return fail(Fault::busy, "reload",
+                "another process has taken over; send the reload to that one");
   notify::reloading();
   const struct Ready {
     ~Ready() { notify::ready(); }

@@ -15,7 +15,7 @@ using observe::Level;
 
 constexpr FieldInfo pid{"pid", "process id of the server that logs it"};
 constexpr FieldInfo sessions_field{"sessions", "number of open sessions"};
-constexpr FieldInfo reason{"reason", "what failed, and why"};
+constexpr FieldInfo reason{"reason", "the failure and its reason"};
 
 constexpr std::array ready_fields{pid, FieldInfo{"listeners", "number of listeners"},
                                   FieldInfo{"took_over", "whether it replaced a running server"}};
@@ -28,38 +28,39 @@ constexpr EventInfo stopping{
     "server.stopping", Level::info, "server stops ({why})", stopping_fields,
     "The server accepts no new connections; sessions end after the message in progress."};
 constexpr std::array handed_fields{pid, sessions_field};
-constexpr EventInfo handed{"server.handed_over", Level::info,
-                           "another process accepts connections; {sessions} sessions end here",
-                           handed_fields, "A new process took over the listening sockets."};
+constexpr EventInfo handed{
+    "server.handed_over", Level::info,
+    "another process accepts connections; {sessions} sessions end in this process", handed_fields,
+    "A new process took over the listening sockets."};
 constexpr std::array reloaded_fields{pid};
-constexpr EventInfo reloaded{"config.reloaded", Level::info, "configuration reloaded",
+constexpr EventInfo reloaded{"config.reloaded", Level::info, "configuration was reloaded",
                              reloaded_fields,
-                             "The configuration was read again; open sessions keep the old one."};
+                             "The configuration was reloaded; open sessions keep the old one."};
 constexpr std::array reason_fields{reason};
 constexpr EventInfo refused{
-    "config.refused", Level::error, "configuration not reloaded: {reason}", reason_fields,
+    "config.refused", Level::error, "configuration was not reloaded: {reason}", reason_fields,
     "The new configuration has errors, and none of it is used; the old one stays in effect."};
 constexpr EventInfo doubtful{
     "config.warning", Level::warning, "configuration: {reason}", reason_fields,
-    "A reload took a configuration that is usable and may not be meant: an open relay, for "
+    "A reload took a configuration that is usable but hazardous: an open relay, for "
     "example."};
 constexpr EventInfo not_reopened{
-    "log.not_reopened", Level::error, "log file not reopened: {reason}", reason_fields,
+    "log.not_reopened", Level::error, "log file was not reopened: {reason}", reason_fields,
     "The log file could not be reopened; the log continues in the old file."};
-constexpr EventInfo lacking{"sandbox.lacking", Level::warning, "server not confined: {reason}",
+constexpr EventInfo lacking{"sandbox.lacking", Level::warning, "sandbox is incomplete: {reason}",
                             reason_fields, "The kernel does not support a part of the sandbox."};
 constexpr std::array address_fields{FieldInfo{"address", "address of the socket"}};
 constexpr EventInfo unused{"socket.unused", Level::warning,
-                           "socket {address} closed: no listener has this address", address_fields,
-                           "An inherited socket matches no listener."};
+                           "socket {address} was closed: no listener has this address",
+                           address_fields, "An inherited socket matches no listener."};
 constexpr std::array adopted_fields{FieldInfo{"messages", "number of messages in it"}};
 constexpr EventInfo adopted{
-    "spool.adopted", Level::info, "spool of another process adopted: {messages} messages",
+    "spool.adopted", Level::info, "spool of another process was adopted: {messages} messages",
     adopted_fields, "The spool that another process left was opened; its messages are delivered."};
-constexpr EventInfo failing{"spool.failing", Level::error, "the spool takes no messages: {reason}",
-                            reason_fields,
+constexpr EventInfo failing{"spool.failing", Level::error,
+                            "spool does not accept messages: {reason}", reason_fields,
                             "The spool began to refuse messages; clients get 451 or 452."};
-constexpr EventInfo recovered{"spool.recovered", Level::info, "the spool takes messages again",
+constexpr EventInfo recovered{"spool.recovered", Level::info, "spool accepts messages again",
                               reloaded_fields, "The spool accepts messages after a failure."};
 constexpr EventInfo trouble{"server.trouble", Level::error, "main loop failed: {reason}",
                             reason_fields,

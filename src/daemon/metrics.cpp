@@ -23,8 +23,8 @@ using Type = MetricKind::Type;
 const std::vector<MetricKind>& gauges() {
   static const std::vector<MetricKind> kinds{
       {"postroad_sessions_open", "Open sessions.", Type::gauge},
-      {"postroad_spool_healthy", "1 while the spool takes messages, else 0.", Type::gauge},
-      {"postroad_mailboxes_healthy", "1 while the mailboxes take messages, else 0.", Type::gauge},
+      {"postroad_spool_healthy", "1 while the spool accepts messages, else 0.", Type::gauge},
+      {"postroad_mailboxes_healthy", "1 while the mailboxes accept messages, else 0.", Type::gauge},
       {"postroad_spool_messages", "Messages in the spool.", Type::gauge},
       {"postroad_spool_bytes", "Bytes of the messages in the spool.", Type::gauge},
       {"postroad_spool_disk_bytes", "Bytes of the spool's segments on disk.", Type::gauge},

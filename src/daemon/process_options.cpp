@@ -13,7 +13,8 @@ Section<ServerConfig> ServerConfig::declare() {
   s.option("data", &ServerConfig::data,
            "Folder of the spool and the mailboxes; created if it does not exist.")
       .fixed();
-  s.option("users", &ServerConfig::users, "File of users for AUTH, made by `postroad user add`.");
+  s.option("users", &ServerConfig::users,
+           "File of users for AUTH, created by `postroad user add`.");
   s.option("login_command", &ServerConfig::login_command,
            "Program with its arguments that checks logins of users that are not in the file: JSON "
            "on its standard input; exit code 0: right, 1: wrong, any other: 454.");
@@ -68,7 +69,7 @@ Section<SpoolConfig> SpoolConfig::declare() {
            {{"journal", Keeping::journal}, {"nothing", Keeping::nothing}},
            "Insecure: `nothing` replies 250 and discards every message, to measure the intake.")
       .fixed();
-  s.option("segment", &SpoolConfig::segment, "Size at which a new segment file is begun.")
+  s.option("segment", &SpoolConfig::segment, "Size at which a new segment file is started.")
       .between(Size{1 << 16}, Size{1 << 30})
       .fixed();
   s.option("chunk", &SpoolConfig::chunk, "Bytes of a message held in memory per session.")
@@ -83,9 +84,10 @@ Section<SpoolConfig> SpoolConfig::declare() {
 
 Section<MetricsConfig> MetricsConfig::declare() {
   Section<MetricsConfig> s;
-  s.option("listen", &MetricsConfig::listen,
-           "Address and port of /metrics (Prometheus) and /healthz, as 127.0.0.1:9925. Loopback "
-           "only, because there is no login. Empty: none.")
+  s.option(
+       "listen", &MetricsConfig::listen,
+       "Address and port of /metrics (Prometheus) and /healthz, such as 127.0.0.1:9925. Loopback "
+       "only, because there is no login. Empty: none.")
       .fixed();
   return s;
 }

@@ -28,7 +28,7 @@ constexpr timeval patience{30, 0};  // for a reply: a reload may read a slow dis
 Result<RunningServer> RunningServer::connect(const std::filesystem::path& data) {
   const auto none = [&] {
     return fail(Fault::not_found, data.string(),
-                "no server runs on this data folder: " + std::generic_category().message(errno));
+                "no server uses this data folder: " + std::generic_category().message(errno));
   };
   const ControlAddress address(data);
   if (!address.is_there()) return none();

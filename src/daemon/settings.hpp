@@ -40,7 +40,7 @@ const config::Section<Settings>& declaration();
 /// that no option has is one.
 config::LoadReport load_settings(const std::string& path,
                                  const std::vector<std::string>& assignments, Settings& settings);
-/// The variables of the sendmail entry, which are no options of the server.
+/// The variables of the sendmail entry, which are not options of the server.
 inline constexpr std::array<std::string_view, 2> variables_of_sendmail{"POSTROAD_SENDMAIL_CONFIG",
                                                                        "POSTROAD_SENDMAIL_SERVER"};
 /// The name of this machine if it is a domain, else "localhost".

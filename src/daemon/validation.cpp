@@ -113,7 +113,7 @@ class Listener {
     if (auth && all_.server.users.empty() && !all_.server.login_backend().is_set() &&
         listener_.client_ca.empty())
       error("auth",
-            "AUTH needs server.users, the file that `postroad user add` makes, or "
+            "AUTH needs server.users, the file that `postroad user add` creates, or "
             "server.login_command or server.login_url");
     if (auth && listener_.tls == smtp::TlsMode::none && !listener_.allow_auth_in_clear)
       error("tls", "AUTH is never offered without TLS; set tls, or allow_auth_in_clear");
@@ -122,7 +122,7 @@ class Listener {
     for (const auto name : known) names += (names.empty() ? "" : ", ") + std::string(name);
     for (const auto& name : listener_.mechanisms) {
       if (std::find(known.begin(), known.end(), name) == known.end())
-        error("mechanisms", printable(name, 40) + " is not known; the mechanisms are " + names);
+        error("mechanisms", printable(name, 40) + " is unknown; the mechanisms are " + names);
     }
   }
 
@@ -143,7 +143,7 @@ class Listener {
   }
 
   // The server believes a proxy about its client: an address of delivery.networks, relay_from,
-  // only_from or clients.exempt, and by XCLIENT a login. A PROXY header stands before only_from is
+  // only_from or clients.exempt, and by XCLIENT a login. A PROXY header is read before only_from is
   // looked at.
   void check_proxies() {
     if (is_loopback(listener_)) return;
@@ -203,9 +203,10 @@ void check_smarthost(const Settings& settings, Problems& problems) {
   const auto url = client::parse_url(delivery.smarthost);
   if (!url) problems.error("delivery.smarthost", url.error());
   if (url && !url->password.empty())
-    problems.error("delivery.smarthost",
-                   "no password in the URL, as it would be shown; set delivery.smarthost_user and, "
-                   "in the environment, POSTROAD_DELIVERY_SMARTHOST_PASSWORD");
+    problems.error(
+        "delivery.smarthost",
+        "no password in the URL, because it would be shown; set delivery.smarthost_user and, "
+        "in the environment, POSTROAD_DELIVERY_SMARTHOST_PASSWORD");
   if (!delivery.smarthost_user.empty() && delivery.smarthost_password.empty())
     problems.hazard("delivery.smarthost_user",
                     "this user has no password; set POSTROAD_DELIVERY_SMARTHOST_PASSWORD in the "

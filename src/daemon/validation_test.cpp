@@ -171,7 +171,7 @@ TEST(Findings, HaveEveryProblemOnceAndInTheOrderOfTheFile) {
   loaded.errors = {fail(Fault::input, "p.toml:4:8", "listener.port = 70000: out of range")};
   Problems problems;
   problems.error("log.file", "is a folder");
-  problems.error("listener.0.port", "in use");  // of the default, which nobody asked for
+  problems.error("listener.0.port", "in use");  // of the default, which no line of the file set
   problems.hazard("listener.0.role", "an open relay");
   problems.error("server.users", "holds no users");
   const auto all = findings(loaded, problems, "p.toml");

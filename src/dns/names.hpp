@@ -14,11 +14,11 @@ namespace postroad::dns {
 ///   name = label *( "." label ) [ "." ]
 /// limits  a label has 1 to 63 bytes, a name 253 without the final dot. Bytes are printable ASCII
 ///         without the backslash, so that no escape reaches the resolver: SPF macros and DKIM make
-///         names that are no host names.
+///         names that are not host names.
 /// Error: Fault::input with the name.
 Result<void> check_name(std::string_view name);
 
-/// The name under which the PTR records of an address stand: `1.2.0.192.in-addr.arpa` (RFC 1035
+/// The name of the PTR records of an address: `1.2.0.192.in-addr.arpa` (RFC 1035
 /// section 3.5), 32 nibbles below `ip6.arpa` (RFC 3596 section 2.5). An IPv4 address mapped into
 /// IPv6 counts as IPv4.
 std::string reverse_name(const boost::asio::ip::address& address);

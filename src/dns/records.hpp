@@ -22,7 +22,7 @@ struct MxRecord {
   std::uint16_t preference = 0;
   std::string exchange;  ///< as take_name returns it
 
-  /// The exchange of a domain that takes no mail (RFC 7505).
+  /// The exchange of a domain that accepts no mail (RFC 7505).
   [[nodiscard]] bool is_null() const noexcept { return exchange == "."; }
   friend bool operator==(const MxRecord&, const MxRecord&) = default;
 };

@@ -39,7 +39,7 @@ class Query final : public std::enable_shared_from_this<Query> {
   /// The caller's deadline passed, or it was cancelled: no answer is needed any more.
   [[nodiscard]] bool is_abandoned() const;
 
-  /// For Resolver: nobody waits from now on; the answer that came, if one did.
+  /// For Resolver: ends the wait; returns the answer, if one came.
   void abandon();
   std::optional<Response> take();
 
@@ -47,7 +47,7 @@ class Query final : public std::enable_shared_from_this<Query> {
   const std::string name_;
   const RecordType type_;
   mutable std::mutex mutex_;
-  boost::asio::steady_timer* bell_;  // null once nobody waits
+  boost::asio::steady_timer* bell_;  // null once the wait has ended
   std::optional<Response> response_;
 };
 

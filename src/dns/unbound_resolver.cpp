@@ -51,7 +51,7 @@ Result<void> configure(ub_ctx* context) {
     return fail(Fault::io, "libunbound", "it has no threads");
   for (const auto& [name, value] : settings) {
     if (ub_ctx_set_option(context, name, value.c_str()) != 0)
-      return fail(Fault::io, "libunbound", std::string("the setting is not known: ") + name);
+      return fail(Fault::io, "libunbound", std::string("unknown setting: ") + name);
   }
   return {};
 }

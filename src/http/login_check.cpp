@@ -139,8 +139,9 @@ std::optional<Error> LoginCheckSettings::invalid_reason() const {
   if (command.empty()) return std::nullopt;
   const auto& program = command.front();
   if (!program.starts_with('/'))
-    return fail(Fault::input, "server.login_command",
-                printable(program, 80) + ": the program is named by its whole path");
+    return fail(
+        Fault::input, "server.login_command",
+        printable(program, 80) + ": not an absolute path; give the absolute path of the program");
   if (::access(program.c_str(), X_OK) != 0)
     return fail(
         Fault::input, "server.login_command",

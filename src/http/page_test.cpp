@@ -17,7 +17,7 @@ Page echo(std::string_view path) {
 
 TEST(Page, GetAndHeadAreAnswered) {
   const auto page = respond("GET /here?a=b c=d HTTP/1.1\r\nHost: x\r\n\r\n", echo);
-  EXPECT_THAT(page, StartsWith("HTTP/1.1 400 Bad Request\r\n")) << "a blank in the target";
+  EXPECT_THAT(page, StartsWith("HTTP/1.1 400 Bad Request\r\n")) << "a space in the target";
   EXPECT_EQ(respond("GET /here?a=b HTTP/1.1\r\nHost: x\r\n\r\n", echo),
             "HTTP/1.1 200 OK\r\nConnection: close\r\nCache-Control: no-store\r\nContent-Type: "
             "text/plain; charset=utf-8\r\nContent-Length: 6\r\n\r\n/here\n");

@@ -137,7 +137,7 @@ awaitable<Result<unsigned>> read_status(net::Stream& stream, proto::Time deadlin
 }
 
 // Reading the CA certificates takes tens of milliseconds, so the last context is held, and shared
-// while the system's files are unchanged. It is made again each hour all the same: in a folder of
+// while the system's files are unchanged. It is nevertheless made again each hour: in a folder of
 // certificates a file may be written over. An error is not held.
 Result<net::TlsContext> tls_context() {
   constexpr std::chrono::hours longest_held{1};
@@ -168,7 +168,7 @@ Result<ServiceUrl> parse_service(std::string_view text) {
   const auto end = std::min(text.find_first_of("/?"), text.size());
   const auto target = text.substr(end);
   if (std::any_of(target.begin(), target.end(), [](char c) { return is_control(c) || c == ' '; }))
-    return wrong_url("its path holds a blank or a control character");
+    return wrong_url("its path contains a space or a control character");
   if (!target.empty()) url.target = (target.front() == '?' ? "/" : "") + std::string(target);
   if (const auto taken = take_authority(text.substr(0, end), url); !taken) return taken.error();
   return url;

@@ -27,7 +27,8 @@ Result<ServiceUrl> parse_service(std::string_view url);
 
 /// Posts `body` and returns the status (100 to 599) of the answer; interim answers (1yz) are
 /// skipped. https verifies the certificate by the system's CA certificates. Error: as of
-/// net::connect; Fault::tls; Fault::closed; Fault::timeout; Fault::protocol for what is no HTTP.
+/// net::connect; Fault::tls; Fault::closed; Fault::timeout; Fault::protocol for an answer that is
+/// not HTTP.
 boost::asio::awaitable<Result<unsigned>> post(const ServiceUrl& url, std::string_view content_type,
                                               std::string_view body, proto::Time deadline);
 

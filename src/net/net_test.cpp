@@ -185,7 +185,7 @@ TEST(NameLookup, ASilentNameServerHoldsUpNeitherDeadlineNorCancellationNorDestru
   context.reset();  // with the lookup under way
 }
 
-// On a thread that belongs to nobody an exception would end the process.
+// On a thread without a caller an exception would end the process.
 TEST(NameLookup, AnExceptionIsAnErrorOfTheCaller) {
   set_name_lookup([](const std::string& name) -> Result<std::vector<asio::ip::address>> {
     if (name == "full.example") throw std::bad_alloc();

@@ -83,7 +83,7 @@ Addresses look_up(const NameLookup& lookup, const std::string& name) noexcept {
 struct Question {
   std::string name;
   std::mutex mutex;
-  asio::steady_timer* bell = nullptr;  // null once nobody waits
+  asio::steady_timer* bell = nullptr;  // null once the wait has ended
   std::optional<Addresses> answer;
 
   void answered(Addresses addresses, const std::shared_ptr<Question>& self) noexcept {

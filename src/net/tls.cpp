@@ -118,7 +118,7 @@ std::shared_ptr<const OptionNames> names_of(const TlsClientSettings& settings) {
   return settings.names ? std::make_shared<const OptionNames>(*settings.names) : nullptr;
 }
 
-// X509_cmp_current_time gives 0 for a time that it cannot read: that is no valid certificate.
+// X509_cmp_current_time gives 0 for a time that it cannot read: that is not a valid certificate.
 Result<void> check_validity(const X509* certificate, const TlsServerSettings& settings) {
   const auto* from = X509_get0_notBefore(certificate);
   const auto* to = X509_get0_notAfter(certificate);

@@ -50,7 +50,7 @@ std::string remedy_of(int alert, bool is_server, const OptionNames* names) {
     return "; it requires another certificate from this side" +
            in_brackets(names, &OptionNames::client_certificate);
   if (alert == SSL_AD_HANDSHAKE_FAILURE && names != nullptr && !names->legacy_tls.empty())
-    return "; if it knows only old ciphers, " + names->legacy_tls + " admits them";
+    return "; if it supports only old ciphers, " + names->legacy_tls + " admits them";
   return {};
 }
 
@@ -60,7 +60,8 @@ std::string words_of(unsigned long code, bool is_server, std::string_view otherw
   if (ERR_GET_LIB(code) != ERR_LIB_SSL) return std::string(otherwise);
   if (ERR_GET_REASON(code) == SSL_R_NO_SHARED_CIPHER)
     return std::string(otherwise) +
-           "; if the client knows only old ciphers, listener.insecure_allow_legacy_tls admits them";
+           "; if the client supports only old ciphers, listener.insecure_allow_legacy_tls admits "
+           "them";
   const int alert = ERR_GET_REASON(code) - SSL_AD_REASON_OFFSET;
   if (alert < 0 || alert > 255) return std::string(otherwise);
   return std::string("the peer ended TLS: ") + SSL_alert_desc_string_long(alert) +

@@ -69,7 +69,7 @@ class Metrics {
   Cell nowhere_;
 };
 
-/// Counts each event of the declared kinds, as `postroad_session_opened_total`, labelled by its
+/// Counts each event of the declared kinds (`postroad_session_opened_total`), labelled by its
 /// bounded fields. Add it to the log at Level::debug, so that every level is counted. `metrics`
 /// must outlive it.
 class CountSink final : public Sink {

@@ -203,7 +203,7 @@ TEST(Metrics, LabelsOfSeveralFieldsKeepTheirOrder) {
   EXPECT_THAT(metrics.text(), HasSubstr("m_total{listener=\"smtp\",tls=\"yes\"} 0\n"));
 }
 
-// A log that nobody reads must not stop the server.
+// A log that is not read must not stop the server.
 TEST(Writer, APipeThatIsNotReadLosesLinesAndBlocksNobody) {
   int ends[2];
   ASSERT_EQ(::pipe(ends), 0);
@@ -226,7 +226,7 @@ TEST(Writer, APipeThatIsNotReadLosesLinesAndBlocksNobody) {
   for (std::size_t at = 0; at < kept.size(); at += line.size())
     ASSERT_EQ(kept.compare(at, line.size(), line), 0) << "no line is cut";
   write(line);
-  EXPECT_EQ(read_lines(1), line) << "and it goes on once somebody reads";
+  EXPECT_EQ(read_lines(1), line) << "and it continues once the pipe is read";
   EXPECT_EQ(dropped_lines() - before, lost);
   ::close(ends[0]);
   ::close(ends[1]);

@@ -21,7 +21,7 @@ namespace postroad::observe {
 /// Takes complete lines, each with its line end.
 using LineWriter = std::function<void(std::string_view line)>;
 /// One write(2) per line. The descriptor is not owned and must outlive the writer. A line that
-/// cannot be written is dropped and counted. A pipe, a terminal or a socket that nobody reads is
+/// cannot be written is dropped and counted. A pipe, a terminal or a socket that is not read is
 /// waited for once, for 50 ms, and then not again until it accepts a line.
 LineWriter write_to(int descriptor);
 
@@ -51,7 +51,7 @@ class LogFile final {
 };
 
 /// `2026-11-23T12:00:00.123Z info session.opened client=[127.0.0.1]:4711 listener=smtp`, in UTC.
-/// Values with blanks, quotes or backslashes are quoted.
+/// Values with spaces, quotes or backslashes are quoted.
 class TextSink final : public Sink {
  public:
   struct Style {

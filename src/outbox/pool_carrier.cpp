@@ -78,7 +78,7 @@ queue::Attempt attempt_of(const Result<SendReport>& result, std::size_t count) {
   return attempt;
 }
 
-// RFC 5321 section 4.5.3.1.10: 452 also says that the host takes no more recipients in this
+// RFC 5321 section 4.5.3.1.10: 452 also says that the host accepts no more recipients in this
 // transaction (some hosts say 450). The transaction was of use to others, so the next one begins at
 // once; without that, the recipient waits for its retry.
 void leave_to_next_transaction(const SendReport& report, queue::Attempt& attempt) {

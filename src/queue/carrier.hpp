@@ -28,7 +28,7 @@ struct Part {
 
 /// The result of one attempt for one recipient.
 struct RecipientResult {
-  /// nullopt: not tried, because the carrier was stopped, or because the host takes no more
+  /// nullopt: not tried, because the carrier was stopped, or because the host accepts no more
   /// recipients in this transaction. Counts as no attempt; it is due at once.
   std::optional<Outcome> outcome;
   std::string note;  ///< the reply or the error that decided, one line
@@ -36,7 +36,7 @@ struct RecipientResult {
 
 struct Attempt {
   std::vector<RecipientResult> recipients;  ///< in the order of Part::recipients
-  /// Set when the destination as a whole takes no mail now (it cannot be reached, 421, a full
+  /// Set when the destination as a whole accepts no messages now (it cannot be reached, 421, a full
   /// disk): why, one line. Other messages for it wait.
   std::optional<std::string> site_failure;
 };

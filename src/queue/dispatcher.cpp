@@ -170,7 +170,7 @@ std::string Dispatcher::exception_text() {
   } catch (const std::exception& thrown) {
     return thrown.what();
   } catch (...) {
-    return "an object that is no std::exception was thrown";
+    return "unknown exception";
   }
 }
 

@@ -4,7 +4,7 @@
 // Outbox.
 //
 // Promises. A recipient is in one attempt at a time. Its outcome is recorded when its carrier
-// reports it; until the record is on disk the message is in nobody's hands, and a record that
+// reports it; until the record is on disk the message is in no attempt, and a record that
 // the disk refuses is given to it again, so that nothing is sent twice while the process lives. A
 // crash before the record causes a second delivery, never a loss.
 //
@@ -42,8 +42,8 @@ class DispatcherObserver {
   /// A message left the queue.
   virtual void removed(spool::QueueId, const spool::Envelope&) {}
   virtual void unreadable(spool::QueueId, const Error&) {}
-  /// A site stopped taking mail, with the reason, or takes it again or is another destination now
-  /// (empty reason). Each change once.
+  /// A site stopped accepting messages, with the reason; or it accepts them again or is another
+  /// destination now (empty reason). Each change once.
   virtual void site_changed(const std::string& /*site*/, const std::string& /*reason*/) {}
   /// An exception ended a step of the queue (no memory, no thread). The message is tried later.
   virtual void failed(const std::string& /*reason*/) {}
@@ -86,7 +86,7 @@ class Dispatcher final {
   /// As begin_stop(); then attempts whose final dot was sent get until then for the reply. Returns
   /// when all is recorded.
   void stop(std::chrono::steady_clock::time_point until);
-  /// Why a site takes no mail now; empty: it does.
+  /// Why a site accepts no messages now; empty: it does.
   [[nodiscard]] std::string trouble(const std::string& site) const;
 
   /// Does everything that is due, without waiting. Gives when to call it again, at the latest.
@@ -140,7 +140,7 @@ class Dispatcher final {
       512;  // due messages, so that ended attempts are seen
   static constexpr std::size_t most_under_way = 4096;  // attempts and records: each has an envelope
   void run();
-  // Rings only for a thread that waits: under load nobody does, and each ring is a system call.
+  // Rings only for a thread that waits: under load none does, and each ring is a system call.
   template <class Tell>
   void post(Tell tell) {
     bool rings = false;

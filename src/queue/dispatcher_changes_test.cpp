@@ -295,7 +295,7 @@ TEST_F(DispatcherLifetime, AWallClockThatJumpsForwardEndsNoYoungMessage) {
   EXPECT_EQ(state(id), State::pending);
   pass(24h);
   defer();
-  EXPECT_EQ(state(id), State::refused) << "the lifetime ends all the same";
+  EXPECT_EQ(state(id), State::refused) << "the lifetime ends nevertheless";
 }
 
 }  // namespace

@@ -225,7 +225,7 @@ TEST_F(DispatcherParked, AReloadToRetryReleasesThoseThatWereParkedBeforeTheStart
   EXPECT_EQ(a->under_way.size(), 1U);
 }
 
-// It stays for a time after the last outcome, and is in one place of the schedule all the same.
+// It stays for a time after the last outcome, and is nevertheless in one place of the schedule.
 TEST_F(DispatcherParked, AReloadToRetryReleasesThoseThatWaitForTheirRemoval) {
   settings.removal = [](const spool::Envelope& envelope) {
     return std::optional<std::int64_t>(envelope.arrived + 3'600'000);
@@ -276,7 +276,7 @@ TEST_F(DispatcherParked, AReloadWhileTheRecordIsOnItsWayReleasesThemToo) {
   pass();
   reload(OnUnknown::retry);
   pass();
-  EXPECT_TRUE(a->under_way.empty()) << "until the record is on disk nobody has the message";
+  EXPECT_TRUE(a->under_way.empty()) << "until the record is on disk no carrier has the message";
   faulty->answer_records();
   pass();
   EXPECT_EQ(a->seen.size(), 2U);

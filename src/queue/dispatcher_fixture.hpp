@@ -155,7 +155,7 @@ struct DispatcherTest : ::testing::Test {
     dispatcher->add(id);
     return id;
   }
-  // Ends the oldest attempt of `a`: its destination takes no message now.
+  // Ends the oldest attempt of `a`: its destination accepts no message now.
   void refuse_one() {
     auto attempt = a->same(Outcome::deferred, refusal);
     attempt.site_failure = refusal;

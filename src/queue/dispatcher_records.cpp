@@ -50,7 +50,7 @@ void Dispatcher::settle_all(const ActivePointer& active, const Attempt& attempt)
       active->records.push_back(
           settle(part, at, attempt.recipients[i], settings_.settlement, {now_.wall, age}));
     } else if (const auto& one = part.envelope.recipients[at]; one.next_attempt > now_.wall) {
-      // A flush began the attempt, and it counts as none: it is due at once all the same.
+      // A flush began the attempt, and it counts as none: it is still due at once.
       active->records.push_back({at, one.state, one.attempts, now_.wall, one.note});
     }
   }

@@ -7,7 +7,7 @@ namespace postroad::queue {
 
 namespace {
 
-constexpr auto too_late = "5.4.7 not delivered within the time that DELIVERBY asked for";
+constexpr auto too_late = "5.4.7 not delivered within the time of DELIVERBY";
 
 std::string suspended(const std::string& name, const Site& site) {
   return "delivery to " + name + " is suspended: " + site.reason();

@@ -166,7 +166,7 @@ TEST_F(DispatcherTest, ASiteThatRefusesIsLeftAlone) {
   queue({"y@b.example"});
   pass();
   EXPECT_EQ(b->under_way.size(), 1U) << "another site goes on";
-  // Later it takes mail again, and everybody's.
+  // Later it accepts messages again, also for the other recipients.
   for (int i = 0; i < 400; ++i) {
     pass(1min);
     a->end_all(Outcome::accepted, "250 ok");

@@ -30,45 +30,48 @@ constexpr std::array settled_fields{
     FieldInfo{"protocol", "the protocol by which it came (RFC 3848)"},
     FieldInfo{"tls", "TLS version by which it came, if any"},
     FieldInfo{"login", "the user who sent it, if any"}};
-constexpr EventInfo delivered{"recipient.delivered", Level::info, "{id} to {to} delivered",
-                              settled_fields, "The message was delivered to a recipient."};
-constexpr EventInfo deferred{"recipient.deferred", Level::warning, "{id} to {to} deferred: {note}",
-                             settled_fields, "An attempt failed for now and will be repeated."};
-constexpr EventInfo failed{"recipient.failed", Level::error, "{id} to {to} failed: {note}",
+constexpr EventInfo delivered{"recipient.delivered", Level::info,
+                              "message {id} to {to} was delivered", settled_fields,
+                              "The message was delivered to a recipient."};
+constexpr EventInfo deferred{"recipient.deferred", Level::warning,
+                             "message {id} to {to} was deferred: {note}", settled_fields,
+                             "An attempt failed for now and will be repeated."};
+constexpr EventInfo failed{"recipient.failed", Level::error, "message {id} to {to} failed: {note}",
                            settled_fields,
                            "Delivery failed permanently; the message stays in the spool."};
 constexpr EventInfo unknown{"recipient.unknown", Level::error,
-                            "{id} to {to} may have been delivered: {note}", settled_fields,
+                            "message {id} to {to} may have been delivered: {note}", settled_fields,
                             "The connection was lost after the final dot; the message stays in the "
                             "spool and is not sent again (delivery.on_unknown = park)."};
 constexpr std::array down_fields{FieldInfo{"site", "the destination"},
                                  FieldInfo{"reason", "the reply or the error"}};
-constexpr EventInfo down{"site.down", Level::warning, "site {site} takes no mail: {reason}",
-                         down_fields,
-                         "A destination as a whole takes no mail; its messages wait. Logged once, "
-                         "until it takes mail again."};
+constexpr EventInfo down{
+    "site.down", Level::warning, "site {site} does not accept messages: {reason}", down_fields,
+    "A destination as a whole does not accept messages; its messages wait. Logged once, "
+    "until it accepts messages again."};
 constexpr std::array up_fields{FieldInfo{"site", "the destination"}};
-constexpr EventInfo up{"site.up", Level::info, "site {site} takes mail again", up_fields,
-                       "A destination that was down takes mail again, or the configuration names "
-                       "another one."};
-constexpr std::array failure_fields{FieldInfo{"reason", "what the exception says"}};
-constexpr EventInfo failure{"queue.failed", Level::error, "the queue met an error: {reason}",
+constexpr EventInfo up{
+    "site.up", Level::info, "site {site} accepts messages again", up_fields,
+    "A destination that was down accepts messages again, or the configuration names "
+    "another one."};
+constexpr std::array failure_fields{FieldInfo{"reason", "text of the exception"}};
+constexpr EventInfo failure{"queue.failed", Level::error, "a step of the queue failed: {reason}",
                             failure_fields,
                             "An exception (no memory, no thread) ended a step of the queue. The "
                             "queue goes on, and the message is tried again."};
-constexpr std::array broken_fields{id_field, FieldInfo{"reason", "what went wrong"}};
-constexpr EventInfo broken{"delivery.failed", Level::error, "{id} cannot be read: {reason}",
+constexpr std::array broken_fields{id_field, FieldInfo{"reason", "reason of the failure"}};
+constexpr EventInfo broken{"delivery.failed", Level::error, "message {id} cannot be read: {reason}",
                            broken_fields, "A message in the spool cannot be read."};
-constexpr std::array finding_fields{FieldInfo{"finding", "what was found and done"}};
+constexpr std::array finding_fields{FieldInfo{"finding", "the damage and the action taken"}};
 constexpr EventInfo finding{"spool.finding", Level::warning, "{finding}", finding_fields,
                             "The spool was repaired at start."};
 
 constexpr std::array closed_fields{FieldInfo{"commits", "messages committed since start"},
-                                   FieldInfo{"syncs", "syncs that these took"},
+                                   FieldInfo{"syncs", "disk syncs for these messages"},
                                    FieldInfo{"left", "messages left in the spool"}};
 constexpr EventInfo closed{"spool.closed", Level::info,
-                           "spool closed: {commits} messages in {syncs} syncs, {left} left",
-                           closed_fields, "The spool was closed in order."};
+                           "spool was closed: {commits} messages in {syncs} syncs, {left} left",
+                           closed_fields, "The spool was closed normally."};
 
 }  // namespace
 

@@ -14,7 +14,7 @@ namespace postroad::queue {
 using observe::Log;
 
 void recipient_settled(Log& log, const Part& part, const spool::OutcomeRecord& outcome);
-/// `reason` empty: the site takes mail again.
+/// `reason` empty: the site accepts messages again.
 void site_changed(Log& log, const std::string& site, const std::string& reason);
 /// An exception ended a step of the queue.
 void queue_failed(Log& log, const std::string& reason);

@@ -42,7 +42,7 @@ void add_policy_option(spool::Envelope& envelope, std::string_view name, std::st
 /// The parameters of RCPT that were kept with a recipient.
 RecipientOptions options_of(const spool::Recipient& recipient);
 
-/// When the message's lifetime begins: its arrival, or the end of the hold that was asked for
+/// When the message's lifetime begins: its arrival, or the end of the hold that was requested
 /// (FUTURERELEASE, RFC 4865). Unix milliseconds.
 std::int64_t released_at(const Handling& handling, const spool::Envelope& envelope);
 

@@ -87,7 +87,7 @@ class Site final {
   [[nodiscard]] bool is_down() const { return failures_ > 0; }
   /// The reason of the last failure; empty while the site works.
   [[nodiscard]] const std::string& reason() const { return reason_; }
-  /// When the pause ends, if one holds and somebody waits for it.
+  /// When the pause ends, if the site is paused and a message waits.
   [[nodiscard]] std::optional<Time> next_wake(Time now) const;
   void set_limit(std::size_t limit) { limit_ = limit; }
   /// A pause that holds is cut to the new longest one.

@@ -22,7 +22,7 @@ TEST(Settlement, AnErrorBecomesWhatItMeansForTheRecipients) {
         Fault::protocol, Fault::tls, Fault::auth, Fault::io, Fault::damaged, Fault::full})
     EXPECT_EQ(outcome(fault), Outcome::deferred) << to_string(fault);
   EXPECT_EQ(outcome(Fault::timeout, true), Outcome::unknown);
-  // A token that cannot be obtained is no reason for a permanent failure.
+  // A token that cannot be obtained is not a reason for a permanent failure.
   auto login = fail(Fault::input, "host:25", "no token");
   login.stage = Stage::auth;
   EXPECT_EQ(attempt_of(login, 1).recipients[0].outcome, Outcome::deferred);

@@ -90,7 +90,7 @@ TEST(Intake, AWholeMessageIsKeptAsItCame) {
   }
 }
 
-// The fields of a policy stand in front of the trace, which stands in front of the client's bytes.
+// The fields of a policy precede the trace fields, which precede the client's bytes.
 TEST(Intake, NoMessageContinuesTheFieldOfAPolicy) {
   const std::string field = "Authentication-Results: mx.example; none\r\n";
   const auto bytes =

@@ -44,7 +44,7 @@ Section<DeliveryConfig> DeliveryConfig::declare() {
            "Where messages to local recipients go; discard throws every message away, for "
            "measurements.");
   s.option("networks", &DeliveryConfig::networks,
-           "Networks whose messages are relayed without a login, as 192.0.2.0/24.");
+           "Networks whose messages are relayed without a login, such as 192.0.2.0/24.");
   s.option("smarthost", &DeliveryConfig::smarthost,
            "URL of the server that gets the messages to remote domains, as "
            "smtp://relay.example:587; empty: they are refused.")

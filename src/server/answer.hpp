@@ -19,7 +19,7 @@ namespace postroad::server {
 /// Additions of a policy to a message at its end.
 struct Additions {
   /// Whole header fields, each ended by CRLF. They are put in front of the message as received; the
-  /// fields of a later policy stand in front of those of an earlier one.
+  /// fields of a later policy precede those of an earlier one.
   std::string header;
   /// Names and values that the store keeps with the envelope, apart from its own options. Names are
   /// free; each value is kept where two policies use one name.

@@ -24,7 +24,7 @@ constexpr FieldInfo client{"client", "address and port of the client"};
 constexpr FieldInfo helo{"helo", "the argument of HELO or EHLO"};
 constexpr FieldInfo from{"from", "reverse-path"};
 constexpr FieldInfo reply_field{"reply", "the reply in full"};
-constexpr FieldInfo reason_field{"reason", "what went wrong"};
+constexpr FieldInfo reason_field{"reason", "reason of the failure"};
 constexpr FieldInfo user_field{"user", "the user name given"};
 constexpr FieldInfo login_field{"login", "the user who logged in, if any"};
 constexpr FieldInfo tls_field{"tls", "TLS version, if any"};
@@ -38,7 +38,7 @@ constexpr EventInfo opened{"session.opened", Level::debug,
                            "A client connected."};
 constexpr std::array closed_fields{client,
                                    helo,
-                                   FieldInfo{"ending", "how it ended", "", endings},
+                                   FieldInfo{"ending", "reason of the end", "", endings},
                                    FieldInfo{"messages", "messages accepted"},
                                    tls_field,
                                    login_field};
@@ -82,7 +82,7 @@ constexpr std::array message_fields{FieldInfo{"id", "queue id"},
                                     from,
                                     FieldInfo{"recipients", "number of recipients"},
                                     size_field,
-                                    FieldInfo{"protocol", "as in Received (RFC 3848)"},
+                                    FieldInfo{"protocol", "protocol as in Received (RFC 3848)"},
                                     tls_field,
                                     login_field,
                                     FieldInfo{"took", "time from DATA to the reply", "seconds"},
@@ -94,21 +94,23 @@ constexpr EventInfo refused{"message.refused", Level::warning,
                             "message from {from} was refused: {reply}", message_fields,
                             "A message was refused after its data."};
 constexpr std::array abandoned_fields{client, from, FieldInfo{"recipients", "number of recipients"},
-                                      size_field, FieldInfo{"reason", "why it was not completed"}};
+                                      size_field,
+                                      FieldInfo{"reason", "reason for the abandonment"}};
 constexpr EventInfo abandoned{
     "message.abandoned", Level::info, "message from {from} was abandoned by {client}: {reason}",
     abandoned_fields, "A client began a message and did not complete it; nothing was kept."};
 constexpr EventInfo store{"store.refused", Level::error,
                           "store could not keep a message from {client}: {reason}",
                           client_reason_fields, "The store could not take the bytes of a message."};
-constexpr std::array limited_fields{client, FieldInfo{"limit", "which limit", "", limit_names},
-                                    helo, login_field, reply_field};
+constexpr std::array limited_fields{client,
+                                    FieldInfo{"limit", "name of the limit", "", limit_names}, helo,
+                                    login_field, reply_field};
 constexpr EventInfo over_limit{
     "client.limited", Level::warning, "client {client} exceeded limit {limit}; replied {reply}",
     limited_fields,
     "A client or login exceeded a limit, sent data before the greeting, or is not served here."};
 constexpr std::array away_fields{client, listener_field,
-                                 FieldInfo{"reason", "which limit", "", ceilings}};
+                                 FieldInfo{"reason", "name of the limit", "", ceilings}};
 constexpr EventInfo away{
     "session.turned_away", Level::warning,
     "client {client} was turned away at {listener}: limit of {reason} reached", away_fields,

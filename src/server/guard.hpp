@@ -112,7 +112,7 @@ class Guard final {
     Guard* guard_ = nullptr;
     Account* client_ = nullptr;  // null: exempt
     std::uint64_t key_ = 0;      // of the client, exempt or not
-    Account* login_ = nullptr;   // null: nobody
+    Account* login_ = nullptr;   // null: no login
   };
 
   /// A session of this address opens. Any thread.

@@ -60,9 +60,10 @@ Section<ClientsConfig> ClientsConfig::declare() {
   s.option("failed_logins", &ClientsConfig::failed_logins,
            "Failed logins; once they are used up, AUTH gets 421 before the password is checked.");
   s.option("lookups", &ClientsConfig::lookups, "VRFY and EXPN commands; further ones get 450.");
-  s.option("exempt", &ClientsConfig::exempt,
-           "Networks to which none of these limits applies, as 192.0.2.0/24; the limits of logins "
-           "do.");
+  s.option(
+      "exempt", &ClientsConfig::exempt,
+      "Networks to which none of these limits applies, such as 192.0.2.0/24; the limits of logins "
+      "do.");
   return s;
 }
 

@@ -30,9 +30,10 @@ void declare_role(Section<ListenerConfig>& s) {
   s.option("message_size", &ListenerConfig::message_size,
            "Largest message accepted on this listener, announced as SIZE; 0: limits.message_size.")
       .between(Size{0}, Size{1ULL << 40});
-  s.option("only_from", &ListenerConfig::only_from,
-           "Networks whose clients are served, as 192.0.2.0/24; other clients get 554. Empty: all "
-           "clients are served.");
+  s.option(
+      "only_from", &ListenerConfig::only_from,
+      "Networks whose clients are served, such as 192.0.2.0/24; other clients get 554. Empty: all "
+      "clients are served.");
   s.option("relay_from", &ListenerConfig::relay_from,
            "Networks whose messages are relayed without a login, in addition to "
            "delivery.networks.");
@@ -53,7 +54,8 @@ void declare_security(Section<ListenerConfig>& s) {
   s.option("key", &ListenerConfig::key,
            "PEM file with the private key; empty: it is in the file of the certificate.");
   s.option("client_ca", &ListenerConfig::client_ca,
-           "PEM file of CA certificates: clients are asked for a certificate, and one issued by "
+           "PEM file of CA certificates: clients are asked for a certificate, and a client with "
+           "one issued by "
            "these CAs can log in by EXTERNAL. Empty: clients are not asked.");
   s.option("auth", &ListenerConfig::auth, "Offer AUTH to the users of server.users.");
   s.option("auth_required", &ListenerConfig::auth_required,
@@ -77,7 +79,7 @@ void declare_security(Section<ListenerConfig>& s) {
   s.option("expn", &ListenerConfig::expn,
            "Insecure: EXPN tells the members of an alias, to any client.");
   s.option("xclient_from", &ListenerConfig::xclient_from,
-           "Networks of trusted proxies that may tell the real client by XCLIENT.");
+           "Networks of trusted proxies that may name the real client with XCLIENT.");
   s.option("proxy_from", &ListenerConfig::proxy_from,
            "Networks of trusted proxies, which begin each connection with a PROXY header (v1 or "
            "v2). Clients of other networks are served without one.");
@@ -101,7 +103,7 @@ void declare_extensions(Section<ListenerConfig>& s) {
   s.option("requiretls", &ListenerConfig::requiretls,
            "Offer REQUIRETLS under TLS: such a message is relayed under verified TLS only.");
   s.option("deliver_by", &ListenerConfig::deliver_by,
-           "Offer DELIVERBY: a message that is late is given up, if the sender asked for that.");
+           "Offer DELIVERBY: a message that is late is given up, if the sender requested that.");
   s.option("future_release", &ListenerConfig::future_release,
            "Offer FUTURERELEASE for role submission: a message is held until its time.");
   s.option("longest_hold", &ListenerConfig::longest_hold, "Longest time that a message is held.")

@@ -16,8 +16,8 @@
 // tries a message that was under way again: nothing of it was stored. An exception of the
 // first `connect` closes the connection before the greeting (`accept.failed`: there is no session
 // yet; `session.failed` behind a PROXY header). An exception of `auth` or `keys` accepts no login
-// and is no failed login either. An exception of `closed` is logged, and the other policies are
-// told of the end.
+// and does not count as a failed login. An exception of `closed` is logged, and the other policies
+// are told of the end.
 #pragma once
 
 #include <optional>

@@ -32,8 +32,8 @@ boost::asio::awaitable<bool> Inquiry::wait(boost::asio::steady_timer& timer) {
   co_return true;
 }
 
-// A 3yz is no answer to a question: it counts as a refusal, so that no policy can make the session
-// send it.
+// A 3yz is not an answer to a question: it counts as a refusal, so that no policy can make the
+// session send it.
 void Inquiry::settle(Verdict verdict) {
   auto& [reply, additions] = verdict_;
   const bool is_refusal = verdict.reply.code >= 300;

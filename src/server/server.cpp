@@ -132,9 +132,7 @@ void Server::State::serve(tcp::socket socket, std::shared_ptr<const ListenerSett
   if (!reason.empty()) {
     session_turned_away(log, *settings, session->client(), reason);
     return session->send_away(
-        {421,
-         {4, 3, 2},
-         settings->smtp.hostname + " has no room for more sessions, try again later"});
+        {421, {4, 3, 2}, settings->smtp.hostname + " too busy, try again later"});
   }
   try {
     auto run = session->run();

@@ -273,7 +273,7 @@ bool Session::end_message(const smtp::AskEnd& end) {
   return false;  // the commit takes time
 }
 
-// A `why` with code 0 is no reply: the client abandoned the message.
+// A `why` with code 0 is not a reply: the client abandoned the message.
 void Session::drop_message(const Reply& why) {
   charge(proto::Clock::now());
   const auto facts = message_facts();

@@ -10,8 +10,8 @@ namespace postroad::server {
 
 /// The purpose of a listener.
 enum class Role : std::uint8_t {
-  mx,          ///< takes messages from any client for the local domains
-  submission,  ///< takes messages from users who logged in (RFC 6409)
+  mx,          ///< accepts messages from any client for the local domains
+  submission,  ///< accepts messages from users who logged in (RFC 6409)
   catcher,     ///< takes every message and delivers none: a developer's machine
 };
 
@@ -44,7 +44,7 @@ struct SessionInfo {
 struct ProtocolFacts {
   bool is_esmtp = false;
   bool is_lmtp = false;
-  bool is_utf8 = false;  ///< the transaction asked for SMTPUTF8
+  bool is_utf8 = false;  ///< the transaction requested SMTPUTF8
   bool has_tls = false;
   bool has_login = false;
 };

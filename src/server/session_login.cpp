@@ -76,8 +76,8 @@ boost::asio::awaitable<std::optional<Reply>> Session::verdict_on(
   co_return reply;
 }
 
-// Known and unknown names cost the same and get the same reply (users.hpp). The limits stand before
-// the check, so that guesses beyond them learn nothing.
+// Known and unknown names cost the same and get the same reply (users.hpp). The limits are applied
+// before the check, so that guesses beyond them get no information.
 boost::asio::awaitable<void> Session::check_login(const sasl::Credentials& credentials) {
   const auto& user = credentials.user;
   Guess guess(visit_, user);

@@ -37,7 +37,7 @@ void Session::enter(const tcp::endpoint& client) {
 }
 
 // The refusal; code 0: none so far. A policy that answers later is waited for when the machine asks
-// for the greeting; the limits are checked now all the same.
+// for the greeting; the limits are nevertheless checked now.
 Reply Session::begin_connect() {
   Inquiry inquiry;
   if (!go_on(inquiry)) {

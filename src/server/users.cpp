@@ -73,7 +73,7 @@ Result<Users> Users::load(const std::string& path) {
   if (!file || ::stat(path.c_str(), &facts) != 0) {
     return fail(Fault::io, path,
                 std::string("cannot read the users: ") + std::strerror(errno) +
-                    "; `postroad user add NAME --file " + path + "` makes the file");
+                    "; `postroad user add NAME --file " + path + "` creates the file");
   }
   if ((facts.st_mode & 077) != 0) {
     return fail(Fault::data, path,
@@ -188,8 +188,9 @@ Result<void> Users::check_name(std::string_view name) {
                    std::any_of(name.begin(), name.end(),
                                [](char c) { return c == ':' || c == ' ' || is_control(c); });
   if (!bad) return {};
-  return fail(Fault::input, printable(name, 80),
-              "a user name may not hold a colon, a blank or a control character, nor begin with #");
+  return fail(
+      Fault::input, printable(name, 80),
+      "a user name may not contain a colon, a space or a control character, nor begin with #");
 }
 
 Result<void> Users::set(const std::string& name, const Secret& password, ExtraKeys extra) {

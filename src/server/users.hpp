@@ -25,7 +25,7 @@ namespace postroad::server {
 /// Keys beside those of SCRAM-SHA-256.
 struct ExtraKeys {
   bool scram_sha_1 = false;
-  bool cram_md5 = false;  ///< whoever steals this key can log in by CRAM-MD5
+  bool cram_md5 = false;  ///< this key alone is enough to log in by CRAM-MD5
 };
 
 class Users final {
@@ -44,7 +44,7 @@ class Users final {
   [[nodiscard]] bool has(std::string_view name) const { return keys_.contains(name); }
   [[nodiscard]] std::vector<std::string> names() const;
 
-  /// Whether a user may have this name. Error: Fault::input for a name with a colon, a blank or a
+  /// Whether a user may have this name. Error: Fault::input for a name with a colon, a space or a
   /// control character.
   static Result<void> check_name(std::string_view name);
   /// Adds or replaces. Error: of `check_name`; Fault::input for an empty password or one that

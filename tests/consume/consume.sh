@@ -36,7 +36,7 @@ export PKG_CONFIG_PATH="$pc"
   $(pkg-config --cflags --libs postroad-queue postroad-testing) -Wl,-rpath,"$(pkg-config --variable=libdir postroad-queue)"
 "$work/queue_by_pkg_config" "$work/outbox.pkg_config"
 
-# The README's example, which must also stand in the README to the letter.
+# The README's example, which must be in the README word for word.
 sed -n '/^```cpp$/,/^```$/p' "$source/README.md" | sed '1d;$d' >"$work/readme.cpp"
 diff <(sed '1,/^#include/{/^#include/!d}' "$source/examples/send.cpp") "$work/readme.cpp" || { echo "README.md and examples/send.cpp differ"; exit 1; }
 mkfifo "$work/said"

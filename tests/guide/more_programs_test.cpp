@@ -133,7 +133,7 @@ TEST(TestYourCode, AServerThatMisbehaves) {
 
 TEST(TestYourCode, TlsAndLogins) { EXPECT_EQ(run("test_tls").output, "1\ntls\n"); }
 
-// The tests of a program stand in this file and before it, so this one runs last.
+// The tests of the programs come before this one, so it runs last.
 TEST(EveryProgram, HasATest) {
   if (GTEST_FLAG_GET(filter) != "*") GTEST_SKIP() << "only without --gtest_filter";
   EXPECT_EQ(guide::programs_run(), guide::all_programs());

@@ -30,7 +30,7 @@ def text_of(chance, most):
 
 
 def body_of(chance):
-    """Lines of every unusual kind: blank ones, blanks at their ends, empty ones. As on the wire, the last one has a line end."""
+    """Lines of every unusual kind: lines of spaces, spaces at their ends, empty ones. As on the wire, the last one has a line end."""
     kind = chance.random()
     if kind < 0.05:
         return b""
@@ -44,7 +44,7 @@ def body_of(chance):
 
 
 def header_of(chance, number):
-    """Fields in any order, folded in any way, with blanks where they are allowed; some are repeated."""
+    """Fields in any order, folded in any way, with whitespace where it is allowed; some are repeated."""
     blank = lambda: chance.choice(("", " ", " ", "  ", "\t"))  # noqa: E731
     fold = lambda text: text.replace(" ", chance.choice((" ", " ", "\r\n ", "\r\n\t", "  ")), 3)  # noqa: E731
     fields = [f"From:{blank()}Ann <ann@{DOMAIN}>", f"To:{blank()}b{number}@example.net,{fold(' c@example.net')}",

@@ -26,15 +26,15 @@ READERS = ("postroad", "python", "nodemailer")
 # (who, "composes" or "reads", the composers whose messages are meant or None for all, the message, what differs, why)
 KNOWN = [
     ("python", "composes", None, "long mixed subject", {"subject"},
-     "folding, it puts the blank between two encoded-words outside of both, where it counts for nothing (RFC 2047 §6.2)"),
+     "folding, it puts the space between two encoded-words outside of both, where it counts for nothing (RFC 2047 §6.2)"),
     ("python", "composes", None, "a subject like an encoded-word", {"subject"},
      "ASCII that looks like an encoded-word goes out as it is, so every reader decodes it"),
     ("nodemailer", "composes", None, "a subject like an encoded-word", {"subject"},
      "ASCII that looks like an encoded-word goes out as it is, so every reader decodes it"),
     ("python", "reads", None, "long names", {"to"},
-     "in a display name it keeps the blanks between encoded-words, which count for nothing (RFC 2047 §6.2)"),
+     "in a display name it keeps the spaces between encoded-words, which count for nothing (RFC 2047 §6.2)"),
     ("python", "reads", {"nodemailer"}, "long subject without blanks", {"subject"},
-     "of a field whose first line is empty it keeps the blank of the fold; nodemailer puts a word too long for the first line on the next"),
+     "of a field whose first line is empty it keeps the space of the fold; nodemailer puts a word too long for the first line on the next"),
     ("python", "reads", None, "priority, list and other fields", {"headers"},
      "the same with X-Forty-Url, whose word fits on a line of its own and not beside the name; all three composers fold there"),
     ("nodemailer", "reads", {"postroad binary"}, "attachment sizes", {"attachments"},

@@ -204,7 +204,7 @@ sys.exit(0 if asked.get("user") == "test" and asked.get("token") == "to.ken" els
 
 
 class IntoServerThatAsks(unittest.TestCase):
-    """One that has somebody to ask about tokens, and takes the certificates of clients."""
+    """A server with a backend for tokens, which accepts client certificates."""
 
     @classmethod
     def setUpClass(cls):

@@ -93,7 +93,7 @@ class Callers(unittest.TestCase):
         self.assertNotIn(b"root:", message.octets)
 
     def test_php_mail_header_injection(self):
-        # PHP replaces line ends in the subject and the recipient by blanks, and refuses an empty line in the additional headers.
+        # PHP replaces line ends in the subject and the recipient with spaces, and refuses an empty line in the additional headers.
         self.php(r'var_dump(mail("b@x.example\nBcc: e@x.example", "hi", "text"));', expect="bool(false)")
         self.nothing_arrived()
         self.php(r'var_dump(mail("b@x.example", "hi\r\nBcc: e@x.example\r\n\r\nevil", "text"));')

@@ -22,7 +22,7 @@ class ScriptedPolicy final : public server::SessionPolicy {
     held,     ///< the Answer is kept until `release`
     dropped,  ///< the Answer is destroyed uncalled
     throws,
-    throws_other,  ///< what is no std::exception
+    throws_other,  ///< an object that is not a std::exception
   };
   struct Step {
     When when = When::at_once;

@@ -134,7 +134,7 @@ TEST(Pool, ASourceThatThrowsTakesNoConnectionWithIt) {
   ASSERT_FALSE(broken);
   EXPECT_EQ(broken.error().fault, Fault::io);
   pool.start_send(mail("b@y.example"), ending.callback());
-  ASSERT_TRUE(ending.came(5s)) << "it waits for a connection that nobody has";
+  ASSERT_TRUE(ending.came(5s)) << "it waits for a connection that no call has";
   EXPECT_TRUE(ending.get());
 }
 
@@ -187,7 +187,7 @@ TEST(Pool, AConnectionThatIsFreeGoesToTheNextWhenTheFirstWasCancelled) {
   }
   EXPECT_TRUE(first.get());
   EXPECT_FALSE(second.get());
-  ASSERT_TRUE(third.came(5s)) << "nobody told it that the connection is free";
+  ASSERT_TRUE(third.came(5s)) << "it was not told that the connection is free";
   EXPECT_TRUE(third.get());
 }
 

@@ -21,7 +21,7 @@ class Aliases(unittest.TestCase):
         return sorted(mail.mailbox for mail in server.wait_mail(count))
 
     def server(self, local=None, **more):
-        more.setdefault("delivery", {"smarthost": "smtp://127.0.0.1:9"})  # where nobody listens
+        more.setdefault("delivery", {"smarthost": "smtp://127.0.0.1:9"})  # where no server listens
         return postroad.Server({"local": {**LOCAL, **(local or {})}, "listener": [{"role": "mx"}], **more})
 
     # A client must not multiply the work: a mailbox that is named twice, or by tags and aliases, gets one copy.

@@ -65,12 +65,12 @@ class ConfigCheck(unittest.TestCase):
             ({"local": {"mailboxes": ["ann", "ben@typo.example"]}}, "a mailbox of a domain that is not in local.domains"),
             ({"limits": {"command": "200000d"}}, "limits.command"),
             ({"limits": {"command": "0s"}}, "limits.command"),
-            ({"clients": {"errors": "1/1000d"}}, "too long a period"),
+            ({"clients": {"errors": "1/1000d"}}, "period too long"),
             (self.listener(only_from=["here"]), "only_from"),
             (self.listener(relay_from=["300.0.0.1"]), "relay_from"),
             (self.listener(proxy_from=["192.0.2.0/33"]), "proxy_from"),
             (self.listener(xclient_from=["there"]), "xclient_from"),
-            (self.listener(mechanisms=["PLAN"]), "PLAN is not known"),
+            (self.listener(mechanisms=["PLAN"]), "PLAN is unknown"),
             ({"listener": [{"port": 0, "role": "mx", "auth_required": True}], "server": {"users": ""}}, "AUTH needs server.users"),
             ({"delivery": {"smarthost": "smtp://ann:SECRET@relay.example"}}, "no password in the URL"),
             ({"metrics": {"listen": "nonsense"}}, "metrics.listen"),
@@ -129,7 +129,7 @@ class ConfigCheck(unittest.TestCase):
                            "server": {"users": self.folder / "missing", "data": self.certificate}}, "--offline")
         self.assertEqual(done.returncode, 78)
         for words in ("'no form'", "'a: @@'", "'ann'", "'nobody'", "clients.exempt: 'there'", "relay_from: 'here'", "relay_from: 'there'",
-                      "banner", "AUTH is never offered", "'nowhere' is not an IP address", "PLAN is not known", "/missing: ", "is not a folder"):
+                      "banner", "AUTH is never offered", "'nowhere' is not an IP address", "PLAN is unknown", "/missing: ", "is not a folder"):
             self.assertEqual(len([line for line in done.stderr.splitlines() if words in line]), 1, (words, done.stderr))
 
     def test_what_is_loaded_and_what_is_checked_in_one_round(self):

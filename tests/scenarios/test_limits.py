@@ -267,7 +267,7 @@ class Limits(unittest.TestCase):
         session.say("MAIL FROM:<a@b.example>")
         self.assertEqual([session.say(f"RCPT TO:<ann+{i}@here.example>")[:9] for i in range(3)], ["250 2.1.5", "250 2.1.5", "452 4.5.3"])
         self.assertRegex(session.say("x" * 2000), r"^500 5\.5\.2 command line too long \(limit 1024 bytes\)")
-        # The 452 is no error (RFC 5321 section 4.5.3.1.10).
+        # The 452 is not an error (RFC 5321 section 4.5.3.1.10).
         session.say("NONSENSE")
         session.say("NONSENSE")
         reply = session.say("NONSENSE") + session.rest_until_end()
@@ -322,7 +322,7 @@ class Limits(unittest.TestCase):
         server = self.server({"sessions": 0}, server={"sessions": 4})
         held = [self.greeted(server) for _ in range(4)]
         fifth = self.session(server)
-        self.assertRegex(fifth.greeting, r"^421 4\.3\.2 mail\.test\.example has no room for more sessions")
+        self.assertRegex(fifth.greeting, r"^421 4\.3\.2 mail\.test\.example too busy, try again later")
         self.told(server, "sessions", fifth.greeting, "session.turned_away", "reason")
         for session in held:
             self.assertTrue(session.mail("a@b.example", ["ann@here.example"], TEXT).startswith("250"))
@@ -342,7 +342,7 @@ class Limits(unittest.TestCase):
         self.told(server, "memory", greeting, "session.turned_away", "reason")
         self.assertTrue(held.mail("a@b.example", ["ann@here.example"], TEXT).startswith("250"))
 
-    # Memory that ended sessions have freed is no reason to turn others away.
+    # Memory that ended sessions have freed is not a reason to turn others away.
     def test_row_32_after_the_ceiling_of_memory_it_serves_again(self):
         if postroad.is_sanitized():
             self.skipTest("not applicable: a sanitizer keeps memory that was given back")

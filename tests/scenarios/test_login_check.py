@@ -161,7 +161,7 @@ class LoginCheck(unittest.TestCase):
             service.shutdown()
 
     def test_wrong_settings_are_sentences(self):
-        for settings, words in ((["server.login_command=check"], "whole path"),
+        for settings, words in ((["server.login_command=check"], "absolute path"),
                                 (["server.login_command=/nowhere/check"], "cannot be run"),
                                 (["server.login_url=ftp://x"], "neither http nor https")):
             done = postroad.run("config", "check", *[word for one in settings for word in ("--set", one)])

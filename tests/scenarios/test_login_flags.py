@@ -18,7 +18,7 @@ def server(mail="250 2.1.0 ok"):
 
 
 def logins(fake):
-    """The logins of its clients, as user:password."""
+    """The logins of its clients in the form user:password."""
     tokens = [line.split()[2] for line in fake.heard if line.startswith("AUTH PLAIN ")]
     return [base64.b64decode(token).decode().lstrip("\0").replace("\0", ":") for token in tokens]
 
@@ -82,14 +82,14 @@ class LoginFlags(unittest.TestCase):
             with self.subTest(flags):
                 done = self.send("-s", "smtp://127.0.0.1:1", "-u", "ann", *flags)
                 self.assertEqual(done.returncode, 64, done.stderr)
-                self.assertIn(f"{flags[0]}, {flags[2]}: they exclude each other; give one", done.stderr)
+                self.assertIn(f"{flags[0]}, {flags[2]}: mutually exclusive; give only one", done.stderr)
         done = self.send("-s", "smtp://ann:x@127.0.0.1:1", "--password-env", "PW")
         self.assertIn("--password-env: the URL of --server has a password, too; give one", done.stderr)
         done = self.send("-s", "smtp://ann:x@127.0.0.1:1", "-u", "ben")
         self.assertIn("--user ben: the URL of --server names another user; give one", done.stderr)
         done = postroad.run("user", "add", "ann", "--file", self.folder.path / "users", "--password-file", self.password, "--password-env", "PW")
         self.assertEqual(done.returncode, 64, done.stderr)
-        self.assertIn("--password-file, --password-env: they exclude each other", done.stderr)
+        self.assertIn("--password-file, --password-env: mutually exclusive", done.stderr)
 
     def test_a_command_that_prints_a_password(self):
         with by_hand.FakeServer(server()) as fake:

@@ -1,4 +1,4 @@
-# Row 36 of guards.md: the Received fields reveal a mail loop, and the reply is 554; a long path is no loop.
+# Row 36 of guards.md: the Received fields reveal a mail loop, and the reply is 554; a long path is not a loop.
 import socket
 import unittest
 

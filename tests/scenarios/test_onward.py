@@ -112,7 +112,7 @@ class Onward(unittest.TestCase):
             wrong = folder.write("wrong", "server=127.0.0.1\n")
             done = postroad.run("send", "--flags", wrong, "-t", "b@y.example")
             self.assertEqual(done.returncode, 64)
-            self.assertIn("wrong:1: expected a flag, a blank and its value", done.stderr)
+            self.assertIn("wrong:1: expected a flag, a space and its value", done.stderr)
             done = postroad.run("send", "--flags", "/nowhere/flags", "-t", "b@y.example")
             self.assertEqual(done.returncode, 66)
             done = postroad.run("send", "--flags")

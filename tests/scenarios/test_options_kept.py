@@ -215,8 +215,8 @@ class OptionsKept(unittest.TestCase):
 
     # A required parameter is never dropped: the message stays, and is retried if the smarthost may change.
     def test_requiretls_keeps_the_mail_here(self):
-        for host, reason in ((self.host(), "REQUIRETLS was asked for, and the connection has no TLS"),
-                             (self.tls_host([]), "REQUIRETLS was asked for, and the server does not offer it")):
+        for host, reason in ((self.host(), "REQUIRETLS was requested, and the connection has no TLS"),
+                             (self.tls_host([]), "REQUIRETLS was requested, and the server does not offer it")):
             for kill in (False, True):
                 server = self.server(host.port)
                 self.submit(server, "MAIL FROM:<a@client.example> REQUIRETLS", ["RCPT TO:<one@elsewhere.example>"], tls=True)

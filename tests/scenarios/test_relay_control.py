@@ -45,7 +45,7 @@ class RelayControl(unittest.TestCase):
                           "<elsewhere.example!victim@here.example>",              # bang path
                           "<victim%elsewhere.example%other.example@here.example>",
                           '<"victim@elsewhere.example"@here.example>',           # quoted address
-                          '<"ben@here.example"@here.example>',                   # and that of somebody here
+                          '<"ben@here.example"@here.example>',                   # and that of a local user
                           '<"victim%elsewhere.example"@here.example>',
                           '<"elsewhere.example!victim"@here.example>',
                           "<victim@[192.0.2.1]>", "<victim@HERE.EXAMPLE.elsewhere.example>", "<victim@xhere.example>"):

@@ -56,7 +56,7 @@ class Reload(unittest.TestCase):
         self.write()
         postroad.add_user(self.users, "bob", "two")
         done = self.reload()
-        self.assertEqual((done.returncode, done.stdout), (0, "the configuration was read again\n"), done.stderr)
+        self.assertEqual((done.returncode, done.stdout), (0, "the configuration was reloaded\n"), done.stderr)
         # The open session keeps its configuration; new sessions have the new one.
         self.assertEqual(self.rcpt(session, "bob"), "550")
         session.say("RSET")
@@ -187,7 +187,7 @@ class Reload(unittest.TestCase):
         other.write_text(self.server.config.read_text())
         for flags, words in ((("--config", other), ["--config", str(other), f"reads {self.server.config}"]),
                              (("--config", self.server.config, "--set", "limits.errors=3"), ["--set limits.errors", "configuration file"]),
-                             (("--config", self.server.config, "--take-over"), ["--reload, --take-over", "exclude each other"])):
+                             (("--config", self.server.config, "--take-over"), ["--reload, --take-over", "mutually exclusive"])):
             done = postroad.run("serve", "--reload", *flags)
             self.assertEqual((done.returncode, done.stdout), (64, ""), done.stderr)
             for word in words:
@@ -218,11 +218,11 @@ class Reload(unittest.TestCase):
     def test_nobody_there(self):
         done = postroad.run("serve", "--reload", "--set", f"server.data={self.folder / 'other'}")
         self.assertEqual(done.returncode, 66)
-        self.assertIn("no server runs on this data folder", done.stderr)
+        self.assertIn("no server uses this data folder", done.stderr)
         # The folder in full, whatever the folder of the command.
         done = postroad.run("serve", "--reload", cwd=self.folder)
         self.assertEqual(done.returncode, 66)
-        self.assertIn(f"{self.folder / 'postroad-mail'}: no server runs on this data folder", done.stderr)
+        self.assertIn(f"{self.folder / 'postroad-mail'}: no server uses this data folder", done.stderr)
         self.assertIn("--config FILE", done.stderr)
 
     # The server cannot be found by the file any more; it keeps the folder of its start.

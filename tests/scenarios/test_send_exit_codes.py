@@ -304,7 +304,7 @@ class SendExitCodes(unittest.TestCase):
                                      ((*ok, "--certificate", "/nonexistent"), 66, r"--certificate /nonexistent: cannot be read"),
                                      ((*ok, "--certificate", __file__, "--key", "/nonexistent"), 66, r"--key /nonexistent: cannot be read"),
                                      ((*ok, "--key", __file__), 64, r"--key: needs --certificate"),
-                                     ((*ok, "--no-tls", "--require-tls"), 64, r"--no-tls, --require-tls: they exclude each other"),
+                                     ((*ok, "--no-tls", "--require-tls"), 64, r"--no-tls, --require-tls: mutually exclusive"),
                                      ((*ok, "--requiretls"), 64, r"--requiretls: .*--require-tls for TLS to this server.*--require-tls-all-hops")):
             with self.subTest(flags=flags):
                 done = postroad.run("send", "--server", "smtp://127.0.0.1:1", *flags)
@@ -346,9 +346,9 @@ class SendExitCodes(unittest.TestCase):
     def test_help_shows_each_default(self):
         def text(verb):
             return " ".join(postroad.run(*verb.split(), "--help").stdout.split())
-        for verb, name, default in (("send", "server", "`smtp://127.0.0.1:2525`"), ("send", "timeout", "`30s`"), ("send", "helo", "the address of this end"),
+        for verb, name, default in (("send", "server", "`smtp://127.0.0.1:2525`"), ("send", "timeout", "`30s`"), ("send", "helo", "the local IP address"),
                                     ("send", "require-tls", "required with a login; else TLS is used if the server offers it"),
-                                    ("send", "auth", "the strongest that both ends know"), ("send", "ca-file", "those of the system"),
+                                    ("send", "auth", "the strongest that client and server support"), ("send", "ca-file", "those of the system"),
                                     ("send", "chunking", "`when-needed`"), ("send", "dkim-domain", "that of From"), ("talk", "timeout", "`30s`"),
                                     ("talk", "require-tls", "TLS begins when STARTTLS is typed, or with smtps://"),
                                     ("mail wait", "count", "`1`"), ("mail list", "data", "`./postroad-mail`"), ("dkim keygen", "bits", "`2048`"),

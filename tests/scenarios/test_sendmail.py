@@ -84,7 +84,7 @@ class Row23(Sendmail):
         self.assertEqual(sent.recipients, ["b@x.example", "-t@x.example", "-fe@x.example", "-X/tmp/postroad-never@x.example"])
         self.assertFalse(os.path.exists("/tmp/postroad-never@x.example"))
         self.assertRegex(sent.mail, r"@here\.example")
-        # `--` after an address ends the flags and is no address itself.
+        # `--` after an address ends the flags and is not an address itself.
         self.assertEqual(self.call("b@x.example", "--", "-c@x.example").recipients, ["b@x.example", "-c@x.example"])
 
     def test_row_23_in_front_an_address_like_a_flag_is_refused_or_a_flag_without_harm(self):

@@ -126,7 +126,7 @@ class Bs(Sendmail):
         with self.dialogue(script) as (say, fake):
             say.reply()
             say("EHLO me")
-            self.assertRegex(self.transaction(say), "^451 4.4.2 it is not known")
+            self.assertRegex(self.transaction(say), "^451 4.4.2 outcome unknown")
         self.assertEqual(len([line for line in fake.heard if line.startswith("MAIL")]), 1)
 
     def test_a_caller_that_closes_early_sends_nothing(self):

@@ -115,7 +115,7 @@ class StopAfter(unittest.TestCase):
                            (("--dry-run",), ("--json",))):
             done = self.send(*one, *other)
             self.assertEqual(done.returncode, 64, done.stderr)
-            self.assertIn(f"{one[0]}, {other[0]}: they exclude each other; give one", done.stderr)
+            self.assertIn(f"{one[0]}, {other[0]}: mutually exclusive; give only one", done.stderr)
 
     def test_wrong_words(self):
         for stage in ("", "quit", "MAIL"):

@@ -120,7 +120,7 @@ class Talk(unittest.TestCase):
     def test_wrong_input(self):
         done = self.talk("http://h", [])
         self.assertEqual(done.returncode, 64)
-        self.assertIn("only smtp, smtps and lmtp are known", done.stderr)
+        self.assertIn("the schemes are smtp, smtps and lmtp", done.stderr)
         with by_hand.FakeServer(lambda peer: None) as gone:
             port = gone.port
         done = self.talk(f"127.0.0.1:{port}", ["QUIT"])

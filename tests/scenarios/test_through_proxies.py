@@ -200,7 +200,7 @@ class ThroughProxies(unittest.TestCase):
             done = self.send(proxy)
             self.assertEqual(done.returncode, 0, done.stderr)
 
-    # Data that a proxy (or an attacker behind it) sends before TLS is no reply inside TLS.
+    # Data that a proxy (or an attacker behind it) sends before TLS is not a reply inside TLS.
     def test_words_in_the_packet_before_tls_are_not_believed(self):
         def script(peer):
             by_hand.converse(peer)

@@ -63,7 +63,7 @@ class Passwords(unittest.TestCase):
         users = self.enterContext(postroad.Folder()).path / "users"
         done = postroad.run("user", "add", "ann", "--file", users, start_new_session=True)
         self.assertEqual(done.returncode, 64)
-        self.assertEqual(done.stderr, "postroad user: new password of ann: there is no terminal to ask on; use --password-file or --password-env\n")
+        self.assertEqual(done.stderr, "postroad user: new password of ann: there is no terminal for the prompt; use --password-file or --password-env\n")
         done = postroad.run("user", "add", "ann", "--file", users, "--password-file", "/nowhere/pw")
         self.assertEqual(done.returncode, 66)
         empty = users.parent / "empty"
@@ -100,7 +100,7 @@ class ExitCodes(unittest.TestCase):
         # The name is refused before a password is asked for: there is no terminal here.
         done = postroad.run("user", "add", "a b", "--file", users, start_new_session=True)
         self.assertEqual(done.returncode, 64, done.stderr)
-        self.assertIn("a user name may not hold", done.stderr)
+        self.assertIn("a user name may not contain", done.stderr)
         done = postroad.run("user", "remove", "ben", "--file", users)
         self.assertEqual(done.returncode, 64, done.stderr)
         self.assertIn("no such user", done.stderr)

@@ -51,7 +51,7 @@ class WrongInput(unittest.TestCase):
         with postroad.Server() as server, by_hand.Session(server.port) as session:
             session.say("HELO client.example")
             self.sentence(session.say("MAIL FROM:<" + "x" * 20_000 + "@client.example>"), r"^500 5\.5\.2 command line too long \(limit 4096 bytes\)")
-            self.assertTrue(session.say("NOOP").startswith("250"), "the session goes on, and the line's rest is no command")
+            self.assertTrue(session.say("NOOP").startswith("250"), "the session goes on, and the line's rest is not a command")
 
     def test_article_form_where_it_is_not_allowed(self):
         settings = {"listener": [{"role": "mx"}], "local": {"domains": ["here.example"], "mailboxes": ["a"]}}
@@ -74,13 +74,13 @@ class WrongInput(unittest.TestCase):
         key = self.folder.path / "key.pem"
         self.assertEqual(postroad.run("dkim", "keygen", "-o", key).returncode, 0)
         ok = ("send", "-f", "a@x.example", "-t", "b@x.example")
-        table = [((*ok, "--text", "x", "--data", message), 64, r"--data, --text: they exclude each other"),
-                 ((*ok, "--attach", message, "--data", message), 64, r"--data, --attach: they exclude each other"),
+        table = [((*ok, "--text", "x", "--data", message), 64, r"--data, --text: mutually exclusive"),
+                 ((*ok, "--attach", message, "--data", message), 64, r"--data, --attach: mutually exclusive"),
                  (("send", "-f", "a@x.example", "-t", "d@e.f,g", "--text", "x"), 64, r"--to 'd@e\.f,g': expected @"),
                  (("send", "-f", "a b", "-t", "d@e.f", "--text", "x"), 64, r"--from 'a b': "),
                  ((*ok, "--text", "x", "g"), 64, r"RECIPIENT 'g': expected @"),
-                 ((*ok, "--text", "x", "--helo", "a b"), 64, r"--helo 'a b': expected a name without blanks"),
-                 (("talk", "--helo", "a b", "127.0.0.1:1"), 64, r"--helo 'a b': expected a name without blanks"),
+                 ((*ok, "--text", "x", "--helo", "a b"), 64, r"--helo 'a b': expected a name without spaces"),
+                 (("talk", "--helo", "a b", "127.0.0.1:1"), 64, r"--helo 'a b': expected a name without spaces"),
                  ((*ok, "--text", "x", "--in-reply-to", "x"), 64, r"--in-reply-to: expected"),
                  ((*ok, "--text", "x", "--list-unsubscribe", "x"), 64, r"--list-unsubscribe: expected"),
                  ((*ok, "--text", "x", "--header", "a b: c"), 64, r"--header: "),

@@ -2,7 +2,7 @@
 """Runs one of the Python test files for CTest, and names what it skipped and why.
 
 Exit code 77 (CTest: skipped) where nothing ran; under CI a skip is a failure, because CI installs every peer. A reason that
-begins with "not applicable" is no missing peer and is left alone.
+begins with "not applicable" is not a missing peer and is left alone.
 """
 
 import os

@@ -89,7 +89,7 @@ bool ServerPlay::grant(const proto::Action& action) {
       feed();
       return true;
     case Wish::start_tls:
-      fed = group.size();  // what stands behind STARTTLS without TLS goes to the handshake, never
+      fed = group.size();  // bytes after STARTTLS without TLS go to the handshake, never
                            // to the machine
       machine.tls_up({"TLSv1.3", "test", false, {"exporter", "end point"}, {}});
       return true;

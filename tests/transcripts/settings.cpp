@@ -18,7 +18,7 @@ namespace {
   throw std::runtime_error("line " + std::to_string(word.line) + ": not known: " + word.text);
 }
 
-// The text as it stands from the word of this index on; a word in double quotes is one.
+// The unchanged text from the word of this index on; a word in double quotes is one.
 std::string words_from(std::string_view text, std::size_t index) {
   for (; index > 0; --index) {
     bool quoted = false;

@@ -36,6 +36,16 @@ BANNED = [
     (r"\b[Jj]udg(e|es|ed|ing|ement|ment)\b", "check, evaluate, verify"),
     (r"\b[Tt]exts\b", "strings, messages, bodies"),
     (r"\b[Dd]ialogues?\b", "transcript, session"),
+    (r"(?<![-\w])[Bb]lanks?(?![-\w])", "space, whitespace, empty line"),
+    (r"\b[Ss]tands?\b(?! for\b)", "is, precedes, uses"),
+    (r"\ball the same\b", "anyway, nevertheless, still"),
+    (r"\btak(?:e|es|ing) (?:no )?(?:mail|messages?)\b", "accepts"),
+    (r"\bexcludes? each other\b", "mutually exclusive"),
+    # A program, a thread or a file is named. `login nobody`, `nobody@x.example` and `nobody:;` are examples.
+    (r"(?<!login )(?<!VRFY )(?<!EXPN )(?<![-<@\w])(?:[Nn]obody|[Ss]omebody|[Aa]nybody|[Ee]verybody|whoever)(?![-@:>\w])", "name the subject"),
+    (r"(?<!here\s)\b(?:is|are|was|were) no (?!longer\b|more\b|such\b)", "is not a"),
+    # An example after a comma: `, as 192.0.2.0/24`. CODE has replaced code by `_`.
+    (r", as (?=_(?: or\b|[.;,)]|$)|\d|[\w.-]+[=:;@/]\S)", "such as"),
     (START + r"(?:Who|Whoever|Whom|Whose|Whatever)\b(?![^.]*\?)", "name the subject"),
     (START + r"What\b(?![^.]*\?)", "name the subject"),
     (START + r"(?:Likewise|The same\b(?=[.,:;])|Of (?:a|an|the|those|these|several)\b)", "name the subject"),

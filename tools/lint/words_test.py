@@ -39,6 +39,23 @@ class Words(unittest.TestCase):
         self.assertEqual(self.found("a.cpp", "// The server judges\n// all texts.\n"), ["1", "2"])
         self.assertEqual(self.found("a.sh", "# the dialogue\n"), ["1"])
 
+    def test_a_program_is_named_and_addresses_pass(self):
+        self.assertEqual(self.found("a.cpp", "// until nobody waits\n"), ["1"])
+        self.assertEqual(self.found("a.md", "Whoever drives it, or somebody else.\n"), ["1", "1"])
+        self.assertEqual(self.found("a.cpp", 'f("to nobody@x.example, team: nobody:;");\n'), [])
+        self.assertEqual(self.found("a.smtp", "client: login nobody secret PLAIN\n"), [])
+
+    def test_invented_words_and_word_order_are_found(self):
+        self.assertEqual(self.found("a.cpp", "// A malformed line is no reply.\n"), ["1"])
+        self.assertEqual(self.found("a.cpp", "// There is no reply, and it is no longer awaited.\n"), [])
+        self.assertEqual(self.found("a.cpp", 'f("networks, as 192.0.2.0/24");\n'), ["1"])
+        self.assertEqual(self.found("a.cpp", "// The URL, as `host:port`.\n"), ["1"])
+        self.assertEqual(self.found("a.cpp", "// The pin, as RFC 7469 defines it, and a value, as `parse` reads it.\n"), [])
+        self.assertEqual(self.found("a.cpp", 'f("the spool takes no messages");\n'), ["1"])
+        self.assertEqual(self.found("a.cpp", 'f("--a, --b: they exclude each other");\n'), ["1"])
+        self.assertEqual(self.found("a.cpp", "// The field stands above, folded at a blank all the same.\n"), ["1", "1", "1"])
+        self.assertEqual(self.found("a.cpp", "// `*` stands for any text; codes such as trailing-blank.\n"), [])
+
     def test_octets_belong_to_rfcs(self):
         self.assertEqual(self.found("a.cpp", "// at most 998 octets\n"), ["1"])
         self.assertEqual(self.found("a.cpp", "// at most 998 octets (RFC 5322 section 2.1.1)\n"), [])

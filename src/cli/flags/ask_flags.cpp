@@ -20,11 +20,12 @@ void AskFlags::add_to(std::vector<config::Flag>& flags) {
                    .doc = "Reports wanted: NEVER, or a comma-separated list of SUCCESS, FAILURE, "
                           "DELAY (DSN).",
                    .target = &notify});
-  flags.push_back({.name = "original-recipient",
-                   .value = "TYPE;ADDRESS",
-                   .doc = "Original recipient, as rfc822;ben@example.org (DSN). Needs exactly one "
-                          "recipient.",
-                   .target = &original});
+  flags.push_back(
+      {.name = "original-recipient",
+       .value = "TYPE;ADDRESS",
+       .doc = "Original recipient, such as rfc822;ben@example.org (DSN). Needs exactly one "
+              "recipient.",
+       .target = &original});
   flags.push_back({.name = "deliver-by",
                    .value = "SECONDS;MODE",
                    .doc =
@@ -35,10 +36,11 @@ void AskFlags::add_to(std::vector<config::Flag>& flags) {
                    .value = "TIME",
                    .doc = "Deliver no earlier than this long from now (FUTURERELEASE).",
                    .target = &hold_for});
-  flags.push_back({.name = "hold-until",
-                   .value = "TIME",
-                   .doc = "Deliver no earlier than this, as 2026-11-28T09:00:00Z (FUTURERELEASE).",
-                   .target = &hold_until});
+  flags.push_back(
+      {.name = "hold-until",
+       .value = "TIME",
+       .doc = "Deliver no earlier than this, such as 2026-11-28T09:00:00Z (FUTURERELEASE).",
+       .target = &hold_until});
   flags.push_back({.name = "priority",
                    .value = "NUMBER",
                    .doc = "Priority from -9 to 9 (MT-PRIORITY).",
@@ -110,7 +112,7 @@ Result<void> take_texts(const AskFlags& flags, MailOptions& options, RecipientOp
 
 Result<void> take_numbers(const AskFlags& flags, MailOptions& options) {
   if (flags.hold_for && flags.hold_until)
-    return fail(Fault::input, "--hold-for, --hold-until", "they exclude each other; give one");
+    return fail(Fault::input, "--hold-for, --hold-until", "mutually exclusive; give only one");
   if (flags.hold_for) {
     options.hold_for = std::chrono::duration_cast<std::chrono::seconds>(
         std::chrono::milliseconds(*flags.hold_for));

@@ -45,14 +45,13 @@ namespace {
 Result<void> check_input(const MessageFlags& flags, std::string_view bytes,
                          const std::string& source) {
   if (!flags.allow_empty && bytes.find_first_not_of(" \t\r\n") == std::string_view::npos)
-    return fail(
-        Fault::data, source,
-        "there is nothing to send: the input is empty; use --allow-empty to send it all the "
-        "same");
+    return fail(Fault::data, source,
+                "there is nothing to send: the input is empty; use --allow-empty to send it "
+                "anyway");
   if (!flags.allow_binary && is_binary_file(bytes))
     return fail(Fault::data, source,
                 "this is not a message: it has no header and holds binary data; attach it with "
-                "--attach, or use --allow-binary to send it all the same");
+                "--attach, or use --allow-binary to send it anyway");
   return {};
 }
 
@@ -215,7 +214,7 @@ Result<void> check_together(const MessageFlags& flags) {
   for (const auto& [other, is_given] : others) {
     if (is_given)
       return fail(Fault::input, "--data, " + std::string(other),
-                  "they exclude each other: --data is the whole message; give one");
+                  "mutually exclusive: --data is the complete message; give only one");
   }
   return {};
 }
@@ -272,7 +271,7 @@ Error with_flag(const MessageFlags& given, Error error) {
   return error;
 }
 
-// Where the null sender stands in the envelope, the message still needs an author.
+// If the envelope has the null sender, the message still needs an author.
 void add_author(const MessageFlags& flags, Message& message) {
   if (!flags.has_null_sender()) {
     if (!flags.from.empty()) message.from(flags.from);

@@ -35,7 +35,7 @@ Result<void> read(const std::string& path, std::vector<std::string>& words) {
     if (!name.starts_with("--")) name.insert(0, "--");
     if (name == flag || name.find('=') != std::string::npos)
       return fail(Fault::input, path + ':' + std::to_string(number),
-                  "expected a flag, a blank and its value, such as `server smtp://h:587`");
+                  "expected a flag, a space and its value, such as `server smtp://h:587`");
     if (has(given, name)) continue;
     words.push_back(std::move(name));
     const auto value = trim(line.substr(end));

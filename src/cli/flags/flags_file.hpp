@@ -8,7 +8,7 @@
 namespace postroad::cli {
 
 /// `words` with `--flags FILE` replaced by the flags in the file: one per line, its value after a
-/// blank, `#` for comments. A flag that the command line has, too, is not taken from the file.
+/// space, `#` for comments. A flag that the command line has, too, is not taken from the file.
 /// Error: Fault::io, Fault::input with file and line.
 Result<std::vector<std::string>> with_flags_of_file(std::vector<std::string> words);
 

@@ -19,7 +19,7 @@ constexpr std::size_t most_output = 65'536;  // bytes of a command that prints a
 
 // Why the command gave no password; empty: it ended with 0.
 std::string reason_of(int status) {
-  if (status == -1) return "its exit code was lost";
+  if (status == -1) return "its exit code is unknown";
   if (WIFSIGNALED(status)) return "it was ended by signal " + std::to_string(WTERMSIG(status));
   if (WEXITSTATUS(status) == 0) return {};
   return "it ended with exit code " + std::to_string(WEXITSTATUS(status));
@@ -97,7 +97,7 @@ Result<Secret> read_password(const ServerFlags& flags, const Login& login,
 Result<void> check_password_sources(const ServerFlags& flags) {
   const auto sources = password_sources(flags);
   if (sources.size() > 1)
-    return fail(Fault::input, sources[0] + ", " + sources[1], "they exclude each other; give one");
+    return fail(Fault::input, sources[0] + ", " + sources[1], "mutually exclusive; give only one");
   const auto url = client::parse_url(flags.server);
   if (!url || url->user.empty()) return {};  // a wrong URL is reported where it is used
   if (flags.user && *flags.user != url->user)
@@ -155,9 +155,10 @@ Result<std::optional<Login>> login_beside_urls(const ServerFlags& flags, bool ha
   const bool is_whole = !url->password.empty() && !flags.mechanism && !flags.authorize_as;
   if (is_of_url && is_whole) return std::optional<Login>();
   if (is_of_url && has_relays)
-    return fail(Fault::input, "--relay",
-                "the user in the URL of --server is for that server alone, and the other flags of "
-                "the login are for every server; use --user, or give the whole login in the URL");
+    return fail(
+        Fault::input, "--relay",
+        "the user in the URL of --server is for that server alone, and the other flags of "
+        "the login are for every server; use --user, or give the complete login in the URL");
   return login_of(flags);
 }
 

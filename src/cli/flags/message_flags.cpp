@@ -66,47 +66,45 @@ Flags part_flags(MessageFlags& to) {
            .completion = config::Completion::file},
           {.name = "embed",
            .value = "FILE",
-           .doc = "Image that the HTML shows by its file name.",
+           .doc = "Image that the HTML refers to by its file name.",
            .target = &to.embedded,
            .completion = config::Completion::file},
           {.name = "calendar",
            .value = "METHOD:FILE",
-           .doc = "Invitation (iCalendar), as `REQUEST:meeting.ics`.",
+           .doc = "Invitation (iCalendar), such as `REQUEST:meeting.ics`.",
            .target = &to.calendar}};
 }
 
 Flags field_flags(MessageFlags& to) {
-  return {
-      {.name = "in-reply-to",
-       .value = "IDS",
-       .doc = "Message-ID of the message that this one answers.",
-       .target = &to.in_reply_to},
-      {.name = "references",
-       .value = "IDS",
-       .doc = "Message-IDs of the thread, oldest first.",
-       .target = &to.references},
-      {.name = "importance",
-       .value = "LEVEL",
-       .doc = "Importance that the reader is shown.",
-       .target = &to.importance,
-       .words = {"high", "normal", "low"}},
-      {.name = "list-unsubscribe",
-       .value = "URLS",
-       .doc =
-           "How to leave the list: https: and mailto: URLs, separated by commas. With https: one "
-           "click is enough (RFC 8058).",
-       .target = &to.unsubscribe},
-      {.name = "header",
-       .value = "FIELD",
-       .doc = "Any header field, as `X-Tag: one`.",
-       .target = &to.headers}};
+  return {{.name = "in-reply-to",
+           .value = "IDS",
+           .doc = "Message-ID of the message that this one replies to.",
+           .target = &to.in_reply_to},
+          {.name = "references",
+           .value = "IDS",
+           .doc = "Message-IDs of the thread, oldest first.",
+           .target = &to.references},
+          {.name = "importance",
+           .value = "LEVEL",
+           .doc = "Importance that mail programs show.",
+           .target = &to.importance,
+           .words = {"high", "normal", "low"}},
+          {.name = "list-unsubscribe",
+           .value = "URLS",
+           .doc = "URLs for unsubscribing (https:, mailto:), separated by commas. With https: one "
+                  "click is enough (RFC 8058).",
+           .target = &to.unsubscribe},
+          {.name = "header",
+           .value = "FIELD",
+           .doc = "Any header field, such as `X-Tag: one`.",
+           .target = &to.headers}};
 }
 
 Flags data_flags(MessageFlags& to) {
   return {
       {.name = "data",
        .value = "FILE",
-       .doc = "A whole message with its header. - reads standard input.",
+       .doc = "A complete message with its header. - reads standard input.",
        .target = &to.data,
        .completion = config::Completion::file},
       {.name = "allow-empty",
@@ -122,7 +120,7 @@ Flags data_flags(MessageFlags& to) {
 Flags dkim_flags(MessageFlags& to) {
   return {{.name = "dkim-key",
            .value = "FILE",
-           .doc = "Sign with this private key; `postroad dkim keygen` makes one.",
+           .doc = "Sign with this private key; `postroad dkim keygen` generates one.",
            .target = &to.dkim_key,
            .completion = config::Completion::file},
           {.name = "dkim-selector",

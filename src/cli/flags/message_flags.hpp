@@ -22,11 +22,11 @@ struct MessageFlags {
   /// Error: Fault::input with the flag that is wrong; Fault::data where what a flag reads is wrong;
   /// Fault::io or Fault::not_found for a file that cannot be read.
   [[nodiscard]] Result<Message> compose() const;
-  /// `--from <>`: the envelope has no sender, and nobody gets a bounce (RFC 5321 section 4.5.5).
+  /// `--from <>`: the envelope has the null sender, so no bounce is sent (RFC 5321 section 4.5.5).
   [[nodiscard]] bool has_null_sender() const;
 };
 
-/// Whether the bytes are a file that is no message: they have no header, and control characters
+/// Whether the bytes are a file that is not a message: they have no header, and control characters
 /// that no text has.
 bool is_binary_file(std::string_view bytes);
 

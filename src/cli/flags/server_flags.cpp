@@ -48,7 +48,7 @@ Flags login_flags(ServerFlags& to, bool by_hand) {
                   "token.",
            .target = &to.mechanism,
            .words = {sasl::mechanisms().begin(), sasl::mechanisms().end()},
-           .default_text = "the strongest that both ends know"},
+           .default_text = "the strongest that client and server support"},
           {.name = "token-env",
            .value = "NAME",
            .doc = "An OAuth 2 access token is in this environment variable.",
@@ -69,9 +69,9 @@ Flags session_flags(ServerFlags& to, bool by_hand) {
        .value = "NAME",
        .doc = "Name for EHLO.",
        .target = &to.helo,
-       .default_text = "the address of this end"},
+       .default_text = "the local IP address"},
       {.name = "plain-helo",
-       .doc = "Say HELO in place of EHLO, so that there are no extensions.",
+       .doc = "Send HELO instead of EHLO, so that no extensions are used.",
        .target = &to.plain_helo},
       {.name = "require-tls",
        .doc = "Require TLS to this server.",
@@ -79,7 +79,7 @@ Flags session_flags(ServerFlags& to, bool by_hand) {
        .default_text = by_hand ? "TLS begins when STARTTLS is typed, or with smtps://"
                                : "required with a login; else TLS is used if the server offers it"},
       {.name = "no-tls",
-       .doc = "Never use TLS, whatever the server offers.",
+       .doc = "Never use TLS, even if the server offers it.",
        .target = &to.no_tls}};
 }
 
@@ -175,12 +175,12 @@ Result<void> check_proxy(const std::string& url) {
 
 Result<void> check(const ServerFlags& flags) {
   if (flags.no_tls && flags.require_tls)
-    return fail(Fault::input, "--no-tls, --require-tls", "they exclude each other; give one");
+    return fail(Fault::input, "--no-tls, --require-tls", "mutually exclusive; give only one");
   if (flags.key && !flags.certificate)
     return fail(Fault::input, "--key", "needs --certificate, whose private key it is");
   if (flags.helo && !is_helo_name(*flags.helo))
     return fail(Fault::input, "--helo '" + printable(*flags.helo, 80) + "'",
-                "expected a name without blanks and control characters, such as mail.example.org");
+                "expected a name without spaces and control characters, such as mail.example.org");
   for (const auto& pin : flags.pins) {
     if (const auto right = check_pin(pin); !right) return right;
   }

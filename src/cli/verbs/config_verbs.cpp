@@ -24,7 +24,7 @@ config::Command ConfigVerbs::declare() {
   const config::Flag assign{
       .name = "set",
       .value = "NAME=VALUE",
-      .doc = "Set one option, as server.data=/var/mail or listener.0.port=25.",
+      .doc = "Set one option, such as server.data=/var/mail or listener.0.port=25.",
       .target = &set};
   config::Command group{.name = "config", .summary = "check, show and explain the configuration"};
   group.subcommands = {

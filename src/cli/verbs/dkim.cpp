@@ -63,7 +63,7 @@ Flag key_flag(DkimVerbs& to) {
 Command keygen_command(DkimVerbs& to) {
   return {
       .name = "keygen",
-      .summary = "make a key and print the DNS record that publishes it",
+      .summary = "generate a key and print the DNS record that publishes it",
       .flags = {{.name = "out",
                  .letter = 'o',
                  .value = "FILE",
@@ -71,7 +71,7 @@ Command keygen_command(DkimVerbs& to) {
                  .target = &to.out},
                 {.name = "algorithm",
                  .value = "NAME",
-                 .doc = "rsa-sha256, which every verifier knows, or ed25519-sha256.",
+                 .doc = "rsa-sha256, which every verifier supports, or ed25519-sha256.",
                  .target = &to.algorithm,
                  .words = {"rsa-sha256", "ed25519-sha256"}},
                 {.name = "bits", .value = "N", .doc = "RSA key size in bits.", .target = &to.bits},
@@ -79,7 +79,7 @@ Command keygen_command(DkimVerbs& to) {
                 selector_flag(to)},
       .examples = {{"postroad dkim keygen -o mail.pem -d example.org -s mail",
                     "a key of 2048 bits"}},
-      .exit_codes = {{exit_ok, "the key was made"},
+      .exit_codes = {{exit_ok, "the key was generated"},
                      {exit_cannot_create, "the file exists or cannot be written"}},
       .run = [&to] { return to.keygen(); }};
 }
@@ -119,7 +119,7 @@ Command verify_command(DkimVerbs& to) {
           .arguments = {message_argument(to)},
           .flags = {{.name = "record",
                      .value = "NAME=RECORD",
-                     .doc = "Key record, used in place of the DNS.",
+                     .doc = "Key record, used instead of the DNS.",
                      .target = &to.records},
                     {.name = "name-server",
                      .value = "ADDRESS",
@@ -128,7 +128,7 @@ Command verify_command(DkimVerbs& to) {
                      .default_text = "that of the system"},
                     {.name = "json", .doc = "Print JSON.", .target = &to.json}},
           .exit_codes = {{exit_ok, "a signature is valid"},
-                         {exit_data, "none is valid, or there is none"},
+                         {exit_data, "no signature is valid, or the message has none"},
                          {exit_temporary, "a key could not be looked up"}},
           .run = [&to] { return to.verify(); }};
 }
@@ -136,7 +136,8 @@ Command verify_command(DkimVerbs& to) {
 }  // namespace
 
 Command DkimVerbs::declare() {
-  Command group{.name = "dkim", .summary = "make DKIM keys, sign messages and verify signatures"};
+  Command group{.name = "dkim",
+                .summary = "generate DKIM keys, sign messages and verify signatures"};
   group.subcommands = {keygen_command(*this), record_command(*this), sign_command(*this),
                        verify_command(*this)};
   return group;

@@ -48,8 +48,10 @@ config::Command MailVerbs::declare() {
       {.name = "show",
        .summary = "show one message, decoded",
        .arguments = {{.name = "ID", .doc = "Queue id, or `last`.", .target = &id}},
-       .flags =
-           {where, box, as_json, {.name = "raw", .doc = "The bytes as received.", .target = &raw}},
+       .flags = {where,
+                 box,
+                 as_json,
+                 {.name = "raw", .doc = "Print the message as received.", .target = &raw}},
        .run = [this] { return show(); }},
       {.name = "wait",
        .summary = "wait until messages have arrived, and list them",
@@ -64,9 +66,9 @@ config::Command MailVerbs::declare() {
              .doc = "Number of messages to wait for.",
              .target = &count},
             {.name = "timeout", .value = "TIME", .doc = "How long to wait.", .target = &timeout}},
-       .exit_codes = {{exit_ok, "the messages are there"},
+       .exit_codes = {{exit_ok, "the messages have arrived"},
                       {exit_io, "the folder cannot be watched, or a mailbox cannot be read"},
-                      {exit_temporary, "they did not arrive in time"}},
+                      {exit_temporary, "the messages did not arrive in time"}},
        .run = [this] { return wait(); }},
   };
   return group;

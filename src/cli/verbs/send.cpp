@@ -34,43 +34,43 @@ std::optional<Stage> stage_to_stop_at(const std::optional<std::string>& word) {
 }
 
 std::vector<config::Flag> protocol_flags(SendVerb& to) {
-  return {
-      {.name = "all-or-none",
-       .doc = "Send to nobody if one recipient is refused.",
-       .target = &to.all_or_none},
-      {.name = "no-pipelining",
-       .doc = "Wait for each reply, even if the server offers PIPELINING.",
-       .target = &to.no_pipelining},
-      {.name = "chunking",
-       .value = "WHEN",
-       .doc = "When to use BDAT in place of DATA.",
-       .target = &to.chunking,
-       .words = {"when-needed", "preferred", "never"},
-       .default_text = "`when-needed`"},
-      {.name = "relay",
-       .value = "URL",
-       .doc = "Another server, tried when the servers before it cannot be reached or defer.",
-       .target = &to.relays},
-      {.name = "lmtp", .doc = "Use LMTP in place of SMTP.", .target = &to.lmtp},
-      {.name = "ignore",
-       .value = "KEYWORD",
-       .doc = "Ignore this extension of the server.",
-       .target = &to.ignored},
-      {.name = "xclient",
-       .value = "NAME=VALUE",
-       .doc = "Attribute of the client on whose behalf this is sent (XCLIENT), as ADDR=192.0.2.1.",
-       .target = &to.xclient},
-      {.name = "proxy-header",
-       .value = "WORDS",
-       .doc = "Begin with a PROXY header: `v1 192.0.2.1 4711 192.0.2.2 25`, or `v2 …`.",
-       .target = &to.proxy_header}};
+  return {{.name = "all-or-none",
+           .doc = "Send to no recipient if one is refused.",
+           .target = &to.all_or_none},
+          {.name = "no-pipelining",
+           .doc = "Wait for each reply, even if the server offers PIPELINING.",
+           .target = &to.no_pipelining},
+          {.name = "chunking",
+           .value = "WHEN",
+           .doc = "When to use BDAT instead of DATA.",
+           .target = &to.chunking,
+           .words = {"when-needed", "preferred", "never"},
+           .default_text = "`when-needed`"},
+          {.name = "relay",
+           .value = "URL",
+           .doc = "Another server, tried when the servers before it cannot be reached or defer.",
+           .target = &to.relays},
+          {.name = "lmtp", .doc = "Use LMTP instead of SMTP.", .target = &to.lmtp},
+          {.name = "ignore",
+           .value = "KEYWORD",
+           .doc = "Ignore this extension of the server.",
+           .target = &to.ignored},
+          {.name = "xclient",
+           .value = "NAME=VALUE",
+           .doc = "Attribute of the client on whose behalf this is sent (XCLIENT), such as "
+                  "ADDR=192.0.2.1.",
+           .target = &to.xclient},
+          {.name = "proxy-header",
+           .value = "WORDS",
+           .doc = "Begin with a PROXY header: `v1 192.0.2.1 4711 192.0.2.2 25`, or `v2 …`.",
+           .target = &to.proxy_header}};
 }
 
 std::vector<config::Flag> run_flags(SendVerb& to) {
   return {
       {.name = "stop-after",
        .value = "STAGE",
-       .doc = "Say QUIT after the reply to this stage; after data and text, close instead.",
+       .doc = "Send QUIT after the reply to this stage; after data and text, close instead.",
        .target = &to.stop_after,
        .words = stages()},
       {.name = "cut-after",
@@ -80,8 +80,8 @@ std::vector<config::Flag> run_flags(SendVerb& to) {
        .words = stages()},
       {.name = "flags",
        .value = "FILE",
-       .doc = "Read more flags from a file: one per line, its value after a blank, # for comments. "
-              "Flags on the command line win.",
+       .doc = "Read more flags from a file: one per line, its value after a space, # for comments. "
+              "Flags on the command line take precedence.",
        .target = &to.flags_file,
        .completion = config::Completion::file},
       {.name = "dry-run",
@@ -98,12 +98,11 @@ std::vector<config::Flag> run_flags(SendVerb& to) {
 config::Command SendVerb::declare() {
   config::Command command{.name = "send", .summary = "send a message and report every recipient"};
   command.description =
-      "Composes a message from flags, or takes a whole one with --data, and sends it through the "
-      "server. The recipients are those of --to, --cc, --bcc and of the message; recipients given "
-      "as "
-      "arguments replace them all.";
+      "Composes a message from flags, or takes a complete one with --data, and sends it through "
+      "the server. The recipients are those of --to, --cc, --bcc and of the message; recipients "
+      "given as arguments replace them all.";
   command.arguments = {{.name = "RECIPIENT",
-                        .doc = "Recipients of the envelope, in place of those of the header.",
+                        .doc = "Recipients of the envelope, instead of those of the header.",
                         .target = &recipients,
                         .required = false}};
   for (const auto& group : {protocol_flags(*this), run_flags(*this)})
@@ -115,7 +114,7 @@ config::Command SendVerb::declare() {
       {"postroad send -f me@example.org -t you@example.org --subject hi --text hello",
        "through the server on this machine"},
       {"postroad send -s smtp://mail.example.org:587 -u me --password-file pw --data mail.eml",
-       "a whole message, with a login"},
+       "a complete message, with a login"},
   };
   command.exit_codes = exit_codes_of_sending();
   command.run = [this] { return run(); };
@@ -284,11 +283,11 @@ Result<void> take_flags(const SendVerb& verb, ClientOptions& options) {
   return {};
 }
 
-// Pairs that exclude each other.
+// Pairs that are mutually exclusive.
 Result<void> check_together(const SendVerb& verb) {
   const auto both = [](bool first, bool second, const char* flags) -> Result<void> {
     if (!first || !second) return {};
-    return fail(Fault::input, flags, "they exclude each other; give one");
+    return fail(Fault::input, flags, "mutually exclusive; give only one");
   };
   for (const auto& checked :
        {both(verb.stop_after.has_value(), verb.cut_after.has_value(), "--stop-after, --cut-after"),

@@ -41,9 +41,11 @@ config::Command declare_sendmail() {
       {.name = "RECIPIENT", .doc = "Recipients; -- ends the flags.", .required = false}};
   command.flags = {
       {.letter = 't', .doc = "Add the recipients of To, Cc and Bcc."},
-      {.letter = 'i', .doc = "A line with a single dot is text and not the end. As -oi."},
-      {.letter = 'f', .value = "ADDRESS", .doc = "Sender; <> or '' is the null sender. As -r."},
-      {.letter = 'F', .value = "NAME", .doc = "Name for a From that is missing."},
+      {.letter = 'i', .doc = "A line with a single dot does not end the message. Same as -oi."},
+      {.letter = 'f',
+       .value = "ADDRESS",
+       .doc = "Sender; <> or '' is the null sender. Same as -r."},
+      {.letter = 'F', .value = "NAME", .doc = "Display name for the From field, if it is missing."},
       {.letter = 'b',
        .value = "MODE",
        .doc = "m: send the message. s: speak SMTP on standard input and output. p, i: accepted, do "
@@ -58,8 +60,8 @@ config::Command declare_sendmail() {
       {.letter = 'V', .value = "ID", .doc = "Envelope id (ENVID of MAIL)."},
       {.letter = 'O',
        .value = "NAME=VALUE",
-       .doc = "IgnoreDots=true is -i; AllowBinary=true sends input that has no header and is "
-              "binary. Others are ignored."},
+       .doc = "IgnoreDots=true is the same as -i; AllowBinary=true sends input that has no header "
+              "and is binary. Others are ignored."},
   };
   command.exit_codes = exit_codes_of_sending();
   command.exit_codes.push_back({exit_config, "the settings are wrong"});
@@ -84,7 +86,7 @@ std::string until_the_dot(std::string bytes) {
   return bytes;
 }
 
-// A display name without what may not stand in a header.
+// A display name without the characters that a header may not contain.
 std::string clean_name(std::string_view text) {
   // A user's entry in a table that is older than UTF-8.
   auto name = is_utf8(text) ? std::string(text) : mail::to_utf8(text, "iso-8859-1").value_or("");
@@ -234,7 +236,7 @@ int run_sendmail(const std::vector<std::string>& words) {
   if (!call->allows_binary && is_binary_file(*bytes))
     return end_with(fail(Fault::data, "standard input",
                          "this is not a message: it has no header and holds binary data; use -O "
-                         "AllowBinary=true to send it all the same"));
+                         "AllowBinary=true to send it anyway"));
   auto prepared = prepare(*call, settings->domain, std::move(*bytes));
   if (!prepared) return end_with(prepared.error());
   if (const auto asked = ask_for_reports(*call, prepared->envelope); !asked)

@@ -22,7 +22,7 @@ struct SendmailCall {
   std::string envelope_id;        ///< -V
   bool reads_recipients = false;  ///< -t: those of To, Cc and Bcc too
   bool ignores_dots = false;      ///< -i: a line with a single dot is text
-  bool allows_binary = false;     ///< -O AllowBinary: input that is no text is sent, too
+  bool allows_binary = false;     ///< -O AllowBinary: input that is not text is sent, too
   bool speaks_smtp = false;       ///< -bs
   bool does_nothing = false;      ///< -q, -bp, -bi, -I: there is no queue and no table of aliases
 };

@@ -52,7 +52,9 @@ Reply verdict_of(const Result<SendReport>& report) {
   }
   for (const auto& one : report->recipients) {
     if (one.outcome == Outcome::unknown)
-      return {451, {4, 4, 2}, "it is not known whether the server took it: " + one.reply.text};
+      return {451,
+              {4, 4, 2},
+              "outcome unknown, the server may have accepted the message: " + one.reply.text};
     if (one.outcome != Outcome::accepted && one.reply.code >= 400) return one.reply;
   }
   for (const auto& one : report->recipients) {
@@ -61,7 +63,7 @@ Reply verdict_of(const Result<SendReport>& report) {
   return {250, report->reply.status, report->reply.text};
 }
 
-// Standard input and output in the form that the driver wants. Its waits have no deadline: the
+// Standard input and output in the form that the driver needs. Its waits have no deadline: the
 // caller started this process and ends it.
 class Pipes final {
  public:

@@ -23,11 +23,10 @@ config::Command ServeVerb::declare() {
       .name = "serve",
       .summary = "receive messages, store them on disk before replying 250, and deliver them"};
   command.description =
-      "Without a configuration it listens on 127.0.0.1:2525, accepts any message for anybody, and "
-      "stores it in ./postroad-mail, where `postroad mail` finds it. SIGTERM and SIGINT end it "
-      "after "
-      "the sessions in progress (at most limits.drain), SIGHUP reads the configuration, users and "
-      "certificates again, SIGUSR1 reopens log.file.";
+      "Without a configuration it listens on 127.0.0.1:2525, accepts any message for any "
+      "recipient, and stores it in ./postroad-mail, where `postroad mail` finds it. SIGTERM and "
+      "SIGINT end it after the sessions in progress (at most limits.drain), SIGHUP reloads the "
+      "configuration, users and certificates, SIGUSR1 reopens log.file.";
   command.flags = {
       {.name = "config",
        .letter = 'c',
@@ -38,24 +37,23 @@ config::Command ServeVerb::declare() {
        .completion = config::Completion::file},
       {.name = "set",
        .value = "NAME=VALUE",
-       .doc = "Set one option, as server.data=/var/mail or listener.0.port=25.",
+       .doc = "Set one option, such as server.data=/var/mail or listener.0.port=25.",
        .target = &set},
       {.name = "reload",
-       .doc = "Make the server that runs on this data folder read its configuration "
+       .doc = "Make the server that uses this data folder read its configuration "
               "again, as SIGHUP does, and report what it refused.",
        .target = &reload},
       {.name = "take-over",
-       .doc = "Take the listening sockets of the server that runs on this data folder. "
+       .doc = "Take over the listening sockets of the server that uses this data folder. "
               "That server ends after its sessions.",
        .target = &take_over}};
   command.examples = {{"postroad serve", "a catcher for development on 127.0.0.1:2525"},
                       {"postroad serve -c /etc/postroad.toml", "a server"},
                       {"postroad serve -c /etc/postroad.toml --take-over",
-                       "replace the running server by a new one, without a refused connection"}};
+                       "replace the running server with a new one, without a refused connection"}};
   command.exit_codes = {
-      {exit_ok,
-       "ended by a signal or a take-over; with --reload: the configuration was read again"},
-      {exit_no_input, "no server runs on that data folder (--reload, --take-over)"},
+      {exit_ok, "ended by a signal or a take-over; with --reload: the configuration was reloaded"},
+      {exit_no_input, "no server uses that data folder (--reload, --take-over)"},
       {exit_cannot_create, "a port or a folder cannot be used"},
       {exit_io,
        "the running server could not be reached or did not hand over (--reload, "
@@ -78,7 +76,8 @@ void announce(const Settings& settings, const std::vector<std::uint16_t>& ports)
     const bool v6 = listener.address.find(':') != std::string::npos;
     std::cout << "listening on " << (v6 ? "[" : "") << listener.address << (v6 ? "]" : "") << ':'
               << ports[i];
-    if (listener.role == server::Role::catcher) std::cout << ", accepting any message for anybody";
+    if (listener.role == server::Role::catcher)
+      std::cout << ", accepting any message for any recipient";
     std::cout << '\n';
   }
   if (settings.spool.keeps == Keeping::nothing) {
@@ -135,7 +134,7 @@ bool report(const Findings& found) {
 // Refuses flags that a reload would ignore. A running server reads its own configuration.
 Result<void> check_reload(const ServeVerb& verb) {
   if (verb.take_over)
-    return fail(Fault::input, "--reload, --take-over", "they exclude each other; give one");
+    return fail(Fault::input, "--reload, --take-over", "mutually exclusive; give only one");
   for (const auto& assignment : verb.set) {
     const auto name = trim(std::string_view(assignment).substr(0, assignment.find('=')));
     if (name != "server.data")
@@ -166,8 +165,8 @@ Result<void> check_same_configuration(RunningServer& running, const std::string&
                         "; name that file, or start the server again with this one");
 }
 
-// The folder in full, as a relative one depends on where a command is run, and why a server may run
-// all the same: it keeps the folder of its start.
+// Names the absolute folder, because a relative one depends on where a command is run. A server may
+// run nevertheless: it keeps the folder of its start.
 int refuse_absent(Error error, const std::string& config) {
   std::error_code unknown;
   const auto folder = std::filesystem::absolute(error.where, unknown);
@@ -195,7 +194,7 @@ int ask_for_reload(const std::string& config, const Settings& settings,
   if (!done)
     return refuse(done.error().fault == Fault::input ? exit_config : exit_io, done.error().text());
   for (const auto& warning : *done) complain("serve", "warning: " + warning);
-  std::cout << "the configuration was read again\n";
+  std::cout << "the configuration was reloaded\n";
   return exit_ok;
 }
 
@@ -208,7 +207,7 @@ int ServeVerb::run() {
     const auto whole = std::filesystem::absolute(config, error);
     if (error)
       return refuse(exit_config, config + ": its folder cannot be found: " + error.message() +
-                                     "; give the whole path");
+                                     "; give the absolute path");
     config = whole.string();
   }
   if (reload) {

@@ -33,7 +33,7 @@ config::Command TalkVerb::declare() {
   command.description =
       "Sends lines to the server as typed and shows its replies. STARTTLS does the handshake. AUTH "
       "with a mechanism alone asks for user and password and does the exchange. EHLO alone is "
-      "completed with the name of --helo, or the address of this end. After a 354 reply the lines "
+      "completed with the name of --helo, or the local IP address. After a 354 reply the lines "
       "are the message; leading dots are doubled, and a line with a single dot ends it."
       "\n\n"
       "With --helo or --plain-helo the session starts with that command, and with --require-tls "
@@ -153,7 +153,7 @@ bool Talk::take_command(TalkMachine& machine, const std::string& line) {
 Result<void> Talk::login(TalkMachine& machine, const std::string& mechanism) {
   if (!machine.is_secure() && !flags_.allow_password_in_clear)
     return fail(Fault::auth, "AUTH " + mechanism,
-                "not sent: the connection has no TLS, and the password could be read on the way; "
+                "not sent: the connection has no TLS, and the password could be read in transit; "
                 "use STARTTLS and EHLO first, or start again with --allow-password-in-clear");
   auto flags = flags_;
   if (!flags.user && connection_.url().user.empty() && mechanism != "EXTERNAL") {

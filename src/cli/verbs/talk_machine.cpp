@@ -20,7 +20,7 @@ TalkMachine::TalkMachine(TalkOptions options) : options_(std::move(options)) {
 proto::Action TalkMachine::next(proto::Time now) {
   if (error_ || state_ == State::done) return {.wish = proto::Wish::done};
   if (!deadline_) deadline_ = now + options_.timeout;
-  // A server may have sent more than it was asked for: that is then the reply.
+  // A server may have sent bytes before the command: they are then the reply.
   while (out_.empty() && state_ == State::reply && !in_.empty() && !error_) received({});
   if (error_ || state_ == State::done) return {.wish = proto::Wish::done};
   if (!out_.empty())
@@ -143,7 +143,7 @@ void TalkMachine::take_starttls(const Reply& reply) {
   }
   if (!in_.empty())
     return stop(Fault::protocol,
-                "data was received in plaintext after the reply to STARTTLS: somebody may have "
+                "data was received in plaintext after the reply to STARTTLS: an attacker may have "
                 "injected it (CVE-2011-0411)");
   state_ = State::tls;
   deadline_.reset();

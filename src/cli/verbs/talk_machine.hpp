@@ -1,6 +1,6 @@
 // The protocol of `postroad talk`: a session whose commands a person types. In the form of every
 // machine (proto/action.hpp), so that the one driver serves it. It wishes to consult when it needs
-// the next line; whoever drives it gives one with `say`, `start_auth` or `say_body`, or ends the
+// the next line; the driver gives one with `say`, `start_auth` or `say_body`, or ends the
 // session with `leave`. Not here: reading lines and passwords (talk.cpp).
 #pragma once
 

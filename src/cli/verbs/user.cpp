@@ -21,9 +21,8 @@ config::Command UserVerbs::declare() {
   group.description =
       "The users are in " + file +
       ", or in the file of --file. The file holds keys and no passwords. It keeps its owner and "
-      "its "
-      "mode; a new file that root makes gets the owner of its folder, so that the server can read "
-      "it. Changes take turns: FILE.lock is locked meanwhile.";
+      "its mode; a new file that root creates gets the owner of its folder, so that the server can "
+      "read it. A lock on FILE.lock serializes changes.";
   const std::vector<config::ExitCode> codes{
       {exit_ok, "done"},
       {exit_usage, "wrong command line, or no such user"},
@@ -39,7 +38,7 @@ config::Command UserVerbs::declare() {
                   .value = "FILE",
                   .doc = "The password is the first line of this file.",
                   .target = &password_file,
-                  .default_text = "asked for"},
+                  .default_text = "a prompt"},
                  {.name = "password-env",
                   .value = "NAME",
                   .doc = "The password is in this environment variable.",
@@ -48,9 +47,8 @@ config::Command UserVerbs::declare() {
                   .doc = "Store SCRAM-SHA-1 keys too, for old clients.",
                   .target = &scram_sha_1},
                  {.name = "with-cram-md5",
-                  .doc =
-                      "Insecure: store a CRAM-MD5 key too; anybody who reads the file can log in "
-                      "with it.",
+                  .doc = "Insecure: store a CRAM-MD5 key too; anyone who reads the file can log in "
+                         "with it.",
                   .target = &cram_md5}},
        .exit_codes = codes,
        .run = [this] { return add(); }},
@@ -99,9 +97,9 @@ Result<Secret> ask_twice(const std::string& name) {
 int UserVerbs::add() {
   if (password_file && password_env)
     return refuse(
-        fail(Fault::input, "--password-file, --password-env", "they exclude each other; give one"));
+        fail(Fault::input, "--password-file, --password-env", "mutually exclusive; give only one"));
   if (const auto right = server::Users::check_name(name); !right) return refuse(right.error());
-  // Before a password is asked for, and again when it is known: others may change it meanwhile.
+  // Before the prompt, and again after it: another process may change the file meanwhile.
   if (const auto users = load(file); !users) return refuse(users.error());
   if (const auto readable = check_file("--password-file", password_file); !readable)
     return refuse(readable.error());

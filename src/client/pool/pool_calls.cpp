@@ -104,7 +104,7 @@ awaitable<bool> Pool::State::wait_for_chance(const std::vector<bool>* tried, Tim
 }
 
 // An exception (from the caller's source, or for lack of system resources) leaves the connection in
-// the middle of an operation: it is dropped, and its place is released all the same.
+// the middle of an operation: it is dropped, and its place is still released.
 awaitable<Result<SendReport>> Pool::State::carry(PooledConnection* pooled, Envelope part,
                                                  MessageSource* source) {
   std::exception_ptr thrown;

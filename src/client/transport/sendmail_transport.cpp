@@ -30,7 +30,7 @@ Result<std::vector<std::string>> arguments_of(const std::vector<std::string>& co
   const auto sender =
       envelope.reverse_path.is_null() ? std::string("<>") : envelope.reverse_path.text();
   auto words = command;
-  // -i: a lone dot is text. --: what follows is no flag, whatever it begins with.
+  // -i: a lone dot is text. --: the words that follow are not flags.
   words.insert(words.end(), {"-i", "-f", sender, "--"});
   for (const auto& recipient : envelope.recipients) words.push_back(recipient.text());
   if (auto unfit = client::find_unfit(envelope, program)) return std::move(*unfit);

@@ -161,7 +161,7 @@ TEST_F(Row23, ASenderThatBeginsWithAHyphenIsRefusedBeforeAnythingRuns) {
     EXPECT_EQ(report.error().fault, Fault::input);
   }
   EXPECT_FALSE(fs::exists(path("words")));
-  // Quoted, it is no flag.
+  // Quoted, it is not a flag.
   envelope_.reverse_path = {"-a b", "x.example"};
   ASSERT_TRUE(hand_over(note_all));
   EXPECT_TRUE(read("words").starts_with("-i\n-f\n\"-a b\"@x.example\n--\n"));

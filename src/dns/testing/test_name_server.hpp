@@ -1,5 +1,5 @@
 // A small name server for tests: UDP on a loopback port that the kernel chooses, answers from a
-// Script. It stands in for the recursive server of a site; a real one is in tests/interop.
+// Script. It replaces the recursive server of a site; a real one is in tests/interop.
 #pragma once
 
 #include <array>

@@ -19,7 +19,7 @@ bool is_phrase_char(char c) noexcept {
   return !is_control(c) && std::string_view(" ()<>[]:;@\\,\"").find(c) == std::string_view::npos;
 }
 
-// Whether `name` needs no quotes: parsing it keeps its blanks and decodes nothing.
+// Whether `name` needs no quotes: parsing it keeps its whitespace and decodes nothing.
 bool is_phrase(std::string_view name) noexcept {
   return name.find("=?") == std::string_view::npos && trim(name).size() == name.size() &&
          name.find("  ") == std::string_view::npos &&

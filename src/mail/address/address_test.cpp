@@ -108,7 +108,7 @@ TEST(Row49, ADecodedNameIsNeverParsedAgain) {
   // Nested encoded-words are decoded once, quoted ones not at all.
   EXPECT_EQ(shown("=?utf-8?q?=3D=3Futf-8=3Fq=3Fa=3F=3D?= <c@d>"), "=?utf-8?q?a?==c@d");
   EXPECT_EQ(shown("\"=?utf-8?q?a?=\" <c@d>"), "=?utf-8?q?a?==c@d");
-  // Line ends in a decoded name become blanks.
+  // Line ends in a decoded name become spaces.
   EXPECT_EQ(shown("=?utf-8?q?a=0D=0ABcc=3A_x?= <c@d>"), "a  Bcc: x=c@d");
   EXPECT_EQ(shown("a%b@c, a!b@c, \"a%b\"@c"), "=a%b@c | =a!b@c | =a%b@c");
 }

@@ -28,7 +28,7 @@ std::optional<std::string> to_ascii_domain(std::string_view domain) {
   const Owner owner(ascii, idn2_free);
   if (code != IDN2_OK || name.find('\0') != std::string::npos) return std::nullopt;
   std::string mapped(reinterpret_cast<const char*>(ascii));
-  // libidn2 maps full-width characters to ASCII, among them blanks and angle brackets.
+  // libidn2 maps full-width characters to ASCII, among them spaces and angle brackets.
   if (!is_domain(mapped)) return std::nullopt;
   return mapped;
 }

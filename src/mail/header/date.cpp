@@ -1,5 +1,5 @@
 // date-time of RFC 5322; see date.hpp. The parser splits the text into words first, so that
-// comments and blanks may stand anywhere.
+// comments and whitespace may occur anywhere.
 #include "mail/header/date.hpp"
 
 #include <fmt/format.h>

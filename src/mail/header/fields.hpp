@@ -30,7 +30,7 @@ struct FieldBlock {
 /// Splits at most `limit` bytes of header; the rest counts as body. Linear time.
 FieldBlock split_fields(std::string_view bytes, std::size_t limit = 1024 * 1024);
 
-/// Whether `name` is a field name: printable ASCII without colon and blank (RFC 5322 §3.6.8).
+/// Whether `name` is a field name: printable ASCII without colon and space (RFC 5322 §3.6.8).
 bool is_field_name(std::string_view name) noexcept;
 
 }  // namespace postroad::mail

@@ -26,7 +26,7 @@ bool is_token(std::string_view text, std::string_view punctuation) noexcept {
   });
 }
 
-// The first place for a fold: a single blank between words. Folding elsewhere would change the
+// The first place for a fold: a single space between words. Folding elsewhere would change the
 // text.
 std::size_t find_break(std::string_view text) noexcept {
   const auto is_blank = [](char c) { return c == ' ' || c == '\t'; };

@@ -25,8 +25,8 @@ void HeaderCompletion::begin_line() {
 }
 
 // The next byte of a line's start:
-//   field-name *WSP ":"                 RFC 5322 sections 2.2 and 4.5 (blanks before the colon)
-//   WSP                                 a continuation, if a field stands before it
+//   field-name *WSP ":"                 RFC 5322 sections 2.2 and 4.5 (WSP before the colon)
+//   WSP                                 a continuation, if a field precedes it
 //   CRLF                                the end of the header; a bare LF too
 HeaderCompletion::Kind HeaderCompletion::look(char c) {
   if (at_ == At::carriage_return) return c == '\n' ? Kind::empty : Kind::text;

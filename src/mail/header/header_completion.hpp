@@ -1,4 +1,4 @@
-// Completes the header of a streamed message, so that fields may stand in front of it and the next
+// Completes the header of a streamed message, so that fields may precede it and the next
 // parser finds its end: an empty line is put in front of the first line that is neither a field nor
 // a continuation (as Postfix does), and a submission server adds Date and Message-ID (RFC 6409
 // §8.2, §8.3). Without it the first line of a message without a header would become a part of the

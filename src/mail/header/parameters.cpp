@@ -19,7 +19,7 @@ void skip_whitespace(std::string_view& text) noexcept {
   while (!text.empty() && is_whitespace(text.front())) text.remove_prefix(1);
 }
 
-// Skips blanks and comments; an unclosed comment extends to the end.
+// Skips whitespace and comments; an unclosed comment extends to the end.
 void skip_blanks(std::string_view& text) {
   std::size_t depth = 0;
   while (!text.empty()) {
@@ -45,7 +45,7 @@ bool starts_parameter(std::string_view text) noexcept {
   return !name.empty() && text.starts_with('=');
 }
 
-// An unquoted value. It may contain blanks (`filename=a b.txt`): invalid, but common.
+// An unquoted value. It may contain spaces (`filename=a b.txt`): invalid, but common.
 std::string_view parse_bare_value(std::string_view& text) {
   const auto all = text;
   while (!text.empty() && text.front() != ';' && text.front() != '(') {

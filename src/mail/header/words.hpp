@@ -24,7 +24,7 @@ std::vector<std::string> encode_words(std::string_view text, std::size_t first_r
 
 /// Decodes the encoded-words in an unfolded field body to UTF-8. Whitespace between two of them is
 /// removed; the bytes of adjacent words in one charset are joined before conversion, because some
-/// senders divide characters. CR, LF and NUL become blanks. Linear time.
+/// senders divide characters. CR, LF and NUL become spaces. Linear time.
 std::string decode_words(std::string_view text);
 
 }  // namespace postroad::mail

@@ -18,7 +18,7 @@ TEST(HtmlText, KeepsTheWords) {
       {"<p>one</p><p>two</p>", "one\n\ntwo\n"},
       {"a<br>b<br/>c", "a\nb\nc"},
       {"a <b>bold</b> word", "a bold word"},
-      {"  many \r\n\t blanks  ", "many blanks"},
+      {"  many \r\n\t spaces  ", "many spaces"},
       {"<a title=\"x > y\" href='#'>link</a>", "link"},
       {"a<!-- no <b> -->b", "ab"},
       {"a<script>if (a < b) x('</p>')</script>b", "ab"},

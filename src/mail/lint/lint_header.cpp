@@ -103,7 +103,7 @@ void check_encoded_words(LintFindings& findings, const HeaderField& field) {
       findings.add(warning, "long-encoded-word", word,
                    "encoded-word of " + std::to_string(word.size()) +
                        " bytes: at most 75 are allowed (RFC 2047 §2)",
-                   "divide it into two with a blank between them");
+                   "divide it into two with a space between them");
     if (decode_words(word) == word)
       findings.add(warning, "encoded-word", word,
                    "encoded-word with an unknown charset or encoding: it is displayed undecoded",
@@ -126,17 +126,17 @@ void check_field_bytes(LintFindings& findings, const HeaderField& field) {
     if (shown.ends_with('\r')) shown.remove_suffix(1);
     if (shown.ends_with(' ') || shown.ends_with('\t'))
       findings.add(note, "trailing-blank", line,
-                   "blanks at the end of a header line: a server may remove them, which breaks a "
+                   "whitespace at the end of a header line: a server may remove it, which breaks a "
                    "DKIM signature with c=simple",
-                   "remove them before signing");
+                   "remove it before signing");
   }
-  // Many programs take a folded line of blanks for the end of the header.
+  // Many programs take a folded line of whitespace for the end of the header.
   for (const auto line : split(field.body, '\n')) {
     const bool blank = !line.empty() && line.find_first_not_of(" \t\r") == std::string_view::npos &&
                        line.find_first_of(" \t") != std::string_view::npos;
     if (blank && line.data() != field.body.data())
       findings.add(warning, "blank-fold", line,
-                   "folded line that contains only blanks: some programs take it for the end of "
+                   "folded line of whitespace only: some programs take it for the end of "
                    "the header",
                    "fold before a word");
   }
@@ -149,7 +149,7 @@ void check_signatures(LintFindings& findings, const MailPart& message) {
     for (const auto tag : split(value, ';')) {
       if (trim(tag).starts_with("l="))
         findings.add(warning, "dkim-length", field.whole,
-                     "DKIM signature with l=: anybody can append to the body", "sign without l=");
+                     "DKIM signature with l=: text can be appended to the body", "sign without l=");
       if (trim(tag) == "a=rsa-sha1")
         findings.add(error, "dkim-sha1", field.whole,
                      "DKIM signature with rsa-sha1: verifiers refuse it (RFC 8301)",

@@ -93,10 +93,9 @@ void check_multipart(LintFindings& findings, const MailPart& part) {
   }
   const auto last = "--" + std::string(boundary) + "--";
   if (!part.cut && part.body.find(last) == std::string_view::npos)
-    findings.add(
-        warning, "not-closed", place_of(part),
-        "the closing delimiter is missing: nobody can tell whether the message is complete",
-        "end the multipart with `--boundary--`");
+    findings.add(warning, "not-closed", place_of(part),
+                 "the closing delimiter is missing: the message may be incomplete",
+                 "end the multipart with `--boundary--`");
 }
 
 void check_alternative(LintFindings& findings, const MailPart& part) {

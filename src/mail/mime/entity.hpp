@@ -42,7 +42,7 @@ inline void remember(Entity& entity, Error error) {
 inline void refuse(Entity& entity, std::string where, std::string why) {
   remember(entity, fail(Fault::input, std::move(where), std::move(why)));
 }
-/// Whether `id` is valid in Content-ID: one `left@right` in ASCII without blanks and brackets.
+/// Whether `id` is valid in Content-ID: one `left@right` in ASCII without spaces and brackets.
 bool is_content_id(std::string_view id) noexcept;
 /// The error of `text` as a header value: line ends, NUL, invalid UTF-8; nullopt if it has none.
 std::optional<Error> check_line(std::string where, std::string_view text);

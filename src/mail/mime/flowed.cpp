@@ -32,7 +32,7 @@ std::size_t columns_of(std::string_view text) noexcept {
   }));
 }
 
-// Where to break a line: after the last blank that fits, else after the first one. Never after "--
+// Where to break a line: after the last space that fits, else after the first one. Never after "--
 // ", because a line with only that is a signature separator, which is not flowed (§4.3).
 std::size_t find_break(std::string_view line) noexcept {
   std::size_t best = std::string_view::npos;

@@ -73,7 +73,7 @@ TEST(Flowed, UnflowRestoresTheText) {
       text += random() % 3 == 0 ? "" : " ";
     }
     text += "\r\n";
-    std::string kept;  // trailing blanks are not kept
+    std::string kept;  // trailing spaces are not kept
     for (auto line : split(text, '\n')) {
       if (line.ends_with('\r')) line.remove_suffix(1);
       const bool mark = line == "-- ";

@@ -161,7 +161,7 @@ std::string names_of(std::string_view bytes) {
   return out;
 }
 
-// Some programs take a line of blanks for the end of the header.
+// Some programs take a line of whitespace for the end of the header.
 bool has_blank_fold(std::string_view bytes) {
   const auto header = bytes.substr(0, bytes.find("\r\n\r\n"));
   for (auto line : split(header, '\n')) {
@@ -181,14 +181,14 @@ std::string problem_of(const Sink& sink, const std::string& names, const std::st
   if (find_bare_line_end(bytes) != std::string::npos) return "a bare line end";
   if (bytes.find('\0') != std::string::npos) return "a NUL";
   if (!is_utf8(bytes)) return "not UTF-8";
-  if (has_blank_fold(bytes)) return "a blank line in the header";
+  if (has_blank_fold(bytes)) return "a line of whitespace in the header";
   const auto found = names_of(bytes);
   const bool named = std::string_view(sink.name).ends_with("header's name");
   if (named ? found.find("X" + text + "y\n") == std::string::npos : found != names)
     return "other fields:\n" + found;
   if (sink.read == nullptr) return {};
   const auto shown = sink.read(MailPart::parse(bytes));
-  // Blanks at either end, quotes and backslashes are not literal.
+  // Spaces at either end, quotes and backslashes are not literal.
   const bool literal = text.find_first_of(std::string_view("\"\\\t \x7f", 5)) == std::string::npos;
   return literal && shown != "x" + text + "y" ? "read back as " + printable(shown) : std::string();
 }
@@ -257,7 +257,7 @@ TEST(Row4, NoSmuggledFieldAtAnyHeaderSink) {
   }
 }
 
-// A tab between blanks must not become a line of its own.
+// A tab between spaces must not become a line of its own.
 TEST(Row4, BlanksOfAValueMakeNoBlankLine) {
   const std::string word(76, 'w');
   for (const auto* blanks : {" \t ", "\t \t", " \t \t ", "  \t  ", " \t\t ", "   "}) {

@@ -88,7 +88,7 @@ void set_ids(Draft& draft, std::vector<std::string>& into, std::string_view fiel
     if (!is_message_id(id)) {
       return refuse(
           draft, std::string(field),
-          "expected <left@right>, separated by blanks; got \"" + printable(ids, 80) + '"');
+          "expected <left@right>, separated by spaces; got \"" + printable(ids, 80) + '"');
     }
     into.push_back(std::move(id));
   }
@@ -114,7 +114,7 @@ void add_field(Draft& draft, std::string_view name, std::string_view value) {
   if (!mail::is_field_name(name) || name.size() > max_name) {
     return refuse(draft, "header name",
                   "invalid field name \"" + printable(name, 80) +
-                      "\"; use at most 76 printable ASCII characters without colon and blank");
+                      "\"; use at most 76 printable ASCII characters without colon and space");
   }
   const std::string where(name);
   if (is_structural(name)) {

@@ -55,7 +55,7 @@ void gather_envelope(RawMessage& message, const std::vector<HeaderField>& fields
     gather(message, message.recipients, source, prefix + name);
 }
 
-// Whether a Bcc stands between the malformed line that ended the header and the first empty line.
+// Whether there is a Bcc between the malformed line that ended the header and the first empty line.
 bool has_stray_bcc(std::string_view text) {
   while (!text.empty() && !text.starts_with("\r\n")) {
     const auto line = text.substr(0, text.find("\r\n"));

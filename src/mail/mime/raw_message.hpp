@@ -32,7 +32,7 @@ struct RawMessage {
 
 /// Prepares `bytes` with any line ends, in linear time. Error: Fault::input for a NUL in the
 /// header, and for a malformed header line with a Bcc after it: such a line ends the header, so the
-/// Bcc would be sent to everybody as part of the body.
+/// Bcc would be sent to every recipient as part of the body.
 Result<RawMessage> prepare_raw(std::string bytes);
 
 }  // namespace postroad::mail

@@ -178,7 +178,7 @@ std::optional<Error> find_header_error(std::string_view bytes, const MailPart& p
     const auto name = [&] { return "the field " + printable(field.name, 80); };
     if (traits.long_line != 0)
       return fail(Fault::input, line_of(bytes, field.whole, traits.long_line - 1),
-                  name() + " has a line over 998 bytes (RFC 5321 §4.5.3.1.6); fold it at blanks");
+                  name() + " has a line over 998 bytes (RFC 5321 §4.5.3.1.6); fold it at spaces");
     if (traits.has_nul)
       return fail(Fault::input, line_of(bytes, field.whole, 0),
                   name() + " contains a NUL, which no server accepts; remove it");

@@ -47,7 +47,7 @@ std::string_view refusal_of(HtmlContext::Place place) noexcept {
   }
 }
 
-// Whether a URL runs no script and contains no blanks or control characters.
+// Whether a URL runs no script and contains no spaces or control characters.
 bool is_harmless_url(std::string_view url) noexcept {
   return mail::has_harmless_scheme(url) &&
          std::none_of(url.begin(), url.end(), [](char c) { return is_control(c) || c == ' '; });

@@ -19,7 +19,7 @@ constexpr std::size_t max_8bit_line = 998;
 
 bool is_blank(char c) noexcept { return c == ' ' || c == '\t'; }
 
-// Bytes that quoted-printable does not encode. A blank at the end of a line is still encoded.
+// Bytes that quoted-printable does not encode. A space at the end of a line is still encoded.
 constexpr std::array<bool, 256> literal_bytes() {
   std::array<bool, 256> table{};
   for (std::size_t c = ' '; c < 0x7f; ++c) table[c] = c != '=';

@@ -46,7 +46,7 @@ constexpr std::uint64_t base64_lines_size(std::uint64_t bytes) noexcept {
   return bytes / base64_line_bytes * 78 + (rest == 0 ? 0 : (rest + 2) / 3 * 4 + 2);
 }
 
-/// Decodes as TransferDecoder does: malformed escapes are kept, blanks at the end of a line are
+/// Decodes as TransferDecoder does: malformed escapes are kept, whitespace at the end of a line is
 /// removed (§6.7 rule 3).
 std::string decode_quoted_printable(std::string_view text);
 /// Decodes as TransferDecoder does: bytes outside the alphabet are skipped; the padding is the end.

@@ -75,8 +75,8 @@ char* put_line(std::string_view line, char* at) noexcept {
   return at + line_end.size();
 }
 
-// How much of an incomplete line can be decoded: all before trailing blanks or a CR, which may be
-// the end of the line, and before an `=`, which may begin an escape or a soft line break.
+// How much of an incomplete line can be decoded: all before trailing whitespace or a CR, which may
+// be the end of the line, and before an `=`, which may begin an escape or a soft line break.
 std::size_t decided(std::string_view line) noexcept {
   auto end = line.size();
   if (line.ends_with('\r')) --end;
@@ -146,7 +146,7 @@ std::string_view TransferDecoder::take_held(std::string_view bytes, std::string&
   const auto piece = bytes.substr(0, lf == std::string_view::npos ? lf : lf + 1);
   const bool goes_on = is_blank(held_.back());
   held_ += piece;
-  // A long run of blanks in many pieces is not scanned again for each piece: time stays linear.
+  // A long run of whitespace in many pieces is not scanned again for each piece: time stays linear.
   if (goes_on && piece.find_first_not_of(" \t") == std::string_view::npos) return {};
   const auto line = std::exchange(held_, {});
   const auto whole = line.ends_with('\n') ? line.size() : decided(line);

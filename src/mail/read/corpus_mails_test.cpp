@@ -194,7 +194,7 @@ void add_wrong_boundaries(std::vector<NamedMail>& list) {
   list.emplace_back("no boundary", with("", parts));
   list.emplace_back("empty boundary", with("; boundary=\"\"", "--\r\n\r\nx\r\n----\r\n"));
   list.emplace_back("another boundary", with("; boundary=c", parts));
-  list.emplace_back("boundary with blanks",
+  list.emplace_back("boundary with spaces",
                     with("; boundary=\"b b \"", "--b b \r\n\r\nx\r\n--b b --"));
   list.emplace_back("boundary of 2000", with("; boundary=" + std::string(2000, 'b'),
                                              "--" + std::string(2000, 'b') + "\r\n\r\nx\r\n"));

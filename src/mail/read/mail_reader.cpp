@@ -14,8 +14,8 @@ namespace postroad {
 
 namespace {
 
-constexpr std::size_t max_boundary = 1000;                             // RFC 2046 §5.1.1 allows 70
-constexpr std::size_t max_padding = 1000;                              // blanks after a delimiter
+constexpr std::size_t max_boundary = 1000;  // RFC 2046 §5.1.1 allows 70
+constexpr std::size_t max_padding = 1000;   // whitespace after a delimiter
 constexpr std::size_t longest_delimiter = max_boundary + max_padding;  // without its LF
 
 bool is_blank(char c) noexcept { return c == ' ' || c == '\t'; }

@@ -1,5 +1,5 @@
-// Canonicalization of fields and bodies; see canonical.hpp. Blanks and line ends are held until it
-// is known whether they count.
+// Canonicalization of fields and bodies; see canonical.hpp. Whitespace and line ends are held until
+// it is known whether they count.
 #include "mailauth/dkim/canonical.hpp"
 
 #include <algorithm>

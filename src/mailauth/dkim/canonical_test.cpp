@@ -36,8 +36,8 @@ TEST(Dkim, CanonicalizesTheExamplesOfTheRfc) {
             crypto::digest(crypto::Digest::sha256, " C \r\nD \t E\r\n"));
 }
 
-// An empty body, one of line ends only, one without a final line end; blanks at the ends of lines;
-// bare CRs; in pieces of every size.
+// An empty body, one of line ends only, one without a final line end; whitespace at the ends of
+// lines; bare CRs; in pieces of every size.
 TEST(Row27, BodiesThatDifferInTheirEnds) {
   struct Row {
     std::string_view body, simple, relaxed;

@@ -40,9 +40,9 @@ class TagList final {
   std::vector<Tag> tags_;
 };
 
-/// Removes all blanks and line ends, which base64 values may contain.
+/// Removes all whitespace and line ends, which base64 values may contain.
 std::string without_blanks(std::string_view text);
-/// Removes blanks and line ends at both ends.
+/// Removes whitespace at the beginning and the end, line ends included.
 std::string_view trim_folds(std::string_view text) noexcept;
 
 }  // namespace postroad::dkim

@@ -59,7 +59,7 @@ const Row* find(std::string_view name) {
 
 Server::Move Server::take_keys(const Keys&) {
   Move move;
-  move.error = "no keys were asked for";
+  move.error = "no keys were requested";
   return move;
 }
 

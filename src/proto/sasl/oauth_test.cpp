@@ -57,7 +57,7 @@ TEST(OauthBearer, MalformedMessagesAreRefused) {
                          "n,a=user,"sv,
                          "n,a=user,\x01\x01"sv,  // no auth
                          "n,,\x01"
-                         "auth=Bearer t\x01\x01"sv,  // nobody
+                         "auth=Bearer t\x01\x01"sv,  // no user
                          "n,a=,\x01"
                          "auth=Bearer t\x01\x01"sv,  //
                          "p=tls-exporter,a=user,\x01"

@@ -43,7 +43,7 @@ struct Capabilities {
   [[nodiscard]] bool offers_auth(std::string_view mechanism) const;
 };
 
-/// Reads the reply to EHLO or LHLO. Never fails: a malformed line is no capability. Keywords in
+/// Reads the reply to EHLO or LHLO. Never fails: a malformed line is not a capability. Keywords in
 /// `ignored` (in capitals) count as absent, in `lines` too.
 Capabilities parse_capabilities(const Reply& ehlo, const std::vector<std::string>& ignored = {});
 

@@ -26,7 +26,7 @@ TEST(Row18, NoKeywordAsAPartOfAnother) {
     EXPECT_FALSE(read(std::string(line)).starttls) << line;
   }
   EXPECT_FALSE(parse_capabilities({250, {}, "mx.example STARTTLS PIPELINING"}).starttls)
-      << "the greeting is no capability";
+      << "the greeting is not a capability";
   EXPECT_TRUE(read("XAUTH PLAIN\nAUTHENTICATE PLAIN\nAUTH-PLAIN").auth.empty());
 }
 

@@ -154,7 +154,7 @@ std::string take_original(std::string_view value, RecipientOptions& options) {
     return is_alnum(c) || c == '-' || c == '.' || c == '_';
   });
   if (semicolon == std::string_view::npos || !is_atom)
-    return "ORCPT needs an address type, a semicolon and the address, as rfc822;ben@y.example";
+    return "ORCPT needs an address type, a semicolon and the address, such as rfc822;ben@y.example";
   if (value.size() > most_original) return "ORCPT is longer than 500 bytes";
   const auto address = value.substr(semicolon + 1);
   const auto decoded =
@@ -245,7 +245,7 @@ ParameterTaken take_parameter(const Parameter& parameter, const Offered& offered
   }
   if (offered.future_release && (iequals(keyword, "HOLDFOR") || iequals(keyword, "HOLDUNTIL"))) {
     if (options.hold_for.count() > 0 || options.hold_until)
-      return wrong("HOLDFOR and HOLDUNTIL exclude each other");
+      return wrong("HOLDFOR and HOLDUNTIL are mutually exclusive");
     if (iequals(keyword, "HOLDFOR")) {
       const auto seconds = parse_number(value.value_or(std::string_view{}));
       if (!seconds || *seconds == 0 || *seconds > static_cast<std::uint64_t>(most_seconds))
@@ -254,7 +254,7 @@ ParameterTaken take_parameter(const Parameter& parameter, const Offered& offered
       return taken;
     }
     options.hold_until = parse_date_time(value.value_or(std::string_view{}));
-    if (!options.hold_until) return wrong("HOLDUNTIL needs a time as 2026-11-28T09:00:00Z");
+    if (!options.hold_until) return wrong("HOLDUNTIL needs a time such as 2026-11-28T09:00:00Z");
     return taken;
   }
   if (offered.mt_priority && iequals(keyword, "MT-PRIORITY")) {
@@ -328,7 +328,7 @@ std::string wrong_with(const RecipientOptions& options) {
     return "not an address type: " + printable(type, 80);
   const auto& original = options.original;
   if (!is_utf8(original) || std::any_of(original.begin(), original.end(), is_control))
-    return "an original recipient that is not UTF-8 or holds a control character";
+    return "an original recipient that is not UTF-8 or contains a control character";
   if (type.empty() != original.empty())
     return "an original recipient has a type and an address, or neither";
   // In its shorter form, as take_original counts.

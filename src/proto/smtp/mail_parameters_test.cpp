@@ -347,7 +347,7 @@ TEST(MailParameters, ValuesThatCannotBeWritten) {
   for (const auto within : {-1'000'000'000s, 1'000'000'000s, std::chrono::seconds::min()})
     EXPECT_TRUE(wrong([&](auto& o) { o.deliver_by = DeliverBy{within, Else::notify}; }));
   EXPECT_FALSE(wrong([](auto& o) { o.deliver_by = DeliverBy{-1s, Else::notify}; }));
-  EXPECT_TRUE(wrong([](auto& o) { o.submitter = ""; })) << "nobody is <>";
+  EXPECT_TRUE(wrong([](auto& o) { o.submitter = ""; })) << "no submitter is <>";
 }
 
 TEST(RecipientParameters, ValuesThatCannotBeWritten) {

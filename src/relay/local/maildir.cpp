@@ -47,9 +47,10 @@ Result<void> sync_path(const std::string& path) {
 
 Result<void> make_folder(const std::string& path) {
   if (::mkdir(path.c_str(), 0700) == 0 || errno == EEXIST) return {};
-  return io_error(path,
-                  "cannot make the folder (choose another place with server.data, or ask its owner "
-                  "for the right to write there)");
+  return io_error(
+      path,
+      "cannot create the folder (choose another place with server.data, or ask its owner "
+      "for the right to write there)");
 }
 
 Result<void> write_all(int file, std::string_view bytes, const std::string& path) {
@@ -113,7 +114,7 @@ Result<int> Maildirs::open_draft(const std::string& folder, const std::string& d
     const std::lock_guard lock(ready_->mutex);
     ready_->folders.erase(folder);
   }
-  return io_error(draft, "cannot make the file");
+  return io_error(draft, "cannot create the file");
 }
 
 Result<void> Maildirs::write(const std::string& folder, const std::string& name,
@@ -151,7 +152,7 @@ Result<void> Maildirs::try_write() const {
   const Descriptor file(::open(root_.c_str(), O_WRONLY | O_TMPFILE | O_CLOEXEC, 0600));
   if (file.get() < 0) {
     if (errno == EDQUOT || errno == EOPNOTSUPP) return {};
-    return io_error(root_, "cannot make a file");
+    return io_error(root_, "cannot create a file");
   }
   const char byte = 0;
   if ((::write(file.get(), &byte, 1) != 1 || ::fdatasync(file.get()) != 0) && errno != EDQUOT)

@@ -29,7 +29,7 @@ class Maildirs final {
   Result<void> publish(const std::string& folder, const std::string& name) const;
   Result<void> sync_folder(const std::string& folder) const;
   /// Whether a file can be written in the folder of all mailboxes. Writes one without a name. A
-  /// quota that is reached is no error: it may be that of one mailbox. Error: Fault::full,
+  /// quota that is reached is not an error: it may be that of one mailbox. Error: Fault::full,
   /// Fault::io.
   [[nodiscard]] Result<void> try_write() const;
   /// Whether the disk has room and is not mounted read-only. Writes nothing. Error: Fault::full,

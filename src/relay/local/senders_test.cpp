@@ -39,7 +39,7 @@ TEST(Senders, ALoginHasItsOwnNameAndWhatIsAdded) {
 
 TEST(Senders, AWrongEntryIsNamed) {
   for (const auto* entry :
-       {"shop", ": a@b.example", "shop: nobody", "shop: a@b.example,, c@d.example"}) {
+       {"shop", ": a@b.example", "shop: ann", "shop: a@b.example,, c@d.example"}) {
     const auto made = Senders::make({entry}, {});
     ASSERT_FALSE(made) << entry;
     EXPECT_NE(made.error().text().find(entry), std::string::npos);

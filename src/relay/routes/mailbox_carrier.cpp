@@ -80,8 +80,8 @@ void MailboxCarrier::deliver_or_defer(std::vector<Call>& batch) {
   }
 }
 
-// A disk that takes nothing is everybody's trouble, and a single mailbox that cannot be written is
-// not.
+// A disk that accepts no writes is a failure of the site; a single mailbox that cannot be written
+// is not.
 void MailboxCarrier::defer(queue::Attempt& attempt, std::size_t recipient, const Error& error) {
   attempt.recipients[recipient] = {Outcome::deferred, error.text()};
   if (attempt.site_failure) return;

@@ -1,4 +1,5 @@
-// Deliveries to mailboxes on a real disk: what arrives, whose trouble a failure is, and the stop.
+// Deliveries to mailboxes on a real disk: what arrives, which failures are those of the site, and
+// the stop.
 #include <gtest/gtest.h>
 
 #include <filesystem>

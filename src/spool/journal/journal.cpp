@@ -123,7 +123,7 @@ class JournalReader final : public Reader {
   Result<std::string_view> next() override {
     if (snapshot_.damaged) {
       return fail(Fault::damaged, "message " + id_.text(),
-                  "a part is lost: look at it and remove it");
+                  "a part is lost; ask the sender to send it again");
     }
     auto part = next_part();
     if (!part && part.error().fault == Fault::damaged) engine_->note_damage(id_, part.error());

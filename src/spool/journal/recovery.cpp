@@ -26,8 +26,8 @@ class Recovery final {
     }
     for (const auto id : replay_.incomplete()) {
       report(fmt::format(
-          "message {} has lost a part: it stays in the list and is not sent; look at it and remove "
-          "it",
+          "message {} has lost a part: it stays in the list and is not sent; ask its sender to "
+          "send it again",
           QueueId{id}.text()));
     }
     out_.last_id = std::max(out_.last_id, replay_.last_id());

@@ -8,7 +8,7 @@
 int main() {
   const auto mailbox = postroad::Mailbox::parse("test@163.com");
   if (!mailbox || mailbox->text() != "test@163.com") return 1;
-  // Nobody listens on port 1: an Error with its sentence, by both clients.
+  // No server listens on port 1: both clients return an Error with its text.
   postroad::Client client{"smtp://127.0.0.1:1"};
   const auto report = client.send(
       postroad::Message{}.from("a@example.org").to("b@example.org").subject("x").text("y"));

@@ -15,8 +15,8 @@ inline Error error_at(const ClientOptions& options, Fault fault, Stage stage, st
   return error;
 }
 
-/// The reply ends the conversation. A 2yz or 3yz that the command does not provide for is no answer
-/// to it (RFC 5321 section 4.3.2).
+/// The reply ends the conversation. A 2yz or 3yz that the command does not provide for is not an
+/// answer to it (RFC 5321 section 4.3.2).
 inline Error refusal_at(const ClientOptions& options, Stage stage, const Reply& reply) {
   if (reply.is_success() || reply.is_intermediate()) {
     return error_at(options, Fault::protocol, stage,

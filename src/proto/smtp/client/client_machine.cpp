@@ -153,9 +153,9 @@ bool ClientMachine::stops_after(Stage stage) {
 }
 
 void ClientMachine::stop_at(Stage stage) {
-  auto error =
-      make_error(Fault::cancelled, stage,
-                 std::string(options_.cuts ? "closed" : "stopped") + " after this stage, as asked");
+  auto error = make_error(
+      Fault::cancelled, stage,
+      std::string(options_.cuts ? "closed" : "stopped") + " after this stage, as requested");
   // After a 354 a QUIT would be message data.
   if (options_.cuts || stage >= Stage::data) {
     broke(std::move(error));

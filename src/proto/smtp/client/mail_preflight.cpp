@@ -39,7 +39,7 @@ class Preflight {
   }
   [[nodiscard]] Error lacks(std::string_view keyword, Stage stage) const {
     return error(Fault::unsupported, stage,
-                 "the server lacks " + std::string(keyword) + ", which was asked for");
+                 "the server lacks " + std::string(keyword) + ", which was requested");
   }
 
   std::optional<Error> check_address(const Mailbox& mailbox, Stage stage) const {
@@ -83,7 +83,7 @@ class Preflight {
       return error(Fault::input, Stage::mail, std::move(wrong));
     if (asked.require_tls && !(tls_ != nullptr && tls_->verified && caps.require_tls)) {
       return error(Fault::tls_required, Stage::mail,
-                   "REQUIRETLS was asked for, and " +
+                   "REQUIRETLS was requested, and " +
                        std::string(tls_ == nullptr   ? "the connection has no TLS"
                                    : !tls_->verified ? "the server's certificate was not verified"
                                                      : "the server does not offer it"));

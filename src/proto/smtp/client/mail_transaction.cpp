@@ -109,7 +109,9 @@ Next MailTransaction::decide_after_recipients() {
   const bool refused = std::any_of(report_.recipients.begin(), report_.recipients.end(),
                                    [](const auto& recipient) { return !is_undecided(recipient); });
   if (refused && options_.recipient_policy == RecipientPolicy::all_or_none) {
-    settle({0, {}, "not sent: another recipient was not accepted, and all or none was asked for"},
+    settle({0,
+            {},
+            "not sent: another recipient was not accepted, and the message goes to all or none"},
            Stage::rcpt);
   }
   if (!has_undecided()) {

@@ -101,8 +101,8 @@ class MailTransaction final {
   std::size_t next_recipient_ = 0;  // the first RCPT that is not written
   bool data_put_ = false;
   bool mail_refused_ = false;
-  bool asks_utf8_ = false;   // SMTPUTF8 stands on MAIL
-  bool asks_prdr_ = false;   // PRDR stands on MAIL
+  bool asks_utf8_ = false;   // MAIL has SMTPUTF8
+  bool asks_prdr_ = false;   // MAIL has PRDR
   bool is_chunked_ = false;  // BDAT in place of DATA
   bool has_ended_ = false;
   DotEncoder encoder_;

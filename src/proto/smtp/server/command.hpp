@@ -29,7 +29,7 @@ enum class Verb : std::uint8_t {
   unknown
 };
 
-/// Where a session stands; `chunks`: between two BDATs. One bit per phase, so that a row can name
+/// The phase of a session; `chunks`: between two BDATs. One bit per phase, so that a row can name
 /// several.
 enum class Phase : std::uint8_t { greeted = 1, ready = 2, mail = 4, rcpt = 8, chunks = 16 };
 

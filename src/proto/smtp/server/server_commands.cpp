@@ -93,8 +93,8 @@ void ServerMachine::on_command(std::string_view line) {
   (this->*command.row->act)(command);
 }
 
-// Phones, printers and Windows send names that are not domains. The name is no reason to refuse a
-// message (RFC 5321 section 4.1.4); the Received field replaces special characters.
+// Phones, printers and Windows send names that are not domains. The name is not a reason to refuse
+// a message (RFC 5321 section 4.1.4); the Received field replaces special characters.
 void ServerMachine::on_helo(const CommandLine& command) {
   if (command.argument.size() > most_helo_bytes)
     return refuse(syntax_error("name too long (limit 255 bytes)", command.row->syntax));

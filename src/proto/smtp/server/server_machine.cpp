@@ -219,7 +219,7 @@ void ServerMachine::reply(int code, EnhancedStatus status, std::string_view text
   auto& out = out_.bytes;
   const auto begin = out.size();
   format(code, options_.extensions.enhanced_status_codes ? status : EnhancedStatus{}, text, out);
-  // Replies are ASCII unless the client asked for SMTPUTF8 (RFC 6531 section 3.7.4.2).
+  // Replies are ASCII unless the client requested SMTPUTF8 (RFC 6531 section 3.7.4.2).
   if (!transaction_.smtputf8)
     std::replace_if(out.begin() + static_cast<std::ptrdiff_t>(begin), out.end(), is_8bit, '?');
 }

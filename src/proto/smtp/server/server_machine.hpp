@@ -2,7 +2,7 @@
 // asks policy, store and login backend by questions, and writes replies.
 //
 //   command.hpp            the table of commands
-//   server_commands.cpp    their handlers; replies stand beside their checks
+//   server_commands.cpp    their handlers; replies are beside their checks
 //   server_answers.cpp     what the answer to each question does
 //   server_extensions.cpp  the EHLO list, the parameters of MAIL, XCLIENT
 //   server_auth.cpp        AUTH
@@ -10,7 +10,7 @@
 //   line_reader.hpp        lines out of bytes
 //
 // A question is answered by `answered(reply)`: code 0 means yes, with the usual reply; 2yz is yes
-// with another reply; 4yz and 5yz refuse; 421 refuses and closes. All checks of a command stand
+// with another reply; 4yz and 5yz refuse; 421 refuses and closes. All checks of a command come
 // before its question, and the transaction changes when the answer is in: nothing refuses after
 // something changed.
 #pragma once
@@ -138,7 +138,7 @@ class ServerMachine final {
   void failed(const Error& error);
   [[nodiscard]] const Question& question() const { return *question_; }
   /// `each`: for AskEnd, a reply per recipient, or empty when all get `reply`. Sent to clients that
-  /// speak LMTP or asked for PRDR; the others get `reply`.
+  /// speak LMTP or requested PRDR; the others get `reply`.
   void answered(const Reply& reply, const std::vector<Reply>& each = {});
   void answered_keys(const sasl::Keys& keys);
   /// Offers XCLIENT to this peer, where ServerExtensions::xclient is set.
@@ -149,9 +149,9 @@ class ServerMachine final {
   /// Begins no new transaction: a session that idles, in AUTH too, is closed with 421, one in a TLS
   /// handshake without a reply; one inside a message ends the message first.
   void stop() { stopping_ = true; }
-  /// A stop ends the session now: it was asked for, and no message is under way.
+  /// A stop ends the session now: it was requested, and no message is under way.
   [[nodiscard]] bool is_stopped() const { return stopping_ && !is_in_transaction(); }
-  /// In place of `answered`, when is_stopped(): nobody waits for the answer any more, and the
+  /// In place of `answered`, when is_stopped(): the answer is no longer awaited, and the
   /// session ends with 421 (RFC 5321 section 3.8).
   void withdraw_question();
   /// A mail transaction is under way: MAIL was accepted, and the message has not ended.
@@ -197,7 +197,7 @@ class ServerMachine final {
   struct Authentication {
     std::string mechanism;
     std::unique_ptr<sasl::Server> sasl;
-    std::string user;  // whose keys are asked for
+    std::string user;  // whose keys are requested
     sasl::Credentials credentials;
     std::optional<std::string> on_success;
     std::optional<std::string> on_failure;
