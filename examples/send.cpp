@@ -13,7 +13,7 @@ int main(int argc, char** argv) {
                                 .subject("測試標題")
                                 .html(R"(郵件內容 <a href="https://example.org">link</a>)"));
 
-  if (!report) {  // the conversation ended before anything was decided
+  if (!report) {  // the session ended before anything was decided
     // mail.example:587 PASSWORD: 535 5.7.8 authentication failed
     std::cerr << report.error() << '\n';
     return 1;

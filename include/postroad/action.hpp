@@ -11,7 +11,8 @@ enum class Wish : std::uint8_t {
   send,       ///< write `bytes`, or a front part of them
   receive,    ///< read what is available
   start_tls,  ///< do a TLS handshake, after everything sent so far
-  consult,    ///< give the machine what it asks for: a client machine wants bytes of the message
+  consult,    ///< supply the data that the machine requests: bytes of the message, for a client
+              ///< machine
   done,       ///< nothing: the operation is over
 };
 

@@ -32,7 +32,7 @@ namespace postroad {
 /// URL: `smtp://[user[:password]@]host[:port][?tls=never|opportunistic|required]` (also
 /// `&insecure_allow_legacy_tls=yes`), `smtps://…` or `lmtp://…`; ports 25 (587 with a login), 465
 /// and 24 by default; user and password are percent-encoded. The first call reports an invalid URL.
-/// A login in the URL wins over the `Login` of the constructor; for the same user without a
+/// A login in the URL overrides the `Login` of the constructor; for the same user without a
 /// password in the URL, the constructor's completes it.
 ///
 /// Thread rule: one call at a time; only `cancel()` may be called from any thread. No member
@@ -46,9 +46,9 @@ class POSTROAD_EXPORT Client final : public Transport {
   /// Sends QUIT without waiting for the reply (RFC 5321 section 4.1.1.10), then closes.
   ~Client() override;
 
-  /// Connects, says EHLO, starts TLS and logs in, unless that has happened already.
+  /// Connects, sends EHLO, starts TLS and logs in, unless that has happened already.
   Result<void> connect();
-  /// Sends to the recipients that the message names. Error: the conversation ended before the
+  /// Sends to the recipients that the message names. Error: the session ended before the
   /// outcome of any recipient was known, and nothing was delivered. Everything else is in the
   /// report, per recipient.
   using Transport::send;

@@ -28,15 +28,15 @@ struct POSTROAD_EXPORT TlsOptions {
   std::vector<std::string> pinned_keys{};
   std::string client_certificate{};  ///< PEM file to present, for EXTERNAL; empty: none
   std::string client_key{};          ///< PEM file; empty: the key is in the certificate's file
-  bool insecure_accept_any_certificate = false;  ///< encrypts without knowing the peer
+  bool insecure_accept_any_certificate = false;  ///< insecure: encrypts without verifying the peer
   /// TLS 1.2 also with RSA key exchange and CBC ciphers, which RFC 9325 advises against; otherwise
   /// only ECDHE with AEAD ciphers, and TLS 1.3.
   bool insecure_allow_legacy_tls = false;
 };
 
 /// How errors name the options that a remedy may change: here by their names in this header. A
-/// program whose users set them elsewhere gives its own names, as "--ca-file FILE". An option with
-/// an empty name cannot be set, and no error suggests it.
+/// program whose users set them elsewhere gives its own names, such as "--ca-file FILE". An option
+/// with an empty name cannot be set, and no error suggests it.
 struct POSTROAD_EXPORT OptionNames {
   std::string ca_file = "tls.ca_file";
   std::string pinned_keys = "tls.pinned_keys";
@@ -86,12 +86,12 @@ struct POSTROAD_EXPORT ClientOptions {
   /// A PROXY header (v1 or v2) before everything else, for servers that expect one.
   std::optional<ProxyHeader> proxy_header{};
   /// XCLIENT attributes ("ADDR", "192.0.2.1"), sent before AUTH. A server that does not offer
-  /// XCLIENT ends the conversation.
+  /// XCLIENT ends the session.
   std::vector<std::pair<std::string, std::string>> xclient{};
   /// Called while a message is sent, on the sending thread: bytes so far, and of the whole where
   /// that is known. False ends the call with Fault::cancelled, and the message is not delivered.
   std::function<bool(std::uint64_t sent, std::optional<std::uint64_t> whole)> progress{};
-  /// Sees the conversation line by line, secrets hidden: "->" sent, "<-" received, "--" a note.
+  /// Sees the session line by line, secrets hidden: "->" sent, "<-" received, "--" a note.
   /// Called on the sending thread.
   std::function<void(std::string_view arrow, std::string_view line)> trace{};
   /// To examine a server: ends once this stage was answered (`connect`, `ehlo`, `starttls`, `auth`,

@@ -19,7 +19,7 @@ enum class Fault {
   connect,       ///< no address of the host accepted the connection
   timeout,       ///< a deadline passed
   closed,        ///< the peer closed the connection, or it was reset
-  refused,       ///< the peer replied with a 4yz or 5yz that ends the conversation; see reply_code
+  refused,       ///< the peer replied with a 4yz or 5yz that ends the session; see reply_code
   protocol,      ///< the peer violated the protocol
   tls,           ///< the TLS handshake or the verification of the certificate failed
   tls_required,  ///< TLS is required and the peer does not offer it
@@ -37,13 +37,13 @@ enum class Fault {
 /// The name of a fault, as JSON and logs show it.
 POSTROAD_EXPORT std::string_view to_string(Fault fault) noexcept;
 
-/// Why a conversation or an operation failed.
+/// Why a session or an operation failed.
 struct POSTROAD_EXPORT Error {
   Fault fault = Fault::io;
   std::string where{};        ///< the object: "mail.example:587", a file with its line, an option
-  Stage stage = Stage::none;  ///< the step of the conversation; none outside one
+  Stage stage = Stage::none;  ///< the step of the session; none outside one
   std::string detail{};       ///< what happened and the remedy, or the server's reply
-  int reply_code = 0;         ///< code of the SMTP reply that ended the conversation, 0 without one
+  int reply_code = 0;         ///< code of the SMTP reply that ended the session, 0 without one
   bool usable = false;        ///< the connection can still be used
   /// The connection was lost after the end of the message: the peer may have it (RFC 1047).
   bool may_have_been_delivered = false;

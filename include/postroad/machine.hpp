@@ -28,7 +28,7 @@
 
 namespace postroad {
 
-/// One conversation with one server. One operation at a time: begin it (`open`, `send`, `command`,
+/// One session with one server. One operation at a time: begin it (`open`, `send`, `command`,
 /// `quit`), ask `next` and do what it says until it says `done`, then read the result.
 /// `failed(error)` may answer any wish: the operation then ends. Each connection needs a machine of
 /// its own.
@@ -80,7 +80,7 @@ class POSTROAD_EXPORT Machine final {
   [[nodiscard]] Action next(Time now);
   void sent(std::size_t bytes);
   /// Input; the view must stay valid and unchanged until the next wish to receive. Also between two
-  /// operations: is_usable() shows after `next` whether the server said goodbye or closed.
+  /// operations: is_usable() shows after `next` whether the server sent 421 or closed.
   void received(std::string_view bytes);
   /// The server closed its side.
   void closed();
@@ -93,8 +93,8 @@ class POSTROAD_EXPORT Machine final {
   /// wish was another one, as are the three below.
   void body(std::string_view bytes);
   void body_end();
-  /// The message cannot be read to its end: the transaction is given up, so that no part of it
-  /// counts as the whole.
+  /// The message cannot be read to its end: the transaction is aborted, so that no part of it
+  /// counts as the complete message.
   void body_failed(const Error& error);
   /// Calls one of the three above with the next piece of a source, its end or its error.
   void body_from(MessageSource& source);

@@ -18,7 +18,7 @@
 
 namespace postroad {
 
-/// In which order relays are used.
+/// The order in which relays are used.
 enum class RelayOrder : std::uint8_t {
   failover,     ///< the first that works; the others when it does not
   round_robin,  ///< in turn
@@ -82,7 +82,7 @@ class POSTROAD_EXPORT Pool final : public Transport {
   /// (MessageSource::rewind).
   Result<SendReport> send(const Envelope& envelope, MessageSource& source) override;
 
-  /// The same with a callback on the pool's thread, which must be short and must not throw.
+  /// As `send`, with a callback on the pool's thread, which must be short and must not throw.
   /// `source` must live until then. `caller`: calls with the same number share one turn.
   Ticket start_send(Message message, Callback done, std::uint64_t caller = 0);
   Ticket start_send(Envelope envelope, MessageSource& source, Callback done,
@@ -90,7 +90,7 @@ class POSTROAD_EXPORT Pool final : public Transport {
   /// Ends that call with Fault::cancelled, whether it waits or is under way. No effect when it is
   /// over.
   void cancel(Ticket ticket);
-  /// A function that does the same, and nothing once the pool is gone.
+  /// A function that does the same; it has no effect after the end of the pool.
   [[nodiscard]] std::function<void(Ticket)> canceller() const;
 
   /// Refuses new calls, lets the others end and sends QUIT, for at most `patience`. True: all

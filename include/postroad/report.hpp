@@ -36,7 +36,7 @@ struct POSTROAD_EXPORT RecipientOutcome {
 struct POSTROAD_EXPORT SendReport {
   std::vector<RecipientOutcome> recipients{};  ///< in the envelope's order
   Reply reply{};  ///< to the end of the message; its text often holds the server's queue id
-  std::optional<Error> broken{};  ///< set when the conversation failed after outcomes were known
+  std::optional<Error> broken{};  ///< set when the session failed after outcomes were known
 
   /// There is a recipient, and every recipient was accepted.
   [[nodiscard]] bool all_accepted() const noexcept;

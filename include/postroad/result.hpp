@@ -1,4 +1,4 @@
-// A value or an Error. An Error means that the conversation could not be carried on. A 4yz or 5yz
+// A value or an Error. An Error means that the session could not be carried on. A 4yz or 5yz
 // reply to one recipient is data and travels in values (report.hpp).
 #pragma once
 

@@ -1,4 +1,4 @@
-// The steps of an SMTP conversation, as errors, reports and ClientOptions::stop_after name them.
+// The steps of an SMTP session, as errors, reports and ClientOptions::stop_after name them.
 #pragma once
 
 #include <cstdint>
@@ -9,10 +9,10 @@
 
 namespace postroad {
 
-/// A step of a conversation, in the order in which they come. The printed names (`to_string`) occur
+/// A step of a session, in the order in which they come. The printed names (`to_string`) occur
 /// in logs and JSON and are stable; the numbers are not.
 enum class Stage : std::uint8_t {
-  none,                     ///< outside a conversation; an empty text
+  none,                     ///< outside a session; an empty text
   proxy,                    ///< through a SOCKS or HTTP proxy
   connect,                  ///< TCP connection and greeting
   tls,                      ///< handshake before the greeting (RFC 8314)
@@ -36,7 +36,7 @@ enum class Stage : std::uint8_t {
   auth,                     ///< before a mechanism was chosen, or any other
   mail,                     ///< MAIL FROM
   rcpt,                     ///< RCPT TO
-  data,                     ///< DATA and the message data behind it
+  data,                     ///< DATA and the message data after it
   bdat,                     ///< a chunk that is not the last (RFC 3030)
   message_data,             ///< all message data but the final dot; for `stop_after`
   end_of_data,              ///< the final dot or the last BDAT, and its reply

@@ -43,7 +43,7 @@ class POSTROAD_EXPORT SendmailTransport final : public Transport {
   std::vector<std::string> command_;
 };
 
-/// Writes each message into a folder as NAME.eml, with its envelope in header fields in front
+/// Writes each message into a folder as NAME.eml, with its envelope in header fields before it
 /// (X-Envelope-From, X-Envelope-To). A file appears whole or not at all, and is synced when `send`
 /// returns. Thread rule: any thread, and several processes.
 class POSTROAD_EXPORT FileTransport final : public Transport {

@@ -1,4 +1,4 @@
-// Secret: wiping and the ways a secret comes in.
+// Secret: wiping, and reading from the environment and from files.
 #include <postroad/secret.hpp>
 
 #include <cstdlib>

@@ -68,7 +68,7 @@ struct Consultant {
   }
 };
 
-// For a conversation without questions and without TLS.
+// For a session without questions and without TLS.
 struct NoConsultant {
   template <class Machine>
   bool answer_now(Machine&) {

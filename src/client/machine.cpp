@@ -25,7 +25,7 @@ struct Machine::State {
       invalid_reason = settled.error();
   }
 
-  // Without a successful `open` there is no conversation to continue.
+  // Without a successful `open` there is no session to continue.
   template <class Begin>
   void begin(Stage stage, Begin begin) {
     rest = {};

@@ -223,7 +223,7 @@ class Parser {
     return true;
   }
 
-  // --help, --version, or a flag that there is not.
+  // --help, --version, or an unknown flag.
   void note_standard(std::string_view name, const std::string& word) {
     if (name == "help") {
       asks_help_ = true;

@@ -41,7 +41,7 @@ const std::string* find_open_range(const Networks& networks) {
 
 // Whether any host of the Internet that reaches the machine is served.
 bool is_public(const ListenerConfig& listener) {
-  boost::system::error_code invalid;  // reported by itself
+  boost::system::error_code invalid;  // reported separately
   boost::asio::ip::make_address(listener.address, invalid);
   if (invalid || is_loopback(listener)) return false;
   return listener.only_from.empty() || find_open_range(listener.only_from) != nullptr;
@@ -233,7 +233,7 @@ void find_loop(const Settings& settings, const client::Url& smarthost,
                const std::vector<boost::asio::ip::address>& addresses, Problems& problems) {
   for (const auto& listener : settings.listeners) {
     if (listener.port != smarthost.port) continue;
-    boost::system::error_code invalid;  // reported by itself
+    boost::system::error_code invalid;  // reported separately
     const auto here = boost::asio::ip::make_address(listener.address, invalid);
     if (invalid) continue;
     const bool is_self = std::any_of(addresses.begin(), addresses.end(), [&](const auto& address) {

@@ -1,4 +1,4 @@
-// Problems that the settings show by themselves, without a look at files, ports or the DNS. Those
+// Problems of the settings alone, without checks of files, ports or the DNS. Those
 // are found where the settings are used: configuration.hpp, check.hpp.
 #pragma once
 

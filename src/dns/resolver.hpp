@@ -36,7 +36,7 @@ class Query final : public std::enable_shared_from_this<Query> {
   [[nodiscard]] RecordType type() const noexcept { return type_; }
   /// The first answer counts; one after the caller left is ignored.
   void answer(Response response);
-  /// The caller's deadline passed, or it was cancelled: no answer is needed any more.
+  /// The caller's deadline passed, or it was cancelled: the answer is no longer needed.
   [[nodiscard]] bool is_abandoned() const;
 
   /// For Resolver: ends the wait; returns the answer, if one came.

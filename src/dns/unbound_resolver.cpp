@@ -152,7 +152,7 @@ class UnboundResolver::State final : public std::enable_shared_from_this<State> 
     if (!context_) return;
     (void)descriptor_->release();  // it belongs to libunbound
     descriptor_.reset();
-    context_.reset();  // joins its thread; no callback comes any more
+    context_.reset();  // joins its thread; no callback follows
     for (const auto& slot : under_way_) slot.query->answer(Response::failed(closed));
     for (const auto& query : waiting_) query->answer(Response::failed(closed));
     under_way_.clear();

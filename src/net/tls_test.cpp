@@ -139,7 +139,7 @@ TEST(TlsPeer, ARemedyNamesTheOptionsOfTheProgram) {
   }
 }
 
-// The openssl command as the other end. Its output is read until it ends or `until` appears in a
+// The openssl command as the peer. Its output is read until it ends or `until` appears in a
 // line, which is returned.
 class Command {
  public:

@@ -159,7 +159,7 @@ void Outbox::State::removed(spool::QueueId id, const spool::Envelope& envelope) 
   bell.notify_all();
 }
 
-// Ids increase, and what is not in the spool any more is done.
+// Ids increase, and a message that is no longer in the spool is done.
 bool Outbox::State::was_submitted(std::string_view id) const {
   const auto queue_id = spool::QueueId::parse(id);
   return queue_id && queue_id->value > 0 && queue_id->value <= spool->statistics().last_id;
@@ -266,7 +266,8 @@ bool Outbox::wait(std::string_view id, std::chrono::milliseconds patience) const
     if (now && now->is_done()) return true;
     if (!now && now.error().fault == Fault::not_found) return state_->was_submitted(id);
     if (!now || std::chrono::steady_clock::now() >= until) return false;
-    // The outcome is recorded before the bell is rung; a short wait covers a ring in between.
+    // The outcome is recorded before the waiting thread is notified; a short wait covers a
+    // notification in between.
     state_->bell.wait_until(
         lock, std::min(until, std::chrono::steady_clock::now() + std::chrono::milliseconds(100)));
   }

@@ -175,7 +175,7 @@ void PoolCarrier::ended(const std::shared_ptr<Call>& call, const Result<SendRepo
     if (is_cut_) note_cut(attempt);
   }
   if (result) leave_to_next_transaction(*result, attempt);
-  // The part belongs to the dispatcher again once it is told.
+  // The part belongs to the dispatcher again after the callback.
   auto done = std::move(call->done);
   done(std::move(attempt));
   const std::lock_guard lock(mutex_);

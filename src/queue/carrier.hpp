@@ -61,7 +61,7 @@ class Carrier {
   /// `done` is not called.
   virtual void carry(const Part& part, Done done) = 0;
   /// Ends, as not tried, the attempts whose message cannot have been delivered yet: the final dot
-  /// was not sent. Does not wait. carry() is not called any more.
+  /// was not sent. Does not wait. carry() is no longer called.
   virtual void begin_stop() {}
   /// As begin_stop(); then the other attempts get until then for the reply to their final dot. The
   /// remaining ones are ended and reported as unknown. Returns when all `done` were called.

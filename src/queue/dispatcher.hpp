@@ -140,7 +140,8 @@ class Dispatcher final {
       512;  // due messages, so that ended attempts are seen
   static constexpr std::size_t most_under_way = 4096;  // attempts and records: each has an envelope
   void run();
-  // Rings only for a thread that waits: under load none does, and each ring is a system call.
+  // Notifies only a thread that waits: under load none does, and each notification is a system
+  // call.
   template <class Tell>
   void post(Tell tell) {
     bool rings = false;
@@ -244,7 +245,7 @@ class Dispatcher final {
   Inbox inbox_;
   std::unordered_map<std::string, std::string> troubles_;  // by site, for trouble()
   bool stopping_ = false;
-  bool is_idle_ = false;  // the thread waits for the bell
+  bool is_idle_ = false;  // the thread waits for a notification
   bool is_done_ = false;  // nothing is under way and nothing begins
   std::thread thread_;
 };

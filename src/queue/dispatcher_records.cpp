@@ -9,7 +9,7 @@ namespace postroad::queue {
 void Dispatcher::end_attempt(const Ended& ended) {
   const auto& active = ended.active;
   if (!active->is_counted) return;
-  // The site has nothing to do any more with a carrier that it had before.
+  // The outcome of a former carrier does not affect the site.
   auto& line = lines_.at(active->site);
   if (line.carrier.lock() == active->carrier) {
     line.site.ended();

@@ -15,7 +15,7 @@ struct Handling {
   /// From a catcher: each recipient has a mailbox here, whatever the directory says.
   bool stays_here = false;
   bool body_8bit = false;  ///< BODY=8BITMIME, or BINARYMIME, was declared
-  /// 8-bit bytes came undeclared: a server with 8BITMIME is told, another gets them as they came.
+  /// undeclared 8-bit bytes: sent with BODY=8BITMIME if the server offers it, else unchanged.
   bool undeclared_8bit = false;
   bool binary = false;  ///< came as BINARYMIME: DATA cannot carry it
   bool smtputf8 = false;

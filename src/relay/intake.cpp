@@ -17,7 +17,7 @@ namespace postroad::relay {
 
 namespace {
 
-constexpr std::size_t most_hops = 100;  // RFC 5321 §6.3 wants this many at least
+constexpr std::size_t most_hops = 100;  // RFC 5321 §6.3 requires at least this many
 
 Reply not_now(const Error& error) {
   if (error.fault == Fault::full)

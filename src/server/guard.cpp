@@ -44,9 +44,9 @@ void give_back(const Rate& rate, Time& full_at) {
   if (rate.count != 0) full_at -= cost(rate, 1);
 }
 
-// Makes room in a full table: goes on from where it stopped the last time and forgets the accounts
-// that owe nothing; if there is none, the one that owes least. An account with a session stays, so
-// that the table may hold as many more as there are sessions.
+// Makes room in a full table: continues where it stopped the last time and removes the accounts
+// whose buckets are full; if there is none, the one whose buckets are full again soonest. An
+// account with a session stays, so that the table may hold as many more as there are sessions.
 template <class Table>
 void make_room(Table& table, std::size_t& seen, Time now) {
   constexpr std::size_t looks = 256;

@@ -42,8 +42,8 @@ struct GuardSettings {
   std::uint32_t sessions_of_client = 0;  ///< open at once; 0: no limit
   std::uint32_t sessions_of_login = 0;   ///< open at once; 0: no limit
   std::vector<net::Network> exempt;      ///< clients to which nothing of `client` applies
-  std::size_t most_accounts = 65536;     ///< clients, and as many logins, that are remembered;
-                                         ///< beyond, the one that owes least is forgotten: many
+  std::size_t most_accounts = 65536;     ///< clients, and as many logins, that are kept;
+                                         ///< beyond, the fullest are removed: many
                                          ///< addresses must not fill the memory
 };
 

@@ -60,9 +60,9 @@ class SessionPolicy {
     (void)bytes;
     answer();
   }
-  /// The message is whole: the last chance to refuse it, and to add to it (Additions).
+  /// The message is complete: the last chance to refuse it, and to add to it (Additions).
   virtual void message(const SessionInfo&, const Transaction&, Answer answer) { answer(); }
-  /// VRFY and EXPN, with what the client typed. The first policy of a chain that answers with a
+  /// VRFY and EXPN, with the argument as received. The first policy of a chain that answers with a
   /// code ends the question.
   virtual void vrfy(const SessionInfo&, std::string_view text, Answer answer) {
     (void)text;
@@ -83,7 +83,7 @@ class SessionPolicy {
     (void)mechanism;
     return std::nullopt;
   }
-  /// The session ended, however it did. Called once if any other hook was.
+  /// The session ended, for any reason. Called once if any other hook was.
   virtual void closed(const SessionInfo&) {}
 };
 

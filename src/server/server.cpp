@@ -153,7 +153,7 @@ void Server::start(Store& store) {
   state.services.emplace(Services{store, state.guard, state.log});
   for (auto& listener : state.listeners.all) state.spawn_accept(listener);
   asio::co_spawn(state.workers.first().context, state.ceilings.watch_memory(),
-                 [](const std::exception_ptr&) {});  // without memory nothing is watched any more
+                 [](const std::exception_ptr&) {});  // without memory nothing more is watched
   state.workers.start();
 }
 

@@ -21,7 +21,7 @@ struct ServerSettings {
 
 class Server final {
  public:
-  /// All references outlive it. No thread is made before `start`.
+  /// All references outlive it. No thread is created before `start`.
   Server(Guard& guard, observe::Log& log, ServerSettings settings);
   ~Server();
 

@@ -41,7 +41,7 @@ Session::Session(tcp::socket socket, std::shared_ptr<const ListenerSettings> lis
   if (!gone) visit_ = services_.guard.enter(endpoint_.address(), proto::Clock::now());
 }
 
-// Each policy is told, though another one throws.
+// Each policy is notified, even if another one throws.
 Session::~Session() {
   if (!was_asked_about_) return;
   for (const auto& policy : listener_->policies) {

@@ -11,8 +11,8 @@ namespace postroad::server {
 
 namespace {
 
-// One guess of the client's and of the login's. It is given back when the check ends without a
-// verdict: the backend could not say, the server stops, a policy throws.
+// One failed login, charged to the client and to the login in advance. It is given back when the
+// check ends without a verdict: the backend is unavailable, the server stops, a policy throws.
 class Guess final {
  public:
   Guess(Guard::Visit& visit, const std::string& user)

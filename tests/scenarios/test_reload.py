@@ -225,7 +225,7 @@ class Reload(unittest.TestCase):
         self.assertIn(f"{self.folder / 'postroad-mail'}: no server uses this data folder", done.stderr)
         self.assertIn("--config FILE", done.stderr)
 
-    # The server cannot be found by the file any more; it keeps the folder of its start.
+    # The file no longer leads to the server, which keeps the folder of its start.
     def test_a_changed_data_folder_needs_a_restart(self):
         before, self.settings["server"]["data"] = self.server.data, self.folder / "moved"
         self.write()

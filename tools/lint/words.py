@@ -41,6 +41,8 @@ BANNED = [
     (r"\ball the same\b", "anyway, nevertheless, still"),
     (r"\btak(?:e|es|ing) (?:no )?(?:mail|messages?)\b", "accepts"),
     (r"\bexcludes? each other\b", "mutually exclusive"),
+    (r"\b[Cc]onversations?\b", "session"),
+    (r"\bany more\b(?= *[.,;:)]|\Z)", "no longer"),
     # A program, a thread or a file is named. `login nobody`, `nobody@x.example` and `nobody:;` are examples.
     (r"(?<!login )(?<!VRFY )(?<!EXPN )(?<![-<@\w])(?:[Nn]obody|[Ss]omebody|[Aa]nybody|[Ee]verybody|whoever)(?![-@:>\w])", "name the subject"),
     (r"(?<!here\s)\b(?:is|are|was|were) no (?!longer\b|more\b|such\b)", "is not a"),

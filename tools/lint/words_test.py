@@ -54,6 +54,7 @@ class Words(unittest.TestCase):
         self.assertEqual(self.found("a.cpp", 'f("the spool takes no messages");\n'), ["1"])
         self.assertEqual(self.found("a.cpp", 'f("--a, --b: they exclude each other");\n'), ["1"])
         self.assertEqual(self.found("a.cpp", "// The field stands above, folded at a blank all the same.\n"), ["1", "1", "1"])
+        self.assertEqual(self.found("a.cpp", "// The conversation is not read any more.\n"), ["1", "1"])
         self.assertEqual(self.found("a.cpp", "// `*` stands for any text; codes such as trailing-blank.\n"), [])
 
     def test_octets_belong_to_rfcs(self):

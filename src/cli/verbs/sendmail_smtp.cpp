@@ -1,4 +1,4 @@
-// `sendmail -bs`: the server machine on standard input and output, with a client behind it. The
+// `sendmail -bs`: the server machine on standard input and output, connected to a client. The
 // caller gets the reply that the real server gives to the end of the message.
 #include <poll.h>
 #include <unistd.h>

@@ -14,7 +14,7 @@
 
 namespace postroad::mail {
 
-/// The source shares `draft`, which must not change any more. Error: Fault::input for a missing
+/// The source shares `draft`, which must no longer change. Error: Fault::input for a missing
 /// From (a raw message may lack it) or for bodies that cannot be combined; Fault::io if an attached
 /// file cannot be opened; any error of a signer.
 Result<std::unique_ptr<MessageSource>> compose(std::shared_ptr<const Draft> draft,

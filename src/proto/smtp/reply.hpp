@@ -26,7 +26,7 @@ class ReplyParser final {
   explicit ReplyParser(ReplyLimits limits = {}) : limits_(limits) {}
 
   /// Takes bytes from the front of `input` until one reply is complete. nullopt: all of `input` was
-  /// taken and more is needed. Error: Fault::protocol; the conversation cannot go on.
+  /// taken and more is needed. Error: Fault::protocol; the session cannot go on.
   Result<std::optional<Reply>> parse(std::string_view& input);
   /// Whether a reply has begun and is not complete.
   [[nodiscard]] bool is_inside() const noexcept { return !line_.empty() || reply_.code != 0; }

@@ -146,7 +146,7 @@ std::optional<Mailbox> Directory::stand_in(const Mailbox& address) const {
                  at == std::string::npos ? domain : std::string(first.substr(at + 1))};
 }
 
-// Every alias and the catch-all have a final recipient: check_ends saw to it.
+// Every alias and the catch-all have a final recipient: check_ends ensures it.
 bool Directory::accepts(const Mailbox& address) const {
   auto next = address;
   for (;;) {

@@ -33,7 +33,7 @@ class Generations final : public Spool {
     std::vector<Summary> messages;
     std::vector<std::string> findings;
   };
-  /// Opens older spools that no process holds any more, and removes empty ones. Call it from time
+  /// Opens older spools that no process holds now, and removes empty ones. Call it from time
   /// to time, from one thread. `now` is Unix time in milliseconds.
   Adopted tidy(std::int64_t now);
 

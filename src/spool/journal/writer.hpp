@@ -46,7 +46,7 @@ class Writer final {
 
   /// The segment that is written now; null when the disk refuses one.
   [[nodiscard]] const std::shared_ptr<Segment>& active() const noexcept { return active_; }
-  /// A segment is gone: its cut need not be carried on.
+  /// A segment was deleted: its valid length need not be recorded in later heads.
   void forget(std::uint32_t segment);
   [[nodiscard]] std::uint64_t syncs() const noexcept {
     return syncs_.load(std::memory_order_relaxed);

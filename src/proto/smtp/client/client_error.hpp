@@ -1,4 +1,4 @@
-// Errors of the client's conversation, in one wording for the connection and the transaction.
+// Errors of the client's session, in one wording for the connection and the transaction.
 #pragma once
 
 #include <postroad/error.hpp>
@@ -15,7 +15,7 @@ inline Error error_at(const ClientOptions& options, Fault fault, Stage stage, st
   return error;
 }
 
-/// The reply ends the conversation. A 2yz or 3yz that the command does not provide for is not an
+/// The reply ends the session. A 2yz or 3yz that the command does not provide for is not an
 /// answer to it (RFC 5321 section 4.3.2).
 inline Error refusal_at(const ClientOptions& options, Stage stage, const Reply& reply) {
   if (reply.is_success() || reply.is_intermediate()) {

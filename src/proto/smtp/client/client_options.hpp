@@ -58,11 +58,11 @@ struct ClientOptions {
   /// EHLO keywords, in capitals, that count as absent: extensions that do not work at this server.
   std::vector<std::string> ignored;
   /// Names and values of the client for which this proxy speaks, sent by XCLIENT before AUTH. Where
-  /// the server does not offer it, the conversation ends.
+  /// the server does not offer it, the session ends.
   std::vector<std::pair<std::string, std::string>> xclient;
   /// Bytes sent before everything else, TLS too: a PROXY header (proto/proxy/header.hpp).
   std::string preamble;
-  /// Ends the conversation once this stage was answered (`message_data`: all but the final dot was
+  /// Ends the session once this stage was answered (`message_data`: all but the final dot was
   /// sent), with QUIT or, with `cuts`, by closing. The operation ends with Fault::cancelled.
   std::optional<Stage> stop_after;
   bool cuts = false;

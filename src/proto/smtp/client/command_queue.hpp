@@ -1,5 +1,5 @@
 // Commands on their way out and the replies that are awaited, paired in order. One code serves
-// pipelined and plain conversations: every command that is written leaves an Expect.
+// pipelined and plain sessions: every command that is written leaves an Expect.
 #pragma once
 
 #include <cstdint>

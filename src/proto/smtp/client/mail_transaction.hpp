@@ -48,7 +48,7 @@ class MailTransaction final {
       give_up,    ///< over, and the connection cannot be used again
       lost,       ///< the connection was lost before; all replies that came are read
       stop,       ///< `stage` was answered, and the caller asked to stop there
-      fail,       ///< `error` ends the conversation
+      fail,       ///< `error` ends the session
     };
     Do what = Do::keep;
     Stage stage = Stage::none;
