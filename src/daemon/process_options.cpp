@@ -23,7 +23,7 @@ Section<ServerConfig> ServerConfig::declare() {
            "other: 454.")
       .url();
   s.option("login_timeout", &ServerConfig::login_timeout,
-           "Time from AUTH to the answer of either; then the login gets 454.")
+           "Time limit for the answer of login_command or login_url; after it the login gets 454.")
       .between(config::Duration{100}, std::chrono::minutes(1));
   s.option("user", &ServerConfig::user,
            "User that a server started by root becomes once its ports are bound; empty: it stays "
@@ -37,7 +37,7 @@ Section<ServerConfig> ServerConfig::declare() {
       .between(0, 256)
       .fixed();
   s.option("sessions", &ServerConfig::sessions,
-           "Sessions at once; further ones get 421. 0: as many as there are descriptors.");
+           "Concurrent sessions; further ones get 421. 0: derived from the descriptor limit.");
   s.option("memory", &ServerConfig::memory,
            "Resident memory above which new sessions get 421; 0: no limit.")
       .between(Size{0}, Size{1ULL << 50});

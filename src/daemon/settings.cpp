@@ -12,9 +12,10 @@ namespace {
 
 config::Section<Settings> declare() {
   config::Section<Settings> s;
-  s.table("server", &Settings::server, "The server as a whole.", ServerConfig::declare());
+  s.table("server", &Settings::server, "The server process.", ServerConfig::declare());
   s.tables("listener", &Settings::listeners,
-           "One per address; without any: a catcher on 127.0.0.1:2525.", ListenerConfig::declare());
+           "One table per address. Without one, a catcher listens on 127.0.0.1:2525.",
+           ListenerConfig::declare());
   s.table("local", &Settings::local, "Local domains, mailboxes and aliases.",
           relay::LocalConfig::declare());
   s.table("submission", &Settings::submission, "Sender addresses of users who log in.",

@@ -128,12 +128,12 @@ class Lookups final {
     try {
       questions_.push_back(std::move(question));
     } catch (const std::bad_alloc&) {
-      return fail(Fault::io, {}, "there is no memory left to look the name up");
+      return fail(Fault::io, {}, "no memory for the name lookup");
     }
     if (threads_ == max_threads || start()) return {};
     if (threads_ > 0) return {};  // a thread that runs already takes it
     questions_.pop_back();
-    return fail(Fault::io, {}, "the system has no thread left to look the name up");
+    return fail(Fault::io, {}, "cannot start a thread for the name lookup");
   }
 
  private:

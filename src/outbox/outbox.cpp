@@ -109,8 +109,10 @@ Result<std::string> Outbox::State::keep(const Envelope& envelope, MessageSource&
 }
 
 Result<std::unique_ptr<Outbox>> Outbox::open(OutboxOptions options) {
-  if (options.folder.empty()) return fail(Fault::input, "the outbox", "it has no folder");
-  if (options.relays.empty()) return fail(Fault::input, options.folder, "there is no relay");
+  if (options.folder.empty())
+    return fail(Fault::input, "the outbox", "no folder; set OutboxOptions::folder");
+  if (options.relays.empty())
+    return fail(Fault::input, options.folder, "no relay; set OutboxOptions::relays");
   if (auto wrong = State::invalid_relay(options)) return *wrong;
   auto disk = spool::open_posix_disk(options.folder);
   if (!disk) return disk.error();
@@ -120,7 +122,7 @@ Result<std::unique_ptr<Outbox>> Outbox::open(OutboxOptions options) {
     return std::unique_ptr<Outbox>(
         new Outbox(std::make_unique<State>(std::move(options), std::move(*opened))));
   } catch (const std::system_error& thrown) {
-    return fail(Fault::io, "the outbox", std::string("no thread: ") + thrown.what());
+    return fail(Fault::io, "the outbox", std::string("cannot start a thread: ") + thrown.what());
   }
 }
 
@@ -180,7 +182,8 @@ Result<std::string> Outbox::submit(const Envelope& envelope, MessageSource& sour
                                    std::string_view key) {
   auto& state = *state_;
   if (envelope.recipients.empty()) return fail(Fault::input, "the outbox", "there is no recipient");
-  if (key.size() > most_key) return fail(Fault::input, "the outbox", "a key of over 1000 bytes");
+  if (key.size() > most_key)
+    return fail(Fault::input, "the outbox", "the key is longer than 1000 bytes");
   const auto not_kept = [&] {
     if (!envelope.reverse_path.is_null() && !is_kept_as(envelope.reverse_path))
       return &envelope.reverse_path;

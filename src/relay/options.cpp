@@ -41,7 +41,7 @@ Section<DeliveryConfig> DeliveryConfig::declare() {
   Section<DeliveryConfig> s;
   s.option("local", &DeliveryConfig::local,
            {{"maildir", Destination::maildir}, {"discard", Destination::discard}},
-           "Where messages to local recipients go; discard throws every message away, for "
+           "Where messages to local recipients go; discard deletes every message, for "
            "measurements.");
   s.option("networks", &DeliveryConfig::networks,
            "Networks whose messages are relayed without a login, such as 192.0.2.0/24.");
@@ -72,7 +72,7 @@ Section<DeliveryConfig> DeliveryConfig::declare() {
            {{"retry", queue::OnUnknown::retry}, {"park", queue::OnUnknown::park}},
            "When the connection is lost after the final dot: retry counts it as 421 (RFC 5321 "
            "section 3.8), so the message may arrive twice; park never sends it again.");
-  s.option("connections", &DeliveryConfig::connections, "Connections to the smarthost at once.")
+  s.option("connections", &DeliveryConfig::connections, "Concurrent connections to the smarthost.")
       .between(1, 1000);
   return s;
 }

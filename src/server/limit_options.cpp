@@ -15,10 +15,10 @@ Section<LimitsConfig> LimitsConfig::declare() {
            "Largest message accepted; announced as SIZE.")
       .between(Size{1024}, Size{1ULL << 40});
   s.option("recipients", &LimitsConfig::recipients,
-           "Most recipients of one message; further ones get 452.")
+           "Maximum number of recipients per message; further ones get 452.")
       .between(1, 1'000'000);
   s.option("messages", &LimitsConfig::messages,
-           "Most messages of one session; a further MAIL gets 421.")
+           "Maximum number of messages per session; a further MAIL gets 421.")
       .between(1, 100'000'000)
       .formerly("mails");
   s.option("errors", &LimitsConfig::errors, "Refused commands before the session is closed.")
@@ -48,7 +48,7 @@ Section<LimitsConfig> LimitsConfig::declare() {
 Section<ClientsConfig> ClientsConfig::declare() {
   Section<ClientsConfig> s;
   s.option("sessions", &ClientsConfig::sessions,
-           "Sessions at once; further ones get 421. 0: no limit.");
+           "Concurrent sessions; further ones get 421. 0: no limit.");
   s.option("connections", &ClientsConfig::connections, "New connections; further ones get 421.");
   s.option("messages", &ClientsConfig::messages, "Messages; further ones get 450 at MAIL.");
   s.option("recipients", &ClientsConfig::recipients, "Recipients; further ones get 450 at RCPT.");
@@ -70,7 +70,7 @@ Section<ClientsConfig> ClientsConfig::declare() {
 Section<LoginsConfig> LoginsConfig::declare() {
   Section<LoginsConfig> s;
   s.option("sessions", &LoginsConfig::sessions,
-           "Sessions at once; further ones get 421. 0: no limit.");
+           "Concurrent sessions; further ones get 421. 0: no limit.");
   s.option("connections", &LoginsConfig::connections,
            "New sessions that log in; further ones get 421.");
   s.option("messages", &LoginsConfig::messages, "Messages; further ones get 450 at MAIL.");

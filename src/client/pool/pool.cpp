@@ -194,7 +194,7 @@ Pool::Ticket Pool::start_send(Envelope envelope, MessageSource& source, Callback
 Result<SendReport> Pool::send(const Envelope& envelope, MessageSource& source) {
   if (std::this_thread::get_id() == state_->thread.get_id())
     return fail(Fault::input, "pool",
-                "send would wait for itself: it was called on the pool's thread");
+                "send() was called on the pool's thread and would never return; use start_send()");
   std::mutex mutex;
   std::condition_variable bell;
   std::optional<Result<SendReport>> result;
