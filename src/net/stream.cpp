@@ -88,6 +88,7 @@ Stream::~Stream() {
 }
 
 tcp::socket& Stream::socket() { return state_->socket; }
+asio::any_io_executor Stream::executor() const { return state_->socket.get_executor(); }
 bool Stream::is_open() const { return state_->socket.is_open(); }
 
 Error Stream::error_of(Waited waited) {

@@ -67,6 +67,8 @@ class Stream final {
   void close();
   [[nodiscard]] bool is_open() const;
   [[nodiscard]] tcp::socket& socket();
+  /// Of its io_context.
+  [[nodiscard]] asio::any_io_executor executor() const;
   /// "[192.0.2.1]:25" of the peer; for logs and Received.
   [[nodiscard]] std::string peer() const;
 

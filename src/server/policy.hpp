@@ -9,7 +9,8 @@
 //
 // Thread rule: any thread, and never two hooks of one session at once; those of different sessions
 // run at the same time. Most hooks run on the session's own thread; the first `connect`, and
-// `closed` of a session that was turned away, on the thread that accepts. A hook must not block.
+// `closed` of a session that was turned away, on the thread that accepts. A hook must not block:
+// for an answer that takes time it starts a coroutine on SessionInfo::executor, or uses a thread.
 //
 // Exceptions. A hook that cannot decide answers 451. A hook that throws has a bug: its session ends
 // at once without a reply, is logged (`session.failed`), and no other session notices. The client

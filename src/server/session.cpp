@@ -75,6 +75,7 @@ SessionInfo Session::info() const {
                                  .has_tls = tls != nullptr,
                                  .has_login = !info.login.empty()});
   if (tls != nullptr) info.tls = {tls->version, tls->cipher, tls->peer_name};
+  info.executor = stream_.executor();
   return info;
 }
 

@@ -2,6 +2,7 @@
 // the message (smtp::Transaction).
 #pragma once
 
+#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/ip/address.hpp>
 #include <cstdint>
 #include <string_view>
@@ -38,6 +39,9 @@ struct SessionInfo {
   std::string_view login;              ///< the user who logged in; empty: none
   std::string_view protocol = "SMTP";  ///< the word for Received (RFC 3848, RFC 6531)
   TlsInfo tls{};
+  /// The session's thread. A policy may start coroutines on it, which must not block and which own
+  /// all that they use: the session may end before them. The server's destructor ends them.
+  boost::asio::any_io_executor executor{};
 };
 
 /// The inputs of the protocol name in Received.

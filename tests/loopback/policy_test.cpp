@@ -2,6 +2,12 @@
 // or never; and which policy of a chain wins. docs/design/13-session-policy.md.
 #include <gtest/gtest.h>
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <thread>
+
 #include "policy_support.hpp"
 
 namespace postroad::loopback {
@@ -342,6 +348,31 @@ TEST(PolicyChain, FieldsOfALaterPolicyStandInFrontOfThoseOfAnEarlierOne) {
   EXPECT_EQ(arrived[0].octets, "Second: 2\r\nFirst: 1\r\nSubject: hello\r\n\r\ntext\r\n");
   const std::vector<std::pair<std::string, std::string>> options{{"SCORE", "3"}, {"SEEN", ""}};
   EXPECT_EQ(arrived[0].options, options);
+}
+
+// A policy that waits for something may do so in a coroutine on the session's thread.
+class CoroutinePolicy final : public server::SessionPolicy {
+ public:
+  void mail(const server::SessionInfo& info, const smtp::Transaction&,
+            server::Answer answer) override {
+    boost::asio::co_spawn(info.executor, run(std::this_thread::get_id(), std::move(answer)),
+                          boost::asio::detached);
+  }
+
+ private:
+  static boost::asio::awaitable<void> run(std::thread::id asked_on, server::Answer answer) {
+    co_await boost::asio::post(boost::asio::use_awaitable);
+    const bool is_same = std::this_thread::get_id() == asked_on;
+    answer({550, {5, 7, 1}, is_same ? "the same thread" : "another thread"});
+  }
+};
+
+TEST(Policy, MayRunCoroutinesOnTheSessionsThread) {
+  PolicyServer server({std::make_shared<CoroutinePolicy>()}, listener());
+  Typist client(server.port);
+  ASSERT_TRUE(client.reply().starts_with("220"));
+  ASSERT_TRUE(client.say(ehlo).starts_with("250"));
+  EXPECT_EQ(client.say(mail), "550 5.7.1 the same thread");
 }
 
 }  // namespace
