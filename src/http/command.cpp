@@ -1,0 +1,171 @@
+// A process by posix_spawn, its input over a socket, its end by a pidfd; see command.hpp.
+#include "http/command.hpp"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <cerrno>
+#include <memory>
+#include <string_view>
+
+extern char** environ;
+
+namespace postroad::http {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr auto as_values = asio::as_tuple(asio::use_awaitable);
+
+// The environment may hold settings, such as the smarthost's password: the program must not see
+// them.
+std::vector<char*> environment_of_command() {
+  std::vector<char*> kept;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    if (!std::string_view(*entry).starts_with("POSTROAD_")) kept.push_back(*entry);
+  }
+  kept.push_back(nullptr);
+  return kept;
+}
+
+// Both lists end with a null pointer. Returns 0 if the program cannot be started.
+pid_t spawn(const std::vector<char*>& arguments, const std::vector<char*>& environment, int input) {
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
+  posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+  // Asio's sockets stay open across exec: a program that outlives the server would hold its ports
+  // and the clients' connections.
+  posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
+  // The server ignores and blocks signals that a program expects in their default state.
+  posix_spawnattr_t attributes;
+  posix_spawnattr_init(&attributes);
+  sigset_t none;
+  sigset_t all;
+  sigemptyset(&none);
+  sigfillset(&all);
+  posix_spawnattr_setsigmask(&attributes, &none);
+  posix_spawnattr_setsigdefault(&attributes, &all);
+  posix_spawnattr_setflags(&attributes,
+                           POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+  pid_t child = 0;
+  const int failed = ::posix_spawn(&child, arguments.front(), &actions, &attributes,
+                                   arguments.data(), environment.data());
+  posix_spawn_file_actions_destroy(&actions);
+  posix_spawnattr_destroy(&attributes);
+  return failed == 0 ? child : 0;
+}
+
+// One process. Its destructor leaves no running process and no zombie.
+class Process final : public std::enable_shared_from_this<Process> {
+ public:
+  explicit Process(const asio::any_io_executor& executor)
+      : input(executor), end(executor), deadline_(executor) {}
+  Process(const Process&) = delete;
+  Process& operator=(const Process&) = delete;
+  ~Process() {
+    kill();
+    (void)reap(0);
+  }
+
+  // False: it was not started, or its end cannot be waited for.
+  bool start(std::vector<std::string>& command);
+  void kill_at(proto::Time deadline) {
+    deadline_.expires_at(deadline);
+    // The handler may run after the process was reaped: its number could belong to another then.
+    deadline_.async_wait([self = weak_from_this()](const boost::system::error_code& cancelled) {
+      if (const auto process = self.lock(); process && !cancelled) process->kill();
+    });
+  }
+  // Never blocks.
+  [[nodiscard]] bool has_ended() { return reap(WNOHANG); }
+  [[nodiscard]] std::optional<int> exit_code() const { return code_; }
+
+  asio::local::stream_protocol::socket input;
+  asio::posix::stream_descriptor end;  // readable once the process has ended
+
+ private:
+  // The process group: a script waits for its programs, and they for a service. The input is
+  // closed, because a program that left the group may hold its other end.
+  void kill() {
+    if (pid_ != 0) ::kill(-pid_, SIGKILL);
+    boost::system::error_code ignored;
+    input.close(ignored);
+  }
+  bool reap(int options);
+
+  asio::steady_timer deadline_;
+  pid_t pid_ = 0;  // 0: not started, or reaped
+  std::optional<int> code_;
+};
+
+bool Process::start(std::vector<std::string>& command) {
+  std::vector<char*> arguments;
+  for (auto& word : command) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
+  const auto environment = environment_of_command();
+  int ends[2];
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) return false;
+  boost::system::error_code error;
+  input.assign(asio::local::stream_protocol(), ends[0], error);
+  if (error)
+    ::close(ends[0]);
+  else
+    pid_ = spawn(arguments, environment, ends[1]);
+  ::close(ends[1]);
+  if (pid_ == 0) return false;
+  const auto handle = static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0));
+  if (handle < 0) return false;
+  end.assign(handle, error);
+  if (error) ::close(handle);
+  return !error;
+}
+
+bool Process::reap(int options) {
+  if (pid_ == 0) return true;
+  int status = 0;
+  pid_t waited = 0;
+  do {
+    waited = ::waitpid(pid_, &status, options);
+  } while (waited < 0 && errno == EINTR);
+  if (waited == 0) return false;
+  // If SIGCHLD is ignored, the kernel discards the exit code.
+  if (waited == pid_ && WIFEXITED(status)) code_ = WEXITSTATUS(status);
+  pid_ = 0;
+  return true;
+}
+
+}  // namespace
+
+asio::awaitable<std::optional<int>> run_command(std::vector<std::string> command, std::string input,
+                                                proto::Time deadline) {
+  const auto process = std::make_shared<Process>(co_await asio::this_coro::executor);
+  if (!process->start(command)) co_return std::nullopt;
+  process->kill_at(deadline);
+  // A program need not read its input: an error is none of the command's.
+  (void)co_await asio::async_write(process->input, asio::buffer(input), as_values);
+  boost::system::error_code ignored;
+  process->input.close(ignored);
+  while (!process->has_ended()) {
+    const auto [cancelled] =
+        co_await process->end.async_wait(asio::posix::stream_descriptor::wait_read, as_values);
+    if (cancelled) co_return std::nullopt;
+  }
+  co_return process->exit_code();
+}
+
+}  // namespace postroad::http

@@ -1,0 +1,107 @@
+// Programs that end, hang, do not read their input, or run when the io_context is destroyed. After
+// each test this process has no child left, running or zombie.
+#include "http/command.hpp"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/use_future.hpp>
+#include <cerrno>
+#include <chrono>
+
+namespace postroad::http {
+namespace {
+
+namespace asio = boost::asio;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+const std::string large(4 << 20, 'x');  // more than a socket's buffer
+
+proto::Time in(milliseconds time) { return proto::Clock::now() + time; }
+
+std::vector<std::string> script(std::string text) { return {"/bin/sh", "-c", std::move(text)}; }
+
+bool has_children() { return ::waitpid(-1, nullptr, WNOHANG) != -1 || errno != ECHILD; }
+
+class Command : public testing::Test {
+ protected:
+  void TearDown() override { EXPECT_FALSE(has_children()); }
+
+  static std::optional<int> run(std::vector<std::string> command, std::string input = {},
+                                milliseconds patience = seconds(20)) {
+    asio::io_context context(1);
+    auto code = asio::co_spawn(
+        context, run_command(std::move(command), std::move(input), in(patience)), asio::use_future);
+    context.run();
+    return code.get();
+  }
+};
+
+TEST_F(Command, ReturnsTheExitCode) {
+  EXPECT_EQ(run({"/bin/true"}), 0);
+  EXPECT_EQ(run(script("exit 3")), 3);
+  EXPECT_EQ(run(script("kill -9 $$")), std::nullopt);
+  EXPECT_EQ(run({"/nowhere/program"}), std::nullopt);
+}
+
+TEST_F(Command, GetsTheWholeInput) {
+  EXPECT_EQ(run(script("test \"$(cat)\" = question"), "question\n"), 0);
+  EXPECT_EQ(run(script("test $(wc -c) -eq " + std::to_string(large.size())), large), 0);
+}
+
+TEST_F(Command, NeedNotReadItsInput) {
+  EXPECT_EQ(run({"/bin/true"}, large), 0);
+  EXPECT_EQ(run(script("exec <&-; exit 1"), large), 1);
+}
+
+// Its output is dropped: a program that writes without end fills nothing and is not held up.
+TEST_F(Command, HasNoOutput) { EXPECT_EQ(run(script("head -c 4194304 /dev/zero")), 0); }
+
+TEST_F(Command, IsKilledAtTheDeadline) {
+  const auto begin = proto::Clock::now();
+  EXPECT_EQ(run({"/bin/sleep", "60"}, "x", milliseconds(50)), std::nullopt);
+  EXPECT_EQ(run({"/bin/sleep", "60"}, large, milliseconds(50)), std::nullopt);
+  EXPECT_EQ(run(script("trap '' TERM; sleep 60; exit 0"), "x", milliseconds(50)), std::nullopt);
+  EXPECT_LT(proto::Clock::now() - begin, seconds(20));
+}
+
+// The program ends, and one that it started leaves its process group and keeps its input.
+TEST_F(Command, IsNotWaitedForByItsInput) {
+  if (::access("/usr/bin/setsid", X_OK) != 0) GTEST_SKIP() << "there is no setsid";
+  const auto begin = proto::Clock::now();
+  EXPECT_EQ(run(script("exec setsid sleep 10 2>/dev/null"), large, seconds(2)), 0);
+  EXPECT_LT(proto::Clock::now() - begin, seconds(9));
+}
+
+TEST_F(Command, LeavesTheLoopToOthers) {
+  asio::io_context context(1);
+  auto slow = asio::co_spawn(context, run_command({"/bin/sleep", "60"}, {}, in(seconds(60))),
+                             asio::use_future);
+  auto quick =
+      asio::co_spawn(context, run_command({"/bin/true"}, {}, in(seconds(20))), asio::use_future);
+  while (quick.wait_for(seconds(0)) != std::future_status::ready) context.run_one();
+  EXPECT_EQ(quick.get(), 0);
+  EXPECT_NE(slow.wait_for(seconds(0)), std::future_status::ready);
+}
+
+TEST_F(Command, EndsWithItsLoop) {
+  {
+    asio::io_context context(1);
+    asio::co_spawn(context, run_command({"/bin/sleep", "60"}, "x", in(seconds(60))),
+                   asio::detached);
+    asio::co_spawn(context, run_command({"/bin/sleep", "60"}, large, in(seconds(60))),
+                   asio::detached);
+    context.poll();
+    EXPECT_TRUE(has_children());
+  }
+  EXPECT_FALSE(has_children());
+}
+
+}  // namespace
+}  // namespace postroad::http
