@@ -112,18 +112,18 @@ std::optional<net::TlsContext> make_tls(const ListenerConfig& listener, std::siz
 // The users' file first, then the backend about users that the file does not have. The policies
 // keep the configuration alive.
 server::PolicyChain login_policies(const std::shared_ptr<Configuration>& configuration,
-                                   LoginThreads& threads) {
+                                   LoginServices& services) {
   server::PolicyChain policies;
   const auto& users = configuration->users;
   const auto& backend = configuration->login_backend;
   if (users) {
     policies.push_back(std::make_shared<server::UserLogins>(
-        std::shared_ptr<const server::Users>(configuration, &*users), threads.derivation,
+        std::shared_ptr<const server::Users>(configuration, &*users), services.derivation,
         !backend.has_value()));
   }
   if (backend) {
     policies.push_back(std::make_shared<http::LoginPolicy>(
-        std::shared_ptr<const http::LoginCheck>(configuration, &*backend), threads.backend));
+        std::shared_ptr<const http::LoginCheck>(configuration, &*backend), services.backend));
   }
   return policies;
 }
@@ -168,9 +168,9 @@ void Configuration::add_listener(std::size_t index, const std::vector<net::Netwo
 }
 
 std::vector<server::ListenerSettings> Configuration::listeners(
-    const std::shared_ptr<Configuration>& configuration, LoginThreads& threads) {
+    const std::shared_ptr<Configuration>& configuration, LoginServices& services) {
   std::vector<server::ListenerSettings> made;
-  const auto logins = login_policies(configuration, threads);
+  const auto logins = login_policies(configuration, services);
   for (std::size_t i = 0; i < configuration->settings.listeners.size(); ++i) {
     const auto& listener = configuration->settings.listeners[i];
     auto options = server::machine_options(listener, configuration->settings.limits,

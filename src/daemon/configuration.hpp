@@ -9,6 +9,7 @@
 #include "daemon/problems.hpp"
 #include "daemon/settings.hpp"
 #include "http/login_check.hpp"
+#include "http/login_turns.hpp"
 #include "net/tls.hpp"
 #include "relay/delivery.hpp"
 #include "relay/local/rules.hpp"
@@ -18,11 +19,10 @@
 
 namespace postroad::daemon {
 
-/// The threads that check logins; they outlive every configuration. The second are for the backend
-/// (server.login_command, server.login_url): each waits for one answer.
-struct LoginThreads {
-  server::LoginWorkers derivation{1};
-  server::LoginWorkers backend{16};
+/// Shared by all login checks; outlives every configuration.
+struct LoginServices {
+  server::LoginWorkers derivation{1};  ///< threads for passwords of the users file
+  http::LoginTurns backend;            ///< server.login_command, server.login_url
 };
 
 struct Configuration {
@@ -42,7 +42,7 @@ struct Configuration {
   static std::shared_ptr<Configuration> make(Settings settings, Problems& problems);
   /// The settings of each listener; they keep the configuration alive.
   static std::vector<server::ListenerSettings> listeners(
-      const std::shared_ptr<Configuration>& configuration, LoginThreads& threads);
+      const std::shared_ptr<Configuration>& configuration, LoginServices& services);
   static std::shared_ptr<const relay::Directory> directory_of(
       const std::shared_ptr<Configuration>& configuration) {
     return {configuration, &*configuration->directory};

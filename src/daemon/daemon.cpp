@@ -77,7 +77,7 @@ Result<void> Daemon::bind(const std::vector<int>& sockets) {
   server_.emplace(guard_, log_,
                   server::ServerSettings{.threads = configuration_->settings.server.threads});
   server_->inherit(left);
-  for (auto& listener : Configuration::listeners(configuration_, login_threads_)) {
+  for (auto& listener : Configuration::listeners(configuration_, login_services_)) {
     const auto port = server_->listen(std::move(listener));
     if (!port) return port.error();
     ports_.push_back(*port);
@@ -177,7 +177,7 @@ Result<void> Daemon::change(Reread reread) {
   if (!errors.empty()) return joined(errors);
   const auto change_delivery = delivery_->prepare_change(
       Configuration::directory_of(reread.configuration), reread.configuration->delivery());
-  auto ports = server_->replace(Configuration::listeners(reread.configuration, login_threads_));
+  auto ports = server_->replace(Configuration::listeners(reread.configuration, login_services_));
   if (!ports) return ports.error();
   ports_ = std::move(*ports);
   configuration_ = std::move(reread.configuration);

@@ -67,7 +67,7 @@ class Daemon final {
   [[nodiscard]] bool is_asked_again();
   void end();
 
-  LoginThreads login_threads_;  // before the configuration, whose policies use them
+  LoginServices login_services_;  // before the configuration, whose policies use them
   std::shared_ptr<Configuration> configuration_;
   ReadAgain read_again_;
   Metrics metrics_;

@@ -218,6 +218,7 @@ void Daemon::end() {
     at_once = is_asked_again();
   // After a hand-over the time may have passed before any session was told to end.
   server_->stop(handed_over_at_ && !at_once ? last_words : std::chrono::milliseconds(0));
+  server_.reset();  // ends login commands that still run: the deliveries may take long
   delivery_->stop(at_once ? std::chrono::milliseconds(0) : left());
   queue::spool_closed(log_, spool_->statistics());
 }

@@ -1,5 +1,5 @@
 // Asks the operator's authentication backend about a login: a command or an HTTP service. Each
-// check costs a process or a request, and blocks until it is answered. Thread rule: any thread.
+// check costs a process or a request. Not here: how many run at once (login_turns.hpp).
 //
 // The question is one JSON object, on the command's standard input or as the body of a POST:
 //   {"user":"…","password":"…","client":"[192.0.2.1]:4711"}     a token in place of a password:
@@ -8,13 +8,16 @@
 // its status: 2yz right, 401 and 403 wrong, anything else: not now.
 #pragma once
 
+#include <boost/asio/awaitable.hpp>
 #include <chrono>
 #include <cstdint>
 #include <optional>
 #include <postroad/error.hpp>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "proto/action.hpp"
 #include "proto/sasl/mechanism.hpp"
 
 namespace postroad::http {
@@ -37,15 +40,17 @@ struct LoginCheckSettings {
 
 class LoginCheck final {
  public:
-  using Time = std::chrono::steady_clock::time_point;
+  using Time = proto::Time;
 
   explicit LoginCheck(LoginCheckSettings settings) : settings_(std::move(settings)) {}
   /// When a login that is asked about at `now` must be answered.
   [[nodiscard]] Time deadline(Time now) const { return now + settings_.timeout; }
   /// `client` is the client's address, "[192.0.2.1]:4711". After the deadline: not_now, and the
-  /// backend is not asked.
-  [[nodiscard]] LoginVerdict check(const sasl::Credentials& credentials, std::string_view client,
-                                   Time deadline) const;
+  /// backend is not asked. The arguments and this object are used only until it returns; the
+  /// coroutine runs on the thread of the io_context that it is started on, and does not block it.
+  [[nodiscard]] boost::asio::awaitable<LoginVerdict> check(const sasl::Credentials& credentials,
+                                                           std::string_view client,
+                                                           Time deadline) const;
 
  private:
   LoginCheckSettings settings_;

@@ -1,6 +1,8 @@
 // See login_policy.hpp.
 #include "http/login_policy.hpp"
 
+#include <boost/asio/co_spawn.hpp>
+#include <exception>
 #include <string>
 #include <utility>
 
@@ -20,22 +22,38 @@ Reply reply_of(LoginVerdict verdict) {
   return server::login_unavailable();
 }
 
+// All that a check uses: the session, the policy and the configuration may end before it.
+struct Job {
+  std::shared_ptr<const LoginCheck> check;
+  sasl::Credentials credentials;
+  std::string client;
+  LoginCheck::Time deadline;
+  LoginTurns::Place place;
+  server::Answer answer;
+};
+
+boost::asio::awaitable<void> run(Job job) {
+  auto verdict = LoginVerdict::not_now;
+  const bool is_its_turn = co_await job.place.turn(job.deadline);
+  if (is_its_turn) verdict = co_await job.check->check(job.credentials, job.client, job.deadline);
+  job.answer(reply_of(verdict));
+}
+
 }  // namespace
 
 void LoginPolicy::auth(const server::SessionInfo& info, const sasl::Credentials& credentials,
                        server::Answer answer) {
-  struct Job {
-    std::shared_ptr<const LoginCheck> check;
-    sasl::Credentials credentials;
-    std::string client;
-    LoginCheck::Time deadline;
-    std::shared_ptr<server::Answer> answer;
-    void operator()() { (*answer)(reply_of(check->check(credentials, client, deadline))); }
-  };
-  auto shared = std::make_shared<server::Answer>(std::move(answer));
+  auto place = turns_.enter();
+  if (!place) return answer(server::logins_busy());
   const auto deadline = check_->deadline(LoginCheck::Time::clock::now());
-  if (!workers_.post(Job{check_, credentials, std::string(info.client), deadline, shared}))
-    (*shared)(server::logins_busy());
+  try {
+    boost::asio::co_spawn(info.executor,
+                          run({check_, credentials, std::string(info.client), deadline,
+                               std::move(*place), std::move(answer)}),
+                          [](const std::exception_ptr&) {});
+  } catch (...) {
+    // Out of memory, as an exception of the coroutine is: the destroyed Answer reports it.
+  }
 }
 
 }  // namespace postroad::http

@@ -1,26 +1,27 @@
 // The policy that asks the operator's backend about a login: a command or an HTTP service
-// (login_check.hpp). The checks wait on threads of their own, so that no session's thread does.
+// (login_check.hpp). A check is a coroutine on the session's own thread, which goes on meanwhile.
 #pragma once
 
 #include <memory>
 
 #include "http/login_check.hpp"
-#include "server/login_workers.hpp"
+#include "http/login_turns.hpp"
 #include "server/policy.hpp"
 
 namespace postroad::http {
 
 class LoginPolicy final : public server::SessionPolicy {
  public:
-  /// `workers` outlive it. One of their threads waits for each check.
-  LoginPolicy(std::shared_ptr<const LoginCheck> check, server::LoginWorkers& workers)
-      : check_(std::move(check)), workers_(workers) {}
+  /// `turns` outlive it and its checks. A check may outlast the session and the policy: it ends at
+  /// its deadline at the latest, or with the io_context of the session.
+  LoginPolicy(std::shared_ptr<const LoginCheck> check, LoginTurns& turns)
+      : check_(std::move(check)), turns_(turns) {}
   void auth(const server::SessionInfo& info, const sasl::Credentials& credentials,
             server::Answer answer) override;
 
  private:
   std::shared_ptr<const LoginCheck> check_;
-  server::LoginWorkers& workers_;
+  LoginTurns& turns_;
 };
 
 }  // namespace postroad::http

@@ -1,5 +1,6 @@
-// A few threads for login checks that would block a loop: key derivation, requests to a backend.
-// Threads and waiting jobs are bounded. Thread rule: any thread.
+// A few threads for the part of login checks that is work for a processor: key derivation. Threads
+// and waiting jobs are bounded. Not here: questions to a backend, which need no thread
+// (http/login_policy.hpp). Thread rule: any thread.
 #pragma once
 
 #include <atomic>
