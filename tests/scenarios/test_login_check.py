@@ -1,8 +1,10 @@
 # server.login_command and server.login_url check users who are not in the users file. Cases: right, wrong, no answer, a password
-# that could break out of a JSON string, a program that hangs, tokens; and the backend is never asked about a user of the file.
+# that could break out of a JSON string, a program that hangs, tokens; a stop, a reload and a client that leaves while a check runs; and
+# the backend is never asked about a user of the file.
 import base64
 import http.server
 import json
+import select
 import stat
 import threading
 import time
@@ -21,6 +23,8 @@ class Service(http.server.ThreadingHTTPServer):
         super().__init__((postroad.HOST, 0), Handler)
         self.asked = []
         self.status = None
+        self.go = threading.Event()  # it answers nothing before
+        self.go.set()
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     @property
@@ -32,6 +36,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.server.asked.append(asked)
+        self.server.go.wait(postroad.PATIENCE)
         right = asked["user"] == "ann" and (asked.get("password") == 'se"cr\\et\u00e9' or asked.get("token") == "tok")
         self.send_response(self.server.status or (204 if right else 401))
         self.end_headers()
@@ -51,6 +56,30 @@ class LoginCheck(unittest.TestCase):
         with Session(server.port) as session:
             session.say("EHLO client.example")
             return session.say(plain(user, password))
+
+    def begin_login(self, server, user="ann"):
+        """A session whose login is being checked, or waits for that."""
+        session = self.enterContext(Session(server.port))
+        session.say("EHLO client.example")
+        session.send(plain(user, 'se"cr\\et\u00e9') + "\r\n")
+        return session
+
+    def assert_waits(self, session):
+        self.assertEqual(select.select([session.socket], [], [], 0)[0], [], "a reply came")
+
+    def program(self, place, script):
+        path = place.write("check", "#!/bin/sh\n" + script, 0o700)
+        return {"login_command": [str(path)], "login_timeout": "30s"}
+
+    def held(self, place):
+        """A command that says when it begins and ends, and accepts every login once the file `go` is there."""
+        return self.program(place, f"echo begins >&2\nwhile [ ! -e {place.path}/go ]; do sleep 0.05; done\necho ends >&2\n")
+
+    def wait_for_begin(self, server, count=1):
+        postroad.eventually(lambda: server.log.splitlines().count("begins") >= count, what="the command's begin")
+
+    def has_children(self, server):
+        return postroad.run_program("pgrep", "-P", server.pid).returncode == 0  # zombies count
 
     def test_http(self):
         with Service() as service, Server({"server": {"login_url": service.url}, "listener": [self.LISTENER]}) as server:
@@ -118,15 +147,16 @@ class LoginCheck(unittest.TestCase):
             program.chmod(0o700)
             with Server({"server": {"login_command": [str(program)], "login_timeout": "200ms"}, "listener": [self.LISTENER]}) as server:
                 self.assertTrue(self.try_login(server, "ann", "secret").startswith("454"))
+                postroad.eventually(lambda: not self.has_children(server), what="the command's end", timeout=5)
 
-    # login_timeout counts from AUTH: logins that waited for a thread until then are answered at once.
+    # login_timeout counts from AUTH: logins that waited for their turn until then are answered at once.
     def test_many_logins_that_hang_are_answered_in_time(self):
         with postroad.Folder() as place:
             program = place.path / "check"
             program.write_text("#!/bin/sh\nexec sleep 60\n")
             program.chmod(0o700)
             with Server({"server": {"login_command": [str(program)], "login_timeout": "2s"}, "listener": [self.LISTENER]}) as server:
-                sessions = [self.enterContext(Session(server.port)) for _ in range(80)]  # five for each thread
+                sessions = [self.enterContext(Session(server.port)) for _ in range(80)]  # five for each check that may run
                 for session in sessions:
                     session.say("EHLO client.example")
                 begin = time.monotonic()
@@ -134,6 +164,85 @@ class LoginCheck(unittest.TestCase):
                     session.send(plain("ann", "secret") + "\r\n")
                 self.assertEqual({session.reply()[:3] for session in sessions}, {"454"})
                 self.assertLess(time.monotonic() - begin, 7)
+
+    # One thread serves all sessions, also while a command or a service is asked.
+    def test_other_sessions_go_on_while_a_command_runs(self):
+        with postroad.Folder() as place, Server({"server": {"threads": 1, **self.held(place)}, "listener": [self.LISTENER]}) as server:
+            waiting = self.begin_login(server)
+            self.wait_for_begin(server)
+            with Session(server.port) as other:
+                self.assertTrue(other.say("EHLO client.example").startswith("250"))
+                self.assert_waits(waiting)
+                place.write("go", "")
+                self.assertTrue(waiting.reply().startswith("235"))
+            postroad.eventually(lambda: not self.has_children(server), what="the command's end")
+
+    def test_other_sessions_go_on_while_a_service_is_asked(self):
+        settings = {"threads": 1, "login_timeout": "30s"}
+        with Service() as service, Server({"server": {**settings, "login_url": service.url}, "listener": [self.LISTENER]}) as server:
+            service.go.clear()
+            waiting = self.begin_login(server)
+            postroad.eventually(lambda: service.asked)
+            with Session(server.port) as other:
+                self.assertTrue(other.say("EHLO client.example").startswith("250"))
+                self.assert_waits(waiting)
+                service.go.set()
+                self.assertTrue(waiting.reply().startswith("235"))
+            service.shutdown()
+
+    def test_sixteen_commands_at_once_and_the_others_in_turn(self):
+        with postroad.Folder() as place, Server({"server": self.held(place), "listener": [self.LISTENER]}) as server:
+            sessions = [self.begin_login(server, f"user{number}") for number in range(20)]
+            self.wait_for_begin(server, 16)
+            place.write("go", "")
+            self.assertEqual({session.reply()[:3] for session in sessions}, {"235"})
+            running = most = 0
+            lines = [line for line in server.log.splitlines() if line in ("begins", "ends")]
+            for line in lines:
+                running += 1 if line == "begins" else -1
+                most = max(most, running)
+            self.assertEqual((len(lines), most), (40, 16))
+
+    def test_a_stop_ends_the_command(self):
+        with postroad.Folder() as place:
+            program = {**self.program(place, "echo begins >&2\nexec sleep 62.25\n"), "login_timeout": "60s"}
+            with Server({"server": program, "listener": [self.LISTENER]}) as server:
+                sessions = [self.begin_login(server, f"user{number}") for number in range(18)]  # two wait for their turn
+                self.wait_for_begin(server, 16)
+                begin = time.monotonic()
+                server.terminate()
+                for session in sessions:
+                    self.assertRegex(session.rest_until_end(), r"^421 4\.3\.2 .*\r\n$")
+                self.assertEqual(server.wait_end(), 0, server.log)
+                self.assertLess(time.monotonic() - begin, 20)
+                self.assertEqual(postroad.run_program("pgrep", "-f", "^sleep 62[.]25$").returncode, 1, "the command still runs")
+
+    def test_a_client_that_leaves_during_its_check(self):
+        with postroad.Folder() as place, Server({"server": self.held(place), "listener": [self.LISTENER]}) as server:
+            session = self.begin_login(server)
+            self.wait_for_begin(server)
+            session.socket.close()
+            place.write("go", "")
+            postroad.eventually(lambda: server.events("session.closed"))
+            self.assertTrue(self.try_login(server, "ann", "secret").startswith("235"))
+            postroad.eventually(lambda: not self.has_children(server), what="the command's end")
+
+    # The check in progress keeps its configuration; the next one has the new one.
+    def test_a_reload_during_a_check(self):
+        with postroad.Folder() as place:
+            program = self.held(place)
+            with Server({"server": program, "listener": [self.LISTENER]}) as server:
+                waiting = self.begin_login(server)
+                self.wait_for_begin(server)
+                old, new = (postroad.toml_value(command) for command in (program["login_command"], ["/bin/false"]))
+                server.config.write_text(server.config.read_text().replace(old, new))
+                for _ in range(2):
+                    done = postroad.run("serve", "--reload", "--config", server.config)
+                    self.assertEqual(done.returncode, 0, done.stderr)
+                    self.assertTrue(self.try_login(server, "ann", "secret").startswith("535"))
+                self.assert_waits(waiting)
+                place.write("go", "")
+                self.assertTrue(waiting.reply().startswith("235"))
 
     # A script waits for its child programs, and they end with it. Neither inherits the server's sockets or its secrets.
     def test_a_command_gets_nothing_of_the_servers(self):
