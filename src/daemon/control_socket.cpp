@@ -11,7 +11,6 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/read_until.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -25,6 +24,7 @@
 #include "base/text.hpp"
 #include "daemon/control_address.hpp"
 #include "net/descriptor.hpp"
+#include "server/log_failure.hpp"
 
 namespace postroad::daemon {
 
@@ -68,12 +68,13 @@ bool send_with(int socket, const std::string& line, const std::vector<int>& desc
 }  // namespace
 
 struct ControlSocket::State {
-  State(stream_protocol::acceptor a, std::filesystem::path d, ino_t i, Answers x)
-      : acceptor(std::move(a)), data(std::move(d)), inode(i), answers(std::move(x)) {}
+  State(stream_protocol::acceptor a, std::filesystem::path d, ino_t i, Answers x, observe::Log& l)
+      : acceptor(std::move(a)), data(std::move(d)), inode(i), answers(std::move(x)), log(l) {}
   stream_protocol::acceptor acceptor;
   std::filesystem::path data;
   ino_t inode;  // of the socket's name in the folder
   Answers answers;
+  observe::Log& log;
   const void* taker = nullptr;  // the connection that has the sockets and is not ready yet
   bool is_released = false;
 
@@ -157,15 +158,20 @@ struct ControlSocket::State {
   }
 
   static asio::awaitable<void> accept(std::shared_ptr<State> state) {
+    const server::LogFailure log_failure{state->log, "a connection of the control socket"};
     for (;;) {
       auto [error, socket] = co_await state->acceptor.async_accept(as_values);
       if (!state->acceptor.is_open()) co_return;
       if (error) {  // no descriptor is left; a session will free one
         asio::steady_timer pause(state->acceptor.get_executor(), accept_pause);
         co_await pause.async_wait(as_values);
-      } else {
+        continue;
+      }
+      try {
         asio::co_spawn(state->acceptor.get_executor(), converse(state, std::move(socket)),
-                       asio::detached);
+                       log_failure);
+      } catch (...) {  // no memory for it
+        log_failure(std::current_exception());
       }
     }
   }
@@ -173,7 +179,7 @@ struct ControlSocket::State {
 
 Result<std::unique_ptr<ControlSocket>> ControlSocket::open(asio::io_context& loop,
                                                            const std::filesystem::path& data,
-                                                           Answers answers) {
+                                                           Answers answers, observe::Log& log) {
   const ControlAddress address(data);
   if (!address.is_there()) return control_error("the data folder cannot be opened");
   // Bound under a temporary name and then renamed: until then clients find the old server.
@@ -190,8 +196,10 @@ Result<std::unique_ptr<ControlSocket>> ControlSocket::open(asio::io_context& loo
   if (error) return fail(Fault::io, "control.sock", "cannot be created: " + error.message());
   struct stat facts {};
   if (::stat(fresh.c_str(), &facts) != 0) return control_error("cannot be examined");
-  auto state = std::make_shared<State>(std::move(acceptor), data, facts.st_ino, std::move(answers));
-  asio::co_spawn(loop, State::accept(state), asio::detached);
+  auto state =
+      std::make_shared<State>(std::move(acceptor), data, facts.st_ino, std::move(answers), log);
+  asio::co_spawn(loop, State::accept(state),
+                 server::LogFailure{log, "the accept loop of the control socket"});
   return std::unique_ptr<ControlSocket>(new ControlSocket(std::move(state)));
 }
 

@@ -14,6 +14,8 @@
 #include <string>
 #include <vector>
 
+#include "observe/log.hpp"
+
 namespace postroad::daemon {
 
 /// Most sockets that can be handed over (SCM_MAX_FD of Linux); one is for the metrics.
@@ -35,10 +37,11 @@ class ControlSocket final {
     std::function<HandoverState()> hand_over;  ///< the sockets stay open in this process, too
     std::function<void()> released;  ///< the other process is ready: stop accepting connections
   };
-  /// Listens, but not under the name of the control socket yet. Error: Fault::io.
+  /// Listens, but not under the name of the control socket yet. `log` receives the exceptions of
+  /// its connections. Error: Fault::io.
   static Result<std::unique_ptr<ControlSocket>> open(boost::asio::io_context& loop,
                                                      const std::filesystem::path& data,
-                                                     Answers answers);
+                                                     Answers answers, observe::Log& log);
   ControlSocket(const ControlSocket&) = delete;
   ControlSocket& operator=(const ControlSocket&) = delete;
   ~ControlSocket();

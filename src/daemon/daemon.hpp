@@ -3,7 +3,9 @@
 // one, makes it, runs it and ends it.
 #pragma once
 
+#include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -59,6 +61,8 @@ class Daemon final {
   Result<std::vector<std::string>> reload();
   Result<void> change(Reread reread);
   void rotate_log();
+  boost::asio::awaitable<void> watch_signals();
+  boost::asio::awaitable<void> watch_clock(std::chrono::nanoseconds pause);
   void tick();
   void watch_spool();
   void take_signal(int number);

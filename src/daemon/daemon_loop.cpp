@@ -11,7 +11,6 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/read.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <cerrno>
@@ -22,6 +21,7 @@
 #include "net/stream.hpp"
 #include "queue/events.hpp"
 #include "queue/schedule.hpp"
+#include "server/log_failure.hpp"
 
 namespace postroad::daemon {
 
@@ -47,8 +47,8 @@ template <class Act>
 void Daemon::log_exceptions(Act act) {
   try {
     act();
-  } catch (const std::exception& thrown) {
-    server_in_trouble(log_, thrown.what());
+  } catch (...) {
+    server_in_trouble(log_, server::reason_of(std::current_exception()));
   }
 }
 
@@ -123,7 +123,8 @@ Result<void> Daemon::open_control() {
              loop_->endpoint.reset();
              handed_over_at_ = std::chrono::steady_clock::now();
              server_handed_over(log_, server_->sessions());
-           }});
+           }},
+      log_);
   if (!control) return control.error();
   loop.control = std::move(*control);
   if (loop.metrics_socket) {
@@ -133,9 +134,29 @@ Result<void> Daemon::open_control() {
     if (own < 0) return system_error("metrics.listen", "the socket cannot be duplicated");
     tcp::acceptor socket(loop.context, protocol, own);
     loop.endpoint = std::make_unique<http::Endpoint>(
-        loop.context, std::move(socket), [this](std::string_view path) { return page(path); });
+        loop.context, std::move(socket), [this](std::string_view path) { return page(path); },
+        log_);
   }
   return {};
+}
+
+asio::awaitable<void> Daemon::watch_signals() {
+  signalfd_siginfo signal{};
+  for (;;) {
+    const auto [error, size] =
+        co_await asio::async_read(loop_->signals, asio::buffer(&signal, sizeof signal), as_values);
+    if (error) co_return server_in_trouble(log_, "signals cannot be read: " + error.message());
+    log_exceptions([&] { take_signal(static_cast<int>(signal.ssi_signo)); });
+  }
+}
+
+asio::awaitable<void> Daemon::watch_clock(std::chrono::nanoseconds pause) {
+  for (;;) {
+    loop_->clock.expires_after(pause);
+    const auto [error] = co_await loop_->clock.async_wait(as_values);
+    if (error) co_return;
+    log_exceptions([this] { tick(); });
+  }
 }
 
 Result<void> Daemon::run(bool took_over) {
@@ -147,32 +168,11 @@ Result<void> Daemon::run(bool took_over) {
   const int descriptor = ::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
   if (descriptor < 0) return system_error("signals", "no descriptor for signals");
   loop.signals.assign(descriptor);
-  asio::co_spawn(
-      loop.context,
-      [this]() -> asio::awaitable<void> {
-        signalfd_siginfo signal{};
-        for (;;) {
-          const auto [error, size] = co_await asio::async_read(
-              loop_->signals, asio::buffer(&signal, sizeof signal), as_values);
-          if (error) co_return;
-          log_exceptions([&] { take_signal(static_cast<int>(signal.ssi_signo)); });
-        }
-      },
-      asio::detached);
+  asio::co_spawn(loop.context, watch_signals(), server::LogFailure{log_, "the signal loop"});
   const auto watchdog = notify::watchdog();
   const auto pause = watchdog ? std::min<std::chrono::nanoseconds>(look_around, *watchdog / 3)
                               : std::chrono::nanoseconds(look_around);
-  asio::co_spawn(
-      loop.context,
-      [this, pause]() -> asio::awaitable<void> {
-        for (;;) {
-          loop_->clock.expires_after(pause);
-          const auto [error] = co_await loop_->clock.async_wait(as_values);
-          if (error) co_return;
-          log_exceptions([this] { tick(); });
-        }
-      },
-      asio::detached);
+  asio::co_spawn(loop.context, watch_clock(pause), server::LogFailure{log_, "the clock loop"});
 
   if (intake_)
     server_->start(*intake_);

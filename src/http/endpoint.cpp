@@ -7,13 +7,14 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/read_until.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <chrono>
 #include <list>
+
+#include "server/log_failure.hpp"
 
 namespace postroad::http {
 
@@ -70,9 +71,11 @@ asio::awaitable<void> drain(std::shared_ptr<Connection> connection) {
 }  // namespace
 
 struct Endpoint::State {
-  State(tcp::acceptor a, Pages p) : acceptor(std::move(a)), pages(std::move(p)) {}
+  State(tcp::acceptor a, Pages p, observe::Log& l)
+      : acceptor(std::move(a)), pages(std::move(p)), log(l) {}
   tcp::acceptor acceptor;
   Pages pages;
+  observe::Log& log;
   std::list<std::shared_ptr<Connection>> open;  // oldest first
 
   // The entry of a connection in the list.
@@ -107,6 +110,7 @@ struct Endpoint::State {
   }
 
   static asio::awaitable<void> accept(std::shared_ptr<State> state) {
+    const server::LogFailure log_failure{state->log, "a connection of metrics.listen"};
     for (;;) {
       auto [error, socket] = co_await state->acceptor.async_accept(as_values);
       if (!state->acceptor.is_open()) co_return;
@@ -117,15 +121,20 @@ struct Endpoint::State {
       }
       // Connections without a request must not keep the monitor out.
       if (state->open.size() >= most_connections) state->open.front()->close();
-      asio::co_spawn(state->acceptor.get_executor(), serve(state, std::move(socket)),
-                     asio::detached);
+      try {
+        asio::co_spawn(state->acceptor.get_executor(), serve(state, std::move(socket)),
+                       log_failure);
+      } catch (...) {  // no memory for it
+        log_failure(std::current_exception());
+      }
     }
   }
 };
 
-Endpoint::Endpoint(asio::io_context& loop, tcp::acceptor acceptor, Pages pages)
-    : state_(std::make_shared<State>(std::move(acceptor), std::move(pages))) {
-  asio::co_spawn(loop, State::accept(state_), asio::detached);
+Endpoint::Endpoint(asio::io_context& loop, tcp::acceptor acceptor, Pages pages, observe::Log& log)
+    : state_(std::make_shared<State>(std::move(acceptor), std::move(pages), log)) {
+  asio::co_spawn(loop, State::accept(state_),
+                 server::LogFailure{log, "the accept loop of metrics.listen"});
 }
 
 Endpoint::~Endpoint() {

@@ -8,13 +8,16 @@
 #include <memory>
 
 #include "http/page.hpp"
+#include "observe/log.hpp"
 
 namespace postroad::http {
 
 /// Serves from its construction to its destruction, on `loop`'s thread, which also destroys it.
 class Endpoint final {
  public:
-  Endpoint(boost::asio::io_context& loop, boost::asio::ip::tcp::acceptor acceptor, Pages pages);
+  /// `log` receives the exceptions of its connections, those of `pages` included.
+  Endpoint(boost::asio::io_context& loop, boost::asio::ip::tcp::acceptor acceptor, Pages pages,
+           observe::Log& log);
   Endpoint(const Endpoint&) = delete;
   Endpoint& operator=(const Endpoint&) = delete;
   ~Endpoint();

@@ -119,6 +119,10 @@ constexpr std::array accept_fields{listener_field, reason_field};
 constexpr EventInfo accept{"accept.failed", Level::error,
                            "listener {listener} could not accept a connection, retrying: {reason}",
                            accept_fields, "A listener could not accept a connection."};
+constexpr std::array task_fields{FieldInfo{"task", "which part of the server"}, reason_field};
+constexpr EventInfo task{
+    "task.failed", Level::error, "{task} was ended by an exception: {reason}", task_fields,
+    "An exception ended a part of the server (out of memory, or a bug). The other parts continue."};
 
 std::string path(const smtp::Transaction& transaction) {
   return '<' + transaction.reverse_path.text() + '>';
@@ -218,11 +222,15 @@ void store_refused(Log& log, const SessionInfo& info, const Error& error) {
   log.write(store, info.client, error.text());
 }
 
+void task_failed(Log& log, std::string_view which, const std::string& reason) {
+  log.write(task, which, reason);
+}
+
 std::span<const EventInfo* const> event_kinds() {
   static constexpr std::array kinds{
-      &opened,   &closed,      &failed,    &away,       &accept,     &tls,
-      &proxy,    &policy_late, &login_ok,  &login_bad,  &not_sender, &rcpt_refused,
-      &accepted, &refused,     &abandoned, &over_limit, &store,      &login_unknown};
+      &opened,      &closed,     &failed,    &away,          &accept,       &tls,      &proxy,
+      &policy_late, &login_ok,   &login_bad, &not_sender,    &rcpt_refused, &accepted, &refused,
+      &abandoned,   &over_limit, &store,     &login_unknown, &task};
   return kinds;
 }
 

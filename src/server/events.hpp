@@ -46,6 +46,8 @@ void message_abandoned(Log& log, const SessionInfo& info, const smtp::Transactio
 void client_limited(Log& log, const SessionInfo& info, std::string_view limit,
                     std::string_view login, const Reply& reply);
 void store_refused(Log& log, const SessionInfo& info, const Error& error);
+/// `task` names a coroutine that nothing waits for (log_failure.hpp).
+void task_failed(Log& log, std::string_view task, const std::string& reason);
 /// All kinds, for the reference page.
 std::span<const observe::EventInfo* const> event_kinds();
 

@@ -14,6 +14,7 @@
 #include "server/ceilings.hpp"
 #include "server/events.hpp"
 #include "server/listeners.hpp"
+#include "server/log_failure.hpp"
 #include "server/workers.hpp"
 
 namespace postroad::server {
@@ -25,16 +26,6 @@ namespace {
 constexpr auto as_values = asio::as_tuple(asio::use_awaitable);
 // After EMFILE: descriptors come back when sessions end.
 constexpr std::chrono::milliseconds accept_pause{100};
-
-std::string reason_of(const std::exception_ptr& thrown) {
-  try {
-    std::rethrow_exception(thrown);
-  } catch (const std::exception& exception) {
-    return exception.what();
-  } catch (...) {
-    return "unknown exception";
-  }
-}
 
 }  // namespace
 
@@ -100,10 +91,8 @@ asio::awaitable<void> Server::State::accept(std::shared_ptr<Listener> listener) 
     // Out of memory: this connection ends and the others continue.
     try {
       serve(tcp::socket(std::move(accepted)), listener->settings, worker);
-    } catch (const std::exception& thrown) {
-      accept_failed(log, *listener->settings, thrown.what());
-    } catch (...) {  // of a policy: the listener continues
-      accept_failed(log, *listener->settings, "unknown exception");
+    } catch (...) {  // of a policy, too
+      accept_failed(log, *listener->settings, reason_of(std::current_exception()));
     }
     if (!listener->acceptor.is_open()) co_return;
   }
@@ -153,7 +142,7 @@ void Server::start(Store& store) {
   state.services.emplace(Services{store, state.guard, state.log});
   for (auto& listener : state.listeners.all) state.spawn_accept(listener);
   asio::co_spawn(state.workers.first().context, state.ceilings.watch_memory(),
-                 [](const std::exception_ptr&) {});  // without memory nothing more is watched
+                 LogFailure{state.log, "the check of server.memory"});
   state.workers.start();
 }
 

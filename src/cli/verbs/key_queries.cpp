@@ -2,8 +2,8 @@
 #include "cli/verbs/key_queries.hpp"
 
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
+#include <exception>
 
 #include "dns/unbound_resolver.hpp"
 
@@ -51,7 +51,10 @@ Result<void> query_keys(DkimVerifier& verifier, const std::vector<std::string>& 
   asio::io_context context(1);
   const auto resolver = dns::UnboundResolver::open(context.get_executor(), options);
   if (!resolver) return resolver.error();
-  asio::co_spawn(context, query_all(context, **resolver, verifier, names), asio::detached);
+  asio::co_spawn(context, query_all(context, **resolver, verifier, names),
+                 [](const std::exception_ptr& thrown) {
+                   if (thrown) std::rethrow_exception(thrown);  // out of context.run()
+                 });
   context.run();
   return {};
 }

@@ -1,0 +1,71 @@
+// Both ends of the control socket. Not here: a reload and a hand-over of the command itself
+// (tests/scenarios/test_reload.py, test_take_over.py).
+#include "daemon/control_socket.hpp"
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <stdexcept>
+#include <thread>
+
+#include "observe/sinks.hpp"
+
+namespace postroad::daemon {
+namespace {
+
+class ControlSocketTest : public testing::Test {
+ protected:
+  ControlSocketTest() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "postroad-XXXXXX").string();
+    folder = ::mkdtemp(pattern.data());
+    log.add_sink(sink);
+  }
+  ~ControlSocketTest() override { std::filesystem::remove_all(folder); }
+
+  // Runs the server's end until `talk`, which is the other end, returns.
+  void serve(ControlSocket::Answers answers, const std::function<void()>& talk) {
+    boost::asio::io_context loop(1);
+    auto control = ControlSocket::open(loop, folder, std::move(answers), log);
+    ASSERT_TRUE(control) << control.error();
+    const auto published = (*control)->publish();
+    ASSERT_TRUE(published) << published.error();
+    std::thread other([&] {
+      talk();
+      loop.stop();
+    });
+    loop.run();
+    other.join();
+  }
+
+  std::filesystem::path folder;
+  const std::shared_ptr<observe::CaptureSink> sink = std::make_shared<observe::CaptureSink>();
+  observe::Log log;
+};
+
+TEST_F(ControlSocketTest, AnExceptionOfOneConnectionIsLoggedAndEndsNoOther) {
+  ControlSocket::Answers answers;
+  answers.reload = []() -> Result<std::vector<std::string>> {
+    throw std::runtime_error("no memory");
+  };
+  answers.configuration = [] { return std::string("/etc/postroad.toml"); };
+  serve(std::move(answers), [&] {
+    auto first = RunningServer::connect(folder);
+    ASSERT_TRUE(first) << first.error();
+    const auto reloaded = first->reload();
+    ASSERT_FALSE(reloaded);
+    EXPECT_EQ(reloaded.error().fault, Fault::closed);
+    auto second = RunningServer::connect(folder);
+    ASSERT_TRUE(second) << second.error();
+    const auto configuration = second->configuration();
+    ASSERT_TRUE(configuration) << configuration.error();
+    EXPECT_EQ(*configuration, "/etc/postroad.toml");
+  });
+  const auto records = sink->records();
+  ASSERT_EQ(records.size(), 1U);
+  EXPECT_EQ(records[0].kind->name, "task.failed");
+  EXPECT_EQ(records[0].text,
+            "a connection of the control socket was ended by an exception: no memory");
+}
+
+}  // namespace
+}  // namespace postroad::daemon
