@@ -46,6 +46,19 @@ bool is_ours(int socket) {
   return peer.uid == 0 || peer.uid == ::geteuid();
 }
 
+std::string text_of(const Reloaded& done) {
+  std::string reply;
+  for (const auto& error : done.errors) {  // `printable` escapes the tabs of a problem
+    if (reply.size() < longest_reply)
+      reply += (reply.empty() ? "refused " : "\t") + printable(error);
+  }
+  if (!reply.empty()) return reply + '\n';
+  for (const auto& warning : done.warnings) {
+    if (reply.size() < longest_reply) reply += "warning " + printable(warning) + '\n';
+  }
+  return reply + "ok\n";
+}
+
 bool send_with(int socket, const std::string& line, const std::vector<int>& descriptors) {
   iovec part{const_cast<char*>(line.data()), line.size()};
   alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * most_sockets)> space{};
@@ -85,15 +98,7 @@ struct ControlSocket::State {
     return {};
   }
   std::string answer(const std::string& line, const void* asker) {
-    if (line == "reload") {
-      const auto done = answers.reload();
-      if (!done) return "refused " + printable(done.error().text(), longest_reply) + '\n';
-      std::string reply;
-      for (const auto& warning : *done) {
-        if (reply.size() < longest_reply) reply += "warning " + printable(warning) + '\n';
-      }
-      return reply + "ok\n";
-    }
+    if (line == "reload") return text_of(answers.reload());
     if (line == "configuration") return "ok " + answers.configuration() + '\n';
     if (line == "listening") {
       std::string reply = "ok";

@@ -1,9 +1,9 @@
 // The protocol between `postroad serve` and the server that runs: a socket in the data folder, for
 // its user and root only, one line per request and reply. `reload` makes the server read its
-// configuration again, and may reply with lines `warning …` before its `ok`; `configuration`
-// returns the file that it reads; `listening` returns the addresses of its listeners; `takeover`
-// returns the listening sockets, to one client at a time; `ready` says that this client accepts
-// connections from now on.
+// configuration again; it replies with `refused` and the problems, separated by tabs, or with `ok`,
+// which may have lines `warning …` before it; `configuration` returns the file that it reads;
+// `listening` returns the addresses of its listeners; `takeover` returns the listening sockets, to
+// one client at a time; `ready` says that this client accepts connections from now on.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -27,12 +27,18 @@ struct HandoverState {
   std::uint64_t last_id = 0;
 };
 
+/// The result of a reload.
+struct Reloaded {
+  std::vector<std::string> errors{};    ///< one per problem; empty: the configuration is in force
+  std::vector<std::string> warnings{};  ///< about a configuration that is in force
+};
+
 /// The end of the running server. Thread rule: the loop's thread.
 class ControlSocket final {
  public:
   struct Answers {
-    std::function<Result<std::vector<std::string>>()> reload;  ///< the warnings
-    std::function<std::string()> configuration;                ///< its file; empty: none
+    std::function<Reloaded()> reload;
+    std::function<std::string()> configuration;  ///< its file; empty: none
     std::function<std::vector<std::string>()> listening;
     std::function<HandoverState()> hand_over;  ///< the sockets stay open in this process, too
     std::function<void()> released;  ///< the other process is ready: stop accepting connections
@@ -69,9 +75,8 @@ class RunningServer final {
   ~RunningServer();
 
   [[nodiscard]] int pid() const;
-  /// The warnings about the configuration that it took. Error: Fault::input with the server's
-  /// reason when it refuses; Fault::timeout when it does not answer.
-  Result<std::vector<std::string>> reload();
+  /// Error: Fault::timeout when it does not answer.
+  Result<Reloaded> reload();
   /// The configuration file that a reload reads; empty: none. Error: Fault::input when the server
   /// is of an older version that does not tell.
   Result<std::string> configuration();

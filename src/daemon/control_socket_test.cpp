@@ -44,9 +44,7 @@ class ControlSocketTest : public testing::Test {
 
 TEST_F(ControlSocketTest, AnExceptionOfOneConnectionIsLoggedAndEndsNoOther) {
   ControlSocket::Answers answers;
-  answers.reload = []() -> Result<std::vector<std::string>> {
-    throw std::runtime_error("no memory");
-  };
+  answers.reload = []() -> Reloaded { throw std::runtime_error("no memory"); };
   answers.configuration = [] { return std::string("/etc/postroad.toml"); };
   serve(std::move(answers), [&] {
     auto first = RunningServer::connect(folder);
@@ -65,6 +63,34 @@ TEST_F(ControlSocketTest, AnExceptionOfOneConnectionIsLoggedAndEndsNoOther) {
   EXPECT_EQ(records[0].kind->name, "task.failed");
   EXPECT_EQ(records[0].text,
             "a connection of the control socket was ended by an exception: no memory");
+}
+
+TEST_F(ControlSocketTest, TheProblemsOfAReloadArriveOneByOne) {
+  const std::vector<std::string> errors = {"a.toml:3: limits.errors: first; still the first",
+                                           "a.toml:4: second"};
+  ControlSocket::Answers answers;
+  answers.reload = [&] { return Reloaded{.errors = {errors[0], errors[1], "a\tb\n"}}; };
+  serve(std::move(answers), [&] {
+    auto server = RunningServer::connect(folder);
+    ASSERT_TRUE(server) << server.error();
+    const auto done = server->reload();
+    ASSERT_TRUE(done) << done.error();
+    EXPECT_EQ(done->errors, (std::vector{errors[0], errors[1], std::string("a\\x09b\\x0a")}));
+    EXPECT_TRUE(done->warnings.empty());
+  });
+}
+
+TEST_F(ControlSocketTest, TheWarningsOfAReloadArriveOneByOne) {
+  ControlSocket::Answers answers;
+  answers.reload = [] { return Reloaded{.warnings = {"first", "second"}}; };
+  serve(std::move(answers), [&] {
+    auto server = RunningServer::connect(folder);
+    ASSERT_TRUE(server) << server.error();
+    const auto done = server->reload();
+    ASSERT_TRUE(done) << done.error();
+    EXPECT_TRUE(done->errors.empty());
+    EXPECT_EQ(done->warnings, (std::vector<std::string>{"first", "second"}));
+  });
 }
 
 }  // namespace

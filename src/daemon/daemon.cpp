@@ -148,12 +148,6 @@ Result<void> Daemon::open(const std::optional<HandoverState>& handover_state) {
 
 namespace {
 
-Error joined(const std::vector<std::string>& errors) {
-  std::string all;
-  for (const auto& error : errors) (all += all.empty() ? "" : "; ") += error;
-  return fail(Fault::input, "", all);
-}
-
 // The options that only a restart changes, with their lines.
 std::vector<std::string> fixed_changes(const Settings& was, const Settings& is,
                                        const Source& source) {
@@ -166,19 +160,19 @@ std::vector<std::string> fixed_changes(const Settings& was, const Settings& is,
 
 }  // namespace
 
-// Every step that can fail runs before the change.
-Result<void> Daemon::change(Reread reread) {
+// Returns the errors. Every step that can fail runs before the change.
+std::vector<std::string> Daemon::change(Reread reread) {
   auto errors = std::move(reread.findings.errors);
   if (reread.configuration) {
     auto fixed =
         fixed_changes(configuration_->settings, reread.configuration->settings, reread.source);
     std::move(fixed.begin(), fixed.end(), std::back_inserter(errors));
   }
-  if (!errors.empty()) return joined(errors);
+  if (!errors.empty()) return errors;
   const auto change_delivery = delivery_->prepare_change(
       Configuration::directory_of(reread.configuration), reread.configuration->delivery());
   auto ports = server_->replace(Configuration::listeners(reread.configuration, login_services_));
-  if (!ports) return ports.error();
+  if (!ports) return {ports.error().text()};
   ports_ = std::move(*ports);
   configuration_ = std::move(reread.configuration);
   guard_.configure(configuration_->guard);
@@ -188,31 +182,33 @@ Result<void> Daemon::change(Reread reread) {
   return {};
 }
 
-// Returns the warnings about a configuration that is in force now.
-Result<std::vector<std::string>> Daemon::reload() {
-  if (handed_over_at_)
-    return fail(Fault::busy, "reload",
-                "another process has taken over; send the reload to that one");
+Reloaded Daemon::reload() {
+  Reloaded done;
+  if (handed_over_at_) {
+    done.errors.emplace_back("reload: another process has taken over; send the reload to that one");
+    config_refused(log_, done.errors.front());
+    return done;
+  }
   notify::reloading();
   const struct Ready {
     ~Ready() { notify::ready(); }
   } ready_again;
   std::vector<std::string> doubts;
-  const auto done = [&]() -> Result<void> {
-    try {
-      auto reread = read_again_();
-      doubts = reread.findings.hazards;
-      doubts.insert(doubts.end(), reread.findings.warnings.begin(), reread.findings.warnings.end());
-      return change(std::move(reread));
-    } catch (const std::exception& thrown) {  // no memory, no thread
-      return fail(Fault::io, "reload", thrown.what());
-    }
-  }();
-  if (done) rotate_log();
-  done ? config_reloaded(log_) : config_refused(log_, done.error().text());
-  if (!done) return done.error();
+  try {
+    auto reread = read_again_();
+    doubts = reread.findings.hazards;
+    doubts.insert(doubts.end(), reread.findings.warnings.begin(), reread.findings.warnings.end());
+    done.errors = change(std::move(reread));
+  } catch (const std::exception& thrown) {  // no memory, no thread
+    done.errors = {std::string("reload: ") + thrown.what()};
+  }
+  for (const auto& error : done.errors) config_refused(log_, error);
+  if (!done.errors.empty()) return done;
+  rotate_log();
+  config_reloaded(log_);
   for (const auto& doubt : doubts) config_warning(log_, doubt);
-  return doubts;
+  done.warnings = std::move(doubts);
+  return done;
 }
 
 void Daemon::rotate_log() {

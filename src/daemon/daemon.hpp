@@ -58,8 +58,8 @@ class Daemon final {
   Result<void> open_control();
   template <class Act>
   void log_exceptions(Act act);
-  Result<std::vector<std::string>> reload();
-  Result<void> change(Reread reread);
+  Reloaded reload();
+  std::vector<std::string> change(Reread reread);
   void rotate_log();
   boost::asio::awaitable<void> watch_signals();
   boost::asio::awaitable<void> watch_clock(std::chrono::nanoseconds pause);

@@ -39,7 +39,8 @@ constexpr EventInfo reloaded{"config.reloaded", Level::info, "configuration was 
 constexpr std::array reason_fields{reason};
 constexpr EventInfo refused{
     "config.refused", Level::error, "configuration was not reloaded: {reason}", reason_fields,
-    "The new configuration has errors, and none of it is used; the old one stays in effect."};
+    "The new configuration has an error, and none of it is used; the old one stays in effect. "
+    "Logged once per error."};
 constexpr EventInfo doubtful{
     "config.warning", Level::warning, "configuration: {reason}", reason_fields,
     "A reload took a configuration that is usable but hazardous: an open relay, for "

@@ -87,15 +87,19 @@ Result<std::string> RunningServer::hear(std::vector<int>* sockets) {
   return text;
 }
 
-Result<std::vector<std::string>> RunningServer::reload() {
+Result<Reloaded> RunningServer::reload() {
   if (auto said = say("reload\n"); !said) return said.error();
   constexpr std::string_view word = "warning ";
-  std::vector<std::string> warnings;
+  Reloaded done;
   for (;;) {
     const auto answer = hear(nullptr);
-    if (!answer) return answer.error();
-    if (!answer->starts_with(word)) return warnings;
-    warnings.push_back(answer->substr(word.size()));
+    if (!answer && answer.error().fault != Fault::input) return answer.error();
+    if (!answer) {
+      for (const auto error : split(answer.error().detail, '\t')) done.errors.emplace_back(error);
+      return done;
+    }
+    if (!answer->starts_with(word)) return done;
+    done.warnings.push_back(answer->substr(word.size()));
   }
 }
 

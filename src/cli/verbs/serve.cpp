@@ -191,9 +191,10 @@ int ask_for_reload(const std::string& config, const Settings& settings,
   if (const auto same = check_same_configuration(*running, config); !same)
     return refuse(same.error().fault == Fault::input ? exit_usage : exit_io, same.error().text());
   const auto done = running->reload();
-  if (!done)
-    return refuse(done.error().fault == Fault::input ? exit_config : exit_io, done.error().text());
-  for (const auto& warning : *done) complain("serve", "warning: " + warning);
+  if (!done) return refuse(exit_io, done.error().text());
+  for (const auto& error : done->errors) complain("serve", error);
+  if (!done->errors.empty()) return exit_config;
+  for (const auto& warning : done->warnings) complain("serve", "warning: " + warning);
   std::cout << "the configuration was reloaded\n";
   return exit_ok;
 }
