@@ -1,4 +1,5 @@
 # The server process: runs as server.user, in the sandbox, with the protocols of systemd, log rotation, and metrics on loopback.
+import contextlib
 import http.client
 import os
 import pathlib
@@ -166,6 +167,65 @@ class Running(unittest.TestCase):
         postroad.eventually(lambda: server.events("spool.recovered"))
         self.assertEqual(self.get(port, "/healthz")[0].status, 200)
         self.assertEqual((len(server.events("spool.failing")), len(server.events("spool.recovered"))), (1, 1))
+
+    def health(self, port):
+        """The answer of /healthz, and the metric of the mailboxes."""
+        answer, body = self.get(port, "/healthz")
+        return answer.status, body, re.search(r"^postroad_mailboxes_healthy (\d)$", self.get(port, "/metrics")[1], re.M)[1]
+
+    # Root may write everywhere, so its server runs as another user.
+    def test_each_change_of_the_mailboxes_health_is_told_once(self):
+        port = free_port()
+        folder = self.enterContext(postroad.Folder()).path
+        folder.chmod(0o755)
+        server = self.server({"server": {"user": "nobody"} if os.geteuid() == 0 else {}, "metrics": {"listen": f"127.0.0.1:{port}"},
+                              "delivery": {"initial_retry_delay": "100ms", "max_retry_delay": "200ms"}}, folder=folder)
+        self.assertEqual(self.health(port), (200, "ok\n", "1"))
+        mailboxes = server.data / "mail"
+        mailboxes.chmod(0o555)
+        self.addCleanup(mailboxes.chmod, 0o755)
+        self.send(server)
+        self.send(server)
+        postroad.eventually(lambda: len(server.events("recipient.deferred")) >= 3)
+        status, body, metric = self.health(port)
+        self.assertEqual((status, metric), (503, "0"))
+        self.assertRegex(body, rf"^mailboxes: .*{mailboxes}.*Permission denied")
+        mailboxes.chmod(0o755)
+        server.wait_mail(2)
+        up, = postroad.eventually(lambda: server.events("site.up"))
+        self.assertEqual(self.health(port), (200, "ok\n", "1"))
+        down, = server.events("site.down")
+        self.assertEqual((down["site"], up["site"]), ("mailboxes", "mailboxes"))
+        self.assertIn("Permission denied", down["reason"])
+
+    # A disk of its own, in a mount namespace. No message comes that would show that there is room again.
+    def test_mailboxes_on_a_full_disk_are_not_healthy_until_there_is_room(self):
+        port = free_port()
+        folder = self.enterContext(postroad.Folder()).path
+        mailboxes = folder / "data" / "mail"
+        mailboxes.mkdir(parents=True)
+        wrapper = ["unshare", "--mount", "--map-root-user", "sh", "-c", 'mount -t tmpfs -o size=8m none "$0" && exec "$@"', mailboxes]
+        if postroad.run_program(*wrapper, "true").returncode != 0:
+            self.skipTest("not applicable: this user may make no mount namespace")
+        server = self.server({"metrics": {"listen": f"127.0.0.1:{port}"}, "delivery": {"initial_retry_delay": "1h", "max_retry_delay": "1h"}},
+                             folder=folder, wrapper=wrapper)
+        filler = pathlib.Path(f"/proc/{server.pid}/root{mailboxes}/filler")
+        with contextlib.suppress(OSError), open(filler, "wb", buffering=0) as file:
+            while True:
+                file.write(bytes(4096))
+        self.send(server)
+        self.send(server)
+        postroad.eventually(lambda: server.events("site.down"))
+        status, body, metric = self.health(port)
+        self.assertEqual((status, metric), (503, "0"))
+        self.assertIn("No space left on device", body)
+        filler.unlink()
+        self.assertEqual(self.health(port), (200, "ok\n", "1"))
+        self.assertEqual(server.events("site.up"), [], "nothing has been tried")
+        self.send(server)
+        postroad.eventually(lambda: server.events("recipient.delivered"))
+        postroad.eventually(lambda: server.events("site.up"))
+        self.assertEqual((len(server.events("site.down")), len(server.events("site.up"))), (1, 1))
 
     # A child of the server would keep its ports and its log open after the server ends.
     def test_no_listening_socket_is_inherited_by_children(self):
