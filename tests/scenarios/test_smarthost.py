@@ -151,6 +151,45 @@ class Smarthost(unittest.TestCase):
                     self.assertIn("the attempt cannot begin", event["note"])
                 postroad.eventually(lambda: server.events("recipient.delivered"), server.process)
 
+    # RFC 1047: the smarthost may have the message. A restart sends it no second time either; a reload to "retry" does.
+    def test_a_message_whose_reply_was_lost_is_parked_where_the_operator_wants_it(self):
+        def lose_the_reply(peer):
+            host.script = by_hand.plain_server
+            peer.say("220 fake.example ESMTP\r\n")
+            by_hand.converse(peer, until=".")
+
+        def hand_in(text):
+            with by_hand.Session(server.port) as session:
+                session.say("EHLO client.example")
+                message = f"Subject: x\r\n\r\n{text}\r\n".encode()
+                self.assertTrue(session.mail("a@client.example", ["friend@elsewhere.example"], message).startswith("250"))
+
+        def delivered(count):
+            return postroad.eventually(lambda: (lambda got: got if len(got) == count else None)(server.events("recipient.delivered")))
+
+        def sent():
+            return [line for line in host.heard if line in ("first", "second", "third")]
+        host = self.enterContext(by_hand.FakeServer(lose_the_reply))
+        settings = {"listener": [{"role": "mx"}],
+                    "delivery": {"networks": ["127.0.0.1"], "smarthost": f"smtp://127.0.0.1:{host.port}", "on_unknown": "park",
+                                 "initial_retry_delay": "50ms", "max_retry_delay": "50ms"}}
+        server = self.enterContext(postroad.Server(settings))
+        hand_in("first")
+        unknown, = postroad.eventually(lambda: server.events("recipient.unknown"))
+        self.assertIn("closed the connection", unknown["note"])
+        hand_in("second")
+        delivered(1)
+        self.assertEqual(server.stop(), 0)
+        server.start()
+        hand_in("third")
+        delivered(2)
+        self.assertEqual(sent(), ["first", "second", "third"])
+        server.config.write_text(server.config.read_text().replace('"park"', '"retry"'))
+        done = postroad.run("serve", "--reload", "--config", server.config)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(delivered(3)[-1]["id"], unknown["id"])
+        self.assertEqual(sent(), ["first", "second", "third", "first"])
+
     def test_a_deferral_is_tried_again(self):
         tries = []
 

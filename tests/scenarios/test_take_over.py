@@ -115,6 +115,54 @@ class TakeOver(unittest.TestCase):
             host.script = by_hand.plain_server
             postroad.eventually(lambda: site.server.events("recipient.delivered"))
 
+    def site_with_an_owed_reply(self, before_the_reply, drain):
+        """A smarthost has a whole message, and replies after `before_the_reply(peer)`; it accepts later messages at once."""
+        dot = threading.Event()
+
+        def script(peer):
+            host.script = by_hand.plain_server
+            peer.say("220 fake.example ESMTP\r\n")
+            by_hand.converse(peer, until=".")
+            dot.set()
+            before_the_reply(peer)
+            peer.say("250 2.0.0 Ok\r\n")
+            by_hand.converse(peer)
+        host = self.enterContext(by_hand.FakeServer(script))
+        site = Site(self, {"listener": [{"role": "mx"}], "limits": {"drain": drain},
+                           "delivery": {"networks": ["127.0.0.1"], "smarthost": f"smtp://127.0.0.1:{host.port}", "initial_retry_delay": "100ms",
+                                        "max_retry_delay": "200ms"}})
+        with by_hand.Session(site.server.port) as session:
+            session.say("EHLO client.example")
+            self.assertTrue(session.mail("a@b.example", ["c@elsewhere.example"], b"Subject: x\r\n\r\nx\r\n").startswith("250"))
+        self.assertTrue(dot.wait(postroad.PATIENCE))
+        return site, host
+
+    # The new process must not send a message that the old one has sent.
+    def test_a_reply_that_is_owed_to_the_old_one_is_waited_for(self):
+        stopping = threading.Event()
+        site, host = self.site_with_an_owed_reply(lambda _: stopping.wait(postroad.PATIENCE), drain="20s")
+        site.successor()
+        postroad.eventually(lambda: site.server.events("server.stopping"), site.processes[0])
+        stopping.set()
+        self.assertEqual(site.server.process.wait(postroad.PATIENCE), 0)
+        postroad.eventually(lambda: len([p for p in site.server.data.iterdir() if p.name.startswith("spool")]) == 1)
+        self.assertEqual(len(site.server.events("recipient.delivered")), 1)
+        for event in ("recipient.deferred", "recipient.unknown", "recipient.failed", "spool.adopted"):
+            self.assertEqual(site.server.events(event), [], event)
+        self.assertEqual(host.heard.count("DATA"), 1)
+
+    # The message may arrive twice, and is neither lost nor parked.
+    def test_a_reply_that_the_old_one_does_not_get_leaves_the_message_to_the_new_one(self):
+        site, host = self.site_with_an_owed_reply(lambda peer: peer.line(), drain="1s")
+        site.successor()
+        self.assertEqual(site.server.process.wait(postroad.PATIENCE), 0)
+        delivered, = postroad.eventually(lambda: site.server.events("recipient.delivered"))
+        deferred, = site.server.events("recipient.deferred")
+        self.assertIn("may have been delivered", deferred["note"])
+        self.assertEqual(deferred["id"], delivered["id"])
+        self.assertEqual(site.server.events("recipient.unknown"), [])
+        self.assertEqual(host.heard.count("DATA"), 2)
+
     def test_a_successor_that_fails_changes_nothing(self):
         server = self.enterContext(postroad.Server(self.SETTINGS))
         server.config.write_text(server.config.read_text() + "[metrics]\nlisten = \"192.0.2.1:1\"\n")
