@@ -2,9 +2,12 @@
 // which one sender or recipient.
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <future>
+#include <memory>
 #include <postroad/testing.hpp>
 
+#include "net/resolve.hpp"
 #include "outbox/pool_carrier.hpp"
 #include "spool/memory.hpp"
 
@@ -14,27 +17,30 @@ namespace {
 struct PoolCarrierTest : ::testing::Test {
   postroad::testing::Server server;
   std::unique_ptr<spool::Spool> spool = spool::make_memory_spool();
+  queue::Part part;
   std::optional<PoolCarrier> carrier;
 
-  PoolCarrierTest() {
+  PoolCarrierTest() { use(server.url()); }
+  void use(const std::string& url) {
     PoolCarrierSettings settings;
-    settings.urls = {server.url()};
+    settings.urls = {url};
     settings.pool.initial_pause = settings.pool.max_pause = settings.pool.patience = {};
     carrier.emplace(*spool, std::move(settings));
   }
-  queue::Attempt send(const std::string& sender) {
+  std::future<queue::Attempt> begin(const std::string& sender) {
     auto incoming = spool->begin();
     EXPECT_TRUE((*incoming)->append("Subject: hi\r\n\r\nhello\r\n"));
-    queue::Part part;
+    part = {};
     part.id = (*incoming)->id();
     part.envelope.reverse_path = sender;
     part.envelope.recipients.emplace_back().address = "b@y.example";
     part.recipients = {0};
     (*incoming)->commit(part.envelope, {});
-    std::promise<queue::Attempt> ended;
-    carrier->carry(part, [&](queue::Attempt attempt) { ended.set_value(std::move(attempt)); });
-    return ended.get_future().get();
+    const auto ended = std::make_shared<std::promise<queue::Attempt>>();
+    carrier->carry(part, [ended](queue::Attempt attempt) { ended->set_value(std::move(attempt)); });
+    return ended->get_future();
   }
+  queue::Attempt send(const std::string& sender) { return begin(sender).get(); }
 };
 
 TEST_F(PoolCarrierTest, ARefusalOfOneSenderIsNoFailureOfTheSite) {
@@ -56,6 +62,28 @@ TEST_F(PoolCarrierTest, A421ToASenderIsAFailureOfTheSite) {
   const auto attempt = send("a@x.example");
   EXPECT_EQ(attempt.recipients.at(0).outcome, Outcome::deferred);
   EXPECT_TRUE(attempt.site_failure);
+}
+
+// With the real getaddrinfo: tests/scenarios/test_stop.py, where a user may make a mount namespace.
+TEST_F(PoolCarrierTest, AStopDoesNotWaitForANameThatIsNotAnswered) {
+  const auto asked = std::make_shared<std::promise<void>>();
+  std::promise<void> release;
+  net::set_name_lookup([asked, released = release.get_future().share()](
+                           const std::string&) -> Result<std::vector<boost::asio::ip::address>> {
+    asked->set_value();
+    released.wait();
+    return fail(Fault::resolve, {}, "released");
+  });
+  use("smtp://mail.example");
+  auto attempt = begin("a@x.example");
+  asked->get_future().wait();
+  const auto began = std::chrono::steady_clock::now();
+  carrier->begin_stop();
+  carrier->stop(began + std::chrono::seconds(60));
+  EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(20));
+  EXPECT_FALSE(attempt.get().recipients.at(0).outcome) << "it was not tried";
+  release.set_value();
+  net::set_name_lookup({});
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 # The end of the server: after SIGTERM a message in progress is completed, all other sessions get 421, and the server exits with 0
 # within limits.drain even if clients or the smarthost are silent. Accepted messages that were not delivered are delivered after the
 # next start.
+import socket
 import threading
 import time
 import unittest
@@ -104,6 +105,27 @@ class Stop(unittest.TestCase):
                 except Exception:
                     server.kill()
                     self.fail("20 s after SIGTERM the server still waits for the smarthost's greeting (limits.drain is 2 s)")
+
+    # getaddrinfo cannot be interrupted. The name server, in a mount namespace with its own resolv.conf, receives the query only.
+    def test_a_name_of_the_smarthost_that_is_not_answered_does_not_hold_it(self):
+        names = self.enterContext(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+        names.settimeout(20)
+        try:
+            names.bind(("127.0.0.77", 53))
+        except OSError as error:
+            self.skipTest(f"not applicable: this user may not bind port 53: {error}")
+        conf = self.enterContext(postroad.Folder()).write("resolv.conf", "nameserver 127.0.0.77\noptions timeout:30 attempts:5\n")
+        wrapper = ["unshare", "--mount", "--map-root-user", "sh", "-c", 'mount --bind "$0" /etc/resolv.conf && exec "$@"', conf]
+        if postroad.run_program(*wrapper, "true").returncode != 0:
+            self.skipTest("not applicable: this user may make no mount namespace")
+        server = self.enterContext(postroad.Server(
+            {"listener": [{"role": "mx"}], "limits": {"drain": "60s"},
+             "delivery": {"networks": ["127.0.0.1"], "smarthost": "smtp://smarthost.test.example"}}, wrapper=wrapper))
+        self.hand_in(server)
+        self.assertIn(b"\x09smarthost\x04test\x07example", names.recv(512))
+        server.terminate()
+        self.assertLess(self.end(server), 20)
+        self.assertEqual(server.events("recipient.deferred"), [], "it counts as no attempt")
 
     def relay(self, script, drain="60s", **delivery):
         """A server with a message for a smarthost that is played by `script`."""
