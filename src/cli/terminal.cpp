@@ -33,6 +33,8 @@ int terminal_width() {
 
 namespace {
 
+std::string reason() { return std::strerror(errno); }
+
 // A terminal without echo. Signals that end or stop the program wait until it has its echo again.
 class SilentTerminal {
  public:
@@ -41,16 +43,19 @@ class SilentTerminal {
     for (const int number : {SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGTSTP})
       sigaddset(&signals_, number);
     waiting_ = ::signalfd(-1, &signals_, SFD_CLOEXEC | SFD_NONBLOCK);
-    begin();
+    if (is_open()) begin();
   }
   ~SilentTerminal() {
+    if (!is_open()) return;
     end();
-    if (waiting_ >= 0) ::close(waiting_);
+    ::close(waiting_);
   }
   SilentTerminal(const SilentTerminal&) = delete;
   SilentTerminal& operator=(const SilentTerminal&) = delete;
 
-  /// nullopt: the input ended.
+  /// False: there is no descriptor for the signals (errno), and the terminal is as it was.
+  [[nodiscard]] bool is_open() const { return waiting_ >= 0; }
+  /// nullopt: the input ended. Requires is_open().
   std::optional<std::string> read_line() {
     std::string line;
     for (;;) {
@@ -99,6 +104,13 @@ Result<Secret> ask_password(const std::string& question, std::string_view remedy
   std::optional<std::string> line;
   {
     SilentTerminal silent(terminal);
+    if (!silent.is_open()) {
+      const auto why = reason();
+      ::close(terminal);
+      return fail(Fault::io, question,
+                  "cannot be asked for: no descriptor for signals: " + why + "; use " +
+                      std::string(remedy));
+    }
     dprintf(terminal, "%s: ", question.c_str());
     line = silent.read_line();
   }
@@ -117,8 +129,6 @@ void complain(std::string_view verb, std::string_view sentence) {
 }
 
 namespace {
-
-std::string reason() { return std::strerror(errno); }
 
 // To its end. A read that fails is not the end: half a message must not be taken for a whole one.
 Result<std::string> read_to_end(int descriptor, const std::string& name) {

@@ -13,8 +13,8 @@ namespace postroad::cli {
 bool is_terminal(int descriptor);
 int terminal_width();
 /// Asks on the terminal without echo, which comes back before a signal ends the program. Error:
-/// Fault::input when there is no terminal, Fault::data when its input ends; its text ends with
-/// `remedy`, the flags that give the password in another way.
+/// Fault::input when there is no terminal, Fault::io when no descriptor is left, Fault::data when
+/// its input ends; its text ends with `remedy`, the flags that give the password in another way.
 Result<Secret> ask_password(const std::string& question, std::string_view remedy);
 /// `postroad send: sentence` on standard error.
 void complain(std::string_view verb, std::string_view sentence);

@@ -210,6 +210,7 @@ Result<std::unique_ptr<ControlSocket>> ControlSocket::open(asio::io_context& loo
 
 Result<void> ControlSocket::publish() {
   const ControlAddress address(state_->data);
+  if (!address.is_there()) return control_error("the data folder cannot be opened");
   const auto fresh = address.path() + '.' + std::to_string(::getpid());
   if (::rename(fresh.c_str(), address.path().c_str()) != 0)
     return control_error("cannot be renamed");

@@ -55,6 +55,8 @@ class Daemon final {
  private:
   struct Loop;
   Result<void> open_log();
+  Result<void> open_signals();
+  Result<void> open_endpoint();
   Result<void> open_control();
   template <class Act>
   void log_exceptions(Act act);

@@ -94,8 +94,33 @@ void Daemon::watch_spool() {
   health ? spool_recovered(log_) : spool_failing(log_, health.error().text());
 }
 
+Result<void> Daemon::open_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) sigaddset(&signals, number);
+  const int descriptor = ::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+  if (descriptor < 0) return system_error("signals", "no descriptor for signals");
+  loop_->signals.assign(descriptor);
+  return {};
+}
+
+// The endpoint has a descriptor of its own; ours stays to be handed over.
+Result<void> Daemon::open_endpoint() {
+  auto& loop = *loop_;
+  if (!loop.metrics_socket) return {};
+  const auto protocol = loop.metrics_socket->local_endpoint().protocol();
+  const int own = ::fcntl(loop.metrics_socket->native_handle(), F_DUPFD_CLOEXEC, 0);
+  if (own < 0) return system_error("metrics.listen", "the socket cannot be duplicated");
+  tcp::acceptor socket(loop.context, protocol, own);
+  loop.endpoint = std::make_unique<http::Endpoint>(
+      loop.context, std::move(socket), [this](std::string_view path) { return page(path); }, log_);
+  return {};
+}
+
 // Every step that can fail runs before the old process is told to stop accepting.
 Result<void> Daemon::open_control() {
+  if (auto opened = open_signals(); !opened) return opened;
+  if (auto opened = open_endpoint(); !opened) return opened;
   auto& loop = *loop_;
   const auto& data = configuration_->settings.server.data;
   auto control = ControlSocket::open(
@@ -127,16 +152,6 @@ Result<void> Daemon::open_control() {
       log_);
   if (!control) return control.error();
   loop.control = std::move(*control);
-  if (loop.metrics_socket) {
-    // The endpoint has a descriptor of its own; ours stays to be handed over.
-    const auto protocol = loop.metrics_socket->local_endpoint().protocol();
-    const int own = ::fcntl(loop.metrics_socket->native_handle(), F_DUPFD_CLOEXEC, 0);
-    if (own < 0) return system_error("metrics.listen", "the socket cannot be duplicated");
-    tcp::acceptor socket(loop.context, protocol, own);
-    loop.endpoint = std::make_unique<http::Endpoint>(
-        loop.context, std::move(socket), [this](std::string_view path) { return page(path); },
-        log_);
-  }
   return {};
 }
 
@@ -162,12 +177,6 @@ asio::awaitable<void> Daemon::watch_clock(std::chrono::nanoseconds pause) {
 Result<void> Daemon::run(bool took_over) {
   auto& loop = *loop_;
   if (auto named = loop.control->publish(); !named) return named;
-  sigset_t signals;
-  sigemptyset(&signals);
-  for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) sigaddset(&signals, number);
-  const int descriptor = ::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
-  if (descriptor < 0) return system_error("signals", "no descriptor for signals");
-  loop.signals.assign(descriptor);
   asio::co_spawn(loop.context, watch_signals(), server::LogFailure{log_, "the signal loop"});
   const auto watchdog = notify::watchdog();
   const auto pause = watchdog ? std::min<std::chrono::nanoseconds>(look_around, *watchdog / 3)

@@ -227,6 +227,27 @@ class Running(unittest.TestCase):
         postroad.eventually(lambda: server.events("site.up"))
         self.assertEqual((len(server.events("site.down")), len(server.events("site.up"))), (1, 1))
 
+    # One descriptor more at each start, until it has enough.
+    def test_a_start_without_enough_descriptors_says_what_it_lacks(self):
+        folder = self.enterContext(postroad.Folder()).path
+        config = folder / "postroad.toml"
+        said = []
+        for descriptors in range(5, 100):
+            config.write_text(postroad.toml({"server": {"data": folder / f"data{descriptors}", "threads": 1}, "listener": [{"port": 0}], "log": {"format": "none"},
+                                             "metrics": {"listen": f"127.0.0.1:{free_port()}"}}))
+            with subprocess.Popen([postroad.BINARY, "serve", "--config", config], env=postroad.CLEAN, stdin=subprocess.DEVNULL,
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                  preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))) as process:
+                if postroad.LineReader(process.stdout.fileno()).next():
+                    process.terminate()
+                    self.assertEqual(process.wait(postroad.PATIENCE), 0)
+                    break
+                said.append(process.stderr.read().decode())
+                self.assertIn(process.wait(postroad.PATIENCE), (70, 73), said[-1])
+                self.assertIn("Too many open files", said[-1])
+        for what in ("signals: no descriptor for signals", "metrics.listen: the socket cannot be duplicated", "control.sock: the data folder cannot be opened"):
+            self.assertTrue(any(what in text for text in said), f"{what}: {said}")
+
     # A child of the server would keep its ports and its log open after the server ends.
     def test_no_listening_socket_is_inherited_by_children(self):
         server = self.server({"metrics": {"listen": f"127.0.0.1:{free_port()}"}})

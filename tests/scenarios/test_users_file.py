@@ -3,6 +3,7 @@
 import fcntl
 import os
 import pty
+import resource
 import select
 import signal
 import stat
@@ -115,10 +116,13 @@ class AtATerminal(unittest.TestCase):
     def setUp(self):
         self.users = self.enterContext(postroad.Folder()).path / "users"
 
-    def add(self, *answers):
+    def add(self, *answers, descriptors=None):
         """The output, the exit code, and whether the terminal has its echo again."""
         child, main = pty.fork()
         if child == 0:
+            if descriptors:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
+            signal.alarm(int(postroad.PATIENCE))  # the bound of waitpid below
             os.execve(postroad.BINARY, [postroad.BINARY, "user", "add", "ann", "--file", str(self.users)], postroad.CLEAN)
         seen = b""
         number, = struct.unpack("I", fcntl.ioctl(main, 0x80045430, bytes(4)))  # TIOCGPTN; os.ptsname is new in Python 3.13
@@ -151,6 +155,13 @@ class AtATerminal(unittest.TestCase):
         seen, status, echo = self.add(b"s3cret\n", b"secret\n")
         self.assertEqual((os.waitstatus_to_exitcode(status), echo), (65, True), seen)
         self.assertIn("the two passwords differ; nothing was changed", seen)
+        self.assertFalse(self.users.exists())
+
+    # The terminal takes the last descriptor. Without one for signals, Ctrl-C would not be seen at the question.
+    def test_nothing_is_asked_without_a_descriptor_for_signals(self):
+        seen, status, echo = self.add(descriptors=4)
+        self.assertEqual((os.waitstatus_to_exitcode(status), echo), (74, True), seen)
+        self.assertRegex(seen, "new password of ann: cannot be asked for: no descriptor for signals: Too many open files; use --password-file or --password-env")
         self.assertFalse(self.users.exists())
 
     def test_ctrl_c_gives_the_echo_back(self):
