@@ -7,6 +7,10 @@ import subprocess
 
 from postroad import need_program, run_program
 
+# Keys, as `openssl req -newkey` takes them.
+EC = ("ec", "-pkeyopt", "ec_paramgen_curve:prime256v1")
+RSA = ("rsa:2048",)
+
 
 class Certificates:
     """A CA of our own and server certificates, made by the openssl command in `folder`."""
@@ -14,7 +18,7 @@ class Certificates:
     def __init__(self, folder):
         self.folder = pathlib.Path(folder)
         self.ca = self.folder / "ca.pem"
-        self._openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30",
+        self._openssl("req", "-x509", "-newkey", *EC, "-nodes", "-days", "30",
                       "-subj", "/CN=Test CA", "-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=keyCertSign,cRLSign",
                       "-keyout", "ca.key", "-out", "ca.pem")
 
@@ -23,10 +27,10 @@ class Certificates:
         if done.returncode != 0:
             raise AssertionError(f"openssl {arguments[0]}: {done.stderr}")
 
-    def make(self, name, san="DNS:localhost,IP:127.0.0.1", days=30, signed_by_ca=True):
+    def make(self, name, san="DNS:localhost,IP:127.0.0.1", days=30, signed_by_ca=True, new_key=EC):
         """(certificate, key) of a certificate that is valid for `days` from now on."""
         key, request, certificate = f"{name}.key", f"{name}.csr", f"{name}.pem"
-        self._request(name, san)
+        self._request(name, san, new_key)
         signer = ["-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial"] if signed_by_ca else ["-signkey", key]
         self._openssl("x509", "-req", "-in", request, *signer, "-days", str(days), "-extfile", f"{name}.ext", "-out", certificate)
         return self.folder / certificate, self.folder / key
@@ -42,9 +46,9 @@ class Certificates:
                       "-cert", "ca.pem", "-keyfile", "ca.key", "-in", f"{name}.csr", "-extfile", f"{name}.ext", "-out", f"{name}.pem")
         return self.folder / f"{name}.pem", self.folder / f"{name}.key"
 
-    def _request(self, name, san):
+    def _request(self, name, san, new_key=EC):
         (self.folder / f"{name}.ext").write_text(f"subjectAltName={san}\nbasicConstraints=CA:FALSE\n")
-        self._openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", f"/CN={name}",
+        self._openssl("req", "-newkey", *new_key, "-nodes", "-subj", f"/CN={name}",
                       "-keyout", f"{name}.key", "-out", f"{name}.csr")
 
 
