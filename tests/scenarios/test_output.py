@@ -20,6 +20,10 @@ class OutputThatCannotBeWritten(unittest.TestCase):
         cls.poor = cls.folder.write("poor.eml", MESSAGE.replace("Message-ID", "X-ID"))
         cls.key = cls.folder.path / "key.pem"
         assert postroad.run("dkim", "keygen", "-o", cls.key).returncode == 0
+        signed = postroad.run("dkim", "sign", "-k", cls.key, "-d", "x.example", "-s", "s1", cls.message)
+        cls.signed = cls.folder.write("signed.eml", signed.stdout)
+        record = postroad.run("dkim", "record", "-k", cls.key, "-d", "x.example", "-s", "s1").stdout
+        cls.record = "s1._domainkey.x.example=" + "".join(record.split('"')[1::2])
         cls.users = cls.folder.path / "users"
         postroad.add_user(cls.users, "ann", "s3cret")
         cls.data = cls.folder.path / "data"
@@ -30,13 +34,14 @@ class OutputThatCannotBeWritten(unittest.TestCase):
 
     def verbs(self):
         """Every verb that prints and can exit with 0."""
-        return [("--help",), ("--version",), ("send", "--help"), ("sendmail", "--help"), ("dkim", "sign", "--help"),
+        return [("--help",), ("--version",), ("help",), ("help", "dkim", "sign"), ("send", "--help"), ("sendmail", "--help"), ("dkim", "sign", "--help"),
                 ("send", "--dry-run", "-f", "a@x.example", "-t", "b@x.example", "--text", "hi"),
                 ("mail", "list", "-d", self.data), ("mail", "list", "-d", self.data, "--json"), ("mail", "show", "last", "-d", self.data),
                 ("mail", "show", "last", "--raw", "-d", self.data), ("mail", "show", "last", "--json", "-d", self.data),
                 ("mail", "wait", "-d", self.data), ("lint", self.poor), ("lint", "--json", self.message),
                 ("dkim", "keygen", "-o", self.folder.path / f"key{os.urandom(4).hex()}.pem"), ("dkim", "record", "-k", self.key),
-                ("dkim", "sign", "-k", self.key, "-d", "x.example", "-s", "s1", self.message), ("config", "check", "--offline", "--set", "listener.port=0"), ("config", "show"),
+                ("dkim", "sign", "-k", self.key, "-d", "x.example", "-s", "s1", self.message),
+                ("dkim", "verify", "--record", self.record, self.signed), ("config", "check", "--offline", "--set", "listener.port=0"), ("config", "show"),
                 ("config", "reference"), ("user", "list", "--file", self.users), ("completion", "bash"), ("completion", "zsh"), ("completion", "fish"), ("events",), ("metrics",)]
 
     def call(self, *words, closed=False, program=None, **rest):
@@ -59,8 +64,43 @@ class OutputThatCannotBeWritten(unittest.TestCase):
     def test_every_verb_is_tried(self):
         shown = postroad.run("--help").stdout
         listed = {line.split()[0] for line in shown.split("Commands\n")[1].split("\n\n")[0].splitlines() if line.startswith("  ") and line[2] != " "}
-        # talk and serve print continuously, man writes files: they have their own tests.
+        # talk and serve have tests of their own below. man prints nothing: it writes files.
         self.assertEqual(listed - {words[0] for words in self.verbs()}, {"talk", "serve", "man"})
+
+    # Its messages are worth more than its words: it continues, and tells at once and at the end that they were lost.
+    def test_serve(self):
+        for closed in (False, True):
+            with self.subTest(closed=closed):
+                folder = self.enterContext(postroad.Folder())
+                config = folder.write("postroad.toml", postroad.toml({"server": {"data": folder.path / "data"}, "listener": [{"port": 0}],
+                                                                      "log": {"format": "json"}}))
+                command = ["/bin/sh", "-c", 'exec "$@" >&-' if closed else 'exec "$@" >/dev/full', "sh", postroad.BINARY, "serve", "--config", str(config)]
+                with subprocess.Popen(command, env=postroad.CLEAN, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE) as server:
+                    lines = postroad.LineReader(server.stderr.fileno())
+                    said = []
+                    while not said or "the server continues" not in said[-1]:
+                        said.append(lines.next())
+                        self.assertIsNotNone(said[-1], said)
+                    self.assertEqual(said[-1], "postroad serve: standard output cannot be written; the server continues")
+                    done = self.call("serve", "--reload", "--config", config, closed=closed)
+                    self.assertEqual(done.returncode, 74, done.stderr)
+                    self.assertIn("standard output cannot be written: ", done.stderr)
+                    done = postroad.run("serve", "--reload", "--config", config)
+                    self.assertEqual((done.returncode, done.stdout), (0, "the configuration was reloaded\n"), done.stderr)
+                    server.terminate()
+                    self.assertEqual(server.wait(postroad.PATIENCE), 74)
+                    self.assertIn("standard output cannot be written: ", server.stderr.read().decode())
+
+    # It prints the session on standard error, and nothing on standard output.
+    def test_talk(self):
+        with by_hand.FakeServer(plain) as fake:
+            done = self.call("talk", f"127.0.0.1:{fake.port}")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertRegex(done.stderr, "<-  220 fake.example")
+            for redirection in ("2>/dev/full", "2>&-"):
+                with self.subTest(redirection):
+                    done = postroad.run_program("/bin/sh", "-c", f'exec "$@" {redirection}', "sh", postroad.BINARY, "talk", f"127.0.0.1:{fake.port}")
+                    self.assertEqual((done.returncode, done.stdout), (74, ""))
 
     def test_the_outcomes_of_send(self):
         for flags in ((), ("--json",)):

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
+#include <cstdio>
 #include <cstdlib>
 #include <iostream>
 #include <memory>
@@ -50,6 +51,7 @@ config::Command TalkVerb::declare() {
       {exit_data, "the input ended inside a message"},
       {exit_no_input, "a file cannot be read"},
       {exit_no_host, "the host name has no address"},
+      {exit_io, "the session cannot be printed on standard error"},
       {exit_temporary, "the server cannot be reached, or the connection was lost"},
       {exit_protocol, "the server violated the protocol"},
       {exit_no_permission, "TLS failed, or the server did not prove that it knows the password"}};
@@ -230,7 +232,7 @@ int Talk::run() {
         context_.stop();
       });
   context_.run();
-  if (*ended) return exit_ok;
+  if (*ended) return std::ferror(stderr) != 0 ? exit_io : exit_ok;
   auto error = ended->error();
   if (error.where.empty()) error.where = connection_.server();
   complain("talk", error.text());
