@@ -164,6 +164,7 @@ smtp::ServerOptions machine_options(const ListenerConfig& listener, const Limits
   limits.message_size =
       listener.message_size.octets != 0 ? listener.message_size.octets : config.message_size.octets;
   limits.recipients = config.recipients;
+  limits.recipient_overshoot = config.recipient_overshoot;
   limits.errors = config.errors;
   limits.auth_attempts = config.auth_attempts;
   limits.command_line = config.command_line.octets;

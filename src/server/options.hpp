@@ -69,6 +69,7 @@ struct ListenerConfig {
 struct LimitsConfig {
   config::Size message_size{36'700'160};
   std::uint32_t recipients = 1000;
+  std::uint32_t recipient_overshoot = 1000;
   std::uint32_t messages = 100'000;
   std::uint32_t errors = 20;
   std::uint32_t auth_attempts = 5;

@@ -81,6 +81,14 @@ class Limits(unittest.TestCase):
         session.send(TEXT + b".\r\n")
         self.assertTrue(session.reply().startswith("250"))
 
+    # A client may send all its RCPTs before it reads a reply, but not without end.
+    def test_recipients_beyond_the_overshoot_are_errors(self):
+        session = self.greeted(self.server(limits={"recipients": 1, "recipient_overshoot": 2, "errors": 1}))
+        session.say("MAIL FROM:<a@b.example>")
+        replies = [session.say(f"RCPT TO:<ann+{i}@here.example>") for i in range(5)]
+        self.assertEqual([reply[:3] for reply in replies], ["250", "452", "452", "452", "452"])
+        self.assertRegex(session.rest_until_end(), r"^421 4\.7\.0 .*too many errors")
+
     def test_bytes(self):
         server = self.server({"bytes": "100/h"})
         session = self.greeted(server)
