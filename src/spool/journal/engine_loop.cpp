@@ -48,6 +48,9 @@ Engine::Engine(std::unique_ptr<Disk> disk, const JournalOptions& options, Recove
 }
 
 void Engine::loop() {
+  // The segment of a process that wrote nothing is empty: it goes now, as this one may write
+  // nothing.
+  batch_.more = compactor_.step();
   std::unique_lock lock(mutex_);
   while (true) {
     wait_for_work(lock);

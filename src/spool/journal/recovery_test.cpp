@@ -210,6 +210,19 @@ TEST(Compaction, DiskUsageFollowsTheQueue) {
   }
 }
 
+// A server that is started again and again must not use up its descriptors.
+TEST(Compaction, StartsThatWriteNothingLeaveOneSegment) {
+  TestDisk disk;
+  std::uint64_t last_id = 0;
+  for (int i = 0; i < 20; ++i) {
+    auto spool = open_journal(disk.open(), small(), now).value();
+    EXPECT_LE(spool->statistics().segments, 2U) << i;
+    last_id = spool->statistics().last_id;
+  }
+  auto spool = open_journal(disk.open(), small(), now).value();
+  EXPECT_GE(spool->statistics().last_id, last_id) << "the newest head keeps it";
+}
+
 TEST(Compaction, ManyOutcomesAreMergedIntoOne) {
   TestDisk disk;
   auto spool = open_journal(disk.open(), small(1 << 20), now).value();
