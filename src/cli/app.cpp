@@ -132,6 +132,7 @@ App::App() {
       "ends with 64 where the command line is wrong, the value of a flag included, and with 74 "
       "where standard output cannot be written. 65 is for wrong content of a file or of standard "
       "input.";
+  // send is the first: its flags may be in a file.
   root.subcommands = {send.declare(),     talk.declare(), serve.declare(),      mail.declare(),
                       lint.declare(),     dkim.declare(), config.declare(),     user.declare(),
                       declare_sendmail(), help_command(), completion_command(), man_command()};
@@ -176,7 +177,7 @@ int run_verb(std::vector<std::string> words) {
     return sendmail(words, {&app.root, &declared});
   }
   if (!words.empty() && words.front() == "send") {
-    auto all = with_flags_of_file(words);
+    auto all = with_flags_of_file(words, app.root.subcommands.front());
     if (!all) {
       complain("send", all.error().text());
       return exit_of_reading(all.error());

@@ -35,6 +35,7 @@ struct ServerFlags {
   bool insecure = false;
   bool legacy_tls = false;
   config::Duration timeout{30'000};
+  std::vector<std::string> server_typed, user_typed;  // as config::Flag::typed
   /// `by_hand`: for a session that the user types, where other defaults hold.
   void add_to(std::vector<config::Flag>& flags, bool by_hand);
 };
@@ -68,6 +69,7 @@ struct DkimVerbs {
   std::string file = "-", key, domain, selector, out, name_server;
   std::string algorithm = "rsa-sha256", canonical = "relaxed/relaxed";
   std::vector<std::string> records, fields;
+  std::vector<std::string> key_typed, domain_typed, selector_typed;  // as config::Flag::typed
   int bits = 2048;
   bool json = false;
   config::Command declare();
@@ -94,6 +96,7 @@ struct TalkVerb {
 struct ServeVerb {
   std::string config;
   std::vector<std::string> set;
+  std::vector<std::string> config_typed;  // as config::Flag::typed
   bool reload = false, take_over = false;
   config::Command declare();
   int run();

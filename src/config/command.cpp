@@ -72,13 +72,18 @@ struct Prepare {
 
 // A flag or an argument, and the values that the line gives it.
 struct Bound {
-  std::string shown;  // "--from" or "RECIPIENT"
+  std::string shown;  // "--from" or "RECIPIENT"; errors about a value have the spelling in `typed`
   const Target* target;
   const std::vector<std::string>* words;
   const Flag* flag;  // null for an argument
   bool required;
   std::vector<std::string> values{};
+  std::vector<std::string> typed{};  // one per value: "-f", "--from" or "RECIPIENT"
 
+  void take(std::string value, std::string spelling) {
+    values.push_back(std::move(value));
+    typed.push_back(std::move(spelling));
+  }
   [[nodiscard]] bool is_switch() const { return flag != nullptr && flag->value.empty(); }
   [[nodiscard]] bool takes_many() const {
     return std::holds_alternative<std::vector<std::string>*>(*target) ||
@@ -157,7 +162,7 @@ class Parser {
     if (sub != nullptr && !is_argument && !unknown_command_) return enter(*sub);
     for (auto& argument : levels_.back().arguments) {
       if (!argument.values.empty() && !argument.takes_many()) continue;
-      argument.values.push_back(word);
+      argument.take(word, argument.shown);
       return;
     }
     auto& unexpected = subcommands.empty() ? extra_ : unknown_command_;
@@ -188,38 +193,39 @@ class Parser {
       return true;
     }
     if (equals != std::string::npos) {
-      bound->values.push_back(word.substr(equals + 1));
+      bound->take(word.substr(equals + 1), word.substr(0, equals));
       return true;
     }
-    return take_value(*bound);
+    return take_value(*bound, word);
   }
 
   // `-v`, `-w5min`, `-w 5min`; switches may share a word: `-vq`.
   bool take_letters(const std::string& word) {
     for (std::size_t i = 1; i < word.size(); ++i) {
+      const auto typed = fmt::format("-{}", word[i]);
       Bound* bound = find_flag([&](const Flag& flag) { return flag.letter == word[i]; });
       if (bound == nullptr) {
-        note_standard(word[i] == 'h' ? "help" : "", i == 1 ? word : fmt::format("-{}", word[i]));
+        note_standard(word[i] == 'h' ? "help" : "", i == 1 ? word : typed);
         if (word[i] != 'h') return true;
       } else if (bound->is_switch()) {
-        bound->values.emplace_back("true");
+        bound->take("true", typed);
       } else if (i + 1 < word.size()) {
-        bound->values.push_back(word.substr(i + 1));
+        bound->take(word.substr(i + 1), typed);
         return true;
       } else {
-        return take_value(*bound);
+        return take_value(*bound, typed);
       }
     }
     return true;
   }
 
-  bool take_value(Bound& bound) {
+  bool take_value(Bound& bound, const std::string& typed) {
     if (bound.is_switch()) {
-      bound.values.emplace_back("true");
+      bound.take("true", typed);
       return true;
     }
     if (at_ == words_.size()) return false;
-    bound.values.push_back(words_[at_++]);
+    bound.take(words_[at_++], typed);
     return true;
   }
 
@@ -304,8 +310,10 @@ class Parser {
           if (const auto fine = judge(bound, *level.command); !fine) return fine.error();
           if (bound.values.empty()) continue;
           auto write = std::visit(Prepare{bound.values}, *bound.target);
-          if (!write) return wrong_value(bound, write.error());
+          if (!write) return wrong_value(bound.typed.back(), write.error());
           writes.push_back(std::move(*write));
+          if (bound.flag != nullptr && bound.flag->typed != nullptr)
+            writes.emplace_back([&bound] { *bound.flag->typed = bound.typed; });
           given.push_back(&bound);
         }
       }
@@ -327,30 +335,32 @@ class Parser {
           bound.flag == nullptr ? "" : fmt::format(" {} {}", bound.shown, bound.flag->value)));
     }
     if (bound.is_switch()) {
-      if (values.back() != "true") return refuse(fmt::format("{} takes no value", bound.shown));
+      if (values.back() != "true")
+        return refuse(fmt::format("{} takes no value", bound.typed.back()));
       return {};
     }
     if (values.size() > 1 && !bound.takes_many())
-      return refuse(fmt::format("{}: given {} times; give it once", bound.shown, values.size()));
+      return refuse(
+          fmt::format("{}: given {} times; give it once", bound.typed.back(), values.size()));
     if (bound.flag != nullptr && bound.flag->positive) {
       const auto time = parse_duration(values.back());
       if (time && time->count() == 0)
         return refuse(fmt::format("{} {}: must be more than 0; expected a duration such as 30s",
-                                  bound.shown, values.back()));
+                                  bound.typed.back(), values.back()));
     }
-    for (const auto& value : values) {
+    for (std::size_t i = 0; i < values.size(); ++i) {
       if (bound.words->empty() ||
-          std::find(bound.words->begin(), bound.words->end(), value) != bound.words->end())
+          std::find(bound.words->begin(), bound.words->end(), values[i]) != bound.words->end())
         continue;
-      return refuse(fmt::format("{} {}: unknown value; use one of {}", bound.shown,
-                                printable(value, 80), fmt::join(*bound.words, ", ")));
+      return refuse(fmt::format("{} {}: unknown value; use one of {}", bound.typed[i],
+                                printable(values[i], 80), fmt::join(*bound.words, ", ")));
     }
     return {};
   }
 
-  [[nodiscard]] Error wrong_value(const Bound& bound, const Error& error) const {
+  [[nodiscard]] Error wrong_value(const std::string& typed, const Error& error) const {
     const auto shown = error.where.empty() ? std::string{} : " " + printable(error.where, 80);
-    return refuse(fmt::format("{}{}: {}", bound.shown, shown, error.detail));
+    return refuse(fmt::format("{}{}: {}", typed, shown, error.detail));
   }
 
   [[nodiscard]] Result<void> tell(const Bound& bound) const {
@@ -358,8 +368,9 @@ class Parser {
       **target = bound.flag == nullptr || bound.flag->sets;
     const auto* function = std::get_if<Judge>(bound.target);
     if (function == nullptr) return {};
-    for (const auto& value : bound.values) {
-      if (const auto told = (*function)(value); !told) return wrong_value(bound, told.error());
+    for (std::size_t i = 0; i < bound.values.size(); ++i) {
+      if (const auto told = (*function)(bound.values[i]); !told)
+        return wrong_value(bound.typed[i], told.error());
     }
     return {};
   }
@@ -391,6 +402,10 @@ std::optional<std::string> find_duplicate(const Command& command) {
 }
 
 }  // namespace
+
+std::string as_typed(const std::vector<std::string>& typed, std::string_view name) {
+  return typed.empty() ? std::string(name) : typed.back();
+}
 
 std::string Invocation::name() const { return joined_name(path, " "); }
 

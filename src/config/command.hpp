@@ -55,6 +55,8 @@ struct Flag {
   bool required = false;
   bool hidden = false;    ///< works, and is in no text
   bool positive = false;  ///< a duration that must not be 0
+  /// Takes the flag as typed, once per value: "-t" or "--to". Empty: the flag was not given.
+  std::vector<std::string>* typed{};
 };
 
 /// A value by its position. An argument with a vector is the last one of its command.
@@ -118,13 +120,18 @@ struct Invocation {
   }
 };
 
+/// How the user called a flag, for an error about its last value: the last of Flag::typed, or
+/// `name` where the flag was not given.
+std::string as_typed(const std::vector<std::string>& typed, std::string_view name);
+
 /// The arguments of main without the program's name.
 std::vector<std::string> arguments_of(int argc, char** argv);
 
 /// Parses and fills the targets. `root` outlives the result. Never exits, never throws, prints
 /// nothing. Error: Fault::input, `where` the command ("postroad send"), `detail` "unknown flag
-/// --form; did you mean --from?"; the program then ends with exit_usage. The error about an unknown
-/// flag never repeats its value. --help after an unknown command is an error.
+/// --form; did you mean --from?"; the program then ends with exit_usage. An error about a flag has
+/// it as typed, `-f` or `--from`. The error about an unknown flag never repeats its value. --help
+/// after an unknown command is an error.
 Result<Invocation> parse(const Command& root, const std::vector<std::string>& arguments,
                          const Page& page = {});
 

@@ -30,6 +30,7 @@ struct Line {
   Size size{1};
   bool pipelining = true, verbose = false;
   std::string judged, queue_id;
+  std::vector<std::string> typed;  // how --from was written
 
   Command root;
   Line() {
@@ -71,7 +72,8 @@ struct Line {
                    .letter = 'f',
                    .value = "ADDRESS",
                    .doc = "The reverse-path.",
-                   .target = &from},
+                   .target = &from,
+                   .typed = &typed},
                   {.name = "subject", .value = "TEXT", .doc = "The subject.", .target = &subject},
                   {.name = "header",
                    .value = "FIELD",
@@ -192,6 +194,12 @@ TEST(CommandLine, RefusesInSentences) {
        "postroad send: --wait 0s: must be more than 0; expected a duration such as 30s"},
       {{"send", "c@d", "--judged", "bad"},
        "postroad send: --judged bad: not a good word: write good"},
+      {{"send", "c@d", "-f", "a", "-f", "b"}, "postroad send: -f: given 2 times; give it once"},
+      {{"send", "c@d", "-f", "a", "--from=b"},
+       "postroad send: --from: given 2 times; give it once"},
+      {{"send", "c@d", "-w0s"},
+       "postroad send: -w 0s: must be more than 0; expected a duration such as 30s"},
+      {{"send", "c@d", "-vw"}, "postroad send: -vw needs a value; see postroad send --help"},
   };
   for (const auto& c : cases) {
     Line line;
@@ -200,6 +208,23 @@ TEST(CommandLine, RefusesInSentences) {
   Line line;
   EXPECT_THAT(line.refusal({"send", "c@d", "--wait", "30"}),
               StartsWith("postroad send: --wait 30: a duration without its unit"));
+}
+
+TEST(CommandLine, TellsHowAFlagWasTyped) {
+  for (const auto& [words, typed] : std::vector<std::pair<std::vector<std::string>, std::string>>{
+           {{"send", "-f", "a", "c@d"}, "-f"},
+           {{"send", "-vfa", "c@d"}, "-f"},
+           {{"send", "--from", "a", "c@d"}, "--from"},
+           {{"send", "--from=a", "c@d"}, "--from"}}) {
+    Line line;
+    ASSERT_TRUE(line.take(words));
+    EXPECT_THAT(line.typed, ElementsAre(typed));
+    EXPECT_EQ(as_typed(line.typed, "--from"), typed);
+  }
+  Line line;
+  ASSERT_TRUE(line.take({"send", "c@d"}));
+  EXPECT_TRUE(line.typed.empty());
+  EXPECT_EQ(as_typed(line.typed, "--from"), "--from");
 }
 
 TEST(CommandLine, TakesOddWordsAsTheyAre) {

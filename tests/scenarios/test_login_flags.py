@@ -54,7 +54,7 @@ class LoginFlags(unittest.TestCase):
             url = "smtp://ann@127.0.0.1:{}" if flags else "smtp://ann:s3cret@127.0.0.1:{}"
             done, first, second = self.through_two(url, "smtp://127.0.0.1:{}", *flags, mail=mail)
             self.assertEqual((done.returncode, first, second), (64, [], []), done.stderr)
-            self.assertIn("--relay: the user in the URL of --server is for that server alone", done.stderr)
+            self.assertIn("--relay: the user in the URL of -s is for that server alone", done.stderr)
 
     def test_one_server(self):
         with by_hand.FakeServer(server()) as fake:
@@ -84,8 +84,10 @@ class LoginFlags(unittest.TestCase):
                 self.assertEqual(done.returncode, 64, done.stderr)
                 self.assertIn(f"{flags[0]}, {flags[2]}: mutually exclusive; give only one", done.stderr)
         done = self.send("-s", "smtp://ann:x@127.0.0.1:1", "--password-env", "PW")
-        self.assertIn("--password-env: the URL of --server has a password, too; give one", done.stderr)
+        self.assertIn("--password-env: the URL of -s has a password, too; give one", done.stderr)
         done = self.send("-s", "smtp://ann:x@127.0.0.1:1", "-u", "ben")
+        self.assertIn("-u ben: the URL of -s names another user; give one", done.stderr)
+        done = self.send("--server", "smtp://ann:x@127.0.0.1:1", "--user", "ben")
         self.assertIn("--user ben: the URL of --server names another user; give one", done.stderr)
         done = postroad.run("user", "add", "ann", "--file", self.folder.path / "users", "--password-file", self.password, "--password-env", "PW")
         self.assertEqual(done.returncode, 64, done.stderr)

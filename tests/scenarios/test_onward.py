@@ -109,6 +109,10 @@ class Onward(unittest.TestCase):
             mail = server.wait_mail()[0]
             self.assertIn(b"Subject: of the file", mail.octets)
             self.assertNotIn("never@", done.stdout)
+            for flags in (("-f", "own@x.example"), ("-fown@x.example",), ("--from", "own@x.example")):
+                done = postroad.run("send", "--flags", path, *flags, "-t", "b@y.example", "--text", "hello", "--json")
+                self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertEqual([mail.return_path for mail in server.wait_mail(5)].count(b"<own@x.example>"), 3, "the command line wins, letters too")
             wrong = folder.write("wrong", "server=127.0.0.1\n")
             done = postroad.run("send", "--flags", wrong, "-t", "b@y.example")
             self.assertEqual(done.returncode, 64)

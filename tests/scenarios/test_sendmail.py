@@ -148,6 +148,7 @@ class Addresses(Sendmail):
         for sender, says in (("a@x.example, b@x.example", "-f"), ("a@@x.example", "column"), (",", "-f"), ("a@x.example> SIZE=0", "column")):
             with self.subTest(sender):
                 self.refused("-f", sender, "b@x.example", code=64, says=says)
+                self.refused("-r", sender, "b@x.example", code=64, says=says.replace("-f", "-r"))
 
     def test_nobody_to_send_to(self):
         for words, input in (([], MAIL), (["-t"], b"Subject: x\n\nx\n"), (["-t"], b""), ([], b""), (["-t"], b"To: friends:;\n\nx\n"), (["undisclosed:;"], MAIL),

@@ -76,8 +76,11 @@ class WrongInput(unittest.TestCase):
         ok = ("send", "-f", "a@x.example", "-t", "b@x.example")
         table = [((*ok, "--text", "x", "--data", message), 64, r"--data, --text: mutually exclusive"),
                  ((*ok, "--attach", message, "--data", message), 64, r"--data, --attach: mutually exclusive"),
-                 (("send", "-f", "a@x.example", "-t", "d@e.f,g", "--text", "x"), 64, r"--to 'd@e\.f,g': expected @"),
-                 (("send", "-f", "a b", "-t", "d@e.f", "--text", "x"), 64, r"--from 'a b': "),
+                 (("send", "-f", "a@x.example", "-t", "d@e.f,g", "--text", "x"), 64, r"-t 'd@e\.f,g': expected @"),
+                 ((*ok, "--to=c@x.example, g", "--text", "x"), 64, r"--to 'c@x\.example, g': expected @"),
+                 (("send", "--from", "a b", "-t", "d@e.f", "--text", "x"), 64, r"--from 'a b': "),
+                 ((*ok, "--from", "c@x.example", "--text", "x"), 64, r"--from: given 2 times"),
+                 (("send", "-f", "a b", "-t", "d@e.f", "--text", "x"), 64, r"-f 'a b': "),
                  ((*ok, "--text", "x", "g"), 64, r"RECIPIENT 'g': expected @"),
                  ((*ok, "--text", "x", "--helo", "a b"), 64, r"--helo 'a b': expected a name without spaces"),
                  (("talk", "--helo", "a b", "127.0.0.1:1"), 64, r"--helo 'a b': expected a name without spaces"),
@@ -88,7 +91,8 @@ class WrongInput(unittest.TestCase):
                  (("dkim", "keygen", "--bits", "100", "-o", self.folder.path / "k"), 64, r"--bits 100: an RSA key has 1024 to 8192 bits"),
                  (("dkim", "sign", "-k", key, "-s", "s", message), 64, r"missing --domain; "),
                  (("dkim", "sign", "-k", key, "-d", "x.example", message), 64, r"missing --selector; "),
-                 (("dkim", "sign", "-k", key, "-d", "a b", "-s", "s", message), 64, r"--domain: not an ASCII domain name")]
+                 (("dkim", "sign", "-k", key, "-d", "a b", "-s", "s", message), 64, r"-d: not an ASCII domain name"),
+                 (("dkim", "sign", "-k", key, "--domain", "a b", "-s", "s", message), 64, r"--domain: not an ASCII domain name")]
         for words, code, pattern in table:
             with self.subTest(words):
                 done = postroad.run(*words)

@@ -221,18 +221,21 @@ Result<void> check_together(const MessageFlags& flags) {
 
 // The addresses of every flag, so that an error has the flag as typed.
 Result<void> check_addresses(const MessageFlags& flags) {
-  const auto check = [](const char* flag, const std::string& list) -> Result<void> {
-    const auto place = std::string(flag) + " '" + printable(list, 80) + "'";
+  const auto check = [](const std::string& flag, const std::string& list) -> Result<void> {
+    const auto place = flag + " '" + printable(list, 80) + "'";
     if (list.find_first_of(std::string_view("\r\n\0", 3)) != std::string::npos)
       return fail(Fault::input, place, "CR, LF or NUL is not allowed in an address; remove it");
     const auto parsed = parse_address_list(list);
     return parsed ? Result<void>() : fail(Fault::input, place, parsed.error().detail);
   };
   if (!flags.from.empty() && !flags.has_null_sender()) {
-    if (auto right = check("--from", flags.from); !right) return right;
+    if (auto right = check(config::as_typed(flags.from_typed, "--from"), flags.from); !right)
+      return right;
   }
-  for (const auto& [flag, lists] : {std::pair{"--to", &flags.to}, std::pair{"--cc", &flags.cc},
-                                    std::pair{"--bcc", &flags.bcc}}) {
+  for (std::size_t i = 0; i < flags.to.size(); ++i) {
+    if (auto right = check(flags.to_typed[i], flags.to[i]); !right) return right;
+  }
+  for (const auto& [flag, lists] : {std::pair{"--cc", &flags.cc}, std::pair{"--bcc", &flags.bcc}}) {
     for (const auto& list : *lists) {
       if (auto right = check(flag, list); !right) return right;
     }

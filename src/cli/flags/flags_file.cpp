@@ -12,16 +12,26 @@ namespace {
 
 constexpr std::string_view flag = "--flags";
 
-// Whether the command line has that flag, `--to a` or `--to=a`.
-bool has(const std::vector<std::string>& words, const std::string& name) {
+// The letter of the flag with that name and its dashes; 0: it has none.
+char letter_of(const config::Command& command, std::string_view name) {
+  for (const auto& one : command.flags) {
+    if (one.name == name.substr(2)) return one.letter;
+  }
+  return 0;
+}
+
+// Whether the command line has that flag: `--to a`, `--to=a`, `-t a` or `-ta`.
+bool has(const std::vector<std::string>& words, const std::string& name, char letter) {
   return std::any_of(words.begin(), words.end(), [&](std::string_view word) {
+    if (letter != 0 && word.starts_with(std::string{'-', letter})) return true;
     if (!word.starts_with(name)) return false;
     word.remove_prefix(name.size());
     return word.empty() || word.front() == '=';
   });
 }
 
-Result<void> read(const std::string& path, std::vector<std::string>& words) {
+Result<void> read(const std::string& path, const config::Command& command,
+                  std::vector<std::string>& words) {
   const auto text = read_all(path);
   if (!text) return text.error();
   const auto given = words;
@@ -36,7 +46,7 @@ Result<void> read(const std::string& path, std::vector<std::string>& words) {
     if (name == flag || name.find('=') != std::string::npos)
       return fail(Fault::input, path + ':' + std::to_string(number),
                   "expected a flag, a space and its value, such as `server smtp://h:587`");
-    if (has(given, name)) continue;
+    if (has(given, name, letter_of(command, name))) continue;
     words.push_back(std::move(name));
     const auto value = trim(line.substr(end));
     if (!value.empty()) words.back() += '=' + std::string(value);
@@ -46,7 +56,8 @@ Result<void> read(const std::string& path, std::vector<std::string>& words) {
 
 }  // namespace
 
-Result<std::vector<std::string>> with_flags_of_file(std::vector<std::string> words) {
+Result<std::vector<std::string>> with_flags_of_file(std::vector<std::string> words,
+                                                    const config::Command& command) {
   const auto joined = std::string(flag) + '=';
   const auto at = std::find_if(words.begin(), words.end(), [&](const std::string& word) {
     return word == flag || word.starts_with(joined);
@@ -66,7 +77,7 @@ Result<std::vector<std::string>> with_flags_of_file(std::vector<std::string> wor
   const auto end = std::find(words.begin(), words.end(), "--");
   std::vector<std::string> front(words.begin(), end);
   const std::vector<std::string> back(end, words.end());
-  const auto done = read(path, front);
+  const auto done = read(path, command, front);
   if (!done) return done.error();
   front.insert(front.end(), back.begin(), back.end());
   return front;

@@ -100,11 +100,14 @@ Result<void> check_password_sources(const ServerFlags& flags) {
     return fail(Fault::input, sources[0] + ", " + sources[1], "mutually exclusive; give only one");
   const auto url = client::parse_url(flags.server);
   if (!url || url->user.empty()) return {};  // a wrong URL is reported where it is used
+  const auto server = config::as_typed(flags.server_typed, "--server");
   if (flags.user && *flags.user != url->user)
-    return fail(Fault::input, "--user " + printable(*flags.user, 80),
-                "the URL of --server names another user; give one");
+    return fail(Fault::input,
+                config::as_typed(flags.user_typed, "--user") + ' ' + printable(*flags.user, 80),
+                "the URL of " + server + " names another user; give one");
   if (!sources.empty() && !url->password.empty())
-    return fail(Fault::input, sources[0], "the URL of --server has a password, too; give one");
+    return fail(Fault::input, sources[0],
+                "the URL of " + server + " has a password, too; give one");
   return {};
 }
 
@@ -155,10 +158,10 @@ Result<std::optional<Login>> login_beside_urls(const ServerFlags& flags, bool ha
   const bool is_whole = !url->password.empty() && !flags.mechanism && !flags.authorize_as;
   if (is_of_url && is_whole) return std::optional<Login>();
   if (is_of_url && has_relays)
-    return fail(
-        Fault::input, "--relay",
-        "the user in the URL of --server is for that server alone, and the other flags of "
-        "the login are for every server; use --user, or give the complete login in the URL");
+    return fail(Fault::input, "--relay",
+                "the user in the URL of " + config::as_typed(flags.server_typed, "--server") +
+                    " is for that server alone, and the other flags of the login are for every "
+                    "server; use --user, or give the complete login in the URL");
   return login_of(flags);
 }
 

@@ -18,12 +18,14 @@ Flags address_flags(MessageFlags& to) {
        .doc =
            "Author: `test <test@example.org>`. With --data, only the envelope sender. `<>` is the "
            "null sender of the envelope; a message without From then gets MAILER-DAEMON.",
-       .target = &to.from},
+       .target = &to.from,
+       .typed = &to.from_typed},
       {.name = "to",
        .letter = 't',
        .value = "LIST",
        .doc = "Recipients, separated by commas.",
-       .target = &to.to},
+       .target = &to.to,
+       .typed = &to.to_typed},
       {.name = "cc", .value = "LIST", .doc = "Recipients named in Cc.", .target = &to.cc},
       {.name = "bcc",
        .value = "LIST",

@@ -16,6 +16,7 @@ struct MessageFlags {
   std::vector<std::string> to, cc, bcc, headers, attachments, embedded, values;
   std::optional<std::string> text, html, html_file, data, in_reply_to, references, importance,
       unsubscribe, calendar, dkim_key, dkim_selector, dkim_domain;
+  std::vector<std::string> from_typed, to_typed;  // as config::Flag::typed
   bool flowed = false, allow_empty = false, allow_binary = false;
 
   void add_to(std::vector<config::Flag>& flags);

@@ -23,12 +23,14 @@ Flags login_flags(ServerFlags& to, bool by_hand) {
            .doc = "smtp://host:port, smtps://host, or host:port. Without a port it is 25, " +
                   std::string(by_hand ? "with a user in the URL" : "with a login") +
                   " 587; 465 for smtps://, 24 for lmtp://.",
-           .target = &to.server},
+           .target = &to.server,
+           .typed = &to.server_typed},
           {.name = "user",
            .letter = 'u',
            .value = "NAME",
            .doc = "Log in as this user. Asks for the password unless a flag gives it.",
-           .target = &to.user},
+           .target = &to.user,
+           .typed = &to.user_typed},
           {.name = "password-file",
            .value = "FILE",
            .doc = "The password is the first line of this file.",

@@ -40,7 +40,8 @@ Flag domain_flag(DkimVerbs& to) {
           .letter = 'd',
           .value = "DOMAIN",
           .doc = "Signing domain.",
-          .target = &to.domain};
+          .target = &to.domain,
+          .typed = &to.domain_typed};
 }
 
 Flag selector_flag(DkimVerbs& to) {
@@ -48,7 +49,8 @@ Flag selector_flag(DkimVerbs& to) {
           .letter = 's',
           .value = "NAME",
           .doc = "Selector: the key is published at NAME._domainkey.DOMAIN.",
-          .target = &to.selector};
+          .target = &to.selector,
+          .typed = &to.selector_typed};
 }
 
 Flag key_flag(DkimVerbs& to) {
@@ -57,7 +59,8 @@ Flag key_flag(DkimVerbs& to) {
           .value = "FILE",
           .doc = "Private key (PEM).",
           .target = &to.key,
-          .completion = config::Completion::file};
+          .completion = config::Completion::file,
+          .typed = &to.key_typed};
 }
 
 Command keygen_command(DkimVerbs& to) {
@@ -148,12 +151,12 @@ namespace {
 using observe::json_string;
 
 // With the flag in place of the property that it sets.
-int refuse(Error error) {
-  for (const auto& [property, flag] :
-       {std::pair{"DKIM key", "--key"}, std::pair{"DKIM domain", "--domain"},
-        std::pair{"DKIM selector", "--selector"}}) {
-    if (error.where == property) error.where = flag;
-  }
+int refuse(const DkimVerbs& verb, Error error) {
+  const auto& property = error.where;
+  if (property == "DKIM key") error.where = config::as_typed(verb.key_typed, "--key");
+  if (property == "DKIM domain") error.where = config::as_typed(verb.domain_typed, "--domain");
+  if (property == "DKIM selector")
+    error.where = config::as_typed(verb.selector_typed, "--selector");
   complain("dkim", error.text());
   return exit_of_reading(error);
 }
@@ -220,7 +223,7 @@ int DkimVerbs::keygen() {
       algorithm == "rsa-sha256" ? DkimAlgorithm::rsa_sha256 : DkimAlgorithm::ed25519_sha256,
       static_cast<unsigned>(std::max(bits, 0)));
   if (!made)
-    return refuse(fail(Fault::input, "--bits " + std::to_string(bits), made.error().detail));
+    return refuse(*this, fail(Fault::input, "--bits " + std::to_string(bits), made.error().detail));
   if (const auto written = write_key(out, made->pem()); !written) {
     complain("dkim keygen", written.error().text());
     return exit_cannot_create;
@@ -232,7 +235,7 @@ int DkimVerbs::keygen() {
 int DkimVerbs::record() {
   if (!is_given(key, "dkim record", needs_key)) return exit_usage;
   const auto from = DkimKey::from_file(key);
-  if (!from) return refuse(from.error());
+  if (!from) return refuse(*this, from.error());
   print_record(*from, selector, domain);
   return exit_ok;
 }
@@ -245,9 +248,9 @@ int DkimVerbs::sign() {
                 "missing --selector; give the name under which the public key is published"))
     return exit_usage;
   auto with = DkimKey::from_file(key);
-  if (!with) return refuse(with.error());
+  if (!with) return refuse(*this, with.error());
   auto bytes = read_all(file);
-  if (!bytes) return refuse(bytes.error());
+  if (!bytes) return refuse(*this, bytes.error());
   DkimOptions options;
   options.domain = domain;
   options.selector = selector;
@@ -258,20 +261,20 @@ int DkimVerbs::sign() {
       canonical.ends_with("simple") ? DkimCanonicalization::simple : DkimCanonicalization::relaxed;
   DkimSigner signer;
   if (auto added = signer.add(std::move(*with), std::move(options)); !added)
-    return refuse(added.error());
+    return refuse(*this, added.error());
   // The message as it is, except for line ends.
   const auto text = mail::with_crlf(std::move(*bytes));
   mail::SegmentSource source;
   source.add_text(text);
   const auto made = signer.sign(source);
-  if (!made) return refuse(of_data(made.error()));
+  if (!made) return refuse(*this, of_data(made.error()));
   std::cout << *made << text;
   return exit_ok;
 }
 
 int DkimVerbs::verify() {
   auto bytes = read_all(file);
-  if (!bytes) return refuse(bytes.error());
+  if (!bytes) return refuse(*this, bytes.error());
   DkimVerifier verifier;
   verifier.take(mail::with_crlf(std::move(*bytes)));
   std::vector<std::string> wanted;
@@ -288,7 +291,7 @@ int DkimVerbs::verify() {
   if (auto done = query_keys(verifier, wanted, name_server); !done) {
     auto error = done.error();
     if (error.fault == Fault::input) error.where = "--name-server";
-    return refuse(error);
+    return refuse(*this, error);
   }
   const auto verdicts = verifier.finish(std::chrono::system_clock::now());
   print_verdicts(verdicts, json);

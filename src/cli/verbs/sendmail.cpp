@@ -151,7 +151,8 @@ Result<Address> sender_of(const SendmailCall& call, const std::string& domain) {
   const bool is_own = call.sender.empty() || call.sender == "<>";
   auto sender = addresses_of(is_own ? login_name() + '@' + domain : call.sender, domain);
   if (!sender) return sender.error();
-  if (sender->size() != 1) return fail(Fault::input, "-f", "expected exactly one address");
+  if (sender->size() != 1)
+    return fail(Fault::input, {'-', call.sender_flag}, "expected exactly one address");
   if (!call.full_name.empty()) sender->front().name = call.full_name;
   return std::move(sender->front());
 }

@@ -16,6 +16,7 @@ namespace postroad::cli {
 struct SendmailCall {
   std::vector<std::string> recipients;
   std::string sender;  ///< -f; empty: the user at this machine; "<>", also for -f '': null sender
+  char sender_flag = 'f';         ///< what named the sender: -f or -r
   std::string full_name;          ///< -F, for a From that is added
   std::string notify;             ///< -N
   std::string return_content;     ///< -R

@@ -59,6 +59,7 @@ Result<void> take(char letter, const std::string& value, SendmailCall& call) {
     case 'f':
     case 'r':
       call.sender = value.empty() ? "<>" : value;
+      call.sender_flag = letter;
       return {};
     case 'F':
       call.full_name = value;

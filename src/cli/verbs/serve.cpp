@@ -34,7 +34,8 @@ config::Command ServeVerb::declare() {
        .doc = "Configuration file (TOML); `postroad config reference` explains it.",
        .target = &config,
        .default_text = "none, and all options have their defaults",
-       .completion = config::Completion::file},
+       .completion = config::Completion::file,
+       .typed = &config_typed},
       {.name = "set",
        .value = "NAME=VALUE",
        .doc = "Set one option, such as server.data=/var/mail or listener.0.port=25.",
@@ -151,13 +152,13 @@ bool is_same_file(const std::string& one, const std::string& other) {
 }
 
 // Whether the running server reads that file. A server of an older version does not tell.
-Result<void> check_same_configuration(RunningServer& running, const std::string& config) {
-  if (config.empty()) return {};
+Result<void> check_same_configuration(RunningServer& running, const ServeVerb& verb) {
+  if (verb.config.empty()) return {};
   const auto own = running.configuration();
   if (!own && own.error().fault == Fault::input) return {};
   if (!own) return own.error();
-  if (is_same_file(*own, config)) return {};
-  return fail(Fault::input, "--config " + config,
+  if (is_same_file(*own, verb.config)) return {};
+  return fail(Fault::input, config::as_typed(verb.config_typed, "--config") + ' ' + verb.config,
               own->empty()
                   ? "the running server was started without a configuration file; start it again "
                     "with this one"
@@ -180,15 +181,15 @@ int refuse_absent(Error error, const std::string& config) {
   return refuse(exit_no_input, error.text());
 }
 
-int ask_for_reload(const std::string& config, const Settings& settings,
+int ask_for_reload(const ServeVerb& verb, const Settings& settings,
                    const config::LoadReport& loaded) {
   auto running = RunningServer::connect(settings.server.data);
   if (!running) {
     // Perhaps the file names the folder in a line that cannot be read.
     for (const auto& error : loaded.errors) complain("serve", error.text());
-    return loaded.errors.empty() ? refuse_absent(running.error(), config) : exit_config;
+    return loaded.errors.empty() ? refuse_absent(running.error(), verb.config) : exit_config;
   }
-  if (const auto same = check_same_configuration(*running, config); !same)
+  if (const auto same = check_same_configuration(*running, verb); !same)
     return refuse(same.error().fault == Fault::input ? exit_usage : exit_io, same.error().text());
   const auto done = running->reload();
   if (!done) return refuse(exit_io, done.error().text());
@@ -217,7 +218,7 @@ int ServeVerb::run() {
   }
   Settings settings;
   const auto loaded = load_settings(config, set, settings);
-  if (reload) return ask_for_reload(config, settings, loaded);
+  if (reload) return ask_for_reload(*this, settings, loaded);
   block_signals();
 
   Problems problems;
