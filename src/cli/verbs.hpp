@@ -11,6 +11,8 @@
 
 namespace postroad::cli {
 
+inline constexpr config::Duration default_timeout{30'000};
+
 /// Flags that name a server and the login there; shared by send and talk.
 struct ServerFlags {
   std::string server = "smtp://127.0.0.1:2525";
@@ -34,7 +36,7 @@ struct ServerFlags {
   bool allow_password_in_clear = false;
   bool insecure = false;
   bool legacy_tls = false;
-  config::Duration timeout{30'000};
+  std::optional<config::Duration> timeout;            // else default_timeout
   std::vector<std::string> server_typed, user_typed;  // as config::Flag::typed
   /// `by_hand`: for a session that the user types, where other defaults hold.
   void add_to(std::vector<config::Flag>& flags, bool by_hand);

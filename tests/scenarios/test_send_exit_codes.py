@@ -286,7 +286,7 @@ class SendExitCodes(unittest.TestCase):
         for flags, code, pattern in ((("-t", "b@x.example"), 64, r"^postroad send: no sender; use --from ADDRESS$"),
                                      (("-t", "b@x.example", "--text", "hi"), 64, r"^postroad send: no sender; use --from ADDRESS$"),
                                      ((*ok, "--attach", folder), 66, rf"--attach {folder}: is a folder; name a file"),
-                                     ((*ok, "--embed", folder), 66, rf"--embed {folder}: is a folder; name a file"),
+                                     ((*ok, "--html", "<p>hi</p>", "--embed", folder), 66, rf"--embed {folder}: is a folder; name a file"),
                                      ((*ok[:4], "--html-file", folder), 66, rf"--html-file {folder}: is a folder; name a file"),
                                      ((*ok[:4], "--text", f"@{folder}"), 66, rf"{folder}: cannot be read: Is a directory"),
                                      ((*ok[:4], "--data", folder), 66, rf"--data {folder}: is a folder; name a file"),
@@ -311,6 +311,45 @@ class SendExitCodes(unittest.TestCase):
                 self.assertEqual(done.returncode, code, done.stderr)
                 self.assertRegex(done.stderr, pattern)
         self.assertNotIn("secret", postroad.run("send", "--server", "smtp://127.0.0.1:1", *ok, "--proxy", "foo://u:secret@h").stderr)
+
+    # A flag has an effect, or it is refused.
+
+    def test_no_flag_is_ignored(self):
+        folder = self.enterContext(postroad.Folder())
+        whole = folder.write("mail.eml", "From: a@x.example\nSubject: hi\nX-Tag: one\nImportance: high\n\nhello\n")
+        page, pin = folder.write("page.html", "<p>hi</p>"), "sha256:" + "A" * 43 + "="
+        ok = ("-f", "a@x.example", "-t", "b@x.example")
+        text, data, login = (*ok, "--text", "hi"), (*ok, "--data", whole), ("--user", "u", "--password-env", "PW")
+        exclude = "mutually exclusive"
+        for flags, pattern in (((*text, "--no-tls", "--ca-file", whole), f"--no-tls, --ca-file: {exclude}"),
+                               ((*text, "--no-tls", "--certificate", whole), f"--no-tls, --certificate: {exclude}"),
+                               ((*text, "--no-tls", "--pin", pin), f"--no-tls, --pin: {exclude}"),
+                               ((*text, "--no-tls", "--insecure-accept-any-certificate"), f"--no-tls, --insecure-accept-any-certificate: {exclude}"),
+                               ((*text, "--no-tls", "--insecure-allow-legacy-tls"), f"--no-tls, --insecure-allow-legacy-tls: {exclude}"),
+                               ((*text, "--insecure-accept-any-certificate", "--pin", pin), f"--insecure-accept-any-certificate, --pin: {exclude}"),
+                               ((*text, "--insecure-accept-any-certificate", "--ca-file", whole), f"--insecure-accept-any-certificate, --ca-file: {exclude}"),
+                               ((*text, "--plain-helo", "--require-tls"), "--plain-helo, --require-tls: HELO offers no STARTTLS"),
+                               ((*text, "--plain-helo", "--lmtp"), f"--lmtp, --plain-helo: {exclude}"),
+                               ((*text, "--dry-run", "--trace"), f"--dry-run, --trace: {exclude}"),
+                               ((*text, "--bcc", "c@x.example", "d@x.example"), f"--bcc, RECIPIENT: {exclude}"),
+                               ((*text, *login, "--authorize-as", "v", "--auth", "LOGIN"), "--authorize-as, --auth LOGIN: this mechanism cannot carry"),
+                               ((*text, "--user", "u", "--token-env", "PW", "--authorize-as", "v"), f"--authorize-as, --token-env: {exclude}"),
+                               ((*text, "--auth", "EXTERNAL", "--certificate", whole, "--password-env", "PW"), "--password-env: with --auth EXTERNAL"),
+                               ((*ok, "--html", "x", "--html-file", page), f"--html, --html-file: {exclude}"),
+                               ((*ok, "--html", "x", "--flowed"), "--flowed: needs --text"),
+                               ((*text, "--embed", page), "--embed: needs --html"),
+                               ((*text, "--set", "name=x"), "--set name: neither --subject nor --text nor --html has {{name}}"),
+                               ((*data, "--flowed"), f"--data, --flowed: {exclude}"),
+                               ((*data, "--subject", "other"), "--data, --subject: the message has a field Subject already"),
+                               ((*data, "--importance", "low"), "--data, --importance: the message has a field Importance already"),
+                               ((*data, "--header", "x-tag: two"), "--data, --header: the message has a field x-tag already")):
+            with self.subTest(flags=flags):
+                done = postroad.run("send", "--server", "smtp://127.0.0.1:1", *flags)
+                self.assertEqual(done.returncode, 64, done.stderr)
+                self.assertIn(f"postroad send: {pattern}", done.stderr)
+        done = postroad.run("send", "--dry-run", *data, "--in-reply-to", "<q@x.example>", "--header", "X-Other: two")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertRegex(done.stdout, r"(?s)\nIn-Reply-To: <q@x\.example>\r?\n.*X-Other: two")
 
     def test_every_exit_code_is_documented(self):
         folder = self.enterContext(postroad.Folder()).path

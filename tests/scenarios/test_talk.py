@@ -77,6 +77,28 @@ class Talk(unittest.TestCase):
                 if not sent:
                     self.assertRegex(done.stderr, r"AUTH PLAIN: not sent: .*no TLS.*STARTTLS.*--allow-password-in-clear")
 
+    def test_auth_uses_the_mechanism_of_the_flag_and_no_other(self):
+        def script(peer):
+            peer.say("220 fake.example ESMTP\r\n")
+            by_hand.converse(peer, ehlo=("fake.example", "AUTH PLAIN LOGIN"), replies={"AUTH": "235 2.7.0 in"})
+        with by_hand.FakeServer(script) as fake:
+            done = self.talk(f"127.0.0.1:{fake.port}", ["EHLO client.example", "AUTH LOGIN", "AUTH LOGIN dGVzdA==", "AUTH", "QUIT"], "--auth", "PLAIN",
+                             "--user", "test", "--password-env", "TALK_PASSWORD", "--allow-password-in-clear", env={"TALK_PASSWORD": PASSWORD})
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual([line.split()[:2] for line in fake.heard if line.startswith("AUTH")], [["AUTH", "PLAIN"]])
+        self.assertEqual(done.stderr.count("AUTH LOGIN is not sent: --auth PLAIN was given; type AUTH alone"), 2)
+
+    def test_a_mechanism_that_cannot_use_the_flags_is_not_begun(self):
+        password, token = ("--password-env", "TALK_PASSWORD"), ("--token-env", "TALK_PASSWORD")
+        for line, flags, why in (("AUTH LOGIN", (*password, "--authorize-as", "ben"), "cannot carry the name of --authorize-as"),
+                                 ("AUTH EXTERNAL", (), "start again with --certificate"), ("AUTH PLAIN", token, "the flags give a token"),
+                                 ("AUTH SCRAM-SHA-256-PLUS", password, "use STARTTLS")):
+            with self.subTest(line), by_hand.FakeServer(by_hand.plain_server) as fake:
+                done = self.talk(f"127.0.0.1:{fake.port}", ["EHLO client.example", line, "QUIT"], "--user", "test", *flags, "--allow-password-in-clear",
+                                 env={"TALK_PASSWORD": PASSWORD})
+                self.assertEqual((done.returncode, fake.heard), (0, ["EHLO client.example", "QUIT"]), done.stderr)
+                self.assertRegex(done.stderr, f"{line}: not sent: .*{why}")
+
     def test_what_is_missing_for_auth_is_explained_and_asked_for_again(self):
         with by_hand.FakeServer(by_hand.plain_server) as fake:
             done = self.talk(f"127.0.0.1:{fake.port}", ["EHLO client.example", "AUTH PLAIN", "NOOP", "QUIT"], "--user", "test", "--password-env", "TALK_NONE",
@@ -116,6 +138,24 @@ class Talk(unittest.TestCase):
             done = self.talk(f"localhost:{fake.port}", ["EHLO client.example", "STARTTLS", "EHLO client.example"])
         self.assertEqual(done.returncode, 76, done.stderr)
         self.assertIn("in plaintext", done.stderr)
+
+    def test_flags_that_would_be_ignored_are_refused(self):
+        with by_hand.FakeServer(by_hand.plain_server) as fake:
+            server = f"127.0.0.1:{fake.port}"
+            for flags, why in ((("-s", "127.0.0.1:1"), "-s, HOST: mutually exclusive"), (("--server=127.0.0.1:1",), "--server, HOST: mutually exclusive"),
+                               (("--plain-helo", "--require-tls"), "--plain-helo, --require-tls: HELO offers no STARTTLS"),
+                               (("--no-tls", "--ca-file", __file__), "--no-tls, --ca-file: mutually exclusive"),
+                               (("--auth", "CRAM-MD5", "--authorize-as", "ben"), "--authorize-as, --auth CRAM-MD5: this mechanism cannot carry")):
+                with self.subTest(flags=flags):
+                    done = self.talk(server, ["QUIT"], *flags)
+                    self.assertEqual((done.returncode, fake.heard), (64, []), done.stderr)
+                    self.assertIn(f"postroad talk: {why}", done.stderr)
+            done = self.talk(f"lmtp://{server}", ["QUIT"], "--plain-helo")
+            self.assertEqual((done.returncode, fake.heard), (64, []), done.stderr)
+            done = postroad.run("talk", "-s", server, input="QUIT\n")
+            self.assertEqual((done.returncode, fake.heard), (0, ["QUIT"]), done.stderr)
+            done = postroad.run("talk", f"ann@{server}", "-u", "ben")
+            self.assertIn("-u ben: the URL of HOST names another user", done.stderr)
 
     def test_wrong_input(self):
         done = self.talk("http://h", [])

@@ -4,6 +4,7 @@
 #include <postroad/address.hpp>
 #include <postroad/dkim.hpp>
 #include <postroad/template.hpp>
+#include <set>
 #include <utility>
 
 #include "base/text.hpp"
@@ -11,6 +12,7 @@
 #include "cli/flags/message_flags.hpp"
 #include "cli/terminal.hpp"
 #include "daemon/settings.hpp"
+#include "mail/mime/raw_message.hpp"
 
 namespace postroad::cli {
 
@@ -74,8 +76,14 @@ Error wrong(std::string flag, std::string why) {
   return fail(Fault::input, std::move(flag), std::move(why));
 }
 
-Result<Template::Values> read_values(const std::vector<std::string>& pairs) {
-  Template::Values values;
+// The values of --set, and the names that no template has had yet.
+struct Values {
+  Template::Values all;
+  std::set<std::string> unused;
+};
+
+Result<Values> read_values(const std::vector<std::string>& pairs) {
+  Values values;
   for (const auto& pair : pairs) {
     const auto equals = pair.find('=');
     if (equals == std::string::npos || equals == 0)
@@ -86,25 +94,29 @@ Result<Template::Values> read_values(const std::vector<std::string>& pairs) {
       if (!text) return text.error();
       value = std::move(*text);
     }
-    values.insert_or_assign(pair.substr(0, equals), std::move(value));
+    values.unused.insert(pair.substr(0, equals));
+    values.all.insert_or_assign(pair.substr(0, equals), std::move(value));
   }
   return values;
 }
 
 // The flag's text, filled when there are values.
 Result<std::string> filled(const std::string& source, bool html, const std::string& flag,
-                           const Template::Values& values) {
-  if (values.empty()) return source;
+                           Values& values) {
+  if (values.all.empty()) return source;
   const auto made = html ? Template::html(source) : Template::text(source);
-  auto text = made ? made->fill(values) : Result<std::string>(made.error());
-  if (text) return text;
+  auto text = made ? made->fill(values.all) : Result<std::string>(made.error());
+  if (text) {
+    for (const auto& name : made->names()) values.unused.erase(name);
+    return text;
+  }
   auto error = text.error();
   error.where = flag + ", " + error.where;
   return error;
 }
 
 Result<void> add_texts(const MessageFlags& flags, Message& message) {
-  const auto values = read_values(flags.values);
+  auto values = read_values(flags.values);
   if (!values) return values.error();
   if (!flags.subject.empty()) {
     const auto words = filled(flags.subject, false, "--subject", *values);
@@ -112,7 +124,7 @@ Result<void> add_texts(const MessageFlags& flags, Message& message) {
     message.subject(*words);
   }
   if (flags.html_file) {
-    if (!values->empty())
+    if (!values->all.empty())
       return wrong("--html-file", "cannot be combined with --set; use --html @FILE and --embed");
     message.html_file(*flags.html_file);
   }
@@ -126,7 +138,10 @@ Result<void> add_texts(const MessageFlags& flags, Message& message) {
     if (!body) return is_read(*flag) ? of_data(body.error()) : body.error();
     html ? message.html(std::move(*body)) : message.text(std::move(*body));
   }
-  return {};
+  if (values->unused.empty()) return {};
+  const auto name = printable(*values->unused.begin(), 60);
+  return wrong("--set " + name, "neither --subject nor --text nor --html has {{" + name +
+                                    "}}; correct the name, or leave the flag out");
 }
 
 Result<void> add_calendar(const std::string& flag, Message& message) {
@@ -194,23 +209,59 @@ Result<void> check_files(const MessageFlags& flags) {
   return {};
 }
 
+// Flags that set a field which the whole message has: its own would stay.
+Result<void> check_fields(const MessageFlags& flags, const std::string& bytes) {
+  std::vector<std::pair<std::string, std::string>> given;
+  if (!flags.subject.empty()) given.emplace_back("--subject", "Subject");
+  if (flags.in_reply_to) given.emplace_back("--in-reply-to", "In-Reply-To");
+  if (flags.references) given.emplace_back("--references", "References");
+  if (flags.importance) given.emplace_back("--importance", "Importance");
+  if (flags.unsubscribe) given.emplace_back("--list-unsubscribe", "List-Unsubscribe");
+  for (const auto& field : flags.headers)
+    given.emplace_back("--header", trim(std::string_view(field).substr(0, field.find(':'))));
+  if (given.empty()) return {};
+  const auto raw = mail::prepare_raw(bytes);
+  if (!raw) return {};  // Message reports it
+  for (const auto& [flag, name] : given) {
+    if (raw->has(lower(name)))
+      return wrong("--data, " + flag, "the message has a field " + printable(name, 80) +
+                                          " already; remove it there, or leave the flag out");
+  }
+  return {};
+}
+
 Result<void> add_data(const MessageFlags& flags, Message& message) {
   if (!flags.data) return {};
   auto bytes = read_all(*flags.data);
   if (!bytes) return bytes.error();
   const auto source = "--data " + *flags.data + (flags.data == "-" ? " (standard input)" : "");
   if (const auto meant = check_input(flags, *bytes, source); !meant) return meant.error();
+  if (const auto right = check_fields(flags, *bytes); !right) return right;
   message.raw(std::move(*bytes));
+  return {};
+}
+
+// Flags that would have no effect beside others, or without them.
+Result<void> check_parts(const MessageFlags& flags) {
+  if (flags.html && flags.html_file)
+    return wrong("--html, --html-file", "mutually exclusive; give only one");
+  if (flags.flowed && !flags.text)
+    return wrong("--flowed", "needs --text, whose lines it is about; leave it out");
+  if (!flags.embedded.empty() && !flags.html && !flags.html_file)
+    return wrong("--embed", "needs --html, which shows the image; use --attach for a file alone");
   return {};
 }
 
 // Flags that make a message do not go with a whole one.
 Result<void> check_together(const MessageFlags& flags) {
-  if (!flags.data) return {};
-  const std::pair<const char*, bool> others[] = {
-      {"--text", flags.text.has_value()},           {"--html", flags.html.has_value()},
-      {"--html-file", flags.html_file.has_value()}, {"--attach", !flags.attachments.empty()},
-      {"--embed", !flags.embedded.empty()},         {"--calendar", flags.calendar.has_value()}};
+  if (!flags.data) return check_parts(flags);
+  const std::pair<const char*, bool> others[] = {{"--text", flags.text.has_value()},
+                                                 {"--html", flags.html.has_value()},
+                                                 {"--html-file", flags.html_file.has_value()},
+                                                 {"--attach", !flags.attachments.empty()},
+                                                 {"--embed", !flags.embedded.empty()},
+                                                 {"--calendar", flags.calendar.has_value()},
+                                                 {"--flowed", flags.flowed}};
   for (const auto& [other, is_given] : others) {
     if (is_given)
       return fail(Fault::input, "--data, " + std::string(other),

@@ -10,6 +10,7 @@
 #include "cli/flags/server_flags.hpp"
 #include "cli/terminal.hpp"
 #include "client/url.hpp"
+#include "proto/sasl/mechanism.hpp"
 
 namespace postroad::cli {
 
@@ -98,6 +99,13 @@ Result<void> check_password_sources(const ServerFlags& flags) {
   const auto sources = password_sources(flags);
   if (sources.size() > 1)
     return fail(Fault::input, sources[0] + ", " + sources[1], "mutually exclusive; give only one");
+  const bool has_token = flags.token_env || flags.token_command;
+  if (flags.authorize_as && has_token)
+    return fail(Fault::input, "--authorize-as, " + sources[0],
+                "mutually exclusive: a token is for its own user alone; give only one");
+  if (flags.authorize_as && flags.mechanism && !sasl::can_authorize(*flags.mechanism))
+    return fail(Fault::input, "--authorize-as, --auth " + *flags.mechanism,
+                "this mechanism cannot carry the name of another user; use one of SCRAM or PLAIN");
   const auto url = client::parse_url(flags.server);
   if (!url || url->user.empty()) return {};  // a wrong URL is reported where it is used
   const auto server = config::as_typed(flags.server_typed, "--server");
@@ -113,8 +121,14 @@ Result<void> check_password_sources(const ServerFlags& flags) {
 
 Result<void> check_login(const ServerFlags& flags) {
   const auto url = client::parse_url(flags.server);
-  if (!url || flags.user || !url->user.empty() || is_login_by_certificate(flags, *url)) return {};
+  if (!url || flags.user || !url->user.empty()) return {};
   const auto sources = password_sources(flags);
+  if (is_login_by_certificate(flags, *url)) {
+    if (sources.empty()) return {};
+    return fail(Fault::input, sources[0],
+                "with --auth EXTERNAL the login is the certificate of --certificate and has no "
+                "password; leave it out");
+  }
   const std::string flag = !sources.empty()     ? sources[0]
                            : flags.mechanism    ? "--auth " + *flags.mechanism
                            : flags.authorize_as ? "--authorize-as"

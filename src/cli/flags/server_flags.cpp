@@ -46,11 +46,13 @@ Flags login_flags(ServerFlags& to, bool by_hand) {
            .target = &to.password_command},
           {.name = "auth",
            .value = "MECHANISM",
-           .doc = "Use only this mechanism. With XOAUTH2 and OAUTHBEARER the password is the "
-                  "token.",
+           .doc = std::string(by_hand ? "AUTH alone uses this mechanism, and no other is sent."
+                                      : "Use only this mechanism.") +
+                  " With XOAUTH2 and OAUTHBEARER the password is the token.",
            .target = &to.mechanism,
            .words = {sasl::mechanisms().begin(), sasl::mechanisms().end()},
-           .default_text = "the strongest that client and server support"},
+           .default_text =
+               by_hand ? "the one that is typed" : "the strongest that client and server support"},
           {.name = "token-env",
            .value = "NAME",
            .doc = "An OAuth 2 access token is in this environment variable.",
@@ -131,6 +133,7 @@ Flags risk_flags(ServerFlags& to, bool by_hand) {
            .value = "TIME",
            .doc = "Time to connect, and for each reply." + (by_hand ? std::string() : end_of_data),
            .target = &to.timeout,
+           .default_text = '`' + config::format(default_timeout) + '`',
            .positive = true}};
 }
 
@@ -175,11 +178,41 @@ Result<void> check_proxy(const std::string& url) {
 
 }  // namespace
 
+namespace {
+
+// Flags that would have no effect beside others.
+Result<void> check_together(const ServerFlags& flags) {
+  const auto url = client::parse_url(flags.server);
+  const bool is_lmtp = url && url->lmtp;
+  const bool is_smtps = url && url->tls == Tls::implicit;
+  constexpr const char* exclude = "mutually exclusive; give only one";
+  const struct {
+    bool is_wrong;
+    const char* flags;
+    const char* why;
+  } pairs[] = {
+      {flags.no_tls && flags.require_tls, "--no-tls, --require-tls", exclude},
+      {flags.no_tls && flags.ca_file, "--no-tls, --ca-file", exclude},
+      {flags.no_tls && flags.certificate, "--no-tls, --certificate", exclude},
+      {flags.no_tls && !flags.pins.empty(), "--no-tls, --pin", exclude},
+      {flags.no_tls && flags.insecure, "--no-tls, --insecure-accept-any-certificate", exclude},
+      {flags.no_tls && flags.legacy_tls, "--no-tls, --insecure-allow-legacy-tls", exclude},
+      {flags.insecure && flags.ca_file, "--insecure-accept-any-certificate, --ca-file", exclude},
+      {flags.insecure && !flags.pins.empty(), "--insecure-accept-any-certificate, --pin", exclude},
+      {flags.plain_helo && is_lmtp, "--plain-helo", "LMTP has no HELO; leave the flag out"},
+      {flags.plain_helo && flags.require_tls && !is_smtps, "--plain-helo, --require-tls",
+       "HELO offers no STARTTLS; give one, or use smtps://"},
+      {flags.key && !flags.certificate, "--key", "needs --certificate, whose private key it is"}};
+  for (const auto& pair : pairs) {
+    if (pair.is_wrong) return fail(Fault::input, pair.flags, pair.why);
+  }
+  return {};
+}
+
+}  // namespace
+
 Result<void> check(const ServerFlags& flags) {
-  if (flags.no_tls && flags.require_tls)
-    return fail(Fault::input, "--no-tls, --require-tls", "mutually exclusive; give only one");
-  if (flags.key && !flags.certificate)
-    return fail(Fault::input, "--key", "needs --certificate, whose private key it is");
+  if (const auto right = check_together(flags); !right) return right;
   if (flags.helo && !is_helo_name(*flags.helo))
     return fail(Fault::input, "--helo '" + printable(*flags.helo, 80) + "'",
                 "expected a name without spaces and control characters, such as mail.example.org");
@@ -221,11 +254,10 @@ ClientOptions client_options(const ServerFlags& flags) {
                    .password_in_clear = "--allow-password-in-clear"};
   options.helo_name = flags.helo.value_or("");
   options.plain_helo = flags.plain_helo;
-  options.timeouts.connect = flags.timeout;
-  options.timeouts.command = flags.timeout;
+  options.timeouts.connect = options.timeouts.command = flags.timeout.value_or(default_timeout);
   // The reply to the final dot may take minutes (RFC 5321 section 4.5.3.2.6), unless --timeout is
   // given.
-  if (flags.timeout != ServerFlags{}.timeout) options.timeouts.end_of_data = flags.timeout;
+  if (flags.timeout) options.timeouts.end_of_data = *flags.timeout;
   return options;
 }
 

@@ -293,7 +293,10 @@ Result<void> check_together(const SendVerb& verb) {
        {both(verb.stop_after.has_value(), verb.cut_after.has_value(), "--stop-after, --cut-after"),
         both(verb.dry_run, verb.stop_after.has_value(), "--dry-run, --stop-after"),
         both(verb.dry_run, verb.cut_after.has_value(), "--dry-run, --cut-after"),
-        both(verb.dry_run, verb.json, "--dry-run, --json")}) {
+        both(verb.dry_run, verb.json, "--dry-run, --json"),
+        both(verb.dry_run, verb.trace, "--dry-run, --trace"),
+        both(verb.lmtp, verb.server.plain_helo, "--lmtp, --plain-helo"),
+        both(!verb.recipients.empty(), !verb.message.bcc.empty(), "--bcc, RECIPIENT")}) {
     if (!checked) return checked;
   }
   return {};

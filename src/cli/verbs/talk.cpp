@@ -1,7 +1,7 @@
 // `postroad talk`: a session by hand with line editing. Lines go to the server as typed; STARTTLS
-// does the handshake, AUTH with a mechanism alone does the whole exchange, and an unknown verb gets
-// a hint. The connection is the client's own, with its proxy, pins and certificates; what is said
-// on it is talk_machine.hpp, under the one driver.
+// does the handshake, AUTH with a mechanism alone (or alone, with --auth) does the whole exchange,
+// and an unknown verb gets a hint. The connection is the client's own, with its proxy, pins and
+// certificates; what is said on it is talk_machine.hpp, under the one driver.
 #include <editline/readline.h>
 #include <unistd.h>
 
@@ -33,14 +33,15 @@ config::Command TalkVerb::declare() {
   config::Command command{.name = "talk", .summary = "type an SMTP session by hand"};
   command.description =
       "Sends lines to the server as typed and shows its replies. STARTTLS does the handshake. AUTH "
-      "with a mechanism alone asks for user and password and does the exchange. EHLO alone is "
+      "with a mechanism alone asks for user and password and does the exchange; with --auth so "
+      "does AUTH alone. EHLO alone is "
       "completed with the name of --helo, or the local IP address. After a 354 reply the lines "
       "are the message; leading dots are doubled, and a line with a single dot ends it."
       "\n\n"
       "With --helo or --plain-helo the session starts with that command, and with --require-tls "
       "with EHLO and STARTTLS. Replies of the server do not change the exit code.";
   command.arguments = {{.name = "HOST",
-                        .doc = "host, host:port or URL; without it, --server.",
+                        .doc = "host, host:port or URL, in place of --server.",
                         .target = &host,
                         .required = false}};
   server.add_to(command.flags, true);
@@ -83,7 +84,10 @@ class Talk final {
   static std::optional<std::string> ask(bool keep = true);
   /// False: the reason was printed, and the user is asked again.
   bool take_command(TalkMachine& machine, const std::string& line);
+  /// nullopt: the line is sent as typed.
+  std::optional<bool> take_auth(TalkMachine& machine, std::string_view argument);
   Result<void> login(TalkMachine& machine, const std::string& mechanism);
+  Result<sasl::Credentials> credentials_for(const std::string& mechanism);
   static void hint(std::string_view line);
 
   const ServerFlags& flags_;
@@ -128,12 +132,8 @@ bool Talk::answer_now(TalkMachine& machine) {
 bool Talk::take_command(TalkMachine& machine, const std::string& line) {
   const auto command = smtp::parse_command(line);
   const auto verb = command.row != nullptr ? command.row->verb : smtp::Verb::unknown;
-  const auto mechanism = upper(command.argument);
-  const auto& known = sasl::mechanisms();
-  if (verb == smtp::Verb::auth && std::find(known.begin(), known.end(), mechanism) != known.end()) {
-    const auto begun = login(machine, mechanism);
-    if (!begun) complain("talk", begun.error().text());
-    return begun.has_value();
+  if (verb == smtp::Verb::auth) {
+    if (const auto taken = take_auth(machine, command.argument)) return *taken;
   }
   if (verb == smtp::Verb::starttls && flags_.no_tls) {
     complain("talk", "STARTTLS is not sent: --no-tls was given; start again without it");
@@ -152,32 +152,79 @@ bool Talk::take_command(TalkMachine& machine, const std::string& line) {
   return true;
 }
 
-Result<void> Talk::login(TalkMachine& machine, const std::string& mechanism) {
-  if (!machine.is_secure() && !flags_.allow_password_in_clear)
-    return fail(Fault::auth, "AUTH " + mechanism,
-                "not sent: the connection has no TLS, and the password could be read in transit; "
-                "use STARTTLS and EHLO first, or start again with --allow-password-in-clear");
+std::optional<bool> Talk::take_auth(TalkMachine& machine, std::string_view argument) {
+  const auto typed = upper(trim(argument));
+  const auto word = typed.substr(0, typed.find(' '));
+  const auto& only = flags_.mechanism;
+  if (only && !word.empty() && word != *only) {
+    complain("talk", "AUTH " + printable(word, 40) + " is not sent: --auth " + *only +
+                         " was given; type AUTH alone, or start again without it");
+    return false;
+  }
+  const auto mechanism = typed.empty() ? only.value_or("") : typed;
+  const auto& known = sasl::mechanisms();
+  if (std::find(known.begin(), known.end(), mechanism) == known.end()) return std::nullopt;
+  const auto begun = login(machine, mechanism);
+  if (!begun) complain("talk", begun.error().text());
+  return begun.has_value();
+}
+
+namespace {
+
+// Why the mechanism cannot carry this login; empty: it can.
+std::string wrong_with(const std::string& mechanism, const sasl::Credentials& login,
+                       const sasl::Context& context) {
+  if (sasl::may_use(mechanism, login, context)) return {};
+  if (!login.authorize_as.empty() && !sasl::can_authorize(mechanism))
+    return "this mechanism cannot carry the name of --authorize-as; use one of SCRAM or PLAIN, or "
+           "start again without the flag";
+  if (mechanism == "EXTERNAL")
+    return "the login is a client certificate; start again with --certificate";
+  if (mechanism.ends_with("-PLUS") && !context.binding.is_there())
+    return "it is bound to the TLS channel; use STARTTLS and EHLO first";
+  return "it needs a password, and the flags give a token; use XOAUTH2 or OAUTHBEARER";
+}
+
+}  // namespace
+
+// Asks for what no flag gives.
+Result<sasl::Credentials> Talk::credentials_for(const std::string& mechanism) {
+  if (mechanism == "EXTERNAL")
+    return sasl::Credentials{.authorize_as = flags_.authorize_as.value_or(""),
+                             .certificate = flags_.certificate.has_value()};
   auto flags = flags_;
-  if (!flags.user && connection_.url().user.empty() && mechanism != "EXTERNAL") {
+  if (!flags.user && connection_.url().user.empty()) {
     std::cerr << "user: ";
     flags.user = ask(false).value_or("");
   }
   flags.mechanism = mechanism;
-  const auto login = login_of(flags);
+  auto login = login_of(flags);
   if (!login) return login.error();
-  sasl::Context context;
-  context.host = connection_.url().host;
-  context.port = connection_.url().port;
-  context.binding = machine.binding();
-  context.binding_is_offered = machine.capabilities().offers_auth(mechanism + "-PLUS");
-  sasl::Credentials credentials{.certificate = flags.certificate.has_value()};
+  sasl::Credentials credentials;
   if (*login) {
     credentials.user = (*login)->user;
     credentials.authorize_as = (*login)->authorize_as;
     credentials.password = (*login)->password;
     credentials.token = (*login)->token;
   }
-  machine.start_auth(mechanism, sasl::make_client(mechanism, credentials, context));
+  return credentials;
+}
+
+Result<void> Talk::login(TalkMachine& machine, const std::string& mechanism) {
+  if (!machine.is_secure() && !flags_.allow_password_in_clear)
+    return fail(Fault::auth, "AUTH " + mechanism,
+                "not sent: the connection has no TLS, and the password could be read in transit; "
+                "use STARTTLS and EHLO first, or start again with --allow-password-in-clear");
+  const auto credentials = credentials_for(mechanism);
+  if (!credentials) return credentials.error();
+  sasl::Context context;
+  context.host = connection_.url().host;
+  context.port = connection_.url().port;
+  context.binding = machine.binding();
+  context.binding_is_offered = machine.capabilities().offers_auth(mechanism + "-PLUS");
+  if (const auto why = wrong_with(mechanism, *credentials, context); !why.empty())
+    return fail(Fault::auth, "AUTH " + mechanism, "not sent: " + why);
+  machine.start_auth(mechanism, sasl::make_client(mechanism, *credentials, context));
   return {};
 }
 
@@ -193,7 +240,7 @@ void Talk::hint(std::string_view line) {
 TalkOptions Talk::machine_options() {
   const bool tls_first = connection_.url().tls == Tls::implicit && !flags_.no_tls;
   TalkOptions options{.server = connection_.server(),
-                      .timeout = flags_.timeout,
+                      .timeout = flags_.timeout.value_or(default_timeout),
                       .implicit_tls = tls_first,
                       .lmtp = connection_.url().lmtp,
                       .require_tls = flags_.require_tls && !tls_first};
@@ -242,7 +289,14 @@ int Talk::run() {
 }  // namespace
 
 int TalkVerb::run() {
-  if (!host.empty()) server.server = host;
+  if (!host.empty()) {
+    if (!server.server_typed.empty()) {
+      complain("talk", server.server_typed.back() + ", HOST: mutually exclusive; give only one");
+      return exit_usage;
+    }
+    server.server = host;
+    server.server_typed = {"HOST"};
+  }
   const auto url = client::parse_url(server.server);
   if (const auto right = url ? check(server) : Result<void>(url.error()); !right) {
     complain("talk", right.error().text());

@@ -18,12 +18,12 @@
 namespace postroad::cli {
 
 struct TalkOptions {
-  std::string server;                         ///< "host:port", for errors
+  std::string server{};                       ///< "host:port", for errors
   std::chrono::milliseconds timeout{30'000};  ///< per reply
   bool implicit_tls = false;                  ///< TLS before the greeting
   bool lmtp = false;
   bool require_tls = false;  ///< EHLO and STARTTLS are said after the greeting; without TLS it ends
-  std::string hello;         ///< said after the greeting, as "EHLO name"; empty: left to the user
+  std::string hello{};       ///< said after the greeting, as "EHLO name"; empty: left to the user
 };
 
 class TalkMachine final {

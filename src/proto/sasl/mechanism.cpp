@@ -98,6 +98,11 @@ bool may_use(std::string_view name, const Credentials& credentials, const Contex
   return false;
 }
 
+bool can_authorize(std::string_view name) {
+  const auto* row = find(name);
+  return row != nullptr && row->authorizes;
+}
+
 bool may_offer(std::string_view name, const Context& context) {
   const auto* row = find(name);
   if (row == nullptr || (row->plus && !context.binding.is_there())) return false;

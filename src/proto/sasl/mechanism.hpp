@@ -94,6 +94,8 @@ std::unique_ptr<Client> make_client(std::string_view name, const Credentials& cr
 const std::vector<std::string_view>& mechanisms();
 /// Whether a client with these credentials can use the mechanism.
 bool may_use(std::string_view name, const Credentials& credentials, const Context& context);
+/// Whether the mechanism carries an authorization identity (Credentials::authorize_as).
+bool can_authorize(std::string_view name);
 /// Whether a server can offer the mechanism on this connection.
 bool may_offer(std::string_view name, const Context& context);
 
