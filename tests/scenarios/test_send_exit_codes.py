@@ -418,7 +418,8 @@ class SendExitCodes(unittest.TestCase):
     def test_empty_input_is_not_sent(self):
         empty = self.enterContext(postroad.Folder()).write("empty", "")
         ok = ("send", "--dry-run", "-f", "a@x.example", "-t", "b@x.example")
-        for flags in (("--data", "-"), ("--data", empty), ("--text", "-"), ("--text", f"@{empty}"), ("--html", "-")):
+        for flags in (("--data", "-"), ("--data", empty), ("--text", "-"), ("--text", f"@{empty}"), ("--html", "-"),
+                      ("--html-file", empty), ("--calendar", f"REQUEST:{empty}")):
             for input in (b"", b"\n"):
                 with self.subTest(flags=flags, input=input):
                     done = postroad.run(*ok, *flags, input=input)
@@ -428,14 +429,18 @@ class SendExitCodes(unittest.TestCase):
         self.assertEqual(postroad.run(*ok, "--text", "").returncode, 0, "written on the command line it is meant")
 
     def test_a_binary_file_is_no_message(self):
+        folder = self.enterContext(postroad.Folder())
         ok = ("send", "--dry-run", "-f", "a@x.example", "-t", "b@x.example")
         for input in (b"\x7fELF\x02\x01\x01\0\0\0", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "text in UTF-16\n".encode("utf-16")):
-            for flags in (("--data", "-"), ("--text", "-")):
+            path = folder.write("input", input)
+            for flags in (("--data", "-"), ("--text", "-"), ("--data", path), ("--text", f"@{path}"), ("--html", f"@{path}"), ("--html-file", path),
+                          ("--calendar", f"REQUEST:{path}")):
                 with self.subTest(flags=flags, input=input):
                     done = postroad.run(*ok, *flags, input=input)
                     self.assertEqual((done.returncode, done.stdout), (65, ""))
-                    self.assertRegex(done.stderr, r"binary data; attach it with --attach, or use --allow-binary")
+                    self.assertRegex(done.stderr, rf"^postroad send: {flags[0]} .*binary data; attach it with --attach, or use --allow-binary")
         self.assertEqual(postroad.run(*ok, "--data", "-", "--allow-binary", input=b"\x01\x02\n").returncode, 0)
+        self.assertEqual(postroad.run(*ok, "--html-file", folder.write("input", "<p>\x01</p>"), "--allow-binary").returncode, 0)
         for input in (b"Gr\xfc\xdfe\n", b"\x1b$B8+\x1b(B\n", "Grüße\n".encode()):  # text, in whatever charset
             self.assertEqual(postroad.run(*ok, "--data", "-", input=input).returncode, 0)
 

@@ -126,7 +126,11 @@ Result<void> add_texts(const MessageFlags& flags, Message& message) {
   if (flags.html_file) {
     if (!values->all.empty())
       return wrong("--html-file", "cannot be combined with --set; use --html @FILE and --embed");
-    message.html_file(*flags.html_file);
+    const auto page = read_all(*flags.html_file);
+    if (!page) return page.error();
+    if (const auto meant = check_input(flags, *page, "--html-file " + *flags.html_file); !meant)
+      return meant.error();
+    page->empty() ? message.html("") : message.html_file(*flags.html_file);  // needs content
   }
   for (const bool html : {false, true}) {
     const auto& flag = html ? flags.html : flags.text;
@@ -144,13 +148,17 @@ Result<void> add_texts(const MessageFlags& flags, Message& message) {
                                     "}}; correct the name, or leave the flag out");
 }
 
-Result<void> add_calendar(const std::string& flag, Message& message) {
+Result<void> add_calendar(const MessageFlags& flags, Message& message) {
+  if (!flags.calendar) return {};
+  const auto& flag = *flags.calendar;
   const auto colon = flag.find(':');
   if (colon == std::string::npos)
     return wrong("--calendar '" + printable(flag, 60) + "'",
                  "expected METHOD:FILE, such as REQUEST:meeting.ics");
   auto text = read_all(flag.substr(colon + 1));
   if (!text) return text.error();
+  if (const auto meant = check_input(flags, *text, "--calendar " + flag); !meant)
+    return meant.error();
   message.calendar(flag.substr(0, colon), std::move(*text));
   return {};
 }
@@ -352,9 +360,7 @@ Result<Message> MessageFlags::compose() const {
   if (auto added = add_texts(*this, message); !added) return added.error();
   if (flowed) message.flowed();
   for (const auto& path : embedded) message.embed(path);
-  if (calendar) {
-    if (auto added = add_calendar(*calendar, message); !added) return added.error();
-  }
+  if (auto added = add_calendar(*this, message); !added) return added.error();
   for (const auto& path : attachments) message.attach(path);
   if (auto added = add_fields(*this, message); !added) return added.error();
   if (auto added = add_signature(*this, message); !added) return with_flag(*this, added.error());

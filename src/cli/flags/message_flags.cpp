@@ -110,11 +110,11 @@ Flags data_flags(MessageFlags& to) {
        .target = &to.data,
        .completion = config::Completion::file},
       {.name = "allow-empty",
-       .doc =
-           "Send even if --data, --text or --html reads nothing from its file or standard input.",
+       .doc = "Send even if --data, --text, --html, --html-file or --calendar reads nothing from "
+              "its file or standard input.",
        .target = &to.allow_empty},
       {.name = "allow-binary",
-       .doc = "Send even if --data, --text or --html reads a binary file, which is more likely an "
+       .doc = "Send even if one of these flags reads a binary file, which is more likely an "
               "attachment.",
        .target = &to.allow_binary}};
 }
