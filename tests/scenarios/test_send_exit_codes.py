@@ -4,6 +4,7 @@
 import json
 import os
 import re
+import select
 import subprocess
 import threading
 import unittest
@@ -447,21 +448,27 @@ class SendExitCodes(unittest.TestCase):
     # QUIT, whose reply changes nothing.
 
     def test_the_outcome_is_printed_before_quit_is_answered(self):
-        answered = threading.Event()
+        for flags in ((), ("--json",), ("--relay", "127.0.0.1:1"), ("--relay", "127.0.0.1:1", "--json")):
+            asked, answered = threading.Event(), threading.Event()
 
-        def script(peer):
-            peer.say("220 fake.example ESMTP\r\n")
-            by_hand.converse(peer, until="QUIT")
-            answered.wait(postroad.PATIENCE)
-        with by_hand.FakeServer(script) as fake:
-            process = subprocess.Popen([postroad.BINARY, "send", "--server", f"smtp://127.0.0.1:{fake.port}", *ENVELOPE], env=postroad.CLEAN,
-                                       stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
-            lines = postroad.LineReader(process.stdout.fileno())
-            self.assertRegex(lines.next(), r"^b@x\.example accepted 250")
-            self.assertRegex(lines.next(), r"^c@x\.example accepted 250")
-            answered.set()
-            self.assertEqual(process.wait(postroad.PATIENCE), 0)
-            process.stdout.close()
+            def script(peer):
+                peer.say("220 fake.example ESMTP\r\n")
+                by_hand.converse(peer, until="QUIT")
+                asked.set()
+                answered.wait(postroad.PATIENCE)
+            with self.subTest(flags=flags), by_hand.FakeServer(script) as fake:
+                process = subprocess.Popen([postroad.BINARY, "send", "--server", f"smtp://127.0.0.1:{fake.port}", *ENVELOPE, *flags], env=postroad.CLEAN,
+                                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+                self.assertTrue(asked.wait(postroad.PATIENCE))
+                self.assertTrue(select.select([process.stdout], [], [], 0)[0], "printed before QUIT was sent")
+                text = os.read(process.stdout.fileno(), 65536).decode()
+                if "--json" in flags:
+                    self.assertEqual([one["outcome"] for one in json.loads(text)["recipients"]], ["accepted"] * 2)
+                else:
+                    self.assertRegex(text, r"^b@x\.example accepted 250.*\nc@x\.example accepted 250.*\n$")
+                answered.set()
+                self.assertEqual(process.wait(postroad.PATIENCE), 0)
+                process.stdout.close()
 
     def test_dry_run_sends_nothing(self):
         with by_hand.FakeServer(lambda peer: None) as fake:
