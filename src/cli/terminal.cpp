@@ -18,6 +18,7 @@
 #include <cstring>
 #include <iostream>
 
+#include "base/descriptor.hpp"
 #include "base/text.hpp"
 #include "observe/sinks.hpp"
 
@@ -161,11 +162,9 @@ Result<void> check_file(std::string_view flag, const std::optional<std::string>&
 
 Result<std::string> read_all(const std::string& path) {
   if (path == "-") return read_to_end(STDIN_FILENO, "standard input");
-  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (file < 0) return fail(Fault::io, path, "cannot be read: " + reason());
-  auto bytes = read_to_end(file, path);
-  ::close(file);
-  return bytes;
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) return fail(Fault::io, path, "cannot be read: " + reason());
+  return read_to_end(file.get(), path);
 }
 
 }  // namespace postroad::cli

@@ -12,6 +12,8 @@
 #include <cerrno>
 #include <system_error>
 
+#include "base/descriptor.hpp"
+
 namespace postroad::daemon {
 
 namespace {
@@ -29,17 +31,16 @@ constexpr std::uint64_t changes =
     LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_BLOCK |
     LANDLOCK_ACCESS_FS_MAKE_SYM | LANDLOCK_ACCESS_FS_REFER;
 
-Result<void> allow(int ruleset, const std::filesystem::path& folder, std::uint64_t rights) {
-  const int descriptor = ::open(folder.c_str(), O_PATH | O_CLOEXEC);
-  if (descriptor < 0) return fail(Fault::io, folder.string(), "cannot be opened: " + reason());
+Result<void> allow(const Descriptor& ruleset, const std::filesystem::path& folder,
+                   std::uint64_t rights) {
+  const Descriptor opened(::open(folder.c_str(), O_PATH | O_CLOEXEC));
+  if (!opened) return fail(Fault::io, folder.string(), "cannot be opened: " + reason());
   landlock_path_beneath_attr beneath{};
   beneath.allowed_access = rights;
-  beneath.parent_fd = descriptor;
+  beneath.parent_fd = opened.get();
   const auto added =
-      ::syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &beneath, 0);
-  const auto why = reason();
-  ::close(descriptor);
-  if (added != 0) return fail(Fault::io, folder.string(), "Landlock refuses a rule: " + why);
+      ::syscall(SYS_landlock_add_rule, ruleset.get(), LANDLOCK_RULE_PATH_BENEATH, &beneath, 0);
+  if (added != 0) return fail(Fault::io, folder.string(), "Landlock refuses a rule: " + reason());
   return {};
 }
 
@@ -81,9 +82,9 @@ Result<std::string> confine(const std::vector<std::filesystem::path>& writable,
   const auto writes = changes | (version >= 3 ? truncate_right : 0);
   landlock_ruleset_attr rules{};
   rules.handled_access_fs = writes | LANDLOCK_ACCESS_FS_EXECUTE;
-  const auto ruleset =
-      static_cast<int>(::syscall(SYS_landlock_create_ruleset, &rules, sizeof rules, 0));
-  if (ruleset < 0) return "Landlock is refused: " + reason();
+  const Descriptor ruleset(
+      static_cast<int>(::syscall(SYS_landlock_create_ruleset, &rules, sizeof rules, 0)));
+  if (!ruleset) return "Landlock is refused: " + reason();
   Result<void> done;
   for (const auto& folder : writable) {
     if (done) done = allow(ruleset, folder, writes);
@@ -93,9 +94,8 @@ Result<std::string> confine(const std::vector<std::filesystem::path>& writable,
       done = allow(ruleset, folder, LANDLOCK_ACCESS_FS_EXECUTE);
   }
   if (done) done = allow(ruleset, "/dev", LANDLOCK_ACCESS_FS_WRITE_FILE);
-  if (done && ::syscall(SYS_landlock_restrict_self, ruleset, 0) != 0)
+  if (done && ::syscall(SYS_landlock_restrict_self, ruleset.get(), 0) != 0)
     done = fail(Fault::io, "server.sandbox", "Landlock cannot be entered: " + reason());
-  ::close(ruleset);
   if (!done) return done.error();
   return std::string();
 }

@@ -2,13 +2,14 @@
 #pragma once
 
 #include <fcntl.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <filesystem>
 #include <postroad/error.hpp>
 #include <string>
 #include <system_error>
+
+#include "base/descriptor.hpp"
 
 namespace postroad::daemon {
 
@@ -18,17 +19,12 @@ class ControlAddress {
  public:
   explicit ControlAddress(const std::filesystem::path& data)
       : folder_(::open(data.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)),
-        path_("/proc/self/fd/" + std::to_string(folder_) + "/control.sock") {}
-  ControlAddress(const ControlAddress&) = delete;
-  ControlAddress& operator=(const ControlAddress&) = delete;
-  ~ControlAddress() {
-    if (folder_ >= 0) ::close(folder_);
-  }
-  [[nodiscard]] bool is_there() const { return folder_ >= 0; }
+        path_("/proc/self/fd/" + std::to_string(folder_.get()) + "/control.sock") {}
+  [[nodiscard]] bool is_there() const { return bool{folder_}; }
   [[nodiscard]] const std::string& path() const { return path_; }
 
  private:
-  int folder_;
+  Descriptor folder_;
   std::string path_;
 };
 

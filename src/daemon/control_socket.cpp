@@ -21,9 +21,9 @@
 #include <cstring>
 #include <system_error>
 
+#include "base/descriptor.hpp"
 #include "base/text.hpp"
 #include "daemon/control_address.hpp"
-#include "net/descriptor.hpp"
 #include "server/log_failure.hpp"
 
 namespace postroad::daemon {
@@ -193,7 +193,7 @@ Result<std::unique_ptr<ControlSocket>> ControlSocket::open(asio::io_context& loo
   boost::system::error_code error;
   stream_protocol::acceptor acceptor(loop);
   acceptor.open(stream_protocol(), error);
-  if (!error) (void)net::close_on_exec(acceptor.native_handle());
+  if (!error) (void)close_on_exec(acceptor.native_handle());
   const auto mask = ::umask(0177);
   if (!error) acceptor.bind(stream_protocol::endpoint(fresh), error);
   ::umask(mask);

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "base/descriptor.hpp"
 #include "observe/log.hpp"
 
 namespace postroad::daemon {
@@ -65,15 +66,6 @@ class RunningServer final {
  public:
   /// Error: Fault::not_found when no server runs there.
   static Result<RunningServer> connect(const std::filesystem::path& data);
-  RunningServer(RunningServer&& other) noexcept
-      : socket_(std::exchange(other.socket_, -1)), rest_(std::move(other.rest_)) {}
-  RunningServer& operator=(RunningServer&& other) noexcept {
-    std::swap(socket_, other.socket_);
-    std::swap(rest_, other.rest_);
-    return *this;
-  }
-  ~RunningServer();
-
   [[nodiscard]] int pid() const;
   /// Error: Fault::timeout when it does not answer.
   Result<Reloaded> reload();
@@ -89,10 +81,10 @@ class RunningServer final {
   Result<void> ready();
 
  private:
-  explicit RunningServer(int socket) : socket_(socket) {}
+  explicit RunningServer(Descriptor socket) : socket_(std::move(socket)) {}
   Result<void> say(std::string_view line);
   Result<std::string> hear(std::vector<int>* sockets);
-  int socket_;
+  Descriptor socket_;
   std::string rest_;  // received behind the last line
 };
 

@@ -4,8 +4,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/descriptor.hpp"
 #include "base/text.hpp"
-#include "net/descriptor.hpp"
 #include "net/stream.hpp"
 
 namespace postroad::daemon {
@@ -43,13 +43,13 @@ Result<tcp::acceptor> metrics_socket(boost::asio::io_context& loop, const tcp::e
     const int descriptor = *at;
     sockets.erase(at);
     acceptor.assign(endpoint.protocol(), descriptor, error);
-    if (!error && net::close_on_exec(descriptor)) return acceptor;
+    if (!error && close_on_exec(descriptor)) return acceptor;
     if (error) ::close(descriptor);
     acceptor.close(error);
     break;
   }
   acceptor.open(endpoint.protocol(), error);
-  if (!error) (void)net::close_on_exec(acceptor.native_handle());
+  if (!error) (void)close_on_exec(acceptor.native_handle());
   if (!error) acceptor.set_option(tcp::acceptor::reuse_address(true), error);
   if (!error) acceptor.bind(endpoint, error);
   if (!error) acceptor.listen(16, error);

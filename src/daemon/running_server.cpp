@@ -32,22 +32,19 @@ Result<RunningServer> RunningServer::connect(const std::filesystem::path& data) 
   };
   const ControlAddress address(data);
   if (!address.is_there()) return none();
-  RunningServer server(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  RunningServer server(Descriptor(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)));
   sockaddr_un name{};
   name.sun_family = AF_UNIX;
   std::memcpy(name.sun_path, address.path().data(), address.path().size());
-  if (::connect(server.socket_, reinterpret_cast<const sockaddr*>(&name), sizeof name) != 0)
+  if (::connect(server.socket_.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name) != 0)
     return none();
-  ::setsockopt(server.socket_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  ::setsockopt(server.socket_.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
   return server;
 }
 
-RunningServer::~RunningServer() {
-  if (socket_ >= 0) ::close(socket_);
-}
-
 Result<void> RunningServer::say(std::string_view line) {
-  if (::send(socket_, line.data(), line.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(line.size()))
+  if (::send(socket_.get(), line.data(), line.size(), MSG_NOSIGNAL) ==
+      static_cast<ssize_t>(line.size()))
     return {};
   return control_error("the request cannot be sent to the running server");
 }
@@ -62,7 +59,7 @@ Result<std::string> RunningServer::hear(std::vector<int>* sockets) {
     message.msg_iovlen = 1;
     message.msg_control = space.data();
     message.msg_controllen = space.size();
-    const auto got = ::recvmsg(socket_, &message, MSG_CMSG_CLOEXEC);
+    const auto got = ::recvmsg(socket_.get(), &message, MSG_CMSG_CLOEXEC);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
       return fail(Fault::timeout, "control.sock",
@@ -136,7 +133,7 @@ Result<void> RunningServer::ready() {
 int RunningServer::pid() const {
   ucred peer{};
   socklen_t length = sizeof peer;
-  return ::getsockopt(socket_, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0 ? peer.pid : 0;
+  return ::getsockopt(socket_.get(), SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0 ? peer.pid : 0;
 }
 
 Result<std::vector<std::string>> RunningServer::listening() {

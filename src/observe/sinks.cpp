@@ -18,6 +18,7 @@
 #include <iterator>
 #include <system_error>
 
+#include "base/descriptor.hpp"
 #include "base/text.hpp"
 
 namespace postroad::observe {
@@ -171,16 +172,6 @@ namespace {
 std::atomic<std::uint64_t> dropped{0};
 
 // Writes the whole line. False: the descriptor did not take it.
-bool write_whole(int descriptor, std::string_view line) {
-  while (!line.empty()) {
-    const auto n = ::write(descriptor, line.data(), line.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return false;
-    line.remove_prefix(static_cast<std::size_t>(n));
-  }
-  return true;
-}
-
 // For a pipe, terminal or socket. The descriptor may be shared with other programs, so it stays
 // blocking: after poll, PIPE_BUF bytes can be written without blocking, and no more are written at
 // once.
@@ -192,7 +183,7 @@ class PipeWriter final {
     while (!line.empty()) {
       pollfd wanted{descriptor_, POLLOUT, 0};
       is_stalled_ = ::poll(&wanted, 1, is_stalled_ ? 0 : patience) <= 0;
-      if (is_stalled_ || !write_whole(descriptor_, line.substr(0, PIPE_BUF))) return false;
+      if (is_stalled_ || !write_all(descriptor_, line.substr(0, PIPE_BUF))) return false;
       line.remove_prefix(std::min<std::size_t>(line.size(), PIPE_BUF));
     }
     return true;
@@ -217,7 +208,7 @@ LineWriter write_to(int descriptor) {
   const bool is_file = ::fstat(descriptor, &facts) == 0 && S_ISREG(facts.st_mode);
   if (is_file) {
     return [descriptor](std::string_view line) {
-      if (!write_whole(descriptor, line)) dropped.fetch_add(1, std::memory_order_relaxed);
+      if (!write_all(descriptor, line)) dropped.fetch_add(1, std::memory_order_relaxed);
     };
   }
   return [writer = std::make_shared<PipeWriter>(descriptor)](std::string_view line) {
@@ -229,10 +220,10 @@ std::uint64_t dropped_lines() noexcept { return dropped.load(std::memory_order_r
 
 namespace {
 
-Result<int> open_log(const std::string& path) {
-  const int descriptor =
-      ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0640);
-  if (descriptor >= 0) return descriptor;
+Result<Descriptor> open_log(const std::string& path) {
+  Descriptor opened(
+      ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0640));
+  if (opened) return opened;
   return fail(Fault::io, path,
               "the log cannot be opened: " + std::generic_category().message(errno) +
                   "; create its folder and make it writable for the server's user");
@@ -241,23 +232,19 @@ Result<int> open_log(const std::string& path) {
 }  // namespace
 
 Result<std::shared_ptr<LogFile>> LogFile::open(std::string path) {
-  const auto descriptor = open_log(path);
-  if (!descriptor) return descriptor.error();
-  return std::shared_ptr<LogFile>(new LogFile(std::move(path), *descriptor));
+  auto opened = open_log(path);
+  if (!opened) return opened.error();
+  return std::shared_ptr<LogFile>(new LogFile(std::move(path), std::move(*opened)));
 }
-
-LogFile::~LogFile() { ::close(descriptor_); }
 
 // dup3 replaces the file behind the descriptor in one step: each line goes to one of the two files.
 Result<void> LogFile::reopen() {
   const auto fresh = open_log(path_);
   if (!fresh) return fresh.error();
-  const bool replaced = ::dup3(*fresh, descriptor_, O_CLOEXEC) >= 0;
-  const auto why = std::generic_category().message(errno);
-  ::close(*fresh);
-  if (replaced) return {};
+  if (::dup3(fresh->get(), descriptor_.get(), O_CLOEXEC) >= 0) return {};
   return fail(Fault::io, path_,
-              "the log cannot be reopened: " + why + "; the old file is still used");
+              "the log cannot be reopened: " + std::generic_category().message(errno) +
+                  "; the old file is still used");
 }
 
 void TextSink::take(std::chrono::system_clock::time_point when, const Event& event) noexcept {

@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/descriptor.hpp"
 #include "observe/log.hpp"
 
 namespace postroad::observe {
@@ -39,15 +40,15 @@ class LogFile final {
   static Result<std::shared_ptr<LogFile>> open(std::string path);
   LogFile(const LogFile&) = delete;
   LogFile& operator=(const LogFile&) = delete;
-  ~LogFile();
   /// Error: Fault::io; the old file then stays in use.
   Result<void> reopen();
-  [[nodiscard]] int descriptor() const noexcept { return descriptor_; }
+  [[nodiscard]] int descriptor() const noexcept { return descriptor_.get(); }
 
  private:
-  LogFile(std::string path, int descriptor) : path_(std::move(path)), descriptor_(descriptor) {}
+  LogFile(std::string path, Descriptor opened)
+      : path_(std::move(path)), descriptor_(std::move(opened)) {}
   std::string path_;
-  int descriptor_;  // the number does not change
+  Descriptor descriptor_;  // the number does not change
 };
 
 /// `2026-11-23T12:00:00.123Z info session.opened client=[127.0.0.1]:4711 listener=smtp`, in UTC.

@@ -7,7 +7,7 @@
 #include <boost/asio/ip/v6_only.hpp>
 #include <utility>
 
-#include "net/descriptor.hpp"
+#include "base/descriptor.hpp"
 
 namespace postroad::server {
 
@@ -37,7 +37,7 @@ boost::system::error_code bind(tcp::acceptor& acceptor, const tcp::endpoint& end
   boost::system::error_code error;
   acceptor.close(error);
   acceptor.open(endpoint.protocol(), error);
-  if (!error) (void)net::close_on_exec(acceptor.native_handle());
+  if (!error) (void)close_on_exec(acceptor.native_handle());
   if (!error) acceptor.set_option(tcp::acceptor::reuse_address(true), error);
   if (!error && shared) acceptor.set_option(reuse_port(true), error);
   if (!error && endpoint.address().is_v6()) acceptor.set_option(asio::ip::v6_only(true), error);
@@ -55,7 +55,7 @@ void Listeners::inherit(const std::vector<int>& descriptors) {
     const bool is_socket =
         ::getsockname(descriptor, reinterpret_cast<sockaddr*>(&address), &length) == 0;
     if (!is_socket || (address.ss_family != AF_INET && address.ss_family != AF_INET6) ||
-        !net::close_on_exec(descriptor)) {
+        !close_on_exec(descriptor)) {
       ::close(descriptor);
       continue;
     }

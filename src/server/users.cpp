@@ -13,6 +13,7 @@
 #include <fstream>
 #include <optional>
 
+#include "base/descriptor.hpp"
 #include "base/text.hpp"
 #include "crypto/digest.hpp"
 #include "crypto/hmac_md5.hpp"
@@ -233,38 +234,14 @@ Result<void> keep_owner(int file, const std::string& path) {
   return {};
 }
 
-class Descriptor final {
- public:
-  explicit Descriptor(int number) : number_(number) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (number_ >= 0) ::close(number_);
-  }
-  [[nodiscard]] int get() const { return number_; }
-
- private:
-  int number_;
-};
-
 Error failed(const std::string& path, const std::string& what) {
   return fail(Fault::io, path, what + ": " + std::strerror(errno));
-}
-
-bool write_all(int file, std::string_view text) {
-  while (!text.empty()) {
-    const auto count = ::write(file, text.data(), text.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) return false;
-    text.remove_prefix(static_cast<std::size_t>(count));
-  }
-  return true;
 }
 
 Result<void> write_new(const std::string& next, const std::string& path, std::string_view text) {
   const Descriptor file(
       ::open(next.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (file.get() < 0) return failed(next, "cannot write the users");
+  if (!file) return failed(next, "cannot write the users");
   if (auto kept = keep_owner(file.get(), path); !kept) return kept;
   if (!write_all(file.get(), text) || ::fsync(file.get()) != 0)
     return failed(next, "cannot write the users");
@@ -277,7 +254,7 @@ Result<void> write_new(const std::string& next, const std::string& path, std::st
 Result<void> sync_folder_of(const std::string& path) {
   const auto folder = std::filesystem::absolute(path).parent_path().string();
   const Descriptor opened(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (opened.get() < 0 || ::fsync(opened.get()) != 0)
+  if (!opened || ::fsync(opened.get()) != 0)
     return failed(folder, "cannot sync the folder of the users file " + path);
   return {};
 }
@@ -307,7 +284,7 @@ Result<void> Users::change(const std::string& path,
   // A file of its own: the users' file is another one after each change.
   const auto name = path + ".lock";
   const Descriptor lock(::open(name.c_str(), O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (lock.get() < 0) return failed(name, "cannot lock the users");
+  if (!lock) return failed(name, "cannot lock the users");
   // The owner of the users' file must be able to lock it after root has.
   if (::geteuid() == 0) {
     if (auto kept = keep_owner(lock.get(), path); !kept) return kept;

@@ -11,6 +11,7 @@
 #include <postroad/dkim.hpp>
 #include <postroad/message.hpp>
 
+#include "base/descriptor.hpp"
 #include "base/text.hpp"
 #include "cli/exit.hpp"
 #include "cli/terminal.hpp"
@@ -174,17 +175,9 @@ void print_record(const DkimKey& key, const std::string& selector, const std::st
 
 // A new file that only its owner can read.
 Result<void> write_key(const std::string& path, const Secret& pem) {
-  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (file < 0)
-    return fail(Fault::io, path, std::string("the key cannot be written: ") + std::strerror(errno));
-  const auto text = pem.reveal();
-  const bool whole = ::write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
-                     ::fsync(file) == 0;
-  const int code = errno;
-  ::close(file);
-  if (!whole)
-    return fail(Fault::io, path, std::string("the key cannot be written: ") + std::strerror(code));
-  return {};
+  const Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (file && write_all(file.get(), pem.reveal()) && ::fsync(file.get()) == 0) return {};
+  return fail(Fault::io, path, std::string("the key cannot be written: ") + std::strerror(errno));
 }
 
 void print_verdicts(const std::vector<DkimVerdict>& verdicts, bool json) {

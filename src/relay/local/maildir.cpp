@@ -10,6 +10,8 @@
 #include <cstring>
 #include <filesystem>
 
+#include "base/descriptor.hpp"
+
 namespace postroad::relay {
 
 namespace {
@@ -24,24 +26,9 @@ Error io_error(const std::string& path, const std::string& doing) {
   return fail(fault, path, doing + ": " + std::strerror(code));
 }
 
-class Descriptor {
- public:
-  explicit Descriptor(int value) : value_(value) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (value_ >= 0) ::close(value_);
-  }
-  [[nodiscard]] int get() const { return value_; }
-
- private:
-  int value_;
-};
-
 Result<void> sync_path(const std::string& path) {
   const Descriptor folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (folder.get() < 0 || ::fsync(folder.get()) != 0)
-    return io_error(path, "cannot sync the folder");
+  if (!folder || ::fsync(folder.get()) != 0) return io_error(path, "cannot sync the folder");
   return {};
 }
 
@@ -53,14 +40,9 @@ Result<void> make_folder(const std::string& path) {
       "for the right to write there)");
 }
 
-Result<void> write_all(int file, std::string_view bytes, const std::string& path) {
-  while (!bytes.empty()) {
-    const auto n = ::write(file, bytes.data(), bytes.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return io_error(path, "cannot write the message");
-    bytes.remove_prefix(static_cast<std::size_t>(n));
-  }
-  return {};
+Result<void> write_part(const Descriptor& file, std::string_view bytes, const std::string& path) {
+  if (write_all(file.get(), bytes)) return {};
+  return io_error(path, "cannot write the message");
 }
 
 }  // namespace
@@ -102,13 +84,13 @@ Result<void> Maildirs::make_folders(const std::string& folder) const {
   return {};
 }
 
-Result<int> Maildirs::open_draft(const std::string& folder, const std::string& draft) const {
+Result<Descriptor> Maildirs::open_draft(const std::string& folder, const std::string& draft) const {
   for (const bool again : {false, true}) {
     const auto folders = make_folders(folder);
     if (!folders) return folders.error();
-    const int file =
-        ::open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (file >= 0) return file;
+    Descriptor file(
+        ::open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (file) return file;
     if (errno != ENOENT || again) break;
     // The mailbox was removed while the server ran.
     const std::lock_guard lock(ready_->mutex);
@@ -120,22 +102,21 @@ Result<int> Maildirs::open_draft(const std::string& folder, const std::string& d
 Result<void> Maildirs::write(const std::string& folder, const std::string& name,
                              std::string_view head, spool::Reader& message) const {
   const auto draft = root_ + '/' + folder + "/tmp/" + name;
-  const auto opened = open_draft(folder, draft);
-  if (!opened) return opened.error();
-  const Descriptor file(*opened);
+  const auto file = open_draft(folder, draft);
+  if (!file) return file.error();
   const auto give_up = [&](Error error) {
     ::unlink(draft.c_str());
     return error;
   };
-  auto written = write_all(file.get(), head, draft);
+  auto written = write_part(*file, head, draft);
   while (written) {
     const auto chunk = message.next();
     if (!chunk) return give_up(chunk.error());
     if (chunk->empty()) break;
-    written = write_all(file.get(), *chunk, draft);
+    written = write_part(*file, *chunk, draft);
   }
   if (!written) return give_up(written.error());
-  if (::fdatasync(file.get()) != 0) return give_up(io_error(draft, "cannot sync the message"));
+  if (::fdatasync(file->get()) != 0) return give_up(io_error(draft, "cannot sync the message"));
   return {};
 }
 
@@ -150,7 +131,7 @@ Result<void> Maildirs::publish(const std::string& folder, const std::string& nam
 
 Result<void> Maildirs::try_write() const {
   const Descriptor file(::open(root_.c_str(), O_WRONLY | O_TMPFILE | O_CLOEXEC, 0600));
-  if (file.get() < 0) {
+  if (!file) {
     if (errno == EDQUOT || errno == EOPNOTSUPP) return {};
     return io_error(root_, "cannot create a file");
   }

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <unordered_set>
 
+#include "base/descriptor.hpp"
 #include "spool/spool.hpp"
 
 namespace postroad::relay {
@@ -44,7 +45,8 @@ class Maildirs final {
   };
   explicit Maildirs(std::string root) : root_(std::move(root)) {}
   [[nodiscard]] Result<void> make_folders(const std::string& folder) const;
-  [[nodiscard]] Result<int> open_draft(const std::string& folder, const std::string& draft) const;
+  [[nodiscard]] Result<Descriptor> open_draft(const std::string& folder,
+                                              const std::string& draft) const;
   std::string root_;
   std::unique_ptr<Ready> ready_ = std::make_unique<Ready>();
 };

@@ -18,6 +18,8 @@
 #include <system_error>
 #include <utility>
 
+#include "base/descriptor.hpp"
+
 namespace postroad::spool {
 
 namespace {
@@ -32,24 +34,6 @@ Error refused(int number, std::string where, std::string_view what) {
               fmt::format("{}: {}{}", what, std::generic_category().message(number),
                           full ? "; free space on the disk" : ""));
 }
-
-class Descriptor final {
- public:
-  explicit Descriptor(int number = -1) : number_(number) {}
-  Descriptor(Descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    std::swap(number_, other.number_);
-    return *this;
-  }
-  ~Descriptor() {
-    if (number_ >= 0) ::close(number_);
-  }
-  [[nodiscard]] int get() const { return number_; }
-  explicit operator bool() const { return number_ >= 0; }
-
- private:
-  int number_;
-};
 
 class PosixFile final : public File {
  public:

@@ -8,6 +8,7 @@
 #include <charconv>
 #include <optional>
 
+#include "base/descriptor.hpp"
 #include "spool/disk/posix_disk.hpp"
 
 namespace postroad::spool {
@@ -24,10 +25,8 @@ constexpr std::uint64_t ids_reserved_for_old_process = 600'000'000;
 constexpr std::uint64_t older_segment_size = 1 << 20;
 
 bool sync_folder(const std::filesystem::path& folder) {
-  const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  const bool synced = descriptor >= 0 && ::fsync(descriptor) == 0;
-  if (descriptor >= 0) ::close(descriptor);
-  return synced;
+  const Descriptor opened(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  return opened && ::fsync(opened.get()) == 0;
 }
 
 std::optional<unsigned> number_of(std::string_view name) {

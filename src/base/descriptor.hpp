@@ -1,0 +1,54 @@
+// A file descriptor with an owner, and what is done with descriptors in several layers. Not here:
+// sockets, which Asio owns.
+#pragma once
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstddef>
+#include <string_view>
+#include <utility>
+
+namespace postroad {
+
+/// Closes the descriptor at its end. What failed to open is a Descriptor that holds none, and errno
+/// says why.
+class Descriptor final {
+ public:
+  explicit Descriptor(int number = -1) noexcept : number_(number) {}
+  Descriptor(Descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
+  Descriptor& operator=(Descriptor&& other) noexcept {
+    std::swap(number_, other.number_);
+    return *this;
+  }
+  ~Descriptor() {
+    if (number_ >= 0) ::close(number_);
+  }
+  /// -1: it holds none.
+  [[nodiscard]] int get() const noexcept { return number_; }
+  explicit operator bool() const noexcept { return number_ >= 0; }
+
+ private:
+  int number_;
+};
+
+/// Writes all bytes, also where the system takes a part of them. False: errno says why.
+[[nodiscard]] inline bool write_all(int descriptor, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const auto count = ::write(descriptor, bytes.data(), bytes.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) return false;
+    bytes.remove_prefix(static_cast<std::size_t>(count));
+  }
+  return true;
+}
+
+/// Asio opens sockets that a child process inherits; a program that outlives the server would hold
+/// its ports. False: not a descriptor.
+[[nodiscard]] inline bool close_on_exec(int descriptor) {
+  const int flags = ::fcntl(descriptor, F_GETFD);
+  return flags >= 0 && ::fcntl(descriptor, F_SETFD, flags | FD_CLOEXEC) == 0;
+}
+
+}  // namespace postroad
