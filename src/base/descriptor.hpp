@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <cstddef>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -42,6 +43,20 @@ class Descriptor final {
     bytes.remove_prefix(static_cast<std::size_t>(count));
   }
   return true;
+}
+
+/// Appends everything up to the end of the file. False: errno says why, and `bytes` has a part: a
+/// read that fails is not the end.
+[[nodiscard]] inline bool read_to_end(int descriptor, std::string& bytes) {
+  char part[65536];
+  for (;;) {
+    const auto count = ::read(descriptor, part, sizeof part);
+    if (count == 0) return true;
+    if (count > 0)
+      bytes.append(part, static_cast<std::size_t>(count));
+    else if (errno != EINTR)
+      return false;
+  }
 }
 
 /// Asio opens sockets that a child process inherits; a program that outlives the server would hold

@@ -43,18 +43,21 @@ TEST(Descriptor, WritesMoreThanThePipeTakesAtOnce) {
   Descriptor writer(ends[1]);
   const std::string bytes(1'000'000, 'x');
   std::string got;
-  std::thread reading([&] {
-    std::array<char, 4096> part{};
-    for (;;) {
-      const auto count = ::read(reader.get(), part.data(), part.size());
-      if (count <= 0) return;
-      got.append(part.data(), static_cast<std::size_t>(count));
-    }
-  });
+  std::thread reading([&] { EXPECT_TRUE(read_to_end(reader.get(), got)); });
   EXPECT_TRUE(write_all(writer.get(), bytes));
   { const Descriptor closed(std::move(writer)); }
   reading.join();
   EXPECT_EQ(got, bytes);
+}
+
+TEST(Descriptor, ReadsToTheEndOrTellsWhyNot) {
+  const Descriptor none(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  std::string bytes = "kept";
+  EXPECT_TRUE(read_to_end(none.get(), bytes));
+  EXPECT_EQ(bytes, "kept");
+  const Descriptor folder(::open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  EXPECT_FALSE(read_to_end(folder.get(), bytes));
+  EXPECT_EQ(errno, EISDIR);
 }
 
 TEST(Descriptor, AFailedWriteTellsWhy) {

@@ -129,25 +129,6 @@ void complain(std::string_view verb, std::string_view sentence) {
             << (colour ? "\x1b[0m " : " ") << sentence << '\n';
 }
 
-namespace {
-
-// To its end. A read that fails is not the end: half a message must not be taken for a whole one.
-Result<std::string> read_to_end(int descriptor, const std::string& name) {
-  std::string bytes;
-  char buffer[65536];
-  for (;;) {
-    const auto n = ::read(descriptor, buffer, sizeof buffer);
-    if (n == 0) return bytes;
-    if (n > 0) {
-      bytes.append(buffer, static_cast<std::size_t>(n));
-    } else if (errno != EINTR) {
-      return fail(Fault::io, name, "cannot be read: " + reason());
-    }
-  }
-}
-
-}  // namespace
-
 Result<void> check_file(std::string_view flag, const std::optional<std::string>& path) {
   if (!path) return {};
   const auto place = std::string(flag) + ' ' + printable(*path, 200);
@@ -161,10 +142,11 @@ Result<void> check_file(std::string_view flag, const std::optional<std::string>&
 }
 
 Result<std::string> read_all(const std::string& path) {
-  if (path == "-") return read_to_end(STDIN_FILENO, "standard input");
-  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file) return fail(Fault::io, path, "cannot be read: " + reason());
-  return read_to_end(file.get(), path);
+  const bool is_input = path == "-";
+  const Descriptor file(is_input ? -1 : ::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  std::string bytes;
+  if ((is_input || file) && read_to_end(is_input ? STDIN_FILENO : file.get(), bytes)) return bytes;
+  return fail(Fault::io, is_input ? "standard input" : path, "cannot be read: " + reason());
 }
 
 }  // namespace postroad::cli

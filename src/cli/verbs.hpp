@@ -107,6 +107,7 @@ struct ServeVerb {
 struct MailVerbs {
   std::string data = "./postroad-mail";
   std::string mailbox, id, subject;
+  std::vector<std::string> data_typed;  // as config::Flag::typed
   bool json = false, raw = false;
   int count = 1;
   config::Duration timeout{30'000};

@@ -1,14 +1,11 @@
-// `postroad mail list|show|wait`: delivered messages, for people and for tests.
+// `postroad mail list|show|wait`: delivered messages, for people and for tests. Not here: finding
+// them and waiting for them (src/mailbox).
 #include <fmt/format.h>
-#include <poll.h>
-#include <sys/inotify.h>
-#include <unistd.h>
+
 #include <algorithm>
-#include <chrono>
 #include <ctime>
 #include <iostream>
 
-#include <postroad/address.hpp>
 #include <postroad/delivery_report.hpp>
 #include <postroad/mail_part.hpp>
 
@@ -16,8 +13,9 @@
 #include "cli/exit.hpp"
 #include "cli/terminal.hpp"
 #include "cli/verbs.hpp"
-#include "mailbox/mailboxes.hpp"
-#include "observe/sinks.hpp"
+#include "mailbox/json.hpp"
+#include "mailbox/messages.hpp"
+#include "mailbox/wait.hpp"
 
 namespace postroad::cli {
 
@@ -28,7 +26,8 @@ config::Command MailVerbs::declare() {
                    .value = "FOLDER",
                    .doc = "Data folder of the server.",
                    .target = &data,
-                   .completion = config::Completion::folder};
+                   .completion = config::Completion::folder,
+                   .typed = &data_typed};
   const Flag box{.name = "mailbox",
                  .letter = 'm',
                  .value = "ADDRESS",
@@ -76,14 +75,6 @@ config::Command MailVerbs::declare() {
 
 namespace {
 
-using observe::json_string;
-
-struct Shown {
-  mailbox::StoredMail mail;
-  std::string from, to, subject, date;
-  std::size_t size = 0;
-};
-
 std::string time_text(std::int64_t seconds) {
   const std::time_t time = seconds;
   std::tm parts{};
@@ -93,46 +84,18 @@ std::string time_text(std::int64_t seconds) {
   return text;
 }
 
-Result<std::vector<Shown>> find(const MailVerbs& verb) {
-  const auto all = mailbox::list_mail(verb.data);
-  if (!all) return all.error();
-  std::vector<Shown> found;
-  for (const auto& mail : *all) {
-    if (!verb.mailbox.empty() && !iequals(mail.mailbox, verb.mailbox)) continue;
-    const auto bytes = read_all(mail.path.string());
-    std::error_code error;
-    if (!bytes && !std::filesystem::exists(mail.path, error) && !error)
-      continue;  // moved by another reader in between
-    if (!bytes) return bytes.error();
-    const auto part = MailPart::parse(*bytes);
-    Shown shown{mail,
-                part.header("From"),
-                part.header("To"),
-                part.header("Subject"),
-                part.header("Date"),
-                bytes->size()};
-    if (shown.subject.find(verb.subject) != std::string::npos) found.push_back(std::move(shown));
-  }
-  return found;
+mailbox::Filter filter_of(const MailVerbs& verb) {
+  return {.mailbox = verb.mailbox, .subject = verb.subject};
 }
 
-void print(const std::vector<Shown>& mails, bool json) {
+void print(const std::vector<mailbox::StoredMessage>& messages, bool json) {
   if (json) {
-    std::string out = "[";
-    for (const auto& one : mails) {
-      out += fmt::format(
-          R"({}{{"id":{},"mailbox":{},"time":{},"from":{},"to":{},"subject":{},"size":{},"path":{}}})",
-          out.size() > 1 ? ",\n " : "", json_string(one.mail.id), json_string(one.mail.mailbox),
-          one.mail.time, json_string(one.from), json_string(one.to), json_string(one.subject),
-          one.size, json_string(one.mail.path.string()));
-    }
-    std::cout << out << "]\n";
+    std::cout << mailbox::to_json(messages) << '\n';
     return;
   }
-  for (const auto& one : mails) {
-    std::cout << fmt::format("{}  {}  {}  {}  {}\n", printable(one.mail.id),
-                             time_text(one.mail.time), printable(one.mail.mailbox),
-                             printable(one.from), printable(one.subject));
+  for (const auto& one : messages) {
+    std::cout << fmt::format("{}  {}  {}  {}  {}\n", printable(one.id), time_text(one.time),
+                             printable(one.mailbox), printable(one.from), printable(one.subject));
   }
 }
 
@@ -167,119 +130,62 @@ void print_report(std::string_view bytes) {
                              printable(one.status), printable(one.diagnostic));
 }
 
-// The addresses of a field, as far as they can be parsed.
-std::string json_addresses(const MailPart& part, std::string_view name) {
-  std::string out = "[";
-  for (const auto& field : part.fields) {
-    if (!iequals(field.name, name)) continue;
-    const auto list = parse_address_list(field.value(), {.tolerant = true});
-    if (!list) continue;
-    for (const auto& one : *list)
-      out += fmt::format(R"({}{{"name":{},"address":{}}})", out.size() > 1 ? "," : "",
-                         json_string(one.name), json_string(one.mailbox.text()));
-  }
-  return out + "]";
-}
-
-void print_json(const mailbox::StoredMail& mail, const MailPart& part) {
-  std::string fields;
-  for (const auto& field : part.fields) {
-    fields += fmt::format("{}[{},{}]", fields.empty() ? "" : ",", json_string(field.name),
-                          json_string(part.header(field.name)));
-  }
-  const auto* text = part.first("text/plain");
-  const auto* html = part.first("text/html");
-  std::cout
-      << fmt::format(
-             R"({{"id":{},"mailbox":{},"header":[{}],"from":{},"to":{},"cc":{},"text":{},"html":{}}})",
-             json_string(mail.id), json_string(mail.mailbox), fields, json_addresses(part, "From"),
-             json_addresses(part, "To"), json_addresses(part, "Cc"),
-             text == nullptr ? "null" : json_string(text->text()),
-             html == nullptr ? "null" : json_string(html->text()))
-      << '\n';
-}
-
-int refuse(const Error& error) {
+int refuse(const MailVerbs& verb, Error error) {
+  const bool is_root = error.where == (std::filesystem::path(verb.data) / "mail").string();
+  if (is_root)
+    error.detail +=
+        "; " + config::as_typed(verb.data_typed, "--data") + " is the server's data folder";
   complain("mail", error.text());
   return exit_of(error);
 }
 
-}  // namespace
-
-int MailVerbs::list() {
-  const auto mails = find(*this);
-  if (!mails) return refuse(mails.error());
-  print(*mails, json);
-  return exit_ok;
-}
-
-int MailVerbs::show() {
-  const auto mails = find(*this);
-  if (!mails) return refuse(mails.error());
-  const auto found = std::find_if(mails->rbegin(), mails->rend(), [&](const auto& one) {
-    return id == "last" || iequals(one.mail.id, id);
-  });
-  if (found == mails->rend())
-    return refuse(
-        fail(Fault::not_found, id, "no message has this id; `postroad mail list` shows the ids"));
-  const auto bytes = read_all(found->mail.path.string());
-  if (!bytes) return refuse(bytes.error());
-  if (raw) {
-    std::cout << *bytes;
-    return exit_ok;
-  }
-  const auto part = MailPart::parse(*bytes);
-  if (json) {
-    print_json(found->mail, part);
-    return exit_ok;
-  }
+void print_message(std::string_view bytes, const MailPart& part) {
   for (const char* name : {"From", "To", "Cc", "Subject", "Date", "Message-ID"}) {
     if (part.find(name) != nullptr)
       std::cout << name << ": " << printable(part.header(name)) << '\n';
   }
   print_part(part, 0);
-  print_report(*bytes);
+  print_report(bytes);
+}
+
+}  // namespace
+
+int MailVerbs::list() {
+  const auto messages = mailbox::list_messages(data, filter_of(*this));
+  if (!messages) return refuse(*this, messages.error());
+  print(*messages, json);
+  return exit_ok;
+}
+
+int MailVerbs::show() {
+  const auto found = mailbox::find_message(data, filter_of(*this), id);
+  if (!found) return refuse(*this, found.error());
+  if (!*found)
+    return refuse(*this, fail(Fault::not_found, id,
+                              "no message has this id; `postroad mail list` shows the ids"));
+  const auto bytes = mailbox::read_message((*found)->path);
+  if (!bytes) return refuse(*this, bytes.error());
+  if (raw) {
+    std::cout << *bytes;
+    return exit_ok;
+  }
+  const auto part = MailPart::parse(*bytes);
+  if (json)
+    std::cout << mailbox::to_json(**found, part) << '\n';
+  else
+    print_message(*bytes, part);
   return exit_ok;
 }
 
 int MailVerbs::wait() {
-  using Clock = std::chrono::steady_clock;
-  const auto until = Clock::now() + timeout;
-  const int watch = inotify_init1(IN_CLOEXEC);
-  for (;;) {
-    // The watches come first, so that nothing is missed between them and the look.
-    const auto root = data + "/mail";
-    inotify_add_watch(watch, data.c_str(), IN_CREATE | IN_MOVED_TO);
-    inotify_add_watch(watch, root.c_str(), IN_CREATE | IN_MOVED_TO);
-    std::error_code ignored;
-    for (std::filesystem::directory_iterator box(root, ignored), end; !ignored && box != end;
-         box.increment(ignored)) {
-      inotify_add_watch(watch, box->path().c_str(), IN_CREATE);
-      inotify_add_watch(watch, (box->path() / "new").c_str(), IN_CREATE | IN_MOVED_TO);
-    }
-    const auto mails = find(*this);
-    if (!mails && mails.error().fault != Fault::not_found) {  // waiting does not change that
-      ::close(watch);
-      return refuse(mails.error());
-    }
-    const bool enough = mails && mails->size() >= static_cast<std::size_t>(std::max(count, 0));
-    const auto left =
-        std::chrono::duration_cast<std::chrono::milliseconds>(until - Clock::now()).count();
-    if (enough || left <= 0) {
-      if (mails) print(*mails, json);
-      ::close(watch);
-      if (enough) return exit_ok;
-      complain("mail wait", fmt::format("{} of {} messages arrived within {}; see --timeout",
-                                        mails ? mails->size() : 0, count, config::format(timeout)));
-      return exit_temporary;
-    }
-    pollfd one{watch, POLLIN, 0};
-    ::poll(&one, 1, static_cast<int>(std::min<std::int64_t>(left, 60'000)));
-    char events[4096];
-    if ((one.revents & POLLIN) != 0 && ::read(watch, events, sizeof events) < 0) break;
-  }
-  ::close(watch);
-  return exit_io;
+  const auto wanted = static_cast<std::size_t>(std::max(count, 0));
+  const auto waited = mailbox::wait_for_messages(data, filter_of(*this), wanted, timeout);
+  if (!waited) return refuse(*this, waited.error());
+  print(waited->messages, json);
+  if (waited->is_complete) return exit_ok;
+  complain("mail wait", fmt::format("{} of {} messages arrived within {}; see --timeout",
+                                    waited->messages.size(), count, config::format(timeout)));
+  return exit_temporary;
 }
 
 }  // namespace postroad::cli
