@@ -54,15 +54,15 @@ class Load {
 
  private:
   using Clock = std::chrono::steady_clock;
-  struct Session {
-    explicit Session(postroad::AsyncClient c) : client(std::move(c)) {}
+  struct TimedClient {
+    explicit TimedClient(postroad::AsyncClient c) : client(std::move(c)) {}
     postroad::AsyncClient client;
     std::optional<Repeated> source;
     Clock::time_point begin;
     int sent = 0;
   };
 
-  void send(Session& session) {
+  void send(TimedClient& session) {
     session.source.emplace(bytes_);
     session.begin = Clock::now();
     session.client.start_send({{"a", "bench.example"}, {{"b", "bench.example"}}}, *session.source,
@@ -70,7 +70,7 @@ class Load {
                                 took(session, sent && sent->all_accepted());
                               });
   }
-  void took(Session& session, bool accepted) {
+  void took(TimedClient& session, bool accepted) {
     const std::chrono::duration<double, std::milli> time = Clock::now() - session.begin;
     const bool goes_on = accepted && ++session.sent < warm_up + messages_;
     {
@@ -87,7 +87,7 @@ class Load {
   std::condition_variable bell_;
   std::vector<double> times_;
   int open_;
-  std::deque<Session> clients_;
+  std::deque<TimedClient> clients_;
 };
 
 }  // namespace

@@ -25,7 +25,7 @@ void read_header(std::string_view octets) {
   if (!same || !*same || !(**same == **header) || !text.empty()) __builtin_trap();
 }
 
-void dig(proxy::Kind kind, bool with_login, std::string_view octets, std::size_t piece) {
+void open_tunnel(proxy::Kind kind, bool with_login, std::string_view octets, std::size_t piece) {
   proxy::TunnelMachine tunnel({.kind = kind,
                                .proxy = "proxy.example:1080",
                                .host = "mail.example",
@@ -55,8 +55,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   read_header(octets);
   for (const auto kind : {proxy::Kind::socks5, proxy::Kind::http}) {
     for (const bool with_login : {false, true}) {
-      dig(kind, with_login, octets, 1);
-      dig(kind, with_login, octets, octets.size() + 1);
+      open_tunnel(kind, with_login, octets, 1);
+      open_tunnel(kind, with_login, octets, octets.size() + 1);
     }
   }
   return 0;

@@ -32,8 +32,8 @@ ServerOptions options_from(std::uint8_t bits) {
   return options;
 }
 
-struct Session {
-  explicit Session(const ServerOptions& given) : options(given), machine(options) {}
+struct FuzzedSession {
+  explicit FuzzedSession(const ServerOptions& given) : options(given), machine(options) {}
 
   void answer() {
     const auto& question = machine.question();
@@ -88,7 +88,7 @@ struct Session {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size < 2) return 0;
   std::string_view octets(reinterpret_cast<const char*>(data) + 2, size - 2);
-  Session session(options_from(data[0]));
+  FuzzedSession session(options_from(data[0]));
   const std::size_t piece = data[1] == 0 ? size : data[1];
   const std::size_t bound = 1000 + size * 40;
   for (std::size_t step = 0; session.grant(octets, piece); ++step) {

@@ -153,8 +153,8 @@ class Dispatcher final {
     if (rings) bell_.notify_all();
   }
   // An exception ends the step of one message and not the thread.
-  template <class Step>
-  void run_step(const ActivePointer& active, Step step) {
+  template <class Call>
+  void run_step(const ActivePointer& active, Call step) {
     try {
       step();
     } catch (...) {
@@ -162,8 +162,8 @@ class Dispatcher final {
       abandon(active);
     }
   }
-  template <class Step>
-  void run_step(spool::QueueId id, Step step) {
+  template <class Call>
+  void run_step(spool::QueueId id, Call step) {
     try {
       step();
     } catch (...) {

@@ -10,7 +10,7 @@ namespace postroad::loopback {
 namespace {
 
 using When = ScriptedPolicy::When;
-using Step = ScriptedPolicy::Step;
+using Plan = ScriptedPolicy::Plan;
 using std::chrono::milliseconds;
 
 const std::string ehlo = "EHLO client.example";
@@ -67,7 +67,7 @@ class LoginGuess : public testing::TestWithParam<When> {};
 
 TEST_P(LoginGuess, IsGivenBackWhenTheCheckHasNoVerdict) {
   const auto scripted =
-      std::make_shared<ScriptedPolicy>(std::map<std::string, Step>{{"auth", {GetParam(), {}, {}}}});
+      std::make_shared<ScriptedPolicy>(std::map<std::string, Plan>{{"auth", {GetParam(), {}, {}}}});
   server::GuardSettings limits;
   constexpr auto kind = static_cast<std::size_t>(server::Counted::failed_logins);
   limits.client[kind] = limits.login[kind] = {1, std::chrono::hours(1)};
@@ -91,7 +91,7 @@ INSTANTIATE_TEST_SUITE_P(Login, LoginGuess,
 
 TEST(PolicyFailure, IsNotThatAPasswordWasWrongWhichCountsAsAGuess) {
   const auto scripted = std::make_shared<ScriptedPolicy>(
-      std::map<std::string, Step>{{"auth", {When::at_once, server::login_refused(), {}}}});
+      std::map<std::string, Plan>{{"auth", {When::at_once, server::login_refused(), {}}}});
   server::GuardSettings limits;
   constexpr auto kind = static_cast<std::size_t>(server::Counted::failed_logins);
   limits.client[kind] = limits.login[kind] = {1, std::chrono::hours(1)};

@@ -32,14 +32,14 @@ void ScriptedPolicy::act(const std::string& hook, const server::SessionInfo& inf
                          server::Answer answer) {
   std::unique_lock lock(mutex_);
   note(hook, info);
-  const auto found = steps_.find(hook);
-  const auto step = found == steps_.end() ? Step{} : found->second;
-  switch (step.when) {
+  const auto found = plans_.find(hook);
+  const auto plan = found == plans_.end() ? Plan{} : found->second;
+  switch (plan.when) {
     case When::at_once:
       lock.unlock();
-      return answer(step.reply, step.additions);
+      return answer(plan.reply, plan.additions);
     case When::held:
-      held_.push_back({std::move(answer), step});
+      held_.push_back({std::move(answer), plan});
       bell_.notify_all();
       return;
     case When::dropped:
@@ -57,7 +57,7 @@ void ScriptedPolicy::release() {
     const std::lock_guard lock(mutex_);
     held.swap(held_);
   }
-  for (auto& one : held) one.answer(one.step.reply, one.step.additions);
+  for (auto& one : held) one.answer(one.plan.reply, one.plan.additions);
 }
 
 bool ScriptedPolicy::wait_for_held(std::size_t count) {

@@ -24,13 +24,13 @@ class ScriptedPolicy final : public server::SessionPolicy {
     throws,
     throws_other,  ///< an object that is not a std::exception
   };
-  struct Step {
+  struct Plan {
     When when = When::at_once;
     Reply reply{};
     server::Additions additions{};
   };
   ScriptedPolicy() = default;
-  explicit ScriptedPolicy(std::map<std::string, Step> steps) : steps_(std::move(steps)) {}
+  explicit ScriptedPolicy(std::map<std::string, Plan> plans) : plans_(std::move(plans)) {}
 
   /// Gives the answers that are held. Any thread.
   void release();
@@ -51,7 +51,7 @@ class ScriptedPolicy final : public server::SessionPolicy {
             server::Answer answer) override;
   void data(const server::SessionInfo& info, const smtp::Transaction&,
             server::Answer answer) override;
-  [[nodiscard]] bool reads_bodies() const override { return steps_.contains("body"); }
+  [[nodiscard]] bool reads_bodies() const override { return plans_.contains("body"); }
   void body(const server::SessionInfo& info, std::string_view bytes,
             server::Answer answer) override;
   void message(const server::SessionInfo& info, const smtp::Transaction&,
@@ -65,12 +65,12 @@ class ScriptedPolicy final : public server::SessionPolicy {
  private:
   struct Held {
     server::Answer answer;
-    Step step;
+    Plan plan;
   };
   void act(const std::string& hook, const server::SessionInfo& info, server::Answer answer);
   void note(const std::string& hook, const server::SessionInfo& info);
 
-  std::map<std::string, Step> steps_;
+  std::map<std::string, Plan> plans_;
   std::mutex mutex_;
   std::condition_variable bell_;
   std::vector<Held> held_;

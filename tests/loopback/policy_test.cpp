@@ -14,7 +14,7 @@ namespace postroad::loopback {
 namespace {
 
 using When = ScriptedPolicy::When;
-using Step = ScriptedPolicy::Step;
+using Plan = ScriptedPolicy::Plan;
 using std::chrono::milliseconds;
 
 server::ListenerSettings listener() {
@@ -80,7 +80,7 @@ class EachStep : public testing::TestWithParam<Dialogue> {
  protected:
   std::shared_ptr<ScriptedPolicy> policy(When when, Reply reply) {
     return std::make_shared<ScriptedPolicy>(
-        std::map<std::string, Step>{{GetParam().hook, {when, std::move(reply), {}}}});
+        std::map<std::string, Plan>{{GetParam().hook, {when, std::move(reply), {}}}});
   }
   [[nodiscard]] std::string refusal() const { return GetParam().refusal.one_line(); }
 };
@@ -236,7 +236,7 @@ INSTANTIATE_TEST_SUITE_P(Policy, EachStep, testing::ValuesIn(dialogues()),
 
 TEST(Policy, PipelinedCommandsWaitBehindTheOneThatIsAsked) {
   const auto scripted =
-      std::make_shared<ScriptedPolicy>(std::map<std::string, Step>{{"mail", {When::held, {}, {}}}});
+      std::make_shared<ScriptedPolicy>(std::map<std::string, Plan>{{"mail", {When::held, {}, {}}}});
   PolicyServer server({scripted}, listener());
   Typist client(server.port);
   ASSERT_TRUE(client.reply().starts_with("220"));
@@ -253,7 +253,7 @@ TEST(Policy, PipelinedCommandsWaitBehindTheOneThatIsAsked) {
 
 TEST(Policy, AStopLetsTheMessageUnderWayEnd) {
   const auto scripted = std::make_shared<ScriptedPolicy>(
-      std::map<std::string, Step>{{"message", {When::held, {}, {}}}});
+      std::map<std::string, Plan>{{"message", {When::held, {}, {}}}});
   PolicyServer server({scripted}, listener());
   Typist client(server.port);
   ASSERT_TRUE(client.reply().starts_with("220"));
@@ -270,7 +270,7 @@ TEST(Policy, AStopLetsTheMessageUnderWayEnd) {
 
 TEST(Policy, EveryHookSeesTheSessionAsItStands) {
   const auto scripted = std::make_shared<ScriptedPolicy>(
-      std::map<std::string, Step>{{"auth", {When::at_once, server::login_accepted(), {}}}});
+      std::map<std::string, Plan>{{"auth", {When::at_once, server::login_accepted(), {}}}});
   PolicyServer server({scripted}, listener());
   Typist client(server.port);
   ASSERT_TRUE(client.reply().starts_with("220"));
@@ -292,10 +292,10 @@ TEST(Policy, EveryHookSeesTheSessionAsItStands) {
 }
 
 TEST(PolicyChain, AsksInOrderUntilTheFirstRefusal) {
-  const Step held{When::held, {}, {}};
-  const auto first = std::make_shared<ScriptedPolicy>(std::map<std::string, Step>{{"rcpt", held}});
+  const Plan held{When::held, {}, {}};
+  const auto first = std::make_shared<ScriptedPolicy>(std::map<std::string, Plan>{{"rcpt", held}});
   const auto second = std::make_shared<ScriptedPolicy>(
-      std::map<std::string, Step>{{"rcpt", {When::held, {550, {5, 1, 1}, "second says no"}, {}}}});
+      std::map<std::string, Plan>{{"rcpt", {When::held, {550, {5, 1, 1}, "second says no"}, {}}}});
   const auto third = std::make_shared<ScriptedPolicy>();
   PolicyServer server({first, second, third}, listener());
   Typist client(server.port);
@@ -313,11 +313,11 @@ TEST(PolicyChain, AsksInOrderUntilTheFirstRefusal) {
 
 TEST(PolicyChain, ThePolicyThatKnowsAnAddressOrAUserDecides) {
   const auto silent = std::make_shared<ScriptedPolicy>();
-  const auto knows = std::make_shared<ScriptedPolicy>(std::map<std::string, Step>{
+  const auto knows = std::make_shared<ScriptedPolicy>(std::map<std::string, Plan>{
       {"vrfy", {When::at_once, {250, {2, 1, 5}, "<ann@here.example>"}, {}}},
       {"auth", {When::held, server::login_accepted(), {}}}});
   const auto last = std::make_shared<ScriptedPolicy>(
-      std::map<std::string, Step>{{"vrfy", {When::at_once, {550, {5, 1, 1}, "never asked"}, {}}},
+      std::map<std::string, Plan>{{"vrfy", {When::at_once, {550, {5, 1, 1}, "never asked"}, {}}},
                                   {"auth", {When::at_once, server::login_refused(), {}}}});
   PolicyServer server({silent, knows, last}, listener());
   Typist client(server.port);
@@ -331,9 +331,9 @@ TEST(PolicyChain, ThePolicyThatKnowsAnAddressOrAUserDecides) {
 }
 
 TEST(PolicyChain, FieldsOfALaterPolicyStandInFrontOfThoseOfAnEarlierOne) {
-  const auto first = std::make_shared<ScriptedPolicy>(std::map<std::string, Step>{
+  const auto first = std::make_shared<ScriptedPolicy>(std::map<std::string, Plan>{
       {"message", {When::held, {}, {"First: 1\r\n", {{"SCORE", "3"}}}}}});
-  const auto second = std::make_shared<ScriptedPolicy>(std::map<std::string, Step>{
+  const auto second = std::make_shared<ScriptedPolicy>(std::map<std::string, Plan>{
       {"message", {When::at_once, {}, {"Second: 2\r\n", {{"SEEN", ""}}}}}});
   PolicyServer server({first, second}, listener());
   Typist client(server.port);

@@ -43,7 +43,7 @@ TEST(SessionEvents, AFailedHandshakeIsChargedAsAnError) {
 
 // A policy may be linked with a library that throws anything.
 TEST(SessionEvents, EveryOpenedSessionIsClosedWhateverIsThrown) {
-  const auto policy = std::make_shared<ScriptedPolicy>(std::map<std::string, ScriptedPolicy::Step>{
+  const auto policy = std::make_shared<ScriptedPolicy>(std::map<std::string, ScriptedPolicy::Plan>{
       {"message", {ScriptedPolicy::When::throws_other}}});
   PolicyServer server({policy});
   Typist client(server.port);

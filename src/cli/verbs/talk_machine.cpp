@@ -7,6 +7,8 @@
 
 namespace postroad::cli {
 
+using smtp::Exchange;
+
 namespace {
 
 constexpr int most_challenges = 8;  // an endless 334 would hold the session for ever
@@ -39,11 +41,11 @@ proto::Action TalkMachine::next(proto::Time now) {
   return {.wish = proto::Wish::done};
 }
 
-void TalkMachine::wait_for_reply(std::string line, Step step, bool secret) {
+void TalkMachine::wait_for_reply(std::string line, Exchange exchange, bool secret) {
   out_ = std::move(line) + "\r\n";
   secret_ = secret;
   state_ = State::reply;
-  step_ = step;
+  awaited_ = exchange;
   deadline_.reset();
 }
 
@@ -53,8 +55,8 @@ void TalkMachine::stop(Fault fault, std::string why) {
 
 // Whether nothing has come yet on a connection without TLS. LMTP has no port with implicit TLS.
 bool TalkMachine::awaits_first_byte() const {
-  return state_ == State::reply && step_ == Step::greeting && !is_secure_ && !options_.lmtp &&
-         in_.empty() && !parser_.is_inside();
+  return state_ == State::reply && awaited_ == Exchange::greeting && !is_secure_ &&
+         !options_.lmtp && in_.empty() && !parser_.is_inside();
 }
 
 void TalkMachine::received(std::string_view bytes) {
@@ -88,7 +90,7 @@ void TalkMachine::tls_up(const proto::TlsFacts& facts) {
   is_secure_ = true;
   capabilities_ = {};  // what was announced without TLS is not believed (RFC 3207 section 4.2)
   deadline_.reset();
-  if (step_ == Step::greeting) {
+  if (awaited_ == Exchange::greeting) {
     state_ = State::reply;
   } else {
     begin();
@@ -97,31 +99,31 @@ void TalkMachine::tls_up(const proto::TlsFacts& facts) {
 
 // After the greeting, and again once TLS is up.
 void TalkMachine::begin() {
-  if (!options_.hello.empty()) return wait_for_reply(options_.hello, Step::hello);
+  if (!options_.hello.empty()) return wait_for_reply(options_.hello, Exchange::ehlo);
   state_ = State::command;
 }
 
 void TalkMachine::take(const Reply& reply) {
   state_ = State::command;
-  if (reply.code == 421 && step_ != Step::greeting) {
+  if (reply.code == 421 && awaited_ != Exchange::greeting) {
     state_ = State::done;
     return;
   }
-  switch (step_) {
-    case Step::greeting:
+  switch (awaited_) {
+    case Exchange::greeting:
       return begin();
-    case Step::hello:
+    case Exchange::ehlo:
       return take_hello(reply);
-    case Step::starttls:
+    case Exchange::starttls:
       return take_starttls(reply);
-    case Step::auth:
+    case Exchange::auth:
       return take_auth(reply);
-    case Step::quit:
+    case Exchange::quit:
       state_ = State::done;
       return;
-    case Step::end_of_data:
+    case Exchange::end_of_data:
       return;
-    case Step::other:
+    default:
       if (reply.code == 354) state_ = State::body;
   }
 }
@@ -129,7 +131,7 @@ void TalkMachine::take(const Reply& reply) {
 void TalkMachine::take_hello(const Reply& reply) {
   if (reply.is_success()) capabilities_ = smtp::parse_capabilities(reply);
   if (!options_.require_tls || is_secure_) return;
-  if (capabilities_.starttls) return wait_for_reply("STARTTLS", Step::starttls);
+  if (capabilities_.starttls) return wait_for_reply("STARTTLS", Exchange::starttls);
   stop(Fault::tls_required,
        "the server does not offer STARTTLS, and --require-tls was given; leave it out to continue "
        "without TLS");
@@ -151,34 +153,36 @@ void TalkMachine::take_starttls(const Reply& reply) {
 
 void TalkMachine::take_auth(const Reply& reply) {
   if (reply.code == 334 && ++challenges_ <= most_challenges) {
-    auto step = exchange_->respond(base64_decode(reply.text).value_or(""));
-    return wait_for_reply(step ? base64_encode(step->response) : "*", Step::auth, step.has_value());
+    const auto answer = login_->respond(base64_decode(reply.text).value_or(""));
+    return wait_for_reply(answer ? base64_encode(answer->response) : "*", Exchange::auth,
+                          answer.has_value());
   }
   if (reply.code == 334) return stop(Fault::protocol, "the server sends challenges without end");
-  const auto doubt = exchange_->doubt();
-  exchange_.reset();
+  const auto doubt = login_->doubt();
+  login_.reset();
   if (reply.code == 235 && !doubt.empty()) stop(Fault::auth, doubt);
 }
 
 void TalkMachine::say(std::string line, bool secret) {
   const auto* row = smtp::parse_command(line).row;
-  auto step = Step::other;
+  auto exchange = Exchange::command;
   if (row != nullptr) {
     using smtp::Verb;
-    if (row->verb == Verb::ehlo || row->verb == Verb::lhlo) step = Step::hello;
-    if (row->verb == Verb::starttls) step = Step::starttls;
-    if (row->verb == Verb::quit) step = Step::quit;
+    if (row->verb == Verb::ehlo || row->verb == Verb::lhlo) exchange = Exchange::ehlo;
+    if (row->verb == Verb::starttls) exchange = Exchange::starttls;
+    if (row->verb == Verb::quit) exchange = Exchange::quit;
   }
-  wait_for_reply(std::move(line), step, secret);
+  wait_for_reply(std::move(line), exchange, secret);
 }
 
-void TalkMachine::start_auth(const std::string& mechanism, std::unique_ptr<sasl::Client> exchange) {
-  exchange_ = std::move(exchange);
+void TalkMachine::start_auth(const std::string& mechanism, std::unique_ptr<sasl::Client> login) {
+  login_ = std::move(login);
   challenges_ = 0;
-  const auto first = exchange_->initial();
-  if (!first) return wait_for_reply("AUTH " + mechanism, Step::auth);
+  const auto first = login_->initial();
+  if (!first) return wait_for_reply("AUTH " + mechanism, Exchange::auth);
   const auto response = base64_encode(first->response);
-  wait_for_reply("AUTH " + mechanism + ' ' + (response.empty() ? "=" : response), Step::auth, true);
+  wait_for_reply("AUTH " + mechanism + ' ' + (response.empty() ? "=" : response), Exchange::auth,
+                 true);
 }
 
 void TalkMachine::abandon_body() {
@@ -189,7 +193,7 @@ void TalkMachine::abandon_body() {
 }
 
 void TalkMachine::say_body(std::string line) {
-  if (line == ".") return wait_for_reply(std::move(line), Step::end_of_data);
+  if (line == ".") return wait_for_reply(std::move(line), Exchange::end_of_data);
   out_ = std::move(line) + "\r\n";
   secret_ = false;
   deadline_.reset();

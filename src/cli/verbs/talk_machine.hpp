@@ -13,6 +13,7 @@
 
 #include "proto/action.hpp"
 #include "proto/smtp/capabilities.hpp"
+#include "proto/smtp/client/command_queue.hpp"
 #include "proto/smtp/reply.hpp"
 
 namespace postroad::cli {
@@ -45,7 +46,7 @@ class TalkMachine final {
   /// Sends a command. `secret`: its arguments are credentials.
   void say(std::string line, bool secret);
   /// Begins AUTH and carries the exchange on until the server's verdict.
-  void start_auth(const std::string& mechanism, std::unique_ptr<sasl::Client> exchange);
+  void start_auth(const std::string& mechanism, std::unique_ptr<sasl::Client> login);
   /// A line of the message with its leading dot doubled; "." ends the message.
   void say_body(std::string line);
   /// The input ended inside a message: ends the session without the final dot, so that the server
@@ -62,25 +63,24 @@ class TalkMachine final {
 
  private:
   enum class State : std::uint8_t { tls, reply, command, body, done };
-  enum class Step : std::uint8_t { greeting, hello, starttls, auth, quit, end_of_data, other };
   void take(const Reply& reply);
   void take_hello(const Reply& reply);
   void take_starttls(const Reply& reply);
   void take_auth(const Reply& reply);
-  void wait_for_reply(std::string line, Step step, bool secret = false);
+  void wait_for_reply(std::string line, smtp::Exchange exchange, bool secret = false);
   [[nodiscard]] bool awaits_first_byte() const;
   void begin();
   void stop(Fault fault, std::string why);
 
   TalkOptions options_;
   State state_ = State::reply;
-  Step step_ = Step::greeting;
+  smtp::Exchange awaited_ = smtp::Exchange::greeting;  // what the next reply answers
   std::string out_;
   bool secret_ = false;
   std::string in_;  // received and not parsed yet
   smtp::ReplyParser parser_;
   smtp::Capabilities capabilities_;
-  std::unique_ptr<sasl::Client> exchange_;
+  std::unique_ptr<sasl::Client> login_;
   int challenges_ = 0;
   sasl::ChannelBinding binding_;
   bool is_secure_ = false;

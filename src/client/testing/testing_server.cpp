@@ -88,20 +88,20 @@ struct Server::State {
   asio::executor_work_guard<asio::io_context::executor_type> guard = asio::make_work_guard(context);
   tcp::acceptor acceptor{context};
   net::BufferPool buffers;
-  struct Session;
-  std::set<Session*> open;
+  struct TestSession;
+  std::set<TestSession*> open;
   std::thread thread;
 };
 
 // One session; also the consultant of its machine.
-struct Server::State::Session {
-  Session(State& state_, tcp::socket socket, std::uint64_t number_)
+struct Server::State::TestSession {
+  TestSession(State& state_, tcp::socket socket, std::uint64_t number_)
       : state(state_), number(number_), stream(std::move(socket)), machine(state_.options) {
     state.open.insert(this);
   }
-  ~Session() { state.open.erase(this); }
-  Session(const Session&) = delete;
-  Session& operator=(const Session&) = delete;
+  ~TestSession() { state.open.erase(this); }
+  TestSession(const TestSession&) = delete;
+  TestSession& operator=(const TestSession&) = delete;
 
   awaitable<void> run() {
     if (state.encryption == Encryption::implicit) {
@@ -247,7 +247,7 @@ awaitable<void> Server::State::accept() {
       const std::lock_guard lock(mutex);
       number = ++count;
     }
-    auto session = std::make_unique<Session>(*this, std::move(socket), number);
+    auto session = std::make_unique<TestSession>(*this, std::move(socket), number);
     auto run = session->run();
     asio::co_spawn(
         context, std::move(run),

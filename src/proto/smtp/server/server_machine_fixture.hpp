@@ -16,8 +16,9 @@ using std::chrono::minutes;
 using std::chrono::seconds;
 
 // One session: a driver whose clock is `now` and whose policy allows everything.
-struct Session {
-  explicit Session(ServerOptions given = {}) : options(std::move(given)), machine(options) {}
+struct SessionUnderTest {
+  explicit SessionUnderTest(ServerOptions given = {})
+      : options(std::move(given)), machine(options) {}
 
   // Grants everything until the machine wants bytes, or is done.
   Action settle() {

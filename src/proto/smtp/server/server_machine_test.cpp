@@ -7,7 +7,7 @@
 namespace postroad::smtp {
 namespace {
 TEST(Row43, OneByteAMinuteGainsNothing) {
-  Session session;
+  SessionUnderTest session;
   const auto deadline = session.settle().deadline;
   EXPECT_EQ(deadline, session.now + session.options.limits.command);
   for (const char c : std::string_view("HELO client.exampl")) {
@@ -19,7 +19,7 @@ TEST(Row43, OneByteAMinuteGainsNothing) {
 }
 
 TEST(Row43, AnEndlessLineGainsNothing) {
-  Session session;
+  SessionUnderTest session;
   const auto deadline = session.settle().deadline;
   for (int i = 0; i < 100; ++i) {
     session.now += seconds(1);
@@ -30,7 +30,7 @@ TEST(Row43, AnEndlessLineGainsNothing) {
 TEST(Row43, AResponseOfAuthHasTheDeadlineOfACommand) {
   ServerOptions options;
   options.auth = options.allow_auth_in_clear = true;
-  Session session(options);
+  SessionUnderTest session(options);
   session.settle();
   session.feed("EHLO client.example\r\n");
   const auto deadline = session.feed("AUTH LOGIN\r\n").deadline;
@@ -45,7 +45,7 @@ TEST(Row43, AMessageHasADeadlinePerBlockAndOneInAll) {
   options.limits.data_block_size = 1000;
   options.limits.data_block = minutes(3);
   options.limits.transaction = minutes(10);
-  Session session(options);
+  SessionUnderTest session(options);
   session.begin_text();
   const auto begun = session.now;
   auto deadline = session.feed("x").deadline;
@@ -67,7 +67,7 @@ TEST(Row43, ATransactionHasADeadlineFromItsMailOn) {
   ServerOptions options;
   options.limits.command = minutes(5);
   options.limits.transaction = minutes(10);
-  Session session(options);
+  SessionUnderTest session(options);
   session.settle();
   session.feed("HELO client.example\r\n");
   session.now += minutes(4);
@@ -89,7 +89,7 @@ TEST(Row43, ATransactionHasADeadlineFromItsMailOn) {
 TEST(Deadlines, OfABlockStandStillWhileThePolicyTakesItsTime) {
   ServerOptions options;
   options.limits.data_block = minutes(3);
-  Session session(options);
+  SessionUnderTest session(options);
   session.begin_text();
   const auto deadline = session.now + minutes(3);
   session.answer_takes = minutes(2);
@@ -104,7 +104,7 @@ TEST(Deadlines, OfAChunkStandStillToo) {
   ServerOptions options;
   options.extensions.chunking = true;
   options.limits.data_block = minutes(3);
-  Session session(options);
+  SessionUnderTest session(options);
   session.settle();
   session.feed("EHLO client.example\r\nMAIL FROM:<a@x.example>\r\nRCPT TO:<b@y.example>\r\n");
   const auto deadline = session.feed("BDAT 100 LAST\r\n").deadline;
@@ -116,7 +116,7 @@ TEST(Deadlines, OfATransactionStandStillWhileAnyAnswerIsAwaited) {
   ServerOptions options;
   options.limits.command = minutes(5);
   options.limits.transaction = minutes(6);
-  Session session(options);
+  SessionUnderTest session(options);
   session.settle();
   session.feed("HELO client.example\r\nMAIL FROM:<a@x.example>\r\n");
   const auto end = session.now + minutes(6);
@@ -129,7 +129,7 @@ TEST(Deadlines, OfATransactionStandStillWhileAnyAnswerIsAwaited) {
 }
 
 TEST(Row43, APeerThatReadsOneByteAMinuteGainsNothing) {
-  Session session;
+  SessionUnderTest session;
   session.settle();
   session.held = "HELP\r\n";
   session.machine.received(session.held);
@@ -147,7 +147,7 @@ TEST(Row43, APeerThatReadsOneByteAMinuteGainsNothing) {
 }
 
 TEST(Row43, ATimeoutIsReportedAndEndsTheSession) {
-  Session session;
+  SessionUnderTest session;
   session.settle();
   session.machine.failed(fail(Fault::timeout, {}, "time"));
   EXPECT_EQ(session.settle().wish, Wish::done);
@@ -160,7 +160,7 @@ TEST(Row43, ATimeoutIsReportedAndEndsTheSession) {
 TEST(Row44, UnreadRepliesStopReading) {
   ServerOptions options;
   options.limits.replies = 500;
-  Session session(options);
+  SessionUnderTest session(options);
   session.settle();
   std::string many;
   for (int i = 0; i < 1000; ++i) many += "HELP\r\n";
@@ -172,7 +172,7 @@ TEST(Row44, UnreadRepliesStopReading) {
 TEST(Row44, NothingIsReadWhileRepliesWait) {
   ServerOptions options;
   options.limits.replies = 500;
-  Session session(options);
+  SessionUnderTest session(options);
   session.settle();
   std::string many;
   for (int i = 0; i < 1000; ++i) many += "HELP\r\n";
@@ -188,7 +188,7 @@ TEST(Row44, NothingIsReadWhileRepliesWait) {
 TEST(Row44, ADeclaredSizeReservesNothing) {
   ServerOptions options;
   options.limits.message_size = std::uint64_t{1} << 62;
-  Session session(options);
+  SessionUnderTest session(options);
   session.settle();
   session.feed("EHLO client.example\r\nMAIL FROM:<a@x.example> SIZE=" +
                std::to_string(std::uint64_t{1} << 61) + "\r\n");
@@ -196,7 +196,7 @@ TEST(Row44, ADeclaredSizeReservesNothing) {
 }
 
 TEST(Row32, NothingIsKeptOfALineWithoutEnd) {
-  Session session;
+  SessionUnderTest session;
   session.settle();
   for (int i = 0; i < 2000; ++i)
     ASSERT_EQ(session.feed(std::string(5000, 'x')).wish, Wish::receive);
@@ -208,7 +208,7 @@ TEST(Row32, NothingIsKeptOfALineWithoutEnd) {
 TEST(Row32, ThousandsOfRecipientsEndAtTheLimit) {
   ServerOptions options;
   options.limits.errors = 100000;
-  Session session(options);
+  SessionUnderTest session(options);
   session.settle();
   session.feed("HELO client.example\r\nMAIL FROM:<a@x.example>\r\n");
   for (int i = 0; i < 3000; ++i) session.feed("RCPT TO:<b" + std::to_string(i) + "@y.example>\r\n");
@@ -217,7 +217,7 @@ TEST(Row32, ThousandsOfRecipientsEndAtTheLimit) {
 }
 
 TEST(Row32, ThousandsOfBadCommandsEndTheSession) {
-  Session session;
+  SessionUnderTest session;
   session.settle();
   std::string many;
   for (int i = 0; i < 5000; ++i) many += "X\r\n";
@@ -230,7 +230,7 @@ TEST(Row32, ThousandsOfBadCommandsEndTheSession) {
 TEST(Row32, ARefusedMessageIsReadAndNotKept) {
   ServerOptions options;
   options.limits.message_size = 10000;
-  Session session(options);
+  SessionUnderTest session(options);
   session.begin_text();
   for (int i = 0; i < 1000; ++i)
     ASSERT_EQ(session.feed(std::string(998, 'x') + "\r\n").wish, Wish::receive);
@@ -243,7 +243,7 @@ TEST(FutureRelease, HoldUntilIsJudgedByTheTimeOfMail) {
   ServerOptions options;
   options.extensions.future_release = true;
   options.extensions.longest_hold = std::chrono::hours(1);
-  Session session(options);
+  SessionUnderTest session(options);
   session.wall = std::chrono::sys_days(std::chrono::year(2026) / 11 / 28);
   session.settle();
   session.feed("EHLO client.example\r\n");
@@ -258,7 +258,7 @@ TEST(FutureRelease, HoldUntilIsJudgedByTheTimeOfMail) {
 TEST(Bdat, AnAbandonedMessageHasItsReason) {
   ServerOptions options;
   options.extensions.chunking = true;
-  Session session(options);
+  SessionUnderTest session(options);
   session.settle();
   session.feed("EHLO client.example\r\nMAIL FROM:<a@x.example>\r\nRCPT TO:<b@y.example>\r\n");
   session.feed("BDAT 4\r\ntextRSET\r\n");
@@ -268,7 +268,7 @@ TEST(Bdat, AnAbandonedMessageHasItsReason) {
 TEST(Row24, TheBytesOfAnExchangeAreSecret) {
   ServerOptions options;
   options.auth = options.allow_auth_in_clear = true;
-  Session session(options);
+  SessionUnderTest session(options);
   session.settle();
   EXPECT_FALSE(session.feed("EHLO client.example\r\n").secret);
   EXPECT_TRUE(session.feed("AUTH LOGIN\r\n").secret);

@@ -5,7 +5,7 @@ namespace postroad::smtp {
 namespace {
 
 TEST(Stop, AnIdleSessionGets421) {
-  Session session;
+  SessionUnderTest session;
   session.settle();
   session.feed("HELO client.example\r\n");
   session.machine.stop();
@@ -20,7 +20,7 @@ TEST(Stop, AnUnansweredAuthGets421) {
   ServerOptions options;
   options.auth = options.allow_auth_in_clear = true;
   for (const auto* lines : {"AUTH LOGIN\r\n", "AUTH LOGIN\r\ndGVzdA==\r\n", "AUTH LOGIN\r\nhalf"}) {
-    Session session(options);
+    SessionUnderTest session(options);
     session.settle();
     session.feed("EHLO client.example\r\n");
     ASSERT_EQ(session.feed(lines).wish, Wish::receive);
@@ -39,7 +39,7 @@ TEST(Stop, AHandshakeIsNotBegunAgain) {
   ServerOptions options;
   options.tls = TlsMode::offered;
   for (const bool has_begun : {false, true}) {
-    Session session(options);
+    SessionUnderTest session(options);
     session.settle();
     session.feed("EHLO client.example\r\n");
     session.held = "STARTTLS\r\n";
@@ -62,7 +62,7 @@ TEST(Stop, AQuestionOutsideATransactionIsWithdrawn) {
                               "VRFY ann\r\n", "EXPN staff\r\n", "AUTH PLAIN AGEAYg==\r\n"}) {
     ServerOptions options;
     options.vrfy = options.expn = options.auth = options.allow_auth_in_clear = true;
-    Session session(options);
+    SessionUnderTest session(options);
     if (const std::string_view line = command; !line.empty()) {
       session.settle();
       if (!line.starts_with("EHLO")) session.feed("EHLO client.example\r\n");
@@ -81,7 +81,7 @@ TEST(Stop, AQuestionOutsideATransactionIsWithdrawn) {
 }
 
 TEST(Stop, AQuestionOfATransactionIsAwaited) {
-  Session session;
+  SessionUnderTest session;
   session.settle();
   session.feed("HELO client.example\r\nMAIL FROM:<a@x.example>\r\n");
   session.machine.received("RCPT TO:<b@y.example>\r\n");
@@ -91,7 +91,7 @@ TEST(Stop, AQuestionOfATransactionIsAwaited) {
 }
 
 TEST(Stop, AMessageInProgressIsFinishedFirst) {
-  Session session;
+  SessionUnderTest session;
   session.begin_text();
   session.machine.stop();
   session.machine.failed(fail(Fault::cancelled, {}, "woken"));
