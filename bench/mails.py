@@ -31,14 +31,14 @@ def compare(work, mail, peers, folder):
     rows = []
     for peer in peers:
         found = json.loads(call(peer, work, mail, SECONDS, folder))
-        row = {"bench": "mail", "peer": peer, "work": work, "mail": mail, "octets": found["bytes"], "decoded": found["decoded"],
+        row = {"bench": "mail", "peer": peer, "work": work, "mail": mail, "bytes": found["bytes"], "decoded": found["decoded"],
                "mb_per_second": found["mb_per_second"], "peak_mib": round(found["peak_kib"] / 1024, 1)}
         text = ""
         if rows:
             row["ratio"] = round(rows[0]["mb_per_second"] / row["mb_per_second"], 2)
             text = f"   ours is {row['ratio']} times"
             if found["decoded"] != rows[0]["decoded"]:
-                raise SystemExit(f"{peer} decoded {found['decoded']} octets of the {mail} mail, {PEERS[0]} {rows[0]['decoded']}")
+                raise SystemExit(f"{peer} decoded {found['decoded']} bytes of the {mail} mail, {PEERS[0]} {rows[0]['decoded']}")
         rows.append(row)
         print(f"{f'{work} {MAILS[mail]}':>34} {peer:>9} {row['mb_per_second']:>8} MB/s {row['peak_mib']:>7} MiB at most{text}", flush=True)
     return rows

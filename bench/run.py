@@ -58,7 +58,7 @@ def throughput(peer, sessions, messages, size, kept):
         before = cpu_seconds(one.pids())
         wall = load(one.port, sessions, messages, size, kept)
         cpu = cpu_seconds(one.pids()) - before
-    return {"peer": one.name, "sessions": sessions, "messages": messages, "octets": size, "kept": kept,
+    return {"peer": one.name, "sessions": sessions, "messages": messages, "bytes": size, "kept": kept,
             "per_second": round(messages / wall, 1), "cpu_s_per_thousand": round(cpu * 1000 / messages, 3)}
 
 
@@ -101,7 +101,7 @@ def bench_latency(options):
     for sessions in options.sessions:
         for peer in (Ours, Postfix):
             with peer() as one:
-                row = {"bench": "latency", "peer": one.name, "sessions": sessions, "octets": 10240, **measure_latency(one.port, sessions, 10240)}
+                row = {"bench": "latency", "peer": one.name, "sessions": sessions, "bytes": 10240, **measure_latency(one.port, sessions, 10240)}
             rows.append(row)
             print(f"{f'10 KB, {sessions} sessions':>26} {row['peer']:>12}   p50 {row['p50_ms']:>7} ms   p99 {row['p99_ms']:>7} ms", flush=True)
     return rows
@@ -160,7 +160,7 @@ def bench_memory(options):
         wall = load(server.port, 100, 100, 50_000_000)
         over.set()
         watcher.join()
-    row = {"bench": "memory", "peer": "postroad", "sessions": 100, "octets": 50_000_000, "mib_above_idle": round((most[0] - idle) / 2**20, 1),
+    row = {"bench": "memory", "peer": "postroad", "sessions": 100, "bytes": 50_000_000, "mib_above_idle": round((most[0] - idle) / 2**20, 1),
            "mb_per_second": round(100 * 50 / wall, 1)}
     print(f"{'100 sessions of 50 MB':>26} {'postroad':>12} {row['mib_above_idle']:>9} MiB above idle, {row['mb_per_second']} MB/s", flush=True)
     return [row]

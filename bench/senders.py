@@ -13,9 +13,9 @@ PROGRAMS = HERE.parent / "build/release/bin"
 
 SMTPLIB = """
 import smtplib, sys, threading
-port, connections, mails, octets = map(int, sys.argv[1:])
+port, connections, mails, size = map(int, sys.argv[1:])
 line = b'0123456789012345678901234567890123456789012345678901234567890123\\r\\n'
-text = b'Subject: bench\\r\\n\\r\\n' + line * -(-octets // len(line))
+text = b'Subject: bench\\r\\n\\r\\n' + line * -(-size // len(line))
 def send(count):
     with smtplib.SMTP('127.0.0.1', port) as server:
         for _ in range(count):
@@ -27,9 +27,9 @@ for one in threads: one.join()
 
 NODEMAILER = """
 const nodemailer = require('nodemailer');
-const [port, connections, mails, octets] = process.argv.slice(1).map(Number);
+const [port, connections, mails, size] = process.argv.slice(1).map(Number);
 const line = '0123456789012345678901234567890123456789012345678901234567890123\\r\\n';
-const raw = 'Subject: bench\\r\\n\\r\\n' + line.repeat(Math.ceil(octets / line.length));
+const raw = 'Subject: bench\\r\\n\\r\\n' + line.repeat(Math.ceil(size / line.length));
 const pool = nodemailer.createTransport({pool: true, host: '127.0.0.1', port, maxConnections: connections, maxMessages: Infinity, ignoreTLS: true});
 const envelope = {from: 'a@bench.example', to: ['b@bench.example']};
 let left = mails, ended = 0;
@@ -51,12 +51,12 @@ def nodemailer_folder():
     return folder
 
 
-def commands(port, connections, mails, octets):
+def commands(port, connections, mails, size):
     """Name, command and folder of each sender that is installed; ours is the first."""
-    numbers = [str(connections), str(mails), str(octets)]
+    numbers = [str(connections), str(mails), str(size)]
     url = f"smtp://127.0.0.1:{port}"
     found = [("postroad", [PROGRAMS / "smtp_send", url, *numbers], None),
-             ("smtp-source", ["/usr/sbin/smtp-source", "-d", "-s", str(connections), "-m", str(mails), "-l", str(octets),
+             ("smtp-source", ["/usr/sbin/smtp-source", "-d", "-s", str(connections), "-m", str(mails), "-l", str(size),
                               "-f", "a@bench.example", "-t", "b@bench.example", f"inet:127.0.0.1:{port}"], None)]
     if (PROGRAMS / "curl_send").exists():
         found.append(("libcurl", [PROGRAMS / "curl_send", url, *numbers], None))
@@ -87,7 +87,7 @@ def bench_client(sink, mails):
             with sink() as server:
                 known = {one: words for one, words, _ in commands(server.port, connections, mails, 10240)}
                 wall, cpu = measure(known[name], folder)
-            row = {"bench": "client", "peer": name, "connections": connections, "messages": mails, "octets": 10240,
+            row = {"bench": "client", "peer": name, "connections": connections, "messages": mails, "bytes": 10240,
                    "per_second": round(mails / wall, 1), "cpu_s_per_thousand": round(cpu * 1000 / mails, 3)}
             ours = next((one for one in rows if one["connections"] == connections), row)
             text = ""

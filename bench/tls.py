@@ -79,7 +79,7 @@ def intake(name, port, pids, messages, ca):
     subprocess.run([PROGRAMS / "smtp_send", f"smtp://localhost:{port}?tls=required", str(CONNECTIONS), str(messages), "10240"], check=True,
                    env={**os.environ, "SSL_CERT_FILE": str(ca)})
     wall, cpu = time.monotonic() - begin, cpu_seconds(pids()) - before
-    return {"bench": "tls", "what": "intake", "peer": name, "messages": messages, "octets": 10240, "per_second": round(messages / wall, 1),
+    return {"bench": "tls", "what": "intake", "peer": name, "messages": messages, "bytes": 10240, "per_second": round(messages / wall, 1),
             "cpu_ms_each": round(1000 * cpu / messages, 2)}
 
 

@@ -33,17 +33,17 @@ ClientOptions options_from(std::uint8_t bits) {
 
 struct Conversation {
   Conversation(std::uint8_t bits, std::string_view given, std::size_t size)
-      : machine(options_from(bits)), octets(given), piece(size) {}
+      : machine(options_from(bits)), bytes(given), piece(size) {}
 
   void feed() {
-    if (octets.empty()) return machine.closed();
-    held = octets.substr(0, piece);
-    octets.remove_prefix(held.size());
+    if (bytes.empty()) return machine.closed();
+    held = bytes.substr(0, piece);
+    bytes.remove_prefix(held.size());
     machine.received(held);
   }
 
   void drive() {
-    const auto most = 2000 + octets.size() * 4;
+    const auto most = 2000 + bytes.size() * 4;
     for (std::size_t step = 0;; ++step) {
       if (step > most) std::abort();
       const auto action = machine.next(now);
@@ -85,7 +85,7 @@ struct Conversation {
   }
 
   ClientMachine machine;
-  std::string_view octets;
+  std::string_view bytes;
   std::size_t piece;
   proto::Time now{std::chrono::hours(1)};
   std::string held;
@@ -96,8 +96,8 @@ struct Conversation {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size < 2) return 0;
-  const std::string_view octets(reinterpret_cast<const char*>(data) + 2, size - 2);
-  Conversation conversation(data[0], octets, data[1] == 0 ? size : data[1]);
+  const std::string_view bytes(reinterpret_cast<const char*>(data) + 2, size - 2);
+  Conversation conversation(data[0], bytes, data[1] == 0 ? size : data[1]);
   conversation.machine.open();
   conversation.drive();
   if (conversation.machine.error()) return 0;

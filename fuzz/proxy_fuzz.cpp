@@ -12,11 +12,11 @@ using postroad::proto::Wish;
 
 namespace {
 
-void read_header(std::string_view octets) {
-  auto input = octets;
+void read_header(std::string_view bytes) {
+  auto input = bytes;
   const auto header = proxy::parse(input);
   if (!header || !*header) return;
-  if (input.size() > octets.size()) __builtin_trap();
+  if (input.size() > bytes.size()) __builtin_trap();
   if ((*header)->is_local) return;
   const auto again = proxy::format_v1(**header);
   if (!again) __builtin_trap();
@@ -25,7 +25,7 @@ void read_header(std::string_view octets) {
   if (!same || !*same || !(**same == **header) || !text.empty()) __builtin_trap();
 }
 
-void open_tunnel(proxy::Kind kind, bool with_login, std::string_view octets, std::size_t piece) {
+void open_tunnel(proxy::Kind kind, bool with_login, std::string_view bytes, std::size_t piece) {
   proxy::TunnelMachine tunnel({.kind = kind,
                                .proxy = "proxy.example:1080",
                                .host = "mail.example",
@@ -37,12 +37,12 @@ void open_tunnel(proxy::Kind kind, bool with_login, std::string_view octets, std
     if (action.wish == Wish::done) return;
     if (action.wish == Wish::send) {
       tunnel.sent(action.bytes.size());
-    } else if (octets.empty()) {
+    } else if (bytes.empty()) {
       tunnel.closed();
     } else {
-      const auto count = std::min(piece, octets.size());
-      tunnel.received(octets.substr(0, count));
-      octets.remove_prefix(count);
+      const auto count = std::min(piece, bytes.size());
+      tunnel.received(bytes.substr(0, count));
+      bytes.remove_prefix(count);
     }
   }
   __builtin_trap();
@@ -51,12 +51,12 @@ void open_tunnel(proxy::Kind kind, bool with_login, std::string_view octets, std
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  const std::string_view octets(reinterpret_cast<const char*>(data), size);
-  read_header(octets);
+  const std::string_view bytes(reinterpret_cast<const char*>(data), size);
+  read_header(bytes);
   for (const auto kind : {proxy::Kind::socks5, proxy::Kind::http}) {
     for (const bool with_login : {false, true}) {
-      open_tunnel(kind, with_login, octets, 1);
-      open_tunnel(kind, with_login, octets, octets.size() + 1);
+      open_tunnel(kind, with_login, bytes, 1);
+      open_tunnel(kind, with_login, bytes, bytes.size() + 1);
     }
   }
   return 0;

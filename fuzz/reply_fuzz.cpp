@@ -22,12 +22,12 @@ struct Parsed {
   bool broken = false;
 };
 
-Parsed parse(std::string_view octets, std::size_t piece) {
+Parsed parse(std::string_view bytes, std::size_t piece) {
   ReplyParser parser(limits);
   Parsed parsed;
-  while (!octets.empty() && !parsed.broken) {
-    auto input = octets.substr(0, piece);
-    octets.remove_prefix(input.size());
+  while (!bytes.empty() && !parsed.broken) {
+    auto input = bytes.substr(0, piece);
+    bytes.remove_prefix(input.size());
     while (!input.empty() && !parsed.broken) {
       auto reply = parser.parse(input);
       parsed.broken = !reply;
@@ -55,9 +55,9 @@ void check(const Reply& reply) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
-  const std::string_view octets(reinterpret_cast<const char*>(data) + 1, size - 1);
-  const auto whole = parse(octets, octets.size() + 1);
-  const auto cut = parse(octets, 1 + data[0] % 16);
+  const std::string_view bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
+  const auto whole = parse(bytes, bytes.size() + 1);
+  const auto cut = parse(bytes, 1 + data[0] % 16);
   if (whole.replies != cut.replies || whole.broken != cut.broken) std::abort();
   for (const auto& reply : whole.replies) check(reply);
   return 0;

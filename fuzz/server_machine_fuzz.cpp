@@ -38,7 +38,7 @@ struct FuzzedSession {
   void answer() {
     const auto& question = machine.question();
     if (std::holds_alternative<AskData>(question)) kept = 0;
-    if (const auto* body = std::get_if<AskBody>(&question)) kept += body->octets.size();
+    if (const auto* body = std::get_if<AskBody>(&question)) kept += body->bytes.size();
     if (kept > options.limits.message_size) std::abort();
     if (const auto* end = std::get_if<AskEnd>(&question); end != nullptr && end->keep) {
       if (machine.transaction().recipients.empty() || machine.transaction().recipients.size() > 3)
@@ -49,7 +49,7 @@ struct FuzzedSession {
   }
 
   // One wish; false when the machine is done.
-  bool grant(std::string_view& octets, std::size_t piece) {
+  bool grant(std::string_view& bytes, std::size_t piece) {
     const auto action = machine.next(now);
     if (action.bytes.size() > options.limits.replies + 1000) std::abort();
     switch (action.wish) {
@@ -65,11 +65,11 @@ struct FuzzedSession {
       case Wish::done:
         return false;
       case Wish::receive:
-        if (octets.empty()) {
+        if (bytes.empty()) {
           machine.closed();
         } else {
-          held = octets.substr(0, piece);
-          octets.remove_prefix(held.size());
+          held = bytes.substr(0, piece);
+          bytes.remove_prefix(held.size());
           machine.received(held);
         }
     }
@@ -87,11 +87,11 @@ struct FuzzedSession {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size < 2) return 0;
-  std::string_view octets(reinterpret_cast<const char*>(data) + 2, size - 2);
+  std::string_view bytes(reinterpret_cast<const char*>(data) + 2, size - 2);
   FuzzedSession session(options_from(data[0]));
   const std::size_t piece = data[1] == 0 ? size : data[1];
   const std::size_t bound = 1000 + size * 40;
-  for (std::size_t step = 0; session.grant(octets, piece); ++step) {
+  for (std::size_t step = 0; session.grant(bytes, piece); ++step) {
     if (step > bound) std::abort();
   }
   if (session.machine.ending() == Ending::open) std::abort();

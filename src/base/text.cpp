@@ -126,11 +126,11 @@ void append_printable(std::string& out, std::string_view text, std::size_t limit
         point.length > 1 ? point.value >= 0xa0 : point.length == 1 && !is_control(text[0]);
     const std::size_t step = std::max<std::size_t>(point.length, 1);
     for (std::size_t i = 0; i < step; ++i) {
-      const auto octet = static_cast<unsigned char>(text[i]);
+      const auto byte = static_cast<unsigned char>(text[i]);
       if (shown) {
         out += text[i];
       } else {
-        out += {'\\', 'x', hex[octet >> 4], hex[octet & 15]};
+        out += {'\\', 'x', hex[byte >> 4], hex[byte & 15]};
       }
     }
     text.remove_prefix(step);
@@ -167,52 +167,52 @@ char* write_pair(std::uint64_t bits, char* out) noexcept {
 
 // Eight bytes as a big-endian number; compilers make one load of it.
 std::uint64_t word_at(const char* from) noexcept {
-  const auto octet = [&](std::size_t i) -> std::uint64_t {
+  const auto byte = [&](std::size_t i) -> std::uint64_t {
     return static_cast<unsigned char>(from[i]);
   };
-  return octet(0) << 56 | octet(1) << 48 | octet(2) << 40 | octet(3) << 32 | octet(4) << 24 |
-         octet(5) << 16 | octet(6) << 8 | octet(7);
+  return byte(0) << 56 | byte(1) << 48 | byte(2) << 40 | byte(3) << 32 | byte(4) << 24 |
+         byte(5) << 16 | byte(6) << 8 | byte(7);
 }
 }  // namespace
 
-char* write_base64(std::string_view octets, char* out) noexcept {
+char* write_base64(std::string_view bytes, char* out) noexcept {
   const auto at = [&](std::size_t i) -> std::uint32_t {
-    return i < octets.size() ? static_cast<unsigned char>(octets[i]) : 0U;
+    return i < bytes.size() ? static_cast<unsigned char>(bytes[i]) : 0U;
   };
   std::size_t i = 0;
-  for (; i + 8 <= octets.size(); i += 6) {
-    const auto word = word_at(octets.data() + i);
+  for (; i + 8 <= bytes.size(); i += 6) {
+    const auto word = word_at(bytes.data() + i);
     for (const int shift : {52, 40, 28, 16}) out = write_pair(word >> shift, out);
   }
-  for (; i + 3 <= octets.size(); i += 3) {
+  for (; i + 3 <= bytes.size(); i += 3) {
     const auto group = at(i) << 16 | at(i + 1) << 8 | at(i + 2);
     out = write_pair(group, write_pair(group >> 12, out));
   }
-  if (i == octets.size()) return out;
+  if (i == bytes.size()) return out;
   const auto group = at(i) << 16 | at(i + 1) << 8;
   out = write_pair(group >> 12, out);
-  *out++ = i + 1 < octets.size() ? alphabet[group >> 6 & 63] : '=';
+  *out++ = i + 1 < bytes.size() ? alphabet[group >> 6 & 63] : '=';
   *out++ = '=';
   return out;
 }
 
-std::string percent_encode(std::string_view octets) {
+std::string percent_encode(std::string_view bytes) {
   static constexpr std::string_view hex = "0123456789ABCDEF";
   std::string out;
-  for (const char c : octets) {
-    const auto octet = static_cast<unsigned char>(c);
+  for (const char c : bytes) {
+    const auto byte = static_cast<unsigned char>(c);
     if (is_alnum(c) || c == '-' || c == '.' || c == '_' || c == '~') {
       out += c;
     } else {
-      out += {'%', hex[octet >> 4], hex[octet & 15]};
+      out += {'%', hex[byte >> 4], hex[byte & 15]};
     }
   }
   return out;
 }
 
-std::string base64_encode(std::string_view octets) {
-  std::string out((octets.size() + 2) / 3 * 4, '\0');
-  write_base64(octets, out.data());
+std::string base64_encode(std::string_view bytes) {
+  std::string out((bytes.size() + 2) / 3 * 4, '\0');
+  write_base64(bytes, out.data());
   return out;
 }
 

@@ -52,12 +52,12 @@ POSTROAD_QUEUE_EXPORT void append_printable(std::string& out, std::string_view t
                                             std::size_t limit = 4096);
 
 /// All but letters, digits and `- . _ ~` as %XX (RFC 3986 §2.1).
-std::string percent_encode(std::string_view octets);
+std::string percent_encode(std::string_view bytes);
 
-std::string base64_encode(std::string_view octets);
+std::string base64_encode(std::string_view bytes);
 /// Writes the same at `out`, which has room for it: four characters per three bytes begun. Returns
 /// where it ends.
-char* write_base64(std::string_view octets, char* out) noexcept;
+char* write_base64(std::string_view bytes, char* out) noexcept;
 /// Strict RFC 4648 §4: padding required, no whitespace, no stray bits; nullopt otherwise.
 std::optional<std::string> base64_decode(std::string_view text);
 

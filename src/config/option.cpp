@@ -19,7 +19,7 @@ std::string join(const std::vector<std::string>& words, std::string_view between
 // The number that the bounds apply to; nullopt for kinds without bounds.
 std::optional<std::int64_t> measure(const Value& value) {
   if (const auto* number = std::get_if<std::int64_t>(&value)) return *number;
-  if (const auto* size = std::get_if<Size>(&value)) return static_cast<std::int64_t>(size->octets);
+  if (const auto* size = std::get_if<Size>(&value)) return static_cast<std::int64_t>(size->bytes);
   if (const auto* time = std::get_if<Duration>(&value)) return time->count();
   return std::nullopt;
 }

@@ -154,7 +154,7 @@ class Section {
     return *this;
   }
   Section& between(Size least, Size most) {
-    return between(static_cast<std::int64_t>(least.octets), static_cast<std::int64_t>(most.octets));
+    return between(static_cast<std::int64_t>(least.bytes), static_cast<std::int64_t>(most.bytes));
   }
   Section& between(Duration least, Duration most) { return between(least.count(), most.count()); }
 

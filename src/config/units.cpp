@@ -113,18 +113,18 @@ Result<Rate> parse_rate(std::string_view text) {
   auto per = has_per ? std::string(text.substr(slash + 1)) : std::string();
   if (has_per && !is_digit(per.front())) per.insert(0, 1, '1');
   const auto time = parse_duration(per);
-  if (!count || !time || count->octets == 0 || time->count() == 0)
+  if (!count || !time || count->bytes == 0 || time->count() == 0)
     return wrong(text, "not a rate", rate_form);
   if (*time > longest_period)
     return wrong(text, "period too long", "the period of a rate is at most 366d");
-  return Rate{count->octets, *time};
+  return Rate{count->bytes, *time};
 }
 
 std::string format(Size size) {
-  std::string best = std::to_string(size.octets);
+  std::string best = std::to_string(size.bytes);
   for (const auto& unit : size_units) {
-    if (unit.factor == 1 || size.octets == 0 || size.octets % unit.factor != 0) continue;
-    const auto text = std::to_string(size.octets / unit.factor) + std::string(unit.name);
+    if (unit.factor == 1 || size.bytes == 0 || size.bytes % unit.factor != 0) continue;
+    const auto text = std::to_string(size.bytes / unit.factor) + std::string(unit.name);
     if (text.size() <= best.size()) best = text;
   }
   return best;

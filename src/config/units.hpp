@@ -15,7 +15,7 @@ namespace postroad::config {
 
 /// A number of bytes, at most 2^63-1.
 struct Size {
-  std::uint64_t octets = 0;
+  std::uint64_t bytes = 0;
   friend auto operator<=>(const Size&, const Size&) = default;
 };
 

@@ -11,7 +11,7 @@ namespace {
 TEST(Size, ParsesAndFormatsBack) {
   const struct {
     std::string_view text;
-    std::uint64_t octets;
+    std::uint64_t bytes;
     std::string_view shortest;
   } cases[] = {{"35MiB", 35ULL << 20, "35MiB"},
                {"10kB", 10'000, "10kB"},
@@ -24,9 +24,9 @@ TEST(Size, ParsesAndFormatsBack) {
                {"8388607TiB", 8388607ULL << 40, "8388607TiB"}};
   for (const auto& c : cases) {
     ASSERT_TRUE(parse_size(c.text)) << c.text;
-    EXPECT_EQ(parse_size(c.text)->octets, c.octets) << c.text;
-    EXPECT_EQ(format(Size{c.octets}), c.shortest);
-    EXPECT_EQ(parse_size(format(Size{c.octets}))->octets, c.octets);
+    EXPECT_EQ(parse_size(c.text)->bytes, c.bytes) << c.text;
+    EXPECT_EQ(format(Size{c.bytes}), c.shortest);
+    EXPECT_EQ(parse_size(format(Size{c.bytes}))->bytes, c.bytes);
   }
 }
 

@@ -16,9 +16,9 @@ namespace {
 constexpr std::size_t block = 64;
 constexpr std::size_t state_size = 16;
 
-std::string md5(std::string_view octets) {
+std::string md5(std::string_view bytes) {
   std::string out(MD5_DIGEST_LENGTH, '\0');
-  MD5(reinterpret_cast<const unsigned char*>(octets.data()), octets.size(),
+  MD5(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(),
       reinterpret_cast<unsigned char*>(out.data()));
   return out;
 }
@@ -35,7 +35,7 @@ std::string state_behind(std::string pad) {
   return out;
 }
 
-std::string finish(std::string_view state, std::string_view octets) {
+std::string finish(std::string_view state, std::string_view bytes) {
   MD5_CTX context;
   MD5_Init(&context);
   std::array<std::uint32_t, 4> words{};
@@ -46,7 +46,7 @@ std::string finish(std::string_view state, std::string_view octets) {
   context.C = words[2];
   context.D = words[3];
   context.Nl = block * 8;
-  MD5_Update(&context, octets.data(), octets.size());
+  MD5_Update(&context, bytes.data(), bytes.size());
   std::string out(MD5_DIGEST_LENGTH, '\0');
   MD5_Final(reinterpret_cast<unsigned char*>(out.data()), &context);
   return out;
@@ -65,9 +65,9 @@ std::string hmac_md5_key(std::string_view password) {
   return state_behind(padded(key, 0x36)) + state_behind(padded(key, 0x5c));
 }
 
-std::string hmac_md5(std::string_view key, std::string_view octets) {
+std::string hmac_md5(std::string_view key, std::string_view bytes) {
   if (key.size() != 2 * state_size) return {};
-  return hex(finish(key.substr(state_size), finish(key.substr(0, state_size), octets)));
+  return hex(finish(key.substr(state_size), finish(key.substr(0, state_size), bytes)));
 }
 
 }  // namespace postroad::crypto

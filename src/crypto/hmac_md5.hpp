@@ -10,6 +10,6 @@ namespace postroad::crypto {
 /// 32 bytes that can log in by CRAM-MD5 but do not reveal the password.
 std::string hmac_md5_key(std::string_view password);
 /// In lower-case hex; empty, which matches no response, unless `key` has 32 bytes.
-std::string hmac_md5(std::string_view key, std::string_view octets);
+std::string hmac_md5(std::string_view key, std::string_view bytes);
 
 }  // namespace postroad::crypto

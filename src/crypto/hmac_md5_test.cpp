@@ -7,8 +7,8 @@ namespace postroad::crypto {
 namespace {
 
 TEST(HmacMd5, Rfc2202) {
-  const auto of = [](const std::string& key, const std::string& octets) {
-    return hmac_md5(hmac_md5_key(key), octets);
+  const auto of = [](const std::string& key, const std::string& bytes) {
+    return hmac_md5(hmac_md5_key(key), bytes);
   };
   EXPECT_EQ(of(std::string(16, '\x0b'), "Hi There"), "9294727a3638bb1c13f48ef8158bfc9d");
   EXPECT_EQ(of("Jefe", "what do ya want for nothing?"), "750c783e6ab0b503eaa86e310a5db738");

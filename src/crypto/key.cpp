@@ -16,12 +16,10 @@ namespace {
 using Context = std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)>;
 using Bio = std::unique_ptr<BIO, decltype(&BIO_free)>;
 
-const unsigned char* octets_of(std::string_view text) {
+const unsigned char* bytes_of(std::string_view text) {
   return reinterpret_cast<const unsigned char*>(text.data());
 }
-unsigned char* octets_of(std::string& text) {
-  return reinterpret_cast<unsigned char*>(text.data());
-}
+unsigned char* bytes_of(std::string& text) { return reinterpret_cast<unsigned char*>(text.data()); }
 
 std::shared_ptr<void> own(EVP_PKEY* key) {
   return {key, [](void* made) { EVP_PKEY_free(static_cast<EVP_PKEY*>(made)); }};
@@ -68,9 +66,9 @@ Result<PrivateKey> PrivateKey::parse(std::string_view pem) {
   return PrivateKey(std::move(owned));
 }
 
-Result<PrivateKey> PrivateKey::from_ed25519(std::string_view octets) {
+Result<PrivateKey> PrivateKey::from_ed25519(std::string_view bytes) {
   auto* key =
-      EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nullptr, octets_of(octets), octets.size());
+      EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nullptr, bytes_of(bytes), bytes.size());
   if (key == nullptr) return bad("an Ed25519 key has 32 bytes");
   return PrivateKey(own(key));
 }
@@ -103,11 +101,11 @@ Secret PrivateKey::pem() const {
   return Secret(std::string(data, static_cast<std::size_t>(length)));
 }
 
-std::string PrivateKey::public_octets() const {
+std::string PrivateKey::public_bytes() const {
   if (kind() == KeyKind::ed25519) {
     std::string raw(32, '\0');
     std::size_t length = raw.size();
-    require(EVP_PKEY_get_raw_public_key(key_of(handle_), octets_of(raw), &length) == 1);
+    require(EVP_PKEY_get_raw_public_key(key_of(handle_), bytes_of(raw), &length) == 1);
     return raw;
   }
   unsigned char* der = nullptr;
@@ -118,32 +116,32 @@ std::string PrivateKey::public_octets() const {
   return out;
 }
 
-std::string PrivateKey::sign(std::string_view octets) const {
+std::string PrivateKey::sign(std::string_view bytes) const {
   const Context context(EVP_MD_CTX_new(), EVP_MD_CTX_free);
   require(context != nullptr);
   auto* key = key_of(handle_);
   std::size_t length = 0;
   require(EVP_DigestSignInit(context.get(), nullptr, method_of(key), nullptr, key) == 1 &&
-          EVP_DigestSign(context.get(), nullptr, &length, octets_of(octets), octets.size()) == 1);
+          EVP_DigestSign(context.get(), nullptr, &length, bytes_of(bytes), bytes.size()) == 1);
   std::string out(length, '\0');
-  require(EVP_DigestSign(context.get(), octets_of(out), &length, octets_of(octets),
-                         octets.size()) == 1);
+  require(EVP_DigestSign(context.get(), bytes_of(out), &length, bytes_of(bytes), bytes.size()) ==
+          1);
   out.resize(length);
   return out;
 }
 
-Result<PublicKey> PublicKey::parse(KeyKind kind, std::string_view octets) {
+Result<PublicKey> PublicKey::parse(KeyKind kind, std::string_view bytes) {
   if (kind == KeyKind::ed25519) {
     auto* key =
-        EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, octets_of(octets), octets.size());
+        EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, bytes_of(bytes), bytes.size());
     if (key == nullptr) return bad("an Ed25519 public key has 32 bytes");
     return PublicKey(own(key));
   }
-  const auto* at = octets_of(octets);
-  auto* key = d2i_PUBKEY(nullptr, &at, static_cast<long>(octets.size()));
+  const auto* at = bytes_of(bytes);
+  auto* key = d2i_PUBKEY(nullptr, &at, static_cast<long>(bytes.size()));
   if (key == nullptr) {
-    at = octets_of(octets);
-    key = d2i_PublicKey(EVP_PKEY_RSA, nullptr, &at, static_cast<long>(octets.size()));
+    at = bytes_of(bytes);
+    key = d2i_PublicKey(EVP_PKEY_RSA, nullptr, &at, static_cast<long>(bytes.size()));
   }
   if (key == nullptr) return bad("not an RSA public key in DER");
   auto owned = own(key);
@@ -155,14 +153,14 @@ unsigned PublicKey::bits() const noexcept {
   return static_cast<unsigned>(EVP_PKEY_get_bits(key_of(handle_)));
 }
 
-bool PublicKey::verify(std::string_view octets, std::string_view signature) const {
+bool PublicKey::verify(std::string_view bytes, std::string_view signature) const {
   const Context context(EVP_MD_CTX_new(), EVP_MD_CTX_free);
   auto* key = key_of(handle_);
   const bool good =
       context != nullptr &&
       EVP_DigestVerifyInit(context.get(), nullptr, method_of(key), nullptr, key) == 1 &&
-      EVP_DigestVerify(context.get(), octets_of(signature), signature.size(), octets_of(octets),
-                       octets.size()) == 1;
+      EVP_DigestVerify(context.get(), bytes_of(signature), signature.size(), bytes_of(bytes),
+                       bytes.size()) == 1;
   ERR_clear_error();
   return good;
 }

@@ -22,7 +22,7 @@ class PrivateKey final {
   /// what is wrong; no error contains bytes of the key.
   static Result<PrivateKey> parse(std::string_view pem);
   /// The 32 bytes of an Ed25519 key (RFC 8032 §5.1.5). Error: Fault::input for another length.
-  static Result<PrivateKey> from_ed25519(std::string_view octets);
+  static Result<PrivateKey> from_ed25519(std::string_view bytes);
   /// A new one. `bits` is for RSA: 1024 to 8192.
   static Result<PrivateKey> generate(KeyKind kind, unsigned bits = 2048);
 
@@ -32,9 +32,9 @@ class PrivateKey final {
   /// PKCS #8 PEM.
   [[nodiscard]] Secret pem() const;
   /// The public key: for RSA the SubjectPublicKeyInfo in DER, for Ed25519 the 32 bytes.
-  [[nodiscard]] std::string public_octets() const;
-  /// RSA: PKCS #1 v1.5 with SHA-256 of `octets`. Ed25519: PureEdDSA of `octets` themselves.
-  [[nodiscard]] std::string sign(std::string_view octets) const;
+  [[nodiscard]] std::string public_bytes() const;
+  /// RSA: PKCS #1 v1.5 with SHA-256 of `bytes`. Ed25519: PureEdDSA of `bytes` themselves.
+  [[nodiscard]] std::string sign(std::string_view bytes) const;
 
  private:
   explicit PrivateKey(std::shared_ptr<void> handle) : handle_(std::move(handle)) {}
@@ -44,12 +44,12 @@ class PrivateKey final {
 /// A public key. Copies share it; any thread may verify.
 class PublicKey final {
  public:
-  /// `octets` as `public_octets` gives them; of RSA also the bare RSAPublicKey of RFC 8017 §A.1.1.
+  /// `bytes` as `public_bytes` gives them; of RSA also the bare RSAPublicKey of RFC 8017 §A.1.1.
   /// Error: Fault::input when they are not such a key.
-  static Result<PublicKey> parse(KeyKind kind, std::string_view octets);
+  static Result<PublicKey> parse(KeyKind kind, std::string_view bytes);
   [[nodiscard]] unsigned bits() const noexcept;
-  /// Whether `signature` is that of `octets`, as `PrivateKey::sign` makes it.
-  [[nodiscard]] bool verify(std::string_view octets, std::string_view signature) const;
+  /// Whether `signature` is that of `bytes`, as `PrivateKey::sign` makes it.
+  [[nodiscard]] bool verify(std::string_view bytes, std::string_view signature) const;
 
  private:
   explicit PublicKey(std::shared_ptr<void> handle) : handle_(std::move(handle)) {}

@@ -65,15 +65,15 @@ bool send_with(int socket, const std::string& line, const std::vector<int>& desc
   msghdr message{};
   message.msg_iov = &part;
   message.msg_iovlen = 1;
-  const auto octets = sizeof(int) * std::min(descriptors.size(), most_sockets);
-  if (octets > 0) {
+  const auto bytes = sizeof(int) * std::min(descriptors.size(), most_sockets);
+  if (bytes > 0) {
     message.msg_control = space.data();
-    message.msg_controllen = CMSG_SPACE(octets);
+    message.msg_controllen = CMSG_SPACE(bytes);
     auto* header = CMSG_FIRSTHDR(&message);
     header->cmsg_level = SOL_SOCKET;
     header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(octets);
-    std::memcpy(CMSG_DATA(header), descriptors.data(), octets);
+    header->cmsg_len = CMSG_LEN(bytes);
+    std::memcpy(CMSG_DATA(header), descriptors.data(), bytes);
   }
   return ::sendmsg(socket, &message, MSG_NOSIGNAL) == static_cast<ssize_t>(line.size());
 }

@@ -50,7 +50,7 @@ void Daemon::set_ceilings() {
   }
   const std::uint64_t asked = configuration_->settings.server.sessions;
   if (asked != 0) most = std::min(most, asked);
-  server_->set_ceilings(most, configuration_->settings.server.memory.octets);
+  server_->set_ceilings(most, configuration_->settings.server.memory.bytes);
 }
 
 Result<void> Daemon::bind(const std::vector<int>& sockets) {
@@ -129,9 +129,9 @@ Result<void> Daemon::open(const std::optional<HandoverState>& handover_state) {
   maildirs_ = std::move(*mail);
   spool::Generations::Settings spool{
       data, {}, handover_state.has_value(), handover_state ? handover_state->last_id : 0};
-  spool.journal.segment_size = settings.spool.segment.octets;
-  spool.journal.chunk_size = settings.spool.chunk.octets;
-  spool.journal.reserve = settings.spool.reserve.octets;
+  spool.journal.segment_size = settings.spool.segment.bytes;
+  spool.journal.chunk_size = settings.spool.chunk.bytes;
+  spool.journal.reserve = settings.spool.reserve.bytes;
   auto opened = spool::Generations::open(spool, queue::now_ms());
   if (!opened) return opened.error();
   spool_ = std::move(*opened);

@@ -51,9 +51,9 @@ Result<void> RunningServer::say(std::string_view line) {
 
 Result<std::string> RunningServer::hear(std::vector<int>* sockets) {
   while (rest_.find('\n') == std::string::npos && rest_.size() < longest_answer) {
-    std::array<char, longest_line> octets{};
+    std::array<char, longest_line> bytes{};
     alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * most_sockets)> space{};
-    iovec part{octets.data(), octets.size()};
+    iovec part{bytes.data(), bytes.size()};
     msghdr message{};
     message.msg_iov = &part;
     message.msg_iovlen = 1;
@@ -74,7 +74,7 @@ Result<std::string> RunningServer::hear(std::vector<int>* sockets) {
       std::memcpy(found.data(), CMSG_DATA(header), found.size() * sizeof(int));
       if (sockets != nullptr) sockets->insert(sockets->end(), found.begin(), found.end());
     }
-    rest_.append(octets.data(), static_cast<std::size_t>(got));
+    rest_.append(bytes.data(), static_cast<std::size_t>(got));
   }
   const auto end = std::min(rest_.find('\n'), rest_.size());
   auto text = rest_.substr(0, end);

@@ -162,12 +162,12 @@ smtp::ServerOptions machine_options(const ListenerConfig& listener, const Limits
   auto& limits = options.limits;
   limits.mails = config.messages;
   limits.message_size =
-      listener.message_size.octets != 0 ? listener.message_size.octets : config.message_size.octets;
+      listener.message_size.bytes != 0 ? listener.message_size.bytes : config.message_size.bytes;
   limits.recipients = config.recipients;
   limits.recipient_overshoot = config.recipient_overshoot;
   limits.errors = config.errors;
   limits.auth_attempts = config.auth_attempts;
-  limits.command_line = config.command_line.octets;
+  limits.command_line = config.command_line.bytes;
   limits.command = config.command;
   limits.data_block = config.data_block;
   limits.transaction = config.transaction;

@@ -51,7 +51,7 @@ struct Hook {
   void operator()(const smtp::AskData&) { policy.data(info, transaction, std::move(answer)); }
   void operator()(const smtp::AskBody& ask) {
     if (!policy.reads_bodies()) return answer();
-    policy.body(info, ask.octets, std::move(answer));
+    policy.body(info, ask.bytes, std::move(answer));
   }
   void operator()(const smtp::AskEnd&) { policy.message(info, transaction, std::move(answer)); }
   void operator()(const smtp::AskAuth& ask) {
@@ -160,7 +160,7 @@ bool Session::answer_now(smtp::ServerMachine& machine) {
     machine.answered_keys(find_keys(keys->user, keys->mechanism));
     return true;
   }
-  if (const auto* body = std::get_if<smtp::AskBody>(&question)) return take_body(body->octets);
+  if (const auto* body = std::get_if<smtp::AskBody>(&question)) return take_body(body->bytes);
   if (const auto* end = std::get_if<smtp::AskEnd>(&question)) return end_message(*end);
   if (std::holds_alternative<smtp::AskConnect>(question)) {
     if (greeting_) inquiry_.reset();
@@ -193,7 +193,7 @@ boost::asio::awaitable<void> Session::answer(smtp::ServerMachine& machine) {
   const auto& question = machine.question();
   if (const auto* auth = std::get_if<smtp::AskAuth>(&question))
     return check_login(auth->credentials);
-  if (const auto* body = std::get_if<smtp::AskBody>(&question)) return answer_body(body->octets);
+  if (const auto* body = std::get_if<smtp::AskBody>(&question)) return answer_body(body->bytes);
   if (std::holds_alternative<smtp::AskEnd>(question)) return answer_end();
   return answer_command();
 }

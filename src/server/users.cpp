@@ -26,7 +26,7 @@ namespace {
 using crypto::Digest;
 using sasl::ScramKeys;
 
-constexpr std::size_t salt_octets = 16;
+constexpr std::size_t salt_bytes = 16;
 constexpr std::uint32_t max_iterations =
     1'000'000;  // a typing error must not make every login take minutes
 
@@ -154,7 +154,7 @@ sasl::Keys Users::keys(std::string_view name, std::string_view mechanism) const 
     return keys;
   }
   const auto digest = kind == sha_1 ? Digest::sha1 : Digest::sha256;
-  keys.scram.salt = made_up("salt ").substr(0, salt_octets);
+  keys.scram.salt = made_up("salt ").substr(0, salt_bytes);
   keys.scram.stored_key = made_up("key ").substr(0, crypto::size_of(digest));
   keys.scram.server_key = keys.scram.stored_key;
   return keys;
@@ -201,7 +201,7 @@ Result<void> Users::set(const std::string& name, const Secret& password, ExtraKe
     return fail(Fault::input, name,
                 "the password is not UTF-8, or has a character that SASLprep (RFC 4013) prohibits");
   const auto derive = [&](Digest digest) {
-    return ScramKeys::derive(digest, password.reveal(), crypto::random_octets(salt_octets), 4096);
+    return ScramKeys::derive(digest, password.reveal(), crypto::random_bytes(salt_bytes), 4096);
   };
   User user{derive(Digest::sha256), std::nullopt, {}};
   if (extra.scram_sha_1) user.scram_sha_1 = derive(Digest::sha1);

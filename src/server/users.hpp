@@ -72,7 +72,7 @@ class Users final {
   std::map<std::string, User, std::less<>> keys_;
   // Decoys are made of it and the name. It is kept in the file: a salt that changes when the file
   // is read again would betray an unknown user.
-  std::string decoy_ = crypto::random_octets(32);
+  std::string decoy_ = crypto::random_bytes(32);
 };
 
 }  // namespace postroad::server

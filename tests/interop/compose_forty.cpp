@@ -37,7 +37,7 @@ std::string read_file(const std::string& path) {
 
 std::string text_of(const json::value& value) { return std::string(value.as_string()); }
 
-std::string octets_of(const json::object& file) {
+std::string bytes_of(const json::object& file) {
   return postroad::base64_decode(text_of(file.at("base64"))).value();
 }
 
@@ -89,7 +89,7 @@ MimePart built_content(const json::object& wanted) {
     for (std::size_t at = 0; (at = html.find("cid:" + name, at)) != std::string::npos;
          at += id.size())
       html.replace(at, 4 + name.size(), "cid:" + id);
-    auto part = MimePart::bytes(text_of(file.at("type")), octets_of(file));
+    auto part = MimePart::bytes(text_of(file.at("type")), bytes_of(file));
     related.push_back(std::move(part).attachment(name).content_id(id));
   }
   related.insert(related.begin(), MimePart::text("html", html));
@@ -109,7 +109,7 @@ Message message_of(const json::object& wanted) {
     if (wanted.contains("flowed")) message.flowed();
     for (const auto& image : images ? images->as_array() : json::array()) {
       const auto& file = image.as_object();
-      message.embed(text_of(file.at("name")), text_of(file.at("type")), octets_of(file));
+      message.embed(text_of(file.at("name")), text_of(file.at("type")), bytes_of(file));
     }
   }
   if (const auto* calendar = wanted.if_contains("calendar"))
@@ -119,9 +119,9 @@ Message message_of(const json::object& wanted) {
     const auto& file = attachment.as_object();
     const auto name = text_of(file.at("name"));
     if (file.at("type") == "message/rfc822")
-      message.attach(MimePart::message(octets_of(file)).attachment(name));
+      message.attach(MimePart::message(bytes_of(file)).attachment(name));
     else
-      message.attach(name, text_of(file.at("type")), octets_of(file));
+      message.attach(name, text_of(file.at("type")), bytes_of(file));
   }
   return message;
 }
@@ -137,10 +137,10 @@ void compose(const std::string& file, const std::string& folder, std::string_vie
     std::ofstream out(folder + (digits.size() < 2 ? "/0" : "/") + digits + ".eml",
                       std::ios::binary);
     for (;;) {
-      const auto octets = (*source)->next();
-      if (!octets) throw std::runtime_error(digits + ": " + octets.error().detail);
-      if (octets->empty()) break;
-      out << *octets;
+      const auto bytes = (*source)->next();
+      if (!bytes) throw std::runtime_error(digits + ": " + bytes.error().detail);
+      if (bytes->empty()) break;
+      out << *bytes;
     }
   }
 }
@@ -216,8 +216,8 @@ json::object Reading::take() {
   return out;
 }
 
-json::object parse(const std::string& octets) {
-  const auto mail = postroad::MailPart::parse(octets);
+json::object parse(const std::string& bytes) {
+  const auto mail = postroad::MailPart::parse(bytes);
   auto out = Reading(mail).take();
   for (const auto* name : {"from", "to", "cc"}) out[name] = addresses_of(mail, name);
   out["subject"] = mail.header("Subject");

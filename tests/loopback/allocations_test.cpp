@@ -59,9 +59,9 @@ class Client final {
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
   ~Client() { ::close(socket_); }
-  bool say(std::string_view octets, std::string_view end_of_answer) {
-    if (::send(socket_, octets.data(), octets.size(), MSG_NOSIGNAL) !=
-        static_cast<ssize_t>(octets.size()))
+  bool say(std::string_view bytes, std::string_view end_of_answer) {
+    if (::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL) !=
+        static_cast<ssize_t>(bytes.size()))
       return false;
     return hear(end_of_answer);
   }

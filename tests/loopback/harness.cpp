@@ -11,14 +11,14 @@ namespace {
 class MemorySink final : public server::MessageSink {
  public:
   MemorySink(MemoryStore& store, Arrived message) : store_(store), message_(std::move(message)) {}
-  Result<void> append(std::string_view octets) override {
-    message_.octets += octets;
+  Result<void> append(std::string_view bytes) override {
+    message_.bytes += bytes;
     return {};
   }
   [[nodiscard]] bool ready() const override { return true; }
   void when_ready(std::function<void()> resume) override { resume(); }
   void commit(server::Additions additions, std::function<void(Reply)> done) override {
-    message_.octets.insert(0, additions.header);
+    message_.bytes.insert(0, additions.header);
     message_.options = std::move(additions.options);
     const auto reply = store_.commit_reply;
     if (reply.code < 400) store_.keep(std::move(message_));

@@ -14,7 +14,7 @@ namespace postroad::loopback {
 struct Arrived {
   std::string reverse_path;
   std::vector<std::string> recipients;
-  std::string octets;
+  std::string bytes;
   std::string protocol;
   std::string login;
   std::vector<std::pair<std::string, std::string>> options{};  // that a policy added

@@ -345,7 +345,7 @@ TEST(PolicyChain, FieldsOfALaterPolicyStandInFrontOfThoseOfAnEarlierOne) {
   EXPECT_TRUE(client.reply().starts_with("250"));
   const auto arrived = server.store.arrived();
   ASSERT_EQ(arrived.size(), 1U);
-  EXPECT_EQ(arrived[0].octets, "Second: 2\r\nFirst: 1\r\nSubject: hello\r\n\r\ntext\r\n");
+  EXPECT_EQ(arrived[0].bytes, "Second: 2\r\nFirst: 1\r\nSubject: hello\r\n\r\ntext\r\n");
   const std::vector<std::pair<std::string, std::string>> options{{"SCORE", "3"}, {"SEEN", ""}};
   EXPECT_EQ(arrived[0].options, options);
 }

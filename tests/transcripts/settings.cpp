@@ -296,7 +296,7 @@ void Canned::answer(smtp::ServerMachine& machine) {
     return machine.answered(find("data", ""));
   }
   if (const auto* body = std::get_if<smtp::AskBody>(&question)) {
-    draft_ += body->octets;
+    draft_ += body->bytes;
     return machine.answered(find("body", ""));
   }
   if (const auto* auth = std::get_if<smtp::AskAuth>(&question)) {

@@ -106,7 +106,7 @@ class PassOn final {
     const auto& question = machine.question();
     if (std::holds_alternative<smtp::AskData>(question)) draft_.clear();
     if (const auto* body = std::get_if<smtp::AskBody>(&question)) {
-      draft_ += body->octets;
+      draft_ += body->bytes;
       machine.answered(draft_.size() > most_held ? Reply{552, {5, 3, 4}, "the message is too large"}
                                                  : Reply{});
       return true;

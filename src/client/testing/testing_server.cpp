@@ -123,7 +123,7 @@ struct Server::State::TestSession {
   bool answer_now(smtp::ServerMachine&) {
     const auto& question = machine.question();
     if (const auto* body = std::get_if<smtp::AskBody>(&question)) {
-      draft += body->octets;
+      draft += body->bytes;
       machine.answered({});
       return true;
     }

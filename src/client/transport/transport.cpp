@@ -60,7 +60,7 @@ Result<void> sync_folder(const std::string& path) {
 std::string unique_name() {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   return std::to_string(std::chrono::duration_cast<std::chrono::microseconds>(now).count()) + '-' +
-         crypto::hex(crypto::random_octets(4));
+         crypto::hex(crypto::random_bytes(4));
 }
 
 }  // namespace

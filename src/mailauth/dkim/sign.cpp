@@ -215,7 +215,7 @@ Secret DkimKey::pem() const { return state_->key.pem(); }
 std::string DkimKey::record() const {
   const bool rsa = algorithm() == DkimAlgorithm::rsa_sha256;
   return std::string("v=DKIM1; k=") + (rsa ? "rsa" : "ed25519") +
-         "; p=" + base64_encode(state_->key.public_octets());
+         "; p=" + base64_encode(state_->key.public_bytes());
 }
 
 // Ed25519 signs the SHA-256 digest of the input (RFC 8463 §3).

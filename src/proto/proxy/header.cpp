@@ -12,28 +12,28 @@ namespace postroad::proxy {
 namespace {
 
 constexpr std::string_view signature{"\r\n\r\n\0\r\nQUIT\n", 12};
-constexpr std::size_t front = 16;      // of v2: signature, version, family, length
-constexpr std::size_t most_v1 = 107;   // with CRLF
-constexpr std::size_t v4_octets = 12;  // two addresses and two ports
-constexpr std::size_t v6_octets = 36;
+constexpr std::size_t front = 16;     // of v2: signature, version, family, length
+constexpr std::size_t most_v1 = 107;  // with CRLF
+constexpr std::size_t v4_bytes = 12;  // two addresses and two ports
+constexpr std::size_t v6_bytes = 36;
 
 Error bad(std::string what) { return fail(Fault::protocol, "PROXY", std::move(what)); }
 
 bool is_address(const std::string& text, bool v6) {
   if (text.find('\0') != std::string::npos) return false;  // inet_pton would stop there
-  std::array<char, sizeof(in6_addr)> octets{};
-  return ::inet_pton(v6 ? AF_INET6 : AF_INET, text.c_str(), octets.data()) == 1;
+  std::array<char, sizeof(in6_addr)> bytes{};
+  return ::inet_pton(v6 ? AF_INET6 : AF_INET, text.c_str(), bytes.data()) == 1;
 }
 
-std::string address_text(std::string_view octets, bool v6) {
+std::string address_text(std::string_view bytes, bool v6) {
   std::array<char, INET6_ADDRSTRLEN> text{};
-  ::inet_ntop(v6 ? AF_INET6 : AF_INET, octets.data(), text.data(), text.size());
+  ::inet_ntop(v6 ? AF_INET6 : AF_INET, bytes.data(), text.data(), text.size());
   return text.data();
 }
 
-std::uint16_t number_of(std::string_view octets) {
-  return static_cast<std::uint16_t>((static_cast<unsigned char>(octets[0]) << 8) |
-                                    static_cast<unsigned char>(octets[1]));
+std::uint16_t number_of(std::string_view bytes) {
+  return static_cast<std::uint16_t>((static_cast<unsigned char>(bytes[0]) << 8) |
+                                    static_cast<unsigned char>(bytes[1]));
 }
 
 void append_number(std::uint16_t number, std::string& out) {
@@ -84,7 +84,7 @@ Result<std::optional<Header>> parse_v2(std::string_view& input) {
   const auto family = static_cast<unsigned char>(input[13]);
   const std::size_t length = number_of(input.substr(14));
   if ((version & 0xf0) != 0x20 || (version & 0x0f) > 1) return bad("unknown PROXY header version");
-  if (length > most_octets - front) return bad("PROXY header longer than 4096 bytes");
+  if (length > most_bytes - front) return bad("PROXY header longer than 4096 bytes");
   if (input.size() < front + length) return std::optional<Header>{};
   const auto rest = input.substr(front, length);
   Header header;
@@ -94,7 +94,7 @@ Result<std::optional<Header>> parse_v2(std::string_view& input) {
     header.is_local = true;
   } else {
     header.is_v6 = family == 0x21;
-    if (rest.size() < (header.is_v6 ? v6_octets : v4_octets)) return bad("PROXY header too short");
+    if (rest.size() < (header.is_v6 ? v6_bytes : v4_bytes)) return bad("PROXY header too short");
     const std::size_t size = header.is_v6 ? 16 : 4;
     header.source = address_text(rest, header.is_v6);
     header.destination = address_text(rest.substr(size), header.is_v6);
@@ -146,11 +146,11 @@ Result<std::string> format_v2(const Header& header) {
     append_number(0, out);
     return out;
   }
-  append_number(header.is_v6 ? v6_octets : v4_octets, out);
+  append_number(header.is_v6 ? v6_bytes : v4_bytes, out);
   for (const auto& address : {header.source, header.destination}) {
-    std::array<char, sizeof(in6_addr)> octets{};
-    ::inet_pton(header.is_v6 ? AF_INET6 : AF_INET, address.c_str(), octets.data());
-    out.append(octets.data(), header.is_v6 ? 16 : 4);
+    std::array<char, sizeof(in6_addr)> bytes{};
+    ::inet_pton(header.is_v6 ? AF_INET6 : AF_INET, address.c_str(), bytes.data());
+    out.append(bytes.data(), header.is_v6 ? 16 : 4);
   }
   append_number(header.source_port, out);
   append_number(header.destination_port, out);

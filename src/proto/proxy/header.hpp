@@ -5,7 +5,7 @@
 //   v1: "PROXY" SP ("TCP4" / "TCP6") SP source SP destination SP port SP port CRLF, or "PROXY
 //       UNKNOWN" … CRLF; at most 107 bytes
 //   v2: 12 bytes of signature, version and command, family, length (16 bits), addresses, TLVs;
-//       at most `most_octets`, so that a declared length reserves no memory
+//       at most `most_bytes`, so that a declared length reserves no memory
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,7 @@
 namespace postroad::proxy {
 
 /// Bytes of the longest header that is read; the length field of v2 allows 65,551.
-constexpr std::size_t most_octets = 4096;
+constexpr std::size_t most_bytes = 4096;
 
 struct Header {
   bool is_local = false;  ///< LOCAL or UNKNOWN: the proxy itself, as a health check

@@ -81,26 +81,26 @@ const std::vector<std::pair<std::string, std::string>>& whole_headers() {
 }
 
 TEST(ProxyHeader, LeavesTheBytesBehindIt) {
-  for (const auto& [octets, meaning] : whole_headers()) {
-    EXPECT_EQ(read(octets), meaning + '|') << octets;
-    EXPECT_EQ(read(octets + "EHLO x\r\n"), meaning + "|EHLO x\r\n") << octets;
-    EXPECT_EQ(read(octets + octets), meaning + '|' + octets) << octets;
+  for (const auto& [bytes, meaning] : whole_headers()) {
+    EXPECT_EQ(read(bytes), meaning + '|') << bytes;
+    EXPECT_EQ(read(bytes + "EHLO x\r\n"), meaning + "|EHLO x\r\n") << bytes;
+    EXPECT_EQ(read(bytes + bytes), meaning + '|' + bytes) << bytes;
   }
 }
 
 TEST(ProxyHeader, EveryPrefixNeedsMore) {
-  for (const auto& [octets, meaning] : whole_headers()) {
-    for (std::size_t n = 0; n < octets.size(); ++n)
-      EXPECT_EQ(read(std::string_view(octets).substr(0, n)), "more") << octets << ' ' << n;
+  for (const auto& [bytes, meaning] : whole_headers()) {
+    for (std::size_t n = 0; n < bytes.size(); ++n)
+      EXPECT_EQ(read(std::string_view(bytes).substr(0, n)), "more") << bytes << ' ' << n;
   }
 }
 
 // Any changed byte: refused, incomplete, or read with addresses of their family.
 TEST(ProxyHeader, EveryWrongByteIsRefusedOrHarmless) {
-  for (const auto& [octets, meaning] : whole_headers()) {
-    for (std::size_t at = 0; at < octets.size(); ++at) {
+  for (const auto& [bytes, meaning] : whole_headers()) {
+    for (std::size_t at = 0; at < bytes.size(); ++at) {
       for (int value = 0; value < 256; ++value) {
-        auto wrong = octets;
+        auto wrong = bytes;
         wrong[at] = static_cast<char>(value);
         std::string_view input = wrong;
         const auto header = parse(input);
@@ -177,19 +177,19 @@ TEST(ProxyHeader, ANulHidesNothing) {
 
 TEST(ProxyHeader, NoneIsLongerThanItsLimit) {
   const std::string front = "PROXY UNKNOWN ";
-  const auto line = [&](std::size_t octets) {
-    return front + std::string(octets - front.size() - 2, 'x') + "\r\n";
+  const auto line = [&](std::size_t bytes) {
+    return front + std::string(bytes - front.size() - 2, 'x') + "\r\n";
   };
   EXPECT_EQ(read(line(107)), "local|");
   EXPECT_EQ(read(line(108)), "error");
   EXPECT_EQ(read(std::string_view(line(108)).substr(0, 106)), "more");
   EXPECT_EQ(read(std::string_view(line(200)).substr(0, 107)), "error");
 
-  const auto padded = [](std::size_t octets) {
-    return v2("\x21\x11", std::string(v4_addresses) + std::string(octets - 16 - 12, 'x'));
+  const auto padded = [](std::size_t bytes) {
+    return v2("\x21\x11", std::string(v4_addresses) + std::string(bytes - 16 - 12, 'x'));
   };
-  EXPECT_EQ(read(padded(most_octets)), "192.0.2.1 4711 192.0.2.2 25 v4|");
-  EXPECT_EQ(read(padded(most_octets + 1)), "error");
+  EXPECT_EQ(read(padded(most_bytes)), "192.0.2.1 4711 192.0.2.2 25 v4|");
+  EXPECT_EQ(read(padded(most_bytes + 1)), "error");
 }
 
 // A length of 65,535 is refused at once, without waiting and without reserving memory.
@@ -203,12 +203,12 @@ TEST(ProxyHeader, WrittenAndReadAgain) {
   const Header local{.is_local = true};
   for (const auto& header : {v4_header, v6_header, local}) {
     for (const auto format : {&format_v1, &format_v2}) {
-      const auto octets = format(header);
-      ASSERT_TRUE(octets);
-      std::string_view input = *octets;
+      const auto bytes = format(header);
+      ASSERT_TRUE(bytes);
+      std::string_view input = *bytes;
       const auto again = parse(input);
-      ASSERT_TRUE(again && *again) << *octets;
-      EXPECT_EQ(**again, header) << *octets;
+      ASSERT_TRUE(again && *again) << *bytes;
+      EXPECT_EQ(**again, header) << *bytes;
       EXPECT_EQ(input, "");
     }
   }

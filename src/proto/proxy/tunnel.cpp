@@ -35,7 +35,7 @@ std::string_view reason_of(unsigned char code) {
   return code < reasons.size() ? reasons[code] : "an unknown reason";
 }
 
-char low_octet(std::size_t number) { return static_cast<char>(number & 0xff); }
+char low_byte(std::size_t number) { return static_cast<char>(number & 0xff); }
 
 }  // namespace
 
@@ -117,8 +117,8 @@ void TunnelMachine::take_method() {
   if (method == no_login) return put_request();
   if (options_.user.empty()) return give_up("the proxy requires a user and a password");
   if (method != by_password) return give_up("the proxy accepts none of the authentication methods");
-  out_ = std::string{login_version, low_octet(options_.user.size())} + options_.user +
-         low_octet(options_.password.reveal().size()) + std::string(options_.password.reveal());
+  out_ = std::string{login_version, low_byte(options_.user.size())} + options_.user +
+         low_byte(options_.password.reveal().size()) + std::string(options_.password.reveal());
   secret_ = true;
   state_ = State::login;
 }
@@ -132,21 +132,21 @@ void TunnelMachine::take_login() {
 
 // VER CMD RSV ATYP DST.ADDR DST.PORT       RFC 1928 section 4
 void TunnelMachine::put_request() {
-  std::array<char, sizeof(in6_addr)> octets{};
+  std::array<char, sizeof(in6_addr)> bytes{};
   out_ = std::string{version, '\x01', '\0'};
-  if (::inet_pton(AF_INET, options_.host.c_str(), octets.data()) == 1) {
+  if (::inet_pton(AF_INET, options_.host.c_str(), bytes.data()) == 1) {
     out_ += '\x01';
-    out_.append(octets.data(), sizeof(in_addr));
-  } else if (::inet_pton(AF_INET6, options_.host.c_str(), octets.data()) == 1) {
+    out_.append(bytes.data(), sizeof(in_addr));
+  } else if (::inet_pton(AF_INET6, options_.host.c_str(), bytes.data()) == 1) {
     out_ += '\x04';
-    out_.append(octets.data(), sizeof(in6_addr));
+    out_.append(bytes.data(), sizeof(in6_addr));
   } else {
     out_ += '\x03';
-    out_ += low_octet(options_.host.size());
+    out_ += low_byte(options_.host.size());
     out_ += options_.host;
   }
-  out_ += low_octet(options_.port >> 8);
-  out_ += low_octet(options_.port);
+  out_ += low_byte(options_.port >> 8);
+  out_ += low_byte(options_.port);
   state_ = State::request;
 }
 

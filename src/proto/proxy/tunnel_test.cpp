@@ -22,7 +22,7 @@ TunnelOptions http(std::string host, std::string user = {}, std::string password
 }
 
 struct Said {
-  std::string octets;
+  std::string bytes;
   std::string secrets;  // bytes that no trace may show
 };
 
@@ -33,7 +33,7 @@ Said say(TunnelMachine& machine, bool slow = false) {
     const auto action = machine.next({});
     if (action.wish != Wish::send) return said;
     const auto part = action.bytes.substr(0, slow ? 1 : action.bytes.size());
-    said.octets += part;
+    said.bytes += part;
     if (action.secret) said.secrets += part;
     machine.sent(part.size());
   }
@@ -44,13 +44,13 @@ std::vector<std::string> play(TunnelMachine& machine, const std::vector<std::str
                               std::size_t step = std::string::npos) {
   std::vector<std::string> said;
   for (const auto& answer : answers) {
-    said.push_back(say(machine, step == 1).octets);
+    said.push_back(say(machine, step == 1).bytes);
     for (std::size_t at = 0; at < answer.size(); at += step) {
       machine.received(std::string_view(answer).substr(at, step));
       if (step == std::string::npos) break;
     }
   }
-  said.push_back(say(machine).octets);
+  said.push_back(say(machine).bytes);
   return said;
 }
 
@@ -211,11 +211,11 @@ TEST(HttpConnect, NamesAndAddressesAreUnchanged) {
        {std::pair{"mail.example"s, "mail.example:587"s}, std::pair{"192.0.2.1"s, "192.0.2.1:587"s},
         std::pair{"2001:db8::1"s, "[2001:db8::1]:587"s}}) {
     TunnelMachine machine(http(host));
-    EXPECT_EQ(say(machine).octets,
+    EXPECT_EQ(say(machine).bytes,
               "CONNECT " + target + " HTTP/1.1\r\nHost: " + target + "\r\n\r\n");
   }
   TunnelMachine machine(http("mail.example", "ann", "s3cret"));
-  EXPECT_EQ(say(machine).octets,
+  EXPECT_EQ(say(machine).bytes,
             "CONNECT mail.example:587 HTTP/1.1\r\nHost: mail.example:587\r\n"
             "Proxy-Authorization: Basic YW5uOnMzY3JldA==\r\n\r\n");
 }
@@ -301,7 +301,7 @@ TEST(Tunnel, ValuesThatDoNotFitTheProxyProtocolAreRefused) {
 // A line break in a user or a password stays inside base64, or within its length.
 TEST(Tunnel, ALineBreakInALoginInjectsNothing) {
   TunnelMachine machine(http("mail.example", "ann\r\nX: y", "p\r\n\r\n"));
-  const auto said = say(machine).octets;
+  const auto said = say(machine).bytes;
   EXPECT_EQ(said.find("X: y"), std::string::npos);
   EXPECT_EQ(said.find("\r\n\r\n"), said.size() - 4);
 }

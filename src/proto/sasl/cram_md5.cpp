@@ -47,7 +47,7 @@ class CramServer final : public Server {
  private:
   static std::string make_challenge(const Context& context) {
     const auto nonce =
-        context.nonce.empty() ? crypto::hex(crypto::random_octets(16)) : context.nonce;
+        context.nonce.empty() ? crypto::hex(crypto::random_bytes(16)) : context.nonce;
     return '<' + nonce + '@' + (context.host.empty() ? "localhost" : context.host) + '>';
   }
 

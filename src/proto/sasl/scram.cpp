@@ -19,7 +19,7 @@ using crypto::Digest;
 namespace {
 
 constexpr std::uint32_t most_iterations = 1'000'000;
-constexpr std::size_t nonce_octets = 18;
+constexpr std::size_t nonce_bytes = 18;
 
 std::string exclusive_or(std::string_view a, std::string_view b) {
   std::string out(a);
@@ -28,7 +28,7 @@ std::string exclusive_or(std::string_view a, std::string_view b) {
 }
 
 std::string make_nonce(const Context& context) {
-  return context.nonce.empty() ? base64_encode(crypto::random_octets(nonce_octets)) : context.nonce;
+  return context.nonce.empty() ? base64_encode(crypto::random_bytes(nonce_bytes)) : context.nonce;
 }
 
 bool is_nonce(std::string_view text) {
@@ -220,16 +220,16 @@ class ScramClient final : public Client {
     const auto salt = take(rest, 's');
     const auto count = take(rest, 'i');
     const auto iterations = count ? parse_number(*count) : std::nullopt;
-    const auto salt_octets = salt ? base64_decode(*salt) : std::nullopt;
+    const auto salt_bytes = salt ? base64_decode(*salt) : std::nullopt;
     // The nonce must be the client's own with more appended: else it is of another exchange.
     if (!nonce || !nonce->starts_with(nonce_) || nonce->size() == nonce_.size() ||
-        !is_nonce(*nonce) || !salt_octets || salt_octets->empty() || !iterations ||
+        !is_nonce(*nonce) || !salt_bytes || salt_bytes->empty() || !iterations ||
         *iterations == 0 || *iterations > most_iterations)
       return std::nullopt;
     const auto password = prepare(credentials_.password.reveal());
     if (!password) return std::nullopt;
     const auto salted =
-        crypto::pbkdf2(digest_, *password, *salt_octets, static_cast<std::uint32_t>(*iterations));
+        crypto::pbkdf2(digest_, *password, *salt_bytes, static_cast<std::uint32_t>(*iterations));
     const auto client_key = crypto::hmac(digest_, salted, "Client Key");
     std::string final = "c=" + base64_encode(gs2_ + binding_) + ",r=" + std::string(*nonce);
     const auto message = first_ + ',' + std::string(text) + ',' + final;
@@ -241,9 +241,9 @@ class ScramClient final : public Client {
 
   std::optional<Answer> answer_final(std::string_view text) {
     const auto signature = take(text, 'v');
-    const auto octets = signature ? base64_decode(*signature) : std::nullopt;
+    const auto bytes = signature ? base64_decode(*signature) : std::nullopt;
     // Before the proof `expected_` is empty, and an empty signature would match it.
-    verified_ = octets && !expected_.empty() && crypto::equal_in_constant_time(*octets, expected_);
+    verified_ = bytes && !expected_.empty() && crypto::equal_in_constant_time(*bytes, expected_);
     if (!verified_) return std::nullopt;
     return Answer{"", stage_, false};
   }

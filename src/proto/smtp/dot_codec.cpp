@@ -65,19 +65,19 @@ void DotEncoder::finish(std::string& out) {
   out += ".\r\n";
 }
 
-void LineEndWatch::look(std::string_view octets) noexcept {
-  while (!octets.empty() && !bare_) {
+void LineEndWatch::look(std::string_view bytes) noexcept {
+  while (!bytes.empty() && !bare_) {
     if (after_cr_) {
-      bare_ = octets.front() != '\n';
+      bare_ = bytes.front() != '\n';
       after_cr_ = false;
-      octets.remove_prefix(1);
+      bytes.remove_prefix(1);
       continue;
     }
-    const auto at = octets.find_first_of("\r\n");
+    const auto at = bytes.find_first_of("\r\n");
     if (at == std::string_view::npos) return;
-    bare_ = octets[at] == '\n';
+    bare_ = bytes[at] == '\n';
     after_cr_ = true;
-    octets.remove_prefix(at + 1);
+    bytes.remove_prefix(at + 1);
   }
 }
 
@@ -146,7 +146,7 @@ DotDecoder::Piece DotDecoder::decode_run(std::string_view& input) {
 DotDecoder::Piece DotDecoder::decode(std::string_view& input) {
   while (!input.empty()) {
     const auto piece = decode_held(input);
-    if (piece.end || !piece.octets.empty()) return piece;
+    if (piece.end || !piece.bytes.empty()) return piece;
   }
   return {};
 }

@@ -31,7 +31,7 @@ class DotEncoder final {
 /// Detects a CR or LF that is not part of a CRLF, in pieces of any size.
 class LineEndWatch final {
  public:
-  void look(std::string_view octets) noexcept;
+  void look(std::string_view bytes) noexcept;
   /// The data has ended: a CR at its end is bare.
   void end() noexcept { bare_ = bare_ || after_cr_; }
   [[nodiscard]] bool saw_bare() const noexcept { return bare_; }
@@ -45,10 +45,10 @@ class LineEndWatch final {
 class DotDecoder final {
  public:
   struct Piece {
-    std::string_view octets;  ///< part of the message: a view into `input`, or of a static CR
-    bool end = false;         ///< CRLF . CRLF was read; `input` is what follows it
+    std::string_view bytes;  ///< part of the message: a view into `input`, or of a static CR
+    bool end = false;        ///< CRLF . CRLF was read; `input` is what follows it
   };
-  /// Takes one slice from the front of `input`. With neither `octets` nor `end`, all of `input` was
+  /// Takes one slice from the front of `input`. With neither `bytes` nor `end`, all of `input` was
   /// taken. Call until `input` is empty or `end` is set.
   Piece decode(std::string_view& input);
   /// A CR or LF that was not part of a CRLF was seen in the data so far.

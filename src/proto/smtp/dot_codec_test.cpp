@@ -59,9 +59,9 @@ Decoded decode(const std::vector<std::string_view>& pieces) {
   for (auto input : pieces) {
     while (!input.empty() && !decoded.ended) {
       const auto piece = decoder.decode(input);
-      decoded.text += piece.octets;
+      decoded.text += piece.bytes;
       decoded.ended = piece.end;
-      const bool nothing = !piece.end && piece.octets.empty();
+      const bool nothing = !piece.end && piece.bytes.empty();
       EXPECT_TRUE(!nothing || input.empty()) << "neither bytes nor end, and input is left";
     }
     decoded.rest += input;
@@ -71,8 +71,8 @@ Decoded decode(const std::vector<std::string_view>& pieces) {
 }
 
 // RFC 5321 section 4.5.2, by search and replace over the whole message.
-Decoded decoded_slowly(std::string_view octets) {
-  const std::string all = "\r\n" + std::string(octets);
+Decoded decoded_slowly(std::string_view bytes) {
+  const std::string all = "\r\n" + std::string(bytes);
   Decoded decoded;
   const auto at = all.find(end);
   decoded.ended = at != std::string::npos;
@@ -88,7 +88,7 @@ Decoded decoded_slowly(std::string_view octets) {
   return decoded;
 }
 
-std::vector<std::string_view> octet_by_octet(std::string_view text) {
+std::vector<std::string_view> byte_by_byte(std::string_view text) {
   std::vector<std::string_view> pieces;
   for (std::size_t i = 0; i < text.size(); ++i) pieces.push_back(text.substr(i, 1));
   return pieces;
@@ -113,7 +113,7 @@ TEST(Row7, EveryShortMessageInEveryChunking) {
     every_text(length, [](const std::string& text) {
       const auto wire = stuffed(normalised(text));
       ASSERT_EQ(encode({text}), wire);
-      ASSERT_EQ(encode(octet_by_octet(text)), wire);
+      ASSERT_EQ(encode(byte_by_byte(text)), wire);
       const std::string_view view = text;
       for (std::size_t i = 1; i < text.size(); ++i)
         ASSERT_EQ(encode({view.substr(0, i), view.substr(i)}), wire) << i;
@@ -124,14 +124,14 @@ TEST(Row7, EveryShortMessageInEveryChunking) {
 TEST(Row8, OnlyCrlfDotCrlfEndsTheData) {
   for (std::size_t length = 0; length <= 6; ++length) {
     every_text(length, [](const std::string& text) {
-      const auto octets = text + std::string(end) + "NOOP\r\n";
-      const auto slow = decoded_slowly(octets);
-      ASSERT_EQ(decode({octets}), slow) << testing::PrintToString(octets);
-      ASSERT_EQ(decode(octet_by_octet(octets)), slow) << testing::PrintToString(octets);
-      const std::string_view view = octets;
+      const auto bytes = text + std::string(end) + "NOOP\r\n";
+      const auto slow = decoded_slowly(bytes);
+      ASSERT_EQ(decode({bytes}), slow) << testing::PrintToString(bytes);
+      ASSERT_EQ(decode(byte_by_byte(bytes)), slow) << testing::PrintToString(bytes);
+      const std::string_view view = bytes;
       for (std::size_t i = 1; i < text.size() + end.size(); ++i) {
         ASSERT_EQ(decode({view.substr(0, i), view.substr(i)}), slow)
-            << i << ' ' << testing::PrintToString(octets);
+            << i << ' ' << testing::PrintToString(bytes);
       }
     });
   }

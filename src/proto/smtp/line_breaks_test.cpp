@@ -71,10 +71,10 @@ void put_everywhere(const std::string& value, const std::string& what) {
 }
 
 TEST(Row4, NoByteOfAValueEndsTheLine) {
-  for (int octet = 0; octet < 256; ++octet) {
-    const std::string one(1, static_cast<char>(octet));
+  for (int byte = 0; byte < 256; ++byte) {
+    const std::string one(1, static_cast<char>(byte));
     for (const auto& value : {one, "a" + one, one + "a", "a" + one + "b", one + one})
-      put_everywhere(value, std::to_string(octet));
+      put_everywhere(value, std::to_string(byte));
   }
   for (const auto& value : {"a\r\nRCPT TO:<x@y.example>"s, "a\r\n.\r\n"s, "a\nb"s, "a\rb"s, "a\0b"s,
                             "a b"s, "+0D+0A"s, "\\x{0D}\\x{0A}"s, "%0D%0A"s}) {

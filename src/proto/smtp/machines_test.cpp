@@ -64,8 +64,8 @@ struct Client {
         return action;
     }
   }
-  proto::Action feed(std::string octets) {
-    held = std::move(octets);
+  proto::Action feed(std::string bytes) {
+    held = std::move(bytes);
     machine.received(held);
     return settle();
   }

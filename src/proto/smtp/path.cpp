@@ -105,8 +105,8 @@ std::string encode_xtext(std::string_view text) {
     if (c > ' ' && c < 0x7f && c != '+' && c != '=') {
       out += c;
     } else {
-      const auto octet = static_cast<unsigned char>(c);
-      out += {'+', hex[octet >> 4], hex[octet & 15]};
+      const auto byte = static_cast<unsigned char>(c);
+      out += {'+', hex[byte >> 4], hex[byte & 15]};
     }
   }
   return out;

@@ -73,11 +73,11 @@ TEST(Path, Refusals) {
 
 TEST(Row4, NoControlCharacterPasses) {
   for (int c = 0; c < 256; ++c) {
-    const char octet = static_cast<char>(c);
+    const char byte = static_cast<char>(c);
     if (c >= 0x20 && c != 0x7f) continue;
-    const std::string local = std::string("<a") + octet + "b@x.example>";
-    const std::string quoted = std::string("<\"a\\") + octet + "b\"@x.example>";
-    const std::string domain = std::string("<a@x") + octet + ".example>";
+    const std::string local = std::string("<a") + byte + "b@x.example>";
+    const std::string quoted = std::string("<\"a\\") + byte + "b\"@x.example>";
+    const std::string domain = std::string("<a@x") + byte + ".example>";
     EXPECT_TRUE(eaten(local).starts_with("error")) << c;
     EXPECT_TRUE(eaten(quoted).starts_with("error")) << c;
     EXPECT_TRUE(eaten(domain).starts_with("error")) << c;

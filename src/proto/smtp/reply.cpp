@@ -91,8 +91,8 @@ Result<bool> ReplyParser::take_line(std::string_view line) {
   if (reply_.code != 0 && reply_.code != code)
     return broken("the code changes within one reply", line);
   if (++count_ > limits_.lines) return broken("the reply has too many lines", line);
-  octets_ += line.size();
-  if (octets_ > limits_.total) return broken("the reply has too many bytes", line);
+  bytes_ += line.size();
+  if (bytes_ > limits_.total) return broken("the reply has too many bytes", line);
 
   const bool last = line.size() == 3 || line[3] == ' ';
   std::string_view text = line.size() > 4 ? line.substr(4) : std::string_view{};
@@ -119,7 +119,7 @@ Result<std::optional<Reply>> ReplyParser::parse(std::string_view& input) {
     if (*last) {
       Reply whole = std::move(reply_);
       reply_ = {};
-      count_ = octets_ = 0;
+      count_ = bytes_ = 0;
       return std::optional<Reply>(std::move(whole));
     }
   }

@@ -38,7 +38,7 @@ class ReplyParser final {
   std::string line_;
   Reply reply_;
   std::size_t count_ = 0;
-  std::size_t octets_ = 0;
+  std::size_t bytes_ = 0;
 };
 
 /// Appends a reply to `out`, each line with code and enhanced status. CR and NUL in the text become

@@ -35,19 +35,19 @@ Parsed parse_in(const std::vector<std::string>& pieces, ReplyLimits limits = {})
 }
 
 TEST(Row17, RepliesMeanTheSameInEverySplit) {
-  const std::string octets =
+  const std::string bytes =
       "220 hi\r\n250-mx\r\n250-\r\n250 2.1.0 \xe6\xb8\xac\xe8\xa9\xa6\r\n354\r\n550-5.1.1 a\n550 "
       "5.1.1 b\n";
-  const auto whole = parse_in({octets});
+  const auto whole = parse_in({bytes});
   ASSERT_EQ(whole.error, "");
   ASSERT_EQ(whole.replies.size(), 4U);
   EXPECT_EQ(whole.replies[0], (Reply{220, {}, "hi"}));
   EXPECT_EQ(whole.replies[1], (Reply{250, {2, 1, 0}, "mx\n\n\xe6\xb8\xac\xe8\xa9\xa6"}));
   EXPECT_EQ(whole.replies[2], (Reply{354, {}, ""}));
   EXPECT_EQ(whole.replies[3], (Reply{550, {5, 1, 1}, "a\nb"}));
-  for (std::size_t i = 0; i <= octets.size(); ++i) {
-    for (std::size_t j = i; j <= octets.size(); ++j) {
-      const auto cut = parse_in({octets.substr(0, i), octets.substr(i, j - i), octets.substr(j)});
+  for (std::size_t i = 0; i <= bytes.size(); ++i) {
+    for (std::size_t j = i; j <= bytes.size(); ++j) {
+      const auto cut = parse_in({bytes.substr(0, i), bytes.substr(i, j - i), bytes.substr(j)});
       ASSERT_EQ(cut.error, "");
       ASSERT_EQ(cut.replies, whole.replies) << i << ' ' << j;
       ASSERT_FALSE(cut.inside);

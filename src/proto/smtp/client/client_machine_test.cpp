@@ -42,8 +42,8 @@ struct Conversation {
     }
   }
 
-  Action feed(std::string octets) {
-    held = std::move(octets);
+  Action feed(std::string bytes) {
+    held = std::move(bytes);
     machine.received(held);
     return settle();
   }

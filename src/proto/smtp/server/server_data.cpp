@@ -56,10 +56,10 @@ void ServerMachine::on_text() {
   const auto before = input_.size();
   const auto piece = data_.decoder.decode(input_);
   count_block(before - input_.size());
-  take_bytes(piece.octets);
+  take_bytes(piece.bytes);
   if (piece.end) return on_text_end();
   if (gives_up_reading()) return;
-  if (!piece.octets.empty() && !data_.verdict) ask(AskBody{piece.octets});
+  if (!piece.bytes.empty() && !data_.verdict) ask(AskBody{piece.bytes});
 }
 
 void ServerMachine::on_text_end() {

@@ -78,7 +78,7 @@ struct AskRcpt {
 struct AskData {};
 /// A part of the message data. After a refusal the rest is read and dropped.
 struct AskBody {
-  std::string_view octets;
+  std::string_view bytes;
 };
 /// The message data has ended: commit it and answer 250 when it is durable, or, with `keep` false,
 /// drop what came for the reason `why` (code 0: no reply was sent).

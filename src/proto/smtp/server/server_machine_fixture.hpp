@@ -48,7 +48,7 @@ struct SessionUnderTest {
 
   void consult() {
     const auto& question = machine.question();
-    if (const auto* body = std::get_if<AskBody>(&question)) kept += body->octets.size();
+    if (const auto* body = std::get_if<AskBody>(&question)) kept += body->bytes.size();
     if (std::holds_alternative<AskHelo>(question)) machine.tell_time(wall);
     now += answer_takes;
     if (const auto* end = std::get_if<AskEnd>(&question); end != nullptr && end->why != nullptr)
@@ -57,8 +57,8 @@ struct SessionUnderTest {
     machine.answered({});
   }
 
-  Action feed(std::string octets) {
-    held = std::move(octets);
+  Action feed(std::string bytes) {
+    held = std::move(bytes);
     machine.received(held);
     return settle();
   }
