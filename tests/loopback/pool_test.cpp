@@ -9,7 +9,6 @@
 #include <postroad/pool.hpp>
 #include <postroad/testing.hpp>
 #include <random>
-#include <set>
 #include <thread>
 
 #include "pool_support.hpp"
@@ -245,66 +244,71 @@ TEST(Row47, AConnectionIsNeverTakenForOtherSettings) {
   EXPECT_EQ(refused.error().fault, Fault::tls);
 }
 
-// The server refuses, stalls and closes at random; the reported outcome of each message equals the
-// server's record. POSTROAD_MANY_MAILS sets the number of messages.
+// Refuses, defers, stalls and closes at random.
+Act act_by(std::size_t roll, Stage stage) {
+  if (stage == Stage::rcpt && roll < 40)
+    return {Act::Kind::answer, {550, {5, 1, 1}, "no such user"}};
+  if (stage == Stage::rcpt && roll < 80) return {Act::Kind::answer, {450, {4, 2, 0}, "greylisted"}};
+  if (stage == Stage::ehlo || stage == Stage::auth) return {};
+  if (roll == 990) return {Act::Kind::stall, {}};
+  if (roll < 5) return {Act::Kind::answer, {421, {4, 3, 2}, "closing"}};
+  if (roll < 10) return {Act::Kind::cut, {}};
+  if (stage != Stage::end_of_data) return {};
+  if (roll < 15) return {Act::Kind::keep_and_cut, {}};
+  if (roll < 20) return {Act::Kind::answer, {554, {5, 6, 0}, "not this text"}};
+  return {};
+}
+
+// Sends messages with two recipients each, and keeps the outcome of each recipient.
+class ManyCalls {
+ public:
+  explicit ManyCalls(Pool& pool) : pool_(pool) {}
+
+  std::map<std::string, Outcome> run(std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) {
+      start("r" + std::to_string(i) + "@y.example", "s" + std::to_string(i) + "@y.example");
+      std::unique_lock lock(mutex_);
+      bell_.wait(lock, [&] { return i + 1 - ended_ < 1000; });  // bounds the waiting calls
+    }
+    std::unique_lock lock(mutex_);
+    bell_.wait(lock, [&] { return ended_ == count; });
+    return outcomes_;
+  }
+
+ private:
+  void start(const std::string& one, const std::string& two) {
+    pool_.start_send(mail(one + ", " + two), [this, one, two](const Result<SendReport>& report) {
+      const std::lock_guard lock(mutex_);
+      outcomes_[one] = report ? report->recipients[0].outcome : Outcome::deferred;
+      outcomes_[two] = report ? report->recipients[1].outcome : Outcome::deferred;
+      ++ended_;
+      bell_.notify_all();
+    });
+  }
+
+  Pool& pool_;
+  std::mutex mutex_;
+  std::condition_variable bell_;
+  std::size_t ended_ = 0;
+  std::map<std::string, Outcome> outcomes_;
+};
+
+// The reported outcome of each message equals the server's record. POSTROAD_MANY_MAILS sets the
+// number of messages.
 TEST(Row31, EachOutcomeEqualsTheServersRecord) {
   const auto* asked = std::getenv("POSTROAD_MANY_MAILS");
   const std::size_t many = asked != nullptr ? std::stoul(asked) : 2000;
   testing::Server server({.extensions = {"CHUNKING"}});
   std::mt19937 dice(4711);
-  std::set<std::string> refused;  // by address; on the server's thread until the end
-  std::set<std::string> deferred;
-  std::uint64_t stalls = 0;
-  server.decide_by([&](Stage stage, std::string_view argument, std::uint64_t) -> Act {
-    const auto roll = dice() % 1000;
-    if (stage == Stage::rcpt) {
-      if (roll < 40) {
-        refused.emplace(argument);
-        return {Act::Kind::answer, {550, {5, 1, 1}, "no such user"}};
-      }
-      if (roll < 80) {
-        deferred.emplace(argument);
-        return {Act::Kind::answer, {450, {4, 2, 0}, "greylisted"}};
-      }
-    }
-    if (stage == Stage::ehlo || stage == Stage::auth) return {};
-    if (roll == 990) return ++stalls, Act{Act::Kind::stall, {}};
-    if (roll < 5) return {Act::Kind::answer, {421, {4, 3, 2}, "closing"}};
-    if (roll < 10) return {Act::Kind::cut, {}};
-    if (roll < 15 && stage == Stage::end_of_data) return {Act::Kind::keep_and_cut, {}};
-    if (roll < 20 && stage == Stage::end_of_data)
-      return {Act::Kind::answer, {554, {5, 6, 0}, "not this text"}};
-    return {};
-  });
+  server.decide_by(
+      [&](Stage stage, std::string_view, std::uint64_t) { return act_by(dice() % 1000, stage); });
   ClientOptions options;
   options.timeouts.command = options.timeouts.end_of_data = 100ms;
   auto pool_options = quick();
   pool_options.connections = 10;
   Pool pool({server.url()}, options, pool_options);
-  std::mutex mutex;
-  std::condition_variable bell;
-  std::size_t ended = 0;
-  std::map<std::string, Outcome> outcomes;
-  const auto start = [&](std::size_t i) {
-    const auto one = "r" + std::to_string(i) + "@y.example";
-    const auto two = "s" + std::to_string(i) + "@y.example";
-    pool.start_send(mail(one + ", " + two), [&, one, two](const Result<SendReport>& report) {
-      const std::lock_guard lock(mutex);
-      outcomes[one] = report ? report->recipients[0].outcome : Outcome::deferred;
-      outcomes[two] = report ? report->recipients[1].outcome : Outcome::deferred;
-      ++ended;
-      bell.notify_all();
-    });
-  };
-  for (std::size_t i = 0; i < many; ++i) {
-    start(i);
-    std::unique_lock lock(mutex);
-    bell.wait(lock, [&] { return i + 1 - ended < 1000; });  // bounds the waiting calls
-  }
-  {
-    std::unique_lock lock(mutex);
-    bell.wait(lock, [&] { return ended == many; });
-  }
+  ManyCalls calls(pool);
+  const auto outcomes = calls.run(many);
   std::map<std::string, int> kept;
   for (const auto& one : server.received()) {
     for (const auto& to : one.envelope.recipients) ++kept[to.text()];
@@ -319,7 +323,7 @@ TEST(Row31, EachOutcomeEqualsTheServersRecord) {
       ASSERT_EQ(copies, 0) << address << ' ' << to_string(outcome);
   }
   EXPECT_EQ(outcomes.size(), 2 * many);
-  std::printf("%zu mails: %zu accepted, %zu refused, %zu deferred, %zu unknown; %llu sessions\n",
+  std::printf("%zu messages: %zu accepted, %zu refused, %zu deferred, %zu unknown; %llu sessions\n",
               many, count[Outcome::accepted], count[Outcome::refused], count[Outcome::deferred],
               count[Outcome::unknown], static_cast<unsigned long long>(server.sessions()));
   EXPECT_GT(count[Outcome::unknown], 0U);

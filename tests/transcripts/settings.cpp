@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <map>
 #include <stdexcept>
 
 #include "base/text.hpp"
@@ -71,6 +72,125 @@ void set_limit(const std::vector<std::string>& words, smtp::ServerLimits& limits
     unknown(word);
 }
 
+// Words without a value.
+using Server = smtp::ServerOptions;
+const std::map<std::string_view, void (*)(Server&)> server_switches{
+    {"auth", [](Server& o) { o.auth = true; }},
+    {"auth_required", [](Server& o) { o.auth = o.auth_required = true; }},
+    {"allow_auth_in_clear", [](Server& o) { o.allow_auth_in_clear = true; }},
+    {"allow_bare_addresses", [](Server& o) { o.allow_bare_addresses = true; }},
+    {"accept_bare_lf", [](Server& o) { o.accept_bare_lf = true; }},
+    {"keep_bare_line_ends", [](Server& o) { o.bare_line_ends = smtp::BareLineEnds::keep; }},
+    {"vrfy", [](Server& o) { o.vrfy = true; }},
+    {"expn", [](Server& o) { o.expn = true; }},
+    {"lmtp", [](Server& o) { o.lmtp = true; }},
+    {"no_pipelining", [](Server& o) { o.extensions.pipelining = false; }},
+    {"no_8bitmime", [](Server& o) { o.extensions.eight_bit_mime = false; }},
+    {"no_smtputf8", [](Server& o) { o.extensions.smtputf8 = false; }},
+    {"no_size", [](Server& o) { o.extensions.size = false; }},
+    {"no_enhanced_status_codes", [](Server& o) { o.extensions.enhanced_status_codes = false; }},
+    {"chunking", [](Server& o) { o.extensions.chunking = true; }},
+    {"binary_mime", [](Server& o) { o.extensions.chunking = o.extensions.binary_mime = true; }},
+    {"dsn", [](Server& o) { o.extensions.dsn = true; }},
+    {"limits_keyword", [](Server& o) { o.extensions.limits_keyword = true; }},
+    {"require_tls", [](Server& o) { o.extensions.require_tls = true; }},
+    {"mt_priority", [](Server& o) { o.extensions.mt_priority = true; }},
+    {"prdr", [](Server& o) { o.extensions.prdr = true; }},
+    {"xclient", [](Server& o) { o.extensions.xclient = true; }},
+    {"xclient_trusted", [](Server& o) { o.extensions.xclient = true; }},
+};
+
+using Client = smtp::ClientOptions;
+const std::map<std::string_view, void (*)(Client&)> client_switches{
+    {"lmtp", [](Client& o) { o.lmtp = true; }},
+    {"no_prdr", [](Client& o) { o.prdr = false; }},
+    {"allow_password_in_clear", [](Client& o) { o.allow_password_in_clear = true; }},
+    {"all_or_none", [](Client& o) { o.recipient_policy = RecipientPolicy::all_or_none; }},
+    {"no_pipelining", [](Client& o) { o.pipelining = false; }},
+    {"plain_helo", [](Client& o) { o.plain_helo = true; }},
+};
+
+std::chrono::seconds seconds_of(const std::vector<std::string>& words,
+                                std::chrono::seconds or_else) {
+  return words.size() > 1 ? std::chrono::seconds(std::stoll(words[1])) : or_else;
+}
+
+// Words with a value.
+void set_server(const std::vector<std::string>& words, Server& options, const Word& word) {
+  const auto& name = words.at(0);
+  auto& extensions = options.extensions;
+  if (name == "tls") {
+    options.tls = words.at(1) == "offered"    ? smtp::TlsMode::offered
+                  : words.at(1) == "required" ? smtp::TlsMode::required
+                                              : smtp::TlsMode::implicit;
+  } else if (name == "deliver_by") {
+    extensions.deliver_by = true;
+    extensions.least_deliver_by = seconds_of(words, extensions.least_deliver_by);
+  } else if (name == "future_release") {
+    extensions.future_release = true;
+    extensions.longest_hold = seconds_of(words, extensions.longest_hold);
+  } else if (name == "mechanisms") {
+    options.mechanisms.assign(words.begin() + 1, words.end());
+  } else if (name == "nonce") {
+    options.nonce = words.at(1);
+  } else if (name == "limit") {
+    set_limit(words, options.limits, word);
+  } else {
+    unknown(word);
+  }
+}
+
+// False: it is another word.
+bool set_login(const std::vector<std::string>& words, Client& options) {
+  const auto& name = words.at(0);
+  if (name == "certificate") {
+    options.login = sasl::Credentials{.certificate = true};
+    if (words.size() > 1) options.login->authorize_as = words[1];
+    return true;
+  }
+  if (name == "login")
+    options.login = sasl::Credentials{.user = words.at(1), .password = Secret(words.at(2))};
+  else if (name == "token")
+    options.login = sasl::Credentials{.user = words.at(1), .token = Secret(words.at(2))};
+  else
+    return false;
+  if (words.size() > 3) options.mechanism = words.at(3);
+  return true;
+}
+
+void set_client(const std::vector<std::string>& words, Client& options, const Word& word) {
+  if (words.size() < 2) unknown(word);
+  const auto& name = words[0];
+  const auto& value = words[1];
+  if (name == "tls")
+    options.tls = value == "never"      ? Tls::never
+                  : value == "required" ? Tls::required
+                  : value == "implicit" ? Tls::implicit
+                                        : Tls::opportunistic;
+  else if (name == "nonce")
+    options.nonce = value;
+  else if (name == "xclient")
+    options.xclient.emplace_back(value, words.at(2));
+  else if (name == "preamble")
+    options.preamble = value;
+  else if (name == "ignore")
+    options.ignored.push_back(value);
+  else if (name == "chunks")
+    options.limits.chunks = std::stoul(value);
+  else if (name == "chunking")
+    options.chunking = value == "preferred" ? postroad::Chunking::preferred
+                       : value == "never"   ? postroad::Chunking::never
+                                            : postroad::Chunking::when_needed;
+  else if (name == "name")
+    options.name = value;
+  else if (name == "challenges")
+    options.limits.challenges = std::stoul(value);
+  else if (name == "window")
+    options.limits.window = std::stoul(value);
+  else
+    unknown(word);
+}
+
 }  // namespace
 
 smtp::ServerOptions server_options(const Transcript& script) {
@@ -78,71 +198,8 @@ smtp::ServerOptions server_options(const Transcript& script) {
   options.hostname = "mail.example";
   for (const auto& word : script.server_options) {
     const auto words = words_of(word.text);
-    const auto& name = words.at(0);
-    if (name == "tls") {
-      options.tls = words.at(1) == "offered"    ? smtp::TlsMode::offered
-                    : words.at(1) == "required" ? smtp::TlsMode::required
-                                                : smtp::TlsMode::implicit;
-    } else if (name == "auth")
-      options.auth = true;
-    else if (name == "auth_required")
-      options.auth = options.auth_required = true;
-    else if (name == "allow_auth_in_clear")
-      options.allow_auth_in_clear = true;
-    else if (name == "allow_bare_addresses")
-      options.allow_bare_addresses = true;
-    else if (name == "accept_bare_lf")
-      options.accept_bare_lf = true;
-    else if (name == "keep_bare_line_ends")
-      options.bare_line_ends = smtp::BareLineEnds::keep;
-    else if (name == "vrfy")
-      options.vrfy = true;
-    else if (name == "expn")
-      options.expn = true;
-    else if (name == "no_pipelining")
-      options.extensions.pipelining = false;
-    else if (name == "no_8bitmime")
-      options.extensions.eight_bit_mime = false;
-    else if (name == "no_smtputf8")
-      options.extensions.smtputf8 = false;
-    else if (name == "no_size")
-      options.extensions.size = false;
-    else if (name == "chunking")
-      options.extensions.chunking = true;
-    else if (name == "binary_mime")
-      options.extensions.chunking = options.extensions.binary_mime = true;
-    else if (name == "dsn")
-      options.extensions.dsn = true;
-    else if (name == "limits_keyword")
-      options.extensions.limits_keyword = true;
-    else if (name == "require_tls")
-      options.extensions.require_tls = true;
-    else if (name == "deliver_by") {
-      options.extensions.deliver_by = true;
-      if (words.size() > 1)
-        options.extensions.least_deliver_by = std::chrono::seconds(std::stoll(words[1]));
-    } else if (name == "future_release") {
-      options.extensions.future_release = true;
-      if (words.size() > 1)
-        options.extensions.longest_hold = std::chrono::seconds(std::stoll(words[1]));
-    } else if (name == "mt_priority")
-      options.extensions.mt_priority = true;
-    else if (name == "prdr")
-      options.extensions.prdr = true;
-    else if (name == "xclient" || name == "xclient_trusted")
-      options.extensions.xclient = true;
-    else if (name == "lmtp")
-      options.lmtp = true;
-    else if (name == "mechanisms")
-      options.mechanisms.assign(words.begin() + 1, words.end());
-    else if (name == "nonce")
-      options.nonce = words.at(1);
-    else if (name == "no_enhanced_status_codes")
-      options.extensions.enhanced_status_codes = false;
-    else if (name == "limit")
-      set_limit(words, options.limits, word);
-    else
-      unknown(word);
+    const auto found = server_switches.find(words.at(0));
+    found != server_switches.end() ? found->second(options) : set_server(words, options, word);
   }
   return options;
 }
@@ -155,56 +212,11 @@ smtp::ClientOptions client_options(const Transcript& script) {
   options.name = "client.example";
   for (const auto& word : script.client_options) {
     const auto words = words_of(word.text);
-    const auto& name = words.at(0);
-    if (name == "tls") {
-      const auto& how = words.at(1);
-      options.tls = how == "never"      ? Tls::never
-                    : how == "required" ? Tls::required
-                    : how == "implicit" ? Tls::implicit
-                                        : Tls::opportunistic;
-    } else if (name == "login") {
-      options.login = sasl::Credentials{.user = words.at(1), .password = Secret(words.at(2))};
-      if (words.size() > 3) options.mechanism = words.at(3);
-    } else if (name == "token") {
-      options.login = sasl::Credentials{.user = words.at(1), .token = Secret(words.at(2))};
-      if (words.size() > 3) options.mechanism = words.at(3);
-    } else if (name == "certificate") {
-      options.login = sasl::Credentials{.certificate = true};
-      if (words.size() > 1) options.login->authorize_as = words[1];
-    } else if (name == "nonce") {
-      options.nonce = words.at(1);
-    } else if (name == "xclient") {
-      options.xclient.emplace_back(words.at(1), words.at(2));
-    } else if (name == "preamble") {
-      options.preamble = words.at(1);
-    } else if (name == "ignore") {
-      options.ignored.push_back(words.at(1));
-    } else if (name == "chunks") {
-      options.limits.chunks = std::stoul(words.at(1));
-    } else if (name == "chunking") {
-      options.chunking = words.at(1) == "preferred" ? postroad::Chunking::preferred
-                         : words.at(1) == "never"   ? postroad::Chunking::never
-                                                    : postroad::Chunking::when_needed;
-    } else if (name == "lmtp") {
-      options.lmtp = true;
-    } else if (name == "no_prdr") {
-      options.prdr = false;
-    } else if (name == "allow_password_in_clear")
-      options.allow_password_in_clear = true;
-    else if (name == "all_or_none")
-      options.recipient_policy = RecipientPolicy::all_or_none;
-    else if (name == "no_pipelining")
-      options.pipelining = false;
-    else if (name == "plain_helo")
-      options.plain_helo = true;
-    else if (name == "name")
-      options.name = words.at(1);
-    else if (name == "challenges")
-      options.limits.challenges = std::stoul(words.at(1));
-    else if (name == "window")
-      options.limits.window = std::stoul(words.at(1));
-    else
-      unknown(word);
+    const auto found = client_switches.find(words.at(0));
+    if (found != client_switches.end())
+      found->second(options);
+    else if (!set_login(words, options))
+      set_client(words, options, word);
   }
   return options;
 }
