@@ -144,16 +144,6 @@ App::App() {
                               .run = print_metrics});
 }
 
-// sendmail's flags are its own: only its help comes from the declaration.
-int sendmail(const std::vector<std::string>& words,
-             const std::vector<const config::Command*>& path) {
-  if (words.size() == 1 && words.front() == "--help") {
-    std::cout << config::help_text(path, page());
-    return exit_ok;
-  }
-  return run_sendmail(words);
-}
-
 // A misspelt variable would be ignored silently. serve and config refuse it (daemon/settings.hpp).
 // A variable that the command line names, as --password-env does, is meant.
 void warn_of_unknown_variables(const std::vector<std::string>& words) {
@@ -167,47 +157,35 @@ void warn_of_unknown_variables(const std::vector<std::string>& words) {
     complain("", "warning: " + unknown.text());
 }
 
-int run_verb(std::vector<std::string> words) {
-  App app;
-  const bool is_strict = !words.empty() && (words.front() == "serve" || words.front() == "config");
-  if (!is_strict) warn_of_unknown_variables(words);
-  if (!words.empty() && words.front() == "sendmail") {
-    words.erase(words.begin());
-    const auto declared = declare_sendmail();
-    return sendmail(words, {&app.root, &declared});
-  }
-  if (!words.empty() && words.front() == "send") {
-    auto all = with_flags_of_file(words, app.root.subcommands.front());
-    if (!all) {
-      complain("send", all.error().text());
-      return exit_of_reading(all.error());
-    }
-    words = std::move(*all);
-  }
-  const auto call = config::parse(app.root, words, page());
+// Parses the words and runs the command.
+int run_words(const config::Command& root, const std::vector<std::string>& words) {
+  const auto call = config::parse(root, words, page());
   if (!call) {
     std::cerr << call.error() << '\n';
     return exit_usage;
   }
-  if (call->show) {
-    std::cout << *call->show;
-    return exit_ok;
-  }
-  return call->command->run();
+  if (!call->show) return call->run();
+  std::cout << *call->show;
+  return exit_ok;
 }
 
-}  // namespace
-
-namespace {
+int run_verb(std::vector<std::string> words) {
+  App app;
+  if (words.empty() || words.front() != "send") return run_words(app.root, words);
+  auto all = with_flags_of_file(std::move(words), app.root.subcommands.front());
+  if (all) return run_words(app.root, *all);
+  complain("send", all.error().text());
+  return exit_of_reading(all.error());
+}
 
 int run_program(int argc, char** argv) {
   const auto words = config::arguments_of(argc, argv);
   // By the name of the program, as `/usr/sbin/sendmail` may be a link to it.
   const std::string_view called = argc > 0 ? argv[0] : "";
-  if (called.substr(called.rfind('/') + 1) != "sendmail") return run_verb(words);
-  warn_of_unknown_variables(words);
-  const auto declared = declare_sendmail();
-  return sendmail(words, {&declared});
+  const bool is_sendmail = called.substr(called.rfind('/') + 1) == "sendmail";
+  const bool is_strict = !words.empty() && (words.front() == "serve" || words.front() == "config");
+  if (is_sendmail || !is_strict) warn_of_unknown_variables(words);
+  return is_sendmail ? run_words(declare_sendmail(), words) : run_verb(words);
 }
 
 }  // namespace

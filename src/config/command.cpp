@@ -106,7 +106,7 @@ class Parser {
     enter(root);
     words_ = arguments;
     bool flags_have_ended = false;
-    while (at_ < words_.size()) {
+    while (at_ < words_.size() && !invocation_.command->run_words) {
       const auto word = words_[at_++];
       if (flags_have_ended || !is_flag(word)) {
         if (!flags_have_ended && word == "--") {
@@ -119,7 +119,8 @@ class Parser {
                                   invocation_.name()));
       }
     }
-    return finish();
+    const bool is_plain = !asks_help_ && !asks_version_ && !unknown_flag_;
+    return invocation_.command->run_words && is_plain ? take_words() : finish();
   }
 
   Result<std::string> help(const Command& root, const std::vector<std::string>& names) {
@@ -153,6 +154,14 @@ class Parser {
       if (sub.name == name) return &sub;
     }
     return nullptr;
+  }
+
+  // For a command that parses its words itself.
+  Result<Invocation> take_words() {
+    invocation_.words.assign(words_.begin() + static_cast<std::ptrdiff_t>(at_), words_.end());
+    if (invocation_.words == std::vector<std::string>{"--help"})
+      invocation_.show = help_text(invocation_.path, page_);
+    return std::move(invocation_);
   }
 
   // A subcommand's name, or an argument.

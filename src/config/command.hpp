@@ -8,7 +8,7 @@
 //   auto call = parse(root, arguments_of(argc, argv), {.version = "0.1.0"});
 //   if (!call) { std::cerr << call.error() << '\n'; return exit_usage; }
 //   if (call->show) { std::cout << *call->show; return 0; }
-//   return call->command->run();
+//   return call->run();
 //
 // Not here: options of the configuration file (option.hpp). Read on in help.hpp.
 #pragma once
@@ -92,6 +92,10 @@ struct Command {
   bool runs_alone = false;  ///< with subcommands: it may also be called without one
   /// Runs the command; returns the exit code. Empty for a group that does not run alone.
   std::function<int()> run{};
+  /// In place of `run`, for a command line of another form, as that of sendmail: takes the words
+  /// behind the command's name as they are. Its flags and arguments are for help alone; the word
+  /// --help alone shows it.
+  std::function<int(const std::vector<std::string>&)> run_words{};
 };
 
 /// Layout of help for a terminal.
@@ -106,6 +110,10 @@ struct Invocation {
   std::vector<const Command*> path;   ///< the root first; never empty
   const Command* command = nullptr;   ///< the last of `path`
   std::optional<std::string> show{};  ///< print this on standard output and end with 0
+  std::vector<std::string> words{};   ///< for Command::run_words
+  [[nodiscard]] int run() const {
+    return command->run ? command->run() : command->run_words(words);
+  }
   /// "postroad queue list"
   [[nodiscard]] std::string name() const;
   /// Whether it is the command of these names, root left out: `is("queue", "list")`.

@@ -261,6 +261,35 @@ TEST(CommandLine, ShowsInsteadOfRunning) {
             "postroad queue: unknown command x; see postroad queue --help");
 }
 
+TEST(CommandLine, LeavesTheWordsOfACommandWithALineOfItsOwn) {
+  std::vector<std::string> got;
+  const Command own{.name = "own",
+                    .summary = "has a command line of its own",
+                    .flags = {{.letter = 't', .doc = "For help."}},
+                    .run_words = [&got](const std::vector<std::string>& words) {
+                      got = words;
+                      return 7;
+                    }};
+  Line line;
+  line.root.subcommands.push_back(own);
+  for (const auto& words : std::vector<std::vector<std::string>>{
+           {}, {"-ti", "--nonsense", "--", "a"}, {"--help", "x"}, {"-h"}}) {
+    auto all = words;
+    all.insert(all.begin(), "own");
+    for (const auto& call : {line.take(all), parse(own, words)}) {
+      ASSERT_TRUE(call) << call.error();
+      EXPECT_FALSE(call->show);
+      EXPECT_EQ(call->run(), 7);
+      EXPECT_EQ(got, words);
+    }
+  }
+  EXPECT_THAT(*line.take({"own", "--help"})->show, StartsWith("postroad own: has a command line"));
+  EXPECT_EQ(*line.take({"--help", "own"})->show, *line.take({"own", "--help"})->show);
+  EXPECT_EQ(line.take({"--version", "own", "-x"})->show, "postroad 0.1.0\n");
+  EXPECT_EQ(line.refusal({"--nonsense", "own"}),
+            "postroad own: unknown flag --nonsense; see postroad own --help");
+}
+
 TEST(CommandLine, ShowsTheHelpOfTheCommandThatIsNamed) {
   Line line;
   EXPECT_EQ(*help_of(line.root, {}), *line.take({"--help"})->show);

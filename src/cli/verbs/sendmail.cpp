@@ -21,53 +21,6 @@
 
 namespace postroad::cli {
 
-config::Command declare_sendmail() {
-  std::string options;
-  for (const auto& option : sendmail_declaration().erased().options)
-    (options += options.empty() ? "" : ", ") += option.name;
-  config::Command command{.name = "sendmail",
-                          .summary = "send a message from standard input, as sendmail does"};
-  command.description =
-      "Reads a message from standard input and hands it to the server that "
-      "/etc/postroad/sendmail.toml or ~/.config/postroad/sendmail.toml names (options: " +
-      options +
-      "). POSTROAD_SENDMAIL_CONFIG names another file, POSTROAD_SENDMAIL_SERVER another server. "
-      "Nothing is queued: exit code 0 means that the server accepted the message for every "
-      "recipient. Bcc is removed."
-      "\n\n"
-      "Called by the name sendmail the command does the same: link /usr/sbin/sendmail to it. Flags "
-      "of other sendmails that mean nothing here are accepted and ignored.";
-  command.arguments = {
-      {.name = "RECIPIENT", .doc = "Recipients; -- ends the flags.", .required = false}};
-  command.flags = {
-      {.letter = 't', .doc = "Add the recipients of To, Cc and Bcc."},
-      {.letter = 'i', .doc = "A line with a single dot does not end the message. Same as -oi."},
-      {.letter = 'f',
-       .value = "ADDRESS",
-       .doc = "Sender; <> or '' is the null sender. Same as -r."},
-      {.letter = 'F', .value = "NAME", .doc = "Display name for the From field, if it is missing."},
-      {.letter = 'b',
-       .value = "MODE",
-       .doc = "m: send the message. s: speak SMTP on standard input and output. p, i: accepted, do "
-              "nothing.",
-       .default_text = "`m`"},
-      {.letter = 'B',
-       .value = "TYPE",
-       .doc = "Accepted and ignored: the message data decides.",
-       .words = {"7BIT", "8BITMIME"}},
-      {.letter = 'N', .value = "WHEN", .doc = "Reports wanted (NOTIFY of RCPT)."},
-      {.letter = 'R', .value = "WHAT", .doc = "Content of reports (RET of MAIL): full or hdrs."},
-      {.letter = 'V', .value = "ID", .doc = "Envelope id (ENVID of MAIL)."},
-      {.letter = 'O',
-       .value = "NAME=VALUE",
-       .doc = "IgnoreDots=true is the same as -i; AllowBinary=true sends input that has no header "
-              "and is binary. Others are ignored."},
-  };
-  command.exit_codes = exit_codes_of_sending();
-  command.exit_codes.push_back({exit_config, "the settings are wrong"});
-  return command;
-}
-
 namespace {
 
 // Without -i a line with a single dot ends the message.
@@ -221,8 +174,6 @@ int fail_with(int code, const Error& error) {
   return code;
 }
 
-}  // namespace
-
 int run_sendmail(const std::vector<std::string>& words) {
   ::signal(SIGPIPE, SIG_IGN);  // a caller that does not read still gets the exit code
   const auto call = parse_sendmail(words);
@@ -243,6 +194,56 @@ int run_sendmail(const std::vector<std::string>& words) {
   if (const auto asked = ask_for_reports(*call, prepared->envelope); !asked)
     return end_with(asked.error());
   return send(*settings, *prepared);
+}
+
+}  // namespace
+
+config::Command declare_sendmail() {
+  std::string options;
+  for (const auto& option : sendmail_declaration().erased().options)
+    (options += options.empty() ? "" : ", ") += option.name;
+  config::Command command{.name = "sendmail",
+                          .summary = "send a message from standard input, as sendmail does"};
+  command.description =
+      "Reads a message from standard input and hands it to the server that "
+      "/etc/postroad/sendmail.toml or ~/.config/postroad/sendmail.toml names (options: " +
+      options +
+      "). POSTROAD_SENDMAIL_CONFIG names another file, POSTROAD_SENDMAIL_SERVER another server. "
+      "Nothing is queued: exit code 0 means that the server accepted the message for every "
+      "recipient. Bcc is removed."
+      "\n\n"
+      "Called by the name sendmail the command does the same: link /usr/sbin/sendmail to it. Flags "
+      "of other sendmails that mean nothing here are accepted and ignored.";
+  command.arguments = {
+      {.name = "RECIPIENT", .doc = "Recipients; -- ends the flags.", .required = false}};
+  command.flags = {
+      {.letter = 't', .doc = "Add the recipients of To, Cc and Bcc."},
+      {.letter = 'i', .doc = "A line with a single dot does not end the message. Same as -oi."},
+      {.letter = 'f',
+       .value = "ADDRESS",
+       .doc = "Sender; <> or '' is the null sender. Same as -r."},
+      {.letter = 'F', .value = "NAME", .doc = "Display name for the From field, if it is missing."},
+      {.letter = 'b',
+       .value = "MODE",
+       .doc = "m: send the message. s: speak SMTP on standard input and output. p, i: accepted, do "
+              "nothing.",
+       .default_text = "`m`"},
+      {.letter = 'B',
+       .value = "TYPE",
+       .doc = "Accepted and ignored: the message data decides.",
+       .words = {"7BIT", "8BITMIME"}},
+      {.letter = 'N', .value = "WHEN", .doc = "Reports wanted (NOTIFY of RCPT)."},
+      {.letter = 'R', .value = "WHAT", .doc = "Content of reports (RET of MAIL): full or hdrs."},
+      {.letter = 'V', .value = "ID", .doc = "Envelope id (ENVID of MAIL)."},
+      {.letter = 'O',
+       .value = "NAME=VALUE",
+       .doc = "IgnoreDots=true is the same as -i; AllowBinary=true sends input that has no header "
+              "and is binary. Others are ignored."},
+  };
+  command.exit_codes = exit_codes_of_sending();
+  command.exit_codes.push_back({exit_config, "the settings are wrong"});
+  command.run_words = run_sendmail;
+  return command;
 }
 
 }  // namespace postroad::cli

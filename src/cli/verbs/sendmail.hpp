@@ -48,9 +48,7 @@ Result<Client> sendmail_client(const SendmailSettings& settings, RecipientPolicy
 /// -bs: SMTP on standard input and output. A message goes to the server of the settings before its
 /// final dot is answered, to all recipients or to none.
 int speak_smtp(const SendmailSettings& settings);
-/// Its help and manual page.
+/// The verb, which parses its words itself.
 config::Command declare_sendmail();
-/// The whole entry; `words` without the program's name.
-int run_sendmail(const std::vector<std::string>& words);
 
 }  // namespace postroad::cli
