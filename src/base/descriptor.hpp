@@ -13,7 +13,7 @@
 
 namespace postroad {
 
-/// Closes the descriptor at its end. What failed to open is a Descriptor that holds none, and errno
+/// Closes the descriptor at its end. After an open that failed it holds none, and errno
 /// says why.
 class Descriptor final {
  public:

@@ -30,7 +30,6 @@ struct Line {
   Size size{1};
   bool pipelining = true, verbose = false;
   std::string judged, queue_id;
-  std::vector<std::string> typed;  // how --from was written
 
   Command root;
   Line() {
@@ -72,8 +71,7 @@ struct Line {
                    .letter = 'f',
                    .value = "ADDRESS",
                    .doc = "The reverse-path.",
-                   .target = &from,
-                   .typed = &typed},
+                   .target = &from},
                   {.name = "subject", .value = "TEXT", .doc = "The subject.", .target = &subject},
                   {.name = "header",
                    .value = "FIELD",
@@ -210,23 +208,6 @@ TEST(CommandLine, RefusesInSentences) {
               StartsWith("postroad send: --wait 30: a duration without its unit"));
 }
 
-TEST(CommandLine, TellsHowAFlagWasTyped) {
-  for (const auto& [words, typed] : std::vector<std::pair<std::vector<std::string>, std::string>>{
-           {{"send", "-f", "a", "c@d"}, "-f"},
-           {{"send", "-vfa", "c@d"}, "-f"},
-           {{"send", "--from", "a", "c@d"}, "--from"},
-           {{"send", "--from=a", "c@d"}, "--from"}}) {
-    Line line;
-    ASSERT_TRUE(line.take(words));
-    EXPECT_THAT(line.typed, ElementsAre(typed));
-    EXPECT_EQ(as_typed(line.typed, "--from"), typed);
-  }
-  Line line;
-  ASSERT_TRUE(line.take({"send", "c@d"}));
-  EXPECT_TRUE(line.typed.empty());
-  EXPECT_EQ(as_typed(line.typed, "--from"), "--from");
-}
-
 TEST(CommandLine, TakesOddWordsAsTheyAre) {
   const std::vector<std::vector<std::string>> lines{
       {"-"}, {""}, {"a b", "{x}"}, {"queue"}, {"++"}, {"a\x1b[2J"}, {"[]", "[a]"}, {"x=y"}, {"%"}};
@@ -259,35 +240,6 @@ TEST(CommandLine, ShowsInsteadOfRunning) {
   EXPECT_EQ(line.refusal({"sned", "--help"}), "postroad: unknown command sned; did you mean send?");
   EXPECT_EQ(line.refusal({"queue", "--help", "x"}),
             "postroad queue: unknown command x; see postroad queue --help");
-}
-
-TEST(CommandLine, LeavesTheWordsOfACommandWithALineOfItsOwn) {
-  std::vector<std::string> got;
-  const Command own{.name = "own",
-                    .summary = "has a command line of its own",
-                    .flags = {{.letter = 't', .doc = "For help."}},
-                    .run_words = [&got](const std::vector<std::string>& words) {
-                      got = words;
-                      return 7;
-                    }};
-  Line line;
-  line.root.subcommands.push_back(own);
-  for (const auto& words : std::vector<std::vector<std::string>>{
-           {}, {"-ti", "--nonsense", "--", "a"}, {"--help", "x"}, {"-h"}}) {
-    auto all = words;
-    all.insert(all.begin(), "own");
-    for (const auto& call : {line.take(all), parse(own, words)}) {
-      ASSERT_TRUE(call) << call.error();
-      EXPECT_FALSE(call->show);
-      EXPECT_EQ(call->run(), 7);
-      EXPECT_EQ(got, words);
-    }
-  }
-  EXPECT_THAT(*line.take({"own", "--help"})->show, StartsWith("postroad own: has a command line"));
-  EXPECT_EQ(*line.take({"--help", "own"})->show, *line.take({"own", "--help"})->show);
-  EXPECT_EQ(line.take({"--version", "own", "-x"})->show, "postroad 0.1.0\n");
-  EXPECT_EQ(line.refusal({"--nonsense", "own"}),
-            "postroad own: unknown flag --nonsense; see postroad own --help");
 }
 
 TEST(CommandLine, ShowsTheHelpOfTheCommandThatIsNamed) {

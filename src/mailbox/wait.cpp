@@ -21,7 +21,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds longest_poll{60'000};
 
-// What is made or moved into the folders of the mailboxes.
+// Sees files that are made in the folders of the mailboxes, or moved there.
 class Watch final {
  public:
   explicit Watch(fs::path data) : data_(std::move(data)) {}
@@ -42,7 +42,7 @@ class Watch final {
 
 Result<void> Watch::look() {
   if (!events_) return failed();
-  // What does not exist yet is watched once the folder above it has told of it.
+  // A missing folder is watched once the folder above it has told of it.
   const auto add = [&](const fs::path& folder) {
     (void)::inotify_add_watch(events_.get(), folder.c_str(), IN_CREATE | IN_MOVED_TO);
   };
