@@ -38,7 +38,7 @@ CURL* make_handle(const char* url, Upload& upload, curl_slist* to) {
 int main(int argc, char** argv) {
   if (argc != 5) return 64;
   const std::size_t connections = std::stoul(argv[2]);
-  std::size_t mails = std::stoul(argv[3]);
+  std::size_t messages = std::stoul(argv[3]);
   std::string text = "Subject: bench\r\n\r\n";
   while (text.size() < std::stoul(argv[4]))
     text += "0123456789012345678901234567890123456789012345678901234567890123\r\n";
@@ -47,7 +47,7 @@ int main(int argc, char** argv) {
   std::vector<Upload> uploads(connections, Upload{&text});
   if (connections == 1) {
     CURL* handle = make_handle(argv[1], uploads[0], to);
-    for (; mails > 0; --mails) {
+    for (; messages > 0; --messages) {
       uploads[0].at = 0;
       if (curl_easy_perform(handle) != CURLE_OK) return 1;
     }
@@ -57,12 +57,12 @@ int main(int argc, char** argv) {
   CURLM* multi = curl_multi_init();
   std::size_t under_way = 0;
   for (auto& upload : uploads) {
-    if (mails == 0) break;
+    if (messages == 0) break;
     CURL* handle = make_handle(argv[1], upload, to);
     curl_easy_setopt(handle, CURLOPT_PRIVATE, &upload);
     curl_multi_add_handle(multi, handle);
     ++under_way;
-    --mails;
+    --messages;
   }
   while (under_way > 0) {
     int running = 0;
@@ -73,13 +73,13 @@ int main(int argc, char** argv) {
       CURL* handle = message->easy_handle;
       curl_multi_remove_handle(multi, handle);
       --under_way;
-      if (mails == 0) continue;
+      if (messages == 0) continue;
       Upload* upload = nullptr;
       curl_easy_getinfo(handle, CURLINFO_PRIVATE, &upload);
       upload->at = 0;
       curl_multi_add_handle(multi, handle);
       ++under_way;
-      --mails;
+      --messages;
     }
     if (under_way > 0) curl_multi_poll(multi, nullptr, 0, 1000, nullptr);
   }

@@ -47,7 +47,7 @@ class Connection final {
   /// cannot be used again then.
   [[nodiscard]] bool has_pending_input() const { return stream_ && stream_->has_input(); }
   /// Messages that the open connection has carried.
-  [[nodiscard]] std::size_t mails() const { return machine_ ? machine_->mails() : 0; }
+  [[nodiscard]] std::size_t messages() const { return machine_ ? machine_->messages() : 0; }
 
   /// Connects, through the proxy where there is one, and sends nothing: for a caller that drives a
   /// machine of its own over `stream`. `open` connects in the same way and opens the session.

@@ -86,8 +86,8 @@ awaitable<Result<SendReport>> Connection::send(Envelope envelope, MessageSource&
 
 awaitable<Result<SendReport>> Connection::send_part(Envelope part, MessageSource& source) {
   // LIMITS' MAILMAX: the server would refuse the next message.
-  const auto most = machine_->capabilities().most_mails;
-  if (is_open() && most != 0 && machine_->mails() >= most) {
+  const auto most = machine_->capabilities().most_messages;
+  if (is_open() && most != 0 && machine_->messages() >= most) {
     const auto until = until_;
     (void)co_await quit();
     until_ = until;

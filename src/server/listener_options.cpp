@@ -160,7 +160,7 @@ smtp::ServerOptions machine_options(const ListenerConfig& listener, const Limits
   options.extensions.xclient = !listener.xclient_from.empty();
   if (!listener.mechanisms.empty()) options.mechanisms = listener.mechanisms;
   auto& limits = options.limits;
-  limits.mails = config.messages;
+  limits.messages = config.messages;
   limits.message_size =
       listener.message_size.bytes != 0 ? listener.message_size.bytes : config.message_size.bytes;
   limits.recipients = config.recipients;

@@ -51,7 +51,7 @@ TEST(Client, SendsAndReportsEachRecipient) {
   EXPECT_EQ(harness.store.arrived()[0].recipients, std::vector<std::string>{"a@example.org"});
 }
 
-TEST(Client, KeepsOneConnectionForManyMails) {
+TEST(Client, KeepsOneConnectionForManyMessages) {
   Harness harness;
   Client client(harness.url());
   for (int i = 0; i < 50; ++i) {

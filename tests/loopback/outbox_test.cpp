@@ -355,9 +355,9 @@ TEST_F(OutboxTest, TimesThatWereAskedForCountFromTheSubmission) {
 
 TEST_F(OutboxTest, GoesAtOnceThoughAnOldCallStalls) {
   testing::Server server;
-  std::atomic<int> mails = 0;
+  std::atomic<int> messages = 0;
   server.decide_by([&](Stage stage, std::string_view, std::uint64_t) -> testing::Act {
-    if (stage == Stage::end_of_data && ++mails == 1) return {testing::Act::Kind::stall, {}};
+    if (stage == Stage::end_of_data && ++messages == 1) return {testing::Act::Kind::stall, {}};
     return {};
   });
   auto outbox = open(options(server.url()));

@@ -156,8 +156,8 @@ TEST(Pool, CallersHaveTheirTurns) {
   std::mutex mutex;
   std::condition_variable bell;
   std::vector<int> order;
-  const auto start = [&](int caller, int mails) {
-    for (int i = 0; i < mails; ++i) {
+  const auto start = [&](int caller, int messages) {
+    for (int i = 0; i < messages; ++i) {
       pool.start_send(
           mail("b@y.example"),
           [&, caller](const Result<SendReport>&) {
@@ -293,10 +293,10 @@ class ManyCalls {
   std::map<std::string, Outcome> outcomes_;
 };
 
-// The reported outcome of each message equals the server's record. POSTROAD_MANY_MAILS sets the
+// The reported outcome of each message equals the server's record. POSTROAD_MANY_MESSAGES sets the
 // number of messages.
 TEST(Row31, EachOutcomeEqualsTheServersRecord) {
-  const auto* asked = std::getenv("POSTROAD_MANY_MAILS");
+  const auto* asked = std::getenv("POSTROAD_MANY_MESSAGES");
   const std::size_t many = asked != nullptr ? std::stoul(asked) : 2000;
   testing::Server server({.extensions = {"CHUNKING"}});
   std::mt19937 dice(4711);

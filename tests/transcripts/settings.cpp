@@ -52,8 +52,8 @@ void set_limit(const std::vector<std::string>& words, smtp::ServerLimits& limits
     limits.recipient_overshoot = value;
   else if (name == "commands")
     limits.commands = value;
-  else if (name == "mails")
-    limits.mails = value;
+  else if (name == "messages")
+    limits.messages = value;
   else if (name == "errors")
     limits.errors = value;
   else if (name == "auth_attempts")

@@ -42,7 +42,7 @@ bool Pool::State::is_fresh(const PooledConnection& pooled) const {
   const auto& connection = *pooled.connection;
   return connection.is_open() && !connection.has_pending_input() &&
          (options.messages_per_connection == 0 ||
-          connection.mails() < options.messages_per_connection) &&
+          connection.messages() < options.messages_per_connection) &&
          now - pooled.opened < options.connection_age && now - pooled.idle_since < options.idle;
 }
 

@@ -56,7 +56,7 @@ smtp::ServerOptions machine_options(const ServerOptions& asked) {
   options.mechanisms = {"SCRAM-SHA-256", "PLAIN", "LOGIN", "OAUTHBEARER", "XOAUTH2"};
   options.lmtp = asked.lmtp;
   options.limits.recipients = asked.max_recipients;
-  options.limits.mails = asked.max_messages;
+  options.limits.messages = asked.max_messages;
   options.limits.errors = 1'000'000;  // a test may refuse any number of commands
   return options;
 }

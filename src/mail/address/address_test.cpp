@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "base/text.hpp"
-#include "mail/read/test_mails.hpp"
+#include "mail/read/test_messages.hpp"
 
 namespace postroad::mail {
 namespace {

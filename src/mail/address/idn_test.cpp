@@ -5,7 +5,7 @@
 
 #include "base/text.hpp"
 #include "mail/address/mailbox.hpp"
-#include "mail/read/test_mails.hpp"
+#include "mail/read/test_messages.hpp"
 
 namespace postroad::mail {
 namespace {

@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "mail/read/test_mails.hpp"
+#include "mail/read/test_messages.hpp"
 
 namespace postroad::mail {
 namespace {

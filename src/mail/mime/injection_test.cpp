@@ -13,7 +13,7 @@
 #include "mail/header/fields.hpp"
 #include "mail/header/received.hpp"
 #include "mail/mime/transfer.hpp"
-#include "mail/read/test_mails.hpp"
+#include "mail/read/test_messages.hpp"
 
 namespace postroad::mail {
 namespace {

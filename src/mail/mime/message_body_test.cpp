@@ -9,7 +9,7 @@
 
 #include "base/text.hpp"
 #include "mail/mime/recode.hpp"
-#include "mail/read/test_mails.hpp"
+#include "mail/read/test_messages.hpp"
 
 namespace postroad {
 namespace {

@@ -9,7 +9,7 @@
 #include <postroad/mail_part.hpp>
 
 #include "base/text.hpp"
-#include "mail/read/test_mails.hpp"
+#include "mail/read/test_messages.hpp"
 
 namespace postroad::mail {
 namespace {

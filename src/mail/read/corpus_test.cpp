@@ -1,6 +1,6 @@
 // Thousands of messages, realistic and malformed: each is parsed within the limits; MailReader
 // reports in pieces what the tree contains; and a message that is composed again from its parts
-// parses to the same content. Some are handwritten (corpus_mails_test.cpp); the others are
+// parses to the same content. Some are handwritten (corpus_messages_test.cpp); the others are
 // generated from a seed or truncated.
 #include <gtest/gtest.h>
 
@@ -16,7 +16,7 @@
 #include "mail/mime/raw_message.hpp"
 #include "mail/mime/recode.hpp"
 #include "mail/mime/transfer.hpp"
-#include "mail/read/test_mails.hpp"
+#include "mail/read/test_messages.hpp"
 
 namespace postroad::mail {
 namespace {
@@ -104,8 +104,8 @@ class Generator final {
   std::mt19937 random_;
 };
 
-std::vector<NamedMail> all_mails() {
-  auto list = handwritten_mails();
+std::vector<NamedMessage> all_messages() {
+  auto list = handwritten_messages();
   const auto by_hand = list.size();
   for (std::size_t i = 0; i < by_hand; ++i) {
     const auto [name, bytes] = list[i];
@@ -124,8 +124,8 @@ std::vector<NamedMail> all_mails() {
   return list;
 }
 
-const std::vector<NamedMail>& mails() {
-  static const auto list = all_mails();
+const std::vector<NamedMessage>& messages() {
+  static const auto list = all_messages();
   return list;
 }
 
@@ -154,10 +154,10 @@ bool nests(const MailPart& part) {
   return true;
 }
 
-TEST(Corpus, HasAMinimumSize) { EXPECT_GT(mails().size(), 2000U); }
+TEST(Corpus, HasAMinimumSize) { EXPECT_GT(messages().size(), 2000U); }
 
 TEST(Corpus, EveryMessageIsParsedWithinTheLimits) {
-  for (const auto& [name, bytes] : mails()) {
+  for (const auto& [name, bytes] : messages()) {
     const auto root = MailPart::parse(bytes);
     EXPECT_LE(depth_of(root), MailLimits{}.depth) << name;
     EXPECT_LE(count_of(root), MailLimits{}.parts) << name;
@@ -177,7 +177,7 @@ TEST(Corpus, EveryMessageIsParsedWithinTheLimits) {
 }
 
 TEST(Corpus, EveryChunkingReportsTheTree) {
-  for (const auto& [name, bytes] : mails()) {
+  for (const auto& [name, bytes] : messages()) {
     const auto whole = events_of(bytes);
     ASSERT_TRUE(whole.starts_with(events_of_tree(bytes))) << name;
     if (bytes.size() > 100'000) continue;
@@ -188,7 +188,7 @@ TEST(Corpus, EveryChunkingReportsTheTree) {
 }
 
 TEST(Corpus, SmallLimitsGiveTheSameEventsInEveryChunking) {
-  for (const auto& [name, bytes] : mails()) {
+  for (const auto& [name, bytes] : messages()) {
     if (bytes.size() > 4000) continue;
     for (const auto& limits : {MailLimits{2, 3, 30}, MailLimits{3, 1000, 70}}) {
       const auto whole = events_of(bytes, std::string_view::npos, limits);
@@ -226,7 +226,7 @@ void expect_equal(const MailPart& old, const MailPart& fresh, const std::string&
 
 // The part is put into a multipart, because a single body would get a final line end.
 TEST(Corpus, ComposedPartsParseToTheSameContent) {
-  for (const auto& [name, bytes] : mails()) {
+  for (const auto& [name, bytes] : messages()) {
     const auto root = MailPart::parse(bytes);
     // The composed message has one part more.
     if (depth_of(root) == MailLimits{}.depth || count_of(root) == MailLimits{}.parts) continue;
@@ -251,7 +251,7 @@ std::string lines_of(const MailPart& part) { return with_crlf(part.text()); }
 
 TEST(Corpus, RecodedMessagesKeepTheirContent) {
   std::size_t changed = 0;
-  for (const auto& [name, raw] : mails()) {
+  for (const auto& [name, raw] : messages()) {
     const auto bytes = with_crlf(raw);
     for (const auto transfer : {Transfer::seven_bit, Transfer::eight_bit}) {
       const auto out = recode(bytes, transfer);
@@ -276,7 +276,7 @@ TEST(Corpus, RecodedMessagesKeepTheirContent) {
 }
 
 TEST(Corpus, EveryMessageIsPreparedAndLinted) {
-  for (const auto& [name, bytes] : mails()) {
+  for (const auto& [name, bytes] : messages()) {
     (void)prepare_raw(bytes);
     const auto lines = static_cast<std::size_t>(std::count(bytes.begin(), bytes.end(), '\n')) + 1;
     for (const auto& finding : lint(bytes)) ASSERT_LE(finding.line, lines) << name << finding.code;

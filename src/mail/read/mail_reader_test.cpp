@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include "mail/read/test_mails.hpp"
+#include "mail/read/test_messages.hpp"
 
 namespace postroad::mail {
 namespace {
@@ -23,7 +23,7 @@ constexpr std::string_view forwarded =
     "Subject: inner\r\nContent-Type: multipart/mixed; boundary=c\r\n\r\n--c\r\n\r\nx\r\n--c--\r\n"
     "--b\r\nContent-Type: message/rfc822\r\n\r\nSubject: two\r\n\r\ny\r\n--b--\r\n";
 
-std::vector<std::string> mails() {
+std::vector<std::string> messages() {
   std::vector<std::string> list{std::string(mixed), std::string(nested), std::string(forwarded)};
   for (const std::string_view one :
        {"",
@@ -73,11 +73,11 @@ void expect_same(std::string_view mail, const MailLimits& limits) {
 }
 
 TEST(Reader, ReportsTheSameInEveryChunking) {
-  for (const auto& mail : mails()) expect_same(mail, {});
+  for (const auto& mail : messages()) expect_same(mail, {});
 }
 
 TEST(Reader, ReportsTheSameInEveryChunkingAtItsLimits) {
-  for (const auto& mail : mails()) {
+  for (const auto& mail : messages()) {
     for (const std::size_t header : {0U, 1U, 4U, 10U, 43U, 44U, 46U, 48U, 60U})
       expect_same(mail, {.header = header});
     for (std::size_t depth = 1; depth < 5; ++depth) expect_same(mail, {.depth = depth});
@@ -86,7 +86,7 @@ TEST(Reader, ReportsTheSameInEveryChunkingAtItsLimits) {
 }
 
 TEST(Reader, FindsADelimiterDividedAnywhere) {
-  for (const auto& mail : mails()) {
+  for (const auto& mail : messages()) {
     const auto whole = events_of(mail);
     const std::size_t most = std::min<std::size_t>(mail.size(), 700);
     for (std::size_t at = 0; at <= most; ++at) ASSERT_EQ(events_cut_at(mail, at), whole) << at;

@@ -5,7 +5,7 @@
 #include <postroad/message.hpp>
 
 #include "base/text.hpp"
-#include "mail/read/test_mails.hpp"
+#include "mail/read/test_messages.hpp"
 
 namespace postroad {
 namespace {

@@ -37,7 +37,7 @@ void add_limits(std::string_view words, Capabilities& caps) {
     if (equals == std::string_view::npos) continue;
     const auto value = parse_number(word.substr(equals + 1)).value_or(0);
     if (iequals(word.substr(0, equals), "RCPTMAX")) caps.most_recipients = value;
-    if (iequals(word.substr(0, equals), "MAILMAX")) caps.most_mails = value;
+    if (iequals(word.substr(0, equals), "MAILMAX")) caps.most_messages = value;
   }
 }
 

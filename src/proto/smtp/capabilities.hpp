@@ -35,7 +35,7 @@ struct Capabilities {
   bool xclient = false;
   std::vector<std::string> xclient_names;  ///< attributes that it accepts, in capitals
   std::size_t most_recipients = 0;         ///< LIMITS RCPTMAX (RFC 9422); 0: not announced
-  std::size_t most_mails = 0;              ///< LIMITS MAILMAX; 0: not announced
+  std::size_t most_messages = 0;           ///< LIMITS MAILMAX; 0: not announced
   std::optional<std::uint64_t> size;       ///< the announced limit in bytes; 0: no fixed limit
   std::vector<std::string> auth;           ///< mechanisms in capitals, in the server's order
   std::vector<std::string> lines;          ///< every line unchanged, without the greeting

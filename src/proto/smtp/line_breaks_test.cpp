@@ -40,10 +40,10 @@ void expect_one_line(const std::string& line, const std::string& what) {
 // Puts `value` into each text of the options; what can be written is one line and reads back the
 // same.
 void put_everywhere(const std::string& value, const std::string& what) {
-  MailOptions mails[2];
-  mails[0].envelope_id = value;
-  mails[1].submitter = value;
-  for (const auto& options : mails) {
+  MailOptions transactions[2];
+  transactions[0].envelope_id = value;
+  transactions[1].submitter = value;
+  for (const auto& options : transactions) {
     if (!wrong_with(options).empty()) continue;
     std::string line;
     append_parameters(options, line);

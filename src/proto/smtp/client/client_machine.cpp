@@ -175,7 +175,7 @@ void ClientMachine::send(MailRequest request) {
   if (options_.drops_options) drop_unsupported(capabilities_, request.envelope);
   if (auto error = preflight(request, capabilities_, options_, tls_ ? &*tls_ : nullptr))
     return refuse(std::move(*error));
-  ++mails_;
+  ++messages_;
   mail_.emplace(options_, capabilities_, queue_, std::move(request));
   mail_->begin();
 }

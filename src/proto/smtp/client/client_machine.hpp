@@ -62,7 +62,7 @@ class ClientMachine final {
   /// Another operation may follow on this connection.
   [[nodiscard]] bool is_usable() const { return usable_; }
   /// Transactions begun on this connection, which MAILMAX of LIMITS bounds (RFC 9422).
-  [[nodiscard]] std::size_t mails() const { return mails_; }
+  [[nodiscard]] std::size_t messages() const { return messages_; }
 
  private:
   /// `draining`: the connection is lost, and what the server wrote before is read.
@@ -128,7 +128,7 @@ class ClientMachine final {
   Login login_;
   bool xclient_said_ = false;
   std::optional<MailTransaction> mail_;  // of the last operation, if it was a message
-  std::size_t mails_ = 0;
+  std::size_t messages_ = 0;
   std::optional<Error> stopped_;  // the caller asked to stop here: reported when QUIT is answered
   Error send_failure_;            // why writing failed; reported when draining ends
 };

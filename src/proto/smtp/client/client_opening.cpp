@@ -21,7 +21,7 @@ void ClientMachine::open() {
   usable_ = true;
   stopped_.reset();
   xclient_said_ = false;
-  mails_ = 0;
+  messages_ = 0;
   queue_.bytes() = options_.preamble;
   if (options_.tls == Tls::implicit) {
     state_ = State::handshake;

@@ -66,7 +66,7 @@ void ServerMachine::on_answer(const AskMail&, const Reply& answer, const Each&) 
   }
   recipients_refused_ = false;
   phase_ = Phase::mail;
-  ++counts_.mails;
+  ++counts_.messages;
   reply_or(answer, {250, {2, 1, 0}, "Ok"});
 }
 

@@ -106,11 +106,11 @@ void ServerMachine::on_mail(const CommandLine& command) {
   auto argument = command.argument;
   const auto syntax = command.row->syntax;
   if (!eat_label(argument, "FROM")) return refuse(syntax_error("FROM: is missing", syntax));
-  if (counts_.mails >= options_.limits.mails)
+  if (counts_.messages >= options_.limits.messages)
     return refuse({421,
                    {4, 7, 0},
                    options_.hostname + " too many messages in this session (limit " +
-                       std::to_string(options_.limits.mails) + "); connect again"});
+                       std::to_string(options_.limits.messages) + "); connect again"});
   const PathRules rules{.bare = options_.allow_bare_addresses, .null = true};
   auto path = eat_path(argument, rules);
   if (!path) return refuse(syntax_error(path.error().detail, syntax));

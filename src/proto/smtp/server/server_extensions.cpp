@@ -44,7 +44,7 @@ Reply ServerMachine::ehlo_reply() const {
   if (options_.extensions.prdr && !options_.lmtp) add("PRDR");
   if (options_.extensions.limits_keyword)
     add("LIMITS RCPTMAX=" + std::to_string(options_.limits.recipients) +
-        " MAILMAX=" + std::to_string(options_.limits.mails));
+        " MAILMAX=" + std::to_string(options_.limits.messages));
   if (options_.extensions.xclient && proxy_.is_trusted)
     add("XCLIENT NAME ADDR PORT PROTO HELO LOGIN DESTADDR DESTPORT");
   if (!tls_ && (options_.tls == TlsMode::offered || options_.tls == TlsMode::required))

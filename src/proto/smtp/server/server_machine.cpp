@@ -114,7 +114,7 @@ void ServerMachine::tls_up(proto::TlsFacts facts) {
   tls_ = std::make_unique<proto::TlsFacts>(std::move(facts));
   start_tls_ = false;
   forget_client();  // what it said without TLS is not trusted (RFC 3207 section 4.2)
-  counts_.mails = 0;
+  counts_.messages = 0;
 }
 
 void ServerMachine::failed(const Error& error) {

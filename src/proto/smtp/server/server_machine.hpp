@@ -232,7 +232,7 @@ class ServerMachine final {
   };
   // Counted for the session; `overshoot` for the transaction.
   struct Counts {
-    std::uint32_t mails = 0;
+    std::uint32_t messages = 0;
     std::uint32_t commands = 0;
     std::uint32_t errors = 0;
     std::uint32_t auth_failures = 0;

@@ -23,7 +23,7 @@ struct ServerLimits {
   /// be able to deliver to the accepted ones (RFC 5321 section 4.5.3.1.10).
   std::size_t recipient_overshoot = 1000;
   /// Transactions of one session; MAILMAX of LIMITS. Stops: endless sessions.
-  std::size_t mails = 100000;
+  std::size_t messages = 100000;
   /// Commands of one session. Stops: endless sessions.
   std::size_t commands = 100000;
   /// Refused commands before the session is closed. Stops: guessing and scanning.

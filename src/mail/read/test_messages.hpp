@@ -1,6 +1,6 @@
 // Shared by the tests of src/mail: the events of a MailReader as text, composing with a fixed date
 // and predictable "random" bytes, code points as UTF-8, and handwritten messages
-// (corpus_mails_test.cpp). For tests only.
+// (corpus_messages_test.cpp). For tests only.
 #pragma once
 
 #include <string>
@@ -15,9 +15,9 @@
 namespace postroad::mail {
 
 /// The name of a message and its bytes.
-using NamedMail = std::pair<std::string, std::string>;
+using NamedMessage = std::pair<std::string, std::string>;
 /// Realistic and malformed messages.
-std::vector<NamedMail> handwritten_mails();
+std::vector<NamedMessage> handwritten_messages();
 
 /// The events of a MailReader, one per line; the pieces of a body are joined.
 class EventLog final : public PartSink {

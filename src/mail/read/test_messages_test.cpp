@@ -1,5 +1,5 @@
-// Implements test_mails.hpp; contains no tests.
-#include "mail/read/test_mails.hpp"
+// Implements test_messages.hpp; contains no tests.
+#include "mail/read/test_messages.hpp"
 
 #include <gtest/gtest.h>
 

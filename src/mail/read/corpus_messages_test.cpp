@@ -1,9 +1,9 @@
 // Handwritten messages in the style of well-known senders, and unusual and malformed ones; see
-// test_mails.hpp. Contains no tests.
+// test_messages.hpp. Contains no tests.
 #include <algorithm>
 
 #include "base/text.hpp"
-#include "mail/read/test_mails.hpp"
+#include "mail/read/test_messages.hpp"
 
 namespace postroad::mail {
 
@@ -25,7 +25,7 @@ std::string repeated(std::string_view text, std::size_t times) {
   return out;
 }
 
-void add_usual(std::vector<NamedMail>& list) {
+void add_usual(std::vector<NamedMessage>& list) {
   list.emplace_back("plain", mail("Subject: hi\r\n\r\nHello.\r\n-- \r\nJ.\r\n"));
   list.emplace_back(
       "newsletter",
@@ -80,7 +80,7 @@ void add_usual(std::vector<NamedMail>& list) {
            "END:VCALENDAR\r\n--000000000000a1--\r\n"));
 }
 
-void add_secured(std::vector<NamedMail>& list) {
+void add_secured(std::vector<NamedMessage>& list) {
   list.emplace_back(
       "s/mime signed",
       mail("Content-Type: multipart/signed; protocol=\"application/pkcs7-signature\"; "
@@ -107,7 +107,7 @@ void add_secured(std::vector<NamedMail>& list) {
                          "\r\n"));
 }
 
-void add_reports(std::vector<NamedMail>& list) {
+void add_reports(std::vector<NamedMessage>& list) {
   list.emplace_back(
       "bounce",
       mail("Auto-Submitted: auto-replied\r\nContent-Type: multipart/report; "
@@ -138,7 +138,7 @@ void add_reports(std::vector<NamedMail>& list) {
            "--d--\r\n"));
 }
 
-void add_wrong_charsets(std::vector<NamedMail>& list) {
+void add_wrong_charsets(std::vector<NamedMessage>& list) {
   list.emplace_back("8bit undeclared", mail("\r\nGr\xfc\xdf\x65\r\n"));
   list.emplace_back("utf-8 undeclared", mail("\r\nGr\xc3\xbc\xc3\x9f\x65\r\n"));
   for (const std::string_view charset : {"utf-8",       "us-ascii",
@@ -162,7 +162,7 @@ void add_wrong_charsets(std::vector<NamedMail>& list) {
                          "X-A: =?utf-8*de?Q?a_b=?= =?utf-8?q?=0D=0ABcc:_x?=\r\n\r\nx\r\n"));
 }
 
-void add_wrong_encodings(std::vector<NamedMail>& list) {
+void add_wrong_encodings(std::vector<NamedMessage>& list) {
   const auto encoded = [](std::string_view encoding, std::string_view body) {
     return mail("Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: " +
                 std::string(encoding) + "\r\n\r\n" + std::string(body));
@@ -185,7 +185,7 @@ void add_wrong_encodings(std::vector<NamedMail>& list) {
                          "RnJvbTogYUB4DQoNCng=\r\n"));
 }
 
-void add_wrong_boundaries(std::vector<NamedMail>& list) {
+void add_wrong_boundaries(std::vector<NamedMessage>& list) {
   const auto with = [](std::string_view boundary, std::string_view body) {
     return mail("Content-Type: multipart/mixed" + std::string(boundary) + "\r\n\r\n" +
                 std::string(body));
@@ -220,7 +220,7 @@ void add_wrong_boundaries(std::vector<NamedMail>& list) {
                                       std::string(parts));
 }
 
-void add_odd_bytes(std::vector<NamedMail>& list) {
+void add_odd_bytes(std::vector<NamedMessage>& list) {
   for (const std::string_view one :
        {"",
         "\r\n",
@@ -273,8 +273,8 @@ void add_odd_bytes(std::vector<NamedMail>& list) {
 
 }  // namespace
 
-std::vector<NamedMail> handwritten_mails() {
-  std::vector<NamedMail> list;
+std::vector<NamedMessage> handwritten_messages() {
+  std::vector<NamedMessage> list;
   for (const auto add : {add_usual, add_secured, add_reports, add_wrong_charsets,
                          add_wrong_encodings, add_wrong_boundaries, add_odd_bytes})
     add(list);
