@@ -1,5 +1,5 @@
 // The words of a command line as the user wrote them: the spelling of a flag, and a command that
-// parses its words itself. Not here: parsing, and the texts about it (command_test.cpp).
+// parses its words itself. Not here: parsing, errors and help (command_test.cpp).
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

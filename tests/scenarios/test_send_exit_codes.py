@@ -294,7 +294,7 @@ class SendExitCodes(unittest.TestCase):
                                      ((*ok, "--priority", "20"), 64, r"--priority 20: expected a number from -9 to 9"),
                                      ((*ok, "--deliver-by", "10"), 64, r"--deliver-by 10: expected SECONDS;R or SECONDS;N"),
                                      ((*ok, "--hold-until", "noon"), 64, r"--hold-until noon: expected a time such as 20"),
-                                     ((*ok, "--hold-for", "1s", "--hold-until", "2026-11-28T09:00:00Z"), 64, r"--hold-for, --hold-until: they exclude"),
+                                     ((*ok, "--hold-for", "1s", "--hold-until", "2026-11-28T09:00:00Z"), 64, r"--hold-for, --hold-until: mutually exclusive"),
                                      ((*ok, "--notify", "maybe"), 64, r"--notify maybe: expected NEVER"),
                                      ((*ok, "--envelope-id", "x" * 101), 64, r"--envelope-id x+…: expected at most 100 bytes"),
                                      ((*ok, "--original-recipient", "ben"), 64, r"--original-recipient ben: expected TYPE;ADDRESS"),
