@@ -92,7 +92,8 @@ Result<Reloaded> RunningServer::reload() {
     const auto answer = hear(nullptr);
     if (!answer && answer.error().fault != Fault::input) return answer.error();
     if (!answer) {
-      for (const auto error : split(answer.error().detail, '\t')) done.errors.emplace_back(error);
+      const auto refusal = answer.error();
+      for (const auto error : split(refusal.detail, '\t')) done.errors.emplace_back(error);
       return done;
     }
     if (!answer->starts_with(word)) return done;

@@ -244,7 +244,7 @@ class Reload(unittest.TestCase):
         for flags in (("--reload",), ("--take-over",)):
             done = postroad.run("serve", *flags, "--config", self.server.config)
             self.assertEqual(done.returncode, 66)
-            self.assertRegex(done.stderr, rf"{self.folder / 'moved'}: no server runs .*; if server\.data was changed .*, restart the server: .*"
+            self.assertRegex(done.stderr, rf"{self.folder / 'moved'}: no server uses this data folder: .*; if server\.data was changed .*, restart the server: .*"
                                           r"--set server\.data=FOLDER")
         done = postroad.run("serve", "--reload", "--config", self.server.config, "--set", f"server.data={before}")
         self.assertEqual(done.returncode, 78)

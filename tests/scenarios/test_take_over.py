@@ -266,7 +266,7 @@ class TakeOver(unittest.TestCase):
             postroad.eventually(lambda: server.events("server.stopping"))
             done = postroad.eventually(lambda: (lambda d: d if d.returncode == 66 else None)(
                 postroad.run("serve", "--config", server.config, "--take-over")))
-            self.assertIn("no server runs", done.stderr)
+            self.assertIn("no server uses this data folder", done.stderr)
             session.send(b"Subject: x\r\n\r\nx\r\n.\r\n")
             self.assertTrue(session.reply().startswith("250"))
 
@@ -280,7 +280,7 @@ class TakeOver(unittest.TestCase):
         folder = self.enterContext(postroad.Folder())
         done = postroad.run("serve", "--set", f"server.data={folder.path / 'data'}", "--take-over")
         self.assertEqual(done.returncode, 66)
-        self.assertIn("no server runs", done.stderr)
+        self.assertIn("no server uses this data folder", done.stderr)
 
 
 if __name__ == "__main__":
