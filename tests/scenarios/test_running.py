@@ -58,7 +58,7 @@ class Running(unittest.TestCase):
             return probe.connect_ex((postroad.HOST, port)) == 0
 
     def test_no_such_user(self):
-        done = postroad.run("serve", "--set", "server.user=no-such-user", "--set", f"server.data={self.enterContext(postroad.Folder()).path}/d",
+        done = postroad.run("serve", "--set", "server.user=no-such-user", "--set", "listener.port=0", "--set", f"server.data={self.enterContext(postroad.Folder()).path}/d",
                             "--set", "log.format=none")
         self.assertEqual(done.returncode, 78)
         self.assertIn("there is no user 'no-such-user'", done.stderr)
