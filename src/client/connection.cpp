@@ -107,7 +107,7 @@ Result<net::TlsClientSettings> tls_settings_of(const ClientOptions& options) {
                                   .certificate = options.tls.client_certificate,
                                   .key = options.tls.client_key,
                                   .allow_legacy = options.tls.insecure_allow_legacy_tls,
-                                  .names = options.names};
+                                  .names = std::make_shared<const OptionNames>(options.names)};
   if (const auto readable = net::TlsContext::check_files(settings); !readable)
     return readable.error();
   return settings;

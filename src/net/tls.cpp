@@ -114,10 +114,6 @@ std::array<FileState, 2> state_of_system() {
           named(X509_get_default_cert_dir_env(), X509_get_default_cert_dir())};
 }
 
-std::shared_ptr<const OptionNames> names_of(const TlsClientSettings& settings) {
-  return settings.names ? std::make_shared<const OptionNames>(*settings.names) : nullptr;
-}
-
 // X509_cmp_current_time gives 0 for a time that it cannot read: that is not a valid certificate.
 Result<void> check_validity(const X509* certificate, const TlsServerSettings& settings) {
   const auto* from = X509_get0_notBefore(certificate);
@@ -170,12 +166,12 @@ Result<TlsContext> TlsContext::client(const TlsClientSettings& settings) {
     if (!(known.settings == settings && known.files == files)) continue;
     TlsContext shared(known.context.lock(), settings.verify && settings.pins.empty());
     shared.pins_ = settings.pins;
-    shared.names_ = names_of(settings);
+    shared.names_ = settings.names;
     if (shared.context_) return shared;
   }
   auto fresh = make_client(settings);
   if (!fresh) return fresh;
-  fresh->names_ = names_of(settings);
+  fresh->names_ = settings.names;
   made.push_back({settings, files, fresh->context_});
   return fresh;
 }

@@ -9,6 +9,7 @@
 #include <postroad/client_options.hpp>
 #include <postroad/result.hpp>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "proto/action.hpp"
@@ -28,8 +29,15 @@ struct TlsClientSettings {
   std::string key;          ///< PEM file; empty: the key is in the certificate's file
   /// TLS 1.2 also with RSA key exchange and CBC ciphers (OpenSSL's default list).
   bool allow_legacy = false;
-  std::optional<OptionNames> names{};  ///< of these settings, for errors; without: none
-  friend bool operator==(const TlsClientSettings&, const TlsClientSettings&) = default;
+  /// Of these settings, for errors; null: none. Not part of the comparison.
+  std::shared_ptr<const OptionNames> names{};
+  friend bool operator==(const TlsClientSettings& one, const TlsClientSettings& other) {
+    const auto parts = [](const TlsClientSettings& all) {
+      return std::tie(all.verify, all.ca_file, all.pins, all.certificate, all.key,
+                      all.allow_legacy);
+    };
+    return parts(one) == parts(other);
+  }
 };
 
 struct TlsServerSettings {

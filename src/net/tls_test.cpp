@@ -67,7 +67,7 @@ struct Case {
                                .pins = {},
                                .certificate = {},
                                .key = {},
-                               .names = std::move(names)})
+                               .names = names ? std::make_shared<OptionNames>(*names) : nullptr})
         .value();
   }
 };
@@ -184,7 +184,7 @@ Facts connect_to_openssl(const std::string& certificate, const std::string& ciph
                                           .certificate = {},
                                           .key = {},
                                           .allow_legacy = allow_legacy,
-                                          .names = OptionNames{}})
+                                          .names = std::make_shared<OptionNames>()})
                           .value();
   asio::io_context context;
   tcp::socket socket(context);

@@ -1,7 +1,6 @@
 // Delivery to Maildirs; see mailbox_carrier.hpp.
 #include "relay/routes/mailbox_carrier.hpp"
 
-#include <algorithm>
 #include <map>
 
 #include "mail/header/received.hpp"
@@ -13,10 +12,10 @@ namespace {
 
 constexpr std::size_t batch_size = 32;  // messages that share the syncs of their folders
 
-// Whether an earlier recipient of the message has the same mailbox.
-bool is_same_mailbox(const std::vector<std::string>& folders, std::size_t recipient) {
-  const auto here = folders.begin() + static_cast<std::ptrdiff_t>(recipient);
-  return std::find(folders.begin(), here, folders[recipient]) != here;
+// Where an address without a domain goes: `postmaster` is the only one.
+Mailbox mailbox_of(const queue::Part& part, std::size_t recipient) {
+  auto to = Mailbox::parse(part.envelope.recipients[part.recipients[recipient]].address);
+  return to ? std::move(*to) : Mailbox{"postmaster", {}};
 }
 
 }  // namespace
@@ -40,7 +39,7 @@ void MailboxCarrier::carry(const queue::Part& part, Done done) {
   {
     const std::lock_guard lock(mutex_);
     is_first = waiting_.empty();
-    waiting_.push_back({&part, std::move(done), {}, {}, {}});
+    waiting_.push_back({&part, std::move(done), {}, {}});
   }
   if (is_first) bell_.notify_one();
 }
@@ -95,56 +94,53 @@ void MailboxCarrier::defer(queue::Attempt& attempt, std::size_t recipient, const
 // records of the outcomes, in which a crash delivers again, are only renames and one sync of each
 // folder.
 void MailboxCarrier::deliver(std::vector<Call>& batch) {
+  for (auto& call : batch) write_copies(call);
+  const auto keep_error = [](Copy& copy, const Result<void>& done) {
+    if (!done) copy.error = done.error();
+  };
   for (auto& call : batch) {
-    const auto count = call.part->recipients.size();
-    call.attempt = queue::same_for_all(count, Outcome::accepted, {});
-    call.folders.resize(count);
-    for (std::size_t i = 0; i < count; ++i) write(call, i);
-  }
-  for (auto& call : batch) {
-    for (std::size_t i = 0; i < call.folders.size(); ++i) publish(call, i);
+    for (auto& [folder, copy] : call.copies) {
+      if (!copy.error) keep_error(copy, maildirs_.publish(folder, file_name(*call.part)));
+    }
   }
   std::map<std::string, Result<void>> synced;
   for (auto& call : batch) {
-    for (std::size_t i = 0; i < call.folders.size(); ++i) {
-      const auto& folder = call.folders[i];
-      if (folder.empty()) continue;
+    for (auto& [folder, copy] : call.copies) {
       auto found = synced.find(folder);
-      if (found == synced.end())
+      if (!copy.error && found == synced.end())
         found = synced.emplace(folder, maildirs_.sync_folder(folder)).first;
-      if (!found->second) defer(call.attempt, i, found->second.error());
+      if (!copy.error) keep_error(copy, found->second);
+      if (!copy.error) continue;
+      for (const auto recipient : copy.recipients) defer(call.attempt, recipient, *copy.error);
     }
   }
 }
 
-// The file's name follows from the queue id: a second delivery after a crash replaces the first.
-void MailboxCarrier::write(Call& call, std::size_t recipient) {
+void MailboxCarrier::write_copies(Call& call) {
   const auto& part = *call.part;
-  const auto& envelope = part.envelope;
-  const auto reverse_path = envelope.reverse_path.empty() ? Result<Mailbox>(Mailbox{})
-                                                          : Mailbox::parse(envelope.reverse_path);
-  auto to = Mailbox::parse(envelope.recipients[part.recipients[recipient]].address);
-  const auto mailbox = to ? std::move(*to) : Mailbox{"postmaster", {}};  // the one without a domain
-  auto& folder = call.folders[recipient] = Directory::folder_of(mailbox);
-  if (is_same_mailbox(call.folders, recipient)) return;
-  call.name = std::to_string(envelope.arrived / 1000) + ".Q" + part.id.text() + '.' + host_;
-  const auto head = mail::format_return_path(reverse_path ? *reverse_path : Mailbox{}) +
-                    mail::format_delivered_to(mailbox);
-  auto reader = spool_.read(part.id);
-  const auto written =
-      reader ? maildirs_.write(folder, call.name, head, **reader) : Result<void>(reader.error());
-  if (written) return;
-  folder.clear();
-  defer(call.attempt, recipient, written.error());
+  call.attempt = queue::same_for_all(part.recipients.size(), Outcome::accepted, {});
+  for (std::size_t i = 0; i < part.recipients.size(); ++i)
+    call.copies[Directory::folder_of(mailbox_of(part, i))].recipients.push_back(i);
+  for (auto& [folder, copy] : call.copies) {
+    if (const auto written = write(part, folder, copy.recipients.front()); !written)
+      copy.error = written.error();
+  }
 }
 
-void MailboxCarrier::publish(Call& call, std::size_t recipient) {
-  auto& folder = call.folders[recipient];
-  if (folder.empty() || is_same_mailbox(call.folders, recipient)) return;
-  const auto published = maildirs_.publish(folder, call.name);
-  if (published) return;
-  folder.clear();
-  defer(call.attempt, recipient, published.error());
+// The file's name follows from the queue id: a second delivery after a crash replaces the first.
+std::string MailboxCarrier::file_name(const queue::Part& part) const {
+  return std::to_string(part.envelope.arrived / 1000) + ".Q" + part.id.text() + '.' + host_;
+}
+
+Result<void> MailboxCarrier::write(const queue::Part& part, const std::string& folder,
+                                   std::size_t recipient) {
+  auto reader = spool_.read(part.id);
+  if (!reader) return reader.error();
+  const auto& sender = part.envelope.reverse_path;
+  const auto reverse_path = sender.empty() ? Result<Mailbox>(Mailbox{}) : Mailbox::parse(sender);
+  const auto head = mail::format_return_path(reverse_path ? *reverse_path : Mailbox{}) +
+                    mail::format_delivered_to(mailbox_of(part, recipient));
+  return maildirs_.write(folder, file_name(part), head, **reader);
 }
 
 // A delivery to a mailbox takes milliseconds: those in progress end, the waiting ones are not

@@ -5,8 +5,10 @@
 #include <atomic>
 #include <condition_variable>
 #include <deque>
+#include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -31,19 +33,25 @@ class MailboxCarrier final : public queue::Carrier {
   [[nodiscard]] bool lacked_room() const { return lacked_room_; }
 
  private:
+  // What one mailbox gets of a message, and the recipients that it stands for.
+  struct Copy {
+    std::vector<std::size_t> recipients;
+    std::optional<Error> error{};
+  };
   struct Call {
     const queue::Part* part;
     Done done;
     queue::Attempt attempt;
-    std::string name;                  // of the file, in each mailbox
-    std::vector<std::string> folders;  // per recipient: written there, not synced yet; or empty
+    std::map<std::string, Copy> copies;  // by mailbox folder
   };
   void run();
   std::vector<Call> take();
   void deliver_or_defer(std::vector<Call>& batch);
   void deliver(std::vector<Call>& batch);
-  void write(Call& call, std::size_t recipient);
-  void publish(Call& call, std::size_t recipient);
+  void write_copies(Call& call);
+  [[nodiscard]] Result<void> write(const queue::Part& part, const std::string& folder,
+                                   std::size_t recipient);
+  [[nodiscard]] std::string file_name(const queue::Part& part) const;
   void defer(queue::Attempt& attempt, std::size_t recipient, const Error& error);
 
   spool::Spool& spool_;
