@@ -132,7 +132,6 @@ App::App() {
       "ends with 64 where the command line is wrong, the value of a flag included, and with 74 "
       "where standard output cannot be written. 65 is for wrong content of a file or of standard "
       "input.";
-  // send is the first: its flags may be in a file.
   root.subcommands = {send.declare(),     talk.declare(), serve.declare(),      mail.declare(),
                       lint.declare(),     dkim.declare(), config.declare(),     user.declare(),
                       declare_sendmail(), help_command(), completion_command(), man_command()};
@@ -172,7 +171,10 @@ int run_words(const config::Command& root, const std::vector<std::string>& words
 int run_verb(std::vector<std::string> words) {
   App app;
   if (words.empty() || words.front() != "send") return run_words(app.root, words);
-  auto all = with_flags_of_file(std::move(words), app.root.subcommands.front());
+  const auto& verbs = app.root.subcommands;
+  const auto send = std::find_if(verbs.begin(), verbs.end(),
+                                 [&](const auto& verb) { return verb.name == words.front(); });
+  auto all = with_flags_of_file(std::move(words), *send);
   if (all) return run_words(app.root, *all);
   complain("send", all.error().text());
   return exit_of_reading(all.error());

@@ -18,6 +18,10 @@ namespace {
 using Write = std::function<void()>;
 using Judge = std::function<Result<void>(std::string_view)>;
 
+bool contains(const std::vector<std::string>& list, const std::string& word) {
+  return std::find(list.begin(), list.end(), word) != list.end();
+}
+
 template <class T>
 Result<T> convert(std::string_view text) {
   if constexpr (std::is_same_v<T, Size>) {
@@ -316,7 +320,7 @@ class Parser {
     for (const auto& level : levels_) {
       for (const auto* all : {&level.flags, &level.arguments}) {
         for (const auto& bound : *all) {
-          if (const auto fine = judge(bound, *level.command); !fine) return fine.error();
+          if (const auto fine = judge(bound, level); !fine) return fine.error();
           if (bound.values.empty()) continue;
           auto write = std::visit(Prepare{bound.values}, *bound.target);
           if (!write) return wrong_value(bound.typed.back(), write.error());
@@ -334,14 +338,22 @@ class Parser {
     return {};
   }
 
-  [[nodiscard]] Result<void> judge(const Bound& bound, const Command& command) const {
+  [[nodiscard]] Result<void> judge(const Bound& bound, const Level& level) const {
     const auto& values = bound.values;
     if (values.empty()) {
-      const bool missing = bound.required && &command == invocation_.command;
+      const bool missing = bound.required && level.command == invocation_.command;
       if (!missing) return {};
       return refuse(fmt::format(
           "missing {}; usage: {}{}", bound.shown, usage_line(invocation_.path),
           bound.flag == nullptr ? "" : fmt::format(" {} {}", bound.shown, bound.flag->value)));
+    }
+    for (const auto* all : {&level.flags, &level.arguments}) {
+      for (const auto& other : *all) {
+        if (bound.flag != nullptr && !other.values.empty() &&
+            contains(bound.flag->excludes, other.shown))
+          return refuse(fmt::format("{}, {}: mutually exclusive; give only one", bound.typed.back(),
+                                    other.typed.back()));
+      }
     }
     if (bound.is_switch()) {
       if (values.back() != "true")
@@ -358,9 +370,7 @@ class Parser {
                                   bound.typed.back(), values.back()));
     }
     for (std::size_t i = 0; i < values.size(); ++i) {
-      if (bound.words->empty() ||
-          std::find(bound.words->begin(), bound.words->end(), values[i]) != bound.words->end())
-        continue;
+      if (bound.words->empty() || contains(*bound.words, values[i])) continue;
       return refuse(fmt::format("{} {}: unknown value; use one of {}", bound.typed[i],
                                 printable(values[i], 80), fmt::join(*bound.words, ", ")));
     }
@@ -395,8 +405,7 @@ class Parser {
       extra_;  // the first of each
 };
 
-// A name or a letter that a command has twice: a mistake of the program, not of
-// its user.
+// A name or a letter that a command has twice: a bug of the program, no mistake of its user.
 std::optional<std::string> find_duplicate(const Command& command) {
   for (auto one = command.flags.begin(); one != command.flags.end(); ++one) {
     for (auto other = command.flags.begin(); other != one; ++other) {

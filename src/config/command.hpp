@@ -57,6 +57,9 @@ struct Flag {
   bool positive = false;  ///< a duration that must not be 0
   /// Takes the flag as typed, once per value: "-t" or "--to". Empty: the flag was not given.
   std::vector<std::string>* typed{};
+  /// Flags and arguments that a line with this flag may not have, as help shows them: "--html",
+  /// "RECIPIENT". One of two flags that exclude each other names the other.
+  std::vector<std::string> excludes{};
 };
 
 /// A value by its position. An argument with a vector is the last one of its command.

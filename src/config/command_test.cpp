@@ -105,7 +105,11 @@ struct Line {
                      judged = text;
                      return {};
                    }},
-                  {.name = "secret-door", .value = {}, .doc = "Hidden.", .hidden = true}},
+                  {.name = "secret-door", .value = {}, .doc = "Hidden.", .hidden = true},
+                  {.name = "again",
+                   .doc = "Sends it again.",
+                   .hidden = true,
+                   .excludes = {"--subject", "RECIPIENT"}}},
         .examples = {{.line = "postroad send --from a@b c@d", .doc = "Asks for the text."}},
         .exit_codes = {{.code = 0, .doc = "Every recipient was accepted."},
                        {.code = 64, .doc = "The command line is wrong."}}};
@@ -197,6 +201,10 @@ TEST(CommandLine, RefusesInSentences) {
        "postroad send: --from: given 2 times; give it once"},
       {{"send", "c@d", "-w0s"},
        "postroad send: -w 0s: must be more than 0; expected a duration such as 30s"},
+      {{"send", "c@d", "--again"},
+       "postroad send: --again, RECIPIENT: mutually exclusive; give only one"},
+      {{"send", "--subject=x", "--again", "c@d"},
+       "postroad send: --again, --subject: mutually exclusive; give only one"},
       {{"send", "c@d", "-vw"}, "postroad send: -vw needs a value; see postroad send --help"},
   };
   for (const auto& c : cases) {

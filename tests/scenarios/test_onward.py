@@ -119,8 +119,40 @@ class Onward(unittest.TestCase):
             self.assertIn("wrong:1: expected a flag, a space and its value", done.stderr)
             done = postroad.run("send", "--flags", "/nowhere/flags", "-t", "b@y.example")
             self.assertEqual(done.returncode, 66)
+            wrong = folder.write("wrong", "from a@x.example\nto\n")
+            done = postroad.run("send", "--flags", wrong, "b@y.example", "--text", "hello")
+            self.assertEqual(done.returncode, 64)
+            self.assertIn("wrong:2: expected a flag, a space and its value", done.stderr)
             done = postroad.run("send", "--flags")
             self.assertEqual(done.returncode, 64)
+
+    # Of `-soon-` the parser alone knows that it is no flag -s.
+    def test_a_value_of_the_command_line_is_no_flag(self):
+        with postroad.Server({}) as server, postroad.Folder() as folder:
+            path = folder.write("flags", f"server 127.0.0.1:{server.port}\nfrom a@x.example\nto b@y.example\n")
+            for flags in (("--subject", "-soon-", "--text", "hello"), ("--text", "-t is"), ("--text", "--to"), ("--subject", "--", "--text", "-f")):
+                with self.subTest(flags=flags):
+                    done = postroad.run("send", *flags, "--flags", path)
+                    self.assertEqual((done.returncode, done.stderr), (0, ""))
+                    self.assertIn("b@y.example accepted", done.stdout)
+
+    def test_the_command_line_wins_over_flags_of_the_file_that_it_excludes(self):
+        with postroad.Server({}) as server, postroad.Folder() as folder:
+            ca = folder.write("ca.pem", "no certificate\n")
+            common = f"server 127.0.0.1:{server.port}\nfrom a@x.example\nto b@y.example\n"
+            path = folder.write("corp", f"{common}ca-file {ca}\ncertificate {ca}\nkey {ca}\nrequire-tls\nhtml <p>hi</p>\n")
+            whole = folder.write("mail.eml", "From: a@x.example\nTo: b@y.example\n\nhello\n")
+            done = postroad.run("send", "--flags", path, "--no-tls", "--data", whole)
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            path = folder.write("corp", f"{common}text hi\nno-tls\njson\nbcc c@y.example\n")
+            done = postroad.run("send", "--flags", path, "--dry-run", "--ca-file", ca, "d@y.example")
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            self.assertIn("RCPT TO:<d@y.example>\n\n", done.stdout)
+            self.assertNotIn("c@y.example", done.stdout)
+            both = folder.write("both", f"{common}no-tls\nca-file {ca}\n")
+            done = postroad.run("send", "--flags", both, "--text", "hi")
+            self.assertEqual(done.returncode, 64)
+            self.assertIn("postroad send: --no-tls, --ca-file: mutually exclusive; give only one", done.stderr)
 
 
 if __name__ == "__main__":

@@ -35,7 +35,8 @@ void AskFlags::add_to(std::vector<config::Flag>& flags) {
   flags.push_back({.name = "hold-for",
                    .value = "TIME",
                    .doc = "Deliver no earlier than this long from now (FUTURERELEASE).",
-                   .target = &hold_for});
+                   .target = &hold_for,
+                   .excludes = {"--hold-until"}});
   flags.push_back(
       {.name = "hold-until",
        .value = "TIME",
@@ -111,8 +112,6 @@ Result<void> take_texts(const AskFlags& flags, MailOptions& options, RecipientOp
 }
 
 Result<void> take_numbers(const AskFlags& flags, MailOptions& options) {
-  if (flags.hold_for && flags.hold_until)
-    return fail(Fault::input, "--hold-for, --hold-until", "mutually exclusive; give only one");
   if (flags.hold_for) {
     options.hold_for = std::chrono::duration_cast<std::chrono::seconds>(
         std::chrono::milliseconds(*flags.hold_for));

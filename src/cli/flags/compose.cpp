@@ -249,32 +249,12 @@ Result<void> add_data(const MessageFlags& flags, Message& message) {
   return {};
 }
 
-// Flags that would have no effect beside others, or without them.
+// Flags that would have no effect without others.
 Result<void> check_parts(const MessageFlags& flags) {
-  if (flags.html && flags.html_file)
-    return wrong("--html, --html-file", "mutually exclusive; give only one");
   if (flags.flowed && !flags.text)
     return wrong("--flowed", "needs --text, whose lines it is about; leave it out");
   if (!flags.embedded.empty() && !flags.html && !flags.html_file)
     return wrong("--embed", "needs --html, which shows the image; use --attach for a file alone");
-  return {};
-}
-
-// Flags that make a message do not go with a whole one.
-Result<void> check_together(const MessageFlags& flags) {
-  if (!flags.data) return check_parts(flags);
-  const std::pair<const char*, bool> others[] = {{"--text", flags.text.has_value()},
-                                                 {"--html", flags.html.has_value()},
-                                                 {"--html-file", flags.html_file.has_value()},
-                                                 {"--attach", !flags.attachments.empty()},
-                                                 {"--embed", !flags.embedded.empty()},
-                                                 {"--calendar", flags.calendar.has_value()},
-                                                 {"--flowed", flags.flowed}};
-  for (const auto& [other, is_given] : others) {
-    if (is_given)
-      return fail(Fault::input, "--data, " + std::string(other),
-                  "mutually exclusive: --data is the complete message; give only one");
-  }
   return {};
 }
 
@@ -349,7 +329,7 @@ void add_author(const MessageFlags& flags, Message& message) {
 
 Result<Message> MessageFlags::compose() const {
   Message message;
-  for (const auto& checked : {check_together(*this), check_addresses(*this), check_files(*this)}) {
+  for (const auto& checked : {check_parts(*this), check_addresses(*this), check_files(*this)}) {
     if (!checked) return checked.error();
   }
   if (auto added = add_data(*this, message); !added) return added.error();

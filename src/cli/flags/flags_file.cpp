@@ -2,6 +2,7 @@
 #include "cli/flags/flags_file.hpp"
 
 #include <algorithm>
+#include <map>
 
 #include "base/text.hpp"
 #include "cli/terminal.hpp"
@@ -10,31 +11,49 @@ namespace postroad::cli {
 
 namespace {
 
-constexpr std::string_view flag = "--flags";
+// The values of the flags and arguments of a command line, by their names as help shows them.
+using Given = std::map<std::string, std::vector<std::string>>;
 
-// The letter of the flag with that name and its dashes; 0: it has none.
-char letter_of(const config::Command& command, std::string_view name) {
-  for (const auto& one : command.flags) {
-    if (one.name == name.substr(2)) return one.letter;
-  }
-  return 0;
+// The parser alone knows which words are flags and which are values. It fills targets of our own,
+// which take any value. Empty where it refuses the words, or shows the help.
+Given given_by(config::Command command, const std::vector<std::string>& words) {
+  Given given;
+  for (auto& flag : command.flags)
+    flag = config::Flag{.name = flag.name,
+                        .letter = flag.letter,
+                        .value = flag.value,
+                        .target = &given["--" + flag.name]};
+  for (auto& argument : command.arguments)
+    argument =
+        config::Argument{.name = argument.name, .target = &given[argument.name], .required = false};
+  (void)config::parse(command, words);
+  std::erase_if(given, [](const auto& one) { return one.second.empty(); });
+  return given;
 }
 
-// Whether the command line has that flag: `--to a`, `--to=a`, `-t a` or `-ta`.
-bool has(const std::vector<std::string>& words, const std::string& name, char letter) {
-  return std::any_of(words.begin(), words.end(), [&](std::string_view word) {
-    if (letter != 0 && word.starts_with(std::string{'-', letter})) return true;
-    if (!word.starts_with(name)) return false;
-    word.remove_prefix(name.size());
-    return word.empty() || word.front() == '=';
+// Whether the command line has that flag, or one that excludes it.
+bool is_overridden(const std::string& name, const Given& given, const config::Command& command) {
+  if (given.contains(name)) return true;
+  return std::any_of(command.flags.begin(), command.flags.end(), [&](const config::Flag& flag) {
+    const auto shown = "--" + flag.name;
+    return std::any_of(flag.excludes.begin(), flag.excludes.end(), [&](const auto& other) {
+      return (shown == name && given.contains(other)) || (other == name && given.contains(shown));
+    });
   });
 }
 
-Result<void> read(const std::string& path, const config::Command& command,
-                  std::vector<std::string>& words) {
+bool takes_value(const std::string& name, const config::Command& command) {
+  return std::any_of(command.flags.begin(), command.flags.end(), [&](const config::Flag& flag) {
+    return "--" + flag.name == name && !flag.value.empty();
+  });
+}
+
+// The flags of the file that are not overridden, one word each.
+Result<std::vector<std::string>> read(const std::string& path, const Given& given,
+                                      const config::Command& command) {
   const auto text = read_all(path);
   if (!text) return text.error();
-  const auto given = words;
+  std::vector<std::string> flags;
   std::size_t number = 0;
   for (const auto whole : split(*text, '\n')) {
     ++number;
@@ -43,44 +62,31 @@ Result<void> read(const std::string& path, const config::Command& command,
     const auto end = std::min(line.find_first_of(" \t"), line.size());
     auto name = std::string(line.substr(0, end));
     if (!name.starts_with("--")) name.insert(0, "--");
-    if (name == flag || name.find('=') != std::string::npos)
+    const auto value = trim(line.substr(end));
+    // Without its value the flag would take the next word of the command line.
+    const bool lacks_value = value.empty() && takes_value(name, command);
+    if (name == "--flags" || name.find('=') != std::string::npos || lacks_value)
       return fail(Fault::input, path + ':' + std::to_string(number),
                   "expected a flag, a space and its value, such as `server smtp://h:587`");
-    if (has(given, name, letter_of(command, name))) continue;
-    words.push_back(std::move(name));
-    const auto value = trim(line.substr(end));
-    if (!value.empty()) words.back() += '=' + std::string(value);
+    if (is_overridden(name, given, command)) continue;
+    flags.push_back(std::move(name));
+    if (!value.empty()) flags.back() += '=' + std::string(value);
   }
-  return {};
+  return flags;
 }
 
 }  // namespace
 
 Result<std::vector<std::string>> with_flags_of_file(std::vector<std::string> words,
                                                     const config::Command& command) {
-  const auto joined = std::string(flag) + '=';
-  const auto at = std::find_if(words.begin(), words.end(), [&](const std::string& word) {
-    return word == flag || word.starts_with(joined);
-  });
-  if (at == words.end()) return words;
-  std::string path;
-  if (at->size() > flag.size()) {
-    path = at->substr(joined.size());
-    words.erase(at);
-  } else {
-    if (at + 1 == words.end())
-      return fail(Fault::input, std::string(flag), "needs a value: the name of a file");
-    path = *(at + 1);
-    words.erase(at, at + 2);
-  }
-  // After `--` everything is an argument, so the file's flags go before it.
-  const auto end = std::find(words.begin(), words.end(), "--");
-  std::vector<std::string> front(words.begin(), end);
-  const std::vector<std::string> back(end, words.end());
-  const auto done = read(path, command, front);
-  if (!done) return done.error();
-  front.insert(front.end(), back.begin(), back.end());
-  return front;
+  const auto given = given_by(command, {words.begin() + 1, words.end()});
+  const auto file = given.find("--flags");
+  // The parser refuses a second file.
+  if (file == given.end() || file->second.size() != 1) return words;
+  const auto flags = read(file->second.front(), given, command);
+  if (!flags) return flags.error();
+  words.insert(words.begin() + 1, flags->begin(), flags->end());
+  return words;
 }
 
 }  // namespace postroad::cli

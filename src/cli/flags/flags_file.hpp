@@ -9,9 +9,11 @@
 
 namespace postroad::cli {
 
-/// `words` with `--flags FILE` replaced by the flags in the file: one per line, its value after a
-/// space, `#` for comments. A flag that the command line has, too, by its name or its letter in
-/// `command`, is not taken from the file. Error: Fault::io, Fault::input with file and line.
+/// `words`, which begin with the name of `command`, with the flags of the file of `--flags FILE` in
+/// them: one per line, its value after a space, `#` for comments. The command line takes
+/// precedence: a flag that it has, too, or that a flag or an argument of it excludes
+/// (config::Flag::excludes), is not taken from the file. Words that cannot be parsed stay as they
+/// are. Error: Fault::io, Fault::input with file and line.
 Result<std::vector<std::string>> with_flags_of_file(std::vector<std::string> words,
                                                     const config::Command& command);
 

@@ -97,12 +97,6 @@ Result<Secret> read_password(const ServerFlags& flags, const Login& login,
 
 Result<void> check_password_sources(const ServerFlags& flags) {
   const auto sources = password_sources(flags);
-  if (sources.size() > 1)
-    return fail(Fault::input, sources[0] + ", " + sources[1], "mutually exclusive; give only one");
-  const bool has_token = flags.token_env || flags.token_command;
-  if (flags.authorize_as && has_token)
-    return fail(Fault::input, "--authorize-as, " + sources[0],
-                "mutually exclusive: a token is for its own user alone; give only one");
   if (flags.authorize_as && flags.mechanism && !sasl::can_authorize(*flags.mechanism))
     return fail(Fault::input, "--authorize-as, --auth " + *flags.mechanism,
                 "this mechanism cannot carry the name of another user; use one of SCRAM or PLAIN");

@@ -30,7 +30,8 @@ Flags address_flags(MessageFlags& to) {
       {.name = "bcc",
        .value = "LIST",
        .doc = "Recipients that the message does not show.",
-       .target = &to.bcc}};
+       .target = &to.bcc,
+       .excludes = {"RECIPIENT"}}};
 }
 
 Flags text_flags(MessageFlags& to) {
@@ -43,7 +44,8 @@ Flags text_flags(MessageFlags& to) {
       {.name = "html",
        .value = "HTML",
        .doc = "HTML body. - reads standard input, @FILE reads a file.",
-       .target = &to.html},
+       .target = &to.html,
+       .excludes = {"--html-file"}},
       {.name = "html-file",
        .value = "FILE",
        .doc = "HTML body from a file, with the images under its folder that it shows.",
@@ -108,7 +110,9 @@ Flags data_flags(MessageFlags& to) {
        .value = "FILE",
        .doc = "A complete message with its header. - reads standard input.",
        .target = &to.data,
-       .completion = config::Completion::file},
+       .completion = config::Completion::file,
+       .excludes = {"--text", "--html", "--html-file", "--attach", "--embed", "--calendar",
+                    "--flowed"}},
       {.name = "allow-empty",
        .doc = "Send even if --data, --text, --html, --html-file or --calendar reads nothing from "
               "its file or standard input.",

@@ -35,15 +35,18 @@ Flags login_flags(ServerFlags& to, bool by_hand) {
            .value = "FILE",
            .doc = "The password is the first line of this file.",
            .target = &to.password_file,
-           .completion = Completion::file},
+           .completion = Completion::file,
+           .excludes = {"--password-env", "--password-command", "--token-env", "--token-command"}},
           {.name = "password-env",
            .value = "NAME",
            .doc = "The password is in this environment variable.",
-           .target = &to.password_env},
+           .target = &to.password_env,
+           .excludes = {"--password-command", "--token-env", "--token-command"}},
           {.name = "password-command",
            .value = "COMMAND",
            .doc = "The password is the first line that this command prints.",
-           .target = &to.password_command},
+           .target = &to.password_command,
+           .excludes = {"--token-env", "--token-command"}},
           {.name = "auth",
            .value = "MECHANISM",
            .doc = std::string(by_hand ? "AUTH alone uses this mechanism, and no other is sent."
@@ -56,7 +59,8 @@ Flags login_flags(ServerFlags& to, bool by_hand) {
           {.name = "token-env",
            .value = "NAME",
            .doc = "An OAuth 2 access token is in this environment variable.",
-           .target = &to.token_env},
+           .target = &to.token_env,
+           .excludes = {"--token-command"}},
           {.name = "token-command",
            .value = "COMMAND",
            .doc = "An OAuth 2 access token is the first line that this command prints.",
@@ -64,7 +68,8 @@ Flags login_flags(ServerFlags& to, bool by_hand) {
           {.name = "authorize-as",
            .value = "NAME",
            .doc = "Act as this user (SASL authorization identity).",
-           .target = &to.authorize_as}};
+           .target = &to.authorize_as,
+           .excludes = {"--token-env", "--token-command"}}};
 }
 
 Flags session_flags(ServerFlags& to, bool by_hand) {
@@ -84,7 +89,9 @@ Flags session_flags(ServerFlags& to, bool by_hand) {
                                : "required with a login; else TLS is used if the server offers it"},
       {.name = "no-tls",
        .doc = "Never use TLS, even if the server offers it.",
-       .target = &to.no_tls}};
+       .target = &to.no_tls,
+       .excludes = {"--require-tls", "--ca-file", "--certificate", "--key", "--pin",
+                    "--insecure-accept-any-certificate", "--insecure-allow-legacy-tls"}}};
 }
 
 Flags trust_flags(ServerFlags& to) {
@@ -125,7 +132,8 @@ Flags risk_flags(ServerFlags& to, bool by_hand) {
            .target = &to.allow_password_in_clear},
           {.name = "insecure-accept-any-certificate",
            .doc = "Insecure: encrypt without verifying the server.",
-           .target = &to.insecure},
+           .target = &to.insecure,
+           .excludes = {"--ca-file", "--pin"}},
           {.name = "insecure-allow-legacy-tls",
            .doc = "Insecure: allow TLS 1.2 with RSA key exchange and CBC ciphers.",
            .target = &to.legacy_tls},
@@ -180,25 +188,16 @@ Result<void> check_proxy(const std::string& url) {
 
 namespace {
 
-// Flags that would have no effect beside others.
+// Flags that would have no effect beside others; pairs of flags are in Flag::excludes.
 Result<void> check_together(const ServerFlags& flags) {
   const auto url = client::parse_url(flags.server);
   const bool is_lmtp = url && url->lmtp;
   const bool is_smtps = url && url->tls == Tls::implicit;
-  constexpr const char* exclude = "mutually exclusive; give only one";
   const struct {
     bool is_wrong;
     const char* flags;
     const char* why;
   } pairs[] = {
-      {flags.no_tls && flags.require_tls, "--no-tls, --require-tls", exclude},
-      {flags.no_tls && flags.ca_file, "--no-tls, --ca-file", exclude},
-      {flags.no_tls && flags.certificate, "--no-tls, --certificate", exclude},
-      {flags.no_tls && !flags.pins.empty(), "--no-tls, --pin", exclude},
-      {flags.no_tls && flags.insecure, "--no-tls, --insecure-accept-any-certificate", exclude},
-      {flags.no_tls && flags.legacy_tls, "--no-tls, --insecure-allow-legacy-tls", exclude},
-      {flags.insecure && flags.ca_file, "--insecure-accept-any-certificate, --ca-file", exclude},
-      {flags.insecure && !flags.pins.empty(), "--insecure-accept-any-certificate, --pin", exclude},
       {flags.plain_helo && is_lmtp, "--plain-helo", "LMTP has no HELO; leave the flag out"},
       {flags.plain_helo && flags.require_tls && !is_smtps, "--plain-helo, --require-tls",
        "HELO offers no STARTTLS; give one, or use smtps://"},

@@ -50,7 +50,10 @@ std::vector<config::Flag> protocol_flags(SendVerb& to) {
            .value = "URL",
            .doc = "Another server, tried when the servers before it cannot be reached or defer.",
            .target = &to.relays},
-          {.name = "lmtp", .doc = "Use LMTP instead of SMTP.", .target = &to.lmtp},
+          {.name = "lmtp",
+           .doc = "Use LMTP instead of SMTP.",
+           .target = &to.lmtp,
+           .excludes = {"--plain-helo"}},
           {.name = "ignore",
            .value = "KEYWORD",
            .doc = "Ignore this extension of the server.",
@@ -72,7 +75,8 @@ std::vector<config::Flag> run_flags(SendVerb& to) {
        .value = "STAGE",
        .doc = "Send QUIT after the reply to this stage; after data and text, close instead.",
        .target = &to.stop_after,
-       .words = stages()},
+       .words = stages(),
+       .excludes = {"--cut-after"}},
       {.name = "cut-after",
        .value = "STAGE",
        .doc = "Close the connection after the reply to this stage.",
@@ -81,12 +85,13 @@ std::vector<config::Flag> run_flags(SendVerb& to) {
       {.name = "flags",
        .value = "FILE",
        .doc = "Read more flags from a file: one per line, its value after a space, # for comments. "
-              "Flags on the command line take precedence.",
+              "Flags on the command line take precedence, also over flags that they exclude.",
        .target = &to.flags_file,
        .completion = config::Completion::file},
       {.name = "dry-run",
        .doc = "Print the envelope and the message, and send nothing.",
-       .target = &to.dry_run},
+       .target = &to.dry_run,
+       .excludes = {"--stop-after", "--cut-after", "--json", "--trace"}},
       {.name = "trace",
        .doc = "Show the transcript on standard error, with secrets hidden.",
        .target = &to.trace},
@@ -283,25 +288,6 @@ Result<void> take_flags(const SendVerb& verb, ClientOptions& options) {
   return {};
 }
 
-// Pairs that are mutually exclusive.
-Result<void> check_together(const SendVerb& verb) {
-  const auto both = [](bool first, bool second, const char* flags) -> Result<void> {
-    if (!first || !second) return {};
-    return fail(Fault::input, flags, "mutually exclusive; give only one");
-  };
-  for (const auto& checked :
-       {both(verb.stop_after.has_value(), verb.cut_after.has_value(), "--stop-after, --cut-after"),
-        both(verb.dry_run, verb.stop_after.has_value(), "--dry-run, --stop-after"),
-        both(verb.dry_run, verb.cut_after.has_value(), "--dry-run, --cut-after"),
-        both(verb.dry_run, verb.json, "--dry-run, --json"),
-        both(verb.dry_run, verb.trace, "--dry-run, --trace"),
-        both(verb.lmtp, verb.server.plain_helo, "--lmtp, --plain-helo"),
-        both(!verb.recipients.empty(), !verb.message.bcc.empty(), "--bcc, RECIPIENT")}) {
-    if (!checked) return checked;
-  }
-  return {};
-}
-
 constexpr std::uint64_t least_shown = 1'000'000;  // bytes; a smaller message shows no progress
 
 int fail_to_compose(const Error& error, bool json) {
@@ -354,7 +340,7 @@ int send_through(const SendVerb& verb, const Envelope& envelope, MessageSource& 
 }  // namespace
 
 int SendVerb::run() {
-  for (const auto& right : {check(server), check_login(server), check_together(*this)}) {
+  for (const auto& right : {check(server), check_login(server)}) {
     if (!right) return fail_with(right.error(), json);
   }
   const auto composed = message.compose();
