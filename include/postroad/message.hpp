@@ -87,8 +87,10 @@ class POSTROAD_EXPORT Message {
   /// multipart/alternative. A second call replaces the first.
   Message& text(std::string body) &;
   Message& html(std::string body) &;
-  /// Reads the HTML body from a file and embeds every file below its folder that it refers to; a
-  /// reference that leaves the folder is an error, Fault::data.
+  /// The HTML body, and every file below `folder` that it refers to, embedded; a reference that
+  /// leaves the folder is an error, Fault::data.
+  Message& html(std::string body, const std::string& folder) &;
+  /// Reads the HTML body from a file, once; `folder` is that of the file.
   Message& html_file(const std::string& path) &;
   /// Writes the plain text as format=flowed (RFC 3676), so that a reader can rewrap it.
   Message& flowed(bool on = true) &;
@@ -150,6 +152,9 @@ class POSTROAD_EXPORT Message {
   }
   Message&& text(std::string body) && { return std::move(text(std::move(body))); }
   Message&& html(std::string body) && { return std::move(html(std::move(body))); }
+  Message&& html(std::string body, const std::string& folder) && {
+    return std::move(html(std::move(body), folder));
+  }
   Message&& html_file(const std::string& path) && { return std::move(html_file(path)); }
   Message&& flowed(bool on = true) && { return std::move(flowed(on)); }
   Message&& embed(const std::string& path) && { return std::move(embed(path)); }

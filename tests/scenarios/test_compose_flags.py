@@ -2,6 +2,7 @@
 import base64
 import email
 import json
+import os
 import unittest
 
 import postroad
@@ -35,6 +36,16 @@ class ComposeFlags(unittest.TestCase):
         self.assertEqual(self.types(self.send("--html", '<img src="a.png">', "--embed", self.folder.path / "img" / "a.png")), self.types(mail))
         outside = self.folder.write("img/out.html", '<img src="../secret.png">')
         self.assertIn("outside its folder", self.send("--html-file", outside, code=65))
+
+    # As `--html-file <(command)` does; a pipe can be read once.
+    def test_html_from_a_pipe(self):
+        end, other = os.pipe()
+        self.addCleanup(os.close, end)
+        with os.fdopen(other, "wb") as pipe:
+            pipe.write(b"<p>hi</p>\n")
+        done = postroad.run("send", "-f", "j@test.example", "-t", "b@test.example", "--dry-run", "--html-file", f"/dev/fd/{end}", pass_fds=(end,))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("<p>hi</p>", done.stdout)
 
     def test_an_invitation_and_its_thread(self):
         meeting = self.folder.write("m.ics", ICS)

@@ -1,6 +1,7 @@
 // From the flags to a Message; see message_flags.hpp. Not here: the declaration of the flags
 // (message_flags.cpp).
 #include <algorithm>
+#include <filesystem>
 #include <postroad/address.hpp>
 #include <postroad/dkim.hpp>
 #include <postroad/template.hpp>
@@ -126,11 +127,11 @@ Result<void> add_texts(const MessageFlags& flags, Message& message) {
   if (flags.html_file) {
     if (!values->all.empty())
       return wrong("--html-file", "cannot be combined with --set; use --html @FILE and --embed");
-    const auto page = read_all(*flags.html_file);
+    auto page = read_all(*flags.html_file);  // once: it may be a pipe
     if (!page) return page.error();
     if (const auto meant = check_input(flags, *page, "--html-file " + *flags.html_file); !meant)
       return meant.error();
-    page->empty() ? message.html("") : message.html_file(*flags.html_file);  // needs content
+    message.html(std::move(*page), std::filesystem::path(*flags.html_file).parent_path().string());
   }
   for (const bool html : {false, true}) {
     const auto& flag = html ? flags.html : flags.text;

@@ -86,17 +86,20 @@ Message& Message::html(std::string body) & {
   return *this;
 }
 
+Message& Message::html(std::string body, const std::string& folder) & {
+  auto& state = html(std::move(body)).edit();
+  if (state.html) embed_shown(state, *state.html, folder);
+  return *this;
+}
+
 Message& Message::html_file(const std::string& path) & {
-  auto& state = edit();
   std::ifstream file(path, std::ios::binary);
   std::ostringstream text;
   if (path.find('\0') != std::string::npos || !file || !(text << file.rdbuf())) {
-    remember(state, fail(Fault::io, path, "the HTML file cannot be read or is empty"));
+    remember(edit(), fail(Fault::io, path, "the HTML file cannot be read or is empty"));
     return *this;
   }
-  html(std::move(text).str());
-  if (state.html) embed_shown(state, *state.html, std::filesystem::path(path).parent_path());
-  return *this;
+  return html(std::move(text).str(), std::filesystem::path(path).parent_path().string());
 }
 
 Message& Message::flowed(bool on) & {

@@ -180,6 +180,18 @@ TEST(MessageBody, HtmlFileEmbedsItsReferences) {
   EXPECT_TRUE(begun().html_file("/no/such.html").error());
 }
 
+TEST(MessageBody, HtmlEmbedsTheReferencesBelowAFolder) {
+  const Folder folder;
+  const std::filesystem::path page = folder.put("page/img/a.png", "png");
+  const auto root = page.parent_path().parent_path().string();
+  const auto mail = composed(begun().html("<img src=img/a.png>", root));
+  EXPECT_EQ(shape_of(MailPart::parse(mail)), "multipart/related(text/html image/png)");
+  EXPECT_EQ(shape(begun().html("", root)), "text/html");
+  const auto error = begun().html("<img src=../a.png>", root).error();
+  ASSERT_TRUE(error);
+  EXPECT_EQ(error->fault, Fault::data) << *error;
+}
+
 TEST(MessageBody, AStreamIsReopenedAndMustHaveItsSize) {
   std::string bytes;
   for (int i = 0; i < 1000; ++i) bytes += std::to_string(i) + ' ';
