@@ -253,6 +253,21 @@ class SendExitCodes(unittest.TestCase):
         self.assertEqual(done.returncode, 64, done.stderr)
         self.assertRegex(done.stderr, "^postroad send: --calendar: expected letters")
 
+    # As `sendmail -t`: none of the recipients in the header is left out silently.
+    def test_65_wrong_address_in_the_header(self):
+        for header, where in (("To: x@@y", 'To "x@@y"'), ("To: b@x.example\nCc: x@@y", 'Cc "x@@y"')):
+            for flags in ((), ("--to", "c@x.example")):
+                with self.subTest(header=header, flags=flags):
+                    done = postroad.run("send", "--dry-run", *flags, "--data", "-", input=f"From: a@x.example\n{header}\n\nhi\n")
+                    self.assertEqual((done.returncode, done.stdout), (65, ""))
+                    self.assertIn(f"postroad send: --data, {where}: ", done.stderr)
+                    self.assertIn("correct the header, or give the recipients as arguments", done.stderr)
+            done = postroad.run("send", "--dry-run", "--data", "-", "c@x.example", input=f"From: a@x.example\n{header}\n\nhi\n")
+            self.assertEqual(done.returncode, 0, done.stderr)
+        done = postroad.run("send", "--dry-run", "--data", "-", input="From: a@x.example\nSubject: hi\n\nhi\n")
+        self.assertEqual(done.returncode, 64, done.stderr)
+        self.assertIn("no recipient; use --to ADDRESS", done.stderr)
+
     def test_66_a_file_that_cannot_be_read(self):
         for flag in ("--attach", "--data", "--html"):
             with self.subTest(flag):

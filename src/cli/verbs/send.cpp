@@ -128,6 +128,19 @@ config::Command SendVerb::declare() {
 
 namespace {
 
+// The owner of an address in the header that cannot be parsed would silently get nothing.
+Result<void> check_header(Message message) {
+  message.default_domain("localhost");  // an address without a domain is left to the server
+  const auto checked = message.check();
+  if (checked) return {};
+  auto error = of_data(checked.error());
+  // A missing sender or recipient is reported with the flag that sets it.
+  if (error.where == "From" || error.where == "To") return {};
+  error.where = "--data, " + error.where;
+  error.detail += "; correct the header, or give the recipients as arguments";
+  return error;
+}
+
 Result<Envelope> envelope_of(const SendVerb& verb, const Message& message) {
   Envelope envelope{message.reverse_path(), message.recipients()};
   // With a whole message --from is for the envelope alone: its header stays as it is.
@@ -137,6 +150,9 @@ Result<Envelope> envelope_of(const SendVerb& verb, const Message& message) {
     auto from = parse_address_list(verb.message.from);
     if (!from) return from.error();
     if (!from->empty()) envelope.reverse_path = std::move(from->front().mailbox);
+  }
+  if (verb.recipients.empty() && verb.message.data) {
+    if (const auto right = check_header(message); !right) return right.error();
   }
   if (!verb.recipients.empty()) envelope.recipients.clear();
   for (const auto& text : verb.recipients) {
