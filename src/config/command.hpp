@@ -58,7 +58,7 @@ struct Flag {
   /// Takes the flag as typed, once per value: "-t" or "--to". Empty: the flag was not given.
   std::vector<std::string>* typed{};
   /// Flags and arguments that a line with this flag may not have, as help shows them: "--html",
-  /// "RECIPIENT". One of two flags that exclude each other names the other.
+  /// "RECIPIENT". One flag of a pair names the other.
   std::vector<std::string> excludes{};
 };
 

@@ -64,7 +64,8 @@ class ControlSocket final {
 /// A connection to the server that runs on a data folder. Blocking.
 class RunningServer final {
  public:
-  /// Error: Fault::not_found when no server runs there.
+  /// Error: Fault::not_found when no server runs there; Fault::io when that cannot be known, as
+  /// without permission.
   static Result<RunningServer> connect(const std::filesystem::path& data);
   [[nodiscard]] int pid() const;
   /// Error: Fault::timeout when it does not answer.

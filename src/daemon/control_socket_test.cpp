@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
+#include <fstream>
 #include <stdexcept>
 #include <thread>
 
@@ -63,6 +64,22 @@ TEST_F(ControlSocketTest, AnExceptionOfOneConnectionIsLoggedAndEndsNoOther) {
   EXPECT_EQ(records[0].kind->name, "task.failed");
   EXPECT_EQ(records[0].text,
             "a connection of the control socket was ended by an exception: no memory");
+}
+
+// EACCES is in tests/scenarios/test_reload.py, because root has every permission.
+TEST_F(ControlSocketTest, OnlyAnAbsentServerIsNotFound) {
+  std::ofstream(folder / "file") << "not a folder";
+  std::filesystem::create_symlink("loop", folder / "loop");
+  for (const auto& data : {folder, folder / "none", folder / "file"}) {
+    const auto absent = RunningServer::connect(data);
+    ASSERT_FALSE(absent);
+    EXPECT_EQ(absent.error().fault, Fault::not_found) << absent.error();
+  }
+  const auto unknown = RunningServer::connect(folder / "loop");
+  ASSERT_FALSE(unknown);
+  EXPECT_EQ(unknown.error().fault, Fault::io) << unknown.error();
+  EXPECT_TRUE(unknown.error().detail.starts_with("the control socket cannot be opened: "))
+      << unknown.error();
 }
 
 TEST_F(ControlSocketTest, TheProblemsOfAReloadArriveOneByOne) {

@@ -25,19 +25,33 @@ constexpr timeval patience{30, 0};  // for a reply: a reload may read a slow dis
 
 }  // namespace
 
+namespace {
+
+// Why there is no connection, from errno. Only the absence of the socket, or of a process that
+// listens on it, shows that no server runs.
+Error cannot_connect(const std::filesystem::path& data) {
+  const int code = errno;
+  const auto why = std::generic_category().message(code);
+  if (code == ENOENT || code == ENOTDIR || code == ECONNREFUSED)
+    return fail(Fault::not_found, data.string(), "no server uses this data folder: " + why);
+  const bool is_forbidden = code == EACCES || code == EPERM;
+  return fail(Fault::io, data.string(),
+              "the control socket cannot be opened: " + why +
+                  (is_forbidden ? "; run this as the server's user or root" : "; try again"));
+}
+
+}  // namespace
+
 Result<RunningServer> RunningServer::connect(const std::filesystem::path& data) {
-  const auto none = [&] {
-    return fail(Fault::not_found, data.string(),
-                "no server uses this data folder: " + std::generic_category().message(errno));
-  };
   const ControlAddress address(data);
-  if (!address.is_there()) return none();
+  if (!address.is_there()) return cannot_connect(data);
   RunningServer server(Descriptor(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)));
+  if (!server.socket_) return cannot_connect(data);
   sockaddr_un name{};
   name.sun_family = AF_UNIX;
   std::memcpy(name.sun_path, address.path().data(), address.path().size());
   if (::connect(server.socket_.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name) != 0)
-    return none();
+    return cannot_connect(data);
   ::setsockopt(server.socket_.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
   return server;
 }

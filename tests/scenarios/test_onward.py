@@ -126,8 +126,8 @@ class Onward(unittest.TestCase):
             done = postroad.run("send", "--flags")
             self.assertEqual(done.returncode, 64)
 
-    # Of `-soon-` the parser alone knows that it is no flag -s.
-    def test_a_value_of_the_command_line_is_no_flag(self):
+    # `-soon-` looks like the flag -s; the parser alone knows that it is a value.
+    def test_a_value_of_the_command_line_hides_no_flag_of_the_file(self):
         with postroad.Server({}) as server, postroad.Folder() as folder:
             path = folder.write("flags", f"server 127.0.0.1:{server.port}\nfrom a@x.example\nto b@y.example\n")
             for flags in (("--subject", "-soon-", "--text", "hello"), ("--text", "-t is"), ("--text", "--to"), ("--subject", "--", "--text", "-f")):

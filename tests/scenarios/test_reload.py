@@ -1,6 +1,7 @@
 # A reload changes users, aliases, certificates, limits and listeners while sessions are open. An invalid configuration is refused
 # as a whole, with the place and the reason, and the old one stays in force.
 import os
+import shutil
 import signal
 import socket
 import unittest
@@ -236,6 +237,18 @@ class Reload(unittest.TestCase):
         self.assertEqual(done.returncode, 66)
         self.assertIn(f"{self.folder / 'postroad-mail'}: no server uses this data folder", done.stderr)
         self.assertIn("--config FILE", done.stderr)
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs another user")
+    def test_a_control_socket_of_another_user(self):
+        binary = self.folder / "postroad"
+        shutil.copy(postroad.BINARY, binary)
+        binary.chmod(0o755)
+        self.folder.chmod(0o755)
+        for flag in ("--reload", "--take-over"):
+            done = postroad.run_program(binary, "serve", flag, "--set", f"server.data={self.server.data}", user=65534, group=65534, extra_groups=[])
+            self.assertEqual(done.returncode, 74, done.stderr)
+            self.assertIn(f"{self.server.data}: the control socket cannot be opened: Permission denied; run this as the server's user or root", done.stderr)
+            self.assertNotIn("no server uses", done.stderr)
 
     # The file no longer leads to the server, which keeps the folder of its start.
     def test_a_changed_data_folder_needs_a_restart(self):

@@ -168,10 +168,11 @@ Result<void> check_same_configuration(RunningServer& running, const ServeVerb& v
 
 // Names the absolute folder, because a relative one depends on where a command is run. A server may
 // run nevertheless: it keeps the folder of its start.
-int refuse_absent(Error error, const std::string& config) {
+int refuse_unreached(Error error, const std::string& config) {
   std::error_code unknown;
   const auto folder = std::filesystem::absolute(error.where, unknown);
   if (!unknown) error.where = folder.lexically_normal().string();
+  if (error.fault != Fault::not_found) return refuse(exit_io, error.text());
   error.detail += config.empty()
                       ? "; name the file of the server with --config FILE, or its folder with "
                         "--set server.data=FOLDER"
@@ -187,7 +188,7 @@ int ask_for_reload(const ServeVerb& verb, const Settings& settings,
   if (!running) {
     // Perhaps the file names the folder in a line that cannot be read.
     for (const auto& error : loaded.errors) complain("serve", error.text());
-    return loaded.errors.empty() ? refuse_absent(running.error(), verb.config) : exit_config;
+    return loaded.errors.empty() ? refuse_unreached(running.error(), verb.config) : exit_config;
   }
   if (const auto same = check_same_configuration(*running, verb); !same)
     return refuse(same.error().fault == Fault::input ? exit_usage : exit_io, same.error().text());
@@ -238,7 +239,7 @@ int ServeVerb::run() {
                         "); stop that one, set another server.data, or use --take-over");
   } else {
     auto connected = RunningServer::connect(configuration->settings.server.data);
-    if (!connected) return refuse_absent(connected.error(), config);
+    if (!connected) return refuse_unreached(connected.error(), config);
     running = std::move(*connected);
     auto handed = running->take_over();
     if (!handed) return refuse(exit_io, handed.error().text());
