@@ -18,8 +18,11 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <cerrno>
+#include <chrono>
 #include <memory>
+#include <mutex>
 #include <string_view>
+#include <thread>
 
 extern char** environ;
 
@@ -70,48 +73,105 @@ pid_t spawn(const std::vector<char*>& arguments, const std::vector<char*>& envir
   return failed == 0 ? child : 0;
 }
 
-// One process. Its destructor leaves no running process and no zombie.
+// Time for a killed process to end. It needs less than a millisecond, unless the kernel holds it,
+// for example because of a file system that does not respond.
+constexpr std::chrono::milliseconds time_to_die{500};
+
+// Processes that could not be waited for: they run as another user, so that the server may not kill
+// them, or the kernel still held them.
+class Unreaped final {
+ public:
+  void add(pid_t process) noexcept {
+    try {
+      const std::lock_guard lock(mutex_);
+      processes_.push_back(process);
+    } catch (...) {
+      // No memory: a zombie stays until the server ends.
+    }
+  }
+  void reap() {
+    const std::lock_guard lock(mutex_);
+    std::erase_if(processes_, [](pid_t one) { return ::waitpid(one, nullptr, WNOHANG) != 0; });
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<pid_t> processes_;
+};
+
+Unreaped& unreaped() {
+  static Unreaped all;
+  return all;
+}
+
+// One process. Its destructor kills it, and waits for its end at most `time_to_die`.
 class Process final : public std::enable_shared_from_this<Process> {
  public:
   explicit Process(const asio::any_io_executor& executor)
-      : input(executor), end(executor), deadline_(executor) {}
+      : input(executor), end(executor), timer_(executor) {}
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;
-  ~Process() {
-    kill();
-    (void)reap(0);
-  }
+  ~Process();
 
   // False: it was not started, or its end cannot be waited for.
   bool start(std::vector<std::string>& command);
+  // A process that does not end when it is killed is not waited for: `end` is closed.
   void kill_at(proto::Time deadline) {
-    deadline_.expires_at(deadline);
-    // The handler may run after the process was reaped: its number could belong to another then.
-    deadline_.async_wait([self = weak_from_this()](const boost::system::error_code& cancelled) {
-      if (const auto process = self.lock(); process && !cancelled) process->kill();
+    at(deadline, [](Process& process) {
+      process.kill();
+      process.at(proto::Clock::now() + time_to_die, [](Process& killed) {
+        boost::system::error_code ignored;
+        killed.end.close(ignored);
+      });
     });
   }
   // Never blocks.
-  [[nodiscard]] bool has_ended() { return reap(WNOHANG); }
+  [[nodiscard]] bool has_ended();
   [[nodiscard]] std::optional<int> exit_code() const { return code_; }
 
   asio::local::stream_protocol::socket input;
   asio::posix::stream_descriptor end;  // readable once the process has ended
 
  private:
-  // The process group: a script waits for its programs, and they for a service. The input is
-  // closed, because a program that left the group may hold its other end.
-  void kill() {
-    if (pid_ != 0) ::kill(-pid_, SIGKILL);
-    boost::system::error_code ignored;
-    input.close(ignored);
+  template <class Act>
+  void at(proto::Time time, Act act) {
+    timer_.expires_at(time);
+    timer_.async_wait([self = weak_from_this(), act](const boost::system::error_code& cancelled) {
+      if (const auto process = self.lock(); process && !cancelled) act(*process);
+    });
   }
-  bool reap(int options);
+  void kill();
 
-  asio::steady_timer deadline_;
-  pid_t pid_ = 0;  // 0: not started, or reaped
+  asio::steady_timer timer_;
+  pid_t pid_ = 0;          // 0: not started, or reaped
+  proto::Time dies_by_{};  // the process was killed, and ends by then
   std::optional<int> code_;
 };
+
+Process::~Process() {
+  kill();
+  while (!has_ended()) {
+    if (proto::Clock::now() >= dies_by_) {
+      unreaped().add(pid_);
+      return;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+}
+
+// The process group too: a script waits for its programs, and they for a service. The program may
+// have left the group, so it is also killed alone. Both are done only while it is not reaped: the
+// number could belong to another process then. The input is closed, because a program that left the
+// group may hold its other end.
+void Process::kill() {
+  if (pid_ != 0) {
+    ::kill(-pid_, SIGKILL);
+    const bool is_killed = ::kill(pid_, SIGKILL) == 0;
+    if (is_killed && dies_by_ == proto::Time{}) dies_by_ = proto::Clock::now() + time_to_die;
+  }
+  boost::system::error_code ignored;
+  input.close(ignored);
+}
 
 bool Process::start(std::vector<std::string>& command) {
   std::vector<char*> arguments;
@@ -135,12 +195,12 @@ bool Process::start(std::vector<std::string>& command) {
   return !error;
 }
 
-bool Process::reap(int options) {
+bool Process::has_ended() {
   if (pid_ == 0) return true;
   int status = 0;
   pid_t waited = 0;
   do {
-    waited = ::waitpid(pid_, &status, options);
+    waited = ::waitpid(pid_, &status, WNOHANG);
   } while (waited < 0 && errno == EINTR);
   if (waited == 0) return false;
   // If SIGCHLD is ignored, the kernel discards the exit code.
@@ -153,6 +213,7 @@ bool Process::reap(int options) {
 
 asio::awaitable<std::optional<int>> run_command(std::vector<std::string> command, std::string input,
                                                 proto::Time deadline) {
+  unreaped().reap();
   const auto process = std::make_shared<Process>(co_await asio::this_coro::executor);
   if (!process->start(command)) co_return std::nullopt;
   process->kill_at(deadline);
@@ -165,6 +226,8 @@ asio::awaitable<std::optional<int>> run_command(std::vector<std::string> command
         co_await process->end.async_wait(asio::posix::stream_descriptor::wait_read, as_values);
     if (cancelled) co_return std::nullopt;
   }
+  // The kill and the program's own end may cross.
+  if (proto::Clock::now() >= deadline) co_return std::nullopt;
   co_return process->exit_code();
 }
 

@@ -13,6 +13,7 @@
 #include <boost/asio/use_future.hpp>
 #include <cerrno>
 #include <chrono>
+#include <thread>
 
 namespace postroad::http {
 namespace {
@@ -26,6 +27,11 @@ const std::string large(4 << 20, 'x');  // more than a socket's buffer
 proto::Time in(milliseconds time) { return proto::Clock::now() + time; }
 
 std::vector<std::string> script(std::string text) { return {"/bin/sh", "-c", std::move(text)}; }
+
+// Joins the process group of this process and stays for a minute.
+const std::vector<std::string> leaver{
+    "/usr/bin/python3", "-c",
+    "import os, time; os.setpgid(0, os.getpgid(os.getppid())); time.sleep(60)"};
 
 bool has_children() { return ::waitpid(-1, nullptr, WNOHANG) != -1 || errno != ECHILD; }
 
@@ -71,11 +77,30 @@ TEST_F(Command, IsKilledAtTheDeadline) {
   EXPECT_LT(proto::Clock::now() - begin, seconds(20));
 }
 
+// A process group that the program has left cannot be killed by the program's number.
+TEST_F(Command, IsKilledAtTheDeadlineWhenItHasLeftItsGroup) {
+  if (::access(leaver.front().c_str(), X_OK) != 0) GTEST_SKIP() << "there is no Python";
+  const auto begin = proto::Clock::now();
+  EXPECT_EQ(run(leaver, "x", seconds(2)), std::nullopt);
+  EXPECT_LT(proto::Clock::now() - begin, seconds(20));
+}
+
+// Both have happened when the loop looks: the deadline and the program's end. The login is late.
+TEST_F(Command, ThatEndsAfterTheDeadlineHasNoExitCode) {
+  asio::io_context context(1);
+  auto code = asio::co_spawn(context, run_command({"/bin/true"}, {}, in(milliseconds(50))),
+                             asio::use_future);
+  context.poll();
+  std::this_thread::sleep_for(milliseconds(300));
+  context.run();
+  EXPECT_EQ(code.get(), std::nullopt);
+}
+
 // The program ends, and one that it started leaves its process group and keeps its input.
 TEST_F(Command, IsNotWaitedForByItsInput) {
   if (::access("/usr/bin/setsid", X_OK) != 0) GTEST_SKIP() << "there is no setsid";
   const auto begin = proto::Clock::now();
-  EXPECT_EQ(run(script("exec setsid sleep 10 2>/dev/null"), large, seconds(2)), 0);
+  EXPECT_EQ(run(script("exec setsid sleep 10 2>/dev/null"), large, seconds(2)), std::nullopt);
   EXPECT_LT(proto::Clock::now() - begin, seconds(9));
 }
 
@@ -101,6 +126,19 @@ TEST_F(Command, EndsWithItsLoop) {
     EXPECT_TRUE(has_children());
   }
   EXPECT_FALSE(has_children());
+}
+
+TEST_F(Command, EndsWithItsLoopWhenItHasLeftItsGroup) {
+  if (::access(leaver.front().c_str(), X_OK) != 0) GTEST_SKIP() << "there is no Python";
+  const auto begin = proto::Clock::now();
+  {
+    asio::io_context context(1);
+    asio::co_spawn(context, run_command(leaver, "x", in(seconds(60))), asio::detached);
+    context.run_for(seconds(2));
+    EXPECT_TRUE(has_children());
+  }
+  EXPECT_FALSE(has_children());
+  EXPECT_LT(proto::Clock::now() - begin, seconds(20));
 }
 
 }  // namespace

@@ -149,6 +149,33 @@ class LoginCheck(unittest.TestCase):
                 self.assertTrue(self.try_login(server, "ann", "secret").startswith("454"))
                 postroad.eventually(lambda: not self.has_children(server), what="the command's end", timeout=5)
 
+    # A program that leaves its process group is not reached by a signal to the group.
+    def leaver(self, place, seconds):
+        path = place.write("check", "#!/usr/bin/python3\nimport os, sys, time\nos.setpgid(0, os.getpgid(os.getppid()))\n"
+                           "print('begins', file=sys.stderr, flush=True)\n" + f"time.sleep({seconds})\n", 0o700)
+        return {"login_command": [str(path)]}
+
+    def test_a_command_that_leaves_its_group_is_ended(self):
+        with postroad.Folder() as place:
+            settings = {**self.leaver(place, 40), "login_timeout": "2s"}
+            with Server({"server": settings, "listener": [self.LISTENER]}) as server:
+                begin = time.monotonic()
+                self.assertTrue(self.try_login(server, "ann", "secret").startswith("454"))
+                self.assertLess(time.monotonic() - begin, 20)
+                postroad.eventually(lambda: not self.has_children(server), what="the command's end", timeout=5)
+
+    def test_a_stop_ends_a_command_that_left_its_group(self):
+        with postroad.Folder() as place:
+            settings = {**self.leaver(place, 40), "login_timeout": "60s"}
+            with Server({"server": settings, "listener": [self.LISTENER]}) as server:
+                session = self.begin_login(server)
+                self.wait_for_begin(server)
+                begin = time.monotonic()
+                server.terminate()
+                self.assertRegex(session.rest_until_end(), r"^421 4\.3\.2 .*\r\n$")
+                self.assertEqual(server.wait_end(), 0, server.log)
+                self.assertLess(time.monotonic() - begin, 20)
+
     # login_timeout counts from AUTH: logins that waited for their turn until then are answered at once.
     def test_many_logins_that_hang_are_answered_in_time(self):
         with postroad.Folder() as place:
