@@ -123,7 +123,8 @@ server::PolicyChain login_policies(const std::shared_ptr<Configuration>& configu
   }
   if (backend) {
     policies.push_back(std::make_shared<http::LoginPolicy>(
-        std::shared_ptr<const http::LoginCheck>(configuration, &*backend), services.backend));
+        std::shared_ptr<const http::LoginCheck>(configuration, &*backend), services.backend,
+        services.log));
   }
   return policies;
 }

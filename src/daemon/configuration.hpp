@@ -11,6 +11,7 @@
 #include "http/login_check.hpp"
 #include "http/login_turns.hpp"
 #include "net/tls.hpp"
+#include "observe/log.hpp"
 #include "relay/delivery.hpp"
 #include "relay/local/rules.hpp"
 #include "server/login_workers.hpp"
@@ -21,8 +22,9 @@ namespace postroad::daemon {
 
 /// Shared by all login checks; outlives every configuration.
 struct LoginServices {
+  observe::Log& log;                   ///< of checks that end by an exception
   server::LoginWorkers derivation{1};  ///< threads for passwords of the users file
-  http::LoginTurns backend;            ///< server.login_command, server.login_url
+  http::LoginTurns backend{};          ///< server.login_command, server.login_url
 };
 
 struct Configuration {

@@ -73,11 +73,11 @@ class Daemon final {
   [[nodiscard]] bool is_asked_again();
   void end();
 
-  LoginServices login_services_;  // before the configuration, whose policies use them
+  observe::Log log_;
+  LoginServices login_services_{log_};  // before the configuration, whose policies use them
   std::shared_ptr<Configuration> configuration_;
   ReadAgain read_again_;
   Metrics metrics_;
-  observe::Log log_;
   std::shared_ptr<observe::LogFile> log_file_;
   std::optional<relay::Maildirs> maildirs_;
   std::unique_ptr<spool::Generations> spool_;

@@ -22,6 +22,7 @@
 #include <memory>
 #include <mutex>
 #include <string_view>
+#include <system_error>
 #include <thread>
 
 extern char** environ;
@@ -45,8 +46,13 @@ std::vector<char*> environment_of_command() {
   return kept;
 }
 
-// Both lists end with a null pointer. Returns 0 if the program cannot be started.
-pid_t spawn(const std::vector<char*>& arguments, const std::vector<char*>& environment, int input) {
+Error not_started(const std::string& program, int reason) {
+  return fail(Fault::io, program, "cannot be started: " + std::generic_category().message(reason));
+}
+
+// Both lists end with a null pointer.
+Result<pid_t> spawn(const std::vector<char*>& arguments, const std::vector<char*>& environment,
+                    int input) {
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
@@ -70,7 +76,8 @@ pid_t spawn(const std::vector<char*>& arguments, const std::vector<char*>& envir
                                    arguments.data(), environment.data());
   posix_spawn_file_actions_destroy(&actions);
   posix_spawnattr_destroy(&attributes);
-  return failed == 0 ? child : 0;
+  if (failed != 0) return not_started(arguments.front(), failed);
+  return child;
 }
 
 // Time for a killed process to end. It needs less than a millisecond, unless the kernel holds it,
@@ -113,8 +120,8 @@ class Process final : public std::enable_shared_from_this<Process> {
   Process& operator=(const Process&) = delete;
   ~Process();
 
-  // False: it was not started, or its end cannot be waited for.
-  bool start(std::vector<std::string>& command);
+  // Error: it was not started, or its end cannot be waited for.
+  Result<void> start(std::vector<std::string>& command);
   // A process that does not end when it is killed is not waited for: `end` is closed.
   void kill_at(proto::Time deadline) {
     at(deadline, [](Process& process) {
@@ -127,7 +134,9 @@ class Process final : public std::enable_shared_from_this<Process> {
   }
   // Never blocks.
   [[nodiscard]] bool has_ended();
-  [[nodiscard]] std::optional<int> exit_code() const { return code_; }
+  // Requires that it has ended.
+  [[nodiscard]] Result<int> exit_code() const;
+  [[nodiscard]] Error late() const;
 
   asio::local::stream_protocol::socket input;
   asio::posix::stream_descriptor end;  // readable once the process has ended
@@ -143,9 +152,10 @@ class Process final : public std::enable_shared_from_this<Process> {
   void kill();
 
   asio::steady_timer timer_;
-  pid_t pid_ = 0;          // 0: not started, or reaped
-  proto::Time dies_by_{};  // the process was killed, and ends by then
-  std::optional<int> code_;
+  pid_t pid_ = 0;              // 0: not started, or reaped
+  proto::Time dies_by_{};      // the process was killed, and ends by then
+  std::optional<int> status_;  // as of waitpid
+  std::string program_;
 };
 
 Process::~Process() {
@@ -173,26 +183,34 @@ void Process::kill() {
   input.close(ignored);
 }
 
-bool Process::start(std::vector<std::string>& command) {
+Result<void> Process::start(std::vector<std::string>& command) {
+  program_ = command.front();
   std::vector<char*> arguments;
   for (auto& word : command) arguments.push_back(word.data());
   arguments.push_back(nullptr);
   const auto environment = environment_of_command();
   int ends[2];
-  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) return false;
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+    return not_started(program_, errno);
   boost::system::error_code error;
   input.assign(asio::local::stream_protocol(), ends[0], error);
-  if (error)
+  if (error) {
     ::close(ends[0]);
-  else
-    pid_ = spawn(arguments, environment, ends[1]);
+    ::close(ends[1]);
+    return not_started(program_, error.value());
+  }
+  const auto started = spawn(arguments, environment, ends[1]);
   ::close(ends[1]);
-  if (pid_ == 0) return false;
+  if (!started) return started.error();
+  pid_ = *started;
   const auto handle = static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0));
-  if (handle < 0) return false;
-  end.assign(handle, error);
-  if (error) ::close(handle);
-  return !error;
+  if (handle >= 0) {
+    end.assign(handle, error);
+    if (!error) return {};
+    ::close(handle);
+  }
+  const auto reason = handle < 0 ? std::generic_category().message(errno) : error.message();
+  return fail(Fault::io, program_, "its end cannot be waited for: " + reason);
 }
 
 bool Process::has_ended() {
@@ -203,19 +221,31 @@ bool Process::has_ended() {
     waited = ::waitpid(pid_, &status, WNOHANG);
   } while (waited < 0 && errno == EINTR);
   if (waited == 0) return false;
-  // If SIGCHLD is ignored, the kernel discards the exit code.
-  if (waited == pid_ && WIFEXITED(status)) code_ = WEXITSTATUS(status);
+  if (waited == pid_) status_ = status;
   pid_ = 0;
   return true;
 }
 
+Result<int> Process::exit_code() const {
+  if (!status_)
+    return fail(Fault::io, program_, "the kernel discarded its exit code: SIGCHLD is ignored");
+  if (WIFEXITED(*status_)) return WEXITSTATUS(*status_);
+  return fail(Fault::io, program_, "ended by signal " + std::to_string(WTERMSIG(*status_)));
+}
+
+Error Process::late() const {
+  return fail(Fault::timeout, program_,
+              pid_ == 0 ? "did not end before the deadline and was killed"
+                        : "did not end before the deadline, and cannot be killed");
+}
+
 }  // namespace
 
-asio::awaitable<std::optional<int>> run_command(std::vector<std::string> command, std::string input,
-                                                proto::Time deadline) {
+asio::awaitable<Result<int>> run_command(std::vector<std::string> command, std::string input,
+                                         proto::Time deadline) {
   unreaped().reap();
   const auto process = std::make_shared<Process>(co_await asio::this_coro::executor);
-  if (!process->start(command)) co_return std::nullopt;
+  if (const auto started = process->start(command); !started) co_return started.error();
   process->kill_at(deadline);
   // A program need not read its input: an error is none of the command's.
   (void)co_await asio::async_write(process->input, asio::buffer(input), as_values);
@@ -224,10 +254,10 @@ asio::awaitable<std::optional<int>> run_command(std::vector<std::string> command
   while (!process->has_ended()) {
     const auto [cancelled] =
         co_await process->end.async_wait(asio::posix::stream_descriptor::wait_read, as_values);
-    if (cancelled) co_return std::nullopt;
+    if (cancelled) co_return process->late();
   }
   // The kill and the program's own end may cross.
-  if (proto::Clock::now() >= deadline) co_return std::nullopt;
+  if (proto::Clock::now() >= deadline) co_return process->late();
   co_return process->exit_code();
 }
 

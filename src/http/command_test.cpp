@@ -13,6 +13,7 @@
 #include <boost/asio/use_future.hpp>
 #include <cerrno>
 #include <chrono>
+#include <optional>
 #include <thread>
 
 namespace postroad::http {
@@ -39,13 +40,18 @@ class Command : public testing::Test {
  protected:
   void TearDown() override { EXPECT_FALSE(has_children()); }
 
-  static std::optional<int> run(std::vector<std::string> command, std::string input = {},
-                                milliseconds patience = seconds(20)) {
+  static Result<int> outcome(std::vector<std::string> command, std::string input = {},
+                             milliseconds patience = seconds(20)) {
     asio::io_context context(1);
     auto code = asio::co_spawn(
         context, run_command(std::move(command), std::move(input), in(patience)), asio::use_future);
     context.run();
     return code.get();
+  }
+  static std::optional<int> run(std::vector<std::string> command, std::string input = {},
+                                milliseconds patience = seconds(20)) {
+    const auto code = outcome(std::move(command), std::move(input), patience);
+    return code ? std::optional<int>(*code) : std::nullopt;
   }
 };
 
@@ -54,6 +60,15 @@ TEST_F(Command, ReturnsTheExitCode) {
   EXPECT_EQ(run(script("exit 3")), 3);
   EXPECT_EQ(run(script("kill -9 $$")), std::nullopt);
   EXPECT_EQ(run({"/nowhere/program"}), std::nullopt);
+}
+
+TEST_F(Command, SaysWhyItHasNoExitCode) {
+  EXPECT_EQ(outcome(script("kill -9 $$")).error().text(), "/bin/sh: ended by signal 9");
+  EXPECT_EQ(outcome({"/nowhere/program"}).error().text(),
+            "/nowhere/program: cannot be started: No such file or directory");
+  const auto late = outcome({"/bin/sleep", "60"}, "x", milliseconds(50)).error();
+  EXPECT_EQ(late.text(), "/bin/sleep: did not end before the deadline and was killed");
+  EXPECT_EQ(late.fault, Fault::timeout);
 }
 
 TEST_F(Command, GetsTheWholeInput) {
@@ -93,7 +108,7 @@ TEST_F(Command, ThatEndsAfterTheDeadlineHasNoExitCode) {
   context.poll();
   std::this_thread::sleep_for(milliseconds(300));
   context.run();
-  EXPECT_EQ(code.get(), std::nullopt);
+  EXPECT_FALSE(code.get());
 }
 
 // The program ends, and one that it started leaves its process group and keeps its input.
@@ -111,7 +126,7 @@ TEST_F(Command, LeavesTheLoopToOthers) {
   auto quick =
       asio::co_spawn(context, run_command({"/bin/true"}, {}, in(seconds(20))), asio::use_future);
   while (quick.wait_for(seconds(0)) != std::future_status::ready) context.run_one();
-  EXPECT_EQ(quick.get(), 0);
+  EXPECT_EQ(quick.get().value(), 0);
   EXPECT_NE(slow.wait_for(seconds(0)), std::future_status::ready);
 }
 

@@ -30,29 +30,40 @@ std::string question(const sasl::Credentials& credentials, std::string_view clie
          ',' + field("client", client) + "}\n";
 }
 
-LoginVerdict verdict_of_exit(std::optional<int> code) {
-  return code == exit_right   ? LoginVerdict::right
-         : code == exit_wrong ? LoginVerdict::wrong
-                              : LoginVerdict::not_now;
+LoginAnswer answer_of_exit(const std::string& program, const Result<int>& code) {
+  if (!code) return {LoginVerdict::not_now, code.error().text()};
+  if (*code == exit_right) return {LoginVerdict::right};
+  if (*code == exit_wrong) return {LoginVerdict::wrong};
+  return {LoginVerdict::not_now,
+          program + ": exit code " + std::to_string(*code) + " is neither 0 (right) nor 1 (wrong)"};
 }
 
-LoginVerdict verdict_of_status(unsigned status) {
-  if (status >= 200 && status < 300) return LoginVerdict::right;
-  return status == 401 || status == 403 ? LoginVerdict::wrong : LoginVerdict::not_now;
+LoginAnswer answer_of_status(const std::string& host, const Result<unsigned>& status) {
+  if (!status) {
+    auto error = status.error();
+    if (error.where.empty()) error.where = host;
+    return {LoginVerdict::not_now, error.text()};
+  }
+  if (*status >= 200 && *status < 300) return {LoginVerdict::right};
+  if (*status == 401 || *status == 403) return {LoginVerdict::wrong};
+  return {LoginVerdict::not_now,
+          host + ": HTTP status " + std::to_string(*status) + " is neither 2yz nor 401 or 403"};
 }
 
-boost::asio::awaitable<LoginVerdict> ask(LoginCheckSettings settings, std::string text,
-                                         proto::Time deadline) {
+boost::asio::awaitable<LoginAnswer> ask(LoginCheckSettings settings, std::string text,
+                                        proto::Time deadline) {
   // A login that waited for its turn until now would only make the ones behind it late too.
-  if (proto::Clock::now() >= deadline) co_return LoginVerdict::not_now;
+  if (proto::Clock::now() >= deadline)
+    co_return LoginAnswer{LoginVerdict::not_now, std::string(no_turn)};
   if (settings.url.empty()) {
+    const auto program = settings.command.front();
     const auto code = co_await run_command(std::move(settings.command), std::move(text), deadline);
-    co_return verdict_of_exit(code);
+    co_return answer_of_exit(program, code);
   }
   const auto service = parse_service(settings.url);
-  if (!service) co_return LoginVerdict::not_now;
+  if (!service) co_return LoginAnswer{LoginVerdict::not_now, service.error().text()};
   const auto status = co_await post(*service, "application/json", text, deadline);
-  co_return status ? verdict_of_status(*status) : LoginVerdict::not_now;
+  co_return answer_of_status(service->host, status);
 }
 
 }  // namespace
@@ -77,9 +88,9 @@ std::optional<Error> LoginCheckSettings::invalid_reason() const {
   return std::nullopt;
 }
 
-boost::asio::awaitable<LoginVerdict> LoginCheck::check(const sasl::Credentials& credentials,
-                                                       std::string_view client,
-                                                       Time deadline) const {
+boost::asio::awaitable<LoginAnswer> LoginCheck::check(const sasl::Credentials& credentials,
+                                                      std::string_view client,
+                                                      Time deadline) const {
   return ask(settings_, question(credentials, client), deadline);
 }
 

@@ -29,6 +29,11 @@ enum class LoginVerdict : std::uint8_t {
   not_now,  ///< the backend was not reachable, or gave no verdict
 };
 
+struct LoginAnswer {
+  LoginVerdict verdict = LoginVerdict::not_now;
+  std::string reason{};  ///< of not_now, for the log
+};
+
 struct LoginCheckSettings {
   std::vector<std::string> command;  ///< the program and its arguments; no shell is involved
   std::string url;                   ///< http:// or https://; empty: the command is asked
@@ -37,6 +42,9 @@ struct LoginCheckSettings {
   [[nodiscard]] std::optional<Error> invalid_reason() const;
   [[nodiscard]] bool is_set() const { return !command.empty() || !url.empty(); }
 };
+
+/// The reason of a login whose turn (login_turns.hpp) did not come.
+inline constexpr std::string_view no_turn = "its turn did not come before the deadline";
 
 class LoginCheck final {
  public:
@@ -48,9 +56,9 @@ class LoginCheck final {
   /// `client` is the client's address, "[192.0.2.1]:4711". After the deadline: not_now, and the
   /// backend is not asked. The arguments and this object are used only until it returns; the
   /// coroutine runs on the thread of the io_context that it is started on, and does not block it.
-  [[nodiscard]] boost::asio::awaitable<LoginVerdict> check(const sasl::Credentials& credentials,
-                                                           std::string_view client,
-                                                           Time deadline) const;
+  [[nodiscard]] boost::asio::awaitable<LoginAnswer> check(const sasl::Credentials& credentials,
+                                                          std::string_view client,
+                                                          Time deadline) const;
 
  private:
   LoginCheckSettings settings_;

@@ -23,17 +23,44 @@ namespace asio = boost::asio;
 using asio::ip::tcp;
 using Time = LoginCheck::Time;
 
-LoginVerdict ask(const LoginCheck& check, Time deadline) {
+LoginAnswer answer(const LoginCheck& check, Time deadline) {
   asio::io_context context(1);
-  auto verdict =
+  auto answer =
       asio::co_spawn(context, check.check({}, "[192.0.2.1]:4711", deadline), asio::use_future);
   context.run();
-  return verdict.get();
+  return answer.get();
 }
 
-LoginVerdict ask(const LoginCheckSettings& settings) {
+LoginAnswer answer(const LoginCheckSettings& settings) {
   const LoginCheck check(settings);
-  return ask(check, check.deadline(Time::clock::now()));
+  return answer(check, check.deadline(Time::clock::now()));
+}
+
+LoginVerdict ask(const LoginCheck& check, Time deadline) { return answer(check, deadline).verdict; }
+
+LoginVerdict ask(const LoginCheckSettings& settings) { return answer(settings).verdict; }
+
+std::string reason_of(std::vector<std::string> command, std::chrono::milliseconds timeout) {
+  LoginCheckSettings settings;
+  settings.command = std::move(command);
+  settings.timeout = timeout;
+  const auto found = answer(settings);
+  EXPECT_EQ(found.verdict, LoginVerdict::not_now);
+  return found.reason;
+}
+
+// What an operator needs in order to repair the backend.
+TEST(LoginCommand, SaysWhyThereIsNoVerdict) {
+  using std::chrono::seconds;
+  EXPECT_EQ(reason_of({"/nowhere/check"}, seconds(20)),
+            "/nowhere/check: cannot be started: No such file or directory");
+  EXPECT_EQ(reason_of({"/bin/sh", "-c", "exit 3"}, seconds(20)),
+            "/bin/sh: exit code 3 is neither 0 (right) nor 1 (wrong)");
+  EXPECT_EQ(reason_of({"/bin/sh", "-c", "kill -11 $$"}, seconds(20)),
+            "/bin/sh: ended by signal 11");
+  EXPECT_EQ(reason_of({"/bin/sleep", "60"}, std::chrono::milliseconds(50)),
+            "/bin/sleep: did not end before the deadline and was killed");
+  EXPECT_EQ(reason_of({"/bin/true"}, seconds(0)), no_turn);
 }
 
 // If SIGCHLD is ignored, the kernel discards the exit code of the command.
@@ -78,7 +105,7 @@ TEST(LoginCommand, GetsAQuestionOfItsOwn) {
   asio::io_context context(1);
   auto verdict = asio::co_spawn(context, std::move(call), asio::use_future);
   context.run();
-  EXPECT_EQ(verdict.get(), LoginVerdict::right);
+  EXPECT_EQ(verdict.get().verdict, LoginVerdict::right);
 }
 
 TEST(LoginService, AcceptsByItsStatus) {
@@ -102,7 +129,11 @@ TEST(LoginService, AcceptsByItsStatus) {
     LoginCheckSettings settings;
     settings.url = "http://127.0.0.1:" + std::to_string(acceptor.local_endpoint().port()) + "/";
     settings.timeout = std::chrono::seconds(20);
-    EXPECT_EQ(ask(settings), expected) << status;
+    const auto found = answer(settings);
+    EXPECT_EQ(found.verdict, expected) << status;
+    EXPECT_EQ(found.reason.empty(), expected != LoginVerdict::not_now) << found.reason;
+    if (status == std::string_view("302 Found"))
+      EXPECT_EQ(found.reason, "127.0.0.1: HTTP status 302 is neither 2yz nor 401 or 403");
     service.join();
   }
 }
@@ -113,7 +144,9 @@ TEST(LoginService, ThatDoesNotAnswerInTimeAcceptsNobody) {
   LoginCheckSettings settings;
   settings.url = "http://127.0.0.1:" + std::to_string(silent.local_endpoint().port()) + "/";
   settings.timeout = std::chrono::milliseconds(50);
-  EXPECT_EQ(ask(settings), LoginVerdict::not_now);
+  const auto found = answer(settings);
+  EXPECT_EQ(found.verdict, LoginVerdict::not_now);
+  EXPECT_TRUE(found.reason.starts_with("127.0.0.1")) << found.reason;
 }
 
 }  // namespace

@@ -6,6 +6,8 @@
 #include <string>
 #include <utility>
 
+#include "server/log_failure.hpp"
+
 namespace postroad::http {
 
 namespace {
@@ -33,10 +35,10 @@ struct Job {
 };
 
 boost::asio::awaitable<void> run(Job job) {
-  auto verdict = LoginVerdict::not_now;
+  LoginAnswer found{LoginVerdict::not_now, std::string(no_turn)};
   const bool is_its_turn = co_await job.place.turn(job.deadline);
-  if (is_its_turn) verdict = co_await job.check->check(job.credentials, job.client, job.deadline);
-  job.answer(reply_of(verdict));
+  if (is_its_turn) found = co_await job.check->check(job.credentials, job.client, job.deadline);
+  job.answer(reply_of(found.verdict), {}, std::move(found.reason));
 }
 
 }  // namespace
@@ -46,13 +48,14 @@ void LoginPolicy::auth(const server::SessionInfo& info, const sasl::Credentials&
   auto place = turns_.enter();
   if (!place) return answer(server::logins_busy());
   const auto deadline = check_->deadline(LoginCheck::Time::clock::now());
+  const server::LogFailure failed{log_, "the check of a login"};
   try {
     boost::asio::co_spawn(info.executor,
                           run({check_, credentials, std::string(info.client), deadline,
                                std::move(*place), std::move(answer)}),
-                          [](const std::exception_ptr&) {});
+                          failed);
   } catch (...) {
-    // Out of memory, as an exception of the coroutine is: the destroyed Answer reports it.
+    failed(std::current_exception());  // the destroyed Answer replies
   }
 }
 

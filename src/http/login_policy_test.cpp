@@ -19,12 +19,14 @@ using server::Answer;
 using server::PendingAnswer;
 using std::chrono::seconds;
 
+observe::Log nothing_logged;
+
 std::unique_ptr<LoginPolicy> policy_of(std::vector<std::string> command, LoginTurns& turns) {
   LoginCheckSettings settings;
   settings.command = std::move(command);
   settings.timeout = seconds(20);
   return std::make_unique<LoginPolicy>(std::make_shared<const LoginCheck>(std::move(settings)),
-                                       turns);
+                                       turns, nothing_logged);
 }
 
 void begin(LoginPolicy& policy, asio::io_context& loop, PendingAnswer& pending) {
@@ -37,7 +39,7 @@ void begin(LoginPolicy& policy, asio::io_context& loop, PendingAnswer& pending) 
   policy.auth(info, credentials, Answer(pending));
 }
 
-Reply wait(asio::io_context& loop, PendingAnswer& pending) {
+server::Verdict wait_for_verdict(asio::io_context& loop, PendingAnswer& pending) {
   asio::steady_timer timer(loop, seconds(20));
   if (pending.wake(timer)) {
     bool is_over = false;
@@ -45,8 +47,11 @@ Reply wait(asio::io_context& loop, PendingAnswer& pending) {
     loop.restart();
     while (!is_over) loop.run_one();
   }
-  const auto verdict = pending.end_wait();
-  return verdict ? verdict->reply : Reply{};
+  return pending.end_wait().value_or(server::Verdict{});
+}
+
+Reply wait(asio::io_context& loop, PendingAnswer& pending) {
+  return wait_for_verdict(loop, pending).reply;
 }
 
 Reply ask(std::vector<std::string> command, LoginTurns& turns) {
@@ -65,6 +70,16 @@ TEST(LoginPolicy, AnswersAsTheCommandDoes) {
   EXPECT_EQ(ask({"/bin/false"}, turns), server::login_refused());
   EXPECT_EQ(ask({"/bin/sh", "-c", "exit 2"}, turns), server::login_unavailable());
   EXPECT_EQ(ask({"/nowhere/program"}, turns), server::login_unavailable());
+}
+
+TEST(LoginPolicy, PassesTheReasonOn) {
+  LoginTurns turns;
+  const auto policy = policy_of({"/nowhere/program"}, turns);
+  asio::io_context loop(1);
+  const auto pending = PendingAnswer::make();
+  begin(*policy, loop, *pending);
+  EXPECT_EQ(wait_for_verdict(loop, *pending).reason,
+            "/nowhere/program: cannot be started: No such file or directory");
 }
 
 TEST(LoginPolicy, IsBusyWhenTooManyWait) {

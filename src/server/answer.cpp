@@ -15,17 +15,18 @@ Answer& Answer::operator=(Answer&& other) noexcept {
 Answer::~Answer() {
   if (pending_ == nullptr) return;
   try {
-    (*this)({451, {4, 3, 0}, "a policy check failed, try again later"});
+    (*this)({451, {4, 3, 0}, "a policy check failed, try again later"}, {},
+            "a policy gave no answer");
   } catch (...) {
     // If there is no memory for the text, the session's deadline ends the wait.
     if (pending_ != nullptr) pending_->release();
   }
 }
 
-void Answer::operator()(Reply reply, Additions additions) {
+void Answer::operator()(Reply reply, Additions additions, std::string reason) {
   if (pending_ == nullptr) return;
   const PendingAnswer::Owner pending(std::exchange(pending_, nullptr));
-  pending->give({std::move(reply), std::move(additions)});
+  pending->give({std::move(reply), std::move(additions), std::move(reason)});
 }
 
 void PendingAnswer::release() noexcept {

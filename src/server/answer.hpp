@@ -29,7 +29,8 @@ struct Additions {
 
 struct Verdict {
   Reply reply;
-  Additions additions;
+  Additions additions{};
+  std::string reason{};
 };
 
 class PendingAnswer;
@@ -43,8 +44,9 @@ class [[nodiscard]] Answer final {
   Answer& operator=(Answer&& other) noexcept;
   ~Answer();
   /// Code 0: no objection. 2yz: yes, in these words. 4yz, 5yz: refused; 421 also ends the session.
-  /// Only `message` uses the additions. A second call does nothing.
-  void operator()(Reply reply = {}, Additions additions = {});
+  /// Only `message` uses the additions. Only `auth` uses the reason: why the login cannot be
+  /// checked now, for the log. A second call does nothing.
+  void operator()(Reply reply = {}, Additions additions = {}, std::string reason = {});
 
  private:
   PendingAnswer* pending_;

@@ -66,10 +66,12 @@ constexpr EventInfo login_ok{"login.accepted", Level::info, "client {client} log
 constexpr EventInfo login_bad{"login.refused", Level::warning,
                               "client {client} failed to log in as {user}", login_fields,
                               "AUTH was refused."};
-constexpr EventInfo login_unknown{"login.unchecked", Level::error,
-                                  "authentication backend unavailable: user={user} client={client}",
-                                  login_fields,
-                                  "The authentication backend gave no answer; the client got 454."};
+constexpr std::array unchecked_fields{client, user_field,
+                                      FieldInfo{"reason", "why the backend gave no verdict"}};
+constexpr EventInfo login_unknown{
+    "login.unchecked", Level::error,
+    "authentication backend unavailable: {reason}; user={user} client={client}", unchecked_fields,
+    "The authentication backend gave no answer; the client got 454."};
 constexpr std::array rcpt_fields{client, helo, from, FieldInfo{"to", "the recipient"}, reply_field};
 constexpr EventInfo rcpt_refused{"recipient.refused", Level::info,
                                  "recipient {to} was refused: {reply}", rcpt_fields,
@@ -169,8 +171,9 @@ void policy_timed_out(Log& log, const SessionInfo& info, std::chrono::millisecon
   log.write(policy_late, info.client, waited);
 }
 
-void login_unchecked(Log& log, const SessionInfo& info, const std::string& user) {
-  log.write(login_unknown, info.client, user);
+void login_unchecked(Log& log, const SessionInfo& info, const std::string& user,
+                     const std::string& reason) {
+  log.write(login_unknown, info.client, user, reason);
 }
 
 void login_checked(Log& log, const SessionInfo& info, const std::string& user, bool is_accepted) {

@@ -31,7 +31,8 @@ void accept_failed(Log& log, const ListenerSettings& listener, const std::string
 void tls_failed(Log& log, const SessionInfo& info, const std::string& reason);
 void proxy_failed(Log& log, const SessionInfo& info, const std::string& reason);
 void policy_timed_out(Log& log, const SessionInfo& info, std::chrono::milliseconds waited);
-void login_unchecked(Log& log, const SessionInfo& info, const std::string& user);
+void login_unchecked(Log& log, const SessionInfo& info, const std::string& user,
+                     const std::string& reason);
 void login_checked(Log& log, const SessionInfo& info, const std::string& user, bool is_accepted);
 void sender_refused(Log& log, const SessionInfo& info, const smtp::Transaction& transaction,
                     const Reply& reply);

@@ -35,12 +35,15 @@ boost::asio::awaitable<bool> Inquiry::wait(boost::asio::steady_timer& timer) {
 // A 3yz is not an answer to a question: it counts as a refusal, so that no policy can make the
 // session send it.
 void Inquiry::settle(Verdict verdict) {
-  auto& [reply, additions] = verdict_;
+  auto& [reply, additions, reason] = verdict_;
   const bool is_refusal = verdict.reply.code >= 300;
   is_over_ = is_refusal || (ends_ == Ends::at_answer && verdict.reply.code != 0);
   if (is_refusal && verdict.reply.code < 400)
     verdict.reply = {451, {4, 3, 0}, "a policy check failed, try again later"};
-  if (reply.code == 0 || is_refusal) reply = std::move(verdict.reply);
+  if (reply.code == 0 || is_refusal) {
+    reply = std::move(verdict.reply);
+    reason = std::move(verdict.reason);
+  }
   if (additions.is_empty()) {
     additions = std::move(verdict.additions);
     return;

@@ -40,13 +40,17 @@ class Inquiry final {
   /// Waits for the policy that was asked last, on `timer` until that expires or is cancelled.
   /// False: no answer came, and one that comes is ignored; `refuse` says what counts then.
   boost::asio::awaitable<bool> wait(boost::asio::steady_timer& timer);
-  void refuse(Reply reply) { settle({std::move(reply), {}}); }
+  void refuse(Reply reply, std::string reason) {
+    settle({std::move(reply), {}, std::move(reason)});
+  }
 
   /// A policy has been asked and has not answered.
   [[nodiscard]] bool is_waiting() const { return pending_ != nullptr; }
   [[nodiscard]] bool is_refused() const { return verdict_.reply.code >= 300; }
   /// Code 0 if no policy objects.
   [[nodiscard]] Reply& reply() { return verdict_.reply; }
+  /// Of a login that cannot be checked now; may be empty.
+  [[nodiscard]] std::string& reason() { return verdict_.reason; }
   [[nodiscard]] Additions& additions() { return verdict_.additions; }
 
  private:

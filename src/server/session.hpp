@@ -137,7 +137,7 @@ class Session final : public Enrolled {
   void drop_message(const Reply& why);
 
   boost::asio::awaitable<void> check_login(const sasl::Credentials& credentials);
-  boost::asio::awaitable<std::optional<Reply>> verdict_on(const sasl::Credentials& credentials);
+  boost::asio::awaitable<std::optional<Verdict>> verdict_on(const sasl::Credentials& credentials);
   Reply begin_login(const std::string& user, const Reply& accepted);
   boost::asio::awaitable<void> delay_reply();
 

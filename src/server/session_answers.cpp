@@ -96,7 +96,7 @@ boost::asio::awaitable<bool> Session::wait_for_policies(Inquiry& inquiry) {
     if (!is_answered) {
       if (machine_.is_stopped()) co_return false;
       if (stream_.is_open()) policy_timed_out(services_.log, info(), patience);
-      inquiry.refuse(unanswered(machine_.question()));
+      inquiry.refuse(unanswered(machine_.question()), "a policy did not answer in time");
     }
     if (go_on(inquiry)) break;
   }

@@ -57,23 +57,24 @@ boost::asio::awaitable<void> Session::delay_reply() {
 
 // The mechanism's result from the user's keys, or the policies' verdict. A user that no policy
 // knows is refused.
-boost::asio::awaitable<std::optional<Reply>> Session::verdict_on(
+boost::asio::awaitable<std::optional<Verdict>> Session::verdict_on(
     const sasl::Credentials& credentials) {
   const bool is_for_another =
       !credentials.authorize_as.empty() && credentials.authorize_as != credentials.user;
-  auto reply = login_refused();
+  Verdict verdict{login_refused()};
   if (credentials.proven.has_value()) {
-    if (*credentials.proven) reply = login_accepted();
+    if (*credentials.proven) verdict.reply = login_accepted();
   } else {
     Inquiry inquiry(Inquiry::Ends::at_answer);
     if (!go_on(inquiry)) {
       const bool is_answered = co_await wait_for_policies(inquiry);
       if (!is_answered) co_return std::nullopt;
     }
-    if (inquiry.reply().code != 0) reply = std::move(inquiry.reply());
+    if (inquiry.reply().code != 0)
+      verdict = {std::move(inquiry.reply()), {}, std::move(inquiry.reason())};
   }
-  if (is_for_another && reply.is_success()) co_return login_refused();
-  co_return reply;
+  if (is_for_another && verdict.reply.is_success()) verdict.reply = login_refused();
+  co_return verdict;
 }
 
 // Known and unknown names cost the same and get the same reply (users.hpp). The limits are applied
@@ -88,22 +89,24 @@ boost::asio::awaitable<void> Session::check_login(const sasl::Credentials& crede
         user));
     co_return;
   }
-  const auto reply = co_await verdict_on(credentials);
-  if (!reply) co_return machine_.withdraw_question();
-  if (reply->is_temporary_failure()) {
-    if (*reply == logins_busy())
-      (void)limited("logins", *reply, user);
+  const auto verdict = co_await verdict_on(credentials);
+  if (!verdict) co_return machine_.withdraw_question();
+  const auto& reply = verdict->reply;
+  if (reply.is_temporary_failure()) {
+    if (reply == logins_busy())
+      (void)limited("logins", reply, user);
     else if (stream_.is_open())
-      login_unchecked(services_.log, info(), user);
-    machine_.answered(*reply);
+      login_unchecked(services_.log, info(), user,
+                      verdict->reason.empty() ? reply.one_line() : verdict->reason);
+    machine_.answered(reply);
     co_return;
   }
-  const bool is_accepted = reply->is_success();
+  const bool is_accepted = reply.is_success();
   guess.settle(is_accepted);
   login_checked(services_.log, info(), user, is_accepted);
-  if (is_accepted) co_return machine_.answered(begin_login(user, *reply));
+  if (is_accepted) co_return machine_.answered(begin_login(user, reply));
   co_await delay_reply();
-  machine_.answered(*reply);
+  machine_.answered(reply);
 }
 
 // The reply to an accepted login. A catcher is for tests, which may send as much as they like.

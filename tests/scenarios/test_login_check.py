@@ -126,7 +126,9 @@ class LoginCheck(unittest.TestCase):
     def test_nobody_answers(self):
         with Server({"server": {"login_url": "http://127.0.0.1:1/", "login_timeout": "1s"}, "listener": [self.LISTENER]}) as server:
             self.assertTrue(self.try_login(server, "ann", "secret").startswith("454"))
-            postroad.eventually(lambda: "login.unchecked" in server.log)
+            unchecked = postroad.eventually(lambda: server.events("login.unchecked"))
+            self.assertEqual(unchecked[0]["user"], "ann")
+            self.assertRegex(unchecked[0]["reason"], r"^127\.0\.0\.1.*refused")
 
     def test_command(self):
         with postroad.Folder() as place:
@@ -139,6 +141,8 @@ class LoginCheck(unittest.TestCase):
                 self.assertTrue(self.try_login(server, "ann", "secret").startswith("235"))
                 self.assertTrue(self.try_login(server, "ann", "no").startswith("535"))
                 self.assertTrue(self.try_login(server, "broken", "x").startswith("454"))
+                unchecked = postroad.eventually(lambda: server.events("login.unchecked"))
+                self.assertEqual(unchecked[0]["reason"], f"{program}: exit code 3 is neither 0 (right) nor 1 (wrong)")
 
     def test_a_command_that_hangs_is_ended(self):
         with postroad.Folder() as place:
@@ -148,6 +152,8 @@ class LoginCheck(unittest.TestCase):
             with Server({"server": {"login_command": [str(program)], "login_timeout": "200ms"}, "listener": [self.LISTENER]}) as server:
                 self.assertTrue(self.try_login(server, "ann", "secret").startswith("454"))
                 postroad.eventually(lambda: not self.has_children(server), what="the command's end", timeout=5)
+                unchecked = postroad.eventually(lambda: server.events("login.unchecked"))
+                self.assertEqual(unchecked[0]["reason"], f"{program}: did not end before the deadline and was killed")
 
     # A program that leaves its process group is not reached by a signal to the group.
     def leaver(self, place, seconds):
