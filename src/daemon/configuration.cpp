@@ -53,6 +53,18 @@ std::optional<server::Users> load_users(const Settings& settings, Problems& prob
   return std::nullopt;
 }
 
+// The CA certificates of an https backend are read here, at the start and at each reload: it takes
+// tens of milliseconds, for which a session's thread has no time.
+std::optional<http::LoginCheck> make_login_backend(const Settings& settings, Problems& problems) {
+  const auto backend = settings.server.login_backend();
+  if (!backend.is_set()) return std::nullopt;
+  if (!backend.needs_tls()) return http::LoginCheck(backend);
+  auto tls = net::TlsContext::client({});
+  if (tls) return http::LoginCheck(backend, std::move(*tls));
+  problems.error("server.login_url", tls.error());
+  return http::LoginCheck(backend);
+}
+
 // The local addresses that an mx or submission listener requires.
 void check_directory(const Settings& settings, const relay::Directory& directory,
                      Problems& problems) {
@@ -137,8 +149,7 @@ std::shared_ptr<Configuration> Configuration::make(Settings settings, Problems& 
   const auto& s = made->settings;
   validate(s, problems);
   made->users = load_users(s, problems);
-  if (const auto backend = s.server.login_backend(); backend.is_set())
-    made->login_backend.emplace(backend);
+  made->login_backend = make_login_backend(s, problems);
   made->directory = make_directory(s, problems);
   made->senders = make_senders(s, problems);
   made->guard = server::guard_settings(s.clients, s.logins);

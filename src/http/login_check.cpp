@@ -50,7 +50,8 @@ LoginAnswer answer_of_status(const std::string& host, const Result<unsigned>& st
           host + ": HTTP status " + std::to_string(*status) + " is neither 2yz nor 401 or 403"};
 }
 
-boost::asio::awaitable<LoginAnswer> ask(LoginCheckSettings settings, std::string text,
+boost::asio::awaitable<LoginAnswer> ask(LoginCheckSettings settings,
+                                        std::optional<net::TlsContext> tls, std::string text,
                                         proto::Time deadline) {
   // A login that waited for its turn until now would only make the ones behind it late too.
   if (proto::Clock::now() >= deadline)
@@ -60,8 +61,9 @@ boost::asio::awaitable<LoginAnswer> ask(LoginCheckSettings settings, std::string
     const auto code = co_await run_command(std::move(settings.command), std::move(text), deadline);
     co_return answer_of_exit(program, code);
   }
-  const auto service = parse_service(settings.url);
+  auto service = parse_service(settings.url);
   if (!service) co_return LoginAnswer{LoginVerdict::not_now, service.error().text()};
+  service->tls_context = std::move(tls);
   const auto status = co_await post(*service, "application/json", text, deadline);
   co_return answer_of_status(service->host, status);
 }
@@ -88,10 +90,12 @@ std::optional<Error> LoginCheckSettings::invalid_reason() const {
   return std::nullopt;
 }
 
+bool LoginCheckSettings::needs_tls() const { return istarts_with(url, "https://"); }
+
 boost::asio::awaitable<LoginAnswer> LoginCheck::check(const sasl::Credentials& credentials,
                                                       std::string_view client,
                                                       Time deadline) const {
-  return ask(settings_, question(credentials, client), deadline);
+  return ask(settings_, tls_, question(credentials, client), deadline);
 }
 
 }  // namespace postroad::http

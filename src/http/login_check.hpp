@@ -17,6 +17,7 @@
 #include <string_view>
 #include <vector>
 
+#include "net/tls.hpp"
 #include "proto/action.hpp"
 #include "proto/sasl/mechanism.hpp"
 
@@ -40,6 +41,8 @@ struct LoginCheckSettings {
   std::chrono::milliseconds timeout{5'000};  ///< from AUTH to the answer, waiting included
   /// The first error that can be seen before a login is checked: Fault::input.
   [[nodiscard]] std::optional<Error> invalid_reason() const;
+  /// Whether the check needs a TLS context (https).
+  [[nodiscard]] bool needs_tls() const;
   [[nodiscard]] bool is_set() const { return !command.empty() || !url.empty(); }
 };
 
@@ -50,7 +53,10 @@ class LoginCheck final {
  public:
   using Time = proto::Time;
 
-  explicit LoginCheck(LoginCheckSettings settings) : settings_(std::move(settings)) {}
+  /// `tls` is what LoginCheckSettings::needs_tls asks for. It is made in advance: a check must not
+  /// read files on a session's thread.
+  explicit LoginCheck(LoginCheckSettings settings, std::optional<net::TlsContext> tls = {})
+      : settings_(std::move(settings)), tls_(std::move(tls)) {}
   /// When a login that is asked about at `now` must be answered.
   [[nodiscard]] Time deadline(Time now) const { return now + settings_.timeout; }
   /// `client` is the client's address, "[192.0.2.1]:4711". After the deadline: not_now, and the
@@ -62,6 +68,7 @@ class LoginCheck final {
 
  private:
   LoginCheckSettings settings_;
+  std::optional<net::TlsContext> tls_;
 };
 
 }  // namespace postroad::http

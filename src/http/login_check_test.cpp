@@ -49,7 +49,7 @@ std::string reason_of(std::vector<std::string> command, std::chrono::millisecond
   return found.reason;
 }
 
-// What an operator needs in order to repair the backend.
+// The operator needs the reason to repair the backend.
 TEST(LoginCommand, SaysWhyThereIsNoVerdict) {
   using std::chrono::seconds;
   EXPECT_EQ(reason_of({"/nowhere/check"}, seconds(20)),
@@ -136,6 +136,15 @@ TEST(LoginService, AcceptsByItsStatus) {
       EXPECT_EQ(found.reason, "127.0.0.1: HTTP status 302 is neither 2yz nor 401 or 403");
     service.join();
   }
+}
+
+TEST(LoginService, NeedsTlsForHttpsOnly) {
+  LoginCheckSettings settings;
+  EXPECT_FALSE(settings.needs_tls());
+  settings.url = "http://https.example/";
+  EXPECT_FALSE(settings.needs_tls());
+  settings.url = "HTTPS://login.example/";
+  EXPECT_TRUE(settings.needs_tls());
 }
 
 TEST(LoginService, ThatDoesNotAnswerInTimeAcceptsNobody) {

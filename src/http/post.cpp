@@ -3,8 +3,6 @@
 #include "http/post.hpp"
 
 #include <algorithm>
-#include <chrono>
-#include <mutex>
 #include <optional>
 
 #include "base/text.hpp"
@@ -136,24 +134,6 @@ awaitable<Result<unsigned>> read_status(net::Stream& stream, proto::Time deadlin
   }
 }
 
-// Reading the CA certificates takes tens of milliseconds, so the last context is held, and shared
-// while the system's files are unchanged. It is nevertheless made again each hour: in a folder of
-// certificates a file may be written over. An error is not held.
-Result<net::TlsContext> tls_context() {
-  constexpr std::chrono::hours longest_held{1};
-  static std::mutex mutex;
-  static std::optional<net::TlsContext> held;
-  static proto::Time made_at;
-  const std::lock_guard lock(mutex);
-  const auto now = proto::Clock::now();
-  if (now - made_at >= longest_held) held.reset();
-  auto context = net::TlsContext::client({});
-  if (!context) return context;
-  if (!held || held->handle() != context->handle()) made_at = now;
-  held = *context;
-  return context;
-}
-
 }  // namespace
 
 Result<ServiceUrl> parse_service(std::string_view text) {
@@ -180,9 +160,8 @@ awaitable<Result<unsigned>> post(const ServiceUrl& url, std::string_view content
   if (!socket) co_return socket.error();
   net::Stream stream(std::move(*socket));
   if (url.tls) {
-    const auto context = tls_context();
-    if (!context) co_return context.error();
-    const auto facts = co_await stream.handshake_client(*context, url.host, deadline);
+    if (!url.tls_context) co_return fail(Fault::tls, url.host, "the CA certificates were not read");
+    const auto facts = co_await stream.handshake_client(*url.tls_context, url.host, deadline);
     if (!facts) co_return facts.error();
   }
   const auto request = request_of(url, content_type, body);

@@ -4,10 +4,12 @@
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
+#include <optional>
 #include <postroad/result.hpp>
 #include <string>
 #include <string_view>
 
+#include "net/tls.hpp"
 #include "proto/action.hpp"
 
 namespace postroad::http {
@@ -19,6 +21,8 @@ struct ServiceUrl {
   std::uint16_t port = 0;
   std::string login;         ///< "user:password" of the URL, decoded; empty for none
   std::string target = "/";  ///< path and query, as the request has them
+  /// The CA certificates that https trusts. The caller sets it, since reading them blocks.
+  std::optional<net::TlsContext> tls_context{};
 };
 
 /// `http[s]://[user[:password]@]host[:port][/path][?query]`. Error: Fault::input; it never shows
@@ -26,9 +30,8 @@ struct ServiceUrl {
 Result<ServiceUrl> parse_service(std::string_view url);
 
 /// Posts `body` and returns the status (100 to 599) of the answer; interim answers (1yz) are
-/// skipped. https verifies the certificate by the system's CA certificates. Error: as of
-/// net::connect; Fault::tls; Fault::closed; Fault::timeout; Fault::protocol for an answer that is
-/// not HTTP.
+/// skipped. Error: as of net::connect; Fault::tls; Fault::closed; Fault::timeout; Fault::protocol
+/// for an answer that is not HTTP.
 boost::asio::awaitable<Result<unsigned>> post(const ServiceUrl& url, std::string_view content_type,
                                               std::string_view body, proto::Time deadline);
 

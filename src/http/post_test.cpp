@@ -126,6 +126,16 @@ TEST(Post, RefusesWhatIsNoAnswer) {
   }
 }
 
+// It reads no CA certificates of its own.
+TEST(Post, NeedsATlsContextForHttps) {
+  asio::io_context context;
+  tcp::acceptor silent(context, {asio::ip::make_address("127.0.0.1"), 0});
+  const auto status =
+      ask({.tls = true, .host = "127.0.0.1", .port = silent.local_endpoint().port()});
+  ASSERT_FALSE(status);
+  EXPECT_EQ(status.error().fault, Fault::tls);
+}
+
 TEST(Post, HoldsItsDeadline) {
   asio::io_context context;
   tcp::acceptor silent(context, {asio::ip::make_address("127.0.0.1"), 0});

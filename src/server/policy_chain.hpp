@@ -49,7 +49,7 @@ class Inquiry final {
   [[nodiscard]] bool is_refused() const { return verdict_.reply.code >= 300; }
   /// Code 0 if no policy objects.
   [[nodiscard]] Reply& reply() { return verdict_.reply; }
-  /// Of a login that cannot be checked now; may be empty.
+  /// Why a login cannot be checked now; may be empty.
   [[nodiscard]] std::string& reason() { return verdict_.reason; }
   [[nodiscard]] Additions& additions() { return verdict_.additions; }
 

@@ -110,7 +110,7 @@ class LoginCheck(unittest.TestCase):
             self.assertEqual(len(service.asked), 2)
             service.shutdown()
 
-    # A server runs for months: it trusts the system's CA certificates of today.
+    # The system's CA certificates are read at the start and at each reload, not while a session waits.
     def test_https_with_certificates_that_change(self):
         with postroad.Folder() as place, Service() as service:
             certificates = Certificates(place.path)
@@ -119,7 +119,11 @@ class LoginCheck(unittest.TestCase):
             bundle = place.write("bundle.pem", "no certificate\n")
             with Server(settings, env={"SSL_CERT_FILE": str(bundle), "SSL_CERT_DIR": "/nonexistent"}) as server:
                 self.assertTrue(self.try_login(server, "ann", 'se"cr\\et\u00e9').startswith("454"))
+                unchecked = postroad.eventually(lambda: server.events("login.unchecked"))
+                self.assertRegex(unchecked[0]["reason"], "^localhost: .*certificate")
                 bundle.write_bytes(certificates.ca.read_bytes())
+                done = postroad.run("serve", "--reload", "--config", server.config)
+                self.assertEqual(done.returncode, 0, done.stderr)
                 self.assertTrue(self.try_login(server, "ann", 'se"cr\\et\u00e9').startswith("235"))
             service.shutdown()
 
