@@ -103,7 +103,7 @@ TEST_F(Command, IsKilledAtTheDeadlineWhenItHasLeftItsGroup) {
 // Both have happened when the loop looks: the deadline and the program's end. The login is late.
 TEST_F(Command, ThatEndsAfterTheDeadlineHasNoExitCode) {
   asio::io_context context(1);
-  auto code = asio::co_spawn(context, run_command({"/bin/true"}, {}, in(milliseconds(50))),
+  auto code = asio::co_spawn(context, run_command({"/bin/sleep", "0.1"}, {}, in(milliseconds(50))),
                              asio::use_future);
   context.poll();
   std::this_thread::sleep_for(milliseconds(300));

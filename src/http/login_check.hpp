@@ -47,7 +47,8 @@ struct LoginCheckSettings {
 };
 
 /// The reason of a login whose turn (login_turns.hpp) did not come.
-inline constexpr std::string_view no_turn = "its turn did not come before the deadline";
+inline constexpr std::string_view no_turn =
+    "the turn of the login did not come before the deadline";
 
 class LoginCheck final {
  public:

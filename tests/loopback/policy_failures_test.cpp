@@ -89,6 +89,22 @@ INSTANTIATE_TEST_SUITE_P(Login, LoginGuess,
                          testing::Values(When::held, When::dropped, When::throws,
                                          When::throws_other));
 
+TEST(PolicyFailure, OfALoginIsLoggedWithItsReason) {
+  for (const auto& [when, reason] : {std::pair{When::held, "a policy did not answer in time"},
+                                     std::pair{When::dropped, "a policy gave no answer"}}) {
+    const auto scripted =
+        std::make_shared<ScriptedPolicy>(std::map<std::string, Plan>{{"auth", {when, {}, {}}}});
+    auto settings = listener();
+    settings.policy_timeout = when == When::held ? milliseconds(20) : milliseconds(20'000);
+    PolicyServer server({scripted}, settings);
+    Typist client(server.port);
+    (void)client.reply();
+    (void)client.say(ehlo);
+    EXPECT_TRUE(client.say(login).starts_with("45"));
+    EXPECT_NE(server.lines.wait_for({"login.unchecked", reason}), "") << reason;
+  }
+}
+
 TEST(PolicyFailure, IsNotThatAPasswordWasWrongWhichCountsAsAGuess) {
   const auto scripted = std::make_shared<ScriptedPolicy>(
       std::map<std::string, Plan>{{"auth", {When::at_once, server::login_refused(), {}}}});
