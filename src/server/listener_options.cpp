@@ -71,7 +71,8 @@ void declare_security(Section<ListenerConfig>& s) {
            "Insecure: a user may send from any address, not only from those of "
            "submission.senders. Always the case for role catcher.");
   s.option("allow_bare_addresses", &ListenerConfig::allow_bare_addresses,
-           "Accept `MAIL FROM: a@b` without angle brackets, for sessions typed by hand.");
+           "Accept `MAIL FROM: a@b` without angle brackets, for sessions typed by hand. On if no "
+           "listener is configured.");
   s.option("keep_bare_line_ends", &ListenerConfig::keep_bare_line_ends,
            "Insecure: store a message with a bare CR or LF unchanged instead of refusing it.");
   s.option("vrfy", &ListenerConfig::vrfy,

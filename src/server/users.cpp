@@ -281,9 +281,14 @@ Result<void> Users::save(const std::string& path) const {
 
 Result<void> Users::change(const std::string& path,
                            const std::function<Result<void>(Users&)>& edit) {
+  const auto folder = std::filesystem::path(path).parent_path().string();
   // A file of its own: the users' file is another one after each change.
   const auto name = path + ".lock";
   const Descriptor lock(::open(name.c_str(), O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!lock && errno == ENOENT && !folder.empty()) {
+    return fail(Fault::io, path,
+                "the folder " + folder + " does not exist; create it: mkdir -p " + folder);
+  }
   if (!lock) return failed(name, "cannot lock the users");
   // The owner of the users' file must be able to lock it after root has.
   if (::geteuid() == 0) {

@@ -1,10 +1,12 @@
 # The configurations of examples/config and of the guide are valid: `postroad config check` finds nothing and the server starts on
 # them. The guide's smarthost gets a message, with the certificate that the guide's recipe makes. The test replaces their folders,
 # ports and hosts.
+import json
 import os
 import pwd
 import re
 import subprocess
+import sys
 import unittest
 
 import by_hand
@@ -59,9 +61,17 @@ class ConfigExamples(unittest.TestCase):
 
     def test_every_configuration_of_the_guide_is_tested(self):
         pages = {path: path.read_text() for path in GUIDE.glob("*.md")}
-        self.assertEqual({name for text in pages.values() for name, _ in BLOCK.findall(text)}, {"certificate", "smarthost"})
+        self.assertEqual({name for text in pages.values() for name, _ in BLOCK.findall(text)}, {"certificate", "login", "smarthost"})
         for path, text in pages.items():
             self.assertEqual(text.count("```toml\n"), text.count("<!-- configuration: "), path)
+
+    def test_the_login_command_of_the_guide(self):
+        program = self.folder.write("check-login", dict(BLOCK.findall((GUIDE / "serve.md").read_text()))["login"])
+        for fields, code in (({"user": "carol", "password": "s3cret"}, 0), ({"user": "carol", "password": "\u00e9"}, 1),
+                             ({"user": "ann", "password": "s3cret"}, 1), ({"user": "carol", "token": "s3cret"}, 1)):
+            question = json.dumps({**fields, "client": "[127.0.0.1]:55078"}) + "\n"
+            done = subprocess.run([sys.executable, program], input=question, text=True, stderr=subprocess.PIPE, check=False)
+            self.assertEqual((done.returncode, done.stderr), (code, ""), fields)
 
     # The smarthost's certificate is that of the recipe; the server and `postroad send` trust it as the guide says.
     def test_guide(self):

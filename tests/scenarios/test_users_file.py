@@ -90,6 +90,12 @@ class DefaultFile(unittest.TestCase):
 
 
 class ExitCodes(unittest.TestCase):
+    def test_a_missing_folder_is_named(self):
+        folder = self.enterContext(postroad.Folder()).path / "not" / "here"
+        done = postroad.run("user", "add", "ann", "--file", folder / "users", "--password-env", "TEST_PW", env={"TEST_PW": "s3cret"})
+        self.assertEqual(done.returncode, 74, done.stderr)
+        self.assertEqual(done.stderr, f"postroad user: {folder}/users: the folder {folder} does not exist; create it: mkdir -p {folder}\n")
+
     def test_a_wrong_name_is_a_usage_error_and_wrong_content_a_data_error(self):
         folder = self.enterContext(postroad.Folder())
         users = folder.path / "users"
