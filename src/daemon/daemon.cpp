@@ -158,6 +158,22 @@ std::vector<std::string> fixed_changes(const Settings& was, const Settings& is,
   return found;
 }
 
+// A listener that cannot be bound, under the name that `config check` gives it.
+std::string bind_refusal(const Error& error, const std::vector<ListenerConfig>& listeners,
+                         const Source& source) {
+  const auto refused =
+      std::find_if(listeners.begin(), listeners.end(), [&](const ListenerConfig& listener) {
+        boost::system::error_code is_no_address;
+        const auto address = boost::asio::ip::make_address(listener.address, is_no_address);
+        return !is_no_address && net::text_of({address, listener.port}) == error.where;
+      });
+  if (refused == listeners.end()) return error.text();
+  const auto row = static_cast<std::size_t>(refused - listeners.begin());
+  return text_of({.option = listener_option(row, refused->port == 0 ? "address" : "port"),
+                  .detail = error.text()},
+                 source);
+}
+
 }  // namespace
 
 // Returns the errors. Every step that can fail runs before the change.
@@ -172,7 +188,9 @@ std::vector<std::string> Daemon::change(Reread reread) {
   const auto change_delivery = delivery_->prepare_change(
       Configuration::directory_of(reread.configuration), reread.configuration->delivery());
   auto ports = server_->replace(Configuration::listeners(reread.configuration, login_services_));
-  if (!ports) return {ports.error().text()};
+  if (!ports)
+    return {
+        bind_refusal(ports.error(), reread.configuration->settings.listeners, reread.source)};
   ports_ = std::move(*ports);
   configuration_ = std::move(reread.configuration);
   guard_.configure(configuration_->guard);

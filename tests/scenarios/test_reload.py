@@ -94,7 +94,7 @@ class Reload(unittest.TestCase):
             self.write()
             done = self.reload()
             self.assertEqual(done.returncode, 78)
-            self.assertIn("the port is in use", done.stderr)
+            self.assertRegex(done.stderr, rf"postroad\.toml:[0-9]+: listener\.port: \[127\.0\.0\.1\]:{other.getsockname()[1]}: the port is in use")
 
     def listens_at(self, address):
         with socket.socket() as probe:
@@ -125,7 +125,8 @@ class Reload(unittest.TestCase):
             (good.replace('mailboxes = ["ann"]', 'mailboxes = ["ann"]\naliases = ["a: b", "b: a"]'), ["a", "leads back to itself"]),
             (good.replace(str(certificate), "/nowhere.pem"), ["/nowhere.pem"]),
             (good.replace(str(self.users), str(self.folder / "no-users")), ["no-users"]),
-            (good + f'[[listener]]\naddress = "127.0.0.1"\nport = {taken.port}\n', [f"[127.0.0.1]:{taken.port}", "in use"]),
+            (good + f'[[listener]]\naddress = "127.0.0.1"\nport = {taken.port}\n',
+             ["postroad.toml:", f": listener.port: [127.0.0.1]:{taken.port}", "in use"]),
             (good + "[spool]\nsegment = \"1MiB\"\n", ["spool.segment", "restart"]),
             (good + "[clients]\nmessages = \"often\"\n", ["clients.messages", "600/h"]),
         ]
