@@ -189,8 +189,7 @@ std::vector<std::string> Daemon::change(Reread reread) {
       Configuration::directory_of(reread.configuration), reread.configuration->delivery());
   auto ports = server_->replace(Configuration::listeners(reread.configuration, login_services_));
   if (!ports)
-    return {
-        bind_refusal(ports.error(), reread.configuration->settings.listeners, reread.source)};
+    return {bind_refusal(ports.error(), reread.configuration->settings.listeners, reread.source)};
   ports_ = std::move(*ports);
   configuration_ = std::move(reread.configuration);
   guard_.configure(configuration_->guard);

@@ -215,6 +215,18 @@ class ConfigCheck(unittest.TestCase):
         self.assertIn(f"'{name}' has no address in the DNS", done.stderr)
         self.assertEqual(self.check({"server": {"hostname": name}, **self.listener(address="0.0.0.0")}, "--offline").returncode, 0)
 
+    # --set stands for the default, 2525, which a test cannot rely on.
+    def test_a_default_port_is_not_checked_if_the_file_has_errors(self):
+        with socket.create_server((postroad.HOST, 0)) as other:
+            port = other.getsockname()[1]
+            for text, error in (("", None), ("[[listner]]\nport = 0\n", "unknown key listner"), ("[[listener]]\nprot = 0\n", r"unknown key listener\.prot")):
+                path = self.folder / "misspelt.toml"
+                path.write_text(f'[server]\ndata = "{self.folder}/data"\n{text}')
+                done = postroad.run("config", "check", "--config", path, "--offline", "--set", f"listener.0.port={port}")
+                self.assertEqual(done.returncode, 78, done.stderr)
+                self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
+                self.assertRegex(done.stderr, error or "the port is in use")
+
     def test_the_port_of_the_running_server_is_no_fault(self):
         with postroad.Server({"listener": [{}]}) as server:
             text = server.config.read_text().replace("port = 0", f"port = {server.port}")

@@ -59,6 +59,14 @@ bool print_findings(std::string_view verb, const config::LoadReport& report) {
   return report.errors.empty();
 }
 
+// Where a table or its port is misspelt, the default port is not the one that was meant: whether it
+// is free says nothing.
+void clear_default_ports(const config::LoadReport& loaded, Settings& settings) {
+  for (std::size_t i = 0; i < settings.listeners.size(); ++i) {
+    if (!loaded.lines.contains(listener_option(i, "port"))) settings.listeners[i].port = 0;
+  }
+}
+
 }  // namespace
 
 int ConfigVerbs::check() {
@@ -66,6 +74,7 @@ int ConfigVerbs::check() {
   const auto loaded = load_settings(config, set, settings);
   Problems problems;
   if (loaded.is_parsed) {
+    if (!loaded) clear_default_ports(loaded, settings);
     const auto configuration = Configuration::make(std::move(settings), problems);
     check_surroundings(*configuration, config, offline, problems);
   }
