@@ -43,6 +43,9 @@ struct POSTROAD_EXPORT OptionNames {
   std::string client_certificate = "tls.client_certificate";
   std::string legacy_tls = "tls.insecure_allow_legacy_tls";
   std::string password_in_clear = "allow_password_in_clear";
+  /// Where the user of the program sets those of the login; errors do not name them by default.
+  std::string user{};
+  std::string password{};
 
   friend bool operator==(const OptionNames&, const OptionNames&) = default;
 };

@@ -88,6 +88,8 @@ Result<smtp::ClientOptions> machine_options(const Url& url, const std::optional<
   machine.tls = decide(options.tls.policy, login.has_value());
   machine.allow_password_in_clear = options.allow_password_in_clear;
   machine.name_of_password_in_clear = options.names.password_in_clear;
+  machine.name_of_user = options.names.user;
+  machine.name_of_password = options.names.password;
   machine.pipelining = options.pipelining;
   machine.recipient_policy = options.recipient_policy;
   machine.timeouts.greeting = machine.timeouts.command = options.timeouts.command;

@@ -36,6 +36,11 @@ TEST(Settings, TheMachineNamesTheOptionAsTheProgramDoes) {
   EXPECT_EQ(name(), "allow_password_in_clear");
   options.names.password_in_clear = "--in-clear";
   EXPECT_EQ(name(), "--in-clear");
+  options.names.user = "--user";
+  options.names.password = "--password-file";
+  const auto machine = machine_options({}, std::nullopt, options);
+  EXPECT_EQ(machine->name_of_user, "--user");
+  EXPECT_EQ(machine->name_of_password, "--password-file");
 }
 
 }  // namespace

@@ -90,7 +90,9 @@ DeliverySettings DeliveryConfig::settings(const std::string& hostname) const {
       .pinned_keys = {},
       .client_certificate = {},
       .legacy_tls = "insecure_allow_legacy_tls=yes in the URL of delivery.smarthost",
-      .password_in_clear = {}};
+      .password_in_clear = {},
+      .user = "delivery.smarthost_user",
+      .password = "delivery.smarthost_password"};
   made.smarthost_options.ignored_extensions = smarthost_ignores;
   made.connections = connections;
   made.settlement.retry = {initial_retry_delay, max_retry_delay, lifetime};

@@ -134,8 +134,22 @@ class Smarthost(unittest.TestCase):
 
     def test_a_password_is_not_sent_without_tls_and_no_option_of_the_server_permits_it(self):
         (heard, *_), events = self.relay(by_hand.plain_server, event="recipient.deferred", query="?tls=never", smarthost_user="ann", smarthost_password="pw")
-        self.assertRegex(events[0]["note"], "the password is not sent without TLS, and this connection has none$")
+        self.assertRegex(events[0]["note"], "the password is not sent without TLS, and this connection has none; "
+                         r"use TLS, or remove delivery\.smarthost_user and delivery\.smarthost_password$")
         self.assertFalse([line for line in heard if line.startswith("AUTH")])
+
+    def test_an_empty_password_names_the_option_of_the_server(self):
+        certificates = Certificates(self.enterContext(postroad.Folder()).path)
+        context = server_context(*certificates.make("good", san="IP:127.0.0.1"))
+
+        def script(peer):
+            peer.say("220 fake.example ESMTP\r\n")
+            by_hand.converse(peer, ehlo=("fake.example", "STARTTLS"), until="STARTTLS")
+            peer.say("220 go on\r\n")
+            peer.starttls(context)
+            by_hand.converse(peer, ehlo=("fake.example", "AUTH PLAIN"))
+        _, events = self.relay(script, event="recipient.deferred", smarthost_user="ann", smarthost_ca_file=certificates.ca)
+        self.assertRegex(events[0]["note"], r"AUTH: the password is empty; set delivery\.smarthost_password$")
 
     # A message with TLS-Required: No needs a pool of its own, which needs a thread.
     def test_without_a_thread_for_its_pool_a_message_waits_and_the_server_goes_on(self):

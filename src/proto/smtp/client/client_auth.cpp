@@ -18,7 +18,8 @@ constexpr std::size_t max_initial_response = 500;
 bool is_mechanism_unavailable(int code) { return code == 504 || code == 534 || code == 538; }
 
 // Why no mechanism can carry this login; empty: one can.
-std::string wrong_with(const sasl::Credentials& login) {
+std::string wrong_with(const ClientOptions& options) {
+  const auto& login = *options.login;
   const auto has_nul = [](std::string_view text) { return text.find('\0') != text.npos; };
   if (has_nul(login.user) || has_nul(login.authorize_as) || has_nul(login.password.reveal()))
     return "NUL in the user name or the password";
@@ -29,8 +30,21 @@ std::string wrong_with(const sasl::Credentials& login) {
   if (login.certificate) return {};
   const auto& secret = login.token.empty() ? login.password : login.token;
   if (!login.user.empty() && !secret.empty()) return {};
-  return "the user name or the password is empty" +
-         (secret.origin().empty() ? std::string() : " (" + secret.origin() + ")");
+  const bool has_user = !login.user.empty();
+  const auto& option = has_user ? options.name_of_password : options.name_of_user;
+  std::string why = has_user ? "the password is empty" : "the user name is empty";
+  if (has_user && !secret.origin().empty()) why += " (" + secret.origin() + ")";
+  return option.empty() ? why : why + "; set " + option;
+}
+
+// What to do where the password is not sent without TLS; empty: the program names no option.
+std::string remedy_without_tls(const ClientOptions& options) {
+  std::string remedy;
+  if (!options.name_of_password_in_clear.empty())
+    remedy = "; " + options.name_of_password_in_clear + " permits it";
+  if (!options.name_of_user.empty() && !options.name_of_password.empty())
+    remedy += "; use TLS, or remove " + options.name_of_user + " and " + options.name_of_password;
+  return remedy;
 }
 
 }  // namespace
@@ -58,17 +72,15 @@ std::string ClientMachine::choose_mechanism() const {
 }
 
 void ClientMachine::start_auth() {
-  const auto& credentials = *options_.login;
   if (!tls_ && !options_.allow_password_in_clear) {
-    const auto& option = options_.name_of_password_in_clear;
     auto error = make_error(Fault::auth, Stage::auth,
                             "the password is not sent without TLS, and this connection has none" +
-                                (option.empty() ? option : "; " + option + " permits it"));
+                                remedy_without_tls(options_));
     // A server that cannot start TLS now may be able to later.
     if (last_reply_.is_temporary_failure()) error.reply_code = last_reply_.code;
     return broke(std::move(error));
   }
-  if (auto wrong = wrong_with(credentials); !wrong.empty())
+  if (auto wrong = wrong_with(options_); !wrong.empty())
     return broke(make_error(Fault::input, Stage::auth, std::move(wrong)));
   login_.refused.clear();
   const auto mechanism = choose_mechanism();

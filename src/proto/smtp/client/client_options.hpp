@@ -47,6 +47,9 @@ struct ClientOptions {
   bool allow_password_in_clear = false;
   /// How an error names that option; empty: it cannot be set.
   std::string name_of_password_in_clear = "allow_password_in_clear";
+  /// How errors name the options of the login; empty: they do not.
+  std::string name_of_user;
+  std::string name_of_password;
   RecipientPolicy recipient_policy = RecipientPolicy::best_effort;
   bool pipelining = true;
   Chunking chunking = Chunking::when_needed;
