@@ -37,7 +37,7 @@ std::string wrong_with(const ClientOptions& options) {
   return option.empty() ? why : why + "; set " + option;
 }
 
-// What to do where the password is not sent without TLS; empty: the program names no option.
+// The remedy where the password is not sent without TLS; empty: the program names no option.
 std::string remedy_without_tls(const ClientOptions& options) {
   std::string remedy;
   if (!options.name_of_password_in_clear.empty())
