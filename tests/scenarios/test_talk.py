@@ -107,6 +107,22 @@ class Talk(unittest.TestCase):
         self.assertRegex(done.stderr, r"the password is empty \(environment variable TALK_NONE\)")
         self.assertEqual(fake.heard[-2:], ["NOOP", "QUIT"])
 
+    def test_a_login_is_not_read_from_the_lines_of_a_pipe(self):
+        def script(peer):
+            peer.say("220 fake.example ESMTP\r\n")
+            by_hand.converse(peer, ehlo=("fake.example", "AUTH PLAIN LOGIN"), replies={"AUTH": "235 2.7.0 in"})
+        clear, remedy = "--allow-password-in-clear", "--user with --password-file or --password-env"
+        for flags, typed, why in (((clear,), "AUTH PLAIN", remedy), ((), "AUTH LOGIN", remedy), (("--auth", "PLAIN", "--user", "ann", clear), "AUTH LOGIN", "--auth"),
+                                  (("--user", "ann", clear), "AUTH PLAIN", "--password-file, --password-env"), (("--user", "ann"), "AUTH PLAIN", "no TLS")):
+            with self.subTest(flags=flags), by_hand.FakeServer(script) as fake:
+                # Without a controlling terminal, so that /dev/tty cannot be opened.
+                done = subprocess.run([postroad.BINARY, "talk", f"127.0.0.1:{fake.port}", *flags], input=f"EHLO c.example\n{typed}\nann\n{PASSWORD}\nQUIT\n",
+                                      capture_output=True, text=True, env=postroad.CLEAN, start_new_session=True, timeout=postroad.PATIENCE)
+                self.assertEqual((done.returncode, fake.heard), (64, ["EHLO c.example"]), done.stderr)
+                self.assertIn(why, done.stderr)
+                self.assertIn("the session was ended", done.stderr)
+                self.assertNotIn(PASSWORD, done.stdout + done.stderr)
+
     def test_row_48_a_server_that_does_not_prove_itself_is_not_believed(self):
         certificates = Certificates(self.folder.path)
         tls = server_context(*certificates.make("server"))

@@ -38,6 +38,10 @@ config::Command TalkVerb::declare() {
       "completed with the name of --helo, or the local IP address. After a 354 reply the lines "
       "are the message; leading dots are doubled, and a line with a single dot ends it."
       "\n\n"
+      "Where standard input is not a terminal, AUTH needs --user with --password-file or "
+      "--password-env: user and password are not read from the lines. AUTH without them ends the "
+      "session."
+      "\n\n"
       "With --helo or --plain-helo the session starts with that command, and with --require-tls "
       "with EHLO and STARTTLS. Replies of the server do not change the exit code.";
   command.arguments = {{.name = "HOST",
@@ -48,7 +52,9 @@ config::Command TalkVerb::declare() {
   command.examples = {{"postroad talk 127.0.0.1:2525", "with the server on this machine"}};
   command.exit_codes = {
       {exit_ok, "the session was ended by QUIT, by the end of input, or by a 421 reply"},
-      {exit_usage, "wrong command line, or wrong value of a flag"},
+      {exit_usage,
+       "wrong command line, wrong value of a flag, or AUTH without a login where standard input is "
+       "not a terminal"},
       {exit_data, "the input ended inside a message"},
       {exit_no_input, "a file cannot be read"},
       {exit_no_host, "the host name has no address"},
@@ -86,6 +92,10 @@ class Talk final {
   bool take_command(TalkMachine& machine, const std::string& line);
   /// nullopt: the line is sent as typed.
   std::optional<bool> take_auth(TalkMachine& machine, std::string_view argument);
+  /// Prints why AUTH is not sent, or ends the session where the next lines may be a login.
+  bool refuse_auth(TalkMachine& machine, std::string_view mechanism, Error why);
+  [[nodiscard]] bool has_user() const { return flags_.user || !connection_.url().user.empty(); }
+  [[nodiscard]] bool needs_prompt(std::string_view mechanism) const;
   Result<void> login(TalkMachine& machine, const std::string& mechanism);
   Result<sasl::Credentials> credentials_for(const std::string& mechanism);
   static void hint(std::string_view line);
@@ -157,16 +167,36 @@ std::optional<bool> Talk::take_auth(TalkMachine& machine, std::string_view argum
   const auto word = typed.substr(0, typed.find(' '));
   const auto& only = flags_.mechanism;
   if (only && !word.empty() && word != *only) {
-    complain("talk", "AUTH " + printable(word, 40) + " is not sent: --auth " + *only +
-                         " was given; type AUTH alone, or start again without it");
-    return false;
+    return refuse_auth(machine, word,
+                       fail(Fault::auth, {},
+                            "AUTH " + printable(word, 40) + " is not sent: --auth " + *only +
+                                " was given; type AUTH alone, or start again without it"));
   }
   const auto mechanism = typed.empty() ? only.value_or("") : typed;
   const auto& known = sasl::mechanisms();
   if (std::find(known.begin(), known.end(), mechanism) == known.end()) return std::nullopt;
   const auto begun = login(machine, mechanism);
-  if (!begun) complain("talk", begun.error().text());
-  return begun.has_value();
+  return begun ? true : refuse_auth(machine, mechanism, begun.error());
+}
+
+// Whether the flags and the URL leave a part of the login to be asked for.
+bool Talk::needs_prompt(std::string_view mechanism) const {
+  const bool has_password = flags_.password_file || flags_.password_env ||
+                            flags_.password_command || flags_.token_env || flags_.token_command ||
+                            !connection_.url().password.empty();
+  return mechanism != "EXTERNAL" && !(has_user() && has_password);
+}
+
+bool Talk::refuse_auth(TalkMachine& machine, std::string_view mechanism, Error why) {
+  if (is_terminal(STDIN_FILENO) || !needs_prompt(mechanism)) {
+    complain("talk", why.text());
+    return false;
+  }
+  // The person expected a prompt: a line that answers it would be sent as a command.
+  why.fault = Fault::input;
+  why.detail += "; the session was ended, because the next lines may be a user and a password";
+  machine.failed(why);
+  return true;
 }
 
 namespace {
@@ -193,7 +223,7 @@ Result<sasl::Credentials> Talk::credentials_for(const std::string& mechanism) {
     return sasl::Credentials{.authorize_as = flags_.authorize_as.value_or(""),
                              .certificate = flags_.certificate.has_value()};
   auto flags = flags_;
-  if (!flags.user && connection_.url().user.empty()) {
+  if (!has_user()) {
     std::cerr << "user: ";
     flags.user = ask(false).value_or("");
   }
@@ -211,6 +241,10 @@ Result<sasl::Credentials> Talk::credentials_for(const std::string& mechanism) {
 }
 
 Result<void> Talk::login(TalkMachine& machine, const std::string& mechanism) {
+  if (!has_user() && mechanism != "EXTERNAL" && !is_terminal(STDIN_FILENO))
+    return fail(Fault::input, "AUTH " + mechanism,
+                "not sent: standard input is not a terminal, so that the user and the password "
+                "cannot be asked for; use --user with --password-file or --password-env");
   if (!machine.is_secure() && !flags_.allow_password_in_clear)
     return fail(Fault::auth, "AUTH " + mechanism,
                 "not sent: the connection has no TLS, and the password could be read in transit; "
