@@ -89,6 +89,16 @@ class DkimVerbs(unittest.TestCase):
         self.assertEqual(self.verified(self.signed().replace("hello", "hallo"), "--record", self.record), (65, [("fail", "the body was changed")]))
         self.assertEqual(self.verified(WHOLE), (65, []))
 
+    def test_a_record_is_given_by_name(self):
+        printed = self.made.stdout.strip()  # the line of a zone file, as keygen and record print it
+        for record in (printed, self.record.replace("example=", "example.="), self.record.upper().split("=")[0] + "=" + self.record.split("=", 1)[1]):
+            self.assertEqual(self.verified(self.signed(), "--record", record), (0, [("pass", "")]))
+        for record in ("foo", "=v=DKIM1; p=x", "foo=bar", "s._domainkey.test.example=", "s._domainkey.test.example", self.record.split("=", 1)[1],
+                       "s._domainkey.test.example. IN TXT"):
+            done = postroad.run("dkim", "verify", "--record", record, input=self.signed())
+            self.assertEqual((done.returncode, done.stdout), (64, ""), done.stderr)
+            self.assertRegex(done.stderr, r"^postroad dkim: --record .*: expected NAME=RECORD, such as 'mail\._domainkey\.example\.org=v=DKIM1;")
+
     def test_the_key_is_queried_in_dns(self):
         name = "s._domainkey.test.example"
         with NameServer({name: self.strings}) as server:

@@ -118,23 +118,25 @@ Command sign_command(DkimVerbs& to) {
 }
 
 Command verify_command(DkimVerbs& to) {
-  return {.name = "verify",
-          .summary = "verify the signatures of a message",
-          .arguments = {message_argument(to)},
-          .flags = {{.name = "record",
-                     .value = "NAME=RECORD",
-                     .doc = "Key record, used instead of the DNS.",
-                     .target = &to.records},
-                    {.name = "name-server",
-                     .value = "ADDRESS",
-                     .doc = "Name server: 192.0.2.1, or 192.0.2.1@5353.",
-                     .target = &to.name_server,
-                     .default_text = "that of the system"},
-                    {.name = "json", .doc = "Print JSON.", .target = &to.json}},
-          .exit_codes = {{exit_ok, "a signature is valid"},
-                         {exit_data, "no signature is valid, or the message has none"},
-                         {exit_temporary, "a key could not be looked up"}},
-          .run = [&to] { return to.verify(); }};
+  return {
+      .name = "verify",
+      .summary = "verify the signatures of a message",
+      .arguments = {message_argument(to)},
+      .flags = {{.name = "record",
+                 .value = "NAME=RECORD",
+                 .doc = "Key record, used instead of the DNS. NAME is SELECTOR._domainkey.DOMAIN; "
+                        "the line that `postroad dkim record` prints is accepted, too.",
+                 .target = &to.records},
+                {.name = "name-server",
+                 .value = "ADDRESS",
+                 .doc = "Name server: 192.0.2.1, or 192.0.2.1@5353.",
+                 .target = &to.name_server,
+                 .default_text = "that of the system"},
+                {.name = "json", .doc = "Print JSON.", .target = &to.json}},
+      .exit_codes = {{exit_ok, "a signature is valid"},
+                     {exit_data, "no signature is valid, or the message has none"},
+                     {exit_temporary, "a key could not be looked up"}},
+      .run = [&to] { return to.verify(); }};
 }
 
 }  // namespace
@@ -265,20 +267,60 @@ int DkimVerbs::sign() {
   return exit_ok;
 }
 
+namespace {
+
+struct KeyRecord {
+  std::string name;
+  std::string text;
+};
+
+// `NAME=RECORD`, or the line of a zone file that print_record prints: its strings form the record.
+Result<KeyRecord> key_record_of(std::string_view typed) {
+  constexpr std::string_view label = "._domainkey.";
+  KeyRecord record;
+  const auto name_end = typed.find_first_of("= \t");
+  if (name_end == std::string_view::npos || typed[name_end] == '=') {
+    record.name = trim(typed.substr(0, name_end));
+    if (name_end != std::string_view::npos) record.text = trim(typed.substr(name_end + 1));
+  } else {
+    record.name = typed.substr(0, name_end);
+    const auto parts = split(typed, '"');
+    for (std::size_t i = 1; i < parts.size(); i += 2) record.text += parts[i];
+  }
+  if (record.name.ends_with('.')) record.name.pop_back();
+  if (lower(record.name).find(label) != std::string::npos && !record.text.empty()) return record;
+  return fail(Fault::input, "--record " + printable(typed, 60),
+              "expected NAME=RECORD, such as 'mail._domainkey.example.org=v=DKIM1; k=rsa; p=…', or "
+              "the line that `postroad dkim record` prints, in single quotes");
+}
+
+Result<std::vector<KeyRecord>> key_records_of(const std::vector<std::string>& typed) {
+  std::vector<KeyRecord> all;
+  for (const auto& one : typed) {
+    auto record = key_record_of(one);
+    if (!record) return record.error();
+    all.push_back(std::move(*record));
+  }
+  return all;
+}
+
+}  // namespace
+
 int DkimVerbs::verify() {
+  const auto given = key_records_of(records);
+  if (!given) return refuse(*this, given.error());
   auto bytes = read_all(file);
   if (!bytes) return refuse(*this, bytes.error());
   DkimVerifier verifier;
   verifier.take(mail::with_crlf(std::move(*bytes)));
   std::vector<std::string> wanted;
   for (const auto& name : verifier.questions()) {
-    const auto given = std::find_if(records.begin(), records.end(), [&](const std::string& one) {
-      return iequals(std::string_view(one).substr(0, one.find('=')), name);
-    });
-    if (given == records.end()) {
+    const auto found = std::find_if(given->begin(), given->end(),
+                                    [&](const KeyRecord& one) { return iequals(one.name, name); });
+    if (found == given->end()) {
       wanted.push_back(name);
     } else {
-      verifier.answer(name, given->substr(std::min(given->size(), name.size() + 1)));
+      verifier.answer(name, found->text);
     }
   }
   if (auto done = query_keys(verifier, wanted, name_server); !done) {
