@@ -12,6 +12,7 @@
 #include "net/connect.hpp"
 #include "net/drive.hpp"
 #include "proto/proxy/tunnel.hpp"
+#include "proto/smtp/client/greeting.hpp"
 
 namespace postroad::client {
 
@@ -205,7 +206,12 @@ awaitable<Result<proto::TlsFacts>> Connection::handshake(net::Time deadline) {
     co_return error;
   }
   tls_ = std::move(*context);
-  co_return co_await stream_->handshake_client(*tls_, url_.host, deadline);
+  auto facts = co_await stream_->handshake_client(*tls_, url_.host, deadline);
+  const bool is_first = options_.tls.policy == Tls::implicit && !url_.lmtp;
+  if (facts || !is_first || !facts.error().detail.ends_with(net::peer_sent_no_tls)) co_return facts;
+  auto error = facts.error();
+  error.detail = smtp::plaintext_in_place_of_tls(error.detail, url_.server());
+  co_return error;
 }
 
 Error Connection::unreachable(Error error) const {

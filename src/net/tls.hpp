@@ -9,6 +9,7 @@
 #include <postroad/client_options.hpp>
 #include <postroad/result.hpp>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <vector>
 
@@ -18,6 +19,9 @@ struct ssl_ctx_st;
 struct ssl_st;
 
 namespace postroad::net {
+
+/// Ends the detail of a failed handshake whose peer sent plaintext.
+inline constexpr std::string_view peer_sent_no_tls = "wrong version number";
 
 struct TlsClientSettings {
   bool verify = true;   ///< false: any certificate is accepted

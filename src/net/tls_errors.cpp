@@ -7,6 +7,8 @@
 
 #include <string_view>
 
+#include "net/tls.hpp"
+
 namespace postroad::net {
 
 namespace {
@@ -62,6 +64,8 @@ std::string words_of(unsigned long code, bool is_server, std::string_view otherw
     return std::string(otherwise) +
            "; if the client supports only old ciphers, listener.insecure_allow_legacy_tls admits "
            "them";
+  if (ERR_GET_REASON(code) == SSL_R_WRONG_VERSION_NUMBER)
+    return "the TLS handshake failed: " + std::string(peer_sent_no_tls);
   const int alert = ERR_GET_REASON(code) - SSL_AD_REASON_OFFSET;
   if (alert < 0 || alert > 255) return std::string(otherwise);
   return std::string("the peer ended TLS: ") + SSL_alert_desc_string_long(alert) +

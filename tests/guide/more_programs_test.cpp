@@ -68,7 +68,7 @@ TEST(Tls, ErrorsOfTheTroubleshootingPage) {
   EXPECT_THAT(detail(other_name, Encryption::implicit, Tls::automatic),
               HasSubstr("not for 127.0.0.1"));
   EXPECT_THAT(detail(Certificate::good, Encryption::none, Tls::implicit),
-              HasSubstr("wrong version number"));
+              HasSubstr("wrong version number; the port may not expect TLS from the first byte"));
   EXPECT_THAT(detail(Certificate::good, Encryption::none, Tls::required),
               HasSubstr("TLS is required"));
 }

@@ -46,6 +46,13 @@ class ClientTls(unittest.TestCase):
             self.assertEqual(done.returncode, 75, done.stderr)
             self.assertRegex(done.stderr, rf"localhost:{port}.*: no answer in time; " + self.HINT.format(port))
 
+    def test_a_port_without_implicit_tls(self):
+        port = self.server.ports[0]
+        for done in (self.send(port=port, scheme="smtps"), postroad.run("talk", f"smtps://localhost:{port}", input="QUIT\n")):
+            self.assertEqual(done.returncode, 77, done.stderr)
+            self.assertRegex(done.stderr, rf"localhost:{port}.*: the TLS handshake failed: wrong version number; the port may not expect TLS from the first byte: "
+                                          rf"use smtp://localhost:{port} \(STARTTLS\)\n$")
+
     def test_an_alert_in_place_of_the_greeting(self):
         fake = self.enterContext(by_hand.FakeServer(lambda peer: peer.say(b"\x15\x03\x03\0\x02\x02\x28")))
         for done in (self.send(port=fake.port), postroad.run("talk", f"localhost:{fake.port}", input="QUIT\n")):

@@ -1,5 +1,6 @@
-// The remedy where a server sends no greeting. A port with implicit TLS (RFC 8314) waits for the
-// client's handshake and sends nothing, or a TLS alert.
+// The remedy where client and server disagree about TLS before the greeting. A port with implicit
+// TLS (RFC 8314) waits for the client's handshake and sends nothing, or a TLS alert; a port without
+// it sends its greeting in plaintext.
 #pragma once
 
 #include <string>
@@ -19,6 +20,13 @@ constexpr std::string_view tls_in_place_of_greeting =
 /// Why there was no greeting, and the remedy. `server` is "host:port".
 inline std::string without_greeting(std::string_view why, const std::string& server) {
   return std::string(why) + "; the port may expect TLS from the first byte: use smtps://" + server;
+}
+
+/// Why the handshake before the greeting failed with plaintext, and the remedy. `server` is
+/// "host:port".
+inline std::string plaintext_in_place_of_tls(std::string_view why, const std::string& server) {
+  return std::string(why) + "; the port may not expect TLS from the first byte: use smtp://" +
+         server + " (STARTTLS)";
 }
 
 }  // namespace postroad::smtp
