@@ -17,6 +17,12 @@ namespace fs = std::filesystem;
 
 namespace {
 
+// The data folder, or the folder of the mailboxes in it: the outer one that does not exist.
+std::string absent_folder(const fs::path& data) {
+  std::error_code ignored;
+  return (fs::exists(data, ignored) ? data / "mail" : data).string();
+}
+
 using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds longest_poll{60'000};
@@ -82,8 +88,9 @@ Result<Waited> wait_for_messages(const fs::path& data, const Filter& filter, std
     if (!messages && !is_absent) return messages.error();  // waiting does not change that
     const bool is_complete = messages && messages->size() >= count;
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now());
-    if (is_complete || left.count() <= 0)
-      return Waited{is_absent ? std::vector<StoredMessage>() : std::move(*messages), is_complete};
+    if ((is_complete || left.count() <= 0) && messages)
+      return Waited{std::move(*messages), is_complete, {}};
+    if (left.count() <= 0) return Waited{{}, false, absent_folder(data)};
     if (const auto waited = watch.wait(left); !waited) return waited.error();
   }
 }

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <string>
 #include <vector>
 
 #include "mailbox/messages.hpp"
@@ -12,6 +13,7 @@ namespace postroad::mailbox {
 struct Waited {
   std::vector<StoredMessage> messages{};  ///< those that match now
   bool is_complete = false;               ///< false: the time was over before there were enough
+  std::string absent_folder{};            ///< the folder that does not exist; empty: it exists
 };
 
 /// Waits until at least `count` messages match. The folder of the mailboxes and the mailboxes may

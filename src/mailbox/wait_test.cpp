@@ -62,5 +62,17 @@ TEST_F(Wait, EndsWithTheTime) {
   EXPECT_TRUE(none->messages.empty());
 }
 
+TEST_F(Wait, NamesTheFolderThatDoesNotExist) {
+  const auto folder = [](const std::filesystem::path& data) {
+    const auto waited = wait_for_messages(data, {}, 1, 1ms);
+    return waited ? waited->absent_folder : waited.error().text();
+  };
+  EXPECT_EQ(folder(data_ / "nowhere"), (data_ / "nowhere").string());
+  std::filesystem::create_directories(data_ / "data");
+  EXPECT_EQ(folder(data_ / "data"), (data_ / "data" / "mail").string());
+  deliver("ben@x.example", "1.QA.host", message("one"));
+  EXPECT_EQ(wait_for_messages(data_, {}, 2, 1ms)->absent_folder, "");
+}
+
 }  // namespace
 }  // namespace postroad::mailbox

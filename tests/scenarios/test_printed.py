@@ -58,6 +58,18 @@ class Printed(unittest.TestCase):
         process.stderr.close()
         self.assertEqual(len(text), 18 + 12 * 100_000)
 
+    def test_a_data_folder_without_messages(self):
+        absent = self.data / "absent"
+        done = postroad.run("mail", "wait", "-d", absent, "--timeout", "1ms")
+        self.assertEqual((done.returncode, done.stderr), (75, f"postroad mail wait: 0 of 1 messages arrived within 1ms; the folder {absent} does not exist: "
+                                                              "-d is the server's data folder\n"))
+        (self.data / "mail").mkdir(parents=True, exist_ok=True)
+        done = postroad.run("mail", "wait", "-d", self.data, "--timeout", "1ms")
+        self.assertEqual((done.returncode, done.stderr), (75, "postroad mail wait: 0 of 1 messages arrived within 1ms; see --timeout\n"))
+        for flags, words in (((), ""), (("-m", "c@x.example"), " to c@x.example")):
+            done = postroad.run("mail", "show", "last", "-d", self.data, *flags)
+            self.assertEqual((done.returncode, done.stderr), (66, f"postroad mail: {self.data}: there are no messages{words}\n"))
+
     @unittest.skipUnless(os.geteuid() == 0, "only root can become another user")
     def test_a_mailbox_that_cannot_be_read(self):
         path = store(self.data, MESSAGE)

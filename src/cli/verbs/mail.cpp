@@ -161,8 +161,13 @@ int MailVerbs::show() {
   const auto found = mailbox::find_message(data, filter_of(*this), id);
   if (!found) return refuse(*this, found.error());
   if (!*found)
-    return refuse(*this, fail(Fault::not_found, id,
-                              "no message has this id; `postroad mail list` shows the ids"));
+    return refuse(*this,
+                  id == "last"
+                      ? fail(Fault::not_found, data,
+                             mailbox.empty() ? "there are no messages"
+                                             : "there are no messages to " + printable(mailbox, 80))
+                      : fail(Fault::not_found, id,
+                             "no message has this id; `postroad mail list` shows the ids"));
   const auto bytes = mailbox::read_message((*found)->path);
   if (!bytes) return refuse(*this, bytes.error());
   if (raw) {
@@ -183,8 +188,15 @@ int MailVerbs::wait() {
   if (!waited) return refuse(*this, waited.error());
   print(waited->messages, json);
   if (waited->is_complete) return exit_ok;
-  complain("mail wait", fmt::format("{} of {} messages arrived within {}; see --timeout",
-                                    waited->messages.size(), count, config::format(timeout)));
+  const auto remedy =
+      waited->absent_folder.empty()
+          ? std::string("see --timeout")
+          : fmt::format("the folder {} does not exist: {} is the server's data folder",
+                        printable(waited->absent_folder, 200),
+                        config::as_typed(data_typed, "--data"));
+  complain("mail wait",
+           fmt::format("{} of {} messages arrived within {}; {}", waited->messages.size(), count,
+                       config::format(timeout), remedy));
   return exit_temporary;
 }
 
