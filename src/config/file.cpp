@@ -234,6 +234,20 @@ class Loader {
   LoadReport report_;
 };
 
+// Whether the parser stopped at text without quotes, such as mail.example.org or 35MB.
+bool lacks_quotes(std::string_view text, const toml::parse_error& error) {
+  if (error.description().find("could not determine value type") != std::string_view::npos)
+    return true;
+  const auto& at = error.source().begin;
+  const auto lines = split(text, '\n');
+  if (at.line == 0 || at.line > lines.size()) return false;
+  const auto line = lines[at.line - 1];
+  const auto equals = line.find('=');
+  if (equals == std::string_view::npos || at.column <= equals + 1) return false;
+  const auto value = trim(line.substr(equals + 1));
+  return !value.empty() && std::string_view("\"'[{#").find(value.front()) == std::string_view::npos;
+}
+
 }  // namespace
 
 LoadReport load_toml(std::string_view text, std::string_view file_name, const Table& root,
@@ -247,9 +261,10 @@ LoadReport load_toml(std::string_view text, std::string_view file_name, const Ta
     const auto& at = error.source().begin;
     LoadReport report;
     report.is_parsed = false;
-    report.errors.push_back(fail(Fault::input,
-                                 fmt::format("{}:{}:{}", file_name, at.line, at.column),
-                                 fmt::format("not TOML: {}", error.description())));
+    report.errors.push_back(
+        fail(Fault::input, fmt::format("{}:{}:{}", file_name, at.line, at.column),
+             fmt::format("not TOML: {}{}", error.description(),
+                         lacks_quotes(text, error) ? "; put the text in quotes" : "")));
     return report;
   }
 }

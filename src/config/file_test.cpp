@@ -14,6 +14,7 @@
 namespace postroad::config {
 namespace {
 
+using testing::EndsWith;
 using testing::HasSubstr;
 using testing::Not;
 using testing::StartsWith;
@@ -164,6 +165,19 @@ TEST(File, SaysWhatIsWrongAndWhere) {
               StartsWith("p.toml:2:20: server.max_message_size = 35 MB: not a size; expected an "
                          "integer and a unit"));
   EXPECT_THAT(fault_of("name = \n"), StartsWith("p.toml:1:8: not TOML: "));
+}
+
+TEST(File, AsksForQuotesAroundTextWithoutThem) {
+  for (const char* text :
+       {"name = mail.example.org\n", "name = yes", "name = 35MB\n", "name = 127.0.0.1\n",
+        "[server]\nname = true1\n", "name = /var/mail # here\n", "name = [x, y]\n"}) {
+    const auto fault = fault_of(text);
+    EXPECT_THAT(fault, HasSubstr("not TOML: ")) << text;
+    EXPECT_THAT(fault, EndsWith("; put the text in quotes")) << text;
+  }
+  for (const char* text : {"name = \n", "name = # none\n", "[server\n", "name = \"x\n",
+                           "name = \"x\" y\n", "a b = c\n"})
+    EXPECT_THAT(fault_of(text), Not(HasSubstr("quotes"))) << text;
 }
 
 TEST(File, ReportsEveryErrorWithItsPlaceAndAppliesNothing) {

@@ -117,6 +117,7 @@ class WrongInput(unittest.TestCase):
 
     def test_not_toml(self):
         self.sentence(self.serve("[server\n", 78), r"wrong\.toml:1:", "not TOML")
+        self.sentence(self.serve("[server]\nhostname = mail.example.org\n", 78), r"wrong\.toml:2:12", "not TOML: .*; put the text in quotes")
 
     def test_no_such_configuration(self):
         done = postroad.run("serve", "--config", "/nowhere/postroad.toml")
