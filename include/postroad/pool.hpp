@@ -37,6 +37,9 @@ struct POSTROAD_EXPORT PoolOptions {
   std::chrono::milliseconds max_pause{300'000};
   /// How long one call waits for a relay when all are paused.
   std::chrono::milliseconds patience{30'000};
+  /// Called with the error of each relay that failed, or lacks an extension that the message needs:
+  /// the result of a call has the last one alone. On the pool's thread; short, must not throw.
+  std::function<void(const Error&)> relay_failed{};
 };
 
 /// Numbers of a pool.

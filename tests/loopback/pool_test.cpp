@@ -10,6 +10,7 @@
 #include <postroad/testing.hpp>
 #include <random>
 #include <thread>
+#include <vector>
 
 #include "pool_support.hpp"
 
@@ -109,6 +110,21 @@ TEST(Relays, AFailedRelayIsReplacedAndARefusedMessageIsNot) {
   ASSERT_TRUE(refused);
   EXPECT_EQ(refused->recipients[0].outcome, Outcome::refused);
   EXPECT_EQ(up.received().size(), 1U);
+}
+
+TEST(Relays, TheErrorOfEachFailedRelayIsTold) {
+  testing::Server busy;
+  testing::Server refuses;
+  busy.at(Stage::ehlo).refuse({421, {4, 3, 2}, "not today"});
+  refuses.at(Stage::connect).refuse({554, {5, 7, 1}, "not you"});
+  std::vector<int> codes;
+  auto options = quick();
+  options.relay_failed = [&](const Error& error) { codes.push_back(error.reply_code); };
+  Pool pool({busy.url(), refuses.url()}, {}, options);
+  const auto report = pool.send(mail("b@y.example"));
+  ASSERT_FALSE(report);
+  EXPECT_EQ(report.error().reply_code, 554);
+  EXPECT_EQ(codes, (std::vector<int>{421, 554}));
 }
 
 TEST(Relays, AnAcceptedRecipientIsNotSentToAgain) {

@@ -1,5 +1,6 @@
 # Relaying to the smarthost: urgent messages first (MT-PRIORITY), TLS-Required: No in spite of an invalid certificate and never with
 # a login, extensions that are ignored; and `postroad send --relay`, which tries the next server if the first is down.
+import json
 import threading
 import unittest
 
@@ -90,6 +91,32 @@ class Onward(unittest.TestCase):
             self.assertIn("b@y.example accepted 250", done.stdout)
             done = postroad.run("send", "-s", "127.0.0.1:1", "--relay", "127.0.0.1:2", "-f", "a@x.example", "-t", "b@y.example", "--text", "x")
             self.assertEqual(done.returncode, 75, done.stderr)
+
+    def test_every_server_that_failed_is_named(self):
+        words = ("-f", "a@x.example", "-t", "b@y.example", "--text", "x")
+
+        def refuse(peer):
+            peer.say("554 5.7.1 not you\r\n")
+            by_hand.converse(peer)
+        with by_hand.FakeServer(refuse) as fake:
+            refused, down = f"127.0.0.1:{fake.port}", "127.0.0.1:1"
+            for first, second in ((refused, down), (down, refused)):
+                with self.subTest(first=first):
+                    done = postroad.run("send", "-s", first, "--relay", second, *words)
+                    self.assertEqual(done.returncode, 69, done.stderr)
+                    lines = done.stderr.splitlines()
+                    self.assertEqual([line.split()[2].rstrip(":") for line in lines], [first, second], done.stderr)
+                    self.assertIn("554 5.7.1 not you", done.stderr)
+                    done = postroad.run("send", "-s", first, "--relay", second, "--json", *words)
+                    shown = json.loads(done.stdout)
+                    self.assertEqual([one["where"] for one in shown["relay_errors"]], [first, second])
+                    self.assertEqual((done.returncode, shown["error"]["where"]), (69, refused))
+        with postroad.Server({}) as server:
+            done = postroad.run("send", "-s", "127.0.0.1:1", "--relay", f"127.0.0.1:{server.port}", "--json", *words)
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            self.assertEqual([one["where"] for one in json.loads(done.stdout)["relay_errors"]], ["127.0.0.1:1"])
+        done = postroad.run("send", "-s", "127.0.0.1:1", "--json", *words)
+        self.assertEqual((done.returncode, json.loads(done.stdout)["relay_errors"]), (75, []))
 
     def test_from_is_the_envelopes_sender_beside_a_whole_message(self):
         with postroad.Folder() as folder:

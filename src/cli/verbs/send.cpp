@@ -48,7 +48,9 @@ std::vector<config::Flag> protocol_flags(SendVerb& to) {
            .default_text = "`when-needed`"},
           {.name = "relay",
            .value = "URL",
-           .doc = "Another server, tried when the servers before it cannot be reached or defer.",
+           .doc = "Another server, tried when the servers before it cannot be reached or defer. "
+                  "If none accepts the message, the first failure that is not temporary decides "
+                  "the exit code.",
            .target = &to.relays},
           {.name = "lmtp",
            .doc = "Use LMTP instead of SMTP.",
@@ -189,7 +191,34 @@ std::string json_error(const Error& error) {
       error.is_temporary(), error.may_have_been_delivered);
 }
 
-void print_json(const SendReport& report) {
+// The errors of the servers that were tried, in order; one server has none beside its result.
+using RelayErrors = std::vector<Error>;
+
+std::string json_errors(const RelayErrors& errors) {
+  std::string out;
+  for (const auto& one : errors) out += (out.empty() ? "" : ",") + json_error(one);
+  return '[' + out + ']';
+}
+
+// One line per server that failed, and what ended the call if no server did.
+void complain_of_each(const RelayErrors& relay_errors, const std::optional<Error>& last) {
+  bool is_printed = false;
+  for (const auto& one : relay_errors) {
+    complain("send", one.text());
+    is_printed = is_printed || (last && one.text() == last->text());
+  }
+  if (last && !is_printed) complain("send", last->text());
+}
+
+// The first error that no later attempt would change, in the order of the servers; otherwise the
+// last one.
+const Error& decisive(const RelayErrors& relay_errors, const Error& last) {
+  const auto found = std::find_if(relay_errors.begin(), relay_errors.end(),
+                                  [](const Error& one) { return exit_of(one) != exit_temporary; });
+  return found == relay_errors.end() ? last : *found;
+}
+
+void print_json(const SendReport& report, const RelayErrors& relay_errors) {
   // The server that was tried last; each recipient has its own.
   const auto server = report.recipients.empty() ? "" : report.recipients.back().server;
   std::string out = fmt::format(R"({{"server":{},"recipients":[)", json_string(server));
@@ -202,12 +231,12 @@ void print_json(const SendReport& report) {
         recipient.reply.code, json_string(recipient.reply.status.text()),
         json_string(recipient.reply.text), json_string(recipient.server));
   }
-  out +=
-      "],\"error\":" + (report.broken ? json_error(*report.broken) : std::string("null")) + "}\n";
+  out += "],\"error\":" + (report.broken ? json_error(*report.broken) : std::string("null")) +
+         ",\"relay_errors\":" + json_errors(relay_errors) + "}\n";
   std::cout << out;
 }
 
-void print_text(const SendReport& report) {
+void print_text(const SendReport& report, const RelayErrors& relay_errors) {
   const bool colour = observe::wants_colour(STDOUT_FILENO);
   for (const auto& recipient : report.recipients) {
     const char* paint = !colour                                  ? ""
@@ -218,12 +247,15 @@ void print_text(const SendReport& report) {
     std::cout << recipient.address << ' ' << paint << recipient.outcome << (colour ? "\x1b[0m" : "")
               << ' ' << words << '\n';
   }
-  if (report.broken) complain("send", report.broken->text());
+  if (!report.all_accepted()) complain_of_each(relay_errors, report.broken);
 }
 
-int fail_with(const Error& error, bool json) {
-  if (json) std::cout << "{\"recipients\":[],\"error\":" << json_error(error) << "}\n";
-  complain("send", error.text());
+int fail_with(const Error& last, bool json, const RelayErrors& relay_errors = {}) {
+  const auto& error = decisive(relay_errors, last);
+  if (json)
+    std::cout << "{\"recipients\":[],\"error\":" << json_error(error)
+              << ",\"relay_errors\":" << json_errors(relay_errors) << "}\n";
+  complain_of_each(relay_errors, last);
   return exit_of(error);
 }
 
@@ -312,20 +344,21 @@ int fail_to_compose(const Error& error, bool json) {
 }
 
 // The outcome is printed before QUIT: its reply may be late, and changes nothing.
-void print(const SendReport& report, bool json) {
-  json ? print_json(report) : print_text(report);
+void print(const SendReport& report, bool json, const RelayErrors& relay_errors) {
+  json ? print_json(report, relay_errors) : print_text(report, relay_errors);
   std::cout << std::flush;
 }
 
 // Prints the server's reply, or the stage at which --stop-after or --cut-after stopped the call.
-int finish(const SendVerb& verb, const ClientOptions& options, const Result<SendReport>& report) {
+int finish(const SendVerb& verb, const ClientOptions& options, const Result<SendReport>& report,
+           const RelayErrors& relay_errors = {}) {
   if (report) {
-    print(*report, verb.json);
+    print(*report, verb.json, relay_errors);
     return exit_of(*report);
   }
   const auto& error = report.error();
   const bool is_asked = options.stop_after && error.fault == Fault::cancelled;
-  if (!is_asked) return fail_with(error, verb.json);
+  if (!is_asked) return fail_with(error, verb.json, relay_errors);
   std::cout << (verb.json ? R"({"recipients":[],"stopped":)" + json_string(error.text()) + '}'
                           : error.text())
             << '\n';
@@ -337,9 +370,13 @@ int send_through_pool(const SendVerb& verb, const Envelope& envelope, MessageSou
                       const std::optional<Login>& login, const ClientOptions& options) {
   std::vector<std::string> urls{verb.server.server};
   urls.insert(urls.end(), verb.relays.begin(), verb.relays.end());
-  const PoolOptions once{.connections = 1, .patience = std::chrono::milliseconds(0)};
+  RelayErrors relay_errors;  // written on the pool's thread before `send` returns
+  const PoolOptions once{.connections = 1,
+                         .patience = std::chrono::milliseconds(0),
+                         .relay_failed = [&](const Error& one) { relay_errors.push_back(one); }};
   Pool pool = login ? Pool(urls, *login, options, once) : Pool(urls, options, once);
-  const int code = finish(verb, options, pool.send(envelope, source));
+  const auto report = pool.send(envelope, source);
+  const int code = finish(verb, options, report, relay_errors);
   (void)pool.close(options.timeouts.quit);
   return code;
 }

@@ -156,10 +156,11 @@ awaitable<Result<void>> Pool::State::close_idle() {
 }
 
 Pool::Pool(std::vector<std::string> urls, ClientOptions options, PoolOptions pool)
-    : state_(std::make_shared<State>(std::move(urls), std::nullopt, std::move(options), pool)) {}
+    : state_(std::make_shared<State>(std::move(urls), std::nullopt, std::move(options),
+                                     std::move(pool))) {}
 Pool::Pool(std::vector<std::string> urls, Login login, ClientOptions options, PoolOptions pool)
-    : state_(std::make_shared<State>(std::move(urls), std::move(login), std::move(options), pool)) {
-}
+    : state_(std::make_shared<State>(std::move(urls), std::move(login), std::move(options),
+                                     std::move(pool))) {}
 Pool::Pool(Pool&&) noexcept = default;
 Pool& Pool::operator=(Pool&&) noexcept = default;
 Pool::~Pool() = default;

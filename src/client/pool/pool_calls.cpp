@@ -231,11 +231,10 @@ awaitable<Result<SendReport>> Pool::State::run(Call* call) {
     if (last && !call->source.ready_again()) break;  // the source cannot be read again
     last = co_await attempt(call, *chosen, &progress);
     any_report = any_report || progress.left.size() != before || !last;
-    if (last && client::is_relay_failure(*last)) {
-      failure = last;
-    } else if (!last || !client::lacks_extension(*last)) {
-      break;
-    }
+    const bool is_failure = last && client::is_relay_failure(*last);
+    if (!last || (!is_failure && !client::lacks_extension(*last))) break;
+    if (options.relay_failed) options.relay_failed(*last);
+    if (is_failure) failure = last;
   }
   // A relay that could not be reached may have the extension that another one lacks: its failure is
   // the error to report.

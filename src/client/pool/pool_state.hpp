@@ -105,7 +105,7 @@ struct Pool::State {
       : login(std::move(login_)),
         client_options(std::move(client_)),
         overall_timeout(client_options.timeouts.overall),
-        options(options_),
+        options(std::move(options_)),
         chooser(urls.size(), options) {
     options.connections = std::max<std::size_t>(options.connections, 1);
     // The pool keeps the deadline of a call: a connection whose deadline passed at the same moment
