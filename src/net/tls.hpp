@@ -33,7 +33,7 @@ struct TlsClientSettings {
   std::string key;          ///< PEM file; empty: the key is in the certificate's file
   /// TLS 1.2 also with RSA key exchange and CBC ciphers (OpenSSL's default list).
   bool allow_legacy = false;
-  /// Of these settings, for errors; null: none. Not part of the comparison.
+  /// Names of these settings in errors; null: none. Not part of the comparison.
   std::shared_ptr<const OptionNames> names{};
   friend bool operator==(const TlsClientSettings& one, const TlsClientSettings& other) {
     const auto parts = [](const TlsClientSettings& all) {

@@ -33,7 +33,7 @@ class MailboxCarrier final : public queue::Carrier {
   [[nodiscard]] bool lacked_room() const { return lacked_room_; }
 
  private:
-  // What one mailbox gets of a message, and the recipients that it stands for.
+  // The copy of a message for one mailbox, and the recipients whose mailbox it is.
   struct Copy {
     std::vector<std::size_t> recipients;
     std::optional<Error> error{};
