@@ -141,16 +141,12 @@ class Dispatcher final {
   static constexpr std::size_t most_under_way = 4096;  // attempts and records: each has an envelope
   void run();
   // Notifies only a thread that waits: under load none does, and each notification is a system
-  // call.
+  // call. It happens under the lock: after the last post the owner may destroy the dispatcher.
   template <class Tell>
   void post(Tell tell) {
-    bool rings = false;
-    {
-      const std::lock_guard lock(mutex_);
-      tell(inbox_);
-      rings = std::exchange(is_idle_, false);
-    }
-    if (rings) bell_.notify_all();
+    const std::lock_guard lock(mutex_);
+    tell(inbox_);
+    if (std::exchange(is_idle_, false)) bell_.notify_all();
   }
   // An exception ends the step of one message and not the thread.
   template <class Call>
