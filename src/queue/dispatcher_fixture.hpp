@@ -4,6 +4,7 @@
 #pragma once
 
 #include <gtest/gtest.h>
+#include <atomic>
 
 #include <deque>
 #include <future>
@@ -29,6 +30,7 @@ class ScriptedCarrier final : public Carrier {
     if (throws) throw std::system_error(EAGAIN, std::generic_category(), "no thread");
     seen.push_back(part);
     under_way.push_back({&part, std::move(done)});
+    ++begun;
   }
   // The oldest attempts have sent their final dot.
   void begin_stop() override {
@@ -60,6 +62,7 @@ class ScriptedCarrier final : public Carrier {
   }
   std::vector<Part> seen;
   std::deque<Call> under_way;
+  std::atomic<std::size_t> begun = 0;  // attempts; a test may watch it while the dispatcher runs
   std::size_t dots = 0;
   bool stopped = false;
   bool throws = false;

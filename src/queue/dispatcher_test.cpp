@@ -360,7 +360,7 @@ TEST_F(DispatcherTest, AnAttemptThatAStopCutsCountsAsNone) {
   dispatcher.emplace(*spool, told, routes, settings);
   dispatcher->add(id);
   dispatcher->start();
-  while (a->seen.empty()) std::this_thread::yield();
+  while (a->begun == 0) std::this_thread::yield();
   dispatcher->stop(std::chrono::steady_clock::now());
   EXPECT_TRUE(a->stopped);
   const auto envelope = spool->envelope(id);
