@@ -4,8 +4,8 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <atomic>
 
+#include <atomic>
 #include <deque>
 #include <future>
 #include <map>
