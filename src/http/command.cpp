@@ -25,8 +25,6 @@
 #include <system_error>
 #include <thread>
 
-extern char** environ;
-
 namespace postroad::http {
 
 namespace asio = boost::asio;
