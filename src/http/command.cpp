@@ -2,6 +2,7 @@
 #include "http/command.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/socket.h>
@@ -23,7 +24,6 @@
 #include <mutex>
 #include <string_view>
 #include <system_error>
-#include <thread>
 
 namespace postroad::http {
 
@@ -158,13 +158,11 @@ class Process final : public std::enable_shared_from_this<Process> {
 
 Process::~Process() {
   kill();
-  while (!has_ended()) {
-    if (proto::Clock::now() >= dies_by_) {
-      unreaped().add(pid_);
-      return;
-    }
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
+  if (has_ended()) return;
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(dies_by_ - proto::Clock::now());
+  pollfd ended{end.is_open() ? end.native_handle() : -1, POLLIN, 0};
+  if (left.count() > 0 && ended.fd >= 0) (void)::poll(&ended, 1, static_cast<int>(left.count()));
+  if (!has_ended()) unreaped().add(pid_);
 }
 
 // The process group too: a script waits for its programs, and they for a service. The program may

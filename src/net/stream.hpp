@@ -67,7 +67,7 @@ class Stream final {
   void close();
   [[nodiscard]] bool is_open() const;
   [[nodiscard]] tcp::socket& socket();
-  /// Of its io_context.
+  /// The executor of the io_context that the stream runs on.
   [[nodiscard]] asio::any_io_executor executor() const;
   /// "[192.0.2.1]:25" of the peer; for logs and Received.
   [[nodiscard]] std::string peer() const;

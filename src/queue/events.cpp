@@ -35,7 +35,7 @@ constexpr EventInfo delivered{"recipient.delivered", Level::info,
                               "The message was delivered to a recipient."};
 constexpr EventInfo deferred{"recipient.deferred", Level::warning,
                              "message {id} to {to} was deferred: {note}", settled_fields,
-                             "An attempt failed for now and will be repeated."};
+                             "An attempt failed temporarily and will be repeated."};
 constexpr EventInfo failed{"recipient.failed", Level::error, "message {id} to {to} failed: {note}",
                            settled_fields,
                            "Delivery failed permanently; the message stays in the spool."};

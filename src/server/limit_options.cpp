@@ -17,10 +17,10 @@ Section<LimitsConfig> LimitsConfig::declare() {
   s.option("recipients", &LimitsConfig::recipients,
            "Maximum number of recipients per message; further ones get 452.")
       .between(1, 1'000'000);
-  s.option(
-       "recipient_overshoot", &LimitsConfig::recipient_overshoot,
-       "RCPT commands of one message that may be refused for now (452 beyond limits.recipients, "
-       "450 beyond a limit of the client) before each further one counts in limits.errors.")
+  s.option("recipient_overshoot", &LimitsConfig::recipient_overshoot,
+           "RCPT commands of one message that may get a temporary refusal (452 beyond "
+           "limits.recipients, "
+           "450 beyond a limit of the client) before each further one counts in limits.errors.")
       .between(0, 1'000'000);
   s.option("messages", &LimitsConfig::messages,
            "Maximum number of messages per session; a further MAIL gets 421.")

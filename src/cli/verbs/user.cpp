@@ -47,7 +47,7 @@ config::Command UserVerbs::declare() {
                   .doc = "Store SCRAM-SHA-1 keys too, for old clients.",
                   .target = &scram_sha_1},
                  {.name = "with-cram-md5",
-                  .doc = "Insecure: store a CRAM-MD5 key too; anyone who reads the file can log in "
+                  .doc = "Insecure: also store a CRAM-MD5 key; a reader of the file can log in "
                          "with it.",
                   .target = &cram_md5}},
        .exit_codes = codes,
