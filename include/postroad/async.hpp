@@ -121,20 +121,18 @@ class POSTROAD_EXPORT AsyncClient {
   /// Ends that call with Fault::cancelled, whether it waits or is under way. No effect when it is
   /// over.
   void cancel(Ticket ticket);
+  /// A function that does the same; it has no effect after the end of the client.
+  [[nodiscard]] std::function<void(Ticket)> canceller() const;
 
  private:
   struct State;
-  static void cancel(const std::weak_ptr<State>& client, Ticket ticket);
 
   template <class T, class Start, class Token>
   auto initiate(Start start, Token&& token) {
-    return detail::initiate<T>(
-        std::move(start),
-        [weak = std::weak_ptr<State>(state_)](Ticket ticket) { cancel(weak, ticket); },
-        std::forward<Token>(token));
+    return detail::initiate<T>(std::move(start), canceller(), std::forward<Token>(token));
   }
 
-  std::shared_ptr<State> state_;
+  std::unique_ptr<State> state_;
 };
 
 /// As Pool::send, for many tasks at once. Completes with Result<SendReport>. `caller` as for

@@ -104,7 +104,7 @@ class POSTROAD_EXPORT Pool final : public Transport {
 
  private:
   struct State;
-  std::shared_ptr<State> state_;
+  std::unique_ptr<State> state_;
 };
 
 }  // namespace postroad

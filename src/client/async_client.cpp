@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "client/connection.hpp"
+#include "client/handle.hpp"
 
 namespace postroad {
 
@@ -25,6 +26,7 @@ struct AsyncClient::State {
   State(std::string_view url, std::optional<Login> login, ClientOptions options)
       : connection(url, std::move(login), std::move(options)), thread([this] { context.run(); }) {}
   ~State() {
+    handle->close();
     asio::post(context, [this] {
       closing = true;
       const auto waiting = std::exchange(queue, {});
@@ -85,6 +87,8 @@ struct AsyncClient::State {
   std::deque<Call> queue;  // this and the next two: only on the thread
   Ticket under_way = 0;
   bool closing = false;
+  // Through it other threads cancel calls.
+  std::shared_ptr<client::Handle<State>> handle = std::make_shared<client::Handle<State>>(*this);
   std::atomic<Ticket> last_ticket = 0;
   std::thread thread;
 };
@@ -104,9 +108,9 @@ asio::awaitable<Result<SendReport>> send_message(client::Connection& connection,
 }  // namespace
 
 AsyncClient::AsyncClient(std::string_view url, ClientOptions options)
-    : state_(std::make_shared<State>(url, std::nullopt, std::move(options))) {}
+    : state_(std::make_unique<State>(url, std::nullopt, std::move(options))) {}
 AsyncClient::AsyncClient(std::string_view url, Login login, ClientOptions options)
-    : state_(std::make_shared<State>(url, std::move(login), std::move(options))) {}
+    : state_(std::make_unique<State>(url, std::move(login), std::move(options))) {}
 AsyncClient::AsyncClient(AsyncClient&&) noexcept = default;
 AsyncClient& AsyncClient::operator=(AsyncClient&&) noexcept = default;
 AsyncClient::~AsyncClient() = default;
@@ -139,11 +143,14 @@ AsyncClient::Ticket AsyncClient::start_quit(Callback<Reply> done) {
                             std::move(done));
 }
 
-void AsyncClient::cancel(Ticket ticket) { cancel(std::weak_ptr<State>(state_), ticket); }
+void AsyncClient::cancel(Ticket ticket) { canceller()(ticket); }
 
-void AsyncClient::cancel(const std::weak_ptr<State>& client, Ticket ticket) {
-  const auto state = client.lock();
-  if (state) asio::post(state->context, [raw = state.get(), ticket] { raw->cancel(ticket); });
+std::function<void(AsyncClient::Ticket)> AsyncClient::canceller() const {
+  return [handle = state_->handle](Ticket ticket) {
+    handle->use([ticket](State& state) {
+      asio::post(state.context, [&state, ticket] { state.cancel(ticket); });
+    });
+  };
 }
 
 }  // namespace postroad

@@ -65,8 +65,8 @@ void Dispatcher::settle_all(const ActivePointer& active, const Attempt& attempt)
 // Each outcome is recorded when it is known: those that arrive together share a sync.
 void Dispatcher::record(const ActivePointer& active) {
   const auto id = active->part.id;
-  auto done = [this, active](const Result<void>& kept) mutable {
-    post([&](Inbox& inbox) { inbox.recorded.push_back({std::move(active), !kept}); });
+  auto done = [this, held = active](const Result<void>& kept) mutable {
+    post([&](Inbox& inbox) { inbox.recorded.push_back({std::move(held), !kept}); });
   };
   if (active->covers_all && is_finished(active->part.envelope, settings_.settlement.on_unknown)) {
     const auto removal = removal_time(active->part.envelope);

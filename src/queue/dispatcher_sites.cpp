@@ -61,7 +61,7 @@ void Dispatcher::adopt(const std::string& name, Line& line,
 }
 
 void Dispatcher::start_attempt(Active part, Line& line) {
-  const auto active = std::make_shared<Active>(std::move(part));
+  auto active = std::make_shared<Active>(std::move(part));
   auto& carrier = *active->carrier;
   const auto is_known = [&](const auto& weak) { return weak.lock() == active->carrier; };
   if (std::none_of(carriers_.begin(), carriers_.end(), is_known))
@@ -74,8 +74,8 @@ void Dispatcher::start_attempt(Active part, Line& line) {
   count(*active);
   try {
     // The last reference must not go on the carrier's own thread, which its destructor joins.
-    carrier.carry(active->part, [this, active](Attempt attempt) mutable {
-      post([&](Inbox& inbox) { inbox.ended.push_back({std::move(active), std::move(attempt)}); });
+    carrier.carry(active->part, [this, held = active](Attempt attempt) mutable {
+      post([&](Inbox& inbox) { inbox.ended.push_back({std::move(held), std::move(attempt)}); });
     });
   } catch (...) {
     run_step(active, [&] {

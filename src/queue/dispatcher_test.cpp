@@ -126,6 +126,25 @@ TEST_F(DispatcherTest, AnUnknownOutcomeIsRetriedOrParkedAsConfigured) {
   }
 }
 
+// The carrier's destructor joins the thread that calls back.
+TEST_F(DispatcherTest, ACallbackThatWasCalledHoldsNoCarrier) {
+  auto carrier = std::make_shared<ScriptedCarrier>();
+  routes->carriers["own.example"] = carrier;
+  begin();
+  queue({"x@own.example"});
+  pass();
+  ASSERT_EQ(carrier->under_way.size(), 1U);
+  auto call = std::move(carrier->under_way.front());
+  carrier->under_way.clear();
+  call.done(same_for_all(1, Outcome::accepted, {}));
+  pass();
+  dispatcher.reset();
+  routes->carriers.erase("own.example");
+  const std::weak_ptr<ScriptedCarrier> held = carrier;
+  carrier.reset();
+  EXPECT_TRUE(held.expired());
+}
+
 TEST_F(DispatcherTest, AParkedMessageIsReleasedWhereUnknownIsRetried) {
   settings.settlement.on_unknown = OnUnknown::park;
   begin();

@@ -77,6 +77,20 @@ TEST(AsyncPool, ItsEndCompletesEveryCall) {
   cancel(1);  // the pool is destroyed: nothing happens
 }
 
+TEST(AsyncClient, ACancellerOutlivesTheClient) {
+  testing::Server server;
+  server.at(Stage::mail).stall();
+  std::optional<AsyncClient> client(std::in_place, server.url());
+  const auto cancel = client->canceller();
+  std::promise<Result<SendReport>> over;
+  const auto ticket = client->start_send(
+      mail(), [&](Result<SendReport> result) { over.set_value(std::move(result)); });
+  cancel(ticket);
+  EXPECT_EQ(over.get_future().get().error().fault, Fault::cancelled);
+  client.reset();
+  cancel(ticket);  // nothing happens
+}
+
 TEST(AsyncPool, AMessageThatIsWrongCompletesToo) {
   testing::Server server;
   Pool pool({server.url()});

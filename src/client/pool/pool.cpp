@@ -156,10 +156,10 @@ awaitable<Result<void>> Pool::State::close_idle() {
 }
 
 Pool::Pool(std::vector<std::string> urls, ClientOptions options, PoolOptions pool)
-    : state_(std::make_shared<State>(std::move(urls), std::nullopt, std::move(options),
+    : state_(std::make_unique<State>(std::move(urls), std::nullopt, std::move(options),
                                      std::move(pool))) {}
 Pool::Pool(std::vector<std::string> urls, Login login, ClientOptions options, PoolOptions pool)
-    : state_(std::make_shared<State>(std::move(urls), std::move(login), std::move(options),
+    : state_(std::make_unique<State>(std::move(urls), std::move(login), std::move(options),
                                      std::move(pool))) {}
 Pool::Pool(Pool&&) noexcept = default;
 Pool& Pool::operator=(Pool&&) noexcept = default;
@@ -218,9 +218,10 @@ void Pool::cancel(Ticket ticket) {
 }
 
 std::function<void(Pool::Ticket)> Pool::canceller() const {
-  return [weak = std::weak_ptr<State>(state_)](Ticket ticket) {
-    if (const auto state = weak.lock())
-      asio::post(state->context, [raw = state.get(), ticket] { raw->cancel(ticket); });
+  return [handle = state_->handle](Ticket ticket) {
+    handle->use([ticket](State& state) {
+      asio::post(state.context, [&state, ticket] { state.cancel(ticket); });
+    });
   };
 }
 

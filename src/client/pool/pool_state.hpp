@@ -20,6 +20,7 @@
 #include <thread>
 
 #include "client/connection.hpp"
+#include "client/handle.hpp"
 #include "client/pool/relays.hpp"
 
 namespace postroad {
@@ -100,12 +101,12 @@ struct Pool::State {
   using Call = client::Call;
   using Progress = client::Progress;
 
-  State(std::vector<std::string> urls, std::optional<Login> login_, ClientOptions client_,
-        PoolOptions options_)
-      : login(std::move(login_)),
-        client_options(std::move(client_)),
+  State(std::vector<std::string> urls, std::optional<Login> with_login, ClientOptions client,
+        PoolOptions pool)
+      : login(std::move(with_login)),
+        client_options(std::move(client)),
         overall_timeout(client_options.timeouts.overall),
-        options(std::move(options_)),
+        options(std::move(pool)),
         chooser(urls.size(), options) {
     options.connections = std::max<std::size_t>(options.connections, 1);
     // The pool keeps the deadline of a call: a connection whose deadline passed at the same moment
@@ -115,6 +116,7 @@ struct Pool::State {
     thread = std::thread([this] { context.run(); });
   }
   ~State() {
+    handle->close();
     asio::post(context, [this] { abandon(); });
     thread.join();
   }
@@ -167,6 +169,8 @@ struct Pool::State {
   bool closing = false;
   bool gone = false;
 
+  // Through it other threads cancel calls.
+  std::shared_ptr<client::Handle<State>> handle = std::make_shared<client::Handle<State>>(*this);
   std::atomic<Ticket> last_ticket = 0;
   mutable std::mutex mutex;
   std::condition_variable all_ended;
