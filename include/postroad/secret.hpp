@@ -24,7 +24,8 @@ class POSTROAD_EXPORT Secret {
   /// The value of an environment variable. Empty when the variable is missing; the login then fails
   /// with an error that names the variable.
   static Secret from_env(const char* name);
-  /// The first line of a file, without its line end. Error: Fault::io.
+  /// The first line of a file, without its line end. Error: Fault::io, or Fault::data where that
+  /// line is empty.
   static Result<Secret> from_file(const std::string& path);
 
   [[nodiscard]] bool empty() const noexcept { return value_.empty(); }

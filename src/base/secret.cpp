@@ -1,8 +1,10 @@
 // Secret: wiping, and reading from the environment and from files.
 #include <postroad/secret.hpp>
 
+#include <cerrno>
 #include <cstdlib>
 #include <fstream>
+#include <system_error>
 
 namespace postroad {
 
@@ -48,12 +50,15 @@ Secret Secret::from_env(const char* name) {
 Result<Secret> Secret::from_file(const std::string& path) {
   std::ifstream file(path);
   std::string line;
-  if (!file || !std::getline(file, line)) {
-    return fail(Fault::io, path,
-                "cannot read a password from this file: it does not exist, is not readable "
-                "or is empty");
+  errno = 0;
+  if (!file || (!std::getline(file, line) && !file.eof())) {
+    const auto why =
+        errno == 0 ? std::string("input error") : std::generic_category().message(errno);
+    return fail(Fault::io, path, "the password file cannot be read: " + why);
   }
   if (!line.empty() && line.back() == '\r') line.pop_back();
+  if (line.empty())
+    return fail(Fault::data, path, "the password file is empty; its first line is the password");
   Secret secret(std::move(line));
   secret.origin_ = "file " + path;
   return secret;

@@ -175,9 +175,14 @@ int run_verb(std::vector<std::string> words) {
   const auto send = std::find_if(verbs.begin(), verbs.end(),
                                  [&](const auto& verb) { return verb.name == words.front(); });
   auto all = with_flags_of_file(std::move(words), *send);
-  if (all) return run_words(app.root, *all);
-  complain("send", all.error().text());
-  return exit_of_reading(all.error());
+  if (!all) {
+    complain("send", all.error().text());
+    return exit_of_reading(all.error());
+  }
+  const int code = run_words(app.root, all->words);
+  if (code == exit_usage && !all->places.empty())
+    complain("send", "from the file of --flags: " + all->places);
+  return code;
 }
 
 int run_program(int argc, char** argv) {

@@ -97,8 +97,12 @@ Result<Users> Users::load(const std::string& path) {
   for (const auto& [name, user] : users.keys_) {
     if (user.scram_sha_256.stored_key.empty())
       return fail(Fault::data, path,
-                  name + " has no SCRAM-SHA-256 keys; `postroad user add " + printable(name) +
-                      " --file " + path + "` gives them");
+                  std::string(name)
+                      .append(" has no SCRAM-SHA-256 keys; `postroad user add ")
+                      .append(printable(name))
+                      .append(" --file ")
+                      .append(path)
+                      .append("` gives them"));
   }
   return users;
 }
@@ -199,7 +203,7 @@ Result<void> Users::set(const std::string& name, const Secret& password, ExtraKe
   if (password.empty()) return fail(Fault::input, name, "the password is empty");
   if (!sasl::prepare(password.reveal()))
     return fail(Fault::input, name,
-                "the password is not UTF-8, or has a character that SASLprep (RFC 4013) prohibits");
+                "the password cannot be used: " + std::string(sasl::reason_not_prepared()));
   const auto derive = [&](Digest digest) {
     return ScramKeys::derive(digest, password.reveal(), crypto::random_bytes(salt_bytes), 4096);
   };

@@ -104,7 +104,7 @@ class Talk(unittest.TestCase):
             done = self.talk(f"127.0.0.1:{fake.port}", ["EHLO client.example", "AUTH PLAIN", "NOOP", "QUIT"], "--user", "test", "--password-env", "TALK_NONE",
                              "--allow-password-in-clear")
         self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertRegex(done.stderr, r"the password is empty \(environment variable TALK_NONE\)")
+        self.assertRegex(done.stderr, r"--password-env TALK_NONE: this environment variable is not set")
         self.assertEqual(fake.heard[-2:], ["NOOP", "QUIT"])
 
     def test_a_login_is_not_read_from_the_lines_of_a_pipe(self):

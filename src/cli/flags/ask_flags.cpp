@@ -121,7 +121,7 @@ Result<void> take_numbers(const AskFlags& flags, MailOptions& options) {
   if (flags.priority) {
     if (*flags.priority < -9 || *flags.priority > 9)
       return unexpected("--priority", std::to_string(*flags.priority), "a number from -9 to 9");
-    options.priority = *flags.priority;
+    options.priority = flags.priority;
   }
   return {};
 }

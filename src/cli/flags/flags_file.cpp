@@ -49,11 +49,11 @@ bool takes_value(const std::string& name, const config::Command& command) {
 }
 
 // The flags of the file that are not overridden, one word each.
-Result<std::vector<std::string>> read(const std::string& path, const Given& given,
-                                      const config::Command& command) {
+Result<FlagsOfFile> read(const std::string& path, const Given& given,
+                         const config::Command& command) {
   const auto text = read_all(path);
   if (!text) return text.error();
-  std::vector<std::string> flags;
+  FlagsOfFile found;
   std::size_t number = 0;
   for (const auto whole : split(*text, '\n')) {
     ++number;
@@ -65,28 +65,31 @@ Result<std::vector<std::string>> read(const std::string& path, const Given& give
     const auto value = trim(line.substr(end));
     // Without its value the flag would take the next word of the command line.
     const bool lacks_value = value.empty() && takes_value(name, command);
+    const auto place = path + ':' + std::to_string(number);
     if (name == "--flags" || name.find('=') != std::string::npos || lacks_value)
-      return fail(Fault::input, path + ':' + std::to_string(number),
+      return fail(Fault::input, place,
                   "expected a flag, a space and its value, such as `server smtp://h:587`");
     if (is_overridden(name, given, command)) continue;
-    flags.push_back(std::move(name));
-    if (!value.empty()) flags.back() += '=' + std::string(value);
+    found.places += (found.places.empty() ? "" : ", ") + place + " has " + printable(name, 40);
+    found.words.push_back(std::move(name));
+    if (!value.empty()) found.words.back() += '=' + std::string(value);
   }
-  return flags;
+  return found;
 }
 
 }  // namespace
 
-Result<std::vector<std::string>> with_flags_of_file(std::vector<std::string> words,
-                                                    const config::Command& command) {
+Result<FlagsOfFile> with_flags_of_file(std::vector<std::string> words,
+                                       const config::Command& command) {
   const auto given = given_by(command, {words.begin() + 1, words.end()});
   const auto file = given.find("--flags");
   // The parser refuses a second file.
-  if (file == given.end() || file->second.size() != 1) return words;
-  const auto flags = read(file->second.front(), given, command);
-  if (!flags) return flags.error();
-  words.insert(words.begin() + 1, flags->begin(), flags->end());
-  return words;
+  if (file == given.end() || file->second.size() != 1) return FlagsOfFile{std::move(words), {}};
+  auto found = read(file->second.front(), given, command);
+  if (!found) return found.error();
+  words.insert(words.begin() + 1, found->words.begin(), found->words.end());
+  found->words = std::move(words);
+  return found;
 }
 
 }  // namespace postroad::cli

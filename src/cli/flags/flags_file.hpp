@@ -9,12 +9,19 @@
 
 namespace postroad::cli {
 
+struct FlagsOfFile {
+  std::vector<std::string> words;  ///< of the command line and the file
+  /// The places of the file's flags, "FILE:2 has --timeout", for errors of the command line. Empty:
+  /// none came from a file.
+  std::string places;
+};
+
 /// `words`, which begin with the name of `command`, with the flags of the file of `--flags FILE` in
 /// them: one per line, its value after a space, `#` for comments. The command line takes
 /// precedence: a flag that it has, too, or that a flag or an argument of it excludes
 /// (config::Flag::excludes), is not taken from the file. Words that cannot be parsed stay as they
 /// are. Error: Fault::io, Fault::input with file and line.
-Result<std::vector<std::string>> with_flags_of_file(std::vector<std::string> words,
-                                                    const config::Command& command);
+Result<FlagsOfFile> with_flags_of_file(std::vector<std::string> words,
+                                       const config::Command& command);
 
 }  // namespace postroad::cli

@@ -221,9 +221,10 @@ Result<void> check(const ServerFlags& flags) {
   if (flags.proxy) {
     if (const auto right = check_proxy(*flags.proxy); !right) return right;
   }
-  for (const auto& checked :
-       {check_file("--ca-file", flags.ca_file), check_file("--certificate", flags.certificate),
-        check_file("--key", flags.key), check_file("--password-file", flags.password_file)}) {
+  for (const auto& checked : {check_pem("--ca-file", flags.ca_file, "CERTIFICATE"),
+                              check_pem("--certificate", flags.certificate, "CERTIFICATE"),
+                              check_pem("--key", flags.key, "PRIVATE KEY"),
+                              check_file("--password-file", flags.password_file)}) {
     if (!checked) return checked;
   }
   return check_password_sources(flags);

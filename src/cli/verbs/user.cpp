@@ -86,7 +86,7 @@ Result<Secret> ask_twice(const std::string& name) {
   const auto question = "new password of " + printable(name);
   auto first = ask_password(question, remedy);
   if (!first) return first;
-  const auto second = ask_password(question + ", again", remedy);
+  auto second = ask_password(question + ", again", remedy);
   if (!second) return second;
   if (*first == *second) return first;
   return fail(Fault::data, question, "the two passwords differ; nothing was changed");
@@ -106,6 +106,9 @@ int UserVerbs::add() {
   auto password = password_file  ? Secret::from_file(*password_file)
                   : password_env ? Result<Secret>(Secret::from_env(password_env->c_str()))
                                  : ask_twice(name);
+  if (password && password->empty() && password_env)
+    password = fail(Fault::data, "--password-env " + *password_env,
+                    "this environment variable is not set, or is empty; set it");
   if (!password) {
     (void)refuse(password.error());
     return exit_of_reading(password.error());
