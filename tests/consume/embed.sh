@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Configures an outside project that embeds the libraries, where nothing is to be found but Boost, OpenSSL, fmt, libidn2 and libidn,
+# Configures an outside project that embeds the libraries, where nothing is to be found but Boost, OpenSSL, fmt and libidn2,
 # and checks that they stay guests: no tests, no server, no -Werror, no output folder of their own, and only what the project links
 # is built. It builds one layer; with a third argument, all of them, and runs the programs. Arguments: source folder, compiler.
 set -euo pipefail
@@ -9,10 +9,7 @@ trap 'rm -rf "$work"' EXIT
 fail() { echo "$1"; exit 1; }
 
 mkdir "$work/pc"
-for name in libidn libidn2; do
-  file=$(find /usr/lib /usr/share -path "*pkgconfig/$name.pc" -print -quit)
-  ln -s "$file" "$work/pc/"
-done
+ln -s "$(find /usr/lib /usr/share -path '*pkgconfig/libidn2.pc' -print -quit)" "$work/pc/"
 PKG_CONFIG_LIBDIR=$work/pc PKG_CONFIG_PATH='' cmake -S "$source/tests/consume/embed" -B "$work/build" -G Ninja -DPOSTROAD="$source" \
   -DCMAKE_CXX_COMPILER="$compiler" -DCMAKE_EXPORT_COMPILE_COMMANDS=ON -DBUILD_TESTING=ON \
   -DCMAKE_DISABLE_FIND_PACKAGE_GTest=ON -DCMAKE_DISABLE_FIND_PACKAGE_tomlplusplus=ON \

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "proto/sasl/makers.hpp"
+#include "proto/sasl/prepare.hpp"
 
 namespace postroad::sasl {
 
@@ -89,7 +90,9 @@ bool may_use(std::string_view name, const Credentials& credentials, const Contex
   if (!credentials.authorize_as.empty() && !row->authorizes) return false;
   switch (row->by) {
     case Proves::password:
-      return !credentials.password.empty();
+      // SCRAM knows a password in its prepared form only; the others send it as it is.
+      return !credentials.password.empty() &&
+             (!name.starts_with("SCRAM") || prepare(credentials.password.reveal()));
     case Proves::token:
       return !credentials.token.empty();
     case Proves::certificate:

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/text.hpp"
+#include "proto/sasl/prepare.hpp"
 #include "proto/smtp/client/client_machine.hpp"
 
 namespace postroad::smtp {
@@ -71,6 +72,20 @@ std::string ClientMachine::choose_mechanism() const {
   return {};
 }
 
+// Why no mechanism was chosen.
+std::string ClientMachine::without_mechanism() const {
+  std::string offered;
+  for (const auto& name : capabilities_.auth) offered += (offered.empty() ? "" : " ") + name;
+  if (offered.empty())
+    return "the server does not offer AUTH" + std::string(tls_ ? "" : " (without TLS)");
+  auto why = "no common mechanism; the server offers " + printable(offered, 200);
+  const auto& password = options_.login->password;
+  if (!password.empty() && !sasl::prepare(password.reveal()))
+    why +=
+        "; SCRAM is not possible with this password: " + std::string(sasl::reason_not_prepared());
+  return why;
+}
+
 void ClientMachine::start_auth() {
   if (!tls_ && !options_.allow_password_in_clear) {
     auto error = make_error(Fault::auth, Stage::auth,
@@ -85,12 +100,7 @@ void ClientMachine::start_auth() {
   login_.refused.clear();
   const auto mechanism = choose_mechanism();
   if (!mechanism.empty()) return begin_mechanism(mechanism);
-  std::string offered;
-  for (const auto& name : capabilities_.auth) offered += (offered.empty() ? "" : " ") + name;
-  broke(make_error(
-      Fault::auth, Stage::auth,
-      offered.empty() ? "the server does not offer AUTH" + std::string(tls_ ? "" : " (without TLS)")
-                      : "no common mechanism; the server offers " + printable(offered, 200)));
+  broke(make_error(Fault::auth, Stage::auth, without_mechanism()));
 }
 
 void ClientMachine::begin_mechanism(const std::string& mechanism) {

@@ -100,6 +100,7 @@ class ClientMachine final {
   void on_auth_reply(const Reply& reply);
   void answer_challenge(const std::string& text);
   [[nodiscard]] std::string choose_mechanism() const;
+  [[nodiscard]] std::string without_mechanism() const;
   [[nodiscard]] sasl::Context sasl_context(std::string_view mechanism) const;
 
   void follow(MailTransaction::Next next);
