@@ -16,8 +16,8 @@ constexpr std::size_t slice_size = 65536;  // the machine keeps a dot-stuffed co
 }  // namespace
 
 struct Machine::State {
-  State(std::string_view text, std::optional<Login> login_, ClientOptions options_)
-      : login(std::move(login_)), options(std::move(options_)) {
+  State(std::string_view text, std::optional<Login> with_login, ClientOptions with_options)
+      : login(std::move(with_login)), options(std::move(with_options)) {
     auto settled = client::settle(text, login, options);
     if (settled)
       url = std::move(*settled);

@@ -46,9 +46,12 @@ void check_certificates(const Configuration& configuration, Problems& problems) 
     const auto file = settings.listeners[i].certificate.string();
     const auto& host = settings.server.hostname;
     if (!tls->covers(host))
-      problems.warning(option, file + ": the certificate is not for " + host +
-                                   ", so that clients that verify it disconnect; get one for that "
-                                   "name, or set server.hostname to a name it has");
+      problems.warning(option, std::string(file)
+                                   .append(": the certificate is not for ")
+                                   .append(host)
+                                   .append(", so that clients that verify it disconnect; get one "
+                                           "for that name, or set server.hostname to a name it "
+                                           "has"));
     if (tls->days_left() < days_to_renew)
       problems.warning(option, file + ": the certificate expires in " +
                                    std::to_string(tls->days_left()) + " days; renew it");

@@ -13,7 +13,7 @@ namespace postroad::daemon {
 using boost::asio::ip::tcp;
 
 Result<boost::asio::ip::tcp::endpoint> metrics_endpoint(const std::string& text) {
-  const auto wrong = fail(Fault::input, "metrics.listen",
+  auto wrong = fail(Fault::input, "metrics.listen",
                           "'" + printable(text, 80) +
                               "' is not a loopback address with a port; use the form "
                               "127.0.0.1:9925 or [::1]:9925");

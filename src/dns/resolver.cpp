@@ -21,7 +21,7 @@ template <class Record>
 Answer<Record> parsed(Response response, RecordType type,
                       std::optional<Record> (*parse)(std::string_view)) {
   Answer<Record> answer;
-  static_cast<AnswerInfo&>(answer) = std::move(response);
+  static_cast<AnswerInfo&>(answer) = response;
   if (answer.status != Status::records) return answer;
   for (const auto& data : response.data) {
     auto record = parse(data);

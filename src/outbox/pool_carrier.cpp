@@ -16,9 +16,9 @@ constexpr std::chrono::milliseconds quit_patience{2'000};
 std::unique_ptr<Pool> make_pool(const PoolCarrierSettings& settings, bool any_certificate) {
   auto client = settings.client;
   if (any_certificate) client.tls.insecure_accept_any_certificate = true;
-  return settings.login ? std::make_unique<Pool>(settings.urls, *settings.login, std::move(client),
-                                                 settings.pool)
-                        : std::make_unique<Pool>(settings.urls, std::move(client), settings.pool);
+  if (!settings.login)
+    return std::make_unique<Pool>(settings.urls, std::move(client), settings.pool);
+  return std::make_unique<Pool>(settings.urls, *settings.login, std::move(client), settings.pool);
 }
 
 // The parameters of MAIL with the times that are left.

@@ -94,10 +94,10 @@ queue::DispatcherSettings dispatcher_settings(const DeliverySettings& settings) 
 }  // namespace
 
 struct Delivery::State {
-  State(spool::Spool& spool_, std::shared_ptr<const Directory> directory, const Maildirs& maildirs_,
+  State(spool::Spool& from, std::shared_ptr<const Directory> directory, const Maildirs& into,
         observe::Log& log, const DeliverySettings& settings)
-      : spool(spool_),
-        maildirs(maildirs_),
+      : spool(from),
+        maildirs(into),
         observer(log),
         here(std::make_shared<MailboxCarrier>(spool, maildirs, settings.host, settings.threads)),
         present(settings),

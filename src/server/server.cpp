@@ -30,8 +30,8 @@ constexpr std::chrono::milliseconds accept_pause{100};
 }  // namespace
 
 struct Server::State {
-  State(Guard& guard_, observe::Log& log_, const ServerSettings& settings)
-      : guard(guard_), log(log_), workers(settings.threads) {}
+  State(Guard& shared_guard, observe::Log& to, const ServerSettings& settings)
+      : guard(shared_guard), log(to), workers(settings.threads) {}
 
   asio::awaitable<void> accept(std::shared_ptr<Listener> listener);
   void serve(tcp::socket socket, std::shared_ptr<const ListenerSettings> settings, Worker& worker);

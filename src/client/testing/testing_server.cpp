@@ -95,8 +95,8 @@ struct Server::State {
 
 // One session; also the consultant of its machine.
 struct Server::State::TestSession {
-  TestSession(State& state_, tcp::socket socket, std::uint64_t number_)
-      : state(state_), number(number_), stream(std::move(socket)), machine(state_.options) {
+  TestSession(State& owner, tcp::socket socket, std::uint64_t which)
+      : state(owner), number(which), stream(std::move(socket)), machine(owner.options) {
     state.open.insert(this);
   }
   ~TestSession() { state.open.erase(this); }

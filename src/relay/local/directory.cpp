@@ -94,8 +94,8 @@ bool Directory::is_local(const Mailbox& address) const {
 }
 
 std::optional<std::string> Directory::key_of(const Mailbox& address) const {
-  const auto whole = text_key(address);
-  const auto local = lower(address.local);
+  auto whole = text_key(address);
+  auto local = lower(address.local);
   const bool here = address.domain.empty() || domains_.contains(lower(address.domain));
   if (aliases_.contains(whole) || mailboxes_.contains(whole)) return whole;
   // Not if the local part looks like an address: "ben@here"@here is not ben@here.

@@ -190,7 +190,7 @@ Result<Recovered> recover(Disk& disk) { return Recovery(disk).run(); }
 
 Result<std::string> save_damaged(Disk& disk, const Segment& segment, std::uint32_t offset,
                                  std::uint32_t length) {
-  const auto name = fmt::format("damaged-{}-{}", segment.number, offset);
+  auto name = fmt::format("damaged-{}-{}", segment.number, offset);
   auto file = disk.create(name);
   if (!file) {
     if (disk.open(name)) return name;
