@@ -69,7 +69,7 @@ class Passwords(unittest.TestCase):
         self.assertEqual(done.returncode, 66)
         empty = users.parent / "empty"
         empty.touch(mode=0o600)
-        self.assertEqual(postroad.run("user", "add", "ann", "--file", users, "--password-file", empty).returncode, 66)
+        self.assertEqual(postroad.run("user", "add", "ann", "--file", users, "--password-file", empty).returncode, 65)
         self.assertIn("--password-file /nowhere/pw: cannot be read: No such file or directory", done.stderr)
 
 
