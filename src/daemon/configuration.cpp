@@ -121,6 +121,14 @@ std::optional<net::TlsContext> make_tls(const ListenerConfig& listener, std::siz
   return std::nullopt;
 }
 
+// The deliveries read this file at each handshake: one that cannot be used would defer all messages.
+void check_smarthost_ca(const Settings& settings, Problems& problems) {
+  const auto& file = settings.delivery.smarthost_ca_file;
+  if (file.empty()) return;
+  const auto tls = net::TlsContext::client({.ca_file = file.string()});
+  if (!tls) problems.error("delivery.smarthost_ca_file", tls.error());
+}
+
 // The users' file first, then the backend about users that the file does not have. The policies
 // keep the configuration alive.
 server::PolicyChain login_policies(const std::shared_ptr<Configuration>& configuration,
@@ -152,6 +160,7 @@ std::shared_ptr<Configuration> Configuration::make(Settings settings, Problems& 
   made->login_backend = make_login_backend(s, problems);
   made->directory = make_directory(s, problems);
   made->senders = make_senders(s, problems);
+  check_smarthost_ca(s, problems);
   made->guard = server::guard_settings(s.clients, s.logins);
   made->guard.exempt = parse_networks("clients.exempt", s.clients.exempt, problems);
   const auto relayed = parse_networks("delivery.networks", s.delivery.networks, problems);
