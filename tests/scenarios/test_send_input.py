@@ -1,4 +1,4 @@
-# What `postroad send` is given: a wrong command line (64), wrong content of a file or of standard input (65), files and hosts
+# Input of `postroad send`: a wrong command line (64), wrong content of a file or of standard input (65), files and hosts
 # that are not there (66, 68). Each message names the flag as typed, the reason and the remedy.
 import os
 import unittest
