@@ -17,6 +17,7 @@
 #include <boost/asio/system_executor.hpp>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <postroad/client.hpp>
 #include <postroad/pool.hpp>
 #include <string>
@@ -34,10 +35,12 @@ auto initiate(Start start, Cancel cancel, Token&& token) {
   return boost::asio::async_initiate<Token, void(Result<T>)>(
       [](auto handler, Start begin, Cancel end) {
         using Handler = decltype(handler);
-        auto shared = std::make_shared<Handler>(std::move(handler));
-        auto slot = boost::asio::get_associated_cancellation_slot(*shared);
+        // The callback is copied on the library's thread: what the handler holds, perhaps the last
+        // reference to the client, is still destroyed on the handler's own executor.
+        auto shared = std::make_shared<std::optional<Handler>>(std::move(handler));
+        auto slot = boost::asio::get_associated_cancellation_slot(**shared);
         boost::asio::any_io_executor executor =
-            boost::asio::get_associated_executor(*shared, boost::asio::system_executor());
+            boost::asio::get_associated_executor(**shared, boost::asio::system_executor());
         auto work =
             std::make_shared<boost::asio::executor_work_guard<boost::asio::any_io_executor>>(
                 executor);
@@ -51,7 +54,9 @@ auto initiate(Start start, Cancel cancel, Token&& token) {
           boost::asio::post(executor, [shared, work, slot, result = std::move(result)]() mutable {
             if (slot.is_connected()) slot.clear();
             work->reset();
-            std::move (*shared)(std::move(result));
+            auto call = std::move(**shared);
+            shared->reset();
+            std::move(call)(std::move(result));
           });
         });
       },

@@ -48,13 +48,14 @@ Secret Secret::from_env(const char* name) {
 }
 
 Result<Secret> Secret::from_file(const std::string& path) {
+  errno = 0;
   std::ifstream file(path);
   std::string line;
-  errno = 0;
   if (!file || (!std::getline(file, line) && !file.eof())) {
     const auto why =
         errno == 0 ? std::string("input error") : std::generic_category().message(errno);
-    return fail(Fault::io, path, "the password file cannot be read: " + why);
+    return fail(Fault::io, path,
+                "the password file cannot be read: " + why + "; name a file that may be read");
   }
   if (!line.empty() && line.back() == '\r') line.pop_back();
   if (line.empty())

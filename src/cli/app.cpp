@@ -129,9 +129,9 @@ config::Command App::help_command() {
 App::App() {
   root.description =
       "Exit codes are those of sysexits.h; the help of each command lists its own. Every command "
-      "ends with 64 where the command line is wrong, the value of a flag included, and with 74 "
-      "where standard output cannot be written. 65 is for wrong content of a file or of standard "
-      "input.";
+      "ends with 64 where the command line is wrong, the value of a flag included (78 for the "
+      "settings of --set), and with 74 where standard output cannot be written and nothing else "
+      "failed. 65 is for wrong content of a file or of standard input.";
   root.subcommands = {send.declare(),     talk.declare(), serve.declare(),      mail.declare(),
                       lint.declare(),     dkim.declare(), config.declare(),     user.declare(),
                       declare_sendmail(), help_command(), completion_command(), man_command()};
@@ -157,10 +157,11 @@ void warn_of_unknown_variables(const std::vector<std::string>& words) {
 }
 
 // Parses the words and runs the command.
-int run_words(const config::Command& root, const std::vector<std::string>& words) {
+int run_words(const config::Command& root, const std::vector<std::string>& words,
+              const FlagPlaces& places = {}) {
   const auto call = config::parse(root, words, page());
   if (!call) {
-    std::cerr << call.error() << '\n';
+    std::cerr << call.error() << place_of(places, call.error().text()) << '\n';
     return exit_usage;
   }
   if (!call->show) return call->run();
@@ -175,14 +176,12 @@ int run_verb(std::vector<std::string> words) {
   const auto send = std::find_if(verbs.begin(), verbs.end(),
                                  [&](const auto& verb) { return verb.name == words.front(); });
   auto all = with_flags_of_file(std::move(words), *send);
-  if (!all) {
-    complain("send", all.error().text());
-    return exit_of_reading(all.error());
+  if (all) {
+    app.send.places = all->places;
+    return run_words(app.root, all->words, all->places);
   }
-  const int code = run_words(app.root, all->words);
-  if (code == exit_usage && !all->places.empty())
-    complain("send", "from the file of --flags: " + all->places);
-  return code;
+  complain("send", all.error().text());
+  return exit_of_reading(all.error());
 }
 
 int run_program(int argc, char** argv) {

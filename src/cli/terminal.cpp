@@ -141,20 +141,6 @@ Result<void> check_file(std::string_view flag, const std::optional<std::string>&
   return {};
 }
 
-Result<void> check_pem(std::string_view flag, const std::optional<std::string>& path,
-                       std::string_view kind) {
-  if (auto readable = check_file(flag, path); !readable || !path) return readable;
-  const auto text = read_all(*path);
-  if (!text) return text.error();
-  // "EC PRIVATE KEY" and "TRUSTED CERTIFICATE" are such sections, too.
-  for (const std::string_view line : split(*text, '\n')) {
-    if (line.starts_with("-----BEGIN ") && line.find(kind) != std::string_view::npos) return {};
-  }
-  return fail(Fault::data, std::string(flag) + ' ' + printable(*path, 200),
-              "the file has no line -----BEGIN " + std::string(kind) +
-                  "-----; convert it to PEM, for example by `openssl`");
-}
-
 Result<std::string> read_all(const std::string& path) {
   const bool is_input = path == "-";
   const Descriptor file(is_input ? -1 : ::open(path.c_str(), O_RDONLY | O_CLOEXEC));

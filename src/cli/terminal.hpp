@@ -21,10 +21,8 @@ void complain(std::string_view verb, std::string_view sentence);
 /// Whether the file that a flag names can be read and is not a folder; nullopt: nothing to check.
 /// Error: Fault::not_found with the flag as typed.
 Result<void> check_file(std::string_view flag, const std::optional<std::string>& path);
-/// check_file, and that the file has a PEM section of that kind, such as "CERTIFICATE" or "PRIVATE
-/// KEY". Error: also Fault::data.
-Result<void> check_pem(std::string_view flag, const std::optional<std::string>& path,
-                       std::string_view kind);
+/// The detail of an error about a password or token in an environment variable.
+constexpr auto variable_not_set = "this environment variable is not set, or is empty; set it";
 /// Reads a file, or standard input for "-". Error: Fault::io naming it.
 Result<std::string> read_all(const std::string& path);
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/flags/flags_file.hpp"
 #include "cli/flags/message_flags.hpp"
 #include "config/command.hpp"
 
@@ -60,6 +61,7 @@ struct SendVerb {
   AskFlags asks;
   std::vector<std::string> xclient, ignored, relays;
   std::optional<std::string> flags_file;  // read before the rest, by flags_file.hpp
+  FlagPlaces places{};                    // of the flags in that file
   std::optional<std::string> chunking, proxy_header, stop_after, cut_after;
   bool lmtp = false;
   config::Command declare();

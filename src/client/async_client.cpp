@@ -143,7 +143,9 @@ AsyncClient::Ticket AsyncClient::start_quit(Callback<Reply> done) {
                             std::move(done));
 }
 
-void AsyncClient::cancel(Ticket ticket) { canceller()(ticket); }
+void AsyncClient::cancel(Ticket ticket) {
+  if (state_) canceller()(ticket);
+}
 
 std::function<void(AsyncClient::Ticket)> AsyncClient::canceller() const {
   return [handle = state_->handle](Ticket ticket) {

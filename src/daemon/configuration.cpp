@@ -121,10 +121,10 @@ std::optional<net::TlsContext> make_tls(const ListenerConfig& listener, std::siz
   return std::nullopt;
 }
 
-// The deliveries read this file at each handshake: one that cannot be used would defer all messages.
+// The deliveries read this file: one that cannot be used would defer all messages.
 void check_smarthost_ca(const Settings& settings, Problems& problems) {
   const auto& file = settings.delivery.smarthost_ca_file;
-  if (file.empty()) return;
+  if (file.empty() || settings.delivery.smarthost.empty()) return;
   const auto tls = net::TlsContext::client({.ca_file = file.string()});
   if (!tls) problems.error("delivery.smarthost_ca_file", tls.error());
 }

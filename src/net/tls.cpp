@@ -35,12 +35,19 @@ Error setup_failed() {
   return fail(Fault::tls, {}, "OpenSSL cannot be set up: " + openssl_reason());
 }
 
+// OpenSSL's own callback would ask on the terminal, and stop a server that has one.
+int refuse_pass_phrase(char*, int, int, void* was_asked) {
+  if (was_asked != nullptr) *static_cast<bool*>(was_asked) = true;
+  return -1;
+}
+
 Result<std::shared_ptr<ssl_ctx_st>> make(const SSL_METHOD* method, bool allow_legacy) {
   std::shared_ptr<ssl_ctx_st> context(SSL_CTX_new(method), SSL_CTX_free);
   if (!context || SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION) != 1)
     return setup_failed();
   if (!allow_legacy && SSL_CTX_set_cipher_list(context.get(), modern_ciphers) != 1)
     return setup_failed();
+  SSL_CTX_set_default_passwd_cb(context.get(), refuse_pass_phrase);
   SSL_CTX_set_mode(context.get(), SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                                       SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   SSL_CTX_set_options(context.get(), SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
@@ -54,10 +61,21 @@ std::string date_text(const ASN1_TIME* time) {
   return text;
 }
 
-std::shared_ptr<EVP_PKEY> read_key(const std::string& file) {
+Result<std::shared_ptr<EVP_PKEY>> read_key(const std::string& file) {
   const std::unique_ptr<BIO, decltype(&BIO_free)> in(BIO_new_file(file.c_str(), "r"), BIO_free);
-  auto* key = in ? PEM_read_bio_PrivateKey(in.get(), nullptr, nullptr, nullptr) : nullptr;
-  return {key, EVP_PKEY_free};
+  bool is_encrypted = false;
+  auto* key =
+      in ? PEM_read_bio_PrivateKey(in.get(), nullptr, refuse_pass_phrase, &is_encrypted) : nullptr;
+  if (key != nullptr) return std::shared_ptr<EVP_PKEY>(key, EVP_PKEY_free);
+  if (is_encrypted) {
+    ERR_clear_error();
+    return fail(Fault::tls, file,
+                "the private key is encrypted with a pass phrase; store it without one, as "
+                "`openssl pkey -in FILE -out FILE2` does");
+  }
+  return fail(Fault::tls, file,
+              "cannot read a private key (PEM) from this file: " + openssl_reason() +
+                  "; it begins with -----BEGIN PRIVATE KEY-----");
 }
 
 Result<void> present(ssl_ctx_st* context, const std::string& certificate,
@@ -65,13 +83,13 @@ Result<void> present(ssl_ctx_st* context, const std::string& certificate,
   const auto& key = key_file.empty() ? certificate : key_file;
   if (SSL_CTX_use_certificate_chain_file(context, certificate.c_str()) != 1) {
     return fail(Fault::tls, certificate,
-                "cannot read a certificate chain (PEM) from this file: " + openssl_reason());
+                "cannot read a certificate chain (PEM) from this file: " + openssl_reason() +
+                    "; it begins with -----BEGIN CERTIFICATE-----");
   }
   const auto read = read_key(key);
-  if (!read)
-    return fail(Fault::tls, key,
-                "cannot read a private key (PEM) from this file: " + openssl_reason());
-  if (SSL_CTX_use_PrivateKey(context, read.get()) != 1 || SSL_CTX_check_private_key(context) != 1) {
+  if (!read) return read.error();
+  if (SSL_CTX_use_PrivateKey(context, read->get()) != 1 ||
+      SSL_CTX_check_private_key(context) != 1) {
     ERR_clear_error();
     return fail(Fault::tls, key,
                 "this private key does not belong to the certificate in " + certificate +
@@ -91,7 +109,8 @@ Result<void> are_readable(std::initializer_list<std::string> files) {
 Result<void> trust(ssl_ctx_st* context, const std::string& file) {
   if (SSL_CTX_load_verify_locations(context, file.c_str(), nullptr) == 1) return {};
   return fail(Fault::tls, file,
-              "cannot read CA certificates (PEM) from this file: " + openssl_reason());
+              "cannot read CA certificates (PEM) from this file: " + openssl_reason() +
+                  "; it begins with -----BEGIN CERTIFICATE-----");
 }
 
 // Tells one content of a file from the next without reading it.

@@ -58,6 +58,27 @@ struct DispatcherFaults : DispatcherTest {
   }
 };
 
+TEST_F(DispatcherFaults, ARecordThatWasAnsweredHoldsNoCarrier) {
+  auto carrier = std::make_shared<ScriptedCarrier>();
+  routes->carriers["own.example"] = carrier;
+  begin();
+  queue({"x@own.example"});
+  pass();
+  faulty->holds_records = true;
+  carrier->end_all(Outcome::accepted, {});
+  pass();
+  ASSERT_EQ(faulty->held.size(), 1U);
+  const auto done = std::move(faulty->held.front());
+  faulty->held.clear();
+  done({});
+  pass();
+  dispatcher.reset();
+  routes->carriers.erase("own.example");
+  const std::weak_ptr<ScriptedCarrier> held = carrier;
+  carrier.reset();
+  EXPECT_TRUE(held.expired());
+}
+
 TEST_F(DispatcherFaults, AMessageThatCannotBeReadNowIsReadLater) {
   Unreadable observer;
   dispatcher.emplace(*spool, observer, routes, settings, [this] { return now; });

@@ -25,7 +25,7 @@ Attempt attempt_of(const Error& error, std::size_t count) {
   if (error.may_have_been_delivered) return same_for_all(count, Outcome::unknown, error.text());
   // A refused login or EHLO name is a problem of the configuration, not of the message.
   const bool is_before_message = error.stage != Stage::none && error.stage < Stage::mail;
-  if ((error.fault == Fault::input || error.fault == Fault::data) && is_before_message)
+  if (error.fault == Fault::input && is_before_message)
     return same_for_all(count, Outcome::deferred, error.text());
   switch (error.fault) {
     case Fault::cancelled:

@@ -26,8 +26,6 @@ TEST(Settlement, AnErrorBecomesWhatItMeansForTheRecipients) {
   auto login = fail(Fault::input, "host:25", "no token");
   login.stage = Stage::auth;
   EXPECT_EQ(attempt_of(login, 1).recipients[0].outcome, Outcome::deferred);
-  login.fault = Fault::data;  // an empty password file
-  EXPECT_EQ(attempt_of(login, 1).recipients[0].outcome, Outcome::deferred);
 }
 
 }  // namespace

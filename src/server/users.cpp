@@ -76,6 +76,7 @@ Result<Users> Users::load(const std::string& path) {
                 std::string("cannot read the users: ") + std::strerror(errno) +
                     "; `postroad user add NAME --file " + path + "` creates the file");
   }
+  if (S_ISDIR(facts.st_mode)) return fail(Fault::io, path, "is a folder; name a file");
   if ((facts.st_mode & 077) != 0) {
     return fail(Fault::data, path,
                 "other users of this machine may read the keys; run chmod 600 on it");

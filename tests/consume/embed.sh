@@ -23,5 +23,5 @@ planned=$(ninja -C "$work/build" -n all)
 ! grep -q -- -Werror "$work/build/compile_commands.json" || fail "warnings are errors for the embedding project"
 [ -z "$(ninja -C "$work/build" -t query uninstall 2>/dev/null)" ] || fail "the embedding project got a target uninstall"
 
-cmake --build "$work/build" --target "$([ -n "$whole" ] && echo all || echo layer_base)" >"$work/log" 2>&1 || { cat "$work/log"; fail "the library does not build"; }
+cmake --build "$work/build" --target $([ -n "$whole" ] && echo all || echo layer_base postroad/CMakeFiles/layer_proto.dir/src/proto/sasl/prepare.cpp.o) >"$work/log" 2>&1 || { cat "$work/log"; fail "the library does not build"; }
 [ -z "$whole" ] || { "$work/build/embed" && cmake --build "$work/build" --target embed_queue && "$work/build/embed_queue" "$work/outbox"; }

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <boost/asio/bind_executor.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
@@ -77,18 +78,29 @@ TEST(AsyncPool, ItsEndCompletesEveryCall) {
   cancel(1);  // the pool is destroyed: nothing happens
 }
 
-TEST(AsyncClient, ACancellerOutlivesTheClient) {
+TEST(AsyncClient, ACancellerMayBeCalledWhileTheClientEnds) {
   testing::Server server;
-  server.at(Stage::mail).stall();
-  std::optional<AsyncClient> client(std::in_place, server.url());
-  const auto cancel = client->canceller();
-  std::promise<Result<SendReport>> over;
-  const auto ticket = client->start_send(
-      mail(), [&](Result<SendReport> result) { over.set_value(std::move(result)); });
-  cancel(ticket);
-  EXPECT_EQ(over.get_future().get().error().fault, Fault::cancelled);
-  client.reset();
-  cancel(ticket);  // nothing happens
+  for (int i = 0; i < 200; ++i) {
+    std::optional<AsyncClient> client(std::in_place, server.url());
+    const auto ticket = client->start_send(mail(), [](const Result<SendReport>&) {});
+    std::thread other([ticket, cancel = client->canceller()] {
+      for (int n = 0; n < 50; ++n) cancel(ticket);
+    });
+    client.reset();
+    other.join();
+  }
+}
+
+// The destructor of the client joins the library's thread.
+TEST(AsyncClient, TheHandlerMayHoldTheLastReference) {
+  testing::Server server;
+  asio::thread_pool threads(2);
+  for (int i = 0; i < 200; ++i) {
+    auto client = std::make_shared<AsyncClient>(server.url());
+    client->async_send(mail(), asio::bind_executor(threads, [client](const auto&) {}));
+  }
+  threads.join();
+  EXPECT_EQ(server.received().size(), 200U);
 }
 
 TEST(AsyncPool, AMessageThatIsWrongCompletesToo) {

@@ -1,8 +1,11 @@
 # Input of `postroad send`: a wrong command line (64), wrong content of a file or of standard input (65), files and hosts
 # that are not there (66, 68). Each message names the flag as typed, the reason and the remedy.
 import os
+import subprocess
+import threading
 import unittest
 
+from certificates import Certificates
 import postroad
 
 ENVELOPE = ("--from", "a@client.example", "--to", "b@x.example, c@x.example", "--subject", "hi", "--text", "hello")
@@ -35,15 +38,22 @@ class SendInput(unittest.TestCase):
     def test_65_wrong_content(self):
         folder = self.enterContext(postroad.Folder())
         nul, latin, page = folder.write("nul.eml", b"Subject: a\0b\n\nx\n"), folder.write("latin.txt", b"gr\xfc\xdfe\n"), folder.write("page.html", b"<p>\xfc</p>")
-        pem = folder.write("cert.pem", "-----BEGIN CERTIFICATE-----\n")
+        made = Certificates(folder.path)
+        pem, own_key = made.make("own")
+        encrypted, request = folder.path / "encrypted.key", folder.path / "own.csr"
+        subprocess.run(["openssl", "pkey", "-in", own_key, "-aes256", "-passout", "pass:x", "-out", encrypted], check=True)
         ok = ("--server", "smtp://127.0.0.1:1", "--from", "a@x.example", "--to", "b@x.example")
         sign = ("--text", "x", "--dkim-selector", "s", "--dkim-key")
         for flags, input, pattern in ((("--data", nul), None, "--data: .*NUL"), (("--data", "-"), nul.read_bytes(), "--data: .*NUL"),
                                       (("--text", f"@{latin}"), None, "--text: not UTF-8"), (("--html-file", page), None, "--html-file: not UTF-8"),
                                       (("--text", "x", "--calendar", f"REQUEST:{latin}"), None, "--calendar: not UTF-8"),
                                       ((*sign, latin), None, f"{latin}: "), (("--text", "x", "--ca-file", nul), None, f"--ca-file {nul}: .*BEGIN CERTIFICATE"),
-                                      (("--text", "x", "--certificate", nul), None, f"--certificate {nul}: .*BEGIN CERTIFICATE"),
+                                      (("--text", "x", "--ca-file", own_key), None, f"--ca-file {own_key}: .*BEGIN CERTIFICATE"),
+                                      (("--text", "x", "--certificate", request), None, f"--certificate {request}: .*BEGIN CERTIFICATE"),
+                                      (("--text", "x", "--certificate", made.ca), None, f"--certificate {made.ca}: .*BEGIN PRIVATE KEY"),
                                       (("--text", "x", "--certificate", pem, "--key", nul), None, f"--key {nul}: .*BEGIN PRIVATE KEY"),
+                                      (("--text", "x", "--certificate", pem, "--key", encrypted), None, f"--key {encrypted}: the private key is encrypted with a pass phrase"),
+                                      (("--text", "x", "--certificate", made.ca, "--key", own_key), None, f"--key {own_key}: this private key does not belong to the cert"),
                                       (("--text", "x", "--user", "u", "--password-file", folder.write("empty", "")), None, ".*/empty: the password file is empty"),
                                       (("--text", "x", "--user", "u", "--password-env", "NOPE"), None, "--password-env NOPE: this environment variable is not set")):
             with self.subTest(flags=flags):
@@ -53,6 +63,19 @@ class SendInput(unittest.TestCase):
         done = postroad.run("send", *ok, "--text", "x", "--calendar", f"RE QUEST:{latin}")
         self.assertEqual(done.returncode, 64, done.stderr)
         self.assertRegex(done.stderr, "^postroad send: --calendar: expected letters")
+
+    # A pipe can be read once only, and is for the handshake.
+    def test_a_file_of_tls_may_be_a_pipe(self):
+        folder = self.enterContext(postroad.Folder()).path
+        made = Certificates(folder)
+        pipe = folder / "pipe"
+        os.mkfifo(pipe)
+        writer = threading.Thread(target=lambda: pipe.write_bytes(made.ca.read_bytes()), daemon=True)
+        writer.start()
+        done = postroad.run("send", "--server", "smtp://127.0.0.1:1", *ENVELOPE, "--ca-file", pipe)
+        self.assertEqual(done.returncode, 75, done.stderr)
+        self.assertTrue(writer.is_alive(), "nobody has read the pipe")
+        self.assertEqual(pipe.open("rb").read(), made.ca.read_bytes())
 
     # As `sendmail -t`: none of the recipients in the header is left out silently.
     def test_65_wrong_address_in_the_header(self):
@@ -98,8 +121,8 @@ class SendInput(unittest.TestCase):
     # Errors of the command line: the flag as typed, the reason and the remedy.
 
     def test_poor_input_is_named_with_its_remedy(self):
-        scratch = self.enterContext(postroad.Folder())
-        folder, pem = scratch.path, scratch.write("cert.pem", "-----BEGIN CERTIFICATE-----\n")
+        folder = self.enterContext(postroad.Folder()).path
+        pem, _ = Certificates(self.enterContext(postroad.Folder()).path).make("own")
         ok = ("-f", "a@x.example", "-t", "b@x.example", "--text", "hi")
         for flags, code, pattern in ((("-t", "b@x.example"), 64, r"^postroad send: no sender; use --from ADDRESS$"),
                                      (("-t", "b@x.example", "--text", "hi"), 64, r"^postroad send: no sender; use --from ADDRESS$"),
@@ -135,7 +158,7 @@ class SendInput(unittest.TestCase):
     def test_no_flag_is_ignored(self):
         folder = self.enterContext(postroad.Folder())
         whole = folder.write("mail.eml", "From: a@x.example\nSubject: hi\nX-Tag: one\nImportance: high\n\nhello\n")
-        pem = folder.write("cert.pem", "-----BEGIN CERTIFICATE-----\n")
+        pem, key = Certificates(folder.path).make("own")
         page, pin = folder.write("page.html", "<p>hi</p>"), "sha256:" + "A" * 43 + "="
         ok = ("-f", "a@x.example", "-t", "b@x.example")
         text, data, login = (*ok, "--text", "hi"), (*ok, "--data", whole), ("--user", "u", "--password-env", "PW")
@@ -153,7 +176,7 @@ class SendInput(unittest.TestCase):
                                ((*text, "--bcc", "c@x.example", "d@x.example"), f"--bcc, RECIPIENT: {exclude}"),
                                ((*text, *login, "--authorize-as", "v", "--auth", "LOGIN"), "--authorize-as, --auth LOGIN: this mechanism cannot carry"),
                                ((*text, "--user", "u", "--token-env", "PW", "--authorize-as", "v"), f"--authorize-as, --token-env: {exclude}"),
-                               ((*text, "--auth", "EXTERNAL", "--certificate", pem, "--password-env", "PW"), "--password-env: with --auth EXTERNAL"),
+                               ((*text, "--auth", "EXTERNAL", "--certificate", pem, "--key", key, "--password-env", "PW"), "--password-env: with --auth EXTERNAL"),
                                ((*ok, "--html", "x", "--html-file", page), f"--html, --html-file: {exclude}"),
                                ((*ok, "--html", "x", "--flowed"), "--flowed: needs --text"),
                                ((*text, "--embed", page), "--embed: needs --html"),

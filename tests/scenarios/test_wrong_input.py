@@ -222,6 +222,30 @@ class WrongInput(unittest.TestCase):
         settings = {**self.settings(), "server": {"data": self.folder.path / "data", "users": users}}
         self.sentence(self.serve(settings, 78), str(users), "other users of this machine may read", "chmod 600")
 
+    # other verbs
+
+    def test_mail_waits_for_one_message_at_least(self):
+        for count in ("0", "-1"):
+            done = postroad.run("mail", "wait", "--data", self.folder.path, f"--count={count}")
+            self.assertEqual(done.returncode, 64, done.stderr)
+            self.sentence(done.stderr, rf"^postroad mail: --count {count}: expected at least 1$")
+
+    def test_a_folder_is_no_users_file(self):
+        done = postroad.run("user", "list", "--file", self.folder.path)
+        self.assertNotEqual(done.returncode, 0)
+        self.sentence(done.stderr, rf"{self.folder.path}: is a folder; name a file")
+
+    def test_no_part_of_a_key_is_left(self):
+        key = self.folder.path / "key.pem"
+        done = postroad.run_program("bash", "-c", 'trap "" XFSZ; ulimit -f 0; exec "$@"', "bash", postroad.BINARY, "dkim", "keygen", "--out", key)
+        self.assertEqual(done.returncode, 73, done.stderr)
+        self.sentence(done.stderr, f"{key}: the key cannot be written: File too large")
+        self.assertFalse(key.exists())
+        self.assertEqual(postroad.run("dkim", "keygen", "--out", key).returncode, 0)
+        again = postroad.run("dkim", "keygen", "--out", key)
+        self.assertEqual(again.returncode, 73)
+        self.sentence(again.stderr, "File exists; choose another name: a key is never overwritten")
+
 
 if __name__ == "__main__":
     unittest.main(verbosity=2, argv=[one for one in sys.argv if one != "--show"])

@@ -2,7 +2,6 @@
 #include "cli/flags/flags_file.hpp"
 
 #include <algorithm>
-#include <map>
 
 #include "base/text.hpp"
 #include "cli/terminal.hpp"
@@ -70,7 +69,7 @@ Result<FlagsOfFile> read(const std::string& path, const Given& given,
       return fail(Fault::input, place,
                   "expected a flag, a space and its value, such as `server smtp://h:587`");
     if (is_overridden(name, given, command)) continue;
-    found.places += (found.places.empty() ? "" : ", ") + place + " has " + printable(name, 40);
+    found.places.emplace(name, place);
     found.words.push_back(std::move(name));
     if (!value.empty()) found.words.back() += '=' + std::string(value);
   }
@@ -78,6 +77,15 @@ Result<FlagsOfFile> read(const std::string& path, const Given& given,
 }
 
 }  // namespace
+
+std::string place_of(const FlagPlaces& places, std::string_view text) {
+  for (auto at = text.find("--"); at < text.size(); at = text.find("--", at + 2)) {
+    const auto end = text.find_first_not_of("-abcdefghijklmnopqrstuvwxyz0123456789", at);
+    const auto found = places.find(std::string(text.substr(at, end - at)));
+    if (found != places.end()) return " (" + found->second + ')';
+  }
+  return {};
+}
 
 Result<FlagsOfFile> with_flags_of_file(std::vector<std::string> words,
                                        const config::Command& command) {

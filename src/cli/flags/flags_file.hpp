@@ -1,19 +1,25 @@
 // Flags from a file, for values that are the same for every message.
 #pragma once
 
+#include <map>
 #include <postroad/result.hpp>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "config/command.hpp"
 
 namespace postroad::cli {
 
+/// Where a file has a flag: "FILE:2" of "--timeout".
+using FlagPlaces = std::map<std::string, std::string>;
+
+/// The place of the first flag of a file that `text`, of an error, names: " (FILE:2)". Empty: none.
+std::string place_of(const FlagPlaces& places, std::string_view text);
+
 struct FlagsOfFile {
   std::vector<std::string> words;  ///< of the command line and the file
-  /// The places of the file's flags, "FILE:2 has --timeout", for errors of the command line. Empty:
-  /// none came from a file.
-  std::string places;
+  FlagPlaces places;
 };
 
 /// `words`, which begin with the name of `command`, with the flags of the file of `--flags FILE` in

@@ -69,13 +69,11 @@ bool is_login_by_certificate(const ServerFlags& flags, const client::Url& url) {
   return flags.certificate && !flags.user && url.user.empty() && flags.mechanism == "EXTERNAL";
 }
 
-constexpr auto no_value = "this environment variable is not set, or is empty; set it";
-
 Result<Secret> read_token(const ServerFlags& flags) {
   auto token = flags.token_env ? Result<Secret>(Secret::from_env(flags.token_env->c_str()))
                                : from_command("--token-command", *flags.token_command);
-  if (token && token->empty())
-    return fail(Fault::data, "--token-env " + *flags.token_env, no_value);
+  if (token && token->empty() && flags.token_env)
+    return fail(Fault::data, "--token-env " + *flags.token_env, variable_not_set);
   return token;
 }
 
@@ -90,8 +88,9 @@ Result<Secret> read_password(const ServerFlags& flags, const Login& login,
                          "--password-file, --password-env or --password-command")
           : Result<Secret>(login.password);
   if (password && password->empty())
-    return flags.password_env ? fail(Fault::data, "--password-env " + *flags.password_env, no_value)
-                              : fail(Fault::data, login.user, "the password is empty");
+    return flags.password_env
+               ? fail(Fault::data, "--password-env " + *flags.password_env, variable_not_set)
+               : fail(Fault::data, login.user, "the password is empty");
   return password;
 }
 

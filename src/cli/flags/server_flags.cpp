@@ -2,11 +2,14 @@
 #include "cli/flags/server_flags.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
+#include <filesystem>
 
 #include "base/text.hpp"
 #include "cli/terminal.hpp"
 #include "client/url.hpp"
+#include "net/tls.hpp"
 #include "proto/sasl/mechanism.hpp"
 
 namespace postroad::cli {
@@ -208,6 +211,34 @@ Result<void> check_together(const ServerFlags& flags) {
   return {};
 }
 
+// Before anything is sent: what TLS would refuse after STARTTLS. A pipe can be read once only, and
+// is left to TLS.
+Result<void> check_tls_files(const ServerFlags& flags) {
+  const std::array<std::pair<std::string, const std::optional<std::string>*>, 3> files{
+      {{"--ca-file", &flags.ca_file},
+       {"--certificate", &flags.certificate},
+       {"--key", &flags.key}}};
+  bool can_be_read_twice = true;
+  for (const auto& [flag, path] : files) {
+    if (auto readable = check_file(flag, *path); !readable) return readable;
+    std::error_code error;
+    if (*path && !std::filesystem::is_regular_file(**path, error)) can_be_read_twice = false;
+  }
+  if (!can_be_read_twice || (!flags.ca_file && !flags.certificate)) return {};
+  const auto context = net::TlsContext::client({.verify = flags.ca_file.has_value(),
+                                                .ca_file = flags.ca_file.value_or(""),
+                                                .certificate = flags.certificate.value_or(""),
+                                                .key = flags.key.value_or("")});
+  if (context) return {};
+  auto error = context.error();
+  for (const auto& [flag, path] : files) {
+    if (*path != error.where) continue;
+    error.where = flag + ' ' + printable(error.where, 200);
+    break;
+  }
+  return fail(Fault::data, error.where, error.detail);
+}
+
 }  // namespace
 
 Result<void> check(const ServerFlags& flags) {
@@ -221,12 +252,8 @@ Result<void> check(const ServerFlags& flags) {
   if (flags.proxy) {
     if (const auto right = check_proxy(*flags.proxy); !right) return right;
   }
-  for (const auto& checked : {check_pem("--ca-file", flags.ca_file, "CERTIFICATE"),
-                              check_pem("--certificate", flags.certificate, "CERTIFICATE"),
-                              check_pem("--key", flags.key, "PRIVATE KEY"),
-                              check_file("--password-file", flags.password_file)}) {
-    if (!checked) return checked;
-  }
+  if (const auto right = check_tls_files(flags); !right) return right;
+  if (const auto right = check_file("--password-file", flags.password_file); !right) return right;
   return check_password_sources(flags);
 }
 

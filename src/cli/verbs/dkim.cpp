@@ -179,7 +179,11 @@ void print_record(const DkimKey& key, const std::string& selector, const std::st
 Result<void> write_key(const std::string& path, const Secret& pem) {
   const Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (file && write_all(file.get(), pem.reveal()) && ::fsync(file.get()) == 0) return {};
-  return fail(Fault::io, path, std::string("the key cannot be written: ") + std::strerror(errno));
+  const int why = errno;
+  if (file) ::unlink(path.c_str());  // part of a key is of no use, and would refuse the next one
+  const auto remedy = why == EEXIST ? "; choose another name: a key is never overwritten" : "";
+  return fail(Fault::io, path,
+              std::string("the key cannot be written: ") + std::strerror(why) + remedy);
 }
 
 void print_verdicts(const std::vector<DkimVerdict>& verdicts, bool json) {

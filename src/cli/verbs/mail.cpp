@@ -183,7 +183,10 @@ int MailVerbs::show() {
 }
 
 int MailVerbs::wait() {
-  const auto wanted = static_cast<std::size_t>(std::max(count, 0));
+  if (count < 1)
+    return refuse(*this,
+                  fail(Fault::input, "--count " + std::to_string(count), "expected at least 1"));
+  const auto wanted = static_cast<std::size_t>(count);
   const auto waited = mailbox::wait_for_messages(data, filter_of(*this), wanted, timeout);
   if (!waited) return refuse(*this, waited.error());
   print(waited->messages, json);

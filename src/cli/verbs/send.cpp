@@ -393,24 +393,31 @@ int send_through(const SendVerb& verb, const Envelope& envelope, MessageSource& 
 }  // namespace
 
 int SendVerb::run() {
+  const auto placed = [this](Error error) {
+    error.where += place_of(places, error.where);
+    return error;
+  };
+  const auto wrong = [&](const Error& error) { return fail_with(placed(error), json); };
+  const auto wrong_content = [&](const Error& error) {
+    return fail_to_compose(placed(error), json);
+  };
   for (const auto& right : {check(server), check_login(server)}) {
-    if (!right) return fail_with(right.error(), json);
+    if (!right) return wrong(right.error());
   }
   const auto composed = message.compose();
-  if (!composed) return fail_to_compose(composed.error(), json);
+  if (!composed) return wrong_content(composed.error());
   auto envelope = envelope_of(*this, *composed);
-  if (!envelope) return fail_with(envelope.error(), json);
-  if (const auto asked = ask(asks, *envelope); !asked) return fail_with(asked.error(), json);
+  if (!envelope) return wrong(envelope.error());
+  if (const auto asked = ask(asks, *envelope); !asked) return wrong(asked.error());
   const auto source = composed->source();
-  if (!source)
-    return fail_to_compose(message.data ? of_data(source.error()) : source.error(), json);
+  if (!source) return wrong_content(message.data ? of_data(source.error()) : source.error());
   if (dry_run) return cli::dry_run(*envelope, **source);
 
   const auto login = login_beside_urls(server, !relays.empty());
-  if (!login) return fail_to_compose(login.error(), json);
+  if (!login) return wrong_content(login.error());
   auto options = client_options(server);
   options.pipelining = !no_pipelining;
-  if (const auto taken = take_flags(*this, options); !taken) return fail_with(taken.error(), json);
+  if (const auto taken = take_flags(*this, options); !taken) return wrong(taken.error());
   if (all_or_none) options.recipient_policy = RecipientPolicy::all_or_none;
   if (trace) options.trace = trace_printer(observe::wants_colour(STDERR_FILENO));
   const bool shows_progress =

@@ -75,6 +75,8 @@ Result<Client> sendmail_client(const SendmailSettings& settings, RecipientPolicy
   options.recipient_policy = policy;
   options.drop_unsupported_options = true;  // -N and -R are requests, not demands
   if (settings.user.empty()) return Client(settings.server, std::move(options));
+  if (settings.password_file.empty())
+    return fail(Fault::input, "user", "needs password_file, whose first line is the password");
   auto password = Secret::from_file(settings.password_file.string());
   if (!password) return password.error();
   return Client(settings.server, Login{settings.user, std::move(*password)}, std::move(options));

@@ -107,8 +107,7 @@ int UserVerbs::add() {
                   : password_env ? Result<Secret>(Secret::from_env(password_env->c_str()))
                                  : ask_twice(name);
   if (password && password->empty() && password_env)
-    password = fail(Fault::data, "--password-env " + *password_env,
-                    "this environment variable is not set, or is empty; set it");
+    password = fail(Fault::data, "--password-env " + *password_env, variable_not_set);
   if (!password) {
     (void)refuse(password.error());
     return exit_of_reading(password.error());

@@ -90,7 +90,7 @@ bool may_use(std::string_view name, const Credentials& credentials, const Contex
   if (!credentials.authorize_as.empty() && !row->authorizes) return false;
   switch (row->by) {
     case Proves::password:
-      // SCRAM knows a password in its prepared form only; the others send it as it is.
+      // SCRAM needs the password in its prepared form; the others take it as it is.
       return !credentials.password.empty() &&
              (!name.starts_with("SCRAM") || prepare(credentials.password.reveal()));
     case Proves::token:
