@@ -371,8 +371,11 @@ class Parser {
     }
     for (std::size_t i = 0; i < values.size(); ++i) {
       if (bound.words->empty() || contains(*bound.words, values[i])) continue;
-      return refuse(fmt::format("{} {}: unknown value; use one of {}", bound.typed[i],
-                                printable(values[i], 80), fmt::join(*bound.words, ", ")));
+      const std::vector<std::string_view> known(bound.words->begin(), bound.words->end());
+      const auto meant = nearest(values[i], known);
+      return refuse(fmt::format("{} {}: unknown value; use one of {}{}", bound.typed[i],
+                                printable(values[i], 80), fmt::join(*bound.words, ", "),
+                                meant.empty() ? "" : fmt::format("; did you mean {}?", meant)));
     }
     return {};
   }

@@ -190,6 +190,9 @@ TEST(CommandLine, RefusesInSentences) {
       {{"send", "c@d", "--no-pipelining=x"}, "postroad send: --no-pipelining takes no value"},
       {{"send", "c@d", "--tls", "always"},
        "postroad send: --tls always: unknown value; use one of never, offered, required"},
+      {{"send", "--tls", "requird", "a@x", "8"},
+       "postroad send: --tls requird: unknown value; use one of never, offered, required; did you "
+       "mean required?"},
       {{"send", "c@d", "--port", "25x"},
        "postroad send: --port 25x: not an integer; expected digits only, such as 25"},
       {{"send", "c@d", "--wait", "0s"},

@@ -14,9 +14,9 @@ using boost::asio::ip::tcp;
 
 Result<boost::asio::ip::tcp::endpoint> metrics_endpoint(const std::string& text) {
   auto wrong = fail(Fault::input, "metrics.listen",
-                          "'" + printable(text, 80) +
-                              "' is not a loopback address with a port; use the form "
-                              "127.0.0.1:9925 or [::1]:9925");
+                    "'" + printable(text, 80) +
+                        "' is not a loopback address with a port; use the form "
+                        "127.0.0.1:9925 or [::1]:9925");
   const auto colon = text.rfind(':');
   if (colon == std::string::npos) return wrong;
   auto host = text.substr(0, colon);

@@ -160,6 +160,15 @@ class Onward(unittest.TestCase):
             self.assertIn("wrong:2: expected a flag, a space and its value", done.stderr)
             done = postroad.run("send", "--flags")
             self.assertEqual(done.returncode, 64)
+            for line, words in (("flags other", "--flags is not possible in a file of flags"), ("help", "--help is not possible"), ("-s host", "the long name of a flag"),
+                                ("s host", "the long name of a flag")):
+                with self.subTest(line):
+                    done = postroad.run("send", "--flags", folder.write("wrong", line + "\n"), "b@y.example", "--text", "hello")
+                    self.assertEqual((done.returncode, done.stdout), (64, ""))
+                    self.assertIn(f"wrong:1: ", done.stderr)
+                    self.assertIn(words, done.stderr)
+            marked = folder.write("marked", b"\xef\xbb\xbffrom a@x.example\n")
+            self.assertEqual(postroad.run("send", "--flags", marked, "--dry-run", "-t", "b@y.example", "--text", "hello").returncode, 0)
 
     # `-soon-` looks like the flag -s; the parser alone knows that it is a value.
     def test_a_value_of_the_command_line_hides_no_flag_of_the_file(self):

@@ -27,7 +27,8 @@ class SendInput(unittest.TestCase):
                              (("--from", "a@x.example", "--to", "b@x.example\r\nRCPT TO:<evil@x.example>"), "CR, LF or NUL"),
                              (("--from", "a@x.example", "--to", "b@x.example", "--header", "no colon"), "--header"),
                              (("--from", "a@x.example", "--to", "b@x.example", "--header", "X: a\r\nBcc: evil@x.example"), "X"),
-                             (("--from", "a@x.example", "--to", "b@x.example", "--server", "http://h"), "'http'")):
+                             (("--from", "a@x.example", "--to", "b@x.example", "--server", "http://h"), "'http'"),
+                             (("--from", "a@x.example", "--to", "b@x.example", "--relay", "http://h"), "'http'")):
             with self.subTest(flags):
                 server = () if "--server" in flags else ("--server", "smtp://127.0.0.1:1")
                 done = postroad.run("send", "--text", "x", *server, *flags)

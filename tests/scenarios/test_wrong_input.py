@@ -230,6 +230,11 @@ class WrongInput(unittest.TestCase):
             self.assertEqual(done.returncode, 64, done.stderr)
             self.sentence(done.stderr, rf"^postroad mail: --count {count}: expected at least 1$")
 
+    def test_a_message_is_shown_raw_or_as_json(self):
+        done = postroad.run("mail", "show", "last", "--raw", "--json")
+        self.assertEqual(done.returncode, 64, done.stderr)
+        self.sentence(done.stderr, "--raw, --json: mutually exclusive")
+
     def test_a_folder_is_no_users_file(self):
         done = postroad.run("user", "list", "--file", self.folder.path)
         self.assertNotEqual(done.returncode, 0)

@@ -54,7 +54,10 @@ Result<FlagsOfFile> read(const std::string& path, const Given& given,
   if (!text) return text.error();
   FlagsOfFile found;
   std::size_t number = 0;
-  for (const auto whole : split(*text, '\n')) {
+  constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
+  const std::string_view lines = *text;
+  const auto begin = lines.starts_with(byte_order_mark) ? byte_order_mark.size() : 0;
+  for (const auto whole : split(lines.substr(begin), '\n')) {
     ++number;
     const auto line = trim(whole.ends_with('\r') ? whole.substr(0, whole.size() - 1) : whole);
     if (line.empty() || line.front() == '#') continue;
@@ -65,7 +68,11 @@ Result<FlagsOfFile> read(const std::string& path, const Given& given,
     // Without its value the flag would take the next word of the command line.
     const bool lacks_value = value.empty() && takes_value(name, command);
     const auto place = path + ':' + std::to_string(number);
-    if (name == "--flags" || name.find('=') != std::string::npos || lacks_value)
+    if (name.starts_with("---") || name.size() < 4)
+      return fail(Fault::input, place, "expected the long name of a flag, such as `server`");
+    if (name == "--flags" || name == "--help" || name == "--version")
+      return fail(Fault::input, place, name + " is not possible in a file of flags; remove it");
+    if (name.find('=') != std::string::npos || lacks_value)
       return fail(Fault::input, place,
                   "expected a flag, a space and its value, such as `server smtp://h:587`");
     if (is_overridden(name, given, command)) continue;

@@ -12,6 +12,7 @@
 #include "cli/exit.hpp"
 #include "cli/flags/server_flags.hpp"
 #include "cli/terminal.hpp"
+#include "client/url.hpp"
 #include "observe/sinks.hpp"
 
 namespace postroad::cli {
@@ -313,6 +314,9 @@ Result<ProxyHeader> proxy_header_of(const std::string& text) {
 }
 
 Result<void> take_flags(const SendVerb& verb, ClientOptions& options) {
+  for (const auto& relay : verb.relays) {
+    if (const auto url = client::parse_url(relay); !url) return url.error();
+  }
   options.lmtp = verb.lmtp;
   options.ignored_extensions = verb.ignored;
   if (verb.chunking)
