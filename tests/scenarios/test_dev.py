@@ -13,8 +13,25 @@ case "$*" in
 esac
 """
 
+BUILD_THAT_FAILS = """set -euo pipefail
+. tools/dev/test.sh
+for name in say need need_peers packages_of_tests; do eval "$name() { cat >/dev/null; }"; done
+select_tests() { echo a_test; }
+targets_of() { echo a_test; }
+test_table() { echo "a_test unit a_test"; }
+build() { return 1; }
+run_ctest() { echo "the programs of an earlier build were run"; }
+clang_version=
+test_chosen release a_test </dev/null || echo failed
+test_label release unit </dev/null || echo failed
+"""
+
 
 class Dev(unittest.TestCase):
+    def test_no_test_runs_after_a_build_that_failed(self):
+        done = postroad.run_program("bash", "-c", BUILD_THAT_FAILS, cwd=postroad.ROOT)
+        self.assertEqual(done.stdout, "failed\nfailed\n", done.stderr)
+
     def test_fuzz_takes_a_number(self):
         for word in ("spool_fuzz", "0", "-1", "1.5"):
             done = postroad.run_program(postroad.ROOT / "dev", "fuzz", word)

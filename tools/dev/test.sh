@@ -58,7 +58,7 @@ test_chosen() { # preset REGEX
   names=$(select_tests "$1" "$2")
   need_peers <<<"$names"
   mapfile -t targets < <(targets_of "$1" <<<"$names")
-  build "$1" "${targets[@]}"
+  build "$1" "${targets[@]}" || return 1
   say "testing $1: $(wc -l <<<"$names") of $(test_table "$1" | wc -l) entries match '$2'"
   run_ctest "$1" -R "$(as_regex <<<"$names")"
 }
@@ -70,7 +70,7 @@ test_label() { # preset label: builds what its entries need and runs them; true 
   # shellcheck disable=SC2046
   if [ -n "${CI:-}" ]; then need_peers <<<"$names"; else need $(packages_of_tests base <<<"$names"); fi
   mapfile -t targets < <(targets_of "$1" <<<"$names")
-  build "$1" "${targets[@]}"
+  build "$1" "${targets[@]}" || return 1
   say "testing $1: $2 ($(wc -l <<<"$names") entries)"
   if [ "$1 $2" = "asan unit" ] && [ -n "$clang_version" ]; then
     # The asan build counts lines too, so that CI has the number without a build of its own.

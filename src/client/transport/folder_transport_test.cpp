@@ -23,7 +23,9 @@ TEST_F(TransportTest, AFolderThatCannotBeSyncedAcceptsNothing) {
   }
   Chunks source({"hi"});
   const auto report = FileTransport(path("box")).send(envelope_, source);
-  if (is_root) ASSERT_EQ(::seteuid(0), 0);
+  if (is_root) {
+    ASSERT_EQ(::seteuid(0), 0);
+  }
   ASSERT_EQ(::chmod(path("box").c_str(), 0700), 0);
   ASSERT_FALSE(report);
   EXPECT_EQ(report.error().fault, Fault::io);

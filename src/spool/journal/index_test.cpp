@@ -46,7 +46,9 @@ TEST(EntryTable, AnswersAsAMapDoes) {
       const auto asked = random() % (span + 2);
       const auto* found = table.find(asked);
       ASSERT_EQ(found != nullptr, model.contains(asked)) << asked;
-      if (found != nullptr) ASSERT_EQ(found->size, model[asked]);
+      if (found != nullptr) {
+        ASSERT_EQ(found->size, model[asked]);
+      }
     }
     ASSERT_EQ(table.size(), model.size());
     std::vector<std::uint64_t> expected;

@@ -83,7 +83,7 @@ TEST(Row39, AFlippedByteDamagesAtMostOneMessageAndIsReported) {
       ASSERT_TRUE(spool) << spool.error();
       const int count = whole(**spool, filled.ids);
       EXPECT_GE(count, 3);
-      if (count < 4) EXPECT_FALSE((*spool)->findings().empty());
+      EXPECT_TRUE(count >= 4 || !(*spool)->findings().empty());
       EXPECT_TRUE(workload::put(**spool, "next", workload::envelope(9)).result);
     }
   }
