@@ -51,13 +51,15 @@ auto initiate(Start start, Cancel cancel, Token&& token) {
           });
         }
         *ticket = begin([shared, executor, work, slot](Result<T> result) mutable {
-          boost::asio::post(executor, [shared, work, slot, result = std::move(result)]() mutable {
+          boost::asio::post(executor, [shared, slot, result = std::move(result)]() mutable {
             if (slot.is_connected()) slot.clear();
-            work->reset();
             auto call = std::move(**shared);
             shared->reset();
             std::move(call)(std::move(result));
           });
+          // Not by the handler: without work its context may end while this thread is still in
+          // `post`.
+          work->reset();
         });
       },
       token, std::move(start), std::move(cancel));
