@@ -132,8 +132,9 @@ TEST(LoginService, AcceptsByItsStatus) {
     const auto found = answer(settings);
     EXPECT_EQ(found.verdict, expected) << status;
     EXPECT_EQ(found.reason.empty(), expected != LoginVerdict::not_now) << found.reason;
-    if (status == std::string_view("302 Found"))
+    if (status == std::string_view("302 Found")) {
       EXPECT_EQ(found.reason, "127.0.0.1: HTTP status 302 is neither 2yz nor 401 or 403");
+    }
     service.join();
   }
 }

@@ -214,7 +214,9 @@ TEST(Server, StopsWithWordsAndEndsTheMessageUnderWay) {
   harness->server.stop(std::chrono::milliseconds(2000));
   const auto reply = client.noop();
   // The 421 was sent before the NOOP: the client reads that reply.
-  if (reply) EXPECT_EQ(reply->code, 421);
+  if (reply) {
+    EXPECT_EQ(reply->code, 421);
+  }
 }
 
 }  // namespace

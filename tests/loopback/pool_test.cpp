@@ -334,9 +334,12 @@ TEST(Row31, EachOutcomeEqualsTheServersRecord) {
     ++count[outcome];
     const auto copies = kept.contains(address) ? kept[address] : 0;
     ASSERT_LE(copies, 1) << address << " got it twice";
-    if (outcome == Outcome::accepted) ASSERT_EQ(copies, 1) << address;
-    if (outcome == Outcome::refused || outcome == Outcome::deferred)
+    if (outcome == Outcome::accepted) {
+      ASSERT_EQ(copies, 1) << address;
+    }
+    if (outcome == Outcome::refused || outcome == Outcome::deferred) {
       ASSERT_EQ(copies, 0) << address << ' ' << to_string(outcome);
+    }
   }
   EXPECT_EQ(outcomes.size(), 2 * many);
   std::printf("%zu messages: %zu accepted, %zu refused, %zu deferred, %zu unknown; %llu sessions\n",
