@@ -11,9 +11,9 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # g++-12 warns falsely about std::string operations it has inlined (GCC bug 105329, 105651).
   target_compile_options(postroad_build INTERFACE -Wno-restrict -Wno-stringop-overflow -Wno-array-bounds)
   if(CMAKE_CXX_COMPILER_VERSION VERSION_GREATER_EQUAL 13)
-    # g++-14 takes members of a std::variant and of a coroutine frame for uninitialized (GCC bug 105562, 107919).
+    # g++-14 takes members of a std::variant and of a coroutine frame for uninitialized (GCC bug 105562, 107919), and the
+    # operators new and delete of a coroutine frame for a mismatch where it inlines one of them.
     # A member that a designated initializer leaves out is value-initialized, and meant to be.
-    # It takes the operators new and delete of a coroutine frame, when it inlines one of them, for a mismatch.
     target_compile_options(postroad_build INTERFACE -Wno-maybe-uninitialized -Wno-missing-field-initializers
                            -Wno-mismatched-new-delete)
   endif()

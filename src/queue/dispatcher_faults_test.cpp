@@ -71,12 +71,7 @@ TEST_F(DispatcherFaults, ARecordThatWasAnsweredHoldsNoCarrier) {
   const auto done = std::move(faulty->held.front());
   faulty->held.clear();
   done({});
-  pass();
-  dispatcher.reset();
-  routes->carriers.erase("own.example");
-  const std::weak_ptr<ScriptedCarrier> held = carrier;
-  carrier.reset();
-  EXPECT_TRUE(held.expired());
+  expect_released(std::move(carrier));
 }
 
 TEST_F(DispatcherFaults, AMessageThatCannotBeReadNowIsReadLater) {

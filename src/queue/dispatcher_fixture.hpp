@@ -172,6 +172,16 @@ struct DispatcherTest : ::testing::Test {
     for (int i = 0; i < 8; ++i) wake = dispatcher->turn();
     return wake;
   }
+  // Another owner of the carrier than the test would be a callback: its destructor would then join
+  // the thread that calls back.
+  void expect_released(std::shared_ptr<ScriptedCarrier> carrier) {
+    pass();
+    dispatcher.reset();
+    std::erase_if(routes->carriers, [&](const auto& one) { return one.second == carrier; });
+    const std::weak_ptr<ScriptedCarrier> held = carrier;
+    carrier.reset();
+    EXPECT_TRUE(held.expired());
+  }
   State state(QueueId id, std::size_t recipient = 0) {
     const auto envelope = spool->envelope(id);
     return envelope ? envelope->recipients.at(recipient).state : State::delivered;

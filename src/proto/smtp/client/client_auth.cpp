@@ -81,13 +81,13 @@ std::string ClientMachine::without_mechanism() const {
   auto why = "no common mechanism; the server offers " + printable(offered, 200);
   const auto& password = options_.login->password;
   const auto& refused = login_.refused;
-  const bool lacks_scram_alone = std::any_of(
+  const bool offers_scram = std::any_of(
       capabilities_.auth.begin(), capabilities_.auth.end(), [&](const std::string& name) {
         return name.starts_with("SCRAM") &&
                (options_.mechanism.empty() || iequals(options_.mechanism, name)) &&
                std::find(refused.begin(), refused.end(), name) == refused.end();
       });
-  if (lacks_scram_alone && !password.empty() && !sasl::prepare(password.reveal()))
+  if (offers_scram && !password.empty() && !sasl::prepare(password.reveal()))
     why +=
         "; SCRAM is not possible with this password: " + std::string(sasl::reason_not_prepared()) +
         "; change the password";
