@@ -1,4 +1,4 @@
-// What `postroad send` prints of a result: lines for people, or one JSON object (--json).
+// Prints the result of `postroad send`: lines for people, or one JSON object (--json).
 #pragma once
 
 #include <postroad/error.hpp>
