@@ -73,7 +73,8 @@ struct DkimVerbs {
   std::string file = "-", key, domain, selector, out, name_server;
   std::string algorithm = "rsa-sha256", canonical = "relaxed/relaxed";
   std::vector<std::string> records, fields;
-  std::vector<std::string> key_typed, domain_typed, selector_typed;  // as config::Flag::typed
+  // As config::Flag::typed.
+  std::vector<std::string> key_typed, domain_typed, selector_typed, bits_typed;
   int bits = 2048;
   bool json = false;
   config::Command declare();

@@ -83,6 +83,21 @@ class DkimVerbs(unittest.TestCase):
             self.assertEqual((done.returncode, done.stderr), (64, f"postroad dkim {verb}: missing --key; name the file with the private key\n"))
         self.assertIn("cannot be read", postroad.run("dkim", "sign", "-k", "/nowhere", "-d", "x", "-s", "s", input=WHOLE).stderr)
 
+    def test_names_and_sizes_that_no_verifier_takes(self):
+        new = self.key.with_name("new.pem")
+        for flags, named in (
+            (("-d", "not a domain"), '-d: not an ASCII domain name: "not a domain"'),
+            (("-d", "bücher.example"), "-d: not an ASCII domain name"),
+            (("-d", "test.example", "-s", "a b"), '-s: not an ASCII domain name: "a b"'),
+            (("--algorithm", "ed25519-sha256", "--bits", "2048"), "--bits 2048: keys of ed25519-sha256 have one size; omit this flag"),
+        ):
+            done = postroad.run("dkim", "keygen", "-o", new, *flags)
+            self.assertEqual((done.returncode, done.stdout, new.exists()), (64, "", False), done.stderr)
+            self.assertIn(named, done.stderr)
+        done = postroad.run("dkim", "record", "-k", self.key, "-d", "x..y")
+        self.assertEqual((done.returncode, done.stdout), (64, ""), done.stderr)
+        self.assertIn("-d: not an ASCII domain name", done.stderr)
+
     def test_sign_and_verify(self):
         for form in ("relaxed/relaxed", "simple/simple"):
             self.assertEqual(self.verified(self.signed("--canonical", form), "--record", self.record), (0, [("pass", "")]))

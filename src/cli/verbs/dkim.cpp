@@ -65,27 +65,30 @@ Flag key_flag(DkimVerbs& to) {
 }
 
 Command keygen_command(DkimVerbs& to) {
-  return {
-      .name = "keygen",
-      .summary = "generate a key and print the DNS record that publishes it",
-      .flags = {{.name = "out",
-                 .letter = 'o',
-                 .value = "FILE",
-                 .doc = "File for the private key; it must not exist.",
-                 .target = &to.out},
-                {.name = "algorithm",
-                 .value = "NAME",
-                 .doc = "rsa-sha256, which every verifier supports, or ed25519-sha256.",
-                 .target = &to.algorithm,
-                 .words = {"rsa-sha256", "ed25519-sha256"}},
-                {.name = "bits", .value = "N", .doc = "RSA key size in bits.", .target = &to.bits},
-                domain_flag(to),
-                selector_flag(to)},
-      .examples = {{"postroad dkim keygen -o mail.pem -d example.org -s mail",
-                    "a key of 2048 bits"}},
-      .exit_codes = {{exit_ok, "the key was generated"},
-                     {exit_cannot_create, "the file exists or cannot be written"}},
-      .run = [&to] { return to.keygen(); }};
+  return {.name = "keygen",
+          .summary = "generate a key and print the DNS record that publishes it",
+          .flags = {{.name = "out",
+                     .letter = 'o',
+                     .value = "FILE",
+                     .doc = "File for the private key; it must not exist.",
+                     .target = &to.out},
+                    {.name = "algorithm",
+                     .value = "NAME",
+                     .doc = "rsa-sha256, which every verifier supports, or ed25519-sha256.",
+                     .target = &to.algorithm,
+                     .words = {"rsa-sha256", "ed25519-sha256"}},
+                    {.name = "bits",
+                     .value = "N",
+                     .doc = "RSA key size in bits.",
+                     .target = &to.bits,
+                     .typed = &to.bits_typed},
+                    domain_flag(to),
+                    selector_flag(to)},
+          .examples = {{"postroad dkim keygen -o mail.pem -d example.org -s mail",
+                        "a key of 2048 bits"}},
+          .exit_codes = {{exit_ok, "the key was generated"},
+                         {exit_cannot_create, "the file exists or cannot be written"}},
+          .run = [&to] { return to.keygen(); }};
 }
 
 Command record_command(DkimVerbs& to) {
@@ -211,6 +214,15 @@ bool is_given(const std::string& path, std::string_view verb, std::string_view o
   return !path.empty();
 }
 
+// The names that a record is printed for obey the rules of those that sign. An empty one is printed
+// as a placeholder.
+Result<void> check_names(const DkimVerbs& verb, const DkimKey& key) {
+  DkimOptions options;
+  options.domain = verb.domain.empty() ? "example" : verb.domain;
+  options.selector = verb.selector.empty() ? "mail" : verb.selector;
+  return DkimSigner().add(key, std::move(options));
+}
+
 constexpr std::string_view needs_key = "missing --key; name the file with the private key";
 
 }  // namespace
@@ -218,11 +230,17 @@ constexpr std::string_view needs_key = "missing --key; name the file with the pr
 int DkimVerbs::keygen() {
   if (!is_given(out, "dkim keygen", "missing --out; name the file for the private key"))
     return exit_usage;
-  const auto made = DkimKey::generate(
-      algorithm == "rsa-sha256" ? DkimAlgorithm::rsa_sha256 : DkimAlgorithm::ed25519_sha256,
-      static_cast<unsigned>(std::max(bits, 0)));
-  if (!made)
-    return refuse(*this, fail(Fault::input, "--bits " + std::to_string(bits), made.error().detail));
+  const bool is_rsa = algorithm == "rsa-sha256";
+  const auto typed_bits = config::as_typed(bits_typed, "--bits") + ' ' + std::to_string(bits);
+  if (!is_rsa && !bits_typed.empty())
+    return refuse(*this, fail(Fault::input, typed_bits,
+                              "keys of " + algorithm + " have one size; omit this flag"));
+  const auto made =
+      DkimKey::generate(is_rsa ? DkimAlgorithm::rsa_sha256 : DkimAlgorithm::ed25519_sha256,
+                        static_cast<unsigned>(std::max(bits, 0)));
+  if (!made) return refuse(*this, fail(Fault::input, typed_bits, made.error().detail));
+  if (const auto checked = check_names(*this, *made); !checked)
+    return refuse(*this, checked.error());
   if (const auto written = write_key(out, made->pem()); !written) {
     complain("dkim keygen", written.error().text());
     return exit_cannot_create;
@@ -235,6 +253,8 @@ int DkimVerbs::record() {
   if (!is_given(key, "dkim record", needs_key)) return exit_usage;
   const auto from = DkimKey::from_file(key);
   if (!from) return refuse(*this, from.error());
+  if (const auto checked = check_names(*this, *from); !checked)
+    return refuse(*this, checked.error());
   print_record(*from, selector, domain);
   return exit_ok;
 }
