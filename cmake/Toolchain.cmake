@@ -2,7 +2,9 @@
 add_library(postroad_build INTERFACE)
 if(PROJECT_IS_TOP_LEVEL)
   target_compile_options(postroad_build INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor
-                         -Wimplicit-fallthrough $<$<BOOL:${POSTROAD_WERROR}>:-Werror>)
+                         -Wimplicit-fallthrough $<$<BOOL:${POSTROAD_WERROR}>:-Werror>
+                         # A unit of several files has all their unnamed namespaces.
+                         $<$<BOOL:${POSTROAD_LARGE_UNITS}>:-Wno-shadow>)
 endif()
 target_compile_definitions(postroad_build INTERFACE
   POSTROAD_VERSION="${PROJECT_VERSION}"

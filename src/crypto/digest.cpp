@@ -9,17 +9,11 @@
 
 #include <cstdlib>
 
+#include "crypto/bytes.hpp"
+
 namespace postroad::crypto {
 
 namespace {
-
-unsigned char* bytes_of(std::string& text) { return reinterpret_cast<unsigned char*>(text.data()); }
-const unsigned char* bytes_of(std::string_view text) {
-  return reinterpret_cast<const unsigned char*>(text.data());
-}
-void require(bool done) {
-  if (!done) std::abort();
-}
 
 const EVP_MD* method_of(Digest kind) { return kind == Digest::sha1 ? EVP_sha1() : EVP_sha256(); }
 

@@ -9,17 +9,14 @@
 
 #include <cstdlib>
 
+#include "crypto/bytes.hpp"
+
 namespace postroad::crypto {
 
 namespace {
 
 using Context = std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)>;
 using Bio = std::unique_ptr<BIO, decltype(&BIO_free)>;
-
-const unsigned char* bytes_of(std::string_view text) {
-  return reinterpret_cast<const unsigned char*>(text.data());
-}
-unsigned char* bytes_of(std::string& text) { return reinterpret_cast<unsigned char*>(text.data()); }
 
 std::shared_ptr<void> own(EVP_PKEY* key) {
   return {key, [](void* made) { EVP_PKEY_free(static_cast<EVP_PKEY*>(made)); }};
@@ -32,10 +29,6 @@ EVP_PKEY* key_of(const std::shared_ptr<void>& handle) {
 Error bad(std::string why) {
   ERR_clear_error();
   return fail(Fault::input, "key", std::move(why));
-}
-
-void require(bool done) {
-  if (!done) std::abort();
 }
 
 // OpenSSL must not ask for a pass phrase at the terminal.

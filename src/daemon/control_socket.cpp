@@ -24,6 +24,7 @@
 #include "base/descriptor.hpp"
 #include "base/text.hpp"
 #include "daemon/control_address.hpp"
+#include "net/as_values.hpp"
 #include "server/log_failure.hpp"
 
 namespace postroad::daemon {
@@ -33,7 +34,7 @@ using asio::local::stream_protocol;
 
 namespace {
 
-constexpr auto as_values = asio::as_tuple(asio::use_awaitable);
+using net::as_values;
 constexpr std::size_t longest_line = 4096;
 constexpr std::size_t longest_reply = 32'768;
 constexpr std::chrono::milliseconds accept_pause{100};

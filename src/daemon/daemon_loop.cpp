@@ -18,6 +18,7 @@
 
 #include "daemon/events.hpp"
 #include "daemon/notify.hpp"
+#include "net/as_values.hpp"
 #include "net/stream.hpp"
 #include "queue/events.hpp"
 #include "queue/schedule.hpp"
@@ -30,7 +31,7 @@ using asio::ip::tcp;
 
 namespace {
 
-constexpr auto as_values = asio::as_tuple(asio::use_awaitable);
+using net::as_values;
 constexpr std::chrono::milliseconds look_around{1000};
 constexpr std::chrono::milliseconds thread_patience{2000};
 constexpr std::chrono::milliseconds look_for_signal{50};  // while sessions end

@@ -15,7 +15,7 @@ using observe::Level;
 
 constexpr FieldInfo pid{"pid", "process id of the server that logs it"};
 constexpr FieldInfo sessions_field{"sessions", "number of open sessions"};
-constexpr FieldInfo reason{"reason", "the failure and its reason"};
+constexpr FieldInfo reason_field{"reason", "the failure and its reason"};
 
 constexpr std::array ready_fields{pid, FieldInfo{"listeners", "number of listeners"},
                                   FieldInfo{"took_over", "whether it replaced a running server"}};
@@ -36,7 +36,7 @@ constexpr std::array reloaded_fields{pid};
 constexpr EventInfo reloaded{"config.reloaded", Level::info, "configuration was reloaded",
                              reloaded_fields,
                              "The configuration was reloaded; open sessions keep the old one."};
-constexpr std::array reason_fields{reason};
+constexpr std::array reason_fields{reason_field};
 constexpr EventInfo refused{
     "config.refused", Level::error, "configuration was not reloaded: {reason}", reason_fields,
     "The new configuration has an error, and none of it is used; the old one stays in effect. "

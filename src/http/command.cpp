@@ -25,13 +25,15 @@
 #include <string_view>
 #include <system_error>
 
+#include "net/as_values.hpp"
+
 namespace postroad::http {
 
 namespace asio = boost::asio;
 
 namespace {
 
-constexpr auto as_values = asio::as_tuple(asio::use_awaitable);
+using net::as_values;
 
 // The environment may hold settings, such as the smarthost's password: the program must not see
 // them.

@@ -14,6 +14,7 @@
 #include <chrono>
 #include <list>
 
+#include "net/as_values.hpp"
 #include "server/log_failure.hpp"
 
 namespace postroad::http {
@@ -23,10 +24,10 @@ using asio::ip::tcp;
 
 namespace {
 
-constexpr auto as_values = asio::as_tuple(asio::use_awaitable);
+using net::as_values;
 constexpr std::chrono::seconds patience{10};  // for a request and its answer
 constexpr std::chrono::seconds last_words{1};
-constexpr std::size_t most_header = 8192;
+constexpr std::size_t most_request_header = 8192;
 constexpr std::size_t most_dropped = 1 << 20;  // bytes of an unexpected body
 constexpr unsigned most_connections = 32;
 constexpr std::chrono::milliseconds accept_pause{100};
@@ -59,7 +60,7 @@ asio::awaitable<void> drain(std::shared_ptr<Connection> connection) {
   boost::system::error_code ignored;
   connection->socket.shutdown(tcp::socket::shutdown_send, ignored);
   connection->close_after(last_words);
-  std::array<char, most_header / 2> dropped{};
+  std::array<char, most_request_header / 2> dropped{};
   for (std::size_t total = 0; total < most_dropped;) {
     const auto [end, size] =
         co_await connection->socket.async_read_some(asio::buffer(dropped), as_values);
@@ -98,7 +99,8 @@ struct Endpoint::State {
     connection->close_after(patience);
     std::string input;
     const auto [error, length] = co_await asio::async_read_until(
-        connection->socket, asio::dynamic_buffer(input, most_header), "\r\n\r\n", as_values);
+        connection->socket, asio::dynamic_buffer(input, most_request_header), "\r\n\r\n",
+        as_values);
     const bool is_too_long = error == asio::error::not_found;
     if (error && !is_too_long) co_return;
     // The body of a GET, which should have none, is not read.

@@ -16,7 +16,7 @@ using asio::awaitable;
 
 namespace {
 
-constexpr std::size_t most_header = 65536;  // bytes: an endless header would fill memory
+constexpr std::size_t most_reply_header = 65536;  // bytes: an endless header would fill memory
 constexpr std::string_view header_end = "\r\n\r\n";
 
 Error wrong_url(std::string why) {
@@ -124,7 +124,7 @@ awaitable<Result<unsigned>> read_status(net::Stream& stream, proto::Time deadlin
       header.erase(0, end + header_end.size());
       continue;
     }
-    if (taken > most_header)
+    if (taken > most_reply_header)
       co_return fail(Fault::protocol, {}, "the header of the answer has no end");
     const auto count = co_await stream.read(buffer, deadline);
     if (!count) co_return count.error();

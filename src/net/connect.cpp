@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 
+#include "net/as_values.hpp"
 #include "net/resolve.hpp"
 #include "net/stream.hpp"
 
@@ -16,7 +17,6 @@ namespace postroad::net {
 
 namespace {
 
-constexpr auto as_values = asio::as_tuple(asio::use_awaitable);
 constexpr std::chrono::milliseconds head_start{250};
 
 // The attempts under way. Handlers of attempts that lost may run late, so they share it.

@@ -24,6 +24,8 @@
 #include <thread>
 #include <utility>
 
+#include "net/as_values.hpp"
+
 namespace postroad::net {
 
 namespace asio = boost::asio;
@@ -32,7 +34,6 @@ using asio::ip::tcp;
 
 namespace {
 
-constexpr auto as_values = asio::as_tuple(asio::use_awaitable);
 using Addresses = Result<std::vector<asio::ip::address>>;
 
 Addresses system_lookup(const std::string& name) {

@@ -14,6 +14,7 @@
 #include <cstring>
 #include <utility>
 
+#include "net/as_values.hpp"
 #include "net/deadlines.hpp"
 #include "net/socket_bio.hpp"
 #include "net/tls_errors.hpp"
@@ -22,8 +23,6 @@
 namespace postroad::net {
 
 namespace {
-
-constexpr auto as_values = asio::as_tuple(asio::use_awaitable);
 
 Error socket_error(int code) {
   if (code == ECONNRESET || code == EPIPE || code == ECONNABORTED) {

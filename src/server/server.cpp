@@ -11,6 +11,7 @@
 #include <mutex>
 #include <optional>
 
+#include "net/as_values.hpp"
 #include "server/ceilings.hpp"
 #include "server/events.hpp"
 #include "server/listeners.hpp"
@@ -23,7 +24,7 @@ namespace asio = boost::asio;
 
 namespace {
 
-constexpr auto as_values = asio::as_tuple(asio::use_awaitable);
+using net::as_values;
 // After EMFILE: descriptors come back when sessions end.
 constexpr std::chrono::milliseconds accept_pause{100};
 

@@ -11,14 +11,14 @@ namespace postroad::spool {
 
 namespace {
 
-constexpr std::string_view digits = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+constexpr std::string_view alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 constexpr std::size_t max_length = 13;  // 64 bits in groups of five
 
 }  // namespace
 
 std::string QueueId::text() const {
   std::string out;
-  for (auto rest = value; rest != 0 || out.empty(); rest >>= 5) out += digits[rest & 31];
+  for (auto rest = value; rest != 0 || out.empty(); rest >>= 5) out += alphabet[rest & 31];
   std::reverse(out.begin(), out.end());
   return out;
 }
@@ -31,7 +31,7 @@ Result<QueueId> QueueId::parse(std::string_view text) {
   if (text.empty() || text.size() > max_length) return invalid();
   QueueId id;
   for (const char c : text) {
-    const auto digit = digits.find(to_upper(c));
+    const auto digit = alphabet.find(to_upper(c));
     if (digit == std::string_view::npos || (id.value >> 59) != 0) return invalid();
     id.value = id.value << 5 | digit;
   }

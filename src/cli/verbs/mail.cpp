@@ -91,7 +91,7 @@ mailbox::Filter filter_of(const MailVerbs& verb) {
   return {.mailbox = verb.mailbox, .subject = verb.subject};
 }
 
-void print(const std::vector<mailbox::StoredMessage>& messages, bool json) {
+void print_messages(const std::vector<mailbox::StoredMessage>& messages, bool json) {
   if (json) {
     std::cout << mailbox::to_json(messages) << '\n';
     return;
@@ -156,7 +156,7 @@ void print_message(std::string_view bytes, const MailPart& part) {
 int MailVerbs::list() {
   const auto messages = mailbox::list_messages(data, filter_of(*this));
   if (!messages) return refuse(*this, messages.error());
-  print(*messages, json);
+  print_messages(*messages, json);
   return exit_ok;
 }
 
@@ -192,7 +192,7 @@ int MailVerbs::wait() {
   const auto wanted = static_cast<std::size_t>(count);
   const auto waited = mailbox::wait_for_messages(data, filter_of(*this), wanted, timeout);
   if (!waited) return refuse(*this, waited.error());
-  print(waited->messages, json);
+  print_messages(waited->messages, json);
   if (waited->is_complete) return exit_ok;
   const auto remedy =
       waited->absent_folder.empty()

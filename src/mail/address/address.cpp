@@ -5,15 +5,16 @@
 
 #include "base/text.hpp"
 #include "mail/address/mailbox.hpp"
+#include "mail/header/whitespace.hpp"
 #include "mail/header/words.hpp"
 
 namespace postroad {
 
 namespace {
 
-Error invalid(std::string why) { return fail(Fault::input, {}, std::move(why)); }
+using mail::is_whitespace;
 
-bool is_whitespace(char c) noexcept { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
+Error invalid(std::string why) { return fail(Fault::input, {}, std::move(why)); }
 
 bool is_phrase_char(char c) noexcept {
   return !is_control(c) && std::string_view(" ()<>[]:;@\\,\"").find(c) == std::string_view::npos;

@@ -2,12 +2,11 @@
 #include "mail/header/fields.hpp"
 
 #include "base/text.hpp"
+#include "mail/header/whitespace.hpp"
 
 namespace postroad::mail {
 
 namespace {
-
-bool is_blank(char c) noexcept { return c == ' ' || c == '\t'; }
 
 // The first line, with its line end.
 std::string_view front_line(std::string_view text) noexcept {

@@ -4,14 +4,13 @@
 #include <utility>
 
 #include "base/text.hpp"
+#include "mail/header/whitespace.hpp"
 
 namespace postroad::mail {
 
 namespace {
 
 constexpr std::size_t longest_line = 998;  // without a colon by then it is not a field
-
-bool is_blank(char c) { return c == ' ' || c == '\t'; }
 
 // ftext of RFC 5322 section 3.6.8, and the colon
 bool is_printable(char c) { return c > ' ' && c <= '~'; }

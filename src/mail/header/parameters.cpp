@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "base/text.hpp"
+#include "mail/header/whitespace.hpp"
 #include "mail/header/words.hpp"
 #include "mail/mime/charset.hpp"
 #include "mail/mime/transfer.hpp"
@@ -12,8 +13,6 @@
 namespace postroad::mail {
 
 namespace {
-
-bool is_whitespace(char c) noexcept { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
 void skip_whitespace(std::string_view& text) noexcept {
   while (!text.empty() && is_whitespace(text.front())) text.remove_prefix(1);

@@ -101,7 +101,7 @@ std::optional<DecodedWord> find_word(std::string_view text) {
   return DecodedWord{lower(charset), std::move(*bytes), end + 2};
 }
 
-bool is_whitespace(std::string_view text) noexcept {
+bool is_all_whitespace(std::string_view text) noexcept {
   return text.find_first_not_of(" \t\r\n") == std::string_view::npos;
 }
 
@@ -137,7 +137,7 @@ std::string decode_words(std::string_view text) {
     const auto start = std::min(text.find("=?"), text.size());
     auto word = start < text.size() ? find_word(text.substr(start)) : std::nullopt;
     const auto between = text.substr(0, word ? start : std::min(start + 2, text.size()));
-    if (!word || !after_word || !is_whitespace(between)) {
+    if (!word || !after_word || !is_all_whitespace(between)) {
       flush();
       out += between;
     }

@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::size_t max_kept = 40;  // bytes of a name that are compared
 
-bool is_whitespace(char c) noexcept {
+bool is_html_whitespace(char c) noexcept {
   return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '\f';
 }
 
@@ -94,7 +94,7 @@ void HtmlContext::step_tag_open(char c) {
 void HtmlContext::step_name(char c) {
   if (c == '=') {
     state_ = State::before_value;
-  } else if (is_whitespace(c)) {
+  } else if (is_html_whitespace(c)) {
     state_ = State::after_name;
   } else if (c == '/') {
     state_ = State::before_name;
@@ -106,7 +106,7 @@ void HtmlContext::step_name(char c) {
 }
 
 void HtmlContext::step_before_value(char c) {
-  if (is_whitespace(c)) return;
+  if (is_html_whitespace(c)) return;
   quote_ = c;
   tail_.clear();
   state_ = c == '"' || c == '\'' ? State::value : State::unquoted;
@@ -145,7 +145,7 @@ void HtmlContext::step(char c) {
       break;
     case State::tag_name:
       if (c == '>') return end_tag();
-      if (is_whitespace(c) || c == '/') {
+      if (is_html_whitespace(c) || c == '/') {
         state_ = State::before_name;
       } else {
         keep(tag_, c);
@@ -153,7 +153,7 @@ void HtmlContext::step(char c) {
       break;
     case State::before_name:
       if (c == '>') return end_tag();
-      if (is_whitespace(c) || c == '/') break;
+      if (is_html_whitespace(c) || c == '/') break;
       attribute_.clear();
       keep(attribute_, c);
       state_ = State::name;
@@ -170,13 +170,13 @@ void HtmlContext::step(char c) {
     case State::value:
       if (c == quote_) {
         state_ = State::before_name;
-      } else if (!is_whitespace(c)) {
+      } else if (!is_html_whitespace(c)) {
         keep(tail_, c);
       }
       break;
     case State::unquoted:
       if (c == '>') return end_tag();
-      if (is_whitespace(c)) state_ = State::before_name;
+      if (is_html_whitespace(c)) state_ = State::before_name;
       break;
     case State::declaration:
     case State::comment:

@@ -5,12 +5,11 @@
 #include <array>
 
 #include "base/text.hpp"
+#include "mail/header/whitespace.hpp"
 
 namespace postroad::mail {
 
 namespace {
-
-bool is_whitespace(char c) noexcept { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
 // The value at `at`: quoted, or up to one of `ends`.
 std::string_view value_at(std::string_view html, std::size_t at, std::string_view ends) {

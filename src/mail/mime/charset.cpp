@@ -13,7 +13,7 @@ namespace postroad::mail {
 namespace {
 
 constexpr std::string_view replacement = "\xef\xbf\xbd";
-constexpr std::size_t max_name = 40;
+constexpr std::size_t max_charset_name = 40;
 
 // Owns an iconv descriptor.
 class Converter final {
@@ -53,7 +53,7 @@ std::string Converter::convert(std::string_view bytes) {
 
 // iconv would take `//` for the start of options and an empty name for the charset of the locale.
 bool is_charset_name(std::string_view name) noexcept {
-  return !name.empty() && name.size() <= max_name &&
+  return !name.empty() && name.size() <= max_charset_name &&
          std::all_of(name.begin(), name.end(), [](char c) {
            return is_alnum(c) || c == '-' || c == '_' || c == '.' || c == ':' || c == '+';
          });

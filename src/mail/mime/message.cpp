@@ -22,7 +22,7 @@ using mail::Draft;
 using mail::refuse;
 using mail::remember;
 
-constexpr std::size_t max_name = 76;  // of a field, so that it fits on one line
+constexpr std::size_t max_field_name = 76;  // of a field, so that it fits on one line
 constexpr std::size_t max_message_id = 512;
 
 // Whether `text` is valid as a header value; stores the error if not.
@@ -111,7 +111,7 @@ bool has_overlong_word(std::string_view name, std::string_view value) {
 }
 
 void add_field(Draft& draft, std::string_view name, std::string_view value) {
-  if (!mail::is_field_name(name) || name.size() > max_name) {
+  if (!mail::is_field_name(name) || name.size() > max_field_name) {
     return refuse(draft, "header name",
                   "invalid field name \"" + printable(name, 80) +
                       "\"; use at most 76 printable ASCII characters without colon and space");

@@ -14,10 +14,10 @@ namespace {
 
 using mail::HtmlContext;
 
-constexpr std::size_t max_name = 100;
+constexpr std::size_t max_placeholder_name = 100;
 
 bool is_name(std::string_view name) noexcept {
-  return !name.empty() && name.size() <= max_name &&
+  return !name.empty() && name.size() <= max_placeholder_name &&
          std::all_of(name.begin(), name.end(),
                      [](char c) { return is_alnum(c) || c == '_' || c == '-' || c == '.'; });
 }

@@ -7,6 +7,7 @@
 #include <postroad/transfer_decoder.hpp>
 
 #include "base/text.hpp"
+#include "mail/header/whitespace.hpp"
 
 namespace postroad::mail {
 
@@ -16,8 +17,6 @@ constexpr std::string_view hex = "0123456789ABCDEF";
 constexpr std::size_t max_encoded_line = 76;
 constexpr std::size_t max_plain_line = 78;
 constexpr std::size_t max_8bit_line = 998;
-
-bool is_blank(char c) noexcept { return c == ' ' || c == '\t'; }
 
 // Bytes that quoted-printable does not encode. A space at the end of a line is still encoded.
 constexpr std::array<bool, 256> literal_bytes() {

@@ -7,13 +7,14 @@
 #include <utility>
 
 #include "base/text.hpp"
+#include "mail/header/whitespace.hpp"
 #include "mail/mime/transfer.hpp"
 
 namespace postroad {
 
 namespace {
 
-bool is_blank(char c) noexcept { return c == ' ' || c == '\t'; }
+using mail::is_blank;
 
 // The bits that each digit of a group contributes to its 24; a byte outside the alphabet sets a bit
 // above them.

@@ -9,16 +9,17 @@
 #include "mail/header/fields.hpp"
 #include "mail/header/media_type.hpp"
 #include "mail/header/parameters.hpp"
+#include "mail/header/whitespace.hpp"
 
 namespace postroad {
 
 namespace {
 
+using mail::is_blank;
+
 constexpr std::size_t max_boundary = 1000;  // RFC 2046 §5.1.1 allows 70
 constexpr std::size_t max_padding = 1000;   // whitespace after a delimiter
 constexpr std::size_t longest_delimiter = max_boundary + max_padding;  // without its LF
-
-bool is_blank(char c) noexcept { return c == ' ' || c == '\t'; }
 
 // Whether this line, with its line end, is the delimiter. Sets `last` for the closing delimiter.
 bool is_delimiter(std::string_view line, std::string_view boundary, bool& last) noexcept {

@@ -5,14 +5,13 @@
 #include <algorithm>
 
 #include "base/text.hpp"
+#include "mail/header/whitespace.hpp"
 
 namespace postroad::dkim {
 
 namespace {
 
 constexpr std::size_t block_size = std::size_t{16} * 1024;
-
-bool is_blank(char c) noexcept { return c == ' ' || c == '\t'; }
 
 }  // namespace
 
@@ -28,7 +27,7 @@ void append_canonical(std::string& out, const HeaderField& field, DkimCanonicali
   bool any = false;
   for (const char c : field.body) {
     if (c == '\r' || c == '\n') continue;  // unfolding (§3.4.2)
-    if (is_blank(c)) {
+    if (mail::is_blank(c)) {
       blank = true;
       continue;
     }
@@ -82,7 +81,7 @@ void BodyDigest::take(std::string_view bytes) {
     if (c == '\r') {
       cr_ = true;
       ++at;
-    } else if (relaxed && is_blank(c)) {
+    } else if (relaxed && mail::is_blank(c)) {
       blank_ = true;
       ++at;
     } else {

@@ -33,7 +33,7 @@ DkimVerdict with(DkimVerdict verdict, DkimResult result, std::string reason) {
   return verdict;
 }
 
-std::uint64_t seconds_of(std::chrono::system_clock::time_point when) {
+std::uint64_t unix_seconds(std::chrono::system_clock::time_point when) {
   const auto since =
       std::chrono::duration_cast<std::chrono::seconds>(when.time_since_epoch()).count();
   return since < 0 ? 0 : static_cast<std::uint64_t>(since);
@@ -157,7 +157,7 @@ void DkimVerifier::answer_failed(std::string_view name, std::string why) {
 std::vector<DkimVerdict> DkimVerifier::finish(std::chrono::system_clock::time_point now) {
   state_->begin();
   std::vector<DkimVerdict> verdicts;
-  for (auto& one : state_->candidates) verdicts.push_back(state_->verify(one, seconds_of(now)));
+  for (auto& one : state_->candidates) verdicts.push_back(state_->verify(one, unix_seconds(now)));
   return verdicts;
 }
 

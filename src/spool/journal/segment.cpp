@@ -11,15 +11,15 @@ namespace postroad::spool {
 namespace {
 
 constexpr std::string_view suffix = ".seg";
-constexpr std::size_t digits = 16;
+constexpr std::size_t name_digits = 16;
 
 }  // namespace
 
 std::string segment_name(std::uint32_t number) { return fmt::format("{:016}{}", number, suffix); }
 
 std::optional<std::uint32_t> parse_segment_name(std::string_view name) {
-  if (name.size() != digits + suffix.size() || !name.ends_with(suffix)) return std::nullopt;
-  const auto number = parse_number(name.substr(0, digits));
+  if (name.size() != name_digits + suffix.size() || !name.ends_with(suffix)) return std::nullopt;
+  const auto number = parse_number(name.substr(0, name_digits));
   if (!number || *number == 0 || *number > UINT32_MAX) return std::nullopt;
   return static_cast<std::uint32_t>(*number);
 }

@@ -8,12 +8,12 @@
 namespace postroad::smtp {
 
 namespace {
-constexpr std::size_t most_idle = 1024;  // bytes of memory kept while a session idles
+constexpr std::size_t most_idle_line = 1024;  // bytes of memory kept while a session idles
 }  // namespace
 
 void LineReader::release() {
   partial_.clear();
-  if (partial_.capacity() > most_idle) std::string().swap(partial_);
+  if (partial_.capacity() > most_idle_line) std::string().swap(partial_);
 }
 
 LineReader::Line LineReader::take(std::string_view& input, std::size_t limit, bool accept_bare_lf) {

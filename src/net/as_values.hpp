@@ -1,0 +1,13 @@
+// The completion token of all coroutines: a call ends with its error as a value.
+//
+//   const auto [error, bytes] = co_await socket.async_read_some(buffer, as_values);
+#pragma once
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+namespace postroad::net {
+
+inline constexpr auto as_values = boost::asio::as_tuple(boost::asio::use_awaitable);
+
+}  // namespace postroad::net
