@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """Compiles, with the flags of each layer, a file that asks for a header of every other layer: found are those that CMakeLists.txt
-lists for it, and no other. Arguments: source folder, build folder."""
+lists for it, and no other. Then, that a Result cannot be dropped. Arguments: source folder, build folder."""
 
 import json
 import pathlib
@@ -35,12 +35,12 @@ def header_of(layer):
 HEADERS = {layer: header for layer in USES if (header := header_of(layer))}
 
 
-def compile_probe(entry, text):
+def compile_probe(entry, text, *more):
     words = shlex.split(entry["command"])
     compiler = next(word for word in words if re.search(r"(clang|g)\+\+", word) and "=" not in word)
     flags = [word for word in words if re.match(r"-(I|std=|D)", word)]
     isystem = [word for at, word in enumerate(words) if word == "-isystem" or (at and words[at - 1] == "-isystem")]
-    command = [compiler, *flags, *isystem, "-fsyntax-only", "-x", "c++", "-"]
+    command = [compiler, *flags, *isystem, *more, "-fsyntax-only", "-x", "c++", "-"]
     return subprocess.run(command, input=text, capture_output=True, text=True, check=False, cwd=entry["directory"])
 
 
@@ -67,12 +67,30 @@ def check_that_a_wrong_include_fails(layer, entry):
     return [] if "not found" in done.stderr or "No such file" in done.stderr else [f"{layer}: {done.stderr}"]
 
 
+DROPPED = """#include <postroad/result.hpp>
+postroad::Result<void> work();
+void call() { work(); }
+"""
+
+
+def check_results(entry):
+    """A call whose Result is not looked at is a warning, and so an error in this project."""
+    kept = compile_probe(entry, DROPPED.replace("work(); }", "(void)work(); }"), "-Werror=unused-result")
+    problems = [] if kept.returncode == 0 else [f"a Result that is dropped on purpose: {kept.stderr}"]
+    dropped = compile_probe(entry, DROPPED, "-Werror=unused-result")
+    if dropped.returncode == 0 or "nodiscard" not in dropped.stderr:
+        problems.append(f"a dropped Result compiles {dropped.stderr}")
+    return problems
+
+
 def main():
     commands = commands_of_layers()
     problems = []
     for layer, entry in commands.items():
         problems += check_layer(layer, entry) + check_that_a_wrong_include_fails(layer, entry)
-    if not commands:
+    if commands:
+        problems += check_results(next(iter(commands.values())))
+    else:
         problems.append("this build has no layers")
     print("\n".join(problems) if problems else f"{len(commands)} layers include what they may, and nothing else")
     return 1 if problems else 0

@@ -19,7 +19,9 @@ class Reference(unittest.TestCase):
         self.same(postroad.run("config", "reference").stdout, "config.md")
 
     def test_events(self):
-        self.same(postroad.run("events").stdout, "events.md")
+        page = postroad.run("events").stdout
+        self.same(page, "events.md")
+        self.assertEqual([line for line in page.splitlines() if line.startswith("# ")], ["# Events"], "one title")
 
     def test_metrics(self):
         self.same(postroad.run("metrics").stdout, "metrics.md")
