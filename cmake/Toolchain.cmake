@@ -3,8 +3,9 @@ add_library(postroad_build INTERFACE)
 if(PROJECT_IS_TOP_LEVEL)
   target_compile_options(postroad_build INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor
                          -Wimplicit-fallthrough $<$<BOOL:${POSTROAD_WERROR}>:-Werror>
-                         # A unit of several files has all their unnamed namespaces.
-                         $<$<BOOL:${POSTROAD_LARGE_UNITS}>:-Wno-shadow>)
+                         # A unit of several files has all their unnamed namespaces; g++ takes the files for headers.
+                         $<$<BOOL:${POSTROAD_LARGE_UNITS}>:-Wno-shadow>
+                         $<$<AND:$<BOOL:${POSTROAD_LARGE_UNITS}>,$<CXX_COMPILER_ID:GNU>>:-Wno-subobject-linkage>)
 endif()
 target_compile_definitions(postroad_build INTERFACE
   POSTROAD_VERSION="${PROJECT_VERSION}"
