@@ -3,7 +3,7 @@ add_library(postroad_build INTERFACE)
 if(PROJECT_IS_TOP_LEVEL)
   target_compile_options(postroad_build INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor
                          -Wimplicit-fallthrough $<$<BOOL:${POSTROAD_WERROR}>:-Werror>
-                         # A unit of several files has all their unnamed namespaces; g++ takes the files for headers.
+                         # A large unit has the unnamed namespaces of all its files, and g++ treats these files as headers.
                          $<$<BOOL:${POSTROAD_LARGE_UNITS}>:-Wno-shadow>
                          $<$<AND:$<BOOL:${POSTROAD_LARGE_UNITS}>,$<CXX_COMPILER_ID:GNU>>:-Wno-subobject-linkage>)
 endif()

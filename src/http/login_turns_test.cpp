@@ -18,15 +18,16 @@
 #include <thread>
 #include <vector>
 
+#include "net/as_values.hpp"
+
 namespace postroad::http {
 namespace {
 
 namespace asio = boost::asio;
+using net::as_values;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 using testing::ElementsAre;
-
-constexpr auto as_values = asio::as_tuple(asio::use_awaitable);
 
 proto::Time in(milliseconds time) { return proto::Clock::now() + time; }
 

@@ -1,4 +1,4 @@
-// The completion token of all coroutines: a call ends with its error as a value.
+// The completion token of coroutines: a call ends with its error as a value, not as an exception.
 //
 //   const auto [error, bytes] = co_await socket.async_read_some(buffer, as_values);
 #pragma once

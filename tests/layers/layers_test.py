@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """Compiles, with the flags of each layer, a file that asks for a header of every other layer: found are those that CMakeLists.txt
-lists for it, and no other. Then, that a Result cannot be dropped. Arguments: source folder, build folder."""
+lists for it, and no other. Then checks that a dropped Result is an error. Arguments: source folder, build folder."""
 
 import json
 import pathlib
@@ -74,7 +74,7 @@ void call() { work(); }
 
 
 def check_results(entry):
-    """A call whose Result is not looked at is a warning, and so an error in this project."""
+    """A dropped Result is a warning, and warnings are errors in this project."""
     kept = compile_probe(entry, DROPPED.replace("work(); }", "(void)work(); }"), "-Werror=unused-result")
     problems = [] if kept.returncode == 0 else [f"a Result that is dropped on purpose: {kept.stderr}"]
     dropped = compile_probe(entry, DROPPED, "-Werror=unused-result")

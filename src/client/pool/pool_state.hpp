@@ -22,6 +22,7 @@
 #include "client/connection.hpp"
 #include "client/handle.hpp"
 #include "client/pool/relays.hpp"
+#include "net/as_values.hpp"
 
 namespace postroad {
 
@@ -30,7 +31,7 @@ using asio::awaitable;
 
 namespace client {
 
-inline constexpr auto as_values = asio::as_tuple(asio::use_awaitable);
+using net::as_values;
 
 struct PooledConnection {
   std::unique_ptr<client::Connection> connection;

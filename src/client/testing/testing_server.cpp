@@ -18,6 +18,7 @@
 #include <thread>
 
 #include "base/text.hpp"
+#include "net/as_values.hpp"
 #include "net/drive.hpp"
 #include "net/testing/test_certificates.hpp"
 #include "proto/smtp/server/server_machine.hpp"
@@ -30,7 +31,7 @@ using asio::ip::tcp;
 
 namespace {
 
-constexpr auto as_values = asio::as_tuple(asio::use_awaitable);
+using net::as_values;
 
 smtp::ServerOptions machine_options(const ServerOptions& asked) {
   smtp::ServerOptions options;
