@@ -181,6 +181,7 @@ class MuteAtQuit {
 TEST(Quit, IsWaitedForNoLongerThanItsTimeout) {
   MuteAtQuit server;
   ClientOptions options;
+  EXPECT_EQ(options.timeouts.quit, 2s) << "the default";
   options.timeouts.quit = 30ms;
   options.timeouts.command = 300s;
   {

@@ -3,13 +3,30 @@
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
 #include <thread>
 
 #include "spool/spool.hpp"
+
+namespace {
+std::atomic<ino_t> refused{0};  // the folder that cannot be synced; 0: all can
+}  // namespace
+
+// The C library's fsync() is replaced here, as no test can break a disk.
+extern "C" [[gnu::visibility("default")]] int fsync(int file) {
+  struct stat facts {};
+  if (::fstat(file, &facts) == 0 && facts.st_ino == refused) {
+    errno = EIO;
+    return -1;
+  }
+  return static_cast<int>(::syscall(SYS_fsync, file));
+}
 
 namespace postroad::relay {
 namespace {
@@ -67,6 +84,25 @@ TEST_F(InAFolder, AMessageStandsInNewWithItsHeadAndForItsOwnerOnly) {
             fs::perms::owner_read | fs::perms::owner_write);
   for (const auto* folder : {"", "a@b", "a@b/new", "a@b/cur", "a@b/tmp"})
     EXPECT_EQ(fs::status(root_ / folder).permissions(), fs::perms::owner_all) << folder;
+}
+
+// The process that created the folders may have died before it synced their names: each start does.
+TEST_F(InAFolder, AStartThatCannotSyncTheFoldersAboveIsRefused) {
+  const auto root = root_ / "mail";
+  fs::create_directory(root_);
+  for (const auto& above : {root_, root_.parent_path()}) {
+    struct stat facts {};
+    ASSERT_EQ(::stat(above.c_str(), &facts), 0);
+    for (const auto* start : {"the first", "a later one"}) {
+      refused = facts.st_ino;
+      const auto opened = Maildirs::open(root.string());
+      refused = 0;
+      ASSERT_FALSE(opened) << above << ", start: " << start;
+      EXPECT_NE(opened.error().text().find("cannot sync the folder"), std::string::npos);
+    }
+    fs::remove(root);
+  }
+  EXPECT_TRUE(Maildirs::open(root.string()));
 }
 
 TEST_F(InAFolder, AWrittenMessageIsSeenWhenItIsPublished) {
