@@ -1,0 +1,37 @@
+// Which addresses the server may connect to as a mail exchanger. A domain of anybody's can name any
+// address, also one inside this site (a request forged by way of the DNS), so addresses that
+// are not public are refused unless the configuration allows them. Pure.
+#pragma once
+
+#include <boost/asio/ip/address.hpp>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "net/network.hpp"
+
+namespace postroad::relay::mx {
+
+using Address = boost::asio::ip::address;
+
+struct AddressRules {
+  /// `mx.allow_networks`: may be used though they are not public. The server's own listeners may
+  /// not.
+  std::vector<net::Network> allowed{};
+  /// Whether this server listens at the address, on the port that deliveries use. Empty: nowhere.
+  std::function<bool(const Address&)> is_own{};
+  /// The names of this server, in lower case without a final dot.
+  std::vector<std::string> own_names{};
+  /// `mx.families`.
+  bool ipv4 = true;
+  bool ipv6 = true;
+
+  [[nodiscard]] bool is_own_address(const Address& address) const;
+  [[nodiscard]] bool is_own_name(const std::string& name) const;
+  /// Why the address may not be used, such as "loopback address"; empty: it may. An IPv4
+  /// address inside an IPv6 address (mapped, compatible, NAT64 of RFC 6052, 6to4) counts as that
+  /// IPv4 address.
+  [[nodiscard]] std::string refusal(const Address& address) const;
+};
+
+}  // namespace postroad::relay::mx

@@ -1,0 +1,83 @@
+// The hosts that accept mail for a domain (RFC 5321 section 5.1, RFC 7505): from the answers of
+// the DNS to the hosts and addresses that are tried, in their order, or to the reason why there
+// are none. Pure: no query, no clock, chance by a seed. Not here: the queries
+// (find_exchangers.hpp), which address may be used (address_rules.hpp).
+#pragma once
+
+#include <boost/asio/ip/address.hpp>
+#include <cstdint>
+#include <optional>
+#include <postroad/report.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "dns/answer.hpp"
+#include "dns/records.hpp"
+#include "relay/mx/address_rules.hpp"
+
+namespace postroad::relay::mx {
+
+/// Why there is no host to connect to.
+struct NoHost {
+  Outcome outcome = Outcome::deferred;  ///< refused or deferred
+  std::string reason;  ///< enhanced status code and one sentence: "5.1.10 example.org accepts …"
+  friend bool operator==(const NoHost&, const NoHost&) = default;
+};
+
+/// A host that the domain names.
+struct Host {
+  std::string name;  ///< lower case, A-labels, no final dot; or an address literal's address
+  std::uint16_t preference = 0;
+};
+
+/// The first step: what the answer about the MX records means.
+struct Hosts {
+  /// At most `max_hosts`; by preference, in a random order where the preference is the same.
+  std::vector<Host> hosts;
+  bool is_implicit = false;  ///< the domain has no MX record and is its own host
+  std::optional<NoHost> none;
+
+  static constexpr std::size_t max_hosts = 20;
+};
+
+/// `domain` is lower case, A-labels, no final dot. A host that is listed twice counts with its
+/// lower preference. Exchanges that are no host names are left out.
+Hosts hosts_of(const std::string& domain, const dns::Answer<dns::MxRecord>& answer,
+               std::uint64_t seed);
+
+/// The answers about one host. A family that is not used has Status::no_data.
+struct HostAnswers {
+  dns::Answer<Address> ipv4;
+  dns::Answer<Address> ipv6;
+};
+
+/// A host with the addresses that are tried.
+struct Exchanger {
+  Host host;
+  std::vector<Address> addresses;  ///< the families alternate, IPv6 first; never empty
+};
+
+/// The second step.
+struct Exchangers {
+  /// In the order in which they are tried; at most `max_addresses` addresses in all.
+  std::vector<Exchanger> usable;
+  /// This server is one of the hosts: it and all hosts that are not preferred to it are left out.
+  /// When the others cannot be reached, the domain is deferred with 4.4.4.
+  bool has_own = false;
+  std::optional<NoHost> none;      ///< set when `usable` is empty
+  std::vector<std::string> notes;  ///< one line per host and address that was left out: why
+
+  static constexpr std::size_t max_addresses = 5;
+};
+
+/// `answers` are about `hosts.hosts`, in their order.
+Exchangers exchangers_of(const std::string& domain, const Hosts& hosts,
+                         const std::vector<HostAnswers>& answers, const AddressRules& rules);
+
+/// An address literal (RFC 5321 section 4.1.3), without brackets and tag: `domain` is as the
+/// recipient has it, for the reason.
+Exchangers exchangers_of_literal(const std::string& domain, const Address& address,
+                                 const AddressRules& rules);
+
+}  // namespace postroad::relay::mx
