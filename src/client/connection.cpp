@@ -220,11 +220,22 @@ Error Connection::unreachable(Error error) const {
   return error;
 }
 
+void Connection::use_addresses(std::vector<boost::asio::ip::address> addresses) {
+  given_.clear();
+  for (const auto& address : addresses) given_.emplace_back(address, url_.port);
+}
+
+awaitable<Result<std::vector<boost::asio::ip::tcp::endpoint>>> Connection::find_addresses(
+    net::Time deadline) {
+  if (!proxy_ && !given_.empty()) co_return given_;
+  co_return co_await net::find_addresses(proxy_ ? proxy_->host : url_.host,
+                                         proxy_ ? proxy_->port : url_.port, deadline);
+}
+
 awaitable<Result<void>> Connection::reach() {
   if (invalid_reason_) co_return *invalid_reason_;
   const auto deadline = std::min(until_, proto::Clock::now() + options_.timeouts.connect);
-  auto found = co_await net::find_addresses(proxy_ ? proxy_->host : url_.host,
-                                            proxy_ ? proxy_->port : url_.port, deadline);
+  auto found = co_await find_addresses(deadline);
   if (!found) co_return unreachable(found.error());
   addresses_ = std::move(*found);
   co_return co_await connect_next(deadline);

@@ -36,6 +36,9 @@ class Connection final {
   awaitable<Result<Reply>> command(std::string verb, std::string argument);
   /// QUIT, waits for the reply for ClientTimeouts::quit, then closes.
   awaitable<Result<Reply>> quit();
+  /// Connects to one of these, in place of the addresses that the system finds for the host of the
+  /// URL, which stays the name that a certificate must have. Call before the connection is opened.
+  void use_addresses(std::vector<boost::asio::ip::address> addresses);
   [[nodiscard]] std::string server() const { return url_.server(); }
   /// The server, with the port and TLS that follow from options and login.
   [[nodiscard]] const Url& url() const { return url_; }
@@ -67,6 +70,7 @@ class Connection final {
   awaitable<Result<void>> ensure_open();
   awaitable<Result<void>> dial();
   awaitable<Result<void>> connect_next(net::Time deadline);
+  awaitable<Result<std::vector<boost::asio::ip::tcp::endpoint>>> find_addresses(net::Time deadline);
   [[nodiscard]] Error unreachable(Error error) const;
   [[nodiscard]] bool has_other_address(const Error& error) const;
   awaitable<Result<void>> open_tunnel();
@@ -88,6 +92,7 @@ class Connection final {
   net::TlsClientSettings tls_settings_;
   std::optional<net::TlsContext> tls_;  // once a handshake has begun: it reads the CA certificates
   std::optional<net::SessionTrace> trace_;
+  std::vector<boost::asio::ip::tcp::endpoint> given_;      // see use_addresses
   std::vector<boost::asio::ip::tcp::endpoint> addresses_;  // while opening: those not tried yet
   std::optional<net::Stream> stream_;
   std::optional<smtp::ClientMachine> machine_;

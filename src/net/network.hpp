@@ -16,6 +16,7 @@ class Network final {
   static Result<Network> parse(std::string_view text);
   /// `peer` as "[192.0.2.1]:25" or "192.0.2.1"; an IPv4 address mapped into IPv6 counts as IPv4.
   [[nodiscard]] bool contains(std::string_view peer) const;
+  friend bool operator==(const Network&, const Network&) = default;
 
  private:
   std::string bytes_;

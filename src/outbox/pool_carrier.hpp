@@ -2,8 +2,6 @@
 // message on the pool's own thread.
 #pragma once
 
-#include <condition_variable>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -11,8 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "outbox/attempts.hpp"
 #include "queue/carrier.hpp"
-#include "queue/spool_source.hpp"
 #include "spool/spool.hpp"
 
 namespace postroad::outbox {
@@ -38,29 +36,17 @@ class PoolCarrier final : public queue::Carrier {
   void stop(std::chrono::steady_clock::time_point until) override;
 
  private:
-  struct Call {
-    Call(spool::Spool& spool, const queue::Part& part_) : part(part_), source(spool, part_) {}
-    const queue::Part& part;
-    queue::SpoolSource source;
-    Pool* pool = nullptr;
-    Pool::Ticket ticket = 0;
-    Done done;
-  };
   Pool& pool_for(const queue::Part& part);
-  static void cancel(Call& call) noexcept;
-  void begin(const std::shared_ptr<Call>& call);
-  void ended(const std::shared_ptr<Call>& call, const Result<SendReport>& result);
+  void start(const std::shared_ptr<Call>& call, Pool& pool);
+  void ended(const std::shared_ptr<Call>& call, Pool& pool, const Result<SendReport>& result);
 
-  spool::Spool& spool_;
   PoolCarrierSettings settings_;
+  Calls calls_;
   std::mutex mutex_;
-  std::condition_variable bell_;
-  std::map<const Call*, std::shared_ptr<Call>> calls_;
-  bool is_stopping_ = false;
-  bool is_cut_ = false;  // those too whose final dot was sent
   // They end first: what they call back touches all of the above.
   std::unique_ptr<Pool> pool_;
-  /// For messages with TLS-Required: No (RFC 8689 section 5); made when one comes.
+  /// For messages with TLS-Required: No (RFC 8689 section 5); made when one comes. Guarded by
+  /// mutex_ until the stop.
   std::unique_ptr<Pool> any_certificate_pool_;
 };
 

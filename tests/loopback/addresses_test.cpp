@@ -1,17 +1,13 @@
 // A host with several addresses: the client tries each until one serves (RFC 5321 section 5.1).
 #include <gtest/gtest.h>
 
-#include <array>
-#include <boost/asio/buffer.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/write.hpp>
+#include <boost/asio/ip/address.hpp>
 #include <postroad/client.hpp>
 #include <postroad/testing.hpp>
 #include <string>
-#include <string_view>
-#include <thread>
+#include <vector>
 
+#include "greeting_host.hpp"
 #include "net/resolve.hpp"
 #include "pool_support.hpp"
 
@@ -19,46 +15,23 @@ namespace postroad {
 namespace {
 
 namespace asio = boost::asio;
-using asio::ip::tcp;
 
-/// Listens on 127.0.0.2 at the port of a server on 127.0.0.1, under one name. Each connection gets
-/// `greeting` and is closed at once; an empty one keeps it open without a word.
+/// Listens on 127.0.0.2 at the port of a server on 127.0.0.1, under one name.
 class FirstAddress {
  public:
   FirstAddress(std::uint16_t port, std::string greeting)
-      : acceptor_(context_, tcp::endpoint(asio::ip::make_address("127.0.0.2"), port)),
-        greeting_(std::move(greeting)) {
+      : host_("127.0.0.2", port, std::move(greeting)) {
     net::set_name_lookup([](const std::string&) {
       return Result<std::vector<asio::ip::address>>(
           {asio::ip::make_address("127.0.0.2"), asio::ip::make_address("127.0.0.1")});
     });
-    accept();
-    thread_ = std::thread([this] { context_.run(); });
   }
   FirstAddress(const FirstAddress&) = delete;
   FirstAddress& operator=(const FirstAddress&) = delete;
-  ~FirstAddress() {
-    context_.stop();
-    thread_.join();
-    net::set_name_lookup({});
-  }
+  ~FirstAddress() { net::set_name_lookup({}); }
 
  private:
-  void accept() {
-    acceptor_.async_accept([this](boost::system::error_code error, tcp::socket socket) {
-      if (error) return;
-      boost::system::error_code ignored;
-      if (!greeting_.empty()) asio::write(socket, asio::buffer(greeting_), ignored);
-      if (greeting_.empty()) silent_.push_back(std::move(socket));
-      accept();
-    });
-  }
-
-  asio::io_context context_;
-  tcp::acceptor acceptor_;
-  std::string greeting_;
-  std::vector<tcp::socket> silent_;
-  std::thread thread_;
+  GreetingHost host_;
 };
 
 std::string url_of(const testing::Server& server) {

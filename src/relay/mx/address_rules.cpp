@@ -83,7 +83,7 @@ Address without_embedding(const Address& address) {
 }  // namespace
 
 bool AddressRules::is_own_address(const Address& address) const {
-  return is_own && is_own(without_embedding(address));
+  return net::is_in(own, without_embedding(address).to_string());
 }
 
 bool AddressRules::is_own_name(const std::string& name) const {

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <boost/asio/ip/address.hpp>
-#include <functional>
 #include <string>
 #include <vector>
 
@@ -18,13 +17,15 @@ struct AddressRules {
   /// `mx.allow_networks`: may be used though they are not public. The server's own listeners may
   /// not.
   std::vector<net::Network> allowed{};
-  /// Whether this server listens at the address, on the port that deliveries use. Empty: nowhere.
-  std::function<bool(const Address&)> is_own{};
+  /// Where this server listens on the port that deliveries use.
+  std::vector<net::Network> own{};
   /// The names of this server, in lower case without a final dot.
   std::vector<std::string> own_names{};
   /// `mx.families`.
   bool ipv4 = true;
   bool ipv6 = true;
+
+  friend bool operator==(const AddressRules&, const AddressRules&) = default;
 
   [[nodiscard]] bool is_own_address(const Address& address) const;
   [[nodiscard]] bool is_own_name(const std::string& name) const;

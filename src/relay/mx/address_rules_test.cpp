@@ -75,7 +75,7 @@ TEST(AddressRules, AnAllowedNetworkMayBeUsed) {
 TEST(AddressRules, AListenerOfThisServerIsNeverUsed) {
   AddressRules rules;
   rules.allowed = {net::Network::parse("0.0.0.0/0").value()};
-  rules.is_own = [](const Address& one) { return one == address("192.0.2.1"); };
+  rules.own = {net::Network::parse("192.0.2.1").value()};
   EXPECT_EQ(rules.refusal(address("192.0.2.1")), "address of this server");
   EXPECT_EQ(rules.refusal(address("64:ff9b::192.0.2.1")), "address of this server");
   EXPECT_EQ(rules.refusal(address("192.0.2.2")), "");

@@ -220,7 +220,7 @@ TEST(Exchangers, AddressesThatMayNotBeUsedAreLeftOut) {
 AddressRules rules_of_server() {
   AddressRules rules;
   rules.own_names = {"me.example"};
-  rules.is_own = [](const Address& one) { return one == address("192.0.2.99"); };
+  rules.own = {net::Network::parse("192.0.2.99").value()};
   return rules;
 }
 

@@ -1,0 +1,53 @@
+// The carrier to mail exchangers: asks the DNS where mail for a domain goes, and delivers it to the
+// first host that takes it (RFC 5321 section 5.1). One coroutine per message on a thread of its
+// own. Not here: which hosts and addresses those are (exchangers.hpp).
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <postroad/client_options.hpp>
+#include <string>
+
+#include "dns/resolver.hpp"
+#include "queue/carrier.hpp"
+#include "relay/mx/find_exchangers.hpp"
+#include "spool/spool.hpp"
+
+namespace postroad::relay::mx {
+
+struct MxSettings {
+  std::uint16_t port = 25;
+  AddressRules rules;
+  FindTimes dns;
+  /// Without TLS policy: TLS is used where the host offers it, whatever its certificate, and a
+  /// failed handshake is followed by a session without TLS (RFC 7435).
+  ClientOptions client;
+  std::size_t connections = 20;  ///< to the hosts of one domain
+  /// Hosts of one attempt to which a session was opened; further ones wait for the next attempt.
+  std::size_t sessions = 2;
+};
+
+class MxCarrier final : public queue::Carrier {
+ public:
+  /// Makes the resolver that runs on the carrier's thread.
+  using MakeResolver =
+      std::function<Result<std::unique_ptr<dns::Resolver>>(boost::asio::any_io_executor)>;
+  /// The spool outlives it. Error: that of `make_resolver`.
+  static Result<std::shared_ptr<MxCarrier>> open(spool::Spool& spool, MxSettings settings,
+                                                 const MakeResolver& make_resolver);
+  /// As stop(now).
+  ~MxCarrier() override;
+
+  [[nodiscard]] std::size_t limit() const override;
+  /// All recipients of the part have one domain.
+  void carry(const queue::Part& part, Done done) override;
+  void begin_stop() override;
+  void stop(std::chrono::steady_clock::time_point until) override;
+
+ private:
+  struct State;
+  explicit MxCarrier(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace postroad::relay::mx
