@@ -57,6 +57,8 @@ struct POSTROAD_EXPORT ClientTimeouts {
   std::chrono::milliseconds end_of_data{600'000};  ///< for the reply to the final dot
   std::chrono::milliseconds quit{2'000};           ///< for the reply to QUIT
   std::chrono::milliseconds overall{0};            ///< per call; 0: none beyond those above
+
+  friend bool operator==(const ClientTimeouts&, const ClientTimeouts&) = default;
 };
 
 /// The content of a PROXY header: the connection that is passed on.

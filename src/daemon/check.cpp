@@ -143,7 +143,7 @@ void check_users(const Configuration& configuration, Problems& problems) {
 
 // The server's own name matters to hosts that connect and to hosts that it connects to.
 void check_hostname(const Settings& settings, bool is_local, bool offline, Problems& problems) {
-  if (is_local && settings.delivery.smarthost.empty()) return;
+  if (is_local && !settings.has_way_out()) return;
   const auto& host = settings.server.hostname;
   if (host.find('.') == std::string::npos)
     problems.warning("server.hostname",

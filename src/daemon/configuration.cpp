@@ -2,8 +2,10 @@
 #include "daemon/configuration.hpp"
 
 #include <algorithm>
+#include <boost/asio/io_context.hpp>
 
 #include "daemon/validation.hpp"
+#include "dns/unbound_resolver.hpp"
 #include "http/login_policy.hpp"
 #include "proto/sasl/mechanism.hpp"
 #include "server/user_logins.hpp"
@@ -72,9 +74,10 @@ void check_directory(const Settings& settings, const relay::Directory& directory
     return listener.role == server::Role::catcher;
   };
   if (std::all_of(settings.listeners.begin(), settings.listeners.end(), is_catcher)) return;
-  if (settings.delivery.smarthost.empty()) {
+  if (!settings.has_way_out()) {
     for (const auto& way : directory.ways_out())
-      problems.error("local", way + ", a remote address: that needs delivery.smarthost");
+      problems.error("local",
+                     way + ", a remote address: that needs delivery.smarthost or mx.enabled");
   }
   for (const auto& domain : directory.domains()) {
     if (!directory.accepts({"postmaster", domain}))
@@ -129,6 +132,41 @@ void check_smarthost_ca(const Settings& settings, Problems& problems) {
   if (!tls) problems.error("delivery.smarthost_ca_file", tls.error());
 }
 
+// The resolver as the deliveries will open it: a server or trust anchor that cannot be used would
+// defer all messages.
+void check_mx(const Settings& settings, Problems& problems) {
+  parse_networks("mx.allow_networks", settings.mx.allow_networks, problems);
+  const auto options = settings.resolver.options();
+  if (!options) return problems.error("resolver.servers", options.error());
+  boost::asio::io_context context;
+  const auto opened = dns::UnboundResolver::open(context.get_executor(), *options);
+  if (opened) return;
+  const bool is_anchor = opened.error().where == "trust anchor";
+  problems.error(is_anchor ? "resolver.trust_anchor_file" : "resolver.servers", opened.error());
+}
+
+// Where this server listens on the port of the mail exchangers. A listener on all addresses has
+// those of the interfaces.
+std::vector<net::Network> own_addresses(const Settings& settings) {
+  std::vector<std::string> texts;
+  for (const auto& listener : settings.listeners) {
+    if (listener.port != settings.mx.port) continue;
+    boost::system::error_code error;
+    const auto address = boost::asio::ip::make_address(listener.address, error);
+    if (error) continue;
+    if (!address.is_unspecified()) {
+      texts.push_back(listener.address);
+      continue;
+    }
+    texts.insert(texts.end(), {"127.0.0.0/8", "::1"});
+    for (auto& one : net::interface_addresses()) texts.push_back(std::move(one));
+  }
+  std::vector<net::Network> made;
+  for (const auto& text : texts)
+    if (auto network = net::Network::parse(text)) made.push_back(*network);
+  return made;
+}
+
 // The users' file first, then the backend about users that the file does not have. The policies
 // keep the configuration alive.
 server::PolicyChain login_policies(const std::shared_ptr<Configuration>& configuration,
@@ -151,6 +189,15 @@ server::PolicyChain login_policies(const std::shared_ptr<Configuration>& configu
 
 }  // namespace
 
+relay::DeliverySettings Configuration::delivery() const {
+  const auto& host = settings.server.hostname;
+  auto made = settings.delivery.settings(host);
+  if (!settings.mx.enabled) return made;
+  made.mx = settings.mx.settings(host, own_addresses(settings));
+  if (auto options = settings.resolver.options()) made.resolver = std::move(*options);
+  return made;
+}
+
 std::shared_ptr<Configuration> Configuration::make(Settings settings, Problems& problems) {
   auto made = std::make_shared<Configuration>();
   made->settings = std::move(settings);
@@ -161,6 +208,7 @@ std::shared_ptr<Configuration> Configuration::make(Settings settings, Problems& 
   made->directory = make_directory(s, problems);
   made->senders = make_senders(s, problems);
   check_smarthost_ca(s, problems);
+  check_mx(s, problems);
   made->guard = server::guard_settings(s.clients, s.logins);
   made->guard.exempt = parse_networks("clients.exempt", s.clients.exempt, problems);
   const auto relayed = parse_networks("delivery.networks", s.delivery.networks, problems);
@@ -183,7 +231,7 @@ void Configuration::add_listener(std::size_t index, const std::vector<net::Netwo
   rules.emplace_back(*directory,
                      relay::Rules::Settings{.clients = std::move(clients),
                                             .networks = std::move(relay_from),
-                                            .has_route = !settings.delivery.smarthost.empty(),
+                                            .has_route = settings.has_way_out(),
                                             .senders = own_names_only ? &*senders : nullptr});
   tls.push_back(make_tls(listener, index, problems));
 }

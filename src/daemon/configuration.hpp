@@ -49,9 +49,7 @@ struct Configuration {
       const std::shared_ptr<Configuration>& configuration) {
     return {configuration, &*configuration->directory};
   }
-  [[nodiscard]] relay::DeliverySettings delivery() const {
-    return settings.delivery.settings(settings.server.hostname);
-  }
+  [[nodiscard]] relay::DeliverySettings delivery() const;
 
  private:
   void add_listener(std::size_t index, const std::vector<net::Network>& relayed,

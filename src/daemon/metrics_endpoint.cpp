@@ -6,6 +6,7 @@
 
 #include "base/descriptor.hpp"
 #include "base/text.hpp"
+#include "net/endpoint.hpp"
 #include "net/stream.hpp"
 
 namespace postroad::daemon {
@@ -13,21 +14,12 @@ namespace postroad::daemon {
 using boost::asio::ip::tcp;
 
 Result<boost::asio::ip::tcp::endpoint> metrics_endpoint(const std::string& text) {
-  auto wrong = fail(Fault::input, "metrics.listen",
-                    "'" + printable(text, 80) +
-                        "' is not a loopback address with a port; use the form "
-                        "127.0.0.1:9925 or [::1]:9925");
-  const auto colon = text.rfind(':');
-  if (colon == std::string::npos) return wrong;
-  auto host = text.substr(0, colon);
-  if (host.size() > 2 && host.front() == '[' && host.back() == ']')
-    host = host.substr(1, host.size() - 2);
-  boost::system::error_code error;
-  const auto address = boost::asio::ip::make_address(host, error);
-  constexpr unsigned most = 65535;
-  const auto port = parse_number(std::string_view(text).substr(colon + 1));
-  if (error || !address.is_loopback() || !port || *port > most) return wrong;
-  return boost::asio::ip::tcp::endpoint(address, static_cast<std::uint16_t>(*port));
+  const auto endpoint = net::parse_endpoint(text);
+  if (endpoint && endpoint->address().is_loopback()) return endpoint;
+  return fail(Fault::input, "metrics.listen",
+              "'" + printable(text, 80) +
+                  "' is not a loopback address with a port; use the form 127.0.0.1:9925 or "
+                  "[::1]:9925");
 }
 
 Result<tcp::acceptor> metrics_socket(boost::asio::io_context& loop, const tcp::endpoint& endpoint,

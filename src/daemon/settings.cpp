@@ -21,6 +21,10 @@ config::Section<Settings> declare() {
   s.table("submission", &Settings::submission, "Sender addresses of users who log in.",
           relay::SubmissionConfig::declare());
   s.table("delivery", &Settings::delivery, "Where messages go.", relay::DeliveryConfig::declare());
+  s.table("mx", &Settings::mx, "Delivery to mail exchangers (RFC 5321 section 5.1).",
+          relay::MxConfig::declare());
+  s.table("resolver", &Settings::resolver, "The DNS, for delivery to mail exchangers.",
+          relay::ResolverConfig::declare());
   s.table("spool", &Settings::spool, "The store that keeps messages until they are delivered.",
           SpoolConfig::declare());
   s.table("limits", &Settings::limits, "Limits of one session.", server::LimitsConfig::declare());

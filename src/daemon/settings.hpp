@@ -25,12 +25,17 @@ struct Settings {
   relay::LocalConfig local;
   relay::SubmissionConfig submission;
   relay::DeliveryConfig delivery;
+  relay::MxConfig mx;
+  relay::ResolverConfig resolver;
   SpoolConfig spool;
   server::LimitsConfig limits;
   server::ClientsConfig clients;
   server::LoginsConfig logins;
   LogConfig log;
   MetricsConfig metrics;
+
+  /// Messages to remote domains can leave this server.
+  [[nodiscard]] bool has_way_out() const { return mx.enabled || !delivery.smarthost.empty(); }
 };
 
 const config::Section<Settings>& declaration();

@@ -57,7 +57,8 @@ bool is_private(const ListenerConfig& listener) {
 
 std::string open_relay(const std::string& range) {
   return range +
-         " with delivery.smarthost makes an open relay: every host that can connect may send to "
+         " with delivery.smarthost or mx.enabled makes an open relay: every host that can connect "
+         "may send to "
          "any domain; list your own networks only";
 }
 
@@ -137,7 +138,7 @@ class Listener {
                  "restrict only_from, or use role mx");
     const auto* range = find_open_range(listener_.relay_from);
     if (range != nullptr && listener_.role != Role::catcher && is_public(listener_) &&
-        !listener_.needs_login() && !all_.delivery.smarthost.empty())
+        !listener_.needs_login() && all_.has_way_out())
       hazard("relay_from", open_relay(*range));
     check_proxies();
   }
@@ -189,7 +190,7 @@ void check_repeated(const Settings& settings, Problems& problems) {
 
 void check_open_relay(const Settings& settings, Problems& problems) {
   const auto* range = find_open_range(settings.delivery.networks);
-  if (range == nullptr || settings.delivery.smarthost.empty()) return;
+  if (range == nullptr || !settings.has_way_out()) return;
   const bool is_open = std::any_of(
       settings.listeners.begin(), settings.listeners.end(), [](const ListenerConfig& listener) {
         return listener.role != Role::catcher && is_public(listener) && !listener.needs_login();
@@ -200,6 +201,10 @@ void check_open_relay(const Settings& settings, Problems& problems) {
 void check_smarthost(const Settings& settings, Problems& problems) {
   const auto& delivery = settings.delivery;
   if (delivery.smarthost.empty()) return;
+  if (settings.mx.enabled)
+    problems.error("mx.enabled",
+                   "delivery.smarthost already gets the messages to remote domains; remove one of "
+                   "them");
   const auto url = client::parse_url(delivery.smarthost);
   if (!url) problems.error("delivery.smarthost", url.error());
   if (url && !url->password.empty())

@@ -19,6 +19,8 @@ struct UnboundOptions {
   /// or bogus.
   std::vector<std::string> trust_anchors{};
   std::string trust_anchor_file{};
+
+  friend bool operator==(const UnboundOptions&, const UnboundOptions&) = default;
 };
 
 class UnboundResolver final : public Resolver {

@@ -2,6 +2,8 @@
 #include "net/network.hpp"
 
 #include <arpa/inet.h>
+#include <ifaddrs.h>
+#include <netinet/in.h>
 
 #include <algorithm>
 
@@ -50,6 +52,25 @@ bool Network::contains(std::string_view peer) const {
     if (((bytes_[bit / 8] ^ other[bit / 8]) & mask) != 0) return false;
   }
   return true;
+}
+
+std::vector<std::string> interface_addresses() {
+  std::vector<std::string> found;
+  ifaddrs* first = nullptr;
+  if (::getifaddrs(&first) != 0) return found;
+  for (const auto* one = first; one != nullptr; one = one->ifa_next) {
+    if (one->ifa_addr == nullptr) continue;
+    const auto family = one->ifa_addr->sa_family;
+    char text[INET6_ADDRSTRLEN];
+    const void* bytes = nullptr;
+    if (family == AF_INET) bytes = &reinterpret_cast<const sockaddr_in*>(one->ifa_addr)->sin_addr;
+    if (family == AF_INET6)
+      bytes = &reinterpret_cast<const sockaddr_in6*>(one->ifa_addr)->sin6_addr;
+    if (bytes != nullptr && ::inet_ntop(family, bytes, text, sizeof text) != nullptr)
+      found.emplace_back(text);
+  }
+  ::freeifaddrs(first);
+  return found;
 }
 
 bool is_in(const std::vector<Network>& networks, std::string_view peer) {

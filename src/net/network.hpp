@@ -23,6 +23,9 @@ class Network final {
   unsigned bits_ = 0;
 };
 
+/// The addresses of this machine's interfaces; none if the system does not tell.
+[[nodiscard]] std::vector<std::string> interface_addresses();
+
 /// Whether one of them contains `peer`, written as for Network::contains.
 [[nodiscard]] bool is_in(const std::vector<Network>& networks, std::string_view peer);
 

@@ -3,6 +3,8 @@
 
 #include <tuple>
 
+#include "base/text.hpp"
+#include "mail/address/idn.hpp"
 #include "outbox/pool_carrier.hpp"
 #include "queue/dispatcher.hpp"
 #include "queue/events.hpp"
@@ -15,11 +17,24 @@ namespace {
 constexpr auto mailboxes = "mailboxes";
 constexpr auto smarthost = "smarthost";
 
-// A recipient has a mailbox here, or goes to the smarthost.
+// How messages leave this server.
+struct Elsewhere {
+  std::shared_ptr<queue::Carrier> carrier;  // null: there is no route, `note` says why
+  bool is_mx = false;                       // each domain is a site
+  std::string note;
+};
+
+// Domains in U-labels and A-labels are one domain.
+std::string site_of(const Mailbox& mailbox) {
+  const auto domain = mail::to_ascii_domain(mailbox.domain);
+  return "mx:" + lower(domain ? *domain : mailbox.domain);
+}
+
+// A recipient has a mailbox here, or goes to the smarthost or to the exchangers of its domain.
 class ServerRoutes final : public queue::Routes {
  public:
   ServerRoutes(std::shared_ptr<const Directory> directory, std::shared_ptr<queue::Carrier> here,
-               std::shared_ptr<queue::Carrier> elsewhere)
+               Elsewhere elsewhere)
       : directory_(std::move(directory)),
         here_(std::move(here)),
         elsewhere_(std::move(elsewhere)) {}
@@ -29,13 +44,13 @@ class ServerRoutes final : public queue::Routes {
     // `postmaster` without a domain is a local address.
     const auto to = Mailbox::parse(envelope.recipients[recipient].address);
     if (!to || directory_->is_local(*to)) return {mailboxes, here_};
-    return {smarthost, elsewhere_, "4.4.4 no route: delivery.smarthost is not set"};
+    return {elsewhere_.is_mx ? site_of(*to) : smarthost, elsewhere_.carrier, elsewhere_.note};
   }
 
  private:
   std::shared_ptr<const Directory> directory_;
   std::shared_ptr<queue::Carrier> here_;
-  std::shared_ptr<queue::Carrier> elsewhere_;
+  Elsewhere elsewhere_;
 };
 
 class LoggingObserver final : public queue::DispatcherObserver {
@@ -57,28 +72,39 @@ class LoggingObserver final : public queue::DispatcherObserver {
 };
 
 // A reload that changes none of it keeps the carrier, its connections and its pause.
-bool is_same_smarthost(const DeliverySettings& one, const DeliverySettings& other) {
+bool is_same_way_out(const DeliverySettings& one, const DeliverySettings& other) {
   const auto parts = [](const DeliverySettings& settings) {
     const auto& options = settings.smarthost_options;
     const auto& login = settings.smarthost_login;
-    return std::tuple(settings.smarthost, settings.connections, options.helo_name,
-                      options.tls.ca_file, options.ignored_extensions, login.has_value(),
-                      login ? login->user : std::string(),
+    return std::tuple(settings.mx, settings.resolver, settings.smarthost, settings.connections,
+                      options.helo_name, options.tls.ca_file, options.ignored_extensions,
+                      login.has_value(), login ? login->user : std::string(),
                       login ? std::string(login->password.reveal()) : std::string());
   };
   return parts(one) == parts(other);
 }
 
-std::shared_ptr<queue::Carrier> make_smarthost(spool::Spool& spool,
-                                               const DeliverySettings& settings) {
-  if (settings.smarthost.empty()) return nullptr;
+Elsewhere make_mx(spool::Spool& spool, const DeliverySettings& settings) {
+  auto carrier =
+      mx::MxCarrier::open(spool, *settings.mx, [&](const boost::asio::any_io_executor& executor) {
+        auto opened = dns::UnboundResolver::open(executor, settings.resolver);
+        return opened ? Result<std::unique_ptr<dns::Resolver>>(std::move(*opened)) : opened.error();
+      });
+  if (!carrier) return {nullptr, true, "4.4.3 no DNS resolver: " + carrier.error().text()};
+  return {std::move(*carrier), true, {}};
+}
+
+Elsewhere make_elsewhere(spool::Spool& spool, const DeliverySettings& settings) {
+  if (settings.mx) return make_mx(spool, settings);
+  if (settings.smarthost.empty())
+    return {nullptr, false, "4.4.4 no route: neither mx.enabled nor delivery.smarthost is set"};
   outbox::PoolCarrierSettings made{
       {settings.smarthost}, settings.smarthost_login, settings.smarthost_options, {}};
   made.pool.connections = settings.connections;
   made.pool.idle = std::chrono::seconds(10);
   // The queue pauses the site; the pool itself neither pauses nor waits.
   made.pool.initial_pause = made.pool.max_pause = made.pool.patience = {};
-  return std::make_shared<outbox::PoolCarrier>(spool, std::move(made));
+  return {std::make_shared<outbox::PoolCarrier>(spool, std::move(made)), false, {}};
 }
 
 queue::DispatcherSettings dispatcher_settings(const DeliverySettings& settings) {
@@ -101,7 +127,7 @@ struct Delivery::State {
         observer(log),
         here(std::make_shared<MailboxCarrier>(spool, maildirs, settings.host, settings.threads)),
         present(settings),
-        elsewhere(make_smarthost(spool, settings)),
+        elsewhere(make_elsewhere(spool, settings)),
         dispatcher(spool, observer,
                    std::make_shared<ServerRoutes>(std::move(directory), here, elsewhere),
                    dispatcher_settings(settings)) {}
@@ -111,7 +137,7 @@ struct Delivery::State {
   LoggingObserver observer;
   std::shared_ptr<MailboxCarrier> here;
   DeliverySettings present;
-  std::shared_ptr<queue::Carrier> elsewhere;  // null: no smarthost
+  Elsewhere elsewhere;
   queue::Dispatcher dispatcher;
 };
 
@@ -132,8 +158,8 @@ void Delivery::change(std::shared_ptr<const Directory> directory, DeliverySettin
 std::function<void()> Delivery::prepare_change(std::shared_ptr<const Directory> directory,
                                                const DeliverySettings& settings) {
   auto& state = *state_;
-  const bool is_same = is_same_smarthost(state.present, settings);
-  auto elsewhere = is_same ? state.elsewhere : make_smarthost(state.spool, settings);
+  const bool is_same = is_same_way_out(state.present, settings);
+  auto elsewhere = is_same ? state.elsewhere : make_elsewhere(state.spool, settings);
   auto routes = std::make_shared<ServerRoutes>(std::move(directory), state.here, elsewhere);
   return [&state, settings, is_same, elsewhere = std::move(elsewhere), routes = std::move(routes)] {
     state.present = settings;

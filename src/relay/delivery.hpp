@@ -11,10 +11,12 @@
 #include <string>
 #include <vector>
 
+#include "dns/unbound_resolver.hpp"
 #include "observe/log.hpp"
 #include "queue/settlement.hpp"
 #include "relay/local/directory.hpp"
 #include "relay/local/maildir.hpp"
+#include "relay/mx/mx_carrier.hpp"
 #include "spool/spool.hpp"
 
 namespace postroad::relay {
@@ -24,6 +26,8 @@ struct DeliverySettings {
   bool discard = false;   ///< discards every message: for measuring the intake
   std::string smarthost;  ///< URL for recipients elsewhere; empty: there is no route to them
   ClientOptions smarthost_options;
+  std::optional<mx::MxSettings> mx;  ///< recipients elsewhere go to the exchangers of their domain
+  dns::UnboundOptions resolver;
   std::optional<Login> smarthost_login;
   unsigned connections = 10;  ///< to the smarthost
   queue::SettlementPolicy settlement;

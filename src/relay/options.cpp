@@ -1,6 +1,8 @@
 // The declarations, and the settings made of them; see options.hpp.
 #include "relay/options.hpp"
 
+#include "base/text.hpp"
+#include "net/endpoint.hpp"
 #include "relay/delivery.hpp"
 
 namespace postroad::relay {
@@ -75,6 +77,64 @@ Section<DeliveryConfig> DeliveryConfig::declare() {
   s.option("connections", &DeliveryConfig::connections, "Concurrent connections to the smarthost.")
       .between(1, 1000);
   return s;
+}
+
+Section<MxConfig> MxConfig::declare() {
+  Section<MxConfig> s;
+  s.option("enabled", &MxConfig::enabled,
+           "Messages to remote domains go to the mail exchangers that the DNS names for each.");
+  s.option("port", &MxConfig::port, "Port of the mail exchangers.").between(1, 65535);
+  s.option("families", &MxConfig::families,
+           {{"both", Families::both}, {"ipv4", Families::ipv4}, {"ipv6", Families::ipv6}},
+           "IP versions by which mail exchangers are reached.");
+  s.option(
+      "allow_networks", &MxConfig::allow_networks,
+      "Networks of mail exchangers that may be used although they are not public: private, "
+      "loopback or link-local addresses. Without them a foreign domain cannot make this server "
+      "connect to a host of your own network.");
+  s.option("connections", &MxConfig::connections,
+           "Concurrent connections for one destination domain.")
+      .between(1, 1000);
+  return s;
+}
+
+mx::MxSettings MxConfig::settings(const std::string& hostname,
+                                  std::vector<net::Network> own) const {
+  mx::MxSettings made;
+  made.helo_name = hostname;
+  made.port = port;
+  made.connections = connections;
+  made.rules.own_names = {lower(hostname)};
+  made.rules.own = std::move(own);
+  made.rules.ipv4 = families != Families::ipv6;
+  made.rules.ipv6 = families != Families::ipv4;
+  for (const auto& text : allow_networks) {
+    if (auto network = net::Network::parse(text)) made.rules.allowed.push_back(*network);
+  }
+  return made;
+}
+
+Section<ResolverConfig> ResolverConfig::declare() {
+  Section<ResolverConfig> s;
+  s.option("servers", &ResolverConfig::servers,
+           "Name servers, as `192.0.2.1`, `192.0.2.1:53` or `[2001:db8::1]:53`; none: those of "
+           "/etc/resolv.conf.");
+  s.option("trust_anchor_file", &ResolverConfig::trust_anchor_file,
+           "File of DS or DNSKEY records that DNSSEC validation begins with; empty: no answer is "
+           "validated.");
+  return s;
+}
+
+Result<dns::UnboundOptions> ResolverConfig::options() const {
+  dns::UnboundOptions made;
+  made.trust_anchor_file = trust_anchor_file.string();
+  for (const auto& text : servers) {
+    const auto endpoint = net::parse_endpoint(text, 53);
+    if (!endpoint) return endpoint.error();
+    made.name_servers.push_back(endpoint->address().to_string() + '@' +
+                                std::to_string(endpoint->port()));
+  }
+  return made;
 }
 
 DeliverySettings DeliveryConfig::settings(const std::string& hostname) const {

@@ -10,12 +10,40 @@
 #include <vector>
 
 #include "config/option.hpp"
+#include "dns/unbound_resolver.hpp"
 #include "queue/settlement.hpp"
 #include "relay/local/directory.hpp"
+#include "relay/mx/mx_carrier.hpp"
 
 namespace postroad::relay {
 
 struct DeliverySettings;
+
+/// `[mx]`.
+struct MxConfig {
+  enum class Families : std::uint8_t { both, ipv4, ipv6 };
+  bool enabled = false;
+  std::uint16_t port = 25;
+  Families families = Families::both;
+  std::vector<std::string> allow_networks;
+  unsigned connections = 20;
+
+  static config::Section<MxConfig> declare();
+  /// `hostname` is this server's own name, `own` where it listens on `port`. Networks that cannot
+  /// be parsed are left out: the validation has reported them.
+  [[nodiscard]] mx::MxSettings settings(const std::string& hostname,
+                                        std::vector<net::Network> own) const;
+};
+
+/// `[resolver]`.
+struct ResolverConfig {
+  std::vector<std::string> servers;
+  std::filesystem::path trust_anchor_file;
+
+  static config::Section<ResolverConfig> declare();
+  /// Error: Fault::input for a server that is no address with a port.
+  [[nodiscard]] Result<dns::UnboundOptions> options() const;
+};
 
 /// `[local]`.
 struct LocalConfig {

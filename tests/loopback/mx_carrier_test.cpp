@@ -28,8 +28,8 @@ struct MxCarrierTest : ::testing::Test {
     MxSettings settings;
     settings.port = port;
     settings.rules.allowed = {net::Network::parse("127.0.0.0/8").value()};
-    settings.client.helo_name = "me.example";
-    settings.client.timeouts.command = std::chrono::seconds(5);
+    settings.helo_name = "me.example";
+    settings.timeouts.command = std::chrono::seconds(5);
     carrier = MxCarrier::open(*spool, settings, [this](const auto&) {
                 auto made = std::make_unique<dns::ScriptedResolver>();
                 resolver = made.get();

@@ -15,6 +15,7 @@ namespace postroad::relay::mx {
 struct FindTimes {
   std::chrono::milliseconds name{std::chrono::seconds(10)};   ///< for one name
   std::chrono::milliseconds whole{std::chrono::seconds(30)};  ///< for all queries of a domain
+  friend bool operator==(const FindTimes&, const FindTimes&) = default;
 };
 
 /// `domain` as a recipient has it: U-labels or A-labels in any case, or an address literal with its

@@ -67,7 +67,10 @@ struct MxCarrier::State {
 // A try with or without TLS. The message is unread if the session ended before MAIL.
 awaitable<Result<SendReport>> MxCarrier::State::send_to(outbox::Call& call,
                                                         const Exchanger& exchanger, bool with_tls) {
-  auto options = settings.client;
+  ClientOptions options;
+  options.helo_name = settings.helo_name;
+  options.timeouts = settings.timeouts;
+  options.drop_unsupported_options = true;
   options.tls.policy = with_tls ? Tls::opportunistic : Tls::never;
   options.tls.insecure_accept_any_certificate = true;
   const auto& name = exchanger.host.name;

@@ -15,16 +15,18 @@
 
 namespace postroad::relay::mx {
 
+/// TLS is used where the host offers it, whatever its certificate, and a failed handshake is
+/// followed by a session without TLS (RFC 7435).
 struct MxSettings {
+  std::string helo_name;
   std::uint16_t port = 25;
   AddressRules rules;
   FindTimes dns;
-  /// Without TLS policy: TLS is used where the host offers it, whatever its certificate, and a
-  /// failed handshake is followed by a session without TLS (RFC 7435).
-  ClientOptions client;
+  ClientTimeouts timeouts;
   std::size_t connections = 20;  ///< to the hosts of one domain
   /// Hosts of one attempt to which a session was opened; further ones wait for the next attempt.
   std::size_t sessions = 2;
+  friend bool operator==(const MxSettings&, const MxSettings&) = default;
 };
 
 class MxCarrier final : public queue::Carrier {

@@ -1,0 +1,80 @@
+# Delivery to mail exchangers: `postroad serve` asks a real name server (nsd) and delivers to real servers at loopback addresses.
+import smtplib
+import unittest
+
+import postroad
+from nsd import SOA, Nsd
+from peers import free_port
+
+ZONE = SOA + """
+@ IN MX 10 down
+@ IN MX 20 up
+down IN A 127.0.0.3
+up IN A 127.0.0.2
+implicit IN A 127.0.0.2
+null IN MX 0 .
+nothing IN TXT "a name without an address"
+inside IN MX 0 router
+router IN A 192.168.0.1
+alias IN CNAME dest.example.
+"""
+
+
+class Exchangers(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.nsd = Nsd({"dest.example": ZONE.format(zone="dest.example"), "xn--bcher-kva.example": SOA.format(zone="xn--bcher-kva.example") + "@ IN MX 1 up.dest.example.\n"})
+        cls.addClassCleanup(cls.nsd.__exit__)
+
+    def setUp(self):
+        port = free_port()
+        self.exchanger = self.enterContext(postroad.Server({"listener": [{"address": "127.0.0.2", "port": port, "role": "catcher", "smtputf8": True}]}))
+        self.relay = self.enterContext(postroad.Server({
+            "listener": [{"role": "mx", "relay_from": ["127.0.0.0/8"], "smtputf8": True}],
+            "local": {"domains": ["here.example"], "mailboxes": ["ann", "postmaster"]},
+            "mx": {"enabled": True, "port": port, "allow_networks": ["127.0.0.0/8"]},
+            "resolver": {"servers": [self.nsd.address.replace("@", ":")]},
+            "delivery": {"initial_retry_delay": "100ms", "max_retry_delay": "1s"},
+        }))
+
+    def send(self, *recipients):
+        with smtplib.SMTP(postroad.HOST, self.relay.port, timeout=postroad.PATIENCE) as client:
+            client.ehlo()
+            client.sendmail("ann@here.example", recipients, b"Subject: out\r\n\r\nhello\r\n", mail_options=["SMTPUTF8"])
+
+    def note(self, event, recipient):
+        """The first line of the log about this recipient."""
+        found = []
+
+        def is_there():
+            found[:] = [one for one in self.relay.events(event) if recipient in str(one)]
+            return bool(found)
+
+        postroad.eventually(is_there, what=f"{event} for {recipient}")
+        return str(found[0])
+
+    def test_the_next_exchanger_takes_what_the_first_does_not(self):
+        self.send("bob@dest.example")
+        self.assertEqual([mail.mailbox for mail in self.exchanger.wait_mail()], ["bob@dest.example"])
+
+    def test_ways_to_the_host(self):
+        self.send("bob@implicit.dest.example", "bob@alias.dest.example", "bob@bücher.example", "bob@xn--bcher-kva.example")
+        self.exchanger.wait_mail(4)
+
+    def test_a_domain_without_mail_is_refused_at_once(self):
+        self.send("bob@null.dest.example", "bob@nothing.dest.example", "bob@no.dest.example", "bob@inside.dest.example")
+        self.assertIn("5.1.10 null.dest.example accepts no mail", self.note("recipient.failed", "bob@null.dest.example"))
+        self.assertIn("5.1.2 nothing.dest.example has no MX, A or AAAA record", self.note("recipient.failed", "bob@nothing.dest.example"))
+        self.assertIn("5.1.2 there is no domain no.dest.example: NXDOMAIN for MX", self.note("recipient.failed", "bob@no.dest.example"))
+        self.assertIn("router.dest.example [192.168.0.1]: private address", self.note("recipient.failed", "bob@inside.dest.example"))
+
+    def test_an_exchanger_that_comes_back_gets_the_message(self):
+        self.exchanger.kill()
+        self.send("bob@dest.example")
+        self.assertIn("down.dest.example", self.note("recipient.deferred", "bob@dest.example"))
+        self.exchanger.start()
+        self.exchanger.wait_mail()
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
