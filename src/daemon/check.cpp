@@ -173,7 +173,7 @@ void check_smarthost_name(const Settings& settings, Problems& problems) {
                                                "remote domains will wait");
     return;
   }
-  find_loop(settings, *url, addresses, problems);
+  find_loop(settings, "delivery.smarthost", *url, addresses, problems);
 }
 
 }  // namespace

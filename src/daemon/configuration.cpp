@@ -145,6 +145,26 @@ void check_mx(const Settings& settings, Problems& problems) {
   problems.error(is_anchor ? "resolver.trust_anchor_file" : "resolver.servers", opened.error());
 }
 
+// The routes of the file, then the one for all other remote recipients.
+std::optional<relay::RouteTable> make_routes(const Settings& settings, Problems& problems) {
+  std::vector<relay::RouteMatch> all;
+  bool is_sound = true;
+  for (std::size_t i = 0; i < settings.routes.size(); ++i) {
+    const auto& match = all.emplace_back(settings.routes[i].match());
+    const auto check = [&](std::string_view option, const relay::RouteMatch& part) {
+      const auto made = relay::RouteTable::make({part});
+      if (made) return;
+      is_sound = false;
+      problems.error("route." + std::to_string(i) + std::string(option), made.error());
+    };
+    check(".domains", {.domains = match.domains});
+    check(".senders", {.senders = match.senders});
+  }
+  if (!is_sound) return std::nullopt;
+  if (settings.mx.enabled || !settings.delivery.smarthost.empty()) all.emplace_back();
+  return relay::RouteTable::make(all).value();
+}
+
 // Where this server listens on the port of the mail exchangers. A listener on all addresses has
 // those of the interfaces.
 std::vector<net::Network> own_addresses(const Settings& settings) {
@@ -192,9 +212,20 @@ server::PolicyChain login_policies(const std::shared_ptr<Configuration>& configu
 relay::DeliverySettings Configuration::delivery() const {
   const auto& host = settings.server.hostname;
   auto made = settings.delivery.settings(host);
-  if (!settings.mx.enabled) return made;
-  made.mx = settings.mx.settings(host, own_addresses(settings));
-  if (auto options = settings.resolver.options()) made.resolver = std::move(*options);
+  const auto mx = [&]() -> relay::Way {
+    const auto options = settings.resolver.options();
+    return relay::MxWay{settings.mx.settings(host, own_addresses(settings)),
+                        options ? *options : dns::UnboundOptions{}};
+  };
+  for (std::size_t i = 0; i < settings.routes.size(); ++i) {
+    const auto& route = settings.routes[i];
+    made.ways.push_back(route.is_mx() ? mx() : route.way(host, "route." + std::to_string(i)));
+  }
+  if (!settings.delivery.smarthost.empty())
+    made.ways.emplace_back(settings.delivery.smarthost_way(host));
+  else if (settings.mx.enabled)
+    made.ways.push_back(mx());
+  made.table = *routes;
   return made;
 }
 
@@ -209,6 +240,7 @@ std::shared_ptr<Configuration> Configuration::make(Settings settings, Problems& 
   made->senders = make_senders(s, problems);
   check_smarthost_ca(s, problems);
   check_mx(s, problems);
+  made->routes = make_routes(s, problems);
   made->guard = server::guard_settings(s.clients, s.logins);
   made->guard.exempt = parse_networks("clients.exempt", s.clients.exempt, problems);
   const auto relayed = parse_networks("delivery.networks", s.delivery.networks, problems);

@@ -33,6 +33,7 @@ struct Configuration {
   std::optional<http::LoginCheck> login_backend;
   std::optional<relay::Directory> directory;
   std::optional<relay::Senders> senders;
+  std::optional<relay::RouteTable> routes;
   std::deque<relay::Rules> rules;                        // one per listener; refer to the above
   std::vector<std::optional<net::TlsContext>> tls;       // one per listener
   std::vector<std::vector<net::Network>> proxies;        // clients that send a PROXY header

@@ -21,6 +21,10 @@ config::Section<Settings> declare() {
   s.table("submission", &Settings::submission, "Sender addresses of users who log in.",
           relay::SubmissionConfig::declare());
   s.table("delivery", &Settings::delivery, "Where messages go.", relay::DeliveryConfig::declare());
+  s.tables("route", &Settings::routes,
+           "One table per route; the first whose conditions hold is taken, at every attempt. "
+           "Other messages to remote domains go to delivery.smarthost, or by mx.enabled.",
+           relay::RouteConfig::declare());
   s.table("mx", &Settings::mx, "Delivery to mail exchangers (RFC 5321 section 5.1).",
           relay::MxConfig::declare());
   s.table("resolver", &Settings::resolver, "The DNS, for delivery to mail exchangers.",

@@ -25,6 +25,7 @@ struct Settings {
   relay::LocalConfig local;
   relay::SubmissionConfig submission;
   relay::DeliveryConfig delivery;
+  std::vector<relay::RouteConfig> routes;
   relay::MxConfig mx;
   relay::ResolverConfig resolver;
   SpoolConfig spool;
@@ -35,7 +36,9 @@ struct Settings {
   MetricsConfig metrics;
 
   /// Messages to remote domains can leave this server.
-  [[nodiscard]] bool has_way_out() const { return mx.enabled || !delivery.smarthost.empty(); }
+  [[nodiscard]] bool has_way_out() const {
+    return mx.enabled || !delivery.smarthost.empty() || !routes.empty();
+  }
 };
 
 const config::Section<Settings>& declaration();

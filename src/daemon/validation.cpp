@@ -198,32 +198,59 @@ void check_open_relay(const Settings& settings, Problems& problems) {
   if (is_open) problems.hazard("delivery.networks", open_relay(*range));
 }
 
-void check_smarthost(const Settings& settings, Problems& problems) {
-  const auto& delivery = settings.delivery;
-  if (delivery.smarthost.empty()) return;
-  if (settings.mx.enabled)
-    problems.error("mx.enabled",
-                   "delivery.smarthost already gets the messages to remote domains; remove one of "
-                   "them");
-  const auto url = client::parse_url(delivery.smarthost);
-  if (!url) problems.error("delivery.smarthost", url.error());
+// The options of a server that gets messages to remote domains, and their names.
+struct HostOptions {
+  std::string option;    // of the URL
+  std::string prefix;    // of user and password
+  std::string variable;  // of the environment, for the password; empty: there is none
+  const std::string& url;
+  const std::string& user;
+  const Secret& password;
+};
+
+void check_host(const Settings& settings, const HostOptions& host, Problems& problems) {
+  const auto set_password =
+      host.variable.empty()
+          ? "set " + host.prefix + "password"
+          : "set " + host.variable + " in the environment, or " + host.prefix + "password";
+  const auto url = client::parse_url(host.url);
+  if (!url) problems.error(host.option, url.error());
   if (url && !url->password.empty())
-    problems.error(
-        "delivery.smarthost",
-        "no password in the URL, because it would be shown; set delivery.smarthost_user and, "
-        "in the environment, POSTROAD_DELIVERY_SMARTHOST_PASSWORD");
-  if (!delivery.smarthost_user.empty() && delivery.smarthost_password.empty())
-    problems.hazard("delivery.smarthost_user",
-                    "this user has no password; set POSTROAD_DELIVERY_SMARTHOST_PASSWORD in the "
-                    "environment, or delivery.smarthost_password");
-  if (delivery.smarthost_user.empty() && !delivery.smarthost_password.empty())
-    problems.hazard("delivery.smarthost_password",
-                    "the password has no user; set delivery.smarthost_user");
+    problems.error(host.option, "no password in the URL, because it would be shown; set " +
+                                    host.prefix + "user, and " + set_password);
+  if (!host.user.empty() && host.password.empty())
+    problems.hazard(host.prefix + "user", "this user has no password; " + set_password);
+  if (host.user.empty() && !host.password.empty())
+    problems.hazard(host.prefix + "password",
+                    "the password has no user; set " + host.prefix + "user");
   if (!url) return;
   boost::system::error_code is_name;  // looked up by `config check` only
   const auto literal = boost::asio::ip::make_address(url->host, is_name);
-  find_loop(settings, *url,
+  find_loop(settings, host.option, *url,
             is_name ? std::vector<boost::asio::ip::address>{} : std::vector{literal}, problems);
+}
+
+void check_ways_out(const Settings& settings, Problems& problems) {
+  const auto& delivery = settings.delivery;
+  if (!delivery.smarthost.empty()) {
+    if (settings.mx.enabled)
+      problems.error("mx.enabled",
+                     "delivery.smarthost already gets the messages to remote domains; remove one "
+                     "of them");
+    check_host(settings,
+               {"delivery.smarthost", "delivery.smarthost_", "POSTROAD_DELIVERY_SMARTHOST_PASSWORD",
+                delivery.smarthost, delivery.smarthost_user, delivery.smarthost_password},
+               problems);
+  }
+  for (std::size_t i = 0; i < settings.routes.size(); ++i) {
+    const auto& route = settings.routes[i];
+    const auto name = "route." + std::to_string(i);
+    if (route.via.empty())
+      problems.error(name + ".via", "missing; name a server as smtp://relay.example:587, or mx");
+    else if (!route.is_mx())
+      check_host(settings, {name + ".via", name + '.', {}, route.via, route.user, route.password},
+                 problems);
+  }
 }
 
 }  // namespace
@@ -234,7 +261,7 @@ bool is_loopback(const ListenerConfig& listener) {
   return !error && address.is_loopback();
 }
 
-void find_loop(const Settings& settings, const client::Url& smarthost,
+void find_loop(const Settings& settings, const std::string& option, const client::Url& smarthost,
                const std::vector<boost::asio::ip::address>& addresses, Problems& problems) {
   for (const auto& listener : settings.listeners) {
     if (listener.port != smarthost.port) continue;
@@ -246,9 +273,8 @@ void find_loop(const Settings& settings, const client::Url& smarthost,
     });
     // The name is compared once, where no address is known.
     if (is_self || (addresses.empty() && iequals(smarthost.host, settings.server.hostname)))
-      problems.hazard("delivery.smarthost", smarthost.server() + " is this server's own listener " +
-                                                address_text(listener) +
-                                                ", a mail loop; name another server");
+      problems.hazard(option, smarthost.server() + " is this server's own listener " +
+                                  address_text(listener) + ", a mail loop; name another server");
   }
 }
 
@@ -266,7 +292,7 @@ void validate(const Settings& settings, Problems& problems) {
     Listener(settings, i, problems).validate();
   check_repeated(settings, problems);
   check_open_relay(settings, problems);
-  check_smarthost(settings, problems);
+  check_ways_out(settings, problems);
   if (!settings.metrics.listen.empty()) {
     const auto endpoint = metrics_endpoint(settings.metrics.listen);
     if (!endpoint) problems.error("metrics.listen", endpoint.error());

@@ -15,9 +15,9 @@ void validate(const Settings& settings, Problems& problems);
 
 /// Whether the listener accepts connections from this machine only.
 bool is_loopback(const ListenerConfig& listener);
-/// A hazard where `smarthost`, at one of `addresses` or by the server's own name, is a listener of
-/// this server: it gets its own messages back until the hop count ends it.
-void find_loop(const Settings& settings, const client::Url& smarthost,
+/// A hazard of `option` where `smarthost`, at one of `addresses` or by the server's own name, is a
+/// listener of this server: it gets its own messages back until the hop count ends it.
+void find_loop(const Settings& settings, const std::string& option, const client::Url& smarthost,
                const std::vector<boost::asio::ip::address>& addresses, Problems& problems);
 /// "[192.0.2.1]:25", "[IPv6:2001:db8::1]:25".
 std::string address_text(const ListenerConfig& listener);

@@ -1,11 +1,8 @@
 // Routes and events of the server's delivery; see delivery.hpp. The loop is queue/dispatcher.hpp.
 #include "relay/delivery.hpp"
 
-#include <tuple>
+#include <algorithm>
 
-#include "base/text.hpp"
-#include "mail/address/idn.hpp"
-#include "outbox/pool_carrier.hpp"
 #include "queue/dispatcher.hpp"
 #include "queue/events.hpp"
 #include "relay/routes/mailbox_carrier.hpp"
@@ -15,42 +12,34 @@ namespace postroad::relay {
 namespace {
 
 constexpr auto mailboxes = "mailboxes";
-constexpr auto smarthost = "smarthost";
 
-// How messages leave this server.
-struct Elsewhere {
-  std::shared_ptr<queue::Carrier> carrier;  // null: there is no route, `note` says why
-  bool is_mx = false;                       // each domain is a site
-  std::string note;
-};
-
-// Domains in U-labels and A-labels are one domain.
-std::string site_of(const Mailbox& mailbox) {
-  const auto domain = mail::to_ascii_domain(mailbox.domain);
-  return "mx:" + lower(domain ? *domain : mailbox.domain);
-}
-
-// A recipient has a mailbox here, or goes to the smarthost or to the exchangers of its domain.
+// A recipient takes its route, has a mailbox here, or has no way out.
 class ServerRoutes final : public queue::Routes {
  public:
   ServerRoutes(std::shared_ptr<const Directory> directory, std::shared_ptr<queue::Carrier> here,
-               Elsewhere elsewhere)
+               RouteTable table, std::vector<WayOut> ways)
       : directory_(std::move(directory)),
         here_(std::move(here)),
-        elsewhere_(std::move(elsewhere)) {}
+        table_(std::move(table)),
+        ways_(std::move(ways)) {}
   [[nodiscard]] queue::Route route(const spool::Envelope& envelope, const queue::Handling& handling,
                                    std::uint32_t recipient) const override {
     if (handling.stays_here) return {mailboxes, here_};
     // `postmaster` without a domain is a local address.
     const auto to = Mailbox::parse(envelope.recipients[recipient].address);
-    if (!to || directory_->is_local(*to)) return {mailboxes, here_};
-    return {elsewhere_.is_mx ? site_of(*to) : smarthost, elsewhere_.carrier, elsewhere_.note};
+    if (!to) return {mailboxes, here_};
+    const bool is_local = directory_->is_local(*to);
+    if (const auto at = table_.find(envelope.reverse_path, *to, is_local))
+      return {ways_[*at].site(to->domain), ways_[*at].carrier, ways_[*at].note};
+    if (is_local) return {mailboxes, here_};
+    return {"none", nullptr, "4.4.4 no route to " + to->domain};
   }
 
  private:
   std::shared_ptr<const Directory> directory_;
   std::shared_ptr<queue::Carrier> here_;
-  Elsewhere elsewhere_;
+  RouteTable table_;
+  std::vector<WayOut> ways_;
 };
 
 class LoggingObserver final : public queue::DispatcherObserver {
@@ -71,42 +60,6 @@ class LoggingObserver final : public queue::DispatcherObserver {
   observe::Log& log_;
 };
 
-// A reload that changes none of it keeps the carrier, its connections and its pause.
-bool is_same_way_out(const DeliverySettings& one, const DeliverySettings& other) {
-  const auto parts = [](const DeliverySettings& settings) {
-    const auto& options = settings.smarthost_options;
-    const auto& login = settings.smarthost_login;
-    return std::tuple(settings.mx, settings.resolver, settings.smarthost, settings.connections,
-                      options.helo_name, options.tls.ca_file, options.ignored_extensions,
-                      login.has_value(), login ? login->user : std::string(),
-                      login ? std::string(login->password.reveal()) : std::string());
-  };
-  return parts(one) == parts(other);
-}
-
-Elsewhere make_mx(spool::Spool& spool, const DeliverySettings& settings) {
-  auto carrier =
-      mx::MxCarrier::open(spool, *settings.mx, [&](const boost::asio::any_io_executor& executor) {
-        auto opened = dns::UnboundResolver::open(executor, settings.resolver);
-        return opened ? Result<std::unique_ptr<dns::Resolver>>(std::move(*opened)) : opened.error();
-      });
-  if (!carrier) return {nullptr, true, "4.4.3 no DNS resolver: " + carrier.error().text()};
-  return {std::move(*carrier), true, {}};
-}
-
-Elsewhere make_elsewhere(spool::Spool& spool, const DeliverySettings& settings) {
-  if (settings.mx) return make_mx(spool, settings);
-  if (settings.smarthost.empty())
-    return {nullptr, false, "4.4.4 no route: neither mx.enabled nor delivery.smarthost is set"};
-  outbox::PoolCarrierSettings made{
-      {settings.smarthost}, settings.smarthost_login, settings.smarthost_options, {}};
-  made.pool.connections = settings.connections;
-  made.pool.idle = std::chrono::seconds(10);
-  // The queue pauses the site; the pool itself neither pauses nor waits.
-  made.pool.initial_pause = made.pool.max_pause = made.pool.patience = {};
-  return {std::make_shared<outbox::PoolCarrier>(spool, std::move(made)), false, {}};
-}
-
 queue::DispatcherSettings dispatcher_settings(const DeliverySettings& settings) {
   queue::DispatcherSettings made;
   made.settlement = settings.settlement;
@@ -126,18 +79,16 @@ struct Delivery::State {
         maildirs(into),
         observer(log),
         here(std::make_shared<MailboxCarrier>(spool, maildirs, settings.host, settings.threads)),
-        present(settings),
-        elsewhere(make_elsewhere(spool, settings)),
+        ways(open_ways(spool, settings.ways, {})),
         dispatcher(spool, observer,
-                   std::make_shared<ServerRoutes>(std::move(directory), here, elsewhere),
+                   std::make_shared<ServerRoutes>(std::move(directory), here, settings.table, ways),
                    dispatcher_settings(settings)) {}
 
   spool::Spool& spool;
   const Maildirs& maildirs;
   LoggingObserver observer;
   std::shared_ptr<MailboxCarrier> here;
-  DeliverySettings present;
-  Elsewhere elsewhere;
+  std::vector<WayOut> ways;
   queue::Dispatcher dispatcher;
 };
 
@@ -158,14 +109,19 @@ void Delivery::change(std::shared_ptr<const Directory> directory, DeliverySettin
 std::function<void()> Delivery::prepare_change(std::shared_ptr<const Directory> directory,
                                                const DeliverySettings& settings) {
   auto& state = *state_;
-  const bool is_same = is_same_way_out(state.present, settings);
-  auto elsewhere = is_same ? state.elsewhere : make_elsewhere(state.spool, settings);
-  auto routes = std::make_shared<ServerRoutes>(std::move(directory), state.here, elsewhere);
-  return [&state, settings, is_same, elsewhere = std::move(elsewhere), routes = std::move(routes)] {
-    state.present = settings;
-    state.elsewhere = elsewhere;
-    state.dispatcher.change(routes, dispatcher_settings(settings));
-    if (!is_same) state.dispatcher.flush();
+  auto ways = open_ways(state.spool, settings.ways, state.ways);
+  const auto is_new = [&](const WayOut& one) {
+    return std::none_of(state.ways.begin(), state.ways.end(),
+                        [&](const WayOut& other) { return one.carrier == other.carrier; });
+  };
+  const bool flushes = std::any_of(ways.begin(), ways.end(), is_new);
+  auto routes =
+      std::make_shared<ServerRoutes>(std::move(directory), state.here, settings.table, ways);
+  return [&state, settings = dispatcher_settings(settings), flushes, ways = std::move(ways),
+          routes = std::move(routes)] {
+    state.ways = ways;
+    state.dispatcher.change(routes, settings);
+    if (flushes) state.dispatcher.flush();
   };
 }
 

@@ -1,5 +1,5 @@
-// The server's delivery: a dispatcher over the spool, with routes to mailboxes here and to a
-// smarthost, and a log of what became of each recipient. A message whose every recipient was
+// The server's delivery: a dispatcher over the spool, with routes to mailboxes here and to
+// other servers, and a log of what became of each recipient. A message whose every recipient was
 // delivered leaves the spool; one with a refused recipient stays, with the reason, for an operator.
 #pragma once
 
@@ -7,29 +7,24 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <postroad/client.hpp>
 #include <string>
 #include <vector>
 
-#include "dns/unbound_resolver.hpp"
 #include "observe/log.hpp"
 #include "queue/settlement.hpp"
 #include "relay/local/directory.hpp"
 #include "relay/local/maildir.hpp"
-#include "relay/mx/mx_carrier.hpp"
+#include "relay/routes/route_table.hpp"
+#include "relay/routes/ways.hpp"
 #include "spool/spool.hpp"
 
 namespace postroad::relay {
 
 struct DeliverySettings {
-  std::string host;       ///< in file names and EHLO
-  bool discard = false;   ///< discards every message: for measuring the intake
-  std::string smarthost;  ///< URL for recipients elsewhere; empty: there is no route to them
-  ClientOptions smarthost_options;
-  std::optional<mx::MxSettings> mx;  ///< recipients elsewhere go to the exchangers of their domain
-  dns::UnboundOptions resolver;
-  std::optional<Login> smarthost_login;
-  unsigned connections = 10;  ///< to the smarthost
+  std::string host;      ///< in file names and EHLO
+  bool discard = false;  ///< discards every message: for measuring the intake
+  RouteTable table;
+  std::vector<Way> ways;  ///< of the table's routes, in their order
   queue::SettlementPolicy settlement;
   unsigned threads = 2;  ///< for mailboxes here; fixed at the start
 };
@@ -43,8 +38,8 @@ class Delivery final {
   /// As `stop(0)`, unless it was stopped before.
   ~Delivery();
 
-  /// Other settings, from the next attempt on. Another smarthost, or another login or name there,
-  /// gets all messages that wait for a retry at once.
+  /// Other settings, from the next attempt on. A new way out, or another login or name there, makes
+  /// all messages due that wait for a retry.
   void change(std::shared_ptr<const Directory> directory, DeliverySettings settings);
   /// A change in two steps: makes what may fail (threads), and returns the rest, which is called
   /// while this exists, or never. Throws std::system_error without a thread.

@@ -10,6 +10,21 @@ namespace postroad::relay {
 using config::Duration;
 using config::Section;
 
+namespace {
+
+// How errors name the options of a way to a host.
+OptionNames names_of(const std::string& prefix, const std::string& url) {
+  return {.ca_file = prefix + "ca_file",
+          .pinned_keys = {},
+          .client_certificate = {},
+          .legacy_tls = "insecure_allow_legacy_tls=yes in the URL of " + url,
+          .password_in_clear = {},
+          .user = prefix + "user",
+          .password = prefix + "password"};
+}
+
+}  // namespace
+
 Section<LocalConfig> LocalConfig::declare() {
   Section<LocalConfig> s;
   s.option("domains", &LocalConfig::domains, "Local domains: messages to them are delivered here.");
@@ -114,6 +129,45 @@ mx::MxSettings MxConfig::settings(const std::string& hostname,
   return made;
 }
 
+Section<RouteConfig> RouteConfig::declare() {
+  Section<RouteConfig> s;
+  s.option(
+      "domains", &RouteConfig::domains,
+      "Recipient domains: `example.org`, `.example.org` for all subdomains, `*` for all. None: "
+      "all remote domains. A local domain that is named takes the route, not its mailboxes.");
+  s.option(
+      "senders", &RouteConfig::senders,
+      "Reverse-paths: `ann@example.org`, `@example.org`, `<>` for the null reverse-path. None: "
+      "all.");
+  s.option("via", &RouteConfig::via,
+           "Where the messages go: `mx` for the mail exchangers of each domain, or the URL of a "
+           "server, as smtp://relay.example:587 or lmtp://127.0.0.1:24.")
+      .url();
+  s.option("user", &RouteConfig::user, "User for AUTH at that server.");
+  s.option("password", &RouteConfig::password,
+           "Password of that user; better set in the environment than in the file.");
+  s.option("ca_file", &RouteConfig::ca_file,
+           "PEM file of CA certificates that are trusted instead of the system's for that server.");
+  s.option("ignores", &RouteConfig::ignores,
+           "Extensions of that server that are not used, by their EHLO keyword.");
+  s.option("connections", &RouteConfig::connections, "Concurrent connections to that server.")
+      .between(1, 1000);
+  return s;
+}
+
+HostWay RouteConfig::way(const std::string& hostname, const std::string& name) const {
+  HostWay made;
+  made.url = via;
+  made.user = user;
+  made.password = password;
+  made.helo_name = hostname;
+  made.ca_file = ca_file.string();
+  made.ignored_extensions = ignores;
+  made.connections = connections;
+  made.names = names_of(name + '.', name + ".via");
+  return made;
+}
+
 Section<ResolverConfig> ResolverConfig::declare() {
   Section<ResolverConfig> s;
   s.option("servers", &ResolverConfig::servers,
@@ -141,23 +195,21 @@ DeliverySettings DeliveryConfig::settings(const std::string& hostname) const {
   DeliverySettings made;
   made.host = hostname;
   made.discard = local == Destination::discard;
-  made.smarthost = smarthost;
-  made.smarthost_options.helo_name = hostname;
-  made.smarthost_options.drop_unsupported_options = true;
-  made.smarthost_options.tls.ca_file = smarthost_ca_file.string();
-  made.smarthost_options.names = {
-      .ca_file = "delivery.smarthost_ca_file",
-      .pinned_keys = {},
-      .client_certificate = {},
-      .legacy_tls = "insecure_allow_legacy_tls=yes in the URL of delivery.smarthost",
-      .password_in_clear = {},
-      .user = "delivery.smarthost_user",
-      .password = "delivery.smarthost_password"};
-  made.smarthost_options.ignored_extensions = smarthost_ignores;
-  made.connections = connections;
   made.settlement.retry = {initial_retry_delay, max_retry_delay, lifetime};
   made.settlement.on_unknown = on_unknown;
-  if (!smarthost_user.empty()) made.smarthost_login = Login{smarthost_user, smarthost_password};
+  return made;
+}
+
+HostWay DeliveryConfig::smarthost_way(const std::string& hostname) const {
+  HostWay made;
+  made.url = smarthost;
+  made.user = smarthost_user;
+  made.password = smarthost_password;
+  made.helo_name = hostname;
+  made.ca_file = smarthost_ca_file.string();
+  made.ignored_extensions = smarthost_ignores;
+  made.connections = connections;
+  made.names = names_of("delivery.smarthost_", "delivery.smarthost");
   return made;
 }
 

@@ -14,6 +14,8 @@
 #include "queue/settlement.hpp"
 #include "relay/local/directory.hpp"
 #include "relay/mx/mx_carrier.hpp"
+#include "relay/routes/route_table.hpp"
+#include "relay/routes/ways.hpp"
 
 namespace postroad::relay {
 
@@ -43,6 +45,24 @@ struct ResolverConfig {
   static config::Section<ResolverConfig> declare();
   /// Error: Fault::input for a server that is no address with a port.
   [[nodiscard]] Result<dns::UnboundOptions> options() const;
+};
+
+/// `[[route]]`.
+struct RouteConfig {
+  std::vector<std::string> domains;
+  std::vector<std::string> senders;
+  std::string via;
+  std::string user;
+  Secret password;
+  std::filesystem::path ca_file;
+  std::vector<std::string> ignores;
+  unsigned connections = 10;
+
+  static config::Section<RouteConfig> declare();
+  [[nodiscard]] bool is_mx() const { return via == "mx"; }
+  [[nodiscard]] RouteMatch match() const { return {domains, senders}; }
+  /// For a route to a host. `name` is that of the table, "route.0", for errors.
+  [[nodiscard]] HostWay way(const std::string& hostname, const std::string& name) const;
 };
 
 /// `[local]`.
@@ -82,8 +102,9 @@ struct DeliveryConfig {
   unsigned connections = 10;
 
   static config::Section<DeliveryConfig> declare();
-  /// `hostname` is this server's own name.
+  /// Without table and ways. `hostname` is this server's own name.
   [[nodiscard]] DeliverySettings settings(const std::string& hostname) const;
+  [[nodiscard]] HostWay smarthost_way(const std::string& hostname) const;
 };
 
 }  // namespace postroad::relay

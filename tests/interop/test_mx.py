@@ -29,18 +29,19 @@ class Exchangers(unittest.TestCase):
     def setUp(self):
         port = free_port()
         self.exchanger = self.enterContext(postroad.Server({"listener": [{"address": "127.0.0.2", "port": port, "role": "catcher", "smtputf8": True}]}))
-        self.relay = self.enterContext(postroad.Server({
+        self.settings = {
             "listener": [{"role": "mx", "relay_from": ["127.0.0.0/8"], "smtputf8": True}],
             "local": {"domains": ["here.example"], "mailboxes": ["ann", "postmaster"]},
             "mx": {"enabled": True, "port": port, "allow_networks": ["127.0.0.0/8"]},
             "resolver": {"servers": [self.nsd.address.replace("@", ":")]},
             "delivery": {"initial_retry_delay": "100ms", "max_retry_delay": "1s"},
-        }))
+        }
+        self.relay = self.enterContext(postroad.Server(self.settings))
 
-    def send(self, *recipients):
+    def send(self, *recipients, sender="ann@here.example"):
         with smtplib.SMTP(postroad.HOST, self.relay.port, timeout=postroad.PATIENCE) as client:
             client.ehlo()
-            client.sendmail("ann@here.example", recipients, b"Subject: out\r\n\r\nhello\r\n", mail_options=["SMTPUTF8"])
+            client.sendmail(sender, recipients, b"Subject: out\r\n\r\nhello\r\n", mail_options=["SMTPUTF8"])
 
     def note(self, event, recipient):
         """The first line of the log about this recipient."""
@@ -74,6 +75,46 @@ class Exchangers(unittest.TestCase):
         self.assertIn("down.dest.example", self.note("recipient.deferred", "bob@dest.example"))
         self.exchanger.start()
         self.exchanger.wait_mail()
+
+    def test_the_first_route_whose_conditions_hold(self):
+        with postroad.Server() as host, postroad.Server() as bounces:
+            self.relay.stop()
+            self.relay = self.enterContext(postroad.Server(self.settings | {"route": [
+                {"domains": ["special.example", ".special.example"], "via": f"smtp://127.0.0.1:{host.port}"},
+                {"senders": ["<>"], "via": f"smtp://127.0.0.1:{bounces.port}"},
+                {"domains": ["ann.example"], "via": f"smtp://127.0.0.1:{host.port}"},
+            ], "local": {"domains": ["here.example", "ann.example"], "mailboxes": ["ann", "postmaster"]}}))
+            self.send("bob@special.example", "bob@sub.special.example", "bob@dest.example", "ann@here.example", "ann@ann.example")
+            self.send("bob@elsewhere.example", sender="<>")
+            self.assertEqual([mail.mailbox for mail in self.exchanger.wait_mail()], ["bob@dest.example"])
+            self.assertEqual([mail.mailbox for mail in self.relay.wait_mail()], ["ann@here.example"])
+            self.assertEqual(sorted(mail.mailbox for mail in host.wait_mail(3)), ["ann@ann.example", "bob@special.example", "bob@sub.special.example"])
+            self.assertEqual([mail.mailbox for mail in bounces.wait_mail()], ["bob@elsewhere.example"])
+
+    def test_a_reload_reaches_the_messages_that_wait(self):
+        self.exchanger.kill()
+        self.send("bob@dest.example")
+        self.note("recipient.deferred", "bob@dest.example")
+        with postroad.Server() as host:
+            self.relay.config.write_text(self.relay.config.read_text() + postroad.toml({"route": [{"domains": ["dest.example"], "via": f"smtp://127.0.0.1:{host.port}"}]}))
+            done = postroad.run("serve", "--reload", "--config", self.relay.config)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertEqual([mail.mailbox for mail in host.wait_mail()], ["bob@dest.example"])
+
+    def test_routes_are_checked(self):
+        for route, text in (
+            ({"via": "mx", "domains": ["a..example"]}, "route.domains: 'a..example': not in one of the forms example.org, .example.org and *"),
+            ({"via": "mx", "senders": ["nobody"]}, "route.senders: 'nobody': not in one of the forms"),
+            ({"domains": ["a.example"]}, "route.0.via: missing; name a server"),
+            ({"via": "nowhere"}, "route.via"),
+            ({"via": "smtp://ann:SECRET@a.example"}, "no password in the URL"),
+            ({"via": "smtp://a.example", "user": "ann"}, "route.user: this user has no password; set route.0.password"),
+        ):
+            with postroad.Folder() as folder:
+                done = postroad.run("config", "check", "--offline", "--config", folder.write("c.toml", postroad.toml({"route": [route]})))
+            self.assertEqual(done.returncode, 78, route)
+            self.assertIn(text, done.stderr)
+            self.assertNotIn("SECRET", done.stderr)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,55 @@
+// The ways out of this server: a host (a smarthost, an LMTP server), or the mail exchangers of each
+// domain; and the carriers that take messages there. Not here: which recipient takes which way
+// (route_table.hpp).
+#pragma once
+
+#include <memory>
+#include <postroad/client_options.hpp>
+#include <postroad/secret.hpp>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "dns/unbound_resolver.hpp"
+#include "queue/carrier.hpp"
+#include "relay/mx/mx_carrier.hpp"
+#include "spool/spool.hpp"
+
+namespace postroad::relay {
+
+struct HostWay {
+  std::string url;  ///< smtp://…, smtps://… or lmtp://…, without login
+  std::string user;
+  Secret password;
+  std::string helo_name;
+  std::string ca_file;  ///< PEM; empty: the CA certificates of the system
+  std::vector<std::string> ignored_extensions;
+  unsigned connections = 10;
+  OptionNames names;  ///< of the settings, for errors
+  friend bool operator==(const HostWay&, const HostWay&) = default;
+};
+
+struct MxWay {
+  mx::MxSettings settings;
+  dns::UnboundOptions resolver;
+  friend bool operator==(const MxWay&, const MxWay&) = default;
+};
+
+using Way = std::variant<HostWay, MxWay>;
+
+/// A way with its carrier.
+struct WayOut {
+  Way way;
+  std::shared_ptr<queue::Carrier> carrier;  ///< null: it cannot be used, `note` says why
+  std::string note;
+
+  /// The site of a recipient in this domain.
+  [[nodiscard]] std::string site(std::string_view domain) const;
+};
+
+/// A way that `before` has already keeps its carrier, connections and pauses. The spool outlives
+/// the result. Throws std::system_error without a thread.
+std::vector<WayOut> open_ways(spool::Spool& spool, const std::vector<Way>& ways,
+                              const std::vector<WayOut>& before);
+
+}  // namespace postroad::relay
