@@ -245,9 +245,13 @@ void check_ways_out(const Settings& settings, Problems& problems) {
   for (std::size_t i = 0; i < settings.routes.size(); ++i) {
     const auto& route = settings.routes[i];
     const auto name = "route." + std::to_string(i);
+    if (route.is_mx()) continue;
+    const std::string remedy = "name a server as smtp://relay.example:587, or mx";
     if (route.via.empty())
-      problems.error(name + ".via", "missing; name a server as smtp://relay.example:587, or mx");
-    else if (!route.is_mx())
+      problems.error(name + ".via", "missing; " + remedy);
+    else if (route.via.find("://") == std::string::npos)
+      problems.error(name + ".via", '\'' + printable(route.via, 80) + "' is no URL; " + remedy);
+    else
       check_host(settings, {name + ".via", name + '.', {}, route.via, route.user, route.password},
                  problems);
   }
