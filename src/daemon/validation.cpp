@@ -250,7 +250,7 @@ void check_ways_out(const Settings& settings, Problems& problems) {
     if (route.via.empty())
       problems.error(name + ".via", "missing; " + remedy);
     else if (route.via.find("://") == std::string::npos)
-      problems.error(name + ".via", '\'' + printable(route.via, 80) + "' is no URL; " + remedy);
+      problems.error(name + ".via", '\'' + printable(route.via, 80) + "' is not a URL; " + remedy);
     else
       check_host(settings, {name + ".via", name + '.', {}, route.via, route.user, route.password},
                  problems);

@@ -1,3 +1,4 @@
+// Strings that are an address with a port, and strings that are not.
 #include "net/endpoint.hpp"
 
 #include <gtest/gtest.h>

@@ -1,6 +1,6 @@
-// What the carriers that send by SMTP have in common: a part of the queue as the client's envelope,
-// the client's result as the queue's attempt, and the attempts that are under way, which a stop
-// ends. Not here: connections (pool_carrier.hpp).
+// Parts that all carriers over SMTP share: the client's envelope for a part of the queue, the
+// queue's attempt for the client's result, and the attempts that are under way, which a stop ends.
+// Not here: connections (pool_carrier.hpp).
 #pragma once
 
 #include <chrono>

@@ -141,7 +141,7 @@ Section<RouteConfig> RouteConfig::declare() {
       "all.");
   s.option("via", &RouteConfig::via,
            "Where the messages go: `mx` for the mail exchangers of each domain, or the URL of a "
-           "server, as smtp://relay.example:587 or lmtp://127.0.0.1:24.")
+           "server, such as smtp://relay.example:587 or lmtp://127.0.0.1:24.")
       .url();
   s.option("user", &RouteConfig::user, "User for AUTH at that server.");
   s.option("password", &RouteConfig::password,
@@ -171,7 +171,7 @@ HostWay RouteConfig::way(const std::string& hostname, const std::string& name) c
 Section<ResolverConfig> ResolverConfig::declare() {
   Section<ResolverConfig> s;
   s.option("servers", &ResolverConfig::servers,
-           "Name servers, as `192.0.2.1`, `192.0.2.1:53` or `[2001:db8::1]:53`; none: those of "
+           "Name servers: `192.0.2.1`, `192.0.2.1:53` or `[2001:db8::1]:53`; none: those of "
            "/etc/resolv.conf.");
   s.option("trust_anchor_file", &ResolverConfig::trust_anchor_file,
            "File of DS or DNSKEY records that DNSSEC validation begins with; empty: no answer is "

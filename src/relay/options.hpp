@@ -43,7 +43,7 @@ struct ResolverConfig {
   std::filesystem::path trust_anchor_file;
 
   static config::Section<ResolverConfig> declare();
-  /// Error: Fault::input for a server that is no address with a port.
+  /// Error: Fault::input for a server that is not an address with a port.
   [[nodiscard]] Result<dns::UnboundOptions> options() const;
 };
 

@@ -106,7 +106,7 @@ class Exchangers(unittest.TestCase):
             ({"via": "mx", "domains": ["a..example"]}, "route.domains: 'a..example': not in one of the forms example.org, .example.org and *"),
             ({"via": "mx", "senders": ["nobody"]}, "route.senders: 'nobody': not in one of the forms"),
             ({"domains": ["a.example"]}, "route.0.via: missing; name a server"),
-            ({"via": "nowhere"}, "route.via: 'nowhere' is no URL; name a server as smtp://relay.example:587, or mx"),
+            ({"via": "nowhere"}, "route.via: 'nowhere' is not a URL; name a server as smtp://relay.example:587, or mx"),
             ({"via": "ftp://x.example"}, "route.via: "),
             ({"via": "smtp://ann:SECRET@a.example"}, "no password in the URL"),
             ({"via": "smtp://a.example", "user": "ann"}, "route.user: this user has no password; set route.0.password"),

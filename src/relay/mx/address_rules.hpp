@@ -1,6 +1,6 @@
-// Which addresses the server may connect to as a mail exchanger. A domain of anybody's can name any
-// address, also one inside this site (a request forged by way of the DNS), so addresses that
-// are not public are refused unless the configuration allows them. Pure.
+// Which addresses the server may connect to as a mail exchanger. The owner of a foreign domain can
+// publish any address, also one of a host inside this site, so addresses that are not public are
+// refused unless the configuration allows them. Pure.
 #pragma once
 
 #include <boost/asio/ip/address.hpp>

@@ -1,3 +1,4 @@
+// Addresses that may and may not be connected to, family by family.
 #include "relay/mx/address_rules.hpp"
 
 #include <gtest/gtest.h>

@@ -42,7 +42,7 @@ struct Hosts {
 };
 
 /// `domain` is lower case, A-labels, no final dot. A host that is listed twice counts with its
-/// lower preference. Exchanges that are no host names are left out.
+/// lower preference. An exchange that is not a host name is left out.
 Hosts hosts_of(const std::string& domain, const dns::Answer<dns::MxRecord>& answer,
                std::uint64_t seed);
 

@@ -1,3 +1,5 @@
+// From scripted DNS answers to hosts, exchangers and refusals. No queries:
+// find_exchangers_test.cpp.
 #include "relay/mx/exchangers.hpp"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-// Asks the DNS for the exchangers of a domain. What the answers mean is in exchangers.hpp.
+// Asks the DNS for the exchangers of a domain. The meaning of the answers is in exchangers.hpp.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
@@ -19,8 +19,8 @@ struct FindTimes {
 };
 
 /// `domain` as a recipient has it: U-labels or A-labels in any case, or an address literal with its
-/// brackets. The addresses of all hosts are queried at once. A text that is no domain
-/// name is Exchangers::none, as every outcome of the DNS is.
+/// brackets. The addresses of all hosts are queried at once. A text that is not a
+/// domain name gives Exchangers::none, as every outcome of the DNS is.
 /// Resolver and rules outlive the call. Error: Fault::cancelled.
 boost::asio::awaitable<Result<Exchangers>> find_exchangers(dns::Resolver& resolver,
                                                            std::string domain,

@@ -1,3 +1,4 @@
+// The queries for a domain, against a scripted resolver.
 #include "relay/mx/find_exchangers.hpp"
 
 #include <gtest/gtest.h>

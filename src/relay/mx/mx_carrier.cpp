@@ -27,7 +27,7 @@ std::string domain_of(const queue::Part& part) {
   return address.substr(address.rfind('@') + 1);
 }
 
-// Of the message's own, so that its attempts go through the hosts in different orders.
+// Each message and attempt has a seed of its own: together they use all hosts of one preference.
 std::uint64_t seed_of(const queue::Part& part) {
   const auto& first = part.envelope.recipients[part.recipients.front()];
   return part.id.value * 31 + first.attempts;

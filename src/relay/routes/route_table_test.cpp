@@ -1,3 +1,4 @@
+// Conditions of routes: domains, senders, their order, and invalid entries.
 #include "relay/routes/route_table.hpp"
 
 #include <gtest/gtest.h>

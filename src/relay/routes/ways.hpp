@@ -1,5 +1,5 @@
 // The ways out of this server: a host (a smarthost, an LMTP server), or the mail exchangers of each
-// domain; and the carriers that take messages there. Not here: which recipient takes which way
+// domain; and the carriers to them. Not here: which recipient takes which way
 // (route_table.hpp).
 #pragma once
 
