@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <limits>
-#include <optional>
 #include <string>
 
 #include "base/text.hpp"
@@ -23,7 +22,8 @@ std::optional<boost::asio::ip::address> parse_address(std::string_view text) {
 
 }  // namespace
 
-Result<tcp::endpoint> parse_endpoint(std::string_view text, std::uint16_t default_port) {
+Result<tcp::endpoint> parse_endpoint(std::string_view text,
+                                     std::optional<std::uint16_t> default_port) {
   const auto invalid = fail(Fault::input, '\'' + printable(text, 80) + '\'',
                             "not an IP address with a port; the forms are 192.0.2.1:25 and "
                             "[2001:db8::1]:25");
@@ -38,8 +38,9 @@ Result<tcp::endpoint> parse_endpoint(std::string_view text, std::uint16_t defaul
     host = host.substr(1, host.size() - 2);
   }
   const auto address = parse_address(host);
-  const auto port = has_port ? parse_number(text.substr(colon + 1)) : default_port;
-  if (!address || !port || *port == 0 || *port > std::numeric_limits<std::uint16_t>::max() ||
+  std::optional<unsigned long long> port = default_port;
+  if (has_port) port = parse_number(text.substr(colon + 1));
+  if (!address || !port || *port > std::numeric_limits<std::uint16_t>::max() ||
       address->is_v6() != (has_brackets || is_bare_v6))
     return invalid;
   return tcp::endpoint(*address, static_cast<std::uint16_t>(*port));

@@ -185,6 +185,8 @@ Result<dns::UnboundOptions> ResolverConfig::options() const {
   for (const auto& text : servers) {
     const auto endpoint = net::parse_endpoint(text, 53);
     if (!endpoint) return endpoint.error();
+    if (endpoint->port() == 0)
+      return fail(Fault::input, '\'' + printable(text, 80) + '\'', "a name server has no port 0");
     made.name_servers.push_back(endpoint->address().to_string() + '@' +
                                 std::to_string(endpoint->port()));
   }

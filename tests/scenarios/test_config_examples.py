@@ -36,8 +36,8 @@ class ConfigExamples(unittest.TestCase):
         text = text.replace("127.0.0.1:9925", "127.0.0.1:0").replace('user = "postroad"', f'user = "{pwd.getpwuid(os.geteuid()).pw_name}"')
         return self.folder.write(f"{name}.toml", text)
 
-    def check(self, name, listeners):
-        path = self.prepared(name, (EXAMPLES / f"{name}.toml").read_text())
+    def check(self, name, listeners, text=None):
+        path = self.prepared(name, text or (EXAMPLES / f"{name}.toml").read_text())
         done = postroad.run("config", "check", "--config", path, "--offline", env=PASSWORD)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         self.assertIn(f"no problem found: {path}", done.stdout)
@@ -59,9 +59,14 @@ class ConfigExamples(unittest.TestCase):
     def test_receiving(self):
         self.check("receiving", 1)
 
+    def test_the_ways_out_of_the_guide(self):
+        blocks = dict(BLOCK.findall((GUIDE / "serve.md").read_text()))
+        for name in "mx", "routes":
+            self.check(name, 1, blocks[name])
+
     def test_every_configuration_of_the_guide_is_tested(self):
         pages = {path: path.read_text() for path in GUIDE.glob("*.md")}
-        self.assertEqual({name for text in pages.values() for name, _ in BLOCK.findall(text)}, {"certificate", "login", "smarthost"})
+        self.assertEqual({name for text in pages.values() for name, _ in BLOCK.findall(text)}, {"certificate", "login", "smarthost", "mx", "routes"})
         for path, text in pages.items():
             self.assertEqual(text.count("```toml\n"), text.count("<!-- configuration: "), path)
 
