@@ -130,6 +130,14 @@ struct ConfigVerbs {
   int reference();
 };
 
+struct PlanVerb {
+  std::string config, address, sender;
+  std::vector<std::string> set;
+  bool json = false;
+  config::Command declare();
+  int run();
+};
+
 struct UserVerbs {
   std::string file = "./postroad-users";
   std::string name;

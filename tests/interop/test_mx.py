@@ -1,4 +1,5 @@
 # Delivery to mail exchangers: `postroad serve` asks a real name server (nsd) and delivers to real servers at loopback addresses.
+import json
 import smtplib
 import unittest
 
@@ -116,6 +117,33 @@ class Exchangers(unittest.TestCase):
             self.assertEqual(done.returncode, 78, route)
             self.assertIn(text, done.stderr)
             self.assertNotIn("SECRET", done.stderr)
+
+    def plan(self, address, *flags):
+        return postroad.run("plan", address, "--config", self.relay.config, *flags)
+
+    def test_plan(self):
+        done = self.plan("bob@dest.example")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertEqual(done.stdout, f"""\
+bob@dest.example
+  route: mx
+  mx 10 down.dest.example: 127.0.0.3
+  mx 20 up.dest.example: 127.0.0.2
+  port: {self.exchanger.port}
+  tls: opportunistic
+  limit: 20 connections
+""")
+        done = self.plan("bob@null.dest.example")
+        self.assertEqual(done.returncode, 69)
+        self.assertIn("  refused: 5.1.10 null.dest.example accepts no mail", done.stdout)
+        self.assertEqual(self.plan("nobody@here.example").returncode, 69)
+        self.assertEqual(self.plan("not an address").returncode, 64)
+        self.assertEqual(self.plan("ann@here.example").stdout, "ann@here.example\n  route: mailbox\n")
+        done = json.loads(self.plan("bob@inside.dest.example", "--json").stdout)
+        self.assertEqual(done, {"recipient": "bob@inside.dest.example", "alias_of": None, "route": "mx", "site": "mx:inside.dest.example", "hosts": [],
+                                "left_out": ["router.dest.example [192.168.0.1]: private address"], "outcome": "refused",
+                                "reason": "5.4.4 no host of inside.dest.example may be connected to: router.dest.example [192.168.0.1]: private address"})
+        self.assertEqual(self.exchanger.events("session.opened"), [], "nothing is sent")
 
 
 if __name__ == "__main__":

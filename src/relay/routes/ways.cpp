@@ -39,7 +39,7 @@ WayOut open_mx(spool::Spool& spool, const MxWay& way) {
 
 }  // namespace
 
-std::string WayOut::site(std::string_view domain) const {
+std::string site_of(const Way& way, std::string_view domain) {
   if (const auto* host = std::get_if<HostWay>(&way)) return host->url;
   return "mx:" + canonical_domain(domain);
 }

@@ -37,14 +37,14 @@ struct MxWay {
 
 using Way = std::variant<HostWay, MxWay>;
 
+/// The site of a recipient in this domain.
+std::string site_of(const Way& way, std::string_view domain);
+
 /// A way with its carrier.
 struct WayOut {
   Way way;
   std::shared_ptr<queue::Carrier> carrier;  ///< null: it cannot be used, `note` says why
   std::string note;
-
-  /// The site of a recipient in this domain.
-  [[nodiscard]] std::string site(std::string_view domain) const;
 };
 
 /// A way that `before` has already keeps its carrier, connections and pauses. The spool outlives

@@ -1,0 +1,73 @@
+// See plan.hpp.
+#include "relay/plan.hpp"
+
+#include <variant>
+
+#include "relay/mx/find_exchangers.hpp"
+
+namespace postroad::relay {
+
+namespace asio = boost::asio;
+
+namespace {
+
+using Route = Plan::Route;
+
+// The route, without the exchangers of an MX route.
+Plan begin_plan(const PlanInput& input, const Mailbox& recipient, const Mailbox& address) {
+  Plan plan;
+  plan.recipient = recipient;
+  if (!(recipient == address)) plan.alias = address.text();
+  const bool is_local = input.directory.is_local(recipient);
+  const auto at = input.table.find(input.sender, recipient, is_local);
+  if (!at && is_local) {
+    plan.route = Route::mailbox;
+  } else if (!at) {
+    plan.problem = {Outcome::deferred, "4.4.4 no route to " + recipient.domain};
+  } else {
+    plan.way = &input.ways[*at];
+    plan.site = site_of(*plan.way, recipient.domain);
+    plan.route = std::holds_alternative<MxWay>(*plan.way) ? Route::mx : Route::host;
+  }
+  return plan;
+}
+
+}  // namespace
+
+std::string_view to_string(Route route) noexcept {
+  switch (route) {
+    case Route::none:
+      return "none";
+    case Route::mailbox:
+      return "mailbox";
+    case Route::host:
+      return "host";
+    case Route::mx:
+      return "mx";
+  }
+  return "?";
+}
+
+asio::awaitable<Result<std::vector<Plan>>> make_plans(const PlanInput& input,
+                                                      dns::Resolver& resolver, Mailbox address) {
+  std::vector<Plan> plans;
+  for (const auto& recipient : input.directory.resolve(address))
+    plans.push_back(begin_plan(input, recipient, address));
+  if (plans.empty()) {
+    auto& unknown = plans.emplace_back();
+    unknown.recipient = address;
+    unknown.problem = {Outcome::refused, "5.1.1 there is no mailbox " + address.text()};
+  }
+  for (auto& plan : plans) {
+    if (plan.route != Route::mx) continue;
+    const auto& settings = std::get<MxWay>(*plan.way).settings;
+    auto found = co_await mx::find_exchangers(resolver, plan.recipient.domain, settings.rules, 0,
+                                              settings.dns);
+    if (!found) co_return found.error();
+    plan.problem = found->none;
+    plan.exchangers = std::move(*found);
+  }
+  co_return plans;
+}
+
+}  // namespace postroad::relay
