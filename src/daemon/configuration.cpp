@@ -263,7 +263,7 @@ void Configuration::add_listener(std::size_t index, const std::vector<net::Netwo
   rules.emplace_back(*directory,
                      relay::Rules::Settings{.clients = std::move(clients),
                                             .networks = std::move(relay_from),
-                                            .has_route = settings.has_way_out(),
+                                            .routes = routes ? &*routes : nullptr,
                                             .senders = own_names_only ? &*senders : nullptr});
   tls.push_back(make_tls(listener, index, problems));
 }

@@ -92,6 +92,16 @@ class Exchangers(unittest.TestCase):
             self.assertEqual(sorted(mail.mailbox for mail in host.wait_mail(3)), ["ann@ann.example", "bob@special.example", "bob@sub.special.example"])
             self.assertEqual([mail.mailbox for mail in bounces.wait_mail()], ["bob@elsewhere.example"])
 
+    def test_a_recipient_without_a_route_is_refused(self):
+        self.relay.stop()
+        settings = {name: table for name, table in self.settings.items() if name != "mx"}
+        self.relay = self.enterContext(postroad.Server(settings | {"route": [{"domains": ["special.example"], "via": "smtp://127.0.0.1:9"}]}))
+        with self.assertRaises(smtplib.SMTPRecipientsRefused) as refused:
+            self.send("bob@dest.example")
+        self.assertEqual(refused.exception.recipients["bob@dest.example"][0], 550)
+        self.send("bob@special.example")
+        self.note("recipient.deferred", "bob@special.example")
+
     def test_a_reload_reaches_the_messages_that_wait(self):
         self.exchanger.kill()
         self.send("bob@dest.example")

@@ -33,12 +33,13 @@ void Rules::mail(const server::SessionInfo& info, const smtp::Transaction& trans
   answer({550, {5, 7, 1}, "sender address not owned by this login"});
 }
 
-void Rules::rcpt(const server::SessionInfo& info, const smtp::Transaction&,
+void Rules::rcpt(const server::SessionInfo& info, const smtp::Transaction& transaction,
                  const Mailbox& recipient, server::Answer answer) {
-  answer(on_rcpt(info, recipient));
+  answer(on_rcpt(info, transaction.reverse_path, recipient));
 }
 
-Reply Rules::on_rcpt(const server::SessionInfo& info, const Mailbox& recipient) const {
+Reply Rules::on_rcpt(const server::SessionInfo& info, const Mailbox& sender,
+                     const Mailbox& recipient) const {
   if (info.role == server::Role::catcher) return {};
   if (directory_.is_local(recipient)) {
     if (directory_.accepts(recipient)) return {};
@@ -46,7 +47,9 @@ Reply Rules::on_rcpt(const server::SessionInfo& info, const Mailbox& recipient) 
     return {550, {5, 1, 1}, "no such mailbox here"};
   }
   if (!may_relay(info)) return {550, {5, 7, 1}, "Relaying denied"};
-  if (!settings_.has_route) return {550, {5, 1, 2}, "no route to that domain from here"};
+  const auto* routes = settings_.routes;
+  if (routes == nullptr || !routes->find(sender.text(), recipient, false))
+    return {550, {5, 1, 2}, "no route to that domain from here"};
   return {};
 }
 

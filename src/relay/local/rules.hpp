@@ -8,6 +8,7 @@
 #include "net/network.hpp"
 #include "relay/local/directory.hpp"
 #include "relay/local/senders.hpp"
+#include "relay/routes/route_table.hpp"
 #include "server/policy.hpp"
 
 namespace postroad::relay {
@@ -17,10 +18,10 @@ class Rules final : public server::SessionPolicy {
   struct Settings {
     std::vector<net::Network> clients;   ///< clients that are served; none: all
     std::vector<net::Network> networks;  ///< clients that may relay without a login
-    bool has_route = false;  ///< messages for other domains can be relayed (a smarthost is set)
-    const Senders* senders = nullptr;  ///< reverse-paths that a login may use; null: any
+    const RouteTable* routes = nullptr;  ///< to other domains; null: there is none
+    const Senders* senders = nullptr;    ///< reverse-paths that a login may use; null: any
   };
-  /// `directory` and the senders outlive it.
+  /// `directory`, routes and senders outlive it.
   Rules(const Directory& directory, Settings settings)
       : directory_(directory), settings_(std::move(settings)) {}
 
@@ -34,7 +35,8 @@ class Rules final : public server::SessionPolicy {
 
  private:
   [[nodiscard]] bool may_relay(const server::SessionInfo& info) const;
-  [[nodiscard]] Reply on_rcpt(const server::SessionInfo& info, const Mailbox& recipient) const;
+  [[nodiscard]] Reply on_rcpt(const server::SessionInfo& info, const Mailbox& sender,
+                              const Mailbox& recipient) const;
   [[nodiscard]] Reply on_vrfy(const server::SessionInfo& info, std::string_view text) const;
 
   const Directory& directory_;

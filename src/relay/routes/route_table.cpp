@@ -70,6 +70,7 @@ Result<RouteTable> RouteTable::make(const std::vector<RouteMatch>& routes) {
     for (const auto& entry : route.domains) {
       auto domain = parse_domain(entry);
       if (!domain) return domain.error();
+      made.names_domains_ = made.names_domains_ || *domain != any_domain;
       row.domains.push_back(std::move(*domain));
     }
     for (const auto& entry : route.senders) {
@@ -83,6 +84,7 @@ Result<RouteTable> RouteTable::make(const std::vector<RouteMatch>& routes) {
 
 std::optional<std::size_t> RouteTable::find(std::string_view sender, const Mailbox& recipient,
                                             bool is_local) const {
+  if (is_local && !names_domains_) return std::nullopt;  // the usual case costs nothing
   const auto domain = canonical_domain(recipient.domain);
   const auto from = canonical_sender(sender);
   for (std::size_t i = 0; i < rows_.size(); ++i) {

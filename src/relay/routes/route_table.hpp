@@ -40,6 +40,7 @@ class RouteTable final {
     std::vector<std::string> senders;  // lower case domains
   };
   std::vector<Row> rows_;
+  bool names_domains_ = false;  // a row names a domain, which may be a local one
 };
 
 /// Lower case and A-labels; text that IDNA does not allow in lower case only.
