@@ -131,8 +131,10 @@ struct ConfigVerbs {
 };
 
 struct PlanVerb {
-  std::string config, address, sender;
+  std::string config, address;
+  std::string sender = "<>";
   std::vector<std::string> set;
+  std::vector<std::string> sender_typed;  // as config::Flag::typed
   bool json = false;
   config::Command declare();
   int run();

@@ -158,22 +158,31 @@ void check_hostname(const Settings& settings, bool is_local, bool offline, Probl
                        "it");
 }
 
-// The smarthost by name; validation.cpp knows of addresses and of the server's own name.
-void check_smarthost_name(const Settings& settings, Problems& problems) {
-  if (settings.delivery.smarthost.empty()) return;
-  const auto url = client::parse_url(settings.delivery.smarthost);
-  if (!url) return;
+// A server that gets messages, by name; validation.cpp knows of addresses and of the server's own
+// name.
+void check_server_name(const Settings& settings, const std::string& option, const std::string& text,
+                       Problems& problems) {
+  const auto url = client::parse_url(text);
+  if (text.empty() || !url) return;
   boost::system::error_code is_name;
   boost::asio::ip::make_address(url->host, is_name);
   if (!is_name || iequals(url->host, settings.server.hostname)) return;
   const auto addresses = addresses_of(url->host);
-  if (addresses.empty()) {
-    problems.warning("delivery.smarthost", "'" + url->host +
-                                               "' has no address in the DNS now; messages to "
-                                               "remote domains will wait");
-    return;
+  if (addresses.empty())
+    problems.warning(option, "'" + url->host +
+                                 "' has no address in the DNS now; messages to remote domains "
+                                 "will wait");
+  else
+    find_loop(settings, option, *url, addresses, problems);
+}
+
+void check_server_names(const Settings& settings, Problems& problems) {
+  check_server_name(settings, "delivery.smarthost", settings.delivery.smarthost, problems);
+  for (std::size_t i = 0; i < settings.routes.size(); ++i) {
+    const auto& route = settings.routes[i];
+    if (!route.is_mx())
+      check_server_name(settings, "route." + std::to_string(i) + ".via", route.via, problems);
   }
-  find_loop(settings, "delivery.smarthost", *url, addresses, problems);
 }
 
 }  // namespace
@@ -189,7 +198,7 @@ void check_surroundings(const Configuration& configuration, const std::string& f
   check_server_user(settings, is_local, problems);
   check_users(configuration, problems);
   check_hostname(settings, is_local, offline, problems);
-  if (!offline) check_smarthost_name(settings, problems);
+  if (!offline) check_server_names(settings, problems);
 }
 
 }  // namespace postroad::daemon

@@ -2,10 +2,9 @@
 #include "daemon/configuration.hpp"
 
 #include <algorithm>
-#include <boost/asio/io_context.hpp>
 
+#include "daemon/routes.hpp"
 #include "daemon/validation.hpp"
-#include "dns/unbound_resolver.hpp"
 #include "http/login_policy.hpp"
 #include "proto/sasl/mechanism.hpp"
 #include "server/user_logins.hpp"
@@ -69,15 +68,17 @@ std::optional<http::LoginCheck> make_login_backend(const Settings& settings, Pro
 
 // The local addresses that an mx or submission listener requires.
 void check_directory(const Settings& settings, const relay::Directory& directory,
-                     Problems& problems) {
+                     const std::optional<relay::RouteTable>& routes, Problems& problems) {
   const auto is_catcher = [](const auto& listener) {
     return listener.role == server::Role::catcher;
   };
   if (std::all_of(settings.listeners.begin(), settings.listeners.end(), is_catcher)) return;
-  if (!settings.has_way_out()) {
-    for (const auto& way : directory.ways_out())
-      problems.error("local",
-                     way + ", a remote address: that needs delivery.smarthost or mx.enabled");
+  for (const auto& [way, target] : directory.ways_out()) {
+    // Whoever the sender is: the null reverse-path has a route if others have.
+    if (routes && !routes->find({}, target, false))
+      problems.error("local", way +
+                                  ", a remote address without a route: set delivery.smarthost or "
+                                  "mx.enabled, or add a [[route]]");
   }
   for (const auto& domain : directory.domains()) {
     if (!directory.accepts({"postmaster", domain}))
@@ -87,14 +88,16 @@ void check_directory(const Settings& settings, const relay::Directory& directory
   }
 }
 
-relay::Directory make_directory(const Settings& settings, Problems& problems) {
+relay::Directory make_directory(const Settings& settings,
+                                const std::optional<relay::RouteTable>& routes,
+                                Problems& problems) {
   bool is_sound = true;
   auto directory = relay::Directory::make(settings.local.directory(),
                                           [&](std::string_view setting, const Error& error) {
                                             is_sound = false;
                                             problems.error("local." + std::string(setting), error);
                                           });
-  if (is_sound) check_directory(settings, directory, problems);
+  if (is_sound) check_directory(settings, directory, routes, problems);
   return directory;
 }
 
@@ -124,69 +127,6 @@ std::optional<net::TlsContext> make_tls(const ListenerConfig& listener, std::siz
   return std::nullopt;
 }
 
-// The deliveries read this file: one that cannot be used would defer all messages.
-void check_smarthost_ca(const Settings& settings, Problems& problems) {
-  const auto& file = settings.delivery.smarthost_ca_file;
-  if (file.empty() || settings.delivery.smarthost.empty()) return;
-  const auto tls = net::TlsContext::client({.ca_file = file.string()});
-  if (!tls) problems.error("delivery.smarthost_ca_file", tls.error());
-}
-
-// The resolver as the deliveries will open it: a server or trust anchor that cannot be used would
-// defer all messages.
-void check_mx(const Settings& settings, Problems& problems) {
-  parse_networks("mx.allow_networks", settings.mx.allow_networks, problems);
-  const auto options = settings.resolver.options();
-  if (!options) return problems.error("resolver.servers", options.error());
-  boost::asio::io_context context;
-  const auto opened = dns::UnboundResolver::open(context.get_executor(), *options);
-  if (opened) return;
-  const bool is_anchor = opened.error().where == "trust anchor";
-  problems.error(is_anchor ? "resolver.trust_anchor_file" : "resolver.servers", opened.error());
-}
-
-// The routes of the file, then the one for all other remote recipients.
-std::optional<relay::RouteTable> make_routes(const Settings& settings, Problems& problems) {
-  std::vector<relay::RouteMatch> all;
-  bool is_sound = true;
-  for (std::size_t i = 0; i < settings.routes.size(); ++i) {
-    const auto& match = all.emplace_back(settings.routes[i].match());
-    const auto check = [&](std::string_view option, const relay::RouteMatch& part) {
-      const auto made = relay::RouteTable::make({part});
-      if (made) return;
-      is_sound = false;
-      problems.error("route." + std::to_string(i) + std::string(option), made.error());
-    };
-    check(".domains", {.domains = match.domains});
-    check(".senders", {.senders = match.senders});
-  }
-  if (!is_sound) return std::nullopt;
-  if (settings.mx.enabled || !settings.delivery.smarthost.empty()) all.emplace_back();
-  return relay::RouteTable::make(all).value();
-}
-
-// Where this server listens on the port of the mail exchangers. A listener on all addresses has
-// those of the interfaces.
-std::vector<net::Network> own_addresses(const Settings& settings) {
-  std::vector<std::string> texts;
-  for (const auto& listener : settings.listeners) {
-    if (listener.port != settings.mx.port) continue;
-    boost::system::error_code error;
-    const auto address = boost::asio::ip::make_address(listener.address, error);
-    if (error) continue;
-    if (!address.is_unspecified()) {
-      texts.push_back(listener.address);
-      continue;
-    }
-    texts.insert(texts.end(), {"127.0.0.0/8", "::1"});
-    for (auto& one : net::interface_addresses()) texts.push_back(std::move(one));
-  }
-  std::vector<net::Network> made;
-  for (const auto& text : texts)
-    if (auto network = net::Network::parse(text)) made.push_back(*network);
-  return made;
-}
-
 // The users' file first, then the backend about users that the file does not have. The policies
 // keep the configuration alive.
 server::PolicyChain login_policies(const std::shared_ptr<Configuration>& configuration,
@@ -210,22 +150,9 @@ server::PolicyChain login_policies(const std::shared_ptr<Configuration>& configu
 }  // namespace
 
 relay::DeliverySettings Configuration::delivery() const {
-  const auto& host = settings.server.hostname;
-  auto made = settings.delivery.settings(host);
-  const auto mx = [&]() -> relay::Way {
-    const auto options = settings.resolver.options();
-    return relay::MxWay{settings.mx.settings(host, own_addresses(settings)),
-                        options ? *options : dns::UnboundOptions{}};
-  };
-  for (std::size_t i = 0; i < settings.routes.size(); ++i) {
-    const auto& route = settings.routes[i];
-    made.ways.push_back(route.is_mx() ? mx() : route.way(host, "route." + std::to_string(i)));
-  }
-  if (!settings.delivery.smarthost.empty())
-    made.ways.emplace_back(settings.delivery.smarthost_way(host));
-  else if (settings.mx.enabled)
-    made.ways.push_back(mx());
+  auto made = settings.delivery.settings(settings.server.hostname);
   made.table = *routes;
+  made.ways = make_ways(settings);
   return made;
 }
 
@@ -236,11 +163,9 @@ std::shared_ptr<Configuration> Configuration::make(Settings settings, Problems& 
   validate(s, problems);
   made->users = load_users(s, problems);
   made->login_backend = make_login_backend(s, problems);
-  made->directory = make_directory(s, problems);
-  made->senders = make_senders(s, problems);
-  check_smarthost_ca(s, problems);
-  check_mx(s, problems);
   made->routes = make_routes(s, problems);
+  made->directory = make_directory(s, made->routes, problems);
+  made->senders = make_senders(s, problems);
   made->guard = server::guard_settings(s.clients, s.logins);
   made->guard.exempt = parse_networks("clients.exempt", s.clients.exempt, problems);
   const auto relayed = parse_networks("delivery.networks", s.delivery.networks, problems);

@@ -57,9 +57,8 @@ bool is_private(const ListenerConfig& listener) {
 
 std::string open_relay(const std::string& range) {
   return range +
-         " with delivery.smarthost or mx.enabled makes an open relay: every host that can connect "
-         "may send to "
-         "any domain; list your own networks only";
+         " with a route to other domains makes an open relay: every host that can connect may "
+         "send to any domain; list your own networks only";
 }
 
 class Listener {

@@ -48,14 +48,14 @@ bool is_site_failure(const Error& error) {
 // RFC 5321 section 4.5.3.1.10: 452 also says that the host accepts no more recipients in this
 // transaction (some hosts say 450). The transaction was of use to others, so the next one begins at
 // once; without that, the recipient waits for its retry.
-void leave_to_next_transaction(const SendReport& report, queue::Attempt& attempt) {
-  if (!report.any(Outcome::accepted)) return;
-  for (std::size_t i = 0; i < report.recipients.size(); ++i) {
-    const auto& one = report.recipients[i];
-    const bool has_no_place = one.reply.code == 452 || one.reply.code == 450;
-    if (one.outcome == Outcome::deferred && one.stage == Stage::rcpt && has_no_place)
-      attempt.recipients[i].outcome.reset();
+std::vector<bool> find_no_place(const SendReport& report) {
+  if (!report.any(Outcome::accepted)) return {};
+  std::vector<bool> found;
+  for (const auto& one : report.recipients) {
+    const bool is_limit = one.reply.code == 452 || one.reply.code == 450;
+    found.push_back(one.outcome == Outcome::deferred && one.stage == Stage::rcpt && is_limit);
   }
+  return found;
 }
 
 // The reply to the final dot was owed when the time for the stop was over.
@@ -67,11 +67,11 @@ void note_cut(queue::Attempt& attempt) {
   }
 }
 
-// Ended without a stop, by the program's own ClientOptions::progress: a failed attempt like others.
+// Ended by the program's own ClientOptions::progress: a failed attempt like others.
 void count_as_tried(queue::Attempt& attempt) {
-  const auto is_decided = [](const auto& result) { return result.outcome.has_value(); };
-  if (std::any_of(attempt.recipients.begin(), attempt.recipients.end(), is_decided)) return;
-  for (auto& result : attempt.recipients) result.outcome = Outcome::deferred;
+  for (auto& result : attempt.recipients) {
+    if (!result.outcome) result.outcome = Outcome::deferred;
+  }
 }
 
 }  // namespace
@@ -89,15 +89,15 @@ Envelope envelope_of(const queue::Part& part, bool passes_holds_on) {
   return envelope;
 }
 
-queue::Attempt attempt_of(const Result<SendReport>& result, std::size_t count) {
-  auto attempt = result ? queue::attempt_of(*result) : queue::attempt_of(result.error(), count);
+Ended ended_by(const Result<SendReport>& result, std::size_t count) {
   if (result) {
-    attempt.site_failure = site_failure(*result);
-    leave_to_next_transaction(*result, attempt);
-  } else if (is_site_failure(result.error())) {
-    attempt.site_failure = result.error().text();
+    Ended ended{queue::attempt_of(*result), find_no_place(*result)};
+    ended.attempt.site_failure = site_failure(*result);
+    return ended;
   }
-  return attempt;
+  Ended ended{queue::attempt_of(result.error(), count)};
+  if (is_site_failure(result.error())) ended.attempt.site_failure = result.error().text();
+  return ended;
 }
 
 bool Call::can_hide_8bit(const Result<SendReport>& result) {
@@ -137,15 +137,19 @@ void Calls::begin_again(const std::shared_ptr<Call>& call, const Start& start) {
 // Under the lock: the call may end before it can be cancelled.
 void Calls::start(const std::shared_ptr<Call>& call, const Start& start) {
   start(call);
+  call->is_stopping = is_stopping_;
   if (is_cut_ || (is_stopping_ && call->source.cut())) cancel(*call);
 }
 
-void Calls::end(const std::shared_ptr<Call>& call, queue::Attempt attempt) {
+void Calls::end(const std::shared_ptr<Call>& call, Ended ended) {
+  auto& attempt = ended.attempt;
   {
     const std::lock_guard lock(mutex_);
     if (!is_stopping_) count_as_tried(attempt);
     if (is_cut_) note_cut(attempt);
   }
+  for (std::size_t i = 0; i < ended.has_no_place.size(); ++i)
+    if (ended.has_no_place[i]) attempt.recipients[i].outcome.reset();
   // The part belongs to the dispatcher again after the callback.
   auto done = std::move(call->done);
   done(std::move(attempt));
@@ -158,6 +162,7 @@ void Calls::begin_stop() {
   const std::lock_guard lock(mutex_);
   is_stopping_ = true;
   for (const auto& [key, call] : calls_) {
+    call->is_stopping = true;
     if (call->source.cut()) cancel(*call);
   }
 }

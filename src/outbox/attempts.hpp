@@ -3,6 +3,7 @@
 // Not here: connections (pool_carrier.hpp).
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <functional>
@@ -12,6 +13,7 @@
 #include <postroad/mailbox.hpp>
 #include <postroad/report.hpp>
 #include <postroad/result.hpp>
+#include <vector>
 
 #include "queue/carrier.hpp"
 #include "queue/spool_source.hpp"
@@ -23,9 +25,16 @@ namespace postroad::outbox {
 /// asked to hold the message (FUTURERELEASE); otherwise the queue has held it already.
 Envelope envelope_of(const queue::Part& part, bool passes_holds_on);
 
-/// With the failure of the site, and with the recipients undecided for which the host had no place
-/// in this transaction.
-queue::Attempt attempt_of(const Result<SendReport>& result, std::size_t count);
+/// The end of an attempt.
+struct Ended {
+  queue::Attempt attempt;
+  /// By recipient: the host accepts no more recipients in this transaction, so the next one begins
+  /// at once. Empty: none.
+  std::vector<bool> has_no_place{};
+};
+
+/// With the failure of the site.
+Ended ended_by(const Result<SendReport>& result, std::size_t count);
 
 /// One attempt that is under way.
 struct Call {
@@ -36,6 +45,8 @@ struct Call {
   queue::Carrier::Done done;
   /// Ends it early; from any thread. Set by its start.
   std::function<void()> cancel{};
+  /// The carrier is stopping: no other host is tried.
+  std::atomic<bool> is_stopping = false;
 
   /// After an attempt with this result: whether another one would get through, because the
   /// host has no 8BITMIME and the message does not depend on it. Prepares the source for it.
@@ -54,7 +65,7 @@ class Calls final {
   void begin(const queue::Part& part, queue::Carrier::Done done, const Start& start);
   /// Begins a call again that has ended its last try.
   void begin_again(const std::shared_ptr<Call>& call, const Start& start);
-  void end(const std::shared_ptr<Call>& call, queue::Attempt attempt);
+  void end(const std::shared_ptr<Call>& call, Ended ended);
   /// As Carrier::begin_stop.
   void begin_stop();
   /// As Carrier::stop.

@@ -56,7 +56,7 @@ void PoolCarrier::ended(const std::shared_ptr<Call>& call, Pool& pool,
                         const Result<SendReport>& result) {
   if (call->can_hide_8bit(result))
     return calls_.begin_again(call, [&](const auto& again) { start(again, pool); });
-  calls_.end(call, attempt_of(result, call->part.recipients.size()));
+  calls_.end(call, ended_by(result, call->part.recipients.size()));
 }
 
 void PoolCarrier::begin_stop() { calls_.begin_stop(); }

@@ -70,7 +70,9 @@ class Carrier {
 
 /// The current route of a recipient.
 struct Route {
-  std::string site;                  ///< names the destination; one line and one limit per site
+  /// Names the destination: one line and one limit per site. At a time a site belongs to one
+  /// carrier; with another one it is another destination, and the former carrier is stopped.
+  std::string site;
   std::shared_ptr<Carrier> carrier;  ///< null: there is no route, `note` says why
   std::string note{};
 };

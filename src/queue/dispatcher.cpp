@@ -135,7 +135,11 @@ std::optional<Time> Dispatcher::turn() {
     begin_carriers_stop();
     return std::nullopt;
   }
-  for (auto& [name, line] : lines_) run_line(name, line);
+  for (auto at = waiting_lines_.begin(); at != waiting_lines_.end();) {
+    auto& line = *at->second;
+    run_line(at->first, line);
+    at = line.site.has_waiting() ? std::next(at) : waiting_lines_.erase(at);
+  }
   for (std::size_t i = 0; i < most_per_turn && under_way_ < most_under_way && !has_failed_; ++i) {
     const auto taken = schedule_.take(now_);
     if (!taken) break;
@@ -143,9 +147,9 @@ std::optional<Time> Dispatcher::turn() {
   }
   if (under_way_ >= most_under_way) return std::nullopt;  // what ends rings
   auto wake = schedule_.next_wake(now_);
-  for (const auto& [name, line] : lines_) {
+  for (const auto& [name, line] : waiting_lines_) {
     const std::optional<Time> other =
-        can_run(line) ? now_.steady : line.site.next_wake(now_.steady);
+        can_run(*line) ? now_.steady : line->site.next_wake(now_.steady);
     if (other && (!wake || *other < *wake)) wake = other;
   }
   return wake;

@@ -91,6 +91,8 @@ class Dispatcher final {
 
   /// Does everything that is due, without waiting. Gives when to call it again, at the latest.
   std::optional<Time> turn();
+  /// Sites that are in use, or failed last. Thread rule: as turn().
+  [[nodiscard]] std::size_t sites() const { return lines_.size(); }
   static Now system_clock();
 
  private:
@@ -139,6 +141,7 @@ class Dispatcher final {
   static constexpr std::size_t most_per_turn =
       512;  // due messages, so that ended attempts are seen
   static constexpr std::size_t most_under_way = 4096;  // attempts and records: each has an envelope
+  static constexpr std::size_t first_sweep = 1000;
   void run();
   // Notifies only a thread that waits: under load none does, and each notification is a system
   // call. It happens under the lock: after the last post the owner may destroy the dispatcher.
@@ -208,6 +211,9 @@ class Dispatcher final {
   void finish(spool::QueueId id, const spool::Envelope& envelope);
   std::optional<std::int64_t> removal_time(const spool::Envelope& envelope) const;
   Line& line_of(const std::string& site, const std::shared_ptr<Carrier>& carrier);
+  void wait_in_line(const std::string& name, Line& line, const Part& part);
+  void forget(const std::string& name);
+  void forget_idle_lines();
   void adopt(const std::string& name, Line& line, const std::shared_ptr<Carrier>& carrier);
   bool hold(const Active& opened);
   void wait_for(spool::QueueId id, const spool::Recipient& first);
@@ -222,7 +228,9 @@ class Dispatcher final {
   Now now_;
   Schedule schedule_;
   LoadTimes loaded_;
-  std::unordered_map<std::string, Line> lines_;
+  std::unordered_map<std::string, Line> lines_;  // of sites that are in use, or were down last
+  std::unordered_map<std::string, Line*> waiting_lines_;  // those in which a message waits
+  std::size_t most_lines_ = first_sweep;  // when there are as many, idle ones are forgotten
   // A message with several parts at once has an entry: how many parts have not ended, and the
   // recipients of the parts that a carrier was given.
   struct Parts {

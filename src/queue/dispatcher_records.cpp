@@ -10,10 +10,11 @@ void Dispatcher::end_attempt(const Ended& ended) {
   const auto& active = ended.active;
   if (!active->is_counted) return;
   // The outcome of a former carrier does not affect the site.
-  auto& line = lines_.at(active->site);
-  if (line.carrier.lock() == active->carrier) {
-    line.site.ended();
+  const auto found = lines_.find(active->site);
+  if (found != lines_.end() && found->second.carrier.lock() == active->carrier) {
+    found->second.site.ended();
     note_site(*active, ended.attempt);
+    if (!found->second.is_down && found->second.site.is_idle(now_.steady)) forget(active->site);
   }
   settle_all(active, ended.attempt);
 }

@@ -36,11 +36,33 @@ void Dispatcher::place(Active part) {
   }
   if (!line.site.has_waiting() && line.site.may_start(now_.steady))
     return start_attempt(std::move(part), line);
-  line.site.wait(part.part.id, part.part.handling.priority());
+  wait_in_line(part.site, line, part.part);
+}
+
+void Dispatcher::wait_in_line(const std::string& name, Line& line, const Part& part) {
+  line.site.wait(part.id, part.handling.priority());
+  waiting_lines_.emplace(name, &line);
+}
+
+void Dispatcher::forget(const std::string& name) {
+  lines_.erase(name);
+  const std::lock_guard lock(mutex_);
+  troubles_.erase(name);
+}
+
+// A site that works has a line only while it is used. One that was down and is never tried again,
+// because its messages were given up, would be kept for ever.
+void Dispatcher::forget_idle_lines() {
+  std::vector<std::string> idle;
+  for (const auto& [name, line] : lines_)
+    if (line.site.is_idle(now_.steady)) idle.push_back(name);
+  for (const auto& name : idle) forget(name);
+  most_lines_ = std::max(first_sweep, 2 * lines_.size());
 }
 
 Dispatcher::Line& Dispatcher::line_of(const std::string& site,
                                       const std::shared_ptr<Carrier>& carrier) {
+  if (lines_.size() >= most_lines_ && !lines_.contains(site)) forget_idle_lines();
   auto& line =
       lines_.try_emplace(site, Line{Site(carrier->limit(), settings_.pauses)}).first->second;
   adopt(site, line, carrier);

@@ -115,5 +115,38 @@ TEST_F(DispatcherSites, AReloadChangesTheLimitOfASiteThatExists) {
   before->under_way.clear();
 }
 
+// A relay meets a new site with every domain.
+TEST_F(DispatcherSites, ASiteThatWorksIsForgottenOnceItIsNotInUse) {
+  begin();
+  queue({"x@a.example"});
+  queue({"x@b.example"});
+  pass();
+  EXPECT_EQ(dispatcher->sites(), 2U);
+  a->end_all(Outcome::accepted, "250 ok");
+  b->end_all(Outcome::refused, "550 no");
+  pass();
+  EXPECT_EQ(dispatcher->sites(), 0U);
+  limit_a(1);
+  queue({"x@a.example"});
+  queue({"y@a.example"});
+  pass();
+  a->end_all(Outcome::accepted, "250 ok");
+  pass();
+  EXPECT_EQ(a->under_way.size(), 1U) << "the line was kept for the second message";
+}
+
+TEST_F(DispatcherSites, SitesThatFailedAreKeptWithinABound) {
+  constexpr int many = 3000;
+  for (int i = 0; i < many; ++i) routes->carriers["d" + std::to_string(i) + ".example"] = a;
+  begin();
+  for (int i = 0; i < many; ++i) {
+    queue({"x@d" + std::to_string(i) + ".example"});
+    pass();
+    refuse_one();
+    pass(2s);
+  }
+  EXPECT_LT(dispatcher->sites(), 1100U);
+}
+
 }  // namespace
 }  // namespace postroad::queue

@@ -83,6 +83,10 @@ class Site final {
   [[nodiscard]] bool has_waiting() const { return !waiting_.empty(); }
   [[nodiscard]] std::size_t waiting() const;
   [[nodiscard]] std::size_t in_flight() const { return in_flight_; }
+  /// Nothing waits, nothing is under way, no pause holds.
+  [[nodiscard]] bool is_idle(Time now) const {
+    return waiting_.empty() && in_flight_ == 0 && paused_until_ <= now;
+  }
   /// It failed last.
   [[nodiscard]] bool is_down() const { return failures_ > 0; }
   /// The reason of the last failure; empty while the site works.

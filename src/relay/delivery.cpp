@@ -30,7 +30,7 @@ class ServerRoutes final : public queue::Routes {
     if (!to) return {mailboxes, here_};
     const bool is_local = directory_->is_local(*to);
     if (const auto at = table_.find(envelope.reverse_path, *to, is_local))
-      return {site_of(ways_[*at].way, to->domain), ways_[*at].carrier, ways_[*at].note};
+      return {site_of(ways_[*at].site, to->domain), ways_[*at].carrier, ways_[*at].note};
     if (is_local) return {mailboxes, here_};
     return {"none", nullptr, "4.4.4 no route to " + to->domain};
   }

@@ -102,29 +102,37 @@ Section<MxConfig> MxConfig::declare() {
   s.option("families", &MxConfig::families,
            {{"both", Families::both}, {"ipv4", Families::ipv4}, {"ipv6", Families::ipv6}},
            "IP versions by which mail exchangers are reached.");
-  s.option(
-      "allow_networks", &MxConfig::allow_networks,
-      "Networks of mail exchangers that may be used although they are not public: private, "
-      "loopback or link-local addresses. Without them a foreign domain cannot make this server "
-      "connect to a host of your own network.");
+  s.option("allow_networks", &MxConfig::allow_networks,
+           "Networks of mail exchangers that may be used although they are private, loopback or "
+           "link-local addresses. None: no foreign domain can make this server connect to one.");
+  s.option("own_names", &MxConfig::own_names,
+           "Further names of this server in MX records, beside server.hostname.");
+  s.option("own_addresses", &MxConfig::own_addresses,
+           "Further addresses or networks of this server, such as the public one behind NAT. An "
+           "exchanger that is this server is not connected to (a mail loop).");
   s.option("connections", &MxConfig::connections,
            "Concurrent connections for one destination domain.")
       .between(1, 1000);
   return s;
 }
 
-mx::MxSettings MxConfig::settings(const std::string& hostname,
-                                  std::vector<net::Network> own) const {
+mx::MxSettings MxConfig::settings(const std::string& hostname) const {
   mx::MxSettings made;
   made.helo_name = hostname;
   made.port = port;
   made.connections = connections;
-  made.rules.own_names = {lower(hostname)};
-  made.rules.own = std::move(own);
+  // RFC 5321 section 4.5.3.2 gives each reply minutes: a host that trickles would hold its place
+  // for hours.
+  made.timeouts.overall = std::chrono::hours(1);
+  made.rules.own_names = {canonical_domain(hostname)};
+  for (const auto& name : own_names) made.rules.own_names.push_back(canonical_domain(name));
   made.rules.ipv4 = families != Families::ipv6;
   made.rules.ipv6 = families != Families::ipv4;
   for (const auto& text : allow_networks) {
     if (auto network = net::Network::parse(text)) made.rules.allowed.push_back(*network);
+  }
+  for (const auto& text : own_addresses) {
+    if (auto network = net::Network::parse(text)) made.rules.own.push_back(*network);
   }
   return made;
 }
@@ -145,7 +153,7 @@ Section<RouteConfig> RouteConfig::declare() {
       .url();
   s.option("user", &RouteConfig::user, "User for AUTH at that server.");
   s.option("password", &RouteConfig::password,
-           "Password of that user; better set in the environment than in the file.");
+           "Password of that user. The file should be readable by the server's user only.");
   s.option("ca_file", &RouteConfig::ca_file,
            "PEM file of CA certificates that are trusted instead of the system's for that server.");
   s.option("ignores", &RouteConfig::ignores,

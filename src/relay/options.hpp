@@ -28,13 +28,14 @@ struct MxConfig {
   std::uint16_t port = 25;
   Families families = Families::both;
   std::vector<std::string> allow_networks;
+  std::vector<std::string> own_names;
+  std::vector<std::string> own_addresses;
   unsigned connections = 20;
 
   static config::Section<MxConfig> declare();
-  /// `hostname` is this server's own name, `own` where it listens on `port`. Networks that cannot
-  /// be parsed are left out: the validation has reported them.
-  [[nodiscard]] mx::MxSettings settings(const std::string& hostname,
-                                        std::vector<net::Network> own) const;
+  /// `hostname` is this server's own name. Networks that cannot be parsed are left out: they have
+  /// been reported.
+  [[nodiscard]] mx::MxSettings settings(const std::string& hostname) const;
 };
 
 /// `[resolver]`.

@@ -3,6 +3,7 @@
 
 #include <variant>
 
+#include "base/text.hpp"
 #include "relay/mx/find_exchangers.hpp"
 
 namespace postroad::relay {
@@ -17,7 +18,7 @@ using Route = Plan::Route;
 Plan begin_plan(const PlanInput& input, const Mailbox& recipient, const Mailbox& address) {
   Plan plan;
   plan.recipient = recipient;
-  if (!(recipient == address)) plan.alias = address.text();
+  if (lower(recipient.text()) != lower(address.text())) plan.alias = address.text();
   const bool is_local = input.directory.is_local(recipient);
   const auto at = input.table.find(input.sender, recipient, is_local);
   if (!at && is_local) {
@@ -26,7 +27,7 @@ Plan begin_plan(const PlanInput& input, const Mailbox& recipient, const Mailbox&
     plan.problem = {Outcome::deferred, "4.4.4 no route to " + recipient.domain};
   } else {
     plan.way = &input.ways[*at];
-    plan.site = site_of(*plan.way, recipient.domain);
+    plan.site = site_of(sites_of(input.ways)[*at], recipient.domain);
     plan.route = std::holds_alternative<MxWay>(*plan.way) ? Route::mx : Route::host;
   }
   return plan;

@@ -128,7 +128,8 @@ config::Command PlanVerb::declare() {
                  .letter = 'f',
                  .value = "ADDRESS",
                  .doc = "Reverse-path, for routes that depend on it. Default: the null one.",
-                 .target = &sender},
+                 .target = &sender,
+                 .typed = &sender_typed},
                 {.name = "config",
                  .letter = 'c',
                  .value = "FILE",
@@ -155,6 +156,11 @@ int PlanVerb::run() {
   if (!to) {
     complain("plan",
              "'" + printable(address, 80) + "' is not an address; use the form user@example.org");
+    return exit_usage;
+  }
+  if (sender != "<>" && !Mailbox::parse(sender)) {
+    complain("plan", config::as_typed(sender_typed, "--from") + " '" + printable(sender, 80) +
+                         "': not an address; use the form user@example.org, or <>");
     return exit_usage;
   }
   daemon::Settings settings;

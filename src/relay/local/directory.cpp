@@ -159,16 +159,17 @@ bool Directory::accepts(const Mailbox& address) const {
   }
 }
 
-std::vector<std::string> Directory::ways_out() const {
-  std::vector<std::string> found;
+std::vector<std::pair<std::string, Mailbox>> Directory::ways_out() const {
+  std::vector<std::pair<std::string, Mailbox>> found;
   for (const auto& [name, targets] : aliases_) {
     for (const auto& target : targets) {
       if (!is_local(target))
-        found.push_back("the alias '" + printable(name, 80) + "' leads to " + target.text());
+        found.emplace_back("the alias '" + printable(name, 80) + "' leads to " + target.text(),
+                           target);
     }
   }
   if (catch_all_ && !is_local(*catch_all_))
-    found.push_back("the catch-all is " + catch_all_->text());
+    found.emplace_back("the catch-all is " + catch_all_->text(), *catch_all_);
   return found;
 }
 

@@ -42,8 +42,8 @@ class Directory final {
   [[nodiscard]] std::vector<Mailbox> resolve(const Mailbox& address) const;
   /// Whether final_recipients() is not empty, in a time that does not grow with an alias's members.
   [[nodiscard]] bool accepts(const Mailbox& address) const;
-  /// A sentence for each alias that has a remote target, and for a remote catch-all.
-  [[nodiscard]] std::vector<std::string> ways_out() const;
+  /// Each remote target of an alias, and a remote catch-all, with a sentence that says so.
+  [[nodiscard]] std::vector<std::pair<std::string, Mailbox>> ways_out() const;
   [[nodiscard]] const std::set<std::string, std::less<>>& domains() const { return domains_; }
   /// The members of an alias, not expanded; empty if there is no alias of that name.
   [[nodiscard]] std::vector<Mailbox> members(const Mailbox& address) const;

@@ -31,11 +31,16 @@ constexpr std::array special_networks{
     Special{"192.168.0.0/16", "private address"},
     Special{"100.64.0.0/10", "private address"},  // carrier-grade NAT (RFC 6598)
     Special{"fc00::/7", "private address"},
-    Special{"fec0::/10", "private address"},  // site-local (RFC 3879)
+    Special{"fec0::/10", "private address"},       // site-local (RFC 3879)
+    Special{"64:ff9b:1::/48", "private address"},  // NAT64 of a site (RFC 8215)
+    Special{"198.18.0.0/15", "private address"},   // benchmarks (RFC 2544)
     Special{"224.0.0.0/4", "multicast address"},
     Special{"ff00::/8", "multicast address"},
     Special{"240.0.0.0/4", "reserved address"},
-    Special{"::/96", "reserved address"},  // IPv4-compatible (RFC 4291 section 2.5.5.1)
+    Special{"::/96", "reserved address"},         // IPv4-compatible (RFC 4291 section 2.5.5.1)
+    Special{"192.0.0.0/24", "reserved address"},  // RFC 6890
+    Special{"100::/64", "reserved address"},      // discard-only (RFC 6666)
+    Special{"2001::/32", "reserved address"},     // Teredo (RFC 4380)
 };
 
 struct Range {
@@ -90,9 +95,17 @@ bool AddressRules::is_own_name(const std::string& name) const {
   return std::find(own_names.begin(), own_names.end(), name) != own_names.end();
 }
 
+AddressRules AddressRules::with_interfaces() const {
+  auto rules = *this;
+  if (!owns_interfaces) return rules;
+  for (const auto& text : net::interface_addresses())
+    if (auto network = net::Network::parse(text)) rules.own.push_back(std::move(*network));
+  return rules;
+}
+
 std::string AddressRules::refusal(const Address& address) const {
   if (address.is_v4() ? !ipv4 : !ipv6)
-    return std::string(address.is_v4() ? "IPv4" : "IPv6") + " is switched off";
+    return std::string(address.is_v4() ? "IPv4" : "IPv6") + " is switched off (mx.families)";
   if (is_own_address(address)) return "address of this server";
   const auto text = without_embedding(address).to_string();
   if (net::is_in(allowed, text) || net::is_in(allowed, address.to_string())) return {};

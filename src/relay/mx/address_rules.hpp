@@ -19,6 +19,8 @@ struct AddressRules {
   std::vector<net::Network> allowed{};
   /// Where this server listens on the port that deliveries use.
   std::vector<net::Network> own{};
+  /// It also listens there on all addresses of the interfaces, which come and go.
+  bool owns_interfaces = false;
   /// The names of this server, in lower case without a final dot.
   std::vector<std::string> own_names{};
   /// `mx.families`.
@@ -29,9 +31,10 @@ struct AddressRules {
 
   [[nodiscard]] bool is_own_address(const Address& address) const;
   [[nodiscard]] bool is_own_name(const std::string& name) const;
+  /// With the present addresses of the interfaces in `own`, if `owns_interfaces`.
+  [[nodiscard]] AddressRules with_interfaces() const;
   /// Why the address may not be used, such as "loopback address"; empty: it may. An IPv4
-  /// address inside an IPv6 address (mapped, compatible, NAT64 of RFC 6052, 6to4) counts as that
-  /// IPv4 address.
+  /// address inside an IPv6 address (mapped, NAT64 of RFC 6052, 6to4) counts as that IPv4 address.
   [[nodiscard]] std::string refusal(const Address& address) const;
 };
 

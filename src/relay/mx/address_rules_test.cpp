@@ -41,6 +41,10 @@ TEST(AddressRules, AnAddressThatIsNotPublicIsRefused) {
       {"ff02::1", "multicast address"},
       {"255.255.255.255", "reserved address"},
       {"::192.0.2.1", "reserved address"},
+      {"64:ff9b:1::a00:1", "private address"},
+      {"198.18.0.1", "private address"},
+      {"192.0.0.8", "reserved address"},
+      {"2001:0:53aa::1", "reserved address"},
   };
   for (const auto& row : rows)
     EXPECT_EQ(AddressRules{}.refusal(address(row.address)), row.refusal) << row.address;
@@ -85,7 +89,7 @@ TEST(AddressRules, AListenerOfThisServerIsNeverUsed) {
 TEST(AddressRules, AFamilyThatIsSwitchedOffIsNotUsed) {
   AddressRules rules;
   rules.ipv6 = false;
-  EXPECT_EQ(rules.refusal(address("2001:db8::1")), "IPv6 is switched off");
+  EXPECT_EQ(rules.refusal(address("2001:db8::1")), "IPv6 is switched off (mx.families)");
   EXPECT_EQ(rules.refusal(address("192.0.2.1")), "");
 }
 

@@ -119,17 +119,25 @@ struct Losses {
 
 class Selection final {
  public:
-  Selection(const std::string& domain, const AddressRules& rules)
-      : domain_(domain), rules_(rules) {}
+  Selection(const std::string& domain, const AddressRules& rules, std::size_t hosts)
+      : domain_(domain),
+        rules_(rules),
+        max_of_host_(hosts > 1 ? Exchangers::max_of_host : Exchangers::max_addresses) {}
 
   void add(const Host& host, const HostAnswers& answers) {
     Exchanger exchanger{host, {}};
     for (const auto& address : interleave(answers)) {
+      const auto name = host.name + " [" + address.to_string() + "]: ";
       const auto refusal = rules_.refusal(address);
-      if (!refusal.empty())
-        lose(losses_.refused, host.name + " [" + address.to_string() + "]: " + refusal);
-      else if (count_++ < Exchangers::max_addresses)
+      if (!refusal.empty()) {
+        lose(losses_.refused, name + refusal);
+      } else if (exchanger.addresses.size() == max_of_host_ ||
+                 count_ == Exchangers::max_addresses) {
+        made_.notes.push_back(name + "over the limit of addresses");
+      } else {
         exchanger.addresses.push_back(address);
+        ++count_;
+      }
     }
     note_missing(host, answers);
     if (!exchanger.addresses.empty()) made_.usable.push_back(std::move(exchanger));
@@ -139,6 +147,9 @@ class Selection final {
     made_.has_own = true;
     own_ = own.name;
     made_.notes.push_back(own.name + ": is this server");
+  }
+  void leave_out_behind_own(const Host& host) {
+    made_.notes.push_back(host.name + ": is not preferred to this server");
   }
   Exchangers finish(bool is_implicit) && {
     if (made_.usable.empty()) made_.none = made_.has_own ? none_but_own() : none(is_implicit);
@@ -183,6 +194,7 @@ class Selection final {
   Exchangers made_;
   Losses losses_;
   std::string own_;
+  std::size_t max_of_host_;
   std::size_t count_ = 0;
 };
 
@@ -222,14 +234,22 @@ Hosts hosts_of(const std::string& domain, const dns::Answer<dns::MxRecord>& answ
 }
 
 Exchangers exchangers_of(const std::string& domain, const Hosts& hosts,
-                         const std::vector<HostAnswers>& answers, const AddressRules& rules) {
-  Selection selection(domain, rules);
+                         const std::vector<HostAnswers>& answers, const AddressRules& rules,
+                         const std::function<bool(const std::string& host)>& is_last) {
+  Selection selection(domain, rules, hosts.hosts.size());
   const Host* own = nullptr;  // the one with the lowest preference: the hosts are in that order
   for (std::size_t i = 0; i < hosts.hosts.size() && own == nullptr; ++i)
     if (is_own(hosts.hosts[i], answers[i], rules)) own = &hosts.hosts[i];
-  for (std::size_t i = 0; i < hosts.hosts.size(); ++i)
-    if (own == nullptr || hosts.hosts[i].preference < own->preference)
-      selection.add(hosts.hosts[i], answers[i]);
+  for (const bool last : {false, true}) {
+    for (std::size_t i = 0; i < hosts.hosts.size(); ++i) {
+      const auto& host = hosts.hosts[i];
+      if ((is_last && is_last(host.name)) != last) continue;
+      if (own == nullptr || host.preference < own->preference)
+        selection.add(host, answers[i]);
+      else if (&host != own)
+        selection.leave_out_behind_own(host);
+    }
+  }
   if (own != nullptr) selection.leave_out_own(*own);
   auto made = std::move(selection).finish(hosts.is_implicit);
   if (hosts.none) made.none = hosts.none;

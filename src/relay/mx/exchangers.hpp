@@ -6,6 +6,7 @@
 
 #include <boost/asio/ip/address.hpp>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <postroad/report.hpp>
 #include <string>
@@ -65,15 +66,20 @@ struct Exchangers {
   /// This server is one of the hosts: it and all hosts that are not preferred to it are left out.
   /// When the others cannot be reached, the domain is deferred with 4.4.4.
   bool has_own = false;
-  std::optional<NoHost> none;      ///< set when `usable` is empty
-  std::vector<std::string> notes;  ///< one line per host and address that was left out: why
+  std::optional<NoHost> none;  ///< set when `usable` is empty
+  /// One line per query that failed, and per host and address that is left out: why.
+  std::vector<std::string> notes;
 
   static constexpr std::size_t max_addresses = 5;
+  /// Of one host, where there are others: a host with many addresses does not hide them.
+  static constexpr std::size_t max_of_host = 2;
 };
 
-/// `answers` are about `hosts.hosts`, in their order.
+/// `answers` are about `hosts.hosts`, in their order. Hosts for which `is_last` holds come behind
+/// the others: they failed lately.
 Exchangers exchangers_of(const std::string& domain, const Hosts& hosts,
-                         const std::vector<HostAnswers>& answers, const AddressRules& rules);
+                         const std::vector<HostAnswers>& answers, const AddressRules& rules,
+                         const std::function<bool(const std::string& host)>& is_last = {});
 
 /// An address literal (RFC 5321 section 4.1.3), without brackets and tag: `domain` is as the
 /// recipient has it, for the reason.

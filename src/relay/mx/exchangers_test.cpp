@@ -169,8 +169,23 @@ TEST(Exchangers, AreBoundedByTheirAddresses) {
   const auto found = find({{10, "a.x", {"192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4"}},
                            {20, "b.x", {"192.0.2.5", "192.0.2.6"}},
                            {30, "c.x", {"192.0.2.7"}}});
-  EXPECT_EQ(names(found), "a.x b.x");
-  EXPECT_EQ(found.usable[1].addresses.size(), 1U);
+  EXPECT_EQ(names(found), "a.x b.x c.x") << "a host with many addresses does not hide the others";
+  EXPECT_EQ(found.usable[0].addresses.size(), 2U);
+  EXPECT_EQ(found.notes,
+            (std::vector<std::string>{"a.x [192.0.2.3]: over the limit of addresses",
+                                      "a.x [192.0.2.4]: over the limit of addresses"}));
+  EXPECT_EQ(find({{10, "a.x", {"192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4"}}})
+                .usable[0]
+                .addresses.size(),
+            4U);
+}
+
+TEST(Exchangers, AHostThatFailedLatelyComesLast) {
+  const auto hosts = hosts_of("d", mx({{10, "a.x"}, {20, "b.x"}, {30, "c.x"}}), 1);
+  const std::vector<HostAnswers> answers = {host({"192.0.2.1"}), host({"192.0.2.2"}),
+                                            host({"192.0.2.3"})};
+  const auto is_last = [](const std::string& name) { return name == "a.x"; };
+  EXPECT_EQ(names(exchangers_of("d", hosts, answers, {}, is_last)), "b.x c.x a.x");
 }
 
 TEST(Exchangers, ThoseThatResolveAreUsed) {

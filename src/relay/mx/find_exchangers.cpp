@@ -63,17 +63,13 @@ asio::awaitable<void> ask(dns::Resolver& resolver, AddressQuery query, dns::Time
     query.answer->reason = answer.error().detail;
 }
 
-std::vector<AddressQuery> queries_of(const Hosts& hosts, std::vector<HostAnswers>& answers,
-                                     const AddressRules& rules) {
+// Also for a family that is switched off: an address of it can be this server's own.
+std::vector<AddressQuery> queries_of(const Hosts& hosts, std::vector<HostAnswers>& answers) {
   std::vector<AddressQuery> queries;
   for (std::size_t i = 0; i < hosts.hosts.size(); ++i) {
     answers[i].ipv4.status = answers[i].ipv6.status = dns::Status::temporary_failure;
-    // An address of a family that is switched off can still be this server's own.
     queries.push_back({hosts.hosts[i].name, true, &answers[i].ipv4});
-    if (rules.ipv6)
-      queries.push_back({hosts.hosts[i].name, false, &answers[i].ipv6});
-    else
-      answers[i].ipv6.status = dns::Status::no_data;
+    queries.push_back({hosts.hosts[i].name, false, &answers[i].ipv6});
   }
   return queries;
 }
@@ -96,9 +92,9 @@ asio::awaitable<void> ask_all(dns::Resolver& resolver, std::vector<AddressQuery>
 
 }  // namespace
 
-asio::awaitable<Result<Exchangers>> find_exchangers(dns::Resolver& resolver, std::string domain,
-                                                    const AddressRules& rules, std::uint64_t seed,
-                                                    FindTimes times) {
+asio::awaitable<Result<Exchangers>> find_exchangers(
+    dns::Resolver& resolver, std::string domain, const AddressRules& rules, std::uint64_t seed,
+    FindTimes times, std::function<bool(const std::string&)> is_last) {
   if (domain.starts_with('[') && domain.ends_with(']')) {
     const auto address = literal(domain);
     if (!address) co_return none("5.1.3 " + printable(domain, 80) + " is not an address literal");
@@ -115,12 +111,12 @@ asio::awaitable<Result<Exchangers>> find_exchangers(dns::Resolver& resolver, std
     const auto deadline =
         std::min(std::chrono::steady_clock::now() + times.name, begun + times.whole);
     co_await asio::this_coro::throw_if_cancelled(false);
-    co_await ask_all(resolver, queries_of(hosts, answers, rules), deadline);
+    co_await ask_all(resolver, queries_of(hosts, answers), deadline);
     const auto state = co_await asio::this_coro::cancellation_state;
     if (state.cancelled() != asio::cancellation_type::none)
       co_return fail(Fault::cancelled, *name, "the search for exchangers was cancelled");
   }
-  co_return exchangers_of(*name, hosts, answers, rules);
+  co_return exchangers_of(*name, hosts, answers, rules, is_last);
 }
 
 }  // namespace postroad::relay::mx

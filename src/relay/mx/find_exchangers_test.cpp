@@ -97,12 +97,15 @@ TEST_F(FindExchangers, AnAddressLiteralNeedsNoQuery) {
   EXPECT_TRUE(resolver_.queries().empty());
 }
 
-TEST_F(FindExchangers, AFamilyThatIsSwitchedOffIsNotQueried) {
+TEST_F(FindExchangers, AFamilyThatIsSwitchedOffIsNotUsed) {
   rules_.ipv6 = false;
   resolver_.script().records("example.org", RecordType::mx, {dns::mx_data(1, "a.example")});
+  host("a.example", "2001:db8::1");
+  EXPECT_EQ(reason("example.org"),
+            "5.4.4 no host of example.org may be connected to: a.example [2001:db8::1]: IPv6 is "
+            "switched off (mx.families)");
   host("a.example", "192.0.2.1");
-  EXPECT_EQ(find("example.org").usable.size(), 1U);
-  EXPECT_EQ(resolver_.count("a.example", RecordType::aaaa), 0U);
+  EXPECT_EQ(find("example.org").usable.at(0).addresses.size(), 1U);
 }
 
 TEST_F(FindExchangers, ASilentNameServerDefers) {

@@ -70,7 +70,8 @@ Result<RouteTable> RouteTable::make(const std::vector<RouteMatch>& routes) {
     for (const auto& entry : route.domains) {
       auto domain = parse_domain(entry);
       if (!domain) return domain.error();
-      made.names_domains_ = made.names_domains_ || *domain != any_domain;
+      made.names_domains_ =
+          made.names_domains_ || (*domain != any_domain && !domain->starts_with('.'));
       row.domains.push_back(std::move(*domain));
     }
     for (const auto& entry : route.senders) {
@@ -90,7 +91,7 @@ std::optional<std::size_t> RouteTable::find(std::string_view sender, const Mailb
   for (std::size_t i = 0; i < rows_.size(); ++i) {
     const auto& [domains, senders] = rows_[i];
     const auto is_domain = [&](const std::string& pattern) {
-      return matches_domain(pattern, domain) && !(is_local && pattern == any_domain);
+      return is_local ? pattern == domain : matches_domain(pattern, domain);
     };
     const auto is_sender = [&](const std::string& pattern) {
       return matches_sender(pattern, from);

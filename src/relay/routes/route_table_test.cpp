@@ -49,7 +49,7 @@ TEST(RouteTable, ULabelsAndALabelsAreOneDomain) {
 
 TEST(RouteTable, ALocalRecipientTakesOnlyARouteThatNamesItsDomain) {
   const std::vector<RouteMatch> routes = {
-      {.senders = {"@x.example"}}, {.domains = {"*"}}, {.domains = {"here.example"}}};
+      {.senders = {"@x.example"}}, {.domains = {"*", ".example"}}, {.domains = {"here.example"}}};
   EXPECT_EQ(find(routes, "s@x.example", "u@here.example", true), 2U);
   EXPECT_EQ(find(routes, "s@x.example", "u@also.example", true), std::nullopt);
 }

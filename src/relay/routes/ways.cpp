@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <tuple>
 
 #include "outbox/pool_carrier.hpp"
 #include "relay/routes/route_table.hpp"
@@ -24,7 +25,7 @@ WayOut open_host(spool::Spool& spool, const HostWay& host) {
   made.pool.idle = std::chrono::seconds(10);
   // The queue pauses the site; the pool itself neither pauses nor waits.
   made.pool.initial_pause = made.pool.max_pause = made.pool.patience = {};
-  return {host, std::make_shared<outbox::PoolCarrier>(spool, std::move(made)), {}};
+  return {host, {}, std::make_shared<outbox::PoolCarrier>(spool, std::move(made)), {}};
 }
 
 WayOut open_mx(spool::Spool& spool, const MxWay& way) {
@@ -33,34 +34,60 @@ WayOut open_mx(spool::Spool& spool, const MxWay& way) {
         auto opened = dns::UnboundResolver::open(executor, way.resolver);
         return opened ? Result<std::unique_ptr<dns::Resolver>>(std::move(*opened)) : opened.error();
       });
-  if (!carrier) return {way, nullptr, "4.4.3 no DNS resolver: " + carrier.error().text()};
-  return {way, std::move(*carrier), {}};
+  if (!carrier) return {way, {}, nullptr, "4.4.3 no DNS resolver: " + carrier.error().text()};
+  return {way, {}, std::move(*carrier), {}};
 }
 
 }  // namespace
 
-std::string site_of(const Way& way, std::string_view domain) {
-  if (const auto* host = std::get_if<HostWay>(&way)) return host->url;
-  return "mx:" + canonical_domain(domain);
+bool operator==(const HostWay& one, const HostWay& other) {
+  const auto parts = [](const HostWay& way) {
+    return std::tie(way.url, way.user, way.password, way.helo_name, way.ca_file,
+                    way.ignored_extensions, way.connections);
+  };
+  return parts(one) == parts(other);
+}
+
+// Two ways to one server with different logins or certificates are two sites, because a site
+// belongs to one carrier.
+std::vector<std::string> sites_of(const std::vector<Way>& ways) {
+  std::vector<std::string> sites;
+  for (std::size_t i = 0; i < ways.size(); ++i) {
+    const auto equal =
+        std::find(ways.begin(), ways.begin() + static_cast<std::ptrdiff_t>(i), ways[i]);
+    const auto first = static_cast<std::size_t>(equal - ways.begin());
+    if (first < i) {
+      sites.push_back(std::string(sites[first]));
+      continue;
+    }
+    const auto* host = std::get_if<HostWay>(&ways[i]);
+    auto name = host == nullptr ? std::string() : host->url;
+    if (host != nullptr && !host->user.empty()) name += " as " + host->user;
+    const auto is_taken = std::find(sites.begin(), sites.end(), name) != sites.end();
+    sites.push_back(is_taken ? name + " (route " + std::to_string(i) + ')' : name);
+  }
+  return sites;
+}
+
+std::string site_of(const std::string& site, std::string_view domain) {
+  return site.empty() ? "mx:" + canonical_domain(domain) : site;
 }
 
 std::vector<WayOut> open_ways(spool::Spool& spool, const std::vector<Way>& ways,
                               const std::vector<WayOut>& before) {
+  const auto sites = sites_of(ways);
   std::vector<WayOut> made;
-  for (const auto& way : ways) {
-    const auto is_same = [&](const WayOut& one) { return one.carrier && one.way == way; };
-    auto known = std::find_if(made.begin(), made.end(), is_same);
-    if (known != made.end()) {
-      made.push_back(WayOut(*known));
-      continue;
-    }
+  for (std::size_t i = 0; i < ways.size(); ++i) {
+    const auto is_same = [&](const WayOut& one) { return one.carrier && one.way == ways[i]; };
+    const auto known = std::find_if(made.begin(), made.end(), is_same);
     const auto kept = std::find_if(before.begin(), before.end(), is_same);
-    if (kept != before.end())
-      made.push_back(*kept);
-    else if (const auto* host = std::get_if<HostWay>(&way))
-      made.push_back(open_host(spool, *host));
-    else
-      made.push_back(open_mx(spool, std::get<MxWay>(way)));
+    const auto* host = std::get_if<HostWay>(&ways[i]);
+    auto way = known != made.end()    ? *known
+               : kept != before.end() ? *kept
+               : host != nullptr      ? open_host(spool, *host)
+                                      : open_mx(spool, std::get<MxWay>(ways[i]));
+    way.site = sites[i];
+    made.push_back(std::move(way));
   }
   return made;
 }

@@ -25,8 +25,9 @@ struct HostWay {
   std::string ca_file;  ///< PEM; empty: the CA certificates of the system
   std::vector<std::string> ignored_extensions;
   unsigned connections = 10;
-  OptionNames names;  ///< of the settings, for errors
-  friend bool operator==(const HostWay&, const HostWay&) = default;
+  OptionNames names;  ///< of the settings, for errors; not part of what is compared
+
+  friend bool operator==(const HostWay& one, const HostWay& other);
 };
 
 struct MxWay {
@@ -37,12 +38,16 @@ struct MxWay {
 
 using Way = std::variant<HostWay, MxWay>;
 
-/// The site of a recipient in this domain.
-std::string site_of(const Way& way, std::string_view domain);
+/// The sites of these ways, in their order: the same for equal ways, different for others. A way to
+/// the mail exchangers has an empty one: each domain is a site.
+std::vector<std::string> sites_of(const std::vector<Way>& ways);
+/// The site of a recipient in this domain. `site`: as sites_of gives it.
+std::string site_of(const std::string& site, std::string_view domain);
 
 /// A way with its carrier.
 struct WayOut {
   Way way;
+  std::string site;                         ///< as sites_of gives it
   std::shared_ptr<queue::Carrier> carrier;  ///< null: it cannot be used, `note` says why
   std::string note;
 };
