@@ -74,7 +74,7 @@ void check_directory(const Settings& settings, const relay::Directory& directory
   };
   if (std::all_of(settings.listeners.begin(), settings.listeners.end(), is_catcher)) return;
   for (const auto& [way, target] : directory.ways_out()) {
-    // Whoever the sender is: the null reverse-path has a route if others have.
+    // The sender is not known here: a null reverse-path has a route where others have one.
     if (routes && !routes->find({}, target, false))
       problems.error("local", way +
                                   ", a remote address without a route: set delivery.smarthost or "

@@ -34,7 +34,7 @@ struct Plan {
 /// "mailbox", "host", "mx", "none".
 std::string_view to_string(Plan::Route route) noexcept;
 
-/// What the delivery is made of.
+/// The parts of a delivery that decide about the way.
 struct PlanInput {
   const Directory& directory;
   const RouteTable& table;

@@ -111,7 +111,7 @@ TEST_F(MxCarrierTest, WhenNoHostServesTheMessageIsDeferred) {
   EXPECT_TRUE(attempt.site_failure);
 }
 
-// What decides about the message is not asked of another host.
+// A reply that decides about the message is not followed by another host.
 TEST_F(MxCarrierTest, AReplyAboutTheMessageIsFinal) {
   const GreetingHost second("127.0.0.2", server.port(), "554 5.7.1 not asked\r\n");
   exchangers({"127.0.0.1", "127.0.0.2"});
