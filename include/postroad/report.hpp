@@ -36,6 +36,9 @@ struct POSTROAD_EXPORT RecipientOutcome {
 struct POSTROAD_EXPORT SendReport {
   std::vector<RecipientOutcome> recipients{};  ///< in the envelope's order
   Reply reply{};  ///< to the end of the message; its text often holds the server's queue id
+  /// The server offered DSN: it reports to the sender what becomes of the accepted recipients, as
+  /// far as NOTIFY asks for it (RFC 3461).
+  bool reports_outcomes = false;
   std::optional<Error> broken{};  ///< set when the session failed after outcomes were known
 
   /// There is a recipient, and every recipient was accepted.

@@ -81,6 +81,7 @@ awaitable<Result<SendReport>> Connection::send(Envelope envelope, MessageSource&
     whole.broken = std::move(report->broken);
   } while (whole.recipients.size() < all);
   for (auto& one : whole.recipients) one.server = server();
+  whole.reports_outcomes = machine_->capabilities().dsn;
   co_return whole;
 }
 

@@ -151,6 +151,8 @@ server::PolicyChain login_policies(const std::shared_ptr<Configuration>& configu
 
 relay::DeliverySettings Configuration::delivery() const {
   auto made = settings.delivery.settings(settings.server.hostname);
+  made.reports = settings.bounces.settings(settings.server.hostname, settings.delivery.lifetime);
+  made.settlement.bounce_lifetime = settings.bounces.lifetime;
   made.table = *routes;
   made.ways = make_ways(settings);
   return made;
@@ -168,6 +170,7 @@ std::shared_ptr<Configuration> Configuration::make(Settings settings, Problems& 
   made->senders = make_senders(s, problems);
   made->guard = server::guard_settings(s.clients, s.logins);
   made->guard.exempt = parse_networks("clients.exempt", s.clients.exempt, problems);
+  (void)parse_networks("bounces.confirm_networks", s.bounces.confirm_networks, problems);
   const auto relayed = parse_networks("delivery.networks", s.delivery.networks, problems);
   for (std::size_t i = 0; i < s.listeners.size(); ++i) made->add_listener(i, relayed, problems);
   return made;

@@ -21,6 +21,9 @@ config::Section<Settings> declare() {
   s.table("submission", &Settings::submission, "Sender addresses of users who log in.",
           relay::SubmissionConfig::declare());
   s.table("delivery", &Settings::delivery, "Where messages go.", relay::DeliveryConfig::declare());
+  s.table("bounces", &Settings::bounces,
+          "Delivery status notifications to senders (RFC 3461, RFC 3464).",
+          relay::BouncesConfig::declare());
   s.tables("route", &Settings::routes,
            "One table per route; the first whose conditions hold is taken, at every attempt. "
            "Other messages to remote domains go to delivery.smarthost, or by mx.enabled.",

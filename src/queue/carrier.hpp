@@ -31,7 +31,10 @@ struct RecipientResult {
   /// nullopt: not tried, because the carrier was stopped, or because the host accepts no more
   /// recipients in this transaction. Counts as no attempt; it is due at once.
   std::optional<Outcome> outcome;
-  std::string note;  ///< the reply or the error that decided, one line
+  std::string note;    ///< the reply or the error that decided, one line
+  std::string host{};  ///< the server that said so, "mx.example:25"; empty: this one decided
+  /// The server accepted the recipient and reports to the sender what becomes of it (DSN).
+  bool host_reports = false;
 };
 
 struct Attempt {

@@ -211,6 +211,8 @@ void Dispatcher::take_inbox() {
   for (const auto& ended : inbox.ended) run_step(ended.active, [&] { end_attempt(ended); });
   for (const auto& recorded : inbox.recorded)
     run_step(recorded.active, [&] { end_record(recorded); });
+  for (const auto& reported : inbox.reported)
+    run_step(reported.active, [&] { end_report(reported); });
   for (const auto id : inbox.added) {
     run_step(id, [&] {
       loaded_.add(id, now_);
@@ -270,6 +272,7 @@ bool Dispatcher::hold(const Active& opened) {
 void Dispatcher::look_at(const Schedule::Taken& taken) {
   auto opened = open(taken.id);
   if (!opened) return read_later(taken.id);
+  if (report(taken.id, opened->part.envelope)) return;
   if (taken.why == Schedule::Why::flushed)
     opened->part.recipients =
         open_recipients(opened->part.envelope, settings_.settlement.on_unknown);

@@ -24,6 +24,7 @@
 
 #include "queue/carrier.hpp"
 #include "queue/load_times.hpp"
+#include "queue/reports.hpp"
 #include "queue/schedule.hpp"
 #include "queue/settlement.hpp"
 #include "spool/spool.hpp"
@@ -56,6 +57,10 @@ struct DispatcherSettings {
   bool discard = false;
   /// Unix milliseconds at which a finished message leaves the spool; nullopt: it stays.
   std::function<std::optional<std::int64_t>(const spool::Envelope&)> removal;
+  /// Tells senders what became of their messages. With it a message leaves the spool when its
+  /// recipients are delivered or refused and its sender has been told; without it, and without
+  /// `removal`, when all are delivered. Null: senders are not told.
+  std::shared_ptr<Reporter> reporter;
 };
 
 /// Thread rule: the public members from any thread, except for turn(), which a test calls in place
@@ -126,10 +131,12 @@ class Dispatcher final {
     std::vector<spool::QueueId> added;
     std::vector<Ended> ended;
     std::vector<Recorded> recorded;
+    std::vector<Recorded> reported;
     std::optional<Change> change;
     bool flush = false;
     [[nodiscard]] bool is_empty() const {
-      return added.empty() && ended.empty() && recorded.empty() && !change && !flush;
+      return added.empty() && ended.empty() && recorded.empty() && reported.empty() && !change &&
+             !flush;
     }
   };
   struct Line {
@@ -206,6 +213,10 @@ class Dispatcher final {
   void record(const ActivePointer& active);
   void end_record(const Recorded& recorded);
   void part_ended(spool::QueueId id, const Active* whole);
+  [[nodiscard]] std::vector<OwedReport> owed(spool::QueueId id, const spool::Envelope& envelope,
+                                             const Handling& handling) const;
+  bool report(spool::QueueId id, const spool::Envelope& envelope);
+  void end_report(const Recorded& reported);
   void read_later(spool::QueueId id);
   void reschedule(spool::QueueId id, const spool::Envelope& envelope);
   void finish(spool::QueueId id, const spool::Envelope& envelope);

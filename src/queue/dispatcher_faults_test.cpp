@@ -21,6 +21,12 @@ class FaultySpool final : public spool::Spool {
   void record(QueueId id, std::vector<spool::OutcomeRecord> outcomes, spool::Done done) override {
     spool_->record(id, std::move(outcomes), hold(std::move(done)));
   }
+  void commit_with(std::unique_ptr<spool::Incoming> incoming, spool::Envelope envelope,
+                   QueueId other, std::vector<spool::OutcomeRecord> outcomes,
+                   spool::Done done) override {
+    spool_->commit_with(std::move(incoming), std::move(envelope), other, std::move(outcomes),
+                        std::move(done));
+  }
   void remove(QueueId id, spool::Done done) override { spool_->remove(id, hold(std::move(done))); }
   void on_committed(std::function<void(QueueId)> listener) override {
     spool_->on_committed(std::move(listener));

@@ -52,7 +52,8 @@ void Dispatcher::settle_all(const ActivePointer& active, const Attempt& attempt)
           settle(part, at, attempt.recipients[i], settings_.settlement, {now_.wall, age}));
     } else if (const auto& one = part.envelope.recipients[at]; one.next_attempt > now_.wall) {
       // A flush began the attempt, and it counts as none: it is still due at once.
-      active->records.push_back({at, one.state, one.attempts, now_.wall, one.note});
+      auto& record = active->records.emplace_back(spool::outcome_of(part.envelope, at));
+      record.next_attempt = now_.wall;
     }
   }
   for (const auto& record : active->records) {
@@ -71,7 +72,8 @@ void Dispatcher::record(const ActivePointer& active) {
   };
   if (active->covers_all && is_finished(active->part.envelope, settings_.settlement.on_unknown)) {
     const auto removal = removal_time(active->part.envelope);
-    active->is_removal = removal && *removal <= now_.wall;
+    active->is_removal = removal && *removal <= now_.wall &&
+                         owed(id, active->part.envelope, active->part.handling).empty();
   }
   if (active->is_removal) return spool_.remove(id, std::move(done));
   spool_.record(id, active->records, std::move(done));
@@ -110,7 +112,54 @@ void Dispatcher::read_later(spool::QueueId id) {
   schedule_.add_retry(id, now_.steady + settings_.settlement.retry.max_delay);
 }
 
+// What the sender is to be told of a message none of whose parts is under way.
+std::vector<OwedReport> Dispatcher::owed(spool::QueueId id, const spool::Envelope& envelope,
+                                         const Handling& handling) const {
+  if (!settings_.reporter) return {};
+  const auto age = loaded_.age(id, released_at(handling, envelope), now_);
+  return settings_.reporter->owed(envelope, handling, now_.wall, age);
+}
+
+// True: the message is with the reporter. A process that stops leaves it to the next one.
+bool Dispatcher::report(spool::QueueId id, const spool::Envelope& envelope) {
+  if (!settings_.reporter) return false;
+  auto handling = handling_of(envelope);
+  auto owed = this->owed(id, envelope, handling);
+  if (owed.empty()) return false;
+  if (is_stopping()) return true;
+  const auto active = std::make_shared<Active>();
+  active->part.id = id;
+  active->part.envelope = envelope;
+  active->part.handling = std::move(handling);
+  active->records = reported(envelope, owed);
+  if (const auto size = spool_.size(id)) active->part.size = *size;
+  count(*active);
+  try {
+    settings_.reporter->report(
+        active->part, std::move(owed), [this, held = active](const Result<void>& kept) mutable {
+          post([&](Inbox& inbox) { inbox.reported.push_back({std::move(held), !kept}); });
+        });
+  } catch (...) {
+    step_failed();
+    end_report({active, true});
+  }
+  return true;
+}
+
+// A notification that the disk refused is made again later: the message is as it was.
+void Dispatcher::end_report(const Recorded& reported) {
+  auto& active = *reported.active;
+  if (!std::exchange(active.is_counted, false)) return;
+  --under_way_;
+  const auto id = active.part.id;
+  if (reported.was_refused)
+    return schedule_.add_retry(id, now_.steady + settings_.settlement.retry.initial_delay);
+  for (const auto& record : active.records) apply(active.part.envelope, record);
+  reschedule(id, active.part.envelope);
+}
+
 void Dispatcher::reschedule(spool::QueueId id, const spool::Envelope& envelope) {
+  if (report(id, envelope)) return;
   const auto& policy = settings_.settlement;
   const auto left_of = [&](const spool::Recipient& one) {
     return time_until(one, policy.retry, now_.wall);
@@ -132,7 +181,8 @@ void Dispatcher::wait_for(spool::QueueId id, const spool::Recipient& first) {
 
 std::optional<std::int64_t> Dispatcher::removal_time(const spool::Envelope& envelope) const {
   if (settings_.removal) return settings_.removal(envelope);
-  return is_delivered(envelope) ? std::optional<std::int64_t>(0) : std::nullopt;
+  const bool is_over = settings_.reporter ? !has_unknown(envelope) : is_delivered(envelope);
+  return is_over ? std::optional<std::int64_t>(0) : std::nullopt;
 }
 
 void Dispatcher::finish(spool::QueueId id, const spool::Envelope& envelope) {

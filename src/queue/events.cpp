@@ -38,7 +38,8 @@ constexpr EventInfo deferred{"recipient.deferred", Level::warning,
                              "An attempt failed temporarily and will be repeated."};
 constexpr EventInfo failed{"recipient.failed", Level::error, "message {id} to {to} failed: {note}",
                            settled_fields,
-                           "Delivery failed permanently; the message stays in the spool."};
+                           "Delivery failed permanently. The sender is told, unless NOTIFY says "
+                           "otherwise; then the message leaves the spool."};
 constexpr EventInfo unknown{"recipient.unknown", Level::error,
                             "message {id} to {to} may have been delivered: {note}", settled_fields,
                             "The connection was lost after the final dot; the message stays in the "
@@ -62,6 +63,16 @@ constexpr EventInfo failure{"queue.failed", Level::error, "a step of the queue f
 constexpr std::array broken_fields{id_field, FieldInfo{"reason", "reason of the failure"}};
 constexpr EventInfo broken{"delivery.failed", Level::error, "message {id} cannot be read: {reason}",
                            broken_fields, "A message in the spool cannot be read."};
+constexpr std::array report_fields{id_field, FieldInfo{"report", "queue id of the notification"},
+                                   FieldInfo{"to", "who is told"}};
+constexpr EventInfo report{"report.queued", Level::info,
+                           "report {report} about message {id} goes to {to}", report_fields,
+                           "A delivery status notification (RFC 3464) was stored in the spool."};
+constexpr std::array suppressed_fields{id_field, FieldInfo{"to", "who would have been told"}};
+constexpr EventInfo suppressed{
+    "report.suppressed", Level::warning,
+    "no report about message {id} to {to}: too many in this hour", suppressed_fields,
+    "bounces.per_hour notifications went to this address within an hour: this one is not sent."};
 constexpr std::array finding_fields{FieldInfo{"finding", "the damage and the action taken"}};
 constexpr EventInfo finding{"spool.finding", Level::warning, "{finding}", finding_fields,
                             "The spool was repaired at start."};
@@ -101,6 +112,14 @@ void delivery_failed(Log& log, spool::QueueId id, const std::string& reason) {
   log.write(broken, id.text(), reason);
 }
 
+void report_queued(Log& log, spool::QueueId id, spool::QueueId report_id, const std::string& to) {
+  log.write(report, id.text(), report_id.text(), '<' + to + '>');
+}
+
+void report_suppressed(Log& log, spool::QueueId id, const std::string& to) {
+  log.write(suppressed, id.text(), '<' + to + '>');
+}
+
 void spool_finding(Log& log, const std::string& text) { log.write(finding, text); }
 
 void spool_closed(Log& log, const spool::Statistics& statistics) {
@@ -108,8 +127,8 @@ void spool_closed(Log& log, const spool::Statistics& statistics) {
 }
 
 std::span<const EventInfo* const> event_kinds() {
-  static constexpr std::array all{&delivered, &deferred, &failed, &unknown, &down,
-                                  &up,        &failure,  &broken, &finding, &closed};
+  static constexpr std::array all{&delivered, &deferred, &failed, &unknown,    &down,    &up,
+                                  &failure,   &broken,   &report, &suppressed, &finding, &closed};
   return all;
 }
 

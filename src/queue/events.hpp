@@ -19,6 +19,9 @@ void site_changed(Log& log, const std::string& site, const std::string& reason);
 /// An exception ended a step of the queue.
 void queue_failed(Log& log, const std::string& reason);
 void delivery_failed(Log& log, spool::QueueId id, const std::string& reason);
+/// A notification about `id` was stored for its sender, or for the postmaster.
+void report_queued(Log& log, spool::QueueId id, spool::QueueId report, const std::string& to);
+void report_suppressed(Log& log, spool::QueueId id, const std::string& to);
 void spool_finding(Log& log, const std::string& finding);
 void spool_closed(Log& log, const spool::Statistics& statistics);
 std::span<const observe::EventInfo* const> event_kinds();

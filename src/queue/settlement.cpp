@@ -21,7 +21,9 @@ Attempt same_for_all(std::size_t count, std::optional<Outcome> outcome, std::str
   return {std::vector<RecipientResult>(count, {outcome, std::move(note)}), std::nullopt};
 }
 
-Attempt attempt_of(const Error& error, std::size_t count) {
+namespace {
+
+Attempt attempt_without_host(const Error& error, std::size_t count) {
   if (error.may_have_been_delivered) return same_for_all(count, Outcome::unknown, error.text());
   // A refused login or EHLO name is a problem of the configuration, not of the message.
   const bool is_before_message = error.stage != Stage::none && error.stage < Stage::mail;
@@ -39,14 +41,24 @@ Attempt attempt_of(const Error& error, std::size_t count) {
   }
 }
 
+}  // namespace
+
+Attempt attempt_of(const Error& error, std::size_t count) {
+  auto attempt = attempt_without_host(error, count);
+  if (error.reply_code != 0) {
+    for (auto& one : attempt.recipients) one.host = error.where;
+  }
+  return attempt;
+}
+
 Attempt attempt_of(const SendReport& report) {
   Attempt attempt;
   const bool was_cut = report.broken && report.broken->fault == Fault::cancelled;
   for (const auto& one : report.recipients) {
     // A recipient without an outcome when the carrier was stopped was not tried.
     const bool is_untried = was_cut && one.outcome == Outcome::deferred && one.reply.code == 0;
-    attempt.recipients.push_back(
-        {is_untried ? std::nullopt : std::optional(one.outcome), note_of(one.reply)});
+    attempt.recipients.push_back({is_untried ? std::nullopt : std::optional(one.outcome),
+                                  note_of(one.reply), one.server, report.reports_outcomes});
   }
   return attempt;
 }
@@ -95,11 +107,16 @@ spool::OutcomeRecord settle(const Part& part, std::uint32_t recipient,
                             const RecipientResult& result, const SettlementPolicy& policy,
                             const AttemptEnd& end) {
   const auto& before = part.envelope.recipients[recipient];
-  spool::OutcomeRecord record{recipient, spool::State::pending, before.attempts + 1, 0,
-                              result.note};
+  auto record = spool::outcome_of(part.envelope, recipient);
+  record.state = spool::State::pending;
+  record.attempts = before.attempts + 1;
+  record.note = result.note;
+  record.host = result.host;
+  record.last_attempt = end.wall;
   switch (*result.outcome) {
     case Outcome::accepted:
       record.state = spool::State::delivered;
+      record.is_reported = result.host_reports;
       record.next_attempt = end.wall;
       return record;
     case Outcome::refused:
@@ -116,23 +133,18 @@ spool::OutcomeRecord settle(const Part& part, std::uint32_t recipient,
     case Outcome::deferred:
       break;
   }
-  const auto delay = policy.retry.next(record.attempts, part.id.value, end.age);
+  auto retry = policy.retry;
+  if (part.envelope.reverse_path.empty() && retry.lifetime.count() > 0)
+    retry.lifetime = std::min(retry.lifetime, policy.bounce_lifetime);
+  const auto delay = retry.next(record.attempts, part.id.value, end.age);
   if (delay) {
     record.next_attempt = end.wall + delay->count();
   } else {
     record.state = spool::State::refused;
     record.next_attempt = end.wall;
-    record.note = "given up: " + record.note;
+    record.note.insert(0, given_up);
   }
   return record;
-}
-
-void apply(spool::Envelope& envelope, const spool::OutcomeRecord& record) {
-  auto& recipient = envelope.recipients[record.recipient];
-  recipient.state = record.state;
-  recipient.attempts = record.attempts;
-  recipient.next_attempt = record.next_attempt;
-  recipient.note = record.note;
 }
 
 }  // namespace postroad::queue

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <string_view>
 #include <vector>
 
 #include "queue/carrier.hpp"
@@ -19,8 +20,13 @@ enum class OnUnknown : std::uint8_t {
   park,   ///< never sent again without a decision: it may be lost
 };
 
+/// Begins the note of a recipient that was given up; the last reply or error follows it.
+constexpr std::string_view given_up = "given up: ";
+
 struct SettlementPolicy {
   RetryPolicy retry;
+  /// Age at which a message with the null reverse-path is given up: its sender is a server.
+  std::chrono::milliseconds bounce_lifetime{std::chrono::hours(2 * 24)};
   OnUnknown on_unknown = OnUnknown::retry;
 };
 
@@ -55,8 +61,5 @@ struct AttemptEnd {
 spool::OutcomeRecord settle(const Part& part, std::uint32_t recipient,
                             const RecipientResult& result, const SettlementPolicy& policy,
                             const AttemptEnd& end);
-
-/// Writes a record into the envelope, as the spool does.
-void apply(spool::Envelope& envelope, const spool::OutcomeRecord& record);
 
 }  // namespace postroad::queue

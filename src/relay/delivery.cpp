@@ -60,8 +60,10 @@ class LoggingObserver final : public queue::DispatcherObserver {
   observe::Log& log_;
 };
 
-queue::DispatcherSettings dispatcher_settings(const DeliverySettings& settings) {
+queue::DispatcherSettings dispatcher_settings(const DeliverySettings& settings,
+                                              std::shared_ptr<queue::Reporter> reporter) {
   queue::DispatcherSettings made;
+  made.reporter = std::move(reporter);
   made.settlement = settings.settlement;
   made.discard = settings.discard;
   const auto& retry = settings.settlement.retry;
@@ -74,19 +76,26 @@ queue::DispatcherSettings dispatcher_settings(const DeliverySettings& settings) 
 
 struct Delivery::State {
   State(spool::Spool& from, std::shared_ptr<const Directory> directory, const Maildirs& into,
-        observe::Log& log, const DeliverySettings& settings)
+        observe::Log& to, const DeliverySettings& settings)
       : spool(from),
+        log(to),
         maildirs(into),
-        observer(log),
+        observer(to),
         here(std::make_shared<MailboxCarrier>(spool, maildirs, settings.host, settings.threads)),
         ways(open_ways(spool, settings.ways, {})),
         dispatcher(spool, observer,
                    std::make_shared<ServerRoutes>(std::move(directory), here, settings.table, ways),
-                   dispatcher_settings(settings)) {}
+                   dispatcher_settings(settings, make_reporter(settings.reports))) {}
+
+  [[nodiscard]] std::shared_ptr<queue::Reporter> make_reporter(ReportSettings settings) {
+    return std::make_shared<SpoolReporter>(spool, log, std::move(settings), report_limit);
+  }
 
   spool::Spool& spool;
+  observe::Log& log;
   const Maildirs& maildirs;
   LoggingObserver observer;
+  std::shared_ptr<ReportLimit> report_limit = std::make_shared<ReportLimit>();
   std::shared_ptr<MailboxCarrier> here;
   std::vector<WayOut> ways;
   queue::Dispatcher dispatcher;
@@ -117,8 +126,8 @@ std::function<void()> Delivery::prepare_change(std::shared_ptr<const Directory> 
   const bool flushes = std::any_of(ways.begin(), ways.end(), is_new);
   auto routes =
       std::make_shared<ServerRoutes>(std::move(directory), state.here, settings.table, ways);
-  return [&state, settings = dispatcher_settings(settings), flushes, ways = std::move(ways),
-          routes = std::move(routes)] {
+  return [&state, settings = dispatcher_settings(settings, state.make_reporter(settings.reports)),
+          flushes, ways = std::move(ways), routes = std::move(routes)] {
     state.ways = ways;
     state.dispatcher.change(routes, settings);
     if (flushes) state.dispatcher.flush();

@@ -1,6 +1,7 @@
 // The server's delivery: a dispatcher over the spool, with routes to mailboxes here and to
-// other servers, and a log of what became of each recipient. A message whose every recipient was
-// delivered leaves the spool; one with a refused recipient stays, with the reason, for an operator.
+// other servers, a log of what became of each recipient, and notifications to the senders. A
+// message leaves the spool when all its recipients are delivered or refused and its sender was
+// told.
 #pragma once
 
 #include <chrono>
@@ -14,6 +15,7 @@
 #include "queue/settlement.hpp"
 #include "relay/local/directory.hpp"
 #include "relay/local/maildir.hpp"
+#include "relay/reports/spool_reporter.hpp"
 #include "relay/routes/route_table.hpp"
 #include "relay/routes/ways.hpp"
 #include "spool/spool.hpp"
@@ -26,6 +28,7 @@ struct DeliverySettings {
   RouteTable table;
   std::vector<Way> ways;  ///< of the table's routes, in their order
   queue::SettlementPolicy settlement;
+  ReportSettings reports;
   unsigned threads = 2;  ///< for mailboxes here; fixed at the start
 };
 

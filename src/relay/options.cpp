@@ -94,6 +94,46 @@ Section<DeliveryConfig> DeliveryConfig::declare() {
   return s;
 }
 
+Section<BouncesConfig> BouncesConfig::declare() {
+  Section<BouncesConfig> s;
+  s.option(
+       "delay_after", &BouncesConfig::delay_after,
+       "Age at which a sender is told, once, that a message is delayed: those who logged in, or "
+       "asked for it (NOTIFY=DELAY). 0s: never.")
+      .between(Duration{0}, std::chrono::days(365));
+  s.option("lifetime", &BouncesConfig::lifetime,
+           "Age at which a message with the null reverse-path, such as a notification, is given "
+           "up; delivery.lifetime if that is shorter.")
+      .between(Duration{1000}, std::chrono::days(365));
+  s.option("postmaster", &BouncesConfig::postmaster,
+           "Address that gets notifications which cannot be delivered to the sender; empty: they "
+           "end with an event in the log.");
+  s.option("confirm_networks", &BouncesConfig::confirm_networks,
+           "Networks whose clients get confirmations (NOTIFY=SUCCESS) without a login.");
+  s.option("per_hour", &BouncesConfig::per_hour,
+           "Notifications to one address within an hour; 0: no limit.")
+      .between(0, 1'000'000);
+  return s;
+}
+
+ReportSettings BouncesConfig::settings(const std::string& hostname,
+                                       std::chrono::milliseconds message_lifetime) const {
+  ReportSettings made;
+  made.host = hostname;
+  made.lifetime = message_lifetime;
+  made.per_hour = per_hour;
+  made.policy.delay_after = delay_after;
+  made.policy.postmaster = postmaster;
+  std::vector<net::Network> networks;
+  for (const auto& text : confirm_networks) {
+    if (auto network = net::Network::parse(text)) networks.push_back(*network);
+  }
+  made.policy.confirms = [networks = std::move(networks)](const spool::Envelope& envelope) {
+    return !envelope.login.empty() || net::is_in(networks, envelope.client);
+  };
+  return made;
+}
+
 Section<MxConfig> MxConfig::declare() {
   Section<MxConfig> s;
   s.option("enabled", &MxConfig::enabled,

@@ -14,6 +14,7 @@
 #include "queue/settlement.hpp"
 #include "relay/local/directory.hpp"
 #include "relay/mx/mx_carrier.hpp"
+#include "relay/reports/spool_reporter.hpp"
 #include "relay/routes/route_table.hpp"
 #include "relay/routes/ways.hpp"
 
@@ -76,6 +77,20 @@ struct LocalConfig {
 
   static config::Section<LocalConfig> declare();
   [[nodiscard]] DirectorySettings directory() const;
+};
+
+/// `[bounces]`.
+struct BouncesConfig {
+  config::Duration delay_after{std::chrono::hours(4)};
+  config::Duration lifetime{std::chrono::days(2)};
+  std::string postmaster;
+  std::vector<std::string> confirm_networks;
+  unsigned per_hour = 60;
+
+  static config::Section<BouncesConfig> declare();
+  /// Networks that cannot be parsed are left out: they have been reported.
+  [[nodiscard]] ReportSettings settings(const std::string& hostname,
+                                        std::chrono::milliseconds message_lifetime) const;
 };
 
 /// `[submission]`.

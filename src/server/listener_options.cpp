@@ -98,13 +98,14 @@ void declare_extensions(Section<ListenerConfig>& s) {
            "Offer BINARYMIME, with chunking. A smarthost without BINARYMIME does not get such "
            "messages.");
   s.option("dsn", &ListenerConfig::dsn,
-           "Offer DSN: its parameters are passed to a smarthost that supports it. This server does "
-           "not generate reports yet.");
+           "Offer DSN: senders choose what they are told of (NOTIFY, RET). A next server with DSN "
+           "gets the parameters, and reports itself.");
   s.option("limits", &ListenerConfig::limits, "Offer LIMITS: RCPTMAX and MAILMAX.");
   s.option("requiretls", &ListenerConfig::requiretls,
            "Offer REQUIRETLS under TLS: such a message is relayed under verified TLS only.");
   s.option("deliver_by", &ListenerConfig::deliver_by,
-           "Offer DELIVERBY: a message that is late is given up, if the sender requested that.");
+           "Offer DELIVERBY: a message that is late is given up or its delay is reported, as the "
+           "sender requested.");
   s.option("future_release", &ListenerConfig::future_release,
            "Offer FUTURERELEASE for role submission: a message is held until its time.");
   s.option("longest_hold", &ListenerConfig::longest_hold, "Longest time that a message is held.")

@@ -43,10 +43,10 @@ struct ListenerConfig {
   bool enhanced_status_codes = true;
   bool chunking = true;
   bool binary_mime = false;
-  bool dsn = false;
+  bool dsn = true;
   bool limits = true;
   bool requiretls = true;
-  bool deliver_by = false;
+  bool deliver_by = true;
   bool future_release = true;
   config::Duration longest_hold{std::chrono::days(30)};
   bool mt_priority = false;

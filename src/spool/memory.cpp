@@ -77,6 +77,12 @@ class MemorySpool final : public Spool {
     if (done) done(result);
   }
 
+  void commit_with(std::unique_ptr<Incoming> incoming, Envelope envelope, QueueId other,
+                   std::vector<OutcomeRecord> outcomes, Done done) override {
+    if (auto kept = keep(other, outcomes); !kept) return done(std::move(kept));
+    incoming->commit(std::move(envelope), std::move(done));
+  }
+
   void remove(QueueId id, Done done) override {
     {
       const std::lock_guard lock(mutex_);

@@ -45,9 +45,13 @@ struct Recipient {
   std::string original;  ///< the client's RCPT address if an alias replaced it; otherwise empty
   State state = State::pending;
   std::uint32_t attempts = 0;
-  std::int64_t next_attempt = 0;  ///< Unix time in milliseconds; 0: now
-  std::string note;               ///< the last reply or error, one line
-  std::string parameters;         ///< of RCPT, in its syntax: " NOTIFY=NEVER"
+  std::int64_t next_attempt = 0;   ///< Unix time in milliseconds; 0: now
+  std::string note;                ///< the last reply or error, one line
+  std::string host;                ///< the server that said so, "mx.example:25"; empty: none did
+  std::int64_t last_attempt = 0;   ///< Unix time in milliseconds; 0: not tried
+  bool is_reported = false;        ///< the sender has been told of this state, or is not to be told
+  bool is_delay_reported = false;  ///< the sender has been told of the delay
+  std::string parameters;          ///< of RCPT, in its syntax: " NOTIFY=NEVER"
   friend bool operator==(const Recipient&, const Recipient&) = default;
 };
 
@@ -73,7 +77,16 @@ struct OutcomeRecord {
   std::uint32_t attempts = 0;
   std::int64_t next_attempt = 0;
   std::string note;
+  std::string host{};  ///< this and the following: as in Recipient
+  std::int64_t last_attempt = 0;
+  bool is_reported = false;
+  bool is_delay_reported = false;
 };
+
+/// The record that leaves a recipient as it is.
+OutcomeRecord outcome_of(const Envelope& envelope, std::uint32_t recipient);
+/// Writes the outcome into the envelope; an index outside it is ignored.
+void apply(Envelope& envelope, const OutcomeRecord& outcome);
 
 /// One message in a listing.
 struct Summary {
@@ -149,6 +162,11 @@ class Spool {
   /// `done` they are written with the next sync, within JournalOptions::outcome_delay; a crash
   /// before it loses them, and the recipient is tried again. A failed write is then repeated.
   virtual void record(QueueId id, std::vector<OutcomeRecord> outcomes, Done done = {}) = 0;
+  /// Commits `incoming`, which is from begin() of this spool, together with outcomes of another
+  /// message: after a crash both are there, or neither. `done` as for Incoming::commit, and
+  /// Fault::not_found if the other message is not in the spool; nothing is committed then.
+  virtual void commit_with(std::unique_ptr<Incoming> incoming, Envelope envelope, QueueId other,
+                           std::vector<OutcomeRecord> outcomes, Done done) = 0;
   /// Removes a message. `done` as for `record`.
   virtual void remove(QueueId id, Done done = {}) = 0;
   /// `listener` is called on the engine's thread for each message that is on disk, before its

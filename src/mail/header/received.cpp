@@ -53,7 +53,9 @@ void clause(FoldedField& field, std::string_view keyword, const std::string& val
 
 std::string format_received(const ReceivedInfo& info) {
   FoldedField field("Received");
-  clause(field, "from", scrub_word(info.helo.empty() ? "unknown" : info.helo));
+  // A message that this host made came from nowhere.
+  if (!info.helo.empty() || !info.client.empty())
+    clause(field, "from", scrub_word(info.helo.empty() ? "unknown" : info.helo));
   if (!info.client.empty()) field.word(client_literal(info.client));
   clause(field, "by", scrub_word(info.by));
   clause(field, "with", scrub_word(info.protocol));

@@ -127,6 +127,12 @@ std::string_view address_type(std::string_view address) {
   return std::any_of(address.begin(), address.end(), is_8bit) ? "utf-8" : "rfc822";
 }
 
+// RFC 3464 section 2.3.6: a reply of SMTP, or a text of the reporting host.
+std::string_view diagnostic_type(std::string_view text) {
+  const bool is_reply = text.size() >= 3 && std::all_of(text.begin(), text.begin() + 3, is_digit);
+  return is_reply ? "smtp" : "x-postroad";
+}
+
 // message/`subtype` with ASCII fields, which may not be encoded. Fields outside ASCII are encoded
 // as message/`global`, so that every server accepts them (RFC 6533 §4, §5); an abuse report has no
 // such type and keeps its own.
@@ -200,7 +206,7 @@ MimePart DeliveryReport::part(bool whole_original) const {
     fields.add("Action", to_string(one.action));
     fields.add("Status", one.status);
     fields.add("Remote-MTA", one.remote_mta, "dns");
-    fields.add("Diagnostic-Code", one.diagnostic, "smtp");
+    fields.add("Diagnostic-Code", one.diagnostic, diagnostic_type(one.diagnostic));
     fields.add("Last-Attempt-Date", one.last_attempt);
     fields.add("Will-Retry-Until", one.will_retry_until);
   }

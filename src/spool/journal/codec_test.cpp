@@ -152,6 +152,53 @@ TEST(OutcomeCodec, RoundTripsAndRefusesUnknownStates) {
   EXPECT_FALSE(decode_outcomes(bytes));
 }
 
+TEST(OutcomeCodec, KeepsTheLastAttemptAndWhatWasReported) {
+  for (const auto* host : {"", "mx.example:25"}) {
+    for (const std::int64_t last : {std::int64_t{0}, std::int64_t{1700000000001}}) {
+      for (const bool is_reported : {false, true}) {
+        OutcomeRecord one{1, State::refused, 2, 3, "550 no"};
+        one.host = host;
+        one.last_attempt = last;
+        one.is_reported = is_reported;
+        one.is_delay_reported = !is_reported;
+        std::string bytes;
+        encode(bytes, {one});
+        const auto back = decode_outcomes(bytes);
+        ASSERT_TRUE(back);
+        Envelope envelope = workload::envelope(1, 2);
+        apply(envelope, back->front());
+        const auto& recipient = envelope.recipients[1];
+        EXPECT_EQ(recipient.host, host);
+        EXPECT_EQ(recipient.last_attempt, last);
+        EXPECT_EQ(recipient.is_reported, is_reported);
+        EXPECT_EQ(recipient.is_delay_reported, !is_reported);
+        std::string again;
+        encode(again, {outcome_of(envelope, 1)});
+        EXPECT_EQ(again, bytes);
+      }
+    }
+  }
+  std::string empty_attempt;
+  encode(empty_attempt, {OutcomeRecord{0, State::pending, 1, 0, ""}});
+  empty_attempt[8] |= 0x40;
+  EXPECT_FALSE(decode_outcomes(empty_attempt + std::string(4 + 8, '\0')))
+      << "the encoder leaves out an empty attempt";
+  empty_attempt[8] = static_cast<char>(0x80);
+  EXPECT_FALSE(decode_outcomes(empty_attempt)) << "an unused bit";
+}
+
+TEST(JoinedOutcomes, EndAPayload) {
+  std::string payload = "the commit";
+  append_joined(payload, 77, "outcomes");
+  const auto joined = decode_joined(payload);
+  ASSERT_TRUE(joined);
+  EXPECT_EQ(joined->id, 77U);
+  EXPECT_EQ(joined->outcomes, "outcomes");
+  EXPECT_EQ(payload.substr(0, payload.size() - joined->size_on_disk), "the commit");
+  EXPECT_FALSE(decode_joined("short"));
+  EXPECT_FALSE(decode_joined(std::string(8, '\0') + "\xff\xff\xff\x7f"));
+}
+
 TEST(RecordHeader, IsKeyedBySaltAndSegment) {
   const RecordHeader header{12, 3, 99, Kind::commit, flag_copy, 4, 0xabcd};
   const Salt salt{0x123456789abcdef0};

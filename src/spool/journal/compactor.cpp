@@ -169,8 +169,8 @@ Result<std::vector<OutcomeRecord>> Compactor::folded(const Entry& entry) const {
   for (const auto& at : context_.index.outcomes(entry)) {
     const auto record = read(at);
     if (!record) return record.error();
-    auto outcomes = decode_outcomes(record->payload());
-    if (!outcomes) return unreadable(record->header.id);
+    auto outcomes = outcomes_in(*record, entry.id);
+    if (!outcomes) return outcomes.error();
     for (auto& outcome : *outcomes) latest[outcome.recipient] = std::move(outcome);
   }
   std::vector<OutcomeRecord> out;

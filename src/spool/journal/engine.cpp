@@ -93,20 +93,46 @@ void Engine::submit_outcomes(QueueId id, std::vector<OutcomeRecord> outcomes, Do
   work.done = std::move(done);
   {
     const std::lock_guard lock(mutex_);
-    const auto* entry = is_hidden(id.value) ? nullptr : index_.find(id.value);
-    if (entry == nullptr) {
-      work.refusal = std::make_unique<Error>(absent(id));
-    } else if (!all_within(outcomes, entry->recipients)) {
-      work.refusal =
-          std::make_unique<Error>(fail(Fault::input, "message " + id.text(),
-                                       "the outcome's recipient index is outside the envelope"));
+    if (auto refusal = refusal_of(id.value, outcomes)) {
+      work.refusal = std::make_unique<Error>(std::move(*refusal));
     } else if (!closing_) {
-      work.ticket = ++counts_.tickets;
-      unsaved_[id.value].outcomes.emplace_back(work.ticket, std::move(outcomes));
+      work.ticket = add_unsaved(id.value, std::move(outcomes));
     }
     if (!closing_) return push(std::move(work));
   }
   if (work.done) work.done(closed());
+}
+
+void Engine::submit_joined(Work commit, std::vector<OutcomeRecord> outcomes) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (auto refusal = refusal_of(commit.other, outcomes)) {
+      if (commit.flow) {
+        commit.flow->abandoned.store(true);
+        release(*commit.flow);
+      }
+      commit.refusal = std::make_unique<Error>(std::move(*refusal));
+    } else if (!closing_) {
+      commit.other_ticket = add_unsaved(commit.other, std::move(outcomes));
+    }
+    if (!closing_) return push(std::move(commit));
+  }
+  if (commit.done) commit.done(closed());
+}
+
+// Why they cannot be recorded.
+std::optional<Error> Engine::refusal_of(std::uint64_t id,
+                                        const std::vector<OutcomeRecord>& outcomes) const {
+  const auto* entry = is_hidden(id) ? nullptr : index_.find(id);
+  if (entry == nullptr) return absent(QueueId{id});
+  if (all_within(outcomes, entry->recipients)) return std::nullopt;
+  return fail(Fault::input, "message " + QueueId{id}.text(),
+              "the outcome's recipient index is outside the envelope");
+}
+
+std::uint64_t Engine::add_unsaved(std::uint64_t id, std::vector<OutcomeRecord> outcomes) {
+  unsaved_[id].outcomes.emplace_back(++counts_.tickets, std::move(outcomes));
+  return counts_.tickets;
 }
 
 void Engine::submit_removal(QueueId id, Done done) {

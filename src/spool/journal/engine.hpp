@@ -52,6 +52,8 @@ class Engine final {
   Result<void> room(std::uint64_t bytes) { return space_.room(bytes); }
   Result<void> health();
   void submit(Work work);
+  /// A commit with outcomes of message `commit.other`.
+  void submit_joined(Work commit, std::vector<OutcomeRecord> outcomes);
   void submit_outcomes(QueueId id, std::vector<OutcomeRecord> outcomes, Done done);
   void submit_removal(QueueId id, Done done);
   void abandon(const std::shared_ptr<Flow>& flow);
@@ -102,12 +104,17 @@ class Engine final {
   void recycle();
   void resume_waiters();
   [[nodiscard]] bool is_hidden(std::uint64_t id) const;
+  [[nodiscard]] std::optional<Error> refusal_of(std::uint64_t id,
+                                                const std::vector<OutcomeRecord>& outcomes) const;
+  std::uint64_t add_unsaved(std::uint64_t id, std::vector<OutcomeRecord> outcomes);
 
   void settle(std::span<Work> works, const Result<void>& result);
   void settle_success(Work& work);
   void settle_failure(Work& work, const Error& error);
   void settle_commit(Work& work);
+  void add_outcome(std::uint64_t id, const Location& at, bool is_whole);
   void forget_unsaved(const Work& work);
+  void forget_outcomes(std::uint64_t id, std::uint64_t ticket);
   void release(Flow& flow);
   void answer(Work& work) const;
 

@@ -148,8 +148,7 @@ void Engine::settle_success(Work& work) {
     case Kind::commit:
       return settle_commit(work);
     case Kind::outcome: {
-      index_.add_outcome(work.id, work.at, (work.flags & flag_whole) != 0);
-      if (index_.outcome_count(work.id) >= Compactor::fold_at) compactor_.fold_later(work.id);
+      add_outcome(work.id, work.at, (work.flags & flag_whole) != 0);
       return forget_unsaved(work);
     }
     case Kind::remove:
@@ -158,6 +157,11 @@ void Engine::settle_success(Work& work) {
     case Kind::footer:
       return;
   }
+}
+
+void Engine::add_outcome(std::uint64_t id, const Location& at, bool is_whole) {
+  index_.add_outcome(id, at, is_whole);
+  if (index_.outcome_count(id) >= Compactor::fold_at) compactor_.fold_later(id);
 }
 
 void Engine::settle_commit(Work& work) {
@@ -172,6 +176,10 @@ void Engine::settle_commit(Work& work) {
     release(*work.flow);
   }
   index_.put(entry, std::move(chunks));
+  if (work.other != 0) {
+    add_outcome(work.other, work.at, false);
+    forget_outcomes(work.other, work.other_ticket);
+  }
   health_.failed.reset();
   if ((work.flags & flag_copy) == 0) ++counts_.commits;
 }
@@ -189,17 +197,24 @@ void Engine::settle_failure(Work& work, const Error& error) {
   }
   if (work.flow && work.kind == Kind::commit) release(*work.flow);
   forget_unsaved(work);
+  if (work.other != 0) forget_outcomes(work.other, work.other_ticket);
   work.refusal = std::make_unique<Error>(error);
 }
 
 void Engine::forget_unsaved(const Work& work) {
+  if (work.kind == Kind::outcome) return forget_outcomes(work.id, work.ticket);
   const auto found = unsaved_.find(work.id);
+  if (work.kind != Kind::remove || found == unsaved_.end()) return;
+  auto& unsaved = found->second;
+  if (unsaved.removals > 0) --unsaved.removals;
+  if (unsaved.removals == 0 && unsaved.outcomes.empty()) unsaved_.erase(found);
+}
+
+void Engine::forget_outcomes(std::uint64_t id, std::uint64_t ticket) {
+  const auto found = unsaved_.find(id);
   if (found == unsaved_.end()) return;
   auto& unsaved = found->second;
-  if (work.kind == Kind::remove && unsaved.removals > 0) --unsaved.removals;
-  if (work.kind == Kind::outcome) {
-    std::erase_if(unsaved.outcomes, [&](const auto& kept) { return kept.first == work.ticket; });
-  }
+  std::erase_if(unsaved.outcomes, [&](const auto& kept) { return kept.first == ticket; });
   if (unsaved.removals == 0 && unsaved.outcomes.empty()) unsaved_.erase(found);
 }
 

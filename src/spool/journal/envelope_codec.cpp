@@ -18,28 +18,39 @@ constexpr std::size_t min_option_size = 4 + 4;
 constexpr std::size_t min_extra_size = 4 + 4;
 constexpr std::size_t min_outcome_size = 4 + 1 + 4 + 8 + 4;
 
-std::optional<State> state_of(std::uint8_t number) {
-  if (number > static_cast<std::uint8_t>(State::unknown)) return std::nullopt;
-  return static_cast<State>(number);
-}
+// Bits of the byte of the state.
+constexpr std::uint8_t state_bits = 0x0f;
+constexpr std::uint8_t reported_bit = 0x10;
+constexpr std::uint8_t delay_reported_bit = 0x20;
+constexpr std::uint8_t attempt_bit = 0x40;  // host and time of the last attempt follow the note
+constexpr std::uint8_t unused_bits = 0x80;
 
 template <class Element>
 void encode_state(Encoder& to, const Element& element) {
-  to.number(static_cast<std::uint8_t>(element.state))
-      .number(element.attempts)
-      .number(element.next_attempt)
-      .text(element.note);
+  const bool has_attempt = !element.host.empty() || element.last_attempt != 0;
+  auto first = static_cast<std::uint8_t>(element.state);
+  if (element.is_reported) first |= reported_bit;
+  if (element.is_delay_reported) first |= delay_reported_bit;
+  if (has_attempt) first |= attempt_bit;
+  to.number(first).number(element.attempts).number(element.next_attempt).text(element.note);
+  if (has_attempt) to.text(element.host).number(element.last_attempt);
 }
 
 template <class Element>
 bool decode_state(Decoder& from, Element& element) {
-  const auto state = state_of(from.number<std::uint8_t>());
+  const auto first = from.number<std::uint8_t>();
+  const auto state = static_cast<std::uint8_t>(first & state_bits);
+  if ((first & unused_bits) != 0 || state > static_cast<std::uint8_t>(State::unknown)) return false;
+  element.state = static_cast<State>(state);
+  element.is_reported = (first & reported_bit) != 0;
+  element.is_delay_reported = (first & delay_reported_bit) != 0;
   element.attempts = from.number<std::uint32_t>();
   element.next_attempt = from.number<std::int64_t>();
   element.note = from.text();
-  if (!state) return false;
-  element.state = *state;
-  return from.ok();
+  if ((first & attempt_bit) == 0) return from.ok();
+  element.host = from.text();
+  element.last_attempt = from.number<std::int64_t>();
+  return from.ok() && (!element.host.empty() || element.last_attempt != 0);
 }
 
 bool decode_recipients(Decoder& from, Envelope& envelope) {
@@ -192,15 +203,19 @@ std::optional<std::vector<OutcomeRecord>> decode_outcomes(std::string_view bytes
   return outcomes;
 }
 
+Result<std::vector<OutcomeRecord>> outcomes_in(const ReadRecord& record, std::uint64_t id) {
+  const auto joined = record.joined();
+  if ((joined ? joined->id : record.header.id) != id)
+    return fail(Fault::damaged, "message " + QueueId{id}.text(),
+                "the record of an outcome belongs to another message");
+  auto outcomes = decode_outcomes(joined ? joined->outcomes : record.payload());
+  if (outcomes) return std::move(*outcomes);
+  return fail(Fault::damaged, "message " + QueueId{id}.text(),
+              "one of its records has an unknown format");
+}
+
 void apply(Envelope& envelope, const std::vector<OutcomeRecord>& outcomes) {
-  for (const auto& outcome : outcomes) {
-    if (outcome.recipient >= envelope.recipients.size()) continue;
-    auto& recipient = envelope.recipients[outcome.recipient];
-    recipient.state = outcome.state;
-    recipient.attempts = outcome.attempts;
-    recipient.next_attempt = outcome.next_attempt;
-    recipient.note = outcome.note;
-  }
+  for (const auto& outcome : outcomes) apply(envelope, outcome);
 }
 
 }  // namespace postroad::spool

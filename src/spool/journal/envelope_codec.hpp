@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "spool/journal/record.hpp"
+#include "spool/journal/segment.hpp"
 #include "spool/spool.hpp"
 
 namespace postroad::spool {
@@ -29,8 +29,10 @@ std::optional<CommitPayload> decode_commit_payload(std::string_view payload);
 /// The whole input or nothing: bytes after the envelope mean that another format wrote them.
 std::optional<Envelope> decode_envelope(std::string_view bytes);
 std::optional<std::vector<OutcomeRecord>> decode_outcomes(std::string_view bytes);
+/// The outcomes of message `id` in a record: an outcome record, or a commit that they were joined
+/// to. Errors: Fault::damaged, the record is another message's or has an unknown format.
+Result<std::vector<OutcomeRecord>> outcomes_in(const ReadRecord& record, std::uint64_t id);
 
-/// Applies the outcomes to the envelope; an index outside it is ignored.
 void apply(Envelope& envelope, const std::vector<OutcomeRecord>& outcomes);
 
 }  // namespace postroad::spool

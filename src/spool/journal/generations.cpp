@@ -170,6 +170,21 @@ std::shared_ptr<Spool> Generations::home_of(QueueId id) const {
   return older == older_.end() ? newest_ : older->second.spool;
 }
 
+// Two journals have no common record: a message of an older spool gets its outcomes after the
+// commit, and a crash between them loses these.
+void Generations::commit_with(std::unique_ptr<Incoming> incoming, Envelope envelope, QueueId other,
+                              std::vector<OutcomeRecord> outcomes, Done done) {
+  const auto home = home_of(other);
+  if (home == newest_)
+    return newest_->commit_with(std::move(incoming), std::move(envelope), other,
+                                std::move(outcomes), std::move(done));
+  incoming->commit(std::move(envelope), [home, other, outcomes = std::move(outcomes),
+                                         done = std::move(done)](const Result<void>& kept) mutable {
+    if (!kept) return done(kept);
+    home->record(other, std::move(outcomes), std::move(done));
+  });
+}
+
 std::vector<std::shared_ptr<Spool>> Generations::all() const {
   const std::lock_guard lock(mutex_);
   std::vector<std::shared_ptr<Spool>> found;

@@ -47,6 +47,8 @@ class Generations final : public Spool {
   void record(QueueId id, std::vector<OutcomeRecord> outcomes, Done done) override {
     home_of(id)->record(id, std::move(outcomes), std::move(done));
   }
+  void commit_with(std::unique_ptr<Incoming> incoming, Envelope envelope, QueueId other,
+                   std::vector<OutcomeRecord> outcomes, Done done) override;
   void remove(QueueId id, Done done) override { home_of(id)->remove(id, std::move(done)); }
   void on_committed(std::function<void(QueueId)> listener) override {
     newest_->on_committed(std::move(listener));

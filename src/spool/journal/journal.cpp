@@ -47,19 +47,36 @@ class JournalIncoming final : public Incoming {
   }
 
   void commit(Envelope envelope, Done done) override {
+    engine_->submit(commit_work(envelope, {}, std::move(done)));
+  }
+
+  void commit_with(const Envelope& envelope, QueueId other, std::vector<OutcomeRecord> outcomes,
+                   Done done) {
+    std::string joined;
+    std::string encoded;
+    encode(encoded, outcomes);
+    append_joined(joined, other.value, encoded);
+    auto work = commit_work(envelope, joined, std::move(done));
+    work.flags = flag_joined;
+    work.other = other.value;
+    engine_->submit_joined(std::move(work), std::move(outcomes));
+  }
+
+ private:
+  Work commit_work(const Envelope& envelope, std::string_view joined, Done done) {
     if (flow_ && !head_.empty()) submit_head();
     auto work = next_work(Kind::commit);
     work.size = size_;
     work.recipients = static_cast<std::uint32_t>(envelope.recipients.size());
     work.front = commit_payload_front(envelope, size_);
     work.front += head_;  // in a message of one record the head follows the envelope
+    work.bytes += joined;
     work.payload_crc = crc32c(crc32c(engine_->payload_seed(), work.front), work.bytes);
     work.flow = std::exchange(flow_, nullptr);
     work.done = std::move(done);
-    engine_->submit(std::move(work));
+    return work;
   }
 
- private:
   Work next_work(Kind kind) {
     Work work;
     work.kind = kind;
@@ -100,12 +117,14 @@ class JournalIncoming final : public Incoming {
   std::shared_ptr<Flow> flow_;
 };
 
+Result<ReadRecord> read_place(const Snapshot::Place& place) {
+  if (place.segment) return read_record(*place.segment, place.at);
+  return fail(Fault::damaged, segment_name(place.at.segment), "missing from the spool's folder");
+}
+
 /// Reads a record and checks that it belongs to the message.
 Result<ReadRecord> read_place(const Snapshot::Place& place, QueueId id) {
-  if (!place.segment) {
-    return fail(Fault::damaged, segment_name(place.at.segment), "missing from the spool's folder");
-  }
-  auto record = read_record(*place.segment, place.at);
+  auto record = read_place(place);
   if (!record || record->header.id == id.value) return record;
   return fail(Fault::damaged, segment_name(place.at.segment),
               "the record there belongs to another message");
@@ -194,6 +213,11 @@ class Journal final : public Spool {
   void record(QueueId id, std::vector<OutcomeRecord> outcomes, Done done) override {
     engine_->submit_outcomes(id, std::move(outcomes), std::move(done));
   }
+  void commit_with(std::unique_ptr<Incoming> incoming, Envelope envelope, QueueId other,
+                   std::vector<OutcomeRecord> outcomes, Done done) override {
+    static_cast<JournalIncoming&>(*incoming).commit_with(envelope, other, std::move(outcomes),
+                                                         std::move(done));
+  }
   void remove(QueueId id, Done done) override { engine_->submit_removal(id, std::move(done)); }
   void on_committed(std::function<void(QueueId)> listener) override {
     engine_->on_committed(std::move(listener));
@@ -208,10 +232,10 @@ class Journal final : public Spool {
     auto commit = decode_commit_payload(record->payload());
     if (!commit) return unknown_form(id);
     for (const auto& place : snapshot.outcomes) {
-      const auto outcome = read_place(place, id);
-      if (!outcome) return outcome.error();
-      const auto outcomes = decode_outcomes(outcome->payload());
-      if (!outcomes) return unknown_form(id);
+      const auto record = read_place(place);
+      if (!record) return record.error();
+      const auto outcomes = outcomes_in(*record, id.value);
+      if (!outcomes) return outcomes.error();
       apply(commit->envelope, *outcomes);
     }
     apply(commit->envelope, snapshot.unsaved);

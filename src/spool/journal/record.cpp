@@ -110,6 +110,24 @@ std::optional<CommitFront> decode_commit_front(std::string_view payload) {
   return front;
 }
 
+void append_joined(std::string& payload, std::uint64_t id, std::string_view outcomes) {
+  payload += outcomes;
+  Encoder(payload).number(id).number(static_cast<std::uint32_t>(outcomes.size()));
+}
+
+std::optional<JoinedOutcomes> decode_joined(std::string_view payload) {
+  constexpr std::size_t tail = 8 + 4;  // id and length
+  if (payload.size() < tail) return std::nullopt;
+  Decoder from(payload.substr(payload.size() - tail));
+  JoinedOutcomes joined;
+  joined.id = from.number<std::uint64_t>();
+  const std::size_t length = from.number<std::uint32_t>();
+  if (length > payload.size() - tail) return std::nullopt;
+  joined.size_on_disk = length + tail;
+  joined.outcomes = payload.substr(payload.size() - joined.size_on_disk, length);
+  return joined;
+}
+
 std::string encode(const SegmentHead& head) {
   std::string copy(magic);
   Encoder to(copy);
@@ -129,6 +147,16 @@ std::optional<SegmentHead> decode_segment_head(std::string_view page) {
   if (auto head = decode_head_copy(page.substr(0, head_copy_size))) return head;
   if (page.size() < head_page_size) return std::nullopt;
   return decode_head_copy(page.substr(head_copy_size, head_copy_size));
+}
+
+FooterEntry joined_entry(const FooterEntry& commit, std::uint64_t other) {
+  FooterEntry entry;
+  entry.id = other;
+  entry.offset = commit.offset;
+  entry.length = commit.length;
+  entry.kind = Kind::outcome;
+  entry.flags = flag_joined;
+  return entry;
 }
 
 std::string encode(const std::vector<FooterEntry>& entries) {

@@ -27,6 +27,9 @@ constexpr std::uint8_t flag_copy =
 constexpr std::uint8_t flag_whole =
     2;  ///< outcome: replaces all older outcome records of the message
 
+constexpr std::uint8_t flag_joined = 4;  ///< commit: outcomes of another message end its payload;
+                                         ///< in a footer, also the entry that names these outcomes
+
 constexpr std::size_t record_header_size = 40;
 constexpr std::size_t head_page_size = 4096;
 constexpr std::uint32_t format_version = 1;
@@ -79,6 +82,17 @@ void encode(char* at, const CommitFront& front) noexcept;
 /// Nothing if the payload is shorter than its front and envelope.
 std::optional<CommitFront> decode_commit_front(std::string_view payload);
 
+/// Outcomes of another message at the end of a commit's payload: they are recorded with the new
+/// message or not at all.
+struct JoinedOutcomes {
+  std::uint64_t id = 0;
+  std::string_view outcomes;     ///< as in an outcome record
+  std::size_t size_on_disk = 0;  ///< bytes of the payload that are not the message's
+};
+/// Appends them to a commit's payload.
+void append_joined(std::string& payload, std::uint64_t id, std::string_view outcomes);
+std::optional<JoinedOutcomes> decode_joined(std::string_view payload);
+
 /// A segment that is valid only up to a length: a later write or sync failed, or a crash cut it.
 struct ShortSegment {
   std::uint32_t number = 0;
@@ -115,6 +129,9 @@ struct FooterEntry {
   std::uint8_t flags = 0;
   friend bool operator==(const FooterEntry&, const FooterEntry&) = default;
 };
+
+/// The entry for the outcomes of message `other` in that commit.
+FooterEntry joined_entry(const FooterEntry& commit, std::uint64_t other);
 
 /// The footer's payload ends with its own length, so that it can be found from the end of the file.
 constexpr std::size_t footer_tail_size = 8;

@@ -129,8 +129,11 @@ class Recovery final {
         scan_segment(segment, limit,
                      [&](const RecordHeader& header, const Location& at, std::string_view payload) {
                        out_.next_sequence = std::max(out_.next_sequence, header.sequence + 1);
-                       if (const auto entry = footer_entry(header, at, payload))
-                         replay_.apply(at.segment, *entry);
+                       const auto entry = footer_entry(header, at, payload);
+                       if (!entry) return;
+                       replay_.apply(at.segment, *entry);
+                       if (const auto joined = joined_in(*entry, payload))
+                         replay_.apply(at.segment, *joined);
                      });
     for (const auto& damage : scan.damage) save(segment, damage);
     if (last) {

@@ -14,6 +14,8 @@ void Replay::apply(std::uint32_t segment, const FooterEntry& entry) {
     case Kind::commit:
       return commit(at, entry);
     case Kind::outcome:
+      // Joined to a commit that lost a part: the message that reports them cannot be sent.
+      if ((entry.flags & flag_joined) != 0 && !is_last_commit_whole_) return;
       return index_.add_outcome(entry.id, at, (entry.flags & flag_whole) != 0);
     case Kind::remove:
       std::erase(incomplete_, entry.id);
@@ -40,6 +42,7 @@ void Replay::commit(const Location& at, const FooterEntry& entry) {
   auto open = open_.extract(entry.id);
   auto chunks = open ? std::move(open.mapped().chunks) : std::vector<Location>{};
   const bool whole = (!open || !open.mapped().gap) && chunks.size() == entry.part;
+  is_last_commit_whole_ = whole;
   // A copy that lost a part must not replace a complete older one.
   const auto* older = index_.find(entry.id);
   if (!whole && (entry.flags & flag_copy) != 0 && older != nullptr && !older->damaged) return;

@@ -32,6 +32,7 @@ class Replay final {
   void commit(const Location& at, const FooterEntry& entry);
 
   Index& index_;
+  bool is_last_commit_whole_ = false;
   std::unordered_map<std::uint64_t, Open> open_;
   std::vector<std::uint64_t> incomplete_;
   std::uint64_t last_id_ = 0;

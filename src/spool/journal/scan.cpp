@@ -165,4 +165,11 @@ std::optional<FooterEntry> footer_entry(const RecordHeader& header, const Locati
   return entry;
 }
 
+std::optional<FooterEntry> joined_in(const FooterEntry& commit, std::string_view payload) {
+  if (commit.kind != Kind::commit || (commit.flags & flag_joined) == 0) return std::nullopt;
+  const auto joined = decode_joined(payload);
+  if (!joined) return std::nullopt;
+  return joined_entry(commit, joined->id);
+}
+
 }  // namespace postroad::spool

@@ -42,4 +42,7 @@ std::optional<Footer> read_footer(const Segment& segment, std::uint64_t limit);
 std::optional<FooterEntry> footer_entry(const RecordHeader& header, const Location& at,
                                         std::string_view payload);
 
+/// The entry for the outcomes of another message that were committed with it.
+std::optional<FooterEntry> joined_in(const FooterEntry& commit, std::string_view payload);
+
 }  // namespace postroad::spool

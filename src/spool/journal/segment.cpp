@@ -31,7 +31,7 @@ Result<ReadRecord> read_record(const Segment& segment, const Location& at) {
   if (!got) return got.error();
   const auto header = decode_record_header(record.bytes, segment.salt, segment.number);
   if (*got == record.bytes.size() && header && header->length == at.length &&
-      header->payload_crc == crc32c(segment.salt.payload_seed(), record.payload())) {
+      header->payload_crc == crc32c(segment.salt.payload_seed(), record.whole_payload())) {
     record.header = *header;
     return record;
   }

@@ -43,8 +43,19 @@ std::optional<std::uint32_t> parse_segment_name(std::string_view name);
 struct ReadRecord {
   RecordHeader header;
   std::string bytes;
+  /// Without the outcomes of another message that a commit may end with.
   [[nodiscard]] std::string_view payload() const {
+    auto all = whole_payload();
+    if (const auto other = joined()) all.remove_suffix(other->size_on_disk);
+    return all;
+  }
+  [[nodiscard]] std::string_view whole_payload() const {
     return std::string_view(bytes).substr(record_header_size);
+  }
+  /// The outcomes of another message that were committed with this one.
+  [[nodiscard]] std::optional<JoinedOutcomes> joined() const {
+    if (header.kind != Kind::commit || (header.flags & flag_joined) == 0) return std::nullopt;
+    return decode_joined(whole_payload());
   }
 };
 

@@ -27,10 +27,13 @@ struct Work {
   std::uint32_t recipients = 0;
   std::uint32_t payload_crc = 0;
   std::uint64_t id = 0;
-  std::uint64_t size = 0;          ///< commit: bytes of the whole message
-  std::uint64_t ticket = 0;        ///< outcome: key of the entry in Engine::unsaved_
-  std::string front;               ///< first part of the payload: front and envelope, or outcomes
-  std::string bytes;               ///< second part of the payload: bytes of the message
+  std::uint64_t size = 0;    ///< commit: bytes of the whole message
+  std::uint64_t ticket = 0;  ///< outcome: key of the entry in Engine::unsaved_
+  std::string front;         ///< first part of the payload: front and envelope, or outcomes
+  std::string bytes;         ///< second part of the payload: bytes of the message
+  /// commit with flag_joined: the other message, whose outcomes end `bytes`, and their ticket.
+  std::uint64_t other = 0;
+  std::uint64_t other_ticket = 0;
   std::shared_ptr<Flow> flow;      ///< of a message in several records
   std::unique_ptr<Error> refusal;  ///< an error known before the write: it is only reported
   Done done;

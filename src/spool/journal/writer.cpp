@@ -63,7 +63,7 @@ void Writer::forget(std::uint32_t segment) {
 }
 
 bool Writer::is_full_for(const Work& work) const {
-  const auto footer = (footer_.size() + 2) * FooterEntry::size_on_disk + record_header_size;
+  const auto footer = (footer_.size() + 3) * FooterEntry::size_on_disk + record_header_size;
   return end_ > head_page_size &&
          end_ + record_header_size + work.length() + footer > options_.segment_size;
 }
@@ -135,6 +135,7 @@ void Writer::stage(Work& work) {
   end_ += work.at.bytes();
   footer_.push_back({work.id, work.size, work.at.offset, work.at.length, work.part, work.recipients,
                      work.kind, work.flags});
+  if ((work.flags & flag_joined) != 0) footer_.push_back(joined_entry(footer_.back(), work.other));
   if (work.kind == Kind::chunk) unsynced_.push_back(work.flow);
 }
 

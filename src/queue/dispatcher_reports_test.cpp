@@ -1,0 +1,176 @@
+// The dispatcher and its reporter: a sender is told once, after every part of the message has
+// ended, and the message leaves the spool after that. The fixture is dispatcher_fixture.hpp.
+#include "queue/dispatcher_fixture.hpp"
+
+namespace postroad::queue {
+namespace {
+
+using Action = ReportedRecipient::Action;
+
+/// Notes what is owed, and answers when the test says so.
+class TestReporter final : public Reporter {
+ public:
+  explicit TestReporter(spool::Spool& spool) : spool_(spool) {}
+  [[nodiscard]] std::vector<OwedReport> owed(const spool::Envelope& envelope,
+                                             const Handling& handling, std::int64_t wall,
+                                             std::chrono::milliseconds age) const override {
+    return owed_reports(envelope, handling, policy, wall, age);
+  }
+  void report(const Part& part, std::vector<OwedReport> owed, Done done) override {
+    if (throws) throw std::bad_alloc();
+    asked.push_back(owed);
+    under_way.push_back({part.id, reported(part.envelope, owed), std::move(done)});
+  }
+  void end(const Result<void>& kept = {}) {
+    auto call = std::move(under_way.front());
+    under_way.pop_front();
+    if (!kept) return call.done(kept);
+    spool_.record(call.id, std::move(call.records), std::move(call.done));
+  }
+  struct Call {
+    QueueId id;
+    std::vector<spool::OutcomeRecord> records;
+    Done done;
+  };
+  ReportPolicy policy;
+  std::vector<std::vector<OwedReport>> asked;
+  std::deque<Call> under_way;
+  bool throws = false;
+
+ private:
+  spool::Spool& spool_;
+};
+
+struct DispatcherReports : DispatcherTest {
+  std::shared_ptr<TestReporter> reporter;
+  void begin_reporting() {
+    reporter = std::make_shared<TestReporter>(*spool);
+    settings.reporter = reporter;
+    begin();
+  }
+  [[nodiscard]] bool is_gone(QueueId id) const { return !spool->envelope(id).has_value(); }
+};
+
+TEST_F(DispatcherReports, AFailureIsReportedAndThenTheMessageLeaves) {
+  begin_reporting();
+  const auto id = queue({"ann@a.example"});
+  pass();
+  a->end_all(Outcome::refused, "550 no");
+  pass();
+  ASSERT_EQ(reporter->asked.size(), 1U);
+  EXPECT_EQ(reporter->asked[0], (std::vector<OwedReport>{{0, Action::failed}}));
+  EXPECT_FALSE(is_gone(id));
+  reporter->end();
+  pass();
+  EXPECT_TRUE(is_gone(id));
+  EXPECT_EQ(told.gone, std::vector{id.value});
+  EXPECT_EQ(reporter->asked.size(), 1U);
+}
+
+TEST_F(DispatcherReports, PartsThatFailAreReportedTogetherAndTheRestGoesOn) {
+  begin_reporting();
+  const auto id = queue({"ann@a.example", "ben@b.example", "cora@a.example"});
+  pass();
+  a->end_all(Outcome::refused, "550 no");
+  pass();
+  EXPECT_TRUE(reporter->asked.empty()) << "a part is under way";
+  b->end_all(Outcome::deferred, "451 later");
+  pass();
+  ASSERT_EQ(reporter->asked.size(), 1U);
+  EXPECT_EQ(reporter->asked[0],
+            (std::vector<OwedReport>{{0, Action::failed}, {2, Action::failed}}));
+  pass(2min);
+  EXPECT_TRUE(b->under_way.empty()) << "the next attempt waits for the report";
+  reporter->end();
+  pass();
+  ASSERT_EQ(b->under_way.size(), 1U);
+  b->end_all(Outcome::accepted, "250 ok");
+  pass();
+  EXPECT_TRUE(is_gone(id));
+  EXPECT_EQ(reporter->asked.size(), 1U);
+}
+
+TEST_F(DispatcherReports, ADeliveryThatNobodyAskedAboutCostsNoReport) {
+  begin_reporting();
+  const auto id = queue({"ann@a.example"});
+  pass();
+  a->end_all(Outcome::accepted, "250 ok");
+  pass();
+  EXPECT_TRUE(is_gone(id));
+  EXPECT_TRUE(reporter->asked.empty());
+}
+
+TEST_F(DispatcherReports, AReportThatTheDiskRefusesIsMadeAgain) {
+  begin_reporting();
+  const auto id = queue({"ann@a.example"});
+  pass();
+  a->end_all(Outcome::refused, "550 no");
+  pass();
+  reporter->end(fail(Fault::full, "the spool", "no space"));
+  pass();
+  EXPECT_EQ(reporter->asked.size(), 1U);
+  pass(2min);
+  ASSERT_EQ(reporter->asked.size(), 2U);
+  reporter->end();
+  pass();
+  EXPECT_TRUE(is_gone(id));
+}
+
+TEST_F(DispatcherReports, AReporterThatThrowsIsAskedAgain) {
+  begin_reporting();
+  const auto id = queue({"ann@a.example"});
+  pass();
+  reporter->throws = true;
+  a->end_all(Outcome::refused, "550 no");
+  pass();
+  EXPECT_FALSE(told.failures.empty());
+  EXPECT_FALSE(is_gone(id));
+  reporter->throws = false;
+  pass(2min);
+  ASSERT_EQ(reporter->asked.size(), 1U);
+  reporter->end();
+  pass();
+  EXPECT_TRUE(is_gone(id));
+}
+
+TEST_F(DispatcherReports, WhatIsOwedIsReportedAfterARestart) {
+  begin_reporting();
+  const auto id = queue({"ann@a.example", "ben@b.example"});
+  pass();
+  a->end_all(Outcome::refused, "550 no");
+  b->end_all(Outcome::deferred, "451 later");
+  pass();
+  reporter->under_way.clear();
+  dispatcher.reset();
+  begin_reporting();
+  dispatcher->add(id);
+  pass();
+  ASSERT_EQ(reporter->asked.size(), 1U);
+  EXPECT_TRUE(b->under_way.empty()) << "its retry is not due";
+  reporter->end();
+  pass(2min);
+  EXPECT_EQ(b->under_way.size(), 1U);
+}
+
+TEST_F(DispatcherReports, TheEndOfTheLifetimeIsAFailure) {
+  settings.settlement.retry.lifetime = 10h;
+  begin_reporting();
+  reporter->policy.delay_after = 4h;
+  const auto id = queue({"ann@a.example"});
+  std::vector<Action> actions;
+  for (int i = 0; i < 200 && !is_gone(id); ++i) {
+    pass(10min);
+    a->end_all(Outcome::deferred, "451 later");
+    pass();
+    while (!reporter->under_way.empty()) {
+      actions.push_back(reporter->asked.back().front().action);
+      reporter->end();
+      pass();
+    }
+  }
+  EXPECT_TRUE(is_gone(id));
+  EXPECT_EQ(actions, std::vector{Action::failed}) << "without a login a delay is not reported";
+}
+
+}  // namespace
+}  // namespace postroad::queue

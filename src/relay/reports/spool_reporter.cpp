@@ -1,0 +1,167 @@
+// See spool_reporter.hpp.
+#include "relay/reports/spool_reporter.hpp"
+
+#include <algorithm>
+#include <future>
+
+#include "mail/header/received.hpp"
+#include "queue/events.hpp"
+#include "queue/schedule.hpp"
+#include "relay/reports/status_report.hpp"
+
+namespace postroad::relay {
+
+namespace {
+
+constexpr std::size_t most_header = 64 << 10;             // bytes of the original's header
+constexpr std::size_t most_returned = 50'000;             // bytes of a whole message, to any sender
+constexpr std::size_t most_returned_to_login = 10 << 20;  // bytes, to a sender with a login
+
+Result<void> append(spool::Incoming& incoming, MessageSource& source) {
+  for (;;) {
+    const auto chunk = source.next();
+    if (!chunk) return chunk.error();
+    if (chunk->empty()) return {};
+    if (const auto kept = incoming.append(*chunk); !kept) return kept;
+    if (incoming.ready()) continue;
+    std::promise<void> ready;
+    incoming.when_ready([&] { ready.set_value(); });
+    ready.get_future().wait();
+  }
+}
+
+spool::Envelope envelope_of(const std::string& to, const MessageSource& source) {
+  spool::Envelope envelope;
+  envelope.recipients.emplace_back().address = to;
+  envelope.arrived = queue::now_ms();
+  queue::Handling handling;
+  handling.smtputf8 = source.needs_utf8();
+  handling.body_8bit = source.is_8bit();
+  queue::set_handling(envelope, handling);
+  return envelope;
+}
+
+}  // namespace
+
+SpoolReporter::SpoolReporter(spool::Spool& spool, observe::Log& log, ReportSettings settings,
+                             std::shared_ptr<ReportLimit> limit)
+    : spool_(spool),
+      log_(log),
+      settings_(std::move(settings)),
+      limit_(std::move(limit)),
+      thread_([this] { run(); }) {}
+
+SpoolReporter::~SpoolReporter() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+    bell_.notify_all();
+  }
+  thread_.join();
+}
+
+std::vector<queue::OwedReport> SpoolReporter::owed(const spool::Envelope& envelope,
+                                                   const queue::Handling& handling,
+                                                   std::int64_t wall,
+                                                   std::chrono::milliseconds age) const {
+  return queue::owed_reports(envelope, handling, settings_.policy, wall, age);
+}
+
+void SpoolReporter::report(const queue::Part& part, std::vector<queue::OwedReport> owed,
+                           Done done) {
+  const std::lock_guard lock(mutex_);
+  waiting_.push_back({&part, std::move(owed), std::move(done)});
+  bell_.notify_all();
+}
+
+void SpoolReporter::run() {
+  for (;;) {
+    std::unique_lock lock(mutex_);
+    bell_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
+    if (waiting_.empty()) return;
+    auto job = std::move(waiting_.front());
+    waiting_.pop_front();
+    lock.unlock();
+    try {
+      make(job);
+    } catch (const std::exception& thrown) {  // no memory
+      job.done(fail(Fault::io, "a notification", thrown.what()));
+    }
+  }
+}
+
+// What the sender asked for (RET), as far as the message is no burden to those who did not send it.
+bool SpoolReporter::returns_whole(const Job& job) const {
+  const auto& part = *job.part;
+  if (part.handling.asked.return_content != MailOptions::Return::full) return false;
+  const auto most = part.envelope.login.empty() ? most_returned : most_returned_to_login;
+  return part.size <= most && std::any_of(job.owed.begin(), job.owed.end(), [](const auto& one) {
+           return one.action == ReportedRecipient::Action::failed;
+         });
+}
+
+// Empty if it cannot be read: the report goes without it.
+std::string SpoolReporter::read_original(const queue::Part& part, bool whole) const {
+  std::string bytes;
+  auto reader = spool_.read(part.id);
+  while (reader) {
+    const auto chunk = (*reader)->next();
+    if (!chunk || chunk->empty()) break;
+    bytes += *chunk;
+    if (whole) continue;
+    if (bytes.find("\r\n\r\n") != std::string::npos) break;
+    if (bytes.size() < most_header) continue;
+    bytes.resize(bytes.rfind('\n', most_header) + 1);
+    break;
+  }
+  return bytes;
+}
+
+std::string SpoolReporter::last_words() const {
+  return "There were " + std::to_string(settings_.per_hour) +
+         " reports like this within an hour. The server does not send you more of them until the "
+         "hour is over.";
+}
+
+void SpoolReporter::suppress(Job& job, const std::string& to) {
+  const auto id = job.part->id;
+  spool_.record(id, queue::reported(job.part->envelope, job.owed),
+                [this, id, to, done = std::move(job.done)](Result<void> kept) {
+                  if (kept) queue::report_suppressed(log_, id, to);
+                  done(std::move(kept));
+                });
+}
+
+void SpoolReporter::make(Job& job) {
+  const auto& part = *job.part;
+  const auto& to = queue::report_address(part.envelope, settings_.policy);
+  const auto decision = limit_->count(to, settings_.per_hour, std::chrono::steady_clock::now());
+  if (decision == ReportLimit::Decision::suppress) return suppress(job, to);
+  auto incoming = spool_.begin();
+  if (!incoming) return job.done(incoming.error());
+  const bool whole = returns_whole(job);
+  ReportContext context{settings_.host, to, settings_.lifetime, read_original(part, whole),
+                        whole,          {}};
+  if (decision == ReportLimit::Decision::send_last) context.last_words = last_words();
+  auto source = status_report(part, job.owed, context).source({.host = settings_.host});
+  if (!source) return job.done(source.error());
+  (*source)->offered({});
+  mail::ReceivedInfo trace;
+  trace.by = settings_.host;
+  trace.id = (*incoming)->id().text();
+  trace.time = std::chrono::system_clock::now();
+  auto kept = (*incoming)->append(mail::format_received(trace));
+  if (kept) kept = append(**incoming, **source);
+  if (!kept) return job.done(std::move(kept));
+  auto envelope = envelope_of(to, **source);
+  auto records = queue::reported(part.envelope, job.owed);
+  const auto new_id = (*incoming)->id();
+  spool_.commit_with(
+      std::move(*incoming), std::move(envelope), part.id, std::move(records),
+      [this, id = part.id, new_id, to, done = std::move(job.done)](Result<void> committed) {
+        if (committed) queue::report_queued(log_, id, new_id, to);
+        done(std::move(committed));
+      });
+}
+
+}  // namespace postroad::relay
