@@ -17,6 +17,7 @@ namespace postroad::cli {
 
 enum Exit : int {
   exit_ok = 0,
+  exit_none = 1,          ///< nothing matched (the queue commands)
   exit_usage = 64,        ///< the command line is wrong, a flag's value included
   exit_data = 65,         ///< the content of a file or of standard input is wrong
   exit_no_input = 66,     ///< a file cannot be read

@@ -140,6 +140,21 @@ struct PlanVerb {
   int run();
 };
 
+struct QueueVerbs {
+  std::string config, data, id;
+  std::vector<std::string> set;
+  std::vector<std::string> ids;
+  std::string sender, recipient, domain, site, reply, state;
+  config::Duration older{0};
+  bool json = false, postqueue = false, dry_run = false, yes = false;
+  config::Command declare();
+  int list();
+  int why();
+  int show();
+  /// `what`: hold, release, flush or remove.
+  int change(const std::string& what);
+};
+
 struct UserVerbs {
   std::string file = "./postroad-users";
   std::string name;

@@ -154,6 +154,17 @@ struct ControlSocket::State {
             co_return;
           continue;
         }
+      } else if (line.starts_with("queue ")) {
+        bool is_there = true;
+        co_await state->answers.queue(line.substr(std::string_view("queue ").size()),
+                                      [&](std::string text) -> asio::awaitable<bool> {
+                                        const auto [failure, sent] = co_await asio::async_write(
+                                            socket, asio::buffer(text), as_values);
+                                        is_there = !failure;
+                                        co_return is_there;
+                                      });
+        if (!is_there) co_return;
+        continue;
       } else {
         reply = state->answer(line, &turn);
       }

@@ -3,9 +3,11 @@
 // configuration again; it replies with `refused` and the problems, separated by tabs, or with `ok`,
 // which may have lines `warning …` before it; `configuration` returns the file that it reads;
 // `listening` returns the addresses of its listeners; `takeover` returns the listening sockets, to
-// one client at a time; `ready` says that this client accepts connections from now on.
+// one client at a time; `ready` says that this client accepts connections from now on; `queue …` is
+// a queue command, with lines of its own (queue_service.hpp).
 #pragma once
 
+#include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
 #include <filesystem>
 #include <functional>
@@ -42,6 +44,10 @@ class ControlSocket final {
     std::function<std::string()> configuration;  ///< its file; empty: none
     std::function<std::vector<std::string>()> listening;
     std::function<HandoverState()> hand_over;  ///< the sockets stay open in this process, too
+    /// Serves a queue command; the last argument sends bytes to it.
+    std::function<boost::asio::awaitable<void>(
+        std::string, std::function<boost::asio::awaitable<bool>(std::string)>)>
+        queue;
     std::function<void()> released;  ///< the other process is ready: stop accepting connections
   };
   /// Listens, but not under the name of the control socket yet. `log` receives the exceptions of
@@ -75,6 +81,13 @@ class RunningServer final {
   Result<std::string> configuration();
   /// The addresses of its listeners, "[127.0.0.1]:25".
   Result<std::vector<std::string>> listening();
+  /// A queue command; `take` gets each line of the answer. The number of messages that it named.
+  /// Error: what `take` returns; Fault::input: the server refuses the request.
+  Result<std::size_t> queue(const std::string& request,
+                            const std::function<Result<void>(std::string_view)>& take);
+  /// The bytes of a message, in pieces; nullopt: there is no such message. Errors as for queue().
+  Result<bool> show(const std::string& id,
+                    const std::function<Result<void>(std::string_view)>& take);
   /// Its listening sockets, which are open in this process, too, from now on.
   Result<HandoverState> take_over();
   /// Makes it stop accepting connections; also succeeds when it has ended or does not answer.
@@ -84,7 +97,8 @@ class RunningServer final {
  private:
   explicit RunningServer(Descriptor socket) : socket_(std::move(socket)) {}
   Result<void> say(std::string_view line);
-  Result<std::string> hear(std::vector<int>* sockets);
+  Result<void> receive(std::vector<int>* sockets);
+  Result<std::string> hear(std::vector<int>* sockets, std::size_t longest = 65'536);
   Descriptor socket_;
   std::string rest_;  // received behind the last line
 };

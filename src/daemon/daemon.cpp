@@ -142,8 +142,19 @@ Result<void> Daemon::open(const std::optional<HandoverState>& handover_state) {
     intake_.emplace(*spool_, Configuration::directory_of(configuration_));
   delivery_.emplace(*spool_, Configuration::directory_of(configuration_), *maildirs_, log_,
                     configuration_->delivery());
+  queue_service_.emplace(*spool_, *delivery_, [this] { return queue_view(); });
   if (!settings.metrics.listen.empty()) metrics_.count(log_);
   return open_control();
+}
+
+QueueView Daemon::queue_view() const {
+  const auto& settings = configuration_->settings;
+  return {.wall = queue::now_ms(),
+          .lifetime = settings.delivery.lifetime,
+          .bounce_lifetime = settings.bounces.lifetime,
+          .site_of = [this](const spool::Envelope& envelope, std::uint32_t recipient) {
+            return delivery_->site_of(envelope, recipient);
+          }};
 }
 
 namespace {

@@ -14,6 +14,7 @@
 #include "daemon/configuration.hpp"
 #include "daemon/control_socket.hpp"
 #include "daemon/metrics.hpp"
+#include "daemon/queue_service.hpp"
 #include "http/endpoint.hpp"
 #include "observe/sinks.hpp"
 #include "relay/intake.hpp"
@@ -58,6 +59,7 @@ class Daemon final {
   Result<void> open_signals();
   Result<void> open_endpoint();
   Result<void> open_control();
+  [[nodiscard]] QueueView queue_view() const;
   template <class Act>
   void log_exceptions(Act act);
   Reloaded reload();
@@ -85,6 +87,7 @@ class Daemon final {
   std::optional<relay::NullStore> null_store_;  // where none is
   server::Guard guard_;
   std::optional<relay::Delivery> delivery_;
+  std::optional<QueueService> queue_service_;
   std::optional<server::Server> server_;
   std::vector<std::uint16_t> ports_;
   bool is_alive_ = true;

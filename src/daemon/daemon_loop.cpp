@@ -142,6 +142,10 @@ Result<void> Daemon::open_control() {
                handover_state.sockets.push_back(loop_->metrics_socket->native_handle());
              return handover_state;
            },
+       .queue =
+           [this](std::string request, QueueService::Write write) {
+             return queue_service_->answer(std::move(request), std::move(write));
+           },
        .released =
            [this] {
              server_->release();

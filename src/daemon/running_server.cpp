@@ -20,8 +20,8 @@ namespace postroad::daemon {
 namespace {
 
 constexpr std::size_t longest_line = 4096;
-constexpr std::size_t longest_answer = 65536;
-constexpr timeval patience{30, 0};  // for a reply: a reload may read a slow disk
+constexpr std::size_t longest_listing = 64 << 20;  // bytes: a message with all its recipients
+constexpr timeval patience{30, 0};                 // for a reply: a reload may read a slow disk
 
 }  // namespace
 
@@ -63,32 +63,40 @@ Result<void> RunningServer::say(std::string_view line) {
   return control_error("the request cannot be sent to the running server");
 }
 
-Result<std::string> RunningServer::hear(std::vector<int>* sockets) {
-  while (rest_.find('\n') == std::string::npos && rest_.size() < longest_answer) {
-    std::array<char, longest_line> bytes{};
-    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * most_sockets)> space{};
-    iovec part{bytes.data(), bytes.size()};
-    msghdr message{};
-    message.msg_iov = &part;
-    message.msg_iovlen = 1;
-    message.msg_control = space.data();
-    message.msg_controllen = space.size();
-    const auto got = ::recvmsg(socket_.get(), &message, MSG_CMSG_CLOEXEC);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
-      return fail(Fault::timeout, "control.sock",
-                  "the running server does not answer: it hangs or is suspended");
-    if (got <= 0)
-      return fail(Fault::closed, "control.sock",
-                  "the running server closed the connection before it answered: it is ending");
-    for (auto* header = CMSG_FIRSTHDR(&message); header != nullptr;
-         header = CMSG_NXTHDR(&message, header)) {
-      if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
-      std::vector<int> found((header->cmsg_len - CMSG_LEN(0)) / sizeof(int));
-      std::memcpy(found.data(), CMSG_DATA(header), found.size() * sizeof(int));
-      if (sockets != nullptr) sockets->insert(sockets->end(), found.begin(), found.end());
-    }
-    rest_.append(bytes.data(), static_cast<std::size_t>(got));
+// Appends what has come to `rest_`.
+Result<void> RunningServer::receive(std::vector<int>* sockets) {
+  std::array<char, longest_line> bytes{};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * most_sockets)> space{};
+  iovec part{bytes.data(), bytes.size()};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = space.data();
+  message.msg_controllen = space.size();
+  const auto got = ::recvmsg(socket_.get(), &message, MSG_CMSG_CLOEXEC);
+  if (got < 0 && errno == EINTR) return {};
+  if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+    return fail(Fault::timeout, "control.sock",
+                "the running server does not answer: it hangs or is suspended");
+  if (got <= 0)
+    return fail(Fault::closed, "control.sock",
+                "the running server closed the connection before it answered: it is ending");
+  for (auto* header = CMSG_FIRSTHDR(&message); header != nullptr;
+       header = CMSG_NXTHDR(&message, header)) {
+    if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
+    std::vector<int> found((header->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+    std::memcpy(found.data(), CMSG_DATA(header), found.size() * sizeof(int));
+    if (sockets != nullptr) sockets->insert(sockets->end(), found.begin(), found.end());
+  }
+  rest_.append(bytes.data(), static_cast<std::size_t>(got));
+  return {};
+}
+
+Result<std::string> RunningServer::hear(std::vector<int>* sockets, std::size_t longest) {
+  std::size_t seen = 0;
+  while (rest_.find('\n', seen) == std::string::npos && rest_.size() < longest) {
+    seen = rest_.size();
+    if (auto more = receive(sockets); !more) return more.error();
   }
   const auto end = std::min(rest_.find('\n'), rest_.size());
   auto text = rest_.substr(0, end);
@@ -120,6 +128,42 @@ Result<std::string> RunningServer::configuration() {
   auto answer = hear(nullptr);
   if (answer) answer->erase(0, std::min<std::size_t>(answer->size(), std::strlen("ok ")));
   return answer;
+}
+
+Result<std::size_t> RunningServer::queue(
+    const std::string& request, const std::function<Result<void>(std::string_view)>& take) {
+  if (auto said = say("queue " + request + '\n'); !said) return said.error();
+  constexpr std::string_view end = "ok ";
+  for (;;) {
+    const auto line = hear(nullptr, longest_listing);
+    if (!line) return line.error();
+    if (line->starts_with(end)) {
+      const auto count = parse_number(std::string_view(*line).substr(end.size()));
+      return static_cast<std::size_t>(count.value_or(0));
+    }
+    if (auto taken = take(*line); !taken) return taken.error();
+  }
+}
+
+Result<bool> RunningServer::show(const std::string& id,
+                                 const std::function<Result<void>(std::string_view)>& take) {
+  if (auto said = say("queue show id=" + id + '\n'); !said) return said.error();
+  const auto line = hear(nullptr);
+  if (!line) return line.error();
+  constexpr std::string_view word = "bytes ";
+  if (!line->starts_with(word)) return false;
+  auto left = parse_number(std::string_view(*line).substr(word.size())).value_or(0);
+  while (left > 0) {
+    if (rest_.empty()) {
+      if (auto more = receive(nullptr); !more) return more.error();
+    }
+    const auto piece = std::min<std::size_t>(rest_.size(), left);
+    if (auto taken = take(std::string_view(rest_).substr(0, piece)); !taken) return taken.error();
+    rest_.erase(0, piece);
+    left -= piece;
+  }
+  const auto last = hear(nullptr);
+  return last ? Result<bool>(true) : last.error();
 }
 
 Result<HandoverState> RunningServer::take_over() {

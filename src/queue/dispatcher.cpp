@@ -185,8 +185,7 @@ void Dispatcher::step_failed() noexcept {
 
 // Its attempt, if there was one, is over. Later reports of the carrier or the disk are ignored.
 void Dispatcher::abandon(const ActivePointer& active) noexcept {
-  if (!std::exchange(active->is_counted, false)) return;
-  --under_way_;
+  if (!uncount(*active)) return;
   abandon(active->part.id);
 }
 
@@ -219,6 +218,8 @@ void Dispatcher::take_inbox() {
       settings_.discard ? spool_.remove(id) : schedule_.add(id);
     });
   }
+  for (const auto& asked : inbox.asked) take_request(asked);
+  for (const auto& search : inbox.searches) tell([&] { search.found(find_now(search.id)); });
   if (!inbox.flush) return;
   schedule_.flush();
   for (auto& [name, line] : lines_) line.site.end_pause();
@@ -270,13 +271,14 @@ bool Dispatcher::hold(const Active& opened) {
 }
 
 void Dispatcher::look_at(const Schedule::Taken& taken) {
+  if (active_.contains(taken.id.value)) return;  // its end says when it is due again
   auto opened = open(taken.id);
   if (!opened) return read_later(taken.id);
   if (report(taken.id, opened->part.envelope)) return;
   if (taken.why == Schedule::Why::flushed)
     opened->part.recipients =
         open_recipients(opened->part.envelope, settings_.settlement.on_unknown);
-  if (opened->part.recipients.empty()) return finish(taken.id, opened->part.envelope);
+  if (opened->part.recipients.empty()) return reschedule(taken.id, opened->part.envelope);
   if (taken.why == Schedule::Why::added && hold(*opened)) return;
   dispatch(std::move(*opened));
 }
@@ -329,8 +331,19 @@ void Dispatcher::decide(Active part, Outcome outcome, std::string note) {
 }
 
 void Dispatcher::count(Active& active) {
+  active_.emplace(active.part.id.value, &active);
   ++under_way_;
   active.is_counted = true;
+}
+
+bool Dispatcher::uncount(Active& active) noexcept {
+  if (!std::exchange(active.is_counted, false)) return false;
+  --under_way_;
+  const auto [first, last] = active_.equal_range(active.part.id.value);
+  const auto found =
+      std::find_if(first, last, [&](const auto& one) { return one.second == &active; });
+  if (found != last) active_.erase(found);
+  return true;
 }
 
 }  // namespace postroad::queue

@@ -50,6 +50,29 @@ class DispatcherObserver {
   virtual void failed(const std::string& /*reason*/) {}
 };
 
+/// What an operator asks for.
+enum class Request : std::uint8_t {
+  hold,     ///< not tried until it is released, whatever happens: restarts and flushes
+  release,  ///< tried at its own times again
+  flush,    ///< all its recipients are due now
+  remove,   ///< it leaves the spool, and its sender is not told
+};
+
+/// Where a message is now, for people.
+struct Whereabouts {
+  enum class Place : std::uint8_t {
+    waiting,  ///< for its time, or until it is released; or it is due and comes soon
+    line,     ///< for a place among the attempts of a site
+    attempt,  ///< with a carrier, or its outcome is being recorded
+    report,   ///< its sender is being told
+  };
+  Place place = Place::waiting;
+  std::string site{};                    ///< of a line or an attempt
+  std::string site_trouble{};            ///< why the site accepts no messages; empty: it does
+  std::chrono::milliseconds pause{0};    ///< of the site, until its next attempt
+  std::size_t under_way = 0, limit = 0;  ///< attempts of the site, and their limit
+};
+
 struct DispatcherSettings {
   SettlementPolicy settlement;
   PausePolicy pauses;
@@ -86,6 +109,13 @@ class Dispatcher final {
   void add(spool::QueueId id);
   /// Makes all messages due that wait for a retry.
   void flush();
+  using RequestDone = std::function<void(std::size_t)>;
+  /// Does it to these messages. A message that is being attempted gets it after its outcome.
+  /// `done` is called once with the number of messages that were there, when all is on disk, from
+  /// any thread. A message for which the disk refuses it is not counted.
+  void request(Request what, std::vector<spool::QueueId> ids, RequestDone done);
+  /// Calls back on the dispatcher's thread.
+  void find(spool::QueueId id, std::function<void(const Whereabouts&)> found);
   /// No new attempt; attempts that have not sent their final dot end, as not tried. Does not wait.
   void begin_stop();
   /// As begin_stop(); then attempts whose final dot was sent get until then for the reply. Returns
@@ -126,17 +156,35 @@ class Dispatcher final {
     std::shared_ptr<const Routes> routes;
     DispatcherSettings settings;
   };
+  struct Asked {
+    Request what = Request::hold;
+    std::vector<spool::QueueId> ids;
+    RequestDone done;
+  };
+  struct Search {
+    spool::QueueId id;
+    std::function<void(const Whereabouts&)> found;
+  };
+  // Counts the messages of a request whose records are on disk; the last one calls back.
+  struct Tally {
+    std::size_t count = 0;
+    RequestDone done;
+    std::mutex mutex;
+    ~Tally() { done(count); }
+  };
   // The inbox: requests of other threads.
   struct Inbox {
     std::vector<spool::QueueId> added;
     std::vector<Ended> ended;
     std::vector<Recorded> recorded;
     std::vector<Recorded> reported;
+    std::vector<Asked> asked;
+    std::vector<Search> searches;
     std::optional<Change> change;
     bool flush = false;
     [[nodiscard]] bool is_empty() const {
-      return added.empty() && ended.empty() && recorded.empty() && reported.empty() && !change &&
-             !flush;
+      return added.empty() && ended.empty() && recorded.empty() && reported.empty() &&
+             asked.empty() && searches.empty() && !change && !flush;
     }
   };
   struct Line {
@@ -152,11 +200,14 @@ class Dispatcher final {
   void run();
   // Notifies only a thread that waits: under load none does, and each notification is a system
   // call. It happens under the lock: after the last post the owner may destroy the dispatcher.
+  // False: the thread has ended, and nothing was posted.
   template <class Tell>
-  void post(Tell tell) {
+  bool post(Tell tell) {
     const std::lock_guard lock(mutex_);
+    if (is_done_) return false;
     tell(inbox_);
     if (std::exchange(is_idle_, false)) bell_.notify_all();
+    return true;
   }
   // An exception ends the step of one message and not the thread.
   template <class Call>
@@ -197,6 +248,13 @@ class Dispatcher final {
   [[nodiscard]] std::size_t count_open(const spool::Envelope& envelope) const;
   void decide(Active part, Outcome outcome, std::string note);
   void count(Active& active);
+  bool uncount(Active& active) noexcept;
+  void take_request(const Asked& asked);
+  void serve_request(Request what, spool::QueueId id, const std::shared_ptr<Tally>& tally);
+  bool serve_request_after(spool::QueueId id);
+  void look_again(spool::QueueId id);
+  void set_held(spool::QueueId id, bool is_held, const std::shared_ptr<Tally>& tally);
+  [[nodiscard]] Whereabouts find_now(spool::QueueId id) const;
   [[nodiscard]] bool is_late(const Part& part) const;
   bool reopen(Active& opened, const std::string& site);
   void look_at(const Schedule::Taken& taken);
@@ -250,10 +308,12 @@ class Dispatcher final {
   };
   std::unordered_map<std::uint64_t, Parts> parts_;
   std::vector<std::uint64_t> parked_;  // messages that stay for a recipient's unknown outcome
-  std::vector<std::weak_ptr<Carrier>> carriers_;  // those that were given a part
-  std::size_t under_way_ = 0;                     // attempts and records
-  bool has_failed_ = false;                       // in this turn, by an exception
-  bool is_stop_begun_ = false;                    // the carriers know
+  std::vector<std::weak_ptr<Carrier>> carriers_;                  // those that were given a part
+  std::size_t under_way_ = 0;                                     // attempts and records
+  std::unordered_multimap<std::uint64_t, const Active*> active_;  // they, by message
+  std::unordered_map<std::uint64_t, Request> after_;  // requests about messages in active_
+  bool has_failed_ = false;                           // in this turn, by an exception
+  bool is_stop_begun_ = false;                        // the carriers know
 
   mutable std::mutex mutex_;
   std::condition_variable bell_;

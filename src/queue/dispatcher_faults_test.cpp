@@ -18,6 +18,9 @@ class FaultySpool final : public spool::Spool {
   Result<std::uint64_t> size(QueueId id) override { return spool_->size(id); }
   Result<std::unique_ptr<spool::Reader>> read(QueueId id) override { return spool_->read(id); }
   std::vector<spool::Summary> list() override { return spool_->list(); }
+  std::vector<spool::Summary> list_after(QueueId last, std::size_t most) override {
+    return spool_->list_after(last, most);
+  }
   void record(QueueId id, std::vector<spool::OutcomeRecord> outcomes, spool::Done done) override {
     spool_->record(id, std::move(outcomes), hold(std::move(done)));
   }

@@ -84,11 +84,11 @@ void Dispatcher::record(const ActivePointer& active) {
 void Dispatcher::end_record(const Recorded& recorded) {
   auto& active = *recorded.active;
   const auto id = active.part.id;
-  if (!std::exchange(active.is_counted, false)) return;
-  --under_way_;
+  if (!uncount(active)) return;
   if (recorded.was_refused)
     active.is_removal ? spool_.remove(id) : spool_.record(id, active.records);
   if (!active.records.empty()) tell([&] { observer_.attempted(id, active.part.envelope); });
+  if (active.is_removal) after_.erase(id.value);
   if (active.is_removal) return tell([&] { observer_.removed(id, active.part.envelope); });
   part_ended(id, active.covers_all ? &active : nullptr);
 }
@@ -149,9 +149,9 @@ bool Dispatcher::report(spool::QueueId id, const spool::Envelope& envelope) {
 // A notification that the disk refused is made again later: the message is as it was.
 void Dispatcher::end_report(const Recorded& reported) {
   auto& active = *reported.active;
-  if (!std::exchange(active.is_counted, false)) return;
-  --under_way_;
+  if (!uncount(active)) return;
   const auto id = active.part.id;
+  if (serve_request_after(id)) return;
   if (reported.was_refused)
     return schedule_.add_retry(id, now_.steady + settings_.settlement.retry.initial_delay);
   for (const auto& record : active.records) apply(active.part.envelope, record);
@@ -159,6 +159,7 @@ void Dispatcher::end_report(const Recorded& reported) {
 }
 
 void Dispatcher::reschedule(spool::QueueId id, const spool::Envelope& envelope) {
+  if (serve_request_after(id)) return;
   if (report(id, envelope)) return;
   const auto& policy = settings_.settlement;
   const auto left_of = [&](const spool::Recipient& one) {
@@ -166,10 +167,11 @@ void Dispatcher::reschedule(spool::QueueId id, const spool::Envelope& envelope) 
   };
   const spool::Recipient* next = nullptr;
   for (const auto& one : envelope.recipients) {
-    if (is_open(one.state, policy.on_unknown) && (next == nullptr || left_of(one) < left_of(*next)))
-      next = &one;
+    const bool is_waiting = is_open(one.state, policy.on_unknown) && !one.is_held;
+    if (is_waiting && (next == nullptr || left_of(one) < left_of(*next))) next = &one;
   }
-  next == nullptr ? finish(id, envelope) : wait_for(id, *next);
+  if (next != nullptr) return wait_for(id, *next);
+  if (is_finished(envelope, policy.on_unknown)) finish(id, envelope);  // else it is held
 }
 
 // Until the attempt for its first recipient is due. A hold names a date; a retry has a delay.

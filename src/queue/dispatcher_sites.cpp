@@ -145,6 +145,7 @@ void Dispatcher::run_line(const std::string& name, Line& line) {
 }
 
 void Dispatcher::run_next(spool::QueueId id, const std::string& name, Line& line) {
+  if (after_.contains(id.value)) return part_ended(id, nullptr);
   auto opened = open(id);
   if (!opened || !reopen(*opened, name)) return part_ended(id, nullptr);
   adopt(name, line, opened->carrier);

@@ -62,6 +62,18 @@ std::optional<spool::QueueId> Site::next() {
   return id;
 }
 
+void Site::take_out(const std::unordered_set<std::uint64_t>& ids) {
+  for (auto& [priority, line] : waiting_)
+    std::erase_if(line, [&](std::uint64_t id) { return ids.contains(id); });
+  std::erase_if(waiting_, [](const auto& one) { return one.second.empty(); });
+}
+
+bool Site::has(spool::QueueId id) const {
+  return std::any_of(waiting_.begin(), waiting_.end(), [id](const auto& one) {
+    return std::find(one.second.begin(), one.second.end(), id.value) != one.second.end();
+  });
+}
+
 std::size_t Site::waiting() const {
   return std::accumulate(
       waiting_.begin(), waiting_.end(), std::size_t{0},
@@ -96,6 +108,14 @@ std::optional<Schedule::Taken> Schedule::take(const Now& now) {
   if (!flushed_.empty()) return pop_front(flushed_, Why::flushed);
   if (!due_.empty()) return pop_front(due_, Why::added);
   return std::nullopt;
+}
+
+void Schedule::take_out(const std::unordered_set<std::uint64_t>& ids) {
+  const auto is_named = [&](std::uint64_t id) { return ids.contains(id); };
+  std::erase_if(due_, is_named);
+  std::erase_if(flushed_, is_named);
+  retries_.take_out(ids);
+  holds_.take_out(ids);
 }
 
 void Schedule::flush() {

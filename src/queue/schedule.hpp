@@ -10,6 +10,7 @@
 // Holds (FUTURERELEASE, RFC 4865) name a date, so they follow the wall clock.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <deque>
@@ -19,6 +20,7 @@
 #include <queue>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <vector>
 
 #include "spool/spool.hpp"
@@ -80,6 +82,9 @@ class Site final {
   [[nodiscard]] std::optional<spool::QueueId> first() const;
   /// Takes it.
   std::optional<spool::QueueId> next();
+  /// Takes these messages out of the line.
+  void take_out(const std::unordered_set<std::uint64_t>& ids);
+  [[nodiscard]] bool has(spool::QueueId id) const;
   [[nodiscard]] bool has_waiting() const { return !waiting_.empty(); }
   [[nodiscard]] std::size_t waiting() const;
   [[nodiscard]] std::size_t in_flight() const { return in_flight_; }
@@ -93,6 +98,9 @@ class Site final {
   [[nodiscard]] const std::string& reason() const { return reason_; }
   /// When the pause ends, if the site is paused and a message waits.
   [[nodiscard]] std::optional<Time> next_wake(Time now) const;
+  /// The end of the pause; in the past: there is none.
+  [[nodiscard]] Time paused_until() const { return paused_until_; }
+  [[nodiscard]] std::size_t limit() const { return limit_; }
   void set_limit(std::size_t limit) { limit_ = limit; }
   /// A pause that holds is cut to the new longest one.
   void set_pauses(Time now, PausePolicy pauses);
@@ -115,6 +123,8 @@ class Schedule final {
 
   /// Due now, behind those that are due already.
   void add(spool::QueueId id) { due_.push_back(id.value); }
+  /// Due now, with all its recipients.
+  void add_flushed(spool::QueueId id) { flushed_.push_back(id.value); }
   void add_retry(spool::QueueId id, Time due);
   void add_hold(spool::QueueId id, WallTime until);
   enum class Why : std::uint8_t {
@@ -128,6 +138,8 @@ class Schedule final {
   };
   /// The next message that is due; nullopt: none.
   std::optional<Taken> take(const Now& now);
+  /// Takes these messages out, wherever they are. Linear in the number of all messages.
+  void take_out(const std::unordered_set<std::uint64_t>& ids);
   /// Makes everything due that waits for a retry. Holds stay.
   void flush();
   /// Makes the held messages due as if they were added: what decides about their holds has changed.
@@ -145,7 +157,12 @@ class Schedule final {
     std::uint64_t id;
     friend auto operator<=>(const Entry&, const Entry&) = default;
   };
-  using Heap = std::priority_queue<Entry, std::deque<Entry>, std::greater<>>;
+  struct Heap : std::priority_queue<Entry, std::deque<Entry>, std::greater<>> {
+    void take_out(const std::unordered_set<std::uint64_t>& ids) {
+      std::erase_if(c, [&](const Entry& entry) { return ids.contains(entry.id); });
+      std::make_heap(c.begin(), c.end(), comp);
+    }
+  };
   [[nodiscard]] std::int64_t since_start(Time time) const {
     return std::chrono::ceil<std::chrono::milliseconds>(time - start_).count();
   }

@@ -71,7 +71,8 @@ bool is_open(spool::State state, OnUnknown on_unknown) {
 std::vector<std::uint32_t> open_recipients(const spool::Envelope& envelope, OnUnknown on_unknown) {
   std::vector<std::uint32_t> all;
   for (std::uint32_t i = 0; i < envelope.recipients.size(); ++i) {
-    if (is_open(envelope.recipients[i].state, on_unknown)) all.push_back(i);
+    const auto& one = envelope.recipients[i];
+    if (is_open(one.state, on_unknown) && !one.is_held) all.push_back(i);
   }
   return all;
 }

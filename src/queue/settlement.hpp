@@ -32,7 +32,7 @@ struct SettlementPolicy {
 
 /// Whether another attempt is due for a recipient in this state.
 bool is_open(spool::State state, OnUnknown on_unknown);
-/// The indices of those recipients.
+/// The indices of those recipients, without those that an operator holds.
 std::vector<std::uint32_t> open_recipients(const spool::Envelope& envelope, OnUnknown on_unknown);
 /// No recipient remains to be tried.
 bool is_finished(const spool::Envelope& envelope, OnUnknown on_unknown);

@@ -83,8 +83,8 @@ struct Delivery::State {
         observer(to),
         here(std::make_shared<MailboxCarrier>(spool, maildirs, settings.host, settings.threads)),
         ways(open_ways(spool, settings.ways, {})),
-        dispatcher(spool, observer,
-                   std::make_shared<ServerRoutes>(std::move(directory), here, settings.table, ways),
+        routes(std::make_shared<ServerRoutes>(std::move(directory), here, settings.table, ways)),
+        dispatcher(spool, observer, routes,
                    dispatcher_settings(settings, make_reporter(settings.reports))) {}
 
   [[nodiscard]] std::shared_ptr<queue::Reporter> make_reporter(ReportSettings settings) {
@@ -98,6 +98,7 @@ struct Delivery::State {
   std::shared_ptr<ReportLimit> report_limit = std::make_shared<ReportLimit>();
   std::shared_ptr<MailboxCarrier> here;
   std::vector<WayOut> ways;
+  std::shared_ptr<const ServerRoutes> routes;
   queue::Dispatcher dispatcher;
 };
 
@@ -129,9 +130,24 @@ std::function<void()> Delivery::prepare_change(std::shared_ptr<const Directory> 
   return [&state, settings = dispatcher_settings(settings, state.make_reporter(settings.reports)),
           flushes, ways = std::move(ways), routes = std::move(routes)] {
     state.ways = ways;
+    state.routes = routes;
     state.dispatcher.change(routes, settings);
     if (flushes) state.dispatcher.flush();
   };
+}
+
+void Delivery::request(queue::Request what, std::vector<spool::QueueId> ids,
+                       queue::Dispatcher::RequestDone done) {
+  state_->dispatcher.request(what, std::move(ids), std::move(done));
+}
+
+void Delivery::find(spool::QueueId id, std::function<void(const queue::Whereabouts&)> found) {
+  state_->dispatcher.find(id, std::move(found));
+}
+
+std::string Delivery::site_of(const spool::Envelope& envelope, std::uint32_t recipient) const {
+  const auto route = state_->routes->route(envelope, queue::handling_of(envelope), recipient);
+  return route.carrier ? route.site : std::string();
 }
 
 void Delivery::take_up(const std::vector<spool::Summary>& messages) {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "observe/log.hpp"
+#include "queue/dispatcher.hpp"
 #include "queue/settlement.hpp"
 #include "relay/local/directory.hpp"
 #include "relay/local/maildir.hpp"
@@ -48,6 +49,13 @@ class Delivery final {
   /// while this exists, or never. Throws std::system_error without a thread.
   [[nodiscard]] std::function<void()> prepare_change(std::shared_ptr<const Directory> directory,
                                                      const DeliverySettings& settings);
+  /// As queue::Dispatcher::request and find.
+  void request(queue::Request what, std::vector<spool::QueueId> ids,
+               queue::Dispatcher::RequestDone done);
+  void find(spool::QueueId id, std::function<void(const queue::Whereabouts&)> found);
+  /// The destination that serves a recipient now; empty: there is none. Thread rule: that of
+  /// prepare_change().
+  [[nodiscard]] std::string site_of(const spool::Envelope& envelope, std::uint32_t recipient) const;
   /// Messages that another process left in the spool.
   void take_up(const std::vector<spool::Summary>& messages);
   /// Begins no attempt, and ends those that have not sent their final dot. Does not wait.

@@ -72,6 +72,14 @@ class MemorySpool final : public Spool {
     return out;
   }
 
+  std::vector<Summary> list_after(QueueId last, std::size_t most) override {
+    const std::lock_guard lock(mutex_);
+    std::vector<Summary> out;
+    for (auto at = messages_.upper_bound(last); at != messages_.end() && out.size() < most; ++at)
+      out.push_back({at->first, at->second.bytes->size()});
+    return out;
+  }
+
   void record(QueueId id, std::vector<OutcomeRecord> outcomes, Done done) override {
     const auto result = keep(id, outcomes);
     if (done) done(result);

@@ -51,6 +51,7 @@ struct Recipient {
   std::int64_t last_attempt = 0;   ///< Unix time in milliseconds; 0: not tried
   bool is_reported = false;        ///< the sender has been told of this state, or is not to be told
   bool is_delay_reported = false;  ///< the sender has been told of the delay
+  bool is_held = false;            ///< not tried until an operator releases it
   std::string parameters;          ///< of RCPT, in its syntax: " NOTIFY=NEVER"
   friend bool operator==(const Recipient&, const Recipient&) = default;
 };
@@ -81,6 +82,7 @@ struct OutcomeRecord {
   std::int64_t last_attempt = 0;
   bool is_reported = false;
   bool is_delay_reported = false;
+  bool is_held = false;
 };
 
 /// The record that leaves a recipient as it is.
@@ -158,6 +160,8 @@ class Spool {
   virtual Result<std::unique_ptr<Reader>> read(QueueId id) = 0;
   /// All committed messages, oldest first.
   virtual std::vector<Summary> list() = 0;
+  /// At most `most` of them, those after `last`, oldest first: pages of a long list.
+  virtual std::vector<Summary> list_after(QueueId last, std::size_t most) = 0;
   /// Records outcomes. They are visible at once. `done` is called when they are on disk. Without
   /// `done` they are written with the next sync, within JournalOptions::outcome_delay; a crash
   /// before it loses them, and the recipient is tried again. A failed write is then repeated.

@@ -222,6 +222,17 @@ std::vector<Summary> Engine::list() const {
   return out;
 }
 
+std::vector<Summary> Engine::list_after(QueueId last, std::size_t most) const {
+  const std::lock_guard lock(mutex_);
+  std::vector<Summary> out;
+  index_.entries().visit_after(last.value, [&](const Entry& entry) {
+    if (out.size() == most) return false;
+    if (unsaved_.empty() || !is_hidden(entry.id)) out.push_back({QueueId{entry.id}, entry.size});
+    return true;
+  });
+  return out;
+}
+
 Statistics Engine::statistics() const {
   const std::lock_guard lock(mutex_);
   Statistics out;

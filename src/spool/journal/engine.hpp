@@ -67,6 +67,7 @@ class Engine final {
   /// Marks the message: a record of it was found damaged while reading.
   void note_damage(QueueId id, const Error& error);
   std::vector<Summary> list() const;
+  std::vector<Summary> list_after(QueueId last, std::size_t most) const;
   void on_committed(std::function<void(QueueId)> listener) { listener_ = std::move(listener); }
   [[nodiscard]] Statistics statistics() const;
   [[nodiscard]] std::vector<std::string> findings() const;

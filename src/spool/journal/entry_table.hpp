@@ -34,6 +34,15 @@ class EntryTable final {
   /// Null without such an entry.
   [[nodiscard]] const Entry* find(std::uint64_t id) const;
   Entry* find(std::uint64_t id);
+  /// Calls `visit` for the entries after `id`, smallest first, until it returns false.
+  template <class Visit>
+  void visit_after(std::uint64_t id, Visit&& visit) const {
+    for (auto at = block_of(id); at < blocks_.size(); ++at) {
+      for (const auto& entry : blocks_[at]) {
+        if (entry.id > id && !visit(entry)) return;
+      }
+    }
+  }
   /// Adds an entry, or replaces the one with its id.
   void put(const Entry& entry);
   void erase(std::uint64_t id);

@@ -23,7 +23,7 @@ constexpr std::uint8_t state_bits = 0x0f;
 constexpr std::uint8_t reported_bit = 0x10;
 constexpr std::uint8_t delay_reported_bit = 0x20;
 constexpr std::uint8_t attempt_bit = 0x40;  // host and time of the last attempt follow the note
-constexpr std::uint8_t unused_bits = 0x80;
+constexpr std::uint8_t held_bit = 0x80;
 
 template <class Element>
 void encode_state(Encoder& to, const Element& element) {
@@ -31,6 +31,7 @@ void encode_state(Encoder& to, const Element& element) {
   auto first = static_cast<std::uint8_t>(element.state);
   if (element.is_reported) first |= reported_bit;
   if (element.is_delay_reported) first |= delay_reported_bit;
+  if (element.is_held) first |= held_bit;
   if (has_attempt) first |= attempt_bit;
   to.number(first).number(element.attempts).number(element.next_attempt).text(element.note);
   if (has_attempt) to.text(element.host).number(element.last_attempt);
@@ -40,10 +41,11 @@ template <class Element>
 bool decode_state(Decoder& from, Element& element) {
   const auto first = from.number<std::uint8_t>();
   const auto state = static_cast<std::uint8_t>(first & state_bits);
-  if ((first & unused_bits) != 0 || state > static_cast<std::uint8_t>(State::unknown)) return false;
+  if (state > static_cast<std::uint8_t>(State::unknown)) return false;
   element.state = static_cast<State>(state);
   element.is_reported = (first & reported_bit) != 0;
   element.is_delay_reported = (first & delay_reported_bit) != 0;
+  element.is_held = (first & held_bit) != 0;
   element.attempts = from.number<std::uint32_t>();
   element.next_attempt = from.number<std::int64_t>();
   element.note = from.text();

@@ -202,6 +202,17 @@ std::vector<Summary> Generations::list() {
   return found;
 }
 
+// Ids of a newer spool are above all ids of an older one.
+std::vector<Summary> Generations::list_after(QueueId last, std::size_t most) {
+  std::vector<Summary> found;
+  for (const auto& spool : all()) {
+    if (found.size() >= most) break;
+    const auto messages = spool->list_after(last, most - found.size());
+    found.insert(found.end(), messages.begin(), messages.end());
+  }
+  return found;
+}
+
 Statistics Generations::statistics() const {
   Statistics sum;
   {

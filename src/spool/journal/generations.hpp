@@ -44,6 +44,7 @@ class Generations final : public Spool {
   Result<std::uint64_t> size(QueueId id) override { return home_of(id)->size(id); }
   Result<std::unique_ptr<Reader>> read(QueueId id) override { return home_of(id)->read(id); }
   std::vector<Summary> list() override;
+  std::vector<Summary> list_after(QueueId last, std::size_t most) override;
   void record(QueueId id, std::vector<OutcomeRecord> outcomes, Done done) override {
     home_of(id)->record(id, std::move(outcomes), std::move(done));
   }

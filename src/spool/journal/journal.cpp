@@ -210,6 +210,9 @@ class Journal final : public Spool {
   }
 
   std::vector<Summary> list() override { return engine_->list(); }
+  std::vector<Summary> list_after(QueueId last, std::size_t most) override {
+    return engine_->list_after(last, most);
+  }
   void record(QueueId id, std::vector<OutcomeRecord> outcomes, Done done) override {
     engine_->submit_outcomes(id, std::move(outcomes), std::move(done));
   }

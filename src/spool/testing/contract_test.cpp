@@ -65,6 +65,13 @@ TEST_P(Contract, ListsOldestFirstWithSizes) {
     EXPECT_EQ(list[i].id, ids[i]);
     EXPECT_EQ(list[i].size, 100 * i);
   }
+  std::vector<QueueId> paged;
+  for (auto page = spool_->list_after({}, 2); !page.empty();
+       page = spool_->list_after(page.back().id, 2)) {
+    EXPECT_LE(page.size(), 2U);
+    for (const auto& one : page) paged.push_back(one.id);
+  }
+  EXPECT_EQ(paged, ids);
   EXPECT_EQ(spool_->statistics().messages, 5U);
   EXPECT_EQ(spool_->statistics().bytes, 1000U);
   EXPECT_EQ(spool_->statistics().commits, 5U);

@@ -1,0 +1,164 @@
+// See queue_service.hpp.
+#include "daemon/queue_service.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "base/text.hpp"
+#include "net/callback.hpp"
+
+namespace postroad::daemon {
+
+namespace asio = boost::asio;
+using asio::awaitable;
+
+namespace {
+
+constexpr std::size_t page_size = 100;  // messages: a few milliseconds of the loop
+
+std::string refused(const std::string& why) { return "refused " + printable(why) + '\n'; }
+
+std::string ok(std::size_t count) { return "ok " + std::to_string(count) + '\n'; }
+
+std::optional<queue::Request> request_of(std::string_view word) {
+  constexpr std::array<std::pair<std::string_view, queue::Request>, 4> words{
+      {{"hold", queue::Request::hold},
+       {"release", queue::Request::release},
+       {"flush", queue::Request::flush},
+       {"remove", queue::Request::remove}}};
+  for (const auto& [name, request] : words) {
+    if (name == word) return request;
+  }
+  return std::nullopt;
+}
+
+// Takes the first word off.
+std::string_view take_word(std::string_view& text) {
+  const auto end = std::min(text.find(' '), text.size());
+  const auto word = text.substr(0, end);
+  text.remove_prefix(std::min(end + 1, text.size()));
+  return word;
+}
+
+}  // namespace
+
+// A message that cannot be read is listed with what is known of it.
+std::optional<QueuedMessage> QueueService::read(spool::QueueId id, std::uint64_t size) const {
+  auto envelope = spool_.envelope(id);
+  if (!envelope && envelope.error().fault == Fault::not_found) return std::nullopt;
+  QueuedMessage message{id, size, {}};
+  if (envelope) {
+    message.envelope = std::move(*envelope);
+  } else {
+    auto& one = message.envelope.recipients.emplace_back();
+    one.address = "?";
+    one.note = envelope.error().text();
+  }
+  return message;
+}
+
+awaitable<std::string> QueueService::list(QueueSelection selection, Line line, Write write) {
+  const auto executor = co_await asio::this_coro::executor;
+  const auto view = view_();
+  std::size_t count = 0;
+  const auto text_of = [&](spool::QueueId id, std::uint64_t size) -> std::string {
+    const auto message = read(id, size);
+    if (!message || !selection.matches(message->envelope, view.wall, view.site_of)) return {};
+    ++count;
+    return line(*message);
+  };
+  if (!selection.ids.empty()) {
+    for (const auto id : selection.ids) {
+      const auto size = spool_.size(id);
+      if (auto text = text_of(id, size ? *size : 0); !text.empty() && !co_await write(text))
+        co_return std::string();
+    }
+    co_return ok(count);
+  }
+  for (auto page = spool_.list_after({}, page_size); !page.empty();
+       page = spool_.list_after(page.back().id, page_size)) {
+    std::string text;
+    for (const auto& one : page) text += text_of(one.id, one.size);
+    if (!text.empty() && !co_await write(std::move(text))) co_return std::string();
+    co_await asio::post(executor, asio::use_awaitable);
+  }
+  co_return ok(count);
+}
+
+awaitable<std::string> QueueService::why(QueueSelection selection, bool json, Write write) {
+  std::size_t count = 0;
+  for (const auto id : selection.ids) {
+    const auto size = spool_.size(id);
+    const auto message = read(id, size ? *size : 0);
+    if (!message) continue;
+    const auto whereabouts = co_await net::wait_for<queue::Whereabouts>(
+        [&](auto resume) { delivery_.find(id, resume); });
+    const auto view = view_();
+    auto text =
+        json ? why_json(*message, whereabouts, view) : why_text(*message, whereabouts, view);
+    if (!co_await write(std::move(text))) co_return std::string();
+    ++count;
+  }
+  co_return ok(count);
+}
+
+// The size in a line, then the bytes.
+awaitable<std::string> QueueService::show(QueueSelection selection, Write write) {
+  if (selection.ids.size() != 1) co_return refused("show needs one queue id");
+  const auto id = selection.ids.front();
+  const auto size = spool_.size(id);
+  if (!size) co_return ok(0);
+  auto reader = spool_.read(id);
+  if (!reader) co_return refused(reader.error().text());
+  if (!co_await write("bytes " + std::to_string(*size) + '\n')) co_return std::string();
+  for (;;) {
+    const auto chunk = (*reader)->next();
+    // The command gets fewer bytes than were announced, and an end.
+    if (!chunk) throw ErrorException(chunk.error());
+    if (chunk->empty()) break;
+    if (!co_await write(std::string(*chunk))) co_return std::string();
+  }
+  co_return ok(1);
+}
+
+awaitable<std::string> QueueService::change(queue::Request what, QueueSelection selection) {
+  if (selection.ids.empty()) co_return refused("a queue id is missing");
+  const auto count = co_await net::wait_for<std::size_t>(
+      [&](auto resume) { delivery_.request(what, std::move(selection.ids), resume); });
+  co_return ok(count);
+}
+
+awaitable<void> QueueService::answer(std::string request, Write write) {
+  std::string_view rest = request;
+  const auto verb = take_word(rest);
+  const bool has_form = verb == "list" || verb == "why";
+  const auto form = has_form ? take_word(rest) : std::string_view();
+  auto selection = parse_selection(rest);
+  std::string last;
+  if (!selection) {
+    last = refused(selection.error().text());
+  } else if (verb == "list") {
+    const auto view = view_();
+    Line line = [view](const QueuedMessage& one) { return list_text(one, view); };
+    if (form == "json") line = [view](const QueuedMessage& one) { return list_json(one, view); };
+    if (form == "postqueue") line = list_postqueue;
+    if (form == "ids") line = [](const QueuedMessage& one) { return one.id.text() + '\n'; };
+    last = co_await list(std::move(*selection), std::move(line), write);
+  } else if (verb == "why") {
+    last = co_await why(std::move(*selection), form == "json", write);
+  } else if (verb == "show") {
+    last = co_await show(std::move(*selection), write);
+  } else if (const auto what = request_of(verb)) {
+    last = co_await change(*what, std::move(*selection));
+  } else {
+    last = refused("unknown request");
+  }
+  if (!last.empty()) (void)co_await write(std::move(last));
+}
+
+}  // namespace postroad::daemon

@@ -1,0 +1,217 @@
+// See queue_text.hpp.
+#include "daemon/queue_text.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.hpp"
+#include "observe/sinks.hpp"
+#include "queue/handling.hpp"
+
+namespace postroad::daemon {
+
+namespace {
+
+using observe::json_string;
+using Place = queue::Whereabouts::Place;
+
+std::string time_text(std::int64_t wall) {
+  return observe::format_time(
+      std::chrono::system_clock::time_point(std::chrono::milliseconds(wall)));
+}
+
+// "12s", "5min", "3h20min", "4d2h": for people.
+std::string span_text(std::chrono::milliseconds span) {
+  using namespace std::chrono;
+  const auto seconds = duration_cast<std::chrono::seconds>(span).count();
+  if (seconds < 60) return fmt::format("{}s", seconds);
+  const auto minutes = seconds / 60;
+  if (minutes < 60) return fmt::format("{}min", minutes);
+  const auto two = [](std::int64_t large, const char* unit, std::int64_t small, const char* other) {
+    return small == 0 ? fmt::format("{}{}", large, unit)
+                      : fmt::format("{}{}{}{}", large, unit, small, other);
+  };
+  const auto hours = minutes / 60;
+  return hours < 24 ? two(hours, "h", minutes % 60, "min") : two(hours / 24, "d", hours % 24, "h");
+}
+
+// "2026-11-30T12:00:00.000Z (in 3min)"
+std::string time_with_distance(std::int64_t wall, std::int64_t now) {
+  const auto text = span_text(std::chrono::milliseconds(wall < now ? now - wall : wall - now));
+  return time_text(wall) + (wall < now ? " (" + text + " ago)" : " (in " + text + ')');
+}
+
+std::string sender_of(const QueuedMessage& message) {
+  return '<' + message.envelope.reverse_path + '>';
+}
+
+bool is_held(const spool::Envelope& envelope) {
+  return std::any_of(envelope.recipients.begin(), envelope.recipients.end(),
+                     [](const auto& one) { return state_of(one) == RecipientState::held; });
+}
+
+bool is_waiting(RecipientState state) {
+  return state == RecipientState::queued || state == RecipientState::deferred ||
+         state == RecipientState::held;
+}
+
+bool has_next_attempt(const spool::Recipient& one) {
+  const auto state = state_of(one);
+  return state == RecipientState::queued || state == RecipientState::deferred;
+}
+
+std::string recipient_json(const QueuedMessage& message, std::uint32_t at, const QueueView& view) {
+  const auto& one = message.envelope.recipients[at];
+  const auto time = [](std::int64_t wall) {
+    return wall == 0 ? std::string("null") : json_string(time_text(wall));
+  };
+  const auto text = [](const std::string& value) {
+    return value.empty() ? std::string("null") : json_string(value);
+  };
+  return fmt::format(
+      R"({{"address":{},"original":{},"state":"{}","attempts":{},"last_attempt":{},"next_attempt":{},"last_reply":{},"host":{},"route":{}}})",
+      json_string(one.address), text(one.original), to_string(state_of(one)), one.attempts,
+      time(one.last_attempt), has_next_attempt(one) ? time(one.next_attempt) : "null",
+      text(one.note), text(one.host), text(view.site_of(message.envelope, at)));
+}
+
+// The message's part of a JSON line, open at its end.
+std::string message_json(const QueuedMessage& message, const QueueView& view) {
+  std::string recipients;
+  for (std::uint32_t i = 0; i < message.envelope.recipients.size(); ++i)
+    recipients += (i == 0 ? "" : ",") + recipient_json(message, i, view);
+  return fmt::format(
+      R"({{"id":"{}","arrived":{},"size":{},"sender":{},"held":{},"recipients":[{}])",
+      message.id.text(), json_string(time_text(message.envelope.arrived)), message.size,
+      json_string(message.envelope.reverse_path), is_held(message.envelope), recipients);
+}
+
+std::string waiting_for(const spool::Recipient& one, const queue::Whereabouts& at,
+                        std::int64_t wall) {
+  if (one.is_held) return "release (held by an operator)";
+  const auto attempts = fmt::format("{} of {} under way", at.under_way, at.limit);
+  if (at.place == Place::attempt) return "the end of an attempt at " + at.site;
+  if (at.place == Place::report) return "the notification to its sender";
+  if (at.place == Place::line && at.pause.count() > 0)
+    return fmt::format("site {}, which is paused for {}: {}", at.site, span_text(at.pause),
+                       at.site_trouble);
+  if (at.place == Place::line) return "a connection to " + at.site + " (" + attempts + ')';
+  if (one.attempts == 0 && one.next_attempt > wall) return "the date that its sender asked for";
+  return one.next_attempt > wall ? "back-off" : "its turn";
+}
+
+// Age at which the message is given up.
+std::int64_t given_up_at(const QueuedMessage& message, const QueueView& view) {
+  const auto lifetime = message.envelope.reverse_path.empty() && view.bounce_lifetime.count() > 0
+                            ? std::min(view.lifetime, view.bounce_lifetime)
+                            : view.lifetime;
+  if (lifetime.count() == 0) return 0;
+  return queue::released_at(queue::handling_of(message.envelope), message.envelope) +
+         lifetime.count();
+}
+
+class Facts final {
+ public:
+  void add(std::string_view name, const std::string& value) {
+    if (!value.empty()) text_ += fmt::format("  {}: {}\n", name, value);
+  }
+  void head(const std::string& line) { text_ += line + '\n'; }
+  [[nodiscard]] std::string take() && { return std::move(text_); }
+
+ private:
+  std::string text_;
+};
+
+}  // namespace
+
+std::string list_text(const QueuedMessage& message, const QueueView& view) {
+  auto text = fmt::format("{}  {}  {}  {}{}\n", message.id.text(),
+                          time_text(message.envelope.arrived), message.size,
+                          printable(sender_of(message)), is_held(message.envelope) ? "  held" : "");
+  for (const auto& one : message.envelope.recipients) {
+    const auto state = state_of(one);
+    if (state == RecipientState::delivered) continue;
+    text += fmt::format("    {}  {}", printable(one.address), to_string(state));
+    if (has_next_attempt(one) && one.next_attempt > view.wall)
+      text += "  next try " + time_with_distance(one.next_attempt, view.wall);
+    text += '\n';
+    if (!one.note.empty()) text += "        " + printable(one.note) + '\n';
+  }
+  return text;
+}
+
+std::string list_json(const QueuedMessage& message, const QueueView& view) {
+  return message_json(message, view) + "}\n";
+}
+
+std::string list_postqueue(const QueuedMessage& message) {
+  std::string recipients;
+  bool is_deferred = false;
+  for (const auto& one : message.envelope.recipients) {
+    if (!is_waiting(state_of(one))) continue;
+    is_deferred = is_deferred || one.attempts > 0;
+    recipients += fmt::format(
+        R"({}{{"address": {}{}}})", recipients.empty() ? "" : ", ", json_string(one.address),
+        one.note.empty() ? "" : ", \"delay_reason\": " + json_string(one.note));
+  }
+  const auto* queue = is_held(message.envelope) ? "hold" : is_deferred ? "deferred" : "active";
+  return fmt::format(
+      "{{\"queue_name\": \"{}\", \"queue_id\": \"{}\", \"arrival_time\": {}, \"message_size\": {}, "
+      "\"forced_expire\": false, \"sender\": {}, \"recipients\": [{}]}}\n",
+      queue, message.id.text(), message.envelope.arrived / 1000, message.size,
+      json_string(message.envelope.reverse_path.empty() ? "MAILER-DAEMON"
+                                                        : message.envelope.reverse_path),
+      recipients);
+}
+
+std::string why_text(const QueuedMessage& message, const queue::Whereabouts& whereabouts,
+                     const QueueView& view) {
+  Facts facts;
+  const auto& envelope = message.envelope;
+  facts.head("message " + message.id.text());
+  facts.add("sender", printable(sender_of(message)));
+  facts.add("arrived", time_with_distance(envelope.arrived, view.wall));
+  facts.add("size", std::to_string(message.size) + " bytes");
+  facts.add("from host", printable(envelope.helo.empty() ? envelope.client
+                                                         : envelope.helo + ' ' + envelope.client));
+  facts.add("login", printable(envelope.login));
+  for (std::uint32_t i = 0; i < envelope.recipients.size(); ++i) {
+    const auto& one = envelope.recipients[i];
+    facts.head(printable(one.address));
+    if (!one.original.empty()) facts.add("alias of", printable(one.original));
+    facts.add("state", std::string(to_string(state_of(one))));
+    facts.add("route", printable(view.site_of(envelope, i)));
+    if (is_waiting(state_of(one)))
+      facts.add("waiting for", printable(waiting_for(one, whereabouts, view.wall)));
+    if (has_next_attempt(one) && one.next_attempt > view.wall)
+      facts.add("next try", time_with_distance(one.next_attempt, view.wall));
+    facts.add("last reply", printable(one.note));
+    facts.add("host", printable(one.host));
+    if (one.last_attempt != 0)
+      facts.add("last try", time_with_distance(one.last_attempt, view.wall));
+    facts.add("attempts", std::to_string(one.attempts));
+    const auto end = given_up_at(message, view);
+    if (is_waiting(state_of(one)) && end != 0)
+      facts.add("given up", time_with_distance(end, view.wall));
+    if (one.is_delay_reported) facts.add("reported", "its sender was told of the delay");
+  }
+  return std::move(facts).take();
+}
+
+std::string why_json(const QueuedMessage& message, const queue::Whereabouts& whereabouts,
+                     const QueueView& view) {
+  std::string waits;
+  for (const auto& one : message.envelope.recipients) {
+    waits += waits.empty() ? "" : ",";
+    waits += is_waiting(state_of(one)) ? json_string(waiting_for(one, whereabouts, view.wall))
+                                       : std::string("null");
+  }
+  const auto end = given_up_at(message, view);
+  return message_json(message, view) +
+         fmt::format(R"(,"waiting_for":[{}],"given_up":{}}})", waits,
+                     end == 0 ? "null" : json_string(time_text(end))) +
+         '\n';
+}
+
+}  // namespace postroad::daemon

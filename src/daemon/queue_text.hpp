@@ -1,0 +1,42 @@
+// A queued message as text and as JSON, for the queue commands. Pure: time is an argument.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "daemon/queue_selection.hpp"
+#include "queue/dispatcher.hpp"
+#include "spool/spool.hpp"
+
+namespace postroad::daemon {
+
+/// One message and what is known of it.
+struct QueuedMessage {
+  spool::QueueId id;
+  std::uint64_t size = 0;  ///< bytes
+  spool::Envelope envelope;
+};
+
+/// Times and routes at the moment of the listing.
+struct QueueView {
+  std::int64_t wall = 0;                         ///< Unix time in milliseconds
+  std::chrono::milliseconds lifetime{0};         ///< of messages; 0: for ever
+  std::chrono::milliseconds bounce_lifetime{0};  ///< of messages with the null reverse-path
+  QueueSelection::SiteOf site_of;
+};
+
+/// A few lines: the message, then each recipient that is not delivered.
+std::string list_text(const QueuedMessage& message, const QueueView& view);
+/// One line.
+std::string list_json(const QueuedMessage& message, const QueueView& view);
+/// One line with the names of Postfix's `postqueue -j`.
+std::string list_postqueue(const QueuedMessage& message);
+/// One fact per line.
+std::string why_text(const QueuedMessage& message, const queue::Whereabouts& whereabouts,
+                     const QueueView& view);
+std::string why_json(const QueuedMessage& message, const queue::Whereabouts& whereabouts,
+                     const QueueView& view);
+
+}  // namespace postroad::daemon
