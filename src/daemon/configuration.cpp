@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/text.hpp"
 #include "daemon/routes.hpp"
 #include "daemon/validation.hpp"
 #include "http/login_policy.hpp"
@@ -101,6 +102,25 @@ relay::Directory make_directory(const Settings& settings,
   return directory;
 }
 
+// A notification that nobody can get would be lost where another one failed.
+void check_postmaster(const std::string& postmaster, const relay::Directory& directory,
+                      const std::optional<relay::RouteTable>& routes, Problems& problems) {
+  if (postmaster.empty()) return;
+  const auto address = Mailbox::parse(postmaster);
+  if (!address)
+    return problems.error("bounces.postmaster", '\'' + printable(postmaster, 80) +
+                                                    "' is not an address; use the form "
+                                                    "postmaster@example.org");
+  const bool is_local = directory.is_local(*address);
+  const bool has_place = is_local ? directory.accepts(*address)
+                                  : !routes || routes->find({}, *address, false).has_value();
+  if (!has_place)
+    problems.error("bounces.postmaster",
+                   is_local ? "there is no mailbox or alias of this address; add one to local"
+                            : "there is no route to this address: set delivery.smarthost or "
+                              "mx.enabled, or add a [[route]]");
+}
+
 relay::Senders make_senders(const Settings& settings, Problems& problems) {
   return relay::Senders::make(settings.submission.senders, settings.local.domains,
                               settings.local.plus,
@@ -167,6 +187,7 @@ std::shared_ptr<Configuration> Configuration::make(Settings settings, Problems& 
   made->login_backend = make_login_backend(s, problems);
   made->routes = make_routes(s, problems);
   made->directory = make_directory(s, made->routes, problems);
+  check_postmaster(s.bounces.postmaster, *made->directory, made->routes, problems);
   made->senders = make_senders(s, problems);
   made->guard = server::guard_settings(s.clients, s.logins);
   made->guard.exempt = parse_networks("clients.exempt", s.clients.exempt, problems);

@@ -20,7 +20,7 @@ TEST_F(DispatcherExceptions, ACarrierThatCannotBeginDefersTheMessageAndPausesIts
   EXPECT_EQ(told.changes[0].find("a.example: the attempt cannot begin: no thread"), 0U);
   EXPECT_EQ(told.settlements.at(0).second.attempts, 1U);
   a->throws = false;
-  pass(67s);
+  pass(70s);
   ASSERT_EQ(a->under_way.size(), 1U);
   a->end_all(Outcome::accepted, "250 ok");
   b->end_all(Outcome::accepted, "250 ok");
@@ -49,7 +49,7 @@ TEST_F(DispatcherExceptions, AnObserversExceptionIsDropped) {
   attempt.site_failure = "421 later";
   a->end(std::move(attempt));
   pass();
-  pass(67s);
+  pass(70s);
   ASSERT_EQ(a->under_way.size(), 1U);
   a->end_all(Outcome::accepted, "250 ok");
   pass();
@@ -290,7 +290,7 @@ TEST_F(DispatcherLifetime, AWallClockThatJumpsForwardEndsNoYoungMessage) {
   pass();
   EXPECT_EQ(state(id), State::pending);
   now.wall -= 6 * 86'400'000;
-  pass(67s);
+  pass(70s);
   defer();
   EXPECT_EQ(state(id), State::pending);
   pass(24h);

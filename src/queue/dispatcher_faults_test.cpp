@@ -179,7 +179,7 @@ TEST_F(DispatcherFaults, RecipientsOfOneMessageAreTriedInTimeThoughTheClockWasSe
   now.wall -= 86'400'000;
   b->end_all(Outcome::deferred, "451 later");
   pass();
-  pass(67s);
+  pass(70s);
   EXPECT_EQ(a->under_way.size(), 1U) << "its stored time is a day ahead";
   EXPECT_EQ(b->under_way.size(), 1U);
   a->end_all(Outcome::accepted, "250 ok");
@@ -197,7 +197,7 @@ TEST_F(DispatcherFaults, AClockSetBackMakesNoRecipientDueBeforeItsTime) {
                      {1, State::pending, 12, noon + 3 * 3'600'000, "451 later"}});
   dispatcher->add(id);
   pass();
-  pass(67s);
+  pass(70s);
   EXPECT_EQ(a->under_way.size(), 1U);
   EXPECT_TRUE(b->under_way.empty());
   a->end_all(Outcome::accepted, "250 ok");
@@ -283,7 +283,7 @@ TEST_F(DispatcherParked, AMessageThatWaitsForAnotherRecipientIsNotQueuedTwice) {
   pass();
   reload(OnUnknown::retry);
   pass();
-  pass(67s);
+  pass(70s);
   ASSERT_EQ(a->under_way.size(), 1U);
   a->end_all(Outcome::accepted, "250 ok");
   pass();

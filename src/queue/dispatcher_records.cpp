@@ -122,7 +122,11 @@ std::vector<OwedReport> Dispatcher::owed(spool::QueueId id, const spool::Envelop
 
 // True: the message is with the reporter. A process that stops leaves it to the next one.
 bool Dispatcher::report(spool::QueueId id, const spool::Envelope& envelope) {
-  if (!settings_.reporter) return false;
+  // Nothing has happened to most messages that are looked at.
+  const bool is_fresh = std::all_of(
+      envelope.recipients.begin(), envelope.recipients.end(),
+      [](const auto& one) { return one.state == spool::State::pending && one.attempts == 0; });
+  if (!settings_.reporter || is_fresh) return false;
   auto handling = handling_of(envelope);
   auto owed = this->owed(id, envelope, handling);
   if (owed.empty()) return false;

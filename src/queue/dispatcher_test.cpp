@@ -56,6 +56,21 @@ TEST_F(DispatcherTest, ADeferralIsRetriedWithJitterUntilTheLifetimeEnds) {
   EXPECT_GT(attempts, 20);
 }
 
+TEST_F(DispatcherTest, TheTimeThatAGreylistingHostNamesIsKeptOnce) {
+  begin();
+  queue({"x@a.example"});
+  pass();
+  constexpr auto greylisted = "450 4.2.0 greylisted, come back in 10 minutes";
+  a->end_all(Outcome::deferred, greylisted);
+  pass(9min);
+  EXPECT_TRUE(a->under_way.empty());
+  pass(61s);
+  ASSERT_EQ(a->under_way.size(), 1U);
+  a->end_all(Outcome::deferred, greylisted);
+  pass(3min);
+  EXPECT_EQ(a->under_way.size(), 1U) << "the second time it is an attempt like others";
+}
+
 TEST_F(DispatcherTest, MessagesThatFailTogetherAreNotRetriedTogether) {
   begin();
   for (int i = 0; i < 50; ++i) queue({"x@a.example"});
@@ -64,7 +79,7 @@ TEST_F(DispatcherTest, MessagesThatFailTogetherAreNotRetriedTogether) {
   pass();
   pass(61s);
   EXPECT_LT(a->under_way.size(), 40U);
-  pass(6s);
+  pass(9s);
   EXPECT_EQ(a->under_way.size(), 50U);
 }
 
@@ -75,14 +90,14 @@ TEST_F(DispatcherTest, AWallClockSetBackADayNeitherDelaysNorDoublesARetry) {
   a->end_all(Outcome::deferred, "451 later");
   pass();
   now.wall -= 86'400'000;
-  pass(67s);
+  pass(70s);
   ASSERT_EQ(a->under_way.size(), 1U);
   a->end_all(Outcome::deferred, "451 later");
   pass();
   now.wall += 86'400'000;  // corrected
-  pass(67s);
+  pass(70s);
   EXPECT_EQ(a->under_way.size(), 0U) << "the second delay is two minutes";
-  pass(67s);
+  pass(70s);
   EXPECT_EQ(a->under_way.size(), 1U);
 }
 
@@ -97,7 +112,7 @@ TEST_F(DispatcherTest, ARestartWithTheClockSetBackWaitsNoLongerThanTheDelay) {
   dispatcher->add(id);
   pass();
   EXPECT_TRUE(a->under_way.empty());
-  pass(67s);
+  pass(70s);
   EXPECT_EQ(a->under_way.size(), 1U);
 }
 

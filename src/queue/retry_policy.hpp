@@ -14,37 +14,48 @@ struct RetryPolicy {
   std::chrono::milliseconds max_delay{std::chrono::hours(4)};
   /// Age at which a message is given up (Postfix: maximal_queue_lifetime). 0: never.
   std::chrono::milliseconds lifetime{std::chrono::hours(5 * 24)};
+  /// The longest delay of a message on its first day, if it is shorter than `max_delay`.
+  std::chrono::milliseconds first_day_max_delay{std::chrono::hours(1)};
 
-  /// The delay after the attempt with this number, counted from 1: it doubles up to `max_delay`.
-  [[nodiscard]] std::chrono::milliseconds delay_after(std::uint32_t attempts) const {
+  /// The delay after the attempt with this number, counted from 1: it doubles up to the longest for
+  /// a message of this age.
+  [[nodiscard]] std::chrono::milliseconds delay_after(std::uint32_t attempts,
+                                                      std::chrono::milliseconds age) const {
     const auto doublings = std::min<std::uint32_t>(attempts == 0 ? 0 : attempts - 1, 20);
-    return std::min(max_delay, initial_delay * (std::int64_t{1} << doublings));
+    const auto longest =
+        age < std::chrono::hours(24) ? std::min(first_day_max_delay, max_delay) : max_delay;
+    return std::min(longest, initial_delay * (std::int64_t{1} << doublings));
   }
 
-  /// With jitter: up to a tenth longer, by a seed of the message's own, so that messages that
-  /// failed together are not retried together.
+  /// With jitter: up to 15% shorter or longer, by a seed of the message's own, so that messages
+  /// that failed together are not retried together.
   [[nodiscard]] std::chrono::milliseconds delay_after(std::uint32_t attempts,
+                                                      std::chrono::milliseconds age,
                                                       std::uint64_t seed) const {
     constexpr std::uint64_t golden = 0x9e3779b97f4a7c15;  // spreads consecutive seeds
-    const auto delay = delay_after(attempts);
+    const auto delay = delay_after(attempts, age);
     const auto share = static_cast<std::int64_t>(((seed + attempts) * golden) >> 40);  // of 2^24
-    return delay + std::chrono::milliseconds(delay.count() * share / (10 * (1 << 24)));
+    const auto widest = delay.count() * jitter_percent / 100;
+    return delay + std::chrono::milliseconds(2 * widest * share / (1 << 24) - widest);
   }
 
   /// The longest that delay_after() can return for this number of attempts.
   [[nodiscard]] std::chrono::milliseconds longest_after(std::uint32_t attempts) const {
-    const auto delay = delay_after(attempts);
-    return delay + delay / 10;
+    const auto delay = delay_after(attempts, std::chrono::milliseconds::max());
+    return delay + delay * jitter_percent / 100;
   }
 
   /// The delay until the next attempt, for a message of this age; nullopt: it is given up.
   [[nodiscard]] std::optional<std::chrono::milliseconds> next(std::uint32_t attempts,
                                                               std::uint64_t seed,
                                                               std::chrono::milliseconds age) const {
-    const auto delay = delay_after(attempts, seed);
+    const auto delay = delay_after(attempts, age, seed);
     if (lifetime.count() > 0 && age + delay > lifetime) return std::nullopt;
     return delay;
   }
+
+ private:
+  static constexpr int jitter_percent = 15;
 };
 
 }  // namespace postroad::queue

@@ -218,22 +218,29 @@ TEST_F(SiteTest, WakesWhenItsPauseEndsAndSomebodyWaits) {
 
 TEST(RetryPolicy, DoublesUpToTheLongest) {
   const RetryPolicy policy;
-  for (const auto& [attempts, minutes] :
-       std::map<std::uint32_t, int>{{0, 1}, {1, 1}, {2, 2}, {3, 4}, {4, 8}, {10, 240}})
-    EXPECT_EQ(policy.delay_after(attempts), std::chrono::minutes(minutes)) << attempts;
-  EXPECT_EQ(policy.delay_after(UINT32_MAX), 4h);
+  for (const auto& [attempts, minutes] : std::map<std::uint32_t, int>{
+           {0, 1}, {1, 1}, {2, 2}, {3, 4}, {4, 8}, {7, 60}, {10, 60}, {UINT32_MAX, 60}})
+    EXPECT_EQ(policy.delay_after(attempts, 1h), std::chrono::minutes(minutes)) << attempts;
+  EXPECT_EQ(policy.delay_after(8, 24h - 1ms), 1h) << "the first day";
+  EXPECT_EQ(policy.delay_after(8, 24h), 128min);
+  EXPECT_EQ(policy.delay_after(UINT32_MAX, 24h), 4h);
+  const RetryPolicy quick{1s, 30min};
+  EXPECT_EQ(quick.delay_after(30, 1h), 30min);
 }
 
-TEST(RetryPolicy, JitterSpreadsATenthAndNoMore) {
+TEST(RetryPolicy, JitterSpreadsAndHasABound) {
   const RetryPolicy policy;
   std::set<std::int64_t> delays;
   for (std::uint64_t seed = 0; seed < 1000; ++seed) {
-    const auto delay = policy.delay_after(3, seed);
-    EXPECT_GE(delay, 4min);
+    const auto delay = policy.delay_after(3, 25h, seed);
+    EXPECT_GE(delay, 4min - 36s);
     EXPECT_LE(delay, policy.longest_after(3));
     delays.insert(delay.count());
   }
+  EXPECT_EQ(policy.longest_after(3), 4min + 36s);
   EXPECT_GT(delays.size(), 900U);
+  EXPECT_LT(*delays.begin(), std::chrono::milliseconds(4min - 30s).count());
+  EXPECT_GT(*delays.rbegin(), std::chrono::milliseconds(4min + 30s).count());
 }
 
 TEST(RetryPolicy, GivesUpAtTheEndOfTheLifetime) {

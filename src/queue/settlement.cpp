@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/text.hpp"
+#include "queue/retry_hint.hpp"
 
 namespace postroad::queue {
 
@@ -92,15 +93,27 @@ bool has_unknown(const spool::Envelope& envelope) {
                      [](const auto& one) { return one.state == spool::State::unknown; });
 }
 
+namespace {
+
+// The longest that the recipient may have been told to wait after its last attempt.
+std::chrono::milliseconds longest_wait(const spool::Recipient& recipient,
+                                       const RetryPolicy& retry) {
+  const auto longest = retry.longest_after(recipient.attempts);
+  const auto hint = recipient.attempts == 1 ? retry_hint(recipient.note) : std::nullopt;
+  return hint ? std::max(longest, *hint) : longest;
+}
+
+}  // namespace
+
 bool is_beyond_retry(const spool::Recipient& recipient, const RetryPolicy& retry,
                      std::int64_t wall) {
   return recipient.attempts > 0 &&
-         recipient.next_attempt - wall > retry.longest_after(recipient.attempts).count();
+         recipient.next_attempt - wall > longest_wait(recipient, retry).count();
 }
 
 std::chrono::milliseconds time_until(const spool::Recipient& recipient, const RetryPolicy& retry,
                                      std::int64_t wall) {
-  if (is_beyond_retry(recipient, retry, wall)) return retry.longest_after(recipient.attempts);
+  if (is_beyond_retry(recipient, retry, wall)) return longest_wait(recipient, retry);
   return std::chrono::milliseconds(std::max<std::int64_t>(recipient.next_attempt - wall, 0));
 }
 
@@ -137,7 +150,11 @@ spool::OutcomeRecord settle(const Part& part, std::uint32_t recipient,
   auto retry = policy.retry;
   if (part.envelope.reverse_path.empty() && retry.lifetime.count() > 0)
     retry.lifetime = std::min(retry.lifetime, policy.bounce_lifetime);
-  const auto delay = retry.next(record.attempts, part.id.value, end.age);
+  auto delay = retry.next(record.attempts, part.id.value, end.age);
+  // A greylisting host names its time once: later replies would keep the message waiting.
+  if (const auto hint = before.attempts == 0 ? retry_hint(result.note) : std::nullopt;
+      delay && hint)
+    delay = *hint;
   if (delay) {
     record.next_attempt = end.wall + delay->count();
   } else {

@@ -74,12 +74,14 @@ Section<DeliveryConfig> DeliveryConfig::declare() {
   s.option("smarthost_user", &DeliveryConfig::smarthost_user, "User for AUTH at the smarthost.");
   s.option("smarthost_password", &DeliveryConfig::smarthost_password,
            "Password of that user; better set in the environment than in the file.");
-  s.option("initial_retry_delay", &DeliveryConfig::initial_retry_delay,
-           "Delay before the first retry of a deferred recipient. Doubles with each attempt, with "
-           "up to a tenth of jitter.")
+  s.option(
+       "initial_retry_delay", &DeliveryConfig::initial_retry_delay,
+       "Delay before the first retry of a deferred recipient. Doubles with each attempt, give or "
+       "take 15% so that messages do not return together.")
       .between(shortest, longest)
       .formerly("first_retry");
-  s.option("max_retry_delay", &DeliveryConfig::max_retry_delay, "Longest delay between attempts.")
+  s.option("max_retry_delay", &DeliveryConfig::max_retry_delay,
+           "Longest delay between attempts; on the first day of a message, one hour at most.")
       .between(shortest, longest)
       .formerly("longest_retry");
   s.option("lifetime", &DeliveryConfig::lifetime,
