@@ -30,15 +30,15 @@ struct POSTROAD_EXPORT RecipientOutcome {
   Stage stage = Stage::none;  ///< the step that decided; none: undecided, never in a report
   Reply reply{};         ///< the reply that decided; code 0: there was none, and the text says why
   std::string server{};  ///< "host:port" of the server tried last, as Client and Pool report it
+  /// That server offered DSN: it reports to the sender what becomes of an accepted recipient, as
+  /// far as NOTIFY asks for it (RFC 3461).
+  bool server_reports = false;
   friend bool operator==(const RecipientOutcome&, const RecipientOutcome&) = default;
 };
 
 struct POSTROAD_EXPORT SendReport {
   std::vector<RecipientOutcome> recipients{};  ///< in the envelope's order
   Reply reply{};  ///< to the end of the message; its text often holds the server's queue id
-  /// The server offered DSN: it reports to the sender what becomes of the accepted recipients, as
-  /// far as NOTIFY asks for it (RFC 3461).
-  bool reports_outcomes = false;
   std::optional<Error> broken{};  ///< set when the session failed after outcomes were known
 
   /// There is a recipient, and every recipient was accepted.

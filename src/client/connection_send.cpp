@@ -80,8 +80,10 @@ awaitable<Result<SendReport>> Connection::send(Envelope envelope, MessageSource&
     defer(envelope, whole.recipients.size(), *report->broken, whole);
     whole.broken = std::move(report->broken);
   } while (whole.recipients.size() < all);
-  for (auto& one : whole.recipients) one.server = server();
-  whole.reports_outcomes = machine_->capabilities().dsn;
+  for (auto& one : whole.recipients) {
+    one.server = server();
+    one.server_reports = machine_->capabilities().dsn;
+  }
   co_return whole;
 }
 

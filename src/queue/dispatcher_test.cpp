@@ -62,11 +62,13 @@ TEST_F(DispatcherTest, TheTimeThatAGreylistingHostNamesIsKeptOnce) {
   pass();
   constexpr auto greylisted = "450 4.2.0 greylisted, come back in 10 minutes";
   a->end_all(Outcome::deferred, greylisted);
+  pass();
   pass(9min);
   EXPECT_TRUE(a->under_way.empty());
   pass(61s);
   ASSERT_EQ(a->under_way.size(), 1U);
   a->end_all(Outcome::deferred, greylisted);
+  pass();
   pass(3min);
   EXPECT_EQ(a->under_way.size(), 1U) << "the second time it is an attempt like others";
 }

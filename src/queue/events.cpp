@@ -112,12 +112,12 @@ void delivery_failed(Log& log, spool::QueueId id, const std::string& reason) {
   log.write(broken, id.text(), reason);
 }
 
-void report_queued(Log& log, spool::QueueId id, spool::QueueId report_id, const std::string& to) {
-  log.write(report, id.text(), report_id.text(), '<' + to + '>');
+void report_queued(Log& log, spool::QueueId id, spool::QueueId report_id, const std::string& whom) {
+  log.write(report, id.text(), report_id.text(), '<' + whom + '>');
 }
 
-void report_suppressed(Log& log, spool::QueueId id, const std::string& to) {
-  log.write(suppressed, id.text(), '<' + to + '>');
+void report_suppressed(Log& log, spool::QueueId id, const std::string& whom) {
+  log.write(suppressed, id.text(), '<' + whom + '>');
 }
 
 void spool_finding(Log& log, const std::string& text) { log.write(finding, text); }

@@ -39,7 +39,8 @@ int unit_at(std::string_view text) {
 
 std::optional<std::chrono::milliseconds> retry_hint(std::string_view reply) {
   if (!reply.starts_with('4')) return std::nullopt;
-  const auto text = lower(reply.substr(0, 1000));
+  std::string text(reply.substr(0, 1000));
+  std::transform(text.begin(), text.end(), text.begin(), to_lower);
   if (!speaks_of_trying_again(text)) return std::nullopt;
   for (std::size_t at = 3; at < text.size();) {
     if (!is_digit(text[at])) {

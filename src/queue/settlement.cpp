@@ -59,7 +59,7 @@ Attempt attempt_of(const SendReport& report) {
     // A recipient without an outcome when the carrier was stopped was not tried.
     const bool is_untried = was_cut && one.outcome == Outcome::deferred && one.reply.code == 0;
     attempt.recipients.push_back({is_untried ? std::nullopt : std::optional(one.outcome),
-                                  note_of(one.reply), one.server, report.reports_outcomes});
+                                  note_of(one.reply), one.server, one.server_reports});
   }
   return attempt;
 }

@@ -337,7 +337,7 @@ TEST_F(OutboxTest, TimesThatWereAskedForCountFromTheSubmission) {
     return {};
   });
   auto made = options(server.url());
-  made.initial_retry_delay = made.max_retry_delay = 2100ms;
+  made.initial_retry_delay = made.max_retry_delay = 2500ms;
   const auto outbox = open(std::move(made));
   const auto message = mail("b@y.example");
   Envelope envelope{Mailbox{"a", "x.example"}, {Mailbox{"b", "y.example"}}, {}, {}};

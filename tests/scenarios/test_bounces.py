@@ -53,7 +53,7 @@ class Bounces(unittest.TestCase):
             queue_id = self.send(server, mail=" ENVID=QQ314 RET=FULL", rcpt=" ORCPT=rfc822;list@here.example NOTIFY=FAILURE")
             (mail,) = server.wait_mail(1)
         report = self.parse(mail)
-        self.assertEqual(mail.return_path, "<>")
+        self.assertEqual(mail.return_path, b"<>")
         self.assertEqual(report.get_content_type(), "multipart/report")
         self.assertEqual(report["Content-Type"].params["report-type"], "delivery-status")
         self.assertEqual(report["Auto-Submitted"], "auto-replied")

@@ -116,8 +116,9 @@ TEST_F(SpoolReporterTest, OneAddressGetsALimitedNumberInAnHour) {
     reports = report(last);
   }
   ASSERT_EQ(reports.size(), 3U);
-  EXPECT_EQ(text(reports[1]).find("does not send you more"), std::string::npos);
-  EXPECT_NE(text(reports[2]).find("does not send you more"), std::string::npos);
+  const auto words = [&](std::size_t at) { return DeliveryReport::parse(text(reports[at]))->text; };
+  EXPECT_EQ(words(1).find("does not send you more"), std::string::npos);
+  EXPECT_NE(words(2).find("does not send you more"), std::string::npos) << words(2);
   EXPECT_TRUE(spool->envelope(last.id)->recipients[0].is_reported)
       << "a message that is not reported leaves the spool too";
 }
@@ -145,8 +146,8 @@ TEST(ReportLimitTest, BeginsAgainAfterAnHour) {
 TEST(ReportLimitTest, RemembersALimitedNumberOfAddresses) {
   ReportLimit limit;
   const ReportLimit::Time begin{std::chrono::hours(100)};
-  for (int i = 0; i < 30'000; ++i) (void)limit.count(std::to_string(i) + "@x.example", 1, begin);
-  EXPECT_EQ(limit.count("29999@x.example", 1, begin), ReportLimit::Decision::suppress);
+  for (int i = 0; i < 25'000; ++i) (void)limit.count(std::to_string(i) + "@x.example", 1, begin);
+  EXPECT_EQ(limit.count("24999@x.example", 1, begin), ReportLimit::Decision::suppress);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "mail/header/date.hpp"
 #include "mail/header/fields.hpp"
 #include "mail/header/words.hpp"
+#include "queue/settlement.hpp"
 
 namespace postroad::relay {
 

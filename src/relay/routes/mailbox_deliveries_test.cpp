@@ -31,6 +31,9 @@ class OddSpool final : public spool::Spool {
   }
   std::vector<spool::Summary> list() override { return spool_->list(); }
   void record(spool::QueueId, std::vector<spool::OutcomeRecord>, spool::Done) override {}
+  std::vector<spool::Summary> list_after(spool::QueueId, std::size_t) override { return {}; }
+  void commit_with(std::unique_ptr<spool::Incoming>, spool::Envelope, spool::QueueId,
+                   std::vector<spool::OutcomeRecord>, spool::Done) override {}
   void remove(spool::QueueId, spool::Done) override {}
   void on_committed(std::function<void(spool::QueueId)>) override {}
   [[nodiscard]] spool::Statistics statistics() const override { return spool_->statistics(); }

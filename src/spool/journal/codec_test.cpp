@@ -46,7 +46,13 @@ TEST(Crc32c, BothImplementationsAgreeOnLongRuns) {
 
 TEST(EnvelopeCodec, RoundTripsAndRefusesEveryTruncation) {
   auto envelope = workload::envelope(3, 2);
-  envelope.recipients[1] = {"x@y", "list@y", State::unknown, 4, -7, "connection lost", {}};
+  auto& one = envelope.recipients[1];
+  one.address = "x@y";
+  one.original = "list@y";
+  one.state = State::unknown;
+  one.attempts = 4;
+  one.next_attempt = -7;
+  one.note = "connection lost";
   envelope.login = "someone";
   std::string bytes;
   encode(bytes, envelope);

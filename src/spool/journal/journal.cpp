@@ -235,9 +235,9 @@ class Journal final : public Spool {
     auto commit = decode_commit_payload(record->payload());
     if (!commit) return unknown_form(id);
     for (const auto& place : snapshot.outcomes) {
-      const auto record = read_place(place);
-      if (!record) return record.error();
-      const auto outcomes = outcomes_in(*record, id.value);
+      const auto outcome = read_place(place);
+      if (!outcome) return outcome.error();
+      const auto outcomes = outcomes_in(*outcome, id.value);
       if (!outcomes) return outcomes.error();
       apply(commit->envelope, *outcomes);
     }

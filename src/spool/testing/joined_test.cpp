@@ -8,6 +8,7 @@
 
 #include "spool/journal/generations.hpp"
 #include "spool/journal/journal.hpp"
+#include "spool/journal/segment.hpp"
 #include "spool/memory.hpp"
 #include "spool/testing/test_disk.hpp"
 #include "spool/testing/workload.hpp"
