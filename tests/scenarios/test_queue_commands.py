@@ -21,9 +21,11 @@ class QueueCommands(unittest.TestCase):
         self.addCleanup(self.server.__exit__, None, None, None)
 
     def script(self, peer):
-        """One transaction per connection, so that a test may change the replies."""
+        """A plain server whose replies the test may change while a connection is open."""
         peer.say("220 fake.example ESMTP\r\n")
-        by_hand.converse(peer, replies=self.replies, until="RSET")
+        while True:
+            by_hand.converse(peer, until="RCPT")
+            peer.say(self.replies["RCPT"] + "\r\n")
 
     def send(self, recipient="ben@there.example", sender="ann@here.example", body=b"hello\r\n"):
         with by_hand.Session(self.server.port) as session:
