@@ -17,7 +17,7 @@ class QueueCommands(unittest.TestCase):
         self.server = postroad.Server({
             "local": {"domains": ["here.example"], "mailboxes": ["ann", "postmaster"]},
             "listener": [{"role": "mx"}],
-            "delivery": {"smarthost": f"smtp://127.0.0.1:{self.host.port}", "networks": ["127.0.0.0/8"], "initial_retry_delay": "1h"}})
+            "delivery": {"smarthost": f"smtp://127.0.0.1:{self.host.port}", "networks": ["127.0.0.0/8"], "connections": 1, "initial_retry_delay": "1h"}})
         self.addCleanup(self.server.__exit__, None, None, None)
 
     def script(self, peer):
