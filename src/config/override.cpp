@@ -172,7 +172,9 @@ LoadReport load_environment(const Environment& environment, const Table& root, v
   LoadReport report;
   for (const auto& reached : all) {
     const auto name = environment_name(reached.path);
-    if (const auto text = environment.value(name)) apply(reached, *text, name, report);
+    const auto text = environment.value(name);
+    // A service may have the name of a table: POSTROAD_MX_PORT of postroad-mx is an address.
+    if (text && !is_of_service(name, *text)) apply(reached, *text, name, report);
   }
   return report;
 }

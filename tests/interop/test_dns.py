@@ -8,8 +8,9 @@ import socket
 import time
 import unittest
 
+import postroad
 from nsd import SOA, Nsd
-from postroad import PATIENCE, ROOT, need_program, run_program
+from postroad import HOST, PATIENCE, ROOT, need_program, run_program
 
 DNS_QUERY = os.path.abspath(os.environ.get("DNS_QUERY", str(ROOT / "build/release/bin/dns_query")))
 DIGEST = "0123456789abcdef" * 4

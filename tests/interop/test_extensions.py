@@ -169,7 +169,7 @@ class IntoServer(Case):
         cls.server = postroad.Server({
             "local": {"domains": domains, "mailboxes": ["reader", "second", "grüße"]},
             "delivery": {"smarthost": f"smtp://{HOST}:{cls.far.port}"},
-            "listener": [{**mx, "dsn": True}, {**mx, "lmtp": True}, mx]}, folder=cls.folder.path)
+            "listener": [{**mx, "dsn": True}, {**mx, "lmtp": True}, {**mx, "dsn": False}]}, folder=cls.folder.path)
         cls.addClassCleanup(cls.server.__exit__, None, None, None)
         smtp, lmtp, silent = cls.server.ports
         ways = {"test.example": f"smtp:[{HOST}]:{smtp}", "far.example": f"smtp:[{HOST}]:{smtp}", "lmtp.example": f"lmtp:inet:[{HOST}]:{lmtp}",

@@ -65,8 +65,9 @@ class Aliases(unittest.TestCase):
                 {"domains": ["here.example"], "aliases": ["mixed: ann, busy@x.example, fine@x.example, gone@x.example"]},
                 delivery={"smarthost": f"smtp://127.0.0.1:{host.port}", "initial_retry_delay": "100ms", "max_retry_delay": "100ms"}) as server:
             self.assertTrue(self.send(server, "mixed@here.example").startswith("250"))
-            done = postroad.eventually(lambda: (lambda e: e if len(e) == 3 else None)(server.events("recipient.delivered")))
-            self.assertEqual(sorted(event["to"] for event in done), ["ann@here.example", "busy@x.example", "fine@x.example"])
+            done = postroad.eventually(lambda: (lambda e: e if len(e) == 4 else None)(server.events("recipient.delivered")))
+            # The sender is told of the one that failed.
+            self.assertEqual(sorted(event["to"] for event in done), ["a@client.example", "ann@here.example", "busy@x.example", "fine@x.example"])
             self.assertEqual([event["to"] for event in server.events("recipient.failed")], ["gone@x.example"])
             self.assertEqual(self.boxes(server, 1), ["ann@here.example"])
         counts = {name: sum(f"{name}@" in line for line in heard) for name in ("busy", "fine", "gone")}

@@ -39,6 +39,7 @@ class OutputThatCannotBeWritten(unittest.TestCase):
                 ("mail", "list", "-d", self.data), ("mail", "list", "-d", self.data, "--json"), ("mail", "show", "last", "-d", self.data),
                 ("mail", "show", "last", "--raw", "-d", self.data), ("mail", "show", "last", "--json", "-d", self.data),
                 ("mail", "wait", "-d", self.data), ("lint", self.poor), ("lint", "--json", self.message),
+                ("plan", "ann@here.example", "--set", "local.domains=here.example", "--set", "local.mailboxes=ann, postmaster"),
                 ("dkim", "keygen", "-o", self.folder.path / f"key{os.urandom(4).hex()}.pem"), ("dkim", "record", "-k", self.key),
                 ("dkim", "sign", "-k", self.key, "-d", "x.example", "-s", "s1", self.message),
                 ("dkim", "verify", "--record", self.record, self.signed), ("config", "check", "--offline", "--set", "listener.port=0"), ("config", "show"),
@@ -64,8 +65,9 @@ class OutputThatCannotBeWritten(unittest.TestCase):
     def test_every_verb_is_tried(self):
         shown = postroad.run("--help").stdout
         listed = {line.split()[0] for line in shown.split("Commands\n")[1].split("\n\n")[0].splitlines() if line.startswith("  ") and line[2] != " "}
-        # talk and serve have tests of their own below. man prints nothing: it writes files.
-        self.assertEqual(listed - {words[0] for words in self.verbs()}, {"talk", "serve", "man"})
+        # talk and serve have tests of their own below; queue needs a running server (test_queue_commands.py). man prints nothing: it
+        # writes files.
+        self.assertEqual(listed - {words[0] for words in self.verbs()}, {"talk", "serve", "man", "queue"})
 
     # Its messages are worth more than its words: it continues, and tells at once and at the end that they were lost.
     def test_serve(self):

@@ -1,6 +1,7 @@
 # The queue commands against a running server: list, why, show, hold, release, flush and remove, by id, by `all` and by conditions.
 # A hold survives a restart and a flush; a message that is being attempted is removed after its outcome.
 import json
+import subprocess
 import threading
 import unittest
 
@@ -177,6 +178,15 @@ class QueueCommands(unittest.TestCase):
         postroad.eventually(lambda: len(self.listed("--state", "held")) == count, self.server.process)
         self.assertEqual(self.queue("remove", "all").stdout, f"remove: {count} messages\n")
         self.assertEqual(self.listed(), [])
+
+    def test_output_that_cannot_be_written(self):
+        queue_id = self.deferred()
+        for arguments in (("list",), ("list", "--json"), ("why", queue_id), ("show", queue_id), ("hold", queue_id)):
+            with self.subTest(arguments), open("/dev/full", "wb") as full:
+                done = subprocess.run([postroad.BINARY, "queue", arguments[0], "--config", self.server.config, *arguments[1:]], stdout=full,
+                                      stderr=subprocess.PIPE, text=True, timeout=postroad.PATIENCE, check=False)
+                self.assertEqual(done.returncode, 74, done.stderr)
+                self.assertIn("standard output cannot be written: No space left on device", done.stderr)
 
     def test_wrong_input(self):
         for arguments, code, words in ((("hold",), 64, "name messages"), (("why", "no/id"), 64, "not a queue id"),
