@@ -27,8 +27,8 @@ struct POSTROAD_EXPORT ReportedRecipient {
   std::string remote_mta{};          ///< the host that sent the reply
   /// Its reply, such as `550 5.1.1 no such user`, or another text that says why.
   std::string diagnostic{};
-  std::string last_attempt{};        ///< an RFC 5322 date
-  std::string will_retry_until{};    ///< an RFC 5322 date
+  std::string last_attempt{};      ///< an RFC 5322 date
+  std::string will_retry_until{};  ///< an RFC 5322 date
   friend bool operator==(const ReportedRecipient&, const ReportedRecipient&) = default;
 };
 

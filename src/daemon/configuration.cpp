@@ -102,7 +102,7 @@ relay::Directory make_directory(const Settings& settings,
   return directory;
 }
 
-// A notification that nobody can get would be lost where another one failed.
+// A notification for an address without a mailbox would be lost.
 void check_postmaster(const std::string& postmaster, const relay::Directory& directory,
                       const std::optional<relay::RouteTable>& routes, Problems& problems) {
   if (postmaster.empty()) return;

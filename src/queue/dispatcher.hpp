@@ -50,7 +50,7 @@ class DispatcherObserver {
   virtual void failed(const std::string& /*reason*/) {}
 };
 
-/// What an operator asks for.
+/// The request of an operator about messages.
 enum class Request : std::uint8_t {
   hold,     ///< not tried until it is released, whatever happens: restarts and flushes
   release,  ///< tried at its own times again

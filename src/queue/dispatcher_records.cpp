@@ -112,7 +112,7 @@ void Dispatcher::read_later(spool::QueueId id) {
   schedule_.add_retry(id, now_.steady + settings_.settlement.retry.max_delay);
 }
 
-// What the sender is to be told of a message none of whose parts is under way.
+// The notifications that the sender of a message is owed, none of whose parts is under way.
 std::vector<OwedReport> Dispatcher::owed(spool::QueueId id, const spool::Envelope& envelope,
                                          const Handling& handling) const {
   if (!settings_.reporter) return {};

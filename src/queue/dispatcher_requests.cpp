@@ -102,8 +102,8 @@ void Dispatcher::look_again(spool::QueueId id) {
   schedule_.add_retry(id, now_.steady + settings_.settlement.retry.initial_delay);
 }
 
-// What was asked about the message while it was being attempted. True: it is done, and the message
-// is where it belongs.
+// Serves a request that came while the message was being attempted. True: it is done, and the
+// message is where it belongs.
 bool Dispatcher::serve_request_after(spool::QueueId id) {
   const auto found = after_.find(id.value);
   if (found == after_.end() || active_.contains(id.value)) return false;

@@ -32,7 +32,7 @@ class Owed final {
   [[nodiscard]] std::optional<Action> action(const spool::Recipient& one) const {
     if (one.state == spool::State::pending) return delay(one);
     if (one.is_reported) return std::nullopt;
-    // Nobody is told of a notification that arrived.
+    // A notification that arrived is reported to no one.
     if (envelope_.reverse_path.empty() && one.state != spool::State::refused) return std::nullopt;
     const auto notify = notify_of(envelope_, one);
     if (one.state == spool::State::refused && notify.failure) return Action::failed;
@@ -74,7 +74,7 @@ std::vector<OwedReport> owed_reports(const spool::Envelope& envelope, const Hand
   std::vector<OwedReport> owed;
   for (std::uint32_t i = 0; i < envelope.recipients.size(); ++i) {
     const auto& one = envelope.recipients[i];
-    // What the postmaster is told ends there.
+    // A failure of a notification to the postmaster is not reported again.
     const bool is_postmasters = envelope.reverse_path.empty() && iequals(one.address, to);
     if (const auto action = rules.action(one); action && !is_postmasters)
       owed.push_back({i, *action});

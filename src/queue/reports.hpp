@@ -1,6 +1,6 @@
 // Delivery status notifications (RFC 3461, RFC 3464) that are owed to the sender of a queued
-// message. What is owed is a pure function of the envelope; making and storing the notification is
-// the Reporter's. Not here: its text (relay/reports/status_report.hpp).
+// message: a pure function of the envelope. The Reporter makes and stores them. Not here: its text
+// (relay/reports/status_report.hpp).
 #pragma once
 
 #include <chrono>
@@ -31,7 +31,8 @@ struct OwedReport {
   friend bool operator==(const OwedReport&, const OwedReport&) = default;
 };
 
-/// What is owed now. `age` is the message's; `wall` is Unix time in milliseconds.
+/// The notifications that are owed now. `age` is the message's; `wall` is Unix time in
+/// milliseconds.
 std::vector<OwedReport> owed_reports(const spool::Envelope& envelope, const Handling& handling,
                                      const ReportPolicy& policy, std::int64_t wall,
                                      std::chrono::milliseconds age);

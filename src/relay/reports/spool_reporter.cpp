@@ -90,7 +90,8 @@ void SpoolReporter::run() {
   }
 }
 
-// What the sender asked for (RET), as far as the message is no burden to those who did not send it.
+// RET=FULL is honoured for small messages, and for larger ones of a login: the sender may be
+// forged.
 bool SpoolReporter::returns_whole(const Job& job) const {
   const auto& part = *job.part;
   if (part.handling.asked.return_content != MailOptions::Return::full) return false;

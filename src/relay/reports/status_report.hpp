@@ -34,8 +34,8 @@ Message status_report(const queue::Part& part, const std::vector<queue::OwedRepo
 /// The status (RFC 3463) of a recipient: the code in its note, else one of the class of `action`.
 /// 4.4.7 for a recipient that was given up.
 std::string status_of(const spool::Recipient& recipient, ReportedRecipient::Action action);
-/// The reply in a note, without what stands before it: "550 5.1.1 no such user"; empty if the note
-/// is no server's reply.
+/// The server's reply in a note, without the words before it: "550 5.1.1 no such user"; empty if
+/// the note has none.
 std::string_view reply_in(const spool::Recipient& recipient);
 
 }  // namespace postroad::relay
