@@ -13,6 +13,9 @@
 
 namespace postroad::daemon {
 
+/// Bytes of a request, with its line end: a queue command names many messages.
+constexpr std::size_t longest_request = 1 << 20;
+
 // A Unix address holds 107 bytes; the path through the descriptor of the folder is short, however
 // long the path of the folder is.
 class ControlAddress {

@@ -35,7 +35,6 @@ using asio::local::stream_protocol;
 namespace {
 
 using net::as_values;
-constexpr std::size_t longest_line = 4096;
 constexpr std::size_t longest_reply = 32'768;
 constexpr std::chrono::milliseconds accept_pause{100};
 
@@ -138,7 +137,7 @@ struct ControlSocket::State {
     std::string input;
     for (;;) {
       const auto [error, length] = co_await asio::async_read_until(
-          socket, asio::dynamic_buffer(input, longest_line), '\n', as_values);
+          socket, asio::dynamic_buffer(input, longest_request), '\n', as_values);
       if (error || !state->acceptor.is_open()) co_return;
       const auto line = input.substr(0, length - 1);
       input.erase(0, length);

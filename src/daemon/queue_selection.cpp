@@ -114,6 +114,10 @@ RecipientState state_of(const spool::Recipient& recipient) {
   return recipient.attempts == 0 ? RecipientState::queued : RecipientState::deferred;
 }
 
+bool is_waiting(const spool::Recipient& recipient) {
+  return recipient.state == spool::State::pending || recipient.state == spool::State::unknown;
+}
+
 std::string_view to_string(RecipientState state) noexcept {
   return names[static_cast<std::size_t>(state)];
 }
@@ -140,7 +144,7 @@ bool QueueSelection::matches(const spool::Envelope& envelope, std::int64_t wall,
     const auto& one = envelope.recipients[i];
     if (!recipient.empty() && !is_like(one.address, recipient)) continue;
     if (!domain.empty() && !is_like(domain_of(one.address), domain)) continue;
-    if (state && daemon::state_of(one) != *state) continue;
+    if (state ? daemon::state_of(one) != *state : !is_waiting(one)) continue;
     if (!reply.empty() && lower(one.note).find(lower(reply)) == std::string::npos) continue;
     if (!site.empty() && !is_like(site_of(envelope, i), site)) continue;
     return true;

@@ -26,10 +26,13 @@ enum class RecipientState : std::uint8_t {
 };
 
 RecipientState state_of(const spool::Recipient& recipient);
+/// Whether something is still to become of it.
+bool is_waiting(const spool::Recipient& recipient);
 std::string_view to_string(RecipientState state) noexcept;
 
 /// A message matches if each condition that is set holds. The conditions about a recipient hold
-/// together for one of them. `*` in a pattern stands for any text; case does not count.
+/// together for one of them, which waits unless `state` says otherwise: what is done to a message
+/// concerns those that wait. `*` in a pattern stands for any text; case does not count.
 struct QueueSelection {
   std::vector<spool::QueueId> ids;  ///< none: all
   std::string sender;               ///< pattern of the reverse-path; `<>`: the null one

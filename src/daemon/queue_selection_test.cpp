@@ -57,6 +57,17 @@ TEST(QueueSelectionTest, ConditionsHoldTogetherForOneRecipient) {
   EXPECT_FALSE(selection.matches(envelope, noon, site_of));
 }
 
+TEST(QueueSelectionTest, FinishedRecipientsAreNamedByTheirStateOnly) {
+  auto envelope = envelope_of("ann@here.example", {"gone@there.example", "ben@other.example"});
+  envelope.recipients[0].state = spool::State::refused;
+  envelope.recipients[0].note = "550 user unknown";
+  QueueSelection selection;
+  selection.reply = "unknown";
+  EXPECT_FALSE(selection.matches(envelope, noon, site_of)) << "ben still waits";
+  selection.state = RecipientState::refused;
+  EXPECT_TRUE(selection.matches(envelope, noon, site_of));
+}
+
 TEST(QueueSelectionTest, TheNullSenderIsNamedByItsSign) {
   QueueSelection selection;
   selection.sender = "<>";

@@ -84,7 +84,9 @@ awaitable<std::string> QueueService::list(QueueSelection selection, Line line, W
        page = spool_.list_after(page.back().id, page_size)) {
     std::string text;
     for (const auto& one : page) text += text_of(one.id, one.size);
-    if (!text.empty() && !co_await write(std::move(text))) co_return std::string();
+    // An empty line says that the search goes on.
+    if (text.empty()) text = "\n";
+    if (!co_await write(std::move(text))) co_return std::string();
     co_await asio::post(executor, asio::use_awaitable);
   }
   co_return ok(count);

@@ -87,8 +87,15 @@ std::string message_json(const QueuedMessage& message, const QueueView& view) {
       json_string(message.envelope.reverse_path), is_held(message.envelope), recipients);
 }
 
-std::string waiting_for(const spool::Recipient& one, const queue::Whereabouts& at,
-                        std::int64_t wall) {
+std::string waiting_for(const QueuedMessage& message, std::uint32_t recipient,
+                        const queue::Whereabouts& message_at, const QueueView& view) {
+  const auto& one = message.envelope.recipients[recipient];
+  // Another part of the message may be there.
+  const bool is_there =
+      message_at.site.empty() || message_at.site == view.site_of(message.envelope, recipient);
+  const auto at = is_there ? message_at : queue::Whereabouts();
+  if (one.is_held && at.place == Place::attempt)
+    return "the end of an attempt at " + at.site + "; then the request of an operator";
   if (one.is_held) return "release (held by an operator)";
   const auto attempts = fmt::format("{} of {} under way", at.under_way, at.limit);
   if (at.place == Place::attempt) return "the end of an attempt at " + at.site;
@@ -97,8 +104,9 @@ std::string waiting_for(const spool::Recipient& one, const queue::Whereabouts& a
     return fmt::format("site {}, which is paused for {}: {}", at.site, span_text(at.pause),
                        at.site_trouble);
   if (at.place == Place::line) return "a connection to " + at.site + " (" + attempts + ')';
-  if (one.attempts == 0 && one.next_attempt > wall) return "the date that its sender asked for";
-  return one.next_attempt > wall ? "back-off" : "its turn";
+  if (one.attempts == 0 && one.next_attempt > view.wall)
+    return "the date that its sender asked for";
+  return one.next_attempt > view.wall ? "back-off" : "its turn";
 }
 
 // Age at which the message is given up.
@@ -183,7 +191,9 @@ std::string why_text(const QueuedMessage& message, const queue::Whereabouts& whe
     facts.add("state", std::string(to_string(state_of(one))));
     facts.add("route", printable(view.site_of(envelope, i)));
     if (is_waiting(state_of(one)))
-      facts.add("waiting for", printable(waiting_for(one, whereabouts, view.wall)));
+      facts.add("waiting for", printable(waiting_for(message, i, whereabouts, view)));
+    if (state_of(one) == RecipientState::unknown)
+      facts.add("waiting for", "a decision: delivery.on_unknown is park, and it may have arrived");
     if (has_next_attempt(one) && one.next_attempt > view.wall)
       facts.add("next try", time_with_distance(one.next_attempt, view.wall));
     facts.add("last reply", printable(one.note));
@@ -192,7 +202,7 @@ std::string why_text(const QueuedMessage& message, const queue::Whereabouts& whe
       facts.add("last try", time_with_distance(one.last_attempt, view.wall));
     facts.add("attempts", std::to_string(one.attempts));
     const auto end = given_up_at(message, view);
-    if (is_waiting(state_of(one)) && end != 0)
+    if (has_next_attempt(one) && end != 0)
       facts.add("given up", time_with_distance(end, view.wall));
     if (one.is_delay_reported) facts.add("reported", "its sender was told of the delay");
   }
@@ -202,10 +212,11 @@ std::string why_text(const QueuedMessage& message, const queue::Whereabouts& whe
 std::string why_json(const QueuedMessage& message, const queue::Whereabouts& whereabouts,
                      const QueueView& view) {
   std::string waits;
-  for (const auto& one : message.envelope.recipients) {
+  for (std::uint32_t i = 0; i < message.envelope.recipients.size(); ++i) {
     waits += waits.empty() ? "" : ",";
-    waits += is_waiting(state_of(one)) ? json_string(waiting_for(one, whereabouts, view.wall))
-                                       : std::string("null");
+    waits += is_waiting(state_of(message.envelope.recipients[i]))
+                 ? json_string(waiting_for(message, i, whereabouts, view))
+                 : std::string("null");
   }
   const auto end = given_up_at(message, view);
   return message_json(message, view) +

@@ -57,10 +57,18 @@ Result<RunningServer> RunningServer::connect(const std::filesystem::path& data) 
 }
 
 Result<void> RunningServer::say(std::string_view line) {
-  if (::send(socket_.get(), line.data(), line.size(), MSG_NOSIGNAL) ==
-      static_cast<ssize_t>(line.size()))
-    return {};
-  return control_error("the request cannot be sent to the running server");
+  if (line.size() > longest_request)
+    return fail(Fault::input, "the request", "longer than 1 MiB: name fewer or shorter conditions");
+  while (!line.empty()) {
+    const auto sent = ::send(socket_.get(), line.data(), line.size(), MSG_NOSIGNAL);
+    if (sent < 0 && errno == EINTR) continue;
+    if (sent < 0 && errno == EPIPE)
+      return fail(Fault::io, "control.sock",
+                  "the running server refuses this user: run this as the server's user or root");
+    if (sent < 0) return control_error("the request cannot be sent to the running server");
+    line.remove_prefix(static_cast<std::size_t>(sent));
+  }
+  return {};
 }
 
 // Appends what has come to `rest_`.
@@ -137,6 +145,7 @@ Result<std::size_t> RunningServer::queue(
   for (;;) {
     const auto line = hear(nullptr, longest_listing);
     if (!line) return line.error();
+    if (line->empty()) continue;  // the search goes on
     if (line->starts_with(end)) {
       const auto count = parse_number(std::string_view(*line).substr(end.size()));
       return static_cast<std::size_t>(count.value_or(0));
@@ -155,7 +164,13 @@ Result<bool> RunningServer::show(const std::string& id,
   auto left = parse_number(std::string_view(*line).substr(word.size())).value_or(0);
   while (left > 0) {
     if (rest_.empty()) {
-      if (auto more = receive(nullptr); !more) return more.error();
+      const auto more = receive(nullptr);
+      if (!more && more.error().fault == Fault::closed)
+        return fail(Fault::damaged, "message " + id,
+                    std::to_string(left) +
+                        " bytes are missing at its end: the server cannot read "
+                        "it, and its log says why");
+      if (!more) return more.error();
     }
     const auto piece = std::min<std::size_t>(rest_.size(), left);
     if (auto taken = take(std::string_view(rest_).substr(0, piece)); !taken) return taken.error();

@@ -218,7 +218,14 @@ void Dispatcher::take_inbox() {
       settings_.discard ? spool_.remove(id) : schedule_.add(id);
     });
   }
-  for (const auto& asked : inbox.asked) take_request(asked);
+  for (const auto& stored : inbox.stored) run_step(stored.active, [&] { end_stored(stored); });
+  for (const auto& asked : inbox.asked) {
+    try {
+      take_request(asked);
+    } catch (...) {
+      step_failed();
+    }
+  }
   for (const auto& search : inbox.searches) tell([&] { search.found(find_now(search.id)); });
   if (!inbox.flush) return;
   schedule_.flush();
@@ -271,13 +278,23 @@ bool Dispatcher::hold(const Active& opened) {
 }
 
 void Dispatcher::look_at(const Schedule::Taken& taken) {
-  if (active_.contains(taken.id.value)) return;  // its end says when it is due again
+  // A request may have come before the message itself. The end of what is under way says when the
+  // message is due again.
+  if (active_.contains(taken.id.value) || in_line_.contains(taken.id.value)) return;
   auto opened = open(taken.id);
   if (!opened) return read_later(taken.id);
-  if (report(taken.id, opened->part.envelope)) return;
+  const auto step = report(taken.id, opened->part.envelope);
+  if (step == ReportStep::begun) {
+    if (taken.why == Schedule::Why::flushed) after_.try_emplace(taken.id.value, Request::flush);
+    return;
+  }
+  // It is here for its report, which waits: its recipients have their own times.
+  if (step == ReportStep::later && taken.why == Schedule::Why::timed &&
+      !is_due(opened->part.envelope))
+    return reschedule(taken.id, opened->part.envelope);
   if (taken.why == Schedule::Why::flushed)
     opened->part.recipients =
-        open_recipients(opened->part.envelope, settings_.settlement.on_unknown);
+        flushed_recipients(opened->part.envelope, settings_.settlement.on_unknown, now_.wall);
   if (opened->part.recipients.empty()) return reschedule(taken.id, opened->part.envelope);
   if (taken.why == Schedule::Why::added && hold(*opened)) return;
   dispatch(std::move(*opened));

@@ -20,6 +20,7 @@
 #include <string>
 #include <thread>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "queue/carrier.hpp"
@@ -30,6 +31,14 @@
 #include "spool/spool.hpp"
 
 namespace postroad::queue {
+
+/// The request of an operator about messages.
+enum class Request : std::uint8_t {
+  hold,     ///< not tried until it is released, whatever happens: restarts and flushes
+  release,  ///< tried at its own times again
+  flush,    ///< all its recipients are due now
+  remove,   ///< it leaves the spool, and its sender is not told
+};
 
 /// Notifications to the owner of a dispatcher, on the dispatcher's thread. It must not throw and
 /// must not call the dispatcher's stop().
@@ -46,16 +55,10 @@ class DispatcherObserver {
   /// A site stopped accepting messages, with the reason; or it accepts them again or is another
   /// destination now (empty reason). Each change once.
   virtual void site_changed(const std::string& /*site*/, const std::string& /*reason*/) {}
+  /// A request about a message is on disk.
+  virtual void requested(Request, spool::QueueId, const spool::Envelope&) {}
   /// An exception ended a step of the queue (no memory, no thread). The message is tried later.
   virtual void failed(const std::string& /*reason*/) {}
-};
-
-/// The request of an operator about messages.
-enum class Request : std::uint8_t {
-  hold,     ///< not tried until it is released, whatever happens: restarts and flushes
-  release,  ///< tried at its own times again
-  flush,    ///< all its recipients are due now
-  remove,   ///< it leaves the spool, and its sender is not told
 };
 
 /// Where a message is now, for people.
@@ -169,8 +172,16 @@ class Dispatcher final {
   struct Tally {
     std::size_t count = 0;
     RequestDone done;
-    std::mutex mutex;
-    ~Tally() { done(count); }
+    ~Tally() {
+      if (done) tell([this] { done(count); });
+    }
+  };
+  // The records of a request are on disk, or were refused.
+  struct Stored {
+    ActivePointer active;
+    Request what = Request::hold;
+    bool was_refused = false;
+    std::shared_ptr<Tally> tally;
   };
   // The inbox: requests of other threads.
   struct Inbox {
@@ -179,12 +190,13 @@ class Dispatcher final {
     std::vector<Recorded> recorded;
     std::vector<Recorded> reported;
     std::vector<Asked> asked;
+    std::vector<Stored> stored;
     std::vector<Search> searches;
     std::optional<Change> change;
     bool flush = false;
     [[nodiscard]] bool is_empty() const {
       return added.empty() && ended.empty() && recorded.empty() && reported.empty() &&
-             asked.empty() && searches.empty() && !change && !flush;
+             asked.empty() && stored.empty() && searches.empty() && !change && !flush;
     }
   };
   struct Line {
@@ -252,8 +264,15 @@ class Dispatcher final {
   void take_request(const Asked& asked);
   void serve_request(Request what, spool::QueueId id, const std::shared_ptr<Tally>& tally);
   bool serve_request_after(spool::QueueId id);
-  void look_again(spool::QueueId id);
-  void set_held(spool::QueueId id, bool is_held, const std::shared_ptr<Tally>& tally);
+  void serve_flush(spool::QueueId id, const std::shared_ptr<Tally>& tally);
+  void serve_removal(spool::QueueId id, const std::shared_ptr<Tally>& tally);
+  void hold_during_attempt(spool::QueueId id, Request what, const std::shared_ptr<Tally>& tally);
+  void store(spool::QueueId id, spool::Envelope envelope, std::vector<spool::OutcomeRecord> records,
+             Request what, const std::shared_ptr<Tally>& tally);
+  void end_stored(const Stored& stored);
+  [[nodiscard]] bool is_held(spool::QueueId id) const;
+  [[nodiscard]] std::vector<spool::OutcomeRecord> held_records(const spool::Envelope& envelope,
+                                                               bool is_held) const;
   [[nodiscard]] Whereabouts find_now(spool::QueueId id) const;
   [[nodiscard]] bool is_late(const Part& part) const;
   bool reopen(Active& opened, const std::string& site);
@@ -273,7 +292,12 @@ class Dispatcher final {
   void part_ended(spool::QueueId id, const Active* whole);
   [[nodiscard]] std::vector<OwedReport> owed(spool::QueueId id, const spool::Envelope& envelope,
                                              const Handling& handling) const;
-  bool report(spool::QueueId id, const spool::Envelope& envelope);
+  enum class ReportStep : std::uint8_t {
+    none,   // nothing is owed
+    begun,  // the message is with the reporter
+    later,  // the disk refused one just now
+  };
+  ReportStep report(spool::QueueId id, const spool::Envelope& envelope);
   void end_report(const Recorded& reported);
   void read_later(spool::QueueId id);
   void reschedule(spool::QueueId id, const spool::Envelope& envelope);
@@ -285,6 +309,7 @@ class Dispatcher final {
   void forget_idle_lines();
   void adopt(const std::string& name, Line& line, const std::shared_ptr<Carrier>& carrier);
   bool hold(const Active& opened);
+  [[nodiscard]] bool is_due(const spool::Envelope& envelope) const;
   void wait_for(spool::QueueId id, const spool::Recipient& first);
 
   spool::Spool& spool_;
@@ -312,6 +337,8 @@ class Dispatcher final {
   std::size_t under_way_ = 0;                                     // attempts and records
   std::unordered_multimap<std::uint64_t, const Active*> active_;  // they, by message
   std::unordered_map<std::uint64_t, Request> after_;  // requests about messages in active_
+  std::unordered_multiset<std::uint64_t> in_line_;    // the messages in all lines, by part
+  Time no_report_before_{};                           // after one that the disk refused
   bool has_failed_ = false;                           // in this turn, by an exception
   bool is_stop_begun_ = false;                        // the carriers know
 

@@ -56,7 +56,12 @@ void Dispatcher::settle_all(const ActivePointer& active, const Attempt& attempt)
       record.next_attempt = now_.wall;
     }
   }
-  for (const auto& record : active->records) {
+  const auto after = after_.find(part.id.value);
+  const bool is_asked_to_stop =
+      after != after_.end() && (after->second == Request::hold || after->second == Request::remove);
+  for (auto& record : active->records) {
+    // The request's own record came before this one.
+    if (is_asked_to_stop && record.state == spool::State::pending) record.is_held = true;
     apply(part.envelope, record);
     tell([&] { observer_.settled(part, record); });
   }
@@ -120,17 +125,18 @@ std::vector<OwedReport> Dispatcher::owed(spool::QueueId id, const spool::Envelop
   return settings_.reporter->owed(envelope, handling, now_.wall, age);
 }
 
-// True: the message is with the reporter. A process that stops leaves it to the next one.
-bool Dispatcher::report(spool::QueueId id, const spool::Envelope& envelope) {
+// A process that stops leaves what is owed to the next one.
+Dispatcher::ReportStep Dispatcher::report(spool::QueueId id, const spool::Envelope& envelope) {
   // Nothing has happened to most messages that are looked at.
   const bool is_fresh = std::all_of(
       envelope.recipients.begin(), envelope.recipients.end(),
       [](const auto& one) { return one.state == spool::State::pending && one.attempts == 0; });
-  if (!settings_.reporter || is_fresh) return false;
+  if (!settings_.reporter || is_fresh) return ReportStep::none;
   auto handling = handling_of(envelope);
   auto owed = this->owed(id, envelope, handling);
-  if (owed.empty()) return false;
-  if (is_stopping()) return true;
+  if (owed.empty()) return ReportStep::none;
+  if (is_stopping()) return ReportStep::begun;
+  if (now_.steady < no_report_before_) return ReportStep::later;
   const auto active = std::make_shared<Active>();
   active->part.id = id;
   active->part.envelope = envelope;
@@ -147,24 +153,28 @@ bool Dispatcher::report(spool::QueueId id, const spool::Envelope& envelope) {
     step_failed();
     end_report({active, true});
   }
-  return true;
+  return ReportStep::begun;
 }
 
-// A notification that the disk refused is made again later: the message is as it was.
+// A notification that the disk refused is made again later, and others wait with it: the message's
+// own attempts go on.
 void Dispatcher::end_report(const Recorded& reported) {
   auto& active = *reported.active;
   if (!uncount(active)) return;
   const auto id = active.part.id;
   if (serve_request_after(id)) return;
-  if (reported.was_refused)
-    return schedule_.add_retry(id, now_.steady + settings_.settlement.retry.initial_delay);
+  if (reported.was_refused) {
+    no_report_before_ = now_.steady + settings_.settlement.retry.initial_delay;
+    return reschedule(id, active.part.envelope);
+  }
   for (const auto& record : active.records) apply(active.part.envelope, record);
   reschedule(id, active.part.envelope);
 }
 
 void Dispatcher::reschedule(spool::QueueId id, const spool::Envelope& envelope) {
   if (serve_request_after(id)) return;
-  if (report(id, envelope)) return;
+  const auto step = report(id, envelope);
+  if (step == ReportStep::begun) return;
   const auto& policy = settings_.settlement;
   const auto left_of = [&](const spool::Recipient& one) {
     return time_until(one, policy.retry, now_.wall);
@@ -174,8 +184,22 @@ void Dispatcher::reschedule(spool::QueueId id, const spool::Envelope& envelope) 
     const bool is_waiting = is_open(one.state, policy.on_unknown) && !one.is_held;
     if (is_waiting && (next == nullptr || left_of(one) < left_of(*next))) next = &one;
   }
+  if (step == ReportStep::later) {
+    const auto left =
+        next == nullptr ? no_report_before_ - now_.steady
+                        : std::min<Time::duration>(no_report_before_ - now_.steady, left_of(*next));
+    return schedule_.add_retry(id, now_.steady + left);
+  }
   if (next != nullptr) return wait_for(id, *next);
   if (is_finished(envelope, policy.on_unknown)) finish(id, envelope);  // else it is held
+}
+
+// A recipient's time has come.
+bool Dispatcher::is_due(const spool::Envelope& envelope) const {
+  const auto open = open_recipients(envelope, settings_.settlement.on_unknown);
+  return std::any_of(open.begin(), open.end(), [&](std::uint32_t at) {
+    return time_until(envelope.recipients[at], settings_.settlement.retry, now_.wall).count() == 0;
+  });
 }
 
 // Until the attempt for its first recipient is due. A hold names a date; a retry has a delay.

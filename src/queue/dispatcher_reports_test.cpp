@@ -116,6 +116,50 @@ TEST_F(DispatcherReports, AReportThatTheDiskRefusesIsMadeAgain) {
   EXPECT_TRUE(is_gone(id));
 }
 
+TEST_F(DispatcherReports, AReportThatWaitsDoesNotHoldUpTheOtherRecipients) {
+  begin_reporting();
+  const auto id = queue({"ann@a.example", "ben@b.example"});
+  pass();
+  a->end_all(Outcome::refused, "550 no");
+  b->end_all(Outcome::deferred, "451 later");
+  pass();
+  for (int i = 0; i < 3; ++i) {
+    if (!reporter->under_way.empty()) reporter->end(fail(Fault::full, "the spool", "no space"));
+    pass(40s);
+  }
+  ASSERT_EQ(b->under_way.size(), 1U) << "its retry is due";
+  b->end_all(Outcome::accepted, "250 ok");
+  pass();
+  EXPECT_FALSE(is_gone(id)) << "ann is not reported";
+  for (int i = 0; i < 3 && reporter->under_way.empty(); ++i) pass(40s);
+  ASSERT_EQ(reporter->under_way.size(), 1U);
+  reporter->end();
+  pass();
+  EXPECT_TRUE(is_gone(id));
+}
+
+TEST_F(DispatcherReports, AFlushOutlastsAReport) {
+  settings.settlement.retry.initial_delay = 1h;
+  begin_reporting();
+  const auto id = queue({"ann@a.example", "ben@b.example"});
+  pass();
+  a->end_all(Outcome::refused, "550 no");
+  b->end_all(Outcome::deferred, "451 later");
+  pass();
+  ASSERT_EQ(reporter->under_way.size(), 1U);
+  reporter->under_way.clear();  // the process ends
+  dispatcher.reset();
+  begin_reporting();
+  dispatcher->add(id);
+  dispatcher->flush();
+  dispatcher->request(Request::flush, {id}, [](std::size_t) {});
+  pass();
+  ASSERT_EQ(reporter->under_way.size(), 1U);
+  reporter->end();
+  pass();
+  EXPECT_EQ(b->under_way.size(), 1U);
+}
+
 TEST_F(DispatcherReports, AReporterThatThrowsIsAskedAgain) {
   begin_reporting();
   const auto id = queue({"ann@a.example"});

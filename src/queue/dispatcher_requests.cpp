@@ -21,85 +21,135 @@ void Dispatcher::take_request(const Asked& asked) {
   const auto tally = std::make_shared<Tally>();
   tally->done = asked.done;
   std::unordered_set<std::uint64_t> idle;
+  std::unordered_set<std::uint64_t> busy;
   for (const auto id : asked.ids) {
-    if (!active_.contains(id.value)) idle.insert(id.value);
+    // A release concerns held messages, which are in no place but for a moment.
+    const bool is_left = asked.what == Request::release && !is_held(id);
+    if (!is_left) (active_.contains(id.value) ? busy : idle).insert(id.value);
   }
   schedule_.take_out(idle);
   for (auto& [name, line] : waiting_lines_) line->site.take_out(idle);
   std::erase_if(waiting_lines_, [](const auto& one) { return !one.second->site.has_waiting(); });
-  for (const auto id : idle) parts_.erase(id);
+  for (const auto id : idle) {
+    parts_.erase(id);
+    in_line_.erase(id);
+  }
   if (asked.what == Request::flush) {
     for (auto& [name, line] : lines_) line.site.end_pause();
   }
-  for (const auto id : asked.ids) {
-    if (idle.contains(id.value)) {
-      run_step(id, [&] { serve_request(asked.what, id, tally); });
-      continue;
-    }
-    const std::lock_guard lock(tally->mutex);
+  for (const auto id : busy)
+    run_step(spool::QueueId{id}, [&] { hold_during_attempt({id}, asked.what, tally); });
+  for (const auto id : idle)
+    run_step(spool::QueueId{id}, [&] { serve_request(asked.what, {id}, tally); });
+}
+
+bool Dispatcher::is_held(spool::QueueId id) const {
+  const auto envelope = spool_.envelope(id);
+  return envelope && std::any_of(envelope->recipients.begin(), envelope->recipients.end(),
+                                 [](const auto& one) { return one.is_held; });
+}
+
+// The message is being attempted: the request is served after that. Until then the message counts
+// as held on disk, so that a crash does not undo the request.
+void Dispatcher::hold_during_attempt(spool::QueueId id, Request what,
+                                     const std::shared_ptr<Tally>& tally) {
+  // Its attempt is what a flush asks for.
+  if (what == Request::flush) {
     ++tally->count;
-    // Its attempt is what a flush asks for. Nothing undoes a removal.
-    if (asked.what == Request::flush) continue;
-    auto& after = after_.try_emplace(id.value, asked.what).first->second;
-    if (after != Request::remove) after = asked.what;
+    return;
   }
+  auto& after = after_.try_emplace(id.value, what).first->second;
+  if (after != Request::remove) after = what;  // nothing undoes a removal
+  auto envelope = spool_.envelope(id);
+  if (!envelope) return;
+  auto records = held_records(*envelope, after != Request::release);
+  if (records.empty()) {
+    ++tally->count;
+    return;
+  }
+  store(id, std::move(*envelope), std::move(records), what, tally);
+}
+
+std::vector<spool::OutcomeRecord> Dispatcher::held_records(const spool::Envelope& envelope,
+                                                           bool is_held) const {
+  std::vector<spool::OutcomeRecord> records;
+  for (std::uint32_t i = 0; i < envelope.recipients.size(); ++i) {
+    const auto& one = envelope.recipients[i];
+    if (!is_open(one.state, settings_.settlement.on_unknown) || one.is_held == is_held) continue;
+    records.push_back(spool::outcome_of(envelope, i));
+    records.back().is_held = is_held;
+  }
+  return records;
 }
 
 // The message is in no place.
 void Dispatcher::serve_request(Request what, spool::QueueId id,
                                const std::shared_ptr<Tally>& tally) {
-  switch (what) {
-    case Request::hold:
-    case Request::release:
-      return set_held(id, what == Request::hold, tally);
-    case Request::flush: {
-      const auto envelope = spool_.envelope(id);
-      if (!envelope) return read_later(id);
-      if (open_recipients(*envelope, settings_.settlement.on_unknown).empty())
-        return reschedule(id, *envelope);
-      schedule_.add_flushed(id);
-      const std::lock_guard lock(tally->mutex);
-      ++tally->count;
-      return;
-    }
-    case Request::remove: {
-      const auto envelope = spool_.envelope(id);
-      if (!envelope && envelope.error().fault == Fault::not_found) return;
-      spool_.remove(id, [tally](const Result<void>& kept) {
-        const std::lock_guard lock(tally->mutex);
-        if (kept) ++tally->count;
-      });
-      look_again(id);
-      return tell([&] { observer_.removed(id, envelope ? *envelope : spool::Envelope()); });
-    }
-  }
-}
-
-void Dispatcher::set_held(spool::QueueId id, bool is_held, const std::shared_ptr<Tally>& tally) {
+  if (what == Request::flush) return serve_flush(id, tally);
+  if (what == Request::remove) return serve_removal(id, tally);
   auto envelope = spool_.envelope(id);
   if (!envelope) return read_later(id);
-  std::vector<spool::OutcomeRecord> records;
-  for (std::uint32_t i = 0; i < envelope->recipients.size(); ++i) {
-    const auto& one = envelope->recipients[i];
-    if (!is_open(one.state, settings_.settlement.on_unknown) || one.is_held == is_held) continue;
-    records.push_back(spool::outcome_of(*envelope, i));
-    records.back().is_held = is_held;
-    apply(*envelope, records.back());
+  auto records = held_records(*envelope, what == Request::hold);
+  if (records.empty()) {
+    if (!is_finished(*envelope, settings_.settlement.on_unknown)) ++tally->count;
+    return reschedule(id, *envelope);
   }
-  const bool is_changed = !records.empty();
-  if (is_changed) {
-    spool_.record(id, std::move(records), [tally](const Result<void>& kept) {
-      const std::lock_guard lock(tally->mutex);
-      if (kept) ++tally->count;
-    });
-    if (is_held) look_again(id);
-  }
-  reschedule(id, *envelope);
+  store(id, std::move(*envelope), std::move(records), what, tally);
 }
 
-// The disk may refuse a record that was visible meanwhile: then the message is as it was before.
-void Dispatcher::look_again(spool::QueueId id) {
-  schedule_.add_retry(id, now_.steady + settings_.settlement.retry.initial_delay);
+void Dispatcher::serve_flush(spool::QueueId id, const std::shared_ptr<Tally>& tally) {
+  const auto envelope = spool_.envelope(id);
+  if (!envelope) return read_later(id);
+  if (flushed_recipients(*envelope, settings_.settlement.on_unknown, now_.wall).empty())
+    return reschedule(id, *envelope);
+  schedule_.add_flushed(id);
+  ++tally->count;
+}
+
+void Dispatcher::serve_removal(spool::QueueId id, const std::shared_ptr<Tally>& tally) {
+  auto envelope = spool_.envelope(id);
+  if (!envelope && envelope.error().fault == Fault::not_found) return;
+  store(id, envelope ? std::move(*envelope) : spool::Envelope(), {}, Request::remove, tally);
+}
+
+// The message is under way until its records are on disk.
+void Dispatcher::store(spool::QueueId id, spool::Envelope envelope,
+                       std::vector<spool::OutcomeRecord> records, Request what,
+                       const std::shared_ptr<Tally>& tally) {
+  const auto active = std::make_shared<Active>();
+  active->part.id = id;
+  active->part.envelope = std::move(envelope);
+  for (const auto& record : records) apply(active->part.envelope, record);
+  count(*active);
+  auto done = [this, active, what, tally](const Result<void>& kept) {
+    post([&](Inbox& inbox) { inbox.stored.push_back({active, what, !kept, tally}); });
+  };
+  active->is_removal = what == Request::remove && records.empty();
+  try {
+    active->is_removal ? spool_.remove(id, std::move(done))
+                       : spool_.record(id, std::move(records), std::move(done));
+  } catch (...) {
+    uncount(*active);
+    throw;
+  }
+}
+
+void Dispatcher::end_stored(const Stored& stored) {
+  auto& active = *stored.active;
+  if (!uncount(active)) return;
+  const auto id = active.part.id;
+  if (!stored.was_refused) {
+    ++stored.tally->count;
+    // A removal that waits for the end of an attempt is told when it is done.
+    if (stored.what != Request::remove || active.is_removal)
+      tell([&] { observer_.requested(stored.what, id, active.part.envelope); });
+  }
+  if (active_.contains(id.value)) return;  // its attempt goes on
+  const auto envelope = spool_.envelope(id);
+  if (envelope) return reschedule(id, *envelope);
+  after_.erase(id.value);
+  if (!active.is_removal) return read_later(id);
+  if (!stored.was_refused) tell([&] { observer_.removed(id, active.part.envelope); });
 }
 
 // Serves a request that came while the message was being attempted. True: it is done, and the

@@ -124,6 +124,8 @@ TEST_F(DispatcherRequests, DuringAnAttemptTheyWaitForItsOutcome) {
   EXPECT_EQ(ask(Request::remove, {removed, lucky}), 2U);
   EXPECT_EQ(ask(Request::hold, {held, removed}), 2U);
   EXPECT_FALSE(is_gone(removed));
+  EXPECT_TRUE(is_held(removed)) << "a crash now leaves it held";
+  EXPECT_TRUE(is_held(held));
   a->end(a->same(Outcome::deferred, "451 later"));
   a->end(a->same(Outcome::deferred, "451 later"));
   a->end(a->same(Outcome::accepted, "250 ok"));
@@ -133,6 +135,47 @@ TEST_F(DispatcherRequests, DuringAnAttemptTheyWaitForItsOutcome) {
   EXPECT_TRUE(is_gone(lucky));
   pass(24h);
   EXPECT_EQ(a->seen.size(), 3U);
+}
+
+TEST_F(DispatcherRequests, OfOneMessageNamedTwiceAreOne) {
+  a = std::make_shared<ScriptedCarrier>(1);
+  routes->carriers["a.example"] = a;
+  begin();
+  const auto id = deferred();
+  const auto other = queue({"x@a.example"});
+  pass();
+  ASSERT_EQ(a->under_way.size(), 1U);
+  EXPECT_EQ(ask(Request::flush, {id, id, other, other}), 2U);
+  a->end_all(Outcome::accepted, "250 ok");
+  pass();
+  EXPECT_EQ(a->under_way.size(), 1U);
+  a->end_all(Outcome::accepted, "250 ok");
+  pass();
+  EXPECT_TRUE(is_gone(id));
+  EXPECT_EQ(a->seen.size(), 3U);
+}
+
+TEST_F(DispatcherRequests, ThatOvertakeTheMessageCauseNoSecondAttempt) {
+  begin();
+  const auto id = put({"ann@a.example"});
+  dispatcher->request(Request::flush, {id}, [](std::size_t) {});
+  pass();
+  dispatcher->add(id);
+  pass();
+  EXPECT_EQ(a->seen.size(), 1U);
+  a->end_all(Outcome::accepted, "250 ok");
+  pass();
+  EXPECT_TRUE(is_gone(id));
+}
+
+TEST_F(DispatcherRequests, AFlushKeepsTheDateThatTheSenderAskedFor) {
+  begin();
+  const auto id = queue({"ann@a.example"}, {}, noon + 3'600'000);
+  pass();
+  EXPECT_EQ(ask(Request::flush, {id}), 0U);
+  EXPECT_TRUE(a->seen.empty());
+  pass(61min);
+  EXPECT_EQ(a->seen.size(), 1U);
 }
 
 TEST_F(DispatcherRequests, TakeMessagesOutOfTheLine) {

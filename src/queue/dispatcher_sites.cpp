@@ -41,6 +41,7 @@ void Dispatcher::place(Active part) {
 
 void Dispatcher::wait_in_line(const std::string& name, Line& line, const Part& part) {
   line.site.wait(part.id, part.handling.priority());
+  in_line_.insert(part.id.value);
   waiting_lines_.emplace(name, &line);
 }
 
@@ -145,6 +146,7 @@ void Dispatcher::run_line(const std::string& name, Line& line) {
 }
 
 void Dispatcher::run_next(spool::QueueId id, const std::string& name, Line& line) {
+  if (const auto found = in_line_.find(id.value); found != in_line_.end()) in_line_.erase(found);
   if (after_.contains(id.value)) return part_ended(id, nullptr);
   auto opened = open(id);
   if (!opened || !reopen(*opened, name)) return part_ended(id, nullptr);

@@ -68,11 +68,23 @@ constexpr std::array report_fields{id_field, FieldInfo{"report", "queue id of th
 constexpr EventInfo report{"report.queued", Level::info,
                            "report {report} about message {id} goes to {to}", report_fields,
                            "A delivery status notification (RFC 3464) was stored in the spool."};
-constexpr std::array suppressed_fields{id_field, FieldInfo{"to", "who would have been told"}};
+constexpr std::array suppressed_fields{id_field, FieldInfo{"to", "who would have been told"},
+                                       FieldInfo{"reason", "why this one is not sent"}};
 constexpr EventInfo suppressed{
-    "report.suppressed", Level::warning,
-    "no report about message {id} to {to}: too many in this hour", suppressed_fields,
-    "bounces.per_hour notifications went to this address within an hour: this one is not sent."};
+    "report.suppressed", Level::warning, "no report about message {id} to {to}: {reason}",
+    suppressed_fields,
+    "A notification is not sent: bounces.per_hour went to this address within an hour, or it is a "
+    "local address without a mailbox and there is no bounces.postmaster."};
+constexpr std::array request_fields{id_field, FieldInfo{"from", "reverse-path"},
+                                    FieldInfo{"recipients", "number of recipients"}};
+constexpr EventInfo held{"queue.held", Level::info, "message {id} is held", request_fields,
+                         "`postroad queue hold`: the message is not tried until it is released."};
+constexpr EventInfo released{"queue.released", Level::info, "message {id} is released",
+                             request_fields, "`postroad queue release`: a hold has ended."};
+constexpr EventInfo removed{"queue.removed", Level::warning, "message {id} was removed",
+                            request_fields,
+                            "`postroad queue remove`: an operator deleted the message; its sender "
+                            "is not told."};
 constexpr std::array finding_fields{FieldInfo{"finding", "the damage and the action taken"}};
 constexpr EventInfo finding{"spool.finding", Level::warning, "{finding}", finding_fields,
                             "The spool was repaired at start."};
@@ -116,8 +128,18 @@ void report_queued(Log& log, spool::QueueId id, spool::QueueId report_id, const 
   log.write(report, id.text(), report_id.text(), '<' + whom + '>');
 }
 
-void report_suppressed(Log& log, spool::QueueId id, const std::string& whom) {
-  log.write(suppressed, id.text(), '<' + whom + '>');
+void report_suppressed(Log& log, spool::QueueId id, const std::string& whom,
+                       const std::string& reason) {
+  log.write(suppressed, id.text(), '<' + whom + '>', reason);
+}
+
+void request_served(Log& log, Request what, spool::QueueId id, const spool::Envelope& envelope) {
+  const auto write = [&](const EventInfo& kind) {
+    log.write(kind, id.text(), '<' + envelope.reverse_path + '>', envelope.recipients.size());
+  };
+  if (what == Request::hold) write(held);
+  if (what == Request::release) write(released);
+  if (what == Request::remove) write(removed);
 }
 
 void spool_finding(Log& log, const std::string& text) { log.write(finding, text); }
@@ -127,8 +149,9 @@ void spool_closed(Log& log, const spool::Statistics& statistics) {
 }
 
 std::span<const EventInfo* const> event_kinds() {
-  static constexpr std::array all{&delivered, &deferred, &failed, &unknown,    &down,    &up,
-                                  &failure,   &broken,   &report, &suppressed, &finding, &closed};
+  static constexpr std::array all{&delivered, &deferred, &failed,  &unknown, &down,
+                                  &up,        &failure,  &broken,  &report,  &suppressed,
+                                  &held,      &released, &removed, &finding, &closed};
   return all;
 }
 

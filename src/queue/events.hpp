@@ -7,6 +7,7 @@
 
 #include "observe/log.hpp"
 #include "queue/carrier.hpp"
+#include "queue/dispatcher.hpp"
 #include "spool/spool.hpp"
 
 namespace postroad::queue {
@@ -21,7 +22,10 @@ void queue_failed(Log& log, const std::string& reason);
 void delivery_failed(Log& log, spool::QueueId id, const std::string& reason);
 /// A notification about `id` was stored for its sender, or for the postmaster.
 void report_queued(Log& log, spool::QueueId id, spool::QueueId report, const std::string& to);
-void report_suppressed(Log& log, spool::QueueId id, const std::string& to);
+void report_suppressed(Log& log, spool::QueueId id, const std::string& to,
+                       const std::string& reason);
+/// An operator's request about a message was served.
+void request_served(Log& log, Request what, spool::QueueId id, const spool::Envelope& envelope);
 void spool_finding(Log& log, const std::string& finding);
 void spool_closed(Log& log, const spool::Statistics& statistics);
 std::span<const observe::EventInfo* const> event_kinds();

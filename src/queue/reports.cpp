@@ -45,7 +45,7 @@ class Owed final {
   // RFC 2852 section 4.1.4: with by-mode N the sender is told when the time is over, unless NOTIFY
   // says NEVER.
   [[nodiscard]] std::optional<Action> delay(const spool::Recipient& one) const {
-    if (one.is_delay_reported || one.attempts == 0 || envelope_.reverse_path.empty())
+    if (one.is_delay_reported || one.is_held || one.attempts == 0 || envelope_.reverse_path.empty())
       return std::nullopt;
     const auto notify = notify_of(envelope_, one);
     const bool is_owed = (is_slow_ && notify.delay) ||
@@ -69,13 +69,17 @@ std::vector<OwedReport> owed_reports(const spool::Envelope& envelope, const Hand
   const auto left = time_left(handling, envelope, wall);
   const bool is_past_deadline =
       left && left->count() <= 0 && handling.asked.deliver_by->otherwise == DeliverBy::Else::notify;
-  const bool is_slow = policy.delay_after.count() > 0 && age >= policy.delay_after;
+  // A deadline with by-mode N takes the place of the usual delay, so that its report is not missed.
+  const bool has_deadline =
+      left && left->count() > 0 && handling.asked.deliver_by->otherwise == DeliverBy::Else::notify;
+  const bool is_slow = policy.delay_after.count() > 0 && age >= policy.delay_after && !has_deadline;
   const Owed rules(envelope, policy, is_slow, is_past_deadline);
   std::vector<OwedReport> owed;
   for (std::uint32_t i = 0; i < envelope.recipients.size(); ++i) {
     const auto& one = envelope.recipients[i];
     // A failure of a notification to the postmaster is not reported again.
-    const bool is_postmasters = envelope.reverse_path.empty() && iequals(one.address, to);
+    const bool is_postmasters =
+        envelope.reverse_path.empty() && (iequals(one.address, to) || iequals(one.original, to));
     if (const auto action = rules.action(one); action && !is_postmasters)
       owed.push_back({i, *action});
   }

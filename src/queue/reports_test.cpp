@@ -113,6 +113,15 @@ TEST(OwedReports, AFailedNotificationGoesToThePostmasterOnce) {
   EXPECT_EQ(report_address(envelope, policy), "postmaster@here.example");
   envelope.recipients[0].address = "Postmaster@here.example";
   EXPECT_TRUE(owed_reports(envelope, {}, policy, noon, 1h).empty());
+  envelope.recipients[0].address = "root@here.example";
+  envelope.recipients[0].original = "postmaster@here.example";
+  EXPECT_TRUE(owed_reports(envelope, {}, policy, noon, 1h).empty()) << "an alias of it";
+}
+
+TEST(OwedReports, ADelayThatAnOperatorWantsIsNotReported) {
+  auto envelope = envelope_of({.state = State::pending, .login = "ann"});
+  envelope.recipients[0].is_held = true;
+  EXPECT_TRUE(owed_reports(envelope, {}, {}, noon, 5h).empty());
 }
 
 TEST(OwedReports, DeliverByWithNotifyTellsOfTheDelayAtItsTime) {
@@ -125,6 +134,8 @@ TEST(OwedReports, DeliverByWithNotifyTellsOfTheDelayAtItsTime) {
   EXPECT_FALSE(owed(stranger, noon + 119'000));
   EXPECT_EQ(owed(stranger, noon + 120'000), Action::delayed);
   EXPECT_FALSE(owed({.state = State::pending, .parameters = " NOTIFY=NEVER"}, noon + 120'000));
+  const auto user = envelope_of({.state = State::pending, .login = "ann"});
+  EXPECT_TRUE(owed_reports(user, handling, {}, noon, 5h).empty()) << "it has its own time";
   handling.asked.deliver_by->otherwise = DeliverBy::Else::give_up;
   EXPECT_FALSE(owed(stranger, noon + 120'000));
 }

@@ -46,12 +46,14 @@ struct RetryPolicy {
   }
 
   /// The delay until the next attempt, for a message of this age; nullopt: it is given up.
+  /// The last attempt is at the end of the lifetime.
   [[nodiscard]] std::optional<std::chrono::milliseconds> next(std::uint32_t attempts,
                                                               std::uint64_t seed,
                                                               std::chrono::milliseconds age) const {
     const auto delay = delay_after(attempts, age, seed);
-    if (lifetime.count() > 0 && age + delay > lifetime) return std::nullopt;
-    return delay;
+    if (lifetime.count() == 0) return delay;
+    if (age >= lifetime) return std::nullopt;
+    return std::min(delay, lifetime - age);
   }
 
  private:

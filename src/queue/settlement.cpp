@@ -78,6 +78,16 @@ std::vector<std::uint32_t> open_recipients(const spool::Envelope& envelope, OnUn
   return all;
 }
 
+std::vector<std::uint32_t> flushed_recipients(const spool::Envelope& envelope, OnUnknown on_unknown,
+                                              std::int64_t wall) {
+  auto all = open_recipients(envelope, on_unknown);
+  std::erase_if(all, [&](std::uint32_t at) {
+    const auto& one = envelope.recipients[at];
+    return one.attempts == 0 && one.next_attempt > wall;
+  });
+  return all;
+}
+
 bool is_finished(const spool::Envelope& envelope, OnUnknown on_unknown) {
   return std::none_of(envelope.recipients.begin(), envelope.recipients.end(),
                       [&](const auto& one) { return is_open(one.state, on_unknown); });

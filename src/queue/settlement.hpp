@@ -34,6 +34,9 @@ struct SettlementPolicy {
 bool is_open(spool::State state, OnUnknown on_unknown);
 /// The indices of those recipients, without those that an operator holds.
 std::vector<std::uint32_t> open_recipients(const spool::Envelope& envelope, OnUnknown on_unknown);
+/// Those that a flush makes due: not those whose sender asked for a later date (RFC 4865).
+std::vector<std::uint32_t> flushed_recipients(const spool::Envelope& envelope, OnUnknown on_unknown,
+                                              std::int64_t wall);
 /// No recipient remains to be tried.
 bool is_finished(const spool::Envelope& envelope, OnUnknown on_unknown);
 bool is_delivered(const spool::Envelope& envelope);

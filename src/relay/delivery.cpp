@@ -54,11 +54,27 @@ class LoggingObserver final : public queue::DispatcherObserver {
   void site_changed(const std::string& site, const std::string& reason) override {
     queue::site_changed(log_, site, reason);
   }
+  void requested(queue::Request what, spool::QueueId id, const spool::Envelope& envelope) override {
+    queue::request_served(log_, what, id, envelope);
+  }
   void failed(const std::string& reason) override { queue::queue_failed(log_, reason); }
 
  private:
   observe::Log& log_;
 };
+
+// As for a message to that address from elsewhere.
+std::vector<spool::Recipient> recipients_of(const Directory& directory, const std::string& text) {
+  std::vector<spool::Recipient> found;
+  const auto address = Mailbox::parse(text);
+  const auto ends = address ? directory.resolve(*address) : std::vector<Mailbox>();
+  for (const auto& end : ends) {
+    auto& one = found.emplace_back();
+    one.address = end.text();
+    if (!(end == *address)) one.original = text;
+  }
+  return found;
+}
 
 queue::DispatcherSettings dispatcher_settings(const DeliverySettings& settings,
                                               std::shared_ptr<queue::Reporter> reporter) {
@@ -75,7 +91,7 @@ queue::DispatcherSettings dispatcher_settings(const DeliverySettings& settings,
 }  // namespace
 
 struct Delivery::State {
-  State(spool::Spool& from, std::shared_ptr<const Directory> directory, const Maildirs& into,
+  State(spool::Spool& from, const std::shared_ptr<const Directory>& directory, const Maildirs& into,
         observe::Log& to, const DeliverySettings& settings)
       : spool(from),
         log(to),
@@ -83,12 +99,18 @@ struct Delivery::State {
         observer(to),
         here(std::make_shared<MailboxCarrier>(spool, maildirs, settings.host, settings.threads)),
         ways(open_ways(spool, settings.ways, {})),
-        routes(std::make_shared<ServerRoutes>(std::move(directory), here, settings.table, ways)),
+        routes(std::make_shared<ServerRoutes>(directory, here, settings.table, ways)),
         dispatcher(spool, observer, routes,
-                   dispatcher_settings(settings, make_reporter(settings.reports))) {}
+                   dispatcher_settings(settings, make_reporter(settings.reports, directory))) {}
 
-  [[nodiscard]] std::shared_ptr<queue::Reporter> make_reporter(ReportSettings settings) {
-    return std::make_shared<SpoolReporter>(spool, log, std::move(settings), report_limit);
+  [[nodiscard]] std::shared_ptr<queue::Reporter> make_reporter(
+      ReportSettings settings, std::shared_ptr<const Directory> directory) {
+    return std::make_shared<SpoolReporter>(
+        spool, log, std::move(settings),
+        [directory = std::move(directory)](const std::string& address) {
+          return recipients_of(*directory, address);
+        },
+        report_limit);
   }
 
   spool::Spool& spool;
@@ -102,9 +124,9 @@ struct Delivery::State {
   queue::Dispatcher dispatcher;
 };
 
-Delivery::Delivery(spool::Spool& spool, std::shared_ptr<const Directory> directory,
+Delivery::Delivery(spool::Spool& spool, const std::shared_ptr<const Directory>& directory,
                    const Maildirs& maildirs, observe::Log& log, DeliverySettings settings)
-    : state_(std::make_unique<State>(spool, std::move(directory), maildirs, log, settings)) {
+    : state_(std::make_unique<State>(spool, directory, maildirs, log, settings)) {
   spool.on_committed([state = state_.get()](spool::QueueId id) { state->dispatcher.add(id); });
   take_up(spool.list());
   state_->dispatcher.start();
@@ -112,11 +134,12 @@ Delivery::Delivery(spool::Spool& spool, std::shared_ptr<const Directory> directo
 
 Delivery::~Delivery() { stop({}); }
 
-void Delivery::change(std::shared_ptr<const Directory> directory, DeliverySettings settings) {
-  prepare_change(std::move(directory), settings)();
+void Delivery::change(const std::shared_ptr<const Directory>& directory,
+                      const DeliverySettings& settings) {
+  prepare_change(directory, settings)();
 }
 
-std::function<void()> Delivery::prepare_change(std::shared_ptr<const Directory> directory,
+std::function<void()> Delivery::prepare_change(const std::shared_ptr<const Directory>& directory,
                                                const DeliverySettings& settings) {
   auto& state = *state_;
   auto ways = open_ways(state.spool, settings.ways, state.ways);
@@ -125,15 +148,16 @@ std::function<void()> Delivery::prepare_change(std::shared_ptr<const Directory> 
                         [&](const WayOut& other) { return one.carrier == other.carrier; });
   };
   const bool flushes = std::any_of(ways.begin(), ways.end(), is_new);
-  auto routes =
-      std::make_shared<ServerRoutes>(std::move(directory), state.here, settings.table, ways);
-  return [&state, settings = dispatcher_settings(settings, state.make_reporter(settings.reports)),
-          flushes, ways = std::move(ways), routes = std::move(routes)] {
-    state.ways = ways;
-    state.routes = routes;
-    state.dispatcher.change(routes, settings);
-    if (flushes) state.dispatcher.flush();
-  };
+  auto routes = std::make_shared<ServerRoutes>(directory, state.here, settings.table, ways);
+  return
+      [&state,
+       settings = dispatcher_settings(settings, state.make_reporter(settings.reports, directory)),
+       flushes, ways = std::move(ways), routes = std::move(routes)] {
+        state.ways = ways;
+        state.routes = routes;
+        state.dispatcher.change(routes, settings);
+        if (flushes) state.dispatcher.flush();
+      };
 }
 
 void Delivery::request(queue::Request what, std::vector<spool::QueueId> ids,

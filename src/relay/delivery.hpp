@@ -37,18 +37,18 @@ class Delivery final {
  public:
   /// All references outlive it. It registers itself with the spool and takes up the messages that
   /// are queued already.
-  Delivery(spool::Spool& spool, std::shared_ptr<const Directory> directory,
+  Delivery(spool::Spool& spool, const std::shared_ptr<const Directory>& directory,
            const Maildirs& maildirs, observe::Log& log, DeliverySettings settings);
   /// As `stop(0)`, unless it was stopped before.
   ~Delivery();
 
   /// Other settings, from the next attempt on. A new way out, or another login or name there, makes
   /// all messages due that wait for a retry.
-  void change(std::shared_ptr<const Directory> directory, DeliverySettings settings);
+  void change(const std::shared_ptr<const Directory>& directory, const DeliverySettings& settings);
   /// A change in two steps: makes what may fail (threads), and returns the rest, which is called
   /// while this exists, or never. Throws std::system_error without a thread.
-  [[nodiscard]] std::function<void()> prepare_change(std::shared_ptr<const Directory> directory,
-                                                     const DeliverySettings& settings);
+  [[nodiscard]] std::function<void()> prepare_change(
+      const std::shared_ptr<const Directory>& directory, const DeliverySettings& settings);
   /// As queue::Dispatcher::request and find.
   void request(queue::Request what, std::vector<spool::QueueId> ids,
                queue::Dispatcher::RequestDone done);

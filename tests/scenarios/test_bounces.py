@@ -7,7 +7,7 @@ import unittest
 import by_hand
 import postroad
 
-LOCAL = {"domains": ["here.example"], "mailboxes": ["ann", "postmaster"]}
+LOCAL = {"domains": ["here.example"], "mailboxes": ["ann", "postmaster"], "aliases": ["sales: ann"]}
 
 
 def host_that_refuses(reply="550 5.1.1 no such user"):
@@ -68,7 +68,7 @@ class Bounces(unittest.TestCase):
         self.assertEqual(one["Final-Recipient"], "rfc822; ben@there.example")
         self.assertEqual(one["Action"], "failed")
         self.assertEqual(one["Status"], "5.1.1")
-        self.assertEqual(one["Remote-MTA"], "dns; 127.0.0.1")
+        self.assertEqual(one["Remote-MTA"], "dns; [127.0.0.1]")
         self.assertEqual(one["Diagnostic-Code"], "smtp; 550 5.1.1 no such user")
         self.assertIsNotNone(one["Last-Attempt-Date"])
         self.assertEqual(original.get_content_type(), "message/rfc822")
@@ -137,6 +137,17 @@ class Bounces(unittest.TestCase):
             server.stop()
         (closed,) = server.events("spool.closed")
         self.assertEqual(closed["left"], 0)
+
+    def test_a_local_sender_is_who_gets_its_mail(self):
+        with host_that_refuses() as host:
+            server = self.serve(host, bounces={"postmaster": "postmaster@here.example"})
+            for sender in ("sales", "ann+shop"):
+                self.send(server, sender=f"{sender}@here.example")
+            postroad.eventually(lambda: len(server.mails()) == 2, server.process)
+            self.send(server, sender="nobody@here.example")
+            postroad.eventually(lambda: len(server.mails()) == 3, server.process)
+            server.stop()
+        self.assertEqual(sorted(mail.mailbox for mail in server.mails()), ["ann@here.example", "ann@here.example", "postmaster@here.example"])
 
     def test_one_address_gets_no_flood(self):
         with host_that_refuses() as host:

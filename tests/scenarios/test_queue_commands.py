@@ -82,7 +82,7 @@ class QueueCommands(unittest.TestCase):
     def test_conditions(self):
         first = self.deferred()
         second = self.deferred(recipient="cora@sub.other.example", sender="")
-        for arguments, expected in ((("--sender", "ann@*"), [first]), (("--sender", "<>"), [second]), (("--sender", "ann"), []),
+        for arguments, expected in ((("--sender", "ann@*"), [first]), (("--sender", "<ann@here.example>"), [first]), ((first, first), [first]), (("--sender", "<>"), [second]), (("--sender", "ann"), []),
                                     (("--recipient", "BEN@there.example"), [first]), (("--domain", "*.example"), [first, second]),
                                     (("--domain", "*.other.example"), [second]), (("--reply", "COME BACK"), [first, second]),
                                     (("--reply", "no such text"), []), (("--state", "deferred"), [first, second]),
@@ -116,7 +116,7 @@ class QueueCommands(unittest.TestCase):
         self.assertEqual(self.queue("hold", queue_id).stdout, "hold: 1 message\n")
         self.replies["RCPT"] = "250 2.1.5 Ok"
         self.server.restart()
-        self.queue("flush", "all")
+        self.assertIn("a hold", self.queue("flush", "all", code=75).stderr)
         self.send(recipient="other@there.example")
         postroad.eventually(lambda: self.server.events("recipient.delivered"), self.server.process)
         (one,) = self.listed()
@@ -160,11 +160,42 @@ class QueueCommands(unittest.TestCase):
         queue_id = self.send()
         self.assertTrue(reached.wait(postroad.PATIENCE))
         self.assertIn("waiting for: the end of an attempt at ", self.queue("why", queue_id).stdout)
-        self.queue("remove", queue_id)
+        self.assertEqual(self.queue("remove", queue_id).stdout, "remove: 1 message\n")
+        self.assertIn("then the request of an operator", self.queue("why", queue_id).stdout)
         self.assertEqual([one["id"] for one in self.listed()], [queue_id])
         go_on.set()
         postroad.eventually(lambda: not self.listed(), self.server.process)
         self.assertEqual(len(self.server.events("recipient.deferred")), 1)
+        (event,) = self.server.events("queue.removed")
+        self.assertEqual(event["id"], queue_id)
+
+    def test_a_request_during_an_attempt_survives_a_kill(self):
+        reached = threading.Event()
+
+        def script(peer):
+            peer.say("220 fake.example ESMTP\r\n")
+            by_hand.converse(peer, until="RCPT")
+            reached.set()
+            peer.line()
+        for verb in ("hold", "remove"):
+            with self.subTest(verb):
+                reached.clear()
+                self.host.script = script
+                queue_id = self.send()
+                self.assertTrue(reached.wait(postroad.PATIENCE))
+                self.queue(verb, queue_id)
+                self.server.kill()
+                self.host.script = self.script
+                self.server.start()
+                self.assertTrue(self.wait_state(queue_id, "held")["held"])
+                self.queue("remove", queue_id)
+
+    def test_a_flush_names_each_message_once(self):
+        queue_id = self.deferred()
+        self.replies["RCPT"] = "250 2.1.5 Ok"
+        self.assertEqual(self.queue("flush", queue_id, queue_id, queue_id).stdout, "flush: 1 message\n")
+        postroad.eventually(lambda: not self.listed(), self.server.process)
+        self.assertEqual(len(self.server.events("recipient.delivered")), 1)
 
     def test_many_messages(self):
         self.replies["RCPT"] = LATER
@@ -190,7 +221,7 @@ class QueueCommands(unittest.TestCase):
 
     def test_wrong_input(self):
         for arguments, code, words in ((("hold",), 64, "name messages"), (("why", "no/id"), 64, "not a queue id"),
-                                       (("list", "--state", "gone"), 64, "deferred"), (("list", "--older", "x"), 64, "--older")):
+                                       (("why", "all"), 64, "not a queue id"), (("list", "--state", "gone"), 64, "deferred"), (("list", "--older", "x"), 64, "--older")):
             with self.subTest(arguments):
                 done = self.queue(*arguments, code=code)
                 self.assertIn(words, done.stderr)

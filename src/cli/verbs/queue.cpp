@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <iostream>
+#include <set>
 
 #include "base/text.hpp"
 #include "cli/exit.hpp"
@@ -21,7 +22,7 @@ namespace {
 using daemon::QueueSelection;
 using daemon::RunningServer;
 
-constexpr std::size_t ids_per_request = 150;  // a request is a line of at most 4096 bytes
+constexpr std::size_t ids_per_request = 40'000;  // a request is a line of at most 1 MiB
 
 int refuse(int code, std::string_view sentence) {
   complain("queue", sentence);
@@ -35,6 +36,13 @@ Result<void> print_line(std::string_view line) {
   return fail(Fault::io, "standard output", "cannot be written");
 }
 
+void print_safely(std::string_view bytes) {
+  for (const char c : bytes) {
+    if (c == '\r') continue;
+    std::cout << (is_control(c) && c != '\n' && c != '\t' ? '?' : c);
+  }
+}
+
 std::string messages(std::size_t count) {
   return std::to_string(count) + (count == 1 ? " message" : " messages");
 }
@@ -42,6 +50,7 @@ std::string messages(std::size_t count) {
 Result<QueueSelection> selection_of(const QueueVerbs& verb) {
   QueueSelection selection;
   const bool is_all = verb.ids == std::vector<std::string>{"all"};
+  std::set<spool::QueueId> seen;
   for (const auto& text : verb.ids) {
     if (is_all) break;
     const auto id = spool::QueueId::parse(text);
@@ -49,9 +58,13 @@ Result<QueueSelection> selection_of(const QueueVerbs& verb) {
       return fail(Fault::input, '\'' + printable(text, 40) + '\'',
                   "not a queue id; `postroad queue list` shows the ids, and `all` alone names all "
                   "messages");
-    selection.ids.push_back(*id);
+    if (seen.insert(*id).second) selection.ids.push_back(*id);
   }
   selection.sender = verb.sender;
+  // As `queue list` prints it.
+  if (const auto size = selection.sender.size();
+      size > 2 && selection.sender.front() == '<' && selection.sender.back() == '>')
+    selection.sender = selection.sender.substr(1, size - 2);
   selection.recipient = verb.recipient;
   selection.domain = verb.domain;
   selection.site = verb.site;
@@ -164,8 +177,9 @@ config::Command QueueVerbs::declare() {
        .target = &domain},
       {.name = "site",
        .value = "PATTERN",
-       .doc = "Only messages with a recipient that this destination serves, as `queue list --json` "
-              "names it.",
+       .doc = "Only messages with a recipient that this destination serves: the `route` of `queue "
+              "list "
+              "--json`.",
        .target = &site},
       {.name = "reply",
        .value = "TEXT",
@@ -249,7 +263,10 @@ config::Command QueueVerbs::declare() {
                      {}),
       change_command("release", "end a hold", "The messages are tried at their own times again.",
                      {}),
-      change_command("flush", "try messages now", "Ends the pauses of destinations too.", {}),
+      change_command("flush", "try messages now",
+                     "Ends the pauses of destinations too. Messages that are held, or whose sender "
+                     "asked for a later date (FUTURERELEASE), stay.",
+                     {}),
       change_command("remove", "delete messages from the queue; their senders are not told",
                      "A message that is being attempted is removed after that attempt. On a "
                      "terminal the command asks first.",
@@ -267,18 +284,19 @@ int QueueVerbs::list() {
     return running->queue("list " + form + daemon::words_of(piece), print_line);
   });
   if (!count) return refuse(count.error());
+  if (postqueue) return exit_ok;  // as postqueue
   if (*count == 0 && form == "text") std::cerr << "no message matches\n";
   return exit_of_count(*count);
 }
 
 int QueueVerbs::why() {
-  ids = {id};
-  const auto selection = selection_of(*this);
-  if (!selection) return refuse(selection.error());
+  const auto parsed = spool::QueueId::parse(id);
+  if (!parsed) return refuse(parsed.error());
+  const QueueSelection selection{.ids = {*parsed}};
   auto running = connect(*this);
   if (!running) return refuse(running.error());
   const auto count = running->queue(
-      std::string("why ") + (json ? "json" : "text") + daemon::words_of(*selection), print_line);
+      std::string("why ") + (json ? "json" : "text") + daemon::words_of(selection), print_line);
   if (!count) return refuse(count.error());
   if (*count == 0)
     complain("queue", id + ": not in the queue; it was delivered, returned or removed, and the log "
@@ -291,11 +309,17 @@ int QueueVerbs::show() {
   if (!parsed) return refuse(parsed.error());
   auto running = connect(*this);
   if (!running) return refuse(running.error());
-  const auto found = running->show(parsed->text(), [](std::string_view bytes) -> Result<void> {
-    std::cout << bytes;
-    if (std::cout) return {};
-    return fail(Fault::io, "standard output", "cannot be written");
-  });
+  // A message must not send commands to the terminal.
+  const bool is_shown = is_terminal(STDOUT_FILENO);
+  const auto found =
+      running->show(parsed->text(), [is_shown](std::string_view bytes) -> Result<void> {
+        if (is_shown)
+          print_safely(bytes);
+        else
+          std::cout << bytes;
+        if (std::cout) return {};
+        return fail(Fault::io, "standard output", "cannot be written");
+      });
   if (!found) return refuse(found.error());
   if (!*found) return refuse(exit_none, id + ": not in the queue");
   return exit_ok;
@@ -337,7 +361,11 @@ int QueueVerbs::change(const std::string& what) {
     std::cout << fmt::format("{{\"matched\":{},\"changed\":{}}}\n", named.ids.size(), changed);
   else if (!dry_run && !named.ids.empty())
     std::cout << what << ": " << messages(changed) << '\n';
-  return exit_of_count(named.ids.size());
+  if (named.ids.empty() || dry_run || changed > 0) return exit_of_count(named.ids.size());
+  return refuse(exit_temporary,
+                what +
+                    ": nothing was changed: the messages have left the queue, or a hold or the "
+                    "date of its sender is stronger, or the disk refuses it");
 }
 
 }  // namespace postroad::cli

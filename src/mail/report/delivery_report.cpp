@@ -77,6 +77,14 @@ std::string original_of(const MailPart& report) {
   return {};
 }
 
+// `x400; …` → `x400`; empty for an Internet address.
+std::string original_type_of(std::string_view value) {
+  const auto semicolon = value.find(';');
+  if (semicolon == std::string_view::npos) return {};
+  auto type = lower(trim(value.substr(0, semicolon)));
+  return type == "rfc822" || type == "utf-8" ? std::string() : type;
+}
+
 ReportedRecipient recipient_of(const std::vector<HeaderField>& fields) {
   ReportedRecipient one;
   const auto word = lower(value_of(fields, "Action"));
@@ -88,6 +96,7 @@ ReportedRecipient recipient_of(const std::vector<HeaderField>& fields) {
   one.status = status.substr(0, status.find_first_of(" ("));
   one.final_recipient = untyped_value_of(fields, "Final-Recipient");
   one.original_recipient = untyped_value_of(fields, "Original-Recipient");
+  one.original_type = original_type_of(value_of(fields, "Original-Recipient"));
   one.remote_mta = untyped_value_of(fields, "Remote-MTA");
   one.diagnostic = untyped_value_of(fields, "Diagnostic-Code");
   one.last_attempt = value_of(fields, "Last-Attempt-Date");
@@ -127,9 +136,16 @@ std::string_view address_type(std::string_view address) {
   return std::any_of(address.begin(), address.end(), is_8bit) ? "utf-8" : "rfc822";
 }
 
+std::string_view original_type(const ReportedRecipient& one) {
+  const bool is_internet = one.original_type.empty() || iequals(one.original_type, "rfc822") ||
+                           iequals(one.original_type, "utf-8");
+  return is_internet ? address_type(one.original_recipient) : std::string_view(one.original_type);
+}
+
 // RFC 3464 section 2.3.6: a reply of SMTP, or a text of the reporting host.
 std::string_view diagnostic_type(std::string_view text) {
-  const bool is_reply = text.size() >= 3 && std::all_of(text.begin(), text.begin() + 3, is_digit);
+  const bool is_reply = text.size() >= 3 && std::all_of(text.begin(), text.begin() + 3, is_digit) &&
+                        (text.size() == 3 || text[3] == ' ' || text[3] == '-');
   return is_reply ? "smtp" : "x-postroad";
 }
 
@@ -201,7 +217,7 @@ MimePart DeliveryReport::part(bool whole_original) const {
   fields.add("Arrival-Date", arrival_date);
   for (const auto& one : recipients) {
     fields.end_group();
-    fields.add("Original-Recipient", one.original_recipient, address_type(one.original_recipient));
+    fields.add("Original-Recipient", one.original_recipient, original_type(one));
     fields.add("Final-Recipient", one.final_recipient, address_type(one.final_recipient));
     fields.add("Action", to_string(one.action));
     fields.add("Status", one.status);

@@ -1,9 +1,11 @@
 // How many notifications one address gets in an hour: a list of bad addresses, or a forged sender,
-// must not fill a mailbox. Pure: time is an argument.
+// must not fill a mailbox. Time is an argument.
+// Thread rule: any thread.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
+#include <mutex>
 #include <string>
 #include <unordered_map>
 
@@ -19,6 +21,8 @@ class ReportLimit final {
   };
   /// Counts one more for this address. `most` of them are sent in an hour; 0: all.
   Decision count(const std::string& address, std::size_t most, Time now);
+  /// One that was counted was not stored.
+  void uncount(const std::string& address);
 
   static constexpr std::chrono::hours window{1};
 
@@ -29,6 +33,7 @@ class ReportLimit final {
     std::size_t sent = 0;
   };
   void forget_old(Time now);
+  std::mutex mutex_;
   std::unordered_map<std::string, Count> counts_;
 };
 

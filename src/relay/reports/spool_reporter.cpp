@@ -30,9 +30,9 @@ Result<void> append(spool::Incoming& incoming, MessageSource& source) {
   }
 }
 
-spool::Envelope envelope_of(const std::string& to, const MessageSource& source) {
+spool::Envelope envelope_of(std::vector<spool::Recipient> recipients, const MessageSource& source) {
   spool::Envelope envelope;
-  envelope.recipients.emplace_back().address = to;
+  envelope.recipients = std::move(recipients);
   envelope.arrived = queue::now_ms();
   queue::Handling handling;
   handling.smtputf8 = source.needs_utf8();
@@ -44,10 +44,11 @@ spool::Envelope envelope_of(const std::string& to, const MessageSource& source) 
 }  // namespace
 
 SpoolReporter::SpoolReporter(spool::Spool& spool, observe::Log& log, ReportSettings settings,
-                             std::shared_ptr<ReportLimit> limit)
+                             ReportRecipients recipients_of, std::shared_ptr<ReportLimit> limit)
     : spool_(spool),
       log_(log),
       settings_(std::move(settings)),
+      recipients_of_(std::move(recipients_of)),
       limit_(std::move(limit)),
       thread_([this] { run(); }) {}
 
@@ -79,13 +80,13 @@ void SpoolReporter::run() {
     std::unique_lock lock(mutex_);
     bell_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
     if (waiting_.empty()) return;
-    auto job = std::move(waiting_.front());
+    const auto job = std::move(waiting_.front());
     waiting_.pop_front();
     lock.unlock();
     try {
       make(job);
-    } catch (const std::exception& thrown) {  // no memory
-      job.done(fail(Fault::io, "a notification", thrown.what()));
+    } catch (...) {  // no memory
+      job.done(fail(Fault::io, "a notification", "cannot be made: there is no memory"));
     }
   }
 }
@@ -124,28 +125,47 @@ std::string SpoolReporter::last_words() const {
          "hour is over.";
 }
 
-void SpoolReporter::suppress(Job& job, const std::string& to) {
-  const auto id = job.part->id;
-  spool_.record(id, queue::reported(job.part->envelope, job.owed),
-                [this, id, to, done = std::move(job.done)](Result<void> kept) {
-                  if (kept) queue::report_suppressed(log_, id, to);
+// The callbacks run when this reporter may be gone: they have what they need.
+void SpoolReporter::suppress(const Job& job, const std::string& to, const std::string& reason) {
+  spool_.record(job.part->id, queue::reported(job.part->envelope, job.owed),
+                [&log = log_, id = job.part->id, to, reason, done = job.done](Result<void> kept) {
+                  if (kept) queue::report_suppressed(log, id, to, reason);
                   done(std::move(kept));
                 });
 }
 
-void SpoolReporter::make(Job& job) {
+// A local address without a mailbox gets no mailbox by a notification: the postmaster is told.
+std::vector<spool::Recipient> SpoolReporter::recipients_for(const Job& job, std::string& to) const {
+  to = queue::report_address(job.part->envelope, settings_.policy);
+  auto recipients = recipients_of_(to);
+  if (recipients.empty() && !settings_.policy.postmaster.empty()) {
+    to = settings_.policy.postmaster;
+    recipients = recipients_of_(to);
+  }
+  return recipients;
+}
+
+void SpoolReporter::make(const Job& job) {
   const auto& part = *job.part;
-  const auto& to = queue::report_address(part.envelope, settings_.policy);
-  const auto decision = limit_->count(to, settings_.per_hour, std::chrono::steady_clock::now());
-  if (decision == ReportLimit::Decision::suppress) return suppress(job, to);
+  std::string to;
+  auto recipients = recipients_for(job, to);
+  if (recipients.empty()) return suppress(job, to, "there is no mailbox of this address");
   auto incoming = spool_.begin();
   if (!incoming) return job.done(incoming.error());
   const bool whole = returns_whole(job);
   ReportContext context{settings_.host, to, settings_.lifetime, read_original(part, whole),
                         whole,          {}};
+  const auto decision = limit_->count(to, settings_.per_hour, std::chrono::steady_clock::now());
+  if (decision == ReportLimit::Decision::suppress)
+    return suppress(job, to, "too many in this hour");
   if (decision == ReportLimit::Decision::send_last) context.last_words = last_words();
+  const auto end = [&log = log_, limit = limit_, id = part.id, new_id = (*incoming)->id(), to,
+                    done = job.done](Result<void> kept) {
+    kept ? queue::report_queued(log, id, new_id, to) : limit->uncount(to);
+    done(std::move(kept));
+  };
   auto source = status_report(part, job.owed, context).source({.host = settings_.host});
-  if (!source) return job.done(source.error());
+  if (!source) return end(source.error());
   (*source)->offered({});
   mail::ReceivedInfo trace;
   trace.by = settings_.host;
@@ -153,16 +173,10 @@ void SpoolReporter::make(Job& job) {
   trace.time = std::chrono::system_clock::now();
   auto kept = (*incoming)->append(mail::format_received(trace));
   if (kept) kept = append(**incoming, **source);
-  if (!kept) return job.done(std::move(kept));
-  auto envelope = envelope_of(to, **source);
-  auto records = queue::reported(part.envelope, job.owed);
-  const auto new_id = (*incoming)->id();
-  spool_.commit_with(
-      std::move(*incoming), std::move(envelope), part.id, std::move(records),
-      [this, id = part.id, new_id, to, done = std::move(job.done)](Result<void> committed) {
-        if (committed) queue::report_queued(log_, id, new_id, to);
-        done(std::move(committed));
-      });
+  if (!kept) return end(std::move(kept));
+  auto envelope = envelope_of(std::move(recipients), **source);
+  spool_.commit_with(std::move(*incoming), std::move(envelope), part.id,
+                     queue::reported(part.envelope, job.owed), end);
 }
 
 }  // namespace postroad::relay

@@ -17,6 +17,10 @@
 
 namespace postroad::relay {
 
+/// The recipients of a notification to an address: aliases expanded; none: a local address without
+/// a mailbox.
+using ReportRecipients = std::function<std::vector<spool::Recipient>(const std::string& address)>;
+
 struct ReportSettings {
   std::string host;  ///< this server's name
   queue::ReportPolicy policy;
@@ -29,7 +33,7 @@ class SpoolReporter final : public queue::Reporter {
   /// Spool and log outlive it. `limit` is shared with the reporters before it. Throws
   /// std::system_error without a thread.
   SpoolReporter(spool::Spool& spool, observe::Log& log, ReportSettings settings,
-                std::shared_ptr<ReportLimit> limit);
+                ReportRecipients recipients_of, std::shared_ptr<ReportLimit> limit);
   SpoolReporter(const SpoolReporter&) = delete;
   SpoolReporter& operator=(const SpoolReporter&) = delete;
   /// Waits until what was begun is with the spool.
@@ -48,8 +52,9 @@ class SpoolReporter final : public queue::Reporter {
     Done done;
   };
   void run();
-  void make(Job& job);
-  void suppress(Job& job, const std::string& to);
+  void make(const Job& job);
+  void suppress(const Job& job, const std::string& to, const std::string& reason);
+  [[nodiscard]] std::vector<spool::Recipient> recipients_for(const Job& job, std::string& to) const;
   [[nodiscard]] bool returns_whole(const Job& job) const;
   [[nodiscard]] std::string read_original(const queue::Part& part, bool whole) const;
   [[nodiscard]] std::string last_words() const;
@@ -57,7 +62,8 @@ class SpoolReporter final : public queue::Reporter {
   spool::Spool& spool_;
   observe::Log& log_;
   const ReportSettings settings_;
-  const std::shared_ptr<ReportLimit> limit_;  // the thread only
+  const ReportRecipients recipients_of_;
+  const std::shared_ptr<ReportLimit> limit_;
   std::mutex mutex_;
   std::condition_variable bell_;
   std::deque<Job> waiting_;

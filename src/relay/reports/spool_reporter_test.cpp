@@ -20,6 +20,11 @@ struct SpoolReporterTest : ::testing::Test {
   observe::Log log;
   ReportSettings settings;
   std::shared_ptr<ReportLimit> limit = std::make_shared<ReportLimit>();
+  ReportRecipients recipients_of = [](const std::string& address) {
+    spool::Recipient one;
+    one.address = address;
+    return std::vector{one};
+  };
 
   SpoolReporterTest() {
     settings.host = "mail.here.example";
@@ -47,7 +52,7 @@ struct SpoolReporterTest : ::testing::Test {
   }
   // The notifications that are in the spool after this one.
   std::vector<spool::QueueId> report(const queue::Part& part) {
-    SpoolReporter reporter(*spool, log, settings, limit);
+    SpoolReporter reporter(*spool, log, settings, recipients_of, limit);
     std::promise<Result<void>> ended;
     reporter.report(part, {{0, Action::failed}},
                     [&](Result<void> kept) { ended.set_value(std::move(kept)); });
@@ -129,6 +134,46 @@ TEST_F(SpoolReporterTest, AnAddressOutsideAsciiIsSentWithSmtputf8) {
   const auto reports = report(part);
   ASSERT_EQ(reports.size(), 1U);
   EXPECT_TRUE(queue::handling_of(spool->envelope(reports[0]).value()).smtputf8);
+}
+
+TEST_F(SpoolReporterTest, GoesToTheEndsOfAnAlias) {
+  recipients_of = [](const std::string& address) {
+    std::vector<spool::Recipient> ends(2);
+    ends[0].address = "root@here.example";
+    ends[1].address = "ops@there.example";
+    for (auto& one : ends) one.original = address;
+    return ends;
+  };
+  const auto reports = report(put("text\r\n"));
+  ASSERT_EQ(reports.size(), 1U);
+  const auto envelope = spool->envelope(reports[0]).value();
+  ASSERT_EQ(envelope.recipients.size(), 2U);
+  EXPECT_EQ(envelope.recipients[0].address, "root@here.example");
+  EXPECT_EQ(envelope.recipients[1].original, "ann@here.example");
+}
+
+TEST_F(SpoolReporterTest, ASenderWithoutAMailboxGetsNone) {
+  recipients_of = [](const std::string& address) {
+    std::vector<spool::Recipient> ends;
+    if (address == "postmaster@here.example") ends.emplace_back().address = "root@here.example";
+    return ends;
+  };
+  const auto part = put("text\r\n");
+  EXPECT_TRUE(report(part).empty());
+  EXPECT_TRUE(spool->envelope(part.id)->recipients[0].is_reported);
+  settings.policy.postmaster = "postmaster@here.example";
+  const auto reports = report(put("text\r\n"));
+  ASSERT_EQ(reports.size(), 1U);
+  EXPECT_EQ(spool->envelope(reports[0])->recipients[0].address, "root@here.example");
+}
+
+TEST(ReportLimitTest, DoesNotCountWhatWasNotStored) {
+  ReportLimit limit;
+  const ReportLimit::Time begin{std::chrono::hours(100)};
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_EQ(limit.count("ann@x.example", 1, begin), ReportLimit::Decision::send_last);
+    limit.uncount("Ann@x.example");
+  }
 }
 
 TEST(ReportLimitTest, BeginsAgainAfterAnHour) {

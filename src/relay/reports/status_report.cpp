@@ -41,12 +41,19 @@ bool is_reply(std::string_view text) {
          is_digit(text[2]) && (text.size() == 3 || text[3] == ' ' || text[3] == '-');
 }
 
+constexpr std::string_view local_fault = "a fault of this mail server, which its log describes";
+
 std::string_view without_given_up(std::string_view note) {
   if (note.starts_with(queue::given_up)) note.remove_prefix(queue::given_up.size());
   return note;
 }
 
-std::string_view name_of(std::string_view host) { return host.substr(0, host.rfind(':')); }
+// Without the port; an address is a literal (RFC 5321 section 4.1.3).
+std::string name_of(std::string_view host) {
+  const std::string name(host.substr(0, host.rfind(':')));
+  const bool is_ipv4 = !name.empty() && name.find_first_not_of("0123456789.") == std::string::npos;
+  return is_ipv4 ? '[' + name + ']' : name;
+}
 
 // Empty: it is tried for ever.
 std::string retry_until(const queue::Part& part, const ReportContext& context) {
@@ -59,19 +66,36 @@ bool has(const std::vector<queue::OwedReport>& owed, Action action) {
                      [action](const auto& one) { return one.action == action; });
 }
 
-std::string subject_of(const queue::Part& part, const std::vector<queue::OwedReport>& owed) {
-  std::string text = has(owed, Action::failed)    ? "Undelivered mail: "
-                     : has(owed, Action::delayed) ? "Delayed mail: "
-                                                  : "Delivered mail: ";
-  if (owed.size() > 1) return text + std::to_string(owed.size()) + " recipients";
-  return text + printable(part.envelope.recipients[owed.front().recipient].address, 200);
+// The address that the sender knows: only a user of this server is told where an alias leads to.
+const std::string& address_for_sender(const queue::Part& part, const spool::Recipient& one) {
+  const bool is_hidden = part.envelope.login.empty() && !one.original.empty();
+  return is_hidden ? one.original : one.address;
 }
 
+// The gravest action names the report.
+std::string subject_of(const queue::Part& part, const std::vector<queue::OwedReport>& owed) {
+  const auto action = has(owed, Action::failed)    ? Action::failed
+                      : has(owed, Action::delayed) ? Action::delayed
+                                                   : owed.front().action;
+  const auto is_one = [action](const auto& one) { return one.action == action; };
+  const std::string text = action == Action::failed    ? "Undelivered mail: "
+                           : action == Action::delayed ? "Delayed mail: "
+                                                       : "Delivered mail: ";
+  const auto count = std::count_if(owed.begin(), owed.end(), is_one);
+  if (count > 1) return text + std::to_string(count) + " recipients";
+  const auto first = std::find_if(owed.begin(), owed.end(), is_one);
+  return text +
+         printable(address_for_sender(part, part.envelope.recipients[first->recipient]), 200);
+}
+
+// A sentence for people. The paths of this server concern its operator only.
 std::string reason_of(const spool::Recipient& one) {
+  const auto note = without_given_up(one.note);
   const auto reply = reply_in(one);
+  const std::string begin = note.size() == one.note.size() ? "" : "The server has given up. ";
   if (!reply.empty() && !one.host.empty())
-    return "The server " + std::string(name_of(one.host)) + " replied: " + std::string(reply);
-  return std::string(without_given_up(one.note));
+    return begin + "The server " + name_of(one.host) + " replied: " + std::string(reply);
+  return begin + std::string(note.starts_with('/') ? local_fault : note);
 }
 
 class Text final {
@@ -109,8 +133,10 @@ class Text final {
     for (const auto& one : owed_) {
       if (one.action != action) continue;
       const auto& recipient = part_.envelope.recipients[one.recipient];
-      text_ += "  " + printable(recipient.address, 320);
-      if (!recipient.original.empty()) text_ += " (for " + printable(recipient.original, 320) + ')';
+      const auto& address = address_for_sender(part_, recipient);
+      text_ += "  " + printable(address, 320);
+      if (!recipient.original.empty() && address != recipient.original)
+        text_ += " (for " + printable(recipient.original, 320) + ')';
       text_ += '\n';
       const bool is_good = action == Action::delivered || action == Action::relayed;
       if (const auto reason = reason_of(recipient); !is_good && !reason.empty())
@@ -132,11 +158,15 @@ ReportedRecipient fields_of(const queue::Part& part, const queue::OwedReport& ow
   ReportedRecipient made;
   made.action = owed.action;
   made.status = status_of(one, owed.action);
-  made.final_recipient = one.address;
+  made.final_recipient = address_for_sender(part, one);
+  made.original_type = asked.original_type;
   made.original_recipient = asked.original.empty() ? one.original : asked.original;
   made.remote_mta = name_of(one.host);
   const auto reply = reply_in(one);
   made.diagnostic = reply.empty() ? without_given_up(one.note) : reply;
+  if (made.diagnostic.starts_with('/')) made.diagnostic = local_fault;
+  // Programs read these fields best in ASCII; the text for people has the reply as it was.
+  std::replace_if(made.diagnostic.begin(), made.diagnostic.end(), is_8bit, '?');
   if (one.last_attempt != 0) made.last_attempt = date_of(one.last_attempt);
   if (owed.action == Action::delayed) made.will_retry_until = retry_until(part, context);
   return made;

@@ -126,6 +126,49 @@ TEST(StatusReport, KeepsActionsOfSeveralRecipientsApart) {
   EXPECT_EQ(report->recipients[2].action, Action::delivered);
 }
 
+TEST(StatusReport, HidesWhereAnAliasLeadsToFromStrangers) {
+  auto one = recipient_of("550 5.1.1 no such user", "192.0.2.1:25");
+  one.original = "sales@here.example";
+  auto part = part_of({one});
+  auto bytes = bytes_of(status_report(part, {{0, Action::failed}}, context()));
+  EXPECT_EQ(bytes.find("ben@there.example"), std::string::npos) << bytes;
+  const auto told = DeliveryReport::parse(bytes)->recipients.at(0);
+  EXPECT_EQ(told.final_recipient, "sales@here.example");
+  EXPECT_EQ(told.remote_mta, "[192.0.2.1]");
+  part.envelope.login = "ann";
+  bytes = bytes_of(status_report(part, {{0, Action::failed}}, context()));
+  EXPECT_EQ(DeliveryReport::parse(bytes)->recipients.at(0).final_recipient, "ben@there.example");
+  EXPECT_NE(DeliveryReport::parse(bytes)->text.find("ben@there.example (for sales@here.example)"),
+            std::string::npos);
+}
+
+TEST(StatusReport, KeepsThePathsOfTheServer) {
+  const auto one = recipient_of("given up: /var/mail/ben: cannot create the folder");
+  const auto bytes = bytes_of(status_report(part_of({one}), {{0, Action::failed}}, context()));
+  EXPECT_EQ(bytes.find("/var/mail"), std::string::npos) << bytes;
+  EXPECT_NE(bytes.find("Diagnostic-Code: x-postroad; a fault of this mail server"),
+            std::string::npos)
+      << bytes;
+  EXPECT_NE(DeliveryReport::parse(bytes)->text.find("The server has given up."), std::string::npos);
+}
+
+TEST(StatusReport, KeepsTheTypeOfAnotherKindOfAddress) {
+  auto one = recipient_of("192.0.2.1:25 RCPT TO: the server closed the connection", "");
+  one.parameters = " ORCPT=x400;/c+3Dus/";
+  const auto bytes = bytes_of(status_report(part_of({one}), {{0, Action::failed}}, context()));
+  EXPECT_NE(bytes.find("Original-Recipient: x400; /c=us/"), std::string::npos) << bytes;
+  EXPECT_NE(bytes.find("Diagnostic-Code: x-postroad; 192.0.2.1:25 RCPT"), std::string::npos)
+      << bytes;
+  EXPECT_EQ(DeliveryReport::parse(bytes)->recipients.at(0).original_type, "x400");
+}
+
+TEST(StatusReport, HasTheFieldsInAscii) {
+  const auto one = recipient_of("550 5.1.1 Benutzer ung\xc3\xbcltig", "mx.example:25");
+  const auto bytes = bytes_of(status_report(part_of({one}), {{0, Action::failed}}, context()));
+  EXPECT_NE(bytes.find("Content-Type: message/delivery-status"), std::string::npos) << bytes;
+  EXPECT_NE(DeliveryReport::parse(bytes)->text.find("ung\xc3\xbcltig"), std::string::npos);
+}
+
 TEST(StatusReport, IsMadeWhateverTheMessageContains) {
   auto one = recipient_of("550 \xff\r\n<b>\x1b[31m", "mx:25");
   one.address = "b\xc3\xa9n@there.example";

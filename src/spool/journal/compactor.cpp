@@ -168,8 +168,9 @@ Result<std::vector<OutcomeRecord>> Compactor::folded(const Entry& entry) const {
   std::map<std::uint32_t, OutcomeRecord> latest;
   for (const auto& at : context_.index.outcomes(entry)) {
     const auto record = read(at);
-    if (!record) return record.error();
-    auto outcomes = outcomes_in(*record, entry.id);
+    auto outcomes = record ? outcomes_in(*record, entry.id) : record.error();
+    // A damaged outcome counts as not recorded.
+    if (!outcomes && outcomes.error().fault == Fault::damaged) continue;
     if (!outcomes) return outcomes.error();
     for (auto& outcome : *outcomes) latest[outcome.recipient] = std::move(outcome);
   }

@@ -212,6 +212,14 @@ void Engine::note_damage(QueueId id, const Error& error) {
   findings_.push_back("message " + id.text() + " is damaged: " + error.text());
 }
 
+void Engine::note_lost_outcome(QueueId id, const Error& error) {
+  const std::lock_guard lock(mutex_);
+  if (!with_lost_outcome_.insert(id.value).second) return;
+  ++counts_.damaged;
+  findings_.push_back("an outcome of message " + id.text() +
+                      " is damaged, so that it may be sent again: " + error.text());
+}
+
 std::vector<Summary> Engine::list() const {
   const std::lock_guard lock(mutex_);
   std::vector<Summary> out;

@@ -11,6 +11,7 @@
 #include <optional>
 #include <thread>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "spool/journal/compactor.hpp"
 #include "spool/journal/disk_space.hpp"
@@ -66,6 +67,8 @@ class Engine final {
   Result<Snapshot> find(QueueId id) const;
   /// Marks the message: a record of it was found damaged while reading.
   void note_damage(QueueId id, const Error& error);
+  /// An outcome of the message cannot be read and counts as not recorded. Noted once per message.
+  void note_lost_outcome(QueueId id, const Error& error);
   std::vector<Summary> list() const;
   std::vector<Summary> list_after(QueueId last, std::size_t most) const;
   void on_committed(std::function<void(QueueId)> listener) { listener_ = std::move(listener); }
@@ -132,6 +135,7 @@ class Engine final {
   std::unordered_map<std::uint64_t, Unsaved> unsaved_;
   Index index_;
   std::vector<std::string> findings_;
+  std::unordered_set<std::uint64_t> with_lost_outcome_;
   Counts counts_;
   Health health_;
   bool urgent_ = false;  ///< a caller waits for a work in the queue

@@ -170,18 +170,19 @@ std::shared_ptr<Spool> Generations::home_of(QueueId id) const {
   return older == older_.end() ? newest_ : older->second.spool;
 }
 
-// Two journals have no common record: a message of an older spool gets its outcomes after the
-// commit, and a crash between them loses these.
+// Two journals have no common record: a message of an older spool gets its outcomes with the next
+// sync after the commit, and a crash between them loses these.
 void Generations::commit_with(std::unique_ptr<Incoming> incoming, Envelope envelope, QueueId other,
                               std::vector<OutcomeRecord> outcomes, Done done) {
   const auto home = home_of(other);
   if (home == newest_)
     return newest_->commit_with(std::move(incoming), std::move(envelope), other,
                                 std::move(outcomes), std::move(done));
+  if (const auto size = home->size(other); !size) return done(size.error());
   incoming->commit(std::move(envelope), [home, other, outcomes = std::move(outcomes),
-                                         done = std::move(done)](const Result<void>& kept) mutable {
-    if (!kept) return done(kept);
-    home->record(other, std::move(outcomes), std::move(done));
+                                         done = std::move(done)](Result<void> kept) mutable {
+    if (kept) home->record(other, std::move(outcomes), {});
+    done(std::move(kept));
   });
 }
 

@@ -190,7 +190,7 @@ class Journal final : public Spool {
   Result<Envelope> envelope(QueueId id) override {
     const auto snapshot = engine_->find(id);
     if (!snapshot) return snapshot.error();
-    auto envelope = read_envelope(id, *snapshot);
+    auto envelope = read_envelope(id, *snapshot, *engine_);
     if (!envelope && envelope.error().fault == Fault::damaged)
       engine_->note_damage(id, envelope.error());
     return envelope;
@@ -229,17 +229,21 @@ class Journal final : public Spool {
   [[nodiscard]] std::vector<std::string> findings() const override { return engine_->findings(); }
 
  private:
-  static Result<Envelope> read_envelope(QueueId id, const Snapshot& snapshot) {
+  static Result<Envelope> read_envelope(QueueId id, const Snapshot& snapshot, Engine& engine) {
     const auto record = read_place(snapshot.commit, id);
     if (!record) return record.error();
     auto commit = decode_commit_payload(record->payload());
     if (!commit) return unknown_form(id);
     for (const auto& place : snapshot.outcomes) {
       const auto outcome = read_place(place);
-      if (!outcome) return outcome.error();
-      const auto outcomes = outcomes_in(*outcome, id.value);
-      if (!outcomes) return outcomes.error();
-      apply(commit->envelope, *outcomes);
+      const auto outcomes = outcome ? outcomes_in(*outcome, id.value) : outcome.error();
+      if (outcomes) {
+        apply(commit->envelope, *outcomes);
+        continue;
+      }
+      // As at the start: the recipients may be tried, and their sender told, again.
+      if (outcomes.error().fault != Fault::damaged) return outcomes.error();
+      engine.note_lost_outcome(id, outcomes.error());
     }
     apply(commit->envelope, snapshot.unsaved);
     return std::move(commit->envelope);

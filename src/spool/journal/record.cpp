@@ -28,7 +28,8 @@ std::optional<SegmentHead> decode_head_copy(std::string_view copy) {
   if (crc != crc32c(0, copy.substr(0, head_copy_size - 4))) return std::nullopt;
   Decoder from(copy.substr(magic.size(), head_copy_size - magic.size() - 4));
   SegmentHead head;
-  if (from.number<std::uint32_t>() != format_version) return head;
+  const auto version = from.number<std::uint32_t>();
+  if (version < oldest_version || version > format_version) return head;
   head.number = from.number<std::uint32_t>();
   head.salt.value = from.number<std::uint64_t>();
   head.id_floor = from.number<std::uint64_t>();

@@ -32,7 +32,9 @@ constexpr std::uint8_t flag_joined = 4;  ///< commit: outcomes of another messag
 
 constexpr std::size_t record_header_size = 40;
 constexpr std::size_t head_page_size = 4096;
-constexpr std::uint32_t format_version = 1;
+/// 2: outcomes have marks and the last attempt, and may be joined to a commit. Version 1 is read.
+constexpr std::uint32_t format_version = 2;
+constexpr std::uint32_t oldest_version = 1;
 
 /// The random number of a spool. It keys marks and checksums, so that the scan for the next record
 /// after damage does not take a message that contains the bytes of a record for one.

@@ -216,6 +216,28 @@ TEST(Joined, DamageToTheReportLeavesTheRecipientToBeReportedAgain) {
   EXPECT_FALSE(spool->findings().empty());
 }
 
+TEST(Joined, DamageInASealedSegmentLeavesTheOtherMessageReadable) {
+  TestDisk disk;
+  QueueId id;
+  {
+    auto spool = open_journal(disk.open(), small(), now).value();
+    id = workload::put(*spool, "text", workload::envelope(1, 2)).id;
+    ASSERT_TRUE(report(*spool, id, 5, 100, {refused(0)}).result);
+  }
+  const auto name = segment_name(1);
+  auto bytes = disk.content(name);
+  const auto at = bytes.find(workload::bytes(5, 100));
+  ASSERT_NE(at, std::string::npos);
+  bytes[at] = static_cast<char>(bytes[at] ^ 1);
+  disk.set_content(name, bytes);
+  auto spool = open_journal(disk.open(), small(), now).value();
+  const auto envelope = spool->envelope(id);
+  ASSERT_TRUE(envelope) << envelope.error();
+  EXPECT_EQ(envelope->recipients[0].state, State::pending);
+  EXPECT_EQ(workload::read(*spool, id).value(), "text");
+  EXPECT_EQ(spool->findings().size(), 1U);
+}
+
 TEST(Joined, AMessageOfAnOlderSpoolGetsItsOutcomes) {
   namespace fs = std::filesystem;
   std::string name = (fs::temp_directory_path() / "postroad-joined-XXXXXX").string();
