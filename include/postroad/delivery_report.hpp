@@ -29,7 +29,7 @@ struct POSTROAD_EXPORT ReportedRecipient {
   std::string diagnostic{};
   std::string last_attempt{};      ///< an RFC 5322 date
   std::string will_retry_until{};  ///< an RFC 5322 date
-  /// Address type of `original_recipient`, as `x400`; empty: `rfc822` or `utf-8`.
+  /// Address type of `original_recipient`, such as `x400`; empty: `rfc822` or `utf-8`.
   std::string original_type{};
   friend bool operator==(const ReportedRecipient&, const ReportedRecipient&) = default;
 };
