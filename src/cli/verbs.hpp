@@ -123,7 +123,7 @@ struct MailVerbs {
 struct ConfigVerbs {
   std::string config;
   std::vector<std::string> set;
-  bool offline = false;
+  bool offline = false, diff = false;
   config::Command declare();
   int check();
   int show();
@@ -153,6 +153,15 @@ struct QueueVerbs {
   int show();
   /// `what`: hold, release, flush or remove.
   int change(const std::string& what);
+
+ private:
+  std::vector<config::Flag> place_flags();
+  config::Flag json_flag();
+  std::vector<config::Flag> condition_flags();
+  std::vector<config::Flag> flags_with(const std::vector<config::Flag>& more);
+  config::Command change_command(const std::string& name, std::string summary,
+                                 std::string description, std::vector<config::Flag> more);
+  std::vector<config::Command> change_commands();
 };
 
 struct UserVerbs {

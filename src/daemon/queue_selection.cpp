@@ -47,23 +47,6 @@ std::optional<unsigned> hex_digit(char c) {
   return std::nullopt;
 }
 
-std::optional<std::string> percent_decode(std::string_view text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      out += text[i];
-      continue;
-    }
-    if (text.size() - i < 3) return std::nullopt;
-    const auto high = hex_digit(text[i + 1]);
-    const auto low = hex_digit(text[i + 2]);
-    if (!high || !low) return std::nullopt;
-    out += static_cast<char>(*high * 16 + *low);
-    i += 2;
-  }
-  return out;
-}
-
 Result<void> take(QueueSelection& selection, std::string_view name, const std::string& value) {
   if (name == "id") {
     const auto id = spool::QueueId::parse(value);
@@ -98,6 +81,23 @@ Result<void> take(QueueSelection& selection, std::string_view name, const std::s
 }
 
 }  // namespace
+
+std::optional<std::string> percent_decode(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '%') {
+      out += text[i];
+      continue;
+    }
+    if (text.size() - i < 3) return std::nullopt;
+    const auto high = hex_digit(text[i + 1]);
+    const auto low = hex_digit(text[i + 2]);
+    if (!high || !low) return std::nullopt;
+    out += static_cast<char>(*high * 16 + *low);
+    i += 2;
+  }
+  return out;
+}
 
 RecipientState state_of(const spool::Recipient& recipient) {
   switch (recipient.state) {

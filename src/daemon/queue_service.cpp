@@ -148,6 +148,8 @@ awaitable<void> QueueService::answer(std::string request, Write write) {
     const auto view = view_();
     Line line = [view](const QueuedMessage& one) { return list_text(one, view); };
     if (form == "json") line = [view](const QueuedMessage& one) { return list_json(one, view); };
+    if (form == "routes")
+      line = [view](const QueuedMessage& one) { return list_routes(one, view); };
     if (form == "postqueue") line = list_postqueue;
     if (form == "ids") line = [](const QueuedMessage& one) { return one.id.text() + '\n'; };
     last = co_await list(std::move(*selection), std::move(line), write);

@@ -23,7 +23,7 @@ class QueueService final {
 
   /// Sends bytes to the command; false: it has gone.
   using Write = std::function<boost::asio::awaitable<bool>(std::string)>;
-  /// `list text|json|postqueue|ids SELECTION`, `why text|json id=ID`, `show id=ID`, and
+  /// `list text|json|postqueue|ids|routes SELECTION`, `why text|json id=ID`, `show id=ID`, and
   /// `hold|release|flush|remove id=ID …`. The last line is `ok COUNT`, or `refused` and a sentence.
   boost::asio::awaitable<void> answer(std::string request, Write write);
 

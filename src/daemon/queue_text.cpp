@@ -173,6 +173,29 @@ std::string list_postqueue(const QueuedMessage& message) {
       recipients);
 }
 
+std::string list_routes(const QueuedMessage& message, const QueueView& view) {
+  if (queue::handling_of(message.envelope).stays_here) return {};
+  std::string text;
+  for (std::uint32_t i = 0; i < message.envelope.recipients.size(); ++i) {
+    const auto& one = message.envelope.recipients[i];
+    if (!is_waiting(state_of(one))) continue;
+    text += fmt::format("{} {} {} {}\n", message.id.text(),
+                        percent_encode(message.envelope.reverse_path), percent_encode(one.address),
+                        percent_encode(view.site_of(message.envelope, i)));
+  }
+  return text;
+}
+
+std::optional<QueuedRoute> parse_route(std::string_view line) {
+  const auto words = split(line, ' ');
+  if (words.size() != 4) return std::nullopt;
+  const auto sender = percent_decode(words[1]);
+  const auto recipient = percent_decode(words[2]);
+  const auto site = percent_decode(words[3]);
+  if (!sender || !recipient || !site) return std::nullopt;
+  return QueuedRoute{std::string(words[0]), *sender, *recipient, *site};
+}
+
 std::string why_text(const QueuedMessage& message, const queue::Whereabouts& whereabouts,
                      const QueueView& view) {
   Facts facts;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -33,6 +34,14 @@ std::string list_text(const QueuedMessage& message, const QueueView& view);
 std::string list_json(const QueuedMessage& message, const QueueView& view);
 /// One line with the names of Postfix's `postqueue -j`.
 std::string list_postqueue(const QueuedMessage& message);
+/// One line per recipient that waits: id, reverse-path, recipient and site, percent-encoded. A
+/// message of a catcher, which has no other place than its mailboxes, has none.
+std::string list_routes(const QueuedMessage& message, const QueueView& view);
+/// A line of list_routes.
+struct QueuedRoute {
+  std::string id, sender, recipient, site;
+};
+std::optional<QueuedRoute> parse_route(std::string_view line);
 /// One fact per line.
 std::string why_text(const QueuedMessage& message, const queue::Whereabouts& whereabouts,
                      const QueueView& view);

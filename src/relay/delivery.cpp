@@ -11,8 +11,6 @@ namespace postroad::relay {
 
 namespace {
 
-constexpr auto mailboxes = "mailboxes";
-
 // A recipient takes its route, has a mailbox here, or has no way out.
 class ServerRoutes final : public queue::Routes {
  public:
@@ -24,14 +22,14 @@ class ServerRoutes final : public queue::Routes {
         ways_(std::move(ways)) {}
   [[nodiscard]] queue::Route route(const spool::Envelope& envelope, const queue::Handling& handling,
                                    std::uint32_t recipient) const override {
-    if (handling.stays_here) return {mailboxes, here_};
+    if (handling.stays_here) return {mailboxes_site, here_};
     // `postmaster` without a domain is a local address.
     const auto to = Mailbox::parse(envelope.recipients[recipient].address);
-    if (!to) return {mailboxes, here_};
+    if (!to) return {mailboxes_site, here_};
     const bool is_local = directory_->is_local(*to);
     if (const auto at = table_.find(envelope.reverse_path, *to, is_local))
       return {site_of(ways_[*at].site, to->domain), ways_[*at].carrier, ways_[*at].note};
-    if (is_local) return {mailboxes, here_};
+    if (is_local) return {mailboxes_site, here_};
     return {"none", nullptr, "4.4.4 no route to " + to->domain};
   }
 
@@ -185,11 +183,11 @@ void Delivery::stop(std::chrono::milliseconds drain) {
 }
 
 Result<void> Delivery::health() const {
-  const auto trouble = state_->dispatcher.trouble(mailboxes);
+  const auto trouble = state_->dispatcher.trouble(mailboxes_site);
   if (trouble.empty()) return {};
   // No message may come for hours that would show that there is room again.
   if (state_->here->lacked_room() && state_->maildirs.has_room()) return {};
-  return fail(Fault::full, "mailboxes", trouble);
+  return fail(Fault::full, mailboxes_site, trouble);
 }
 
 }  // namespace postroad::relay

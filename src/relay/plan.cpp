@@ -5,6 +5,7 @@
 
 #include "base/text.hpp"
 #include "relay/mx/find_exchangers.hpp"
+#include "relay/routes/mailbox_carrier.hpp"
 
 namespace postroad::relay {
 
@@ -34,6 +35,11 @@ Plan begin_plan(const PlanInput& input, const Mailbox& recipient, const Mailbox&
 }
 
 }  // namespace
+
+std::string planned_site(const PlanInput& input, const Mailbox& recipient) {
+  const auto plan = begin_plan(input, recipient, recipient);
+  return plan.route == Route::mailbox ? std::string(mailboxes_site) : plan.site;
+}
 
 std::string_view to_string(Route route) noexcept {
   switch (route) {

@@ -219,6 +219,20 @@ class QueueCommands(unittest.TestCase):
                 self.assertEqual(done.returncode, 74, done.stderr)
                 self.assertIn("standard output cannot be written: No space left on device", done.stderr)
 
+    def test_which_messages_would_take_another_way(self):
+        queue_id = self.deferred()
+        path = self.server.folder / "next.toml"
+        text = self.server.config.read_text()
+        path.write_text(text)
+        done = postroad.run("config", "check", "--offline", "--diff", "--config", path)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("0 recipients of 1 queued messages would take another way", done.stdout)
+        path.write_text(text + '[[route]]\ndomains = ["there.example"]\nvia = "smtp://127.0.0.1:2599"\n')
+        done = postroad.run("config", "check", "--offline", "--diff", "--config", path)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn(f"{queue_id}  ben@there.example  smtp://127.0.0.1:{self.host.port} -> smtp://127.0.0.1:2599\n", done.stdout)
+        self.assertIn("1 recipients of 1 queued messages would take another way", done.stdout)
+
     def test_wrong_input(self):
         for arguments, code, words in ((("hold",), 64, "name messages"), (("why", "no/id"), 64, "not a queue id"),
                                        (("why", "all"), 64, "not a queue id"), (("list", "--state", "gone"), 64, "deferred"), (("list", "--older", "x"), 64, "--older")):

@@ -2,12 +2,16 @@
 #include <filesystem>
 #include <iostream>
 
+#include "base/text.hpp"
 #include "cli/exit.hpp"
 #include "cli/terminal.hpp"
 #include "cli/verbs.hpp"
 #include "config/show.hpp"
 #include "daemon/check.hpp"
+#include "daemon/control_socket.hpp"
+#include "daemon/queue_text.hpp"
 #include "daemon/settings.hpp"
+#include "relay/plan.hpp"
 
 namespace postroad::cli {
 
@@ -35,8 +39,15 @@ config::Command ConfigVerbs::declare() {
                       "Warnings do not change the exit code.",
        .flags = {file,
                  assign,
-                 {.name = "offline", .doc = "Make no DNS queries.", .target = &offline}},
-       .exit_codes = {{exit_ok, "no problem was found"}, {exit_config, "a problem was found"}},
+                 {.name = "offline", .doc = "Make no DNS queries.", .target = &offline},
+                 {.name = "diff",
+                  .doc = "List the queued messages of the running server that would take another "
+                         "way with this configuration.",
+                  .target = &diff}},
+       .exit_codes = {{exit_ok, "no problem was found"},
+                      {exit_no_input, "no server uses that data folder (--diff)"},
+                      {exit_io, "the running server cannot be reached (--diff)"},
+                      {exit_config, "a problem was found"}},
        .run = [this] { return check(); }},
       {.name = "show",
        .summary = "print the settings in effect",
@@ -67,15 +78,45 @@ void clear_default_ports(const config::LoadReport& loaded, Settings& settings) {
   }
 }
 
+// The recipients in the queue of the running server whose site differs from the one that this
+// configuration gives them.
+int print_diff(const Configuration& configuration) {
+  auto running = RunningServer::connect(configuration.settings.server.data);
+  const auto refuse = [](const Error& error) {
+    complain("config check", error.text());
+    return error.fault == Fault::not_found ? int{exit_no_input} : int{exit_io};
+  };
+  if (!running) return refuse(running.error());
+  const auto delivery = configuration.delivery();
+  std::size_t changed = 0;
+  const auto seen = running->queue("list routes", [&](std::string_view line) -> Result<void> {
+    const auto queued = parse_route(line);
+    const auto recipient = queued ? Mailbox::parse(queued->recipient) : fail(Fault::input, {}, {});
+    if (!recipient) return {};
+    const auto site = relay::planned_site(
+        {*configuration.directory, delivery.table, delivery.ways, queued->sender}, *recipient);
+    if (site == queued->site) return {};
+    ++changed;
+    const auto named = [](const std::string& one) { return one.empty() ? "no route" : one; };
+    std::cout << queued->id << "  " << printable(queued->recipient) << "  "
+              << printable(named(queued->site)) << " -> " << printable(named(site)) << '\n';
+    return {};
+  });
+  if (!seen) return refuse(seen.error());
+  std::cout << changed << " recipients of " << *seen << " queued messages would take another way\n";
+  return exit_ok;
+}
+
 }  // namespace
 
 int ConfigVerbs::check() {
   Settings settings;
   const auto loaded = load_settings(config, set, settings);
   Problems problems;
+  std::shared_ptr<Configuration> configuration;
   if (loaded.is_parsed) {
     if (!loaded) clear_default_ports(loaded, settings);
-    const auto configuration = Configuration::make(std::move(settings), problems);
+    configuration = Configuration::make(std::move(settings), problems);
     check_surroundings(*configuration, config, offline, problems);
   }
   const auto found = findings(loaded, problems, config);
@@ -86,7 +127,7 @@ int ConfigVerbs::check() {
   if (!found.errors.empty() || !found.hazards.empty()) return exit_config;
   std::cout << (found.warnings.empty() ? "no problem found: " : "usable, with warnings: ")
             << (config.empty() ? "the defaults" : config) << '\n';
-  return exit_ok;
+  return diff ? print_diff(*configuration) : int{exit_ok};
 }
 
 int ConfigVerbs::show() {

@@ -144,24 +144,28 @@ bool is_confirmed(std::string_view what, std::size_t count) {
 
 }  // namespace
 
-config::Command QueueVerbs::declare() {
-  using config::Flag;
-  const Flag config_flag{.name = "config",
-                         .letter = 'c',
-                         .value = "FILE",
-                         .doc = "Configuration file of the server.",
-                         .target = &config,
-                         .default_text = "none, and the data folder is ./postroad-mail",
-                         .completion = config::Completion::file};
-  const Flag data_flag{.name = "data",
-                       .letter = 'd',
-                       .value = "FOLDER",
-                       .doc = "Data folder of the server, in place of its configuration.",
-                       .target = &data,
-                       .completion = config::Completion::folder};
-  const Flag json_flag{.name = "json", .doc = "Print JSON, one object per line.", .target = &json};
-  const std::vector<Flag> where{config_flag, data_flag, json_flag};
-  std::vector<Flag> conditions{
+std::vector<config::Flag> QueueVerbs::place_flags() {
+  return {{.name = "config",
+           .letter = 'c',
+           .value = "FILE",
+           .doc = "Configuration file of the server.",
+           .target = &config,
+           .default_text = "none, and the data folder is ./postroad-mail",
+           .completion = config::Completion::file},
+          {.name = "data",
+           .letter = 'd',
+           .value = "FOLDER",
+           .doc = "Data folder of the server, in place of its configuration.",
+           .target = &data,
+           .completion = config::Completion::folder}};
+}
+
+config::Flag QueueVerbs::json_flag() {
+  return {.name = "json", .doc = "Print JSON, one object per line.", .target = &json};
+}
+
+std::vector<config::Flag> QueueVerbs::condition_flags() {
+  return {
       {.name = "sender",
        .value = "PATTERN",
        .doc =
@@ -178,8 +182,7 @@ config::Command QueueVerbs::declare() {
       {.name = "site",
        .value = "PATTERN",
        .doc = "Only messages with a recipient that this destination serves: the `route` of `queue "
-              "list "
-              "--json`.",
+              "list --json`.",
        .target = &site},
       {.name = "reply",
        .value = "TEXT",
@@ -194,69 +197,89 @@ config::Command QueueVerbs::declare() {
        .doc = "Only messages with a recipient in this state.",
        .target = &state,
        .words = {"queued", "deferred", "held", "delivered", "refused", "unknown"}}};
-  const auto with = [&](std::vector<Flag> more) {
-    auto flags = where;
-    flags.insert(flags.end(), conditions.begin(), conditions.end());
-    flags.insert(flags.end(), more.begin(), more.end());
-    return flags;
-  };
-  const config::Argument some{.name = "ID",
-                              .doc = "Queue ids, or `all`. With conditions, none is needed.",
-                              .target = &ids,
-                              .required = false};
+}
+
+std::vector<config::Flag> QueueVerbs::flags_with(const std::vector<config::Flag>& more) {
+  auto flags = place_flags();
+  flags.push_back(json_flag());
+  for (auto& flag : condition_flags()) flags.push_back(std::move(flag));
+  flags.insert(flags.end(), more.begin(), more.end());
+  return flags;
+}
+
+namespace {
+
+std::vector<config::ExitCode> queue_exit_codes() {
+  return {{exit_ok, "done"},
+          {exit_none, "no message matched"},
+          {exit_no_input, "no server uses that data folder"},
+          {exit_io, "the running server cannot be reached"},
+          {exit_temporary,
+           "the running server does not answer or is ending, or nothing could be changed"},
+          {exit_config, "the configuration cannot be read"}};
+}
+
+}  // namespace
+
+config::Command QueueVerbs::change_command(const std::string& name, std::string summary,
+                                           std::string description,
+                                           std::vector<config::Flag> more) {
+  more.insert(more.begin(), {.name = "dry-run",
+                             .doc = "Print how many messages match, and change nothing.",
+                             .target = &dry_run});
+  return {.name = name,
+          .summary = std::move(summary),
+          .description = std::move(description),
+          .arguments = {{.name = "ID",
+                         .doc = "Queue ids, or `all`. With conditions, none is needed.",
+                         .target = &ids,
+                         .required = false}},
+          .flags = flags_with(more),
+          .exit_codes = queue_exit_codes(),
+          .run = [this, name] { return change(name); }};
+}
+
+config::Command QueueVerbs::declare() {
   const config::Argument one{.name = "ID", .doc = "Queue id.", .target = &id};
-  const std::vector<config::ExitCode> codes{
-      {exit_ok, "done"},
-      {exit_none, "no message matched"},
-      {exit_no_input, "no server uses that data folder"},
-      {exit_io, "the running server cannot be reached"},
-      {exit_temporary, "the running server does not answer, or is ending"},
-      {exit_config, "the configuration cannot be read"}};
-  const Flag dry_flag{.name = "dry-run",
-                      .doc = "Print how many messages match, and change nothing.",
-                      .target = &dry_run};
-  const auto change_command = [&](std::string name, std::string summary, std::string description,
-                                  std::vector<Flag> more) {
-    more.insert(more.begin(), dry_flag);
-    return config::Command{.name = name,
-                           .summary = std::move(summary),
-                           .description = std::move(description),
-                           .arguments = {some},
-                           .flags = with(std::move(more)),
-                           .exit_codes = codes,
-                           .run = [this, name] { return change(name); }};
-  };
+  auto why_flags = place_flags();
+  why_flags.push_back(json_flag());
   config::Command group{
       .name = "queue",
-      .summary = "list, explain and change what waits in a running server",
+      .summary = "list, explain and change the queue of a running server",
       .description =
           "Asks the server that uses the data folder. Run it as the server's user, or as "
           "root."};
   group.subcommands = {
       {.name = "list",
        .summary = "list the messages in the queue, oldest first",
-       .arguments = {some},
-       .flags =
-           with({{.name = "postqueue",
-                  .doc = "Print the JSON of Postfix's `postqueue -j`, for monitors that read it.",
-                  .target = &postqueue,
-                  .excludes = {"--json"}}}),
+       .arguments = {{.name = "ID", .doc = "Queue ids.", .target = &ids, .required = false}},
+       .flags = flags_with(
+           {{.name = "postqueue",
+             .doc = "Print the JSON of Postfix's `postqueue -j`, for monitors that read it.",
+             .target = &postqueue,
+             .excludes = {"--json"}}}),
        .examples = {{"postroad queue list --domain example.org --state deferred",
                      "what waits for a domain"}},
-       .exit_codes = codes,
+       .exit_codes = queue_exit_codes(),
        .run = [this] { return list(); }},
       {.name = "why",
        .summary = "explain where a message is and what it waits for",
        .arguments = {one},
-       .flags = where,
-       .exit_codes = codes,
+       .flags = why_flags,
+       .exit_codes = queue_exit_codes(),
        .run = [this] { return why(); }},
       {.name = "show",
        .summary = "print a message as it waits in the queue",
        .arguments = {one},
-       .flags = {config_flag, data_flag},
-       .exit_codes = codes,
-       .run = [this] { return show(); }},
+       .flags = place_flags(),
+       .exit_codes = queue_exit_codes(),
+       .run = [this] { return show(); }}};
+  for (auto& command : change_commands()) group.subcommands.push_back(std::move(command));
+  return group;
+}
+
+std::vector<config::Command> QueueVerbs::change_commands() {
+  return {
       change_command("hold", "keep messages from being tried, until they are released",
                      "A hold survives restarts and flushes. A message that is being attempted is "
                      "held after that attempt, if it is still in the queue then.",
@@ -271,7 +294,6 @@ config::Command QueueVerbs::declare() {
                      "A message that is being attempted is removed after that attempt. On a "
                      "terminal the command asks first.",
                      {{.name = "yes", .letter = 'y', .doc = "Do not ask.", .target = &yes}})};
-  return group;
 }
 
 int QueueVerbs::list() {

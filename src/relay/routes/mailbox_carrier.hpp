@@ -19,6 +19,9 @@
 
 namespace postroad::relay {
 
+/// The site of all mailboxes here.
+constexpr auto mailboxes_site = "mailboxes";
+
 class MailboxCarrier final : public queue::Carrier {
  public:
   /// Spool and Maildirs outlive it. `host`: this server's name, in file names.
