@@ -14,7 +14,7 @@ namespace postroad::daemon {
 using boost::asio::ip::tcp;
 
 Result<boost::asio::ip::tcp::endpoint> metrics_endpoint(const std::string& text) {
-  const auto endpoint = net::parse_endpoint(text);
+  auto endpoint = net::parse_endpoint(text);
   if (endpoint && endpoint->address().is_loopback()) return endpoint;
   return fail(Fault::input, "metrics.listen",
               "'" + printable(text, 80) +

@@ -15,7 +15,7 @@ using boost::asio::ip::tcp;
 
 std::optional<boost::asio::ip::address> parse_address(std::string_view text) {
   boost::system::error_code error;
-  const auto address = boost::asio::ip::make_address(std::string(text), error);
+  auto address = boost::asio::ip::make_address(std::string(text), error);
   if (error) return std::nullopt;
   return address;
 }
@@ -24,9 +24,9 @@ std::optional<boost::asio::ip::address> parse_address(std::string_view text) {
 
 Result<tcp::endpoint> parse_endpoint(std::string_view text,
                                      std::optional<std::uint16_t> default_port) {
-  const auto invalid = fail(Fault::input, '\'' + printable(text, 80) + '\'',
-                            "not an IP address with a port; the forms are 192.0.2.1:25 and "
-                            "[2001:db8::1]:25");
+  auto invalid = fail(Fault::input, '\'' + printable(text, 80) + '\'',
+                      "not an IP address with a port; the forms are 192.0.2.1:25 and "
+                      "[2001:db8::1]:25");
   const bool has_brackets = text.starts_with('[');
   const auto colon = text.rfind(':');
   const bool is_bare_v6 = !has_brackets && std::count(text.begin(), text.end(), ':') > 1;

@@ -36,7 +36,7 @@ std::optional<Address> literal(std::string_view text) {
   text = text.substr(1, text.size() - 2);
   if (istarts_with(text, "IPv6:")) text.remove_prefix(5);
   boost::system::error_code error;
-  const auto address = asio::ip::make_address(std::string(text), error);
+  auto address = asio::ip::make_address(std::string(text), error);
   if (error) return std::nullopt;
   return address;
 }
@@ -54,13 +54,19 @@ struct AddressQuery {
   AddressAnswer* answer;
 };
 
-asio::awaitable<void> ask(dns::Resolver& resolver, AddressQuery query, dns::Time deadline) {
-  auto answer = query.is_ipv4 ? co_await resolver.a(query.name, deadline)
-                              : co_await resolver.aaaa(query.name, deadline);
+template <class Answer>
+void keep(Answer answer, AddressAnswer& into) {
   if (answer)
-    *query.answer = std::move(*answer);
+    into = std::move(*answer);
   else
-    query.answer->reason = answer.error().detail;
+    into.reason = answer.error().detail;
+}
+
+asio::awaitable<void> ask(dns::Resolver& resolver, AddressQuery query, dns::Time deadline) {
+  if (query.is_ipv4)
+    keep(co_await resolver.a(query.name, deadline), *query.answer);
+  else
+    keep(co_await resolver.aaaa(query.name, deadline), *query.answer);
 }
 
 // Also for a family that is switched off: an address of it can be this server's own.

@@ -21,7 +21,6 @@ namespace asio = boost::asio;
 namespace {
 
 using asio::awaitable;
-using queue::Attempt;
 
 // Recipients of one domain: the first one's.
 std::string domain_of(const queue::Part& part) {

@@ -31,7 +31,8 @@ std::size_t status_length(std::string_view text) {
     if (at == begin) return 0;
     if (part == 0 && (at != 1 || (text[0] != '2' && text[0] != '4' && text[0] != '5'))) return 0;
     if (part == 2) break;
-    if (at == text.size() || text[at++] != '.') return 0;
+    if (at == text.size() || text[at] != '.') return 0;
+    ++at;
   }
   return at == text.size() || text[at] == ' ' ? at : 0;
 }
