@@ -86,7 +86,7 @@ void print_json(const Plan& plan) {
       << '\n';
 }
 
-int exit_of(const std::vector<Plan>& plans) {
+int exit_of_plans(const std::vector<Plan>& plans) {
   int code = exit_ok;
   for (const auto& plan : plans) {
     if (!plan.problem) continue;
@@ -178,10 +178,10 @@ int PlanVerb::run() {
       resolver ? *resolver : dns::UnboundOptions{}, *to);
   if (!plans) {
     complain("plan", plans.error().text());
-    return cli::exit_of(plans.error());
+    return exit_of(plans.error());
   }
   for (const auto& plan : *plans) json ? print_json(plan) : print_text(plan);
-  return exit_of(*plans);
+  return exit_of_plans(*plans);
 }
 
 }  // namespace postroad::cli

@@ -24,7 +24,7 @@ using daemon::RunningServer;
 
 constexpr std::size_t ids_per_request = 40'000;  // a request is a line of at most 1 MiB
 
-int refuse(int code, std::string_view sentence) {
+int refuse_queue(int code, std::string_view sentence) {
   complain("queue", sentence);
   return code;
 }
@@ -43,7 +43,7 @@ void print_safely(std::string_view bytes) {
   }
 }
 
-std::string messages(std::size_t count) {
+std::string count_text(std::size_t count) {
   return std::to_string(count) + (count == 1 ? " message" : " messages");
 }
 
@@ -85,7 +85,7 @@ bool names_something(const QueueVerbs& verb) {
 }
 
 // Error: Fault::not_found, no server runs there; the others are those of a configuration.
-Result<RunningServer> connect(const QueueVerbs& verb) {
+Result<RunningServer> connect_to_server(const QueueVerbs& verb) {
   daemon::Settings settings;
   const auto loaded = daemon::load_settings(verb.config, verb.set, settings);
   std::filesystem::path folder = settings.server.data;
@@ -108,12 +108,12 @@ Result<RunningServer> connect(const QueueVerbs& verb) {
 
 int exit_of_request(const Error& error) {
   if (error.fault == Fault::data) return exit_config;
-  return error.fault == Fault::input ? exit_usage : cli::exit_of(error);
+  return error.fault == Fault::input ? exit_usage : exit_of(error);
 }
 
-int refuse(const Error& error) {
+int refuse_queue(const Error& error) {
   if (error.where == "standard output") return exit_ok;  // StandardOutput reports it
-  return refuse(exit_of_request(error), error.text());
+  return refuse_queue(exit_of_request(error), error.text());
 }
 
 int exit_of_count(std::size_t count) { return count == 0 ? exit_none : exit_ok; }
@@ -136,7 +136,7 @@ Result<std::size_t> in_pieces(const QueueSelection& selection, Ask ask) {
 }
 
 bool is_confirmed(std::string_view what, std::size_t count) {
-  std::cerr << what << ' ' << messages(count) << "? [y/N] " << std::flush;
+  std::cerr << what << ' ' << count_text(count) << "? [y/N] " << std::flush;
   std::string answer;
   std::getline(std::cin, answer);
   return !answer.empty() && to_lower(answer.front()) == 'y';
@@ -298,14 +298,14 @@ std::vector<config::Command> QueueVerbs::change_commands() {
 
 int QueueVerbs::list() {
   const auto selection = selection_of(*this);
-  if (!selection) return refuse(selection.error());
-  auto running = connect(*this);
-  if (!running) return refuse(running.error());
+  if (!selection) return refuse_queue(selection.error());
+  auto running = connect_to_server(*this);
+  if (!running) return refuse_queue(running.error());
   const std::string form = postqueue ? "postqueue" : json ? "json" : "text";
   const auto count = in_pieces(*selection, [&](const QueueSelection& piece) {
     return running->queue("list " + form + daemon::words_of(piece), print_line);
   });
-  if (!count) return refuse(count.error());
+  if (!count) return refuse_queue(count.error());
   if (postqueue) return exit_ok;  // as postqueue
   if (*count == 0 && form == "text") std::cerr << "no message matches\n";
   return exit_of_count(*count);
@@ -313,13 +313,13 @@ int QueueVerbs::list() {
 
 int QueueVerbs::why() {
   const auto parsed = spool::QueueId::parse(id);
-  if (!parsed) return refuse(parsed.error());
+  if (!parsed) return refuse_queue(parsed.error());
   const QueueSelection selection{.ids = {*parsed}};
-  auto running = connect(*this);
-  if (!running) return refuse(running.error());
+  auto running = connect_to_server(*this);
+  if (!running) return refuse_queue(running.error());
   const auto count = running->queue(
       std::string("why ") + (json ? "json" : "text") + daemon::words_of(selection), print_line);
-  if (!count) return refuse(count.error());
+  if (!count) return refuse_queue(count.error());
   if (*count == 0)
     complain("queue", id + ": not in the queue; it was delivered, returned or removed, and the log "
                            "says which");
@@ -328,9 +328,9 @@ int QueueVerbs::why() {
 
 int QueueVerbs::show() {
   const auto parsed = spool::QueueId::parse(id);
-  if (!parsed) return refuse(parsed.error());
-  auto running = connect(*this);
-  if (!running) return refuse(running.error());
+  if (!parsed) return refuse_queue(parsed.error());
+  auto running = connect_to_server(*this);
+  if (!running) return refuse_queue(running.error());
   // A message must not send commands to the terminal.
   const bool is_shown = is_terminal(STDOUT_FILENO);
   const auto found =
@@ -342,20 +342,20 @@ int QueueVerbs::show() {
         if (std::cout) return {};
         return fail(Fault::io, "standard output", "cannot be written");
       });
-  if (!found) return refuse(found.error());
-  if (!*found) return refuse(exit_none, id + ": not in the queue");
+  if (!found) return refuse_queue(found.error());
+  if (!*found) return refuse_queue(exit_none, id + ": not in the queue");
   return exit_ok;
 }
 
 int QueueVerbs::change(const std::string& what) {
   if (!names_something(*this))
-    return refuse(exit_usage, what +
-                                  ": name messages by their queue ids, by conditions such as "
-                                  "--domain, or with `all`");
+    return refuse_queue(exit_usage, what +
+                                        ": name messages by their queue ids, by conditions such as "
+                                        "--domain, or with `all`");
   auto selection = selection_of(*this);
-  if (!selection) return refuse(selection.error());
-  auto running = connect(*this);
-  if (!running) return refuse(running.error());
+  if (!selection) return refuse_queue(selection.error());
+  auto running = connect_to_server(*this);
+  if (!running) return refuse_queue(running.error());
   QueueSelection named;
   const auto matched = in_pieces(*selection, [&](const QueueSelection& piece) {
     return running->queue("list ids" + daemon::words_of(piece),
@@ -365,29 +365,31 @@ int QueueVerbs::change(const std::string& what) {
                             return {};
                           });
   });
-  if (!matched) return refuse(matched.error());
+  if (!matched) return refuse_queue(matched.error());
   if (!json)
-    std::cerr << messages(named.ids.size()) << (named.ids.size() == 1 ? " matches\n" : " match\n");
+    std::cerr << count_text(named.ids.size())
+              << (named.ids.size() == 1 ? " matches\n" : " match\n");
   std::size_t changed = 0;
   if (!dry_run && !named.ids.empty()) {
     if (what == "remove" && !yes && is_terminal(STDIN_FILENO) &&
         !is_confirmed("remove", named.ids.size()))
-      return refuse(exit_none, "nothing was removed");
+      return refuse_queue(exit_none, "nothing was removed");
     const auto done = in_pieces(named, [&](const QueueSelection& piece) {
       return running->queue(what + daemon::words_of(piece), print_line);
     });
-    if (!done) return refuse(done.error());
+    if (!done) return refuse_queue(done.error());
     changed = *done;
   }
   if (json)
     std::cout << fmt::format("{{\"matched\":{},\"changed\":{}}}\n", named.ids.size(), changed);
   else if (!dry_run && !named.ids.empty())
-    std::cout << what << ": " << messages(changed) << '\n';
+    std::cout << what << ": " << count_text(changed) << '\n';
   if (named.ids.empty() || dry_run || changed > 0) return exit_of_count(named.ids.size());
-  return refuse(exit_temporary,
-                what +
-                    ": nothing was changed: the messages have left the queue, or a hold or the "
-                    "date of its sender is stronger, or the disk refuses it");
+  return refuse_queue(
+      exit_temporary,
+      what +
+          ": nothing was changed: the messages have left the queue, or a hold or the "
+          "date of its sender is stronger, or the disk refuses it");
 }
 
 }  // namespace postroad::cli
