@@ -25,7 +25,7 @@ class Bounces(unittest.TestCase):
         server = postroad.Server({
             "server": {"users": folder / "users", "hostname": "mail.here.example"}, "local": LOCAL, "bounces": bounces or {},
             "listener": [{"role": "mx", "auth": True, "allow_auth_in_clear": True}],
-            "delivery": {"smarthost": f"smtp://127.0.0.1:{host.port}", "networks": ["127.0.0.0/8"], **delivery}}, folder=folder)
+            "delivery": {"smarthost": f"smtp://127.0.0.1:{host.port}", "networks": ["127.0.0.0/8"], "connections": 1, **delivery}}, folder=folder)
         self.addCleanup(server.__exit__, None, None, None)
         return server
 
@@ -52,6 +52,7 @@ class Bounces(unittest.TestCase):
             server = self.serve(host)
             queue_id = self.send(server, mail=" ENVID=QQ314 RET=FULL", rcpt=" ORCPT=rfc822;list@here.example NOTIFY=FAILURE")
             (mail,) = server.wait_mail(1)
+            server.stop()
         report = self.parse(mail)
         self.assertEqual(mail.return_path, b"<>")
         self.assertEqual(report.get_content_type(), "multipart/report")
@@ -75,7 +76,6 @@ class Bounces(unittest.TestCase):
         self.assertIn("secret", original.as_string())
         (queued,) = server.events("report.queued")
         self.assertEqual(queued["id"], queue_id)
-        server.stop()
         (closed,) = server.events("spool.closed")
         self.assertEqual(closed["left"], 0)
 
@@ -99,8 +99,9 @@ class Bounces(unittest.TestCase):
             self.send(server, rcpt=" NOTIFY=SUCCESS", recipient="stranger@there.example")
             self.send(server, rcpt=" NOTIFY=SUCCESS", login=True)
             (mail,) = server.wait_mail(1)
-            self.assertEqual(self.parse(mail)["Subject"], "Delivered mail: ben@there.example")
-            self.assertIn("Action: relayed", mail.octets.decode())
+            server.stop()
+        self.assertEqual(self.parse(mail)["Subject"], "Delivered mail: ben@there.example")
+        self.assertIn("Action: relayed", mail.octets.decode())
 
     def test_a_host_with_dsn_reports_itself(self):
         def script(peer):
