@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/percent.hpp"
 #include "base/text.hpp"
 
 namespace postroad::daemon {
@@ -40,13 +41,6 @@ std::string_view domain_of(std::string_view address) {
   return at == std::string_view::npos ? std::string_view() : address.substr(at + 1);
 }
 
-std::optional<unsigned> hex_digit(char c) {
-  if (is_digit(c)) return static_cast<unsigned>(c - '0');
-  const char small = to_lower(c);
-  if (small >= 'a' && small <= 'f') return static_cast<unsigned>(small - 'a') + 10;
-  return std::nullopt;
-}
-
 Result<void> take(QueueSelection& selection, std::string_view name, const std::string& value) {
   if (name == "id") {
     const auto id = spool::QueueId::parse(value);
@@ -81,23 +75,6 @@ Result<void> take(QueueSelection& selection, std::string_view name, const std::s
 }
 
 }  // namespace
-
-std::optional<std::string> percent_decode(std::string_view text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      out += text[i];
-      continue;
-    }
-    if (text.size() - i < 3) return std::nullopt;
-    const auto high = hex_digit(text[i + 1]);
-    const auto low = hex_digit(text[i + 2]);
-    if (!high || !low) return std::nullopt;
-    out += static_cast<char>(*high * 16 + *low);
-    i += 2;
-  }
-  return out;
-}
 
 RecipientState state_of(const spool::Recipient& recipient) {
   switch (recipient.state) {

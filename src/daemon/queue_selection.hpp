@@ -48,8 +48,6 @@ struct QueueSelection {
                              const SiteOf& site_of) const;
 };
 
-/// The bytes of `%XX`; nullopt where that is malformed.
-std::optional<std::string> percent_decode(std::string_view text);
 /// The words of a request: `id=…`, `sender=…` and the others, their values percent-encoded.
 std::string words_of(const QueueSelection& selection);
 /// Error: Fault::input with the word.

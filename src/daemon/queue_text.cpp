@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/percent.hpp"
 #include "base/text.hpp"
 #include "observe/sinks.hpp"
 #include "queue/handling.hpp"
@@ -51,10 +52,7 @@ bool is_held(const spool::Envelope& envelope) {
                      [](const auto& one) { return state_of(one) == RecipientState::held; });
 }
 
-bool is_waiting(RecipientState state) {
-  return state == RecipientState::queued || state == RecipientState::deferred ||
-         state == RecipientState::held;
-}
+bool is_pending(const spool::Recipient& one) { return one.state == spool::State::pending; }
 
 bool has_next_attempt(const spool::Recipient& one) {
   const auto state = state_of(one);
@@ -157,7 +155,7 @@ std::string list_postqueue(const QueuedMessage& message) {
   std::string recipients;
   bool is_deferred = false;
   for (const auto& one : message.envelope.recipients) {
-    if (!is_waiting(state_of(one))) continue;
+    if (!is_pending(one)) continue;
     is_deferred = is_deferred || one.attempts > 0;
     recipients += fmt::format(
         R"({}{{"address": {}{}}})", recipients.empty() ? "" : ", ", json_string(one.address),
@@ -178,7 +176,7 @@ std::string list_routes(const QueuedMessage& message, const QueueView& view) {
   std::string text;
   for (std::uint32_t i = 0; i < message.envelope.recipients.size(); ++i) {
     const auto& one = message.envelope.recipients[i];
-    if (!is_waiting(state_of(one))) continue;
+    if (!is_pending(one)) continue;
     text += fmt::format("{} {} {} {}\n", message.id.text(),
                         percent_encode(message.envelope.reverse_path), percent_encode(one.address),
                         percent_encode(view.site_of(message.envelope, i)));
@@ -213,7 +211,7 @@ std::string why_text(const QueuedMessage& message, const queue::Whereabouts& whe
     if (!one.original.empty()) facts.add("alias of", printable(one.original));
     facts.add("state", std::string(to_string(state_of(one))));
     facts.add("route", printable(view.site_of(envelope, i)));
-    if (is_waiting(state_of(one)))
+    if (is_pending(one))
       facts.add("waiting for", printable(waiting_for(message, i, whereabouts, view)));
     if (state_of(one) == RecipientState::unknown)
       facts.add("waiting for", "a decision: delivery.on_unknown is park, and it may have arrived");
@@ -237,7 +235,7 @@ std::string why_json(const QueuedMessage& message, const queue::Whereabouts& whe
   std::string waits;
   for (std::uint32_t i = 0; i < message.envelope.recipients.size(); ++i) {
     waits += waits.empty() ? "" : ",";
-    waits += is_waiting(state_of(message.envelope.recipients[i]))
+    waits += is_pending(message.envelope.recipients[i])
                  ? json_string(waiting_for(message, i, whereabouts, view))
                  : std::string("null");
   }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "base/percent.hpp"
 #include "base/text.hpp"
 #include "net/connect.hpp"
 #include "net/stream.hpp"
@@ -22,28 +23,6 @@ constexpr std::string_view header_end = "\r\n\r\n";
 Error wrong_url(std::string why) {
   return fail(Fault::input, "the URL",
               std::move(why) + "; expected http[s]://[user[:password]@]host[:port][/path]");
-}
-
-int digit_of(char c) {
-  if (is_digit(c)) return c - '0';
-  const char lower = to_lower(c);
-  return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
-
-std::optional<std::string> percent_decode(std::string_view text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      out += text[i];
-      continue;
-    }
-    const bool is_whole =
-        i + 2 < text.size() && digit_of(text[i + 1]) >= 0 && digit_of(text[i + 2]) >= 0;
-    if (!is_whole) return std::nullopt;
-    out += static_cast<char>(digit_of(text[i + 1]) * 16 + digit_of(text[i + 2]));
-    i += 2;
-  }
-  return out;
 }
 
 Result<void> take_port(std::string_view text, ServiceUrl& url) {

@@ -113,9 +113,10 @@ class Dispatcher final {
   /// Makes all messages due that wait for a retry.
   void flush();
   using RequestDone = std::function<void(std::size_t)>;
-  /// Does it to these messages. A message that is being attempted gets it after its outcome.
-  /// `done` is called once with the number of messages that were there, when all is on disk, from
-  /// any thread. A message for which the disk refuses it is not counted.
+  /// Serves the request for each of these messages. For a message that is being attempted it is
+  /// served after the outcome. `done` is called once, from any thread, when all records are on
+  /// disk, with the number of messages for which the request was accepted: one that is gone, or
+  /// whose record the disk refuses, is not counted.
   void request(Request what, std::vector<spool::QueueId> ids, RequestDone done);
   /// Calls back on the dispatcher's thread.
   void find(spool::QueueId id, std::function<void(const Whereabouts&)> found);
@@ -145,6 +146,7 @@ class Dispatcher final {
     std::vector<spool::OutcomeRecord> records;
     bool is_removal = false;  // recorded by the removal of the message
     bool is_counted = false;  // in under_way_
+    bool is_report = false;   // the reporter has it, in place of a carrier
   };
   using ActivePointer = std::shared_ptr<Active>;
   struct Ended {
@@ -335,7 +337,7 @@ class Dispatcher final {
   std::vector<std::uint64_t> parked_;  // messages that stay for a recipient's unknown outcome
   std::vector<std::weak_ptr<Carrier>> carriers_;                  // those that were given a part
   std::size_t under_way_ = 0;                                     // attempts and records
-  std::unordered_multimap<std::uint64_t, const Active*> active_;  // they, by message
+  std::unordered_multimap<std::uint64_t, const Active*> active_;  // the same, by message
   std::unordered_map<std::uint64_t, Request> after_;  // requests about messages in active_
   std::unordered_multiset<std::uint64_t> in_line_;    // the messages in all lines, by part
   Time no_report_before_{};                           // after one that the disk refused

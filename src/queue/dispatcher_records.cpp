@@ -138,6 +138,7 @@ Dispatcher::ReportStep Dispatcher::report(spool::QueueId id, const spool::Envelo
   if (is_stopping()) return ReportStep::begun;
   if (now_.steady < no_report_before_) return ReportStep::later;
   const auto active = std::make_shared<Active>();
+  active->is_report = true;
   active->part.id = id;
   active->part.envelope = envelope;
   active->part.handling = std::move(handling);

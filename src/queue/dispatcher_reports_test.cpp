@@ -48,6 +48,22 @@ struct DispatcherReports : DispatcherTest {
     settings.reporter = reporter;
     begin();
   }
+  // A message of which ann's part failed and ben's waits for its retry.
+  QueueId refused_and_deferred() {
+    const auto id = queue({"ann@a.example", "ben@b.example"});
+    pass();
+    a->end_all(Outcome::refused, "550 no");
+    b->end_all(Outcome::deferred, "451 later");
+    pass();
+    return id;
+  }
+  // The process ends before the reporter answers, and another one begins.
+  void restart_with(QueueId id) {
+    reporter->under_way.clear();
+    dispatcher.reset();
+    begin_reporting();
+    dispatcher->add(id);
+  }
   [[nodiscard]] bool is_gone(QueueId id) const { return !spool->envelope(id).has_value(); }
 };
 
@@ -118,11 +134,7 @@ TEST_F(DispatcherReports, AReportThatTheDiskRefusesIsMadeAgain) {
 
 TEST_F(DispatcherReports, AReportThatWaitsDoesNotHoldUpTheOtherRecipients) {
   begin_reporting();
-  const auto id = queue({"ann@a.example", "ben@b.example"});
-  pass();
-  a->end_all(Outcome::refused, "550 no");
-  b->end_all(Outcome::deferred, "451 later");
-  pass();
+  const auto id = refused_and_deferred();
   for (int i = 0; i < 3; ++i) {
     if (!reporter->under_way.empty()) reporter->end(fail(Fault::full, "the spool", "no space"));
     pass(40s);
@@ -141,16 +153,9 @@ TEST_F(DispatcherReports, AReportThatWaitsDoesNotHoldUpTheOtherRecipients) {
 TEST_F(DispatcherReports, AFlushOutlastsAReport) {
   settings.settlement.retry.initial_delay = 1h;
   begin_reporting();
-  const auto id = queue({"ann@a.example", "ben@b.example"});
-  pass();
-  a->end_all(Outcome::refused, "550 no");
-  b->end_all(Outcome::deferred, "451 later");
-  pass();
+  const auto id = refused_and_deferred();
   ASSERT_EQ(reporter->under_way.size(), 1U);
-  reporter->under_way.clear();  // the process ends
-  dispatcher.reset();
-  begin_reporting();
-  dispatcher->add(id);
+  restart_with(id);
   dispatcher->flush();
   dispatcher->request(Request::flush, {id}, [](std::size_t) {});
   pass();
@@ -179,15 +184,8 @@ TEST_F(DispatcherReports, AReporterThatThrowsIsAskedAgain) {
 
 TEST_F(DispatcherReports, WhatIsOwedIsReportedAfterARestart) {
   begin_reporting();
-  const auto id = queue({"ann@a.example", "ben@b.example"});
-  pass();
-  a->end_all(Outcome::refused, "550 no");
-  b->end_all(Outcome::deferred, "451 later");
-  pass();
-  reporter->under_way.clear();
-  dispatcher.reset();
-  begin_reporting();
-  dispatcher->add(id);
+  const auto id = refused_and_deferred();
+  restart_with(id);
   pass();
   ASSERT_EQ(reporter->asked.size(), 1U);
   EXPECT_TRUE(b->under_way.empty()) << "its retry is not due";

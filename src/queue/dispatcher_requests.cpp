@@ -159,9 +159,7 @@ bool Dispatcher::serve_request_after(spool::QueueId id) {
   if (found == after_.end() || active_.contains(id.value)) return false;
   const auto what = found->second;
   after_.erase(found);
-  const auto tally = std::make_shared<Tally>();
-  tally->done = [](std::size_t) {};
-  serve_request(what, id, tally);
+  serve_request(what, id, std::make_shared<Tally>());
   return true;
 }
 
@@ -179,12 +177,17 @@ Whereabouts Dispatcher::find_now(spool::QueueId id) const {
       found.pause =
           std::chrono::ceil<std::chrono::milliseconds>(state.paused_until() - now_.steady);
   };
-  if (const auto active = active_.find(id.value); active != active_.end()) {
-    const bool is_report = active->second->carrier == nullptr && active->second->site.empty();
-    found.place = is_report ? Whereabouts::Place::report : Whereabouts::Place::attempt;
-    describe(active->second->site);
+  // The record of a request may be under way beside an attempt.
+  const auto [first, last] = active_.equal_range(id.value);
+  for (auto at = first; at != last; ++at) {
+    const auto& active = *at->second;
+    if (active.is_report) found.place = Whereabouts::Place::report;
+    if (active.is_report || active.site.empty()) continue;
+    found.place = Whereabouts::Place::attempt;
+    describe(active.site);
     return found;
   }
+  if (found.place == Whereabouts::Place::report) return found;
   for (const auto& [name, line] : waiting_lines_) {
     if (!line->site.has(id)) continue;
     found.place = Whereabouts::Place::line;

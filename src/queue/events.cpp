@@ -64,12 +64,13 @@ constexpr std::array broken_fields{id_field, FieldInfo{"reason", "reason of the 
 constexpr EventInfo broken{"delivery.failed", Level::error, "message {id} cannot be read: {reason}",
                            broken_fields, "A message in the spool cannot be read."};
 constexpr std::array report_fields{id_field, FieldInfo{"report", "queue id of the notification"},
-                                   FieldInfo{"to", "who is told"}};
+                                   FieldInfo{"to", "the address that it goes to"}};
 constexpr EventInfo report{"report.queued", Level::info,
                            "report {report} about message {id} goes to {to}", report_fields,
                            "A delivery status notification (RFC 3464) was stored in the spool."};
-constexpr std::array suppressed_fields{id_field, FieldInfo{"to", "who would have been told"},
-                                       FieldInfo{"reason", "why this one is not sent"}};
+constexpr std::array suppressed_fields{
+    id_field, FieldInfo{"to", "the address of the sender, or of the postmaster"},
+    FieldInfo{"reason", "why this one is not sent"}};
 constexpr EventInfo suppressed{
     "report.suppressed", Level::warning, "no report about message {id} to {to}: {reason}",
     suppressed_fields,

@@ -76,7 +76,7 @@ TEST(OwedReports, ByStateAndByWhatTheSenderAskedFor) {
        .parameters = " NOTIFY=DELAY",
        .age = 4h,
        .owed = Action::delayed},
-      {.name = "late, a user who asked for failures only",
+      {.name = "late, a login with NOTIFY=FAILURE",
        .state = State::pending,
        .parameters = " NOTIFY=FAILURE",
        .login = "ann",

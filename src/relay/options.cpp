@@ -100,8 +100,8 @@ Section<BouncesConfig> BouncesConfig::declare() {
   Section<BouncesConfig> s;
   s.option(
        "delay_after", &BouncesConfig::delay_after,
-       "Age at which a sender is told, once, that a message is delayed: those who logged in, or "
-       "asked for it (NOTIFY=DELAY). 0s: never.")
+       "Age of a message at which its delay is reported to the sender, once. Senders with a login "
+       "and those with NOTIFY=DELAY get this report. 0s: no such reports.")
       .between(Duration{0}, std::chrono::days(365));
   s.option("lifetime", &BouncesConfig::lifetime,
            "Age at which a message with the null reverse-path, such as a notification, is given "

@@ -3,30 +3,14 @@
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include <atomic>
-#include <cerrno>
 #include <filesystem>
 #include <fstream>
 #include <thread>
 
 #include "spool/spool.hpp"
-
-namespace {
-std::atomic<ino_t> refused{0};  // the folder that cannot be synced; 0: all can
-}  // namespace
-
-// The C library's fsync() is replaced here, as no test can break a disk.
-extern "C" [[gnu::visibility("default")]] int fsync(int file) {
-  struct stat facts {};
-  if (::fstat(file, &facts) == 0 && facts.st_ino == refused) {
-    errno = EIO;
-    return -1;
-  }
-  return static_cast<int>(::syscall(SYS_fsync, file));
-}
+#include "spool/testing/failing_fsync.hpp"
 
 namespace postroad::relay {
 namespace {
@@ -91,12 +75,9 @@ TEST_F(InAFolder, AStartThatCannotSyncTheFoldersAboveIsRefused) {
   const auto root = root_ / "mail";
   fs::create_directory(root_);
   for (const auto& above : {root_, root_.parent_path()}) {
-    struct stat facts {};
-    ASSERT_EQ(::stat(above.c_str(), &facts), 0);
     for (const auto* start : {"the first", "a later one"}) {
-      refused = facts.st_ino;
+      const spool::FailingSync broken(above);
       const auto opened = Maildirs::open(root.string());
-      refused = 0;
       ASSERT_FALSE(opened) << above << ", start: " << start;
       EXPECT_NE(opened.error().text().find("cannot sync the folder"), std::string::npos);
     }

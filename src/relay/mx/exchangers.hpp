@@ -71,7 +71,7 @@ struct Exchangers {
   std::vector<std::string> notes;
 
   static constexpr std::size_t max_addresses = 5;
-  /// Of one host, where there are others: a host with many addresses does not hide them.
+  /// Addresses of one host if there are other hosts, so that these are tried too.
   static constexpr std::size_t max_of_host = 2;
 };
 

@@ -1,28 +1,9 @@
-// The journal's folder on a real disk. The C library's fsync() is replaced here, as no test can
-// break a disk.
+// The journal's folder on a real disk.
 #include "spool/disk/posix_disk.hpp"
 
 #include <gtest/gtest.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
-#include <atomic>
-#include <cerrno>
-#include <filesystem>
-
-namespace {
-std::atomic<ino_t> refused{0};  // the folder that cannot be synced; 0: all can
-}  // namespace
-
-extern "C" [[gnu::visibility("default")]] int fsync(int file) {
-  struct stat facts {};
-  if (::fstat(file, &facts) == 0 && facts.st_ino == refused) {
-    errno = EIO;
-    return -1;
-  }
-  return static_cast<int>(::syscall(SYS_fsync, file));
-}
+#include "spool/testing/failing_fsync.hpp"
 
 namespace postroad::spool {
 namespace {
@@ -33,12 +14,9 @@ namespace fs = std::filesystem;
 TEST(PosixDisk, AStartThatCannotSyncTheFolderAboveIsRefused) {
   std::string name = (fs::temp_directory_path() / "postroad-disk-XXXXXX").string();
   const fs::path above = ::mkdtemp(name.data());
-  struct stat facts {};
-  ASSERT_EQ(::stat(above.c_str(), &facts), 0);
   for (const auto* start : {"the first", "a later one"}) {
-    refused = facts.st_ino;
+    const FailingSync broken(above);
     const auto opened = open_posix_disk((above / "queue").string());
-    refused = 0;
     ASSERT_FALSE(opened) << start;
     EXPECT_EQ(opened.error().fault, Fault::io) << start;
     EXPECT_NE(opened.error().text().find("its directory entry cannot be synced"), std::string::npos)
