@@ -53,6 +53,7 @@ struct POSTROAD_EXPORT OptionNames {
 /// How long a client waits.
 struct POSTROAD_EXPORT ClientTimeouts {
   std::chrono::milliseconds connect{30'000};       ///< name lookup and connection
+  std::chrono::milliseconds greeting{0};           ///< for the greeting; 0: as for `command`
   std::chrono::milliseconds command{300'000};      ///< per reply (RFC 5321 section 4.5.3.2)
   std::chrono::milliseconds end_of_data{600'000};  ///< for the reply to the final dot
   std::chrono::milliseconds quit{2'000};           ///< for the reply to QUIT

@@ -44,7 +44,10 @@ struct POSTROAD_EXPORT Error {
   Stage stage = Stage::none;  ///< the step of the session; none outside one
   std::string detail{};       ///< what happened and the remedy, or the server's reply
   int reply_code = 0;         ///< code of the SMTP reply that ended the session, 0 without one
-  bool usable = false;        ///< the connection can still be used
+  /// Enhanced status code (RFC 3463) of a message that cannot be sent for this reason, such as
+  /// "5.6.7": for reports to its sender. Empty where a general code says as much.
+  std::string status{};
+  bool usable = false;  ///< the connection can still be used
   /// The connection was lost after the end of the message: the peer may have it (RFC 1047).
   bool may_have_been_delivered = false;
 

@@ -39,6 +39,11 @@ struct POSTROAD_EXPORT RecipientOutcome {
 struct POSTROAD_EXPORT SendReport {
   std::vector<RecipientOutcome> recipients{};  ///< in the envelope's order
   Reply reply{};  ///< to the end of the message; its text often holds the server's queue id
+  /// Address of the server that replied last, "[192.0.2.1]:25"; empty through a proxy.
+  std::string address{};
+  /// "TLSv1.3 TLS_AES_256_GCM_SHA384 verified", "… not verified" for a certificate that was not, or
+  /// "none"; empty in a report that is not of one session.
+  std::string tls{};
   std::optional<Error> broken{};  ///< set when the session failed after outcomes were known
 
   /// There is a recipient, and every recipient was accepted.

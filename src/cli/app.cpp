@@ -61,6 +61,7 @@ struct App {
   ConfigVerbs config;
   PlanVerb plan;
   QueueVerbs queue;
+  SiteVerbs site;
   UserVerbs user;
   DkimVerbs dkim;
   LintVerb lint;
@@ -134,10 +135,10 @@ App::App() {
       "ends with 64 where the command line is wrong, the value of a flag included (78 for the "
       "settings of --set), and with 74 where standard output cannot be written and nothing else "
       "failed. 65 is for wrong content of a file or of standard input.";
-  root.subcommands = {send.declare(),       talk.declare(), serve.declare(),    mail.declare(),
-                      queue.declare(),      plan.declare(), lint.declare(),     dkim.declare(),
-                      config.declare(),     user.declare(), declare_sendmail(), help_command(),
-                      completion_command(), man_command()};
+  root.subcommands = {send.declare(),  talk.declare(),       serve.declare(), mail.declare(),
+                      queue.declare(), site.declare(),       plan.declare(),  lint.declare(),
+                      dkim.declare(),  config.declare(),     user.declare(),  declare_sendmail(),
+                      help_command(),  completion_command(), man_command()};
   root.subcommands.push_back({.name = "events",
                               .summary = "print the reference of the log events, as Markdown",
                               .run = print_events});
@@ -188,13 +189,16 @@ int run_verb(std::vector<std::string> words) {
 }
 
 int run_program(int argc, char** argv) {
-  const auto words = config::arguments_of(argc, argv);
+  auto words = config::arguments_of(argc, argv);
   // By the name of the program, as `/usr/sbin/sendmail` may be a link to it.
   const std::string_view called = argc > 0 ? argv[0] : "";
-  const bool is_sendmail = called.substr(called.rfind('/') + 1) == "sendmail";
+  const auto name = called.substr(called.rfind('/') + 1);
+  const bool is_sendmail = name == "sendmail" || name == "mailq";
   const bool is_strict = !words.empty() && (words.front() == "serve" || words.front() == "config");
   if (is_sendmail || !is_strict) warn_of_unknown_variables(words);
-  return is_sendmail ? run_words(declare_sendmail(), words) : run_verb(words);
+  if (name == "mailq" && words != std::vector<std::string>{"--help"})
+    words.insert(words.begin(), "-bp");
+  return is_sendmail ? run_words(declare_sendmail(), words) : run_verb(std::move(words));
 }
 
 }  // namespace

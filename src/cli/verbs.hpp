@@ -145,23 +145,45 @@ struct QueueVerbs {
   std::vector<std::string> set;
   std::vector<std::string> ids;
   std::string sender, recipient, domain, site, reply, state;
-  config::Duration older{0};
-  bool json = false, postqueue = false, dry_run = false, yes = false;
+  std::string to;                  ///< folder of `export`, data folder of `move`
+  std::vector<std::string> paths;  ///< of `import`
+  config::Duration older{0}, wait{30'000};
+  bool json = false, postqueue = false, dry_run = false, yes = false, ends_holds = false;
   config::Command declare();
   int list();
   int why();
   int show();
   /// `what`: hold, release, flush or remove.
   int change(const std::string& what);
+  int export_messages();
+  int import_messages();
+  int move();
+  /// Flags that name the running server, and the exit codes of asking it.
+  std::vector<config::Flag> place_flags();
+  static std::vector<config::ExitCode> exit_codes();
 
  private:
-  std::vector<config::Flag> place_flags();
   config::Flag json_flag();
   std::vector<config::Flag> condition_flags();
   std::vector<config::Flag> flags_with(const std::vector<config::Flag>& more);
   config::Command change_command(const std::string& name, std::string summary,
                                  std::string description, std::vector<config::Flag> more);
   std::vector<config::Command> change_commands();
+  std::vector<config::Command> transfer_commands();
+};
+
+struct SiteVerbs {
+  QueueVerbs place;  // where the server is
+  std::vector<std::string> names;
+  bool json = false;
+  config::Command declare();
+  int list();
+  /// `what`: pause, resume or reset.
+  int change(const std::string& what);
+
+ private:
+  config::Command command(const std::string& name, std::string summary, std::string description,
+                          bool needs_name);
 };
 
 struct UserVerbs {

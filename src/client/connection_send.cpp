@@ -80,6 +80,11 @@ awaitable<Result<SendReport>> Connection::send(Envelope envelope, MessageSource&
     defer(envelope, whole.recipients.size(), *report->broken, whole);
     whole.broken = std::move(report->broken);
   } while (whole.recipients.size() < all);
+  if (!proxy_) whole.address = stream_->peer();
+  const auto& tls = machine_->tls();
+  whole.tls =
+      !tls ? "none"
+           : tls->version + ' ' + tls->cipher + (tls->verified ? " verified" : " not verified");
   for (auto& one : whole.recipients) {
     one.server = server();
     one.server_reports = machine_->capabilities().dsn;

@@ -92,7 +92,9 @@ Result<smtp::ClientOptions> machine_options(const Url& url, const std::optional<
   machine.name_of_password = options.names.password;
   machine.pipelining = options.pipelining;
   machine.recipient_policy = options.recipient_policy;
-  machine.timeouts.greeting = machine.timeouts.command = options.timeouts.command;
+  machine.timeouts.command = options.timeouts.command;
+  machine.timeouts.greeting =
+      options.timeouts.greeting.count() > 0 ? options.timeouts.greeting : options.timeouts.command;
   machine.timeouts.data = std::min(machine.timeouts.data, options.timeouts.command);
   machine.timeouts.data_block = std::min(machine.timeouts.data_block, options.timeouts.command);
   machine.timeouts.handshake = std::min(machine.timeouts.handshake, options.timeouts.command);

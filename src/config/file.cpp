@@ -22,11 +22,13 @@ struct Complaint {
 
 class Loader {
  public:
-  explicit Loader(std::string_view file_name) : file_name_(file_name) {}
+  Loader(std::string_view file_name, const Table& root, void* settings)
+      : file_name_(file_name), root_(root), root_settings_(settings) {}
 
   // `name` as people write it, "listener.port"; `path` with the row, "listener.0.port".
   void load(const toml::table& document, const Table& table, void* settings,
             const std::string& name, const std::string& path) {
+    if (name.empty()) document_ = &document;
     for (const auto& [key, node] : document) {
       const auto below = [&](const std::string& above) {
         return above.empty() ? std::string(key.str()) : fmt::format("{}.{}", above, key.str());
@@ -40,6 +42,8 @@ class Loader {
       } else if (const Table* inner = find(table.tables, key.str())) {
         note(below(path), key.source());
         load_table(node, *inner, settings, below(name), below(path));
+      } else if (const auto moved = find_moved(below(name)); moved.option != nullptr) {
+        load_moved(node, key.source(), moved, below(name));
       } else {
         complain(key.source(),
                  fmt::format("unknown key {}{}", below(name), meant(table, key.str(), name)));
@@ -70,6 +74,35 @@ class Loader {
       }
     }
     return nullptr;
+  }
+
+  // An option that has another table now.
+  struct Moved {
+    const Table* table = nullptr;
+    const Option* option = nullptr;
+  };
+  Moved find_moved(const std::string& name) const {
+    if (name.find('.') == std::string::npos) return {};
+    for (const auto& table : root_.tables)
+      if (const auto* option = find_former(table.options, name)) return {&table, option};
+    return {};
+  }
+
+  void load_moved(const toml::node& node, const toml::source_region& at, const Moved& moved,
+                  const std::string& name) {
+    const auto now = moved.table->name + '.' + moved.option->name;
+    const auto* table = (*document_)[moved.table->name].as_table();
+    if (table != nullptr && table->contains(moved.option->name))
+      return complain_twice(at, name, now);
+    note(now, at);
+    warn(at, fmt::format("{} was renamed; use {}", name, now));
+    load_option(node, *moved.option, moved.table->enter(root_settings_), name);
+  }
+
+  void complain_twice(const toml::source_region& at, const std::string& name,
+                      const std::string& now) {
+    complain(at, fmt::format("{} is the older name of {}, which is given, too; remove this line",
+                             name, now));
   }
 
   static std::string meant(const Table& table, std::string_view key, const std::string& name) {
@@ -130,11 +163,7 @@ class Loader {
   // By its older key, which is at `at`.
   void load_former(const toml::table& document, const toml::source_region& at, const Option& option,
                    void* settings, const std::string& name) {
-    if (document.contains(option.name))
-      return complain(at,
-                      fmt::format("{} is the older name of {}, which is given, too; remove this "
-                                  "line",
-                                  name, option.name));
+    if (document.contains(option.name)) return complain_twice(at, name, option.name);
     warn(at, fmt::format("{} was renamed; use {}", name, option.name));
     const auto key = name.substr(name.rfind('.') + 1);
     load_option(*document.get(key), option, settings, name);
@@ -229,6 +258,9 @@ class Loader {
   }
 
   std::string file_name_;
+  const Table& root_;
+  void* root_settings_;
+  const toml::table* document_ = nullptr;  // the whole file
   std::vector<Complaint> errors_;
   std::vector<Complaint> warnings_;
   LoadReport report_;
@@ -254,7 +286,7 @@ LoadReport load_toml(std::string_view text, std::string_view file_name, const Ta
                      void* settings) {
   try {
     const toml::table document = toml::parse(text, file_name);
-    Loader loader(file_name);
+    Loader loader(file_name, root, settings);
     loader.load(document, root, settings, {}, {});
     return loader.result();
   } catch (const toml::parse_error& error) {

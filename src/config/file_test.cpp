@@ -39,9 +39,13 @@ struct Server {
   Secret password;
   Limits limits;
 };
+struct Retry {
+  int lifetime = 5;
+};
 struct Settings {
   std::string name;
   std::string service;
+  Retry retry;
   Server server;
   std::vector<Listener> listeners{Listener{}};
 };
@@ -53,6 +57,10 @@ Section<Settings> declaration() {
       .formerly("most_recipients");
   limits.option("command", &Limits::command, "Wait for a command.")
       .between(std::chrono::seconds{1}, std::chrono::hours{1});
+  Section<Retry> retry;
+  retry.option("lifetime", &Retry::lifetime, "Age at which it is given up.")
+      .formerly("server.limits.lifetime")
+      .formerly("server.lifetime");
   Section<Listener> listener;
   listener.option("address", &Listener::address, "Where it listens.");
   listener.option("port", &Listener::port, "Its port.");
@@ -74,6 +82,7 @@ Section<Settings> declaration() {
   root.option("name", &Settings::name, "The host's name.");
   root.option("service", &Settings::service, "A service.").url();
   root.table("server", &Settings::server, "Options of the server.", server);
+  root.table("retry", &Settings::retry, "When it is tried again.", retry);
   root.tables("listener", &Settings::listeners, "A port that accepts mail.", listener);
   return root;
 }
@@ -230,6 +239,29 @@ TEST(File, ReadsOlderSpellingsWithAWarning) {
   EXPECT_EQ(s.server.limits.recipients, 9);
   EXPECT_EQ(set.warnings.at(0).text(),
             "--set server.limits.most_recipients: this option was renamed; use recipients");
+}
+
+TEST(File, ReadsAnOptionThatHasAnotherTableNow) {
+  Settings s;
+  const auto loaded = load_toml("[server]\nlifetime = 7\n", "p.toml", declaration(), s);
+  ASSERT_TRUE(loaded) << loaded.errors.front();
+  EXPECT_EQ(s.retry.lifetime, 7);
+  ASSERT_EQ(loaded.warnings.size(), 1U);
+  EXPECT_EQ(loaded.warnings[0].text(),
+            "p.toml:2:1: server.lifetime was renamed; use retry.lifetime");
+  EXPECT_EQ(loaded.lines.at("retry.lifetime"), 2U);
+  EXPECT_TRUE(load_toml("[server.limits]\nlifetime = 8\n", "p.toml", declaration(), s));
+  EXPECT_EQ(s.retry.lifetime, 8);
+  EXPECT_THAT(fault_of("[server]\nlifetime = 7\n[retry]\nlifetime = 8\n"),
+              HasSubstr("p.toml:2:1: server.lifetime is the older name of retry.lifetime, which is "
+                        "given, too"));
+  EXPECT_THAT(fault_of("[server]\nlifetime = \"x\"\n"), HasSubstr("server.lifetime"));
+  EXPECT_THAT(fault_of("[listener]\nlifetime = 7\n"), HasSubstr("listener"));
+  const auto set = set_option("server.lifetime=9", declaration(), s);
+  ASSERT_TRUE(set);
+  EXPECT_EQ(s.retry.lifetime, 9);
+  EXPECT_EQ(set.warnings.at(0).text(),
+            "--set server.lifetime: this option was renamed; use retry.lifetime");
 }
 
 Environment variables(const std::map<std::string, std::string>& all) {

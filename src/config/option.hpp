@@ -58,7 +58,7 @@ struct Option {
       std::numeric_limits<std::int64_t>::min();  ///< bytes, milliseconds or the number itself
   std::int64_t most = std::numeric_limits<std::int64_t>::max();
   std::vector<std::string> words;         ///< the values of a Kind::word
-  std::vector<std::string> former_names;  ///< older keys, read with a warning
+  std::vector<std::string> former_names;  ///< older keys, read with a warning (Section::formerly)
   std::vector<std::pair<std::string, std::string>> former_words;  ///< an older word and today's
   std::function<void(void* settings, const Value& value)> set;
   std::function<Value(const void* settings)> get;
@@ -136,7 +136,8 @@ class Section {
   }
 
   /// An older key of the option declared last: a file, a variable or --set may still use it, and
-  /// gets a warning that names today's.
+  /// gets a warning that names today's. With a dot it is a key of another table, from the root:
+  /// "delivery.lifetime"; neither table is repeated then.
   Section& formerly(std::string_view name) {
     table_.options.back().former_names.emplace_back(name);
     return *this;

@@ -19,7 +19,7 @@ struct Reached {
   std::vector<std::string> path;
   const Option* option;
   void* settings;
-  std::string_view renamed;  // today's name, where `path` has an older one
+  std::string renamed{};  // today's name, where `path` has an older one
 
   [[nodiscard]] std::string name() const { return fmt::format("{}", fmt::join(path, ".")); }
 };
@@ -60,9 +60,16 @@ void collect_rows(const Table& table, void* settings, const std::vector<std::str
 void collect(const Table& table, void* settings, const std::vector<std::string>& path, Rows rows,
              std::vector<Reached>& out) {
   for (const auto& option : table.options) {
-    out.push_back({below(path, option.name), &option, settings, {}});
-    for (const auto& former : option.former_names)
-      out.push_back({below(path, former), &option, settings, option.name});
+    out.push_back({below(path, option.name), &option, settings});
+    for (const auto& former : option.former_names) {
+      // Of another table.
+      const bool is_whole = former.find('.') != std::string::npos;
+      const auto names = split(former, '.');
+      out.push_back(
+          {is_whole ? std::vector<std::string>(names.begin(), names.end()) : below(path, former),
+           &option, settings,
+           is_whole ? fmt::format("{}", fmt::join(below(path, option.name), ".")) : option.name});
+    }
   }
   for (const auto& inner : table.tables) {
     if (!inner.repeated) {

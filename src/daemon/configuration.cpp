@@ -171,8 +171,8 @@ server::PolicyChain login_policies(const std::shared_ptr<Configuration>& configu
 
 relay::DeliverySettings Configuration::delivery() const {
   auto made = settings.delivery.settings(settings.server.hostname);
-  made.reports = settings.bounces.settings(settings.server.hostname, settings.delivery.lifetime);
-  made.settlement.bounce_lifetime = settings.bounces.lifetime;
+  made.reports = settings.bounces.settings(settings.server.hostname, settings.retry.lifetime);
+  made.settlement = settings.retry.policy(settings.bounces.lifetime);
   made.table = *routes;
   made.ways = make_ways(settings);
   return made;

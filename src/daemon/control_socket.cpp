@@ -36,6 +36,7 @@ namespace {
 
 using net::as_values;
 constexpr std::size_t longest_reply = 32'768;
+constexpr std::size_t largest_piece = 65'536;
 constexpr std::chrono::milliseconds accept_pause{100};
 
 // Only the server's own user and root may control it.
@@ -130,6 +131,29 @@ struct ControlSocket::State {
     std::shared_ptr<State> state_;
   };
 
+  // All three outlive it. `input`: what has been received behind the request.
+  static ControlPeer peer_of(stream_protocol::socket& socket, std::string& input, bool& is_there) {
+    return {.write = [&](std::string text) -> asio::awaitable<bool> {
+              const auto [error, sent] =
+                  co_await asio::async_write(socket, asio::buffer(text), as_values);
+              is_there = !error;
+              co_return is_there;
+            },
+            .read = [&](std::size_t most) -> asio::awaitable<std::string> {
+              if (!input.empty()) {
+                auto bytes = input.substr(0, most);
+                input.erase(0, bytes.size());
+                co_return bytes;
+              }
+              std::string bytes(std::min(most, largest_piece), '\0');
+              const auto [error, got] =
+                  co_await socket.async_read_some(asio::buffer(bytes), as_values);
+              if (error) is_there = false;
+              bytes.resize(error ? 0 : got);
+              co_return bytes;
+            }};
+  }
+
   static asio::awaitable<void> converse(std::shared_ptr<State> state,
                                         stream_protocol::socket socket) {
     if (!is_ours(socket.native_handle())) co_return;
@@ -156,12 +180,7 @@ struct ControlSocket::State {
       } else if (line.starts_with("queue ")) {
         bool is_there = true;
         co_await state->answers.queue(line.substr(std::string_view("queue ").size()),
-                                      [&](std::string text) -> asio::awaitable<bool> {
-                                        const auto [failure, sent] = co_await asio::async_write(
-                                            socket, asio::buffer(text), as_values);
-                                        is_there = !failure;
-                                        co_return is_there;
-                                      });
+                                      peer_of(socket, input, is_there));
         if (!is_there) co_return;
         continue;
       } else {

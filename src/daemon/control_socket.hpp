@@ -36,6 +36,14 @@ struct Reloaded {
   std::vector<std::string> warnings{};  ///< about a configuration that is in force
 };
 
+/// A connection to the control socket, as a request with an answer of its own uses it.
+struct ControlPeer {
+  /// Sends bytes; false: the peer has gone.
+  std::function<boost::asio::awaitable<bool>(std::string)> write;
+  /// Bytes that the peer sends behind its request, at most so many; empty: it has gone.
+  std::function<boost::asio::awaitable<std::string>(std::size_t)> read;
+};
+
 /// The end of the running server. Thread rule: the loop's thread.
 class ControlSocket final {
  public:
@@ -44,10 +52,7 @@ class ControlSocket final {
     std::function<std::string()> configuration;  ///< its file; empty: none
     std::function<std::vector<std::string>()> listening;
     std::function<HandoverState()> hand_over;  ///< the sockets stay open in this process, too
-    /// Serves a queue command; the last argument sends bytes to it.
-    std::function<boost::asio::awaitable<void>(
-        std::string, std::function<boost::asio::awaitable<bool>(std::string)>)>
-        queue;
+    std::function<boost::asio::awaitable<void>(std::string, ControlPeer)> queue;
     std::function<void()> released;  ///< the other process is ready: stop accepting connections
   };
   /// Listens, but not under the name of the control socket yet. `log` receives the exceptions of
@@ -85,9 +90,17 @@ class RunningServer final {
   /// Error: what `take` returns; Fault::input: the server refuses the request.
   Result<std::size_t> queue(const std::string& request,
                             const std::function<Result<void>(std::string_view)>& take);
+  /// Takes bytes of a message.
+  using Sink = std::function<Result<void>(std::string_view)>;
   /// The bytes of a message, in pieces; nullopt: there is no such message. Errors as for queue().
-  Result<bool> show(const std::string& id,
-                    const std::function<Result<void>(std::string_view)>& take);
+  Result<bool> show(const std::string& id, const Sink& take);
+  /// Puts a message of `size` bytes, which `give` passes to its sink, into the queue; the id that
+  /// it has there, once it is on disk. `ends_holds`: what an operator held is tried there. After an
+  /// error nothing was stored, unless it is Fault::io, Fault::closed or Fault::timeout, and this
+  /// connection cannot be used again. Error: Fault::input: the server refuses it; that of `give`;
+  /// others as for queue().
+  Result<std::string> put(std::string_view envelope, std::uint64_t size, bool ends_holds,
+                          const std::function<Result<void>(const Sink&)>& give);
   /// Its listening sockets, which are open in this process, too, from now on.
   Result<HandoverState> take_over();
   /// Makes it stop accepting connections; also succeeds when it has ended or does not answer.
@@ -97,6 +110,7 @@ class RunningServer final {
  private:
   explicit RunningServer(Descriptor socket) : socket_(std::move(socket)) {}
   Result<void> say(std::string_view line);
+  Result<void> send_bytes(std::string_view bytes);
   Result<void> receive(std::vector<int>* sockets);
   Result<std::string> hear(std::vector<int>* sockets, std::size_t longest = 65'536);
   Descriptor socket_;

@@ -140,9 +140,13 @@ Result<void> Daemon::open(const std::optional<HandoverState>& handover_state) {
     null_store_.emplace();
   else
     intake_.emplace(*spool_, Configuration::directory_of(configuration_));
+  known_sites_.emplace(data);
+  auto delivery = configuration_->delivery();
+  delivery.sites = known_sites_->load();
   delivery_.emplace(*spool_, Configuration::directory_of(configuration_), *maildirs_, log_,
-                    configuration_->delivery());
-  queue_service_.emplace(*spool_, *delivery_, [this] { return queue_view(); });
+                    std::move(delivery));
+  site_service_.emplace(*delivery_, *known_sites_, log_);
+  queue_service_.emplace(*spool_, *delivery_, *site_service_, [this] { return queue_view(); });
   if (!settings.metrics.listen.empty()) metrics_.count(log_);
   return open_control();
 }
@@ -150,7 +154,7 @@ Result<void> Daemon::open(const std::optional<HandoverState>& handover_state) {
 QueueView Daemon::queue_view() const {
   const auto& settings = configuration_->settings;
   return {.wall = queue::now_ms(),
-          .lifetime = settings.delivery.lifetime,
+          .lifetime = settings.retry.lifetime,
           .bounce_lifetime = settings.bounces.lifetime,
           .site_of = [this](const spool::Envelope& envelope, std::uint32_t recipient) {
             return delivery_->site_of(envelope, recipient);

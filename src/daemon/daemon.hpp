@@ -87,7 +87,10 @@ class Daemon final {
   std::optional<relay::NullStore> null_store_;  // where none is
   server::Guard guard_;
   std::optional<relay::Delivery> delivery_;
+  std::optional<KnownSites> known_sites_;
+  std::optional<SiteService> site_service_;
   std::optional<QueueService> queue_service_;
+  int ticks_ = 0;
   std::optional<server::Server> server_;
   std::vector<std::uint16_t> ports_;
   bool is_alive_ = true;

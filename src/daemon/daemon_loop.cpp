@@ -34,6 +34,7 @@ namespace {
 using net::as_values;
 constexpr std::chrono::milliseconds look_around{1000};
 constexpr std::chrono::milliseconds thread_patience{2000};
+constexpr int ticks_per_save = 60;
 constexpr std::chrono::milliseconds look_for_signal{50};  // while sessions end
 constexpr std::chrono::milliseconds last_words{1000};     // for a 421 to be written
 
@@ -80,6 +81,7 @@ void Daemon::tick() {
     return;
   }
   watch_spool();
+  if (++ticks_ % ticks_per_save == 0) site_service_->save();
   const auto adopted = spool_->tidy(queue::now_ms());
   for (const auto& finding : adopted.findings) queue::spool_finding(log_, finding);
   if (adopted.messages.empty()) return;
@@ -137,14 +139,15 @@ Result<void> Daemon::open_control() {
            },
        .hand_over =
            [this] {
+             site_service_->save();  // the successor reads it
              HandoverState handover_state{server_->descriptors(), spool_->statistics().last_id};
              if (loop_->metrics_socket)
                handover_state.sockets.push_back(loop_->metrics_socket->native_handle());
              return handover_state;
            },
        .queue =
-           [this](std::string request, QueueService::Write write) {
-             return queue_service_->answer(std::move(request), std::move(write));
+           [this](std::string request, ControlPeer peer) {
+             return queue_service_->answer(std::move(request), std::move(peer));
            },
        .released =
            [this] {
@@ -224,6 +227,7 @@ void Daemon::end() {
   };
   // systemd watches the successor now.
   if (!handed_over_at_) notify::stopping(left());
+  if (!handed_over_at_) site_service_->save();
   delivery_->begin_stop();
   server_->begin_stop();
   bool at_once = false;

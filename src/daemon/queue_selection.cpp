@@ -14,28 +14,6 @@ namespace {
 constexpr std::array<std::string_view, 6> names{"queued",    "deferred", "held",
                                                 "delivered", "refused",  "unknown"};
 
-// `*` stands for any text. Linear in the product of the lengths at worst, which are short.
-bool is_like(std::string_view text, std::string_view pattern) {
-  std::size_t at = 0, in = 0;
-  std::size_t star = std::string_view::npos, mark = 0;
-  while (at < text.size()) {
-    if (in < pattern.size() && pattern[in] == '*') {
-      star = in++;
-      mark = at;
-    } else if (in < pattern.size() && to_lower(pattern[in]) == to_lower(text[at])) {
-      ++in;
-      ++at;
-    } else if (star != std::string_view::npos) {
-      in = star + 1;
-      at = ++mark;
-    } else {
-      return false;
-    }
-  }
-  while (in < pattern.size() && pattern[in] == '*') ++in;
-  return in == pattern.size();
-}
-
 std::string_view domain_of(std::string_view address) {
   const auto at = address.rfind('@');
   return at == std::string_view::npos ? std::string_view() : address.substr(at + 1);
@@ -75,6 +53,27 @@ Result<void> take(QueueSelection& selection, std::string_view name, const std::s
 }
 
 }  // namespace
+
+bool is_like(std::string_view text, std::string_view pattern) {
+  std::size_t at = 0, in = 0;
+  std::size_t star = std::string_view::npos, mark = 0;
+  while (at < text.size()) {
+    if (in < pattern.size() && pattern[in] == '*') {
+      star = in++;
+      mark = at;
+    } else if (in < pattern.size() && to_lower(pattern[in]) == to_lower(text[at])) {
+      ++in;
+      ++at;
+    } else if (star != std::string_view::npos) {
+      in = star + 1;
+      at = ++mark;
+    } else {
+      return false;
+    }
+  }
+  while (in < pattern.size() && pattern[in] == '*') ++in;
+  return in == pattern.size();
+}
 
 RecipientState state_of(const spool::Recipient& recipient) {
   switch (recipient.state) {

@@ -25,6 +25,10 @@ enum class RecipientState : std::uint8_t {
   unknown,  ///< it may have been delivered
 };
 
+/// `*` in the pattern stands for any text; case does not count. Linear in the product of the
+/// lengths at worst, which are short.
+bool is_like(std::string_view text, std::string_view pattern);
+
 RecipientState state_of(const spool::Recipient& recipient);
 /// Whether something is still to become of it.
 bool is_waiting(const spool::Recipient& recipient);

@@ -6,10 +6,12 @@
 #include <algorithm>
 #include <array>
 #include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include "base/text.hpp"
+#include "net/as_values.hpp"
 #include "net/callback.hpp"
 
 namespace postroad::daemon {
@@ -19,6 +21,8 @@ using asio::awaitable;
 
 namespace {
 
+constexpr std::chrono::seconds dns_patience{10};
+constexpr std::size_t most_asked = 20;  // recipients of one message
 constexpr std::size_t page_size = 100;  // messages: a few milliseconds of the loop
 
 std::string refused(const std::string& why) { return "refused " + printable(why) + '\n'; }
@@ -92,6 +96,34 @@ awaitable<std::string> QueueService::list(QueueSelection selection, Line line, W
   co_return ok(count);
 }
 
+// For the first recipients that wait: many have one domain, whose answers the resolver keeps.
+awaitable<RouteFacts> QueueService::ask_dns(const QueuedMessage& message) {
+  struct Gathered {
+    explicit Gathered(const asio::any_io_executor& executor) : bell(executor, dns_patience) {}
+    RouteFacts facts;
+    std::size_t left = 0;
+    asio::steady_timer bell;
+  };
+  const auto executor = co_await asio::this_coro::executor;
+  const auto gathered = std::make_shared<Gathered>(executor);
+  const auto& recipients = message.envelope.recipients;
+  const auto count = std::min(recipients.size(), most_asked);
+  gathered->facts.resize(count);
+  for (std::uint32_t i = 0; i < count; ++i) {
+    if (!is_waiting(recipients[i])) continue;
+    gathered->facts[i] = {"dns: no answer within " + std::to_string(dns_patience.count()) + "s"};
+    ++gathered->left;
+    delivery_.explain(message.envelope, i, [executor, gathered, i](std::vector<std::string> facts) {
+      asio::post(executor, [gathered, i, facts = std::move(facts)]() mutable {
+        gathered->facts[i] = std::move(facts);
+        if (--gathered->left == 0) gathered->bell.cancel();
+      });
+    });
+  }
+  if (gathered->left > 0) (void)co_await gathered->bell.async_wait(net::as_values);
+  co_return gathered->facts;
+}
+
 awaitable<std::string> QueueService::why(QueueSelection selection, bool json, Write write) {
   std::size_t count = 0;
   for (const auto id : selection.ids) {
@@ -100,9 +132,10 @@ awaitable<std::string> QueueService::why(QueueSelection selection, bool json, Wr
     if (!message) continue;
     const auto whereabouts = co_await net::wait_for<queue::Whereabouts>(
         [&](auto resume) { delivery_.find(id, resume); });
+    const auto facts = co_await ask_dns(*message);
     const auto view = view_();
-    auto text =
-        json ? why_json(*message, whereabouts, view) : why_text(*message, whereabouts, view);
+    auto text = json ? why_json(*message, whereabouts, view, facts)
+                     : why_text(*message, whereabouts, view, facts);
     if (!co_await write(std::move(text))) co_return std::string();
     ++count;
   }
@@ -135,28 +168,99 @@ awaitable<std::string> QueueService::change(queue::Request what, QueueSelection 
   co_return ok(count);
 }
 
-awaitable<void> QueueService::answer(std::string request, Write write) {
+// Which of them a carrier has now.
+awaitable<std::string> QueueService::attempted(QueueSelection selection, Write write) {
+  std::size_t count = 0;
+  for (const auto id : selection.ids) {
+    const auto whereabouts = co_await net::wait_for<queue::Whereabouts>(
+        [&](auto resume) { delivery_.find(id, resume); });
+    if (whereabouts.place == queue::Whereabouts::Place::waiting) continue;
+    if (!co_await write(id.text() + '\n')) co_return std::string();
+    ++count;
+  }
+  co_return ok(count);
+}
+
+awaitable<std::string> QueueService::put(std::string words, ControlPeer peer) {
+  std::string_view rest = words;
+  const auto envelope_size = parse_number(take_word(rest));
+  const auto size = parse_number(take_word(rest));
+  if (!envelope_size || !size || *envelope_size > longest_export || *size > INT64_MAX)
+    co_return refused("two sizes are missing");
+  std::string json;
+  while (json.size() < *envelope_size) {
+    const auto bytes = co_await peer.read(*envelope_size - json.size());
+    if (bytes.empty()) co_return std::string();
+    json += bytes;
+  }
+  auto message = parse_export(json);
+  if (!message) co_return refused(message.error().text());
+  if (message->size != *size)
+    co_return refused("the message has another size than its envelope says");
+  if (rest == "release")
+    for (auto& one : message->envelope.recipients) one.is_held = false;
+  co_return co_await store(std::move(*message), std::move(peer));
+}
+
+// Nothing of it stays if the command goes away before its end.
+awaitable<std::string> QueueService::store(ExportedMessage message, ControlPeer peer) {
+  auto begun = spool_.room(message.size)
+                   ? spool_.begin()
+                   : Result<std::unique_ptr<spool::Incoming>>(spool_.room(message.size).error());
+  if (!begun) co_return refused(begun.error().text());
+  auto incoming = std::move(*begun);
+  if (!co_await peer.write("go\n")) co_return std::string();
+  for (auto left = message.size; left > 0;) {
+    const auto bytes = co_await peer.read(left);
+    if (bytes.empty()) co_return std::string();
+    left -= bytes.size();
+    (void)incoming->append(bytes);  // the commit reports a failure
+    if (!incoming->ready())
+      co_await net::wait_for<bool>(
+          [&](auto resume) { incoming->when_ready([resume] { resume(true); }); });
+  }
+  const auto id = incoming->id();
+  const auto kept = co_await net::wait_for<Result<void>>([&](auto resume) {
+    incoming->commit(std::move(message.envelope),
+                     [resume](Result<void> done) { resume(std::move(done)); });
+  });
+  if (!kept) co_return refused(kept.error().text());
+  co_return id.text() + '\n' + ok(1);
+}
+
+QueueService::Line QueueService::line_of(std::string_view form) const {
+  const auto view = view_();
+  if (form == "json") return [view](const QueuedMessage& one) { return list_json(one, view); };
+  if (form == "routes") return [view](const QueuedMessage& one) { return list_routes(one, view); };
+  if (form == "postqueue") return list_postqueue;
+  if (form == "mailq") return list_mailq;
+  if (form == "export")
+    return [](const QueuedMessage& one) { return export_json({one.id, one.size, one.envelope}); };
+  if (form == "ids") return [](const QueuedMessage& one) { return one.id.text() + '\n'; };
+  return [view](const QueuedMessage& one) { return list_text(one, view); };
+}
+
+awaitable<void> QueueService::answer(std::string request, ControlPeer peer) {
   std::string_view rest = request;
   const auto verb = take_word(rest);
   const bool has_form = verb == "list" || verb == "why";
   const auto form = has_form ? take_word(rest) : std::string_view();
-  auto selection = parse_selection(rest);
+  const auto& write = peer.write;
   std::string last;
-  if (!selection) {
+  if (verb == "site") {
+    last = co_await sites_.answer(rest, peer);
+  } else if (verb == "put") {
+    last = co_await put(std::string(rest), peer);
+  } else if (auto selection = parse_selection(rest); !selection) {
     last = refused(selection.error().text());
   } else if (verb == "list") {
-    const auto view = view_();
-    Line line = [view](const QueuedMessage& one) { return list_text(one, view); };
-    if (form == "json") line = [view](const QueuedMessage& one) { return list_json(one, view); };
-    if (form == "routes")
-      line = [view](const QueuedMessage& one) { return list_routes(one, view); };
-    if (form == "postqueue") line = list_postqueue;
-    if (form == "ids") line = [](const QueuedMessage& one) { return one.id.text() + '\n'; };
-    last = co_await list(std::move(*selection), std::move(line), write);
+    last = co_await list(std::move(*selection), line_of(form), write);
   } else if (verb == "why") {
     last = co_await why(std::move(*selection), form == "json", write);
   } else if (verb == "show") {
     last = co_await show(std::move(*selection), write);
+  } else if (verb == "attempted") {
+    last = co_await attempted(std::move(*selection), write);
   } else if (const auto what = request_of(verb)) {
     last = co_await change(*what, std::move(*selection));
   } else {

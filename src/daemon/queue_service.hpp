@@ -8,7 +8,10 @@
 #include <string>
 #include <string_view>
 
+#include "daemon/control_socket.hpp"
+#include "daemon/exported_envelope.hpp"
 #include "daemon/queue_text.hpp"
+#include "daemon/site_service.hpp"
 #include "relay/delivery.hpp"
 #include "spool/spool.hpp"
 
@@ -17,26 +20,35 @@ namespace postroad::daemon {
 /// Thread rule: the loop's thread.
 class QueueService final {
  public:
-  /// Both outlive it. `view` gives the times and routes of now.
-  QueueService(spool::Spool& spool, relay::Delivery& delivery, std::function<QueueView()> view)
-      : spool_(spool), delivery_(delivery), view_(std::move(view)) {}
+  /// All outlive it. `view` gives the times and routes of now.
+  QueueService(spool::Spool& spool, relay::Delivery& delivery, SiteService& sites,
+               std::function<QueueView()> view)
+      : spool_(spool), delivery_(delivery), sites_(sites), view_(std::move(view)) {}
 
-  /// Sends bytes to the command; false: it has gone.
-  using Write = std::function<boost::asio::awaitable<bool>(std::string)>;
-  /// `list text|json|postqueue|ids|routes SELECTION`, `why text|json id=ID`, `show id=ID`, and
-  /// `hold|release|flush|remove id=ID …`. The last line is `ok COUNT`, or `refused` and a sentence.
-  boost::asio::awaitable<void> answer(std::string request, Write write);
+  /// `list text|json|postqueue|mailq|export|ids|routes SELECTION`, `why text|json id=ID`,
+  /// `show id=ID`, `attempted id=ID …` (which of them are being attempted),
+  /// `hold|release|flush|remove id=ID …`, and `put BYTES BYTES keep|release`: an envelope, and
+  /// after the answer `go` a message; the answer is its id here; `site …` (site_service.hpp). The
+  /// last line is `ok COUNT`, or `refused` and a sentence.
+  boost::asio::awaitable<void> answer(std::string request, ControlPeer peer);
 
  private:
   using Line = std::function<std::string(const QueuedMessage&)>;
+  using Write = decltype(ControlPeer::write);
+  [[nodiscard]] Line line_of(std::string_view form) const;
   boost::asio::awaitable<std::string> list(QueueSelection selection, Line line, Write write);
   boost::asio::awaitable<std::string> why(QueueSelection selection, bool json, Write write);
+  boost::asio::awaitable<RouteFacts> ask_dns(const QueuedMessage& message);
   boost::asio::awaitable<std::string> show(QueueSelection selection, Write write);
   boost::asio::awaitable<std::string> change(queue::Request what, QueueSelection selection);
+  boost::asio::awaitable<std::string> attempted(QueueSelection selection, Write write);
+  boost::asio::awaitable<std::string> put(std::string words, ControlPeer peer);
+  boost::asio::awaitable<std::string> store(ExportedMessage message, ControlPeer peer);
   [[nodiscard]] std::optional<QueuedMessage> read(spool::QueueId id, std::uint64_t size) const;
 
   spool::Spool& spool_;
   relay::Delivery& delivery_;
+  SiteService& sites_;
   std::function<QueueView()> view_;
 };
 

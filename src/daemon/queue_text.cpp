@@ -4,11 +4,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <ctime>
 
 #include "base/percent.hpp"
 #include "base/text.hpp"
 #include "observe/sinks.hpp"
 #include "queue/handling.hpp"
+#include "queue/server_text.hpp"
 
 namespace postroad::daemon {
 
@@ -16,6 +18,8 @@ namespace {
 
 using observe::json_string;
 using Place = queue::Whereabouts::Place;
+
+constexpr std::size_t longest_fact = 1000;  // bytes: a line about 20 hosts
 
 std::string time_text(std::int64_t wall) {
   return observe::format_time(
@@ -64,14 +68,16 @@ std::string recipient_json(const QueuedMessage& message, std::uint32_t at, const
   const auto time = [](std::int64_t wall) {
     return wall == 0 ? std::string("null") : json_string(time_text(wall));
   };
-  const auto text = [](const std::string& value) {
+  const auto server = queue::parse_server(one.host);
+  const auto text = [](std::string_view value) {
     return value.empty() ? std::string("null") : json_string(value);
   };
   return fmt::format(
-      R"({{"address":{},"original":{},"state":"{}","attempts":{},"last_attempt":{},"next_attempt":{},"last_reply":{},"host":{},"route":{}}})",
+      R"({{"address":{},"original":{},"state":"{}","attempts":{},"last_attempt":{},"next_attempt":{},"last_reply":{},"host":{},"tls":{},"route":{}}})",
       json_string(one.address), text(one.original), to_string(state_of(one)), one.attempts,
       time(one.last_attempt), has_next_attempt(one) ? time(one.next_attempt) : "null",
-      text(one.note), text(one.host), text(view.site_of(message.envelope, at)));
+      text(one.note), text(server.host), text(server.tls),
+      text(view.site_of(message.envelope, at)));
 }
 
 // The message's part of a JSON line, open at its end.
@@ -98,6 +104,8 @@ std::string waiting_for(const QueuedMessage& message, std::uint32_t recipient,
   const auto attempts = fmt::format("{} of {} under way", at.under_way, at.limit);
   if (at.place == Place::attempt) return "the end of an attempt at " + at.site;
   if (at.place == Place::report) return "the notification to its sender";
+  if (at.place == Place::line && at.is_held)
+    return "site " + at.site + ", which an operator paused";
   if (at.place == Place::line && at.pause.count() > 0)
     return fmt::format("site {}, which is paused for {}: {}", at.site, span_text(at.pause),
                        at.site_trouble);
@@ -171,6 +179,31 @@ std::string list_postqueue(const QueuedMessage& message) {
       recipients);
 }
 
+// The mark behind the id: `!` held, `*` not tried yet. The time is local, as mailq has it.
+std::string list_mailq(const QueuedMessage& message) {
+  const auto& envelope = message.envelope;
+  const bool is_new = std::none_of(envelope.recipients.begin(), envelope.recipients.end(),
+                                   [](const auto& one) { return one.attempts > 0; });
+  const char* mark = is_held(envelope) ? "!" : is_new ? "*" : " ";
+  const auto seconds = static_cast<std::time_t>(envelope.arrived / 1000);
+  std::tm local{};
+  char time[32] = "";
+  if (::localtime_r(&seconds, &local) != nullptr)
+    (void)std::strftime(time, sizeof time, "%a %b %e %H:%M:%S", &local);
+  auto text = fmt::format(
+      "{:<17} {:>8} {:<19}  {}\n", message.id.text() + mark, message.size, time,
+      envelope.reverse_path.empty() ? "MAILER-DAEMON" : printable(envelope.reverse_path));
+  std::string reason;
+  for (const auto& one : envelope.recipients) {
+    if (!is_pending(one)) continue;
+    if (!one.note.empty() && one.note != reason)
+      text += fmt::format("{:>76}\n", '(' + printable(one.note) + ')');
+    reason = one.note;
+    text += std::string(48, ' ') + printable(one.address) + '\n';
+  }
+  return text;
+}
+
 std::string list_routes(const QueuedMessage& message, const QueueView& view) {
   if (queue::handling_of(message.envelope).stays_here) return {};
   std::string text;
@@ -195,7 +228,7 @@ std::optional<QueuedRoute> parse_route(std::string_view line) {
 }
 
 std::string why_text(const QueuedMessage& message, const queue::Whereabouts& whereabouts,
-                     const QueueView& view) {
+                     const QueueView& view, const RouteFacts& route_facts) {
   Facts facts;
   const auto& envelope = message.envelope;
   facts.head("message " + message.id.text());
@@ -214,11 +247,13 @@ std::string why_text(const QueuedMessage& message, const queue::Whereabouts& whe
     if (is_pending(one))
       facts.add("waiting for", printable(waiting_for(message, i, whereabouts, view)));
     if (state_of(one) == RecipientState::unknown)
-      facts.add("waiting for", "a decision: delivery.on_unknown is park, and it may have arrived");
+      facts.add("waiting for", "a decision: retry.unknown is park, and it may have arrived");
     if (has_next_attempt(one) && one.next_attempt > view.wall)
       facts.add("next try", time_with_distance(one.next_attempt, view.wall));
     facts.add("last reply", printable(one.note));
-    facts.add("host", printable(one.host));
+    const auto server = queue::parse_server(one.host);
+    facts.add("host", printable(server.host));
+    facts.add("tls", printable(server.tls));
     if (one.last_attempt != 0)
       facts.add("last try", time_with_distance(one.last_attempt, view.wall));
     facts.add("attempts", std::to_string(one.attempts));
@@ -226,12 +261,20 @@ std::string why_text(const QueuedMessage& message, const queue::Whereabouts& whe
     if (has_next_attempt(one) && end != 0)
       facts.add("given up", time_with_distance(end, view.wall));
     if (one.is_delay_reported) facts.add("reported", "its sender was told of the delay");
+    if (i >= route_facts.size()) continue;
+    for (const auto& fact : route_facts[i]) facts.head("  " + printable(fact, longest_fact));
   }
   return std::move(facts).take();
 }
 
 std::string why_json(const QueuedMessage& message, const queue::Whereabouts& whereabouts,
-                     const QueueView& view) {
+                     const QueueView& view, const RouteFacts& route_facts) {
+  std::string evidence;
+  for (const auto& facts : route_facts) {
+    std::string list;
+    for (const auto& fact : facts) list += (list.empty() ? "" : ",") + json_string(fact);
+    evidence += (evidence.empty() ? "[" : ",[") + list + ']';
+  }
   std::string waits;
   for (std::uint32_t i = 0; i < message.envelope.recipients.size(); ++i) {
     waits += waits.empty() ? "" : ",";
@@ -241,8 +284,8 @@ std::string why_json(const QueuedMessage& message, const queue::Whereabouts& whe
   }
   const auto end = given_up_at(message, view);
   return message_json(message, view) +
-         fmt::format(R"(,"waiting_for":[{}],"given_up":{}}})", waits,
-                     end == 0 ? "null" : json_string(time_text(end))) +
+         fmt::format(R"(,"waiting_for":[{}],"given_up":{},"evidence":[{}]}})", waits,
+                     end == 0 ? "null" : json_string(time_text(end)), evidence) +
          '\n';
 }
 

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "daemon/queue_selection.hpp"
 #include "queue/dispatcher.hpp"
@@ -34,6 +35,8 @@ std::string list_text(const QueuedMessage& message, const QueueView& view);
 std::string list_json(const QueuedMessage& message, const QueueView& view);
 /// One line with the names of Postfix's `postqueue -j`.
 std::string list_postqueue(const QueuedMessage& message);
+/// Lines in the form of Postfix's `mailq`.
+std::string list_mailq(const QueuedMessage& message);
 /// One line per recipient that waits: id, reverse-path, recipient and site, percent-encoded. A
 /// message of a catcher, which has no other place than its mailboxes, has none.
 std::string list_routes(const QueuedMessage& message, const QueueView& view);
@@ -42,10 +45,13 @@ struct QueuedRoute {
   std::string id, sender, recipient, site;
 };
 std::optional<QueuedRoute> parse_route(std::string_view line);
-/// One fact per line.
+/// The facts of the DNS about the way to each recipient that waits, in their order; empty lists for
+/// the others.
+using RouteFacts = std::vector<std::vector<std::string>>;
+/// One fact per line. `facts` may be shorter than the list of recipients.
 std::string why_text(const QueuedMessage& message, const queue::Whereabouts& whereabouts,
-                     const QueueView& view);
+                     const QueueView& view, const RouteFacts& facts);
 std::string why_json(const QueuedMessage& message, const queue::Whereabouts& whereabouts,
-                     const QueueView& view);
+                     const QueueView& view, const RouteFacts& facts);
 
 }  // namespace postroad::daemon

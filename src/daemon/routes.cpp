@@ -72,6 +72,7 @@ void add_listeners(const Settings& settings, relay::mx::AddressRules& rules) {
 
 relay::Way mx_way(const Settings& settings) {
   relay::MxWay way{settings.mx.settings(settings.server.hostname), {}};
+  way.settings.dns = settings.resolver.times();
   add_listeners(settings, way.settings.rules);
   if (auto options = settings.resolver.options()) way.resolver = std::move(*options);
   return way;

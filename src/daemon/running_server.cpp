@@ -59,14 +59,18 @@ Result<RunningServer> RunningServer::connect(const std::filesystem::path& data) 
 Result<void> RunningServer::say(std::string_view line) {
   if (line.size() > longest_request)
     return fail(Fault::input, "the request", "longer than 1 MiB: name fewer or shorter conditions");
-  while (!line.empty()) {
-    const auto sent = ::send(socket_.get(), line.data(), line.size(), MSG_NOSIGNAL);
+  return send_bytes(line);
+}
+
+Result<void> RunningServer::send_bytes(std::string_view bytes) {
+  while (!bytes.empty()) {
+    const auto sent = ::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
     if (sent < 0 && errno == EINTR) continue;
     if (sent < 0 && errno == EPIPE)
       return fail(Fault::io, "control.sock",
                   "the running server refuses this user: run this as the server's user or root");
     if (sent < 0) return control_error("the request cannot be sent to the running server");
-    line.remove_prefix(static_cast<std::size_t>(sent));
+    bytes.remove_prefix(static_cast<std::size_t>(sent));
   }
   return {};
 }
@@ -154,14 +158,14 @@ Result<std::size_t> RunningServer::queue(
   }
 }
 
-Result<bool> RunningServer::show(const std::string& id,
-                                 const std::function<Result<void>(std::string_view)>& take) {
+Result<bool> RunningServer::show(const std::string& id, const Sink& take) {
   if (auto said = say("queue show id=" + id + '\n'); !said) return said.error();
   const auto line = hear(nullptr);
   if (!line) return line.error();
   constexpr std::string_view word = "bytes ";
   if (!line->starts_with(word)) return false;
   auto left = parse_number(std::string_view(*line).substr(word.size())).value_or(0);
+  Result<void> taken;
   while (left > 0) {
     if (rest_.empty()) {
       const auto more = receive(nullptr);
@@ -173,12 +177,42 @@ Result<bool> RunningServer::show(const std::string& id,
       if (!more) return more.error();
     }
     const auto piece = std::min<std::size_t>(rest_.size(), left);
-    if (auto taken = take(std::string_view(rest_).substr(0, piece)); !taken) return taken.error();
+    // Bytes that are not taken are read nevertheless: the next answer is behind them.
+    if (taken) taken = take(std::string_view(rest_).substr(0, piece));
     rest_.erase(0, piece);
     left -= piece;
   }
   const auto last = hear(nullptr);
+  if (!taken) return taken.error();
   return last ? Result<bool>(true) : last.error();
+}
+
+// The server asks for the bytes once it has accepted the envelope. If they cannot be sent, it waits
+// for the rest until this connection ends, as it does here, and stores nothing.
+Result<std::string> RunningServer::put(std::string_view envelope, std::uint64_t size,
+                                       bool ends_holds,
+                                       const std::function<Result<void>(const Sink&)>& give) {
+  const auto request = "queue put " + std::to_string(envelope.size()) + ' ' + std::to_string(size) +
+                       (ends_holds ? " release\n" : " keep\n");
+  if (auto said = say(request); !said) return said.error();
+  if (auto sent = send_bytes(envelope); !sent) return sent.error();
+  if (const auto asked = hear(nullptr); !asked) return asked.error();
+  auto left = size;
+  const auto given = give([&](std::string_view bytes) -> Result<void> {
+    if (bytes.size() > left)
+      return fail(Fault::data, {}, "the message is longer than its envelope says");
+    left -= bytes.size();
+    return send_bytes(bytes);
+  });
+  if (!given || left > 0) {
+    socket_ = Descriptor();  // the next request would be taken for the rest of the message
+    if (!given) return given.error();
+    return fail(Fault::data, {}, "the message is shorter than its envelope says");
+  }
+  auto id = hear(nullptr);
+  if (!id) return id;
+  if (const auto last = hear(nullptr); !last) return last.error();
+  return id;
 }
 
 Result<HandoverState> RunningServer::take_over() {

@@ -21,6 +21,8 @@ config::Section<Settings> declare() {
   s.table("submission", &Settings::submission, "Sender addresses of users who log in.",
           relay::SubmissionConfig::declare());
   s.table("delivery", &Settings::delivery, "Where messages go.", relay::DeliveryConfig::declare());
+  s.table("retry", &Settings::retry, "When a message that was deferred is tried again.",
+          relay::RetryConfig::declare());
   s.table("bounces", &Settings::bounces,
           "Delivery status notifications to senders (RFC 3461, RFC 3464).",
           relay::BouncesConfig::declare());

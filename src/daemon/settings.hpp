@@ -25,6 +25,7 @@ struct Settings {
   relay::LocalConfig local;
   relay::SubmissionConfig submission;
   relay::DeliveryConfig delivery;
+  relay::RetryConfig retry;
   relay::BouncesConfig bounces;
   std::vector<relay::RouteConfig> routes;
   relay::MxConfig mx;

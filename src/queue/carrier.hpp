@@ -32,7 +32,7 @@ struct RecipientResult {
   /// recipients in this transaction. Counts as no attempt; it is due at once.
   std::optional<Outcome> outcome;
   std::string note;    ///< the reply or the error that decided, one line
-  std::string host{};  ///< the server that said so, "mx.example:25"; empty: this one decided
+  std::string host{};  ///< the server that said so (server_text.hpp); empty: this one decided
   /// The server accepted the recipient and reports to the sender what becomes of it (DSN).
   bool host_reports = false;
 };
@@ -42,6 +42,9 @@ struct Attempt {
   /// Set when the destination as a whole accepts no messages now (it cannot be reached, 421, a full
   /// disk): why, one line. Other messages for it wait.
   std::optional<std::string> site_failure;
+  /// A host of the destination asked for less: 421 or 4.7.x at its greeting or at MAIL. With
+  /// `site_failure` no other host took the message either.
+  std::optional<std::string> throttle{};
 };
 
 /// The same result for each of `count` recipients.
@@ -53,12 +56,23 @@ Attempt attempt_of(const Error& error, std::size_t count);
 /// The outcome of each recipient in a report. Leaves `site_failure` to the carrier.
 Attempt attempt_of(const SendReport& report);
 
+/// How many messages a site gets at once.
+struct SiteLimits {
+  std::size_t most = 1;     ///< never more
+  std::size_t initial = 1;  ///< until successes show that the site bears more, and after an outage
+  /// Failures in a row until the site counts as down.
+  std::uint32_t failures = 1;
+  friend bool operator==(const SiteLimits&, const SiteLimits&) = default;
+};
+
 class Carrier {
  public:
   using Done = std::function<void(Attempt)>;
   virtual ~Carrier() = default;
   /// Messages that it takes at once. Constant.
   [[nodiscard]] virtual std::size_t limit() const = 0;
+  /// Of each of its sites. Constant.
+  [[nodiscard]] virtual SiteLimits site_limits() const { return {limit(), limit(), 1}; }
   /// Begins an attempt. `done` is called exactly once, from any thread but not before this returns.
   /// `part` lives until then. An exception (no memory, no thread): the attempt did not begin, and
   /// `done` is not called.

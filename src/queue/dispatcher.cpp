@@ -226,6 +226,8 @@ void Dispatcher::take_inbox() {
       step_failed();
     }
   }
+  for (const auto& asked : inbox.asked_of_sites) serve_site_request(asked);
+  for (const auto& search : inbox.site_searches) tell([&] { search(sites_now()); });
   for (const auto& search : inbox.searches) tell([&] { search.found(find_now(search.id)); });
   if (!inbox.flush) return;
   schedule_.flush();

@@ -55,6 +55,9 @@ class DispatcherObserver {
   /// A site stopped accepting messages, with the reason; or it accepts them again or is another
   /// destination now (empty reason). Each change once.
   virtual void site_changed(const std::string& /*site*/, const std::string& /*reason*/) {}
+  /// A host of a site asked for less: the site gets so many messages at once from now on.
+  virtual void site_limited(const std::string& /*site*/, std::size_t /*limit*/,
+                            const std::string& /*reason*/) {}
   /// A request about a message is on disk.
   virtual void requested(Request, spool::QueueId, const spool::Envelope&) {}
   /// An exception ended a step of the queue (no memory, no thread). The message is tried later.
@@ -71,9 +74,30 @@ struct Whereabouts {
   };
   Place place = Place::waiting;
   std::string site{};                    ///< of a line or an attempt
+  bool is_held = false;                  ///< the site, by an operator
   std::string site_trouble{};            ///< why the site accepts no messages; empty: it does
   std::chrono::milliseconds pause{0};    ///< of the site, until its next attempt
   std::size_t under_way = 0, limit = 0;  ///< attempts of the site, and their limit
+};
+
+/// The state of a site, for people and for the next process.
+struct SiteFacts {
+  std::string name;
+  bool is_held = false;               ///< by an operator: no message is sent there
+  bool is_down = false;               ///< it failed several times in a row
+  std::string reason{};               ///< of the last failure, or why the limit was lowered
+  std::chrono::milliseconds left{0};  ///< of the pause after a failure
+  std::size_t under_way = 0, waiting = 0;
+  std::size_t limit = 0;   ///< messages at once, now; 0: not known, as nothing was sent there yet
+  std::size_t most = 0;    ///< the configured limit
+  bool is_learnt = false;  ///< the limit is not the initial one
+};
+
+/// The request of an operator about sites.
+enum class SiteRequest : std::uint8_t {
+  hold,     ///< no message is sent there, and none is charged an attempt
+  release,  ///< as before; a pause after a failure ends, too
+  reset,    ///< what was learnt is forgotten: limit, failures, pause
 };
 
 struct DispatcherSettings {
@@ -120,6 +144,13 @@ class Dispatcher final {
   void request(Request what, std::vector<spool::QueueId> ids, RequestDone done);
   /// Calls back on the dispatcher's thread.
   void find(spool::QueueId id, std::function<void(const Whereabouts&)> found);
+  /// Calls back on the dispatcher's thread with all sites that are in use, held or learnt about.
+  void find_sites(std::function<void(std::vector<SiteFacts>)> found);
+  /// Serves the request for the sites of these names, which need not be in use. Calls back on the
+  /// dispatcher's thread.
+  void request_sites(SiteRequest what, std::vector<std::string> names, std::function<void()> done);
+  /// Before start(): what an earlier process knew.
+  void remember(const std::vector<SiteFacts>& sites);
   /// No new attempt; attempts that have not sent their final dot end, as not tried. Does not wait.
   void begin_stop();
   /// As begin_stop(); then attempts whose final dot was sent get until then for the reply. Returns
@@ -130,7 +161,7 @@ class Dispatcher final {
 
   /// Does everything that is due, without waiting. Gives when to call it again, at the latest.
   std::optional<Time> turn();
-  /// Sites that are in use, or failed last. Thread rule: as turn().
+  /// Sites that are in use, or of which something was learnt. Thread rule: as turn().
   [[nodiscard]] std::size_t sites() const { return lines_.size(); }
   static Now system_clock();
 
@@ -185,6 +216,11 @@ class Dispatcher final {
     bool was_refused = false;
     std::shared_ptr<Tally> tally;
   };
+  struct SiteAsked {
+    SiteRequest what = SiteRequest::hold;
+    std::vector<std::string> names;
+    std::function<void()> done;
+  };
   // The inbox: requests of other threads.
   struct Inbox {
     std::vector<spool::QueueId> added;
@@ -194,11 +230,14 @@ class Dispatcher final {
     std::vector<Asked> asked;
     std::vector<Stored> stored;
     std::vector<Search> searches;
+    std::vector<SiteAsked> asked_of_sites;
+    std::vector<std::function<void(std::vector<SiteFacts>)>> site_searches;
     std::optional<Change> change;
     bool flush = false;
     [[nodiscard]] bool is_empty() const {
       return added.empty() && ended.empty() && recorded.empty() && reported.empty() &&
-             asked.empty() && stored.empty() && searches.empty() && !change && !flush;
+             asked.empty() && stored.empty() && searches.empty() && asked_of_sites.empty() &&
+             site_searches.empty() && !change && !flush;
     }
   };
   struct Line {
@@ -266,6 +305,8 @@ class Dispatcher final {
   void take_request(const Asked& asked);
   void serve_request(Request what, spool::QueueId id, const std::shared_ptr<Tally>& tally);
   bool serve_request_after(spool::QueueId id);
+  void serve_site_request(const SiteAsked& asked);
+  [[nodiscard]] std::vector<SiteFacts> sites_now() const;
   void serve_flush(spool::QueueId id, const std::shared_ptr<Tally>& tally);
   void serve_removal(spool::QueueId id, const std::shared_ptr<Tally>& tally);
   void hold_during_attempt(spool::QueueId id, Request what, const std::shared_ptr<Tally>& tally);
@@ -324,8 +365,10 @@ class Dispatcher final {
   Now now_;
   Schedule schedule_;
   LoadTimes loaded_;
-  std::unordered_map<std::string, Line> lines_;  // of sites that are in use, or were down last
-  std::unordered_map<std::string, Line*> waiting_lines_;  // those in which a message waits
+  std::unordered_map<std::string, Line> lines_;  // of sites in use, or of which something is known
+  std::unordered_map<std::string, Line*> waiting_lines_;        // those in which a message waits
+  std::unordered_set<std::string> held_sites_;                  // by an operator
+  std::unordered_map<std::string, std::size_t> learnt_limits_;  // of sites without a line yet
   std::size_t most_lines_ = first_sweep;  // when there are as many, idle ones are forgotten
   // A message with several parts at once has an entry: how many parts have not ended, and the
   // recipients of the parts that a carrier was given.

@@ -96,9 +96,13 @@ struct Told final : DispatcherObserver {
   void site_changed(const std::string& site, const std::string& reason) override {
     changes.push_back(site + ": " + (reason.empty() ? "up" : reason));
   }
+  void site_limited(const std::string& site, std::size_t limit, const std::string&) override {
+    limits.push_back(site + ": " + std::to_string(limit));
+  }
   std::vector<std::pair<std::string, spool::OutcomeRecord>> settlements;
   std::vector<std::uint64_t> gone;
   std::vector<std::string> changes;
+  std::vector<std::string> limits;
   std::vector<std::string> failures;
   int attempts = 0;
 };
@@ -118,6 +122,7 @@ struct DispatcherTest : ::testing::Test {
   std::shared_ptr<ScriptedCarrier> a = std::make_shared<ScriptedCarrier>();
   std::shared_ptr<ScriptedCarrier> b = std::make_shared<ScriptedCarrier>();
   DispatcherSettings settings;
+  std::vector<SiteFacts> remembered;  // by an earlier process
   std::optional<Dispatcher> dispatcher;
 
   DispatcherTest() { routes->carriers = {{"a.example", a}, {"b.example", b}}; }
@@ -131,6 +136,7 @@ struct DispatcherTest : ::testing::Test {
 
   void begin() {
     dispatcher.emplace(*spool, told, routes, settings, [this] { return now; });
+    dispatcher->remember(remembered);
   }
   QueueId put(const std::vector<std::string>& recipients, Handling handling = {},
               std::int64_t next_attempt = 0) {

@@ -14,7 +14,8 @@ void Dispatcher::end_attempt(const Ended& ended) {
   if (found != lines_.end() && found->second.carrier.lock() == active->carrier) {
     found->second.site.ended();
     note_site(*active, ended.attempt);
-    if (!found->second.is_down && found->second.site.is_idle(now_.steady)) forget(active->site);
+    const auto& site = found->second.site;
+    if (site.is_idle(now_.steady) && site.is_as_new()) forget(active->site);
   }
   settle_all(active, ended.attempt);
 }
@@ -23,7 +24,11 @@ void Dispatcher::note_site(const Active& active, const Attempt& attempt) {
   auto& line = lines_.at(active.site);
   const auto was_tried = std::any_of(attempt.recipients.begin(), attempt.recipients.end(),
                                      [](const auto& result) { return result.outcome.has_value(); });
-  if (attempt.site_failure) {
+  const auto limit = line.site.limit();
+  if (attempt.throttle && line.site.throttled(active.began)) {
+    if (line.site.limit() < limit)
+      tell([&] { observer_.site_limited(active.site, line.site.limit(), *attempt.throttle); });
+  } else if (attempt.site_failure) {
     line.site.failed(now_.steady, active.began, *attempt.site_failure);
   } else if (was_tried) {
     line.site.worked(active.began);

@@ -171,6 +171,7 @@ Whereabouts Dispatcher::find_now(spool::QueueId id) const {
     if (line == lines_.end()) return;
     const auto& state = line->second.site;
     found.site_trouble = state.reason();
+    found.is_held = state.is_held();
     found.under_way = state.in_flight();
     found.limit = state.limit();
     if (state.paused_until() > now_.steady)

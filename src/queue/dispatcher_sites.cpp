@@ -51,8 +51,8 @@ void Dispatcher::forget(const std::string& name) {
   troubles_.erase(name);
 }
 
-// A site that works has a line only while it is used. One that was down and is never tried again,
-// because its messages were given up, would be kept for ever.
+// A site of which nothing was learnt has a line only while it is used. The others are kept until
+// there are many: their limits and failures are lost then.
 void Dispatcher::forget_idle_lines() {
   std::vector<std::string> idle;
   for (const auto& [name, line] : lines_)
@@ -64,9 +64,16 @@ void Dispatcher::forget_idle_lines() {
 Dispatcher::Line& Dispatcher::line_of(const std::string& site,
                                       const std::shared_ptr<Carrier>& carrier) {
   if (lines_.size() >= most_lines_ && !lines_.contains(site)) forget_idle_lines();
-  auto& line =
-      lines_.try_emplace(site, Line{Site(carrier->limit(), settings_.pauses)}).first->second;
+  const auto [found, is_new] =
+      lines_.try_emplace(site, Line{Site(carrier->site_limits(), settings_.pauses)});
+  auto& line = found->second;
   adopt(site, line, carrier);
+  if (!is_new) return line;
+  line.site.hold(held_sites_.contains(site));
+  if (const auto learnt = learnt_limits_.find(site); learnt != learnt_limits_.end()) {
+    line.site.remember(learnt->second);
+    learnt_limits_.erase(learnt);
+  }
   return line;
 }
 
@@ -75,7 +82,7 @@ Dispatcher::Line& Dispatcher::line_of(const std::string& site,
 void Dispatcher::adopt(const std::string& name, Line& line,
                        const std::shared_ptr<Carrier>& carrier) {
   const auto before = line.carrier.lock();
-  line.site.set_limit(carrier->limit());
+  line.site.set_limits(carrier->site_limits());
   if (before == carrier) return;
   line.carrier = carrier;
   line.site.reset();

@@ -149,5 +149,106 @@ TEST_F(DispatcherSites, SitesThatFailedAreKeptWithinABound) {
   EXPECT_LT(dispatcher->sites(), 1100U);
 }
 
+// Messages of a site that asks for less go on, fewer at a time.
+TEST_F(DispatcherSites, ASiteThatAsksForLessGetsFewerMessagesAtOnce) {
+  limit_a(5);
+  begin();
+  for (int i = 0; i < 12; ++i) queue({"x@a.example"});
+  pass();
+  ASSERT_EQ(a->under_way.size(), 5U);
+  auto attempt = a->same(Outcome::deferred, "421 4.7.0 too many connections");
+  attempt.site_failure = attempt.throttle = "421 4.7.0 too many connections";
+  a->end(attempt);
+  pass();
+  EXPECT_EQ(a->under_way.size(), 4U) << "one less";
+  EXPECT_TRUE(told.changes.empty()) << "the site is not down";
+  EXPECT_EQ(told.limits, std::vector<std::string>{"a.example: 4"});
+  a->end_all(Outcome::accepted, "250 ok");
+  pass();
+  EXPECT_EQ(a->under_way.size(), 4U);
+  a->end_all(Outcome::accepted, "250 ok");
+  pass();
+  EXPECT_EQ(dispatcher->sites(), 1U) << "what was learnt is kept";
+}
+
+TEST_F(DispatcherSites, AReplyThatAsksForLessIsAFailureWhereOneMessageAloneWasUnderWay) {
+  begin();
+  queue({"x@a.example"});
+  pass();
+  auto attempt = a->same(Outcome::deferred, "451 4.7.1 greylisted");
+  attempt.throttle = "451 4.7.1 greylisted";
+  a->end(attempt);
+  pass();
+  EXPECT_TRUE(told.changes.empty()) << "another host may have taken it: no failure of the site";
+  queue({"x@a.example"});
+  pass();
+  attempt = a->same(Outcome::deferred, refusal);
+  attempt.site_failure = attempt.throttle = refusal;
+  a->end(attempt);
+  pass();
+  EXPECT_EQ(told.changes, std::vector<std::string>{std::string("a.example: ") + refusal});
+}
+
+TEST_F(DispatcherSites, AnOperatorStopsASiteAndNoAttemptIsCharged) {
+  limit_a(2);
+  begin();
+  bool is_done = false;
+  dispatcher->request_sites(SiteRequest::hold, {"a.example"}, [&] { is_done = true; });
+  pass();
+  EXPECT_TRUE(is_done);
+  for (int i = 0; i < 3; ++i) queue({"x@a.example"});
+  queue({"x@b.example"});
+  pass();
+  EXPECT_TRUE(a->under_way.empty());
+  EXPECT_EQ(b->under_way.size(), 1U) << "the others go on";
+  pass(10 * 24h);
+  EXPECT_TRUE(a->under_way.empty());
+  std::vector<SiteFacts> found;
+  dispatcher->find_sites([&](std::vector<SiteFacts> sites) { found = std::move(sites); });
+  pass();
+  ASSERT_FALSE(found.empty());
+  EXPECT_EQ(found[0].name, "a.example");
+  EXPECT_TRUE(found[0].is_held);
+  EXPECT_EQ(found[0].waiting, 3U);
+  dispatcher->request_sites(SiteRequest::release, {"a.example"}, [] {});
+  pass();
+  ASSERT_EQ(a->under_way.size(), 2U);
+  EXPECT_EQ(a->under_way.front().part->envelope.recipients[0].attempts, 0U);
+}
+
+TEST_F(DispatcherSites, ASiteThatIsHeldDuringAnAttemptBeginsNoOther) {
+  limit_a(1);
+  begin();
+  queue({"x@a.example"});
+  queue({"y@a.example"});
+  pass();
+  ASSERT_EQ(a->under_way.size(), 1U);
+  dispatcher->request_sites(SiteRequest::hold, {"a.example"}, [] {});
+  pass();
+  a->end_all(Outcome::accepted, "250 ok");
+  pass();
+  EXPECT_TRUE(a->under_way.empty());
+  dispatcher->flush();
+  pass();
+  EXPECT_TRUE(a->under_way.empty()) << "a flush does not end it";
+  dispatcher->request_sites(SiteRequest::release, {"a.example"}, [] {});
+  pass();
+  EXPECT_EQ(a->under_way.size(), 1U);
+}
+
+TEST_F(DispatcherSites, WhatAnEarlierProcessKnewHolds) {
+  limit_a(5);
+  routes->carriers["b.example"] = b = std::make_shared<ScriptedCarrier>(5);
+  remembered = {{.name = "a.example", .limit = 2}, {.name = "b.example", .is_held = true}};
+  begin();
+  for (int i = 0; i < 4; ++i) queue({"x@a.example", "x@b.example"});
+  pass();
+  EXPECT_EQ(a->under_way.size(), 2U);
+  EXPECT_TRUE(b->under_way.empty());
+  dispatcher->request_sites(SiteRequest::reset, {"a.example"}, [] {});
+  pass();
+  EXPECT_EQ(a->under_way.size(), 4U);
+}
+
 }  // namespace
 }  // namespace postroad::queue

@@ -5,6 +5,7 @@
 #include <chrono>
 
 #include "queue/schedule.hpp"
+#include "queue/server_text.hpp"
 
 namespace postroad::queue {
 
@@ -24,6 +25,8 @@ constexpr std::array settled_fields{
     FieldInfo{"original", "the client's recipient, if an alias replaced it"},
     FieldInfo{"attempts", "attempts so far"},
     FieldInfo{"note", "the reply or the error that decided"},
+    FieldInfo{"host", "the server that replied, with its address"},
+    FieldInfo{"host_tls", "TLS of the session with that server"},
     FieldInfo{"size", "size of the message in the spool", "bytes"},
     FieldInfo{"delay", "time since the message arrived", "seconds"},
     FieldInfo{"client", "the client that sent it"},
@@ -43,7 +46,7 @@ constexpr EventInfo failed{"recipient.failed", Level::error, "message {id} to {t
 constexpr EventInfo unknown{"recipient.unknown", Level::error,
                             "message {id} to {to} may have been delivered: {note}", settled_fields,
                             "The connection was lost after the final dot; the message stays in the "
-                            "spool and is not sent again (delivery.on_unknown = park)."};
+                            "spool and is not sent again (retry.unknown = park)."};
 constexpr std::array down_fields{FieldInfo{"site", "the destination"},
                                  FieldInfo{"reason", "the reply or the error"}};
 constexpr EventInfo down{
@@ -55,6 +58,22 @@ constexpr EventInfo up{
     "site.up", Level::info, "site {site} accepts messages again", up_fields,
     "A destination that was down accepts messages again, or the configuration names "
     "another one."};
+constexpr std::array limited_fields{FieldInfo{"site", "the destination"},
+                                    FieldInfo{"limit", "messages at once from now on"},
+                                    FieldInfo{"reason", "the reply of the host"}};
+constexpr EventInfo limited{
+    "site.limited", Level::info, "site {site} gets {limit} messages at once: {reason}",
+    limited_fields,
+    "A host of the destination asked for less (421, or 4.7.x before the message). The limit grows "
+    "again with successes."};
+constexpr EventInfo site_paused{
+    "site.paused", Level::warning, "site {site} is paused", up_fields,
+    "`postroad site pause`: no message is sent there until it is resumed."};
+constexpr EventInfo site_resumed{"site.resumed", Level::info, "site {site} is resumed", up_fields,
+                                 "`postroad site resume`: a pause by an operator has ended."};
+constexpr EventInfo site_reset{"site.reset", Level::info, "site {site} is reset", up_fields,
+                               "`postroad site reset`: what was learnt of the destination is "
+                               "forgotten."};
 constexpr std::array failure_fields{FieldInfo{"reason", "text of the exception"}};
 constexpr EventInfo failure{"queue.failed", Level::error, "a step of the queue failed: {reason}",
                             failure_fields,
@@ -105,18 +124,31 @@ void recipient_settled(Log& log, const Part& part, const spool::OutcomeRecord& o
   if (!log.wants(kind.level)) return;
   const auto& envelope = part.envelope;
   const auto& recipient = envelope.recipients[outcome.recipient];
-  const auto original =
-      recipient.original.empty() ? observe::FieldValue() : observe::FieldValue(recipient.original);
+  const auto unless_empty = [](std::string_view text) {
+    return text.empty() ? observe::FieldValue() : observe::FieldValue(text);
+  };
+  const auto server = parse_server(outcome.host);
   const std::chrono::milliseconds delay(now_ms() - envelope.arrived);
   const std::string_view tls =
       part.handling.tls.empty() ? std::string_view("none") : part.handling.tls;
-  log.write(kind, part.id.text(), '<' + envelope.reverse_path + '>', recipient.address, original,
-            outcome.attempts, outcome.note, part.size, delay, envelope.client, envelope.protocol,
-            tls, envelope.login);
+  log.write(kind, part.id.text(), '<' + envelope.reverse_path + '>', recipient.address,
+            unless_empty(recipient.original), outcome.attempts, outcome.note,
+            unless_empty(server.host), unless_empty(server.tls), part.size, delay, envelope.client,
+            envelope.protocol, tls, envelope.login);
 }
 
 void site_changed(Log& log, const std::string& site, const std::string& reason) {
   reason.empty() ? log.write(up, site) : log.write(down, site, reason);
+}
+
+void site_limited(Log& log, const std::string& site, std::size_t limit, const std::string& reason) {
+  log.write(limited, site, limit, reason);
+}
+
+void site_request_served(Log& log, SiteRequest what, const std::string& site) {
+  if (what == SiteRequest::hold) log.write(site_paused, site);
+  if (what == SiteRequest::release) log.write(site_resumed, site);
+  if (what == SiteRequest::reset) log.write(site_reset, site);
 }
 
 void queue_failed(Log& log, const std::string& reason) { log.write(failure, reason); }
@@ -150,9 +182,10 @@ void spool_closed(Log& log, const spool::Statistics& statistics) {
 }
 
 std::span<const EventInfo* const> event_kinds() {
-  static constexpr std::array all{&delivered, &deferred, &failed,  &unknown, &down,
-                                  &up,        &failure,  &broken,  &report,  &suppressed,
-                                  &held,      &released, &removed, &finding, &closed};
+  static constexpr std::array all{&delivered, &deferred, &failed,      &unknown,      &down,
+                                  &up,        &limited,  &site_paused, &site_resumed, &site_reset,
+                                  &failure,   &broken,   &report,      &suppressed,   &held,
+                                  &released,  &removed,  &finding,     &closed};
   return all;
 }
 

@@ -12,33 +12,64 @@ WallTime now_ms() {
 }
 
 bool Site::may_start(Time now) const {
-  if (now < paused_until_) return false;
-  return in_flight_ < (failures_ == 0 ? limit_ : 1);
+  return !is_held_ && now >= paused_until_ && in_flight_ < limit();
 }
 
-bool Site::is_suspended(Time now) const { return paused_until_ - now > pauses_.suspended_beyond; }
+bool Site::is_suspended(Time now) const {
+  return !is_held_ && paused_until_ - now > pauses_.suspended_beyond;
+}
 
 void Site::failed(Time now, Epoch began, std::string why) {
   if (began != epoch_) return;
   ++epoch_;
   reason_ = std::move(why);
-  const auto doublings = std::min<std::uint32_t>(failures_++, 20);
+  if (++failures_ < limits_.failures) return;
+  const auto doublings = std::min<std::uint32_t>(failures_ - limits_.failures, 20);
   paused_until_ = now + std::min(pauses_.longest, pauses_.first * (std::int64_t{1} << doublings));
+}
+
+bool Site::throttled(Epoch began) {
+  if (began != epoch_ || in_flight_ == 0 || is_down()) return false;
+  ++epoch_;
+  limit_ = std::min(limit_, in_flight_);
+  successes_ = 0;
+  return true;
 }
 
 void Site::worked(Epoch began) {
   if (began != epoch_) return;
+  if (is_down()) {
+    limit_ = std::min(limits_.initial, limits_.most);
+    successes_ = 0;
+  } else if (++successes_ >= 2 * limit_ && limit_ < limits_.most) {
+    ++limit_;
+    successes_ = 0;
+  }
+  failures_ = 0;
+  paused_until_ = {};
+  reason_.clear();
+}
+
+void Site::set_limits(SiteLimits limits) {
+  if (limits == limits_) return;
+  limits_ = limits;
+  limit_ = std::clamp(limit_, std::min(limits.initial, limits.most), limits.most);
+}
+
+void Site::remember(std::size_t limit) { limit_ = std::clamp<std::size_t>(limit, 1, limits_.most); }
+
+void Site::forget() {
+  ++epoch_;
+  limit_ = std::min(limits_.initial, limits_.most);
+  successes_ = 0;
   failures_ = 0;
   paused_until_ = {};
   reason_.clear();
 }
 
 void Site::reset() {
-  ++epoch_;
+  forget();
   in_flight_ = 0;
-  failures_ = 0;
-  paused_until_ = {};
-  reason_.clear();
 }
 
 void Site::set_pauses(Time now, PausePolicy pauses) {
@@ -81,7 +112,7 @@ std::size_t Site::waiting() const {
 }
 
 std::optional<Time> Site::next_wake(Time now) const {
-  if (waiting_.empty() || paused_until_ <= now) return std::nullopt;
+  if (waiting_.empty() || paused_until_ <= now || is_held_) return std::nullopt;
   return paused_until_;
 }
 

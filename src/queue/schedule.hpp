@@ -23,6 +23,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "queue/carrier.hpp"
 #include "spool/spool.hpp"
 
 namespace postroad::queue {
@@ -48,15 +49,21 @@ struct PausePolicy {
 };
 
 /// The group of hosts that serve a destination, with its limit and its line of waiting messages.
+///
+/// The limit follows the site: it grows by one after twice as many successes as it allows messages,
+/// and falls below the number of messages under way when a host asks for less (additive increase,
+/// as in TCP). A site that fails several times in a row is down: one message at a time is tried,
+/// with growing pauses, until one succeeds; then the site begins again with its initial limit, so
+/// that the end of an outage brings no burst.
 class Site final {
  public:
-  Site(std::size_t limit, PausePolicy pauses) : limit_(limit), pauses_(pauses) {}
+  Site(SiteLimits limits, PausePolicy pauses)
+      : limits_(limits), limit_(std::min(limits.initial, limits.most)), pauses_(pauses) {}
 
-  /// A message may be sent now: fewer than the limit are, and no pause holds. After a failure one
-  /// message at a time is tried, until one succeeds.
+  /// A message may be sent now: fewer than the limit are, no pause holds, and no operator.
   [[nodiscard]] bool may_start(Time now) const;
   [[nodiscard]] bool is_suspended(Time now) const;
-  /// Says when an attempt began, as the number of failures that the site had counted by then.
+  /// Says when an attempt began, as the number of failures and lowered limits by then.
   using Epoch = std::uint32_t;
   /// An attempt begins; its Epoch is given back with its result.
   [[nodiscard]] Epoch started() {
@@ -68,8 +75,18 @@ class Site final {
   /// Ignored if the attempt began before the last failure: messages that were under way at the same
   /// time meet the same failure.
   void failed(Time now, Epoch began, std::string why);
+  /// A host asked for less; after ended(). The limit becomes the number of messages that are still
+  /// under way. False: there is none, or it was for an attempt before the last change.
+  bool throttled(Epoch began);
   /// The site answered for a message: accepted, refused or deferred.
   void worked(Epoch began);
+  /// An operator stops all attempts, until this ends.
+  void hold(bool held) { is_held_ = held; }
+  [[nodiscard]] bool is_held() const { return is_held_; }
+  /// The limit that an earlier process had learnt.
+  void remember(std::size_t limit);
+  /// Forgets limit, failures and pause; attempts that are under way still count.
+  void forget();
   /// Another destination has this site's name from now on: all is as new, except for the line.
   /// Attempts that began before are not given to ended().
   void reset();
@@ -90,28 +107,37 @@ class Site final {
   [[nodiscard]] std::size_t in_flight() const { return in_flight_; }
   /// Nothing waits, nothing is under way, no pause holds.
   [[nodiscard]] bool is_idle(Time now) const {
-    return waiting_.empty() && in_flight_ == 0 && paused_until_ <= now;
+    return waiting_.empty() && in_flight_ == 0 && paused_until_ <= now && !is_held_;
   }
-  /// It failed last.
-  [[nodiscard]] bool is_down() const { return failures_ > 0; }
-  /// The reason of the last failure; empty while the site works.
+  /// Nothing was learnt of it.
+  [[nodiscard]] bool is_as_new() const {
+    return failures_ == 0 && limit_ == std::min(limits_.initial, limits_.most);
+  }
+  /// It failed so often in a row that it is tried with one message at a time.
+  [[nodiscard]] bool is_down() const { return failures_ >= limits_.failures; }
+  /// The reason of the last failure; empty after a success.
   [[nodiscard]] const std::string& reason() const { return reason_; }
   /// When the pause ends, if the site is paused and a message waits.
   [[nodiscard]] std::optional<Time> next_wake(Time now) const;
   /// The end of the pause; in the past: there is none.
   [[nodiscard]] Time paused_until() const { return paused_until_; }
-  [[nodiscard]] std::size_t limit() const { return limit_; }
-  void set_limit(std::size_t limit) { limit_ = limit; }
+  /// Messages at once, now.
+  [[nodiscard]] std::size_t limit() const { return is_down() ? 1 : limit_; }
+  [[nodiscard]] const SiteLimits& limits() const { return limits_; }
+  void set_limits(SiteLimits limits);
   /// A pause that holds is cut to the new longest one.
   void set_pauses(Time now, PausePolicy pauses);
 
  private:
   std::map<int, std::deque<std::uint64_t>, std::greater<>> waiting_;  // by priority
+  SiteLimits limits_;
   std::size_t limit_;
+  std::size_t successes_ = 0;  // since the limit changed
   std::size_t in_flight_ = 0;
+  bool is_held_ = false;
   PausePolicy pauses_;
   std::uint32_t failures_ = 0;  // in a row
-  Epoch epoch_ = 0;             // failures in all
+  Epoch epoch_ = 0;             // failures and lowered limits in all
   Time paused_until_{};
   std::string reason_;
 };

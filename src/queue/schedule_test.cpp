@@ -95,7 +95,7 @@ TEST_F(ScheduleTest, AWaitingMessageTakesSixteenBytes) {
 
 struct SiteTest : ::testing::Test {
   Time now{std::chrono::hours(1)};
-  Site site{2, {.first = 1s, .longest = 60s, .suspended_beyond = 5s}};
+  Site site{SiteLimits{2, 2, 1}, {.first = 1s, .longest = 60s, .suspended_beyond = 5s}};
   void attempt_fails(const std::string& why) {
     const auto began = site.started();
     site.ended();
@@ -250,6 +250,99 @@ TEST(RetryPolicy, GivesUpAtTheEndOfTheLifetime) {
   EXPECT_EQ(policy.next(30, 7, 5 * 24h - 1h), 1h) << "a last attempt at the end";
   policy.lifetime = 0ms;
   EXPECT_TRUE(policy.next(30, 7, 1000 * 24h));
+}
+
+struct LearningSiteTest : ::testing::Test {
+  Time now{std::chrono::hours(1)};
+  Site site{SiteLimits{20, 2, 3}, {.first = 1s, .longest = 60s, .suspended_beyond = 5s}};
+  void succeed() {
+    const auto began = site.started();
+    site.ended();
+    site.worked(began);
+  }
+  void fail(const std::string& why = "no") {
+    const auto began = site.started();
+    site.ended();
+    site.failed(now, began, why);
+  }
+  // One of `count` that are under way is throttled; the others end well.
+  bool throttle(std::size_t count) {
+    std::vector<Site::Epoch> began;
+    for (std::size_t i = 0; i < count; ++i) began.push_back(site.started());
+    site.ended();
+    const bool is_lower = site.throttled(began.back());
+    began.pop_back();
+    for (const auto epoch : began) {
+      site.ended();
+      site.worked(epoch);
+    }
+    return is_lower;
+  }
+};
+
+TEST_F(LearningSiteTest, TheLimitGrowsByOneAfterTwiceAsManySuccesses) {
+  EXPECT_EQ(site.limit(), 2U);
+  for (int i = 0; i < 3; ++i) succeed();
+  EXPECT_EQ(site.limit(), 2U);
+  succeed();
+  EXPECT_EQ(site.limit(), 3U);
+  for (int i = 0; i < 6; ++i) succeed();
+  EXPECT_EQ(site.limit(), 4U);
+  for (int i = 0; i < 2000; ++i) succeed();
+  EXPECT_EQ(site.limit(), 20U) << "never more than the configured limit";
+  EXPECT_FALSE(site.is_as_new());
+}
+
+TEST_F(LearningSiteTest, AHostThatAsksForLessGetsOneLessThanItSaw) {
+  for (int i = 0; i < 2000; ++i) succeed();
+  EXPECT_TRUE(throttle(8));
+  EXPECT_EQ(site.limit(), 7U);
+  EXPECT_TRUE(site.may_start(now)) << "other messages go on";
+  EXPECT_FALSE(site.is_down());
+  for (int i = 0; i < 14; ++i) succeed();
+  EXPECT_EQ(site.limit(), 8U);
+}
+
+TEST_F(LearningSiteTest, MessagesThatAreThrottledTogetherLowerTheLimitOnce) {
+  for (int i = 0; i < 2000; ++i) succeed();
+  std::vector<Site::Epoch> began;
+  for (int i = 0; i < 10; ++i) began.push_back(site.started());
+  for (const auto epoch : began) {
+    site.ended();
+    (void)site.throttled(epoch);
+  }
+  EXPECT_EQ(site.limit(), 9U);
+}
+
+TEST_F(LearningSiteTest, AHostThatRefusesTheOnlyMessageCannotHaveLess) {
+  EXPECT_FALSE(throttle(1)) << "it is a failure, if no other host took the message";
+  EXPECT_EQ(site.limit(), 2U);
+}
+
+TEST_F(LearningSiteTest, AnOutageEndsWithTheInitialLimit) {
+  for (int i = 0; i < 2000; ++i) succeed();
+  fail();
+  fail();
+  EXPECT_TRUE(site.may_start(now)) << "an outage begins with the third failure";
+  EXPECT_EQ(site.limit(), 20U);
+  fail();
+  EXPECT_TRUE(site.is_down());
+  EXPECT_EQ(site.limit(), 1U);
+  now += 1s;
+  const auto probe = site.started();
+  EXPECT_FALSE(site.may_start(now)) << "one probe";
+  site.ended();
+  site.worked(probe);
+  EXPECT_FALSE(site.is_down());
+  EXPECT_EQ(site.limit(), 2U) << "no burst";
+}
+
+TEST_F(LearningSiteTest, OtherLimitsOfAReloadHoldAtOnce) {
+  for (int i = 0; i < 2000; ++i) succeed();
+  site.set_limits({5, 2, 3});
+  EXPECT_EQ(site.limit(), 5U);
+  site.set_limits({30, 10, 3});
+  EXPECT_EQ(site.limit(), 10U);
 }
 
 }  // namespace

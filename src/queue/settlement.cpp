@@ -5,6 +5,7 @@
 
 #include "base/text.hpp"
 #include "queue/retry_hint.hpp"
+#include "queue/server_text.hpp"
 
 namespace postroad::queue {
 
@@ -24,6 +25,11 @@ Attempt same_for_all(std::size_t count, std::optional<Outcome> outcome, std::str
 
 namespace {
 
+// The status code first, as other notes have it.
+std::string note_of(const Error& error) {
+  return error.status.empty() ? error.text() : error.status + ' ' + error.text();
+}
+
 Attempt attempt_without_host(const Error& error, std::size_t count) {
   if (error.may_have_been_delivered) return same_for_all(count, Outcome::unknown, error.text());
   // A refused login or EHLO name is a problem of the configuration, not of the message.
@@ -36,7 +42,7 @@ Attempt attempt_without_host(const Error& error, std::size_t count) {
     case Fault::input:
     case Fault::unsupported:
     case Fault::data:
-      return same_for_all(count, Outcome::refused, error.text());
+      return same_for_all(count, Outcome::refused, note_of(error));
     default:
       return same_for_all(count, Outcome::deferred, error.text());
   }
@@ -58,8 +64,9 @@ Attempt attempt_of(const SendReport& report) {
   for (const auto& one : report.recipients) {
     // A recipient without an outcome when the carrier was stopped was not tried.
     const bool is_untried = was_cut && one.outcome == Outcome::deferred && one.reply.code == 0;
-    attempt.recipients.push_back({is_untried ? std::nullopt : std::optional(one.outcome),
-                                  note_of(one.reply), one.server, one.server_reports});
+    attempt.recipients.push_back(
+        {is_untried ? std::nullopt : std::optional(one.outcome), note_of(one.reply),
+         format_server(one.server, report.address, report.tls), one.server_reports});
   }
   return attempt;
 }

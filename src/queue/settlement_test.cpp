@@ -28,5 +28,25 @@ TEST(Settlement, AnErrorBecomesWhatItMeansForTheRecipients) {
   EXPECT_EQ(attempt_of(login, 1).recipients[0].outcome, Outcome::deferred);
 }
 
+TEST(Settlement, TheStatusOfAnErrorBeginsTheNote) {
+  auto lacks = fail(Fault::unsupported, "mx.example:25", "the server lacks SMTPUTF8");
+  lacks.status = "5.6.7";
+  EXPECT_EQ(attempt_of(lacks, 1).recipients[0].note,
+            "5.6.7 mx.example:25: the server lacks SMTPUTF8");
+}
+
+TEST(Settlement, TheServerIsKeptWithItsAddressAndTheTlsOfTheSession) {
+  SendReport report;
+  RecipientOutcome one;
+  one.outcome = Outcome::accepted;
+  one.reply = {250, {2, 0, 0}, "Ok"};
+  one.server = "mx.example:25";
+  report.recipients = {one};
+  report.address = "[192.0.2.1]:25";
+  report.tls = "TLSv1.3 X not verified";
+  EXPECT_EQ(attempt_of(report).recipients[0].host,
+            "mx.example [192.0.2.1]:25 TLSv1.3 X not verified");
+}
+
 }  // namespace
 }  // namespace postroad::queue

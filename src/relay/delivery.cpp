@@ -52,6 +52,10 @@ class LoggingObserver final : public queue::DispatcherObserver {
   void site_changed(const std::string& site, const std::string& reason) override {
     queue::site_changed(log_, site, reason);
   }
+  void site_limited(const std::string& site, std::size_t limit,
+                    const std::string& reason) override {
+    queue::site_limited(log_, site, limit, reason);
+  }
   void requested(queue::Request what, spool::QueueId id, const spool::Envelope& envelope) override {
     queue::request_served(log_, what, id, envelope);
   }
@@ -126,6 +130,7 @@ Delivery::Delivery(spool::Spool& spool, const std::shared_ptr<const Directory>& 
                    const Maildirs& maildirs, observe::Log& log, DeliverySettings settings)
     : state_(std::make_unique<State>(spool, directory, maildirs, log, settings)) {
   spool.on_committed([state = state_.get()](spool::QueueId id) { state->dispatcher.add(id); });
+  state_->dispatcher.remember(settings.sites);
   take_up(spool.list());
   state_->dispatcher.start();
 }
@@ -165,6 +170,26 @@ void Delivery::request(queue::Request what, std::vector<spool::QueueId> ids,
 
 void Delivery::find(spool::QueueId id, std::function<void(const queue::Whereabouts&)> found) {
   state_->dispatcher.find(id, std::move(found));
+}
+
+void Delivery::find_sites(std::function<void(std::vector<queue::SiteFacts>)> found) {
+  state_->dispatcher.find_sites(std::move(found));
+}
+
+void Delivery::request_sites(queue::SiteRequest what, std::vector<std::string> names,
+                             std::function<void()> done) {
+  state_->dispatcher.request_sites(what, std::move(names), std::move(done));
+}
+
+void Delivery::explain(const spool::Envelope& envelope, std::uint32_t recipient,
+                       std::function<void(std::vector<std::string>)> done) const {
+  const auto route = state_->routes->route(envelope, queue::handling_of(envelope), recipient);
+  const auto carrier = std::dynamic_pointer_cast<mx::MxCarrier>(route.carrier);
+  const auto address = Mailbox::parse(envelope.recipients[recipient].address);
+  if (carrier && address)
+    carrier->explain(address->domain, std::move(done));
+  else
+    done({});
 }
 
 std::string Delivery::site_of(const spool::Envelope& envelope, std::uint32_t recipient) const {

@@ -30,7 +30,8 @@ struct DeliverySettings {
   std::vector<Way> ways;  ///< of the table's routes, in their order
   queue::SettlementPolicy settlement;
   ReportSettings reports;
-  unsigned threads = 2;  ///< for mailboxes here; fixed at the start
+  unsigned threads = 2;                 ///< for mailboxes here; fixed at the start
+  std::vector<queue::SiteFacts> sites;  ///< what an earlier process knew; read at the start
 };
 
 class Delivery final {
@@ -53,6 +54,14 @@ class Delivery final {
   void request(queue::Request what, std::vector<spool::QueueId> ids,
                queue::Dispatcher::RequestDone done);
   void find(spool::QueueId id, std::function<void(const queue::Whereabouts&)> found);
+  /// As queue::Dispatcher::find_sites and request_sites.
+  void find_sites(std::function<void(std::vector<queue::SiteFacts>)> found);
+  void request_sites(queue::SiteRequest what, std::vector<std::string> names,
+                     std::function<void()> done);
+  /// Calls MxCarrier::explain of the recipient's route; gives nothing for a route that does not ask
+  /// the DNS. Thread rule: that of prepare_change().
+  void explain(const spool::Envelope& envelope, std::uint32_t recipient,
+               std::function<void(std::vector<std::string>)> done) const;
   /// The destination that serves a recipient now; empty: there is none. Thread rule: that of
   /// prepare_change().
   [[nodiscard]] std::string site_of(const spool::Envelope& envelope, std::uint32_t recipient) const;

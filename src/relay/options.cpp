@@ -2,7 +2,6 @@
 #include "relay/options.hpp"
 
 #include "base/text.hpp"
-#include "net/endpoint.hpp"
 #include "relay/delivery.hpp"
 
 namespace postroad::relay {
@@ -53,8 +52,6 @@ Section<SubmissionConfig> SubmissionConfig::declare() {
 }
 
 Section<DeliveryConfig> DeliveryConfig::declare() {
-  constexpr Duration shortest{10};
-  constexpr Duration longest{std::chrono::days(1)};
   Section<DeliveryConfig> s;
   s.option("local", &DeliveryConfig::local,
            {{"maildir", Destination::maildir}, {"discard", Destination::discard}},
@@ -74,26 +71,48 @@ Section<DeliveryConfig> DeliveryConfig::declare() {
   s.option("smarthost_user", &DeliveryConfig::smarthost_user, "User for AUTH at the smarthost.");
   s.option("smarthost_password", &DeliveryConfig::smarthost_password,
            "Password of that user; better set in the environment than in the file.");
-  s.option(
-       "initial_retry_delay", &DeliveryConfig::initial_retry_delay,
-       "Delay before the first retry of a deferred recipient. Doubles with each attempt, give or "
-       "take 15% so that messages do not return together.")
-      .between(shortest, longest)
-      .formerly("first_retry");
-  s.option("max_retry_delay", &DeliveryConfig::max_retry_delay,
-           "Longest delay between attempts; on the first day of a message, one hour at most.")
-      .between(shortest, longest)
-      .formerly("longest_retry");
-  s.option("lifetime", &DeliveryConfig::lifetime,
-           "Age at which a message that was not delivered is given up; 0s: never.")
-      .between(Duration{0}, std::chrono::days(365));
-  s.option("on_unknown", &DeliveryConfig::on_unknown,
-           {{"retry", queue::OnUnknown::retry}, {"park", queue::OnUnknown::park}},
-           "When the connection is lost after the final dot: retry counts it as 421 (RFC 5321 "
-           "section 3.8), so the message may arrive twice; park never sends it again.");
   s.option("connections", &DeliveryConfig::connections, "Concurrent connections to the smarthost.")
       .between(1, 1000);
   return s;
+}
+
+Section<RetryConfig> RetryConfig::declare() {
+  constexpr Duration shortest{10};
+  constexpr Duration longest{std::chrono::days(1)};
+  Section<RetryConfig> s;
+  s.option(
+       "initial_delay", &RetryConfig::initial_delay,
+       "Delay before the first retry of a deferred recipient. Doubles with each attempt, give or "
+       "take 15% so that messages do not return together.")
+      .between(shortest, longest)
+      .formerly("delivery.initial_retry_delay")
+      .formerly("delivery.first_retry");
+  s.option("first_day_max_delay", &RetryConfig::first_day_max_delay,
+           "Longest delay between attempts on the first day of a message.")
+      .between(shortest, longest);
+  s.option("max_delay", &RetryConfig::max_delay, "Longest delay between attempts after that day.")
+      .between(shortest, longest)
+      .formerly("delivery.max_retry_delay")
+      .formerly("delivery.longest_retry");
+  s.option("lifetime", &RetryConfig::lifetime,
+           "Age at which a message that was not delivered is given up; 0s: never.")
+      .between(Duration{0}, std::chrono::days(365))
+      .formerly("delivery.lifetime");
+  s.option("unknown", &RetryConfig::unknown,
+           {{"resend", queue::OnUnknown::retry}, {"park", queue::OnUnknown::park}},
+           "When the connection is lost after the final dot: resend counts it as 421 (RFC 5321 "
+           "section 3.8), so the message may arrive twice; park never sends it again.")
+      .formerly("delivery.on_unknown")
+      .formerly("retry", "resend");
+  return s;
+}
+
+queue::SettlementPolicy RetryConfig::policy(std::chrono::milliseconds bounce_lifetime) const {
+  queue::SettlementPolicy made;
+  made.retry = {initial_delay, max_delay, lifetime, first_day_max_delay};
+  made.bounce_lifetime = bounce_lifetime;
+  made.on_unknown = unknown;
+  return made;
 }
 
 Section<BouncesConfig> BouncesConfig::declare() {
@@ -105,7 +124,7 @@ Section<BouncesConfig> BouncesConfig::declare() {
       .between(Duration{0}, std::chrono::days(365));
   s.option("lifetime", &BouncesConfig::lifetime,
            "Age at which a message with the null reverse-path, such as a notification, is given "
-           "up; delivery.lifetime if that is shorter.")
+           "up; retry.lifetime if that is shorter.")
       .between(Duration{1000}, std::chrono::days(365));
   s.option("postmaster", &BouncesConfig::postmaster,
            "Address that gets notifications which cannot be delivered to the sender; empty: they "
@@ -133,49 +152,6 @@ ReportSettings BouncesConfig::settings(const std::string& hostname,
   made.policy.confirms = [networks = std::move(networks)](const spool::Envelope& envelope) {
     return !envelope.login.empty() || net::is_in(networks, envelope.client);
   };
-  return made;
-}
-
-Section<MxConfig> MxConfig::declare() {
-  Section<MxConfig> s;
-  s.option("enabled", &MxConfig::enabled,
-           "Messages to remote domains go to the mail exchangers that the DNS names for each.");
-  s.option("port", &MxConfig::port, "Port of the mail exchangers.").between(1, 65535);
-  s.option("families", &MxConfig::families,
-           {{"both", Families::both}, {"ipv4", Families::ipv4}, {"ipv6", Families::ipv6}},
-           "IP versions by which mail exchangers are reached.");
-  s.option("allow_networks", &MxConfig::allow_networks,
-           "Networks of mail exchangers that may be used although they are private, loopback or "
-           "link-local addresses. None: no foreign domain can make this server connect to one.");
-  s.option("own_names", &MxConfig::own_names,
-           "Further names of this server in MX records, beside server.hostname.");
-  s.option("own_addresses", &MxConfig::own_addresses,
-           "Further addresses or networks of this server, such as the public one behind NAT. An "
-           "exchanger that is this server is not connected to (a mail loop).");
-  s.option("connections", &MxConfig::connections,
-           "Concurrent connections for one destination domain.")
-      .between(1, 1000);
-  return s;
-}
-
-mx::MxSettings MxConfig::settings(const std::string& hostname) const {
-  mx::MxSettings made;
-  made.helo_name = hostname;
-  made.port = port;
-  made.connections = connections;
-  // RFC 5321 section 4.5.3.2 gives each reply minutes: a host that trickles would hold its place
-  // for hours.
-  made.timeouts.overall = std::chrono::hours(1);
-  made.rules.own_names = {canonical_domain(hostname)};
-  for (const auto& name : own_names) made.rules.own_names.push_back(canonical_domain(name));
-  made.rules.ipv4 = families != Families::ipv6;
-  made.rules.ipv6 = families != Families::ipv4;
-  for (const auto& text : allow_networks) {
-    if (auto network = net::Network::parse(text)) made.rules.allowed.push_back(*network);
-  }
-  for (const auto& text : own_addresses) {
-    if (auto network = net::Network::parse(text)) made.rules.own.push_back(*network);
-  }
   return made;
 }
 
@@ -218,37 +194,10 @@ HostWay RouteConfig::way(const std::string& hostname, const std::string& name) c
   return made;
 }
 
-Section<ResolverConfig> ResolverConfig::declare() {
-  Section<ResolverConfig> s;
-  s.option("servers", &ResolverConfig::servers,
-           "Name servers: `192.0.2.1`, `192.0.2.1:53` or `[2001:db8::1]:53`; none: those of "
-           "/etc/resolv.conf.");
-  s.option("trust_anchor_file", &ResolverConfig::trust_anchor_file,
-           "File of DS or DNSKEY records that DNSSEC validation begins with; empty: no answer is "
-           "validated.");
-  return s;
-}
-
-Result<dns::UnboundOptions> ResolverConfig::options() const {
-  dns::UnboundOptions made;
-  made.trust_anchor_file = trust_anchor_file.string();
-  for (const auto& text : servers) {
-    const auto endpoint = net::parse_endpoint(text, 53);
-    if (!endpoint) return endpoint.error();
-    if (endpoint->port() == 0)
-      return fail(Fault::input, '\'' + printable(text, 80) + '\'', "a name server has no port 0");
-    made.name_servers.push_back(endpoint->address().to_string() + '@' +
-                                std::to_string(endpoint->port()));
-  }
-  return made;
-}
-
 DeliverySettings DeliveryConfig::settings(const std::string& hostname) const {
   DeliverySettings made;
   made.host = hostname;
   made.discard = local == Destination::discard;
-  made.settlement.retry = {initial_retry_delay, max_retry_delay, lifetime};
-  made.settlement.on_unknown = on_unknown;
   return made;
 }
 

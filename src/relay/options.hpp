@@ -32,6 +32,14 @@ struct MxConfig {
   std::vector<std::string> own_names;
   std::vector<std::string> own_addresses;
   unsigned connections = 20;
+  unsigned initial_connections = 2;
+  unsigned failures = 3;
+  unsigned addresses = 5;
+  unsigned sessions = 2;
+  config::Duration connect_timeout{std::chrono::seconds(30)};
+  config::Duration greeting_timeout{std::chrono::minutes(5)};
+  config::Duration reply_timeout{std::chrono::minutes(5)};
+  config::Duration dot_timeout{std::chrono::minutes(10)};
 
   static config::Section<MxConfig> declare();
   /// `hostname` is this server's own name. Networks that cannot be parsed are left out: they have
@@ -43,10 +51,13 @@ struct MxConfig {
 struct ResolverConfig {
   std::vector<std::string> servers;
   std::filesystem::path trust_anchor_file;
+  config::Duration name_timeout{std::chrono::seconds(10)};
+  config::Duration search_timeout{std::chrono::seconds(30)};
 
   static config::Section<ResolverConfig> declare();
   /// Error: Fault::input for a server that is not an address with a port.
   [[nodiscard]] Result<dns::UnboundOptions> options() const;
+  [[nodiscard]] mx::FindTimes times() const { return {name_timeout, search_timeout}; }
 };
 
 /// `[[route]]`.
@@ -77,6 +88,18 @@ struct LocalConfig {
 
   static config::Section<LocalConfig> declare();
   [[nodiscard]] DirectorySettings directory() const;
+};
+
+/// `[retry]`.
+struct RetryConfig {
+  config::Duration initial_delay{std::chrono::minutes(1)};
+  config::Duration first_day_max_delay{std::chrono::hours(1)};
+  config::Duration max_delay{std::chrono::hours(4)};
+  config::Duration lifetime{std::chrono::days(5)};
+  queue::OnUnknown unknown = queue::OnUnknown::retry;
+
+  static config::Section<RetryConfig> declare();
+  [[nodiscard]] queue::SettlementPolicy policy(std::chrono::milliseconds bounce_lifetime) const;
 };
 
 /// `[bounces]`.
@@ -111,14 +134,10 @@ struct DeliveryConfig {
   std::filesystem::path smarthost_ca_file;
   std::vector<std::string> smarthost_ignores;
   Secret smarthost_password;
-  config::Duration initial_retry_delay{std::chrono::minutes(1)};
-  config::Duration max_retry_delay{std::chrono::hours(4)};
-  config::Duration lifetime{std::chrono::days(5)};
-  queue::OnUnknown on_unknown = queue::OnUnknown::retry;
   unsigned connections = 10;
 
   static config::Section<DeliveryConfig> declare();
-  /// Without table and ways. `hostname` is this server's own name.
+  /// Without table, ways and retries. `hostname` is this server's own name.
   [[nodiscard]] DeliverySettings settings(const std::string& hostname) const;
   [[nodiscard]] HostWay smarthost_way(const std::string& hostname) const;
 };

@@ -47,7 +47,7 @@ struct Recipient {
   std::uint32_t attempts = 0;
   std::int64_t next_attempt = 0;   ///< Unix time in milliseconds; 0: now
   std::string note;                ///< the last reply or error, one line
-  std::string host;                ///< the server that said so, "mx.example:25"; empty: none did
+  std::string host;                ///< the server that said so (queue/server_text.hpp), or empty
   std::int64_t last_attempt = 0;   ///< Unix time in milliseconds; 0: not tried
   bool is_reported = false;        ///< the sender has been told of this state, or is not to be told
   bool is_delay_reported = false;  ///< the sender has been told of the delay

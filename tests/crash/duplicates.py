@@ -182,7 +182,8 @@ def smarthost(options):
     load = Load(sink, options.backlog)
     background.run(sink.serve()).result(postroad.PATIENCE)
     settings = {**SETTINGS, "local": {"domains": ["here.example"], "mailboxes": ["postmaster"]},
-                "delivery": {"smarthost": f"smtp://{HOST}:{sink.port}", "initial_retry_delay": "100ms", "max_retry_delay": "1s"}}
+                "delivery": {"smarthost": f"smtp://{HOST}:{sink.port}"},
+                "retry": {"initial_delay": "100ms", "max_delay": "1s"}}
     with postroad.Server(settings) as server:
         kills = torture(server, load, sink, "box@elsewhere.example", options)
     background.close()

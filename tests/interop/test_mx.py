@@ -1,8 +1,10 @@
 # Delivery to mail exchangers: `postroad serve` asks a real name server (nsd) and delivers to real servers at loopback addresses.
 import json
 import smtplib
+import threading
 import unittest
 
+import by_hand
 import postroad
 from nsd import SOA, Nsd
 from peers import free_port
@@ -13,6 +15,7 @@ ZONE = SOA + """
 down IN A 127.0.0.3
 up IN A 127.0.0.2
 implicit IN A 127.0.0.2
+only IN MX 1 up
 null IN MX 0 .
 nothing IN TXT "a name without an address"
 inside IN MX 0 router
@@ -35,14 +38,14 @@ class Exchangers(unittest.TestCase):
             "local": {"domains": ["here.example"], "mailboxes": ["ann", "postmaster"]},
             "mx": {"enabled": True, "port": port, "allow_networks": ["127.0.0.0/8"]},
             "resolver": {"servers": [self.nsd.address.replace("@", ":")]},
-            "delivery": {"initial_retry_delay": "100ms", "max_retry_delay": "1s"},
+            "retry": {"initial_delay": "100ms", "max_delay": "1s"},
         }
         self.relay = self.enterContext(postroad.Server(self.settings))
 
-    def send(self, *recipients, sender="ann@here.example"):
+    def send(self, *recipients, sender="ann@here.example", options=("SMTPUTF8",)):
         with smtplib.SMTP(postroad.HOST, self.relay.port, timeout=postroad.PATIENCE) as client:
             client.ehlo()
-            client.sendmail(sender, recipients, b"Subject: out\r\n\r\nhello\r\n", mail_options=["SMTPUTF8"])
+            client.sendmail(sender, recipients, b"Subject: out\r\n\r\nhello\r\n", mail_options=list(options))
 
     def note(self, event, recipient):
         """The first line of the log about this recipient."""
@@ -128,21 +131,96 @@ class Exchangers(unittest.TestCase):
             self.assertIn(text, done.stderr)
             self.assertNotIn("SECRET", done.stderr)
 
+    def test_why_tells_what_the_dns_says_and_which_host_replied(self):
+        self.exchanger.stop()
+        def script(peer):
+            peer.say("220 fake.example ESMTP\r\n")
+            by_hand.converse(peer, replies={"RCPT": "451 4.7.1 later"})
+        host = self.enterContext(by_hand.FakeServer(script, address="127.0.0.2", port=self.settings["mx"]["port"]))
+        self.send("bob@dest.example", options=())
+        self.note("recipient.deferred", "bob@dest.example")
+        event = self.relay.events("recipient.deferred")[0]
+        self.assertEqual((event["host"], event["host_tls"]), (f"up.dest.example [127.0.0.2]:{host.port}", "none"))
+        done = postroad.run("queue", "why", event["id"], "--config", self.relay.config)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        for line in (f"  host: up.dest.example [127.0.0.2]:{host.port}", "  tls: none", "  route: mx:dest.example", "  mx: 10 down.dest.example 127.0.0.3",
+                     "  dns: A of up.dest.example: 127.0.0.2 (insecure)", "  waiting for: back-off"):
+            self.assertIn(line + "\n", done.stdout)
+        facts = json.loads(postroad.run("queue", "why", "--json", event["id"], "--config", self.relay.config).stdout)
+        self.assertIn("mx: 20 up.dest.example 127.0.0.2", facts["evidence"][0])
+
+    def site(self, *words, code=0):
+        done = postroad.run("site", words[0], "--config", self.relay.config, *words[1:])
+        self.assertEqual(done.returncode, code, done.stderr)
+        return done.stdout
+
+    def test_a_paused_site_gets_nothing_until_it_is_resumed(self):
+        self.assertEqual(self.site("pause", "dest.example"), "pause: 1 site\n")
+        self.send("bob@dest.example")
+        self.send("ann@here.example")
+        postroad.eventually(lambda: self.relay.events("recipient.delivered"), self.relay.process)
+        self.relay.restart()
+        (site,) = [json.loads(line) for line in self.site("list", "--json", "mx:*").splitlines()]
+        self.assertEqual((site["site"], site["state"]), ("mx:dest.example", "paused"))
+        postroad.eventually(lambda: "1 waiting" in self.site("list", "dest.example"), self.relay.process)
+        why = postroad.run("queue", "why", json.loads(postroad.run("queue", "list", "--json", "--config", self.relay.config).stdout)["id"],
+                           "--config", self.relay.config).stdout
+        self.assertIn("waiting for: site mx:dest.example, which an operator paused", why)
+        self.assertIn("  attempts: 0\n", why)
+        postroad.run("queue", "flush", "all", "--config", self.relay.config)
+        self.assertEqual(self.site("resume", "mx:*"), "resume: 1 site\n")
+        self.exchanger.wait_mail(1)
+        self.assertEqual(self.site("resume", "mx:*", code=1), "resume: 0 sites\n")
+        for event in ("site.paused", "site.resumed"):
+            self.assertEqual([one["site"] for one in self.relay.events(event)], ["mx:dest.example"])
+
+    def test_a_host_that_asks_for_less_gets_fewer_connections(self):
+        self.exchanger.stop()
+        most, now, lock = [0], [0], threading.Lock()
+
+        def script(peer):
+            with lock:
+                now[0] += 1
+                most[0] = max(most[0], now[0])
+                is_much = now[0] > 3
+            if is_much:
+                peer.say("421 4.7.0 too many connections\r\n")
+            else:
+                by_hand.plain_server(peer)
+            with lock:
+                now[0] -= 1
+        self.enterContext(by_hand.FakeServer(script, address="127.0.0.2", port=self.settings["mx"]["port"], together=True))
+        count = 120
+        self.site("pause", "only.dest.example")
+        for i in range(count):
+            self.send(f"r{i}@only.dest.example", options=())
+        self.site("resume", "only.dest.example")
+        postroad.eventually(lambda: len(self.relay.events("recipient.delivered")) == count, self.relay.process)
+        self.assertGreaterEqual(most[0], 3, "the limit grew")
+        (site,) = [json.loads(line) for line in self.site("list", "--json", "only.dest.example").splitlines()]
+        self.assertEqual((site["state"], site["most"]), ("up", 20))
+        self.assertLessEqual(site["limit"], 5)
+        self.assertTrue(self.relay.events("site.limited"))
+        self.assertEqual(self.relay.events("site.down"), [])
+
     def plan(self, address, *flags):
         return postroad.run("plan", address, "--config", self.relay.config, *flags)
 
     def test_plan(self):
         done = self.plan("bob@dest.example")
         self.assertEqual((done.returncode, done.stderr), (0, ""))
-        self.assertEqual(done.stdout, f"""\
+        lines = done.stdout.splitlines()
+        self.assertRegex(lines[2], r"  dns: MX of dest\.example: .*10 down\.dest\.example.* \(insecure\)$")
+        self.assertIn("  dns: A of up.dest.example: 127.0.0.2 (insecure)", lines)
+        self.assertEqual([line for line in lines if not line.startswith("  dns: ")], f"""\
 bob@dest.example
   route: mx
-  mx 10 down.dest.example: 127.0.0.3
-  mx 20 up.dest.example: 127.0.0.2
+  mx: 10 down.dest.example 127.0.0.3
+  mx: 20 up.dest.example 127.0.0.2
   port: {self.exchanger.port}
   tls: opportunistic
-  limit: 20 connections
-""")
+  limit: 2 connections at first, at most 20
+""".splitlines())
         done = self.plan("bob@null.dest.example")
         self.assertEqual(done.returncode, 69)
         self.assertIn("  refused: 5.1.10 null.dest.example accepts no mail", done.stdout)
@@ -150,7 +228,9 @@ bob@dest.example
         self.assertEqual(self.plan("not an address").returncode, 64)
         self.assertEqual(self.plan("ann@here.example").stdout, "ann@here.example\n  route: mailbox\n")
         done = json.loads(self.plan("bob@inside.dest.example", "--json").stdout)
+        self.assertTrue(done.pop("dns"))
         self.assertEqual(done, {"recipient": "bob@inside.dest.example", "alias_of": None, "route": "mx", "site": "mx:inside.dest.example", "hosts": [],
+                                "server": None, "login": None, "port": self.exchanger.port, "connections": 20,
                                 "left_out": ["router.dest.example [192.168.0.1]: private address"], "outcome": "refused",
                                 "reason": "5.4.4 no host of inside.dest.example may be connected to: router.dest.example [192.168.0.1]: private address"})
         self.assertEqual(self.exchanger.events("session.opened"), [], "nothing is sent")

@@ -63,7 +63,7 @@ class Aliases(unittest.TestCase):
                     return
         with by_hand.FakeServer(elsewhere) as host, self.server(
                 {"domains": ["here.example"], "aliases": ["mixed: ann, busy@x.example, fine@x.example, gone@x.example"]},
-                delivery={"smarthost": f"smtp://127.0.0.1:{host.port}", "initial_retry_delay": "100ms", "max_retry_delay": "100ms"}) as server:
+                delivery={"smarthost": f"smtp://127.0.0.1:{host.port}"}, retry={"initial_delay": "100ms", "max_delay": "100ms"}) as server:
             self.assertTrue(self.send(server, "mixed@here.example").startswith("250"))
             done = postroad.eventually(lambda: (lambda e: e if len(e) == 4 else None)(server.events("recipient.delivered")))
             # The sender is told of the one that failed.

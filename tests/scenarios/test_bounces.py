@@ -18,12 +18,12 @@ def host_that_refuses(reply="550 5.1.1 no such user"):
 
 
 class Bounces(unittest.TestCase):
-    def serve(self, host, folder=None, bounces=None, **delivery):
+    def serve(self, host, folder=None, bounces=None, retry=None, **delivery):
         folder = folder or self.enterContext(postroad.Folder()).path
         if not (folder / "users").exists():
             postroad.add_user(folder / "users", "ann", "s3cret")
         server = postroad.Server({
-            "server": {"users": folder / "users", "hostname": "mail.here.example"}, "local": LOCAL, "bounces": bounces or {},
+            "server": {"users": folder / "users", "hostname": "mail.here.example"}, "local": LOCAL, "bounces": bounces or {}, "retry": retry or {},
             "listener": [{"role": "mx", "auth": True, "allow_auth_in_clear": True}],
             "delivery": {"smarthost": f"smtp://127.0.0.1:{host.port}", "networks": ["127.0.0.0/8"], "connections": 1, **delivery}}, folder=folder)
         self.addCleanup(server.__exit__, None, None, None)
@@ -117,7 +117,7 @@ class Bounces(unittest.TestCase):
 
     def test_a_delay_is_reported_once_and_the_end_too(self):
         with host_that_refuses("451 4.7.1 later") as host:
-            server = self.serve(host, bounces={"delay_after": "1s"}, initial_retry_delay="200ms", max_retry_delay="200ms", lifetime="4s")
+            server = self.serve(host, bounces={"delay_after": "1s"}, retry={"initial_delay": "200ms", "max_delay": "200ms", "lifetime": "4s"})
             self.send(server, login=True)
             mails = server.wait_mail(2, timeout=30)
             subjects = sorted(self.parse(mail)["Subject"] for mail in mails)

@@ -74,8 +74,8 @@ class LegacyTls(unittest.TestCase):
     def test_a_smarthost_may_be_an_old_server_where_its_url_says_so(self):
         fake, ciphers = self.old_server()
         url = f"smtp://localhost:{fake.port}?tls=required"
-        settings = {"listener": [{"role": "mx"}], "delivery": {"networks": ["127.0.0.1"], "smarthost": url, "smarthost_ca_file": self.certificates.ca,
-                                                               "initial_retry_delay": "100ms", "max_retry_delay": "100ms"}}
+        settings = {"listener": [{"role": "mx"}], "delivery": {"networks": ["127.0.0.1"], "smarthost": url, "smarthost_ca_file": self.certificates.ca},
+                    "retry": {"initial_delay": "100ms", "max_delay": "100ms"}}
         server = self.enterContext(postroad.Server(settings))
         with by_hand.Session(server.port) as session:
             session.say("EHLO client.example")

@@ -76,7 +76,8 @@ class OptionsKept(unittest.TestCase):
         return self.enterContext(postroad.Server({
             "server": {"users": self.users}, "local": {"domains": ["here.example"], "mailboxes": ["ann"]},
             "listener": [{"role": "mx", **EVERYTHING, "tls": "offered", "certificate": certificate, "key": key, **(listener or {})}],
-            "delivery": {"networks": ["127.0.0.1"], "smarthost": f"smtp://localhost:{port}", "initial_retry_delay": "50ms", "max_retry_delay": "100ms", **(delivery or {})}},
+            "delivery": {"networks": ["127.0.0.1"], "smarthost": f"smtp://localhost:{port}", **(delivery or {})},
+            "retry": {"initial_delay": "50ms", "max_delay": "100ms"}},
             env={"SSL_CERT_FILE": str(self.certificates.ca)}, **how))
 
     def session(self, server, tls=False):

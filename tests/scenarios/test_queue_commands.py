@@ -18,7 +18,7 @@ class QueueCommands(unittest.TestCase):
         self.server = postroad.Server({
             "local": {"domains": ["here.example"], "mailboxes": ["ann", "postmaster"]},
             "listener": [{"role": "mx"}],
-            "delivery": {"smarthost": f"smtp://127.0.0.1:{self.host.port}", "networks": ["127.0.0.0/8"], "connections": 1, "initial_retry_delay": "1h"}})
+            "delivery": {"smarthost": f"smtp://127.0.0.1:{self.host.port}", "networks": ["127.0.0.0/8"], "connections": 1}, "retry": {"initial_delay": "1h"}})
         self.addCleanup(self.server.__exit__, None, None, None)
 
     def script(self, peer):
@@ -67,9 +67,9 @@ class QueueCommands(unittest.TestCase):
         self.assertEqual((one["id"], one["sender"], one["held"]), (queue_id, "ann@here.example", False))
         (recipient,) = one["recipients"]
         self.assertEqual(set(recipient), {"address", "original", "state", "attempts", "last_attempt", "next_attempt", "last_reply",
-                                          "host", "route"})
+                                          "host", "tls", "route"})
         self.assertEqual((recipient["address"], recipient["attempts"], recipient["last_reply"]), ("ben@there.example", 1, LATER))
-        self.assertEqual(recipient["host"], f"127.0.0.1:{self.host.port}")
+        self.assertEqual((recipient["host"], recipient["tls"]), (f"127.0.0.1:{self.host.port}", "none"))
         self.assertLess(recipient["last_attempt"], recipient["next_attempt"])
         text = self.queue("list").stdout
         self.assertIn(queue_id, text)
@@ -97,7 +97,7 @@ class QueueCommands(unittest.TestCase):
         queue_id = self.deferred()
         text = self.queue("why", queue_id).stdout
         for fact in ("  state: deferred", "  waiting for: back-off", "  next try: ", "  last reply: " + LATER, "  attempts: 1",
-                     f"  host: 127.0.0.1:{self.host.port}", "  given up: ", "  sender: <ann@here.example>"):
+                     f"  host: 127.0.0.1:{self.host.port}", "  tls: none", "  given up: ", "  sender: <ann@here.example>"):
             self.assertIn(fact, text)
         self.queue("hold", queue_id)
         self.assertIn("waiting for: release (held by an operator)", self.queue("why", queue_id).stdout)

@@ -179,7 +179,7 @@ class Running(unittest.TestCase):
         folder = self.enterContext(postroad.Folder()).path
         folder.chmod(0o755)
         server = self.server({"server": {"user": "nobody"} if os.geteuid() == 0 else {}, "metrics": {"listen": f"127.0.0.1:{port}"},
-                              "delivery": {"initial_retry_delay": "100ms", "max_retry_delay": "200ms"}}, folder=folder)
+                              "retry": {"initial_delay": "100ms", "max_delay": "200ms"}}, folder=folder)
         self.assertEqual(self.health(port), (200, "ok\n", "1"))
         mailboxes = server.data / "mail"
         mailboxes.chmod(0o555)
@@ -207,7 +207,7 @@ class Running(unittest.TestCase):
         wrapper = ["unshare", "--mount", "--map-root-user", "sh", "-c", 'mount -t tmpfs -o size=8m none "$0" && exec "$@"', mailboxes]
         if postroad.run_program(*wrapper, "true").returncode != 0:
             self.skipTest("not applicable: this user may make no mount namespace")
-        server = self.server({"metrics": {"listen": f"127.0.0.1:{port}"}, "delivery": {"initial_retry_delay": "1h", "max_retry_delay": "1h"}},
+        server = self.server({"metrics": {"listen": f"127.0.0.1:{port}"}, "retry": {"initial_delay": "1h", "max_delay": "1h"}},
                              folder=folder, wrapper=wrapper)
         filler = pathlib.Path(f"/proc/{server.pid}/root{mailboxes}/filler")
         with contextlib.suppress(OSError), open(filler, "wb", buffering=0) as file:

@@ -50,7 +50,7 @@ class Flags(Sendmail):
                 self.assertRegex(self.call(*flags, "b@x.example").mail, r"^MAIL FROM:<s@x\.example>")
 
     def test_modes_with_nothing_to_do(self):
-        for flags in (["-bp"], ["-bi"], ["-q"], ["-q15m"], ["-qRx.example"], ["-I"]):
+        for flags in (["-bi"], ["-q"], ["-q15m"], ["-qRx.example"], ["-I"]):
             with self.subTest(flags):
                 self.assertEqual(self.call(*flags).heard, [])
 

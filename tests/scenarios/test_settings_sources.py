@@ -64,8 +64,8 @@ class SettingsSources(unittest.TestCase):
         text = ('[delivery]\nfirst_retry = "1min"\nlongest_retry = "2h"\n\n[local]\ndomains = ["here.example"]\nmailboxes = ["postmaster"]\n\n'
                 '[[listener]]\nrole = "relay_in"\nport = 0\n\n[[listener]]\nrole = "catch_all"\nport = 0\n\n'
                 '[limits]\nmails = 7\n\n[clients]\noctets = "1KiB/h"\n\n[logins]\noctets = "2KiB/h"\n')
-        warnings = (r"warning: \S*postroad\.toml:2:1: delivery\.first_retry was renamed; use initial_retry_delay",
-                    r"warning: \S*postroad\.toml:3:1: delivery\.longest_retry was renamed; use max_retry_delay",
+        warnings = (r"warning: \S*postroad\.toml:2:1: delivery\.first_retry was renamed; use retry\.initial_delay",
+                    r"warning: \S*postroad\.toml:3:1: delivery\.longest_retry was renamed; use retry\.max_delay",
                     r'warning: \S*postroad\.toml:10:8: listener\.role = relay_in: this value was renamed; use "mx"',
                     r'warning: \S*postroad\.toml:14:8: listener\.role = catch_all: this value was renamed; use "catcher"',
                     r"warning: \S*postroad\.toml:18:1: limits\.mails was renamed; use messages",
@@ -74,7 +74,7 @@ class SettingsSources(unittest.TestCase):
         done = self.show(text=text)
         for warning in warnings:
             self.assertRegex(done.stderr, warning)
-        for line in ('max_retry_delay = "2h"', 'role = "mx"', 'port = 0', 'messages = 7', 'bytes = "1024/h"', 'bytes = "2048/h"'):
+        for line in ('max_delay = "2h"', 'role = "mx"', 'port = 0', 'messages = 7', 'bytes = "1024/h"', 'bytes = "2048/h"'):
             self.assertIn(line, done.stdout)
         done = self.show("--offline", text=text, verb=("config", "check"))
         for warning in warnings:

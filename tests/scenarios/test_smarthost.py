@@ -10,11 +10,11 @@ MESSAGE = "Subject: grüße\r\n\r\nhello\r\n".encode()
 
 
 class Smarthost(unittest.TestCase):
-    def relay(self, script, recipients=("friend@elsewhere.example",), parameters="", event="recipient.delivered", count=None, query="", **delivery):
+    def relay(self, script, recipients=("friend@elsewhere.example",), parameters="", event="recipient.delivered", count=None, query="", retry=None, **delivery):
         """Sends one message through our server to a fake smarthost; returns the commands that it received and the events."""
         with by_hand.FakeServer(script) as host:
             settings = {"listener": [{"role": "mx"}],
-                        "delivery": {"networks": ["127.0.0.1"], "smarthost": f"smtp://127.0.0.1:{host.port}{query}", **delivery}}
+                        "delivery": {"networks": ["127.0.0.1"], "smarthost": f"smtp://127.0.0.1:{host.port}{query}", **delivery}, "retry": retry or {}}
             with postroad.Server(settings) as server:
                 with by_hand.Session(server.port) as session:
                     session.say("EHLO client.example")
@@ -93,7 +93,7 @@ class Smarthost(unittest.TestCase):
                 else:
                     peer.say("250 Ok\r\n")
         recipients = [f"r{i}@elsewhere.example" for i in range(35)]
-        _, events = self.relay(script, recipients=recipients, initial_retry_delay="1h")
+        _, events = self.relay(script, recipients=recipients, retry={"initial_delay": "1h"})
         self.assertEqual(sorted(event["to"] for event in events), sorted(recipients))
         self.assertEqual({event["attempts"] for event in events}, {1})
 
@@ -101,8 +101,8 @@ class Smarthost(unittest.TestCase):
         with by_hand.FakeServer(lambda peer: None) as gone:
             port = gone.port
         with by_hand.FakeServer(by_hand.plain_server) as host:
-            delivery = {"networks": ["127.0.0.1"], "smarthost": f"smtp://127.0.0.1:{port}", "initial_retry_delay": "1h"}
-            settings = {"listener": [{"role": "mx"}], "delivery": delivery, "log": {"format": "json", "level": "debug"}}
+            delivery = {"networks": ["127.0.0.1"], "smarthost": f"smtp://127.0.0.1:{port}"}
+            settings = {"listener": [{"role": "mx"}], "delivery": delivery, "retry": {"initial_delay": "1h"}, "log": {"format": "json", "level": "debug"}}
             with postroad.Server(settings) as server, by_hand.Session(server.port) as session:
                 session.say("EHLO client.example")
                 self.assertTrue(session.mail("a@client.example", ["first@elsewhere.example"], MESSAGE).startswith("250"))
@@ -155,7 +155,7 @@ class Smarthost(unittest.TestCase):
     def test_without_a_thread_for_its_pool_a_message_waits_and_the_server_goes_on(self):
         with by_hand.FakeServer(by_hand.plain_server) as host:
             settings = {"listener": [{"role": "mx"}], "log": {"format": "json", "level": "debug"},
-                        "delivery": {"networks": ["127.0.0.1"], "smarthost": f"smtp://127.0.0.1:{host.port}", "initial_retry_delay": "100ms"}}
+                        "delivery": {"networks": ["127.0.0.1"], "smarthost": f"smtp://127.0.0.1:{host.port}"}, "retry": {"initial_delay": "100ms"}}
             with postroad.Server(settings) as server, by_hand.Session(server.port) as session:
                 session.say("EHLO client.example")
                 with postroad.no_more_threads(server.pid):
@@ -185,8 +185,8 @@ class Smarthost(unittest.TestCase):
             return [line for line in host.heard if line in ("first", "second", "third")]
         host = self.enterContext(by_hand.FakeServer(lose_the_reply))
         settings = {"listener": [{"role": "mx"}],
-                    "delivery": {"networks": ["127.0.0.1"], "smarthost": f"smtp://127.0.0.1:{host.port}", "on_unknown": "park",
-                                 "initial_retry_delay": "50ms", "max_retry_delay": "50ms"}}
+                    "delivery": {"networks": ["127.0.0.1"], "smarthost": f"smtp://127.0.0.1:{host.port}"},
+                    "retry": {"unknown": "park", "initial_delay": "50ms", "max_delay": "50ms"}}
         server = self.enterContext(postroad.Server(settings))
         hand_in("first")
         unknown, = postroad.eventually(lambda: server.events("recipient.unknown"))
@@ -198,7 +198,7 @@ class Smarthost(unittest.TestCase):
         hand_in("third")
         delivered(2)
         self.assertEqual(sent(), ["first", "second", "third"])
-        server.config.write_text(server.config.read_text().replace('"park"', '"retry"'))
+        server.config.write_text(server.config.read_text().replace('"park"', '"resend"'))
         done = postroad.run("serve", "--reload", "--config", server.config)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(delivered(3)[-1]["id"], unknown["id"])
@@ -220,7 +220,7 @@ class Smarthost(unittest.TestCase):
                     peer.say("250 2.0.0 Ok: taken\r\n")
                 else:
                     peer.say("250 Ok\r\n")
-        self.relay(script, initial_retry_delay="20ms", max_retry_delay="40ms")
+        self.relay(script, retry={"initial_delay": "20ms", "max_delay": "40ms"})
         self.assertEqual(len(tries), 3)
 
 

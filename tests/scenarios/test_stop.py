@@ -219,8 +219,8 @@ class Stop(unittest.TestCase):
             with by_hand.FakeServer(lambda peer: None) as gone:
                 port = gone.port
             network = {"listener": [{"role": "mx"}], "limits": {"drain": "2s"}}
-            with postroad.Server({**network, "delivery": {"networks": ["127.0.0.1"], "smarthost": f"smtp://127.0.0.1:{port}",
-                                                   "initial_retry_delay": "100ms"}},
+            with postroad.Server({**network, "delivery": {"networks": ["127.0.0.1"], "smarthost": f"smtp://127.0.0.1:{port}"},
+                                  "retry": {"initial_delay": "100ms"}},
                                  folder=folder.path) as server, by_hand.Session(server.port) as session:
                 session.say("EHLO client.example")
                 self.assertRegex(session.mail("a@client.example", ["friend@elsewhere.example"], MESSAGE), "^250")

@@ -103,8 +103,8 @@ class TakeOver(unittest.TestCase):
     def test_mail_that_the_old_one_could_not_deliver_is_adopted(self):
         with by_hand.FakeServer(lambda peer: (peer.say("421 not now\r\n"))) as host:
             site = Site(self, {"listener": [{"role": "mx"}],
-                               "delivery": {"networks": ["127.0.0.1"], "smarthost": f"smtp://127.0.0.1:{host.port}", "initial_retry_delay": "100ms",
-                                            "max_retry_delay": "200ms"}})
+                               "delivery": {"networks": ["127.0.0.1"], "smarthost": f"smtp://127.0.0.1:{host.port}"},
+                               "retry": {"initial_delay": "100ms", "max_delay": "200ms"}})
             with by_hand.Session(site.server.port) as session:
                 session.say("EHLO client.example")
                 self.assertTrue(session.mail("a@b.example", ["c@elsewhere.example"], b"Subject: x\r\n\r\nx\r\n").startswith("250"))
@@ -129,8 +129,8 @@ class TakeOver(unittest.TestCase):
             by_hand.converse(peer)
         host = self.enterContext(by_hand.FakeServer(script))
         site = Site(self, {"listener": [{"role": "mx"}], "limits": {"drain": drain},
-                           "delivery": {"networks": ["127.0.0.1"], "smarthost": f"smtp://127.0.0.1:{host.port}", "initial_retry_delay": "100ms",
-                                        "max_retry_delay": "200ms"}})
+                           "delivery": {"networks": ["127.0.0.1"], "smarthost": f"smtp://127.0.0.1:{host.port}"},
+                           "retry": {"initial_delay": "100ms", "max_delay": "200ms"}})
         with by_hand.Session(site.server.port) as session:
             session.say("EHLO client.example")
             self.assertTrue(session.mail("a@b.example", ["c@elsewhere.example"], b"Subject: x\r\n\r\nx\r\n").startswith("250"))

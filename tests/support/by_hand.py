@@ -115,11 +115,11 @@ class Peer(End):
 
 
 class FakeServer(contextlib.AbstractContextManager):
-    """Runs `script(peer)` for each connection, one after the other, in a thread; then closes the connection."""
+    """Runs `script(peer)` for each connection in a thread, then closes the connection: one after the other, or `together`."""
 
-    def __init__(self, script):
-        self.script, self.peers = script, []
-        self.listener = socket.create_server((HOST, 0))
+    def __init__(self, script, address=HOST, port=0, together=False):
+        self.script, self.peers, self.together, self.others = script, [], together, []
+        self.listener = socket.create_server((address, port), backlog=200)
         self.port = self.listener.getsockname()[1]
         self.thread = threading.Thread(target=self._serve, daemon=True)
         self.thread.start()
@@ -133,9 +133,16 @@ class FakeServer(contextlib.AbstractContextManager):
             connection.settimeout(PATIENCE)
             peer = Peer(connection)
             self.peers.append(peer)
-            with contextlib.suppress(EOFError, OSError):
-                self.script(peer)
-            peer.close()
+            if self.together:
+                self.others.append(threading.Thread(target=self._run, args=(peer,), daemon=True))
+                self.others[-1].start()
+            else:
+                self._run(peer)
+
+    def _run(self, peer):
+        with contextlib.suppress(EOFError, OSError):
+            self.script(peer)
+        peer.close()
 
     @property
     def heard(self):
@@ -145,7 +152,8 @@ class FakeServer(contextlib.AbstractContextManager):
         with contextlib.suppress(OSError):
             self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()
-        self.thread.join(PATIENCE)
+        for thread in (self.thread, *self.others):
+            thread.join(PATIENCE)
 
 
 def plain_server(peer):

@@ -31,15 +31,6 @@ std::string verb_of(const Plan& plan) {
   return plan.problem->outcome == Outcome::refused ? "refused" : "deferred";
 }
 
-void print_exchangers(const relay::mx::Exchangers& found) {
-  for (const auto& [host, addresses] : found.usable) {
-    std::string text;
-    for (const auto& address : addresses) text += ' ' + address.to_string();
-    std::cout << "  mx " << host.preference << ' ' << printable(host.name) << ':' << text << '\n';
-  }
-  for (const auto& note : found.notes) std::cout << "  left out: " << printable(note) << '\n';
-}
-
 void print_text(const Plan& plan) {
   std::cout << printable(plan.recipient.text()) << '\n';
   if (!plan.alias.empty()) std::cout << "  alias of: " << printable(plan.alias) << '\n';
@@ -50,10 +41,11 @@ void print_text(const Plan& plan) {
     std::cout << "  limit: " << host->connections << " connections\n";
   }
   if (const auto* mx = plan.way != nullptr ? std::get_if<MxWay>(plan.way) : nullptr) {
-    print_exchangers(*plan.exchangers);
+    for (const auto& fact : relay::mx::facts_of(*plan.exchangers))
+      if (!fact.starts_with("no host: ")) std::cout << "  " << printable(fact, 1000) << '\n';
     std::cout << "  port: " << mx->settings.port
-              << "\n  tls: opportunistic\n  limit: " << mx->settings.connections
-              << " connections\n";
+              << "\n  tls: opportunistic\n  limit: " << mx->settings.initial
+              << " connections at first, at most " << mx->settings.connections << '\n';
   }
   if (plan.problem)
     std::cout << "  " << verb_of(plan) << ": " << printable(plan.problem->reason) << '\n';
@@ -67,20 +59,35 @@ std::string json_of(const relay::mx::Exchanger& exchanger) {
                      json_string(exchanger.host.name), exchanger.host.preference, addresses);
 }
 
+std::string json_list(const std::vector<std::string>& texts) {
+  std::string list;
+  for (const auto& text : texts) list += (list.empty() ? "" : ",") + json_string(text);
+  return '[' + list + ']';
+}
+
+// The limits and the way of a route, which has one of the two forms.
+std::string json_of_way(const relay::Way* way) {
+  if (way == nullptr) return R"("server":null,"login":null,"port":null,"connections":null)";
+  if (const auto* host = std::get_if<HostWay>(way))
+    return fmt::format(R"("server":{},"login":{},"port":null,"connections":{})",
+                       json_string(host->url),
+                       host->user.empty() ? "null" : json_string(host->user), host->connections);
+  const auto& mx = std::get<MxWay>(*way).settings;
+  return fmt::format(R"("server":null,"login":null,"port":{},"connections":{})", mx.port,
+                     mx.connections);
+}
+
 void print_json(const Plan& plan) {
-  std::string hosts, notes;
-  if (plan.exchangers) {
-    for (const auto& one : plan.exchangers->usable)
-      hosts += (hosts.empty() ? "" : ",") + json_of(one);
-    for (const auto& one : plan.exchangers->notes)
-      notes += (notes.empty() ? "" : ",") + json_string(one);
-  }
+  std::string hosts;
+  const auto found = plan.exchangers.value_or(relay::mx::Exchangers());
+  for (const auto& one : found.usable) hosts += (hosts.empty() ? "" : ",") + json_of(one);
   std::cout
       << fmt::format(
-             R"({{"recipient":{},"alias_of":{},"route":{},"site":{},"hosts":[{}],"left_out":[{}],"outcome":{},"reason":{}}})",
+             R"({{"recipient":{},"alias_of":{},"route":{},"site":{},{},"hosts":[{}],"left_out":{},"dns":{},"outcome":{},"reason":{}}})",
              json_string(plan.recipient.text()),
              plan.alias.empty() ? "null" : json_string(plan.alias),
-             json_string(to_string(plan.route)), json_string(plan.site), hosts, notes,
+             json_string(to_string(plan.route)), json_string(plan.site), json_of_way(plan.way),
+             hosts, json_list(found.notes), json_list(found.answers),
              plan.problem ? json_string(verb_of(plan)) : "null",
              plan.problem ? json_string(plan.problem->reason) : "null")
       << '\n';

@@ -3,136 +3,25 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <iostream>
-#include <set>
 
 #include "base/text.hpp"
 #include "cli/exit.hpp"
 #include "cli/terminal.hpp"
 #include "cli/verbs.hpp"
-#include "daemon/control_socket.hpp"
-#include "daemon/queue_selection.hpp"
-#include "daemon/settings.hpp"
+#include "cli/verbs/queue_requests.hpp"
 
 namespace postroad::cli {
 
 namespace {
 
 using daemon::QueueSelection;
-using daemon::RunningServer;
-
-constexpr std::size_t ids_per_request = 40'000;  // a request is a line of at most 1 MiB
-
-int refuse_queue(int code, std::string_view sentence) {
-  complain("queue", sentence);
-  return code;
-}
-
-// Lines go to standard output, whose failure the program reports at its end.
-Result<void> print_line(std::string_view line) {
-  std::cout << line << '\n';
-  if (std::cout) return {};
-  return fail(Fault::io, "standard output", "cannot be written");
-}
 
 void print_safely(std::string_view bytes) {
   for (const char c : bytes) {
     if (c == '\r') continue;
     std::cout << (is_control(c) && c != '\n' && c != '\t' ? '?' : c);
   }
-}
-
-std::string count_text(std::size_t count) {
-  return std::to_string(count) + (count == 1 ? " message" : " messages");
-}
-
-Result<QueueSelection> selection_of(const QueueVerbs& verb) {
-  QueueSelection selection;
-  const bool is_all = verb.ids == std::vector<std::string>{"all"};
-  std::set<spool::QueueId> seen;
-  for (const auto& text : verb.ids) {
-    if (is_all) break;
-    const auto id = spool::QueueId::parse(text);
-    if (!id)
-      return fail(Fault::input, '\'' + printable(text, 40) + '\'',
-                  "not a queue id; `postroad queue list` shows the ids, and `all` alone names all "
-                  "messages");
-    if (seen.insert(*id).second) selection.ids.push_back(*id);
-  }
-  selection.sender = verb.sender;
-  // As `queue list` prints it.
-  if (const auto size = selection.sender.size();
-      size > 2 && selection.sender.front() == '<' && selection.sender.back() == '>')
-    selection.sender = selection.sender.substr(1, size - 2);
-  selection.recipient = verb.recipient;
-  selection.domain = verb.domain;
-  selection.site = verb.site;
-  selection.reply = verb.reply;
-  selection.older = verb.older;
-  if (!verb.state.empty()) {
-    const auto state = daemon::parse_state(verb.state);
-    if (!state) return state.error();
-    selection.state = *state;
-  }
-  return selection;
-}
-
-bool names_something(const QueueVerbs& verb) {
-  return !verb.ids.empty() || !verb.sender.empty() || !verb.recipient.empty() ||
-         !verb.domain.empty() || !verb.site.empty() || !verb.reply.empty() || !verb.state.empty() ||
-         verb.older.count() > 0;
-}
-
-// Error: Fault::not_found, no server runs there; the others are those of a configuration.
-Result<RunningServer> connect_to_server(const QueueVerbs& verb) {
-  daemon::Settings settings;
-  const auto loaded = daemon::load_settings(verb.config, verb.set, settings);
-  std::filesystem::path folder = settings.server.data;
-  if (!verb.data.empty()) {
-    folder = verb.data;
-  } else if (!loaded.errors.empty()) {
-    return fail(Fault::data, {}, loaded.errors.front().text());
-  }
-  auto running = RunningServer::connect(folder);
-  if (running || running.error().fault != Fault::not_found) return running;
-  auto error = running.error();
-  std::error_code unknown;
-  const auto whole = std::filesystem::absolute(folder, unknown);
-  if (!unknown) error.where = whole.lexically_normal().string();
-  error.detail +=
-      "; name the server's configuration with --config FILE, or its data folder with "
-      "--data FOLDER";
-  return error;
-}
-
-int exit_of_request(const Error& error) {
-  if (error.fault == Fault::data) return exit_config;
-  return error.fault == Fault::input ? exit_usage : exit_of(error);
-}
-
-int refuse_queue(const Error& error) {
-  if (error.where == "standard output") return exit_ok;  // StandardOutput reports it
-  return refuse_queue(exit_of_request(error), error.text());
-}
-
-int exit_of_count(std::size_t count) { return count == 0 ? exit_none : exit_ok; }
-
-// Asks in pieces that fit a request.
-template <class Ask>
-Result<std::size_t> in_pieces(const QueueSelection& selection, Ask ask) {
-  if (selection.ids.size() <= ids_per_request) return ask(selection);
-  std::size_t count = 0;
-  auto piece = selection;
-  for (std::size_t at = 0; at < selection.ids.size(); at += ids_per_request) {
-    const auto begin = selection.ids.begin() + static_cast<std::ptrdiff_t>(at);
-    const auto size = std::min(ids_per_request, selection.ids.size() - at);
-    piece.ids.assign(begin, begin + static_cast<std::ptrdiff_t>(size));
-    const auto done = ask(piece);
-    if (!done) return done;
-    count += *done;
-  }
-  return count;
 }
 
 bool is_confirmed(std::string_view what, std::size_t count) {
@@ -207,9 +96,7 @@ std::vector<config::Flag> QueueVerbs::flags_with(const std::vector<config::Flag>
   return flags;
 }
 
-namespace {
-
-std::vector<config::ExitCode> queue_exit_codes() {
+std::vector<config::ExitCode> QueueVerbs::exit_codes() {
   return {{exit_ok, "done"},
           {exit_none, "no message matched"},
           {exit_no_input, "no server uses that data folder"},
@@ -218,8 +105,6 @@ std::vector<config::ExitCode> queue_exit_codes() {
            "the running server does not answer or is ending, or nothing could be changed"},
           {exit_config, "the configuration cannot be read"}};
 }
-
-}  // namespace
 
 config::Command QueueVerbs::change_command(const std::string& name, std::string summary,
                                            std::string description,
@@ -235,7 +120,7 @@ config::Command QueueVerbs::change_command(const std::string& name, std::string 
                          .target = &ids,
                          .required = false}},
           .flags = flags_with(more),
-          .exit_codes = queue_exit_codes(),
+          .exit_codes = exit_codes(),
           .run = [this, name] { return change(name); }};
 }
 
@@ -260,21 +145,22 @@ config::Command QueueVerbs::declare() {
              .excludes = {"--json"}}}),
        .examples = {{"postroad queue list --domain example.org --state deferred",
                      "what waits for a domain"}},
-       .exit_codes = queue_exit_codes(),
+       .exit_codes = exit_codes(),
        .run = [this] { return list(); }},
       {.name = "why",
        .summary = "explain where a message is and what it waits for",
        .arguments = {one},
        .flags = why_flags,
-       .exit_codes = queue_exit_codes(),
+       .exit_codes = exit_codes(),
        .run = [this] { return why(); }},
       {.name = "show",
        .summary = "print a message as it waits in the queue",
        .arguments = {one},
        .flags = place_flags(),
-       .exit_codes = queue_exit_codes(),
+       .exit_codes = exit_codes(),
        .run = [this] { return show(); }}};
   for (auto& command : change_commands()) group.subcommands.push_back(std::move(command));
+  for (auto& command : transfer_commands()) group.subcommands.push_back(std::move(command));
   return group;
 }
 
@@ -348,27 +234,15 @@ int QueueVerbs::show() {
 }
 
 int QueueVerbs::change(const std::string& what) {
-  if (!names_something(*this))
-    return refuse_queue(exit_usage, what +
-                                        ": name messages by their queue ids, by conditions such as "
-                                        "--domain, or with `all`");
+  if (!names_something(*this)) return refuse_unnamed(what);
   auto selection = selection_of(*this);
   if (!selection) return refuse_queue(selection.error());
   auto running = connect_to_server(*this);
   if (!running) return refuse_queue(running.error());
-  QueueSelection named;
-  const auto matched = in_pieces(*selection, [&](const QueueSelection& piece) {
-    return running->queue("list ids" + daemon::words_of(piece),
-                          [&](std::string_view line) -> Result<void> {
-                            if (const auto one = spool::QueueId::parse(line))
-                              named.ids.push_back(*one);
-                            return {};
-                          });
-  });
+  const auto matched = find_messages(*running, *selection);
   if (!matched) return refuse_queue(matched.error());
-  if (!json)
-    std::cerr << count_text(named.ids.size())
-              << (named.ids.size() == 1 ? " matches\n" : " match\n");
+  const auto& named = *matched;
+  if (!json) print_matches(named.ids.size());
   std::size_t changed = 0;
   if (!dry_run && !named.ids.empty()) {
     if (what == "remove" && !yes && is_terminal(STDIN_FILENO) &&

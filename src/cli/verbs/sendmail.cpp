@@ -181,6 +181,7 @@ int run_sendmail(const std::vector<std::string>& words) {
   if (call->does_nothing) return exit_ok;
   const auto settings = load_sendmail_settings();
   if (!settings) return fail_with(exit_config, settings.error());
+  if (call->lists_queue) return print_mailq(settings->data);
   if (call->speaks_smtp) return speak_smtp(*settings);
   auto bytes = read_all("-");
   if (!bytes) return end_with(bytes.error());
@@ -212,8 +213,9 @@ config::Command declare_sendmail() {
       "Nothing is queued: exit code 0 means that the server accepted the message for every "
       "recipient. Bcc is removed."
       "\n\n"
-      "Called by the name sendmail the command does the same: link /usr/sbin/sendmail to it. Flags "
-      "of other sendmails that mean nothing here are accepted and ignored.";
+      "Called by the name sendmail the command does the same: link /usr/sbin/sendmail to it, and "
+      "mailq, which lists the queue. Flags of other sendmails that mean nothing here are accepted "
+      "and ignored.";
   command.arguments = {
       {.name = "RECIPIENT", .doc = "Recipients; -- ends the flags.", .required = false}};
   command.flags = {
@@ -225,8 +227,8 @@ config::Command declare_sendmail() {
       {.letter = 'F', .value = "NAME", .doc = "Display name for the From field, if it is missing."},
       {.letter = 'b',
        .value = "MODE",
-       .doc = "m: send the message. s: speak SMTP on standard input and output. p, i: accepted, do "
-              "nothing.",
+       .doc = "m: send the message. s: speak SMTP on standard input and output. p: list the queue. "
+              "i: accepted, does nothing.",
        .default_text = "`m`"},
       {.letter = 'B',
        .value = "TYPE",

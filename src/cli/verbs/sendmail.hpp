@@ -25,7 +25,8 @@ struct SendmailCall {
   bool ignores_dots = false;      ///< -i: a line with a single dot is text
   bool allows_binary = false;     ///< -O AllowBinary: input that is not text is sent, too
   bool speaks_smtp = false;       ///< -bs
-  bool does_nothing = false;      ///< -q, -bp, -bi, -I: there is no queue and no table of aliases
+  bool lists_queue = false;       ///< -bp, and the name mailq
+  bool does_nothing = false;      ///< -q, -bi, -I: the server needs no call for them
 };
 /// Error: Fault::input with the flag.
 Result<SendmailCall> parse_sendmail(const std::vector<std::string>& words);
@@ -39,12 +40,15 @@ struct SendmailSettings {
   std::filesystem::path ca_file;
   bool allow_password_in_clear = false;
   std::string domain;
+  std::filesystem::path data{"/var/lib/postroad"};
   config::Duration timeout{30'000};
 };
 Result<SendmailSettings> load_sendmail_settings();
 const config::Section<SendmailSettings>& sendmail_declaration();
 Result<Client> sendmail_client(const SendmailSettings& settings, RecipientPolicy policy);
 
+/// -bp: the queue of the server that uses this data folder, in the form of Postfix's mailq.
+int print_mailq(const std::filesystem::path& data);
 /// -bs: SMTP on standard input and output. A message goes to the server of the settings before its
 /// final dot is answered, to all recipients or to none.
 int speak_smtp(const SendmailSettings& settings);

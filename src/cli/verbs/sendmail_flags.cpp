@@ -33,11 +33,15 @@ Result<void> take_mode(std::string_view mode, SendmailCall& call) {
     call.speaks_smtp = true;
     return {};
   }
-  if (mode == "p" || mode == "i") {
-    call.does_nothing = true;  // the queue, the aliases: there are none here
+  if (mode == "p") {
+    call.lists_queue = true;
     return {};
   }
-  return wrong("-b" + std::string(mode), "this mode is not supported here; use -bm or -bs");
+  if (mode == "i") {
+    call.does_nothing = true;  // aliases are options of the server
+    return {};
+  }
+  return wrong("-b" + std::string(mode), "this mode is not supported here; use -bm, -bs or -bp");
 }
 
 // -oi, -oem, -odb, …; -O Name=value.
@@ -81,7 +85,7 @@ Result<void> take(char letter, const std::string& value, SendmailCall& call) {
       return take_mode(value, call);
     case 'q':
     case 'I':
-      call.does_nothing = true;  // run the queue, rebuild the aliases: there are none
+      call.does_nothing = true;  // run the queue, rebuild the aliases: the server does
       return {};
     case 'o':
     case 'O':

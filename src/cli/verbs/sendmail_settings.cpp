@@ -29,6 +29,8 @@ const config::Section<SendmailSettings>& sendmail_declaration() {
              "Insecure: send the password without TLS too.");
     s.option("domain", &SendmailSettings::domain,
              "Domain for addresses without @. Empty: the name of this machine.");
+    s.option("data", &SendmailSettings::data,
+             "Data folder of the server whose queue -bp and mailq list.");
     s.option("timeout", &SendmailSettings::timeout, "Time to connect, and for each reply.");
     return s;
   }();

@@ -155,6 +155,8 @@ std::optional<Error> merge(SendReport report, const std::string& server,
   }
   progress.left = std::move(left);
   progress.report.reply = std::move(report.reply);
+  progress.report.address = std::move(report.address);
+  progress.report.tls = std::move(report.tls);
   progress.report.broken = std::move(report.broken);
   return why;
 }

@@ -167,8 +167,13 @@ MimePart original_part(const std::string& original, bool whole) {
   if (whole && mail::recode(clean, mail::Transfer::seven_bit))
     return MimePart::message(std::move(clean));
   clean.resize(mail::split_fields(clean).end);
-  return is_utf8(clean) ? MimePart::text("rfc822-headers", std::move(clean))
-                        : MimePart::bytes("text/rfc822-headers", std::move(clean));
+  if (!is_utf8(clean)) return MimePart::bytes("text/rfc822-headers", std::move(clean));
+  if (std::none_of(clean.begin(), clean.end(), is_8bit))
+    return MimePart::text("rfc822-headers", std::move(clean));
+  return MimePart::raw(  // RFC 6533 section 6
+      "Content-Type: message/global-headers\r\nContent-Transfer-Encoding: "
+      "quoted-printable\r\n\r\n" +
+      mail::encode_quoted_printable(clean));
 }
 
 MimePart report_part(std::string_view type, const std::string& text, MimePart fields,

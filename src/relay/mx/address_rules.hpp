@@ -26,6 +26,8 @@ struct AddressRules {
   /// `mx.families`.
   bool ipv4 = true;
   bool ipv6 = true;
+  /// `mx.addresses`: of one attempt, in all.
+  std::size_t max_addresses = 5;
 
   friend bool operator==(const AddressRules&, const AddressRules&) = default;
 

@@ -93,6 +93,23 @@ std::string queried(const std::string& name, std::string_view types,
   return std::string(dns::to_string(answer.status)) + " for " + std::string(types) + " of " + name;
 }
 
+// "A of mx.example.org: 192.0.2.1 192.0.2.2 (secure)"
+template <class Record, class Format>
+std::string answer_text(std::string_view type, const std::string& name,
+                        const dns::Answer<Record>& answer, Format format) {
+  std::string text = std::string(type) + " of " + name + ':';
+  if (!answer.canonical_name.empty()) text += " alias of " + answer.canonical_name + ':';
+  std::size_t count = 0;
+  for (const auto& record : answer.records) {
+    if (count++ == Hosts::max_hosts) break;
+    text += ' ' + format(record);
+  }
+  if (answer.records.size() > Hosts::max_hosts) text += " …";
+  if (answer.records.empty()) text += ' ' + std::string(dns::to_string(answer.status));
+  if (!answer.reason.empty()) text += ", " + answer.reason;
+  return text + " (" + std::string(dns::to_string(answer.security())) + ')';
+}
+
 std::string with_reason(std::string text, const dns::AnswerInfo& answer) {
   return answer.reason.empty() ? text : std::move(text) + ": " + answer.reason;
 }
@@ -122,7 +139,7 @@ class Selection final {
   Selection(const std::string& domain, const AddressRules& rules, std::size_t hosts)
       : domain_(domain),
         rules_(rules),
-        max_of_host_(hosts > 1 ? Exchangers::max_of_host : Exchangers::max_addresses) {}
+        max_of_host_(hosts > 1 ? Exchangers::max_of_host : rules.max_addresses) {}
 
   void add(const Host& host, const HostAnswers& answers) {
     Exchanger exchanger{host, {}};
@@ -131,8 +148,7 @@ class Selection final {
       const auto refusal = rules_.refusal(address);
       if (!refusal.empty()) {
         lose(losses_.refused, name + refusal);
-      } else if (exchanger.addresses.size() == max_of_host_ ||
-                 count_ == Exchangers::max_addresses) {
+      } else if (exchanger.addresses.size() == max_of_host_ || count_ == rules_.max_addresses) {
         made_.notes.push_back(name + "over the limit of addresses");
       } else {
         exchanger.addresses.push_back(address);
@@ -140,6 +156,7 @@ class Selection final {
       }
     }
     note_missing(host, answers);
+    note_answers(host, answers);
     if (!exchanger.addresses.empty()) made_.usable.push_back(std::move(exchanger));
   }
   // This server is `own`, one of the hosts.
@@ -171,6 +188,11 @@ class Selection final {
     }
     if (answers.ipv4.records.empty() && answers.ipv6.records.empty())
       lose(losses_.missing, queried(host.name, "A and AAAA", answers.ipv4));
+  }
+  void note_answers(const Host& host, const HostAnswers& answers) {
+    const auto text = [](const Address& address) { return address.to_string(); };
+    made_.answers.push_back(answer_text("AAAA", host.name, answers.ipv6, text));
+    made_.answers.push_back(answer_text("A", host.name, answers.ipv4, text));
   }
   [[nodiscard]] NoHost none_but_own() const {
     if (!losses_.temporary.empty() || !losses_.bogus.empty())
@@ -207,8 +229,10 @@ bool is_own(const Host& host, const HostAnswers& answers, const AddressRules& ru
 
 }  // namespace
 
-Hosts hosts_of(const std::string& domain, const dns::Answer<dns::MxRecord>& answer,
-               std::uint64_t seed) {
+namespace {
+
+Hosts judge_hosts(const std::string& domain, const dns::Answer<dns::MxRecord>& answer,
+                  std::uint64_t seed) {
   Hosts made;
   switch (answer.status) {
     case dns::Status::records:
@@ -233,17 +257,29 @@ Hosts hosts_of(const std::string& domain, const dns::Answer<dns::MxRecord>& answ
   return made;
 }
 
+}  // namespace
+
+Hosts hosts_of(const std::string& domain, const dns::Answer<dns::MxRecord>& answer,
+               std::uint64_t seed) {
+  auto made = judge_hosts(domain, answer, seed);
+  made.answer = answer_text("MX", domain, answer, [](const dns::MxRecord& record) {
+    return std::to_string(record.preference) + ' ' +
+           (record.is_null() ? std::string(".") : lower(without_dot(record.exchange)));
+  });
+  return made;
+}
+
 Exchangers exchangers_of(const std::string& domain, const Hosts& hosts,
                          const std::vector<HostAnswers>& answers, const AddressRules& rules,
-                         const std::function<bool(const std::string& host)>& is_last) {
+                         const RankOf& rank_of) {
   Selection selection(domain, rules, hosts.hosts.size());
   const Host* own = nullptr;  // the one with the lowest preference: the hosts are in that order
   for (std::size_t i = 0; i < hosts.hosts.size() && own == nullptr; ++i)
     if (is_own(hosts.hosts[i], answers[i], rules)) own = &hosts.hosts[i];
-  for (const bool last : {false, true}) {
+  for (const auto rank : {Rank::first, Rank::usual, Rank::last}) {
     for (std::size_t i = 0; i < hosts.hosts.size(); ++i) {
       const auto& host = hosts.hosts[i];
-      if ((is_last && is_last(host.name)) != last) continue;
+      if ((rank_of ? rank_of(host.name) : Rank::usual) != rank) continue;
       if (own == nullptr || host.preference < own->preference)
         selection.add(host, answers[i]);
       else if (&host != own)
@@ -253,7 +289,20 @@ Exchangers exchangers_of(const std::string& domain, const Hosts& hosts,
   if (own != nullptr) selection.leave_out_own(*own);
   auto made = std::move(selection).finish(hosts.is_implicit);
   if (hosts.none) made.none = hosts.none;
+  if (!hosts.answer.empty()) made.answers.insert(made.answers.begin(), hosts.answer);
   return made;
+}
+
+std::vector<std::string> facts_of(const Exchangers& found) {
+  std::vector<std::string> facts;
+  for (const auto& answer : found.answers) facts.push_back("dns: " + answer);
+  for (const auto& [host, addresses] : found.usable) {
+    auto& text = facts.emplace_back("mx: " + std::to_string(host.preference) + ' ' + host.name);
+    for (const auto& address : addresses) text += ' ' + address.to_string();
+  }
+  for (const auto& note : found.notes) facts.push_back("left out: " + note);
+  if (found.none) facts.push_back("no host: " + found.none->reason);
+  return facts;
 }
 
 Exchangers exchangers_of_literal(const std::string& domain, const Address& address,

@@ -37,6 +37,7 @@ struct Hosts {
   /// At most `max_hosts`; by preference, in a random order where the preference is the same.
   std::vector<Host> hosts;
   bool is_implicit = false;  ///< the domain has no MX record and is its own host
+  std::string answer{};      ///< as Exchangers::answers
   std::optional<NoHost> none;
 
   static constexpr std::size_t max_hosts = 20;
@@ -61,7 +62,7 @@ struct Exchanger {
 
 /// The second step.
 struct Exchangers {
-  /// In the order in which they are tried; at most `max_addresses` addresses in all.
+  /// In the order in which they are tried; at most AddressRules::max_addresses addresses in all.
   std::vector<Exchanger> usable;
   /// This server is one of the hosts: it and all hosts that are not preferred to it are left out.
   /// When the others cannot be reached, the domain is deferred with 4.4.4.
@@ -69,17 +70,29 @@ struct Exchangers {
   std::optional<NoHost> none;  ///< set when `usable` is empty
   /// One line per query that failed, and per host and address that is left out: why.
   std::vector<std::string> notes;
+  /// The answers of the DNS, one line per query: "MX of example.org: 10 mx.example.org (insecure)".
+  std::vector<std::string> answers;
 
-  static constexpr std::size_t max_addresses = 5;
   /// Addresses of one host if there are other hosts, so that these are tried too.
   static constexpr std::size_t max_of_host = 2;
 };
 
-/// `answers` are about `hosts.hosts`, in their order. Hosts for which `is_last` holds come behind
-/// the others: they failed lately.
+/// When a host is tried, whatever its preference: those of lower rank come first.
+enum class Rank : std::uint8_t {
+  first,  ///< it asked to come back (greylisting)
+  usual,
+  last,  ///< it failed lately
+};
+using RankOf = std::function<Rank(const std::string& host)>;
+
+/// `answers` are about `hosts.hosts`, in their order. Without `rank_of` all have the usual rank.
 Exchangers exchangers_of(const std::string& domain, const Hosts& hosts,
                          const std::vector<HostAnswers>& answers, const AddressRules& rules,
-                         const std::function<bool(const std::string& host)>& is_last = {});
+                         const RankOf& rank_of = {});
+
+/// For people: what the DNS answered, the hosts in their order, what is left out and why; one fact
+/// per line, "dns: …", "mx: 10 mx.example.org 192.0.2.1", "left out: …".
+std::vector<std::string> facts_of(const Exchangers& found);
 
 /// An address literal (RFC 5321 section 4.1.3), without brackets and tag: `domain` is as the
 /// recipient has it, for the reason.

@@ -76,6 +76,33 @@ std::string reason(const Exchangers& found) {
   return std::string(to_string(found.none->outcome)) + " " + found.none->reason;
 }
 
+TEST(Facts, NameTheAnswersTheHostsAndWhatIsLeftOut) {
+  const auto found = find({{10, "mx1.example", {"192.0.2.1", "2001:db8::1"}},
+                           {20, "mx2.example", {"127.0.0.1"}},
+                           {30, "mx3.example", {"SERVFAIL"}}});
+  const auto facts = facts_of(found);
+  const auto has = [&](const std::string& fact) {
+    return std::find(facts.begin(), facts.end(), fact) != facts.end();
+  };
+  EXPECT_EQ(facts.front(),
+            "dns: MX of example.org: 10 mx1.example 20 mx2.example 30 mx3.example (insecure)");
+  EXPECT_TRUE(has("mx: 10 mx1.example 2001:db8::1 192.0.2.1"));
+  EXPECT_TRUE(has("dns: A of mx2.example: 127.0.0.1 (insecure)"));
+  EXPECT_TRUE(has("dns: AAAA of mx2.example: NODATA (insecure)"));
+  EXPECT_TRUE(has("left out: mx2.example [127.0.0.1]: loopback address"));
+}
+
+TEST(Rank, OfAHostThatAskedToComeBackIsFirst) {
+  const auto hosts = hosts_of(
+      "example.org", mx({{10, "mx1.example"}, {20, "mx2.example"}, {30, "mx3.example"}}), 1);
+  const std::vector<HostAnswers> answers{host({"192.0.2.1"}), host({"192.0.2.2"}),
+                                         host({"192.0.2.3"})};
+  const auto found = exchangers_of("example.org", hosts, answers, {}, [](const std::string& name) {
+    return name == "mx2.example" ? Rank::first : name == "mx1.example" ? Rank::last : Rank::usual;
+  });
+  EXPECT_EQ(names(found), "mx2.example mx3.example mx1.example");
+}
+
 TEST(Hosts, AreInTheOrderOfTheirPreference) {
   const auto hosts =
       hosts_of("example.org", mx({{30, "c.example"}, {10, "A.Example."}, {20, "b.example"}}), 7)
@@ -184,8 +211,10 @@ TEST(Exchangers, AHostThatFailedLatelyComesLast) {
   const auto hosts = hosts_of("d", mx({{10, "a.x"}, {20, "b.x"}, {30, "c.x"}}), 1);
   const std::vector<HostAnswers> answers = {host({"192.0.2.1"}), host({"192.0.2.2"}),
                                             host({"192.0.2.3"})};
-  const auto is_last = [](const std::string& name) { return name == "a.x"; };
-  EXPECT_EQ(names(exchangers_of("d", hosts, answers, {}, is_last)), "b.x c.x a.x");
+  const auto rank = [](const std::string& name) {
+    return name == "a.x" ? Rank::last : Rank::usual;
+  };
+  EXPECT_EQ(names(exchangers_of("d", hosts, answers, {}, rank)), "b.x c.x a.x");
 }
 
 TEST(Exchangers, ThoseThatResolveAreUsed) {

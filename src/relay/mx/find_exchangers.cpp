@@ -98,9 +98,9 @@ asio::awaitable<void> ask_all(dns::Resolver& resolver, std::vector<AddressQuery>
 
 }  // namespace
 
-asio::awaitable<Result<Exchangers>> find_exchangers(
-    dns::Resolver& resolver, std::string domain, const AddressRules& rules, std::uint64_t seed,
-    FindTimes times, std::function<bool(const std::string&)> is_last) {
+asio::awaitable<Result<Exchangers>> find_exchangers(dns::Resolver& resolver, std::string domain,
+                                                    const AddressRules& rules, std::uint64_t seed,
+                                                    FindTimes times, RankOf rank_of) {
   if (domain.starts_with('[') && domain.ends_with(']')) {
     const auto address = literal(domain);
     if (!address) co_return none("5.1.3 " + printable(domain, 80) + " is not an address literal");
@@ -122,7 +122,7 @@ asio::awaitable<Result<Exchangers>> find_exchangers(
     if (state.cancelled() != asio::cancellation_type::none)
       co_return fail(Fault::cancelled, *name, "the search for exchangers was cancelled");
   }
-  co_return exchangers_of(*name, hosts, answers, rules, is_last);
+  co_return exchangers_of(*name, hosts, answers, rules, rank_of);
 }
 
 }  // namespace postroad::relay::mx

@@ -22,8 +22,10 @@ struct FindTimes {
 /// brackets. The addresses of all hosts are queried at once. A text that is not a
 /// domain name gives Exchangers::none, as every outcome of the DNS is.
 /// Resolver and rules outlive the call. Error: Fault::cancelled.
-boost::asio::awaitable<Result<Exchangers>> find_exchangers(
-    dns::Resolver& resolver, std::string domain, const AddressRules& rules, std::uint64_t seed,
-    FindTimes times = {}, std::function<bool(const std::string&)> is_last = {});
+boost::asio::awaitable<Result<Exchangers>> find_exchangers(dns::Resolver& resolver,
+                                                           std::string domain,
+                                                           const AddressRules& rules,
+                                                           std::uint64_t seed, FindTimes times = {},
+                                                           RankOf rank_of = {});
 
 }  // namespace postroad::relay::mx

@@ -11,8 +11,10 @@
 #include <thread>
 #include <unordered_map>
 
+#include "base/text.hpp"
 #include "client/connection.hpp"
 #include "outbox/attempts.hpp"
+#include "queue/server_text.hpp"
 
 namespace postroad::relay::mx {
 
@@ -57,6 +59,24 @@ std::string text_of(const Result<SendReport>& result, const Exchanger& exchanger
   return exchanger.host.name + ": " + result->recipients.front().reply.one_line();
 }
 
+// 421, or a code of security or policy such as "4.7.0 too many connections" (RFC 3463).
+bool asks_for_less(int code, std::string_view text) {
+  return code == 421 || (code / 100 == 4 && text.find("4.7.") != std::string_view::npos);
+}
+
+// At the greeting or at MAIL, where the reply is about the client and not about a recipient.
+bool is_throttle(const Result<SendReport>& result) {
+  if (!result) {
+    const auto& error = result.error();
+    return error.stage <= Stage::mail && asks_for_less(error.reply_code, error.detail);
+  }
+  const auto& all = result->recipients;
+  return !all.empty() && std::all_of(all.begin(), all.end(), [](const RecipientOutcome& one) {
+    return one.outcome == Outcome::deferred && one.stage == Stage::mail &&
+           asks_for_less(one.reply.code, one.reply.one_line());
+  });
+}
+
 // Whether an SMTP session was opened, which a host that cannot be reached does not cost.
 bool had_session(const Result<SendReport>& result) {
   return result || result.error().stage > Stage::connect || result.error().reply_code != 0;
@@ -67,12 +87,13 @@ bool is_failed_handshake(const Result<SendReport>& result) {
          result.error().fault != Fault::cancelled;
 }
 
-// The hosts that failed lately, so that the next message begins with another one.
-class FailedHosts final {
+// Names that failed lately, so that the next message begins with another one.
+class FailedLately final {
  public:
+  explicit FailedLately(std::chrono::minutes memory) : memory_(memory) {}
   void add(const std::string& host) {
     if (hosts_.size() >= most) hosts_.clear();  // only the order of the hosts depends on it
-    hosts_[host] = std::chrono::steady_clock::now() + memory;
+    hosts_[host] = std::chrono::steady_clock::now() + memory_;
   }
   void remove(const std::string& host) { hosts_.erase(host); }
   [[nodiscard]] bool has(const std::string& host) const {
@@ -81,10 +102,41 @@ class FailedHosts final {
   }
 
  private:
-  static constexpr std::chrono::minutes memory{5};
   static constexpr std::size_t most = 10'000;
+  std::chrono::minutes memory_;
   std::unordered_map<std::string, std::chrono::steady_clock::time_point> hosts_;
 };
+
+// The sites whose IPv6 addresses failed lately: an address of the other family won the race.
+class SlowIpv6 final {
+ public:
+  // `used`: "[192.0.2.1]:25", the address that replied.
+  void note(const std::string& domain, const Exchanger& exchanger, const std::string& used) {
+    const bool has_both = exchanger.addresses.size() > 1 &&
+                          exchanger.addresses[0].is_v6() != exchanger.addresses[1].is_v6();
+    if (!has_both || used.empty()) return;
+    if (used.starts_with("[IPv6:")) return sites_.remove(domain);
+    if (exchanger.addresses.front().is_v6()) sites_.add(domain);
+  }
+  [[nodiscard]] bool has(const std::string& domain) const { return sites_.has(domain); }
+
+ private:
+  FailedLately sites_{std::chrono::minutes(10)};
+};
+
+// IPv4 first; the families still alternate.
+void begin_with_ipv4(std::vector<Address>& addresses) {
+  for (std::size_t i = 0; i + 1 < addresses.size(); i += 2)
+    if (addresses[i].is_v6() && addresses[i + 1].is_v4()) std::swap(addresses[i], addresses[i + 1]);
+}
+
+// The host whose 4yz reply deferred the first recipient: greylisting knows the client there.
+std::string host_to_return_to(const queue::Part& part) {
+  const auto& one = part.envelope.recipients[part.recipients.front()];
+  if (one.attempts == 0 || !one.note.starts_with('4') || one.note.starts_with("421")) return {};
+  const bool is_reply = one.note.size() > 3 && one.note[3] == ' ';
+  return is_reply ? std::string(queue::parse_server(one.host).name) : std::string();
+}
 
 }  // namespace
 
@@ -92,7 +144,15 @@ struct MxCarrier::State {
   State(spool::Spool& spool, MxSettings of)
       : settings(std::move(of)), calls(spool), work(asio::make_work_guard(context)) {}
 
+  // Calls back at its end, which is also that of a search that was not finished.
+  struct Answer {
+    std::vector<std::string> facts;
+    std::function<void(std::vector<std::string>)> done;
+    ~Answer() { done(std::move(facts)); }
+  };
+
   void start(const std::shared_ptr<outbox::Call>& call);
+  awaitable<void> explain(std::string domain, std::shared_ptr<Answer> answer);
   void run();
   awaitable<outbox::Ended> deliver(outbox::Call& call);
   awaitable<outbox::Ended> try_hosts(outbox::Call& call, const Exchangers& found);
@@ -105,7 +165,8 @@ struct MxCarrier::State {
   asio::io_context context{1};
   asio::executor_work_guard<asio::io_context::executor_type> work;
   std::unique_ptr<dns::Resolver> resolver;
-  FailedHosts failed_hosts;  // the carrier's thread only
+  FailedLately failed_hosts{std::chrono::minutes(5)};  // this and the next: the carrier's thread
+  SlowIpv6 slow_ipv6;
   std::thread thread;
 };
 
@@ -141,14 +202,22 @@ awaitable<Result<SendReport>> MxCarrier::State::send_to(outbox::Call& call,
 
 awaitable<outbox::Ended> MxCarrier::State::try_hosts(outbox::Call& call, const Exchangers& found) {
   const auto count = call.part.recipients.size();
+  const auto domain = lower(domain_of(call.part));
+  const bool is_ipv4_first = slow_ipv6.has(domain);
   std::string failures;
+  std::optional<std::string> throttle;
   std::size_t sessions = 0;
-  for (const auto& exchanger : found.usable) {
+  for (auto exchanger : found.usable) {
     const auto& host = exchanger.host.name;
+    if (is_ipv4_first) begin_with_ipv4(exchanger.addresses);
     const auto report = co_await send_to(call, exchanger);
+    if (is_throttle(report)) throttle = text_of(report, exchanger);
+    if (report) slow_ipv6.note(domain, exchanger, report->address);
     if (!is_failure_of_host(report)) {
       failed_hosts.remove(host);
-      co_return outbox::ended_by(report, count);
+      auto ended = outbox::ended_by(report, count);
+      ended.attempt.throttle = throttle;
+      co_return ended;
     }
     failed_hosts.add(host);
     failures += (failures.empty() ? "" : "; ") + text_of(report, exchanger);
@@ -160,15 +229,20 @@ awaitable<outbox::Ended> MxCarrier::State::try_hosts(outbox::Call& call, const E
   const std::string code = found.has_own ? "4.4.4 " : sessions > 0 ? "4.3.2 " : "4.4.1 ";
   outbox::Ended ended{queue::same_for_all(count, Outcome::deferred, code + failures)};
   ended.attempt.site_failure = code + failures;
+  ended.attempt.throttle = throttle;
   co_return ended;
 }
 
 awaitable<outbox::Ended> MxCarrier::State::deliver(outbox::Call& call) {
   const auto count = call.part.recipients.size();
   const auto rules = settings.rules.with_interfaces();
-  const auto found = co_await find_exchangers(
-      *resolver, domain_of(call.part), rules, seed_of(call.part), settings.dns,
-      [this](const std::string& host) { return failed_hosts.has(host); });
+  const auto first = host_to_return_to(call.part);
+  const auto found =
+      co_await find_exchangers(*resolver, domain_of(call.part), rules, seed_of(call.part),
+                               settings.dns, [this, &first](const std::string& host) {
+                                 if (host == first) return Rank::first;
+                                 return failed_hosts.has(host) ? Rank::last : Rank::usual;
+                               });
   if (!found) co_return outbox::Ended{queue::attempt_of(found.error(), count)};
   if (!found->none) co_return co_await try_hosts(call, *found);
   outbox::Ended ended{queue::same_for_all(count, found->none->outcome, found->none->reason)};
@@ -189,6 +263,12 @@ void MxCarrier::State::start(const std::shared_ptr<outbox::Call>& call) {
                        if (thrown) ended = {queue::attempt_of(client::error_of(thrown), count)};
                        calls.end(call, std::move(ended));
                      }));
+}
+
+awaitable<void> MxCarrier::State::explain(std::string domain, std::shared_ptr<Answer> answer) {
+  const auto rules = settings.rules.with_interfaces();
+  const auto found = co_await find_exchangers(*resolver, domain, rules, 0, settings.dns);
+  answer->facts = found ? facts_of(*found) : std::vector<std::string>{found.error().text()};
 }
 
 // An exception of a handler, such as a lack of memory, does not end the thread.
@@ -224,8 +304,20 @@ MxCarrier::~MxCarrier() {
 
 std::size_t MxCarrier::limit() const { return state_->settings.connections; }
 
+queue::SiteLimits MxCarrier::site_limits() const {
+  const auto& settings = state_->settings;
+  return {settings.connections, settings.initial, settings.failures};
+}
+
 void MxCarrier::carry(const queue::Part& part, Done done) {
   state_->calls.begin(part, std::move(done), [this](const auto& call) { state_->start(call); });
+}
+
+void MxCarrier::explain(std::string domain, std::function<void(std::vector<std::string>)> done) {
+  auto answer = std::make_shared<State::Answer>();
+  answer->done = std::move(done);
+  asio::co_spawn(state_->context, state_->explain(std::move(domain), std::move(answer)),
+                 [](const std::exception_ptr&) {});
 }
 
 void MxCarrier::begin_stop() { state_->calls.begin_stop(); }

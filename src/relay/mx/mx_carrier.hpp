@@ -24,6 +24,8 @@ struct MxSettings {
   FindTimes dns;
   ClientTimeouts timeouts;
   std::size_t connections = 20;  ///< to the hosts of one domain
+  std::size_t initial = 2;       ///< as queue::SiteLimits
+  std::uint32_t failures = 3;    ///< as queue::SiteLimits
   /// Hosts of one attempt to which a session was opened; further ones wait for the next attempt.
   std::size_t sessions = 2;
   friend bool operator==(const MxSettings&, const MxSettings&) = default;
@@ -41,6 +43,10 @@ class MxCarrier final : public queue::Carrier {
   ~MxCarrier() override;
 
   [[nodiscard]] std::size_t limit() const override;
+  [[nodiscard]] queue::SiteLimits site_limits() const override;
+  /// The facts (facts_of) of a search for the exchangers of a domain now. `done` is called once,
+  /// from any thread; with nothing if the carrier ends before.
+  void explain(std::string domain, std::function<void(std::vector<std::string>)> done);
   /// All recipients of the part have one domain.
   void carry(const queue::Part& part, Done done) override;
   void begin_stop() override;

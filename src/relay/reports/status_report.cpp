@@ -8,6 +8,7 @@
 #include "mail/header/date.hpp"
 #include "mail/header/fields.hpp"
 #include "mail/header/words.hpp"
+#include "queue/server_text.hpp"
 #include "queue/settlement.hpp"
 
 namespace postroad::relay {
@@ -51,7 +52,7 @@ std::string_view without_given_up(std::string_view note) {
 
 // Without the port; an address is a literal (RFC 5321 section 4.1.3).
 std::string name_of(std::string_view host) {
-  const std::string name(host.substr(0, host.rfind(':')));
+  const std::string name(queue::parse_server(host).name);
   const bool is_ipv4 = !name.empty() && name.find_first_not_of("0123456789.") == std::string::npos;
   return is_ipv4 ? '[' + name + ']' : name;
 }

@@ -3,8 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <postroad/mail_part.hpp>
 
+#include "base/text.hpp"
 #include "queue/settlement.hpp"
 
 namespace postroad::relay {
@@ -169,6 +171,26 @@ TEST(StatusReport, HasTheFieldsInAscii) {
   EXPECT_NE(DeliveryReport::parse(bytes)->text.find("ung\xc3\xbcltig"), std::string::npos);
 }
 
+TEST(StatusReport, NamesTheServerWithoutAddressAndTls) {
+  const auto one =
+      recipient_of("550 5.1.1 no", "mx.there.example [192.0.2.1]:25 TLSv1.3 X verified");
+  const auto bytes = bytes_of(status_report(part_of({one}), {{0, Action::failed}}, context()));
+  EXPECT_NE(bytes.find("Remote-MTA: dns; mx.there.example\r\n"), std::string::npos) << bytes;
+  EXPECT_NE(DeliveryReport::parse(bytes)->text.find("The server mx.there.example replied: 550"),
+            std::string::npos);
+}
+
+TEST(StatusReport, ReturnsAHeaderOutsideAsciiInItsOwnType) {
+  auto utf8 = context();
+  utf8.original = "From: gr\xc3\xbcn@here.example\r\nSubject: x\r\n\r\nsecret\r\n";
+  const auto bytes = bytes_of(
+      status_report(part_of({recipient_of("550 no", "mx:25")}), {{0, Action::failed}}, utf8));
+  EXPECT_NE(bytes.find("Content-Type: message/global-headers"), std::string::npos) << bytes;
+  EXPECT_EQ(std::count_if(bytes.begin(), bytes.end(), is_8bit), 0) << bytes;
+  EXPECT_NE(DeliveryReport::parse(bytes)->original.find("gr\xc3\xbcn@here.example"),
+            std::string::npos);
+}
+
 TEST(StatusReport, IsMadeWhateverTheMessageContains) {
   auto one = recipient_of("550 \xff\r\n<b>\x1b[31m", "mx:25");
   one.address = "b\xc3\xa9n@there.example";
@@ -212,6 +234,7 @@ TEST(StatusOf, IsTheCodeOfTheReplyInTheClassOfTheAction) {
       {"5.1.10 there.example accepts no mail", "", Action::failed, "5.1.10", ""},
       {"451 4.7.1 later", "mx:25", Action::delayed, "4.7.1", "451 4.7.1 later"},
       {"the disk is full", "", Action::delayed, "4.0.0", ""},
+      {"5.6.7 mx:25 MAIL: the server lacks SMTPUTF8", "", Action::failed, "5.6.7", ""},
       {"550", "mx:25", Action::failed, "5.0.0", "550"},
       {"550 5.1.1x", "mx:25", Action::failed, "5.0.0", "550 5.1.1x"},
       {"550 192.0.2.1 is listed", "mx:25", Action::failed, "5.0.0", "550 192.0.2.1 is listed"},

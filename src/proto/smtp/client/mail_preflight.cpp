@@ -37,6 +37,12 @@ class Preflight {
   [[nodiscard]] Error error(Fault fault, Stage stage, std::string why) const {
     return error_at(options_, fault, stage, std::move(why));
   }
+  // With the status code for a report to the sender.
+  [[nodiscard]] Error unsupported(Stage stage, std::string_view status, std::string why) const {
+    auto made = error(Fault::unsupported, stage, std::move(why));
+    made.status = status;
+    return made;
+  }
   [[nodiscard]] Error lacks(std::string_view keyword, Stage stage) const {
     return error(Fault::unsupported, stage,
                  "the server lacks " + std::string(keyword) + ", which was requested");
@@ -50,28 +56,28 @@ class Preflight {
                    "not an address: " + (again ? mailbox.text() : again.error().text()));
     }
     if (mailbox.needs_utf8() && !capabilities_.smtputf8) {
-      return error(Fault::unsupported, stage,
-                   "the server lacks SMTPUTF8, which this address needs: " + mailbox.text());
+      return unsupported(stage, "5.6.7",  // RFC 6531 section 3.5
+                         "the server lacks SMTPUTF8, which this address needs: " + mailbox.text());
     }
     return std::nullopt;
   }
 
   std::optional<Error> check_message() const {
-    const auto needs = [&](std::string_view what) {
-      return error(Fault::unsupported, Stage::mail, "the server lacks " + std::string(what));
+    const auto needs = [&](std::string_view status, std::string_view what) {
+      return unsupported(Stage::mail, status, "the server lacks " + std::string(what));
     };
     const auto& caps = capabilities_;
     if (request_.needs_utf8 && !caps.smtputf8)
-      return needs("SMTPUTF8, which the message's header needs");
+      return needs("5.6.7", "SMTPUTF8, which the message's header needs");
     const auto chunks = caps.chunking && options_.chunking != Chunking::never;
     if (request_.is_binary && !(chunks && caps.binary_mime))
-      return needs("CHUNKING and BINARYMIME, which the message needs");
+      return needs("5.6.3", "CHUNKING and BINARYMIME, which the message needs");
     if (request_.is_8bit && !request_.is_binary && !caps.eight_bit_mime)
-      return needs("8BITMIME, which the message needs");
+      return needs("5.6.3", "8BITMIME, which the message needs");
     if (request_.size && caps.size.value_or(0) > 0 && *request_.size > *caps.size) {
-      return error(Fault::unsupported, Stage::mail,
-                   "the message has " + std::to_string(*request_.size) +
-                       " bytes and the server accepts " + std::to_string(*caps.size));
+      return unsupported(Stage::mail, "5.3.4",
+                         "the message has " + std::to_string(*request_.size) +
+                             " bytes and the server accepts " + std::to_string(*caps.size));
     }
     return std::nullopt;
   }
@@ -82,11 +88,14 @@ class Preflight {
     if (auto wrong = wrong_with(asked); !wrong.empty())
       return error(Fault::input, Stage::mail, std::move(wrong));
     if (asked.require_tls && !(tls_ != nullptr && tls_->verified && caps.require_tls)) {
-      return error(Fault::tls_required, Stage::mail,
-                   "REQUIRETLS was requested, and " +
-                       std::string(tls_ == nullptr   ? "the connection has no TLS"
-                                   : !tls_->verified ? "the server's certificate was not verified"
-                                                     : "the server does not offer it"));
+      auto refusal =
+          error(Fault::tls_required, Stage::mail,
+                "REQUIRETLS was requested, and " +
+                    std::string(tls_ == nullptr   ? "the connection has no TLS"
+                                : !tls_->verified ? "the server's certificate was not verified"
+                                                  : "the server does not offer it"));
+      refusal.status = "5.7.30";  // RFC 8689 section 4.2.1
+      return refusal;
     }
     const bool wants_dsn =
         asked.return_content != MailOptions::Return::unspecified || !asked.envelope_id.empty();

@@ -1,0 +1,136 @@
+// See queue_requests.hpp.
+#include "cli/verbs/queue_requests.hpp"
+
+#include <filesystem>
+#include <iostream>
+#include <set>
+
+#include "base/text.hpp"
+#include "cli/exit.hpp"
+#include "cli/terminal.hpp"
+#include "daemon/settings.hpp"
+
+namespace postroad::cli {
+
+using daemon::QueueSelection;
+using daemon::RunningServer;
+
+int refuse_queue(int code, std::string_view sentence) {
+  complain("queue", sentence);
+  return code;
+}
+
+int refuse_queue(const Error& error) {
+  if (error.where == "standard output") return exit_ok;  // StandardOutput reports it
+  // A condition of the command line, which the server could not read.
+  const int code = error.fault == Fault::data    ? int{exit_config}
+                   : error.fault == Fault::input ? int{exit_usage}
+                                                 : exit_of(error);
+  return refuse_queue(code, error.text());
+}
+
+int refuse_unnamed(const std::string& verb) {
+  return refuse_queue(exit_usage, verb +
+                                      ": name messages by their queue ids, by conditions such as "
+                                      "--domain, or with `all`");
+}
+
+Result<void> print_line(std::string_view line) {
+  std::cout << line << '\n';
+  if (std::cout) return {};
+  return fail(Fault::io, "standard output", "cannot be written");
+}
+
+std::string count_text(std::size_t count) {
+  return std::to_string(count) + (count == 1 ? " message" : " messages");
+}
+
+void print_matches(std::size_t count) {
+  std::cerr << count_text(count) << (count == 1 ? " matches\n" : " match\n");
+}
+
+int exit_of_put(const Error& error) {
+  return error.fault == Fault::input ? int{exit_temporary} : exit_of(error);
+}
+
+int exit_of_count(std::size_t count) { return count == 0 ? exit_none : exit_ok; }
+
+Result<QueueSelection> selection_of(const QueueVerbs& verb) {
+  QueueSelection selection;
+  const bool is_all = verb.ids == std::vector<std::string>{"all"};
+  std::set<spool::QueueId> seen;
+  for (const auto& text : verb.ids) {
+    if (is_all) break;
+    const auto id = spool::QueueId::parse(text);
+    if (!id)
+      return fail(Fault::input, '\'' + printable(text, 40) + '\'',
+                  "not a queue id; `postroad queue list` shows the ids, and `all` alone names all "
+                  "messages");
+    if (seen.insert(*id).second) selection.ids.push_back(*id);
+  }
+  selection.sender = verb.sender;
+  // As `queue list` prints it.
+  if (const auto size = selection.sender.size();
+      size > 2 && selection.sender.front() == '<' && selection.sender.back() == '>')
+    selection.sender = selection.sender.substr(1, size - 2);
+  selection.recipient = verb.recipient;
+  selection.domain = verb.domain;
+  selection.site = verb.site;
+  selection.reply = verb.reply;
+  selection.older = verb.older;
+  if (!verb.state.empty()) {
+    const auto state = daemon::parse_state(verb.state);
+    if (!state) return state.error();
+    selection.state = *state;
+  }
+  return selection;
+}
+
+bool names_something(const QueueVerbs& verb) {
+  return !verb.ids.empty() || !verb.sender.empty() || !verb.recipient.empty() ||
+         !verb.domain.empty() || !verb.site.empty() || !verb.reply.empty() || !verb.state.empty() ||
+         verb.older.count() > 0;
+}
+
+Result<RunningServer> connect_to_folder(const std::string& folder) {
+  auto running = RunningServer::connect(folder);
+  if (running || running.error().fault != Fault::not_found) return running;
+  auto error = running.error();
+  std::error_code unknown;
+  const auto whole = std::filesystem::absolute(folder, unknown);
+  if (!unknown) error.where = whole.lexically_normal().string();
+  return error;
+}
+
+Result<RunningServer> connect_to_server(const QueueVerbs& verb) {
+  auto folder = verb.data;
+  if (folder.empty()) {
+    daemon::Settings settings;
+    const auto loaded = daemon::load_settings(verb.config, verb.set, settings);
+    if (!loaded.errors.empty()) return fail(Fault::data, {}, loaded.errors.front().text());
+    folder = settings.server.data.string();
+  }
+  auto running = connect_to_folder(folder);
+  if (running || running.error().fault != Fault::not_found) return running;
+  auto error = running.error();
+  error.detail +=
+      "; name the server's configuration with --config FILE, or its data folder with "
+      "--data FOLDER";
+  return error;
+}
+
+Result<QueueSelection> find_messages(RunningServer& running, const QueueSelection& selection) {
+  QueueSelection named;
+  const auto matched = in_pieces(selection, [&](const QueueSelection& piece) {
+    return running.queue("list ids" + daemon::words_of(piece),
+                         [&](std::string_view line) -> Result<void> {
+                           if (const auto one = spool::QueueId::parse(line))
+                             named.ids.push_back(*one);
+                           return {};
+                         });
+  });
+  if (!matched) return matched.error();
+  return named;
+}
+
+}  // namespace postroad::cli

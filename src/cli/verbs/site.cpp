@@ -1,0 +1,93 @@
+// `postroad site …`: the destinations of a running server, their limits and pauses.
+#include <fmt/format.h>
+
+#include <iostream>
+
+#include "base/text.hpp"
+#include "cli/exit.hpp"
+#include "cli/verbs.hpp"
+#include "cli/verbs/queue_requests.hpp"
+
+namespace postroad::cli {
+
+namespace {
+
+// A domain stands for the site of its mail exchangers.
+std::string site_name(const std::string& name) {
+  const bool is_whole = name.find(':') != std::string::npos ||
+                        name.find('*') != std::string::npos || name == "mailboxes";
+  return is_whole ? name : "mx:" + lower(name);
+}
+
+std::string words_of_sites(const std::vector<std::string>& names) {
+  std::string words;
+  for (const auto& name : names) words += ' ' + percent_encode(site_name(name));
+  return words;
+}
+
+}  // namespace
+
+config::Command SiteVerbs::command(const std::string& name, std::string summary,
+                                   std::string description, bool needs_name) {
+  auto flags = place.place_flags();
+  flags.push_back({.name = "json", .doc = "Print JSON, one object per line.", .target = &json});
+  return {.name = name,
+          .summary = std::move(summary),
+          .description = std::move(description),
+          .arguments = {{.name = "SITE",
+                         .doc = "Names as `site list` shows them, or recipient domains; `*` stands "
+                                "for any text.",
+                         .target = &names,
+                         .required = needs_name}},
+          .flags = std::move(flags),
+          .exit_codes = QueueVerbs::exit_codes(),
+          .run = [this, name] { return name == "list" ? list() : change(name); }};
+}
+
+config::Command SiteVerbs::declare() {
+  config::Command group{
+      .name = "site",
+      .summary = "list, pause and resume the destinations of a running server",
+      .description =
+          "A site is a destination with one limit and one line of waiting messages: a smarthost, "
+          "the "
+          "mail exchangers of a domain (mx:DOMAIN), or the mailboxes here. Its limit grows with "
+          "successes and falls when a host asks for less. Run it as the server's user, or as "
+          "root."};
+  group.subcommands = {
+      command("list", "list the sites that are in use, paused or learnt about", "", false),
+      command("pause", "send no message to these sites until they are resumed",
+              "Their messages wait and no attempt is charged; none is given up. A pause survives "
+              "restarts and flushes. Attempts that are under way end as usual.",
+              true),
+      command("resume", "end a pause, that of an operator or that after failures", "", true),
+      command("reset", "forget what was learnt of these sites: limit, failures and pause", "",
+              true)};
+  group.subcommands.front().examples = {{"postroad site list 'mx:*.example.org'", "some sites"}};
+  return group;
+}
+
+int SiteVerbs::list() {
+  auto running = connect_to_server(place);
+  if (!running) return refuse_queue(running.error());
+  const std::string form = json ? " json" : " text";
+  const auto count = running->queue("site list" + form + words_of_sites(names), print_line);
+  if (!count) return refuse_queue(count.error());
+  if (*count == 0 && !json) std::cerr << "no site matches\n";
+  return exit_of_count(*count);
+}
+
+int SiteVerbs::change(const std::string& what) {
+  auto running = connect_to_server(place);
+  if (!running) return refuse_queue(running.error());
+  const auto count = running->queue("site " + what + words_of_sites(names), print_line);
+  if (!count) return refuse_queue(exit_of_put(count.error()), count.error().text());
+  if (json)
+    std::cout << fmt::format("{{\"changed\":{}}}\n", *count);
+  else
+    std::cout << what << ": " << *count << (*count == 1 ? " site\n" : " sites\n");
+  if (*count == 0 && !json) std::cerr << "no site matches; `postroad site list` shows them\n";
+  return exit_of_count(*count);
+}
+
+}  // namespace postroad::cli

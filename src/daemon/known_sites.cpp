@@ -1,0 +1,79 @@
+// See known_sites.hpp.
+#include "daemon/known_sites.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <system_error>
+
+#include "base/descriptor.hpp"
+#include "base/percent.hpp"
+#include "base/text.hpp"
+
+namespace postroad::daemon {
+
+namespace {
+
+constexpr std::size_t largest_file = 16 << 20;
+
+Error cannot_write(const std::filesystem::path& path) {
+  return fail(errno == ENOSPC ? Fault::full : Fault::io, path.string(),
+              "cannot be written: " + std::generic_category().message(errno));
+}
+
+}  // namespace
+
+std::string format_sites(const std::vector<queue::SiteFacts>& sites) {
+  std::string text;
+  for (const auto& site : sites) {
+    const bool has_limit = site.is_learnt && site.limit > 0;
+    if (!site.is_held && !has_limit) continue;
+    text += percent_encode(site.name);
+    if (site.is_held) text += " paused";
+    if (has_limit) text += " limit=" + std::to_string(site.limit);
+    text += '\n';
+  }
+  return text;
+}
+
+std::vector<queue::SiteFacts> parse_sites(std::string_view text) {
+  constexpr std::string_view limit = "limit=";
+  std::vector<queue::SiteFacts> found;
+  for (const auto line : split(text, '\n')) {
+    const auto words = split(line, ' ');
+    const auto name = percent_decode(words.front());
+    if (!name || name->empty()) continue;
+    queue::SiteFacts site{.name = *name};
+    for (const auto word : words) {
+      if (word == "paused") site.is_held = true;
+      if (word.starts_with(limit))
+        site.limit = static_cast<std::size_t>(parse_number(word.substr(limit.size())).value_or(0));
+    }
+    found.push_back(std::move(site));
+  }
+  return found;
+}
+
+std::vector<queue::SiteFacts> KnownSites::load() const {
+  const Descriptor file(::open(path_.c_str(), O_RDONLY | O_CLOEXEC));
+  std::string text;
+  if (!file || !read_to_end(file.get(), text) || text.size() > largest_file) return {};
+  return parse_sites(text);
+}
+
+Result<void> KnownSites::save(const std::vector<queue::SiteFacts>& sites) {
+  auto text = format_sites(sites);
+  if (text == saved_) return {};
+  const auto draft = path_.string() + ".new";
+  const Descriptor file(::open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  if (!file || !write_all(file.get(), text) || ::fsync(file.get()) != 0) return cannot_write(draft);
+  if (std::rename(draft.c_str(), path_.c_str()) != 0) return cannot_write(path_);
+  const Descriptor folder(::open(path_.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!folder || ::fsync(folder.get()) != 0) return cannot_write(path_);
+  saved_ = std::move(text);
+  return {};
+}
+
+}  // namespace postroad::daemon

@@ -1,0 +1,135 @@
+// See site_service.hpp.
+#include "daemon/site_service.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <future>
+
+#include "base/percent.hpp"
+#include "base/text.hpp"
+#include "daemon/queue_selection.hpp"
+#include "net/callback.hpp"
+#include "observe/sinks.hpp"
+#include "queue/events.hpp"
+
+namespace postroad::daemon {
+
+namespace {
+
+using observe::json_string;
+using Sites = std::vector<queue::SiteFacts>;
+
+constexpr std::chrono::seconds save_patience{2};
+
+std::string_view state_of_site(const queue::SiteFacts& site) {
+  if (site.is_held) return "paused";
+  return site.is_down ? "down" : "up";
+}
+
+std::optional<queue::SiteRequest> site_request_of(std::string_view word) {
+  constexpr std::array<std::pair<std::string_view, queue::SiteRequest>, 3> words{
+      {{"pause", queue::SiteRequest::hold},
+       {"resume", queue::SiteRequest::release},
+       {"reset", queue::SiteRequest::reset}}};
+  for (const auto& [name, request] : words)
+    if (name == word) return request;
+  return std::nullopt;
+}
+
+bool is_named(const queue::SiteFacts& site, const std::vector<std::string>& names) {
+  return names.empty() || std::any_of(names.begin(), names.end(), [&](const std::string& name) {
+           return is_like(site.name, name);
+         });
+}
+
+std::string last_line(std::size_t count) { return "ok " + std::to_string(count) + '\n'; }
+
+}  // namespace
+
+std::string site_text(const queue::SiteFacts& site) {
+  auto text = fmt::format("{}  {}  {} waiting  {} of {} under way", printable(site.name, 300),
+                          state_of_site(site), site.waiting, site.under_way,
+                          site.limit == 0 ? std::string("?") : std::to_string(site.limit));
+  if (site.most > 0) text += fmt::format("  (at most {})", site.most);
+  text += '\n';
+  if (site.left.count() > 0)
+    text += fmt::format("    next try in {}s\n", (site.left.count() + 999) / 1000);
+  if (!site.reason.empty()) text += "    " + printable(site.reason, 500) + '\n';
+  return text;
+}
+
+std::string site_json(const queue::SiteFacts& site) {
+  return fmt::format(
+             R"({{"site":{},"state":"{}","waiting":{},"under_way":{},"limit":{},"most":{},"pause":{},"reason":{}}})",
+             json_string(site.name), state_of_site(site), site.waiting, site.under_way,
+             site.limit == 0 ? "null" : std::to_string(site.limit),
+             site.most == 0 ? "null" : std::to_string(site.most),
+             fmt::format("{:.3f}", static_cast<double>(site.left.count()) / 1000),
+             site.reason.empty() ? "null" : json_string(site.reason)) +
+         '\n';
+}
+
+boost::asio::awaitable<Sites> SiteService::find() {
+  return net::wait_for<Sites>([this](auto resume) { delivery_.find_sites(resume); });
+}
+
+// A name without `*` need not be in use: a site may be paused before the first message.
+boost::asio::awaitable<std::string> SiteService::change(queue::SiteRequest what,
+                                                        const std::vector<std::string>& names) {
+  std::vector<std::string> found;
+  for (const auto& site : co_await find()) {
+    const bool is_meant = is_named(site, names);
+    const bool is_to_do = what != queue::SiteRequest::release || site.is_held || site.is_down;
+    if (is_meant && is_to_do) found.push_back(site.name);
+  }
+  for (const auto& name : names) {
+    const bool is_known = std::find(found.begin(), found.end(), name) != found.end();
+    if (what == queue::SiteRequest::hold && !is_known && name.find('*') == std::string::npos)
+      found.push_back(name);
+  }
+  if (found.empty()) co_return last_line(0);
+  co_await net::wait_for<bool>(
+      [&](auto resume) { delivery_.request_sites(what, found, [resume] { resume(true); }); });
+  for (const auto& name : found) queue::site_request_served(log_, what, name);
+  if (const auto saved = known_.save(co_await find()); !saved)
+    co_return "refused " +
+        printable("it is done, and lost when the server ends: " + saved.error().text()) + '\n';
+  co_return last_line(found.size());
+}
+
+boost::asio::awaitable<std::string> SiteService::answer(std::string_view request,
+                                                        ControlPeer peer) {
+  const auto words = split(request, ' ');
+  const bool is_list = words.front() == "list" && words.size() > 1;
+  std::vector<std::string> names;
+  for (std::size_t i = is_list ? 2 : 1; i < words.size(); ++i)
+    if (auto name = percent_decode(words[i]); name && !name->empty())
+      names.push_back(std::move(*name));
+  if (const auto what = site_request_of(words.front())) {
+    if (names.empty()) co_return "refused the name of a site is missing\n";
+    co_return co_await change(*what, names);
+  }
+  if (!is_list) co_return "refused unknown request\n";
+  std::size_t count = 0;
+  std::string text;
+  for (const auto& site : co_await find()) {
+    if (!is_named(site, names)) continue;
+    text += words[1] == "json" ? site_json(site) : site_text(site);
+    ++count;
+  }
+  if (!text.empty() && !co_await peer.write(std::move(text))) co_return std::string();
+  co_return last_line(count);
+}
+
+void SiteService::save() {
+  const auto found = std::make_shared<std::promise<Sites>>();
+  delivery_.find_sites([found](Sites sites) { found->set_value(std::move(sites)); });
+  auto sites = found->get_future();
+  if (sites.wait_for(save_patience) != std::future_status::ready) return;
+  (void)known_.save(sites.get());  // what is lost is learnt again; a pause was saved when it began
+}
+
+}  // namespace postroad::daemon

@@ -1,0 +1,117 @@
+// The options of delivery to mail exchangers and of the resolver; see options.hpp.
+#include <algorithm>
+
+#include "base/text.hpp"
+#include "net/endpoint.hpp"
+#include "relay/options.hpp"
+
+namespace postroad::relay {
+
+using config::Duration;
+using config::Section;
+
+Section<MxConfig> MxConfig::declare() {
+  Section<MxConfig> s;
+  s.option("enabled", &MxConfig::enabled,
+           "Messages to remote domains go to the mail exchangers that the DNS names for each.");
+  s.option("port", &MxConfig::port, "Port of the mail exchangers.").between(1, 65535);
+  s.option("families", &MxConfig::families,
+           {{"both", Families::both}, {"ipv4", Families::ipv4}, {"ipv6", Families::ipv6}},
+           "IP versions by which mail exchangers are reached.");
+  s.option("allow_networks", &MxConfig::allow_networks,
+           "Networks of mail exchangers that may be used although they are private, loopback or "
+           "link-local addresses. None: no foreign domain can make this server connect to one.");
+  s.option("own_names", &MxConfig::own_names,
+           "Further names of this server in MX records, beside server.hostname.");
+  s.option("own_addresses", &MxConfig::own_addresses,
+           "Further addresses or networks of this server, such as the public one behind NAT. An "
+           "exchanger that is this server is not connected to (a mail loop).");
+  s.option("connections", &MxConfig::connections,
+           "Concurrent connections for one destination domain, at most.")
+      .between(1, 1000);
+  s.option("initial_connections", &MxConfig::initial_connections,
+           "Concurrent connections for a destination at first and after an outage; they grow with "
+           "successes, and a host that replies 421 or 4.7.x gets fewer.")
+      .between(1, 1000);
+  s.option("failures", &MxConfig::failures,
+           "Failures of all hosts in a row until a destination counts as down: then one message at "
+           "a time is tried, and the others wait.")
+      .between(1, 100);
+  s.option("addresses", &MxConfig::addresses, "Addresses that one attempt tries at most.")
+      .between(1, 100);
+  s.option("sessions", &MxConfig::sessions,
+           "SMTP sessions that one attempt opens at most, before the message waits for its retry.")
+      .between(1, 100);
+  const auto time = [&s](std::string_view name, Duration MxConfig::*member, std::string_view doc) {
+    s.option(name, member, doc).between(Duration{10}, std::chrono::hours(1));
+  };
+  time("connect_timeout", &MxConfig::connect_timeout, "Time for a connection.");
+  time("greeting_timeout", &MxConfig::greeting_timeout, "Time for the greeting.");
+  time("reply_timeout", &MxConfig::reply_timeout,
+       "Time for the reply to a command (RFC 5321 section 4.5.3.2).");
+  time(
+      "dot_timeout", &MxConfig::dot_timeout,
+      "Time for the reply to the final dot. Too short a time causes second deliveries (RFC 1047).");
+  return s;
+}
+
+mx::MxSettings MxConfig::settings(const std::string& hostname) const {
+  mx::MxSettings made;
+  made.helo_name = hostname;
+  made.port = port;
+  made.connections = connections;
+  made.initial = std::min(initial_connections, connections);
+  made.failures = failures;
+  made.sessions = sessions;
+  made.rules.max_addresses = addresses;
+  made.timeouts.connect = connect_timeout;
+  made.timeouts.greeting = greeting_timeout;
+  made.timeouts.command = reply_timeout;
+  made.timeouts.end_of_data = dot_timeout;
+  // RFC 5321 section 4.5.3.2 gives each reply minutes: a host that trickles would hold its place
+  // for hours.
+  made.timeouts.overall = std::chrono::hours(1);
+  made.rules.own_names = {canonical_domain(hostname)};
+  for (const auto& name : own_names) made.rules.own_names.push_back(canonical_domain(name));
+  made.rules.ipv4 = families != Families::ipv6;
+  made.rules.ipv6 = families != Families::ipv4;
+  for (const auto& text : allow_networks) {
+    if (auto network = net::Network::parse(text)) made.rules.allowed.push_back(*network);
+  }
+  for (const auto& text : own_addresses) {
+    if (auto network = net::Network::parse(text)) made.rules.own.push_back(*network);
+  }
+  return made;
+}
+
+Section<ResolverConfig> ResolverConfig::declare() {
+  Section<ResolverConfig> s;
+  s.option("servers", &ResolverConfig::servers,
+           "Name servers: `192.0.2.1`, `192.0.2.1:53` or `[2001:db8::1]:53`; none: those of "
+           "/etc/resolv.conf.");
+  s.option("trust_anchor_file", &ResolverConfig::trust_anchor_file,
+           "File of DS or DNSKEY records that DNSSEC validation begins with; empty: no answer is "
+           "validated.");
+  s.option("name_timeout", &ResolverConfig::name_timeout, "Time for one name.")
+      .between(Duration{10}, std::chrono::minutes(10));
+  s.option("search_timeout", &ResolverConfig::search_timeout,
+           "Time for all names that an attempt needs.")
+      .between(Duration{10}, std::chrono::minutes(10));
+  return s;
+}
+
+Result<dns::UnboundOptions> ResolverConfig::options() const {
+  dns::UnboundOptions made;
+  made.trust_anchor_file = trust_anchor_file.string();
+  for (const auto& text : servers) {
+    const auto endpoint = net::parse_endpoint(text, 53);
+    if (!endpoint) return endpoint.error();
+    if (endpoint->port() == 0)
+      return fail(Fault::input, '\'' + printable(text, 80) + '\'', "a name server has no port 0");
+    made.name_servers.push_back(endpoint->address().to_string() + '@' +
+                                std::to_string(endpoint->port()));
+  }
+  return made;
+}
+
+}  // namespace postroad::relay
