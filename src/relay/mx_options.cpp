@@ -37,6 +37,11 @@ Section<MxConfig> MxConfig::declare() {
            "Failures of all hosts in a row until a destination counts as down: then one message at "
            "a time is tried, and the others wait.")
       .between(1, 100);
+  s.option("messages_per_connection", &MxConfig::messages_per_connection,
+           "Messages that one connection carries, at most; 1: each has a connection of its own.")
+      .between(1, 100'000);
+  s.option("idle", &MxConfig::idle, "How long a connection without a message stays open.")
+      .between(Duration{10}, std::chrono::minutes(5));
   s.option("addresses", &MxConfig::addresses, "Addresses that one attempt tries at most.")
       .between(1, 100);
   s.option("sessions", &MxConfig::sessions,
@@ -62,6 +67,8 @@ mx::MxSettings MxConfig::settings(const std::string& hostname) const {
   made.connections = connections;
   made.initial = std::min(initial_connections, connections);
   made.failures = failures;
+  made.reuse.messages = messages_per_connection;
+  made.reuse.idle = idle;
   made.sessions = sessions;
   made.rules.max_addresses = addresses;
   made.timeouts.connect = connect_timeout;

@@ -34,6 +34,8 @@ struct MxConfig {
   unsigned connections = 20;
   unsigned initial_connections = 2;
   unsigned failures = 3;
+  unsigned messages_per_connection = 100;
+  config::Duration idle{std::chrono::seconds(30)};
   unsigned addresses = 5;
   unsigned sessions = 2;
   config::Duration connect_timeout{std::chrono::seconds(30)};

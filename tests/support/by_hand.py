@@ -152,7 +152,10 @@ class FakeServer(contextlib.AbstractContextManager):
         with contextlib.suppress(OSError):
             self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()
-        for thread in (self.thread, *self.others):
+        self.thread.join(PATIENCE)
+        for peer, thread in zip(self.peers, self.others):
+            with contextlib.suppress(OSError):
+                peer.socket.shutdown(socket.SHUT_RDWR)  # a client may keep an idle connection
             thread.join(PATIENCE)
 
 

@@ -142,7 +142,10 @@ std::string host_to_return_to(const queue::Part& part) {
 
 struct MxCarrier::State {
   State(spool::Spool& spool, MxSettings of)
-      : settings(std::move(of)), calls(spool), work(asio::make_work_guard(context)) {}
+      : settings(std::move(of)),
+        calls(spool),
+        work(asio::make_work_guard(context)),
+        idle(context, settings.reuse) {}
 
   // Calls back at its end, which is also that of a search that was not finished.
   struct Answer {
@@ -154,6 +157,9 @@ struct MxCarrier::State {
   void start(const std::shared_ptr<outbox::Call>& call);
   awaitable<void> explain(std::string domain, std::shared_ptr<Answer> answer);
   void run();
+  [[nodiscard]] std::unique_ptr<client::Connection> make_connection(const std::string& name,
+                                                                    bool with_tls,
+                                                                    bool must_verify) const;
   awaitable<outbox::Ended> deliver(outbox::Call& call);
   awaitable<outbox::Ended> try_hosts(outbox::Call& call, const Exchangers& found);
   awaitable<Result<SendReport>> send_to(outbox::Call& call, const Exchanger& exchanger,
@@ -167,28 +173,44 @@ struct MxCarrier::State {
   std::unique_ptr<dns::Resolver> resolver;
   FailedLately failed_hosts{std::chrono::minutes(5)};  // this and the next: the carrier's thread
   SlowIpv6 slow_ipv6;
+  IdleConnections idle;  // the carrier's thread only
   std::thread thread;
 };
 
-// A try with or without TLS. The message is unread if the session ended before MAIL.
-awaitable<Result<SendReport>> MxCarrier::State::send_to(outbox::Call& call,
-                                                        const Exchanger& exchanger, bool with_tls) {
+// With or without TLS.
+std::unique_ptr<client::Connection> MxCarrier::State::make_connection(const std::string& name,
+                                                                      bool with_tls,
+                                                                      bool must_verify) const {
   ClientOptions options;
   options.helo_name = settings.helo_name;
   options.timeouts = settings.timeouts;
   options.drop_unsupported_options = true;
-  // REQUIRETLS (RFC 8689 section 4.2.1) demands a verified host.
-  const bool must_verify = call.part.handling.asked.require_tls;
   options.tls.policy = must_verify ? Tls::required : with_tls ? Tls::opportunistic : Tls::never;
   options.tls.insecure_accept_any_certificate = !must_verify;
-  const auto& name = exchanger.host.name;
   const auto host = name.find(':') == std::string::npos ? name : '[' + name + ']';
-  client::Connection connection("smtp://" + host + ':' + std::to_string(settings.port), {},
-                                std::move(options));
+  return std::make_unique<client::Connection>(
+      "smtp://" + host + ':' + std::to_string(settings.port), std::nullopt, std::move(options));
+}
+
+// The message is unread if the session ended before MAIL. A connection that its host closed while
+// it was idle costs no attempt: the client connects again.
+awaitable<Result<SendReport>> MxCarrier::State::send_to(outbox::Call& call,
+                                                        const Exchanger& exchanger, bool with_tls) {
+  // REQUIRETLS (RFC 8689 section 4.2.1) demands a verified host.
+  const bool must_verify = call.part.handling.asked.require_tls;
+  const auto& name = exchanger.host.name;
+  const auto key = name + (must_verify ? " verified" : with_tls ? " tls" : " plain");
+  Lease lease;
+  lease.opened = std::chrono::steady_clock::now();
+  lease.connection = idle.take(key, exchanger.addresses, lease.opened, lease.opened);
+  if (!lease.connection) lease.connection = make_connection(name, with_tls, must_verify);
+  auto& connection = *lease.connection;
   connection.use_addresses(exchanger.addresses);
   auto report = co_await connection.send(outbox::envelope_of(call.part, false), call.source);
   if (call.can_hide_8bit(report))
     report = co_await connection.send(outbox::envelope_of(call.part, false), call.source);
+  if (is_throttle(report)) idle.close(key);
+  if (!call.is_stopping) idle.give_back(key, std::move(lease), std::chrono::steady_clock::now());
   co_return report;
 }
 
@@ -320,8 +342,14 @@ void MxCarrier::explain(std::string domain, std::function<void(std::vector<std::
                  [](const std::exception_ptr&) {});
 }
 
-void MxCarrier::begin_stop() { state_->calls.begin_stop(); }
+void MxCarrier::begin_stop() {
+  state_->calls.begin_stop();
+  asio::post(state_->context, [state = state_.get()] { state->idle.clear(); });
+}
 
-void MxCarrier::stop(std::chrono::steady_clock::time_point until) { state_->calls.stop(until); }
+void MxCarrier::stop(std::chrono::steady_clock::time_point until) {
+  begin_stop();
+  state_->calls.stop(until);
+}
 
 }  // namespace postroad::relay::mx

@@ -11,6 +11,7 @@
 #include "dns/resolver.hpp"
 #include "queue/carrier.hpp"
 #include "relay/mx/find_exchangers.hpp"
+#include "relay/mx/idle_connections.hpp"
 #include "spool/spool.hpp"
 
 namespace postroad::relay::mx {
@@ -28,6 +29,7 @@ struct MxSettings {
   std::uint32_t failures = 3;    ///< as queue::SiteLimits
   /// Hosts of one attempt to which a session was opened; further ones wait for the next attempt.
   std::size_t sessions = 2;
+  ReuseLimits reuse;
   friend bool operator==(const MxSettings&, const MxSettings&) = default;
 };
 

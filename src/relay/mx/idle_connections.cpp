@@ -1,0 +1,63 @@
+// See idle_connections.hpp.
+#include "relay/mx/idle_connections.hpp"
+
+#include <algorithm>
+
+namespace postroad::relay::mx {
+
+namespace {
+
+bool is_at(client::Connection& connection, const std::vector<Address>& addresses) {
+  boost::system::error_code error;
+  const auto peer = connection.stream().socket().remote_endpoint(error);
+  return !error && std::find(addresses.begin(), addresses.end(), peer.address()) != addresses.end();
+}
+
+}  // namespace
+
+std::unique_ptr<client::Connection> IdleConnections::take(const std::string& key,
+                                                          const std::vector<Address>& addresses,
+                                                          Time now, Time& opened) {
+  for (auto at = idle_.rbegin(); at != idle_.rend(); ++at) {
+    if (at->key != key || is_over(*at, now)) continue;
+    auto& connection = *at->lease.connection;
+    if (!connection.is_open() || connection.has_pending_input() || !is_at(connection, addresses))
+      continue;
+    auto lease = std::move(at->lease);
+    idle_.erase(std::next(at).base());
+    opened = lease.opened;
+    return std::move(lease.connection);
+  }
+  return nullptr;
+}
+
+void IdleConnections::give_back(const std::string& key, Lease lease, Time now) {
+  const auto& connection = *lease.connection;
+  if (!connection.is_open() || connection.messages() >= limits_.messages ||
+      now - lease.opened >= limits_.age)
+    return;
+  if (idle_.size() >= limits_.connections) idle_.pop_front();
+  idle_.push_back({key, std::move(lease), now});
+  if (!is_sweeping_) sweep();
+}
+
+void IdleConnections::close(const std::string& key) {
+  std::erase_if(idle_, [&](const Idle& one) { return one.key == key; });
+}
+
+// While there are idle connections it looks at them twice within their time.
+void IdleConnections::sweep() {
+  is_sweeping_ = !idle_.empty();
+  if (!is_sweeping_) return;
+  sweeper_.expires_after(std::max(limits_.idle / 2, std::chrono::milliseconds(10)));
+  sweeper_.async_wait([this](const boost::system::error_code& error) {
+    if (error) return;
+    const auto now = std::chrono::steady_clock::now();
+    std::erase_if(idle_, [&](const Idle& one) {
+      return is_over(one, now) || one.lease.connection->has_pending_input();
+    });
+    sweep();
+  });
+}
+
+}  // namespace postroad::relay::mx
