@@ -144,7 +144,8 @@ struct QueueVerbs {
   std::string config, data, id;
   std::vector<std::string> set;
   std::vector<std::string> ids;
-  std::string sender, recipient, domain, site, reply, state;
+  std::optional<std::string> sender, recipient, domain, site, reply;
+  std::string state;
   std::string to;                  ///< folder of `export`, data folder of `move`
   std::vector<std::string> paths;  ///< of `import`
   config::Duration older{0}, wait{30'000};

@@ -7,6 +7,7 @@
 #include <toml++/toml.h>
 
 #include <algorithm>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -94,6 +95,9 @@ class Loader {
     const auto* table = (*document_)[moved.table->name].as_table();
     if (table != nullptr && table->contains(moved.option->name))
       return complain_twice(at, name, now);
+    if (!moved_.insert(moved.option).second)
+      return complain(
+          at, fmt::format("{} and another line are older names of {}; keep one", name, now));
     note(now, at);
     warn(at, fmt::format("{} was renamed; use {}", name, now));
     load_option(node, *moved.option, moved.table->enter(root_settings_), name);
@@ -261,6 +265,7 @@ class Loader {
   const Table& root_;
   void* root_settings_;
   const toml::table* document_ = nullptr;  // the whole file
+  std::set<const Option*> moved_;          // given by an older name
   std::vector<Complaint> errors_;
   std::vector<Complaint> warnings_;
   LoadReport report_;

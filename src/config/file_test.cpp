@@ -255,6 +255,8 @@ TEST(File, ReadsAnOptionThatHasAnotherTableNow) {
   EXPECT_THAT(fault_of("[server]\nlifetime = 7\n[retry]\nlifetime = 8\n"),
               HasSubstr("p.toml:2:1: server.lifetime is the older name of retry.lifetime, which is "
                         "given, too"));
+  EXPECT_THAT(fault_of("[server]\nlifetime = 7\n[server.limits]\nlifetime = 8\n"),
+              HasSubstr("are older names of retry.lifetime; keep one"));
   EXPECT_THAT(fault_of("[server]\nlifetime = \"x\"\n"), HasSubstr("server.lifetime"));
   EXPECT_THAT(fault_of("[listener]\nlifetime = 7\n"), HasSubstr("listener"));
   const auto set = set_option("server.lifetime=9", declaration(), s);

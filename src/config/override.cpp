@@ -19,7 +19,8 @@ struct Reached {
   std::vector<std::string> path;
   const Option* option;
   void* settings;
-  std::string renamed{};  // today's name, where `path` has an older one
+  std::string renamed{};           // today's name, where `path` has an older one
+  std::vector<std::string> now{};  // and its path
 
   [[nodiscard]] std::string name() const { return fmt::format("{}", fmt::join(path, ".")); }
 };
@@ -65,10 +66,11 @@ void collect(const Table& table, void* settings, const std::vector<std::string>&
       // Of another table.
       const bool is_whole = former.find('.') != std::string::npos;
       const auto names = split(former, '.');
-      out.push_back(
-          {is_whole ? std::vector<std::string>(names.begin(), names.end()) : below(path, former),
-           &option, settings,
-           is_whole ? fmt::format("{}", fmt::join(below(path, option.name), ".")) : option.name});
+      auto now = below(path, option.name);
+      auto renamed = is_whole ? fmt::format("{}", fmt::join(now, ".")) : option.name;
+      auto older =
+          is_whole ? std::vector<std::string>(names.begin(), names.end()) : below(path, former);
+      out.push_back({std::move(older), &option, settings, std::move(renamed), std::move(now)});
     }
   }
   for (const auto& inner : table.tables) {
@@ -181,7 +183,14 @@ LoadReport load_environment(const Environment& environment, const Table& root, v
     const auto name = environment_name(reached.path);
     const auto text = environment.value(name);
     // A service may have the name of a table: POSTROAD_MX_PORT of postroad-mx is an address.
-    if (text && !is_of_service(name, *text)) apply(reached, *text, name, report);
+    if (!text || is_of_service(name, *text)) continue;
+    const auto now = environment_name(reached.now);
+    if (!reached.renamed.empty() && environment.value(now)) {
+      report.errors.push_back(
+          fail(Fault::input, name, "the older name of " + now + ", which is set, too; unset it"));
+    } else {
+      apply(reached, *text, name, report);
+    }
   }
   return report;
 }

@@ -72,7 +72,15 @@ class ControlSocket final {
   std::shared_ptr<State> state_;
 };
 
-/// A connection to the server that runs on a data folder. Blocking.
+/// The holds of a message that is put into the queue.
+enum class Holds : std::uint8_t {
+  keep,  ///< as its envelope has them
+  end,   ///< it is tried
+  set,   ///< it waits until it is released
+};
+
+/// A connection to the server that runs on a data folder. Blocking. After an error other than
+/// Fault::input the connection is of no further use.
 class RunningServer final {
  public:
   /// Error: Fault::not_found when no server runs there; Fault::io when that cannot be known, as
@@ -95,11 +103,10 @@ class RunningServer final {
   /// The bytes of a message, in pieces; nullopt: there is no such message. Errors as for queue().
   Result<bool> show(const std::string& id, const Sink& take);
   /// Puts a message of `size` bytes, which `give` passes to its sink, into the queue; the id that
-  /// it has there, once it is on disk. `ends_holds`: what an operator held is tried there. After an
-  /// error nothing was stored, unless it is Fault::io, Fault::closed or Fault::timeout, and this
-  /// connection cannot be used again. Error: Fault::input: the server refuses it; that of `give`;
-  /// others as for queue().
-  Result<std::string> put(std::string_view envelope, std::uint64_t size, bool ends_holds,
+  /// it has there, once it is on disk. After an error nothing was stored, unless it says
+  /// `may_have_been_delivered`: the answer was lost. Error: Fault::input: the server refuses it;
+  /// that of `give`; others as for queue().
+  Result<std::string> put(std::string_view envelope, std::uint64_t size, Holds holds,
                           const std::function<Result<void>(const Sink&)>& give);
   /// Its listening sockets, which are open in this process, too, from now on.
   Result<HandoverState> take_over();

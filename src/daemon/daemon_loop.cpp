@@ -81,7 +81,7 @@ void Daemon::tick() {
     return;
   }
   watch_spool();
-  if (++ticks_ % ticks_per_save == 0) site_service_->save();
+  if (++ticks_ % ticks_per_save == 0) site_service_->save_later(loop_->context.get_executor());
   const auto adopted = spool_->tidy(queue::now_ms());
   for (const auto& finding : adopted.findings) queue::spool_finding(log_, finding);
   if (adopted.messages.empty()) return;
@@ -239,6 +239,12 @@ void Daemon::end() {
   server_.reset();  // ends login commands that still run: the deliveries may take long
   delivery_->stop(at_once ? std::chrono::milliseconds(0) : left());
   queue::spool_closed(log_, spool_->statistics());
+  // Answers that they owe to commands of the control socket come while the loop lives.
+  queue_service_.reset();
+  site_service_.reset();
+  delivery_.reset();
+  intake_.reset();
+  spool_.reset();
 }
 
 http::Page Daemon::page(std::string_view path) {

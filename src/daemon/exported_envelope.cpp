@@ -57,6 +57,15 @@ class Fields final {
     if (std::any_of(into.begin(), into.end(), is_control))
       wrong(name, "a control character is not allowed");
   }
+  // A text for people, as a client or a server sent it.
+  void read_foreign(std::string_view name, std::string& into) {
+    const auto* value = find(name);
+    if (value == nullptr) return;
+    const auto* text = value->if_string();
+    if (text == nullptr) return wrong(name, "expected a string");
+    into.assign(text->data(), text->size());
+    std::replace_if(into.begin(), into.end(), is_control, '?');
+  }
   template <class Number>
   void read_number(std::string_view name, Number& into, std::int64_t most) {
     const auto* value = find(name);
@@ -124,8 +133,8 @@ Result<spool::Recipient> read_recipient(const json::value& value, std::size_t in
   fields.read_number("attempts", one.attempts, std::numeric_limits<std::uint32_t>::max());
   fields.read_number("next_attempt", one.next_attempt, latest);
   fields.read_number("last_attempt", one.last_attempt, latest);
-  fields.read("note", one.note);
-  fields.read("host", one.host);
+  fields.read_foreign("note", one.note);
+  fields.read_foreign("host", one.host);
   fields.read("reported", one.is_reported);
   fields.read("delay_reported", one.is_delay_reported);
   fields.read("held", one.is_held);
@@ -192,10 +201,10 @@ Result<ExportedMessage> parse_export(std::string_view text) {
   fields.read_number("size", made.size, longest);
   fields.read("sender", envelope.reverse_path);
   fields.read_number("arrived", envelope.arrived, longest);
-  fields.read("client", envelope.client);
-  fields.read("helo", envelope.helo);
-  fields.read("login", envelope.login);
-  fields.read("protocol", envelope.protocol);
+  fields.read_foreign("client", envelope.client);
+  fields.read_foreign("helo", envelope.helo);
+  fields.read_foreign("login", envelope.login);
+  fields.read_foreign("protocol", envelope.protocol);
   const auto* options = fields.list("options");
   const auto* recipients = fields.list("recipients");
   if (!envelope.reverse_path.empty() && !Mailbox::parse(envelope.reverse_path))

@@ -12,7 +12,7 @@
 
 namespace postroad::daemon {
 
-/// What an export says of a message.
+/// A message as an export describes it.
 struct ExportedMessage {
   spool::QueueId id;  ///< that of the server it came from
   std::uint64_t size = 0;

@@ -44,6 +44,17 @@ TEST(ExportedEnvelope, IsReadAsItWasWritten) {
   EXPECT_EQ(read->envelope, sample().envelope);
 }
 
+// A session accepts them in HELO.
+TEST(ExportedEnvelope, TextsOfOthersLoseTheirControlCharacters) {
+  auto odd = sample();
+  odd.envelope.helo = "a\tb";
+  odd.envelope.recipients[0].note = "451 a\x1b[31m";
+  const auto read = parse_export(export_json(odd));
+  ASSERT_TRUE(read) << read.error();
+  EXPECT_EQ(read->envelope.helo, "a?b");
+  EXPECT_EQ(read->envelope.recipients[0].note, "451 a?[31m");
+}
+
 TEST(ExportedEnvelope, MayHaveFieldsOfALaterVersion) {
   auto text = export_json(sample());
   text.insert(1, R"("later":[1,{"a":null}],)");

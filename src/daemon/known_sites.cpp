@@ -56,10 +56,16 @@ std::vector<queue::SiteFacts> parse_sites(std::string_view text) {
   return found;
 }
 
-std::vector<queue::SiteFacts> KnownSites::load() const {
+Result<std::vector<queue::SiteFacts>> KnownSites::load() const {
   const Descriptor file(::open(path_.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file && errno == ENOENT) return std::vector<queue::SiteFacts>();
   std::string text;
-  if (!file || !read_to_end(file.get(), text) || text.size() > largest_file) return {};
+  if (!file || !read_to_end(file.get(), text))
+    return fail(Fault::io, path_.string(),
+                "cannot be read, so that paused sites are not paused: " +
+                    std::generic_category().message(errno));
+  if (text.size() > largest_file)
+    return fail(Fault::data, path_.string(), "is not a list of sites: longer than 16 MiB");
   return parse_sites(text);
 }
 

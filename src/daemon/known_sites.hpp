@@ -1,8 +1,9 @@
-// What a server remembers of its sites across restarts: those that an operator stopped, and the
+// The sites that a server remembers across restarts: those that an operator stopped, and the
 // limits that were learnt. A text file in the data folder (docs/formats/sites.md).
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <postroad/result.hpp>
 #include <string>
 #include <string_view>
@@ -21,14 +22,15 @@ std::vector<queue::SiteFacts> parse_sites(std::string_view text);
 class KnownSites final {
  public:
   explicit KnownSites(const std::filesystem::path& data) : path_(data / "sites") {}
-  /// Nothing if there is no file, or it cannot be read.
-  [[nodiscard]] std::vector<queue::SiteFacts> load() const;
+  /// Nothing if there is no file. Error: Fault::io; Fault::data: it is larger than any that was
+  /// written.
+  [[nodiscard]] Result<std::vector<queue::SiteFacts>> load() const;
   /// On disk when it returns; nothing is written if nothing changed. Error: Fault::io, Fault::full.
   Result<void> save(const std::vector<queue::SiteFacts>& sites);
 
  private:
   std::filesystem::path path_;
-  std::string saved_;  // what the file has, as far as this process wrote it
+  std::optional<std::string> saved_;  // the content of the file, once this process wrote it
 };
 
 }  // namespace postroad::daemon

@@ -1,4 +1,4 @@
-// What is remembered of sites, as text and back.
+// Remembered sites as text and back.
 #include "daemon/known_sites.hpp"
 
 #include <gtest/gtest.h>

@@ -66,6 +66,15 @@ std::optional<QueuedMessage> QueueService::read(spool::QueueId id, std::uint64_t
   return message;
 }
 
+// An export without recipients would be taken for the message.
+std::string QueueService::why_unreadable(const QueueSelection& selection) const {
+  for (const auto id : selection.ids) {
+    const auto envelope = spool_.envelope(id);
+    if (!envelope && envelope.error().fault != Fault::not_found) return envelope.error().text();
+  }
+  return {};
+}
+
 awaitable<std::string> QueueService::list(QueueSelection selection, Line line, Write write) {
   const auto executor = co_await asio::this_coro::executor;
   const auto view = view_();
@@ -197,8 +206,8 @@ awaitable<std::string> QueueService::put(std::string words, ControlPeer peer) {
   if (!message) co_return refused(message.error().text());
   if (message->size != *size)
     co_return refused("the message has another size than its envelope says");
-  if (rest == "release")
-    for (auto& one : message->envelope.recipients) one.is_held = false;
+  if (rest != "keep")
+    for (auto& one : message->envelope.recipients) one.is_held = rest == "hold";
   co_return co_await store(std::move(*message), std::move(peer));
 }
 
@@ -253,6 +262,9 @@ awaitable<void> QueueService::answer(std::string request, ControlPeer peer) {
     last = co_await put(std::string(rest), peer);
   } else if (auto selection = parse_selection(rest); !selection) {
     last = refused(selection.error().text());
+  } else if (const auto unreadable = form == "export" ? why_unreadable(*selection) : std::string();
+             !unreadable.empty()) {
+    last = refused(unreadable);
   } else if (verb == "list") {
     last = co_await list(std::move(*selection), line_of(form), write);
   } else if (verb == "why") {

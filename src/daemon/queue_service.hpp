@@ -27,7 +27,7 @@ class QueueService final {
 
   /// `list text|json|postqueue|mailq|export|ids|routes SELECTION`, `why text|json id=ID`,
   /// `show id=ID`, `attempted id=ID …` (which of them are being attempted),
-  /// `hold|release|flush|remove id=ID …`, and `put BYTES BYTES keep|release`: an envelope, and
+  /// `hold|release|flush|remove id=ID …`, and `put BYTES BYTES keep|release|hold`: an envelope, and
   /// after the answer `go` a message; the answer is its id here; `site …` (site_service.hpp). The
   /// last line is `ok COUNT`, or `refused` and a sentence.
   boost::asio::awaitable<void> answer(std::string request, ControlPeer peer);
@@ -44,6 +44,7 @@ class QueueService final {
   boost::asio::awaitable<std::string> attempted(QueueSelection selection, Write write);
   boost::asio::awaitable<std::string> put(std::string words, ControlPeer peer);
   boost::asio::awaitable<std::string> store(ExportedMessage message, ControlPeer peer);
+  [[nodiscard]] std::string why_unreadable(const QueueSelection& selection) const;
   [[nodiscard]] std::optional<QueuedMessage> read(spool::QueueId id, std::uint64_t size) const;
 
   spool::Spool& spool_;

@@ -98,14 +98,16 @@ std::string waiting_for(const QueuedMessage& message, std::uint32_t recipient,
   const bool is_there =
       message_at.site.empty() || message_at.site == view.site_of(message.envelope, recipient);
   const auto at = is_there ? message_at : queue::Whereabouts();
+  const auto site = view.site_of(message.envelope, recipient);
+  const auto& held = message_at.held_sites;
+  const bool is_site_held = std::find(held.begin(), held.end(), site) != held.end();
   if (one.is_held && at.place == Place::attempt)
     return "the end of an attempt at " + at.site + "; then the request of an operator";
   if (one.is_held) return "release (held by an operator)";
   const auto attempts = fmt::format("{} of {} under way", at.under_way, at.limit);
   if (at.place == Place::attempt) return "the end of an attempt at " + at.site;
   if (at.place == Place::report) return "the notification to its sender";
-  if (at.place == Place::line && at.is_held)
-    return "site " + at.site + ", which an operator paused";
+  if (is_site_held && !one.is_held) return "site " + site + ", which an operator paused";
   if (at.place == Place::line && at.pause.count() > 0)
     return fmt::format("site {}, which is paused for {}: {}", at.site, span_text(at.pause),
                        at.site_trouble);
@@ -259,7 +261,8 @@ std::string why_text(const QueuedMessage& message, const queue::Whereabouts& whe
     facts.add("attempts", std::to_string(one.attempts));
     const auto end = given_up_at(message, view);
     if (has_next_attempt(one) && end != 0)
-      facts.add("given up", time_with_distance(end, view.wall));
+      facts.add("given up", end > view.wall ? time_with_distance(end, view.wall)
+                                            : std::string("after its next try"));
     if (one.is_delay_reported) facts.add("reported", "its sender was told of the delay");
     if (i >= route_facts.size()) continue;
     for (const auto& fact : route_facts[i]) facts.head("  " + printable(fact, longest_fact));

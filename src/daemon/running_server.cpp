@@ -189,11 +189,12 @@ Result<bool> RunningServer::show(const std::string& id, const Sink& take) {
 
 // The server asks for the bytes once it has accepted the envelope. If they cannot be sent, it waits
 // for the rest until this connection ends, as it does here, and stores nothing.
-Result<std::string> RunningServer::put(std::string_view envelope, std::uint64_t size,
-                                       bool ends_holds,
+Result<std::string> RunningServer::put(std::string_view envelope, std::uint64_t size, Holds holds,
                                        const std::function<Result<void>(const Sink&)>& give) {
   const auto request = "queue put " + std::to_string(envelope.size()) + ' ' + std::to_string(size) +
-                       (ends_holds ? " release\n" : " keep\n");
+                       (holds == Holds::keep  ? " keep\n"
+                        : holds == Holds::end ? " release\n"
+                                              : " hold\n");
   if (auto said = say(request); !said) return said.error();
   if (auto sent = send_bytes(envelope); !sent) return sent.error();
   if (const auto asked = hear(nullptr); !asked) return asked.error();
@@ -210,9 +211,11 @@ Result<std::string> RunningServer::put(std::string_view envelope, std::uint64_t 
     return fail(Fault::data, {}, "the message is shorter than its envelope says");
   }
   auto id = hear(nullptr);
-  if (!id) return id;
-  if (const auto last = hear(nullptr); !last) return last.error();
-  return id;
+  const auto last = id ? hear(nullptr) : id;
+  if (last) return id;
+  auto error = last.error();
+  error.may_have_been_delivered = error.fault != Fault::input;
+  return error;
 }
 
 Result<HandoverState> RunningServer::take_over() {

@@ -8,12 +8,16 @@
 #include <chrono>
 #include <future>
 
+#include <boost/asio/post.hpp>
 #include "base/percent.hpp"
+
 #include "base/text.hpp"
+#include "daemon/events.hpp"
 #include "daemon/queue_selection.hpp"
 #include "net/callback.hpp"
 #include "observe/sinks.hpp"
 #include "queue/events.hpp"
+#include "relay/routes/mailbox_carrier.hpp"
 
 namespace postroad::daemon {
 
@@ -76,9 +80,27 @@ boost::asio::awaitable<Sites> SiteService::find() {
   return net::wait_for<Sites>([this](auto resume) { delivery_.find_sites(resume); });
 }
 
+// A domain stands for the site of its mail exchangers, which is its own. Error: its messages go to
+// a site that other domains have, too; or nowhere.
+Result<std::string> SiteService::name_of(const std::string& text) const {
+  const bool is_whole = text.find(':') != std::string::npos ||
+                        text.find('*') != std::string::npos || text == relay::mailboxes_site;
+  if (is_whole) return text;
+  spool::Envelope envelope;
+  envelope.recipients.emplace_back().address = "postmaster@" + text;
+  const auto site = delivery_.site_of(envelope, 0);
+  if (site == "mx:" + lower(text)) return site;
+  if (site.empty())
+    return fail(Fault::input, printable(text, 200), "no message to this domain leaves the server");
+  return fail(Fault::input, printable(text, 200),
+              "messages to this domain go to the site " + site +
+                  ", which may serve others, too; name that site");
+}
+
 // A name without `*` need not be in use: a site may be paused before the first message.
 boost::asio::awaitable<std::string> SiteService::change(queue::SiteRequest what,
-                                                        const std::vector<std::string>& names) {
+                                                        const std::vector<std::string>& names,
+                                                        const ControlPeer& peer) {
   std::vector<std::string> found;
   for (const auto& site : co_await find()) {
     const bool is_meant = is_named(site, names);
@@ -93,10 +115,13 @@ boost::asio::awaitable<std::string> SiteService::change(queue::SiteRequest what,
   if (found.empty()) co_return last_line(0);
   co_await net::wait_for<bool>(
       [&](auto resume) { delivery_.request_sites(what, found, [resume] { resume(true); }); });
-  for (const auto& name : found) queue::site_request_served(log_, what, name);
+  for (const auto& name : found) {
+    queue::site_request_served(log_, what, name);
+    if (!co_await peer.write(printable(name, 300) + '\n')) break;
+  }
   if (const auto saved = known_.save(co_await find()); !saved)
-    co_return "refused " +
-        printable("it is done, and lost when the server ends: " + saved.error().text()) + '\n';
+    (void)co_await peer.write(
+        "warning " + printable("it is lost when the server ends: " + saved.error().text()) + '\n');
   co_return last_line(found.size());
 }
 
@@ -106,11 +131,14 @@ boost::asio::awaitable<std::string> SiteService::answer(std::string_view request
   const bool is_list = words.front() == "list" && words.size() > 1;
   std::vector<std::string> names;
   for (std::size_t i = is_list ? 2 : 1; i < words.size(); ++i)
-    if (auto name = percent_decode(words[i]); name && !name->empty())
+    if (const auto text = percent_decode(words[i]); text && !text->empty()) {
+      auto name = name_of(*text);
+      if (!name) co_return "refused " + printable(name.error().text()) + '\n';
       names.push_back(std::move(*name));
+    }
   if (const auto what = site_request_of(words.front())) {
     if (names.empty()) co_return "refused the name of a site is missing\n";
-    co_return co_await change(*what, names);
+    co_return co_await change(*what, names, peer);
   }
   if (!is_list) co_return "refused unknown request\n";
   std::size_t count = 0;
@@ -128,8 +156,17 @@ void SiteService::save() {
   const auto found = std::make_shared<std::promise<Sites>>();
   delivery_.find_sites([found](Sites sites) { found->set_value(std::move(sites)); });
   auto sites = found->get_future();
-  if (sites.wait_for(save_patience) != std::future_status::ready) return;
-  (void)known_.save(sites.get());  // what is lost is learnt again; a pause was saved when it began
+  if (sites.wait_for(save_patience) == std::future_status::ready) keep(sites.get());
+}
+
+void SiteService::save_later(const boost::asio::any_io_executor& loop) {
+  delivery_.find_sites([this, loop](Sites sites) {
+    boost::asio::post(loop, [this, sites = std::move(sites)] { keep(sites); });
+  });
+}
+
+void SiteService::keep(const Sites& sites) {
+  if (const auto saved = known_.save(sites); !saved) server_in_trouble(log_, saved.error().text());
 }
 
 }  // namespace postroad::daemon

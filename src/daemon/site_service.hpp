@@ -28,16 +28,24 @@ class SiteService final {
   SiteService(relay::Delivery& delivery, KnownSites& known, observe::Log& log)
       : delivery_(delivery), known_(known), log_(log) {}
 
-  /// `list text|json NAME …` and `pause|resume|reset NAME …`, the names percent-encoded; `*` stands
-  /// for any text. The last line is `ok COUNT`, or `refused` and a sentence.
+  /// `list text|json NAME …` and `pause|resume|reset NAME …`, the names percent-encoded; `*` is
+  /// any text. A change answers
+  /// with the names, and `warning` with a sentence if it could not be kept on disk. The last line
+  /// is `ok COUNT`, or `refused` and a sentence.
   boost::asio::awaitable<std::string> answer(std::string_view request, ControlPeer peer);
   /// Keeps what was learnt. Waits for the dispatcher, which answers at once; then for the disk.
   void save();
+  /// The same without waiting for the dispatcher. `loop` runs the thread of this object.
+  void save_later(const boost::asio::any_io_executor& loop);
 
  private:
   boost::asio::awaitable<std::vector<queue::SiteFacts>> find();
   boost::asio::awaitable<std::string> change(queue::SiteRequest what,
-                                             const std::vector<std::string>& names);
+                                             const std::vector<std::string>& names,
+                                             const ControlPeer& peer);
+
+  [[nodiscard]] Result<std::string> name_of(const std::string& text) const;
+  void keep(const std::vector<queue::SiteFacts>& sites);
 
   relay::Delivery& delivery_;
   KnownSites& known_;

@@ -16,15 +16,16 @@ constexpr std::int64_t together =
     1000;  // milliseconds: recipients that are due within, go together
 constexpr std::chrono::seconds failure_pause{1};  // after an exception
 
-// The recipients that are due are those whose time is the first, whatever the wall clock says: a
+// Those of the `open` recipients are due whose time is the first, whatever the wall clock says: a
 // message was taken because its first recipients are due. A time that lies further ahead than any
 // retry was stored before the wall clock was set back: it says nothing, and the recipient is due.
 std::vector<std::uint32_t> due_recipients(const spool::Envelope& envelope,
-                                          const SettlementPolicy& policy, WallTime wall) {
-  auto due = open_recipients(envelope, policy.on_unknown);
+                                          std::vector<std::uint32_t> open, const RetryPolicy& retry,
+                                          WallTime wall) {
+  auto due = std::move(open);
   if (due.empty()) return due;
   const auto is_stale = [&](std::uint32_t at) {
-    return is_beyond_retry(envelope.recipients[at], policy.retry, wall);
+    return is_beyond_retry(envelope.recipients[at], retry, wall);
   };
   const auto time_of = [&](std::uint32_t at) { return envelope.recipients[at].next_attempt; };
   const auto first = std::min_element(due.begin(), due.end(),
@@ -240,6 +241,7 @@ void Dispatcher::take_change(Change change) {
   settings_ = std::move(change.settings);
   std::erase_if(carriers_, [](const auto& carrier) { return carrier.expired(); });
   update_lines();
+  unpark_all();  // their routes may lead elsewhere now
   if (before != OnUnknown::park || settings_.settlement.on_unknown != OnUnknown::retry) return;
   // Each once, though it may have been added here more than once.
   const std::set<std::uint64_t> released(parked_.begin(), parked_.end());
@@ -261,7 +263,12 @@ std::optional<Dispatcher::Active> Dispatcher::open(spool::QueueId id) {
   opened.part.envelope = std::move(*envelope);
   opened.part.handling = handling_of(opened.part.envelope);
   if (const auto size = spool_.size(id)) opened.part.size = *size;
-  opened.part.recipients = due_recipients(opened.part.envelope, settings_.settlement, now_.wall);
+  const auto& policy = settings_.settlement;
+  opened.part.recipients =
+      due_recipients(opened.part.envelope,
+                     without_held_sites(id, opened.part.envelope,
+                                        open_recipients(opened.part.envelope, policy.on_unknown)),
+                     policy.retry, now_.wall);
   return opened;
 }
 
@@ -295,8 +302,9 @@ void Dispatcher::look_at(const Schedule::Taken& taken) {
       !is_due(opened->part.envelope))
     return reschedule(taken.id, opened->part.envelope);
   if (taken.why == Schedule::Why::flushed)
-    opened->part.recipients =
-        flushed_recipients(opened->part.envelope, settings_.settlement.on_unknown, now_.wall);
+    opened->part.recipients = without_held_sites(
+        taken.id, opened->part.envelope,
+        flushed_recipients(opened->part.envelope, settings_.settlement.on_unknown, now_.wall));
   if (opened->part.recipients.empty()) return reschedule(taken.id, opened->part.envelope);
   if (taken.why == Schedule::Why::added && hold(*opened)) return;
   dispatch(std::move(*opened));

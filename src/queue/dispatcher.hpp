@@ -73,11 +73,11 @@ struct Whereabouts {
     report,   ///< its sender is being told
   };
   Place place = Place::waiting;
-  std::string site{};                    ///< of a line or an attempt
-  bool is_held = false;                  ///< the site, by an operator
-  std::string site_trouble{};            ///< why the site accepts no messages; empty: it does
-  std::chrono::milliseconds pause{0};    ///< of the site, until its next attempt
-  std::size_t under_way = 0, limit = 0;  ///< attempts of the site, and their limit
+  std::string site{};                     ///< of a line or an attempt
+  std::string site_trouble{};             ///< why the site accepts no messages; empty: it does
+  std::chrono::milliseconds pause{0};     ///< of the site, until its next attempt
+  std::size_t under_way = 0, limit = 0;   ///< attempts of the site, and their limit
+  std::vector<std::string> held_sites{};  ///< where recipients of the message wait for an operator
 };
 
 /// The state of a site, for people and for the next process.
@@ -306,6 +306,13 @@ class Dispatcher final {
   void serve_request(Request what, spool::QueueId id, const std::shared_ptr<Tally>& tally);
   bool serve_request_after(spool::QueueId id);
   void serve_site_request(const SiteAsked& asked);
+  void hold_site(const std::string& name);
+  void unpark(const std::unordered_set<std::uint64_t>& ids);
+  void unpark_all();
+  [[nodiscard]] std::vector<std::uint32_t> without_held_sites(
+      spool::QueueId id, const spool::Envelope& envelope, std::vector<std::uint32_t> recipients);
+  void keep_learnt(const std::string& name, const Site& site);
+  [[nodiscard]] SiteFacts facts_of(const std::string& name, const Site& site) const;
   [[nodiscard]] std::vector<SiteFacts> sites_now() const;
   void serve_flush(spool::QueueId id, const std::shared_ptr<Tally>& tally);
   void serve_removal(spool::QueueId id, const std::shared_ptr<Tally>& tally);
@@ -366,8 +373,10 @@ class Dispatcher final {
   Schedule schedule_;
   LoadTimes loaded_;
   std::unordered_map<std::string, Line> lines_;  // of sites in use, or of which something is known
-  std::unordered_map<std::string, Line*> waiting_lines_;        // those in which a message waits
-  std::unordered_set<std::string> held_sites_;                  // by an operator
+  std::unordered_map<std::string, Line*> waiting_lines_;  // those in which a message waits
+  // The sites that an operator holds, and the messages that have a recipient there: those
+  // recipients are in no line and no attempt, and the message goes on for the others.
+  std::unordered_map<std::string, std::unordered_set<std::uint64_t>> held_sites_;
   std::unordered_map<std::string, std::size_t> learnt_limits_;  // of sites without a line yet
   std::size_t most_lines_ = first_sweep;  // when there are as many, idle ones are forgotten
   // A message with several parts at once has an entry: how many parts have not ended, and the

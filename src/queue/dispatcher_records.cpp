@@ -24,9 +24,14 @@ void Dispatcher::note_site(const Active& active, const Attempt& attempt) {
   auto& line = lines_.at(active.site);
   const auto was_tried = std::any_of(attempt.recipients.begin(), attempt.recipients.end(),
                                      [](const auto& result) { return result.outcome.has_value(); });
+  const auto was_accepted =
+      std::any_of(attempt.recipients.begin(), attempt.recipients.end(),
+                  [](const auto& result) { return result.outcome == Outcome::accepted; });
   const auto limit = line.site.limit();
-  if (attempt.throttle && line.site.throttled(active.began)) {
-    if (line.site.limit() < limit)
+  if (attempt.throttle && !was_accepted) {
+    line.site.throttled(now_.steady, active.began, attempt.site_failure.has_value(),
+                        *attempt.throttle);
+    if (line.site.limit() < limit && !line.site.is_down())
       tell([&] { observer_.site_limited(active.site, line.site.limit(), *attempt.throttle); });
   } else if (attempt.site_failure) {
     line.site.failed(now_.steady, active.began, *attempt.site_failure);
@@ -186,9 +191,10 @@ void Dispatcher::reschedule(spool::QueueId id, const spool::Envelope& envelope) 
     return time_until(one, policy.retry, now_.wall);
   };
   const spool::Recipient* next = nullptr;
-  for (const auto& one : envelope.recipients) {
-    const bool is_waiting = is_open(one.state, policy.on_unknown) && !one.is_held;
-    if (is_waiting && (next == nullptr || left_of(one) < left_of(*next))) next = &one;
+  for (const auto at :
+       without_held_sites(id, envelope, open_recipients(envelope, policy.on_unknown))) {
+    const auto& one = envelope.recipients[at];
+    if (next == nullptr || left_of(one) < left_of(*next)) next = &one;
   }
   if (step == ReportStep::later) {
     const auto left =
@@ -197,7 +203,8 @@ void Dispatcher::reschedule(spool::QueueId id, const spool::Envelope& envelope) 
     return schedule_.add_retry(id, now_.steady + left);
   }
   if (next != nullptr) return wait_for(id, *next);
-  if (is_finished(envelope, policy.on_unknown)) finish(id, envelope);  // else it is held
+  if (is_finished(envelope, policy.on_unknown))
+    finish(id, envelope);  // else it is held, or its sites are
 }
 
 // A recipient's time has come.

@@ -28,10 +28,20 @@ void Dispatcher::take_request(const Asked& asked) {
     if (!is_left) (active_.contains(id.value) ? busy : idle).insert(id.value);
   }
   schedule_.take_out(idle);
-  for (auto& [name, line] : waiting_lines_) line->site.take_out(idle);
+  for (auto& [name, line] : waiting_lines_) {
+    line->site.take_out(idle);
+    line->site.take_out(busy);
+  }
   std::erase_if(waiting_lines_, [](const auto& one) { return !one.second->site.has_waiting(); });
   for (const auto id : idle) {
     parts_.erase(id);
+    in_line_.erase(id);
+    after_.erase(id);  // of an earlier request, which this one replaces
+  }
+  // The parts of theirs that wait in lines have ended.
+  for (const auto id : busy) {
+    const auto found = parts_.find(id);
+    if (found != parts_.end()) found->second.left -= in_line_.count(id);
     in_line_.erase(id);
   }
   if (asked.what == Request::flush) {
@@ -59,7 +69,8 @@ void Dispatcher::hold_during_attempt(spool::QueueId id, Request what,
     return;
   }
   auto& after = after_.try_emplace(id.value, what).first->second;
-  if (after != Request::remove) after = what;  // nothing undoes a removal
+  if (after == Request::remove && what != Request::remove) return;  // nothing undoes a removal
+  after = what;
   auto envelope = spool_.envelope(id);
   if (!envelope) return;
   auto records = held_records(*envelope, after != Request::release);
@@ -165,13 +176,14 @@ bool Dispatcher::serve_request_after(spool::QueueId id) {
 
 Whereabouts Dispatcher::find_now(spool::QueueId id) const {
   Whereabouts found;
+  for (const auto& [site, ids] : held_sites_)
+    if (ids.contains(id.value)) found.held_sites.push_back(site);
   const auto describe = [&](const std::string& site) {
     found.site = site;
     const auto line = lines_.find(site);
     if (line == lines_.end()) return;
     const auto& state = line->second.site;
     found.site_trouble = state.reason();
-    found.is_held = state.is_held();
     found.under_way = state.in_flight();
     found.limit = state.limit();
     if (state.paused_until() > now_.steady)

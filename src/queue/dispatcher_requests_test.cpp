@@ -122,7 +122,7 @@ TEST_F(DispatcherRequests, DuringAnAttemptTheyWaitForItsOutcome) {
   pass();
   ASSERT_EQ(a->under_way.size(), 3U);
   EXPECT_EQ(ask(Request::remove, {removed, lucky}), 2U);
-  EXPECT_EQ(ask(Request::hold, {held, removed}), 2U);
+  EXPECT_EQ(ask(Request::hold, {held, removed}), 1U);
   EXPECT_FALSE(is_gone(removed));
   EXPECT_TRUE(is_held(removed)) << "a crash now leaves it held";
   EXPECT_TRUE(is_held(held));

@@ -1,9 +1,15 @@
 // Requests of operators about sites, and what is known of sites; see dispatcher.hpp.
-#include <algorithm>
+#include <map>
 
 #include "queue/dispatcher.hpp"
 
 namespace postroad::queue {
+
+namespace {
+
+constexpr std::size_t most_learnt = 10'000;  // limits of sites that are not in use
+
+}  // namespace
 
 void Dispatcher::find_sites(std::function<void(std::vector<SiteFacts>)> found) {
   if (!post([&](Inbox& inbox) { inbox.site_searches.push_back(found); })) found({});
@@ -19,67 +25,106 @@ void Dispatcher::request_sites(SiteRequest what, std::vector<std::string> names,
 
 void Dispatcher::remember(const std::vector<SiteFacts>& sites) {
   for (const auto& site : sites) {
-    if (site.is_held) held_sites_.insert(site.name);
-    if (site.limit > 0) learnt_limits_[site.name] = site.limit;
+    if (site.is_held) held_sites_.try_emplace(site.name);
+    if (site.limit > 0 && learnt_limits_.size() < most_learnt)
+      learnt_limits_[site.name] = site.limit;
   }
+}
+
+void Dispatcher::keep_learnt(const std::string& name, const Site& site) {
+  const bool is_learnt = !site.is_down() && site.limit() != site.limits().initial;
+  if (is_learnt && learnt_limits_.size() < most_learnt) learnt_limits_[name] = site.limit();
+}
+
+// The recipients that are not at a site that an operator holds. The message is noted there for the
+// others.
+std::vector<std::uint32_t> Dispatcher::without_held_sites(spool::QueueId id,
+                                                          const spool::Envelope& envelope,
+                                                          std::vector<std::uint32_t> recipients) {
+  if (held_sites_.empty()) return recipients;
+  const auto handling = handling_of(envelope);
+  std::erase_if(recipients, [&](std::uint32_t at) {
+    const auto found = held_sites_.find(routes_->route(envelope, handling, at).site);
+    if (found != held_sites_.end()) found->second.insert(id.value);
+    return found != held_sites_.end();
+  });
+  return recipients;
+}
+
+// The messages in its line go on without their recipients there.
+void Dispatcher::hold_site(const std::string& name) {
+  held_sites_.try_emplace(name);
+  const auto line = lines_.find(name);
+  if (line == lines_.end()) return;
+  waiting_lines_.erase(name);
+  for (const auto id : line->second.site.take_all()) {
+    if (const auto found = in_line_.find(id.value); found != in_line_.end()) in_line_.erase(found);
+    run_step(id, [&] { part_ended(id, nullptr); });
+  }
+}
+
+// The end of an attempt, or of a line, says when a message that is there is due.
+void Dispatcher::unpark(const std::unordered_set<std::uint64_t>& ids) {
+  schedule_.take_out(ids);
+  for (const auto id : ids)
+    if (!active_.contains(id) && !in_line_.contains(id)) schedule_.add(spool::QueueId{id});
+}
+
+void Dispatcher::unpark_all() {
+  std::unordered_set<std::uint64_t> ids;
+  for (auto& [name, parked] : held_sites_) {
+    ids.insert(parked.begin(), parked.end());
+    parked.clear();
+  }
+  if (!ids.empty()) unpark(ids);
 }
 
 void Dispatcher::serve_site_request(const SiteAsked& asked) {
   for (const auto& name : asked.names) {
     const auto line = lines_.find(name);
-    auto* site = line == lines_.end() ? nullptr : &line->second.site;
-    switch (asked.what) {
-      case SiteRequest::hold:
-        held_sites_.insert(name);
-        if (site != nullptr) site->hold(true);
-        break;
-      case SiteRequest::release:
-        held_sites_.erase(name);
-        if (site != nullptr) site->hold(false);
-        if (site != nullptr) site->end_pause();
-        break;
-      case SiteRequest::reset:
-        learnt_limits_.erase(name);
-        if (site == nullptr) break;
-        site->forget();
-        tell_state(name, line->second);
-        break;
+    if (asked.what == SiteRequest::hold) {
+      hold_site(name);
+    } else if (asked.what == SiteRequest::release) {
+      if (line != lines_.end()) line->second.site.end_pause();
+      if (const auto held = held_sites_.extract(name)) unpark(held.mapped());
+    } else {
+      learnt_limits_.erase(name);
+      if (line == lines_.end()) continue;
+      line->second.site.forget();
+      tell_state(name, line->second);
     }
-    if (site != nullptr && site->has_waiting()) waiting_lines_.emplace(name, &line->second);
   }
   tell(asked.done);
 }
 
+SiteFacts Dispatcher::facts_of(const std::string& name, const Site& site) const {
+  SiteFacts facts{.name = name,
+                  .is_down = site.is_down(),
+                  .reason = site.reason(),
+                  .under_way = site.in_flight(),
+                  .waiting = site.waiting(),
+                  .limit = site.limit(),
+                  .most = site.limits().most,
+                  .is_learnt = !site.is_down() && site.limit() != site.limits().initial};
+  if (site.paused_until() > now_.steady)
+    facts.left = std::chrono::ceil<std::chrono::milliseconds>(site.paused_until() - now_.steady);
+  return facts;
+}
+
 std::vector<SiteFacts> Dispatcher::sites_now() const {
-  std::vector<SiteFacts> found;
-  for (const auto& [name, line] : lines_) {
-    const auto& site = line.site;
-    SiteFacts facts{.name = name,
-                    .is_held = site.is_held(),
-                    .is_down = site.is_down(),
-                    .reason = site.reason(),
-                    .under_way = site.in_flight(),
-                    .waiting = site.waiting(),
-                    .limit = site.limit(),
-                    .most = site.limits().most,
-                    .is_learnt = !site.is_down() && site.limit() != site.limits().initial};
-    if (site.paused_until() > now_.steady)
-      facts.left = std::chrono::ceil<std::chrono::milliseconds>(site.paused_until() - now_.steady);
-    found.push_back(std::move(facts));
+  std::map<std::string, SiteFacts> found;
+  for (const auto& [name, limit] : learnt_limits_)
+    found[name] = {.name = name, .limit = limit, .is_learnt = true};
+  for (const auto& [name, line] : lines_) found[name] = facts_of(name, line.site);
+  for (const auto& [name, parked] : held_sites_) {
+    auto& site = found.try_emplace(name, SiteFacts{.name = name}).first->second;
+    site.is_held = true;
+    site.waiting += parked.size();
   }
-  for (const auto& name : held_sites_)
-    if (!lines_.contains(name)) found.push_back({.name = name, .is_held = true});
-  for (const auto& [name, limit] : learnt_limits_) {
-    const auto is_same = [&](const SiteFacts& one) { return one.name == name; };
-    const auto known = std::find_if(found.begin(), found.end(), is_same);
-    if (known == found.end())
-      found.push_back({.name = name, .limit = limit, .is_learnt = true});
-    else if (known->limit == 0)
-      *known = {.name = name, .is_held = known->is_held, .limit = limit, .is_learnt = true};
-  }
-  std::sort(found.begin(), found.end(),
-            [](const SiteFacts& a, const SiteFacts& b) { return a.name < b.name; });
-  return found;
+  std::vector<SiteFacts> sites;
+  sites.reserve(found.size());
+  for (auto& [name, site] : found) sites.push_back(std::move(site));
+  return sites;
 }
 
 }  // namespace postroad::queue

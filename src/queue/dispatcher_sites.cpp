@@ -46,7 +46,10 @@ void Dispatcher::wait_in_line(const std::string& name, Line& line, const Part& p
 }
 
 void Dispatcher::forget(const std::string& name) {
-  lines_.erase(name);
+  if (const auto found = lines_.find(name); found != lines_.end()) {
+    keep_learnt(name, found->second.site);
+    lines_.erase(found);
+  }
   const std::lock_guard lock(mutex_);
   troubles_.erase(name);
 }
@@ -69,7 +72,6 @@ Dispatcher::Line& Dispatcher::line_of(const std::string& site,
   auto& line = found->second;
   adopt(site, line, carrier);
   if (!is_new) return line;
-  line.site.hold(held_sites_.contains(site));
   if (const auto learnt = learnt_limits_.find(site); learnt != learnt_limits_.end()) {
     line.site.remember(learnt->second);
     learnt_limits_.erase(learnt);

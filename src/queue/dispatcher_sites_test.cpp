@@ -179,7 +179,7 @@ TEST_F(DispatcherSites, AReplyThatAsksForLessIsAFailureWhereOneMessageAloneWasUn
   attempt.throttle = "451 4.7.1 greylisted";
   a->end(attempt);
   pass();
-  EXPECT_TRUE(told.changes.empty()) << "another host may have taken it: no failure of the site";
+  EXPECT_TRUE(told.changes.empty()) << "it concerns that message";
   queue({"x@a.example"});
   pass();
   attempt = a->same(Outcome::deferred, refusal);
@@ -238,7 +238,6 @@ TEST_F(DispatcherSites, ASiteThatIsHeldDuringAnAttemptBeginsNoOther) {
 
 TEST_F(DispatcherSites, WhatAnEarlierProcessKnewHolds) {
   limit_a(5);
-  routes->carriers["b.example"] = b = std::make_shared<ScriptedCarrier>(5);
   remembered = {{.name = "a.example", .limit = 2}, {.name = "b.example", .is_held = true}};
   begin();
   for (int i = 0; i < 4; ++i) queue({"x@a.example", "x@b.example"});
@@ -248,6 +247,93 @@ TEST_F(DispatcherSites, WhatAnEarlierProcessKnewHolds) {
   dispatcher->request_sites(SiteRequest::reset, {"a.example"}, [] {});
   pass();
   EXPECT_EQ(a->under_way.size(), 4U);
+}
+
+TEST_F(DispatcherSites, TheOtherRecipientsOfAMessageGoOnWhileASiteIsHeld) {
+  settings.settlement.retry = {1s, 1s, 5 * 24h, 1s};
+  begin();
+  dispatcher->request_sites(SiteRequest::hold, {"b.example"}, [] {});
+  const auto id = queue({"x@a.example", "y@b.example"});
+  pass();
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_EQ(a->under_way.size(), 1U) << i;
+    a->end_all(Outcome::deferred, "451 later");
+    pass();
+    pass(2s);
+  }
+  a->end_all(Outcome::refused, "550 no");
+  pass();
+  EXPECT_EQ(state(id, 0), State::refused);
+  EXPECT_TRUE(b->under_way.empty());
+  dispatcher->request_sites(SiteRequest::release, {"b.example"}, [] {});
+  pass();
+  ASSERT_EQ(b->under_way.size(), 1U);
+  b->end_all(Outcome::accepted, "250 ok");
+  pass();
+  EXPECT_EQ(b->begun, 1U);
+}
+
+TEST_F(DispatcherSites, AMessageOfAHeldSiteCanBeHeldReleasedAndRemoved) {
+  begin();
+  dispatcher->request_sites(SiteRequest::hold, {"b.example"}, [] {});
+  const auto id = queue({"x@a.example", "y@b.example"});
+  pass();
+  ASSERT_EQ(a->under_way.size(), 1U);
+  const auto ask = [&](Request what) {
+    std::size_t count = 0;
+    dispatcher->request(what, {id}, [&](std::size_t done) { count = done; });
+    pass();
+    return count;
+  };
+  EXPECT_EQ(ask(Request::hold), 1U);
+  a->end_all(Outcome::deferred, "451 later");
+  pass();
+  EXPECT_EQ(ask(Request::release), 1U);
+  const auto envelope = spool->envelope(id);
+  ASSERT_TRUE(envelope);
+  for (const auto& one : envelope->recipients) EXPECT_FALSE(one.is_held) << one.address;
+  EXPECT_EQ(ask(Request::remove), 1U);
+  EXPECT_FALSE(spool->envelope(id));
+  dispatcher->request_sites(SiteRequest::release, {"b.example"}, [] {});
+  pass();
+  EXPECT_TRUE(b->under_way.empty());
+}
+
+// A request during an attempt takes the parts out of the lines where they wait.
+TEST_F(DispatcherSites, AHoldDuringAnAttemptEndsWithTheNextRelease) {
+  limit_a(1);
+  routes->carriers["b.example"] = b = std::make_shared<ScriptedCarrier>(1);
+  begin();
+  queue({"first@b.example"});
+  pass();
+  const auto id = queue({"x@a.example", "y@b.example"});  // its second part waits in the line of b
+  pass();
+  dispatcher->request(Request::hold, {id}, [](std::size_t) {});
+  pass();
+  a->end_all(Outcome::deferred, "451 later");
+  pass();
+  std::size_t count = 0;
+  dispatcher->request(Request::release, {id}, [&](std::size_t done) { count = done; });
+  pass();
+  EXPECT_EQ(count, 1U);
+  const auto envelope = spool->envelope(id);
+  ASSERT_TRUE(envelope);
+  for (const auto& one : envelope->recipients) EXPECT_FALSE(one.is_held) << one.address;
+  b->end_all(Outcome::accepted, "250 ok");
+  pass();
+  EXPECT_EQ(b->begun, 2U) << "its part is tried";
+}
+
+TEST_F(DispatcherSites, AReloadMayLeadAroundAHeldSite) {
+  begin();
+  dispatcher->request_sites(SiteRequest::hold, {"b.example"}, [] {});
+  queue({"y@b.example"});
+  pass();
+  auto changed = std::make_shared<TestRoutes>(*routes);
+  changed->moved["b.example"] = "a.example";
+  dispatcher->change(changed, settings);
+  pass();
+  EXPECT_EQ(a->under_way.size(), 1U);
 }
 
 }  // namespace

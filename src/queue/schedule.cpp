@@ -11,13 +11,9 @@ WallTime now_ms() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
 }
 
-bool Site::may_start(Time now) const {
-  return !is_held_ && now >= paused_until_ && in_flight_ < limit();
-}
+bool Site::may_start(Time now) const { return now >= paused_until_ && in_flight_ < limit(); }
 
-bool Site::is_suspended(Time now) const {
-  return !is_held_ && paused_until_ - now > pauses_.suspended_beyond;
-}
+bool Site::is_suspended(Time now) const { return paused_until_ - now > pauses_.suspended_beyond; }
 
 void Site::failed(Time now, Epoch began, std::string why) {
   if (began != epoch_) return;
@@ -28,12 +24,12 @@ void Site::failed(Time now, Epoch began, std::string why) {
   paused_until_ = now + std::min(pauses_.longest, pauses_.first * (std::int64_t{1} << doublings));
 }
 
-bool Site::throttled(Epoch began) {
-  if (began != epoch_ || in_flight_ == 0 || is_down()) return false;
-  ++epoch_;
-  limit_ = std::min(limit_, in_flight_);
+void Site::throttled(Time now, Epoch began, bool is_failure, std::string why) {
+  if (began != epoch_) return;
+  limit_ = std::max<std::size_t>(1, std::min(limit_, in_flight_));
   successes_ = 0;
-  return true;
+  if (in_flight_ == 0 && (is_failure || is_down())) return failed(now, began, std::move(why));
+  ++epoch_;
 }
 
 void Site::worked(Epoch began) {
@@ -41,7 +37,7 @@ void Site::worked(Epoch began) {
   if (is_down()) {
     limit_ = std::min(limits_.initial, limits_.most);
     successes_ = 0;
-  } else if (++successes_ >= 2 * limit_ && limit_ < limits_.most) {
+  } else if (limit_ < limits_.most && ++successes_ >= 2 * limit_) {
     ++limit_;
     successes_ = 0;
   }
@@ -53,7 +49,7 @@ void Site::worked(Epoch began) {
 void Site::set_limits(SiteLimits limits) {
   if (limits == limits_) return;
   limits_ = limits;
-  limit_ = std::clamp(limit_, std::min(limits.initial, limits.most), limits.most);
+  limit_ = std::min(limit_, limits.most);
 }
 
 void Site::remember(std::size_t limit) { limit_ = std::clamp<std::size_t>(limit, 1, limits_.most); }
@@ -93,6 +89,12 @@ std::optional<spool::QueueId> Site::next() {
   return id;
 }
 
+std::vector<spool::QueueId> Site::take_all() {
+  std::vector<spool::QueueId> ids;
+  while (const auto id = next()) ids.push_back(*id);
+  return ids;
+}
+
 void Site::take_out(const std::unordered_set<std::uint64_t>& ids) {
   for (auto& [priority, line] : waiting_)
     std::erase_if(line, [&](std::uint64_t id) { return ids.contains(id); });
@@ -112,7 +114,7 @@ std::size_t Site::waiting() const {
 }
 
 std::optional<Time> Site::next_wake(Time now) const {
-  if (waiting_.empty() || paused_until_ <= now || is_held_) return std::nullopt;
+  if (waiting_.empty() || paused_until_ <= now) return std::nullopt;
   return paused_until_;
 }
 

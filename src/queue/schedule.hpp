@@ -60,7 +60,7 @@ class Site final {
   Site(SiteLimits limits, PausePolicy pauses)
       : limits_(limits), limit_(std::min(limits.initial, limits.most)), pauses_(pauses) {}
 
-  /// A message may be sent now: fewer than the limit are, no pause holds, and no operator.
+  /// A message may be sent now: fewer than the limit are, and no pause holds.
   [[nodiscard]] bool may_start(Time now) const;
   [[nodiscard]] bool is_suspended(Time now) const;
   /// Says when an attempt began, as the number of failures and lowered limits by then.
@@ -76,13 +76,11 @@ class Site final {
   /// time meet the same failure.
   void failed(Time now, Epoch began, std::string why);
   /// A host asked for less; after ended(). The limit becomes the number of messages that are still
-  /// under way. False: there is none, or it was for an attempt before the last change.
-  bool throttled(Epoch began);
+  /// under way, one at least. Where none is, `is_failure` says that no other host took the message:
+  /// that counts as failed(), too. Ignored as there.
+  void throttled(Time now, Epoch began, bool is_failure, std::string why);
   /// The site answered for a message: accepted, refused or deferred.
   void worked(Epoch began);
-  /// An operator stops all attempts, until this ends.
-  void hold(bool held) { is_held_ = held; }
-  [[nodiscard]] bool is_held() const { return is_held_; }
   /// The limit that an earlier process had learnt.
   void remember(std::size_t limit);
   /// Forgets limit, failures and pause; attempts that are under way still count.
@@ -99,6 +97,8 @@ class Site final {
   [[nodiscard]] std::optional<spool::QueueId> first() const;
   /// Takes it.
   std::optional<spool::QueueId> next();
+  /// Takes all messages out of the line.
+  std::vector<spool::QueueId> take_all();
   /// Takes these messages out of the line.
   void take_out(const std::unordered_set<std::uint64_t>& ids);
   [[nodiscard]] bool has(spool::QueueId id) const;
@@ -107,11 +107,11 @@ class Site final {
   [[nodiscard]] std::size_t in_flight() const { return in_flight_; }
   /// Nothing waits, nothing is under way, no pause holds.
   [[nodiscard]] bool is_idle(Time now) const {
-    return waiting_.empty() && in_flight_ == 0 && paused_until_ <= now && !is_held_;
+    return waiting_.empty() && in_flight_ == 0 && paused_until_ <= now;
   }
   /// Nothing was learnt of it.
   [[nodiscard]] bool is_as_new() const {
-    return failures_ == 0 && limit_ == std::min(limits_.initial, limits_.most);
+    return failures_ == 0 && successes_ == 0 && limit_ == std::min(limits_.initial, limits_.most);
   }
   /// It failed so often in a row that it is tried with one message at a time.
   [[nodiscard]] bool is_down() const { return failures_ >= limits_.failures; }
@@ -134,7 +134,6 @@ class Site final {
   std::size_t limit_;
   std::size_t successes_ = 0;  // since the limit changed
   std::size_t in_flight_ = 0;
-  bool is_held_ = false;
   PausePolicy pauses_;
   std::uint32_t failures_ = 0;  // in a row
   Epoch epoch_ = 0;             // failures and lowered limits in all

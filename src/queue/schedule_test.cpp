@@ -266,11 +266,13 @@ struct LearningSiteTest : ::testing::Test {
     site.failed(now, began, why);
   }
   // One of `count` that are under way is throttled; the others end well.
-  bool throttle(std::size_t count) {
+  bool throttle(std::size_t count, bool is_failure = true) {
     std::vector<Site::Epoch> began;
     for (std::size_t i = 0; i < count; ++i) began.push_back(site.started());
     site.ended();
-    const bool is_lower = site.throttled(began.back());
+    const auto before = site.limit();
+    site.throttled(now, began.back(), is_failure, "421 4.7.0 too many connections");
+    const bool is_lower = site.limit() < before;
     began.pop_back();
     for (const auto epoch : began) {
       site.ended();
@@ -309,14 +311,34 @@ TEST_F(LearningSiteTest, MessagesThatAreThrottledTogetherLowerTheLimitOnce) {
   for (int i = 0; i < 10; ++i) began.push_back(site.started());
   for (const auto epoch : began) {
     site.ended();
-    (void)site.throttled(epoch);
+    site.throttled(now, epoch, true, "421");
   }
   EXPECT_EQ(site.limit(), 9U);
 }
 
-TEST_F(LearningSiteTest, AHostThatRefusesTheOnlyMessageCannotHaveLess) {
-  EXPECT_FALSE(throttle(1)) << "it is a failure, if no other host took the message";
-  EXPECT_EQ(site.limit(), 2U);
+TEST_F(LearningSiteTest, AHostThatRefusesTheOnlyMessageFails) {
+  EXPECT_TRUE(throttle(1));
+  EXPECT_EQ(site.limit(), 1U);
+  throttle(1);
+  EXPECT_FALSE(site.is_down());
+  throttle(1);
+  EXPECT_TRUE(site.is_down());
+}
+
+TEST_F(LearningSiteTest, AReplyThatConcernsOneMessageLowersTheLimitToOneAndIsNoFailure) {
+  for (int i = 0; i < 10; ++i) throttle(1, false);
+  EXPECT_EQ(site.limit(), 1U);
+  EXPECT_FALSE(site.is_down());
+  EXPECT_TRUE(site.may_start(now));
+}
+
+TEST_F(LearningSiteTest, AProbeThatIsThrottledLeavesTheSiteDown) {
+  for (int i = 0; i < 3; ++i) fail();
+  now += 1s;
+  throttle(1, false);
+  EXPECT_TRUE(site.is_down());
+  EXPECT_FALSE(site.may_start(now + 1999ms)) << "with the next pause";
+  EXPECT_TRUE(site.may_start(now + 2s));
 }
 
 TEST_F(LearningSiteTest, AnOutageEndsWithTheInitialLimit) {
@@ -342,7 +364,7 @@ TEST_F(LearningSiteTest, OtherLimitsOfAReloadHoldAtOnce) {
   site.set_limits({5, 2, 3});
   EXPECT_EQ(site.limit(), 5U);
   site.set_limits({30, 10, 3});
-  EXPECT_EQ(site.limit(), 10U);
+  EXPECT_EQ(site.limit(), 5U) << "what was learnt stays";
 }
 
 }  // namespace

@@ -87,6 +87,8 @@ queue::DispatcherSettings dispatcher_settings(const DeliverySettings& settings,
   const auto& retry = settings.settlement.retry;
   made.pauses.first = std::min(made.pauses.first, retry.initial_delay);
   made.pauses.longest = std::min(made.pauses.longest, retry.max_delay);
+  // Messages wait in line for short pauses only: the line does not look at their lifetime.
+  made.pauses.suspended_beyond = std::min(made.pauses.suspended_beyond, made.pauses.longest / 2);
   return made;
 }
 

@@ -1,6 +1,8 @@
 # Delivery to mail exchangers: `postroad serve` asks a real name server (nsd) and delivers to real servers at loopback addresses.
 import json
 import smtplib
+import socket
+import subprocess
 import threading
 import unittest
 
@@ -154,7 +156,7 @@ class Exchangers(unittest.TestCase):
         return done.stdout
 
     def test_a_paused_site_gets_nothing_until_it_is_resumed(self):
-        self.assertEqual(self.site("pause", "dest.example"), "pause: 1 site\n")
+        self.assertEqual(self.site("pause", "dest.example"), "pause: mx:dest.example\n")
         self.send("bob@dest.example")
         self.send("ann@here.example")
         postroad.eventually(lambda: self.relay.events("recipient.delivered"), self.relay.process)
@@ -167,11 +169,57 @@ class Exchangers(unittest.TestCase):
         self.assertIn("waiting for: site mx:dest.example, which an operator paused", why)
         self.assertIn("  attempts: 0\n", why)
         postroad.run("queue", "flush", "all", "--config", self.relay.config)
-        self.assertEqual(self.site("resume", "mx:*"), "resume: 1 site\n")
+        self.assertEqual(self.site("resume", "mx:*"), "resume: mx:dest.example\n")
         self.exchanger.wait_mail(1)
-        self.assertEqual(self.site("resume", "mx:*", code=1), "resume: 0 sites\n")
+        self.assertEqual(self.site("resume", "mx:*", code=1), "")
         for event in ("site.paused", "site.resumed"):
             self.assertEqual([one["site"] for one in self.relay.events(event)], ["mx:dest.example"])
+
+    def test_a_site_that_is_resumed_after_a_restart_stays_so(self):
+        self.site("pause", "dest.example")
+        self.relay.restart()
+        self.assertEqual(self.site("resume", "dest.example"), "resume: mx:dest.example\n")
+        self.relay.restart()
+        self.assertEqual(self.site("list", code=1), "")
+        self.send("bob@dest.example")
+        self.exchanger.wait_mail(1)
+
+    def test_a_domain_without_a_site_of_its_own_is_not_paused(self):
+        self.assertIn("go to the site mailboxes", self.refused_site("pause", "here.example"))
+
+    def refused_site(self, *words):
+        done = postroad.run("site", words[0], "--config", self.relay.config, *words[1:])
+        self.assertEqual(done.returncode, 64, done.stderr)
+        return done.stderr
+
+    def test_a_reply_that_mentions_an_address_is_no_reply_about_connections(self):
+        def script(peer):
+            peer.say("220 fake.example ESMTP\r\n")
+            by_hand.converse(peer, replies={"MAIL": "450 4.1.8 client [64.7.12.3] sender domain not found"})
+        self.fake_host(script)
+        self.site("pause", "only.dest.example")
+        for i in range(6):
+            self.send(f"r{i}@only.dest.example", options=())
+        self.site("resume", "only.dest.example")
+        postroad.eventually(lambda: len(self.relay.events("recipient.deferred")) >= 6, self.relay.process)
+        self.assertEqual(self.relay.events("site.limited"), [])
+
+    def test_a_stop_while_why_waits_for_the_dns(self):
+        silent = self.enterContext(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+        silent.bind(("127.0.0.1", 0))
+        self.relay.stop()
+        self.settings["resolver"]["servers"] = [f"127.0.0.1:{silent.getsockname()[1]}"]
+        self.relay = self.enterContext(postroad.Server(self.settings))
+        self.send("bob@dest.example")
+        queue_id = postroad.eventually(lambda: self.relay.events("message.accepted"), self.relay.process)[0]["id"]
+        silent.settimeout(postroad.PATIENCE)
+        silent.recv(1000)  # of the attempt
+        asked = subprocess.Popen([postroad.BINARY, "queue", "why", queue_id, "--config", self.relay.config], stdout=subprocess.DEVNULL,
+                                 stderr=subprocess.DEVNULL)
+        time_of_asking = postroad.eventually(lambda: asked.poll() is None and silent.recv(1000), self.relay.process)
+        self.assertTrue(time_of_asking)
+        self.assertEqual(self.relay.stop(), 0)
+        asked.wait(postroad.PATIENCE)
 
     def test_a_host_that_asks_for_less_gets_fewer_connections(self):
         most, now, lock = [0], [0], threading.Lock()

@@ -1,5 +1,6 @@
 # Messages of the queue as files, and from one running server to another: queue export, import and move; and the queue as mailq
 # prints it. No message is lost, and none is delivered by both servers.
+import contextlib
 import json
 import socket
 import subprocess
@@ -66,8 +67,14 @@ class QueueTransfer(WithAQueue):
         self.assertEqual(oct((folder / f"{first}.eml").stat().st_mode)[-3:], "600")
         self.assertIn(BODY, (folder / f"{first}.eml").read_bytes())
         self.assertEqual(len(self.listed(self.server)), 2, "an export leaves them")
-        again = self.queue(self.server, "export", first, "--to", folder, code=73)
-        self.assertIn("exists already", again.stderr)
+        self.assertEqual(self.queue(self.server, "export", first, "--to", folder).stdout, "export: 1 message\n", "it is there already")
+        (folder / f"{first}.json").write_text("{}")
+        self.assertIn("exists already", self.queue(self.server, "export", first, "--to", folder, code=73).stderr)
+        (folder / f"{first}.json").unlink()
+        (folder / f"{first}.eml").unlink()
+        (folder / f"{first}.eml").symlink_to(folder / "elsewhere")
+        self.queue(self.server, "export", first, "--to", folder)
+        self.assertFalse((folder / "elsewhere").exists(), "a link is not followed")
         self.queue(self.server, "remove", "all", "--yes")
         other = self.serve(retry={"initial_delay": "1h"})
         done = self.queue(other, "import", folder)
@@ -106,7 +113,7 @@ class QueueTransfer(WithAQueue):
         dry = self.queue(self.server, "move", "--domain", "there.example", "--to", other.data, "--dry-run")
         self.assertEqual((dry.stdout, dry.stderr), ("", "6 messages match\n"))
         done = self.queue(self.server, "move", "--domain", "there.example", "--to", other.data)
-        self.assertEqual(done.stderr, "6 messages match\nmove: 6 messages\n")
+        self.assertEqual(done.stderr, "6 messages match\nmove: 6 messages\n1 message were held, and are held there: `postroad queue release` ends that\n")
         ids = dict(line.split() for line in done.stdout.splitlines())
         self.assertEqual(sorted(ids), sorted([*moved, held]))
         self.assertEqual([(one["id"], one["held"]) for one in self.listed(self.server)], [(stays, False)])
@@ -148,6 +155,41 @@ class QueueTransfer(WithAQueue):
         (one,) = self.listed(self.server)
         self.assertEqual((one["id"], one["held"]), (queue_id, False))
         self.assertEqual(self.listed(full), [])
+
+    # The other server takes the whole message, and its answer is lost: it may have it.
+    def test_a_move_whose_answer_is_lost_says_so_and_the_message_is_here(self):
+        queue_id = self.deferred()
+        folder = self.folder()
+        control = self.enterContext(socket.socket(socket.AF_UNIX))
+        control.bind(str(folder / "control.sock"))
+        control.listen()
+        heard = []
+
+        def answer(connection):
+            with connection, connection.makefile("rb") as lines:
+                words = lines.readline().split()
+                if words[:2] == [b"queue", b"put"]:
+                    heard.append(words)
+                    lines.read(int(words[2]))
+                    connection.sendall(b"go\n")
+                    lines.read(int(words[3]))
+
+        def serve():
+            with contextlib.suppress(OSError):
+                while True:
+                    threading.Thread(target=answer, args=(control.accept()[0],), daemon=True).start()
+        threading.Thread(target=serve, daemon=True).start()
+        done = self.queue(self.server, "move", queue_id, "--to", folder, code=74)
+        self.assertRegex(done.stderr, rf"message {queue_id}: .*the other server may have it, held: look there")
+        self.assertEqual([words[-1] for words in heard], [b"hold"], "a copy there waits until this one is removed")
+        (one,) = self.listed(self.server)
+        self.assertEqual((one["id"], one["held"]), (queue_id, False))
+
+    def test_empty_patterns_are_refused(self):
+        self.deferred()
+        for flag in ("--sender", "--recipient", "--domain", "--site", "--reply"):
+            self.assertIn(f"{flag}: the pattern is empty", self.queue(self.server, "remove", "all", flag, "", code=64).stderr)
+        self.assertEqual(len(self.listed(self.server)), 1)
 
     def test_wrong_files_and_places(self):
         queue_id = self.deferred()

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <iostream>
 
 #include "base/text.hpp"
@@ -99,7 +100,7 @@ std::vector<config::Flag> QueueVerbs::flags_with(const std::vector<config::Flag>
 std::vector<config::ExitCode> QueueVerbs::exit_codes() {
   return {{exit_ok, "done"},
           {exit_none, "no message matched"},
-          {exit_no_input, "no server uses that data folder"},
+          {exit_no_input, "no server uses that data folder, or a file cannot be read"},
           {exit_io, "the running server cannot be reached"},
           {exit_temporary,
            "the running server does not answer or is ending, or nothing could be changed"},
@@ -258,6 +259,12 @@ int QueueVerbs::change(const std::string& what) {
     std::cout << fmt::format("{{\"matched\":{},\"changed\":{}}}\n", named.ids.size(), changed);
   else if (!dry_run && !named.ids.empty())
     std::cout << what << ": " << count_text(changed) << '\n';
+  const auto left = named.ids.size() - std::min(changed, named.ids.size());
+  const bool is_partial = left > 0 && changed > 0 && !dry_run;
+  if (is_partial && (what == "hold" || what == "remove"))
+    return refuse_queue(exit_temporary, what + ": " + count_text(left) +
+                                            " were not changed: they have left the queue, or the "
+                                            "disk refuses it, which the log says");
   if (named.ids.empty() || dry_run || changed > 0) return exit_of_count(named.ids.size());
   return refuse_queue(
       exit_temporary,

@@ -1,9 +1,13 @@
 // See queue_requests.hpp.
 #include "cli/verbs/queue_requests.hpp"
 
+#include <fmt/format.h>
+
 #include <filesystem>
+#include <initializer_list>
 #include <iostream>
 #include <set>
+#include <tuple>
 
 #include "base/text.hpp"
 #include "cli/exit.hpp"
@@ -68,15 +72,25 @@ Result<QueueSelection> selection_of(const QueueVerbs& verb) {
                   "messages");
     if (seen.insert(*id).second) selection.ids.push_back(*id);
   }
-  selection.sender = verb.sender;
+  const std::initializer_list<
+      std::tuple<const char*, const std::optional<std::string>*, std::string*>>
+      patterns{{"--sender", &verb.sender, &selection.sender},
+               {"--recipient", &verb.recipient, &selection.recipient},
+               {"--domain", &verb.domain, &selection.domain},
+               {"--site", &verb.site, &selection.site},
+               {"--reply", &verb.reply, &selection.reply}};
+  for (const auto& [flag, given, target] : patterns) {
+    if (!*given) continue;
+    if ((*given)->empty())
+      return fail(Fault::input, flag,
+                  "the pattern is empty and would match nothing or all; `*` stands for any text, "
+                  "`<>` for the null reverse-path");
+    *target = **given;
+  }
   // As `queue list` prints it.
   if (const auto size = selection.sender.size();
       size > 2 && selection.sender.front() == '<' && selection.sender.back() == '>')
     selection.sender = selection.sender.substr(1, size - 2);
-  selection.recipient = verb.recipient;
-  selection.domain = verb.domain;
-  selection.site = verb.site;
-  selection.reply = verb.reply;
   selection.older = verb.older;
   if (!verb.state.empty()) {
     const auto state = daemon::parse_state(verb.state);
@@ -87,9 +101,8 @@ Result<QueueSelection> selection_of(const QueueVerbs& verb) {
 }
 
 bool names_something(const QueueVerbs& verb) {
-  return !verb.ids.empty() || !verb.sender.empty() || !verb.recipient.empty() ||
-         !verb.domain.empty() || !verb.site.empty() || !verb.reply.empty() || !verb.state.empty() ||
-         verb.older.count() > 0;
+  return !verb.ids.empty() || verb.sender || verb.recipient || verb.domain || verb.site ||
+         verb.reply || !verb.state.empty() || verb.older.count() > 0;
 }
 
 Result<RunningServer> connect_to_folder(const std::string& folder) {
@@ -131,6 +144,22 @@ Result<QueueSelection> find_messages(RunningServer& running, const QueueSelectio
   });
   if (!matched) return matched.error();
   return named;
+}
+
+Result<std::string> envelope_of(RunningServer& running, const spool::QueueId& id) {
+  std::string text;
+  const QueueSelection one{.ids = {id}};
+  const auto found = running.queue("list export" + daemon::words_of(one),
+                                   [&](std::string_view line) -> Result<void> {
+                                     text.assign(line).append("\n");
+                                     return {};
+                                   });
+  return found ? Result<std::string>(std::move(text)) : found.error();
+}
+
+void print_ids(bool as_json, const std::string& from, const std::string& id) {
+  std::cout << (as_json ? fmt::format(R"({{"id":"{}","new_id":"{}"}})", from, id) : from + ' ' + id)
+            << '\n';
 }
 
 }  // namespace postroad::cli

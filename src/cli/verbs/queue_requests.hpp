@@ -1,4 +1,4 @@
-// What the queue commands share: which messages are named, the running server, and how a refusal
+// Shared by the queue commands: which messages are named, the running server, and how a refusal
 // ends the program.
 #pragma once
 
@@ -41,6 +41,12 @@ int exit_of_put(const Error& error);
 /// The ids of the messages that match, oldest first.
 Result<daemon::QueueSelection> find_messages(daemon::RunningServer& running,
                                              const daemon::QueueSelection& selection);
+
+/// The envelope of a message as an export has it; empty: the message has left the queue.
+Result<std::string> envelope_of(daemon::RunningServer& running, const spool::QueueId& id);
+/// A line with the ids of a message before and after; written at once, so that an interruption
+/// leaves the lines of those that are done.
+void print_ids(bool as_json, const std::string& from, const std::string& id);
 
 /// Asks in pieces that fit a request, which is a line of at most 1 MiB; gives the sum of the
 /// answers.

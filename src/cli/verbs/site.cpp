@@ -5,6 +5,7 @@
 
 #include "base/text.hpp"
 #include "cli/exit.hpp"
+#include "cli/terminal.hpp"
 #include "cli/verbs.hpp"
 #include "cli/verbs/queue_requests.hpp"
 
@@ -12,16 +13,9 @@ namespace postroad::cli {
 
 namespace {
 
-// A domain stands for the site of its mail exchangers.
-std::string site_name(const std::string& name) {
-  const bool is_whole = name.find(':') != std::string::npos ||
-                        name.find('*') != std::string::npos || name == "mailboxes";
-  return is_whole ? name : "mx:" + lower(name);
-}
-
 std::string words_of_sites(const std::vector<std::string>& names) {
   std::string words;
-  for (const auto& name : names) words += ' ' + percent_encode(site_name(name));
+  for (const auto& name : names) words += ' ' + percent_encode(name);
   return words;
 }
 
@@ -31,17 +25,18 @@ config::Command SiteVerbs::command(const std::string& name, std::string summary,
                                    std::string description, bool needs_name) {
   auto flags = place.place_flags();
   flags.push_back({.name = "json", .doc = "Print JSON, one object per line.", .target = &json});
-  return {.name = name,
-          .summary = std::move(summary),
-          .description = std::move(description),
-          .arguments = {{.name = "SITE",
-                         .doc = "Names as `site list` shows them, or recipient domains; `*` stands "
-                                "for any text.",
-                         .target = &names,
-                         .required = needs_name}},
-          .flags = std::move(flags),
-          .exit_codes = QueueVerbs::exit_codes(),
-          .run = [this, name] { return name == "list" ? list() : change(name); }};
+  return {
+      .name = name,
+      .summary = std::move(summary),
+      .description = std::move(description),
+      .arguments = {{.name = "SITE",
+                     .doc =
+                         "Names as `site list` shows them, or recipient domains; `*` is any text.",
+                     .target = &names,
+                     .required = needs_name}},
+      .flags = std::move(flags),
+      .exit_codes = QueueVerbs::exit_codes(),
+      .run = [this, name] { return name == "list" ? list() : change(name); }};
 }
 
 config::Command SiteVerbs::declare() {
@@ -61,7 +56,9 @@ config::Command SiteVerbs::declare() {
               "restarts and flushes. Attempts that are under way end as usual.",
               true),
       command("resume", "end a pause, that of an operator or that after failures", "", true),
-      command("reset", "forget what was learnt of these sites: limit, failures and pause", "",
+      command("reset", "forget what was learnt of these sites",
+              "Forgets the limit, the failures and the pause that followed them. A pause by an "
+              "operator stays.",
               true)};
   group.subcommands.front().examples = {{"postroad site list 'mx:*.example.org'", "some sites"}};
   return group;
@@ -78,16 +75,23 @@ int SiteVerbs::list() {
 }
 
 int SiteVerbs::change(const std::string& what) {
+  constexpr std::string_view warning = "warning ";
   auto running = connect_to_server(place);
   if (!running) return refuse_queue(running.error());
-  const auto count = running->queue("site " + what + words_of_sites(names), print_line);
-  if (!count) return refuse_queue(exit_of_put(count.error()), count.error().text());
-  if (json)
-    std::cout << fmt::format("{{\"changed\":{}}}\n", *count);
-  else
-    std::cout << what << ": " << *count << (*count == 1 ? " site\n" : " sites\n");
+  bool is_kept = true;
+  const auto count = running->queue(
+      "site " + what + words_of_sites(names), [&](std::string_view line) -> Result<void> {
+        if (line.starts_with(warning)) {
+          is_kept = false;
+          complain("site", line.substr(warning.size()));
+          return {};
+        }
+        return json ? Result<void>() : print_line(what + ": " + std::string(line));
+      });
+  if (!count) return refuse_queue(count.error());
+  if (json) std::cout << fmt::format("{{\"changed\":{}}}\n", *count);
   if (*count == 0 && !json) std::cerr << "no site matches; `postroad site list` shows them\n";
-  return exit_of_count(*count);
+  return is_kept ? exit_of_count(*count) : int{exit_temporary};
 }
 
 }  // namespace postroad::cli

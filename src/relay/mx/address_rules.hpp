@@ -4,6 +4,7 @@
 #pragma once
 
 #include <boost/asio/ip/address.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,8 @@ struct AddressRules {
   /// `mx.families`.
   bool ipv4 = true;
   bool ipv6 = true;
+  /// Comes first among the addresses of its host.
+  std::optional<Address> preferred{};
   /// `mx.addresses`: of one attempt, in all.
   std::size_t max_addresses = 5;
 

@@ -143,7 +143,10 @@ class Selection final {
 
   void add(const Host& host, const HostAnswers& answers) {
     Exchanger exchanger{host, {}};
-    for (const auto& address : interleave(answers)) {
+    auto all = interleave(answers);
+    std::stable_partition(all.begin(), all.end(),
+                          [this](const Address& address) { return rules_.preferred == address; });
+    for (const auto& address : all) {
       const auto name = host.name + " [" + address.to_string() + "]: ";
       const auto refusal = rules_.refusal(address);
       if (!refusal.empty()) {

@@ -92,6 +92,18 @@ TEST(Facts, NameTheAnswersTheHostsAndWhatIsLeftOut) {
   EXPECT_TRUE(has("left out: mx2.example [127.0.0.1]: loopback address"));
 }
 
+// A host with several addresses may greylist by each: the resolver rotates them.
+TEST(Addresses, ThePreferredOneIsFirst) {
+  AddressRules rules;
+  rules.preferred = address("192.0.2.4");
+  const auto found = find({{10, "mx.example", {"192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4"}},
+                           {20, "b.example", {"192.0.2.5"}}},
+                          rules);
+  ASSERT_EQ(found.usable.size(), 2U);
+  EXPECT_EQ(found.usable[0].addresses.front(), address("192.0.2.4"));
+  EXPECT_EQ(found.usable[0].addresses.size(), Exchangers::max_of_host);
+}
+
 TEST(Rank, OfAHostThatAskedToComeBackIsFirst) {
   const auto hosts = hosts_of(
       "example.org", mx({{10, "mx1.example"}, {20, "mx2.example"}, {30, "mx3.example"}}), 1);

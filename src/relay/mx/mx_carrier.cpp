@@ -14,6 +14,7 @@
 #include "base/text.hpp"
 #include "client/connection.hpp"
 #include "outbox/attempts.hpp"
+#include "queue/retry_hint.hpp"
 #include "queue/server_text.hpp"
 
 namespace postroad::relay::mx {
@@ -59,9 +60,12 @@ std::string text_of(const Result<SendReport>& result, const Exchanger& exchanger
   return exchanger.host.name + ": " + result->recipients.front().reply.one_line();
 }
 
-// 421, or a code of security or policy such as "4.7.0 too many connections" (RFC 3463).
-bool asks_for_less(int code, std::string_view text) {
-  return code == 421 || (code / 100 == 4 && text.find("4.7.") != std::string_view::npos);
+// 421, or a code of security or policy such as "4.7.0 too many connections" (RFC 3463). The reply
+// is one line, "450 4.7.0 …"; an error has it behind the stage.
+bool asks_for_less(int code, std::string_view reply) {
+  if (code == 421) return true;
+  const auto number = std::to_string(code) + ' ';
+  return code / 100 == 4 && reply.starts_with(number + "4.7.");
 }
 
 // At the greeting or at MAIL, where the reply is about the client and not about a recipient.
@@ -130,12 +134,28 @@ void begin_with_ipv4(std::vector<Address>& addresses) {
     if (addresses[i].is_v6() && addresses[i + 1].is_v4()) std::swap(addresses[i], addresses[i + 1]);
 }
 
-// The host whose 4yz reply deferred the first recipient: greylisting knows the client there.
+// "mx.example [192.0.2.1]:25"
+std::optional<Address> address_in(std::string_view host) {
+  const auto begin = host.find('[');
+  const auto end = host.find(']');
+  if (begin == std::string_view::npos || end == std::string_view::npos || end < begin)
+    return std::nullopt;
+  auto text = host.substr(begin + 1, end - begin - 1);
+  if (text.starts_with("IPv6:")) text.remove_prefix(5);
+  boost::system::error_code error;
+  const auto address = asio::ip::make_address(std::string(text), error);
+  return error ? std::nullopt : std::optional(address);
+}
+
+// The host that greylisted the first recipient at its first attempt: it knows the client now.
 std::string host_to_return_to(const queue::Part& part) {
   const auto& one = part.envelope.recipients[part.recipients.front()];
-  if (one.attempts == 0 || !one.note.starts_with('4') || one.note.starts_with("421")) return {};
-  const bool is_reply = one.note.size() > 3 && one.note[3] == ' ';
-  return is_reply ? std::string(queue::parse_server(one.host).name) : std::string();
+  if (one.attempts != 1 || !one.note.starts_with('4')) return {};
+  const auto text = lower(one.note);
+  const bool is_greylisted = queue::retry_hint(text) ||
+                             text.find("greylist") != std::string::npos ||
+                             text.find("graylist") != std::string::npos;
+  return is_greylisted ? std::string(queue::parse_server(one.host).name) : std::string();
 }
 
 }  // namespace
@@ -151,7 +171,12 @@ struct MxCarrier::State {
   struct Answer {
     std::vector<std::string> facts;
     std::function<void(std::vector<std::string>)> done;
-    ~Answer() { done(std::move(facts)); }
+    ~Answer() {
+      try {
+        done(std::move(facts));
+      } catch (...) {  // no memory: the asker waits no longer than its own patience
+      }
+    }
   };
 
   void start(const std::shared_ptr<outbox::Call>& call);
@@ -257,8 +282,10 @@ awaitable<outbox::Ended> MxCarrier::State::try_hosts(outbox::Call& call, const E
 
 awaitable<outbox::Ended> MxCarrier::State::deliver(outbox::Call& call) {
   const auto count = call.part.recipients.size();
-  const auto rules = settings.rules.with_interfaces();
+  auto rules = settings.rules.with_interfaces();
   const auto first = host_to_return_to(call.part);
+  if (!first.empty())
+    rules.preferred = address_in(call.part.envelope.recipients[call.part.recipients.front()].host);
   const auto found =
       co_await find_exchangers(*resolver, domain_of(call.part), rules, seed_of(call.part),
                                settings.dns, [this, &first](const std::string& host) {
