@@ -169,9 +169,29 @@ server::PolicyChain login_policies(const std::shared_ptr<Configuration>& configu
 
 }  // namespace
 
+namespace {
+
+std::shared_ptr<const relay::DkimKeys> load_dkim_keys(const Settings& settings,
+                                                      Problems& problems) {
+  auto keys = std::make_shared<relay::DkimKeys>();
+  for (std::size_t i = 0; i < settings.dkim.size(); ++i) {
+    const auto added = keys->add(settings.dkim[i]);
+    if (added) continue;
+    const auto& where = added.error().where;
+    const std::string option = where == "DKIM domain"     ? "domain"
+                               : where == "DKIM selector" ? "selector"
+                                                          : "key_file";
+    problems.error("dkim." + std::to_string(i) + '.' + option, added.error());
+  }
+  return keys->is_empty() ? nullptr : keys;
+}
+
+}  // namespace
+
 relay::DeliverySettings Configuration::delivery() const {
   auto made = settings.delivery.settings(settings.server.hostname);
   made.reports = settings.bounces.settings(settings.server.hostname, settings.retry.lifetime);
+  if (dkim) made.reports.signer = dkim->signer_for(settings.server.hostname);
   made.settlement = settings.retry.policy(settings.bounces.lifetime);
   made.table = *routes;
   made.ways = make_ways(settings);
@@ -189,6 +209,7 @@ std::shared_ptr<Configuration> Configuration::make(Settings settings, Problems& 
   made->directory = make_directory(s, made->routes, problems);
   check_postmaster(s.bounces.postmaster, *made->directory, made->routes, problems);
   made->senders = make_senders(s, problems);
+  made->dkim = load_dkim_keys(s, problems);
   made->guard = server::guard_settings(s.clients, s.logins);
   made->guard.exempt = parse_networks("clients.exempt", s.clients.exempt, problems);
   (void)parse_networks("bounces.confirm_networks", s.bounces.confirm_networks, problems);

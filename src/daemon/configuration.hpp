@@ -34,6 +34,7 @@ struct Configuration {
   std::optional<relay::Directory> directory;
   std::optional<relay::Senders> senders;
   std::optional<relay::RouteTable> routes;
+  std::shared_ptr<const relay::DkimKeys> dkim;
   std::deque<relay::Rules> rules;                        // one per listener; refer to the above
   std::vector<std::optional<net::TlsContext>> tls;       // one per listener
   std::vector<std::vector<net::Network>> proxies;        // clients that send a PROXY header

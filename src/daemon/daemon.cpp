@@ -139,7 +139,7 @@ Result<void> Daemon::open(const std::optional<HandoverState>& handover_state) {
   if (settings.spool.keeps == Keeping::nothing)
     null_store_.emplace();
   else
-    intake_.emplace(*spool_, Configuration::directory_of(configuration_));
+    intake_.emplace(*spool_, Configuration::directory_of(configuration_), configuration_->dkim);
   known_sites_.emplace(data);
   auto delivery = configuration_->delivery();
   if (auto known = known_sites_->load())
@@ -212,7 +212,7 @@ std::vector<std::string> Daemon::change(Reread reread) {
   configuration_ = std::move(reread.configuration);
   guard_.configure(configuration_->guard);
   set_ceilings();
-  if (intake_) intake_->change(Configuration::directory_of(configuration_));
+  if (intake_) intake_->change(Configuration::directory_of(configuration_), configuration_->dkim);
   change_delivery();
   return {};
 }

@@ -11,6 +11,7 @@
 #include "config/option.hpp"
 #include "config/report.hpp"
 #include "daemon/process_options.hpp"
+#include "relay/dkim_keys.hpp"
 #include "relay/options.hpp"
 #include "server/options.hpp"
 
@@ -27,6 +28,7 @@ struct Settings {
   relay::DeliveryConfig delivery;
   relay::RetryConfig retry;
   relay::BouncesConfig bounces;
+  std::vector<relay::DkimConfig> dkim;
   std::vector<relay::RouteConfig> routes;
   relay::MxConfig mx;
   relay::ResolverConfig resolver;

@@ -2,6 +2,7 @@
 #include "relay/intake.hpp"
 
 #include <chrono>
+#include <optional>
 #include <unordered_set>
 
 #include "base/text.hpp"
@@ -10,6 +11,7 @@
 #include "mail/header/header_completion.hpp"
 #include "mail/header/hops.hpp"
 #include "mail/header/received.hpp"
+#include "mailauth/dkim/signing.hpp"
 #include "proto/smtp/mail_parameters.hpp"
 #include "queue/handling.hpp"
 
@@ -39,11 +41,17 @@ class SpooledMessage final : public server::MessageSink {
         envelope_(std::move(envelope)),
         handling_(std::move(handling)) {}
   void add(mail::HeaderCompletion header) { header_ = std::move(header); }
+  void sign_with(std::shared_ptr<const DkimKeys> keys) {
+    keys_ = std::move(keys);
+    if (keys_) signing_.emplace(false, true);
+  }
   [[nodiscard]] std::string id() const override { return incoming_->id().text(); }
   Result<void> append(std::string_view bytes) override {
     if (!handling_.body_8bit && !handling_.undeclared_8bit)
       handling_.undeclared_8bit = has_8bit(bytes);
-    return header_.is_done() ? incoming_->append(bytes) : append_header(header_.take(bytes));
+    if (!header_.is_done()) return append_header(header_.take(bytes));
+    if (signing_) signing_->take(bytes);
+    return incoming_->append(bytes);
   }
   [[nodiscard]] bool ready() const override { return incoming_->ready(); }
   void when_ready(std::function<void()> resume) override {
@@ -60,6 +68,10 @@ class SpooledMessage final : public server::MessageSink {
     queue::set_handling(envelope_, handling_);
     for (auto& [name, value] : additions.options)
       queue::add_policy_option(envelope_, name, std::move(value));
+    // A message that cannot be signed goes on without a signature.
+    if (signing_ && signing_->end())
+      if (const auto fields = keys_->sign(*signing_, envelope_.reverse_path); !fields.empty())
+        incoming_->prepend(fields);
     if (!additions.header.empty()) incoming_->prepend(additions.header);
     incoming_->commit(std::move(envelope_), [id = incoming_->id(),
                                              done = std::move(done)](const Result<void>& kept) {
@@ -73,6 +85,7 @@ class SpooledMessage final : public server::MessageSink {
       if (piece.empty()) continue;
       hops_.take(piece);
       tls_required_.take(piece);
+      if (signing_) signing_->take(piece);
       if (auto kept = incoming_->append(piece); !kept) return kept;
     }
     return {};
@@ -84,6 +97,8 @@ class SpooledMessage final : public server::MessageSink {
   mail::HopCounter hops_;
   mail::FieldWatch tls_required_{"tls-required:"};
   queue::Handling handling_;
+  std::shared_ptr<const DkimKeys> keys_;
+  std::optional<dkim::Signing> signing_;
 };
 
 // The final recipients, aliases expanded, each once. A recipient that the directory does not know,
@@ -158,9 +173,19 @@ queue::Handling handling_of(const server::SessionInfo& info, const smtp::Transac
 
 }  // namespace
 
-void Intake::change(std::shared_ptr<const Directory> directory) {
+void Intake::change(std::shared_ptr<const Directory> directory,
+                    std::shared_ptr<const DkimKeys> keys) {
   const std::lock_guard lock(mutex_);
   directory_ = std::move(directory);
+  keys_ = std::move(keys);
+}
+
+// Of users of this server: a message from elsewhere is not its own.
+std::shared_ptr<const DkimKeys> Intake::keys_for(const server::SessionInfo& info) {
+  const bool is_user = info.role == server::Role::submission || !info.login.empty();
+  if (!is_user || info.role == server::Role::catcher) return nullptr;
+  const std::lock_guard lock(mutex_);
+  return keys_;
 }
 
 std::shared_ptr<const Directory> Intake::directory() {
@@ -196,6 +221,7 @@ server::Store::Opened Intake::open(const server::SessionInfo& info,
     sink->add({"Date: " + mail::format_date(trace.time) + "\r\n",
                "Message-ID: <" + trace.id + '@' + trace.by + ">\r\n"});
   }
+  sink->sign_with(keys_for(info));
   return {std::move(sink), {}};
 }
 

@@ -229,6 +229,7 @@ TEST_F(MxCarrierTest, AFailedHandshakeIsFollowedByASessionWithoutTls) {
   const auto attempt = send();
   EXPECT_EQ(attempt.recipients[0].outcome, Outcome::accepted) << attempt.recipients[0].note;
   EXPECT_EQ(host.messages(), 1);
+  carrier.reset();  // with its idle connection, whose end the host waits for
 }
 
 TEST_F(MxCarrierTest, ButNotForAMessageThatRequiresTls) {

@@ -48,13 +48,17 @@ class ConfigExamples(unittest.TestCase):
                 self.assertTrue(session.greeting.startswith("220 "))
 
     def test_every_example_is_tested(self):
-        self.assertEqual({path.stem for path in EXAMPLES.glob("*.toml")}, {"laptop", "submission", "receiving"})
+        self.assertEqual({path.stem for path in EXAMPLES.glob("*.toml")}, {"laptop", "submission", "receiving", "relay"})
 
     def test_laptop(self):
         self.check("laptop", 1)
 
     def test_submission(self):
         self.check("submission", 2)
+
+    def test_relay(self):
+        self.assertEqual(postroad.run("dkim", "keygen", "-o", self.folder.path / "dkim.pem", "-d", "example.org", "-s", "mail").returncode, 0)
+        self.check("relay", 3)
 
     def test_receiving(self):
         self.check("receiving", 1)

@@ -11,9 +11,8 @@
 #include "crypto/key.hpp"
 #include "mail/address/mailbox.hpp"
 #include "mail/header/fold.hpp"
-#include "mailauth/dkim/canonical.hpp"
-#include "mailauth/dkim/message_scanner.hpp"
 #include "mailauth/dkim/signature.hpp"
+#include "mailauth/dkim/signing.hpp"
 
 namespace postroad {
 
@@ -137,7 +136,9 @@ std::string signed_field(const DkimKey& key, const DkimOptions& options,
   return std::move(field).finish();
 }
 
-Result<void> check(const DkimOptions& options) {
+}  // namespace
+
+Result<void> dkim::check_options(const DkimOptions& options) {
   const auto refuse = [](std::string where, std::string why) {
     return fail(Fault::input, "DKIM " + std::move(where), std::move(why));
   };
@@ -170,8 +171,6 @@ Result<void> check(const DkimOptions& options) {
                                   "\" is not [local]@domain in the signing domain or a subdomain");
   return {};
 }
-
-}  // namespace
 
 Result<DkimKey> DkimKey::parse(std::string_view pem) {
   auto key = crypto::PrivateKey::parse(pem);
@@ -225,42 +224,49 @@ std::string DkimKey::sign(std::string_view bytes) const {
 }
 
 Result<void> DkimSigner::add(DkimKey key, DkimOptions options) {
-  if (auto fine = check(options); !fine) return fine.error();
+  if (auto fine = dkim::check_options(options); !fine) return fine.error();
   entries_.push_back({std::move(key), std::move(options)});
   return {};
 }
 
-Result<std::string> DkimSigner::sign(MessageSource& source) const {
-  dkim::MessageScanner scanner;
-  std::array<dkim::BodyDigest, 2> digests{dkim::BodyDigest(DkimCanonicalization::simple),
-                                          dkim::BodyDigest(DkimCanonicalization::relaxed)};
-  std::array<bool, 2> wanted{};
-  for (const auto& entry : entries_) wanted[static_cast<std::size_t>(entry.options.body)] = true;
-  for (;;) {
-    auto chunk = source.next();
-    if (!chunk) return chunk.error();
-    if (chunk->empty()) break;
-    auto bytes = *chunk;
-    if (!scanner.take(bytes)) continue;
-    for (std::size_t form = 0; form < digests.size(); ++form) {
-      if (wanted[form]) digests[form].take(bytes);
-    }
-  }
-  if (scanner.is_too_long())
+void dkim::Signing::take(std::string_view bytes) {
+  if (!scanner_.take(bytes)) return;
+  for (std::size_t form = 0; form < digests_.size(); ++form)
+    if (wanted_[form]) digests_[form].take(bytes);
+}
+
+Result<void> dkim::Signing::end() {
+  if (scanner_.is_too_long())
     return fail(Fault::input, "DKIM", "cannot sign a header longer than 1 MiB");
-  const auto fields = mail::split_fields(scanner.header()).fields;
-  if (count_of(fields, "From") != 1)
+  fields_ = mail::split_fields(scanner_.header()).fields;
+  if (count_of(fields_, "From") != 1)
     return fail(Fault::input, "DKIM",
                 "cannot sign: the message must have exactly one From field and has " +
-                    std::to_string(count_of(fields, "From")));
-  std::array<std::string, 2> hashes;
-  for (std::size_t form = 0; form < digests.size(); ++form) {
-    if (wanted[form]) hashes[form] = digests[form].finish();
+                    std::to_string(count_of(fields_, "From")));
+  for (std::size_t form = 0; form < digests_.size(); ++form)
+    if (wanted_[form]) hashes_[form] = digests_[form].finish();
+  return {};
+}
+
+std::string dkim::Signing::sign(const DkimKey& key, const DkimOptions& options) const {
+  return signed_field(key, options, fields_, hashes_[static_cast<std::size_t>(options.body)]);
+}
+
+Result<std::string> DkimSigner::sign(MessageSource& source) const {
+  const auto wants = [this](DkimCanonicalization form) {
+    return std::any_of(entries_.begin(), entries_.end(),
+                       [form](const Entry& entry) { return entry.options.body == form; });
+  };
+  dkim::Signing signing(wants(DkimCanonicalization::simple), wants(DkimCanonicalization::relaxed));
+  for (;;) {
+    const auto chunk = source.next();
+    if (!chunk) return chunk.error();
+    if (chunk->empty()) break;
+    signing.take(*chunk);
   }
+  if (const auto ended = signing.end(); !ended) return ended.error();
   std::string out;
-  for (const auto& [key, options] : entries_)
-    out.insert(0,
-               signed_field(key, options, fields, hashes[static_cast<std::size_t>(options.body)]));
+  for (const auto& [key, options] : entries_) out.insert(0, signing.sign(key, options));
   return out;
 }
 

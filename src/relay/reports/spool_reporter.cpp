@@ -164,7 +164,9 @@ void SpoolReporter::make(const Job& job) {
     kept ? queue::report_queued(log, id, new_id, to) : limit->uncount(to);
     done(std::move(kept));
   };
-  auto source = status_report(part, job.owed, context).source({.host = settings_.host});
+  auto message = status_report(part, job.owed, context);
+  if (settings_.signer) message.sign(settings_.signer);
+  auto source = message.source({.host = settings_.host});
   if (!source) return end(source.error());
   (*source)->offered({});
   mail::ReceivedInfo trace;

@@ -7,6 +7,7 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <postroad/signer.hpp>
 #include <string>
 #include <thread>
 
@@ -24,8 +25,9 @@ using ReportRecipients = std::function<std::vector<spool::Recipient>(const std::
 struct ReportSettings {
   std::string host;  ///< this server's name
   queue::ReportPolicy policy;
-  std::chrono::milliseconds lifetime{0};  ///< of messages; 0: they are never given up
-  std::size_t per_hour = 60;              ///< to one address; 0: no limit
+  std::chrono::milliseconds lifetime{0};          ///< of messages; 0: they are never given up
+  std::size_t per_hour = 60;                      ///< to one address; 0: no limit
+  std::shared_ptr<const MessageSigner> signer{};  ///< null: notifications are not signed
 };
 
 class SpoolReporter final : public queue::Reporter {
