@@ -127,6 +127,14 @@ class QueueCommands(unittest.TestCase):
         postroad.eventually(lambda: len(self.server.events("recipient.delivered")) == 2, self.server.process)
         self.assertEqual(self.listed(), [])
 
+    def test_ids_from_standard_input(self):
+        ids = [self.deferred(), self.deferred(recipient="cora@there.example")]
+        done = postroad.run("queue", "hold", "--config", self.server.config, "-", input="\n".join(["", *ids, ""]).encode())
+        self.assertEqual((done.returncode, done.stdout), (0, "hold: 2 messages\n"), done.stderr)
+        done = postroad.run("queue", "remove", "--config", self.server.config, "-", input=b"")
+        self.assertEqual((done.returncode, done.stdout), (64, ""))
+        self.assertIn("standard input: no queue id", done.stderr)
+
     def test_flush_tries_now(self):
         queue_id = self.deferred()
         self.replies["RCPT"] = "250 2.1.5 Ok"

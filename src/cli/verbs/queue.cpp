@@ -113,16 +113,18 @@ config::Command QueueVerbs::change_command(const std::string& name, std::string 
   more.insert(more.begin(), {.name = "dry-run",
                              .doc = "Print how many messages match, and change nothing.",
                              .target = &dry_run});
-  return {.name = name,
-          .summary = std::move(summary),
-          .description = std::move(description),
-          .arguments = {{.name = "ID",
-                         .doc = "Queue ids, or `all`. With conditions, none is needed.",
-                         .target = &ids,
-                         .required = false}},
-          .flags = flags_with(more),
-          .exit_codes = exit_codes(),
-          .run = [this, name] { return change(name); }};
+  return {
+      .name = name,
+      .summary = std::move(summary),
+      .description = std::move(description),
+      .arguments = {{.name = "ID",
+                     .doc = "Queue ids, `-` for ids on standard input, or `all`. With conditions, "
+                            "none is needed.",
+                     .target = &ids,
+                     .required = false}},
+      .flags = flags_with(more),
+      .exit_codes = exit_codes(),
+      .run = [this, name] { return change(name); }};
 }
 
 config::Command QueueVerbs::declare() {

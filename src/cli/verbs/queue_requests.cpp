@@ -59,11 +59,29 @@ int exit_of_put(const Error& error) {
 
 int exit_of_count(std::size_t count) { return count == 0 ? exit_none : exit_ok; }
 
+namespace {
+
+// The ids of the command line, or for `-` those of standard input.
+Result<std::vector<std::string>> named_ids(const QueueVerbs& verb) {
+  if (verb.ids != std::vector<std::string>{"-"}) return verb.ids;
+  const auto text = read_all("-");
+  if (!text) return text.error();
+  std::vector<std::string> ids;
+  for (const auto line : split(*text, '\n'))
+    if (const auto word = trim(line); !word.empty()) ids.emplace_back(word);
+  if (ids.empty()) return fail(Fault::input, "standard input", "no queue id");
+  return ids;
+}
+
+}  // namespace
+
 Result<QueueSelection> selection_of(const QueueVerbs& verb) {
   QueueSelection selection;
-  const bool is_all = verb.ids == std::vector<std::string>{"all"};
+  const auto named = named_ids(verb);
+  if (!named) return named.error();
+  const bool is_all = *named == std::vector<std::string>{"all"};
   std::set<spool::QueueId> seen;
-  for (const auto& text : verb.ids) {
+  for (const auto& text : *named) {
     if (is_all) break;
     const auto id = spool::QueueId::parse(text);
     if (!id)
