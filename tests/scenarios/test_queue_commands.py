@@ -220,9 +220,10 @@ class QueueCommands(unittest.TestCase):
 
     def test_output_that_cannot_be_written(self):
         queue_id = self.deferred()
-        for arguments in (("list",), ("list", "--json"), ("why", queue_id), ("show", queue_id), ("hold", queue_id)):
+        for arguments in (("queue", "list"), ("queue", "list", "--json"), ("queue", "why", queue_id), ("queue", "show", queue_id),
+                          ("queue", "hold", queue_id), ("site", "pause", "mailboxes"), ("site", "list")):
             with self.subTest(arguments), open("/dev/full", "wb") as full:
-                done = subprocess.run([postroad.BINARY, "queue", arguments[0], "--config", self.server.config, *arguments[1:]], stdout=full,
+                done = subprocess.run([postroad.BINARY, *arguments[:2], "--config", self.server.config, *arguments[2:]], stdout=full,
                                       stderr=subprocess.PIPE, text=True, timeout=postroad.PATIENCE, check=False)
                 self.assertEqual(done.returncode, 74, done.stderr)
                 self.assertIn("standard output cannot be written: No space left on device", done.stderr)
