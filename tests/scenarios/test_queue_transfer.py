@@ -159,31 +159,57 @@ class QueueTransfer(WithAQueue):
     # The other server takes the whole message, and its answer is lost: it may have it.
     def test_a_move_whose_answer_is_lost_says_so_and_the_message_is_here(self):
         queue_id = self.deferred()
-        folder = self.folder()
-        control = self.enterContext(socket.socket(socket.AF_UNIX))
-        control.bind(str(folder / "control.sock"))
-        control.listen()
         heard = []
 
-        def answer(connection):
-            with connection, connection.makefile("rb") as lines:
-                words = lines.readline().split()
-                if words[:2] == [b"queue", b"put"]:
-                    heard.append(words)
-                    lines.read(int(words[2]))
-                    connection.sendall(b"go\n")
-                    lines.read(int(words[3]))
-
-        def serve():
-            with contextlib.suppress(OSError):
-                while True:
-                    threading.Thread(target=answer, args=(control.accept()[0],), daemon=True).start()
-        threading.Thread(target=serve, daemon=True).start()
+        def answer(connection, lines):
+            words = lines.readline().split()
+            if words[:2] == [b"queue", b"put"]:
+                heard.append(words)
+                lines.read(int(words[2]))
+                connection.sendall(b"go\n")
+                lines.read(int(words[3]))
+        folder = self.fake_control(answer)
         done = self.queue(self.server, "move", queue_id, "--to", folder, code=74)
         self.assertRegex(done.stderr, rf"message {queue_id}: .*the other server may have it, held: look there")
         self.assertEqual([words[-1] for words in heard], [b"hold"], "a copy there waits until this one is removed")
         (one,) = self.listed(self.server)
         self.assertEqual((one["id"], one["held"]), (queue_id, False))
+
+    # A full disk may refuse a hold: the message could be attempted while it is copied.
+    def test_a_message_that_could_not_be_held_is_not_moved(self):
+        queue_id = self.deferred()
+        folder = self.folder()
+        self.queue(self.server, "export", queue_id, "--to", folder)
+        envelope = (folder / f"{queue_id}.json").read_bytes()
+        replies = {b"list ids": queue_id.encode() + b"\nok 1\n", b"hold id=": b"ok 0\n", b"list export": envelope + b"ok 1\n"}
+
+        def answer(connection, lines):
+            for line in lines:
+                request = line.removeprefix(b"queue ")
+                found = next((reply for words, reply in replies.items() if request.startswith(words) and b"state=held" not in request), b"ok 0\n")
+                connection.sendall(found)
+        done = postroad.run("queue", "move", queue_id, "--data", self.fake_control(answer), "--to", self.server.data)
+        self.assertEqual(done.returncode, 74, done.stderr)
+        self.assertIn("could not be held", done.stderr)
+        self.assertEqual([one["id"] for one in self.listed(self.server)], [queue_id], "nothing was put")
+
+    def fake_control(self, answer):
+        """A data folder with a control socket; `answer(connection, lines)` serves a connection."""
+        folder = self.folder()
+        control = self.enterContext(socket.socket(socket.AF_UNIX))
+        control.bind(str(folder / "control.sock"))
+        control.listen()
+
+        def serve_one(connection):
+            with contextlib.suppress(OSError), connection, connection.makefile("rb") as lines:
+                answer(connection, lines)
+
+        def serve():
+            with contextlib.suppress(OSError):
+                while True:
+                    threading.Thread(target=serve_one, args=(control.accept()[0],), daemon=True).start()
+        threading.Thread(target=serve, daemon=True).start()
+        return folder
 
     def test_empty_patterns_are_refused(self):
         self.deferred()

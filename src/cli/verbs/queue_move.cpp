@@ -25,6 +25,13 @@ using Sink = RunningServer::Sink;
 
 constexpr std::chrono::milliseconds look_again{50};
 
+// Without a hold it could be attempted here while it is copied.
+bool is_held(const spool::Envelope& envelope) {
+  return std::none_of(envelope.recipients.begin(), envelope.recipients.end(), [](const auto& one) {
+    return one.state == spool::State::pending && !one.is_held;
+  });
+}
+
 // The messages of one `queue move`. Each is held here before it is copied, and held there until it
 // is removed here: at no time do both servers deliver it, whatever ends.
 class Move final {
@@ -117,6 +124,10 @@ class Move final {
     if (envelope->empty()) return {};  // its attempt was the last one
     const auto message = daemon::parse_export(*envelope);
     if (!message) return fail(Fault::damaged, {}, message.error().text());
+    if (!is_held(message->envelope))
+      return fail(Fault::busy, {},
+                  "it stays here: it could not be held, as the disk refuses it, or it was released "
+                  "meanwhile");
     const auto new_id = to_->put(*envelope, message->size, daemon::Holds::set,
                                  [&](const Sink& sink) -> Result<void> {
                                    const auto shown = from_->show(id.text(), sink);
