@@ -88,7 +88,7 @@ Result<std::string> SiteService::name_of(const std::string& text) const {
   if (is_whole) return text;
   spool::Envelope envelope;
   envelope.recipients.emplace_back().address = "postmaster@" + text;
-  const auto site = delivery_.site_of(envelope, 0);
+  auto site = delivery_.site_of(envelope, 0);
   if (site == "mx:" + lower(text)) return site;
   if (site.empty())
     return fail(Fault::input, printable(text, 200), "no message to this domain leaves the server");

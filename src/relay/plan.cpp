@@ -25,7 +25,11 @@ Plan begin_plan(const PlanInput& input, const Mailbox& recipient, const Mailbox&
   if (!at && is_local) {
     plan.route = Route::mailbox;
   } else if (!at) {
-    plan.problem = {Outcome::deferred, "4.4.4 no route to " + recipient.domain};
+    // A queued message whose route a reload removed would be deferred; a new one is not accepted.
+    plan.problem = {
+        Outcome::refused,
+        "5.1.2 no route to " + recipient.domain +
+            ": there is no [[route]] for it, no delivery.smarthost, and mx.enabled is off"};
   } else {
     plan.way = &input.ways[*at];
     plan.site = site_of(sites_of(input.ways)[*at], recipient.domain);
