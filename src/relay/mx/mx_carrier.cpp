@@ -60,12 +60,14 @@ std::string text_of(const Result<SendReport>& result, const Exchanger& exchanger
   return exchanger.host.name + ": " + result->recipients.front().reply.one_line();
 }
 
-// 421, or a code of security or policy such as "4.7.0 too many connections" (RFC 3463). The reply
-// is one line, "450 4.7.0 …"; an error has it behind the stage.
+// 421 without a status code that says otherwise (4.3.2: it is being shut down), or a code of
+// security or policy such as "450 4.7.0 too many connections" (RFC 3463). `reply` is one line.
 bool asks_for_less(int code, std::string_view reply) {
-  if (code == 421) return true;
+  if (code / 100 != 4) return false;
   const auto number = std::to_string(code) + ' ';
-  return code / 100 == 4 && reply.starts_with(number + "4.7.");
+  if (!reply.starts_with(number)) return code == 421;
+  reply.remove_prefix(number.size());
+  return reply.starts_with("4.7.") || (code == 421 && !reply.starts_with("4."));
 }
 
 // At the greeting or at MAIL, where the reply is about the client and not about a recipient.
