@@ -197,9 +197,9 @@ class Exchangers(unittest.TestCase):
 
         def script(peer):
             peer.say("220 fake.example ESMTP\r\n")
-            by_hand.converse(peer, until="MAIL")
-            peer.say(next(replies, "250 2.1.0 Ok") + "\r\n")
-            by_hand.converse(peer)
+            while True:
+                by_hand.converse(peer, until="MAIL")
+                peer.say(next(replies, "250 2.1.0 Ok") + "\r\n")
         self.fake_host(script)
         self.site("pause", "only.dest.example")
         for i in range(6):
