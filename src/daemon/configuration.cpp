@@ -183,7 +183,15 @@ std::shared_ptr<const relay::DkimKeys> load_dkim_keys(const Settings& settings,
                                                           : "key_file";
     problems.error("dkim." + std::to_string(i) + '.' + option, added.error());
   }
-  return keys->is_empty() ? nullptr : keys;
+  if (keys->is_empty()) return nullptr;
+  for (std::size_t i = 0; i < settings.listeners.size(); ++i) {
+    const auto& listener = settings.listeners[i];
+    if (listener.role == server::Role::submission && listener.allow_any_sender)
+      problems.warning(listener_option(i, "allow_any_sender"),
+                       "each user of this listener may send as any address, and the message is "
+                       "signed by [[dkim]]; name their addresses in submission.senders");
+  }
+  return keys;
 }
 
 }  // namespace

@@ -142,10 +142,9 @@ Result<void> Daemon::open(const std::optional<HandoverState>& handover_state) {
     intake_.emplace(*spool_, Configuration::directory_of(configuration_), configuration_->dkim);
   known_sites_.emplace(data);
   auto delivery = configuration_->delivery();
-  if (auto known = known_sites_->load())
-    delivery.sites = std::move(*known);
-  else
-    server_in_trouble(log_, known.error().text());
+  auto known = known_sites_->load();
+  if (!known) return known.error();
+  delivery.sites = std::move(*known);
   delivery_.emplace(*spool_, Configuration::directory_of(configuration_), *maildirs_, log_,
                     std::move(delivery));
   site_service_.emplace(*delivery_, *known_sites_, log_);

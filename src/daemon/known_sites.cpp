@@ -62,10 +62,12 @@ Result<std::vector<queue::SiteFacts>> KnownSites::load() const {
   std::string text;
   if (!file || !read_to_end(file.get(), text))
     return fail(Fault::io, path_.string(),
-                "cannot be read, so that paused sites are not paused: " +
-                    std::generic_category().message(errno));
+                "cannot be read, and paused sites would not be paused: " +
+                    std::generic_category().message(errno) +
+                    "; remove it to begin without paused sites");
   if (text.size() > largest_file)
-    return fail(Fault::data, path_.string(), "is not a list of sites: longer than 16 MiB");
+    return fail(Fault::data, path_.string(),
+                "is not a list of sites: longer than 16 MiB; remove it");
   return parse_sites(text);
 }
 

@@ -85,7 +85,7 @@ boost::asio::awaitable<Sites> SiteService::find() {
 Result<std::string> SiteService::name_of(const std::string& text) const {
   const bool is_whole = text.find(':') != std::string::npos ||
                         text.find('*') != std::string::npos || text == relay::mailboxes_site;
-  if (is_whole) return text;
+  if (is_whole) return text.starts_with("mx:") ? lower(text) : text;
   spool::Envelope envelope;
   envelope.recipients.emplace_back().address = "postmaster@" + text;
   auto site = delivery_.site_of(envelope, 0);

@@ -33,6 +33,11 @@ void Dispatcher::take_request(const Asked& asked) {
     line->site.take_out(busy);
   }
   std::erase_if(waiting_lines_, [](const auto& one) { return !one.second->site.has_waiting(); });
+  // Recipients of theirs that are left at held sites are noted there again.
+  for (auto& [name, ids] : held_sites_) {
+    for (const auto id : idle) ids.erase(id);
+    for (const auto id : busy) ids.erase(id);
+  }
   for (const auto id : idle) {
     parts_.erase(id);
     in_line_.erase(id);

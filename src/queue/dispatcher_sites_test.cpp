@@ -294,6 +294,11 @@ TEST_F(DispatcherSites, AMessageOfAHeldSiteCanBeHeldReleasedAndRemoved) {
   for (const auto& one : envelope->recipients) EXPECT_FALSE(one.is_held) << one.address;
   EXPECT_EQ(ask(Request::remove), 1U);
   EXPECT_FALSE(spool->envelope(id));
+  std::vector<SiteFacts> found;
+  dispatcher->find_sites([&](std::vector<SiteFacts> sites) { found = std::move(sites); });
+  pass();
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found[0].waiting, 0U) << "it is gone there, too";
   dispatcher->request_sites(SiteRequest::release, {"b.example"}, [] {});
   pass();
   EXPECT_TRUE(b->under_way.empty());

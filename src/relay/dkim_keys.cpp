@@ -13,13 +13,17 @@ namespace postroad::relay {
 
 namespace {
 
-std::string domain_of_from(const std::vector<HeaderField>& fields) {
+// Of all its addresses; none: it has no address that can be read.
+std::vector<std::string> domains_of_from(const std::vector<HeaderField>& fields) {
   const auto found = std::find_if(fields.begin(), fields.end(), [](const HeaderField& field) {
     return iequals(field.name, "From");
   });
-  if (found == fields.end()) return {};
-  const auto list = parse_address_list(found->value());
-  return list && !list->empty() ? canonical_domain(list->front().mailbox.domain) : std::string();
+  const auto list = found == fields.end() ? Result<std::vector<Address>>(std::vector<Address>())
+                                          : parse_address_list(found->value());
+  std::vector<std::string> domains;
+  if (!list) return domains;
+  for (const auto& one : *list) domains.push_back(canonical_domain(one.mailbox.domain));
+  return domains;
 }
 
 }  // namespace
@@ -27,8 +31,8 @@ std::string domain_of_from(const std::vector<HeaderField>& fields) {
 config::Section<DkimConfig> DkimConfig::declare() {
   config::Section<DkimConfig> s;
   s.option("domain", &DkimConfig::domain,
-           "Messages whose From and reverse-path are in this domain, or below it, are signed. In "
-           "A-labels.");
+           "Messages whose reverse-path is in this domain, or below it, and whose From is in the "
+           "domain of the reverse-path, or below it, are signed. In A-labels.");
   s.option("selector", &DkimConfig::selector,
            "Name of the key within the domain: the DNS has it at SELECTOR._domainkey.DOMAIN.");
   s.option("key_file", &DkimConfig::key_file,
@@ -65,9 +69,13 @@ std::string DkimKeys::sign(const dkim::Signing& signing, std::string_view revers
   const auto at = reverse_path.rfind('@');
   if (at == std::string_view::npos) return {};
   const auto sender = canonical_domain(reverse_path.substr(at + 1));
-  const auto from = domain_of_from(signing.fields());
+  const auto from = domains_of_from(signing.fields());
+  const bool is_own = !from.empty() && std::all_of(from.begin(), from.end(), [&](const auto& one) {
+    return dkim::is_at_or_below(one, sender);
+  });
   std::string fields;
-  for (const auto* entry : find(from))
+  if (!is_own) return fields;
+  for (const auto* entry : find(from.front()))
     if (dkim::is_at_or_below(sender, entry->options.domain))
       fields += signing.sign(entry->key, entry->options);
   return fields;

@@ -35,8 +35,9 @@ class DkimKeys final {
   Result<void> add(const DkimConfig& config);
   [[nodiscard]] bool is_empty() const noexcept { return entries_.empty(); }
   /// The signature fields for a message from this reverse-path; `signing.end()` was called. Empty:
-  /// there is no key for From, or the reverse-path is outside the domain of the key: the sender
-  /// was checked by its reverse-path, and may not use the key of another domain.
+  /// there is no key for From, or an address of From is not in the domain of the reverse-path, or
+  /// below it, which has to be in the domain of the key: the sender was checked by its
+  /// reverse-path, and may not use the key of another domain.
   [[nodiscard]] std::string sign(const dkim::Signing& signing, std::string_view reverse_path) const;
   /// Signs for an address of this domain; null: there is no key.
   [[nodiscard]] std::shared_ptr<const MessageSigner> signer_for(std::string_view domain) const;

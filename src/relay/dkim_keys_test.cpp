@@ -54,6 +54,10 @@ TEST_F(DkimKeysTest, AKeySignsNothingOfAnotherDomain) {
   EXPECT_EQ(sign("ann@notexample.org", "ann@example.org"), "");
   EXPECT_EQ(sign("boss@example.net", "ann@example.org"), "") << "the sender is of another domain";
   EXPECT_EQ(sign("ann@example.org", ""), "");
+  EXPECT_EQ(sign("boss@example.org", "ann@t1.example.org"), "") << "above the sender's domain";
+  EXPECT_EQ(sign("boss@t2.example.org", "ann@t1.example.org"), "");
+  EXPECT_EQ(sign("ann@example.org, boss@other.example", "ann@example.org"), "");
+  EXPECT_TRUE(has(sign("ann@a.t1.example.org", "ann@t1.example.org"), "d=example.org;"));
 }
 
 TEST_F(DkimKeysTest, TwoKeysOfADomainSignBoth) {

@@ -296,6 +296,20 @@ class Exchangers(unittest.TestCase):
         self.assertEqual(len(host.peers), 3)
         self.assertEqual(self.relay.events("recipient.deferred"), [])
 
+    def test_a_host_with_a_limit_of_messages_per_connection(self):
+        def script(peer):
+            peer.say("220 fake.example ESMTP\r\n")
+            for _ in range(2):
+                by_hand.converse(peer, until="DATA")
+                peer.say("354 go on\r\n")
+                peer.text()
+                peer.say("250 2.0.0 Ok\r\n")
+            by_hand.converse(peer, replies={"MAIL": "450 4.7.1 too many messages on this connection"})
+        host = self.fake_host(script)
+        self.deliver(6)
+        self.assertEqual(len(host.peers), 3)
+        self.assertEqual(self.relay.events("recipient.deferred") + self.relay.events("site.limited"), [])
+
     def test_messages_per_connection(self):
         self.relay.stop()
         self.settings["mx"]["messages_per_connection"] = 2

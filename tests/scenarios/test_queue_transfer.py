@@ -170,10 +170,32 @@ class QueueTransfer(WithAQueue):
                 lines.read(int(words[3]))
         folder = self.fake_control(answer)
         done = self.queue(self.server, "move", queue_id, "--to", folder, code=74)
-        self.assertRegex(done.stderr, rf"message {queue_id}: .*the other server may have it, held: look there")
+        self.assertRegex(done.stderr, rf"message {queue_id}: .*it stays held here, and the other server may have it, held: look there")
         self.assertEqual([words[-1] for words in heard], [b"hold"], "a copy there waits until this one is removed")
         (one,) = self.listed(self.server)
-        self.assertEqual((one["id"], one["held"]), (queue_id, False))
+        self.assertEqual((one["id"], one["held"]), (queue_id, True))
+
+    # The server here refuses the removal: the copy there stays held.
+    def test_a_message_that_is_not_removed_here_is_not_released_there(self):
+        queue_id = self.deferred()
+        folder = self.folder()
+        self.queue(self.server, "hold", queue_id)
+        self.queue(self.server, "export", queue_id, "--to", folder)
+        envelope, message = ((folder / f"{queue_id}.{end}").read_bytes() for end in ("json", "eml"))
+        self.queue(self.server, "remove", queue_id, "--yes")
+        replies = {b"list ids": queue_id.encode() + b"\nok 1\n", b"hold id=": b"ok 1\n", b"list export": envelope + b"ok 1\n",
+                   b"show id=": b"bytes %d\n" % len(message) + message + b"ok 1\n", b"remove": b"ok 0\n"}
+
+        def answer(connection, lines):
+            for line in lines:
+                request = line.removeprefix(b"queue ")
+                found = next((reply for words, reply in replies.items() if request.startswith(words) and b"state=held" not in request), b"ok 0\n")
+                connection.sendall(found)
+        done = postroad.run("queue", "move", queue_id, "--data", self.fake_control(answer), "--to", self.server.data)
+        self.assertEqual(done.returncode, 74, done.stderr)
+        self.assertIn("remove one of them, then release the other", done.stderr)
+        (one,) = self.listed(self.server)
+        self.assertTrue(one["held"])
 
     # A full disk may refuse a hold: the message could be attempted while it is copied.
     def test_a_message_that_could_not_be_held_is_not_moved(self):

@@ -49,12 +49,12 @@ class Move final {
     const auto before = find_messages(*from_, held);
     if (!before) return before.error();
     for (const auto id : before->ids) was_held_.insert(id.value);
-    const auto ask = [&](const QueueSelection& piece) {
-      return from_->queue("hold" + daemon::words_of(piece), print_line);
-    };
-    if (const auto done = in_pieces(named, ask); !done) return done.error();
     left_ = named.ids;
-    const auto moved = move_all(std::chrono::steady_clock::now() + patience);
+    const auto held_now = in_pieces(named, [&](const QueueSelection& piece) {
+      return from_->queue("hold" + daemon::words_of(piece), print_line);
+    });
+    const auto moved = held_now ? move_all(std::chrono::steady_clock::now() + patience)
+                                : Result<void>(held_now.error());
     const auto released = release();
     return moved ? released : moved;
   }
@@ -79,7 +79,10 @@ class Move final {
     Result<void> result;
     while (result && !left_.empty()) {
       const auto attempted = attempted_now();
-      if (!attempted) return attempted.error();
+      if (!attempted) {
+        result = attempted.error();
+        break;
+      }
       const auto now = std::exchange(left_, {});
       for (const auto id : now) {
         if (!result || attempted->contains(id.value)) {
@@ -135,29 +138,35 @@ class Move final {
                                  });
     if (!new_id) {
       auto error = new_id.error();
-      error.detail += doubt(error);
+      if (!error.may_have_been_delivered) return error;
+      was_held_.insert(id.value);
+      error.detail +=
+          "; it stays held here, and the other server may have it, held: look there, remove one of "
+          "the two, and release the other";
       return error;
     }
     print_ids(json_, id.text(), *new_id);
     ++count_;
-    const QueueSelection here{.ids = {id}};
-    if (const auto removed = from_->queue("remove" + daemon::words_of(here), print_line);
-        !removed) {
+    if (const auto removed = remove_here(id); !removed) {
       was_held_.insert(id.value);
       return fail(Fault::io, {},
                   "the other server has it as " + *new_id +
-                      ", held, and it may be here, too: remove one of them, then release the other "
-                      "(" +
+                      ", held, and it is here, held, too: remove one of them, then release the "
+                      "other (" +
                       removed.error().text() + ')');
     }
     return release_there(id, *new_id);
   }
 
-  // Copies on both servers are held.
-  std::string doubt(const Error& error) {
-    return error.may_have_been_delivered
-               ? "; the other server may have it, held: look there, and remove one of the two"
-               : "";
+  // A removal that the disk refuses counts no message.
+  Result<void> remove_here(const spool::QueueId& id) {
+    const QueueSelection here{.ids = {id}};
+    const auto removed = from_->queue("remove" + daemon::words_of(here), print_line);
+    if (!removed) return removed.error();
+    if (*removed > 0) return {};
+    const auto left = envelope_of(*from_, id);
+    if (left && left->empty()) return {};  // another command removed it
+    return fail(Fault::io, {}, "the server here does not remove it");
   }
 
   Result<void> release_there(const spool::QueueId& id, const std::string& new_id) {

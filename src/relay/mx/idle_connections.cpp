@@ -7,10 +7,10 @@ namespace postroad::relay::mx {
 
 namespace {
 
-bool is_at(client::Connection& connection, const std::vector<Address>& addresses) {
+std::optional<Address> peer_of(client::Connection& connection) {
   boost::system::error_code error;
   const auto peer = connection.stream().socket().remote_endpoint(error);
-  return !error && std::find(addresses.begin(), addresses.end(), peer.address()) != addresses.end();
+  return error ? std::nullopt : std::optional(peer.address());
 }
 
 }  // namespace
@@ -21,8 +21,9 @@ std::unique_ptr<client::Connection> IdleConnections::take(const std::string& key
   for (auto at = idle_.rbegin(); at != idle_.rend(); ++at) {
     if (at->key != key || is_over(*at, now)) continue;
     auto& connection = *at->lease.connection;
-    if (!connection.is_open() || connection.has_pending_input() || !is_at(connection, addresses))
-      continue;
+    const bool is_there = std::any_of(addresses.begin(), addresses.end(),
+                                      [&](const Address& one) { return at->peer == one; });
+    if (!is_there || !connection.is_open() || connection.has_pending_input()) continue;
     auto lease = std::move(at->lease);
     idle_.erase(std::next(at).base());
     opened = lease.opened;
@@ -32,12 +33,17 @@ std::unique_ptr<client::Connection> IdleConnections::take(const std::string& key
 }
 
 void IdleConnections::give_back(const std::string& key, Lease lease, Time now) {
-  const auto& connection = *lease.connection;
+  auto& connection = *lease.connection;
   if (!connection.is_open() || connection.messages() >= limits_.messages ||
       now - lease.opened >= limits_.age)
     return;
+  const auto peer = peer_of(connection);
+  const auto is_same = [&](const Idle& one) { return one.peer == peer; };
+  const auto same = std::count_if(idle_.begin(), idle_.end(), is_same);
+  if (static_cast<std::size_t>(same) >= limits_.per_address)
+    idle_.erase(std::find_if(idle_.begin(), idle_.end(), is_same));
   if (idle_.size() >= limits_.connections) idle_.pop_front();
-  idle_.push_back({key, std::move(lease), now});
+  idle_.push_back({key, std::move(lease), now, peer});
   if (!is_sweeping_) sweep();
 }
 
@@ -47,8 +53,8 @@ void IdleConnections::close(const std::string& key) {
 
 // While there are idle connections it looks at them twice within their time.
 void IdleConnections::sweep() {
-  is_sweeping_ = !idle_.empty();
-  if (!is_sweeping_) return;
+  is_sweeping_ = false;
+  if (idle_.empty()) return;
   sweeper_.expires_after(std::max(limits_.idle / 2, std::chrono::milliseconds(10)));
   sweeper_.async_wait([this](const boost::system::error_code& error) {
     if (error) return;
@@ -58,6 +64,7 @@ void IdleConnections::sweep() {
     });
     sweep();
   });
+  is_sweeping_ = true;
 }
 
 }  // namespace postroad::relay::mx

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,7 @@ struct ReuseLimits {
   std::chrono::milliseconds idle{30'000};  ///< without a message
   std::chrono::milliseconds age{300'000};
   std::size_t connections = 1'000;  ///< idle ones in all: each has a descriptor
+  std::size_t per_address = 20;     ///< idle ones to one address, whatever names its host has
   friend bool operator==(const ReuseLimits&, const ReuseLimits&) = default;
 };
 
@@ -57,6 +59,7 @@ class IdleConnections final {
     std::string key;
     Lease lease;
     Time since;
+    std::optional<Address> peer;
   };
   [[nodiscard]] bool is_over(const Idle& one, Time now) const {
     return now - one.since >= limits_.idle || now - one.lease.opened >= limits_.age;

@@ -189,6 +189,8 @@ struct MxCarrier::State {
                                                                     bool must_verify) const;
   awaitable<outbox::Ended> deliver(outbox::Call& call);
   awaitable<outbox::Ended> try_hosts(outbox::Call& call, const Exchangers& found);
+  awaitable<Result<SendReport>> send_over(outbox::Call& call, client::Connection& connection,
+                                          const Exchanger& exchanger);
   awaitable<Result<SendReport>> send_to(outbox::Call& call, const Exchanger& exchanger,
                                         bool with_tls);
   awaitable<Result<SendReport>> send_to(outbox::Call& call, const Exchanger& exchanger);
@@ -219,6 +221,16 @@ std::unique_ptr<client::Connection> MxCarrier::State::make_connection(const std:
       "smtp://" + host + ':' + std::to_string(settings.port), std::nullopt, std::move(options));
 }
 
+awaitable<Result<SendReport>> MxCarrier::State::send_over(outbox::Call& call,
+                                                          client::Connection& connection,
+                                                          const Exchanger& exchanger) {
+  connection.use_addresses(exchanger.addresses);
+  auto report = co_await connection.send(outbox::envelope_of(call.part, false), call.source);
+  if (call.can_hide_8bit(report))
+    report = co_await connection.send(outbox::envelope_of(call.part, false), call.source);
+  co_return report;
+}
+
 // The message is unread if the session ended before MAIL. A connection that its host closed while
 // it was idle costs no attempt: the client connects again.
 awaitable<Result<SendReport>> MxCarrier::State::send_to(outbox::Call& call,
@@ -230,14 +242,19 @@ awaitable<Result<SendReport>> MxCarrier::State::send_to(outbox::Call& call,
   Lease lease;
   lease.opened = std::chrono::steady_clock::now();
   lease.connection = idle.take(key, exchanger.addresses, lease.opened, lease.opened);
-  if (!lease.connection) lease.connection = make_connection(name, with_tls, must_verify);
-  auto& connection = *lease.connection;
-  connection.use_addresses(exchanger.addresses);
-  auto report = co_await connection.send(outbox::envelope_of(call.part, false), call.source);
-  if (call.can_hide_8bit(report))
-    report = co_await connection.send(outbox::envelope_of(call.part, false), call.source);
-  if (is_throttle(report)) idle.close(key);
-  if (!call.is_stopping) idle.give_back(key, std::move(lease), std::chrono::steady_clock::now());
+  const bool is_reused = lease.connection != nullptr;
+  if (!is_reused) lease.connection = make_connection(name, with_tls, must_verify);
+  auto report = co_await send_over(call, *lease.connection, exchanger);
+  // A limit of messages per connection concerns the connection: the message has a new one.
+  if (is_reused && is_throttle(report) && call.source.rewind()) {
+    lease = {make_connection(name, with_tls, must_verify), std::chrono::steady_clock::now()};
+    report = co_await send_over(call, *lease.connection, exchanger);
+  }
+  if (report && !is_reused) slow_ipv6.note(lower(domain_of(call.part)), exchanger, report->address);
+  if (is_throttle(report))
+    idle.close(key);
+  else if (!call.is_stopping)
+    idle.give_back(key, std::move(lease), std::chrono::steady_clock::now());
   co_return report;
 }
 
@@ -261,7 +278,6 @@ awaitable<outbox::Ended> MxCarrier::State::try_hosts(outbox::Call& call, const E
     if (is_ipv4_first) begin_with_ipv4(exchanger.addresses);
     const auto report = co_await send_to(call, exchanger);
     if (is_throttle(report)) throttle = text_of(report, exchanger);
-    if (report) slow_ipv6.note(domain, exchanger, report->address);
     if (!is_failure_of_host(report)) {
       failed_hosts.remove(host);
       auto ended = outbox::ended_by(report, count);
