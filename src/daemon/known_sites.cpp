@@ -64,7 +64,7 @@ Result<std::vector<queue::SiteFacts>> KnownSites::load() const {
     return fail(Fault::io, path_.string(),
                 "cannot be read, and paused sites would not be paused: " +
                     std::generic_category().message(errno) +
-                    "; remove it to begin without paused sites");
+                    "; make it readable, or remove it to begin without paused sites");
   if (text.size() > largest_file)
     return fail(Fault::data, path_.string(),
                 "is not a list of sites: longer than 16 MiB; remove it");

@@ -246,7 +246,7 @@ class Running(unittest.TestCase):
                 said.append(process.stderr.read().decode())
                 self.assertIn(process.wait(postroad.PATIENCE), (70, 73), said[-1])
                 self.assertIn("Too many open files", said[-1])
-        for what in ("signals: no descriptor for signals", "metrics.listen: the socket cannot be duplicated", "control.sock: the data folder cannot be opened"):
+        for what in ("sites: cannot be read", "metrics.listen: the socket cannot be duplicated", "control.sock: the data folder cannot be opened"):
             self.assertTrue(any(what in text for text in said), f"{what}: {said}")
 
     # A child of the server would keep its ports and its log open after the server ends.
