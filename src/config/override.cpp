@@ -63,7 +63,7 @@ void collect(const Table& table, void* settings, const std::vector<std::string>&
   for (const auto& option : table.options) {
     out.push_back({below(path, option.name), &option, settings});
     for (const auto& former : option.former_names) {
-      // Of another table.
+      // A name with a dot is the path of an option in another table.
       const bool is_whole = former.find('.') != std::string::npos;
       const auto names = split(former, '.');
       auto now = below(path, option.name);

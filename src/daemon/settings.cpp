@@ -26,11 +26,10 @@ config::Section<Settings> declare() {
   s.table("bounces", &Settings::bounces,
           "Delivery status notifications to senders (RFC 3461, RFC 3464).",
           relay::BouncesConfig::declare());
-  s.tables(
-      "dkim", &Settings::dkim,
-      "One table per key that signs messages of users (DKIM, RFC 6376): of those who log in, and "
-      "all of submission listeners.",
-      relay::DkimConfig::declare());
+  s.tables("dkim", &Settings::dkim,
+           "One table per key that signs the messages of users (DKIM, RFC 6376): users log in, or "
+           "use a submission listener.",
+           relay::DkimConfig::declare());
   s.tables("route", &Settings::routes,
            "One table per route; the first whose conditions hold is taken, at every attempt. "
            "Other messages to remote domains go to delivery.smarthost, or by mx.enabled.",

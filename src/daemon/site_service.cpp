@@ -5,12 +5,11 @@
 
 #include <algorithm>
 #include <array>
+#include <boost/asio/post.hpp>
 #include <chrono>
 #include <future>
 
-#include <boost/asio/post.hpp>
 #include "base/percent.hpp"
-
 #include "base/text.hpp"
 #include "daemon/events.hpp"
 #include "daemon/queue_selection.hpp"
@@ -80,8 +79,8 @@ boost::asio::awaitable<Sites> SiteService::find() {
   return net::wait_for<Sites>([this](auto resume) { delivery_.find_sites(resume); });
 }
 
-// A domain stands for the site of its mail exchangers, which is its own. Error: its messages go to
-// a site that other domains have, too; or nowhere.
+// A domain means the site of its mail exchangers. Error: its messages go to a site that serves
+// other domains, too, or nowhere.
 Result<std::string> SiteService::name_of(const std::string& text) const {
   const bool is_whole = text.find(':') != std::string::npos ||
                         text.find('*') != std::string::npos || text == relay::mailboxes_site;

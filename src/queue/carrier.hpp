@@ -71,7 +71,7 @@ class Carrier {
   virtual ~Carrier() = default;
   /// Messages that it takes at once. Constant.
   [[nodiscard]] virtual std::size_t limit() const = 0;
-  /// Of each of its sites. Constant.
+  /// The limits of each site that the carrier serves. Constant.
   [[nodiscard]] virtual SiteLimits site_limits() const { return {limit(), limit(), 1}; }
   /// Begins an attempt. `done` is called exactly once, from any thread but not before this returns.
   /// `part` lives until then. An exception (no memory, no thread): the attempt did not begin, and

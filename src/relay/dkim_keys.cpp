@@ -13,7 +13,7 @@ namespace postroad::relay {
 
 namespace {
 
-// Of all its addresses; none: it has no address that can be read.
+// The domains of all addresses in From; empty if From is missing or cannot be parsed.
 std::vector<std::string> domains_of_from(const std::vector<HeaderField>& fields) {
   const auto found = std::find_if(fields.begin(), fields.end(), [](const HeaderField& field) {
     return iequals(field.name, "From");

@@ -180,7 +180,7 @@ void Intake::change(std::shared_ptr<const Directory> directory,
   keys_ = std::move(keys);
 }
 
-// Of users of this server: a message from elsewhere is not its own.
+// The keys for a session of a user. A message from another server is not signed.
 std::shared_ptr<const DkimKeys> Intake::keys_for(const server::SessionInfo& info) {
   const bool is_user = info.role == server::Role::submission || !info.login.empty();
   if (!is_user || info.role == server::Role::catcher) return nullptr;

@@ -271,44 +271,35 @@ class Exchangers(unittest.TestCase):
         self.assertEqual(self.relay.stop(), 0)
         self.assertEqual([peer.heard[-1] for peer in host.peers], ["QUIT", "QUIT"])
 
-    def test_a_host_that_closes_an_idle_connection_costs_no_attempt(self):
-        def script(peer):
-            peer.say("220 fake.example ESMTP\r\n")
-            by_hand.converse(peer, until="DATA")
-            peer.say("354 go on\r\n")
-            peer.text()
-            peer.say("250 2.0.0 Ok\r\n")  # and closes
-        host = self.fake_host(script)
-        self.deliver(3)
-        self.assertEqual(len(host.peers), 3)
-        self.assertEqual(self.relay.events("recipient.deferred"), [])
-
-    def test_a_host_that_says_421_to_a_second_message_gets_it_over_another_connection(self):
-        def script(peer):
-            peer.say("220 fake.example ESMTP\r\n")
+    @staticmethod
+    def accept_messages(peer, count):
+        peer.say("220 fake.example ESMTP\r\n")
+        for _ in range(count):
             by_hand.converse(peer, until="DATA")
             peer.say("354 go on\r\n")
             peer.text()
             peer.say("250 2.0.0 Ok\r\n")
-            by_hand.converse(peer, replies={"MAIL": "421 4.7.0 one message per connection"})
+
+    def deliver_over(self, connections, messages, script):
         host = self.fake_host(script)
-        self.deliver(3)
-        self.assertEqual(len(host.peers), 3)
-        self.assertEqual(self.relay.events("recipient.deferred"), [])
+        self.deliver(messages)
+        self.assertEqual(len(host.peers), connections)
+        self.assertEqual(self.relay.events("recipient.deferred") + self.relay.events("site.limited"), [])
+
+    def test_a_host_that_closes_an_idle_connection_costs_no_attempt(self):
+        self.deliver_over(3, 3, lambda peer: self.accept_messages(peer, 1))
+
+    def test_a_host_that_says_421_to_a_second_message_gets_it_over_another_connection(self):
+        def script(peer):
+            self.accept_messages(peer, 1)
+            by_hand.converse(peer, replies={"MAIL": "421 4.7.0 one message per connection"})
+        self.deliver_over(3, 3, script)
 
     def test_a_host_with_a_limit_of_messages_per_connection(self):
         def script(peer):
-            peer.say("220 fake.example ESMTP\r\n")
-            for _ in range(2):
-                by_hand.converse(peer, until="DATA")
-                peer.say("354 go on\r\n")
-                peer.text()
-                peer.say("250 2.0.0 Ok\r\n")
+            self.accept_messages(peer, 2)
             by_hand.converse(peer, replies={"MAIL": "450 4.7.1 too many messages on this connection"})
-        host = self.fake_host(script)
-        self.deliver(6)
-        self.assertEqual(len(host.peers), 3)
-        self.assertEqual(self.relay.events("recipient.deferred") + self.relay.events("site.limited"), [])
+        self.deliver_over(3, 6, script)
 
     def test_messages_per_connection(self):
         self.relay.stop()

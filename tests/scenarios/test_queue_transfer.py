@@ -185,13 +185,7 @@ class QueueTransfer(WithAQueue):
         self.queue(self.server, "remove", queue_id, "--yes")
         replies = {b"list ids": queue_id.encode() + b"\nok 1\n", b"hold id=": b"ok 1\n", b"list export": envelope + b"ok 1\n",
                    b"show id=": b"bytes %d\n" % len(message) + message + b"ok 1\n", b"remove": b"ok 0\n"}
-
-        def answer(connection, lines):
-            for line in lines:
-                request = line.removeprefix(b"queue ")
-                found = next((reply for words, reply in replies.items() if request.startswith(words) and b"state=held" not in request), b"ok 0\n")
-                connection.sendall(found)
-        done = postroad.run("queue", "move", queue_id, "--data", self.fake_control(answer), "--to", self.server.data)
+        done = postroad.run("queue", "move", queue_id, "--data", self.fake_source(replies), "--to", self.server.data)
         self.assertEqual(done.returncode, 74, done.stderr)
         self.assertIn("remove one of them, then release the other", done.stderr)
         (one,) = self.listed(self.server)
@@ -204,16 +198,19 @@ class QueueTransfer(WithAQueue):
         self.queue(self.server, "export", queue_id, "--to", folder)
         envelope = (folder / f"{queue_id}.json").read_bytes()
         replies = {b"list ids": queue_id.encode() + b"\nok 1\n", b"hold id=": b"ok 0\n", b"list export": envelope + b"ok 1\n"}
+        done = postroad.run("queue", "move", queue_id, "--data", self.fake_source(replies), "--to", self.server.data)
+        self.assertEqual(done.returncode, 74, done.stderr)
+        self.assertIn("could not be held", done.stderr)
+        self.assertEqual([one["id"] for one in self.listed(self.server)], [queue_id], "nothing was put")
 
+    def fake_source(self, replies):
+        """A server that replies to a request by its first words, and has no held message."""
         def answer(connection, lines):
             for line in lines:
                 request = line.removeprefix(b"queue ")
                 found = next((reply for words, reply in replies.items() if request.startswith(words) and b"state=held" not in request), b"ok 0\n")
                 connection.sendall(found)
-        done = postroad.run("queue", "move", queue_id, "--data", self.fake_control(answer), "--to", self.server.data)
-        self.assertEqual(done.returncode, 74, done.stderr)
-        self.assertIn("could not be held", done.stderr)
-        self.assertEqual([one["id"] for one in self.listed(self.server)], [queue_id], "nothing was put")
+        return self.fake_control(answer)
 
     def fake_control(self, answer):
         """A data folder with a control socket; `answer(connection, lines)` serves a connection."""

@@ -24,13 +24,14 @@ int refuse_queue(int code, std::string_view sentence) {
   return code;
 }
 
-int refuse_queue(const Error& error) {
+int refuse_queue(const Error& error, std::string_view verb) {
   if (error.where == "standard output") return exit_ok;  // StandardOutput reports it
   // A condition of the command line, which the server could not read.
   const int code = error.fault == Fault::data    ? int{exit_config}
                    : error.fault == Fault::input ? int{exit_usage}
                                                  : exit_of(error);
-  return refuse_queue(code, error.text());
+  complain(verb, error.text());
+  return code;
 }
 
 int refuse_unnamed(const std::string& verb) {

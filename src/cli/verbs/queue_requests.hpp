@@ -31,7 +31,7 @@ void print_matches(std::size_t count);
 Result<void> print_line(std::string_view line);
 /// Prints the sentence; gives the code.
 int refuse_queue(int code, std::string_view sentence);
-int refuse_queue(const Error& error);
+int refuse_queue(const Error& error, std::string_view verb = "queue");
 /// The command line of `verb` names no message.
 int refuse_unnamed(const std::string& verb);
 int exit_of_count(std::size_t count);

@@ -45,8 +45,8 @@ config::Command SiteVerbs::declare() {
       .summary = "list, pause and resume the destinations of a running server",
       .description =
           "A site is a destination with one limit and one line of waiting messages: a smarthost, "
-          "the "
-          "mail exchangers of a domain (mx:DOMAIN), or the mailboxes here. Its limit grows with "
+          "the mail exchangers of a domain (mx:DOMAIN), or the mailboxes here. Its limit grows "
+          "with "
           "successes and falls when a host asks for less. Run it as the server's user, or as "
           "root."};
   group.subcommands = {
@@ -66,10 +66,10 @@ config::Command SiteVerbs::declare() {
 
 int SiteVerbs::list() {
   auto running = connect_to_server(place);
-  if (!running) return refuse_queue(running.error());
+  if (!running) return refuse_queue(running.error(), "site");
   const std::string form = json ? " json" : " text";
   const auto count = running->queue("site list" + form + words_of_sites(names), print_line);
-  if (!count) return refuse_queue(count.error());
+  if (!count) return refuse_queue(count.error(), "site");
   if (*count == 0 && !json) std::cerr << "no site matches\n";
   return exit_of_count(*count);
 }
@@ -77,7 +77,7 @@ int SiteVerbs::list() {
 int SiteVerbs::change(const std::string& what) {
   constexpr std::string_view warning = "warning ";
   auto running = connect_to_server(place);
-  if (!running) return refuse_queue(running.error());
+  if (!running) return refuse_queue(running.error(), "site");
   bool is_kept = true;
   const auto count = running->queue(
       "site " + what + words_of_sites(names), [&](std::string_view line) -> Result<void> {
@@ -88,7 +88,7 @@ int SiteVerbs::change(const std::string& what) {
         }
         return json ? Result<void>() : print_line(what + ": " + std::string(line));
       });
-  if (!count) return refuse_queue(count.error());
+  if (!count) return refuse_queue(count.error(), "site");
   if (json) std::cout << fmt::format("{{\"changed\":{}}}\n", *count);
   if (*count == 0 && !json) std::cerr << "no site matches; `postroad site list` shows them\n";
   return is_kept ? exit_of_count(*count) : int{exit_temporary};

@@ -206,7 +206,6 @@ struct MxCarrier::State {
   std::thread thread;
 };
 
-// With or without TLS.
 std::unique_ptr<client::Connection> MxCarrier::State::make_connection(const std::string& name,
                                                                       bool with_tls,
                                                                       bool must_verify) const {
@@ -246,7 +245,7 @@ awaitable<Result<SendReport>> MxCarrier::State::send_to(outbox::Call& call,
   if (!is_reused) lease.connection = make_connection(name, with_tls, must_verify);
   auto report = co_await send_over(call, *lease.connection, exchanger);
   // A limit of messages per connection concerns the connection: the message has a new one.
-  if (is_reused && is_throttle(report) && call.source.rewind()) {
+  if (is_reused && !call.is_stopping && is_throttle(report) && call.source.rewind()) {
     lease = {make_connection(name, with_tls, must_verify), std::chrono::steady_clock::now()};
     report = co_await send_over(call, *lease.connection, exchanger);
   }
