@@ -175,6 +175,30 @@ class QueueTransfer(WithAQueue):
         (one,) = self.listed(self.server)
         self.assertEqual((one["id"], one["held"]), (queue_id, True))
 
+    # An interruption leaves the lines of the messages that are stored.
+    def test_ids_are_written_when_a_message_is_stored(self):
+        first, second = self.deferred(), self.deferred("cora@there.example")
+        folder = self.folder()
+        self.queue(self.server, "export", "all", "--to", folder)
+        go_on = threading.Event()
+
+        def answer(connection, lines):
+            for new_id in (b"1", b"2"):
+                words = lines.readline().split()
+                lines.read(int(words[2]))
+                connection.sendall(b"go\n")
+                lines.read(int(words[3]))
+                if new_id == b"2":
+                    go_on.wait(postroad.PATIENCE)
+                connection.sendall(new_id + b"\nok 1\n")
+        command = [postroad.BINARY, "queue", "import", str(folder), "--data", str(self.fake_control(answer))]
+        with subprocess.Popen(command, env=postroad.CLEAN, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+            self.assertEqual(postroad.LineReader(process.stdout.fileno()).next(), f"{first} 1")
+            self.assertIsNone(process.poll(), "it still waits for the second message")
+            go_on.set()
+            self.assertEqual(process.stdout.read().decode(), f"{second} 2\n")
+            self.assertEqual(process.wait(postroad.PATIENCE), 0)
+
     # The server here refuses the removal: the copy there stays held.
     def test_a_message_that_is_not_removed_here_is_not_released_there(self):
         queue_id = self.deferred()

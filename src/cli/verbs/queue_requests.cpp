@@ -178,7 +178,7 @@ Result<std::string> envelope_of(RunningServer& running, const spool::QueueId& id
 
 void print_ids(bool as_json, const std::string& from, const std::string& id) {
   std::cout << (as_json ? fmt::format(R"({{"id":"{}","new_id":"{}"}})", from, id) : from + ' ' + id)
-            << '\n';
+            << std::endl;
 }
 
 }  // namespace postroad::cli

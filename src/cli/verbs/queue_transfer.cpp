@@ -190,11 +190,10 @@ std::vector<config::Command> QueueVerbs::transfer_commands() {
   auto moved = change_command(
       "move", "move messages to the queue of another server on this machine",
       "Each message is held here, stored there, held, then removed here and released there; lines "
-      "of "
-      "`ID NEW-ID` tell which. An interruption loses nothing and lets no message be delivered "
-      "twice: "
-      "messages that were not moved are held here, and one may be on both servers, held. For a "
-      "server on another machine use export, copy the files, import there, and remove here.",
+      "of `ID NEW-ID` tell which. An interruption loses nothing and lets no message be delivered "
+      "twice: messages that were not moved are held here, and one may be held there, and perhaps "
+      "here, too. For a server on another machine use export, copy the files, import there, and "
+      "remove here.",
       {{.name = "to",
         .value = "FOLDER",
         .doc = "Data folder of the other server, which must run.",
