@@ -31,7 +31,7 @@ constexpr bool is_8bit(char c) noexcept { return static_cast<unsigned char>(c) >
 /// CR, LF or NUL: the bytes that end a line or a string and so must never come from a value.
 constexpr bool is_line_breaker(char c) noexcept { return c == '\r' || c == '\n' || c == '\0'; }
 
-std::string lower(std::string_view text);
+POSTROAD_QUEUE_EXPORT std::string lower(std::string_view text);
 std::string upper(std::string_view text);
 POSTROAD_QUEUE_EXPORT bool iequals(std::string_view a, std::string_view b) noexcept;
 bool istarts_with(std::string_view text, std::string_view prefix) noexcept;

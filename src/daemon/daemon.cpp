@@ -155,12 +155,15 @@ Result<void> Daemon::open(const std::optional<HandoverState>& handover_state) {
 
 QueueView Daemon::queue_view() const {
   const auto& settings = configuration_->settings;
-  return {.wall = queue::now_ms(),
-          .lifetime = settings.retry.lifetime,
-          .bounce_lifetime = settings.bounces.lifetime,
-          .site_of = [this](const spool::Envelope& envelope, std::uint32_t recipient) {
-            return delivery_->site_of(envelope, recipient);
-          }};
+  return {
+      .wall = queue::now_ms(),
+      .lifetime = settings.retry.lifetime,
+      .bounce_lifetime = settings.bounces.lifetime,
+      .site_of = [this](
+                     const spool::Envelope& envelope,
+                     std::uint32_t recipient) { return delivery_->site_of(envelope, recipient); },
+      .way_of = [this](const spool::Envelope& envelope,
+                       std::uint32_t recipient) { return delivery_->way_of(envelope, recipient); }};
 }
 
 namespace {

@@ -108,9 +108,15 @@ std::string waiting_for(const QueuedMessage& message, std::uint32_t recipient,
   if (at.place == Place::attempt) return "the end of an attempt at " + at.site;
   if (at.place == Place::report) return "the notification to its sender";
   if (is_site_held && !one.is_held) return "site " + site + ", which an operator paused";
+  if (at.place == Place::lookup)
+    return "the DNS" + (at.destination.empty() ? ", after other searches"
+                                               : " (mail exchangers of " + at.destination + ')');
   if (at.place == Place::line && at.pause.count() > 0)
     return fmt::format("site {}, which is paused for {}: {}", at.site, span_text(at.pause),
                        at.site_trouble);
+  if (at.place == Place::line && at.next_token.count() > 0)
+    return fmt::format("the rate of site {} (next attempt in {})", at.site,
+                       span_text(at.next_token));
   if (at.place == Place::line) return "a connection to " + at.site + " (" + attempts + ')';
   if (one.attempts == 0 && one.next_attempt > view.wall)
     return "the date that its sender asked for";
@@ -214,7 +220,7 @@ std::string list_routes(const QueuedMessage& message, const QueueView& view) {
     if (!is_pending(one)) continue;
     text += fmt::format("{} {} {} {}\n", message.id.text(),
                         percent_encode(message.envelope.reverse_path), percent_encode(one.address),
-                        percent_encode(view.site_of(message.envelope, i)));
+                        percent_encode(view.way_of(message.envelope, i)));
   }
   return text;
 }

@@ -27,6 +27,7 @@ struct QueueView {
   std::chrono::milliseconds lifetime{0};         ///< of messages; 0: for ever
   std::chrono::milliseconds bounce_lifetime{0};  ///< of messages with the null reverse-path
   QueueSelection::SiteOf site_of;
+  QueueSelection::SiteOf way_of{};
 };
 
 /// A few lines: the message, then each recipient that is not delivered.
@@ -37,12 +38,12 @@ std::string list_json(const QueuedMessage& message, const QueueView& view);
 std::string list_postqueue(const QueuedMessage& message);
 /// Lines in the form of Postfix's `mailq`.
 std::string list_mailq(const QueuedMessage& message);
-/// One line per recipient that waits: id, reverse-path, recipient and site, percent-encoded. A
+/// One line per recipient that waits: id, reverse-path, recipient and way, percent-encoded. A
 /// message of a catcher, which has no other place than its mailboxes, has none.
 std::string list_routes(const QueuedMessage& message, const QueueView& view);
 /// A line of list_routes.
 struct QueuedRoute {
-  std::string id, sender, recipient, site;
+  std::string id, sender, recipient, way;
 };
 std::optional<QueuedRoute> parse_route(std::string_view line);
 /// The facts of the DNS about the way to each recipient that waits, in their order; empty lists for

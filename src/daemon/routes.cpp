@@ -35,6 +35,26 @@ void check_networks(const std::string& option, const std::vector<std::string>& t
   }
 }
 
+void check_destinations(const Settings& settings, Problems& problems) {
+  const auto& all = settings.destinations;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const auto option = [i](std::string_view name) {
+      return "destination." + std::to_string(i) + '.' + std::string(name);
+    };
+    if (const auto sound = all[i].check_name(); !sound)
+      problems.error(option("name"), sound.error());
+    const auto is_same = [&](const auto& other) { return other.name == all[i].name; };
+    const auto here = all.begin() + static_cast<std::ptrdiff_t>(i);
+    if (const auto first = std::find_if(all.begin(), here, is_same); first != here)
+      problems.error(option("name"), "destination." + std::to_string(first - all.begin()) +
+                                         " has this name; a name is given once");
+    if (const auto group = all[i].group(); !group)
+      problems.error(option("match"), group.error());
+    else if (all[i].match.empty())
+      problems.error(option("match"), "missing; name domains, as in match = [\"example.org\"]");
+  }
+}
+
 // The resolver as the deliveries will open it: a server or trust anchor that cannot be used would
 // defer all messages.
 void check_mx(const Settings& settings, Problems& problems) {
@@ -74,6 +94,8 @@ relay::Way mx_way(const Settings& settings) {
   relay::MxWay way{settings.mx.settings(settings.server.hostname), {}};
   way.settings.dns = settings.resolver.times();
   add_listeners(settings, way.settings.rules);
+  for (const auto& destination : settings.destinations)
+    if (auto group = destination.group()) way.settings.groups.push_back(std::move(*group));
   if (auto options = settings.resolver.options()) way.resolver = std::move(*options);
   return way;
 }
@@ -99,6 +121,7 @@ std::optional<relay::RouteTable> make_routes(const Settings& settings, Problems&
   if (!settings.delivery.smarthost.empty())
     check_ca("delivery.smarthost_ca_file", settings.delivery.smarthost_ca_file, problems);
   check_mx(settings, problems);
+  check_destinations(settings, problems);
   if (!is_sound) return std::nullopt;
   if (settings.mx.enabled || !settings.delivery.smarthost.empty()) all.emplace_back();
   return relay::RouteTable::make(all).value();

@@ -36,6 +36,9 @@ config::Section<Settings> declare() {
            relay::RouteConfig::declare());
   s.table("mx", &Settings::mx, "Delivery to mail exchangers (RFC 5321 section 5.1).",
           relay::MxConfig::declare());
+  s.tables("destination", &Settings::destinations,
+           "One table per group of domains that is one site with limits of its own.",
+           relay::DestinationConfig::declare());
   s.table("resolver", &Settings::resolver, "The DNS, for delivery to mail exchangers.",
           relay::ResolverConfig::declare());
   s.table("spool", &Settings::spool, "The store that keeps messages until they are delivered.",

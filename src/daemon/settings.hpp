@@ -31,6 +31,7 @@ struct Settings {
   std::vector<relay::DkimConfig> dkim;
   std::vector<relay::RouteConfig> routes;
   relay::MxConfig mx;
+  std::vector<relay::DestinationConfig> destinations;
   relay::ResolverConfig resolver;
   SpoolConfig spool;
   server::LimitsConfig limits;

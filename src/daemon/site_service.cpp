@@ -11,6 +11,7 @@
 
 #include "base/percent.hpp"
 #include "base/text.hpp"
+#include "config/units.hpp"
 #include "daemon/events.hpp"
 #include "daemon/queue_selection.hpp"
 #include "net/callback.hpp"
@@ -58,6 +59,12 @@ std::string site_text(const queue::SiteFacts& site) {
                           site.limit == 0 ? std::string("?") : std::to_string(site.limit));
   if (site.most > 0) text += fmt::format("  (at most {})", site.most);
   text += '\n';
+  if (site.rate.count > 0) {
+    text += "    rate " + config::format(site.rate);
+    if (site.waiting > 0 && site.next_token.count() > 0)
+      text += fmt::format(", next attempt in {}s", (site.next_token.count() + 999) / 1000);
+    text += '\n';
+  }
   if (site.left.count() > 0)
     text += fmt::format("    next try in {}s\n", (site.left.count() + 999) / 1000);
   if (!site.reason.empty()) text += "    " + printable(site.reason, 500) + '\n';
@@ -66,10 +73,12 @@ std::string site_text(const queue::SiteFacts& site) {
 
 std::string site_json(const queue::SiteFacts& site) {
   return fmt::format(
-             R"({{"site":{},"state":"{}","waiting":{},"under_way":{},"limit":{},"most":{},"pause":{},"reason":{}}})",
+             R"({{"site":{},"state":"{}","waiting":{},"under_way":{},"limit":{},"most":{},"rate":{},"next_token":{},"pause":{},"reason":{}}})",
              json_string(site.name), state_of_site(site), site.waiting, site.under_way,
              site.limit == 0 ? "null" : std::to_string(site.limit),
              site.most == 0 ? "null" : std::to_string(site.most),
+             site.rate.count == 0 ? "null" : json_string(config::format(site.rate)),
+             fmt::format("{:.3f}", static_cast<double>(site.next_token.count()) / 1000),
              fmt::format("{:.3f}", static_cast<double>(site.left.count()) / 1000),
              site.reason.empty() ? "null" : json_string(site.reason)) +
          '\n';
@@ -79,21 +88,21 @@ boost::asio::awaitable<Sites> SiteService::find() {
   return net::wait_for<Sites>([this](auto resume) { delivery_.find_sites(resume); });
 }
 
-// A domain means the site of its mail exchangers. Error: its messages go to a site that serves
-// other domains, too, or nowhere.
-Result<std::string> SiteService::name_of(const std::string& text) const {
+// A domain means the site of its mail exchangers. Error: no message to it leaves the server, or a
+// change would concern other domains, too.
+boost::asio::awaitable<Result<std::string>> SiteService::name_of(std::string text, bool is_change) {
   const bool is_whole = text.find(':') != std::string::npos ||
                         text.find('*') != std::string::npos || text == relay::mailboxes_site;
-  if (is_whole) return text.starts_with("mx:") ? lower(text) : text;
-  spool::Envelope envelope;
-  envelope.recipients.emplace_back().address = "postmaster@" + text;
-  auto site = delivery_.site_of(envelope, 0);
-  if (site == "mx:" + lower(text)) return site;
+  if (is_whole) co_return text.starts_with("mx:") ? lower(text) : text;
+  auto site =
+      co_await net::wait_for<std::string>([&](auto resume) { delivery_.find_site(text, resume); });
   if (site.empty())
-    return fail(Fault::input, printable(text, 200), "no message to this domain leaves the server");
-  return fail(Fault::input, printable(text, 200),
-              "messages to this domain go to the site " + site +
-                  ", which may serve others, too; name that site");
+    co_return fail(Fault::input, printable(text, 200),
+                   "no message to this domain leaves the server");
+  if (!is_change || site == "mx:" + lower(text)) co_return site;
+  co_return fail(Fault::input, printable(text, 200),
+                 "messages to this domain go to the site " + site +
+                     ", which may serve others, too; name that site");
 }
 
 // A name without `*` need not be in use: a site may be paused before the first message.
@@ -131,7 +140,7 @@ boost::asio::awaitable<std::string> SiteService::answer(std::string_view request
   std::vector<std::string> names;
   for (std::size_t i = is_list ? 2 : 1; i < words.size(); ++i)
     if (const auto text = percent_decode(words[i]); text && !text->empty()) {
-      auto name = name_of(*text);
+      auto name = co_await name_of(*text, !is_list);
       if (!name) co_return "refused " + printable(name.error().text()) + '\n';
       names.push_back(std::move(*name));
     }

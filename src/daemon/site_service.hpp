@@ -44,7 +44,7 @@ class SiteService final {
                                              const std::vector<std::string>& names,
                                              const ControlPeer& peer);
 
-  [[nodiscard]] Result<std::string> name_of(const std::string& text) const;
+  boost::asio::awaitable<Result<std::string>> name_of(std::string text, bool is_change);
   void keep(const std::vector<queue::SiteFacts>& sites);
 
   relay::Delivery& delivery_;

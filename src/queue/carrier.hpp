@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "base/rate.hpp"
 #include "queue/handling.hpp"
 #include "spool/spool.hpp"
 
@@ -56,12 +57,13 @@ Attempt attempt_of(const Error& error, std::size_t count);
 /// The outcome of each recipient in a report. Leaves `site_failure` to the carrier.
 Attempt attempt_of(const SendReport& report);
 
-/// How many messages a site gets at once.
+/// How many messages a site gets.
 struct SiteLimits {
-  std::size_t most = 1;     ///< never more
+  std::size_t most = 1;     ///< at once, never more
   std::size_t initial = 1;  ///< until successes show that the site bears more, and after an outage
   /// Failures in a row until the site counts as down.
   std::uint32_t failures = 1;
+  Rate rate{};  ///< attempts per time, spread evenly; count 0: no limit
   friend bool operator==(const SiteLimits&, const SiteLimits&) = default;
 };
 
@@ -71,8 +73,16 @@ class Carrier {
   virtual ~Carrier() = default;
   /// Messages that it takes at once. Constant.
   [[nodiscard]] virtual std::size_t limit() const = 0;
-  /// The limits of each site that the carrier serves. Constant.
-  [[nodiscard]] virtual SiteLimits site_limits() const { return {limit(), limit(), 1}; }
+  /// The limits of a site that the carrier serves. Constant.
+  [[nodiscard]] virtual SiteLimits site_limits(const std::string& /*site*/) const {
+    return {limit(), limit(), 1};
+  }
+  /// Finds out which site serves a destination: the next Route says so. `found` is called exactly
+  /// once, from any thread, also before this returns, at the latest when stop() returns. An
+  /// exception: it is not called.
+  virtual void find_site(const std::string& /*destination*/, std::function<void()> found) {
+    found();
+  }
   /// Begins an attempt. `done` is called exactly once, from any thread but not before this returns.
   /// `part` lives until then. An exception (no memory, no thread): the attempt did not begin, and
   /// `done` is not called.
@@ -92,6 +102,9 @@ struct Route {
   std::string site;
   std::shared_ptr<Carrier> carrier;  ///< null: there is no route, `note` says why
   std::string note{};
+  /// What Carrier::find_site is to be asked before an attempt, because `site` is not known or may
+  /// have changed; empty: nothing. Several destinations can have one site.
+  std::string destination{};
 };
 
 /// The routes of one configuration. Asked at every attempt. Thread rule: the dispatcher's thread.

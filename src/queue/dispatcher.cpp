@@ -4,6 +4,7 @@
 #include "queue/dispatcher.hpp"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "base/text.hpp"
@@ -136,11 +137,7 @@ std::optional<Time> Dispatcher::turn() {
     begin_carriers_stop();
     return std::nullopt;
   }
-  for (auto at = waiting_lines_.begin(); at != waiting_lines_.end();) {
-    auto& line = *at->second;
-    run_line(at->first, line);
-    at = line.site.has_waiting() ? std::next(at) : waiting_lines_.erase(at);
-  }
+  run_lines();
   for (std::size_t i = 0; i < most_per_turn && under_way_ < most_under_way && !has_failed_; ++i) {
     const auto taken = schedule_.take(now_);
     if (!taken) break;
@@ -227,6 +224,7 @@ void Dispatcher::take_inbox() {
       step_failed();
     }
   }
+  for (const auto& key : inbox.found) end_lookup(key);
   for (const auto& asked : inbox.asked_of_sites) serve_site_request(asked);
   for (const auto& search : inbox.site_searches) tell([&] { search(sites_now()); });
   for (const auto& search : inbox.searches) tell([&] { search.found(find_now(search.id)); });
@@ -290,6 +288,10 @@ void Dispatcher::look_at(const Schedule::Taken& taken) {
   // A request may have come before the message itself. The end of what is under way says when the
   // message is due again.
   if (active_.contains(taken.id.value) || in_line_.contains(taken.id.value)) return;
+  if (lookups_.has(taken.id)) {
+    if (taken.why == Schedule::Why::flushed) lookups_.flush(taken.id);
+    return;
+  }
   auto opened = open(taken.id);
   if (!opened) return read_later(taken.id);
   const auto step = report(taken.id, opened->part.envelope);
@@ -307,15 +309,52 @@ void Dispatcher::look_at(const Schedule::Taken& taken) {
         flushed_recipients(opened->part.envelope, settings_.settlement.on_unknown, now_.wall));
   if (opened->part.recipients.empty()) return reschedule(taken.id, opened->part.envelope);
   if (taken.why == Schedule::Why::added && hold(*opened)) return;
-  dispatch(std::move(*opened));
+  dispatch(std::move(*opened), taken.why == Schedule::Why::flushed);
+}
+
+// The message is looked at again when the sites of these destinations are known.
+void Dispatcher::look_up(spool::QueueId id, bool is_flushed, const std::vector<Route>& routes) {
+  std::map<Lookups::Key, std::shared_ptr<Carrier>> wanted;
+  std::vector<Lookups::Key> keys;
+  for (const auto& route : routes) {
+    if (route.destination.empty()) continue;
+    Lookups::Key key{route.carrier.get(), route.destination};
+    if (wanted.emplace(key, route.carrier).second) keys.push_back(std::move(key));
+  }
+  for (const auto& key : lookups_.wait(id, is_flushed, keys)) {
+    const auto& carrier = wanted.at(key);
+    know(carrier);
+    try {
+      carrier->find_site(key.destination,
+                         [this, key] { post([&](Inbox& inbox) { inbox.found.push_back(key); }); });
+    } catch (...) {
+      step_failed();
+      end_lookup(key);
+    }
+  }
+}
+
+void Dispatcher::end_lookup(const Lookups::Key& key) {
+  for (const auto& ready : lookups_.end(key)) {
+    if (ready.why == Schedule::Why::flushed)
+      schedule_.add_flushed(ready.id);
+    else
+      schedule_.add(ready.id);
+  }
 }
 
 // One part per site.
-void Dispatcher::dispatch(Active opened) {
+void Dispatcher::dispatch(Active opened, bool is_flushed) {
   auto& part = opened.part;
+  std::vector<Route> routes;
+  for (const auto at : part.recipients)
+    routes.push_back(routes_->route(part.envelope, part.handling, at));
+  const auto is_to_look_up = [](const Route& route) { return !route.destination.empty(); };
+  if (std::any_of(routes.begin(), routes.end(), is_to_look_up))
+    return look_up(part.id, is_flushed, routes);
   std::vector<Active> parts;
-  for (const auto at : part.recipients) {
-    auto route = routes_->route(part.envelope, part.handling, at);
+  for (std::size_t i = 0; i < routes.size(); ++i) {
+    auto& route = routes[i];
     auto found = std::find_if(parts.begin(), parts.end(),
                               [&](const Active& one) { return one.site == route.site; });
     if (found == parts.end()) {
@@ -325,7 +364,7 @@ void Dispatcher::dispatch(Active opened) {
       made.note = std::move(route.note);
       found = parts.insert(parts.end(), std::move(made));
     }
-    found->part.recipients.push_back(at);
+    found->part.recipients.push_back(part.recipients[i]);
   }
   const auto open_count = count_open(part.envelope);
   if (parts.size() > 1) parts_[part.id.value] = {parts.size(), {}};

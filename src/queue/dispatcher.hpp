@@ -14,6 +14,7 @@
 
 #include <condition_variable>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -25,6 +26,7 @@
 
 #include "queue/carrier.hpp"
 #include "queue/load_times.hpp"
+#include "queue/lookups.hpp"
 #include "queue/reports.hpp"
 #include "queue/schedule.hpp"
 #include "queue/settlement.hpp"
@@ -68,14 +70,17 @@ class DispatcherObserver {
 struct Whereabouts {
   enum class Place : std::uint8_t {
     waiting,  ///< for its time, or until it is released; or it is due and comes soon
+    lookup,   ///< until the site of a destination is known (DNS)
     line,     ///< for a place among the attempts of a site
     attempt,  ///< with a carrier, or its outcome is being recorded
     report,   ///< its sender is being told
   };
   Place place = Place::waiting;
-  std::string site{};                     ///< of a line or an attempt
-  std::string site_trouble{};             ///< why the site accepts no messages; empty: it does
-  std::chrono::milliseconds pause{0};     ///< of the site, until its next attempt
+  std::string site{};                       ///< of a line or an attempt
+  std::string site_trouble{};               ///< why the site accepts no messages; empty: it does
+  std::chrono::milliseconds pause{0};       ///< of the site, until its next attempt
+  std::chrono::milliseconds next_token{0};  ///< until the rate of the site allows an attempt
+  std::string destination{};              ///< of a lookup; empty: it waits until others have ended
   std::size_t under_way = 0, limit = 0;   ///< attempts of the site, and their limit
   std::vector<std::string> held_sites{};  ///< where recipients of the message wait for an operator
 };
@@ -88,9 +93,11 @@ struct SiteFacts {
   std::string reason{};               ///< of the last failure, or why the limit was lowered
   std::chrono::milliseconds left{0};  ///< of the pause after a failure
   std::size_t under_way = 0, waiting = 0;
-  std::size_t limit = 0;   ///< messages at once, now; 0: not known, as nothing was sent there yet
-  std::size_t most = 0;    ///< the configured limit
-  bool is_learnt = false;  ///< the limit is not the initial one
+  std::size_t limit = 0;  ///< messages at once, now; 0: not known, as nothing was sent there yet
+  std::size_t most = 0;   ///< the configured limit
+  Rate rate{};            ///< the configured one; count 0: none
+  std::chrono::milliseconds next_token{0};  ///< until the rate allows an attempt
+  bool is_learnt = false;                   ///< the limit is not the initial one
 };
 
 /// The request of an operator about sites.
@@ -229,6 +236,7 @@ class Dispatcher final {
     std::vector<Recorded> reported;
     std::vector<Asked> asked;
     std::vector<Stored> stored;
+    std::vector<Lookups::Key> found;
     std::vector<Search> searches;
     std::vector<SiteAsked> asked_of_sites;
     std::vector<std::function<void(std::vector<SiteFacts>)>> site_searches;
@@ -237,7 +245,7 @@ class Dispatcher final {
     [[nodiscard]] bool is_empty() const {
       return added.empty() && ended.empty() && recorded.empty() && reported.empty() &&
              asked.empty() && stored.empty() && searches.empty() && asked_of_sites.empty() &&
-             site_searches.empty() && !change && !flush;
+             site_searches.empty() && found.empty() && !change && !flush;
     }
   };
   struct Line {
@@ -327,9 +335,13 @@ class Dispatcher final {
   [[nodiscard]] bool is_late(const Part& part) const;
   bool reopen(Active& opened, const std::string& site);
   void look_at(const Schedule::Taken& taken);
-  void dispatch(Active opened);
+  void dispatch(Active opened, bool is_flushed);
+  void look_up(spool::QueueId id, bool is_flushed, const std::vector<Route>& routes);
+  void end_lookup(const Lookups::Key& key);
   void place(Active part);
   void start_attempt(Active part, Line& line);
+  void know(const std::shared_ptr<Carrier>& carrier);
+  void run_lines();
   void run_line(const std::string& name, Line& line);
   void run_next(spool::QueueId id, const std::string& name, Line& line);
   [[nodiscard]] bool can_run(const Line& line) const;
@@ -373,7 +385,9 @@ class Dispatcher final {
   Schedule schedule_;
   LoadTimes loaded_;
   std::unordered_map<std::string, Line> lines_;  // of sites in use, or of which something is known
-  std::unordered_map<std::string, Line*> waiting_lines_;  // those in which a message waits
+  std::map<std::string, Line*> waiting_lines_;   // those in which a message waits
+  std::string last_line_;                        // the one that had its turn
+  Lookups lookups_;
   // The sites that an operator holds, and the messages that have a recipient there: those
   // recipients are in no line and no attempt, and the message goes on for the others.
   std::unordered_map<std::string, std::unordered_set<std::uint64_t>> held_sites_;

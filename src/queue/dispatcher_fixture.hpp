@@ -9,6 +9,7 @@
 #include <deque>
 #include <future>
 #include <map>
+#include <set>
 
 #include "queue/dispatcher.hpp"
 #include "spool/journal/journal.hpp"
@@ -26,6 +27,9 @@ class ScriptedCarrier final : public Carrier {
  public:
   explicit ScriptedCarrier(std::size_t limit = 100) : limit_(limit) {}
   [[nodiscard]] std::size_t limit() const override { return limit_; }
+  void find_site(const std::string& destination, std::function<void()> found) override {
+    searches.emplace_back(destination, std::move(found));
+  }
   void carry(const Part& part, Done done) override {
     if (throws) throw std::system_error(EAGAIN, std::generic_category(), "no thread");
     seen.push_back(part);
@@ -62,6 +66,7 @@ class ScriptedCarrier final : public Carrier {
   }
   std::vector<Part> seen;
   std::deque<Call> under_way;
+  std::vector<std::pair<std::string, std::function<void()>>> searches;
   std::atomic<std::size_t> begun = 0;  // attempts; a test may watch it while the dispatcher runs
   std::size_t dots = 0;
   bool stopped = false;
@@ -75,14 +80,16 @@ class ScriptedCarrier final : public Carrier {
 struct TestRoutes final : Routes {
   std::map<std::string, std::shared_ptr<Carrier>> carriers;
   std::map<std::string, std::string> moved;  // a domain's other site
+  std::set<std::string> unknown;             // domains whose site is to be looked up
   [[nodiscard]] Route route(const spool::Envelope& envelope, const Handling&,
                             std::uint32_t recipient) const override {
     const auto& address = envelope.recipients[recipient].address;
     auto site = address.substr(address.find('@') + 1);
+    const auto domain = site;
     if (const auto found = moved.find(site); found != moved.end()) site = found->second;
     const auto found = carriers.find(site);
     if (found == carriers.end()) return {site, nullptr, "there is no route to " + site};
-    return {site, found->second};
+    return {site, found->second, {}, unknown.contains(domain) ? domain : std::string()};
   }
 };
 

@@ -29,8 +29,8 @@ void Dispatcher::take_request(const Asked& asked) {
   }
   schedule_.take_out(idle);
   for (auto& [name, line] : waiting_lines_) {
-    line->site.take_out(idle);
-    line->site.take_out(busy);
+    line->site.line().take_out(idle);
+    line->site.line().take_out(busy);
   }
   std::erase_if(waiting_lines_, [](const auto& one) { return !one.second->site.has_waiting(); });
   // Recipients of theirs that are left at held sites are noted there again.
@@ -194,7 +194,16 @@ Whereabouts Dispatcher::find_now(spool::QueueId id) const {
     if (state.paused_until() > now_.steady)
       found.pause =
           std::chrono::ceil<std::chrono::milliseconds>(state.paused_until() - now_.steady);
+    if (state.next_token() > now_.steady)
+      found.next_token =
+          std::chrono::ceil<std::chrono::milliseconds>(state.next_token() - now_.steady);
   };
+  if (lookups_.has(id)) {
+    const auto* const destination = lookups_.destination_of(id);
+    found.place = Whereabouts::Place::lookup;
+    if (destination != nullptr) found.destination = *destination;
+    return found;
+  }
   // The record of a request may be under way beside an attempt.
   const auto [first, last] = active_.equal_range(id.value);
   for (auto at = first; at != last; ++at) {
@@ -207,7 +216,7 @@ Whereabouts Dispatcher::find_now(spool::QueueId id) const {
   }
   if (found.place == Whereabouts::Place::report) return found;
   for (const auto& [name, line] : waiting_lines_) {
-    if (!line->site.has(id)) continue;
+    if (!line->site.line().has(id)) continue;
     found.place = Whereabouts::Place::line;
     describe(name);
     return found;

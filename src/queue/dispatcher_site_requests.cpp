@@ -57,9 +57,9 @@ void Dispatcher::hold_site(const std::string& name) {
   const auto line = lines_.find(name);
   if (line == lines_.end()) return;
   waiting_lines_.erase(name);
-  for (const auto id : line->second.site.take_all()) {
-    if (const auto found = in_line_.find(id.value); found != in_line_.end()) in_line_.erase(found);
-    run_step(id, [&] { part_ended(id, nullptr); });
+  while (const auto id = line->second.site.line().next()) {
+    if (const auto found = in_line_.find(id->value); found != in_line_.end()) in_line_.erase(found);
+    run_step(*id, [&] { part_ended(*id, nullptr); });
   }
 }
 
@@ -102,12 +102,16 @@ SiteFacts Dispatcher::facts_of(const std::string& name, const Site& site) const 
                   .is_down = site.is_down(),
                   .reason = site.reason(),
                   .under_way = site.in_flight(),
-                  .waiting = site.waiting(),
+                  .waiting = site.line().size(),
                   .limit = site.limit(),
                   .most = site.limits().most,
+                  .rate = site.limits().rate,
                   .is_learnt = !site.is_down() && site.limit() != site.limits().initial};
   if (site.paused_until() > now_.steady)
     facts.left = std::chrono::ceil<std::chrono::milliseconds>(site.paused_until() - now_.steady);
+  if (site.next_token() > now_.steady)
+    facts.next_token =
+        std::chrono::ceil<std::chrono::milliseconds>(site.next_token() - now_.steady);
   return facts;
 }
 

@@ -40,7 +40,9 @@ void Dispatcher::place(Active part) {
 }
 
 void Dispatcher::wait_in_line(const std::string& name, Line& line, const Part& part) {
-  line.site.wait(part.id, part.handling.priority());
+  line.site.line().add(part.id, {.sender = sender_of(part.envelope.reverse_path),
+                                 .priority = part.handling.priority(),
+                                 .size = part.size});
   in_line_.insert(part.id.value);
   waiting_lines_.emplace(name, &line);
 }
@@ -68,7 +70,7 @@ Dispatcher::Line& Dispatcher::line_of(const std::string& site,
                                       const std::shared_ptr<Carrier>& carrier) {
   if (lines_.size() >= most_lines_ && !lines_.contains(site)) forget_idle_lines();
   const auto [found, is_new] =
-      lines_.try_emplace(site, Line{Site(carrier->site_limits(), settings_.pauses)});
+      lines_.try_emplace(site, Line{Site(carrier->site_limits(site), settings_.pauses)});
   auto& line = found->second;
   adopt(site, line, carrier);
   if (!is_new) return line;
@@ -84,7 +86,7 @@ Dispatcher::Line& Dispatcher::line_of(const std::string& site,
 void Dispatcher::adopt(const std::string& name, Line& line,
                        const std::shared_ptr<Carrier>& carrier) {
   const auto before = line.carrier.lock();
-  line.site.set_limits(carrier->site_limits());
+  line.site.set_limits(carrier->site_limits(name));
   if (before == carrier) return;
   line.carrier = carrier;
   line.site.reset();
@@ -92,17 +94,21 @@ void Dispatcher::adopt(const std::string& name, Line& line,
   if (before) tell([&] { before->begin_stop(); });
 }
 
+// Its stop is waited for.
+void Dispatcher::know(const std::shared_ptr<Carrier>& carrier) {
+  const auto is_known = [&](const auto& weak) { return weak.lock() == carrier; };
+  if (std::none_of(carriers_.begin(), carriers_.end(), is_known)) carriers_.push_back(carrier);
+}
+
 void Dispatcher::start_attempt(Active part, Line& line) {
   auto active = std::make_shared<Active>(std::move(part));
   auto& carrier = *active->carrier;
-  const auto is_known = [&](const auto& weak) { return weak.lock() == active->carrier; };
-  if (std::none_of(carriers_.begin(), carriers_.end(), is_known))
-    carriers_.push_back(active->carrier);
+  know(active->carrier);
   if (const auto found = parts_.find(active->part.id.value); found != parts_.end()) {
     auto& out = found->second.out;
     out.insert(out.end(), active->part.recipients.begin(), active->part.recipients.end());
   }
-  active->began = line.site.started();
+  active->began = line.site.started(now_.steady);
   count(*active);
   try {
     // The last reference must not go on the carrier's own thread, which its destructor joins.
@@ -146,10 +152,22 @@ bool Dispatcher::reopen(Active& opened, const std::string& site) {
   return !part.recipients.empty();
 }
 
+// Sites take turns where the attempts of all reach their limit.
+void Dispatcher::run_lines() {
+  for (auto left = waiting_lines_.size(); left > 0 && under_way_ < most_under_way; --left) {
+    auto at = waiting_lines_.upper_bound(last_line_);
+    if (at == waiting_lines_.end()) at = waiting_lines_.begin();
+    last_line_ = at->first;
+    auto& line = *at->second;
+    run_line(at->first, line);
+    if (!line.site.has_waiting()) waiting_lines_.erase(at);
+  }
+}
+
 void Dispatcher::run_line(const std::string& name, Line& line) {
   for (std::size_t i = 0;
        i < most_per_turn && under_way_ < most_under_way && !has_failed_ && can_run(line); ++i) {
-    const auto id = *line.site.next();
+    const auto id = *line.site.line().next();
     run_step(id, [&] { run_next(id, name, line); });
   }
 }
@@ -171,7 +189,7 @@ void Dispatcher::run_next(spool::QueueId id, const std::string& name, Line& line
 void Dispatcher::update_lines() {
   for (auto& [name, line] : lines_) {
     line.site.set_pauses(now_.steady, settings_.pauses);
-    const auto first = line.site.first();
+    const auto first = line.site.line().any();
     auto opened = first ? open(*first) : std::nullopt;
     if (opened && reopen(*opened, name)) adopt(name, line, opened->carrier);
   }

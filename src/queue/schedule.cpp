@@ -2,7 +2,6 @@
 #include "queue/schedule.hpp"
 
 #include <algorithm>
-#include <numeric>
 
 namespace postroad::queue {
 
@@ -11,7 +10,22 @@ WallTime now_ms() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
 }
 
-bool Site::may_start(Time now) const { return now >= paused_until_ && in_flight_ < limit(); }
+namespace {
+
+Time::duration interval_of(const Rate& rate) { return Time::duration(rate.per) / rate.count; }
+
+}  // namespace
+
+bool Site::may_start(Time now) const {
+  return now >= paused_until_ && in_flight_ < limit() && now >= next_token();
+}
+
+Site::Epoch Site::started(Time now) {
+  ++in_flight_;
+  const auto& rate = limits_.rate;
+  if (rate.count > 0) rate_until_ = std::max(rate_until_, now) + interval_of(rate);
+  return epoch_;
+}
 
 bool Site::is_suspended(Time now) const { return paused_until_ - now > pauses_.suspended_beyond; }
 
@@ -73,49 +87,17 @@ void Site::set_pauses(Time now, PausePolicy pauses) {
   paused_until_ = std::min(paused_until_, now + pauses.longest);
 }
 
-void Site::wait(spool::QueueId id, int priority) { waiting_[priority].push_back(id.value); }
-
-std::optional<spool::QueueId> Site::first() const {
-  if (waiting_.empty()) return std::nullopt;
-  return spool::QueueId{waiting_.begin()->second.front()};
-}
-
-std::optional<spool::QueueId> Site::next() {
-  const auto id = first();
-  if (!id) return std::nullopt;
-  auto& line = waiting_.begin()->second;
-  line.pop_front();
-  if (line.empty()) waiting_.erase(waiting_.begin());
-  return id;
-}
-
-std::vector<spool::QueueId> Site::take_all() {
-  std::vector<spool::QueueId> ids;
-  while (const auto id = next()) ids.push_back(*id);
-  return ids;
-}
-
-void Site::take_out(const std::unordered_set<std::uint64_t>& ids) {
-  for (auto& [priority, line] : waiting_)
-    std::erase_if(line, [&](std::uint64_t id) { return ids.contains(id); });
-  std::erase_if(waiting_, [](const auto& one) { return one.second.empty(); });
-}
-
-bool Site::has(spool::QueueId id) const {
-  return std::any_of(waiting_.begin(), waiting_.end(), [id](const auto& one) {
-    return std::find(one.second.begin(), one.second.end(), id.value) != one.second.end();
-  });
-}
-
-std::size_t Site::waiting() const {
-  return std::accumulate(
-      waiting_.begin(), waiting_.end(), std::size_t{0},
-      [](std::size_t sum, const auto& line) { return sum + line.second.size(); });
+Time Site::next_token() const {
+  if (limits_.rate.count == 0) return {};
+  // The attempts of one second may come together.
+  const Time::duration together = std::min(limits_.rate.per, std::chrono::milliseconds(1000));
+  return rate_until_ - std::max(together - interval_of(limits_.rate), Time::duration(0));
 }
 
 std::optional<Time> Site::next_wake(Time now) const {
-  if (waiting_.empty() || paused_until_ <= now) return std::nullopt;
-  return paused_until_;
+  const auto until = std::max(paused_until_, next_token());
+  if (line_.is_empty() || until <= now) return std::nullopt;
+  return until;
 }
 
 void Schedule::add_retry(spool::QueueId id, Time due) {

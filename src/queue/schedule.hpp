@@ -15,7 +15,6 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
-#include <map>
 #include <optional>
 #include <queue>
 #include <string>
@@ -24,6 +23,7 @@
 #include <vector>
 
 #include "queue/carrier.hpp"
+#include "queue/fair_line.hpp"
 #include "spool/spool.hpp"
 
 namespace postroad::queue {
@@ -60,16 +60,13 @@ class Site final {
   Site(SiteLimits limits, PausePolicy pauses)
       : limits_(limits), limit_(std::min(limits.initial, limits.most)), pauses_(pauses) {}
 
-  /// A message may be sent now: fewer than the limit are, and no pause holds.
+  /// A message may be sent now: fewer than the limit are, no pause holds, and the rate allows it.
   [[nodiscard]] bool may_start(Time now) const;
   [[nodiscard]] bool is_suspended(Time now) const;
   /// Says when an attempt began, as the number of failures and lowered limits by then.
   using Epoch = std::uint32_t;
   /// An attempt begins; its Epoch is given back with its result.
-  [[nodiscard]] Epoch started() {
-    ++in_flight_;
-    return epoch_;
-  }
+  [[nodiscard]] Epoch started(Time now);
   void ended() { --in_flight_; }
   /// The site as a whole took no mail: it cannot be reached, answered 421, refused the login.
   /// Ignored if the attempt began before the last failure: messages that were under way at the same
@@ -91,23 +88,14 @@ class Site final {
   /// Ends a pause: the next message tries the site.
   void end_pause() { paused_until_ = {}; }
 
-  /// Adds a message to the line; urgent messages come first (RFC 6710).
-  void wait(spool::QueueId id, int priority);
-  /// The first of the line.
-  [[nodiscard]] std::optional<spool::QueueId> first() const;
-  /// Takes it.
-  std::optional<spool::QueueId> next();
-  /// Takes all messages out of the line.
-  std::vector<spool::QueueId> take_all();
-  /// Takes these messages out of the line.
-  void take_out(const std::unordered_set<std::uint64_t>& ids);
-  [[nodiscard]] bool has(spool::QueueId id) const;
-  [[nodiscard]] bool has_waiting() const { return !waiting_.empty(); }
-  [[nodiscard]] std::size_t waiting() const;
+  /// The messages that wait for the site.
+  [[nodiscard]] FairLine& line() { return line_; }
+  [[nodiscard]] const FairLine& line() const { return line_; }
+  [[nodiscard]] bool has_waiting() const { return !line_.is_empty(); }
   [[nodiscard]] std::size_t in_flight() const { return in_flight_; }
-  /// Nothing waits, nothing is under way, no pause holds.
+  /// Nothing waits, nothing is under way, no pause holds, and the rate would allow an attempt.
   [[nodiscard]] bool is_idle(Time now) const {
-    return waiting_.empty() && in_flight_ == 0 && paused_until_ <= now;
+    return line_.is_empty() && in_flight_ == 0 && paused_until_ <= now && next_token() <= now;
   }
   /// Nothing was learnt of it.
   [[nodiscard]] bool is_as_new() const {
@@ -117,8 +105,10 @@ class Site final {
   [[nodiscard]] bool is_down() const { return failures_ >= limits_.failures; }
   /// The reason of the last failure; empty after a success.
   [[nodiscard]] const std::string& reason() const { return reason_; }
-  /// When the pause ends, if the site is paused and a message waits.
+  /// When the pause ends or the rate allows an attempt, if a message waits for that.
   [[nodiscard]] std::optional<Time> next_wake(Time now) const;
+  /// When the rate allows the next attempt; in the past: now.
+  [[nodiscard]] Time next_token() const;
   /// The end of the pause; in the past: there is none.
   [[nodiscard]] Time paused_until() const { return paused_until_; }
   /// Messages at once, now.
@@ -129,7 +119,7 @@ class Site final {
   void set_pauses(Time now, PausePolicy pauses);
 
  private:
-  std::map<int, std::deque<std::uint64_t>, std::greater<>> waiting_;  // by priority
+  FairLine line_;
   SiteLimits limits_;
   std::size_t limit_;
   std::size_t successes_ = 0;  // since the limit changed
@@ -138,6 +128,7 @@ class Site final {
   std::uint32_t failures_ = 0;  // in a row
   Epoch epoch_ = 0;             // failures and lowered limits in all
   Time paused_until_{};
+  Time rate_until_{};  // attempts so far use up the rate until then (GCRA, ITU-T I.371)
   std::string reason_;
 };
 

@@ -97,7 +97,7 @@ struct SiteTest : ::testing::Test {
   Time now{std::chrono::hours(1)};
   Site site{SiteLimits{2, 2, 1}, {.first = 1s, .longest = 60s, .suspended_beyond = 5s}};
   void attempt_fails(const std::string& why) {
-    const auto began = site.started();
+    const auto began = site.started(now);
     site.ended();
     site.failed(now, began, why);
   }
@@ -105,8 +105,8 @@ struct SiteTest : ::testing::Test {
 
 TEST_F(SiteTest, HoldsToItsLimit) {
   EXPECT_TRUE(site.may_start(now));
-  (void)site.started();
-  (void)site.started();
+  (void)site.started(now);
+  (void)site.started(now);
   EXPECT_FALSE(site.may_start(now));
   site.ended();
   EXPECT_TRUE(site.may_start(now));
@@ -117,11 +117,11 @@ TEST_F(SiteTest, AFailureIsFollowedByAPauseAndThenByOneMessage) {
   EXPECT_EQ(site.reason(), "421 4.3.2 closing");
   EXPECT_FALSE(site.may_start(now + 999ms));
   EXPECT_TRUE(site.may_start(now + 1s));
-  const auto began = site.started();
+  const auto began = site.started(now);
   EXPECT_FALSE(site.may_start(now + 1s)) << "one message tries it";
   site.ended();
   site.worked(began);
-  (void)site.started();
+  (void)site.started(now);
   EXPECT_TRUE(site.may_start(now + 1s)) << "it works: all its connections again";
 }
 
@@ -137,7 +137,7 @@ TEST_F(SiteTest, FailuresInARowDoubleThePauseUpToTheLongest) {
 
 TEST_F(SiteTest, MessagesThatFailTogetherAreOneFailure) {
   std::vector<Site::Epoch> began;
-  for (int i = 0; i < 300; ++i) began.push_back(site.started());
+  for (int i = 0; i < 300; ++i) began.push_back(site.started(now));
   for (const auto epoch : began) {
     site.ended();
     site.failed(now, epoch, "no");
@@ -149,7 +149,7 @@ TEST_F(SiteTest, MessagesThatFailTogetherAreOneFailure) {
 // one before began.
 TEST_F(SiteTest, StaggeredFailuresOfAttemptsThatBeganTogetherAreOneFailure) {
   std::vector<Site::Epoch> began;
-  for (int i = 0; i < 10; ++i) began.push_back(site.started());
+  for (int i = 0; i < 10; ++i) began.push_back(site.started(now));
   for (const auto epoch : began) {
     site.ended();
     site.failed(now, epoch, "timed out");
@@ -163,8 +163,8 @@ TEST_F(SiteTest, StaggeredFailuresOfAttemptsThatBeganTogetherAreOneFailure) {
 }
 
 TEST_F(SiteTest, ASuccessThatBeganBeforeThePauseDoesNotEndIt) {
-  const auto first = site.started();
-  const auto second = site.started();
+  const auto first = site.started(now);
+  const auto second = site.started(now);
   site.ended();
   site.failed(now, first, "421 4.3.2 closing");
   site.ended();
@@ -175,12 +175,12 @@ TEST_F(SiteTest, ASuccessThatBeganBeforeThePauseDoesNotEndIt) {
 }
 
 TEST_F(SiteTest, AFailureThatBeganBeforeTheSiteRecoveredIsNoNewOne) {
-  const auto first = site.started();
-  const auto second = site.started();
+  const auto first = site.started(now);
+  const auto second = site.started(now);
   site.ended();
   site.failed(now, first, "no");
   now += 1s;
-  const auto third = site.started();
+  const auto third = site.started(now);
   site.ended();
   site.worked(third);
   site.ended();
@@ -198,20 +198,10 @@ TEST_F(SiteTest, NewPausesCutTheOneThatHolds) {
   EXPECT_TRUE(site.may_start(now + 2s));
 }
 
-TEST_F(SiteTest, TheUrgentStandInFront) {
-  site.wait({1}, 0);
-  site.wait({2}, 3);
-  site.wait({3}, -2);
-  site.wait({4}, 3);
-  Ids order;
-  while (const auto id = site.next()) order.push_back(id->value);
-  EXPECT_EQ(order, (Ids{2, 4, 1, 3}));
-}
-
 TEST_F(SiteTest, WakesWhenItsPauseEndsAndSomebodyWaits) {
   attempt_fails("no");
   EXPECT_EQ(site.next_wake(now), std::nullopt);
-  site.wait({1}, 0);
+  site.line().add({1}, {});
   EXPECT_EQ(site.next_wake(now), now + 1s);
   EXPECT_EQ(site.next_wake(now + 1s), std::nullopt);
 }
@@ -256,19 +246,19 @@ struct LearningSiteTest : ::testing::Test {
   Time now{std::chrono::hours(1)};
   Site site{SiteLimits{20, 2, 3}, {.first = 1s, .longest = 60s, .suspended_beyond = 5s}};
   void succeed() {
-    const auto began = site.started();
+    const auto began = site.started(now);
     site.ended();
     site.worked(began);
   }
   void fail(const std::string& why = "no") {
-    const auto began = site.started();
+    const auto began = site.started(now);
     site.ended();
     site.failed(now, began, why);
   }
   // One of `count` that are under way is throttled; the others end well.
   bool throttle(std::size_t count, bool is_failure = true) {
     std::vector<Site::Epoch> began;
-    for (std::size_t i = 0; i < count; ++i) began.push_back(site.started());
+    for (std::size_t i = 0; i < count; ++i) began.push_back(site.started(now));
     site.ended();
     const auto before = site.limit();
     site.throttled(now, began.back(), is_failure, "421 4.7.0 too many connections");
@@ -308,7 +298,7 @@ TEST_F(LearningSiteTest, AHostThatAsksForLessGetsOneLessThanItSaw) {
 TEST_F(LearningSiteTest, MessagesThatAreThrottledTogetherLowerTheLimitOnce) {
   for (int i = 0; i < 2000; ++i) succeed();
   std::vector<Site::Epoch> began;
-  for (int i = 0; i < 10; ++i) began.push_back(site.started());
+  for (int i = 0; i < 10; ++i) began.push_back(site.started(now));
   for (const auto epoch : began) {
     site.ended();
     site.throttled(now, epoch, true, "421");
@@ -351,12 +341,36 @@ TEST_F(LearningSiteTest, AnOutageEndsWithTheInitialLimit) {
   EXPECT_TRUE(site.is_down());
   EXPECT_EQ(site.limit(), 1U);
   now += 1s;
-  const auto probe = site.started();
+  const auto probe = site.started(now);
   EXPECT_FALSE(site.may_start(now)) << "one probe";
   site.ended();
   site.worked(probe);
   EXPECT_FALSE(site.is_down());
   EXPECT_EQ(site.limit(), 2U) << "no burst";
+}
+
+// 60 a minute: one a second, and none is saved up.
+TEST_F(LearningSiteTest, ARateSpreadsTheAttempts) {
+  site.set_limits({20, 20, 3, {60, 1min}});
+  site.remember(20);
+  site.line().add({1}, {});
+  EXPECT_TRUE(site.may_start(now));
+  (void)site.started(now);
+  EXPECT_FALSE(site.may_start(now));
+  EXPECT_EQ(site.next_wake(now), now + 1s);
+  EXPECT_TRUE(site.may_start(now + 1s));
+  now += 1h;
+  (void)site.started(now);
+  EXPECT_FALSE(site.may_start(now + 999ms)) << "an idle hour gives no burst";
+}
+
+TEST_F(LearningSiteTest, TheAttemptsOfOneSecondMayComeTogether) {
+  site.set_limits({100, 100, 3, {10, 1s}});
+  site.remember(100);
+  int begun = 0;
+  for (; site.may_start(now); ++begun) (void)site.started(now);
+  EXPECT_EQ(begun, 10);
+  EXPECT_TRUE(site.may_start(now + 100ms));
 }
 
 TEST_F(LearningSiteTest, OtherLimitsOfAReloadHoldAtOnce) {

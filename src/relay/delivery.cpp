@@ -28,12 +28,29 @@ class ServerRoutes final : public queue::Routes {
     if (!to) return {mailboxes_site, here_};
     const bool is_local = directory_->is_local(*to);
     if (const auto at = table_.find(envelope.reverse_path, *to, is_local))
-      return {site_of(ways_[*at].site, to->domain), ways_[*at].carrier, ways_[*at].note};
+      return route_by(ways_[*at], to->domain);
     if (is_local) return {mailboxes_site, here_};
     return {"none", nullptr, "4.4.4 no route to " + to->domain};
   }
 
+  // The name of the way that a recipient takes; empty: there is none.
+  [[nodiscard]] std::string way(const spool::Envelope& envelope, const queue::Handling& handling,
+                                std::uint32_t recipient) const {
+    const auto to = Mailbox::parse(envelope.recipients[recipient].address);
+    if (handling.stays_here || !to) return mailboxes_site;
+    const bool is_local = directory_->is_local(*to);
+    const auto at = table_.find(envelope.reverse_path, *to, is_local);
+    return at ? ways_[*at].name : is_local ? mailboxes_site : std::string();
+  }
+
  private:
+  static queue::Route route_by(const WayOut& way, const std::string& domain) {
+    if (!way.mx) return {way.name, way.carrier, way.note};
+    const auto name = canonical_domain(domain);
+    auto known = way.mx->site_of(name);
+    return {std::move(known.site), way.carrier, way.note, known.is_current ? std::string() : name};
+  }
+
   std::shared_ptr<const Directory> directory_;
   std::shared_ptr<queue::Carrier> here_;
   RouteTable table_;
@@ -197,6 +214,23 @@ void Delivery::explain(const spool::Envelope& envelope, std::uint32_t recipient,
 std::string Delivery::site_of(const spool::Envelope& envelope, std::uint32_t recipient) const {
   const auto route = state_->routes->route(envelope, queue::handling_of(envelope), recipient);
   return route.carrier ? route.site : std::string();
+}
+
+std::string Delivery::way_of(const spool::Envelope& envelope, std::uint32_t recipient) const {
+  return state_->routes->way(envelope, queue::handling_of(envelope), recipient);
+}
+
+void Delivery::find_site(const std::string& domain,
+                         std::function<void(const std::string&)> found) const {
+  const auto routes = state_->routes;
+  spool::Envelope envelope;
+  envelope.recipients.emplace_back().address = "postmaster@" + domain;
+  const auto tell = [routes, envelope, found = std::move(found)] {
+    const auto route = routes->route(envelope, {}, 0);
+    found(route.carrier ? route.site : std::string());
+  };
+  const auto route = routes->route(envelope, {}, 0);
+  route.destination.empty() ? tell() : route.carrier->find_site(route.destination, tell);
 }
 
 void Delivery::take_up(const std::vector<spool::Summary>& messages) {

@@ -62,9 +62,16 @@ class Delivery final {
   /// the DNS. Thread rule: that of prepare_change().
   void explain(const spool::Envelope& envelope, std::uint32_t recipient,
                std::function<void(std::vector<std::string>)> done) const;
-  /// The destination that serves a recipient now; empty: there is none. Thread rule: that of
-  /// prepare_change().
+  /// The site that serves a recipient, as far as it is known; empty: there is none. Thread rule:
+  /// that of prepare_change().
   [[nodiscard]] std::string site_of(const spool::Envelope& envelope, std::uint32_t recipient) const;
+  /// The way that a recipient takes, as names_of names it; empty: there is none. Thread rule: that
+  /// of prepare_change().
+  [[nodiscard]] std::string way_of(const spool::Envelope& envelope, std::uint32_t recipient) const;
+  /// Asks the DNS for the site that serves a domain, unless it is known; gives an empty one if
+  /// there is no route. Calls back once, from any thread, also before this returns. Thread rule:
+  /// that of prepare_change().
+  void find_site(const std::string& domain, std::function<void(const std::string&)> found) const;
   /// Messages that another process left in the spool.
   void take_up(const std::vector<spool::Summary>& messages);
   /// Begins no attempt, and ends those that have not sent their final dot. Does not wait.

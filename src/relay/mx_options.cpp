@@ -27,19 +27,26 @@ Section<MxConfig> MxConfig::declare() {
            "Further addresses or networks of this server, such as the public one behind NAT. An "
            "exchanger that is this server is not connected to (a mail loop).");
   s.option("connections", &MxConfig::connections,
-           "Concurrent connections for one destination domain, at most.")
+           "Concurrent connections to one site, at most. A site is all domains with the same mail "
+           "exchangers.")
       .between(1, 1000);
   s.option("initial_connections", &MxConfig::initial_connections,
-           "Concurrent connections for a destination at first and after an outage; they grow with "
+           "Concurrent connections to a site at first and after an outage; they grow with "
            "successes, and a host that replies 421 or 4.7.x gets fewer.")
       .between(1, 1000);
   s.option("failures", &MxConfig::failures,
-           "Failures of all hosts in a row until a destination counts as down: then one message at "
+           "Failures of all hosts in a row until a site counts as down: then one message at "
            "a time is tried, and the others wait.")
       .between(1, 100);
+  s.option("rate", &MxConfig::rate,
+           "Attempts at one site per time, spread evenly, such as `600/h`; messages wait in line "
+           "for it. `none`: no limit.");
   s.option("messages_per_connection", &MxConfig::messages_per_connection,
            "Messages that one connection carries, at most; 1: each has a connection of its own.")
       .between(1, 100'000);
+  s.option("recipients", &MxConfig::recipients,
+           "Recipients of one transaction, at most; the others go in the next one.")
+      .between(1, 10'000);
   s.option("idle", &MxConfig::idle, "How long a connection without a message stays open.")
       .between(Duration{10}, std::chrono::minutes(5));
   s.option("addresses", &MxConfig::addresses, "Addresses that one attempt tries at most.")
@@ -64,10 +71,8 @@ mx::MxSettings MxConfig::settings(const std::string& hostname) const {
   mx::MxSettings made;
   made.helo_name = hostname;
   made.port = port;
-  made.connections = connections;
-  made.initial = std::min(initial_connections, connections);
-  made.failures = failures;
-  made.reuse.messages = messages_per_connection;
+  made.limits = {connections, initial_connections,     failures,
+                 rate,        messages_per_connection, recipients};
   made.reuse.idle = idle;
   made.sessions = sessions;
   made.rules.max_addresses = addresses;
@@ -89,6 +94,44 @@ mx::MxSettings MxConfig::settings(const std::string& hostname) const {
     if (auto network = net::Network::parse(text)) made.rules.own.push_back(*network);
   }
   return made;
+}
+
+Section<DestinationConfig> DestinationConfig::declare() {
+  Section<DestinationConfig> s;
+  s.option("name", &DestinationConfig::name,
+           "Names the site: `google` is the site mx:google. Letters, digits, `-` and `_`.");
+  s.option("match", &DestinationConfig::match,
+           "The domains of the site: `example.org`, `.example.org` for all subdomains; or by their "
+           "mail exchangers, all of which match: `mx:mx.example.org`, `mx:.example.org`.");
+  const auto number = [&s](std::string_view name, unsigned DestinationConfig::*member,
+                           std::int64_t most) {
+    s.option(name, member, "As in [mx], for this site; 0: that of [mx].").between(0, most);
+  };
+  number("connections", &DestinationConfig::connections, 1000);
+  number("initial_connections", &DestinationConfig::initial_connections, 1000);
+  number("failures", &DestinationConfig::failures, 100);
+  s.option("rate", &DestinationConfig::rate, "As in [mx], for this site; `none`: that of [mx].");
+  number("messages_per_connection", &DestinationConfig::messages_per_connection, 100'000);
+  number("recipients", &DestinationConfig::recipients, 10'000);
+  return s;
+}
+
+Result<void> DestinationConfig::check_name() const {
+  const bool is_word = !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
+    return is_alnum(c) || c == '-' || c == '_';
+  });
+  if (is_word) return {};
+  return fail(Fault::input, '\'' + printable(name, 80) + '\'',
+              name.empty() ? "missing; name the site, as in name = \"google\""
+                           : "not a name of letters, digits, '-' and '_'");
+}
+
+Result<mx::MxGroup> DestinationConfig::group() const {
+  auto made = mx::GroupMatch::make(match);
+  if (!made) return made.error();
+  return mx::MxGroup{
+      {name, std::move(*made)},
+      {connections, initial_connections, failures, rate, messages_per_connection, recipients}};
 }
 
 Section<ResolverConfig> ResolverConfig::declare() {

@@ -34,7 +34,9 @@ struct MxConfig {
   unsigned connections = 20;
   unsigned initial_connections = 2;
   unsigned failures = 3;
+  Rate rate{};
   unsigned messages_per_connection = 100;
+  unsigned recipients = 100;
   config::Duration idle{std::chrono::seconds(30)};
   unsigned addresses = 5;
   unsigned sessions = 2;
@@ -44,9 +46,27 @@ struct MxConfig {
   config::Duration dot_timeout{std::chrono::minutes(10)};
 
   static config::Section<MxConfig> declare();
-  /// `hostname` is this server's own name. Networks that cannot be parsed are left out: they have
-  /// been reported.
+  /// Without groups. `hostname` is this server's own name. Networks that cannot be parsed are left
+  /// out: they have been reported.
   [[nodiscard]] mx::MxSettings settings(const std::string& hostname) const;
+};
+
+/// `[[destination]]`.
+struct DestinationConfig {
+  std::string name;
+  std::vector<std::string> match;
+  unsigned connections = 0;
+  unsigned initial_connections = 0;
+  unsigned failures = 0;
+  Rate rate{};
+  unsigned messages_per_connection = 0;
+  unsigned recipients = 0;
+
+  static config::Section<DestinationConfig> declare();
+  /// The name is a word that no host has. Error: Fault::input.
+  [[nodiscard]] Result<void> check_name() const;
+  /// Error: Fault::input with the entry of `match` that has none of its forms.
+  [[nodiscard]] Result<mx::MxGroup> group() const;
 };
 
 /// `[resolver]`.

@@ -32,7 +32,7 @@ Plan begin_plan(const PlanInput& input, const Mailbox& recipient, const Mailbox&
             ": there is no [[route]] for it, no delivery.smarthost, and mx.enabled is off"};
   } else {
     plan.way = &input.ways[*at];
-    plan.site = site_of(sites_of(input.ways)[*at], recipient.domain);
+    plan.site = names_of(input.ways)[*at];
     plan.route = std::holds_alternative<MxWay>(*plan.way) ? Route::mx : Route::host;
   }
   return plan;
@@ -40,7 +40,7 @@ Plan begin_plan(const PlanInput& input, const Mailbox& recipient, const Mailbox&
 
 }  // namespace
 
-std::string planned_site(const PlanInput& input, const Mailbox& recipient) {
+std::string planned_way(const PlanInput& input, const Mailbox& recipient) {
   const auto plan = begin_plan(input, recipient, recipient);
   return plan.route == Route::mailbox ? std::string(mailboxes_site) : plan.site;
 }
@@ -76,6 +76,10 @@ asio::awaitable<Result<std::vector<Plan>>> make_plans(const PlanInput& input,
                                               settings.dns);
     if (!found) co_return found.error();
     plan.problem = found->none;
+    const auto domain = canonical_domain(plan.recipient.domain);
+    mx::SiteNames names(settings.named_groups());
+    names.learn(domain, {.hosts = found->hosts}, {}, {});
+    plan.site = names.find(domain, {}).site;
     plan.exchangers = std::move(*found);
   }
   co_return plans;

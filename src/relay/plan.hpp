@@ -42,9 +42,8 @@ struct PlanInput {
   std::string sender;  ///< reverse-path; empty: the null one
 };
 
-/// The site that takes the messages to a recipient, as the queue names it; empty: there is no
-/// route.
-std::string planned_site(const PlanInput& input, const Mailbox& recipient);
+/// The way that a recipient takes, as Delivery::way_of names it; empty: there is no route.
+std::string planned_way(const PlanInput& input, const Mailbox& recipient);
 
 /// A plan per final recipient of `address`; of an unknown local address one with the problem.
 /// `input` and `resolver` outlive the call. Error: Fault::cancelled.

@@ -3,63 +3,13 @@ import json
 import smtplib
 import socket
 import subprocess
-import threading
 import unittest
 
 import by_hand
 import postroad
-from nsd import SOA, Nsd
-from peers import free_port
+from exchangers import ExchangerCase
 
-ZONE = SOA + """
-@ IN MX 10 down
-@ IN MX 20 up
-down IN A 127.0.0.3
-up IN A 127.0.0.2
-implicit IN A 127.0.0.2
-only IN MX 1 up
-null IN MX 0 .
-nothing IN TXT "a name without an address"
-inside IN MX 0 router
-router IN A 192.168.0.1
-alias IN CNAME dest.example.
-"""
-
-
-class Exchangers(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.nsd = Nsd({"dest.example": ZONE.format(zone="dest.example"), "xn--bcher-kva.example": SOA.format(zone="xn--bcher-kva.example") + "@ IN MX 1 up.dest.example.\n"})
-        cls.addClassCleanup(cls.nsd.__exit__)
-
-    def setUp(self):
-        port = free_port()
-        self.exchanger = self.enterContext(postroad.Server({"listener": [{"address": "127.0.0.2", "port": port, "role": "catcher", "smtputf8": True}]}))
-        self.settings = {
-            "listener": [{"role": "mx", "relay_from": ["127.0.0.0/8"], "smtputf8": True}],
-            "local": {"domains": ["here.example"], "mailboxes": ["ann", "postmaster"]},
-            "mx": {"enabled": True, "port": port, "allow_networks": ["127.0.0.0/8"]},
-            "resolver": {"servers": [self.nsd.address.replace("@", ":")]},
-            "retry": {"initial_delay": "100ms", "max_delay": "1s"},
-        }
-        self.relay = self.enterContext(postroad.Server(self.settings))
-
-    def send(self, *recipients, sender="ann@here.example", options=("SMTPUTF8",)):
-        with smtplib.SMTP(postroad.HOST, self.relay.port, timeout=postroad.PATIENCE) as client:
-            client.ehlo()
-            client.sendmail(sender, recipients, b"Subject: out\r\n\r\nhello\r\n", mail_options=list(options))
-
-    def note(self, event, recipient):
-        """The first line of the log about this recipient."""
-        found = []
-
-        def is_there():
-            found[:] = [one for one in self.relay.events(event) if recipient in str(one)]
-            return bool(found)
-
-        postroad.eventually(is_there, what=f"{event} for {recipient}")
-        return str(found[0])
-
+class Exchangers(ExchangerCase):
     def test_the_next_exchanger_takes_what_the_first_does_not(self):
         self.send("bob@dest.example")
         self.assertEqual([mail.mailbox for mail in self.exchanger.wait_mail()], ["bob@dest.example"])
@@ -144,69 +94,11 @@ class Exchangers(unittest.TestCase):
         self.assertEqual((event["host"], event["host_tls"]), (f"up.dest.example [127.0.0.2]:{host.port}", "none"))
         done = postroad.run("queue", "why", event["id"], "--config", self.relay.config)
         self.assertEqual(done.returncode, 0, done.stderr)
-        for line in (f"  host: up.dest.example [127.0.0.2]:{host.port}", "  tls: none", "  route: mx:dest.example", "  mx: 10 down.dest.example 127.0.0.3",
+        for line in (f"  host: up.dest.example [127.0.0.2]:{host.port}", "  tls: none", "  route: " + self.dest_site, "  mx: 10 down.dest.example 127.0.0.3",
                      "  dns: A of up.dest.example: 127.0.0.2 (insecure)", "  waiting for: back-off"):
             self.assertIn(line + "\n", done.stdout)
         facts = json.loads(postroad.run("queue", "why", "--json", event["id"], "--config", self.relay.config).stdout)
         self.assertIn("mx: 20 up.dest.example 127.0.0.2", facts["evidence"][0])
-
-    def site(self, *words, code=0):
-        done = postroad.run("site", words[0], "--config", self.relay.config, *words[1:])
-        self.assertEqual(done.returncode, code, done.stderr)
-        return done.stdout
-
-    def test_a_paused_site_gets_nothing_until_it_is_resumed(self):
-        self.assertEqual(self.site("pause", "dest.example"), "pause: mx:dest.example\n")
-        self.send("bob@dest.example")
-        self.send("ann@here.example")
-        postroad.eventually(lambda: self.relay.events("recipient.delivered"), self.relay.process)
-        self.relay.restart()
-        (site,) = [json.loads(line) for line in self.site("list", "--json", "mx:*").splitlines()]
-        self.assertEqual((site["site"], site["state"]), ("mx:dest.example", "paused"))
-        postroad.eventually(lambda: "1 waiting" in self.site("list", "dest.example"), self.relay.process)
-        why = postroad.run("queue", "why", json.loads(postroad.run("queue", "list", "--json", "--config", self.relay.config).stdout)["id"],
-                           "--config", self.relay.config).stdout
-        self.assertIn("waiting for: site mx:dest.example, which an operator paused", why)
-        self.assertIn("  attempts: 0\n", why)
-        postroad.run("queue", "flush", "all", "--config", self.relay.config)
-        self.assertEqual(self.site("resume", "mx:*"), "resume: mx:dest.example\n")
-        self.exchanger.wait_mail(1)
-        self.assertEqual(self.site("resume", "mx:*", code=1), "")
-        for event in ("site.paused", "site.resumed"):
-            self.assertEqual([one["site"] for one in self.relay.events(event)], ["mx:dest.example"])
-
-    def test_a_site_that_is_resumed_after_a_restart_stays_so(self):
-        self.site("pause", "dest.example")
-        self.relay.restart()
-        self.assertEqual(self.site("resume", "dest.example"), "resume: mx:dest.example\n")
-        self.relay.restart()
-        self.assertEqual(self.site("list", code=1), "")
-        self.send("bob@dest.example")
-        self.exchanger.wait_mail(1)
-
-    def test_a_domain_without_a_site_of_its_own_is_not_paused(self):
-        self.assertIn("go to the site mailboxes", self.refused_site("pause", "here.example"))
-
-    def refused_site(self, *words):
-        done = postroad.run("site", words[0], "--config", self.relay.config, *words[1:])
-        self.assertEqual(done.returncode, 64, done.stderr)
-        return done.stderr
-
-    def test_a_reply_that_mentions_an_address_is_no_reply_about_connections(self):
-        replies = iter(["450 4.1.8 client [64.7.12.3] sender domain not found"] * 5 + ["421 4.3.2 shutting down"])
-
-        def script(peer):
-            peer.say("220 fake.example ESMTP\r\n")
-            while True:
-                by_hand.converse(peer, until="MAIL")
-                peer.say(next(replies, "250 2.1.0 Ok") + "\r\n")
-        self.fake_host(script)
-        self.site("pause", "only.dest.example")
-        for i in range(6):
-            self.send(f"r{i}@only.dest.example", options=())
-        self.site("resume", "only.dest.example")
-        postroad.eventually(lambda: len(self.relay.events("recipient.deferred")) >= 5, self.relay.process)
-        self.assertEqual(self.relay.events("site.limited"), [])
 
     def test_a_stop_while_why_waits_for_the_dns(self):
         silent = self.enterContext(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
@@ -224,38 +116,6 @@ class Exchangers(unittest.TestCase):
         self.assertTrue(time_of_asking)
         self.assertEqual(self.relay.stop(), 0)
         asked.wait(postroad.PATIENCE)
-
-    def test_a_host_that_asks_for_less_gets_fewer_connections(self):
-        most, now, lock = [0], [0], threading.Lock()
-
-        def script(peer):
-            with lock:
-                now[0] += 1
-                most[0] = max(most[0], now[0])
-                is_much = now[0] > 3
-            if is_much:
-                peer.say("421 4.7.0 too many connections\r\n")
-            else:
-                by_hand.plain_server(peer)
-            with lock:
-                now[0] -= 1
-        self.fake_host(script)
-        count = 120
-        self.site("pause", "only.dest.example")
-        for i in range(count):
-            self.send(f"r{i}@only.dest.example", options=())
-        self.site("resume", "only.dest.example")
-        postroad.eventually(lambda: len(self.relay.events("recipient.delivered")) == count, self.relay.process)
-        self.assertGreaterEqual(most[0], 3, "the limit grew")
-        (site,) = [json.loads(line) for line in self.site("list", "--json", "only.dest.example").splitlines()]
-        self.assertEqual((site["state"], site["most"]), ("up", 20))
-        self.assertLess(site["limit"], 12)
-        self.assertTrue(self.relay.events("site.limited"))
-        self.assertEqual(self.relay.events("site.down"), [])
-
-    def fake_host(self, script=by_hand.plain_server):
-        self.exchanger.stop()
-        return self.enterContext(by_hand.FakeServer(script, address="127.0.0.2", port=self.settings["mx"]["port"], together=True))
 
     def deliver(self, count, recipient="ben@only.dest.example"):
         before = len(self.relay.events("recipient.delivered"))
@@ -326,6 +186,7 @@ bob@dest.example
   mx: 20 up.dest.example 127.0.0.2
   port: {self.exchanger.port}
   tls: opportunistic
+  site: {self.dest_site}
   limit: 2 connections at first, at most 20
 """.splitlines())
         done = self.plan("bob@null.dest.example")
@@ -339,7 +200,7 @@ bob@dest.example
         self.assertEqual(self.plan("ann@here.example").stdout, "ann@here.example\n  route: mailbox\n")
         done = json.loads(self.plan("bob@inside.dest.example", "--json").stdout)
         self.assertTrue(done.pop("dns"))
-        self.assertEqual(done, {"recipient": "bob@inside.dest.example", "alias_of": None, "route": "mx", "site": "mx:inside.dest.example", "hosts": [],
+        self.assertEqual(done, {"recipient": "bob@inside.dest.example", "alias_of": None, "route": "mx", "site": "mx:router.dest.example", "hosts": [],
                                 "server": None, "login": None, "port": self.exchanger.port, "connections": 20,
                                 "left_out": ["router.dest.example [192.168.0.1]: private address"], "outcome": "refused",
                                 "reason": "5.4.4 no host of inside.dest.example may be connected to: router.dest.example [192.168.0.1]: private address"})

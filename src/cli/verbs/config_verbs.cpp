@@ -93,13 +93,13 @@ int print_diff(const Configuration& configuration) {
     const auto queued = parse_route(line);
     const auto recipient = queued ? Mailbox::parse(queued->recipient) : fail(Fault::input, {}, {});
     if (!recipient) return {};
-    const auto site = relay::planned_site(
+    const auto way = relay::planned_way(
         {*configuration.directory, delivery.table, delivery.ways, queued->sender}, *recipient);
-    if (site == queued->site) return {};
+    if (way == queued->way) return {};
     ++changed;
     const auto named = [](const std::string& one) { return one.empty() ? "no route" : one; };
     std::cout << queued->id << "  " << printable(queued->recipient) << "  "
-              << printable(named(queued->site)) << " -> " << printable(named(site)) << '\n';
+              << printable(named(queued->way)) << " -> " << printable(named(way)) << '\n';
     return {};
   });
   if (!seen) return refuse(seen.error());

@@ -10,6 +10,7 @@
 #include "cli/exit.hpp"
 #include "cli/terminal.hpp"
 #include "cli/verbs.hpp"
+#include "config/units.hpp"
 #include "daemon/configuration.hpp"
 #include "daemon/settings.hpp"
 #include "dns/unbound_resolver.hpp"
@@ -43,9 +44,12 @@ void print_text(const Plan& plan) {
   if (const auto* mx = plan.way != nullptr ? std::get_if<MxWay>(plan.way) : nullptr) {
     for (const auto& fact : relay::mx::facts_of(*plan.exchangers))
       if (!fact.starts_with("no host: ")) std::cout << "  " << printable(fact, 1000) << '\n';
+    const auto limits = mx->settings.limits_of(plan.site);
     std::cout << "  port: " << mx->settings.port
-              << "\n  tls: opportunistic\n  limit: " << mx->settings.initial
-              << " connections at first, at most " << mx->settings.connections << '\n';
+              << "\n  tls: opportunistic\n  site: " << printable(plan.site, 300)
+              << "\n  limit: " << limits.initial << " connections at first, at most "
+              << limits.connections << '\n';
+    if (limits.rate.count > 0) std::cout << "  rate: " << config::format(limits.rate) << '\n';
   }
   if (plan.problem)
     std::cout << "  " << verb_of(plan) << ": " << printable(plan.problem->reason) << '\n';
@@ -66,7 +70,7 @@ std::string json_list(const std::vector<std::string>& texts) {
 }
 
 // The limits and the way of a route, which has one of the two forms.
-std::string json_of_way(const relay::Way* way) {
+std::string json_of_way(const relay::Way* way, const std::string& site) {
   if (way == nullptr) return R"("server":null,"login":null,"port":null,"connections":null)";
   if (const auto* host = std::get_if<HostWay>(way))
     return fmt::format(R"("server":{},"login":{},"port":null,"connections":{})",
@@ -74,7 +78,7 @@ std::string json_of_way(const relay::Way* way) {
                        host->user.empty() ? "null" : json_string(host->user), host->connections);
   const auto& mx = std::get<MxWay>(*way).settings;
   return fmt::format(R"("server":null,"login":null,"port":{},"connections":{})", mx.port,
-                     mx.connections);
+                     mx.limits_of(site).connections);
 }
 
 void print_json(const Plan& plan) {
@@ -86,9 +90,9 @@ void print_json(const Plan& plan) {
              R"({{"recipient":{},"alias_of":{},"route":{},"site":{},{},"hosts":[{}],"left_out":{},"dns":{},"outcome":{},"reason":{}}})",
              json_string(plan.recipient.text()),
              plan.alias.empty() ? "null" : json_string(plan.alias),
-             json_string(to_string(plan.route)), json_string(plan.site), json_of_way(plan.way),
-             hosts, json_list(found.notes), json_list(found.answers),
-             plan.problem ? json_string(verb_of(plan)) : "null",
+             json_string(to_string(plan.route)), json_string(plan.site),
+             json_of_way(plan.way, plan.site), hosts, json_list(found.notes),
+             json_list(found.answers), plan.problem ? json_string(verb_of(plan)) : "null",
              plan.problem ? json_string(plan.problem->reason) : "null")
       << '\n';
 }

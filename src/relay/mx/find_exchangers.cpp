@@ -122,7 +122,9 @@ asio::awaitable<Result<Exchangers>> find_exchangers(dns::Resolver& resolver, std
     if (state.cancelled() != asio::cancellation_type::none)
       co_return fail(Fault::cancelled, *name, "the search for exchangers was cancelled");
   }
-  co_return exchangers_of(*name, hosts, answers, rules, rank_of);
+  auto made = exchangers_of(*name, hosts, answers, rules, rank_of);
+  made.hosts = hosts.hosts;
+  co_return made;
 }
 
 }  // namespace postroad::relay::mx

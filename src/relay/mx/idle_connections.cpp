@@ -32,10 +32,9 @@ std::unique_ptr<client::Connection> IdleConnections::take(const std::string& key
   return nullptr;
 }
 
-void IdleConnections::give_back(const std::string& key, Lease lease, Time now) {
+void IdleConnections::give_back(const std::string& key, Lease lease, std::size_t most, Time now) {
   auto& connection = *lease.connection;
-  if (!connection.is_open() || connection.messages() >= limits_.messages ||
-      now - lease.opened >= limits_.age)
+  if (!connection.is_open() || connection.messages() >= most || now - lease.opened >= limits_.age)
     return;
   const auto peer = peer_of(connection);
   const auto is_same = [&](const Idle& one) { return one.peer == peer; };

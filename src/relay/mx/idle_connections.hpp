@@ -18,7 +18,6 @@ namespace postroad::relay::mx {
 
 /// How long a connection is used.
 struct ReuseLimits {
-  std::size_t messages = 100;              ///< 1: every message has a connection of its own
   std::chrono::milliseconds idle{30'000};  ///< without a message
   std::chrono::milliseconds age{300'000};
   std::size_t connections = 1'000;  ///< idle ones in all: each has a descriptor
@@ -47,8 +46,8 @@ class IdleConnections final {
   std::unique_ptr<client::Connection> take(const std::string& key,
                                            const std::vector<Address>& addresses, Time now,
                                            Time& opened);
-  /// Keeps the connection for the next message, or ends it with QUIT.
-  void give_back(const std::string& key, Lease lease, Time now);
+  /// Keeps the connection for the next message, or ends it with QUIT when it has carried `most`.
+  void give_back(const std::string& key, Lease lease, std::size_t most, Time now);
   /// Ends those of a host that asked for fewer.
   void close(const std::string& key);
   void clear() { idle_.clear(); }

@@ -16,6 +16,9 @@
 #include "outbox/attempts.hpp"
 #include "queue/retry_hint.hpp"
 #include "queue/server_text.hpp"
+#include "relay/mx/failed_lately.hpp"
+#include "relay/mx/site_searches.hpp"
+#include "relay/routes/route_table.hpp"
 
 namespace postroad::relay::mx {
 
@@ -25,10 +28,20 @@ namespace {
 
 using asio::awaitable;
 
-// Recipients of one domain: the first one's.
-std::string domain_of(const queue::Part& part) {
-  const auto& address = part.envelope.recipients[part.recipients.front()].address;
+std::string domain_of(const queue::Part& part, std::uint32_t recipient) {
+  const auto& address = part.envelope.recipients[recipient].address;
   return address.substr(address.rfind('@') + 1);
+}
+
+std::string domain_of(const queue::Part& part) { return domain_of(part, part.recipients.front()); }
+
+// The recipients of one transaction, in the domain of the first one; the others are not tried.
+std::vector<std::uint32_t> of_one_transaction(const queue::Part& part, std::size_t most) {
+  const auto domain = domain_of(part);
+  std::vector<std::uint32_t> found;
+  for (const auto at : part.recipients)
+    if (found.size() < most && iequals(domain_of(part, at), domain)) found.push_back(at);
+  return found;
 }
 
 // Each message and attempt has a seed of its own: together they use all hosts of one preference.
@@ -93,43 +106,6 @@ bool is_failed_handshake(const Result<SendReport>& result) {
          result.error().fault != Fault::cancelled;
 }
 
-// Names that failed lately, so that the next message begins with another one.
-class FailedLately final {
- public:
-  explicit FailedLately(std::chrono::minutes memory) : memory_(memory) {}
-  void add(const std::string& host) {
-    if (hosts_.size() >= most) hosts_.clear();  // only the order of the hosts depends on it
-    hosts_[host] = std::chrono::steady_clock::now() + memory_;
-  }
-  void remove(const std::string& host) { hosts_.erase(host); }
-  [[nodiscard]] bool has(const std::string& host) const {
-    const auto found = hosts_.find(host);
-    return found != hosts_.end() && std::chrono::steady_clock::now() < found->second;
-  }
-
- private:
-  static constexpr std::size_t most = 10'000;
-  std::chrono::minutes memory_;
-  std::unordered_map<std::string, std::chrono::steady_clock::time_point> hosts_;
-};
-
-// The sites whose IPv6 addresses failed lately: an address of the other family won the race.
-class SlowIpv6 final {
- public:
-  // `used`: "[192.0.2.1]:25", the address that replied.
-  void note(const std::string& domain, const Exchanger& exchanger, const std::string& used) {
-    const bool has_both = exchanger.addresses.size() > 1 &&
-                          exchanger.addresses[0].is_v6() != exchanger.addresses[1].is_v6();
-    if (!has_both || used.empty()) return;
-    if (used.starts_with("[IPv6:")) return sites_.remove(domain);
-    if (exchanger.addresses.front().is_v6()) sites_.add(domain);
-  }
-  [[nodiscard]] bool has(const std::string& domain) const { return sites_.has(domain); }
-
- private:
-  FailedLately sites_{std::chrono::minutes(10)};
-};
-
 // IPv4 first; the families still alternate.
 void begin_with_ipv4(std::vector<Address>& addresses) {
   for (std::size_t i = 0; i + 1 < addresses.size(); i += 2)
@@ -167,7 +143,8 @@ struct MxCarrier::State {
       : settings(std::move(of)),
         calls(spool),
         work(asio::make_work_guard(context)),
-        idle(context, settings.reuse) {}
+        idle(context, settings.reuse),
+        sites(settings.named_groups()) {}
 
   // Calls back at its end, which is also that of a search that was not finished.
   struct Answer {
@@ -183,6 +160,7 @@ struct MxCarrier::State {
 
   void start(const std::shared_ptr<outbox::Call>& call);
   awaitable<void> explain(std::string domain, std::shared_ptr<Answer> answer);
+  [[nodiscard]] MxLimits limits_for(const queue::Part& part) const;
   void run();
   [[nodiscard]] std::unique_ptr<client::Connection> make_connection(const std::string& name,
                                                                     bool with_tls,
@@ -203,6 +181,8 @@ struct MxCarrier::State {
   FailedLately failed_hosts{std::chrono::minutes(5)};  // this and the next: the carrier's thread
   SlowIpv6 slow_ipv6;
   IdleConnections idle;  // the carrier's thread only
+  SiteNames sites;
+  std::optional<SiteSearches> searches;  // always there once it is open
   std::thread thread;
 };
 
@@ -253,7 +233,8 @@ awaitable<Result<SendReport>> MxCarrier::State::send_to(outbox::Call& call,
   if (is_throttle(report))
     idle.close(key);
   else if (!call.is_stopping)
-    idle.give_back(key, std::move(lease), std::chrono::steady_clock::now());
+    idle.give_back(key, std::move(lease), limits_for(call.part).messages,
+                   std::chrono::steady_clock::now());
   co_return report;
 }
 
@@ -337,6 +318,11 @@ awaitable<void> MxCarrier::State::explain(std::string domain, std::shared_ptr<An
   answer->facts = found ? facts_of(*found) : std::vector<std::string>{found.error().text()};
 }
 
+MxLimits MxCarrier::State::limits_for(const queue::Part& part) const {
+  const auto now = std::chrono::steady_clock::now();
+  return settings.limits_of(sites.find(canonical_domain(domain_of(part)), now).site);
+}
+
 // An exception of a handler, such as a lack of memory, does not end the thread.
 void MxCarrier::State::run() {
   for (;;) {
@@ -355,6 +341,8 @@ Result<std::shared_ptr<MxCarrier>> MxCarrier::open(spool::Spool& spool, MxSettin
   auto resolver = make_resolver(state->context.get_executor());
   if (!resolver) return resolver.error();
   state->resolver = std::move(*resolver);
+  state->searches.emplace(state->context, *state->resolver, state->sites,
+                          std::min(state->settings.dns.name, state->settings.dns.whole));
   state->thread = std::thread([state = state.get()] { state->run(); });
   return std::shared_ptr<MxCarrier>(new MxCarrier(std::move(state)));
 }
@@ -368,14 +356,39 @@ MxCarrier::~MxCarrier() {
   state_->thread.join();
 }
 
-std::size_t MxCarrier::limit() const { return state_->settings.connections; }
+std::size_t MxCarrier::limit() const { return state_->settings.limits.connections; }
 
-queue::SiteLimits MxCarrier::site_limits() const {
-  const auto& settings = state_->settings;
-  return {settings.connections, settings.initial, settings.failures};
+queue::SiteLimits MxCarrier::site_limits(const std::string& site) const {
+  return state_->settings.site_limits(site);
+}
+
+SiteNames::Known MxCarrier::site_of(const std::string& domain) const {
+  return state_->sites.find(domain, std::chrono::steady_clock::now());
+}
+
+void MxCarrier::find_site(const std::string& domain, std::function<void()> found) {
+  state_->searches->begin(domain, std::move(found));
 }
 
 void MxCarrier::carry(const queue::Part& part, Done done) {
+  auto chosen = of_one_transaction(part, state_->limits_for(part).recipients);
+  if (chosen.size() == part.recipients.size()) return carry_whole(part, std::move(done));
+  auto reduced = std::make_shared<queue::Part>(part);
+  reduced->recipients = std::move(chosen);
+  carry_whole(*reduced, [&part, reduced, done = std::move(done)](queue::Attempt attempt) {
+    std::vector<queue::RecipientResult> all(part.recipients.size());
+    for (std::size_t i = 0; i < reduced->recipients.size(); ++i) {
+      const auto at =
+          std::find(part.recipients.begin(), part.recipients.end(), reduced->recipients[i]);
+      all[static_cast<std::size_t>(at - part.recipients.begin())] =
+          std::move(attempt.recipients[i]);
+    }
+    attempt.recipients = std::move(all);
+    done(std::move(attempt));
+  });
+}
+
+void MxCarrier::carry_whole(const queue::Part& part, Done done) {
   state_->calls.begin(part, std::move(done), [this](const auto& call) { state_->start(call); });
 }
 
@@ -389,11 +402,13 @@ void MxCarrier::explain(std::string domain, std::function<void(std::vector<std::
 void MxCarrier::begin_stop() {
   state_->calls.begin_stop();
   asio::post(state_->context, [state = state_.get()] { state->idle.clear(); });
+  state_->searches->cancel();
 }
 
 void MxCarrier::stop(std::chrono::steady_clock::time_point until) {
   begin_stop();
   state_->calls.stop(until);
+  state_->searches->wait();
 }
 
 }  // namespace postroad::relay::mx

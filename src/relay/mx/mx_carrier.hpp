@@ -5,33 +5,16 @@
 
 #include <functional>
 #include <memory>
-#include <postroad/client_options.hpp>
 #include <string>
+#include <vector>
 
 #include "dns/resolver.hpp"
 #include "queue/carrier.hpp"
-#include "relay/mx/find_exchangers.hpp"
-#include "relay/mx/idle_connections.hpp"
+#include "relay/mx/mx_settings.hpp"
+#include "relay/mx/site_names.hpp"
 #include "spool/spool.hpp"
 
 namespace postroad::relay::mx {
-
-/// TLS is used where the host offers it, whatever its certificate, and a failed handshake is
-/// followed by a session without TLS (RFC 7435).
-struct MxSettings {
-  std::string helo_name;
-  std::uint16_t port = 25;
-  AddressRules rules;
-  FindTimes dns;
-  ClientTimeouts timeouts;
-  std::size_t connections = 20;  ///< to the hosts of one domain
-  std::size_t initial = 2;       ///< as queue::SiteLimits
-  std::uint32_t failures = 3;    ///< as queue::SiteLimits
-  /// Hosts of one attempt to which a session was opened; further ones wait for the next attempt.
-  std::size_t sessions = 2;
-  ReuseLimits reuse;
-  friend bool operator==(const MxSettings&, const MxSettings&) = default;
-};
 
 class MxCarrier final : public queue::Carrier {
  public:
@@ -45,11 +28,16 @@ class MxCarrier final : public queue::Carrier {
   ~MxCarrier() override;
 
   [[nodiscard]] std::size_t limit() const override;
-  [[nodiscard]] queue::SiteLimits site_limits() const override;
+  [[nodiscard]] queue::SiteLimits site_limits(const std::string& site) const override;
+  /// As SiteNames::find.
+  [[nodiscard]] SiteNames::Known site_of(const std::string& domain) const;
+  /// Asks for the MX records of the domain.
+  void find_site(const std::string& domain, std::function<void()> found) override;
   /// The facts (facts_of) of a search for the exchangers of a domain now. `done` is called once,
   /// from any thread; with nothing if the carrier ends before.
   void explain(std::string domain, std::function<void(std::vector<std::string>)> done);
-  /// All recipients of the part have one domain.
+  /// Recipients in another domain than the first one's are left for the next attempt: a host may
+  /// refuse a transaction with several domains, and each has policies of its own.
   void carry(const queue::Part& part, Done done) override;
   void begin_stop() override;
   void stop(std::chrono::steady_clock::time_point until) override;
@@ -57,6 +45,7 @@ class MxCarrier final : public queue::Carrier {
  private:
   struct State;
   explicit MxCarrier(std::unique_ptr<State> state);
+  void carry_whole(const queue::Part& part, Done done);
   std::unique_ptr<State> state_;
 };
 

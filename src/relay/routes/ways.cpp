@@ -6,7 +6,6 @@
 #include <tuple>
 
 #include "outbox/pool_carrier.hpp"
-#include "relay/routes/route_table.hpp"
 
 namespace postroad::relay {
 
@@ -35,7 +34,7 @@ WayOut open_mx(spool::Spool& spool, const MxWay& way) {
         return opened ? Result<std::unique_ptr<dns::Resolver>>(std::move(*opened)) : opened.error();
       });
   if (!carrier) return {way, {}, nullptr, "4.4.3 no DNS resolver: " + carrier.error().text()};
-  return {way, {}, std::move(*carrier), {}};
+  return {way, {}, *carrier, {}, *carrier};
 }
 
 }  // namespace
@@ -50,32 +49,28 @@ bool operator==(const HostWay& one, const HostWay& other) {
 
 // Two ways to one server with different logins or certificates are two sites, because a site
 // belongs to one carrier.
-std::vector<std::string> sites_of(const std::vector<Way>& ways) {
-  std::vector<std::string> sites;
+std::vector<std::string> names_of(const std::vector<Way>& ways) {
+  std::vector<std::string> names;
   for (std::size_t i = 0; i < ways.size(); ++i) {
     const auto equal =
         std::find(ways.begin(), ways.begin() + static_cast<std::ptrdiff_t>(i), ways[i]);
     const auto first = static_cast<std::size_t>(equal - ways.begin());
     if (first < i) {
-      sites.push_back(std::string(sites[first]));
+      names.push_back(std::string(names[first]));
       continue;
     }
     const auto* host = std::get_if<HostWay>(&ways[i]);
-    auto name = host == nullptr ? std::string() : host->url;
+    auto name = host == nullptr ? std::string("mx") : host->url;
     if (host != nullptr && !host->user.empty()) name += " as " + host->user;
-    const auto is_taken = std::find(sites.begin(), sites.end(), name) != sites.end();
-    sites.push_back(is_taken ? name + " (route " + std::to_string(i) + ')' : name);
+    const auto is_taken = std::find(names.begin(), names.end(), name) != names.end();
+    names.push_back(is_taken ? name + " (route " + std::to_string(i) + ')' : name);
   }
-  return sites;
-}
-
-std::string site_of(const std::string& site, std::string_view domain) {
-  return site.empty() ? "mx:" + canonical_domain(domain) : site;
+  return names;
 }
 
 std::vector<WayOut> open_ways(spool::Spool& spool, const std::vector<Way>& ways,
                               const std::vector<WayOut>& before) {
-  const auto sites = sites_of(ways);
+  const auto names = names_of(ways);
   std::vector<WayOut> made;
   for (std::size_t i = 0; i < ways.size(); ++i) {
     const auto is_same = [&](const WayOut& one) { return one.carrier && one.way == ways[i]; };
@@ -86,7 +81,7 @@ std::vector<WayOut> open_ways(spool::Spool& spool, const std::vector<Way>& ways,
                : kept != before.end() ? *kept
                : host != nullptr      ? open_host(spool, *host)
                                       : open_mx(spool, std::get<MxWay>(ways[i]));
-    way.site = sites[i];
+    way.name = names[i];
     made.push_back(std::move(way));
   }
   return made;

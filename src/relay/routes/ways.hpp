@@ -38,18 +38,17 @@ struct MxWay {
 
 using Way = std::variant<HostWay, MxWay>;
 
-/// The sites of these ways, in their order: the same for equal ways, different for others. A way to
-/// the mail exchangers has an empty one: each domain is a site.
-std::vector<std::string> sites_of(const std::vector<Way>& ways);
-/// The site of a recipient in this domain. `site`: as sites_of gives it.
-std::string site_of(const std::string& site, std::string_view domain);
+/// Names for these ways, in their order: the same for equal ways, different for others. That of a
+/// host is its site; the sites of the mail exchangers depend on the domain.
+std::vector<std::string> names_of(const std::vector<Way>& ways);
 
 /// A way with its carrier.
 struct WayOut {
   Way way;
-  std::string site;                         ///< as sites_of gives it
+  std::string name;                         ///< as names_of gives it
   std::shared_ptr<queue::Carrier> carrier;  ///< null: it cannot be used, `note` says why
   std::string note;
+  std::shared_ptr<mx::MxCarrier> mx{};  ///< the carrier of an MxWay
 };
 
 /// A way that `before` has already keeps its carrier, connections and pauses. The spool outlives
