@@ -178,7 +178,9 @@ struct SiteVerbs {
   std::vector<std::string> names;
   bool json = false;
   config::Command declare();
-  int list();
+  /// `what`: list or show.
+  int list(const std::string& what);
+  int replies();
   /// `what`: pause, resume or reset.
   int change(const std::string& what);
 

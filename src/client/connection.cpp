@@ -245,9 +245,10 @@ awaitable<Result<void>> Connection::connect_next(net::Time deadline) {
   auto socket = co_await net::race(addresses_, deadline);
   if (!socket) co_return unreachable(socket.error());
   stream_.emplace(std::move(*socket));
+  peer_ = stream_->peer();
   boost::system::error_code ignored;
   std::erase(addresses_, stream_->socket().remote_endpoint(ignored));
-  if (trace_) trace_->note("connected to " + stream_->peer());
+  if (trace_) trace_->note("connected to " + peer_);
   early_.clear();
   if (!proxy_) co_return Result<void>();
   const auto tunnel = co_await open_tunnel();

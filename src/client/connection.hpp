@@ -95,6 +95,7 @@ class Connection final {
   std::vector<boost::asio::ip::tcp::endpoint> given_;      // see use_addresses
   std::vector<boost::asio::ip::tcp::endpoint> addresses_;  // while opening: those not tried yet
   std::optional<net::Stream> stream_;
+  std::string peer_;  // its address, which is not known any more once the peer has closed
   std::optional<smtp::ClientMachine> machine_;
   net::BufferPool buffers_;
   net::Time until_ = net::Time::max();

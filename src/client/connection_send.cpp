@@ -80,7 +80,7 @@ awaitable<Result<SendReport>> Connection::send(Envelope envelope, MessageSource&
     defer(envelope, whole.recipients.size(), *report->broken, whole);
     whole.broken = std::move(report->broken);
   } while (whole.recipients.size() < all);
-  if (!proxy_) whole.address = stream_->peer();
+  if (!proxy_) whole.address = peer_;
   const auto& tls = machine_->tls();
   whole.tls =
       !tls ? "none"

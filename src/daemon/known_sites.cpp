@@ -29,10 +29,11 @@ std::string format_sites(const std::vector<queue::SiteFacts>& sites) {
   std::string text;
   for (const auto& site : sites) {
     const bool has_limit = site.is_learnt && site.limit > 0;
-    if (!site.is_held && !has_limit) continue;
+    if (!site.is_held && !has_limit && site.waits_until == 0) continue;
     text += percent_encode(site.name);
     if (site.is_held) text += " paused";
     if (has_limit) text += " limit=" + std::to_string(site.limit);
+    if (site.waits_until > 0) text += " waits_until=" + std::to_string(site.waits_until);
     text += '\n';
   }
   return text;
@@ -40,6 +41,7 @@ std::string format_sites(const std::vector<queue::SiteFacts>& sites) {
 
 std::vector<queue::SiteFacts> parse_sites(std::string_view text) {
   constexpr std::string_view limit = "limit=";
+  constexpr std::string_view waits = "waits_until=";
   std::vector<queue::SiteFacts> found;
   for (const auto line : split(text, '\n')) {
     const auto words = split(line, ' ');
@@ -50,6 +52,9 @@ std::vector<queue::SiteFacts> parse_sites(std::string_view text) {
       if (word == "paused") site.is_held = true;
       if (word.starts_with(limit))
         site.limit = static_cast<std::size_t>(parse_number(word.substr(limit.size())).value_or(0));
+      if (word.starts_with(waits))
+        site.waits_until =
+            static_cast<std::int64_t>(parse_number(word.substr(waits.size())).value_or(0));
     }
     found.push_back(std::move(site));
   }

@@ -11,9 +11,10 @@ TEST(KnownSites, AreReadAsTheyWereWritten) {
       {.name = "mx:a.example", .is_held = true},
       {.name = "smtp://b.example:25 as \"ann\n\"", .limit = 7, .is_learnt = true},
       {.name = "mx:usual.example", .limit = 2},
-      {.name = "mx:c.example", .is_held = true, .limit = 3, .is_learnt = true}};
+      {.name = "mx:c.example", .is_held = true, .limit = 3, .is_learnt = true},
+      {.name = "mx:waits.example", .waits_until = 1'800'000'600'000, .limit = 2}};
   const auto read = parse_sites(format_sites(sites));
-  ASSERT_EQ(read.size(), 3U);
+  ASSERT_EQ(read.size(), 4U);
   EXPECT_EQ(read[0].name, "mx:a.example");
   EXPECT_TRUE(read[0].is_held);
   EXPECT_EQ(read[0].limit, 0U);
@@ -22,6 +23,7 @@ TEST(KnownSites, AreReadAsTheyWereWritten) {
   EXPECT_EQ(read[1].limit, 7U);
   EXPECT_TRUE(read[2].is_held);
   EXPECT_EQ(read[2].limit, 3U);
+  EXPECT_EQ(read[3].waits_until, 1'800'000'600'000);
 }
 
 TEST(KnownSites, ADamagedLineHidesNoOther) {

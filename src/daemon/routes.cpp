@@ -55,6 +55,22 @@ void check_destinations(const Settings& settings, Problems& problems) {
   }
 }
 
+void check_replies(const Settings& settings, Problems& problems) {
+  for (std::size_t i = 0; i < settings.replies.size(); ++i) {
+    const auto made = relay::mx::ReplyRules::make({settings.replies[i].rule()});
+    if (made) continue;
+    const auto& error = made.error();
+    problems.error("reply." + std::to_string(i) + '.' + error.where, error.detail);
+  }
+}
+
+relay::mx::ReplyRules reply_rules(const Settings& settings) {
+  std::vector<relay::mx::ReplyRule> rows;
+  for (const auto& one : settings.replies) rows.push_back(one.rule());
+  auto made = relay::mx::ReplyRules::make(std::move(rows));
+  return made ? std::move(*made) : relay::mx::ReplyRules();  // else it was reported
+}
+
 // The resolver as the deliveries will open it: a server or trust anchor that cannot be used would
 // defer all messages.
 void check_mx(const Settings& settings, Problems& problems) {
@@ -94,6 +110,7 @@ relay::Way mx_way(const Settings& settings) {
   relay::MxWay way{settings.mx.settings(settings.server.hostname), {}};
   way.settings.dns = settings.resolver.times();
   add_listeners(settings, way.settings.rules);
+  way.settings.replies = reply_rules(settings);
   for (const auto& destination : settings.destinations)
     if (auto group = destination.group()) way.settings.groups.push_back(std::move(*group));
   if (auto options = settings.resolver.options()) way.resolver = std::move(*options);
@@ -122,6 +139,7 @@ std::optional<relay::RouteTable> make_routes(const Settings& settings, Problems&
     check_ca("delivery.smarthost_ca_file", settings.delivery.smarthost_ca_file, problems);
   check_mx(settings, problems);
   check_destinations(settings, problems);
+  check_replies(settings, problems);
   if (!is_sound) return std::nullopt;
   if (settings.mx.enabled || !settings.delivery.smarthost.empty()) all.emplace_back();
   return relay::RouteTable::make(all).value();

@@ -39,6 +39,10 @@ config::Section<Settings> declare() {
   s.tables("destination", &Settings::destinations,
            "One table per group of domains that is one site with limits of its own.",
            relay::DestinationConfig::declare());
+  s.tables("reply", &Settings::replies,
+           "One table per kind of temporary refusal: whom it is about. These rows come before the "
+           "ones that every server has (`postroad site replies`); the first that applies counts.",
+           relay::ReplyConfig::declare());
   s.table("resolver", &Settings::resolver, "The DNS, for delivery to mail exchangers.",
           relay::ResolverConfig::declare());
   s.table("spool", &Settings::spool, "The store that keeps messages until they are delivered.",

@@ -32,6 +32,7 @@ struct Settings {
   std::vector<relay::RouteConfig> routes;
   relay::MxConfig mx;
   std::vector<relay::DestinationConfig> destinations;
+  std::vector<relay::ReplyConfig> replies;
   relay::ResolverConfig resolver;
   SpoolConfig spool;
   server::LimitsConfig limits;

@@ -30,6 +30,7 @@ constexpr std::chrono::seconds save_patience{2};
 
 std::string_view state_of_site(const queue::SiteFacts& site) {
   if (site.is_held) return "paused";
+  if (site.waits_until > 0) return "waits";
   return site.is_down ? "down" : "up";
 }
 
@@ -71,6 +72,28 @@ std::string site_text(const queue::SiteFacts& site) {
   return text;
 }
 
+std::string site_facts(const queue::SiteFacts& site) {
+  auto text = printable(site.name, 300) + '\n';
+  const auto add = [&](std::string_view name, const std::string& value) {
+    text += fmt::format("  {}: {}\n", name, value);
+  };
+  const auto seconds = [](std::chrono::milliseconds time) {
+    return fmt::format("{}s", (time.count() + 999) / 1000);
+  };
+  add("state", std::string(state_of_site(site)));
+  if (site.limit > 0)
+    add("limit",
+        std::to_string(site.limit) + " messages at once" + (site.is_learnt ? ", learnt" : ""));
+  if (site.most > 0) add("at most", std::to_string(site.most));
+  if (site.rate.count > 0) add("rate", config::format(site.rate));
+  add("under way", std::to_string(site.under_way));
+  add("waiting", std::to_string(site.waiting));
+  if (site.left.count() > 0) add("next try", "in " + seconds(site.left));
+  if (site.next_token.count() > 0) add("rate allows the next", "in " + seconds(site.next_token));
+  if (!site.reason.empty()) add("reason", printable(site.reason, 1000));
+  return text;
+}
+
 std::string site_json(const queue::SiteFacts& site) {
   return fmt::format(
              R"({{"site":{},"state":"{}","waiting":{},"under_way":{},"limit":{},"most":{},"rate":{},"next_token":{},"pause":{},"reason":{}}})",
@@ -86,6 +109,20 @@ std::string site_json(const queue::SiteFacts& site) {
 
 boost::asio::awaitable<Sites> SiteService::find() {
   return net::wait_for<Sites>([this](auto resume) { delivery_.find_sites(resume); });
+}
+
+// A site of mail exchangers that is not in use has its configured limits.
+boost::asio::awaitable<Sites> SiteService::find(std::vector<std::string> names) {
+  auto sites = co_await find();
+  for (const auto& name : names) {
+    const bool is_known = std::any_of(sites.begin(), sites.end(),
+                                      [&](const auto& site) { return site.name == name; });
+    if (is_known || !name.starts_with("mx:") || name.find('*') != std::string::npos) continue;
+    if (const auto limits = delivery_.limits_of(name))
+      sites.push_back(
+          {.name = name, .limit = limits->initial, .most = limits->most, .rate = limits->rate});
+  }
+  co_return sites;
 }
 
 // A domain means the site of its mail exchangers. Error: no message to it leaves the server, or a
@@ -112,7 +149,8 @@ boost::asio::awaitable<std::string> SiteService::change(queue::SiteRequest what,
   std::vector<std::string> found;
   for (const auto& site : co_await find()) {
     const bool is_meant = is_named(site, names);
-    const bool is_to_do = what != queue::SiteRequest::release || site.is_held || site.is_down;
+    const bool is_to_do = what != queue::SiteRequest::release || site.is_held || site.is_down ||
+                          site.left.count() > 0;
     if (is_meant && is_to_do) found.push_back(site.name);
   }
   for (const auto& name : names) {
@@ -136,7 +174,8 @@ boost::asio::awaitable<std::string> SiteService::change(queue::SiteRequest what,
 boost::asio::awaitable<std::string> SiteService::answer(std::string_view request,
                                                         ControlPeer peer) {
   const auto words = split(request, ' ');
-  const bool is_list = words.front() == "list" && words.size() > 1;
+  const bool is_show = words.front() == "show" && words.size() > 2;
+  const bool is_list = is_show || (words.front() == "list" && words.size() > 1);
   std::vector<std::string> names;
   for (std::size_t i = is_list ? 2 : 1; i < words.size(); ++i)
     if (const auto text = percent_decode(words[i]); text && !text->empty()) {
@@ -151,9 +190,9 @@ boost::asio::awaitable<std::string> SiteService::answer(std::string_view request
   if (!is_list) co_return "refused unknown request\n";
   std::size_t count = 0;
   std::string text;
-  for (const auto& site : co_await find()) {
+  for (const auto& site : co_await find(is_show ? names : std::vector<std::string>())) {
     if (!is_named(site, names)) continue;
-    text += words[1] == "json" ? site_json(site) : site_text(site);
+    text += words[1] == "json" ? site_json(site) : is_show ? site_facts(site) : site_text(site);
     ++count;
   }
   if (!text.empty() && !co_await peer.write(std::move(text))) co_return std::string();

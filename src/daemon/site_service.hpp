@@ -19,6 +19,8 @@ namespace postroad::daemon {
 
 /// A line and one JSON object, for people and programs.
 std::string site_text(const queue::SiteFacts& site);
+/// One fact per line.
+std::string site_facts(const queue::SiteFacts& site);
 std::string site_json(const queue::SiteFacts& site);
 
 /// Thread rule: the loop's thread.
@@ -28,10 +30,10 @@ class SiteService final {
   SiteService(relay::Delivery& delivery, KnownSites& known, observe::Log& log)
       : delivery_(delivery), known_(known), log_(log) {}
 
-  /// `list text|json NAME …` and `pause|resume|reset NAME …`, the names percent-encoded; `*` is
-  /// any text. A change answers
-  /// with the names, and `warning` with a sentence if it could not be kept on disk. The last line
-  /// is `ok COUNT`, or `refused` and a sentence.
+  /// `list text|json NAME …`, `show text|json NAME …` and `pause|resume|reset NAME …`, the names
+  /// percent-encoded; `*` is any text. A change answers with the names, and `warning` with a
+  /// sentence if it could not be kept on disk. The last line is `ok COUNT`, or `refused` and a
+  /// sentence.
   boost::asio::awaitable<std::string> answer(std::string_view request, ControlPeer peer);
   /// Keeps what was learnt. Waits for the dispatcher, which answers at once; then for the disk.
   void save();
@@ -40,6 +42,7 @@ class SiteService final {
 
  private:
   boost::asio::awaitable<std::vector<queue::SiteFacts>> find();
+  boost::asio::awaitable<std::vector<queue::SiteFacts>> find(std::vector<std::string> names);
   boost::asio::awaitable<std::string> change(queue::SiteRequest what,
                                              const std::vector<std::string>& names,
                                              const ControlPeer& peer);

@@ -38,14 +38,23 @@ struct RecipientResult {
   bool host_reports = false;
 };
 
+/// A host of the destination asked for less.
+struct Throttle {
+  std::string why;  ///< the reply, one line
+  /// Nothing is sent to the site for so long, once it was asked `after` times within an hour; 0: it
+  /// gets fewer messages at once.
+  std::chrono::milliseconds pause{0};
+  unsigned after = 1;
+};
+
 struct Attempt {
   std::vector<RecipientResult> recipients;  ///< in the order of Part::recipients
   /// Set when the destination as a whole accepts no messages now (it cannot be reached, 421, a full
   /// disk): why, one line. Other messages for it wait.
   std::optional<std::string> site_failure;
-  /// A host of the destination asked for less: 421 or 4.7.x at its greeting or at MAIL. With
-  /// `site_failure` no other host took the message either.
-  std::optional<std::string> throttle{};
+  /// A host of the destination asked for less. With `site_failure` no other host took the message
+  /// either.
+  std::optional<Throttle> throttle{};
 };
 
 /// The same result for each of `count` recipients.

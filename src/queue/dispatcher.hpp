@@ -60,6 +60,9 @@ class DispatcherObserver {
   /// A host of a site asked for less: the site gets so many messages at once from now on.
   virtual void site_limited(const std::string& /*site*/, std::size_t /*limit*/,
                             const std::string& /*reason*/) {}
+  /// A host of a site asked to wait for a time: nothing is sent there until then.
+  virtual void site_waits(const std::string& /*site*/, std::chrono::milliseconds /*pause*/,
+                          const std::string& /*reason*/) {}
   /// A request about a message is on disk.
   virtual void requested(Request, spool::QueueId, const spool::Envelope&) {}
   /// An exception ended a step of the queue (no memory, no thread). The message is tried later.
@@ -91,7 +94,8 @@ struct SiteFacts {
   bool is_held = false;               ///< by an operator: no message is sent there
   bool is_down = false;               ///< it failed several times in a row
   std::string reason{};               ///< of the last failure, or why the limit was lowered
-  std::chrono::milliseconds left{0};  ///< of the pause after a failure
+  std::chrono::milliseconds left{0};  ///< of the pause after failures, or that a host asked for
+  WallTime waits_until = 0;  ///< the end of the latter, Unix milliseconds; 0: there is none
   std::size_t under_way = 0, waiting = 0;
   std::size_t limit = 0;  ///< messages at once, now; 0: not known, as nothing was sent there yet
   std::size_t most = 0;   ///< the configured limit
@@ -391,7 +395,11 @@ class Dispatcher final {
   // The sites that an operator holds, and the messages that have a recipient there: those
   // recipients are in no line and no attempt, and the message goes on for the others.
   std::unordered_map<std::string, std::unordered_set<std::uint64_t>> held_sites_;
-  std::unordered_map<std::string, std::size_t> learnt_limits_;  // of sites without a line yet
+  struct Learnt {
+    std::size_t limit = 0;     // 0: the initial one
+    WallTime waits_until = 0;  // a host asked for it
+  };
+  std::unordered_map<std::string, Learnt> learnt_;  // of sites without a line yet
   std::size_t most_lines_ = first_sweep;  // when there are as many, idle ones are forgotten
   // A message with several parts at once has an entry: how many parts have not ended, and the
   // recipients of the parts that a carrier was given.

@@ -106,6 +106,9 @@ struct Told final : DispatcherObserver {
   void site_limited(const std::string& site, std::size_t limit, const std::string&) override {
     limits.push_back(site + ": " + std::to_string(limit));
   }
+  void site_waits(const std::string& site, std::chrono::milliseconds, const std::string&) override {
+    limits.push_back(site + " waits");
+  }
   std::vector<std::pair<std::string, spool::OutcomeRecord>> settlements;
   std::vector<std::uint64_t> gone;
   std::vector<std::string> changes;

@@ -28,11 +28,14 @@ void Dispatcher::note_site(const Active& active, const Attempt& attempt) {
       std::any_of(attempt.recipients.begin(), attempt.recipients.end(),
                   [](const auto& result) { return result.outcome == Outcome::accepted; });
   const auto limit = line.site.limit();
-  if (attempt.throttle && !was_accepted) {
-    line.site.throttled(now_.steady, active.began, attempt.site_failure.has_value(),
-                        *attempt.throttle);
-    if (line.site.limit() < limit && !line.site.is_down())
-      tell([&] { observer_.site_limited(active.site, line.site.limit(), *attempt.throttle); });
+  // A host may accept some recipients and ask for a pause all the same.
+  if (attempt.throttle && (!was_accepted || attempt.throttle->pause.count() > 0)) {
+    const auto& why = attempt.throttle->why;
+    if (line.site.throttled(now_.steady, active.began, attempt.site_failure.has_value(),
+                            *attempt.throttle))
+      tell([&] { observer_.site_waits(active.site, attempt.throttle->pause, why); });
+    else if (line.site.limit() < limit && !line.site.is_down())
+      tell([&] { observer_.site_limited(active.site, line.site.limit(), why); });
   } else if (attempt.site_failure) {
     line.site.failed(now_.steady, active.began, *attempt.site_failure);
   } else if (was_tried) {

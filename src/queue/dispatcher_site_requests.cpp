@@ -26,14 +26,14 @@ void Dispatcher::request_sites(SiteRequest what, std::vector<std::string> names,
 void Dispatcher::remember(const std::vector<SiteFacts>& sites) {
   for (const auto& site : sites) {
     if (site.is_held) held_sites_.try_emplace(site.name);
-    if (site.limit > 0 && learnt_limits_.size() < most_learnt)
-      learnt_limits_[site.name] = site.limit;
+    if ((site.limit > 0 || site.waits_until > 0) && learnt_.size() < most_learnt)
+      learnt_[site.name] = {site.limit, site.waits_until};
   }
 }
 
 void Dispatcher::keep_learnt(const std::string& name, const Site& site) {
   const bool is_learnt = !site.is_down() && site.limit() != site.limits().initial;
-  if (is_learnt && learnt_limits_.size() < most_learnt) learnt_limits_[name] = site.limit();
+  if (is_learnt && learnt_.size() < most_learnt) learnt_[name] = {site.limit(), 0};
 }
 
 // The recipients that are not at a site that an operator holds. The message is noted there for the
@@ -86,9 +86,11 @@ void Dispatcher::serve_site_request(const SiteAsked& asked) {
       hold_site(name);
     } else if (asked.what == SiteRequest::release) {
       if (line != lines_.end()) line->second.site.end_pause();
+      if (const auto learnt = learnt_.find(name); learnt != learnt_.end())
+        learnt->second.waits_until = 0;
       if (const auto held = held_sites_.extract(name)) unpark(held.mapped());
     } else {
-      learnt_limits_.erase(name);
+      learnt_.erase(name);
       if (line == lines_.end()) continue;
       line->second.site.forget();
       tell_state(name, line->second);
@@ -109,6 +111,10 @@ SiteFacts Dispatcher::facts_of(const std::string& name, const Site& site) const 
                   .is_learnt = !site.is_down() && site.limit() != site.limits().initial};
   if (site.paused_until() > now_.steady)
     facts.left = std::chrono::ceil<std::chrono::milliseconds>(site.paused_until() - now_.steady);
+  if (site.waits_until() > now_.steady)
+    facts.waits_until =
+        now_.wall +
+        std::chrono::ceil<std::chrono::milliseconds>(site.waits_until() - now_.steady).count();
   if (site.next_token() > now_.steady)
     facts.next_token =
         std::chrono::ceil<std::chrono::milliseconds>(site.next_token() - now_.steady);
@@ -117,8 +123,15 @@ SiteFacts Dispatcher::facts_of(const std::string& name, const Site& site) const 
 
 std::vector<SiteFacts> Dispatcher::sites_now() const {
   std::map<std::string, SiteFacts> found;
-  for (const auto& [name, limit] : learnt_limits_)
-    found[name] = {.name = name, .limit = limit, .is_learnt = true};
+  for (const auto& [name, learnt] : learnt_) {
+    if (learnt.limit == 0 && learnt.waits_until <= now_.wall) continue;
+    const std::chrono::milliseconds left(std::max<WallTime>(learnt.waits_until - now_.wall, 0));
+    found[name] = {.name = name,
+                   .left = left,
+                   .waits_until = learnt.waits_until,
+                   .limit = learnt.limit,
+                   .is_learnt = learnt.limit > 0};
+  }
   for (const auto& [name, line] : lines_) found[name] = facts_of(name, line.site);
   for (const auto& [name, parked] : held_sites_) {
     auto& site = found.try_emplace(name, SiteFacts{.name = name}).first->second;

@@ -7,6 +7,7 @@ namespace postroad::queue {
 
 namespace {
 
+constexpr std::chrono::hours longest_wait{24};  // a wall clock may have been set
 constexpr auto too_late = "5.4.7 not delivered within the time of DELIVERBY";
 
 std::string suspended(const std::string& name, const Site& site) {
@@ -74,9 +75,13 @@ Dispatcher::Line& Dispatcher::line_of(const std::string& site,
   auto& line = found->second;
   adopt(site, line, carrier);
   if (!is_new) return line;
-  if (const auto learnt = learnt_limits_.find(site); learnt != learnt_limits_.end()) {
-    line.site.remember(learnt->second);
-    learnt_limits_.erase(learnt);
+  if (const auto known = learnt_.extract(site)) {
+    const auto& learnt = known.mapped();
+    if (learnt.limit > 0) line.site.remember(learnt.limit);
+    const std::chrono::milliseconds left(learnt.waits_until - now_.wall);
+    if (left.count() > 0)
+      line.site.wait_until(now_.steady + std::min<std::chrono::milliseconds>(left, longest_wait),
+                           "a host asked for it before this server began");
   }
   return line;
 }

@@ -157,7 +157,8 @@ TEST_F(DispatcherSites, ASiteThatAsksForLessGetsFewerMessagesAtOnce) {
   pass();
   ASSERT_EQ(a->under_way.size(), 5U);
   auto attempt = a->same(Outcome::deferred, "421 4.7.0 too many connections");
-  attempt.site_failure = attempt.throttle = "421 4.7.0 too many connections";
+  attempt.site_failure = "421 4.7.0 too many connections";
+  attempt.throttle = Throttle{*attempt.site_failure};
   a->end(attempt);
   pass();
   EXPECT_EQ(a->under_way.size(), 4U) << "one less";
@@ -176,14 +177,15 @@ TEST_F(DispatcherSites, AReplyThatAsksForLessIsAFailureWhereOneMessageAloneWasUn
   queue({"x@a.example"});
   pass();
   auto attempt = a->same(Outcome::deferred, "451 4.7.1 greylisted");
-  attempt.throttle = "451 4.7.1 greylisted";
+  attempt.throttle = Throttle{"451 4.7.1 greylisted"};
   a->end(attempt);
   pass();
   EXPECT_TRUE(told.changes.empty()) << "it concerns that message";
   queue({"x@a.example"});
   pass();
   attempt = a->same(Outcome::deferred, refusal);
-  attempt.site_failure = attempt.throttle = refusal;
+  attempt.site_failure = refusal;
+  attempt.throttle = Throttle{refusal};
   a->end(attempt);
   pass();
   EXPECT_EQ(told.changes, std::vector<std::string>{std::string("a.example: ") + refusal});
@@ -233,6 +235,27 @@ TEST_F(DispatcherSites, ASiteThatIsHeldDuringAnAttemptBeginsNoOther) {
   EXPECT_TRUE(a->under_way.empty()) << "a flush does not end it";
   dispatcher->request_sites(SiteRequest::release, {"a.example"}, [] {});
   pass();
+  EXPECT_EQ(a->under_way.size(), 1U);
+}
+
+TEST_F(DispatcherSites, APauseThatAHostAskedForHoldsInTheNextProcess) {
+  begin();
+  queue({"x@a.example"});
+  pass();
+  auto attempt = a->same(Outcome::deferred, "421 4.7.28 unusual rate");
+  attempt.throttle = Throttle{"421 4.7.28 unusual rate", 10min};
+  a->end(std::move(attempt));
+  pass();
+  EXPECT_EQ(told.limits, std::vector<std::string>{"a.example waits"});
+  dispatcher->find_sites([&](std::vector<SiteFacts> sites) { remembered = std::move(sites); });
+  pass();
+  ASSERT_EQ(remembered.size(), 1U);
+  EXPECT_EQ(remembered[0].waits_until, noon + 600'000);
+  begin();
+  queue({"y@a.example"});
+  pass(9min);
+  EXPECT_TRUE(a->under_way.empty());
+  pass(1min);
   EXPECT_EQ(a->under_way.size(), 1U);
 }
 

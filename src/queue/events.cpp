@@ -66,6 +66,16 @@ constexpr EventInfo limited{
     limited_fields,
     "A host of the destination asked for less (421, or 4.7.x before the message). The limit grows "
     "again with successes."};
+constexpr std::array waits_fields{FieldInfo{"site", "the destination"},
+                                  FieldInfo{"seconds", "how long nothing is sent there"},
+                                  FieldInfo{"reason",
+                                            "the reply of the host, and the row of the "
+                                            "reply table that applied"}};
+constexpr EventInfo waits{
+    "site.waits", Level::warning, "site {site} gets nothing for {seconds} s: {reason}",
+    waits_fields,
+    "A host of the destination asked for a pause. Messages wait in line, and none is charged an "
+    "attempt; the first one after it goes alone."};
 constexpr EventInfo site_paused{
     "site.paused", Level::warning, "site {site} is paused", up_fields,
     "`postroad site pause`: no message is sent there until it is resumed."};
@@ -145,6 +155,11 @@ void site_limited(Log& log, const std::string& site, std::size_t limit, const st
   log.write(limited, site, limit, reason);
 }
 
+void site_waits(Log& log, const std::string& site, std::chrono::milliseconds pause,
+                const std::string& reason) {
+  log.write(waits, site, std::chrono::ceil<std::chrono::seconds>(pause).count(), reason);
+}
+
 void site_request_served(Log& log, SiteRequest what, const std::string& site) {
   if (what == SiteRequest::hold) log.write(site_paused, site);
   if (what == SiteRequest::release) log.write(site_resumed, site);
@@ -182,10 +197,10 @@ void spool_closed(Log& log, const spool::Statistics& statistics) {
 }
 
 std::span<const EventInfo* const> event_kinds() {
-  static constexpr std::array all{&delivered, &deferred, &failed,      &unknown,      &down,
-                                  &up,        &limited,  &site_paused, &site_resumed, &site_reset,
-                                  &failure,   &broken,   &report,      &suppressed,   &held,
-                                  &released,  &removed,  &finding,     &closed};
+  static constexpr std::array all{&delivered,  &deferred, &failed,  &unknown,     &down,
+                                  &up,         &limited,  &waits,   &site_paused, &site_resumed,
+                                  &site_reset, &failure,  &broken,  &report,      &suppressed,
+                                  &held,       &released, &removed, &finding,     &closed};
   return all;
 }
 

@@ -19,6 +19,8 @@ void recipient_settled(Log& log, const Part& part, const spool::OutcomeRecord& o
 void site_changed(Log& log, const std::string& site, const std::string& reason);
 /// A host asked for less: the site gets `limit` messages at once.
 void site_limited(Log& log, const std::string& site, std::size_t limit, const std::string& reason);
+void site_waits(Log& log, const std::string& site, std::chrono::milliseconds pause,
+                const std::string& reason);
 /// An operator's request about a site was served.
 void site_request_served(Log& log, SiteRequest what, const std::string& site);
 /// An exception ended a step of the queue.

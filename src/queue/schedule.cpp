@@ -12,12 +12,14 @@ WallTime now_ms() {
 
 namespace {
 
+constexpr std::chrono::hours asked_together{1};
+
 Time::duration interval_of(const Rate& rate) { return Time::duration(rate.per) / rate.count; }
 
 }  // namespace
 
 bool Site::may_start(Time now) const {
-  return now >= paused_until_ && in_flight_ < limit() && now >= next_token();
+  return now >= paused_until() && in_flight_ < limit() && now >= next_token();
 }
 
 Site::Epoch Site::started(Time now) {
@@ -38,12 +40,33 @@ void Site::failed(Time now, Epoch began, std::string why) {
   paused_until_ = now + std::min(pauses_.longest, pauses_.first * (std::int64_t{1} << doublings));
 }
 
-void Site::throttled(Time now, Epoch began, bool is_failure, std::string why) {
-  if (began != epoch_) return;
+bool Site::throttled(Time now, Epoch began, bool is_failure, Throttle throttle) {
+  if (began != epoch_) return false;
   limit_ = std::max<std::size_t>(1, std::min(limit_, in_flight_));
   successes_ = 0;
-  if (in_flight_ == 0 && (is_failure || is_down())) return failed(now, began, std::move(why));
-  ++epoch_;
+  if (throttle.pause.count() > 0) {
+    if (times_asked_ == 0 || now - first_asked_ > asked_together) {
+      first_asked_ = now;
+      times_asked_ = 0;
+    }
+    if (++times_asked_ >= throttle.after) {
+      ++epoch_;
+      times_asked_ = 0;
+      limit_ = 1;
+      wait_until(now + throttle.pause, std::move(throttle.why));
+      return true;
+    }
+  }
+  if (in_flight_ == 0 && (is_failure || is_down()))
+    failed(now, began, std::move(throttle.why));
+  else
+    ++epoch_;
+  return false;
+}
+
+void Site::wait_until(Time until, std::string why) {
+  waits_until_ = std::max(waits_until_, until);
+  reason_ = std::move(why);
 }
 
 void Site::worked(Epoch began) {
@@ -73,7 +96,8 @@ void Site::forget() {
   limit_ = std::min(limits_.initial, limits_.most);
   successes_ = 0;
   failures_ = 0;
-  paused_until_ = {};
+  times_asked_ = 0;
+  end_pause();
   reason_.clear();
 }
 
@@ -95,7 +119,7 @@ Time Site::next_token() const {
 }
 
 std::optional<Time> Site::next_wake(Time now) const {
-  const auto until = std::max(paused_until_, next_token());
+  const auto until = std::max(paused_until(), next_token());
   if (line_.is_empty() || until <= now) return std::nullopt;
   return until;
 }

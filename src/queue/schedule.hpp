@@ -74,8 +74,9 @@ class Site final {
   void failed(Time now, Epoch began, std::string why);
   /// A host asked for less; after ended(). The limit becomes the number of messages that are still
   /// under way, one at least. Where none is, `is_failure` says that no other host took the message:
-  /// that counts as failed(), too. Ignored as there.
-  void throttled(Time now, Epoch began, bool is_failure, std::string why);
+  /// that counts as failed(), too. Ignored as there. True: the site waits for a time that the host
+  /// asked for, and messages wait in its line: none is deferred for it.
+  bool throttled(Time now, Epoch began, bool is_failure, Throttle throttle);
   /// The site answered for a message: accepted, refused or deferred.
   void worked(Epoch began);
   /// The limit that an earlier process had learnt.
@@ -85,8 +86,10 @@ class Site final {
   /// Another destination has this site's name from now on: all is as new, except for the line.
   /// Attempts that began before are not given to ended().
   void reset();
+  /// Begins a pause that a host had asked an earlier process for.
+  void wait_until(Time until, std::string why);
   /// Ends a pause: the next message tries the site.
-  void end_pause() { paused_until_ = {}; }
+  void end_pause() { paused_until_ = waits_until_ = {}; }
 
   /// The messages that wait for the site.
   [[nodiscard]] FairLine& line() { return line_; }
@@ -95,7 +98,7 @@ class Site final {
   [[nodiscard]] std::size_t in_flight() const { return in_flight_; }
   /// Nothing waits, nothing is under way, no pause holds, and the rate would allow an attempt.
   [[nodiscard]] bool is_idle(Time now) const {
-    return line_.is_empty() && in_flight_ == 0 && paused_until_ <= now && next_token() <= now;
+    return line_.is_empty() && in_flight_ == 0 && paused_until() <= now && next_token() <= now;
   }
   /// Nothing was learnt of it.
   [[nodiscard]] bool is_as_new() const {
@@ -103,14 +106,16 @@ class Site final {
   }
   /// It failed so often in a row that it is tried with one message at a time.
   [[nodiscard]] bool is_down() const { return failures_ >= limits_.failures; }
-  /// The reason of the last failure; empty after a success.
+  /// The reason of the last failure or pause; empty after a success.
   [[nodiscard]] const std::string& reason() const { return reason_; }
   /// When the pause ends or the rate allows an attempt, if a message waits for that.
   [[nodiscard]] std::optional<Time> next_wake(Time now) const;
   /// When the rate allows the next attempt; in the past: now.
   [[nodiscard]] Time next_token() const;
   /// The end of the pause; in the past: there is none.
-  [[nodiscard]] Time paused_until() const { return paused_until_; }
+  [[nodiscard]] Time paused_until() const { return std::max(paused_until_, waits_until_); }
+  /// The end of the pause that a host asked for.
+  [[nodiscard]] Time waits_until() const { return waits_until_; }
   /// Messages at once, now.
   [[nodiscard]] std::size_t limit() const { return is_down() ? 1 : limit_; }
   [[nodiscard]] const SiteLimits& limits() const { return limits_; }
@@ -127,7 +132,10 @@ class Site final {
   PausePolicy pauses_;
   std::uint32_t failures_ = 0;  // in a row
   Epoch epoch_ = 0;             // failures and lowered limits in all
-  Time paused_until_{};
+  Time paused_until_{};         // after failures
+  Time waits_until_{};          // a host asked for it
+  unsigned times_asked_ = 0;    // for a pause, since then
+  Time first_asked_{};
   Time rate_until_{};  // attempts so far use up the rate until then (GCRA, ITU-T I.371)
   std::string reason_;
 };

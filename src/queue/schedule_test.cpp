@@ -261,7 +261,7 @@ struct LearningSiteTest : ::testing::Test {
     for (std::size_t i = 0; i < count; ++i) began.push_back(site.started(now));
     site.ended();
     const auto before = site.limit();
-    site.throttled(now, began.back(), is_failure, "421 4.7.0 too many connections");
+    site.throttled(now, began.back(), is_failure, {"421 4.7.0 too many connections"});
     const bool is_lower = site.limit() < before;
     began.pop_back();
     for (const auto epoch : began) {
@@ -301,7 +301,7 @@ TEST_F(LearningSiteTest, MessagesThatAreThrottledTogetherLowerTheLimitOnce) {
   for (int i = 0; i < 10; ++i) began.push_back(site.started(now));
   for (const auto epoch : began) {
     site.ended();
-    site.throttled(now, epoch, true, "421");
+    site.throttled(now, epoch, true, {"421"});
   }
   EXPECT_EQ(site.limit(), 9U);
 }
@@ -347,6 +347,38 @@ TEST_F(LearningSiteTest, AnOutageEndsWithTheInitialLimit) {
   site.worked(probe);
   EXPECT_FALSE(site.is_down());
   EXPECT_EQ(site.limit(), 2U) << "no burst";
+}
+
+TEST_F(LearningSiteTest, APauseThatAHostAsksForEndsWithOneMessage) {
+  for (int i = 0; i < 100; ++i) succeed();
+  site.line().add({1}, {});
+  const auto before = site.started(now);
+  const auto began = site.started(now);
+  site.ended();
+  EXPECT_TRUE(site.throttled(now, began, false, {"421 4.7.28 unusual rate", 10min}));
+  EXPECT_FALSE(site.may_start(now + 9min));
+  EXPECT_FALSE(site.is_suspended(now)) << "messages wait in line, and none is deferred";
+  EXPECT_EQ(site.next_wake(now), now + 10min);
+  site.ended();
+  site.worked(before);
+  EXPECT_FALSE(site.may_start(now + 9min)) << "a success that began before it";
+  now += 10min;
+  EXPECT_TRUE(site.may_start(now));
+  EXPECT_EQ(site.limit(), 1U);
+}
+
+TEST_F(LearningSiteTest, APauseBeginsWhenItIsAskedForOftenEnoughWithinAnHour) {
+  const auto ask = [&] {
+    const auto began = site.started(now);
+    site.ended();
+    return site.throttled(now, began, false, {"451 4.7.650", 30min, 3});
+  };
+  EXPECT_FALSE(ask());
+  EXPECT_FALSE(ask());
+  now += 61min;
+  EXPECT_FALSE(ask()) << "the hour is over";
+  EXPECT_FALSE(ask());
+  EXPECT_TRUE(ask());
 }
 
 // 60 a minute: one a second, and none is saved up.

@@ -73,6 +73,10 @@ class LoggingObserver final : public queue::DispatcherObserver {
                     const std::string& reason) override {
     queue::site_limited(log_, site, limit, reason);
   }
+  void site_waits(const std::string& site, std::chrono::milliseconds pause,
+                  const std::string& reason) override {
+    queue::site_waits(log_, site, pause, reason);
+  }
   void requested(queue::Request what, spool::QueueId id, const spool::Envelope& envelope) override {
     queue::request_served(log_, what, id, envelope);
   }
@@ -214,6 +218,12 @@ void Delivery::explain(const spool::Envelope& envelope, std::uint32_t recipient,
 std::string Delivery::site_of(const spool::Envelope& envelope, std::uint32_t recipient) const {
   const auto route = state_->routes->route(envelope, queue::handling_of(envelope), recipient);
   return route.carrier ? route.site : std::string();
+}
+
+std::optional<queue::SiteLimits> Delivery::limits_of(const std::string& site) const {
+  for (const auto& way : state_->ways)
+    if (way.mx) return way.mx->site_limits(site);
+  return std::nullopt;
 }
 
 std::string Delivery::way_of(const spool::Envelope& envelope, std::uint32_t recipient) const {

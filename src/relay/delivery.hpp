@@ -65,6 +65,9 @@ class Delivery final {
   /// The site that serves a recipient, as far as it is known; empty: there is none. Thread rule:
   /// that of prepare_change().
   [[nodiscard]] std::string site_of(const spool::Envelope& envelope, std::uint32_t recipient) const;
+  /// The configured limits of a site of mail exchangers; nullopt: there is no way to them. Thread
+  /// rule: that of prepare_change().
+  [[nodiscard]] std::optional<queue::SiteLimits> limits_of(const std::string& site) const;
   /// The way that a recipient takes, as names_of names it; empty: there is none. Thread rule: that
   /// of prepare_change().
   [[nodiscard]] std::string way_of(const spool::Envelope& envelope, std::uint32_t recipient) const;

@@ -134,6 +134,29 @@ Result<mx::MxGroup> DestinationConfig::group() const {
       {connections, initial_connections, failures, rate, messages_per_connection, recipients}};
 }
 
+Section<ReplyConfig> ReplyConfig::declare() {
+  using Action = mx::ReplyRule::Action;
+  Section<ReplyConfig> s;
+  s.option("name", &ReplyConfig::name, "Names the row, for `queue why` and the events.");
+  s.option("hosts", &ReplyConfig::hosts,
+           "Mail exchangers: `mx.example.org`, `.example.org` for all below. None: all.");
+  s.option("codes", &ReplyConfig::codes,
+           "Reply codes: `421`, `45x`, `4xx`, each with or without an enhanced code, as in "
+           "`421 4.7.28` and `4xx 4.7.x`. None: all.");
+  s.option("text", &ReplyConfig::text,
+           "Parts of the reply's text, one of which it has, in any case. None: all.");
+  s.option("action", &ReplyConfig::action,
+           {{"none", Action::none}, {"slow", Action::slow}, {"pause", Action::pause}},
+           "`none`: the reply is about the recipient, and the site goes on. `slow`: the site gets "
+           "fewer connections. `pause`: it gets nothing for a time.");
+  s.option("pause", &ReplyConfig::pause, "How long the site gets nothing.")
+      .between(Duration{0}, std::chrono::hours(24));
+  s.option("after", &ReplyConfig::after,
+           "Such replies within an hour until the pause begins; the ones before slow the site.")
+      .between(1, 1000);
+  return s;
+}
+
 Section<ResolverConfig> ResolverConfig::declare() {
   Section<ResolverConfig> s;
   s.option("servers", &ResolverConfig::servers,

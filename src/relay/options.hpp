@@ -69,6 +69,22 @@ struct DestinationConfig {
   [[nodiscard]] Result<mx::MxGroup> group() const;
 };
 
+/// `[[reply]]`.
+struct ReplyConfig {
+  std::string name;
+  std::vector<std::string> hosts;
+  std::vector<std::string> codes;
+  std::vector<std::string> text;
+  mx::ReplyRule::Action action = mx::ReplyRule::Action::none;
+  config::Duration pause{0};
+  unsigned after = 1;
+
+  static config::Section<ReplyConfig> declare();
+  [[nodiscard]] mx::ReplyRule rule() const {
+    return {name, hosts, codes, text, action, pause, after};
+  }
+};
+
 /// `[resolver]`.
 struct ResolverConfig {
   std::vector<std::string> servers;

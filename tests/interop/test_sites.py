@@ -176,6 +176,65 @@ class Sites(ExchangerCase):
         self.assertIn("the DNS (mail exchangers of d", str(facts))
         self.assertEqual(self.relay.stop(), 0, "a stop ends the searches")
 
+    def test_a_reply_that_asks_for_a_pause(self):
+        def script(peer):
+            peer.say("220 fake.example ESMTP\r\n")
+            while True:
+                by_hand.converse(peer, until="DATA")
+                peer.say("354 go on\r\n")
+                peer.text()
+                peer.say("421-4.7.28 we have seen an unusual rate\r\n421 4.7.28 of mail from you\r\n")
+        row = {"name": "up-rate", "hosts": ["up.dest.example"], "codes": ["421 4.7.28"], "text": ["unusual rate of mail"], "action": "pause", "pause": "1h"}
+        self.start_relay(reply=[row])
+        self.fake_host(script)
+        self.send("bob@only.dest.example", options=())
+        postroad.eventually(lambda: self.relay.events("site.waits"), self.relay.process)
+        (event,) = self.relay.events("site.waits")
+        self.assertEqual((event["site"], event["seconds"]), ("mx:up.dest.example", 3600))
+        (deferred,) = postroad.eventually(lambda: self.relay.events("recipient.deferred"), self.relay.process)
+        self.assertEqual(deferred["host"], f"up.dest.example [127.0.0.2]:{self.settings['mx']['port']}", "though the host has closed")
+        self.assertIn("(row up-rate)", event["reason"])
+        self.send("eve@a.only.dest.example", options=())
+        for restart in (False, True):
+            if restart:
+                self.assertEqual(self.relay.stop(), 0)
+                self.relay.start()
+            postroad.eventually(lambda: "waiting: 2" in self.site("show", "mx:up.dest.example"), self.relay.process)
+            shown = self.site("show", "mx:up.dest.example")
+            self.assertIn("state: waits", shown)
+            self.assertRegex(shown, "next try: in (3600|35[0-9][0-9])s")
+        listed = [json.loads(line) for line in postroad.run("queue", "list", "--json", "--config", self.relay.config).stdout.splitlines()]
+        (waiting,) = [one for one in listed if one["recipients"][0]["address"].startswith("eve")]
+        self.assertEqual(waiting["recipients"][0]["attempts"], 0)
+        why = postroad.run("queue", "why", waiting["id"], "--config", self.relay.config).stdout
+        self.assertRegex(why, "waiting for: site mx:up.dest.example, which is paused for (59min|1h)")
+        self.assertEqual(self.site("resume", "mx:up.dest.example"), "resume: mx:up.dest.example\n")
+        postroad.eventually(lambda: len(self.relay.events("recipient.deferred")) >= 2, self.relay.process)
+
+    def test_replies_are_checked(self):
+        for row, text in (
+            ({"codes": ["421"]}, 'reply.0.name: missing; name the row, as in name = "example-busy"'),
+            ({"name": "a"}, "reply.0.codes: missing; a row names codes or texts of replies"),
+            ({"name": "a", "codes": ["4"]}, "reply.codes: '4' is not in one of the forms 421, 45x, 421 4.7.0 and 4xx 4.7.x"),
+            ({"name": "a", "codes": ["421"], "action": "pause"}, 'reply.0.pause: a time above 0 and action = "pause" belong together'),
+            ({"name": "a", "codes": ["421"], "action": "stop"}, "reply.action"),
+            ({"name": "a", "codes": ["421"], "hosts": ["mx example"]}, "reply.hosts: 'mx example' is not in one of the forms"),
+        ):
+            with postroad.Folder() as folder:
+                done = postroad.run("config", "check", "--offline", "--config", folder.write("c.toml", postroad.toml({"reply": [row]})))
+            self.assertEqual(done.returncode, 78, row)
+            self.assertIn(text, done.stderr)
+
+    def test_the_shipped_replies_are_shown(self):
+        rows = [json.loads(line) for line in postroad.run("site", "replies", "--json").stdout.splitlines()]
+        self.assertIn(("google-rate", "pause", 600), [(one["name"], one["action"], one["pause"]) for one in rows])
+        self.assertIn("google-rate  pause 10min\n", postroad.run("site", "replies").stdout)
+
+    def test_a_site_that_is_not_in_use_is_shown(self):
+        shown = self.site("show", "only.dest.example")
+        self.assertEqual(shown, "mx:up.dest.example\n  state: up\n  limit: 2 messages at once\n  at most: 20\n  under way: 0\n  waiting: 0\n")
+        self.site("show", "smtp://nowhere.example:25", code=1)
+
     def test_destinations_are_checked(self):
         for rows, text in (
             ([{"match": ["a.example"]}], 'destination.0.name: \'\': missing; name the site, as in name = "google"'),

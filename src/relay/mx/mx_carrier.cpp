@@ -17,6 +17,7 @@
 #include "queue/retry_hint.hpp"
 #include "queue/server_text.hpp"
 #include "relay/mx/failed_lately.hpp"
+#include "relay/mx/result_meaning.hpp"
 #include "relay/mx/site_searches.hpp"
 #include "relay/routes/route_table.hpp"
 
@@ -48,62 +49,6 @@ std::vector<std::uint32_t> of_one_transaction(const queue::Part& part, std::size
 std::uint64_t seed_of(const queue::Part& part) {
   const auto& first = part.envelope.recipients[part.recipients.front()];
   return part.id.value * 31 + first.attempts;
-}
-
-// Whether the host does not serve now, so that another one may: the session ended before a reply to
-// MAIL, or the reply was 421.
-bool is_failure_of_host(const Result<SendReport>& result) {
-  if (result) {
-    const auto is_421 = [](const RecipientOutcome& one) {
-      return one.outcome == Outcome::deferred && one.reply.code == 421 && one.stage == Stage::mail;
-    };
-    const auto& all = result->recipients;
-    return !all.empty() && std::all_of(all.begin(), all.end(), is_421);
-  }
-  const auto& error = result.error();
-  if (error.fault == Fault::cancelled || error.may_have_been_delivered) return false;
-  if (error.stage < Stage::mail) return true;
-  return error.stage == Stage::mail && error.fault != Fault::refused &&
-         error.fault != Fault::input && error.fault != Fault::unsupported &&
-         error.fault != Fault::tls_required;
-}
-
-std::string text_of(const Result<SendReport>& result, const Exchanger& exchanger) {
-  if (!result) return result.error().text();
-  return exchanger.host.name + ": " + result->recipients.front().reply.one_line();
-}
-
-// 421 without a status code that says otherwise (4.3.2: it is being shut down), or a code of
-// security or policy such as "450 4.7.0 too many connections" (RFC 3463). `reply` is one line.
-bool asks_for_less(int code, std::string_view reply) {
-  if (code / 100 != 4) return false;
-  const auto number = std::to_string(code) + ' ';
-  if (!reply.starts_with(number)) return code == 421;
-  reply.remove_prefix(number.size());
-  return reply.starts_with("4.7.") || (code == 421 && !reply.starts_with("4."));
-}
-
-// At the greeting or at MAIL, where the reply is about the client and not about a recipient.
-bool is_throttle(const Result<SendReport>& result) {
-  if (!result) {
-    const auto& error = result.error();
-    return error.stage <= Stage::mail && asks_for_less(error.reply_code, error.detail);
-  }
-  const auto& all = result->recipients;
-  return !all.empty() && std::all_of(all.begin(), all.end(), [](const RecipientOutcome& one) {
-    return one.outcome == Outcome::deferred && one.stage == Stage::mail &&
-           asks_for_less(one.reply.code, one.reply.one_line());
-  });
-}
-
-// Whether an SMTP session was opened, which a host that cannot be reached does not cost.
-bool had_session(const Result<SendReport>& result) {
-  return result || result.error().stage > Stage::connect || result.error().reply_code != 0;
-}
-
-bool is_failed_handshake(const Result<SendReport>& result) {
-  return !result && result.error().stage == Stage::starttls &&
-         result.error().fault != Fault::cancelled;
 }
 
 // IPv4 first; the families still alternate.
@@ -225,12 +170,12 @@ awaitable<Result<SendReport>> MxCarrier::State::send_to(outbox::Call& call,
   if (!is_reused) lease.connection = make_connection(name, with_tls, must_verify);
   auto report = co_await send_over(call, *lease.connection, exchanger);
   // A limit of messages per connection concerns the connection: the message has a new one.
-  if (is_reused && !call.is_stopping && is_throttle(report) && call.source.rewind()) {
+  if (is_reused && !call.is_stopping && ends_connection(report) && call.source.rewind()) {
     lease = {make_connection(name, with_tls, must_verify), std::chrono::steady_clock::now()};
     report = co_await send_over(call, *lease.connection, exchanger);
   }
   if (report && !is_reused) slow_ipv6.note(lower(domain_of(call.part)), exchanger, report->address);
-  if (is_throttle(report))
+  if (ends_connection(report))
     idle.close(key);
   else if (!call.is_stopping)
     idle.give_back(key, std::move(lease), limits_for(call.part).messages,
@@ -251,13 +196,13 @@ awaitable<outbox::Ended> MxCarrier::State::try_hosts(outbox::Call& call, const E
   const auto domain = lower(domain_of(call.part));
   const bool is_ipv4_first = slow_ipv6.has(domain);
   std::string failures;
-  std::optional<std::string> throttle;
+  std::optional<queue::Throttle> throttle;
   std::size_t sessions = 0;
   for (auto exchanger : found.usable) {
     const auto& host = exchanger.host.name;
     if (is_ipv4_first) begin_with_ipv4(exchanger.addresses);
     const auto report = co_await send_to(call, exchanger);
-    if (is_throttle(report)) throttle = text_of(report, exchanger);
+    if (auto asked = throttle_of(report, host, settings.replies)) throttle = std::move(asked);
     if (!is_failure_of_host(report)) {
       failed_hosts.remove(host);
       auto ended = outbox::ended_by(report, count);
@@ -265,7 +210,7 @@ awaitable<outbox::Ended> MxCarrier::State::try_hosts(outbox::Call& call, const E
       co_return ended;
     }
     failed_hosts.add(host);
-    failures += (failures.empty() ? "" : "; ") + text_of(report, exchanger);
+    failures += (failures.empty() ? "" : "; ") + text_of(report, host);
     if (call.is_stopping) co_return outbox::Ended{queue::same_for_all(count, {}, failures)};
     if (had_session(report) && ++sessions == settings.sessions) break;
     (void)call.source.rewind();

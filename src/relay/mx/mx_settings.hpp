@@ -14,6 +14,7 @@
 #include "relay/mx/address_rules.hpp"
 #include "relay/mx/find_exchangers.hpp"
 #include "relay/mx/idle_connections.hpp"
+#include "relay/mx/reply_rules.hpp"
 #include "relay/mx/site_names.hpp"
 
 namespace postroad::relay::mx {
@@ -46,6 +47,7 @@ struct MxSettings {
   ClientTimeouts timeouts;
   MxLimits limits;  ///< of a site without a group
   std::vector<MxGroup> groups;
+  ReplyRules replies;
   /// Hosts of one attempt to which a session was opened; further ones wait for the next attempt.
   std::size_t sessions = 2;
   ReuseLimits reuse;

@@ -1,0 +1,33 @@
+// The meaning of the result of one session with an exchanger, for the next one: whether another
+// host is tried, whether the connection is used again, and whether the site is sent less. Pure.
+#pragma once
+
+#include <optional>
+#include <postroad/report.hpp>
+#include <postroad/result.hpp>
+#include <string>
+
+#include "queue/carrier.hpp"
+#include "relay/mx/reply_rules.hpp"
+
+namespace postroad::relay::mx {
+
+/// The host does not serve now, so that another one may: the session ended before a reply to MAIL,
+/// or the reply was 421.
+bool is_failure_of_host(const Result<SendReport>& result);
+/// The TLS handshake failed.
+bool is_failed_handshake(const Result<SendReport>& result);
+/// An SMTP session was opened, which a host that cannot be reached does not cost.
+bool had_session(const Result<SendReport>& result);
+/// The host takes no further message on this connection: 421, or 4.7.x, at the greeting or at MAIL.
+/// On a connection that has carried a message before, a new one is worth a try.
+bool ends_connection(const Result<SendReport>& result);
+/// The host asks for less: a row of the table says so, or no row applies and the reply is 421 or
+/// 4.7.x at the greeting or at MAIL, where it is about the client and not about a recipient.
+/// `host` is in lower case.
+std::optional<queue::Throttle> throttle_of(const Result<SendReport>& result,
+                                           const std::string& host, const ReplyRules& rules);
+/// What went wrong, for people.
+std::string text_of(const Result<SendReport>& result, const std::string& host);
+
+}  // namespace postroad::relay::mx
