@@ -10,6 +10,7 @@ latency  how long one of 50 sessions waits for its reply; the load is one thread
 mail     speed and memory of composing and parsing messages; GMime and VMime too.
 start    CPU time of `postroad --version` and of one `postroad send` without TLS; msmtp and curl too.
 tls      full and resumed handshakes a second, and durable intake of 10 KB under STARTTLS; Postfix too.
+relay    in over SMTP and out over SMTP, to one next hop, and to 100 sites of which 10 stall; Postfix too.
 
 Read the ratios, not the single figures: machines are shared and noisy. --runs 3 shows how far they spread.
 """
@@ -25,6 +26,7 @@ import threading
 import time
 
 import mails
+import relay
 import senders
 import start
 import tls
@@ -184,8 +186,12 @@ def bench_tls(options):
     return tls.bench_tls(options.messages)
 
 
+def bench_relay(options):
+    return relay.bench_relay(options.messages)
+
+
 BENCHES = {"intake": bench_intake, "sink": bench_sink, "idle": bench_idle, "memory": bench_memory, "latency": bench_latency, "client": bench_client,
-           "mail": bench_mail, "start": bench_start, "tls": bench_tls}
+           "mail": bench_mail, "start": bench_start, "tls": bench_tls, "relay": bench_relay}
 
 
 def main():

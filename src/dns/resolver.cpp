@@ -110,6 +110,7 @@ Resolver::Lookup<Record> Resolver::ask(std::string name, RecordType type, Time d
                                        std::optional<Record> (*parse)(std::string_view)) {
   const auto valid = check_name(name);
   if (!valid) co_return valid.error();
+  if (auto known = find(name, type)) co_return parsed(std::move(*known), type, parse);
   co_await asio::this_coro::throw_if_cancelled(false);
   asio::steady_timer bell(co_await asio::this_coro::executor, deadline);
   const auto query = std::make_shared<Query>(std::move(name), type, bell);

@@ -82,6 +82,11 @@ class Resolver {
   Lookup<Record> ask(std::string name, RecordType type, Time deadline,
                      std::optional<Record> (*parse)(std::string_view));
 
+  /// An answer that is there already.
+  [[nodiscard]] virtual std::optional<Response> find(const std::string& /*name*/,
+                                                     RecordType /*type*/) const {
+    return std::nullopt;
+  }
   /// Begins a query and returns without blocking. The name is valid. `query->answer` may be called
   /// before this returns, later, or never. Called on any thread.
   virtual void start(std::shared_ptr<Query> query) = 0;

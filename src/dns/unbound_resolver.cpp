@@ -16,6 +16,7 @@
 #include <optional>
 
 #include "base/text.hpp"
+#include "dns/answer_cache.hpp"
 
 namespace postroad::dns {
 
@@ -147,6 +148,8 @@ class UnboundResolver::State final : public std::enable_shared_from_this<State> 
     waiting_.push_back(std::move(query));
   }
 
+  AnswerCache known;
+
   void close() {
     const std::lock_guard lock(mutex_);
     if (!context_) return;
@@ -189,7 +192,10 @@ class UnboundResolver::State final : public std::enable_shared_from_this<State> 
   static void on_result(void* argument, int code, ub_result* result) {
     const UnboundResult owner(result, ub_resolve_free);
     const auto& slot = *static_cast<const Slot*>(argument);
-    slot.query->answer(response_of(code, result));
+    auto response = response_of(code, result);
+    slot.state->known.add(slot.query->name(), slot.query->type(), response,
+                          std::chrono::steady_clock::now());
+    slot.query->answer(std::move(response));
     slot.state->under_way_.erase(slot.self);
   }
 
@@ -248,6 +254,10 @@ Result<std::unique_ptr<UnboundResolver>> UnboundResolver::open(asio::any_io_exec
 UnboundResolver::UnboundResolver(std::shared_ptr<State> state) : state_(std::move(state)) {}
 
 UnboundResolver::~UnboundResolver() { state_->close(); }
+
+std::optional<Response> UnboundResolver::find(const std::string& name, RecordType type) const {
+  return state_->known.find(name, type, std::chrono::steady_clock::now());
+}
 
 void UnboundResolver::start(std::shared_ptr<Query> query) { state_->start(std::move(query)); }
 

@@ -43,6 +43,8 @@ class UnboundResolver final : public Resolver {
  private:
   class State;
   explicit UnboundResolver(std::shared_ptr<State> state);
+  [[nodiscard]] std::optional<Response> find(const std::string& name,
+                                             RecordType type) const override;
   void start(std::shared_ptr<Query> query) override;
 
   std::shared_ptr<State> state_;
