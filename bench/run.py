@@ -11,6 +11,7 @@ mail     speed and memory of composing and parsing messages; GMime and VMime too
 start    CPU time of `postroad --version` and of one `postroad send` without TLS; msmtp and curl too.
 tls      full and resumed handshakes a second, and durable intake of 10 KB under STARTTLS; Postfix too.
 relay    in over SMTP and out over SMTP, to one next hop, and to 100 sites of which 10 stall; Postfix too.
+deferred memory, restart and intake with a million messages (a thousand times --messages) that wait for their retry.
 
 Read the ratios, not the single figures: machines are shared and noisy. --runs 3 shows how far they spread.
 """
@@ -25,6 +26,7 @@ import subprocess
 import threading
 import time
 
+import deferred
 import mails
 import relay
 import senders
@@ -190,8 +192,13 @@ def bench_relay(options):
     return relay.bench_relay(options.messages)
 
 
+def bench_deferred(options):
+    return deferred.bench_deferred(1000 * options.messages)
+
+
 BENCHES = {"intake": bench_intake, "sink": bench_sink, "idle": bench_idle, "memory": bench_memory, "latency": bench_latency, "client": bench_client,
-           "mail": bench_mail, "start": bench_start, "tls": bench_tls, "relay": bench_relay}
+           "mail": bench_mail, "start": bench_start, "tls": bench_tls, "relay": bench_relay,
+           "deferred": bench_deferred}
 
 
 def main():

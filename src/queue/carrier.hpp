@@ -111,8 +111,8 @@ struct Route {
   std::string site;
   std::shared_ptr<Carrier> carrier;  ///< null: there is no route, `note` says why
   std::string note{};
-  /// What Carrier::find_site is to be asked before an attempt, because `site` is not known or may
-  /// have changed; empty: nothing. Several destinations can have one site.
+  /// The destination that Carrier::find_site is to be asked about before an attempt, because `site`
+  /// is not known or may have changed; empty: nothing. Several destinations can have one site.
   std::string destination{};
 };
 

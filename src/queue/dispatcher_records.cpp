@@ -28,7 +28,7 @@ void Dispatcher::note_site(const Active& active, const Attempt& attempt) {
       std::any_of(attempt.recipients.begin(), attempt.recipients.end(),
                   [](const auto& result) { return result.outcome == Outcome::accepted; });
   const auto limit = line.site.limit();
-  // A host may accept some recipients and ask for a pause all the same.
+  // A host may accept some recipients and still ask for a pause.
   if (attempt.throttle && (!was_accepted || attempt.throttle->pause.count() > 0)) {
     const auto& why = attempt.throttle->why;
     if (line.site.throttled(now_.steady, active.began, attempt.site_failure.has_value(),

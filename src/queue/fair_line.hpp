@@ -17,7 +17,7 @@
 
 namespace postroad::queue {
 
-/// What a message takes of its sender's share.
+/// The part of its sender's share that a message takes.
 struct Share {
   std::uint64_t sender = 0;  ///< sender_of
   int priority = 0;

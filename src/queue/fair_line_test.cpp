@@ -1,4 +1,4 @@
-// Whose message comes next in the line of a site.
+// The order in which the messages of several senders leave the line of a site.
 #include "queue/fair_line.hpp"
 
 #include <gtest/gtest.h>

@@ -214,7 +214,7 @@ class Sites(ExchangerCase):
     def test_replies_are_checked(self):
         for row, text in (
             ({"codes": ["421"]}, 'reply.0.name: missing; name the row, as in name = "example-busy"'),
-            ({"name": "a"}, "reply.0.codes: missing; a row names codes or texts of replies"),
+            ({"name": "a"}, "reply.0.codes: missing; a row names codes, or parts of the text"),
             ({"name": "a", "codes": ["4"]}, "reply.codes: '4' is not in one of the forms 421, 45x, 421 4.7.0 and 4xx 4.7.x"),
             ({"name": "a", "codes": ["421"], "action": "pause"}, 'reply.0.pause: a time above 0 and action = "pause" belong together'),
             ({"name": "a", "codes": ["421"], "action": "stop"}, "reply.action"),

@@ -72,7 +72,7 @@ struct Exchangers {
   std::vector<std::string> notes;
   /// The answers of the DNS, one line per query: "MX of example.org: 10 mx.example.org (insecure)".
   std::vector<std::string> answers;
-  /// All hosts that the domain names, as Hosts::hosts; of an address literal: none.
+  /// Hosts::hosts, whether they are usable or not; of an address literal: none.
   std::vector<Host> hosts;
 
   /// Addresses of one host if there are other hosts, so that these are tried too.

@@ -1,4 +1,5 @@
-// What failed lately, so that the next message begins with something else. Thread rule: one thread.
+// Hosts and families that failed lately, so that the next message begins with something else.
+// Thread rule: one thread.
 #pragma once
 
 #include <chrono>

@@ -94,7 +94,7 @@ Result<void> check(ReplyRule& row) {
     text = lower(text);
   }
   if (row.codes.empty() && row.texts.empty())
-    return wrong("codes", {}, "missing; a row names codes or texts of replies");
+    return wrong("codes", {}, "missing; a row names codes, or parts of the text");
   if ((row.action == ReplyRule::Action::pause) != (row.pause.count() > 0))
     return wrong("pause", {}, "a time above 0 and action = \"pause\" belong together");
   return {};

@@ -1,4 +1,4 @@
-// Whom a temporary refusal is about: the destination as a whole, which is to be sent less, or this
+// The subject of a temporary refusal: the destination as a whole, which is to be sent less, or this
 // recipient or message alone. The codes do not tell (4.7.28 of one provider slows the client, 4.2.1
 // concerns a mailbox), so a table of rows does: those of the operator, then those that are shipped.
 // Pure. Not here: what the queue does then (queue/schedule.hpp).

@@ -1,4 +1,4 @@
-// Whom a temporary refusal is about: real replies of providers and servers, and rows of operators.
+// The subject of a temporary refusal: real replies of providers and servers, and rows of operators.
 #include "relay/mx/reply_rules.hpp"
 
 #include <gtest/gtest.h>

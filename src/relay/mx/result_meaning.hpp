@@ -27,7 +27,7 @@ bool ends_connection(const Result<SendReport>& result);
 /// `host` is in lower case.
 std::optional<queue::Throttle> throttle_of(const Result<SendReport>& result,
                                            const std::string& host, const ReplyRules& rules);
-/// What went wrong, for people.
+/// The failure, for people.
 std::string text_of(const Result<SendReport>& result, const std::string& host);
 
 }  // namespace postroad::relay::mx

@@ -1,5 +1,5 @@
 // The rows of the reply table that every server has. A row says what a provider documents, or what
-// its replies show; texts are in lower case. The order matters: replies about one recipient come
+// its replies show; the text is in lower case. The order matters: replies about one recipient come
 // first, providers before servers in general.
 #include "relay/mx/reply_rules.hpp"
 
