@@ -262,11 +262,10 @@ std::optional<Dispatcher::Active> Dispatcher::open(spool::QueueId id) {
   opened.part.handling = handling_of(opened.part.envelope);
   if (const auto size = spool_.size(id)) opened.part.size = *size;
   const auto& policy = settings_.settlement;
-  opened.part.recipients =
-      due_recipients(opened.part.envelope,
-                     without_held_sites(id, opened.part.envelope,
-                                        open_recipients(opened.part.envelope, policy.on_unknown)),
-                     policy.retry, now_.wall);
+  opened.part.recipients = due_recipients(
+      opened.part.envelope,
+      free_of(id, opened.part.envelope, open_recipients(opened.part.envelope, policy.on_unknown)),
+      policy.retry, now_.wall);
   return opened;
 }
 
@@ -285,9 +284,10 @@ bool Dispatcher::hold(const Active& opened) {
 }
 
 void Dispatcher::look_at(const Schedule::Taken& taken) {
+  const bool has_another = take_entry(taken.id);
   // A request may have come before the message itself. The end of what is under way says when the
   // message is due again.
-  if (active_.contains(taken.id.value) || in_line_.contains(taken.id.value)) return;
+  if (active_.contains(taken.id.value)) return;
   if (lookups_.has(taken.id)) {
     if (taken.why == Schedule::Why::flushed) lookups_.flush(taken.id);
     return;
@@ -304,10 +304,13 @@ void Dispatcher::look_at(const Schedule::Taken& taken) {
       !is_due(opened->part.envelope))
     return reschedule(taken.id, opened->part.envelope);
   if (taken.why == Schedule::Why::flushed)
-    opened->part.recipients = without_held_sites(
+    opened->part.recipients = free_of(
         taken.id, opened->part.envelope,
         flushed_recipients(opened->part.envelope, settings_.settlement.on_unknown, now_.wall));
-  if (opened->part.recipients.empty()) return reschedule(taken.id, opened->part.envelope);
+  if (opened->part.recipients.empty()) {
+    if (!has_another) reschedule(taken.id, opened->part.envelope);
+    return;
+  }
   if (taken.why == Schedule::Why::added && hold(*opened)) return;
   dispatch(std::move(*opened), taken.why == Schedule::Why::flushed);
 }
@@ -367,7 +370,9 @@ void Dispatcher::dispatch(Active opened, bool is_flushed) {
     found->part.recipients.push_back(part.recipients[i]);
   }
   const auto open_count = count_open(part.envelope);
-  if (parts.size() > 1) parts_[part.id.value] = {parts.size(), {}};
+  const auto id = part.id;
+  const bool is_whole = parts.size() == 1 && part.recipients.size() == open_count;
+  dispatching_ = id;
   for (auto& one : parts) {
     run_step(part.id, [&] {
       one.part.id = part.id;
@@ -381,6 +386,9 @@ void Dispatcher::dispatch(Active opened, bool is_flushed) {
       place(std::move(one));
     });
   }
+  dispatching_.reset();
+  // Where parts wait in lines, the message goes on for its other recipients.
+  if (!is_whole || !in_line_.contains(id.value)) run_step(id, [&] { part_ended(id, nullptr); });
 }
 
 std::size_t Dispatcher::count_open(const spool::Envelope& envelope) const {

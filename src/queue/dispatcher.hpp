@@ -321,8 +321,13 @@ class Dispatcher final {
   void hold_site(const std::string& name);
   void unpark(const std::unordered_set<std::uint64_t>& ids);
   void unpark_all();
-  [[nodiscard]] std::vector<std::uint32_t> without_held_sites(
-      spool::QueueId id, const spool::Envelope& envelope, std::vector<std::uint32_t> recipients);
+  [[nodiscard]] std::vector<std::uint32_t> free_of(spool::QueueId id,
+                                                   const spool::Envelope& envelope,
+                                                   std::vector<std::uint32_t> recipients);
+  [[nodiscard]] bool is_in_line(spool::QueueId id, const std::string& site) const;
+  void leave_line(spool::QueueId id, const Line& line);
+  bool note_entry(spool::QueueId id, Time due);
+  bool take_entry(spool::QueueId id);
   void keep_learnt(const std::string& name, const Site& site);
   [[nodiscard]] SiteFacts facts_of(const std::string& name, const Site& site) const;
   [[nodiscard]] std::vector<SiteFacts> sites_now() const;
@@ -377,6 +382,7 @@ class Dispatcher final {
   bool hold(const Active& opened);
   [[nodiscard]] bool is_due(const spool::Envelope& envelope) const;
   void wait_for(spool::QueueId id, const spool::Recipient& first);
+  void retry_at(spool::QueueId id, Time due);
 
   spool::Spool& spool_;
   DispatcherObserver& observer_;
@@ -400,23 +406,25 @@ class Dispatcher final {
     WallTime waits_until = 0;  // a host asked for it
   };
   std::unordered_map<std::string, Learnt> learnt_;  // of sites without a line yet
-  std::size_t most_lines_ = first_sweep;  // when there are as many, idle ones are forgotten
-  // A message with several parts at once has an entry: how many parts have not ended, and the
-  // recipients of the parts that a carrier was given.
-  struct Parts {
-    std::size_t left = 0;
-    std::vector<std::uint32_t> out;
-  };
-  std::unordered_map<std::uint64_t, Parts> parts_;
+  std::size_t most_lines_ = first_sweep;       // when there are as many, idle ones are forgotten
+  std::optional<spool::QueueId> dispatching_;  // its parts are being placed
   std::vector<std::uint64_t> parked_;  // messages that stay for a recipient's unknown outcome
   std::vector<std::weak_ptr<Carrier>> carriers_;                  // those that were given a part
   std::size_t under_way_ = 0;                                     // attempts and records
   std::unordered_multimap<std::uint64_t, const Active*> active_;  // the same, by message
   std::unordered_map<std::uint64_t, Request> after_;  // requests about messages in active_
-  std::unordered_multiset<std::uint64_t> in_line_;    // the messages in all lines, by part
-  Time no_report_before_{};                           // after one that the disk refused
-  bool has_failed_ = false;                           // in this turn, by an exception
-  bool is_stop_begun_ = false;                        // the carriers know
+  // The messages in all lines, by part. Such a message goes on for its recipients at other sites.
+  std::unordered_multimap<std::uint64_t, const Line*> in_line_;
+  // Of a message that was in a line and in the schedule: its entries there, and the first one's
+  // time, if that is known. A message needs one entry; others are passed over.
+  struct Entries {
+    std::size_t count = 0;
+    Time first = Time::max();
+  };
+  std::unordered_map<std::uint64_t, Entries> entries_;
+  Time no_report_before_{};     // after one that the disk refused
+  bool has_failed_ = false;     // in this turn, by an exception
+  bool is_stop_begun_ = false;  // the carriers know
 
   mutable std::mutex mutex_;
   std::condition_variable bell_;

@@ -111,12 +111,10 @@ void Dispatcher::end_record(const Recorded& recorded) {
   part_ended(id, active.covers_all ? &active : nullptr);
 }
 
-// `whole`: the attempt that had all open recipients; its envelope is the present one.
+// A part has ended, or waits in a line. `whole`: the attempt that had all open recipients; its
+// envelope is the present one.
 void Dispatcher::part_ended(spool::QueueId id, const Active* whole) {
-  if (const auto found = parts_.find(id.value); found != parts_.end()) {
-    if (--found->second.left > 0) return;
-    parts_.erase(found);
-  }
+  if (dispatching_ == id || active_.contains(id.value)) return;  // the last one says what follows
   if (whole != nullptr) return reschedule(id, whole->part.envelope);
   const auto envelope = spool_.envelope(id);
   envelope ? reschedule(id, *envelope) : read_later(id);
@@ -194,8 +192,7 @@ void Dispatcher::reschedule(spool::QueueId id, const spool::Envelope& envelope) 
     return time_until(one, policy.retry, now_.wall);
   };
   const spool::Recipient* next = nullptr;
-  for (const auto at :
-       without_held_sites(id, envelope, open_recipients(envelope, policy.on_unknown))) {
+  for (const auto at : free_of(id, envelope, open_recipients(envelope, policy.on_unknown))) {
     const auto& one = envelope.recipients[at];
     if (next == nullptr || left_of(one) < left_of(*next)) next = &one;
   }
@@ -203,11 +200,11 @@ void Dispatcher::reschedule(spool::QueueId id, const spool::Envelope& envelope) 
     const auto left =
         next == nullptr ? no_report_before_ - now_.steady
                         : std::min<Time::duration>(no_report_before_ - now_.steady, left_of(*next));
-    return schedule_.add_retry(id, now_.steady + left);
+    return retry_at(id, now_.steady + left);
   }
   if (next != nullptr) return wait_for(id, *next);
   if (is_finished(envelope, policy.on_unknown))
-    finish(id, envelope);  // else it is held, or its sites are
+    finish(id, envelope);  // else it is held or in lines, or its sites are held
 }
 
 // A recipient's time has come.
@@ -221,8 +218,32 @@ bool Dispatcher::is_due(const spool::Envelope& envelope) const {
 // Until the attempt for its first recipient is due. A hold names a date; a retry has a delay.
 void Dispatcher::wait_for(spool::QueueId id, const spool::Recipient& first) {
   const auto left = time_until(first, settings_.settlement.retry, now_.wall);
-  if (first.attempts == 0 && left.count() > 0) return schedule_.add_hold(id, first.next_attempt);
-  schedule_.add_retry(id, now_.steady + left);
+  if (first.attempts > 0 || left.count() == 0) return retry_at(id, now_.steady + left);
+  if (note_entry(id, now_.steady + left)) schedule_.add_hold(id, first.next_attempt);
+}
+
+void Dispatcher::retry_at(spool::QueueId id, Time due) {
+  if (note_entry(id, due)) schedule_.add_retry(id, due);
+}
+
+// Whether the message needs this entry in the schedule.
+bool Dispatcher::note_entry(spool::QueueId id, Time due) {
+  if (!in_line_.contains(id.value) && !entries_.contains(id.value)) return true;  // it has none
+  auto& entries = entries_[id.value];
+  if (entries.count > 0 && entries.first <= due) return false;
+  ++entries.count;
+  entries.first = due;
+  return true;
+}
+
+// An entry has left the schedule. True: the message has another one.
+bool Dispatcher::take_entry(spool::QueueId id) {
+  const auto found = entries_.find(id.value);
+  if (found == entries_.end()) return false;
+  found->second.first = Time::max();
+  if (--found->second.count > 0) return true;
+  entries_.erase(found);
+  return false;
 }
 
 std::optional<std::int64_t> Dispatcher::removal_time(const spool::Envelope& envelope) const {

@@ -28,6 +28,7 @@ void Dispatcher::take_request(const Asked& asked) {
     if (!is_left) (active_.contains(id.value) ? busy : idle).insert(id.value);
   }
   schedule_.take_out(idle);
+  schedule_.take_out(busy);
   for (auto& [name, line] : waiting_lines_) {
     line->site.line().take_out(idle);
     line->site.line().take_out(busy);
@@ -39,15 +40,13 @@ void Dispatcher::take_request(const Asked& asked) {
     for (const auto id : busy) ids.erase(id);
   }
   for (const auto id : idle) {
-    parts_.erase(id);
     in_line_.erase(id);
+    entries_.erase(id);
     after_.erase(id);  // of an earlier request, which this one replaces
   }
-  // The parts of theirs that wait in lines have ended.
   for (const auto id : busy) {
-    const auto found = parts_.find(id);
-    if (found != parts_.end()) found->second.left -= in_line_.count(id);
     in_line_.erase(id);
+    entries_.erase(id);
   }
   if (asked.what == Request::flush) {
     for (auto& [name, line] : lines_) line.site.end_pause();

@@ -1,4 +1,5 @@
 // Requests of operators about sites, and what is known of sites; see dispatcher.hpp.
+#include <algorithm>
 #include <map>
 
 #include "queue/dispatcher.hpp"
@@ -36,19 +37,34 @@ void Dispatcher::keep_learnt(const std::string& name, const Site& site) {
   if (is_learnt && learnt_.size() < most_learnt) learnt_[name] = {site.limit(), 0};
 }
 
-// The recipients that are not at a site that an operator holds. The message is noted there for the
-// others.
-std::vector<std::uint32_t> Dispatcher::without_held_sites(spool::QueueId id,
-                                                          const spool::Envelope& envelope,
-                                                          std::vector<std::uint32_t> recipients) {
-  if (held_sites_.empty()) return recipients;
+// The recipients that wait neither in a line nor at a site that an operator holds, where the
+// message is noted.
+std::vector<std::uint32_t> Dispatcher::free_of(spool::QueueId id, const spool::Envelope& envelope,
+                                               std::vector<std::uint32_t> recipients) {
+  if (held_sites_.empty() && !in_line_.contains(id.value)) return recipients;
   const auto handling = handling_of(envelope);
   std::erase_if(recipients, [&](std::uint32_t at) {
-    const auto found = held_sites_.find(routes_->route(envelope, handling, at).site);
-    if (found != held_sites_.end()) found->second.insert(id.value);
-    return found != held_sites_.end();
+    const auto site = routes_->route(envelope, handling, at).site;
+    const auto found = held_sites_.find(site);
+    if (found == held_sites_.end()) return is_in_line(id, site);
+    found->second.insert(id.value);
+    return true;
   });
   return recipients;
+}
+
+bool Dispatcher::is_in_line(spool::QueueId id, const std::string& site) const {
+  const auto line = lines_.find(site);
+  const auto [first, last] = in_line_.equal_range(id.value);
+  return line != lines_.end() &&
+         std::any_of(first, last, [&](const auto& one) { return one.second == &line->second; });
+}
+
+void Dispatcher::leave_line(spool::QueueId id, const Line& line) {
+  const auto [first, last] = in_line_.equal_range(id.value);
+  const auto found =
+      std::find_if(first, last, [&](const auto& one) { return one.second == &line; });
+  if (found != last) in_line_.erase(found);
 }
 
 // The messages in its line go on without their recipients there.
@@ -58,16 +74,18 @@ void Dispatcher::hold_site(const std::string& name) {
   if (line == lines_.end()) return;
   waiting_lines_.erase(name);
   while (const auto id = line->second.site.line().next()) {
-    if (const auto found = in_line_.find(id->value); found != in_line_.end()) in_line_.erase(found);
+    leave_line(*id, line->second);
     run_step(*id, [&] { part_ended(*id, nullptr); });
   }
 }
 
-// The end of an attempt, or of a line, says when a message that is there is due.
+// The end of an attempt says when a message that is there is due.
 void Dispatcher::unpark(const std::unordered_set<std::uint64_t>& ids) {
   schedule_.take_out(ids);
-  for (const auto id : ids)
-    if (!active_.contains(id) && !in_line_.contains(id)) schedule_.add(spool::QueueId{id});
+  for (const auto id : ids) {
+    entries_.erase(id);
+    if (!active_.contains(id) && note_entry({id}, now_.steady)) schedule_.add({id});
+  }
 }
 
 void Dispatcher::unpark_all() {

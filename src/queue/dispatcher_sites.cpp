@@ -44,7 +44,7 @@ void Dispatcher::wait_in_line(const std::string& name, Line& line, const Part& p
   line.site.line().add(part.id, {.sender = sender_of(part.envelope.reverse_path),
                                  .priority = part.handling.priority(),
                                  .size = part.size});
-  in_line_.insert(part.id.value);
+  in_line_.emplace(part.id.value, &line);
   waiting_lines_.emplace(name, &line);
 }
 
@@ -109,10 +109,6 @@ void Dispatcher::start_attempt(Active part, Line& line) {
   auto active = std::make_shared<Active>(std::move(part));
   auto& carrier = *active->carrier;
   know(active->carrier);
-  if (const auto found = parts_.find(active->part.id.value); found != parts_.end()) {
-    auto& out = found->second.out;
-    out.insert(out.end(), active->part.recipients.begin(), active->part.recipients.end());
-  }
   active->began = line.site.started(now_.steady);
   count(*active);
   try {
@@ -141,11 +137,16 @@ bool Dispatcher::reopen(Active& opened, const std::string& site) {
   auto& part = opened.part;
   // A carrier may hold another part of the message: after a reload that part's recipients may
   // belong to this site.
-  const auto parts = parts_.find(part.id.value);
+  const auto [first, last] = active_.equal_range(part.id.value);
+  const auto is_out = [from = first, to = last](std::uint32_t at) {
+    return std::any_of(from, to, [at](const auto& one) {
+      const auto& recipients = one.second->part.recipients;
+      return std::find(recipients.begin(), recipients.end(), at) != recipients.end();
+    });
+  };
   part.recipients = open_recipients(part.envelope, settings_.settlement.on_unknown);
   std::erase_if(part.recipients, [&](std::uint32_t at) {
-    if (parts != parts_.end() && std::count(parts->second.out.begin(), parts->second.out.end(), at))
-      return true;
+    if (is_out(at)) return true;
     auto route = routes_->route(part.envelope, part.handling, at);
     if (route.site != site || !route.carrier) return true;
     opened.carrier = std::move(route.carrier);
@@ -153,7 +154,7 @@ bool Dispatcher::reopen(Active& opened, const std::string& site) {
   });
   opened.site = site;
   opened.covers_all =
-      !parts_.contains(part.id.value) && part.recipients.size() == count_open(part.envelope);
+      !active_.contains(part.id.value) && part.recipients.size() == count_open(part.envelope);
   return !part.recipients.empty();
 }
 
@@ -178,7 +179,7 @@ void Dispatcher::run_line(const std::string& name, Line& line) {
 }
 
 void Dispatcher::run_next(spool::QueueId id, const std::string& name, Line& line) {
-  if (const auto found = in_line_.find(id.value); found != in_line_.end()) in_line_.erase(found);
+  leave_line(id, line);
   if (after_.contains(id.value)) return part_ended(id, nullptr);
   auto opened = open(id);
   if (!opened || !reopen(*opened, name)) return part_ended(id, nullptr);

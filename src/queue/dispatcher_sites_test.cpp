@@ -238,6 +238,53 @@ TEST_F(DispatcherSites, ASiteThatIsHeldDuringAnAttemptBeginsNoOther) {
   EXPECT_EQ(a->under_way.size(), 1U);
 }
 
+// The first site takes nothing for hours; the second one defers and is tried again meanwhile.
+TEST_F(DispatcherSites, AMessageThatWaitsInALineGoesOnForItsOtherRecipients) {
+  begin();
+  queue({"x@a.example"});
+  pass();
+  auto attempt = a->same(Outcome::deferred, "421 4.7.28 unusual rate");
+  attempt.throttle = Throttle{"421 4.7.28 unusual rate", 4h};
+  a->end(std::move(attempt));
+  pass();
+  const auto id = queue({"y@a.example", "y@b.example"});
+  pass();
+  ASSERT_EQ(b->under_way.size(), 1U);
+  b->end_all(Outcome::deferred, "450 4.2.0 greylisted");
+  pass();
+  pass(70s);
+  ASSERT_EQ(b->under_way.size(), 1U) << "its retry does not wait for the other site";
+  b->end_all(Outcome::accepted, "250 ok");
+  pass();
+  EXPECT_EQ(state(id, 1), State::delivered);
+  EXPECT_EQ(state(id, 0), State::pending);
+  pass(4h);
+  a->end_all(Outcome::accepted, "250 ok");
+  pass();
+  EXPECT_EQ(told.gone, std::vector<std::uint64_t>{id.value});
+}
+
+// Each retry adds no entry to the schedule that stays there.
+TEST_F(DispatcherSites, AMessageInALineHasOneEntryInTheSchedule) {
+  begin();
+  queue({"x@a.example"});
+  pass();
+  auto attempt = a->same(Outcome::deferred, "421 4.7.28 unusual rate");
+  attempt.throttle = Throttle{"421 4.7.28 unusual rate", 24h};
+  a->end(std::move(attempt));
+  pass();
+  queue({"y@a.example", "y@b.example"});
+  pass();
+  std::size_t tries = 0;
+  for (auto time = 0min; time < 12h; time += 1min) {
+    tries += b->under_way.size();
+    b->end_all(Outcome::deferred, "451 later");
+    pass(1min);
+  }
+  EXPECT_GE(tries, 12U);
+  EXPECT_LE(tries, 20U);
+}
+
 TEST_F(DispatcherSites, APauseThatAHostAskedForHoldsInTheNextProcess) {
   begin();
   queue({"x@a.example"});

@@ -157,6 +157,7 @@ class Simulation final : public queue::DispatcherObserver {
   std::map<std::string, std::vector<Span>> begun_;  // attempts of sites with a rate
   std::set<std::string> held_sites_;
   std::set<std::string> sites_ever_held_;
+  std::set<std::string> moved_domains_;
   std::vector<QueueId> accepted_;
 };
 
@@ -309,6 +310,16 @@ void Simulation::plan_operator() {
         dispatcher_->request_sites(queue::SiteRequest::release, {name}, [] {});
       });
     });
+  // The MX records of a domain change.
+  for (auto left = chance.number(0, 2); left > 0; --left)
+    timeline.after(chance.span(0ms, 30h), [this] {
+      auto at = world.domains.begin();
+      std::advance(at, chance.number(0, static_cast<std::int64_t>(world.domains.size()) - 1));
+      at->second = static_cast<std::size_t>(
+          chance.number(0, static_cast<std::int64_t>(world.sites.size()) - 1));
+      moved_domains_.insert(at->first);
+      if (const auto one = known.find(at->first); one != known.end()) one->second.until = 0ms;
+    });
   for (auto left = chance.number(0, 3); left > 0; --left)
     timeline.after(chance.span(0ms, 30h), [this] {
       std::vector<QueueId> ids;
@@ -378,7 +389,7 @@ void Simulation::begin_session(const Part& part, Carrier::Done done,
   if (site.sessions >= site.bears)
     return fail("421 4.7.0 too many connections", chance.span(1ms, 50ms), true, 0ms);
   if (site.asks_for_pauses && chance.is(5))
-    return fail("421 4.7.28 unusual rate", chance.span(1ms, 50ms), true, 10min);
+    return fail("421 4.7.28 unusual rate", chance.span(1ms, 50ms), true, chance.span(1min, 4h));
   session->site = &site;
   ++site.sessions;
   judge(*session, site);
@@ -475,7 +486,8 @@ void Simulation::check_end() {
     totals_.bounces += static_cast<std::uint64_t>(fate.failures_reported);
     if (fate.deliveries == 0 && fate.failures_reported == 0)
       finding(name + " is lost: neither delivered nor reported");
-    const bool was_held = fate.was_held || sites_ever_held_.contains(site.name);
+    const bool was_held = fate.was_held || sites_ever_held_.contains(site.name) ||
+                          moved_domains_.contains(domain_of(fate.address));
     if (!site.is_healthy() || was_held || !fate.first_delivery) continue;
     if (*fate.first_delivery - fate.arrived > patience)
       finding(name + " at a site in good health took " +

@@ -20,7 +20,8 @@ World World::make(Chance& chance) {
     site.limits.initial = std::min<std::size_t>(site.limits.most, 2);
     site.limits.failures = static_cast<std::uint32_t>(chance.number(1, 3));
     if (chance.is(15))
-      site.limits.rate = {static_cast<std::uint64_t>(chance.number(1, 60)), Span(60'000)};
+      site.limits.rate = {static_cast<std::uint64_t>(chance.number(1, 60)),
+                          chance.is(50) ? Span(60'000) : Span(3'600'000)};
     if (chance.is(30)) site.bears = chance.number(1, 8);
     for (auto left = chance.is(40) ? chance.number(1, 4) : 0; left > 0; --left) {
       const auto begin = chance.span(0min, 48h);
