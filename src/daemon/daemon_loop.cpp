@@ -31,6 +31,8 @@ using asio::ip::tcp;
 
 namespace {
 
+constexpr std::chrono::milliseconds metrics_patience{200};  // for the dispatcher
+
 using net::as_values;
 constexpr std::chrono::milliseconds look_around{1000};
 constexpr std::chrono::milliseconds thread_patience{2000};
@@ -250,7 +252,9 @@ void Daemon::end() {
 http::Page Daemon::page(std::string_view path) {
   if (path == "/metrics")
     return {200, "text/plain; version=0.0.4; charset=utf-8",
-            metrics_.text(*server_, *spool_, *delivery_)};
+            metrics_.text(*server_, *spool_, *delivery_,
+                          site_service_->find_within(metrics_patience)
+                              .value_or(std::vector<queue::SiteFacts>()))};
   if (path != "/healthz")
     return {404, "text/plain; charset=utf-8", "the pages are /metrics and /healthz\n"};
   if (!is_alive_) return {503, "text/plain; charset=utf-8", "a session thread does not respond\n"};

@@ -199,11 +199,16 @@ boost::asio::awaitable<std::string> SiteService::answer(std::string_view request
   co_return last_line(count);
 }
 
-void SiteService::save() {
+std::optional<Sites> SiteService::find_within(std::chrono::milliseconds patience) {
   const auto found = std::make_shared<std::promise<Sites>>();
   delivery_.find_sites([found](Sites sites) { found->set_value(std::move(sites)); });
   auto sites = found->get_future();
-  if (sites.wait_for(save_patience) == std::future_status::ready) keep(sites.get());
+  if (sites.wait_for(patience) != std::future_status::ready) return std::nullopt;
+  return sites.get();
+}
+
+void SiteService::save() {
+  if (const auto sites = find_within(save_patience)) keep(*sites);
 }
 
 void SiteService::save_later(const boost::asio::any_io_executor& loop) {

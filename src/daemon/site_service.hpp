@@ -35,6 +35,8 @@ class SiteService final {
   /// sentence if it could not be kept on disk. The last line is `ok COUNT`, or `refused` and a
   /// sentence.
   boost::asio::awaitable<std::string> answer(std::string_view request, ControlPeer peer);
+  /// The sites; nullopt: the dispatcher is busy. Waits for it, at most so long.
+  std::optional<std::vector<queue::SiteFacts>> find_within(std::chrono::milliseconds patience);
   /// Keeps what was learnt. Waits for the dispatcher, which answers at once; then for the disk.
   void save();
   /// The same without waiting for the dispatcher. `loop` runs the thread of this object.

@@ -8,6 +8,20 @@
 #include <algorithm>
 
 namespace postroad::observe {
+
+std::string escape_label(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '\n') {
+      out += "\\n";
+      continue;
+    }
+    if (c == '"' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out;
+}
+
 namespace {
 
 std::size_t digit(const LabelKind& label, std::string_view value) {
@@ -21,27 +35,14 @@ std::size_t cell_count(const MetricKind& kind) {
   return n;
 }
 
-// Label values in the exposition format: backslash, quote and line end escaped.
-std::string escape(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '\n') {
-      out += "\\n";
-      continue;
-    }
-    if (c == '"' || c == '\\') out += '\\';
-    out += c;
-  }
-  return out;
-}
-
 // {listener="smtp",tls="yes"} of the cell at `index`; empty without labels.
 std::string label_text(const MetricKind& kind, std::size_t index) {
   std::string out;
   for (auto label = kind.labels.rbegin(); label != kind.labels.rend(); ++label) {
     const auto base = label->values.size() + 1;
     const auto value = index % base < label->values.size() ? label->values[index % base] : "other";
-    out = fmt::format("{}=\"{}\"{}{}", label->name, escape(value), out.empty() ? "" : ",", out);
+    out =
+        fmt::format("{}=\"{}\"{}{}", label->name, escape_label(value), out.empty() ? "" : ",", out);
     index /= base;
   }
   return out.empty() ? out : "{" + out + "}";

@@ -82,6 +82,9 @@ class CountSink final : public Sink {
   std::map<const EventInfo*, std::string> names_;
 };
 
+/// The value of a label in the exposition format: backslash, quote and line end are escaped.
+std::string escape_label(std::string_view text);
+
 /// `session.opened` → `postroad_session_opened_total`.
 std::string counter_name(const EventInfo& kind);
 

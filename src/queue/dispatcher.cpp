@@ -129,7 +129,23 @@ void Dispatcher::stop(std::chrono::steady_clock::time_point until) {
   thread_.join();
 }
 
+QueueCounts Dispatcher::counts() const {
+  const std::lock_guard lock(mutex_);
+  return counts_;
+}
+
 std::optional<Time> Dispatcher::turn() {
+  const auto wake = take_turn();
+  const std::lock_guard lock(mutex_);
+  counts_ = {.due = schedule_.due(),
+             .waiting = schedule_.size() - schedule_.due(),
+             .lookup = lookups_.size(),
+             .line = in_line_.size(),
+             .attempt = under_way_};
+  return wake;
+}
+
+std::optional<Time> Dispatcher::take_turn() {
   now_ = clock_();
   has_failed_ = false;
   take_inbox();

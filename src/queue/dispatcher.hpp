@@ -104,6 +104,16 @@ struct SiteFacts {
   bool is_learnt = false;                   ///< the limit is not the initial one
 };
 
+/// Where the messages of the queue are, as numbers. A message with recipients at several sites may
+/// count in more than one.
+struct QueueCounts {
+  std::uint64_t due = 0;      ///< they come next
+  std::uint64_t waiting = 0;  ///< for their time
+  std::uint64_t lookup = 0;   ///< for the DNS
+  std::uint64_t line = 0;     ///< in the lines of sites
+  std::uint64_t attempt = 0;  ///< attempts, records and notifications under way
+};
+
 /// The request of an operator about sites.
 enum class SiteRequest : std::uint8_t {
   hold,     ///< no message is sent there, and none is charged an attempt
@@ -169,6 +179,9 @@ class Dispatcher final {
   void stop(std::chrono::steady_clock::time_point until);
   /// Why a site accepts no messages now; empty: it does.
   [[nodiscard]] std::string trouble(const std::string& site) const;
+
+  /// As of the last turn.
+  [[nodiscard]] QueueCounts counts() const;
 
   /// Does everything that is due, without waiting. Gives when to call it again, at the latest.
   std::optional<Time> turn();
@@ -304,6 +317,7 @@ class Dispatcher final {
     } catch (...) {  // the owner's own
     }
   }
+  std::optional<Time> take_turn();
   void take_inbox();
   [[nodiscard]] bool is_stopping() const;
   void begin_carriers_stop();
@@ -415,8 +429,8 @@ class Dispatcher final {
   std::unordered_map<std::uint64_t, Request> after_;  // requests about messages in active_
   // The messages in all lines, by part. Such a message goes on for its recipients at other sites.
   std::unordered_multimap<std::uint64_t, const Line*> in_line_;
-  // Of a message that was in a line and in the schedule: its entries there, and the first one's
-  // time, if that is known. A message needs one entry; others are passed over.
+  // The entries in the schedule of a message that was in a line, too, and the first one's time, if
+  // that is known. A message needs one entry; others are passed over.
   struct Entries {
     std::size_t count = 0;
     Time first = Time::max();
@@ -430,6 +444,7 @@ class Dispatcher final {
   std::condition_variable bell_;
   Inbox inbox_;
   std::unordered_map<std::string, std::string> troubles_;  // by site, for trouble()
+  QueueCounts counts_;
   bool stopping_ = false;
   bool is_idle_ = false;  // the thread waits for a notification
   bool is_done_ = false;  // nothing is under way and nothing begins

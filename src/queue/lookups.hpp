@@ -30,6 +30,8 @@ class Lookups final {
   static constexpr std::size_t most = 1000;
 
   [[nodiscard]] bool is_empty() const { return waiting_.empty(); }
+  /// Messages that wait.
+  [[nodiscard]] std::size_t size() const { return waiting_.size(); }
   [[nodiscard]] bool has(spool::QueueId id) const { return waiting_.contains(id.value); }
   /// The message, which waits here, is to go with all its recipients.
   void flush(spool::QueueId id) { waiting_.at(id.value).is_flushed = true; }

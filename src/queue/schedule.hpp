@@ -171,6 +171,7 @@ class Schedule final {
   /// When take() will have something; nullopt: only after an add. A hold is looked at once a
   /// minute at least, as the wall clock may jump.
   [[nodiscard]] std::optional<Time> next_wake(const Now& now) const;
+  [[nodiscard]] std::size_t due() const { return due_.size() + flushed_.size(); }
   [[nodiscard]] std::size_t size() const {
     return due_.size() + flushed_.size() + retries_.size() + holds_.size();
   }

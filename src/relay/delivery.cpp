@@ -243,6 +243,8 @@ void Delivery::find_site(const std::string& domain,
   route.destination.empty() ? tell() : route.carrier->find_site(route.destination, tell);
 }
 
+queue::QueueCounts Delivery::counts() const { return state_->dispatcher.counts(); }
+
 void Delivery::take_up(const std::vector<spool::Summary>& messages) {
   for (const auto& message : messages) state_->dispatcher.add(message.id);
 }

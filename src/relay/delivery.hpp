@@ -75,6 +75,8 @@ class Delivery final {
   /// there is no route. Calls back once, from any thread, also before this returns. Thread rule:
   /// that of prepare_change().
   void find_site(const std::string& domain, std::function<void(const std::string&)> found) const;
+  /// As queue::Dispatcher::counts. Thread rule: any thread.
+  [[nodiscard]] queue::QueueCounts counts() const;
   /// Messages that another process left in the spool.
   void take_up(const std::vector<spool::Summary>& messages);
   /// Begins no attempt, and ends those that have not sent their final dot. Does not wait.

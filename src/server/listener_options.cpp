@@ -110,9 +110,10 @@ void declare_extensions(Section<ListenerConfig>& s) {
            "Offer FUTURERELEASE for role submission: a message is held until its time.");
   s.option("longest_hold", &ListenerConfig::longest_hold, "Longest time that a message is held.")
       .between(std::chrono::minutes(1), std::chrono::days(3650));
-  s.option("mt_priority", &ListenerConfig::mt_priority,
-           "Offer MT-PRIORITY: of the messages that are due, those of higher priority go first. A "
-           "client without a login cannot raise the priority.");
+  s.option(
+      "mt_priority", &ListenerConfig::mt_priority,
+      "Offer MT-PRIORITY: of one sender's messages that wait, those of higher priority go first. A "
+      "client without a login cannot raise the priority.");
   s.option("prdr", &ListenerConfig::prdr,
            "Offer PRDR: one reply per recipient after the message, where they differ.");
 }

@@ -3,10 +3,12 @@ import json
 import socket
 import threading
 import unittest
+import urllib.request
 
 import by_hand
 import postroad
 from exchangers import ExchangerCase
+from peers import free_port
 
 
 class Crowd:
@@ -150,7 +152,8 @@ class Sites(ExchangerCase):
         self.assertEqual((plan["site"], plan["connections"]), ("mx:up", 1))
 
     def test_a_rate_is_waited_for_in_line(self):
-        self.start_relay(destination=[{"name": "slow", "match": [".dest.example"], "rate": "1/h"}])
+        port = free_port()
+        self.start_relay(metrics={"listen": f"{postroad.HOST}:{port}"}, destination=[{"name": "slow", "match": [".dest.example"], "rate": "1/h"}])
         self.fake_host()
         for i in range(3):
             self.send(f"r{i}@only.dest.example", options=())
@@ -162,6 +165,12 @@ class Sites(ExchangerCase):
         (site,) = [json.loads(line) for line in self.site("list", "--json", "mx:slow").splitlines()]
         self.assertEqual((site["waiting"], site["rate"]), (2, "1/h"))
         self.assertGreater(site["next_token"], 3000)
+        with urllib.request.urlopen(f"http://{postroad.HOST}:{port}/metrics", timeout=postroad.PATIENCE) as answer:
+            values = dict(line.rsplit(" ", 1) for line in answer.read().decode().splitlines() if not line.startswith("#"))
+        self.assertEqual(values['postroad_site_waiting{site="mx:slow"}'], "2")
+        self.assertEqual(values['postroad_site_closed{site="mx:slow"}'], "0")
+        self.assertEqual(values['postroad_queue_messages{place="line"}'], "2")
+        self.assertLess(int(values["postroad_queue_oldest_seconds"]), postroad.PATIENCE)
 
     def test_other_mail_goes_on_while_the_dns_is_silent(self):
         silent = self.enterContext(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))

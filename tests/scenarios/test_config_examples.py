@@ -65,12 +65,12 @@ class ConfigExamples(unittest.TestCase):
 
     def test_the_ways_out_of_the_guide(self):
         blocks = dict(BLOCK.findall((GUIDE / "serve.md").read_text()))
-        for name in "mx", "routes":
+        for name in "mx", "routes", "destination", "reply":
             self.check(name, 1, blocks[name])
 
     def test_every_configuration_of_the_guide_is_tested(self):
         pages = {path: path.read_text() for path in GUIDE.glob("*.md")}
-        self.assertEqual({name for text in pages.values() for name, _ in BLOCK.findall(text)}, {"certificate", "login", "smarthost", "mx", "routes"})
+        self.assertEqual({name for text in pages.values() for name, _ in BLOCK.findall(text)}, {"certificate", "login", "smarthost", "mx", "routes", "destination", "reply"})
         for path, text in pages.items():
             self.assertEqual(text.count("```toml\n"), text.count("<!-- configuration: "), path)
 

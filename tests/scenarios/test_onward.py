@@ -35,14 +35,15 @@ class Onward(unittest.TestCase):
         with by_hand.FakeServer(script) as host, postroad.Server(self.settings(host.port, connections=1)) as server:
             self.submit(server.port, "first@client.example")  # its delivery waits for the greeting; the others wait behind it
             postroad.eventually(lambda: host.peers, server.process)
-            for name, priority in (("late", -4), ("usual", 0), ("stranger", 9), ("later", -9), ("none", None)):
+            # One sender, whose addresses differ by a detail; another one has a turn beside it.
+            for name, priority in (("ann+late", -4), ("ann+usual", 0), ("ann+stranger", 9), ("ann+later", -9), ("ann+none", None), ("bob", None)):
                 self.submit(server.port, f"{name}@client.example", priority)
             go.set()
-            postroad.eventually(lambda: len(server.events("recipient.delivered")) == 6, server.process)
+            postroad.eventually(lambda: len(server.events("recipient.delivered")) == 7, server.process)
             said = [line for line in host.heard if line.startswith("MAIL")]
             order = [line.split("<")[1].split("@")[0] for line in said]
             self.assertEqual(order[0], "first")
-            self.assertEqual(order[1:], ["usual", "stranger", "none", "late", "later"])
+            self.assertEqual(order[1:], ["ann+usual", "bob", "ann+stranger", "ann+none", "ann+late", "ann+later"])
             self.assertIn("MT-PRIORITY=0", next(line for line in said if "stranger" in line))
 
     def test_tls_required_no(self):

@@ -1,6 +1,7 @@
 # The server process: runs as server.user, in the sandbox, with the protocols of systemd, log rotation, and metrics on loopback.
 import contextlib
 import http.client
+import json
 import os
 import pathlib
 import pwd
@@ -133,6 +134,11 @@ class Running(unittest.TestCase):
         # The reference, which is generated from the declarations, contains every name.
         reference = postroad.run("metrics").stdout
         for name in {re.sub(r"\{.*", "", key) for key in values}:
+            self.assertIn(f"`{name}`", reference)
+        dashboard = json.loads((postroad.ROOT / "examples/grafana/postroad.json").read_text())
+        asked = {name for panel in dashboard["panels"] for target in panel["targets"] for name in re.findall(r"(?:postroad|process)_\w+", target["expr"])}
+        self.assertGreater(len(asked), 20)
+        for name in asked:
             self.assertIn(f"`{name}`", reference)
         answer, body = self.get(port, "/healthz")
         self.assertEqual((answer.status, body), (200, "ok\n"))

@@ -19,7 +19,7 @@ class SimSpool final : public spool::Spool {
   using Later = std::function<void(std::function<void()>)>;
   explicit SimSpool(Later later) : later_(std::move(later)) {}
 
-  /// The process ends: only what is on disk remains. Callbacks are not called any more.
+  /// The process ends: only what is on disk remains. No callback is called after it.
   void crash();
   /// A new message, on disk when `done` is called.
   spool::QueueId put(spool::Envelope envelope, std::function<void()> done);
