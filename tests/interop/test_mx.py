@@ -141,7 +141,7 @@ class Exchangers(ExchangerCase):
             peer.say("250 2.0.0 Ok\r\n")
 
     def deliver_over(self, connections, messages, script):
-        host = self.fake_host(script)
+        self.host = host = self.fake_host(script)
         self.deliver(messages)
         self.assertEqual(len(host.peers), connections)
         self.assertEqual(self.relay.events("recipient.deferred") + self.relay.events("site.limited"), [])
@@ -160,6 +160,10 @@ class Exchangers(ExchangerCase):
             self.accept_messages(peer, 2)
             by_hand.converse(peer, replies={"MAIL": "450 4.7.1 too many messages on this connection"})
         self.deliver_over(3, 6, script)
+        self.deliver(4)  # it is known by now: no connection is ended by the host
+        host = self.host
+        self.assertEqual([sum(line.startswith("MAIL") for line in peer.heard) for peer in host.peers], [3, 3, 2, 2, 2])
+        self.assertEqual([peer.heard[-1] for peer in host.peers[2:4]], ["QUIT", "QUIT"])
 
     def test_messages_per_connection(self):
         self.relay.stop()

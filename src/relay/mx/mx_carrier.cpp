@@ -17,6 +17,7 @@
 #include "queue/retry_hint.hpp"
 #include "queue/server_text.hpp"
 #include "relay/mx/failed_lately.hpp"
+#include "relay/mx/learnt_counts.hpp"
 #include "relay/mx/result_meaning.hpp"
 #include "relay/mx/site_searches.hpp"
 #include "relay/routes/route_table.hpp"
@@ -125,7 +126,8 @@ struct MxCarrier::State {
   std::unique_ptr<dns::Resolver> resolver;
   FailedLately failed_hosts{std::chrono::minutes(5)};  // this and the next: the carrier's thread
   SlowIpv6 slow_ipv6;
-  IdleConnections idle;  // the carrier's thread only
+  IdleConnections idle;  // this and the next: the carrier's thread only
+  LearntCounts learnt;
   SiteNames sites;
   std::optional<SiteSearches> searches;  // always there once it is open
   std::thread thread;
@@ -168,7 +170,10 @@ awaitable<Result<SendReport>> MxCarrier::State::send_to(outbox::Call& call,
   lease.connection = idle.take(key, exchanger.addresses, lease.opened, lease.opened);
   const bool is_reused = lease.connection != nullptr;
   if (!is_reused) lease.connection = make_connection(name, with_tls, must_verify);
+  const auto carried = lease.connection->messages();
   auto report = co_await send_over(call, *lease.connection, exchanger);
+  if (is_reused && ends_connection(report))
+    learnt.note(name, carried, std::chrono::steady_clock::now());
   // A limit of messages per connection concerns the connection: the message has a new one.
   if (is_reused && !call.is_stopping && ends_connection(report) && call.source.rewind()) {
     lease = {make_connection(name, with_tls, must_verify), std::chrono::steady_clock::now()};
@@ -177,9 +182,9 @@ awaitable<Result<SendReport>> MxCarrier::State::send_to(outbox::Call& call,
   if (report && !is_reused) slow_ipv6.note(lower(domain_of(call.part)), exchanger, report->address);
   if (ends_connection(report))
     idle.close(key);
-  else if (!call.is_stopping)
-    idle.give_back(key, std::move(lease), limits_for(call.part).messages,
-                   std::chrono::steady_clock::now());
+  else if (const auto now = std::chrono::steady_clock::now(); !call.is_stopping)
+    idle.give_back(key, std::move(lease), learnt.limit(name, limits_for(call.part).messages, now),
+                   now);
   co_return report;
 }
 
