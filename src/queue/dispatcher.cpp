@@ -161,11 +161,9 @@ std::optional<Time> Dispatcher::take_turn() {
   }
   if (under_way_ >= most_under_way) return std::nullopt;  // what ends rings
   auto wake = schedule_.next_wake(now_);
-  for (const auto& [name, line] : waiting_lines_) {
-    const std::optional<Time> other =
-        can_run(*line) ? now_.steady : line->site.next_wake(now_.steady);
-    if (other && (!wake || *other < *wake)) wake = other;
-  }
+  if (!ready_lines_.empty()) return now_.steady;
+  if (!line_wakes_.empty() && (!wake || line_wakes_.begin()->first < *wake))
+    wake = line_wakes_.begin()->first;
   return wake;
 }
 
@@ -247,6 +245,7 @@ void Dispatcher::take_inbox() {
   if (!inbox.flush) return;
   schedule_.flush();
   for (auto& [name, line] : lines_) line.site.end_pause();
+  wake_all_lines();
 }
 
 void Dispatcher::take_change(Change change) {
@@ -255,6 +254,7 @@ void Dispatcher::take_change(Change change) {
   settings_ = std::move(change.settings);
   std::erase_if(carriers_, [](const auto& carrier) { return carrier.expired(); });
   update_lines();
+  wake_all_lines();
   unpark_all();  // their routes may lead elsewhere now
   if (before != OnUnknown::park || settings_.settlement.on_unknown != OnUnknown::retry) return;
   // Each once, though it may have been added here more than once.

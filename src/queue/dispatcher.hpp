@@ -18,6 +18,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <unordered_map>
@@ -306,6 +307,8 @@ class Dispatcher final {
   void start_attempt(Active part, Line& line);
   void know(const std::shared_ptr<Carrier>& carrier);
   void run_lines();
+  void wake_line(const std::string& name);
+  void wake_all_lines();
   void run_line(const std::string& name, Line& line);
   void run_next(spool::QueueId id, const std::string& name, Line& line);
   [[nodiscard]] bool can_run(const Line& line) const;
@@ -351,7 +354,11 @@ class Dispatcher final {
   LoadTimes loaded_;
   std::unordered_map<std::string, Line> lines_;  // of sites in use, or of which something is known
   std::map<std::string, Line*> waiting_lines_;   // those in which a message waits
-  std::string last_line_;                        // the one that had its turn
+  // Names of those that may give a message now, and of those whose pause or rate ends then. The
+  // others wait for the end of an attempt at their site: no turn looks at them.
+  std::set<std::string> ready_lines_;
+  std::set<std::pair<Time, std::string>> line_wakes_;
+  std::string last_line_;  // the ready one that had its turn
   Lookups lookups_;
   // The sites that an operator holds, and the messages that have a recipient there: those
   // recipients are in no line and no attempt, and the message goes on for the others.

@@ -14,6 +14,7 @@ void Dispatcher::end_attempt(const Ended& ended) {
   if (found != lines_.end() && found->second.carrier.lock() == active->carrier) {
     found->second.site.ended();
     note_site(*active, ended.attempt);
+    wake_line(active->site);
     const auto& site = found->second.site;
     if (site.is_idle(now_.steady) && site.is_as_new()) forget(active->site);
   }

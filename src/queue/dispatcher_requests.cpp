@@ -50,6 +50,7 @@ void Dispatcher::take_request(const Asked& asked) {
   }
   if (asked.what == Request::flush) {
     for (auto& [name, line] : lines_) line.site.end_pause();
+    wake_all_lines();
   }
   for (const auto id : busy)
     run_step(spool::QueueId{id}, [&] { hold_during_attempt({id}, asked.what, tally); });

@@ -114,6 +114,7 @@ void Dispatcher::serve_site_request(const SiteAsked& asked) {
       tell_state(name, line->second);
     }
   }
+  wake_all_lines();
   tell(asked.done);
 }
 

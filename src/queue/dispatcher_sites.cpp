@@ -45,7 +45,7 @@ void Dispatcher::wait_in_line(const std::string& name, Line& line, const Part& p
                                  .priority = part.handling.priority(),
                                  .size = part.size});
   in_line_.emplace(part.id.value, &line);
-  waiting_lines_.emplace(name, &line);
+  if (waiting_lines_.emplace(name, &line).second) ready_lines_.insert(name);
 }
 
 void Dispatcher::forget(const std::string& name) {
@@ -95,6 +95,7 @@ void Dispatcher::adopt(const std::string& name, Line& line,
   if (before == carrier) return;
   line.carrier = carrier;
   line.site.reset();
+  wake_line(name);
   tell_state(name, line);
   if (before) tell([&] { before->begin_stop(); });
 }
@@ -158,15 +159,33 @@ bool Dispatcher::reopen(Active& opened, const std::string& site) {
   return !part.recipients.empty();
 }
 
+void Dispatcher::wake_line(const std::string& name) {
+  if (waiting_lines_.contains(name)) ready_lines_.insert(name);
+}
+
+void Dispatcher::wake_all_lines() {
+  for (const auto& [name, line] : waiting_lines_) ready_lines_.insert(name);
+}
+
 // Sites take turns where the attempts of all reach their limit.
 void Dispatcher::run_lines() {
-  for (auto left = waiting_lines_.size(); left > 0 && under_way_ < most_under_way; --left) {
-    auto at = waiting_lines_.upper_bound(last_line_);
-    if (at == waiting_lines_.end()) at = waiting_lines_.begin();
-    last_line_ = at->first;
-    auto& line = *at->second;
-    run_line(at->first, line);
-    if (!line.site.has_waiting()) waiting_lines_.erase(at);
+  for (; !line_wakes_.empty() && line_wakes_.begin()->first <= now_.steady;
+       line_wakes_.erase(line_wakes_.begin()))
+    ready_lines_.insert(line_wakes_.begin()->second);
+  for (auto left = ready_lines_.size(); left > 0 && under_way_ < most_under_way; --left) {
+    auto at = ready_lines_.upper_bound(last_line_);
+    if (at == ready_lines_.end()) at = ready_lines_.begin();
+    last_line_ = *at;
+    const auto found = waiting_lines_.find(*at);
+    if (found != waiting_lines_.end()) {
+      auto& line = *found->second;
+      run_line(found->first, line);
+      if (can_run(line)) continue;  // it goes on in the next turn
+      if (const auto wake = line.site.next_wake(now_.steady))
+        line_wakes_.emplace(*wake, found->first);
+      if (!line.site.has_waiting()) waiting_lines_.erase(found);
+    }
+    ready_lines_.erase(at);
   }
 }
 
