@@ -17,6 +17,7 @@ namespace postroad::daemon {
 namespace {
 
 constexpr std::size_t largest_file = 16 << 20;
+constexpr std::size_t longest_reason = 1000;
 
 Error cannot_write(const std::filesystem::path& path) {
   return fail(errno == ENOSPC ? Fault::full : Fault::io, path.string(),
@@ -33,7 +34,9 @@ std::string format_sites(const std::vector<queue::SiteFacts>& sites) {
     text += percent_encode(site.name);
     if (site.is_held) text += " paused";
     if (has_limit) text += " limit=" + std::to_string(site.limit);
-    if (site.waits_until > 0) text += " waits_until=" + std::to_string(site.waits_until);
+    if (site.waits_until > 0)
+      text += " waits_until=" + std::to_string(site.waits_until) +
+              " reason=" + percent_encode(site.reason.substr(0, longest_reason));
     text += '\n';
   }
   return text;
@@ -42,6 +45,7 @@ std::string format_sites(const std::vector<queue::SiteFacts>& sites) {
 std::vector<queue::SiteFacts> parse_sites(std::string_view text) {
   constexpr std::string_view limit = "limit=";
   constexpr std::string_view waits = "waits_until=";
+  constexpr std::string_view reason = "reason=";
   std::vector<queue::SiteFacts> found;
   for (const auto line : split(text, '\n')) {
     const auto words = split(line, ' ');
@@ -52,6 +56,8 @@ std::vector<queue::SiteFacts> parse_sites(std::string_view text) {
       if (word == "paused") site.is_held = true;
       if (word.starts_with(limit))
         site.limit = static_cast<std::size_t>(parse_number(word.substr(limit.size())).value_or(0));
+      if (word.starts_with(reason))
+        site.reason = percent_decode(word.substr(reason.size())).value_or(std::string());
       if (word.starts_with(waits))
         site.waits_until =
             static_cast<std::int64_t>(parse_number(word.substr(waits.size())).value_or(0));

@@ -12,7 +12,10 @@ TEST(KnownSites, AreReadAsTheyWereWritten) {
       {.name = "smtp://b.example:25 as \"ann\n\"", .limit = 7, .is_learnt = true},
       {.name = "mx:usual.example", .limit = 2},
       {.name = "mx:c.example", .is_held = true, .limit = 3, .is_learnt = true},
-      {.name = "mx:waits.example", .waits_until = 1'800'000'600'000, .limit = 2}};
+      {.name = "mx:waits.example",
+       .reason = "421 4.7.28 unusual rate (row a)",
+       .waits_until = 1'800'000'600'000,
+       .limit = 2}};
   const auto read = parse_sites(format_sites(sites));
   ASSERT_EQ(read.size(), 4U);
   EXPECT_EQ(read[0].name, "mx:a.example");
@@ -24,6 +27,7 @@ TEST(KnownSites, AreReadAsTheyWereWritten) {
   EXPECT_TRUE(read[2].is_held);
   EXPECT_EQ(read[2].limit, 3U);
   EXPECT_EQ(read[3].waits_until, 1'800'000'600'000);
+  EXPECT_EQ(read[3].reason, sites.back().reason);
 }
 
 TEST(KnownSites, ADamagedLineHidesNoOther) {

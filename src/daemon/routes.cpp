@@ -58,6 +58,14 @@ void check_destinations(const Settings& settings, Problems& problems) {
 void check_replies(const Settings& settings, Problems& problems) {
   for (std::size_t i = 0; i < settings.replies.size(); ++i) {
     const auto made = relay::mx::ReplyRules::make({settings.replies[i].rule()});
+    const auto here = settings.replies.begin() + static_cast<std::ptrdiff_t>(i);
+    const auto first = std::find_if(settings.replies.begin(), here, [&](const auto& other) {
+      return other.name == settings.replies[i].name;
+    });
+    if (first != here && !settings.replies[i].name.empty())
+      problems.error("reply." + std::to_string(i) + ".name",
+                     "reply." + std::to_string(first - settings.replies.begin()) +
+                         " has this name; a name is given once");
     if (made) continue;
     const auto& error = made.error();
     problems.error("reply." + std::to_string(i) + '.' + error.where, error.detail);

@@ -131,8 +131,16 @@ boost::asio::awaitable<Result<std::string>> SiteService::name_of(std::string tex
   const bool is_whole = text.find(':') != std::string::npos ||
                         text.find('*') != std::string::npos || text == relay::mailboxes_site;
   if (is_whole) co_return text.starts_with("mx:") ? lower(text) : text;
-  auto site =
-      co_await net::wait_for<std::string>([&](auto resume) { delivery_.find_site(text, resume); });
+  if (!Mailbox::parse("postmaster@" + text))
+    co_return fail(Fault::input, '\'' + printable(text, 200) + '\'',
+                   "neither the name of a site, as `site list` shows it, nor a domain");
+  co_await net::wait_for<bool>(
+      [&](auto resume) { delivery_.find_site(text, [resume] { resume(true); }); });
+  const auto known = delivery_.known_site_of(text);
+  if (!known)
+    co_return fail(Fault::input, printable(text, 200),
+                   "the DNS does not name its mail exchangers now; name the site");
+  const auto& site = *known;
   if (site.empty())
     co_return fail(Fault::input, printable(text, 200),
                    "no message to this domain leaves the server");

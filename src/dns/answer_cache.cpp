@@ -25,7 +25,9 @@ std::optional<Response> AnswerCache::find(std::string_view name, RecordType type
 void AnswerCache::add(std::string_view name, RecordType type, const Response& response, Time now) {
   const bool is_failure =
       response.status == Status::temporary_failure || response.status == Status::bogus;
-  if (is_failure || response.ttl.count() <= 0) return;
+  std::size_t size = 0;
+  for (const auto& data : response.data) size += data.size();
+  if (is_failure || response.ttl.count() <= 0 || size > largest) return;
   auto key = key_of(name, type);
   const std::lock_guard lock(mutex_);
   if (entries_.size() >= most && !entries_.contains(key)) {

@@ -21,6 +21,7 @@ class AnswerCache final {
   /// When there are as many, those that are over are forgotten; then all.
   static constexpr std::size_t most = 10'000;
   static constexpr std::chrono::seconds longest{300};
+  static constexpr std::size_t largest = 4096;  ///< bytes of data; a larger answer is not kept
 
   /// Names are compared without case and final dot.
   [[nodiscard]] std::optional<Response> find(std::string_view name, RecordType type,

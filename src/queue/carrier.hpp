@@ -18,13 +18,15 @@
 
 namespace postroad::queue {
 
-/// One message with the recipients that one carrier is to reach. Never changed once made.
+/// One message with the recipients that one carrier is to reach. Never changed once an attempt has
+/// begun.
 struct Part {
   spool::QueueId id;
   spool::Envelope envelope;
   Handling handling;
   std::uint64_t size = 0;                 ///< bytes of the message
   std::vector<std::uint32_t> recipients;  ///< indices into the envelope, ascending
+  std::string site{};                     ///< Route::site, by which the attempt counts
 };
 
 /// The result of one attempt for one recipient.
@@ -55,6 +57,8 @@ struct Attempt {
   /// A host of the destination asked for less. With `site_failure` no other host took the message
   /// either.
   std::optional<Throttle> throttle{};
+  /// The attempt says nothing about the site, good or bad: it met none of its hosts.
+  bool is_elsewhere = false;
 };
 
 /// The same result for each of `count` recipients.
@@ -114,6 +118,8 @@ struct Route {
   /// The destination that Carrier::find_site is to be asked about before an attempt, because `site`
   /// is not known or may have changed; empty: nothing. Several destinations can have one site.
   std::string destination{};
+  /// `site` was true once: it is used until the search has ended.
+  bool is_site_known = false;
 };
 
 /// The routes of one configuration. Asked at every attempt. Thread rule: the dispatcher's thread.

@@ -238,7 +238,13 @@ void Dispatcher::take_inbox() {
       step_failed();
     }
   }
-  for (const auto& key : inbox.found) end_lookup(key);
+  for (const auto& key : inbox.found) {
+    try {
+      end_lookup(key);
+    } catch (...) {
+      step_failed();
+    }
+  }
   for (const auto& asked : inbox.asked_of_sites) serve_site_request(asked);
   for (const auto& search : inbox.site_searches) tell([&] { search(sites_now()); });
   for (const auto& search : inbox.searches) tell([&] { search.found(find_now(search.id)); });
@@ -331,25 +337,34 @@ void Dispatcher::look_at(const Schedule::Taken& taken) {
   dispatch(std::move(*opened), taken.why == Schedule::Why::flushed);
 }
 
-// The message is looked at again when the sites of these destinations are known.
-void Dispatcher::look_up(spool::QueueId id, bool is_flushed, const std::vector<Route>& routes) {
+// Searches for the sites of these destinations. True: the message waits, and is looked at again
+// when they have ended. It waits once, and only for a destination whose site was never known.
+bool Dispatcher::look_up(spool::QueueId id, bool is_flushed, const std::vector<Route>& routes) {
+  const bool has_waited = lookups_.take_waited(id);
   std::map<Lookups::Key, std::shared_ptr<Carrier>> wanted;
   std::vector<Lookups::Key> keys;
   for (const auto& route : routes) {
     if (route.destination.empty()) continue;
     Lookups::Key key{route.carrier.get(), route.destination};
-    if (wanted.emplace(key, route.carrier).second) keys.push_back(std::move(key));
-  }
-  for (const auto& key : lookups_.wait(id, is_flushed, keys)) {
-    const auto& carrier = wanted.at(key);
-    know(carrier);
-    try {
-      carrier->find_site(key.destination,
-                         [this, key] { post([&](Inbox& inbox) { inbox.found.push_back(key); }); });
-    } catch (...) {
-      step_failed();
-      end_lookup(key);
+    if (route.is_site_known) {
+      if (lookups_.begin(key)) search(key, route.carrier);
+    } else if (!has_waited && wanted.emplace(key, route.carrier).second) {
+      keys.push_back(std::move(key));
     }
+  }
+  if (keys.empty()) return false;
+  for (const auto& key : lookups_.wait(id, is_flushed, keys)) search(key, wanted.at(key));
+  return true;
+}
+
+void Dispatcher::search(const Lookups::Key& key, const std::shared_ptr<Carrier>& carrier) {
+  know(carrier);
+  try {
+    carrier->find_site(key.destination,
+                       [this, key] { post([&](Inbox& inbox) { inbox.found.push_back(key); }); });
+  } catch (...) {
+    step_failed();
+    end_lookup(key);
   }
 }
 
@@ -368,9 +383,7 @@ void Dispatcher::dispatch(Active opened, bool is_flushed) {
   std::vector<Route> routes;
   for (const auto at : part.recipients)
     routes.push_back(routes_->route(part.envelope, part.handling, at));
-  const auto is_to_look_up = [](const Route& route) { return !route.destination.empty(); };
-  if (std::any_of(routes.begin(), routes.end(), is_to_look_up))
-    return look_up(part.id, is_flushed, routes);
+  if (look_up(part.id, is_flushed, routes)) return;
   std::vector<Active> parts;
   for (std::size_t i = 0; i < routes.size(); ++i) {
     auto& route = routes[i];

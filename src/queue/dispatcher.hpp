@@ -282,6 +282,7 @@ class Dispatcher final {
                                                    std::vector<std::uint32_t> recipients);
   [[nodiscard]] bool is_in_line(spool::QueueId id, const std::string& site) const;
   void leave_line(spool::QueueId id, const Line& line);
+  [[nodiscard]] bool is_reported_now(spool::QueueId id) const;
   bool note_entry(spool::QueueId id, Time due);
   bool take_entry(spool::QueueId id);
   void keep_learnt(const std::string& name, const Site& site);
@@ -301,7 +302,8 @@ class Dispatcher final {
   bool reopen(Active& opened, const std::string& site);
   void look_at(const Schedule::Taken& taken);
   void dispatch(Active opened, bool is_flushed);
-  void look_up(spool::QueueId id, bool is_flushed, const std::vector<Route>& routes);
+  [[nodiscard]] bool look_up(spool::QueueId id, bool is_flushed, const std::vector<Route>& routes);
+  void search(const Lookups::Key& key, const std::shared_ptr<Carrier>& carrier);
   void end_lookup(const Lookups::Key& key);
   void place(Active part);
   void start_attempt(Active part, Line& line);
@@ -366,6 +368,7 @@ class Dispatcher final {
   struct Learnt {
     std::size_t limit = 0;     // 0: the initial one
     WallTime waits_until = 0;  // a host asked for it
+    std::string reason{};      // of that
   };
   std::unordered_map<std::string, Learnt> learnt_;  // of sites without a line yet
   std::size_t most_lines_ = first_sweep;       // when there are as many, idle ones are forgotten

@@ -81,6 +81,7 @@ struct TestRoutes final : Routes {
   std::map<std::string, std::shared_ptr<Carrier>> carriers;
   std::map<std::string, std::string> moved;  // a domain's other site
   std::set<std::string> unknown;             // domains whose site is to be looked up
+  std::set<std::string> stale;               // those of them whose site was known
   [[nodiscard]] Route route(const spool::Envelope& envelope, const Handling&,
                             std::uint32_t recipient) const override {
     const auto& address = envelope.recipients[recipient].address;
@@ -89,7 +90,11 @@ struct TestRoutes final : Routes {
     if (const auto found = moved.find(site); found != moved.end()) site = found->second;
     const auto found = carriers.find(site);
     if (found == carriers.end()) return {site, nullptr, "there is no route to " + site};
-    return {site, found->second, {}, unknown.contains(domain) ? domain : std::string()};
+    return {site,
+            found->second,
+            {},
+            unknown.contains(domain) ? domain : std::string(),
+            stale.contains(domain)};
   }
 };
 

@@ -96,7 +96,7 @@ TEST_F(DispatcherLookups, AFlushDuringTheLookupIsKept) {
   routes->unknown = {"c.example"};
   dispatcher->request(Request::flush, {id}, [](std::size_t) {});
   pass();
-  EXPECT_EQ(a->searches.size(), 1U) << "the site may have changed";
+  EXPECT_EQ(a->searches.size(), 1U) << "nothing is known any longer";
   answer("c.example", "mx:mx.example");
   EXPECT_EQ(a->under_way.size(), 1U) << "it is due by the flush alone";
 }
@@ -110,6 +110,25 @@ TEST_F(DispatcherLookups, ARemovalDuringTheLookupRemoves) {
   answer("c.example", "mx:mx.example");
   EXPECT_TRUE(a->under_way.empty());
   EXPECT_EQ(told.gone, std::vector<std::uint64_t>{id.value});
+}
+
+TEST_F(DispatcherLookups, AKnownSiteIsUsedWhileItIsLookedUpAgain) {
+  begin();
+  routes->unknown = {"c.example"};
+  routes->stale = {"c.example"};
+  for (int i = 0; i < 3; ++i) queue({"x@c.example"});
+  pass();
+  EXPECT_EQ(a->under_way.size(), 3U);
+  EXPECT_EQ(a->searches.size(), 1U);
+}
+
+TEST_F(DispatcherLookups, AMessageWaitsForALookupOnce) {
+  begin();
+  queue({"x@c.example"});
+  pass();
+  a->searches.front().second();  // the DNS failed: the site is still unknown
+  pass();
+  EXPECT_EQ(a->under_way.size(), 1U) << "an attempt says what is wrong";
 }
 
 TEST_F(DispatcherLookups, WhatWaitsInALineDoesNotLoseItsPlaceByALookup) {

@@ -22,6 +22,7 @@ void Dispatcher::end_attempt(const Ended& ended) {
 }
 
 void Dispatcher::note_site(const Active& active, const Attempt& attempt) {
+  if (attempt.is_elsewhere) return;
   auto& line = lines_.at(active.site);
   const auto was_tried = std::any_of(attempt.recipients.begin(), attempt.recipients.end(),
                                      [](const auto& result) { return result.outcome.has_value(); });

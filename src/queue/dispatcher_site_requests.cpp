@@ -1,6 +1,7 @@
 // Requests of operators about sites, and what is known of sites; see dispatcher.hpp.
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "queue/dispatcher.hpp"
 
@@ -27,14 +28,15 @@ void Dispatcher::request_sites(SiteRequest what, std::vector<std::string> names,
 void Dispatcher::remember(const std::vector<SiteFacts>& sites) {
   for (const auto& site : sites) {
     if (site.is_held) held_sites_.try_emplace(site.name);
-    if ((site.limit > 0 || site.waits_until > 0) && learnt_.size() < most_learnt)
-      learnt_[site.name] = {site.limit, site.waits_until};
+    const bool has_room = learnt_.size() < most_learnt || learnt_.contains(site.name);
+    if (site.waits_until > 0 || (site.limit > 0 && has_room))
+      learnt_[site.name] = {site.limit, site.waits_until, site.reason};
   }
 }
 
 void Dispatcher::keep_learnt(const std::string& name, const Site& site) {
   const bool is_learnt = !site.is_down() && site.limit() != site.limits().initial;
-  if (is_learnt && learnt_.size() < most_learnt) learnt_[name] = {site.limit(), 0};
+  if (is_learnt && learnt_.size() < most_learnt) learnt_[name] = {site.limit(), 0, {}};
 }
 
 // The recipients that wait neither in a line nor at a site that an operator holds, where the
@@ -82,7 +84,8 @@ void Dispatcher::hold_site(const std::string& name) {
 // The end of an attempt says when a message that is there is due.
 void Dispatcher::unpark(const std::unordered_set<std::uint64_t>& ids) {
   schedule_.take_out(ids);
-  for (const auto id : ids) {
+  // In their order: the oldest first.
+  for (const auto id : std::set<std::uint64_t>(ids.begin(), ids.end())) {
     entries_.erase(id);
     if (!active_.contains(id) && note_entry({id}, now_.steady)) schedule_.add({id});
   }
@@ -104,6 +107,7 @@ void Dispatcher::serve_site_request(const SiteAsked& asked) {
       hold_site(name);
     } else if (asked.what == SiteRequest::release) {
       if (line != lines_.end()) line->second.site.end_pause();
+      if (line != lines_.end()) line->second.site.end_wait();
       if (const auto learnt = learnt_.find(name); learnt != learnt_.end())
         learnt->second.waits_until = 0;
       if (const auto held = held_sites_.extract(name)) unpark(held.mapped());
@@ -146,6 +150,7 @@ std::vector<SiteFacts> Dispatcher::sites_now() const {
     if (learnt.limit == 0 && learnt.waits_until <= now_.wall) continue;
     const std::chrono::milliseconds left(std::max<WallTime>(learnt.waits_until - now_.wall, 0));
     found[name] = {.name = name,
+                   .reason = learnt.reason,
                    .left = left,
                    .waits_until = learnt.waits_until,
                    .limit = learnt.limit,

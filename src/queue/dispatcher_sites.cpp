@@ -81,7 +81,7 @@ Dispatcher::Line& Dispatcher::line_of(const std::string& site,
     const std::chrono::milliseconds left(learnt.waits_until - now_.wall);
     if (left.count() > 0)
       line.site.wait_until(now_.steady + std::min<std::chrono::milliseconds>(left, longest_wait),
-                           "a host asked for it before this server began");
+                           learnt.reason);
   }
   return line;
 }
@@ -108,6 +108,7 @@ void Dispatcher::know(const std::shared_ptr<Carrier>& carrier) {
 
 void Dispatcher::start_attempt(Active part, Line& line) {
   auto active = std::make_shared<Active>(std::move(part));
+  active->part.site = active->site;
   auto& carrier = *active->carrier;
   know(active->carrier);
   active->began = line.site.started(now_.steady);
@@ -153,6 +154,13 @@ bool Dispatcher::reopen(Active& opened, const std::string& site) {
     opened.carrier = std::move(route.carrier);
     return false;
   });
+  // Those of a flush are not due by their own times; else the others wait for theirs.
+  const auto is_late = [&](std::uint32_t at) {
+    return time_until(part.envelope.recipients[at], settings_.settlement.retry, now_.wall).count() >
+           0;
+  };
+  if (!std::all_of(part.recipients.begin(), part.recipients.end(), is_late))
+    std::erase_if(part.recipients, is_late);
   opened.site = site;
   opened.covers_all =
       !active_.contains(part.id.value) && part.recipients.size() == count_open(part.envelope);
@@ -165,6 +173,11 @@ void Dispatcher::wake_line(const std::string& name) {
 
 void Dispatcher::wake_all_lines() {
   for (const auto& [name, line] : waiting_lines_) ready_lines_.insert(name);
+}
+
+bool Dispatcher::is_reported_now(spool::QueueId id) const {
+  const auto [first, last] = active_.equal_range(id.value);
+  return std::any_of(first, last, [](const auto& one) { return one.second->is_report; });
 }
 
 // Sites take turns where the attempts of all reach their limit.
@@ -199,6 +212,8 @@ void Dispatcher::run_line(const std::string& name, Line& line) {
 
 void Dispatcher::run_next(spool::QueueId id, const std::string& name, Line& line) {
   leave_line(id, line);
+  // Its sender is being told of other recipients: it comes again when that is on disk.
+  if (is_reported_now(id)) return;
   if (after_.contains(id.value)) return part_ended(id, nullptr);
   auto opened = open(id);
   if (!opened || !reopen(*opened, name)) return part_ended(id, nullptr);

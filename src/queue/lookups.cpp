@@ -8,11 +8,10 @@ namespace postroad::queue {
 std::vector<Lookups::Key> Lookups::wait(spool::QueueId id, bool is_flushed,
                                         const std::vector<Key>& keys) {
   const auto is_new = [&](const Key& key) { return !searches_.contains(key); };
-  auto& waiting = waiting_[id.value];
-  waiting.is_flushed = is_flushed;
   // A message with many destinations goes beyond the limit once, rather than never.
   if (searches_.size() >= most && std::any_of(keys.begin(), keys.end(), is_new)) {
     for_room_.push_back(id.value);
+    waiting_[id.value] = {0, is_flushed};
     return {};
   }
   std::vector<Key> begun;
@@ -21,8 +20,12 @@ std::vector<Lookups::Key> Lookups::wait(spool::QueueId id, bool is_flushed,
     found->second.push_back(id.value);
     if (is_first) begun.push_back(key);
   }
-  waiting.left = keys.size();
+  waiting_[id.value] = {keys.size(), is_flushed};
   return begun;
+}
+
+bool Lookups::begin(const Key& key) {
+  return searches_.size() < most && searches_.try_emplace(key).second;
 }
 
 std::vector<Schedule::Taken> Lookups::end(const Key& key) {
@@ -33,11 +36,17 @@ std::vector<Schedule::Taken> Lookups::end(const Key& key) {
     ready.push_back(
         {spool::QueueId{id}, is_flushed ? Schedule::Why::flushed : Schedule::Why::added});
   };
-  if (const auto ended = searches_.extract(key))
-    for (const auto id : ended.mapped())
-      if (--waiting_.at(id).left == 0) release(id);
-  // Their sites may be known by now: more of them than searches have ended.
-  for (std::size_t i = 0; i < released_together && !for_room_.empty(); ++i) {
+  if (const auto ended = searches_.extract(key)) {
+    for (const auto id : ended.mapped()) {
+      if (--waiting_.at(id).left > 0) continue;
+      release(id);
+      waited_.insert(id);
+    }
+  }
+  // Their sites may be known by now: more of them than searches have ended; all after the last one,
+  // which nothing else would release.
+  const auto count = searches_.empty() ? for_room_.size() : released_together;
+  for (std::size_t i = 0; i < count && !for_room_.empty(); ++i) {
     release(for_room_.front());
     for_room_.pop_front();
   }

@@ -10,6 +10,7 @@
 #include <memory>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -38,6 +39,10 @@ class Lookups final {
   /// The message waits for these searches, each named once. Returns those that are to begin now;
   /// none where the message waits for room.
   std::vector<Key> wait(spool::QueueId id, bool is_flushed, const std::vector<Key>& keys);
+  /// A search for which no message waits. False: it is under way, or there are too many.
+  [[nodiscard]] bool begin(const Key& key);
+  /// The message has waited for all its searches, and is looked at for the first time since.
+  [[nodiscard]] bool take_waited(spool::QueueId id) { return waited_.erase(id.value) > 0; }
   /// A search has ended. Returns the messages that wait for nothing else.
   std::vector<Schedule::Taken> end(const Key& key);
   /// A destination for whose site the message waits; null: none.
@@ -52,6 +57,7 @@ class Lookups final {
   std::map<Key, std::vector<std::uint64_t>> searches_;  // with the messages that wait for each
   std::unordered_map<std::uint64_t, Waiting> waiting_;
   std::deque<std::uint64_t> for_room_;
+  std::unordered_set<std::uint64_t> waited_;
 };
 
 }  // namespace postroad::queue

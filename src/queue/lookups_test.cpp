@@ -60,6 +60,38 @@ TEST(Lookups, AMessageWhoseSearchesHaveBegunNeedsNoRoom) {
   EXPECT_EQ(ids_of(lookups.end({nullptr, "7"})), (std::vector<std::uint64_t>{7, 5000}));
 }
 
+TEST(Lookups, TheEndOfTheLastSearchReleasesAllThatWaitForRoom) {
+  Lookups lookups;
+  for (std::uint64_t id = 0; id < Lookups::most; ++id)
+    lookups.wait({id}, false, {{nullptr, std::to_string(id)}});
+  for (std::uint64_t id = 0; id < 200'000; ++id)
+    lookups.wait({Lookups::most + id}, false, {{nullptr, "late"}});
+  std::size_t released = 0;
+  for (std::uint64_t id = 0; id < Lookups::most; ++id)
+    released += lookups.end({nullptr, std::to_string(id)}).size();
+  EXPECT_EQ(released, Lookups::most + 200'000);
+  EXPECT_TRUE(lookups.is_empty());
+}
+
+TEST(Lookups, AMessageWaitsOnce) {
+  Lookups lookups;
+  const Key key{nullptr, "a.example"};
+  EXPECT_FALSE(lookups.take_waited({1}));
+  lookups.wait({1}, false, {key});
+  lookups.end(key);
+  EXPECT_TRUE(lookups.take_waited({1}));
+  EXPECT_FALSE(lookups.take_waited({1}));
+}
+
+TEST(Lookups, ASearchThatNothingWaitsForRunsOnce) {
+  Lookups lookups;
+  const Key key{nullptr, "a.example"};
+  EXPECT_TRUE(lookups.begin(key));
+  EXPECT_FALSE(lookups.begin(key));
+  EXPECT_TRUE(lookups.wait({1}, false, {key}).empty()) << "it is under way";
+  EXPECT_EQ(lookups.end(key).size(), 1U);
+}
+
 TEST(Lookups, TheEndOfAnUnknownSearchIsIgnored) {
   Lookups lookups;
   EXPECT_TRUE(lookups.end({nullptr, "a.example"}).empty());

@@ -13,6 +13,7 @@ WallTime now_ms() {
 namespace {
 
 constexpr std::chrono::hours asked_together{1};
+constexpr std::size_t enough_successes = 100;
 
 Time::duration interval_of(const Rate& rate) { return Time::duration(rate.per) / rate.count; }
 
@@ -45,6 +46,7 @@ bool Site::throttled(Time now, Epoch began, bool is_failure, Throttle throttle) 
   limit_ = std::max<std::size_t>(1, std::min(limit_, in_flight_));
   successes_ = 0;
   if (throttle.pause.count() > 0) {
+    worked_since_asked_ = 0;
     if (times_asked_ == 0 || now - first_asked_ > asked_together) {
       first_asked_ = now;
       times_asked_ = 0;
@@ -57,10 +59,12 @@ bool Site::throttled(Time now, Epoch began, bool is_failure, Throttle throttle) 
       return true;
     }
   }
-  if (in_flight_ == 0 && (is_failure || is_down()))
+  if (in_flight_ == 0 && (is_failure || is_down())) {
     failed(now, began, std::move(throttle.why));
-  else
+  } else {
+    reason_ = std::move(throttle.why);
     ++epoch_;
+  }
   return false;
 }
 
@@ -78,6 +82,8 @@ void Site::worked(Epoch began) {
     ++limit_;
     successes_ = 0;
   }
+  // Many successes between two demands: the site serves.
+  if (times_asked_ > 0 && ++worked_since_asked_ >= enough_successes) times_asked_ = 0;
   failures_ = 0;
   paused_until_ = {};
   reason_.clear();
@@ -85,6 +91,7 @@ void Site::worked(Epoch began) {
 
 void Site::set_limits(SiteLimits limits) {
   if (limits == limits_) return;
+  if (limits.rate != limits_.rate) rate_until_ = {};
   limits_ = limits;
   limit_ = std::min(limit_, limits.most);
 }
@@ -98,11 +105,16 @@ void Site::forget() {
   failures_ = 0;
   times_asked_ = 0;
   end_pause();
+  end_wait();
+  rate_until_ = {};
   reason_.clear();
 }
 
 void Site::reset() {
+  const auto until = waits_until_;
+  auto why = std::move(reason_);
   forget();
+  if (until != Time{}) wait_until(until, std::move(why));
   in_flight_ = 0;
 }
 

@@ -81,15 +81,18 @@ class Site final {
   void worked(Epoch began);
   /// The limit that an earlier process had learnt.
   void remember(std::size_t limit);
-  /// Forgets limit, failures and pause; attempts that are under way still count.
+  /// Forgets limit, failures, pauses and rate; attempts that are under way still count.
   void forget();
-  /// Another destination has this site's name from now on: all is as new, except for the line.
-  /// Attempts that began before are not given to ended().
+  /// Another carrier, and perhaps another destination, has this site's name from now on: all is as
+  /// new, except for the line and a pause that a host asked for. Attempts that began before are not
+  /// given to ended().
   void reset();
   /// Begins a pause that a host had asked an earlier process for.
   void wait_until(Time until, std::string why);
-  /// Ends a pause: the next message tries the site.
-  void end_pause() { paused_until_ = waits_until_ = {}; }
+  /// Ends a pause after failures: the next message tries the site.
+  void end_pause() { paused_until_ = {}; }
+  /// Ends a pause that a host asked for.
+  void end_wait() { waits_until_ = {}; }
 
   /// The messages that wait for the site.
   [[nodiscard]] FairLine& line() { return line_; }
@@ -134,7 +137,8 @@ class Site final {
   Epoch epoch_ = 0;             // failures and lowered limits in all
   Time paused_until_{};         // after failures
   Time waits_until_{};          // a host asked for it
-  unsigned times_asked_ = 0;    // for a pause, since then
+  std::size_t worked_since_asked_ = 0;
+  unsigned times_asked_ = 0;  // for a pause, since then
   Time first_asked_{};
   Time rate_until_{};  // attempts so far use up the rate until then (GCRA, ITU-T I.371)
   std::string reason_;

@@ -48,7 +48,8 @@ class ServerRoutes final : public queue::Routes {
     if (!way.mx) return {way.name, way.carrier, way.note};
     const auto name = canonical_domain(domain);
     auto known = way.mx->site_of(name);
-    return {std::move(known.site), way.carrier, way.note, known.is_current ? std::string() : name};
+    return {std::move(known.site), way.carrier, way.note, known.is_current ? std::string() : name,
+            known.is_known};
   }
 
   std::shared_ptr<const Directory> directory_;
@@ -220,6 +221,17 @@ std::string Delivery::site_of(const spool::Envelope& envelope, std::uint32_t rec
   return route.carrier ? route.site : std::string();
 }
 
+std::optional<std::string> Delivery::known_site_of(const std::string& domain) const {
+  spool::Envelope envelope;
+  envelope.recipients.emplace_back().address = "postmaster@" + domain;
+  const auto route = state_->routes->route(envelope, {}, 0);
+  if (!route.destination.empty() && !route.is_site_known) return std::nullopt;
+  if (const auto carrier = std::dynamic_pointer_cast<mx::MxCarrier>(route.carrier);
+      carrier && !carrier->site_of(canonical_domain(domain)).is_known)
+    return std::nullopt;
+  return route.carrier ? route.site : std::string();
+}
+
 std::optional<queue::SiteLimits> Delivery::limits_of(const std::string& site) const {
   for (const auto& way : state_->ways)
     if (way.mx) return way.mx->site_limits(site);
@@ -230,17 +242,12 @@ std::string Delivery::way_of(const spool::Envelope& envelope, std::uint32_t reci
   return state_->routes->way(envelope, queue::handling_of(envelope), recipient);
 }
 
-void Delivery::find_site(const std::string& domain,
-                         std::function<void(const std::string&)> found) const {
-  const auto routes = state_->routes;
+void Delivery::find_site(const std::string& domain, std::function<void()> found) const {
   spool::Envelope envelope;
   envelope.recipients.emplace_back().address = "postmaster@" + domain;
-  const auto tell = [routes, envelope, found = std::move(found)] {
-    const auto route = routes->route(envelope, {}, 0);
-    found(route.carrier ? route.site : std::string());
-  };
-  const auto route = routes->route(envelope, {}, 0);
-  route.destination.empty() ? tell() : route.carrier->find_site(route.destination, tell);
+  const auto route = state_->routes->route(envelope, {}, 0);
+  // The callback holds no route: the last reference to a carrier must not go on its own thread.
+  route.destination.empty() ? found() : route.carrier->find_site(route.destination, found);
 }
 
 queue::QueueCounts Delivery::counts() const { return state_->dispatcher.counts(); }

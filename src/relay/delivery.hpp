@@ -68,13 +68,16 @@ class Delivery final {
   /// The configured limits of a site of mail exchangers; nullopt: there is no way to them. Thread
   /// rule: that of prepare_change().
   [[nodiscard]] std::optional<queue::SiteLimits> limits_of(const std::string& site) const;
+  /// site_of() of a recipient in this domain, if the DNS has said it. Thread rule: that of
+  /// prepare_change().
+  [[nodiscard]] std::optional<std::string> known_site_of(const std::string& domain) const;
   /// The way that a recipient takes, as names_of names it; empty: there is none. Thread rule: that
   /// of prepare_change().
   [[nodiscard]] std::string way_of(const spool::Envelope& envelope, std::uint32_t recipient) const;
-  /// Asks the DNS for the site that serves a domain, unless it is known; gives an empty one if
-  /// there is no route. Calls back once, from any thread, also before this returns. Thread rule:
-  /// that of prepare_change().
-  void find_site(const std::string& domain, std::function<void(const std::string&)> found) const;
+  /// Asks the DNS for the site that serves a domain, unless it is known; then site_of() tells it.
+  /// Calls back once, from any thread, also before this returns. Thread rule: that of
+  /// prepare_change().
+  void find_site(const std::string& domain, std::function<void()> found) const;
   /// As queue::Dispatcher::counts. Thread rule: any thread.
   [[nodiscard]] queue::QueueCounts counts() const;
   /// Messages that another process left in the spool.

@@ -98,8 +98,9 @@ mx::MxSettings MxConfig::settings(const std::string& hostname) const {
 
 Section<DestinationConfig> DestinationConfig::declare() {
   Section<DestinationConfig> s;
-  s.option("name", &DestinationConfig::name,
-           "Names the site: `google` is the site mx:google. Letters, digits, `-` and `_`.");
+  s.option(
+      "name", &DestinationConfig::name,
+      "Names the site: `google` is the site mx:google. Lower-case letters, digits, `-` and `_`.");
   s.option("match", &DestinationConfig::match,
            "The domains of the site: `example.org`, `.example.org` for all subdomains; or by their "
            "mail exchangers, all of which match: `mx:mx.example.org`, `mx:.example.org`.");
@@ -118,12 +119,12 @@ Section<DestinationConfig> DestinationConfig::declare() {
 
 Result<void> DestinationConfig::check_name() const {
   const bool is_word = !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
-    return is_alnum(c) || c == '-' || c == '_';
+    return (is_alnum(c) && c == to_lower(c)) || c == '-' || c == '_';
   });
   if (is_word) return {};
   return fail(Fault::input, '\'' + printable(name, 80) + '\'',
               name.empty() ? "missing; name the site, as in name = \"google\""
-                           : "not a name of letters, digits, '-' and '_'");
+                           : "not a name of lower-case letters, digits, '-' and '_'");
 }
 
 Result<mx::MxGroup> DestinationConfig::group() const {
@@ -142,9 +143,11 @@ Section<ReplyConfig> ReplyConfig::declare() {
            "Mail exchangers: `mx.example.org`, `.example.org` for all below. None: all.");
   s.option("codes", &ReplyConfig::codes,
            "Reply codes: `421`, `45x`, `4xx`, each with or without an enhanced code, as in "
-           "`421 4.7.28` and `4xx 4.7.x`. None: all.");
-  s.option("text", &ReplyConfig::text,
-           "Parts of the reply's text, one of which it has, in any case. None: all.");
+           "`421 4.7.28` and `4xx 4.7.x`. None: all, where there is a text.");
+  s.option(
+      "text", &ReplyConfig::text,
+      "Parts of the reply's text, one of which it has, in any case. None: all, where there are "
+      "codes.");
   s.option("action", &ReplyConfig::action,
            {{"none", Action::none}, {"slow", Action::slow}, {"pause", Action::pause}},
            "`none`: the reply is about the recipient, and the site goes on. `slow`: the site gets "

@@ -77,9 +77,8 @@ asio::awaitable<Result<std::vector<Plan>>> make_plans(const PlanInput& input,
     if (!found) co_return found.error();
     plan.problem = found->none;
     const auto domain = canonical_domain(plan.recipient.domain);
-    mx::SiteNames names(settings.named_groups());
-    names.learn(domain, {.hosts = found->hosts}, {}, {});
-    plan.site = names.find(domain, {}).site;
+    const mx::SiteNames names(settings.named_groups());
+    plan.site = names.site_of(domain, found->names);
     plan.exchangers = std::move(*found);
   }
   co_return plans;

@@ -247,7 +247,7 @@ class Sites(ExchangerCase):
     def test_destinations_are_checked(self):
         for rows, text in (
             ([{"match": ["a.example"]}], 'destination.0.name: \'\': missing; name the site, as in name = "google"'),
-            ([{"name": "a.b", "match": ["a.example"]}], "destination.name: 'a.b': not a name of letters, digits, '-' and '_'"),
+            ([{"name": "a.b", "match": ["a.example"]}], "destination.name: 'a.b': not a name of lower-case letters, digits, '-' and '_'"),
             ([{"name": "a", "match": ["*.a.example"]}], "destination.match: '*.a.example': not in one of the forms example.org, .example.org, mx:"),
             ([{"name": "a"}], "destination.0.match: missing; name domains"),
             ([{"name": "a", "match": ["a.example"]}, {"name": "a", "match": ["b.example"]}], "destination.name: destination.0 has this name"),

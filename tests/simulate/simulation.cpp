@@ -17,6 +17,7 @@ void SimCarrier::find_site(const std::string& destination, std::function<void()>
   const auto delay = simulation.chance.is(2) ? Span(30s) : simulation.chance.span(1ms, 2s);
   simulation.timeline.after(delay, [&simulation, destination, found = std::move(found)] {
     const auto at = simulation.world.domains.find(destination);
+    if (simulation.chance.is(5)) return found();  // the DNS failed
     auto& known = simulation.known[destination];
     if (at != simulation.world.domains.end()) known.site = simulation.world.sites[at->second].name;
     known.until = simulation.timeline.now() + simulation.chance.span(1min, 1h);
@@ -36,7 +37,7 @@ queue::Route SimRoutes::route(const spool::Envelope& envelope, const queue::Hand
   const auto found = simulation_.known.find(domain);
   if (found == simulation_.known.end()) return {"mx:" + domain, carrier_, {}, domain};
   const bool is_current = simulation_.timeline.now() < found->second.until;
-  return {found->second.site, carrier_, {}, is_current ? std::string() : domain};
+  return {found->second.site, carrier_, {}, is_current ? std::string() : domain, true};
 }
 
 void SimReporter::report(const Part& part, std::vector<queue::OwedReport> owed, Done done) {
@@ -131,11 +132,22 @@ void Simulation::begin_session(const Part& part, Carrier::Done done,
     session->addresses.push_back(part.envelope.recipients[at].address);
   }
   const auto domain = domain_of(session->addresses.front());
-  session->site_name = known.at(domain).site;
+  session->site_name = part.site;
   ++session->carrier->under_way[session->site_name];
   check_begin(*session);
   sessions_.push_back(session);
   auto& site = world.sites[world.domains.at(domain)];
+  // As MxCarrier: the hosts are others than those by which the message waited.
+  if (site.name != part.site) {
+    known[domain] = {site.name, timeline.now() + 1min};
+    if (moved_lately_[domain] <= timeline.now()) {
+      moved_lately_[domain] = timeline.now() + 1min;
+      session->attempt = queue::same_for_all(session->recipients.size(), {}, "moved");
+      session->attempt.is_elsewhere = true;
+      return timeline.after(1ms, [this, session] { end_session(session); });
+    }
+    session->attempt.is_elsewhere = true;
+  }
   const auto fail = [&](const std::string& why, Span after, bool is_throttle, Span pause) {
     session->attempt = queue::same_for_all(session->recipients.size(), Outcome::deferred, why);
     if (is_throttle) session->attempt.throttle = queue::Throttle{why, pause};

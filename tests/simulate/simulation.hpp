@@ -155,6 +155,7 @@ class Simulation final : public queue::DispatcherObserver {
   std::set<std::string> held_sites_;
   std::set<std::string> sites_ever_held_;
   std::set<std::string> moved_domains_;
+  std::map<std::string, Span> moved_lately_;
   std::vector<QueueId> accepted_;
 };
 

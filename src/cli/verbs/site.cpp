@@ -74,7 +74,9 @@ config::Command SiteVerbs::declare() {
               "Their messages wait and no attempt is charged; none is given up. A pause survives "
               "restarts and flushes. Attempts that are under way end as usual.",
               true),
-      command("resume", "end a pause, that of an operator or that after failures", "", true),
+      command("resume", "end a pause: of an operator, after failures, or that a host asked for",
+              "Messages that were deferred meanwhile keep their times; `queue flush` moves them.",
+              true),
       command("reset", "forget what was learnt of these sites",
               "Forgets the limit, the failures and the pause that followed them. A pause by an "
               "operator stays.",

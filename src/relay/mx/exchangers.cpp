@@ -83,6 +83,8 @@ Hosts hosts_of_records(const std::string& domain, const std::vector<dns::MxRecor
     made.none = refused("5.4.4 no MX record of " + domain + " names a host");
     return made;
   }
+  for (const auto& host : made.hosts) made.names.push_back(host.name);
+  std::sort(made.names.begin(), made.names.end());
   shuffle_within_preference(made.hosts, seed);
   if (made.hosts.size() > Hosts::max_hosts) made.hosts.resize(Hosts::max_hosts);
   return made;
@@ -242,6 +244,7 @@ Hosts judge_hosts(const std::string& domain, const dns::Answer<dns::MxRecord>& a
       return hosts_of_records(domain, answer.records, seed);
     case dns::Status::no_data:
       made.hosts = {{domain, 0}};
+      made.names = {domain};
       made.is_implicit = true;
       break;
     case dns::Status::no_domain:

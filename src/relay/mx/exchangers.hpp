@@ -36,8 +36,9 @@ struct Host {
 struct Hosts {
   /// At most `max_hosts`; by preference, in a random order where the preference is the same.
   std::vector<Host> hosts;
-  bool is_implicit = false;  ///< the domain has no MX record and is its own host
-  std::string answer{};      ///< as Exchangers::answers
+  std::vector<std::string> names{};  ///< of all hosts, sorted
+  bool is_implicit = false;          ///< the domain has no MX record and is its own host
+  std::string answer{};              ///< as Exchangers::answers
   std::optional<NoHost> none;
 
   static constexpr std::size_t max_hosts = 20;
@@ -72,8 +73,8 @@ struct Exchangers {
   std::vector<std::string> notes;
   /// The answers of the DNS, one line per query: "MX of example.org: 10 mx.example.org (insecure)".
   std::vector<std::string> answers;
-  /// Hosts::hosts, whether they are usable or not; of an address literal: none.
-  std::vector<Host> hosts;
+  /// Hosts::names, whether they are usable or not; of an address literal: none.
+  std::vector<std::string> names;
 
   /// Addresses of one host if there are other hosts, so that these are tried too.
   static constexpr std::size_t max_of_host = 2;

@@ -123,7 +123,7 @@ asio::awaitable<Result<Exchangers>> find_exchangers(dns::Resolver& resolver, std
       co_return fail(Fault::cancelled, *name, "the search for exchangers was cancelled");
   }
   auto made = exchangers_of(*name, hosts, answers, rules, rank_of);
-  made.hosts = hosts.hosts;
+  made.names = hosts.names;
   co_return made;
 }
 

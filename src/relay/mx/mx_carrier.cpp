@@ -107,6 +107,8 @@ struct MxCarrier::State {
   void start(const std::shared_ptr<outbox::Call>& call);
   awaitable<void> explain(std::string domain, std::shared_ptr<Answer> answer);
   [[nodiscard]] MxLimits limits_for(const queue::Part& part) const;
+  [[nodiscard]] bool belongs_to_site(const queue::Part& part,
+                                     const std::vector<std::string>& names);
   void run();
   [[nodiscard]] std::unique_ptr<client::Connection> make_connection(const std::string& name,
                                                                     bool with_tls,
@@ -126,6 +128,7 @@ struct MxCarrier::State {
   std::unique_ptr<dns::Resolver> resolver;
   FailedLately failed_hosts{std::chrono::minutes(5)};  // this and the next: the carrier's thread
   SlowIpv6 slow_ipv6;
+  FailedLately changed_sites{std::chrono::minutes(1)};  // domains
   IdleConnections idle;  // this and the next: the carrier's thread only
   LearntCounts learnt;
   SiteNames sites;
@@ -207,7 +210,8 @@ awaitable<outbox::Ended> MxCarrier::State::try_hosts(outbox::Call& call, const E
     const auto& host = exchanger.host.name;
     if (is_ipv4_first) begin_with_ipv4(exchanger.addresses);
     const auto report = co_await send_to(call, exchanger);
-    if (auto asked = throttle_of(report, host, settings.replies)) throttle = std::move(asked);
+    auto asked = throttle_of(report, host, settings.replies);
+    if (asked && (!throttle || throttle->pause <= asked->pause)) throttle = std::move(asked);
     if (!is_failure_of_host(report)) {
       failed_hosts.remove(host);
       auto ended = outbox::ended_by(report, count);
@@ -240,11 +244,34 @@ awaitable<outbox::Ended> MxCarrier::State::deliver(outbox::Call& call) {
                                  if (host == first) return Rank::first;
                                  return failed_hosts.has(host) ? Rank::last : Rank::usual;
                                });
-  if (!found) co_return outbox::Ended{queue::attempt_of(found.error(), count)};
-  if (!found->none) co_return co_await try_hosts(call, *found);
-  outbox::Ended ended{queue::same_for_all(count, found->none->outcome, found->none->reason)};
-  if (found->none->outcome == Outcome::deferred) ended.attempt.site_failure = found->none->reason;
+  outbox::Ended ended;
+  if (!found || found->none) {
+    ended.attempt = found ? queue::same_for_all(count, found->none->outcome, found->none->reason)
+                          : queue::attempt_of(found.error(), count);
+    ended.attempt.is_elsewhere = true;  // no host was met
+    co_return ended;
+  }
+  const bool is_elsewhere = !belongs_to_site(call.part, found->names);
+  if (is_elsewhere && !changed_sites.has(domain_of(call.part))) {
+    changed_sites.add(domain_of(call.part));
+    ended.attempt = queue::same_for_all(count, std::nullopt, "the mail exchangers have changed");
+    ended.attempt.is_elsewhere = true;
+    co_return ended;
+  }
+  ended = co_await try_hosts(call, *found);
+  ended.attempt.is_elsewhere = is_elsewhere;
   co_return ended;
+}
+
+// The answer of the DNS may differ from the one by which the message waited for its site. Whoever
+// decides about a domain must not decide about the site of others: a message goes to its new site,
+// once; then it is sent, and says nothing about either.
+bool MxCarrier::State::belongs_to_site(const queue::Part& part,
+                                       const std::vector<std::string>& names) {
+  const auto domain = canonical_domain(domain_of(part));
+  if (part.site.empty() || names.empty() || sites.site_of(domain, names) == part.site) return true;
+  sites.learn(domain, names, {}, std::chrono::steady_clock::now());
+  return false;
 }
 
 void MxCarrier::State::start(const std::shared_ptr<outbox::Call>& call) {

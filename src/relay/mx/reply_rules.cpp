@@ -11,11 +11,10 @@ namespace postroad::relay::mx {
 
 namespace {
 
-// A digit or, in a pattern, an `x` for any.
+// A digit or, in a pattern, an `x` for any. Only temporary refusals are checked.
 bool is_code(std::string_view text) {
   const auto is_sign = [](char c) { return is_digit(c) || c == 'x'; };
-  return text.size() == 3 && (text[0] == '4' || text[0] == '5') && is_sign(text[1]) &&
-         is_sign(text[2]);
+  return text.size() == 3 && text[0] == '4' && is_sign(text[1]) && is_sign(text[2]);
 }
 
 // "4.7.28", "4.7.x"
@@ -25,8 +24,7 @@ bool is_status(std::string_view text) {
     return part == "x" ||
            (!part.empty() && part.size() <= 3 && std::all_of(part.begin(), part.end(), is_digit));
   };
-  return parts.size() == 3 && (parts[0] == "4" || parts[0] == "5") && is_number(parts[1]) &&
-         is_number(parts[2]);
+  return parts.size() == 3 && parts[0] == "4" && is_number(parts[1]) && is_number(parts[2]);
 }
 
 bool matches_code(std::string_view pattern, std::string_view code) {
@@ -97,6 +95,8 @@ Result<void> check(ReplyRule& row) {
     return wrong("codes", {}, "missing; a row names codes, or parts of the text");
   if ((row.action == ReplyRule::Action::pause) != (row.pause.count() > 0))
     return wrong("pause", {}, "a time above 0 and action = \"pause\" belong together");
+  if (row.after > 1 && row.action != ReplyRule::Action::pause)
+    return wrong("after", {}, "a number above 1 and action = \"pause\" belong together");
   return {};
 }
 

@@ -37,7 +37,7 @@ class ReplyRules final {
   /// The shipped rows alone.
   ReplyRules() = default;
   /// These rows before the shipped ones. Error: Fault::input, `where` the key of the row that is
-  /// wrong ("name", "hosts", "codes", "text", "pause").
+  /// wrong ("name", "hosts", "codes", "text", "pause", "after").
   static Result<ReplyRules> make(std::vector<ReplyRule> rows);
   /// The first row that applies; null: none does. `host` is in lower case. `reply` is one line, as
   /// Reply::one_line gives it.

@@ -27,7 +27,7 @@ const std::vector<ReplyRule>& shipped_reply_rules() {
       {"google-message",
        {".google.com", ".googlemail.com"},
        {"421 4.7.28"},
-       {"one of your url domains", "same message-id"}},
+       {"one of your url domains", "same message-id", "your spf domain", "your dkim domain"}},
       {"yahoo-connection-end", {".yahoodns.net"}, {"421"}, {"max message per connection"}},
       // Large providers, by their hosts.
       {"google-rate",

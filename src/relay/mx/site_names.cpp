@@ -2,7 +2,6 @@
 #include "relay/mx/site_names.hpp"
 
 #include <algorithm>
-#include <set>
 
 #include "base/text.hpp"
 #include "crypto/digest.hpp"
@@ -22,8 +21,8 @@ constexpr std::chrono::seconds shortest{
 constexpr std::chrono::seconds longest{3600};
 
 // The domain that all names share, with its dot: at least two labels, and not all of a name.
-std::string shared_domain(const std::set<std::string>& names) {
-  auto shared = *names.begin();
+std::string shared_domain(const std::vector<std::string>& names) {
+  auto shared = names.front();
   for (const auto& name : names) {
     while (!shared.empty() && (name == shared || !('.' + name).ends_with('.' + shared))) {
       const auto dot = shared.find('.');
@@ -37,13 +36,16 @@ bool is_below(const std::string& pattern, const std::string& name) {
   return pattern.starts_with('.') ? name.ends_with(pattern) : name == pattern;
 }
 
+// A name of one label gets the final dot, which no group has.
+std::string with_dot(const std::string& name) {
+  return name.find('.') == std::string::npos ? name + '.' : name;
+}
+
 }  // namespace
 
-std::string name_of_hosts(const std::vector<Host>& hosts) {
-  std::set<std::string> names;
-  for (const auto& host : hosts) names.insert(host.name);
+std::string name_of_hosts(const std::vector<std::string>& names) {
   if (names.empty()) return {};
-  if (names.size() == 1) return *names.begin();
+  if (names.size() == 1) return with_dot(names.front());
   const auto domain = shared_domain(names);
   std::string text;
   for (const auto& name : names)
@@ -75,12 +77,12 @@ bool GroupMatch::has_domain(const std::string& domain) const {
                      [&](const std::string& pattern) { return is_below(pattern, domain); });
 }
 
-bool GroupMatch::has_hosts(const std::vector<Host>& hosts) const {
-  const auto is_ours = [&](const Host& host) {
+bool GroupMatch::has_hosts(const std::vector<std::string>& names) const {
+  const auto is_ours = [&](const std::string& name) {
     return std::any_of(hosts_.begin(), hosts_.end(),
-                       [&](const std::string& pattern) { return is_below(pattern, host.name); });
+                       [&](const std::string& pattern) { return is_below(pattern, name); });
   };
-  return !hosts.empty() && std::all_of(hosts.begin(), hosts.end(), is_ours);
+  return !names.empty() && std::all_of(names.begin(), names.end(), is_ours);
 }
 
 std::string site_of_group(const std::string& name) { return std::string(prefix) + name; }
@@ -91,28 +93,33 @@ const NamedGroup* SiteNames::group_of(const std::string& domain) const {
   return nullptr;
 }
 
-SiteNames::Known SiteNames::find(const std::string& domain, Time now) const {
-  if (const auto* const group = group_of(domain)) return {site_of_group(group->name), true};
-  if (domain.starts_with('[')) return {std::string(prefix) + domain, true};
-  const std::lock_guard lock(mutex_);
-  const auto found = known_.find(domain);
-  if (found == known_.end()) return {std::string(prefix) + domain, false};
-  return {found->second.site, now < found->second.until};
+std::string SiteNames::site_of(const std::string& domain,
+                               const std::vector<std::string>& names) const {
+  if (const auto* const group = group_of(domain)) return site_of_group(group->name);
+  const auto is_it = [&](const NamedGroup& one) { return one.match.has_hosts(names); };
+  const auto found = std::find_if(groups_.begin(), groups_.end(), is_it);
+  if (found != groups_.end()) return site_of_group(found->name);
+  return std::string(prefix) + (names.empty() ? with_dot(domain) : name_of_hosts(names));
 }
 
-void SiteNames::learn(const std::string& domain, const Hosts& hosts, std::chrono::seconds ttl,
-                      Time now) {
-  auto name = name_of_hosts(hosts.hosts);
-  const auto group = std::find_if(groups_.begin(), groups_.end(), [&](const NamedGroup& one) {
-    return one.match.has_hosts(hosts.hosts);
-  });
-  if (group != groups_.end()) name = group->name;
+SiteNames::Known SiteNames::find(const std::string& domain, Time now) const {
+  if (group_of(domain) != nullptr || domain.starts_with('['))
+    return {site_of(domain, {}), true, true};
+  const std::lock_guard lock(mutex_);
+  const auto found = known_.find(domain);
+  if (found == known_.end()) return {site_of(domain, {}), false, false};
+  const auto& entry = found->second;
+  return {entry.site.empty() ? site_of(domain, {}) : entry.site, now < entry.until,
+          !entry.site.empty()};
+}
+
+void SiteNames::learn(const std::string& domain, const std::vector<std::string>& names,
+                      std::chrono::seconds ttl, Time now) {
   const std::lock_guard lock(mutex_);
   if (known_.size() >= most_known && !known_.contains(domain)) make_room(now);
   auto& entry = known_[domain];
-  if (!name.empty()) entry.site = std::string(prefix) + name;
-  if (entry.site.empty()) entry.site = std::string(prefix) + domain;
-  entry.until = now + (name.empty() ? shortest : std::clamp(ttl, shortest, longest));
+  if (!names.empty()) entry.site = site_of(domain, names);
+  entry.until = now + (names.empty() ? shortest : std::clamp(ttl, shortest, longest));
 }
 
 void SiteNames::make_room(Time now) {

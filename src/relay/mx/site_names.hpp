@@ -16,9 +16,10 @@
 
 namespace postroad::relay::mx {
 
-/// The name of the hosts that serve a site: sorted, and rolled up where they share a domain:
-/// "(mx1|mx2).example.org". Empty for no hosts. A long one is cut and ends with a digest.
-std::string name_of_hosts(const std::vector<Host>& hosts);
+/// The name of the hosts that serve a site, whose names are sorted: rolled up where they share a
+/// domain, "(mx1|mx2).example.org". Empty for no hosts. Always with a dot, so that it is no
+/// group's. A long one is cut and ends with a digest.
+std::string name_of_hosts(const std::vector<std::string>& names);
 
 /// The conditions by which a domain belongs to a group that an operator has named; one is enough.
 class GroupMatch final {
@@ -28,7 +29,7 @@ class GroupMatch final {
   /// none of these forms.
   static Result<GroupMatch> make(const std::vector<std::string>& entries);
   [[nodiscard]] bool has_domain(const std::string& domain) const;
-  [[nodiscard]] bool has_hosts(const std::vector<Host>& hosts) const;
+  [[nodiscard]] bool has_hosts(const std::vector<std::string>& names) const;
   friend bool operator==(const GroupMatch&, const GroupMatch&) = default;
 
  private:
@@ -55,12 +56,17 @@ class SiteNames final {
   struct Known {
     std::string site;  ///< "mx:…"; where nothing is known, that of the domain alone
     bool is_current = false;
+    bool is_known = false;  ///< the DNS said so once
   };
   /// `domain` is canonical (canonical_domain), or an address literal with its brackets.
   [[nodiscard]] Known find(const std::string& domain, Time now) const;
   /// The answer about the MX records of the domain. Where it names no host, the site stays what it
   /// was: an attempt says what is wrong.
-  void learn(const std::string& domain, const Hosts& hosts, std::chrono::seconds ttl, Time now);
+  void learn(const std::string& domain, const std::vector<std::string>& names,
+             std::chrono::seconds ttl, Time now);
+  /// The site of a domain with these hosts.
+  [[nodiscard]] std::string site_of(const std::string& domain,
+                                    const std::vector<std::string>& names) const;
 
  private:
   struct Entry {

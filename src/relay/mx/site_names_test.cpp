@@ -3,24 +3,26 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 namespace postroad::relay::mx {
 namespace {
 
 using namespace std::chrono_literals;
 
-Hosts hosts_with(const std::vector<std::string>& names) {
-  Hosts made;
-  for (const auto& name : names) made.hosts.push_back({name, 10});
-  return made;
+using Names = std::vector<std::string>;
+
+Names sorted(Names names) {
+  std::sort(names.begin(), names.end());
+  return names;
 }
 
-std::string name_of(const std::vector<std::string>& names) {
-  return name_of_hosts(hosts_with(names).hosts);
-}
+std::string name_of(Names names) { return name_of_hosts(sorted(std::move(names))); }
 
 TEST(SiteName, IsRolledUp) {
   EXPECT_EQ(name_of({}), "");
   EXPECT_EQ(name_of({"mx.example.org"}), "mx.example.org");
+  EXPECT_EQ(name_of({"google"}), "google.") << "no group has a dot";
   EXPECT_EQ(name_of({"mx2.example.org", "mx1.example.org"}), "(mx1|mx2).example.org");
   EXPECT_EQ(name_of({"a.east.example.org", "b.west.example.org"}), "(a.east|b.west).example.org");
   EXPECT_EQ(name_of({"mx.example.org", "backup.example.net"}),
@@ -50,8 +52,8 @@ TEST(SiteNames, DomainsWithTheSameHostsAreOneSite) {
   SiteNames names({});
   EXPECT_EQ(names.find("a.example", begun).site, "mx:a.example");
   EXPECT_FALSE(names.find("a.example", begun).is_current);
-  names.learn("a.example", hosts_with({"mx1.p.example", "mx2.p.example"}), 300s, begun);
-  names.learn("b.example", hosts_with({"mx2.p.example", "mx1.p.example"}), 300s, begun);
+  names.learn("a.example", sorted({"mx1.p.example", "mx2.p.example"}), 300s, begun);
+  names.learn("b.example", sorted({"mx2.p.example", "mx1.p.example"}), 300s, begun);
   EXPECT_EQ(names.find("a.example", begun).site, "mx:(mx1|mx2).p.example");
   EXPECT_EQ(names.find("b.example", begun).site, "mx:(mx1|mx2).p.example");
   EXPECT_TRUE(names.find("b.example", begun + 299s).is_current);
@@ -59,7 +61,7 @@ TEST(SiteNames, DomainsWithTheSameHostsAreOneSite) {
 
 TEST(SiteNames, AnOldNameHoldsUntilTheNextAnswer) {
   SiteNames names({});
-  names.learn("a.example", hosts_with({"mx.p.example"}), 0s, begun);
+  names.learn("a.example", sorted({"mx.p.example"}), 0s, begun);
   EXPECT_TRUE(names.find("a.example", begun + 59s).is_current) << "a minute at least";
   const auto later = begun + 61s;
   EXPECT_EQ(names.find("a.example", later).site, "mx:mx.p.example");
@@ -72,6 +74,7 @@ TEST(SiteNames, AnOldNameHoldsUntilTheNextAnswer) {
 TEST(SiteNames, OfADomainThatTheDnsDoesNotKnowIsItsOwn) {
   SiteNames names({});
   names.learn("no.example", {}, 0s, begun);
+  EXPECT_FALSE(names.find("no.example", begun).is_known) << "a failure is no knowledge";
   EXPECT_EQ(names.find("no.example", begun).site, "mx:no.example");
   EXPECT_TRUE(names.find("[192.0.2.1]", begun).is_current);
 }
@@ -83,9 +86,9 @@ TEST(SiteNames, AGroupIsOneSite) {
   SiteNames names(groups);
   EXPECT_EQ(names.find("big.example", begun).site, "mx:big");
   EXPECT_TRUE(names.find("x.big.example", begun).is_current) << "no query is needed";
-  names.learn("a.example", hosts_with({"one.mx.example", "two.mx.example"}), 60s, begun);
+  names.learn("a.example", sorted({"one.mx.example", "two.mx.example"}), 60s, begun);
   EXPECT_EQ(names.find("a.example", begun).site, "mx:big");
-  names.learn("b.example", hosts_with({"one.mx.example", "elsewhere.example"}), 60s, begun);
+  names.learn("b.example", sorted({"one.mx.example", "elsewhere.example"}), 60s, begun);
   EXPECT_EQ(names.find("b.example", begun).site, "mx:(elsewhere.example|one.mx.example)")
       << "all hosts must match";
 }
@@ -93,7 +96,7 @@ TEST(SiteNames, AGroupIsOneSite) {
 TEST(SiteNames, AreForgottenRatherThanGrowWithoutLimit) {
   SiteNames names({});
   for (int i = 0; i < 50'001; ++i)
-    names.learn(std::to_string(i) + ".example", hosts_with({"mx.example"}), 60s, begun);
+    names.learn(std::to_string(i) + ".example", sorted({"mx.example"}), 60s, begun);
   EXPECT_FALSE(names.find("0.example", begun).is_current);
   EXPECT_TRUE(names.find("50000.example", begun).is_current);
 }

@@ -66,7 +66,7 @@ asio::awaitable<void> SiteSearches::ask(std::string domain) {
   const auto answer = co_await resolver_.mx(domain, std::chrono::steady_clock::now() + patience_);
   const auto now = std::chrono::steady_clock::now();
   if (answer)
-    names_.learn(domain, hosts_of(domain, *answer, 0), answer->ttl, now);
+    names_.learn(domain, hosts_of(domain, *answer, 0).names, answer->ttl, now);
   else if (answer.error().fault != Fault::cancelled)
     names_.learn(domain, {}, {}, now);  // not a name of the DNS: an attempt says so
 }
