@@ -28,8 +28,8 @@ Envelope envelope_of(const queue::Part& part, bool passes_holds_on);
 /// The end of an attempt.
 struct Ended {
   queue::Attempt attempt;
-  /// By recipient: the host accepts no more recipients in this transaction, so the next one begins
-  /// at once. Empty: none.
+  /// By recipient: not tried, because the host accepts no more recipients in this transaction, or
+  /// because the message belongs to another site; the next attempt begins at once. Empty: none.
   std::vector<bool> has_no_place{};
 };
 

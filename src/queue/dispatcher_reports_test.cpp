@@ -214,5 +214,34 @@ TEST_F(DispatcherReports, TheEndOfTheLifetimeIsAFailure) {
   EXPECT_EQ(actions, std::vector{Action::failed}) << "without a login a delay is not reported";
 }
 
+// The records of a report name the state that it saw.
+TEST_F(DispatcherReports, NoAttemptBeginsWhileTheSenderIsTold) {
+  begin_reporting();
+  const auto until_free = [this] {
+    auto attempt = a->same(Outcome::deferred, "421 later");
+    attempt.throttle = Throttle{"421 later", 4h};
+    a->end(std::move(attempt));
+  };
+  queue({"cid@a.example"});
+  pass();
+  until_free();
+  pass();
+  const auto id = queue({"ann@a.example", "ben@b.example"});
+  pass();
+  b->end_all(Outcome::refused, "550 no");
+  pass();
+  ASSERT_EQ(reporter->under_way.size(), 1U) << "ann waits for her site, and ben's failure is told";
+  pass(4h);
+  for (const auto& call : a->under_way) EXPECT_NE(call.part->id.value, id.value);
+  reporter->end();
+  pass();
+  a->end_all(Outcome::accepted, "250 ok");
+  pass();
+  a->end_all(Outcome::accepted, "250 ok");
+  pass();
+  EXPECT_TRUE(is_gone(id));
+  EXPECT_EQ(reporter->asked.size(), 1U);
+}
+
 }  // namespace
 }  // namespace postroad::queue

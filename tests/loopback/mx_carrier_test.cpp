@@ -22,6 +22,7 @@ struct MxCarrierTest : ::testing::Test {
   std::unique_ptr<spool::Spool> spool = spool::make_memory_spool();
   queue::Part part;
   queue::Handling handling;  // of the messages that begin() makes
+  std::string site;          // the same
   dns::ScriptedResolver* resolver = nullptr;
   std::shared_ptr<MxCarrier> carrier;
 
@@ -57,6 +58,7 @@ struct MxCarrierTest : ::testing::Test {
     part.envelope.recipients.emplace_back().address = "c@Y.Example";
     part.recipients = {0, 1};
     part.handling = handling;
+    part.site = site;
     (*incoming)->commit(part.envelope, {});
     const auto ended = std::make_shared<std::promise<queue::Attempt>>();
     carrier->carry(part, [ended](queue::Attempt attempt) { ended->set_value(std::move(attempt)); });
@@ -77,6 +79,30 @@ TEST_F(MxCarrierTest, TheFirstHostGetsTheMessage) {
   expect_accepted(send());
   EXPECT_EQ(server.received()[0].envelope.recipients.size(), 2U);
   EXPECT_EQ(server.received()[0].bytes, "Subject: hi\r\n\r\nhello\r\n");
+}
+
+// Whoever owns the domain may answer the second query otherwise than the first.
+TEST_F(MxCarrierTest, HostsOfAnotherSiteSayNothingAboutTheSite) {
+  exchangers({"127.0.0.3"});
+  site = "mx:big.example";
+  const auto first = send();
+  EXPECT_FALSE(first.recipients[0].outcome) << "not tried: it goes to its own site: " << first.recipients[0].note;
+  EXPECT_TRUE(first.is_elsewhere);
+  EXPECT_EQ(carrier->site_of("y.example").site, "mx:mx0.y.example");
+  const auto second = send();
+  EXPECT_EQ(second.recipients[0].outcome, Outcome::deferred) << "once: no loop";
+  EXPECT_TRUE(second.site_failure);
+  EXPECT_TRUE(second.is_elsewhere);
+  site = "mx:mx0.y.example";
+  EXPECT_FALSE(send().is_elsewhere);
+}
+
+TEST_F(MxCarrierTest, AFailureOfTheDnsSaysNothingAboutTheSite) {
+  resolver->script().fail("y.example", RecordType::mx);
+  site = "mx:big.example";
+  const auto attempt = send();
+  EXPECT_EQ(attempt.recipients[0].outcome, Outcome::deferred);
+  EXPECT_TRUE(attempt.is_elsewhere);
 }
 
 TEST_F(MxCarrierTest, AHostThatDoesNotServeIsFollowedByTheNext) {
@@ -155,13 +181,6 @@ TEST_F(MxCarrierTest, ADomainWithoutMailIsRefusedAtOnce) {
   EXPECT_EQ(attempt.recipients[1].note,
             "5.1.10 y.example accepts no mail: it has a null MX record");
   EXPECT_FALSE(attempt.site_failure);
-}
-
-TEST_F(MxCarrierTest, AFailureOfTheDnsDefersTheSite) {
-  resolver->script().fail("y.example", RecordType::mx);
-  const auto attempt = send();
-  EXPECT_EQ(attempt.recipients[0].outcome, Outcome::deferred);
-  EXPECT_TRUE(attempt.site_failure);
 }
 
 TEST_F(MxCarrierTest, AStopEndsAQuery) {

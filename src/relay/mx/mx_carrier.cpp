@@ -255,6 +255,7 @@ awaitable<outbox::Ended> MxCarrier::State::deliver(outbox::Call& call) {
   if (is_elsewhere && !changed_sites.has(domain_of(call.part))) {
     changed_sites.add(domain_of(call.part));
     ended.attempt = queue::same_for_all(count, std::nullopt, "the mail exchangers have changed");
+    ended.has_no_place.assign(count, true);
     ended.attempt.is_elsewhere = true;
     co_return ended;
   }
