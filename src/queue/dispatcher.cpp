@@ -305,7 +305,16 @@ bool Dispatcher::hold(const Active& opened) {
   return true;
 }
 
+bool Dispatcher::is_any_due(const Active& opened) const {
+  const auto& part = opened.part;
+  return std::any_of(part.recipients.begin(), part.recipients.end(), [&](std::uint32_t at) {
+    return time_until(part.envelope.recipients[at], settings_.settlement.retry, now_.wall)
+               .count() == 0;
+  });
+}
+
 void Dispatcher::look_at(const Schedule::Taken& taken) {
+  const bool had_several = entries_.contains(taken.id.value);
   const bool has_another = take_entry(taken.id);
   // A request may have come before the message itself. The end of what is under way says when the
   // message is due again.
@@ -314,6 +323,7 @@ void Dispatcher::look_at(const Schedule::Taken& taken) {
     if (taken.why == Schedule::Why::flushed) lookups_.flush(taken.id);
     return;
   }
+  if (in_line_.contains(taken.id.value) && give_up_in_lines(taken.id)) return;
   auto opened = open(taken.id);
   if (!opened) return read_later(taken.id);
   const auto step = report(taken.id, opened->part.envelope);
@@ -329,7 +339,9 @@ void Dispatcher::look_at(const Schedule::Taken& taken) {
     opened->part.recipients = free_of(
         taken.id, opened->part.envelope,
         flushed_recipients(opened->part.envelope, settings_.settlement.on_unknown, now_.wall));
-  if (opened->part.recipients.empty()) {
+  // One of several entries may come before the time of the recipients that are left.
+  const bool is_early = had_several && taken.why == Schedule::Why::timed && !is_any_due(*opened);
+  if (opened->part.recipients.empty() || is_early) {
     if (!has_another) reschedule(taken.id, opened->part.envelope);
     return;
   }
@@ -417,7 +429,8 @@ void Dispatcher::dispatch(Active opened, bool is_flushed) {
   }
   dispatching_.reset();
   // Where parts wait in lines, the message goes on for its other recipients.
-  if (!is_whole || !in_line_.contains(id.value)) run_step(id, [&] { part_ended(id, nullptr); });
+  const bool is_in_line = in_line_.contains(id.value);
+  run_step(id, [&] { is_whole&& is_in_line ? look_again_later(id) : part_ended(id, nullptr); });
 }
 
 std::size_t Dispatcher::count_open(const spool::Envelope& envelope) const {

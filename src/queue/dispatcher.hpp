@@ -310,6 +310,8 @@ class Dispatcher final {
   void know(const std::shared_ptr<Carrier>& carrier);
   void run_lines();
   void wake_line(const std::string& name);
+  void look_again_later(spool::QueueId id);
+  bool give_up_in_lines(spool::QueueId id);
   void wake_all_lines();
   void run_line(const std::string& name, Line& line);
   void run_next(spool::QueueId id, const std::string& name, Line& line);
@@ -340,6 +342,7 @@ class Dispatcher final {
   void forget_idle_lines();
   void adopt(const std::string& name, Line& line, const std::shared_ptr<Carrier>& carrier);
   bool hold(const Active& opened);
+  [[nodiscard]] bool is_any_due(const Active& opened) const;
   [[nodiscard]] bool is_due(const spool::Envelope& envelope) const;
   void wait_for(spool::QueueId id, const spool::Recipient& first);
   void retry_at(spool::QueueId id, Time due);

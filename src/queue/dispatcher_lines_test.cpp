@@ -89,6 +89,37 @@ TEST_F(DispatcherLines, MessagesLeaveAPausedSiteInTheirOrder) {
     EXPECT_EQ(a->seen[i].envelope.recipients[0].address, "x" + std::to_string(i) + "@a.example");
 }
 
+TEST_F(DispatcherLines, AMessageInALineIsGivenUpAtTheEndOfItsLifetime) {
+  settings.settlement.retry.lifetime = 24h;
+  begin();
+  queue({"x@a.example"});
+  pass();
+  auto attempt = a->same(Outcome::deferred, refusal);
+  attempt.throttle = Throttle{refusal, 100h};
+  a->end(std::move(attempt));
+  pass();
+  const auto id = queue({"y@a.example"});
+  for (auto time = 0h; time < 26h; time += 1h) pass(1h);
+  ASSERT_EQ(state(id), State::refused);
+  const auto note = spool->envelope(id)->recipients[0].note;
+  EXPECT_EQ(note, std::string("given up: 4.4.7 waited for a.example: ") + refusal);
+  EXPECT_TRUE(a->under_way.empty());
+}
+
+TEST_F(DispatcherLines, AMessageThatIsInALineWhenAPauseBeginsAgesToo) {
+  limit_a(1);
+  settings.settlement.retry.lifetime = 24h;
+  begin();
+  queue({"x@a.example"});
+  const auto id = queue({"y@a.example"});
+  pass();
+  auto attempt = a->same(Outcome::deferred, refusal);
+  attempt.throttle = Throttle{refusal, 100h};
+  a->end(std::move(attempt));
+  for (auto time = 0h; time < 26h; time += 1h) pass(1h);
+  EXPECT_EQ(state(id), State::refused);
+}
+
 // The first site takes nothing for hours; the second one defers and is tried again meanwhile.
 TEST_F(DispatcherLines, AMessageThatWaitsInALineGoesOnForItsOtherRecipients) {
   begin();

@@ -34,9 +34,10 @@ void Dispatcher::note_site(const Active& active, const Attempt& attempt) {
   if (attempt.throttle && (!was_accepted || attempt.throttle->pause.count() > 0)) {
     const auto& why = attempt.throttle->why;
     if (line.site.throttled(now_.steady, active.began, attempt.site_failure.has_value(),
-                            *attempt.throttle))
+                            *attempt.throttle)) {
       tell([&] { observer_.site_waits(active.site, attempt.throttle->pause, why); });
-    else if (line.site.limit() < limit && !line.site.is_down())
+      for (const auto id : line.site.line().ids()) look_again_later(id);
+    } else if (line.site.limit() < limit && !line.site.is_down())
       tell([&] { observer_.site_limited(active.site, line.site.limit(), why); });
   } else if (attempt.site_failure) {
     line.site.failed(now_.steady, active.began, *attempt.site_failure);
@@ -205,8 +206,8 @@ void Dispatcher::reschedule(spool::QueueId id, const spool::Envelope& envelope) 
     return retry_at(id, now_.steady + left);
   }
   if (next != nullptr) return wait_for(id, *next);
-  if (is_finished(envelope, policy.on_unknown))
-    finish(id, envelope);  // else it is held or in lines, or its sites are held
+  if (is_finished(envelope, policy.on_unknown)) return finish(id, envelope);
+  look_again_later(id);  // it is held or in lines, or its sites are held
 }
 
 // A recipient's time has come.

@@ -8,6 +8,7 @@ namespace postroad::queue {
 namespace {
 
 constexpr std::chrono::hours longest_wait{24};  // a wall clock may have been set
+constexpr std::chrono::hours look_at_line{1};
 constexpr auto too_late = "5.4.7 not delivered within the time of DELIVERBY";
 
 std::string suspended(const std::string& name, const Site& site) {
@@ -200,6 +201,47 @@ void Dispatcher::run_lines() {
     }
     ready_lines_.erase(at);
   }
+}
+
+// A message in the line of a site that gets nothing for a time, or little, still ages: it is looked
+// at again, for a notification of the delay or for the end of its lifetime.
+void Dispatcher::look_again_later(spool::QueueId id) {
+  const auto [first, last] = in_line_.equal_range(id.value);
+  const bool is_slow = std::any_of(first, last, [this](const auto& one) {
+    const auto& site = one.second->site;
+    return site.paused_until() > now_.steady || site.limits().rate.count > 0;
+  });
+  if (is_slow) retry_at(id, now_.steady + look_at_line);
+}
+
+// True: the lifetime of the message is over, and its parts in lines are given up.
+bool Dispatcher::give_up_in_lines(spool::QueueId id) {
+  const auto opened = open(id);
+  if (!opened) return false;
+  const auto& envelope = opened->part.envelope;
+  const auto& policy = settings_.settlement;
+  const auto lifetime = envelope.reverse_path.empty()
+                            ? std::min(policy.retry.lifetime, policy.bounce_lifetime)
+                            : policy.retry.lifetime;
+  const auto age = loaded_.age(id, released_at(opened->part.handling, envelope), now_);
+  const bool is_over = (policy.retry.lifetime.count() > 0 && age >= lifetime);
+  if (!is_over && !is_late(opened->part)) return false;
+  bool has_ended = false;
+  for (auto at = waiting_lines_.begin(); at != waiting_lines_.end();) {
+    auto& [name, line] = *at;
+    if (is_in_line(id, name)) {
+      line->site.line().take_out({id.value});
+      leave_line(id, *line);
+      auto part = open(id);
+      if (part && reopen(*part, name)) {
+        has_ended = true;
+        decide(std::move(*part), is_over ? Outcome::deferred : Outcome::refused,
+               is_over ? "4.4.7 waited for " + name + ": " + line->site.reason() : too_late);
+      }
+    }
+    at = line->site.has_waiting() ? std::next(at) : waiting_lines_.erase(at);
+  }
+  return has_ended;
 }
 
 void Dispatcher::run_line(const std::string& name, Line& line) {

@@ -33,6 +33,14 @@ void FairLine::add(spool::QueueId id, const Share& share) {
   ++size_;
 }
 
+std::vector<spool::QueueId> FairLine::ids() const {
+  std::vector<spool::QueueId> all;
+  for (const auto& [name, sender] : senders_)
+    for (const auto& [priority, entries] : sender.by_priority)
+      for (const auto& entry : entries) all.push_back({entry.id});
+  return all;
+}
+
 bool FairLine::has(spool::QueueId id) const {
   const auto is_it = [id](const Entry& entry) { return entry.id == id.value; };
   for (const auto& [name, sender] : senders_)

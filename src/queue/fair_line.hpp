@@ -33,6 +33,7 @@ class FairLine final {
   void add(spool::QueueId id, const Share& share);
   [[nodiscard]] bool is_empty() const { return turns_.empty(); }
   [[nodiscard]] std::size_t size() const { return size_; }
+  [[nodiscard]] std::vector<spool::QueueId> ids() const;
   /// Linear.
   [[nodiscard]] bool has(spool::QueueId id) const;
   /// One of the messages.
