@@ -81,12 +81,13 @@ TEST_F(MxCarrierTest, TheFirstHostGetsTheMessage) {
   EXPECT_EQ(server.received()[0].bytes, "Subject: hi\r\n\r\nhello\r\n");
 }
 
-// Whoever owns the domain may answer the second query otherwise than the first.
+// The owner of the domain may answer the second query otherwise than the first.
 TEST_F(MxCarrierTest, HostsOfAnotherSiteSayNothingAboutTheSite) {
   exchangers({"127.0.0.3"});
   site = "mx:big.example";
   const auto first = send();
-  EXPECT_FALSE(first.recipients[0].outcome) << "not tried: it goes to its own site: " << first.recipients[0].note;
+  EXPECT_FALSE(first.recipients[0].outcome)
+      << "not tried: it goes to its own site: " << first.recipients[0].note;
   EXPECT_TRUE(first.is_elsewhere);
   EXPECT_EQ(carrier->site_of("y.example").site, "mx:mx0.y.example");
   const auto second = send();

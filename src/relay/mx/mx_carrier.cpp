@@ -264,8 +264,8 @@ awaitable<outbox::Ended> MxCarrier::State::deliver(outbox::Call& call) {
   co_return ended;
 }
 
-// The answer of the DNS may differ from the one by which the message waited for its site. Whoever
-// decides about a domain must not decide about the site of others: a message goes to its new site,
+// The answer of the DNS may differ from the one by which the message waited for its site. The
+// owner of one domain must not decide about the site of others: a message goes to its new site,
 // once; then it is sent, and says nothing about either.
 bool MxCarrier::State::belongs_to_site(const queue::Part& part,
                                        const std::vector<std::string>& names) {

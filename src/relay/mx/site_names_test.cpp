@@ -74,7 +74,7 @@ TEST(SiteNames, AnOldNameHoldsUntilTheNextAnswer) {
 TEST(SiteNames, OfADomainThatTheDnsDoesNotKnowIsItsOwn) {
   SiteNames names({});
   names.learn("no.example", {}, 0s, begun);
-  EXPECT_FALSE(names.find("no.example", begun).is_known) << "a failure is no knowledge";
+  EXPECT_FALSE(names.find("no.example", begun).is_known) << "a failure tells nothing";
   EXPECT_EQ(names.find("no.example", begun).site, "mx:no.example");
   EXPECT_TRUE(names.find("[192.0.2.1]", begun).is_current);
 }
