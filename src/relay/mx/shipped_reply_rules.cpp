@@ -5,12 +5,15 @@
 
 namespace postroad::relay::mx {
 
-const std::vector<ReplyRule>& shipped_reply_rules() {
-  using Action = ReplyRule::Action;
-  using std::chrono::hours;
-  using std::chrono::minutes;
-  static const std::vector<ReplyRule> rows = {
-      // About one recipient or message.
+namespace {
+
+using Action = ReplyRule::Action;
+using Rows = std::vector<ReplyRule>;
+using std::chrono::hours;
+using std::chrono::minutes;
+
+Rows about_recipients() {
+  return {
       {"too-many-recipients", {}, {"452"}, {"too many recipients"}},
       {"greylisting", {}, {"4xx"}, {"greylist", "graylist"}},
       {"recipient-rate",
@@ -29,7 +32,11 @@ const std::vector<ReplyRule>& shipped_reply_rules() {
        {"421 4.7.28"},
        {"one of your url domains", "same message-id", "your spf domain", "your dkim domain"}},
       {"yahoo-connection-end", {".yahoodns.net"}, {"421"}, {"max message per connection"}},
-      // Large providers, by their hosts.
+  };
+}
+
+Rows of_google_and_yahoo() {
+  return {
       {"google-rate",
        {".google.com", ".googlemail.com"},
        {"421 4.7.0", "421 4.7.28"},
@@ -64,6 +71,11 @@ const std::vector<ReplyRule>& shipped_reply_rules() {
        Action::pause,
        minutes(5),
        2},
+  };
+}
+
+Rows of_other_providers() {
+  return {
       {"outlook-connections", {".olc.protection.outlook.com"}, {"451 4.7.652"}, {}, Action::slow},
       {"outlook-reputation",
        {".olc.protection.outlook.com"},
@@ -113,7 +125,11 @@ const std::vector<ReplyRule>& shipped_reply_rules() {
        hours(1),
        2},
       {"proofpoint-address", {}, {"421"}, {"ipcheck.proofpoint.com"}, Action::pause, hours(1), 2},
-      // Servers in general.
+  };
+}
+
+Rows of_servers() {
+  return {
       {"too-many-connections",
        {},
        {"421", "450", "451", "452"},
@@ -130,6 +146,18 @@ const std::vector<ReplyRule>& shipped_reply_rules() {
        minutes(15),
        3},
   };
+}
+
+}  // namespace
+
+const std::vector<ReplyRule>& shipped_reply_rules() {
+  static const Rows rows = [] {
+    Rows all;
+    for (auto part :
+         {about_recipients(), of_google_and_yahoo(), of_other_providers(), of_servers()})
+      all.insert(all.end(), part.begin(), part.end());
+    return all;
+  }();
   return rows;
 }
 
