@@ -112,8 +112,10 @@ void Site::forget() {
 
 void Site::reset() {
   const auto until = waits_until_;
+  const auto rate_until = rate_until_;
   auto why = std::move(reason_);
   forget();
+  rate_until_ = rate_until;
   if (until != Time{}) wait_until(until, std::move(why));
   in_flight_ = 0;
 }

@@ -84,8 +84,8 @@ class Site final {
   /// Forgets limit, failures, pauses and rate; attempts that are under way still count.
   void forget();
   /// Another carrier, and perhaps another destination, has this site's name from now on: all is as
-  /// new, except for the line and a pause that a host asked for. Attempts that began before are not
-  /// given to ended().
+  /// new, except for the line, the rate, and a pause that a host asked for. Attempts that began
+  /// before are not given to ended().
   void reset();
   /// Begins a pause that a host had asked an earlier process for.
   void wait_until(Time until, std::string why);

@@ -396,6 +396,15 @@ TEST_F(LearningSiteTest, ARateSpreadsTheAttempts) {
   EXPECT_FALSE(site.may_start(now + 999ms)) << "an idle hour gives no burst";
 }
 
+TEST_F(LearningSiteTest, AnotherCarrierDoesNotBreakTheRate) {
+  site.set_limits({20, 20, 3, {1, 1h}});
+  (void)site.started(now);
+  site.reset();
+  EXPECT_FALSE(site.may_start(now + 59min));
+  site.set_limits({20, 20, 3, {60, 1h}});
+  EXPECT_TRUE(site.may_start(now)) << "a changed rate holds at once";
+}
+
 TEST_F(LearningSiteTest, TheAttemptsOfOneSecondMayComeTogether) {
   site.set_limits({100, 100, 3, {10, 1s}});
   site.remember(100);

@@ -128,7 +128,7 @@ struct MxCarrier::State {
   std::unique_ptr<dns::Resolver> resolver;
   FailedLately failed_hosts{std::chrono::minutes(5)};  // this and the next: the carrier's thread
   SlowIpv6 slow_ipv6;
-  FailedLately changed_sites{std::chrono::minutes(1)};  // domains
+  FailedLately changed_sites{std::chrono::minutes(1)};  // of a message and domain
   IdleConnections idle;  // this and the next: the carrier's thread only
   LearntCounts learnt;
   SiteNames sites;
@@ -212,9 +212,11 @@ awaitable<outbox::Ended> MxCarrier::State::try_hosts(outbox::Call& call, const E
     const auto report = co_await send_to(call, exchanger);
     auto asked = throttle_of(report, host, settings.replies);
     if (asked && (!throttle || throttle->pause <= asked->pause)) throttle = std::move(asked);
-    if (!is_failure_of_host(report)) {
+    const bool is_about_message = concerns_message(report, host, settings.replies);
+    if (is_about_message || !is_failure_of_host(report)) {
       failed_hosts.remove(host);
       auto ended = outbox::ended_by(report, count);
+      if (is_about_message) ended.attempt.site_failure.reset();
       ended.attempt.throttle = throttle;
       co_return ended;
     }
@@ -252,8 +254,9 @@ awaitable<outbox::Ended> MxCarrier::State::deliver(outbox::Call& call) {
     co_return ended;
   }
   const bool is_elsewhere = !belongs_to_site(call.part, found->names);
-  if (is_elsewhere && !changed_sites.has(domain_of(call.part))) {
-    changed_sites.add(domain_of(call.part));
+  const auto key = call.part.id.text() + ' ' + lower(domain_of(call.part));
+  if (is_elsewhere && !changed_sites.has(key)) {
+    changed_sites.add(key);
     ended.attempt = queue::same_for_all(count, std::nullopt, "the mail exchangers have changed");
     ended.has_no_place.assign(count, true);
     ended.attempt.is_elsewhere = true;

@@ -83,6 +83,12 @@ bool is_failed_handshake(const Result<SendReport>& result) {
          result.error().fault != Fault::cancelled;
 }
 
+bool concerns_message(const Result<SendReport>& result, const std::string& host,
+                      const ReplyRules& rules) {
+  const auto judged = judge(result, host, rules);
+  return judged.rule != nullptr && judged.rule->action == ReplyRule::Action::none;
+}
+
 std::optional<queue::Throttle> throttle_of(const Result<SendReport>& result,
                                            const std::string& host, const ReplyRules& rules) {
   using Action = ReplyRule::Action;

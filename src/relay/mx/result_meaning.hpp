@@ -27,6 +27,10 @@ bool ends_connection(const Result<SendReport>& result);
 /// `host` is in lower case.
 std::optional<queue::Throttle> throttle_of(const Result<SendReport>& result,
                                            const std::string& host, const ReplyRules& rules);
+/// A row of the table says that the refusal is about the recipient or the message alone, whatever
+/// its code is: no other host is tried, and the site goes on.
+bool concerns_message(const Result<SendReport>& result, const std::string& host,
+                      const ReplyRules& rules);
 /// The failure, for people.
 std::string text_of(const Result<SendReport>& result, const std::string& host);
 
