@@ -123,13 +123,17 @@ class Exchangers(ExchangerCase):
             self.send(recipient, options=())
             postroad.eventually(lambda i=i: len(self.relay.events("recipient.delivered")) == before + i + 1, self.relay.process)
 
+    @staticmethod
+    def wait_quit(peers):
+        postroad.eventually(lambda: all(peer.heard[-1] == "QUIT" for peer in peers), what="QUIT on each connection")
+
     def test_a_connection_carries_several_messages(self):
         host = self.fake_host()
         self.deliver(3)
         self.deliver(2, "ben@implicit.dest.example")  # another domain, another host name
         self.assertEqual([sum(line.startswith("MAIL") for line in peer.heard) for peer in host.peers], [3, 2])
         self.assertEqual(self.relay.stop(), 0)
-        self.assertEqual([peer.heard[-1] for peer in host.peers], ["QUIT", "QUIT"])
+        self.wait_quit(host.peers)
 
     @staticmethod
     def accept_messages(peer, count):
@@ -163,7 +167,7 @@ class Exchangers(ExchangerCase):
         self.deliver(4)  # it is known by now: no connection is ended by the host
         host = self.host
         self.assertEqual([sum(line.startswith("MAIL") for line in peer.heard) for peer in host.peers], [3, 3, 2, 2, 2])
-        self.assertEqual([peer.heard[-1] for peer in host.peers[2:4]], ["QUIT", "QUIT"])
+        self.wait_quit(host.peers[2:4])
 
     def test_messages_per_connection(self):
         self.relay.stop()
@@ -172,7 +176,7 @@ class Exchangers(ExchangerCase):
         host = self.fake_host()
         self.deliver(5)
         self.assertEqual([sum(line.startswith("MAIL") for line in peer.heard) for peer in host.peers], [2, 2, 1])
-        self.assertEqual([peer.heard[-1] for peer in host.peers[:2]], ["QUIT", "QUIT"])
+        self.wait_quit(host.peers[:2])
 
     def plan(self, address, *flags):
         return postroad.run("plan", address, "--config", self.relay.config, *flags)
