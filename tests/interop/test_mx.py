@@ -87,6 +87,7 @@ class Exchangers(ExchangerCase):
         def script(peer):
             peer.say("220 fake.example ESMTP\r\n")
             by_hand.converse(peer, replies={"RCPT": "451 4.7.1 later"})
+        self.start_relay(retry={"initial_delay": "1h", "max_delay": "1h"})
         host = self.fake_host(script)
         self.send("bob@dest.example", options=())
         self.note("recipient.deferred", "bob@dest.example")
