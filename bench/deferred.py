@@ -1,6 +1,7 @@
 """`./dev bench deferred`: what a million messages that wait for their retry cost: memory, a restart, and the intake beside them."""
 
 import time
+import urllib.request
 
 from relay import OurRelay, load, peers, postroad
 
@@ -14,15 +15,26 @@ def intake(port, messages):
 
 
 
+def wait_until_waiting(server, port, count):
+    """Until so many messages wait for their retry, and nothing else is under way."""
+    def all_wait():
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+            values = dict(line.rsplit(" ", 1) for line in answer.read().decode().splitlines() if not line.startswith("#"))
+        places = {place: int(values[f'postroad_queue_messages{{place="{place}"}}']) for place in ("waiting", "due", "line", "attempt")}
+        return places == {"waiting": count, "due": 0, "line": 0, "attempt": 0}
+    postroad.eventually(all_wait, server.process, f"{count} messages wait for their retry")
+
+
 def bench_deferred(count):
-    route = {"route": [{"via": f"smtp://127.0.0.1:{peers.free_port()}"}]}
-    with OurRelay(SETTINGS | route) as relay:
+    port = peers.free_port()
+    settings = SETTINGS | {"route": [{"via": f"smtp://127.0.0.1:{peers.free_port()}"}], "metrics": {"listen": f"127.0.0.1:{port}"}}
+    with OurRelay(settings) as relay:
         server = relay.server
         before_rate = intake(relay.port, 20_000)
-        time.sleep(2)
+        wait_until_waiting(server, port, 20_000)
         before = postroad.resident(server.pid)
         load(relay.port, 50, count, 1024)
-        time.sleep(10)
+        wait_until_waiting(server, port, count + 20_000)
         each = (postroad.resident(server.pid) - before) / count
         beside_rate = intake(relay.port, 20_000)
         server.kill()

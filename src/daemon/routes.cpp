@@ -35,6 +35,19 @@ void check_networks(const std::string& option, const std::vector<std::string>& t
   }
 }
 
+// Missing names have been reported.
+template <class Rows>
+void check_name_once(const std::string& table, const Rows& rows, std::size_t at,
+                     Problems& problems) {
+  const auto here = rows.begin() + static_cast<std::ptrdiff_t>(at);
+  const auto first = std::find_if(rows.begin(), here,
+                                  [&](const auto& other) { return other.name == rows[at].name; });
+  if (first == here || rows[at].name.empty()) return;
+  problems.error(
+      table + '.' + std::to_string(at) + ".name",
+      table + '.' + std::to_string(first - rows.begin()) + " has this name; a name is given once");
+}
+
 void check_destinations(const Settings& settings, Problems& problems) {
   const auto& all = settings.destinations;
   for (std::size_t i = 0; i < all.size(); ++i) {
@@ -43,11 +56,7 @@ void check_destinations(const Settings& settings, Problems& problems) {
     };
     if (const auto sound = all[i].check_name(); !sound)
       problems.error(option("name"), sound.error());
-    const auto is_same = [&](const auto& other) { return other.name == all[i].name; };
-    const auto here = all.begin() + static_cast<std::ptrdiff_t>(i);
-    if (const auto first = std::find_if(all.begin(), here, is_same); first != here)
-      problems.error(option("name"), "destination." + std::to_string(first - all.begin()) +
-                                         " has this name; a name is given once");
+    check_name_once("destination", all, i, problems);
     if (const auto group = all[i].group(); !group)
       problems.error(option("match"), group.error());
     else if (all[i].match.empty())
@@ -58,14 +67,7 @@ void check_destinations(const Settings& settings, Problems& problems) {
 void check_replies(const Settings& settings, Problems& problems) {
   for (std::size_t i = 0; i < settings.replies.size(); ++i) {
     const auto made = relay::mx::ReplyRules::make({settings.replies[i].rule()});
-    const auto here = settings.replies.begin() + static_cast<std::ptrdiff_t>(i);
-    const auto first = std::find_if(settings.replies.begin(), here, [&](const auto& other) {
-      return other.name == settings.replies[i].name;
-    });
-    if (first != here && !settings.replies[i].name.empty())
-      problems.error("reply." + std::to_string(i) + ".name",
-                     "reply." + std::to_string(first - settings.replies.begin()) +
-                         " has this name; a name is given once");
+    check_name_once("reply", settings.replies, i, problems);
     if (made) continue;
     const auto& error = made.error();
     problems.error("reply." + std::to_string(i) + '.' + error.where, error.detail);

@@ -40,8 +40,9 @@ config::Section<Settings> declare() {
            "One table per group of domains that is one site with limits of its own.",
            relay::DestinationConfig::declare());
   s.tables("reply", &Settings::replies,
-           "One table per kind of temporary refusal: whom it is about. These rows come before the "
-           "ones that every server has (`postroad site replies`); the first that applies counts.",
+           "One table per kind of temporary refusal, which tells whether the site or the recipient "
+           "is its reason. These rows come before the ones that every server has (`postroad site "
+           "replies`); the first that applies counts.",
            relay::ReplyConfig::declare());
   s.table("resolver", &Settings::resolver, "The DNS, for delivery to mail exchangers.",
           relay::ResolverConfig::declare());

@@ -309,6 +309,12 @@ std::string escape_json(std::string_view text) {
 
 std::string json_string(std::string_view text) { return '"' + escape_json(text) + '"'; }
 
+std::string json_list(const std::vector<std::string>& texts) {
+  std::string list;
+  for (const auto& text : texts) list += (list.empty() ? "" : ",") + json_string(text);
+  return '[' + list + ']';
+}
+
 std::string format_time(std::chrono::system_clock::time_point when) {
   std::string out;
   append_time(out, when);

@@ -105,6 +105,8 @@ class CaptureSink final : public Sink {
 std::string escape_json(std::string_view text);
 /// `text` as a JSON string, with its quotes.
 std::string json_string(std::string_view text);
+/// A list of strings in JSON.
+std::string json_list(const std::vector<std::string>& texts);
 /// `2026-11-23T12:00:00.123Z`
 std::string format_time(std::chrono::system_clock::time_point when);
 

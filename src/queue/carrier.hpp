@@ -118,7 +118,7 @@ struct Route {
   /// The destination that Carrier::find_site is to be asked about before an attempt, because `site`
   /// is not known or may have changed; empty: nothing. Several destinations can have one site.
   std::string destination{};
-  /// `site` was true once: it is used until the search has ended.
+  /// `site` is the last one that the search gave: it is used until the next search has ended.
   bool is_site_known = false;
 };
 

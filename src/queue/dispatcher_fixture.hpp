@@ -149,6 +149,11 @@ struct DispatcherTest : ::testing::Test {
     for (const auto& carrier : {a, b}) carrier->under_way.clear();
   }
 
+  // `a` takes so many messages at once.
+  void limit_a(std::size_t limit) {
+    a = std::make_shared<ScriptedCarrier>(limit);
+    routes->carriers["a.example"] = a;
+  }
   void begin() {
     dispatcher.emplace(*spool, told, routes, settings, [this] { return now; });
     dispatcher->remember(remembered);

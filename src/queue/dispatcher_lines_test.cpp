@@ -6,9 +6,11 @@ namespace postroad::queue {
 namespace {
 
 struct DispatcherLines : DispatcherTest {
-  void limit_a(std::size_t limit) {
-    a = std::make_shared<ScriptedCarrier>(limit);
-    routes->carriers["a.example"] = a;
+  // Ends the oldest attempt of `a`: its host asks for a pause.
+  void ask_to_wait(std::chrono::milliseconds pause) {
+    auto attempt = a->same(Outcome::deferred, refusal);
+    attempt.throttle = Throttle{refusal, pause};
+    a->end(std::move(attempt));
   }
 };
 
@@ -58,9 +60,7 @@ TEST_F(DispatcherLines, AFlushLeavesAPauseThatAHostAskedFor) {
   begin();
   queue({"x@a.example"});
   pass();
-  auto attempt = a->same(Outcome::deferred, refusal);
-  attempt.throttle = Throttle{refusal, 1h};
-  a->end(std::move(attempt));
+  ask_to_wait(1h);
   pass();
   dispatcher->flush();
   pass();
@@ -94,9 +94,7 @@ TEST_F(DispatcherLines, AMessageInALineIsGivenUpAtTheEndOfItsLifetime) {
   begin();
   queue({"x@a.example"});
   pass();
-  auto attempt = a->same(Outcome::deferred, refusal);
-  attempt.throttle = Throttle{refusal, 100h};
-  a->end(std::move(attempt));
+  ask_to_wait(100h);
   pass();
   const auto id = queue({"y@a.example"});
   for (auto time = 0h; time < 26h; time += 1h) pass(1h);
@@ -113,9 +111,7 @@ TEST_F(DispatcherLines, AMessageThatIsInALineWhenAPauseBeginsAgesToo) {
   queue({"x@a.example"});
   const auto id = queue({"y@a.example"});
   pass();
-  auto attempt = a->same(Outcome::deferred, refusal);
-  attempt.throttle = Throttle{refusal, 100h};
-  a->end(std::move(attempt));
+  ask_to_wait(100h);
   for (auto time = 0h; time < 26h; time += 1h) pass(1h);
   EXPECT_EQ(state(id), State::refused);
 }
@@ -125,9 +121,7 @@ TEST_F(DispatcherLines, AMessageThatWaitsInALineGoesOnForItsOtherRecipients) {
   begin();
   queue({"x@a.example"});
   pass();
-  auto attempt = a->same(Outcome::deferred, "421 4.7.28 unusual rate");
-  attempt.throttle = Throttle{"421 4.7.28 unusual rate", 4h};
-  a->end(std::move(attempt));
+  ask_to_wait(4h);
   pass();
   const auto id = queue({"y@a.example", "y@b.example"});
   pass();
@@ -151,9 +145,7 @@ TEST_F(DispatcherLines, AMessageInALineHasOneEntryInTheSchedule) {
   begin();
   queue({"x@a.example"});
   pass();
-  auto attempt = a->same(Outcome::deferred, "421 4.7.28 unusual rate");
-  attempt.throttle = Throttle{"421 4.7.28 unusual rate", 24h};
-  a->end(std::move(attempt));
+  ask_to_wait(24h);
   pass();
   queue({"y@a.example", "y@b.example"});
   pass();
@@ -171,9 +163,7 @@ TEST_F(DispatcherLines, APauseThatAHostAskedForHoldsInTheNextProcess) {
   begin();
   queue({"x@a.example"});
   pass();
-  auto attempt = a->same(Outcome::deferred, "421 4.7.28 unusual rate");
-  attempt.throttle = Throttle{"421 4.7.28 unusual rate", 10min};
-  a->end(std::move(attempt));
+  ask_to_wait(10min);
   pass();
   EXPECT_EQ(told.limits, std::vector<std::string>{"a.example waits"});
   dispatcher->find_sites([&](std::vector<SiteFacts> sites) { remembered = std::move(sites); });

@@ -5,12 +5,7 @@
 namespace postroad::queue {
 namespace {
 
-struct DispatcherSites : DispatcherTest {
-  void limit_a(std::size_t limit) {
-    a = std::make_shared<ScriptedCarrier>(limit);
-    routes->carriers["a.example"] = a;
-  }
-};
+struct DispatcherSites : DispatcherTest {};
 
 // Five messages are under way when the host goes away; their timeouts come one after the other,
 // each later than the pause before it.

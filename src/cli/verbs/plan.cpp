@@ -23,6 +23,7 @@ namespace asio = boost::asio;
 
 namespace {
 
+using observe::json_list;
 using observe::json_string;
 using relay::HostWay;
 using relay::MxWay;
@@ -61,12 +62,6 @@ std::string json_of(const relay::mx::Exchanger& exchanger) {
     addresses += (addresses.empty() ? "" : ",") + json_string(address.to_string());
   return fmt::format(R"({{"name":{},"preference":{},"addresses":[{}]}})",
                      json_string(exchanger.host.name), exchanger.host.preference, addresses);
-}
-
-std::string json_list(const std::vector<std::string>& texts) {
-  std::string list;
-  for (const auto& text : texts) list += (list.empty() ? "" : ",") + json_string(text);
-  return '[' + list + ']';
 }
 
 // The limits and the way of a route, which has one of the two forms.

@@ -22,12 +22,6 @@ std::string words_of_sites(const std::vector<std::string>& names) {
   return words;
 }
 
-std::string json_list(const std::vector<std::string>& texts) {
-  std::string list;
-  for (const auto& text : texts) list += (list.empty() ? "" : ",") + observe::json_string(text);
-  return '[' + list + ']';
-}
-
 std::string join(const std::vector<std::string>& texts) {
   std::string joined;
   for (const auto& text : texts) joined += (joined.empty() ? "" : " | ") + text;
@@ -61,10 +55,8 @@ config::Command SiteVerbs::declare() {
       .description =
           "A site is a destination with one limit and one line of waiting messages: a smarthost, "
           "the mail exchangers that serve a group of domains (mx:HOSTS), or the mailboxes here. "
-          "Its limit grows "
-          "with "
-          "successes and falls when a host asks for less. Run it as the server's user, or as "
-          "root."};
+          "Its limit grows with successes and falls when a host asks for less. Run it as the "
+          "server's user, or as root."};
   group.subcommands = {
       command("list", "list the sites that are in use, paused or learnt about", "", false),
       command("show", "show all that is known of these sites",
@@ -105,8 +97,9 @@ int SiteVerbs::replies() {
       std::cout << fmt::format(
           R"({{"name":{},"hosts":{},"codes":{},"text":{},"action":"{}","pause":{},"after":{}}})"
           "\n",
-          observe::json_string(row.name), json_list(row.hosts), json_list(row.codes),
-          json_list(row.texts), action, seconds.count(), row.after);
+          observe::json_string(row.name), observe::json_list(row.hosts),
+          observe::json_list(row.codes), observe::json_list(row.texts), action, seconds.count(),
+          row.after);
       continue;
     }
     std::cout << row.name << "  " << action;

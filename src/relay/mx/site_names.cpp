@@ -12,8 +12,7 @@ namespace postroad::relay::mx {
 
 namespace {
 
-constexpr std::string_view prefix = "mx:";
-constexpr std::string_view host_prefix = "mx:";
+constexpr std::string_view prefix = "mx:";  // of a site, and of a pattern for hosts
 constexpr std::size_t longest_name = 200;
 constexpr std::size_t most_known = 50'000;
 constexpr std::chrono::seconds shortest{
@@ -59,8 +58,8 @@ std::string name_of_hosts(const std::vector<std::string>& names) {
 Result<GroupMatch> GroupMatch::make(const std::vector<std::string>& entries) {
   GroupMatch made;
   for (const auto& entry : entries) {
-    const bool is_host = entry.starts_with(host_prefix);
-    const auto rest = std::string_view(entry).substr(is_host ? host_prefix.size() : 0);
+    const bool is_host = entry.starts_with(prefix);
+    const auto rest = std::string_view(entry).substr(is_host ? prefix.size() : 0);
     const bool has_dot = rest.starts_with('.');
     const auto name = canonical_domain(rest.substr(has_dot ? 1 : 0));
     if (!mail::is_domain(name))
