@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <cstddef>
+#include <cstdio>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -57,6 +58,20 @@ class Descriptor final {
     else if (errno != EINTR)
       return false;
   }
+}
+
+/// Puts a file with this content in the place of `path`, whole or not at all, on disk when it
+/// returns: by a draft beside it, `path` with a tilde. False: errno says why.
+[[nodiscard]] inline bool replace_file(const std::string& path, std::string_view content) {
+  const auto draft = path + "~";
+  const Descriptor file(
+      ::open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!file || !write_all(file.get(), content) || ::fsync(file.get()) != 0) return false;
+  if (std::rename(draft.c_str(), path.c_str()) != 0) return false;
+  const auto end = path.rfind('/');
+  const auto folder = end == std::string::npos ? std::string(".") : path.substr(0, end + 1);
+  const Descriptor parent(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  return parent && ::fsync(parent.get()) == 0;
 }
 
 /// Asio opens sockets that a child process inherits; a program that outlives the server would hold

@@ -20,6 +20,7 @@
 #include "daemon/settings.hpp"
 #include "observe/sinks.hpp"
 #include "queue/events.hpp"
+#include "relay/events.hpp"
 #include "server/events.hpp"
 
 namespace postroad::cli {
@@ -43,7 +44,7 @@ int print_events() {
       << "# Events\n\nThe events of the log, one section per kind. Durations are seconds in JSON "
          "(`1.204000`); the text log prints them with a unit (`250us`, `35ms`, `1.204s`).\n\n"
       << observe::reference(server::event_kinds()) << observe::reference(queue::event_kinds())
-      << observe::reference(daemon::event_kinds());
+      << observe::reference(relay::event_kinds()) << observe::reference(daemon::event_kinds());
   return exit_ok;
 }
 
@@ -62,6 +63,7 @@ struct App {
   PlanVerb plan;
   QueueVerbs queue;
   SiteVerbs site;
+  PolicyVerbs policy;
   UserVerbs user;
   DkimVerbs dkim;
   LintVerb lint;
@@ -135,10 +137,10 @@ App::App() {
       "ends with 64 where the command line is wrong, the value of a flag included (78 for the "
       "settings of --set), and with 74 where standard output cannot be written and nothing else "
       "failed. 65 is for wrong content of a file or of standard input.";
-  root.subcommands = {send.declare(),  talk.declare(),       serve.declare(), mail.declare(),
-                      queue.declare(), site.declare(),       plan.declare(),  lint.declare(),
-                      dkim.declare(),  config.declare(),     user.declare(),  declare_sendmail(),
-                      help_command(),  completion_command(), man_command()};
+  root.subcommands = {send.declare(),     talk.declare(), serve.declare(),      mail.declare(),
+                      queue.declare(),    site.declare(), policy.declare(),     plan.declare(),
+                      lint.declare(),     dkim.declare(), config.declare(),     user.declare(),
+                      declare_sendmail(), help_command(), completion_command(), man_command()};
   root.subcommands.push_back({.name = "events",
                               .summary = "print the reference of the log events, as Markdown",
                               .run = print_events});

@@ -189,6 +189,18 @@ struct SiteVerbs {
                           bool needs_name);
 };
 
+struct PolicyVerbs {
+  QueueVerbs place;  // where the server is
+  std::vector<std::string> names;
+  bool json = false;
+  config::Command declare();
+  int show();
+  int purge();
+
+ private:
+  config::Command command(const std::string& name, std::string summary, std::string description);
+};
+
 struct UserVerbs {
   std::string file = "./postroad-users";
   std::string name;

@@ -206,7 +206,8 @@ awaitable<Result<proto::TlsFacts>> Connection::handshake(net::Time deadline) {
     co_return error;
   }
   tls_ = std::move(*context);
-  auto facts = co_await stream_->handshake_client(*tls_, url_.host, deadline);
+  const auto peer = dane_ ? *dane_ : net::TlsPeer{url_.host};
+  auto facts = co_await stream_->handshake_client(*tls_, peer, deadline);
   const bool is_first = options_.tls.policy == Tls::implicit && !url_.lmtp;
   if (facts || !is_first || !facts.error().detail.ends_with(net::peer_sent_no_tls)) co_return facts;
   auto error = facts.error();
@@ -223,6 +224,13 @@ Error Connection::unreachable(Error error) const {
 void Connection::use_addresses(std::vector<boost::asio::ip::address> addresses) {
   given_.clear();
   for (const auto& address : addresses) given_.emplace_back(address, url_.port);
+}
+
+void Connection::use_dane(net::TlsPeer peer) {
+  dane_ = std::move(peer);
+  tls_settings_.verify = tls_settings_.dane = true;
+  tls_settings_.pins.clear();
+  tls_settings_.ca_file.clear();
 }
 
 awaitable<Result<std::vector<boost::asio::ip::tcp::endpoint>>> Connection::find_addresses(
@@ -246,8 +254,10 @@ awaitable<Result<void>> Connection::connect_next(net::Time deadline) {
   if (!socket) co_return unreachable(socket.error());
   stream_.emplace(std::move(*socket));
   peer_ = stream_->peer();
-  boost::system::error_code ignored;
-  std::erase(addresses_, stream_->socket().remote_endpoint(ignored));
+  boost::system::error_code error;
+  const auto endpoint = stream_->socket().remote_endpoint(error);
+  std::erase(addresses_, endpoint);
+  address_ = error || proxy_ ? std::nullopt : std::optional(endpoint.address());
   if (trace_) trace_->note("connected to " + peer_);
   early_.clear();
   if (!proxy_) co_return Result<void>();

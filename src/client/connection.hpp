@@ -39,6 +39,12 @@ class Connection final {
   /// Connects to one of these, in place of the addresses that the system finds for the host of the
   /// URL, which stays the name that a certificate must have. Call before the connection is opened.
   void use_addresses(std::vector<boost::asio::ip::address> addresses);
+  /// Accepts only a certificate that matches one of these associations (DANE, RFC 7672), in place
+  /// of the CA certificates and pins of the options. TlsPeer::host takes the place of the URL's
+  /// host in the handshake. Call before the connection is opened.
+  void use_dane(net::TlsPeer peer);
+  /// The address that was connected to last; nullopt: none, or a proxy was.
+  [[nodiscard]] std::optional<boost::asio::ip::address> address() const { return address_; }
   [[nodiscard]] std::string server() const { return url_.server(); }
   /// The server, with the port and TLS that follow from options and login.
   [[nodiscard]] const Url& url() const { return url_; }
@@ -90,12 +96,14 @@ class Connection final {
   std::optional<Login> login_;
   ClientOptions options_;
   net::TlsClientSettings tls_settings_;
+  std::optional<net::TlsPeer> dane_;    // see use_dane
   std::optional<net::TlsContext> tls_;  // once a handshake has begun: it reads the CA certificates
   std::optional<net::SessionTrace> trace_;
   std::vector<boost::asio::ip::tcp::endpoint> given_;      // see use_addresses
   std::vector<boost::asio::ip::tcp::endpoint> addresses_;  // while opening: those not tried yet
   std::optional<net::Stream> stream_;
   std::string peer_;  // its address, which is not known any more once the peer has closed
+  std::optional<boost::asio::ip::address> address_;  // the same
   std::optional<smtp::ClientMachine> machine_;
   net::BufferPool buffers_;
   net::Time until_ = net::Time::max();

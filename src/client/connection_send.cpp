@@ -82,9 +82,11 @@ awaitable<Result<SendReport>> Connection::send(Envelope envelope, MessageSource&
   } while (whole.recipients.size() < all);
   if (!proxy_) whole.address = peer_;
   const auto& tls = machine_->tls();
-  whole.tls =
-      !tls ? "none"
-           : tls->version + ' ' + tls->cipher + (tls->verified ? " verified" : " not verified");
+  whole.tls = !tls ? "none"
+                   : tls->version + ' ' + tls->cipher +
+                         (!tls->verified ? " not verified"
+                          : dane_        ? " verified by DANE"
+                                         : " verified");
   for (auto& one : whole.recipients) {
     one.server = server();
     one.server_reports = machine_->capabilities().dsn;

@@ -148,7 +148,9 @@ Result<void> Daemon::open(const std::optional<HandoverState>& handover_state) {
   delivery_.emplace(*spool_, Configuration::directory_of(configuration_), *maildirs_, log_,
                     std::move(delivery));
   site_service_.emplace(*delivery_, *known_sites_, log_);
-  queue_service_.emplace(*spool_, *delivery_, *site_service_, [this] { return queue_view(); });
+  policy_service_.emplace(*delivery_, log_);
+  queue_service_.emplace(*spool_, *delivery_, *site_service_, *policy_service_,
+                         [this] { return queue_view(); });
   if (!settings.metrics.listen.empty()) metrics_.count(log_);
   return open_control();
 }

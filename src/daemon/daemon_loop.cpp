@@ -243,6 +243,7 @@ void Daemon::end() {
   queue::spool_closed(log_, spool_->statistics());
   // Answers that they owe to commands of the control socket come while the loop lives.
   queue_service_.reset();
+  policy_service_.reset();
   site_service_.reset();
   delivery_.reset();
   intake_.reset();

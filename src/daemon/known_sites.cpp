@@ -2,10 +2,8 @@
 #include "daemon/known_sites.hpp"
 
 #include <fcntl.h>
-#include <unistd.h>
 
 #include <cerrno>
-#include <cstdio>
 #include <system_error>
 
 #include "base/descriptor.hpp"
@@ -85,12 +83,7 @@ Result<std::vector<queue::SiteFacts>> KnownSites::load() const {
 Result<void> KnownSites::save(const std::vector<queue::SiteFacts>& sites) {
   auto text = format_sites(sites);
   if (text == saved_) return {};
-  const auto draft = path_.string() + ".new";
-  const Descriptor file(::open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-  if (!file || !write_all(file.get(), text) || ::fsync(file.get()) != 0) return cannot_write(draft);
-  if (std::rename(draft.c_str(), path_.c_str()) != 0) return cannot_write(path_);
-  const Descriptor folder(::open(path_.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!folder || ::fsync(folder.get()) != 0) return cannot_write(path_);
+  if (!replace_file(path_.string(), text)) return cannot_write(path_);
   saved_ = std::move(text);
   return {};
 }

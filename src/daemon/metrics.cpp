@@ -15,6 +15,7 @@
 #include "daemon/events.hpp"
 #include "observe/sinks.hpp"
 #include "queue/events.hpp"
+#include "relay/events.hpp"
 #include "server/events.hpp"
 
 namespace postroad::daemon {
@@ -100,7 +101,8 @@ const std::vector<MetricKind>& gauges() {
 
 std::vector<const observe::EventInfo*> all_events() {
   std::vector<const observe::EventInfo*> all;
-  for (const auto kinds : {server::event_kinds(), queue::event_kinds(), event_kinds()})
+  for (const auto kinds :
+       {server::event_kinds(), queue::event_kinds(), relay::event_kinds(), event_kinds()})
     all.insert(all.end(), kinds.begin(), kinds.end());
   return all;
 }

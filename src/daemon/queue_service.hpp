@@ -10,6 +10,7 @@
 
 #include "daemon/control_socket.hpp"
 #include "daemon/exported_envelope.hpp"
+#include "daemon/policy_service.hpp"
 #include "daemon/queue_text.hpp"
 #include "daemon/site_service.hpp"
 #include "relay/delivery.hpp"
@@ -22,14 +23,18 @@ class QueueService final {
  public:
   /// All outlive it. `view` gives the times and routes of now.
   QueueService(spool::Spool& spool, relay::Delivery& delivery, SiteService& sites,
-               std::function<QueueView()> view)
-      : spool_(spool), delivery_(delivery), sites_(sites), view_(std::move(view)) {}
+               PolicyService& policies, std::function<QueueView()> view)
+      : spool_(spool),
+        delivery_(delivery),
+        sites_(sites),
+        policies_(policies),
+        view_(std::move(view)) {}
 
   /// `list text|json|postqueue|mailq|export|ids|routes SELECTION`, `why text|json id=ID`,
   /// `show id=ID`, `attempted id=ID …` (which of them are being attempted),
   /// `hold|release|flush|remove id=ID …`, and `put BYTES BYTES keep|release|hold`: an envelope, and
-  /// after the answer `go` a message; the answer is its id here; `site …` (site_service.hpp). The
-  /// last line is `ok COUNT`, or `refused` and a sentence.
+  /// after the answer `go` a message; the answer is its id here; `site …` (site_service.hpp);
+  /// `policy …` (policy_service.hpp). The last line is `ok COUNT`, or `refused` and a sentence.
   boost::asio::awaitable<void> answer(std::string request, ControlPeer peer);
 
  private:
@@ -50,6 +55,7 @@ class QueueService final {
   spool::Spool& spool_;
   relay::Delivery& delivery_;
   SiteService& sites_;
+  PolicyService& policies_;
   std::function<QueueView()> view_;
 };
 

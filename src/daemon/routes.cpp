@@ -118,6 +118,8 @@ void add_listeners(const Settings& settings, relay::mx::AddressRules& rules) {
 
 relay::Way mx_way(const Settings& settings) {
   relay::MxWay way{settings.mx.settings(settings.server.hostname), {}};
+  way.settings.tls = settings.tls_out.settings(settings.server.data);
+  way.validates = settings.tls_out.dane || !settings.resolver.trust_anchor_file.empty();
   way.settings.dns = settings.resolver.times();
   add_listeners(settings, way.settings.rules);
   way.settings.replies = reply_rules(settings);
@@ -147,6 +149,7 @@ std::optional<relay::RouteTable> make_routes(const Settings& settings, Problems&
   }
   if (!settings.delivery.smarthost.empty())
     check_ca("delivery.smarthost_ca_file", settings.delivery.smarthost_ca_file, problems);
+  check_ca("tls_out.ca_file", settings.tls_out.ca_file, problems);
   check_mx(settings, problems);
   check_destinations(settings, problems);
   check_replies(settings, problems);

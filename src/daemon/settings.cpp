@@ -36,6 +36,8 @@ config::Section<Settings> declare() {
            relay::RouteConfig::declare());
   s.table("mx", &Settings::mx, "Delivery to mail exchangers (RFC 5321 section 5.1).",
           relay::MxConfig::declare());
+  s.table("tls_out", &Settings::tls_out, "TLS with mail exchangers: DANE, MTA-STS, or by choice.",
+          relay::TlsOutConfig::declare());
   s.tables("destination", &Settings::destinations,
            "One table per group of domains that is one site with limits of its own.",
            relay::DestinationConfig::declare());

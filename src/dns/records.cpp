@@ -30,6 +30,8 @@ std::string_view to_string(RecordType type) noexcept {
   switch (type) {
     case RecordType::a:
       return "A";
+    case RecordType::cname:
+      return "CNAME";
     case RecordType::ptr:
       return "PTR";
     case RecordType::mx:
@@ -38,6 +40,8 @@ std::string_view to_string(RecordType type) noexcept {
       return "TXT";
     case RecordType::aaaa:
       return "AAAA";
+    case RecordType::dnskey:
+      return "DNSKEY";
     case RecordType::tlsa:
       return "TLSA";
   }
@@ -81,6 +85,41 @@ std::optional<std::string> parse_txt(std::string_view data) {
 std::optional<std::string> parse_ptr(std::string_view data) {
   auto name = take_name(data);
   return data.empty() ? std::move(name) : std::nullopt;
+}
+
+bool has_signature(std::string_view message) {
+  constexpr std::size_t header = 12;
+  constexpr std::uint16_t rrsig = 46;
+  std::size_t at = header;
+  const auto number = [&](std::size_t from) {
+    return static_cast<std::uint16_t>(byte_at(message, from) << 8 | byte_at(message, from + 1));
+  };
+  const auto has = [&](std::size_t count) { return message.size() - at >= count; };
+  const auto pass_name = [&] {
+    while (has(1)) {
+      const auto length = byte_at(message, at);
+      const bool is_pointer = length >= 0xc0;
+      const std::size_t size = is_pointer ? 2 : length + std::size_t{1};
+      if (!has(size)) return false;
+      at += size;
+      if (is_pointer || length == 0) return true;
+    }
+    return false;
+  };
+  if (message.size() < header) return false;
+  for (auto left = number(4); left > 0; --left) {
+    if (!pass_name() || !has(4)) return false;
+    at += 4;
+  }
+  for (auto left = number(6); left > 0; --left) {
+    constexpr std::size_t fixed = 10;  // type, class, TTL, length of the data
+    if (!pass_name() || !has(fixed)) return false;
+    if (number(at) == rrsig) return true;
+    const std::size_t size = fixed + number(at + fixed - 2);
+    if (!has(size)) return false;
+    at += size;
+  }
+  return false;
 }
 
 }  // namespace postroad::dns

@@ -12,7 +12,16 @@
 namespace postroad::dns {
 
 /// TYPE numbers (RFC 1035 section 3.2.2, RFC 3596, RFC 6698).
-enum class RecordType : std::uint16_t { a = 1, ptr = 12, mx = 15, txt = 16, aaaa = 28, tlsa = 52 };
+enum class RecordType : std::uint16_t {
+  a = 1,
+  cname = 5,
+  ptr = 12,
+  mx = 15,
+  txt = 16,
+  aaaa = 28,
+  dnskey = 48,
+  tlsa = 52
+};
 
 /// "MX"; for messages.
 std::string_view to_string(RecordType type) noexcept;
@@ -47,7 +56,11 @@ std::optional<MxRecord> parse_mx(std::string_view data);
 std::optional<TlsaRecord> parse_tlsa(std::string_view data);
 /// TXT = 1*( length *OCTET ); the strings are joined without a separator (RFC 7208 section 3.3).
 std::optional<std::string> parse_txt(std::string_view data);
-/// PTR = name
+/// PTR = name; CNAME likewise
 std::optional<std::string> parse_ptr(std::string_view data);
+
+/// Whether a message of the DNS (RFC 1035 section 4.1) has an RRSIG record (RFC 4034 section 3) in
+/// its answer. False for what is not a message.
+bool has_signature(std::string_view message);
 
 }  // namespace postroad::dns

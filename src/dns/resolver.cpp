@@ -110,6 +110,12 @@ Resolver::Lookup<Record> Resolver::ask(std::string name, RecordType type, Time d
                                        std::optional<Record> (*parse)(std::string_view)) {
   const auto valid = check_name(name);
   if (!valid) co_return valid.error();
+  co_return co_await ask_valid(std::move(name), type, deadline, parse);
+}
+
+template <class Record>
+Resolver::Lookup<Record> Resolver::ask_valid(std::string name, RecordType type, Time deadline,
+                                             std::optional<Record> (*parse)(std::string_view)) {
   if (auto known = find(name, type)) co_return parsed(std::move(*known), type, parse);
   co_await asio::this_coro::throw_if_cancelled(false);
   asio::steady_timer bell(co_await asio::this_coro::executor, deadline);
@@ -136,6 +142,9 @@ Resolver::Lookup<Resolver::Address> Resolver::a(std::string name, Time deadline)
 Resolver::Lookup<Resolver::Address> Resolver::aaaa(std::string name, Time deadline) {
   return ask(std::move(name), RecordType::aaaa, deadline, &parse_aaaa);
 }
+Resolver::Lookup<std::string> Resolver::cname(std::string name, Time deadline) {
+  return ask(std::move(name), RecordType::cname, deadline, &parse_ptr);
+}
 Resolver::Lookup<TlsaRecord> Resolver::tlsa(std::string name, Time deadline) {
   return ask(std::move(name), RecordType::tlsa, deadline, &parse_tlsa);
 }
@@ -144,6 +153,13 @@ Resolver::Lookup<std::string> Resolver::txt(std::string name, Time deadline) {
 }
 Resolver::Lookup<std::string> Resolver::ptr(Address address, Time deadline) {
   return ask(reverse_name(address), RecordType::ptr, deadline, &parse_ptr);
+}
+Resolver::Lookup<std::string> Resolver::dnskey(std::string zone, Time deadline) {
+  std::optional<std::string> (*const parse)(std::string_view) = [](std::string_view data) {
+    return std::optional<std::string>(data);
+  };
+  if (zone == ".") return ask_valid(std::move(zone), RecordType::dnskey, deadline, parse);
+  return ask(std::move(zone), RecordType::dnskey, deadline, parse);
 }
 
 }  // namespace postroad::dns

@@ -71,16 +71,31 @@ class Resolver {
   Lookup<MxRecord> mx(std::string name, Time deadline);
   Lookup<Address> a(std::string name, Time deadline);
   Lookup<Address> aaaa(std::string name, Time deadline);
+  /// The target of an alias.
+  Lookup<std::string> cname(std::string name, Time deadline);
   Lookup<TlsaRecord> tlsa(std::string name, Time deadline);
   /// The strings of each record, joined.
   Lookup<std::string> txt(std::string name, Time deadline);
   /// The names of an address (RFC 1035 section 3.5).
   Lookup<std::string> ptr(Address address, Time deadline);
+  /// The key records of a zone, as data; of "." also.
+  Lookup<std::string> dnskey(std::string zone, Time deadline);
+
+ protected:
+  /// For a resolver that passes its queries on.
+  static void pass_on(Resolver& to, std::shared_ptr<Query> query) { to.start(std::move(query)); }
+  static std::optional<Response> find_at(const Resolver& at, const std::string& name,
+                                         RecordType type) {
+    return at.find(name, type);
+  }
 
  private:
   template <class Record>
   Lookup<Record> ask(std::string name, RecordType type, Time deadline,
                      std::optional<Record> (*parse)(std::string_view));
+  template <class Record>
+  Lookup<Record> ask_valid(std::string name, RecordType type, Time deadline,
+                           std::optional<Record> (*parse)(std::string_view));
 
   /// An answer that is there already.
   [[nodiscard]] virtual std::optional<Response> find(const std::string& /*name*/,

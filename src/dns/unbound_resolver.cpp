@@ -105,6 +105,8 @@ class SignalsBlocked final {
 Response response_of(int code, const ub_result* result) {
   if (code != 0 || result == nullptr) return Response::failed(ub_strerror(code));
   Response response;
+  response.is_signed = has_signature({static_cast<const char*>(result->answer_packet),
+                                      static_cast<std::size_t>(result->answer_len)});
   if (result->bogus != 0) {
     response.status = Status::bogus;
     response.reason = "DNSSEC validation of the answer failed";

@@ -1,5 +1,4 @@
-// The request by hand over net::Stream: Beast costs 17 s of compile time per unit, and only the
-// status line of the answer is of interest. See post.hpp.
+// See post.hpp.
 #include "http/post.hpp"
 
 #include <algorithm>
@@ -7,6 +6,7 @@
 
 #include "base/percent.hpp"
 #include "base/text.hpp"
+#include "http/exchange.hpp"
 #include "net/connect.hpp"
 #include "net/stream.hpp"
 
@@ -16,9 +16,6 @@ namespace asio = boost::asio;
 using asio::awaitable;
 
 namespace {
-
-constexpr std::size_t most_reply_header = 65536;  // bytes: an endless header would fill memory
-constexpr std::string_view header_end = "\r\n\r\n";
 
 Error wrong_url(std::string why) {
   return fail(Fault::input, "the URL",
@@ -57,60 +54,13 @@ Result<void> take_authority(std::string_view text, ServiceUrl& url) {
 
 std::string request_of(const ServiceUrl& url, std::string_view content_type,
                        std::string_view body) {
-  const bool is_v6 = url.host.find(':') != std::string::npos;
-  const bool is_usual = url.port == (url.tls ? 443 : 80);
   std::string out = "POST " + url.target + " HTTP/1.1\r\nHost: ";
-  out += is_v6 ? '[' + url.host + ']' : url.host;
-  if (!is_usual) out += ':' + std::to_string(url.port);
+  out += host_field(url.host, url.port, url.tls ? 443 : 80);
   if (!url.login.empty()) out += "\r\nAuthorization: Basic " + base64_encode(url.login);
   out += "\r\nContent-Type: " + std::string(content_type);
   out += "\r\nContent-Length: " + std::to_string(body.size());
   out += "\r\nUser-Agent: postroad\r\nAccept: */*\r\nConnection: close\r\n\r\n";
   return out += body;
-}
-
-awaitable<Result<void>> write_all(net::Stream& stream, std::string_view bytes,
-                                  proto::Time deadline) {
-  while (!bytes.empty()) {
-    const auto count = co_await stream.write(bytes, deadline);
-    if (!count) co_return count.error();
-    bytes.remove_prefix(*count);
-  }
-  co_return Result<void>();
-}
-
-// status-line = HTTP-version SP 3DIGIT SP [reason-phrase]                          RFC 9112 section
-// 4
-std::optional<unsigned> status_of(std::string_view header) {
-  if (!header.starts_with("HTTP/1.") || header.size() < 12 || header[8] != ' ') return std::nullopt;
-  const auto status = parse_number(header.substr(9, 3));
-  const bool ends = header.size() == 12 || header[12] == ' ' || header[12] == '\r';
-  if (!status || !ends || *status < 100 || *status > 599) return std::nullopt;
-  return static_cast<unsigned>(*status);
-}
-
-// The status of the first final answer.
-awaitable<Result<unsigned>> read_status(net::Stream& stream, proto::Time deadline) {
-  std::string header;
-  std::size_t taken = 0;
-  char buffer[4096];
-  for (;;) {
-    const auto end = header.find(header_end);
-    if (end != std::string::npos) {
-      const auto status = status_of(std::string_view(header).substr(0, end));
-      if (!status) co_return fail(Fault::protocol, {}, "the answer is not HTTP/1.1");
-      if (*status >= 200) co_return *status;
-      header.erase(0, end + header_end.size());
-      continue;
-    }
-    if (taken > most_reply_header)
-      co_return fail(Fault::protocol, {}, "the header of the answer has no end");
-    const auto count = co_await stream.read(buffer, deadline);
-    if (!count) co_return count.error();
-    if (*count == 0) co_return fail(Fault::closed, {}, "the service closed the connection");
-    taken += *count;
-    header.append(buffer, *count);
-  }
 }
 
 }  // namespace
@@ -140,15 +90,15 @@ awaitable<Result<unsigned>> post(const ServiceUrl& url, std::string_view content
   net::Stream stream(std::move(*socket));
   if (url.tls) {
     if (!url.tls_context) co_return fail(Fault::tls, url.host, "the CA certificates were not read");
-    const auto facts = co_await stream.handshake_client(*url.tls_context, url.host, deadline);
+    const net::TlsPeer peer{url.host};
+    const auto facts = co_await stream.handshake_client(*url.tls_context, peer, deadline);
     if (!facts) co_return facts.error();
   }
   const auto request = request_of(url, content_type, body);
-  const auto written = co_await write_all(stream, request, deadline);
-  if (!written) co_return written.error();
-  auto status = co_await read_status(stream, deadline);
+  const auto answer = co_await exchange(stream, request, 0, deadline);
   stream.close();
-  co_return status;
+  if (!answer) co_return answer.error();
+  co_return answer->status;
 }
 
 }  // namespace postroad::http

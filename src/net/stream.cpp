@@ -231,17 +231,16 @@ Result<void> Stream::begin_tls(const TlsContext& context) {
 }
 
 awaitable<Result<proto::TlsFacts>> Stream::handshake_client(const TlsContext& context,
-                                                            const std::string& host,
-                                                            Time deadline) {
+                                                            const TlsPeer& peer, Time deadline) {
   if (auto begun = begin_tls(context); !begun) co_return begun.error();
   SSL_set_connect_state(state_->ssl);
   std::string names;
-  if (!expect_peer(state_->ssl, host, names)) {
+  if (!expect_peer(state_->ssl, peer, names)) {
     SSL_set_app_data(state_->ssl, nullptr);
     co_return fail(Fault::tls, {}, "the host name cannot be checked against a certificate");
   }
   const auto state = state_;  // this stream may be moved meanwhile
-  auto facts = co_await handshake(context, deadline, host);
+  auto facts = co_await handshake(context, deadline, peer.host);
   SSL_set_app_data(state->ssl, nullptr);
   co_return facts;
 }

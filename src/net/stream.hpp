@@ -52,10 +52,9 @@ class Stream final {
   /// Both in one, for a caller with a buffer of its own: at least one byte, 0 at the peer's end.
   awaitable<Result<std::size_t>> read(std::span<char> into, Time deadline);
   awaitable<Result<std::size_t>> write(std::string_view bytes, Time deadline);
-  /// TLS as client. `host`: the name or address that the certificate must carry as subjectAltName
-  /// (RFC 9525); a name is also sent as SNI.
+  /// TLS as client.
   awaitable<Result<proto::TlsFacts>> handshake_client(const TlsContext& context,
-                                                      const std::string& host, Time deadline);
+                                                      const TlsPeer& peer, Time deadline);
   awaitable<Result<proto::TlsFacts>> handshake_server(const TlsContext& context, Time deadline);
   /// Makes a waiting read or write return Fault::cancelled.
   void interrupt();

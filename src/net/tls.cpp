@@ -175,7 +175,8 @@ Result<TlsContext> TlsContext::client(const TlsClientSettings& settings) {
   static std::mutex mutex;
   static std::vector<Made> made;
   // Before they are read: a file that changes in between is read again the next time.
-  const bool is_by_system = settings.verify && settings.ca_file.empty() && settings.pins.empty();
+  const bool is_by_system =
+      settings.verify && !settings.dane && settings.ca_file.empty() && settings.pins.empty();
   const auto [file, folder] = is_by_system ? state_of_system() : std::array<FileState, 2>{};
   const std::array files{state_of(settings.ca_file), state_of(settings.certificate),
                          state_of(settings.key), file, folder};
@@ -206,6 +207,11 @@ Result<TlsContext> TlsContext::make_client(const TlsClientSettings& settings) {
   if (!settings.certificate.empty()) {
     if (auto shown = present(context->get(), settings.certificate, settings.key); !shown)
       return shown.error();
+  }
+  if (settings.dane) {
+    if (SSL_CTX_dane_enable(context->get()) != 1) return setup_failed();
+    SSL_CTX_set_verify(context->get(), SSL_VERIFY_PEER, nullptr);
+    return TlsContext(std::move(*context), true);
   }
   if (!settings.verify || !settings.pins.empty()) {
     TlsContext unverified(std::move(*context), false);

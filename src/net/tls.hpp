@@ -4,6 +4,7 @@
 // connections.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <postroad/client_options.hpp>
@@ -24,7 +25,9 @@ namespace postroad::net {
 inline constexpr std::string_view peer_sent_no_tls = "wrong version number";
 
 struct TlsClientSettings {
-  bool verify = true;   ///< false: any certificate is accepted
+  bool verify = true;  ///< false: any certificate is accepted
+  /// Certificates are checked by TlsPeer::associations alone, and by no CA certificates (DANE).
+  bool dane = false;
   std::string ca_file;  ///< PEM file of CA certificates; empty: the system's
   /// SHA-256 of public keys (SubjectPublicKeyInfo), 32 bytes each. With pins the server's key must
   /// be one of them, and neither the name nor the issuer is checked.
@@ -37,11 +40,35 @@ struct TlsClientSettings {
   std::shared_ptr<const OptionNames> names{};
   friend bool operator==(const TlsClientSettings& one, const TlsClientSettings& other) {
     const auto parts = [](const TlsClientSettings& all) {
-      return std::tie(all.verify, all.ca_file, all.pins, all.certificate, all.key,
+      return std::tie(all.verify, all.dane, all.ca_file, all.pins, all.certificate, all.key,
                       all.allow_legacy);
     };
     return parts(one) == parts(other);
   }
+};
+
+/// A certificate association for SMTP: DANE-TA(2) or DANE-EE(3) (RFC 6698 section 2.1, RFC 7672
+/// section 3.1).
+struct CertificateAssociation {
+  std::uint8_t usage = 3;
+  std::uint8_t selector = 1;
+  std::uint8_t matching = 1;
+  std::string data;  ///< bytes: a digest, or a whole certificate or key
+  friend bool operator==(const CertificateAssociation&, const CertificateAssociation&) = default;
+};
+
+/// Whether OpenSSL can compare a certificate with it. Others say that there is DANE, and no more.
+[[nodiscard]] bool is_usable(const CertificateAssociation& association);
+
+/// The server that a client's handshake accepts, where the context verifies at all.
+struct TlsPeer {
+  /// The name or address that the certificate must have as subjectAltName (RFC 9525); a name is
+  /// also sent as SNI.
+  std::string host;
+  std::vector<std::string> names{};  ///< further names, one of which suffices
+  /// With TlsClientSettings::dane: the certificate must match one of these. DANE-EE ignores the
+  /// names and the dates of the certificate. All are usable.
+  std::vector<CertificateAssociation> associations{};
 };
 
 struct TlsServerSettings {

@@ -73,6 +73,8 @@ std::string words_of(unsigned long code, bool is_server, std::string_view otherw
 }
 
 std::string untrusted(long verdict, bool is_server, const OptionNames* names) {
+  if (verdict == X509_V_ERR_DANE_NO_MATCH)
+    return "the server's certificate matches none of its TLSA records";
   const std::string why = X509_verify_cert_error_string(verdict);
   if (is_server) return "the client's certificate is not trusted: " + why;
   return "the server's certificate is not trusted: " + why + remedy_of(verdict, names);

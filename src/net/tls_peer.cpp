@@ -2,11 +2,13 @@
 #include "net/tls_peer.hpp"
 
 #include <arpa/inet.h>
+#include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
 #include <algorithm>
 #include <boost/asio/ip/address.hpp>
+#include <memory>
 
 #include "base/text.hpp"
 
@@ -51,9 +53,49 @@ int note_names(int is_right, X509_STORE_CTX* context) {
   return is_right;
 }
 
+// Neither server_name (RFC 6066 section 3) nor a certificate has the dot of the DNS root.
+std::string without_root(const std::string& name) {
+  return name.ends_with('.') ? name.substr(0, name.size() - 1) : name;
+}
+
+bool add_association(ssl_st* ssl, const CertificateAssociation& one) {
+  return SSL_dane_tlsa_add(ssl, one.usage, one.selector, one.matching,
+                           reinterpret_cast<const unsigned char*>(one.data.data()),
+                           one.data.size()) == 1;
+}
+
+// RFC 7672 section 3.1.1: DANE-EE ignores the names.
+bool expect_associations(ssl_st* ssl, const TlsPeer& peer) {
+  if (SSL_dane_enable(ssl, without_root(peer.host).c_str()) != 1) return false;
+  SSL_dane_set_flags(ssl, DANE_FLAG_NO_DANE_EE_NAMECHECKS);
+  return std::all_of(peer.associations.begin(), peer.associations.end(),
+                     [ssl](const auto& one) { return add_association(ssl, one); });
+}
+
+bool expect_host(ssl_st* ssl, const std::string& host) {
+  const auto name = without_root(host);
+  return SSL_set1_host(ssl, name.c_str()) == 1 && SSL_set_tlsext_host_name(ssl, name.c_str()) == 1;
+}
+
 }  // namespace
 
-bool expect_peer(ssl_st* ssl, const std::string& host, std::string& names) {
+bool is_usable(const CertificateAssociation& association) {
+  const bool is_known = (association.usage == 2 || association.usage == 3) &&
+                        association.selector <= 1 && association.matching <= 2;
+  if (!is_known) return false;
+  // OpenSSL parses a whole certificate or key, and knows the sizes of the digests.
+  const std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> context(SSL_CTX_new(TLS_client_method()),
+                                                                  SSL_CTX_free);
+  if (!context || SSL_CTX_dane_enable(context.get()) != 1) return false;
+  const std::unique_ptr<SSL, decltype(&SSL_free)> ssl(SSL_new(context.get()), SSL_free);
+  const bool is_taken = ssl && SSL_dane_enable(ssl.get(), "host.invalid") == 1 &&
+                        add_association(ssl.get(), association);
+  ERR_clear_error();
+  return is_taken;
+}
+
+bool expect_peer(ssl_st* ssl, const TlsPeer& peer, std::string& names) {
+  const auto& host = peer.host;
   SSL_set_verify(ssl, SSL_get_verify_mode(ssl), note_names);
   if (SSL_set_app_data(ssl, &names) != 1) return false;
   if (host.empty() || host.find('\0') != std::string::npos) return false;
@@ -62,11 +104,13 @@ bool expect_peer(ssl_st* ssl, const std::string& host, std::string& names) {
   boost::system::error_code not_literal;
   boost::asio::ip::make_address(host, not_literal);
   if (not_literal) {
-    // Neither server_name (RFC 6066 section 3) nor a certificate has the dot of the DNS root.
-    const auto name = host.ends_with('.') ? host.substr(0, host.size() - 1) : host;
-    return SSL_set1_host(ssl, name.c_str()) == 1 &&
-           SSL_set_tlsext_host_name(ssl, name.c_str()) == 1;
+    const bool is_set =
+        peer.associations.empty() ? expect_host(ssl, host) : expect_associations(ssl, peer);
+    return is_set && std::all_of(peer.names.begin(), peer.names.end(), [ssl](const auto& name) {
+             return SSL_add1_host(ssl, without_root(name).c_str()) == 1;
+           });
   }
+  if (!peer.associations.empty()) return false;  // DANE is for names
   // No certificate knows the zone of a link-local address (RFC 4007).
   const auto address = host.substr(0, host.find('%'));
   return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), address.c_str()) == 1;

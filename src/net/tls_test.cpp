@@ -40,7 +40,7 @@ Ends shake_hands(const TlsContext& client, const std::string& host, const TlsCon
   const auto until = proto::Clock::now() + 20s;
   Ends ends;
   const auto as_client = [&]() -> awaitable<void> {
-    ends.client = co_await ours.handshake_client(client, host, until);
+    ends.client = co_await ours.handshake_client(client, {host}, until);
     ours.close();  // an open stream keeps its deadline, and the context running
   };
   const auto as_server = [&]() -> awaitable<void> {
@@ -192,7 +192,7 @@ Facts connect_to_openssl(const std::string& certificate, const std::string& ciph
   Stream stream(std::move(socket));
   Facts facts = fail(Fault::busy, "the test", "no handshake");
   const auto body = [&]() -> awaitable<void> {
-    facts = co_await stream.handshake_client(client, "localhost", proto::Clock::now() + 20s);
+    facts = co_await stream.handshake_client(client, {"localhost"}, proto::Clock::now() + 20s);
     stream.close();
   };
   asio::co_spawn(context, body(), asio::detached);

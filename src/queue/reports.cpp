@@ -22,12 +22,10 @@ bool is_confirmed(const spool::Envelope& envelope, const ReportPolicy& policy) {
 
 class Owed final {
  public:
-  Owed(const spool::Envelope& envelope, const ReportPolicy& policy, bool is_slow,
-       bool is_past_deadline)
-      : envelope_(envelope),
-        policy_(policy),
-        is_slow_(is_slow),
-        is_past_deadline_(is_past_deadline) {}
+  /// `age`: nullopt while a deadline (DELIVERBY) takes the place of the usual delay.
+  Owed(const spool::Envelope& envelope, const ReportPolicy& policy,
+       std::optional<std::chrono::milliseconds> age, bool is_past_deadline)
+      : envelope_(envelope), policy_(policy), age_(age), is_past_deadline_(is_past_deadline) {}
 
   [[nodiscard]] std::optional<Action> action(const spool::Recipient& one) const {
     if (one.state == spool::State::pending) return delay(one);
@@ -48,14 +46,20 @@ class Owed final {
     if (one.is_delay_reported || one.is_held || one.attempts == 0 || envelope_.reverse_path.empty())
       return std::nullopt;
     const auto notify = notify_of(envelope_, one);
-    const bool is_owed = (is_slow_ && notify.delay) ||
+    const bool is_owed = (is_slow(one) && notify.delay) ||
                          (is_past_deadline_ && (notify.delay || notify.failure || notify.success));
     return is_owed ? std::optional(Action::delayed) : std::nullopt;
   }
 
+  [[nodiscard]] bool is_slow(const spool::Recipient& one) const {
+    const auto after =
+        one.note.starts_with("4.7.5 ") ? policy_.tls_delay_after : policy_.delay_after;
+    return age_ && after.count() > 0 && *age_ >= after;
+  }
+
   const spool::Envelope& envelope_;
   const ReportPolicy& policy_;
-  bool is_slow_;
+  std::optional<std::chrono::milliseconds> age_;
   bool is_past_deadline_;
 };
 
@@ -72,8 +76,8 @@ std::vector<OwedReport> owed_reports(const spool::Envelope& envelope, const Hand
   // A deadline with by-mode N takes the place of the usual delay, so that its report is not missed.
   const bool has_deadline =
       left && left->count() > 0 && handling.asked.deliver_by->otherwise == DeliverBy::Else::notify;
-  const bool is_slow = policy.delay_after.count() > 0 && age >= policy.delay_after && !has_deadline;
-  const Owed rules(envelope, policy, is_slow, is_past_deadline);
+  const Owed rules(envelope, policy, has_deadline ? std::nullopt : std::optional(age),
+                   is_past_deadline);
   std::vector<OwedReport> owed;
   for (std::uint32_t i = 0; i < envelope.recipients.size(); ++i) {
     const auto& one = envelope.recipients[i];

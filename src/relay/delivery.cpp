@@ -5,6 +5,7 @@
 
 #include "queue/dispatcher.hpp"
 #include "queue/events.hpp"
+#include "relay/events.hpp"
 #include "relay/routes/mailbox_carrier.hpp"
 
 namespace postroad::relay {
@@ -87,6 +88,29 @@ class LoggingObserver final : public queue::DispatcherObserver {
   observe::Log& log_;
 };
 
+class LoggingTlsObserver final : public tls::TlsObserver {
+ public:
+  explicit LoggingTlsObserver(observe::Log& log) : log_(log) {}
+  void tls_failed(const std::string& domain, const std::string& host, const tls::HostPolicy& policy,
+                  const std::string& reason) override {
+    relay::tls_failed(log_, domain, host, policy, reason);
+  }
+  void tls_succeeded(const std::string& domain, const std::string& host,
+                     const tls::HostPolicy& policy) override {
+    tls_verified(log_, domain, host, policy);
+  }
+  void tls_left_out(const std::string& host, const std::string& reason) override {
+    relay::tls_left_out(log_, host, reason);
+  }
+  void policy_fetched(const std::string& domain, const std::string& failure) override {
+    relay::policy_fetched(log_, domain, failure);
+  }
+  void validation_off(const std::string& why) override { relay::validation_off(log_, why); }
+
+ private:
+  observe::Log& log_;
+};
+
 // As for a message to that address from elsewhere.
 std::vector<spool::Recipient> recipients_of(const Directory& directory, const std::string& text) {
   std::vector<spool::Recipient> found;
@@ -123,8 +147,9 @@ struct Delivery::State {
         log(to),
         maildirs(into),
         observer(to),
+        tls_observer(to),
         here(std::make_shared<MailboxCarrier>(spool, maildirs, settings.host, settings.threads)),
-        ways(open_ways(spool, settings.ways, {})),
+        ways(open_ways(spool, settings.ways, {}, tls_observer)),
         routes(std::make_shared<ServerRoutes>(directory, here, settings.table, ways)),
         dispatcher(spool, observer, routes,
                    dispatcher_settings(settings, make_reporter(settings.reports, directory))) {}
@@ -139,10 +164,14 @@ struct Delivery::State {
         report_limit);
   }
 
+  // That of the mail exchangers; null: there is no way to them.
+  [[nodiscard]] std::shared_ptr<mx::MxCarrier> mx_carrier() const;
+
   spool::Spool& spool;
   observe::Log& log;
   const Maildirs& maildirs;
   LoggingObserver observer;
+  LoggingTlsObserver tls_observer;
   std::shared_ptr<ReportLimit> report_limit = std::make_shared<ReportLimit>();
   std::shared_ptr<MailboxCarrier> here;
   std::vector<WayOut> ways;
@@ -169,7 +198,7 @@ void Delivery::change(const std::shared_ptr<const Directory>& directory,
 std::function<void()> Delivery::prepare_change(const std::shared_ptr<const Directory>& directory,
                                                const DeliverySettings& settings) {
   auto& state = *state_;
-  auto ways = open_ways(state.spool, settings.ways, state.ways);
+  auto ways = open_ways(state.spool, settings.ways, state.ways, state.tls_observer);
   const auto is_new = [&](const WayOut& one) {
     return std::none_of(state.ways.begin(), state.ways.end(),
                         [&](const WayOut& other) { return one.carrier == other.carrier; });
@@ -233,13 +262,29 @@ std::optional<std::string> Delivery::known_site_of(const std::string& domain) co
 }
 
 std::optional<queue::SiteLimits> Delivery::limits_of(const std::string& site) const {
-  for (const auto& way : state_->ways)
-    if (way.mx) return way.mx->site_limits(site);
-  return std::nullopt;
+  const auto carrier = state_->mx_carrier();
+  return carrier ? std::optional(carrier->site_limits(site)) : std::nullopt;
 }
 
 std::string Delivery::way_of(const spool::Envelope& envelope, std::uint32_t recipient) const {
   return state_->routes->way(envelope, queue::handling_of(envelope), recipient);
+}
+
+std::shared_ptr<mx::MxCarrier> Delivery::State::mx_carrier() const {
+  for (const auto& way : ways)
+    if (way.mx) return way.mx;
+  return nullptr;
+}
+
+void Delivery::find_policies(std::vector<std::string> names,
+                             std::function<void(std::vector<tls::PolicyFacts>)> done) const {
+  const auto carrier = state_->mx_carrier();
+  carrier ? carrier->find_policies(std::move(names), std::move(done)) : done({});
+}
+
+void Delivery::purge_policy(std::string name, std::function<void(bool)> done) const {
+  const auto carrier = state_->mx_carrier();
+  carrier ? carrier->purge_policy(std::move(name), std::move(done)) : done(false);
 }
 
 void Delivery::find_site(const std::string& domain, std::function<void()> found) const {

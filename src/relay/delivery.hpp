@@ -78,6 +78,11 @@ class Delivery final {
   /// Calls back once, from any thread, also before this returns. Thread rule: that of
   /// prepare_change().
   void find_site(const std::string& domain, std::function<void()> found) const;
+  /// As MxCarrier::find_policies and purge_policy; nothing where there is no way to mail
+  /// exchangers. Thread rule: that of prepare_change().
+  void find_policies(std::vector<std::string> names,
+                     std::function<void(std::vector<tls::PolicyFacts>)> done) const;
+  void purge_policy(std::string name, std::function<void(bool was_known)> done) const;
   /// As queue::Dispatcher::counts. Thread rule: any thread.
   [[nodiscard]] queue::QueueCounts counts() const;
   /// Messages that another process left in the spool.

@@ -96,6 +96,45 @@ mx::MxSettings MxConfig::settings(const std::string& hostname) const {
   return made;
 }
 
+Section<TlsOutConfig> TlsOutConfig::declare() {
+  using tls::Level;
+  Section<TlsOutConfig> s;
+  s.option(
+      "level", &TlsOutConfig::level,
+      {{"opportunistic", Level::opportunistic},
+       {"required", Level::required},
+       {"verify", Level::verify}},
+      "TLS with mail exchangers where neither DANE nor MTA-STS rules. `opportunistic`: where "
+      "the host offers it. `required`: with any certificate. `verify`: the certificate must be "
+      "that of the host.");
+  s.option(
+      "dane", &TlsOutConfig::dane,
+      "Hosts with TLSA records must have a certificate that matches (DANE, RFC 7672). It needs "
+      "name servers that pass on DNSSEC signatures.");
+  s.option("mta_sts", &TlsOutConfig::mta_sts,
+           "The MTA-STS policies of domains are fetched and obeyed (RFC 8461).");
+  s.option("ca_file", &TlsOutConfig::ca_file,
+           "PEM file of CA certificates for mail exchangers and MTA-STS policy hosts; empty: those "
+           "of the system.");
+  s.option("sts_port", &TlsOutConfig::sts_port, "Port of MTA-STS policy hosts.").between(1, 65535);
+  const auto time = [&s](std::string_view name, Duration TlsOutConfig::*member, Duration most,
+                         std::string_view doc) {
+    s.option(name, member, doc).between(Duration{10}, most);
+  };
+  time("sts_timeout", &TlsOutConfig::sts_timeout, std::chrono::hours(1),
+       "Time for fetching one MTA-STS policy.");
+  time("sts_pause", &TlsOutConfig::sts_pause, std::chrono::hours(24),
+       "Time between two fetches of a policy when the first failed.");
+  time("failed_memory", &TlsOutConfig::failed_memory, std::chrono::days(30),
+       "How long a host gets messages without TLS after its opportunistic handshake failed.");
+  return s;
+}
+
+tls::TlsSettings TlsOutConfig::settings(const std::filesystem::path& data) const {
+  return {level,         dane, mta_sts, ca_file.string(), sts_port, {sts_timeout, sts_pause},
+          failed_memory, data};
+}
+
 Section<DestinationConfig> DestinationConfig::declare() {
   Section<DestinationConfig> s;
   s.option(
@@ -114,6 +153,13 @@ Section<DestinationConfig> DestinationConfig::declare() {
   s.option("rate", &DestinationConfig::rate, "As in [mx], for this site; `none`: that of [mx].");
   number("messages_per_connection", &DestinationConfig::messages_per_connection, 100'000);
   number("recipients", &DestinationConfig::recipients, 10'000);
+  s.option(
+      "tls", &DestinationConfig::tls,
+      {{"tls_out", DestinationTls::as_tls_out},
+       {"opportunistic", DestinationTls::opportunistic},
+       {"required", DestinationTls::required},
+       {"verify", DestinationTls::verify}},
+      "As tls_out.level, for this site; `tls_out`: that one. DANE and MTA-STS come before it.");
   return s;
 }
 
@@ -130,9 +176,14 @@ Result<void> DestinationConfig::check_name() const {
 Result<mx::MxGroup> DestinationConfig::group() const {
   auto made = mx::GroupMatch::make(match);
   if (!made) return made.error();
-  return mx::MxGroup{
+  mx::MxGroup group{
       {name, std::move(*made)},
-      {connections, initial_connections, failures, rate, messages_per_connection, recipients}};
+      {connections, initial_connections, failures, rate, messages_per_connection, recipients},
+      {}};
+  if (tls == DestinationTls::opportunistic) group.tls = tls::Level::opportunistic;
+  if (tls == DestinationTls::required) group.tls = tls::Level::required;
+  if (tls == DestinationTls::verify) group.tls = tls::Level::verify;
+  return group;
 }
 
 Section<ReplyConfig> ReplyConfig::declare() {
@@ -165,9 +216,10 @@ Section<ResolverConfig> ResolverConfig::declare() {
   s.option("servers", &ResolverConfig::servers,
            "Name servers: `192.0.2.1`, `192.0.2.1:53` or `[2001:db8::1]:53`; none: those of "
            "/etc/resolv.conf.");
-  s.option("trust_anchor_file", &ResolverConfig::trust_anchor_file,
-           "File of DS or DNSKEY records that DNSSEC validation begins with; empty: no answer is "
-           "validated.");
+  s.option(
+      "trust_anchor_file", &ResolverConfig::trust_anchor_file,
+      "File of DS or DNSKEY records that DNSSEC validation begins with; empty: the keys of the "
+      "root zone.");
   s.option("name_timeout", &ResolverConfig::name_timeout, "Time for one name.")
       .between(Duration{10}, std::chrono::minutes(10));
   s.option("search_timeout", &ResolverConfig::search_timeout,

@@ -122,6 +122,10 @@ Section<BouncesConfig> BouncesConfig::declare() {
        "Age of a message at which its delay is reported to the sender, once. Senders with a login "
        "and those with NOTIFY=DELAY get this report. 0s: no such reports.")
       .between(Duration{0}, std::chrono::days(365));
+  s.option("tls_delay_after", &BouncesConfig::tls_delay_after,
+           "The same where a TLS policy (DANE, MTA-STS, tls_out.level) is the reason of the delay. "
+           "0s: no such reports.")
+      .between(Duration{0}, std::chrono::days(365));
   s.option("lifetime", &BouncesConfig::lifetime,
            "Age at which a message with the null reverse-path, such as a notification, is given "
            "up; retry.lifetime if that is shorter.")
@@ -144,6 +148,7 @@ ReportSettings BouncesConfig::settings(const std::string& hostname,
   made.lifetime = message_lifetime;
   made.per_hour = per_hour;
   made.policy.delay_after = delay_after;
+  made.policy.tls_delay_after = tls_delay_after;
   made.policy.postmaster = postmaster;
   std::vector<net::Network> networks;
   for (const auto& text : confirm_networks) {

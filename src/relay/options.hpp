@@ -51,8 +51,25 @@ struct MxConfig {
   [[nodiscard]] mx::MxSettings settings(const std::string& hostname) const;
 };
 
+/// `[tls_out]`: TLS of the sessions with mail exchangers.
+struct TlsOutConfig {
+  tls::Level level = tls::Level::opportunistic;
+  bool dane = true;
+  bool mta_sts = true;
+  std::filesystem::path ca_file;
+  std::uint16_t sts_port = 443;
+  config::Duration sts_timeout{std::chrono::minutes(1)};
+  config::Duration sts_pause{std::chrono::minutes(5)};
+  config::Duration failed_memory{std::chrono::hours(24)};
+
+  static config::Section<TlsOutConfig> declare();
+  /// `data`: the data folder.
+  [[nodiscard]] tls::TlsSettings settings(const std::filesystem::path& data) const;
+};
+
 /// `[[destination]]`.
 struct DestinationConfig {
+  enum class DestinationTls : std::uint8_t { as_tls_out, opportunistic, required, verify };
   std::string name;
   std::vector<std::string> match;
   unsigned connections = 0;
@@ -61,6 +78,7 @@ struct DestinationConfig {
   Rate rate{};
   unsigned messages_per_connection = 0;
   unsigned recipients = 0;
+  DestinationTls tls = DestinationTls::as_tls_out;
 
   static config::Section<DestinationConfig> declare();
   /// The name is a word that no host has. Error: Fault::input.
@@ -143,6 +161,7 @@ struct RetryConfig {
 /// `[bounces]`.
 struct BouncesConfig {
   config::Duration delay_after{std::chrono::hours(4)};
+  config::Duration tls_delay_after{std::chrono::hours(1)};
   config::Duration lifetime{std::chrono::days(2)};
   std::string postmaster;
   std::vector<std::string> confirm_networks;

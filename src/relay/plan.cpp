@@ -1,6 +1,7 @@
 // See plan.hpp.
 #include "relay/plan.hpp"
 
+#include <boost/asio/this_coro.hpp>
 #include <variant>
 
 #include "base/text.hpp"
@@ -59,6 +60,29 @@ std::string_view to_string(Route route) noexcept {
   return "?";
 }
 
+namespace {
+
+asio::awaitable<Result<void>> add_exchangers(Plan& plan, dns::Resolver& resolver) {
+  const auto& settings = std::get<MxWay>(*plan.way).settings;
+  auto found = co_await mx::find_exchangers(resolver, plan.recipient.domain, settings.rules, 0,
+                                            settings.dns);
+  if (!found) co_return found.error();
+  plan.problem = found->none;
+  const auto domain = canonical_domain(plan.recipient.domain);
+  const mx::SiteNames names(settings.named_groups());
+  plan.site = names.site_of(domain, found->names);
+  plan.exchangers = std::move(*found);
+  auto tls = settings.tls;
+  tls.only_reads = true;
+  const auto executor = co_await asio::this_coro::executor;
+  tls::TlsPolicies policies(executor, resolver, std::move(tls), settings.rules, nullptr);
+  plan.tls = co_await mx::find_tls_plan(policies, *plan.exchangers, domain,
+                                        settings.level_of(plan.site), settings.port, settings.dns);
+  co_return Result<void>();
+}
+
+}  // namespace
+
 asio::awaitable<Result<std::vector<Plan>>> make_plans(const PlanInput& input,
                                                       dns::Resolver& resolver, Mailbox address) {
   std::vector<Plan> plans;
@@ -71,15 +95,8 @@ asio::awaitable<Result<std::vector<Plan>>> make_plans(const PlanInput& input,
   }
   for (auto& plan : plans) {
     if (plan.route != Route::mx) continue;
-    const auto& settings = std::get<MxWay>(*plan.way).settings;
-    auto found = co_await mx::find_exchangers(resolver, plan.recipient.domain, settings.rules, 0,
-                                              settings.dns);
-    if (!found) co_return found.error();
-    plan.problem = found->none;
-    const auto domain = canonical_domain(plan.recipient.domain);
-    const mx::SiteNames names(settings.named_groups());
-    plan.site = names.site_of(domain, found->names);
-    plan.exchangers = std::move(*found);
+    const auto added = co_await add_exchangers(plan, resolver);
+    if (!added) co_return added.error();
   }
   co_return plans;
 }

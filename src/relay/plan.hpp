@@ -13,6 +13,7 @@
 #include "dns/resolver.hpp"
 #include "relay/local/directory.hpp"
 #include "relay/mx/exchangers.hpp"
+#include "relay/mx/tls_plan.hpp"
 #include "relay/routes/route_table.hpp"
 #include "relay/routes/ways.hpp"
 
@@ -27,6 +28,7 @@ struct Plan {
   const Way* way = nullptr;                  ///< Route::host, Route::mx: one of PlanInput::ways
   std::string site;                          ///< the destination whose limits apply
   std::optional<mx::Exchangers> exchangers;  ///< Route::mx
+  mx::TlsPlan tls{};                         ///< of `exchangers`
   /// Why there would be no attempt to deliver.
   std::optional<mx::NoHost> problem;
 };
@@ -46,7 +48,8 @@ struct PlanInput {
 std::string planned_way(const PlanInput& input, const Mailbox& recipient);
 
 /// A plan per final recipient of `address`; of an unknown local address one with the problem.
-/// `input` and `resolver` outlive the call. Error: Fault::cancelled.
+/// MTA-STS policies that the server does not have are fetched, and not kept. `input` and `resolver`
+/// outlive the call. Error: Fault::cancelled.
 boost::asio::awaitable<Result<std::vector<Plan>>> make_plans(const PlanInput& input,
                                                              dns::Resolver& resolver,
                                                              Mailbox address);

@@ -1,13 +1,26 @@
-# A real name server for the tests.
+# A real name server for the tests, and signed zones.
+import pathlib
 import shutil
 import socket
 import subprocess
+import threading
 
 import postroad
 from peers import free_port
-from postroad import HOST, PATIENCE, ROOT
+from postroad import HOST, PATIENCE, ROOT, need_program, run_program
 
 SOA = "$TTL 3600\n@ IN SOA ns.{zone}. admin.{zone}. 1 3600 600 86400 300\n@ IN NS ns.{zone}.\nns IN A 127.0.0.1\n"
+
+
+def sign(folder, zone, text, *flags):
+    """The zone signed with a key of its own, as text, and its DS record."""
+    path = folder.write(f"{zone}.zone", text)
+    made = run_program(need_program("ldns-keygen"), "-a", "ECDSAP256SHA256", "-k", zone, cwd=folder.path)
+    key = made.stdout.strip()
+    done = run_program(need_program("ldns-signzone"), *flags, "-o", f"{zone}.", path, key, cwd=folder.path)
+    if done.returncode != 0:
+        raise AssertionError(f"ldns-signzone: {done.stderr}{made.stderr}")
+    return pathlib.Path(f"{path}.signed").read_text(), (folder.path / f"{key}.ds").read_text()
 
 
 class Nsd:
@@ -72,3 +85,41 @@ remote-control:
             self.process.terminate()
         self.process.wait(PATIENCE)
         self.folder.__exit__()
+
+
+class DnsProxy:
+    """Passes queries on to a name server over UDP, except for those of one type: they get SERVFAIL, or no answer."""
+
+    def __init__(self, nsd, failing_type, silent=False):
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind((HOST, 0))
+        self.address = f"{HOST}@{self.socket.getsockname()[1]}"
+        self.server = (HOST, int(nsd.address.split("@")[1]))
+        self.failing_type, self.silent, self.failed = failing_type, silent, 0
+        self.thread = threading.Thread(target=self._serve, daemon=True)
+        self.thread.start()
+
+    def _serve(self):
+        while True:
+            query, client = self.socket.recvfrom(4096)
+            if not query:
+                return
+            end = query.index(b"\0", 12) + 1
+            if int.from_bytes(query[end:end + 2], "big") != self.failing_type:
+                with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as onward:
+                    onward.settimeout(PATIENCE)
+                    onward.sendto(query, self.server)
+                    self.socket.sendto(onward.recv(65535), client)
+                continue
+            self.failed += 1
+            if not self.silent:
+                self.socket.sendto(query[:2] + b"\x81\x82" + query[4:6] + b"\0" * 6 + query[12:end + 4], client)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stop:
+            stop.sendto(b"", self.socket.getsockname())
+        self.thread.join(PATIENCE)
+        self.socket.close()

@@ -2,15 +2,14 @@
 # refuse or are silent, and zones signed by ldns-signzone: right, changed afterwards, expired, and without a trust anchor.
 import json
 import os
-import pathlib
 import re
 import socket
 import time
 import unittest
 
 import postroad
-from nsd import SOA, Nsd
-from postroad import HOST, PATIENCE, ROOT, need_program, run_program
+from nsd import SOA, Nsd, sign
+from postroad import HOST, PATIENCE, ROOT, run_program
 
 DNS_QUERY = os.path.abspath(os.environ.get("DNS_QUERY", str(ROOT / "build/release/bin/dns_query")))
 DIGEST = "0123456789abcdef" * 4
@@ -106,24 +105,13 @@ class RealServer(unittest.TestCase):
         self.assertEqual({tuple(one["records"]) for one in answers}, {("5 mx1.zone.example",)})
 
 
-def sign(folder, zone, *flags):
-    """The zone signed with a key of its own, as text, and its DS record."""
-    path = folder.write(f"{zone}.zone", ZONE.format(zone=zone))
-    made = run_program(need_program("ldns-keygen"), "-a", "ECDSAP256SHA256", "-k", zone, cwd=folder.path)
-    key = made.stdout.strip()
-    done = run_program(need_program("ldns-signzone"), *flags, "-o", f"{zone}.", path, key, cwd=folder.path)
-    if done.returncode != 0:
-        raise AssertionError(f"ldns-signzone: {done.stderr}{made.stderr}")
-    return pathlib.Path(f"{path}.signed").read_text(), (folder.path / f"{key}.ds").read_text()
-
-
 class Dnssec(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         folder = postroad.Folder()
         cls.addClassCleanup(folder.__exit__)
-        signed = {zone: sign(folder, zone) for zone in ("secure.example", "changed.example", "unknown.example")}
-        signed["expired.example"] = sign(folder, "expired.example", "-i", "20200101000000", "-e", "20200201000000")
+        signed = {zone: sign(folder, zone, ZONE.format(zone=zone)) for zone in ("secure.example", "changed.example", "unknown.example")}
+        signed["expired.example"] = sign(folder, "expired.example", ZONE.format(zone="expired.example"), "-i", "20200101000000", "-e", "20200201000000")
         zones = {zone: content for zone, (content, _) in signed.items()}
         zones["unsigned.example"] = ZONE.format(zone="unsigned.example")
         zones["changed.example"], count = re.subn(r"192\.0\.2\.25$", "192.0.2.66", zones["changed.example"], flags=re.MULTILINE)

@@ -210,7 +210,7 @@ struct ClientSide {
   }
   asio::awaitable<void> answer(smtp::ClientMachine&) const { co_return; }
   asio::awaitable<Result<proto::TlsFacts>> handshake(net::Stream& stream, net::Time until) const {
-    co_return co_await stream.handshake_client(client_tls(), "localhost", until);
+    co_return co_await stream.handshake_client(client_tls(), {"localhost"}, until);
   }
 };
 

@@ -45,9 +45,10 @@ void print_text(const Plan& plan) {
   if (const auto* mx = plan.way != nullptr ? std::get_if<MxWay>(plan.way) : nullptr) {
     for (const auto& fact : relay::mx::facts_of(*plan.exchangers))
       if (!fact.starts_with("no host: ")) std::cout << "  " << printable(fact, 1000) << '\n';
+    for (const auto& line : relay::mx::lines_of(plan.tls))
+      std::cout << "  " << printable(line, 1000) << '\n';
     const auto limits = mx->settings.limits_of(plan.site);
-    std::cout << "  port: " << mx->settings.port
-              << "\n  tls: opportunistic\n  site: " << printable(plan.site, 300)
+    std::cout << "  port: " << mx->settings.port << "\n  site: " << printable(plan.site, 300)
               << "\n  limit: " << limits.initial << " connections at first, at most "
               << limits.connections << '\n';
     if (limits.rate.count > 0) std::cout << "  rate: " << config::format(limits.rate) << '\n';
@@ -56,12 +57,13 @@ void print_text(const Plan& plan) {
     std::cout << "  " << verb_of(plan) << ": " << printable(plan.problem->reason) << '\n';
 }
 
-std::string json_of(const relay::mx::Exchanger& exchanger) {
+std::string json_of(const relay::mx::Exchanger& exchanger, const std::string& tls) {
   std::string addresses;
   for (const auto& address : exchanger.addresses)
     addresses += (addresses.empty() ? "" : ",") + json_string(address.to_string());
-  return fmt::format(R"({{"name":{},"preference":{},"addresses":[{}]}})",
-                     json_string(exchanger.host.name), exchanger.host.preference, addresses);
+  return fmt::format(R"({{"name":{},"preference":{},"addresses":[{}],"tls":{}}})",
+                     json_string(exchanger.host.name), exchanger.host.preference, addresses,
+                     json_string(tls));
 }
 
 // The limits and the way of a route, which has one of the two forms.
@@ -79,14 +81,16 @@ std::string json_of_way(const relay::Way* way, const std::string& site) {
 void print_json(const Plan& plan) {
   std::string hosts;
   const auto found = plan.exchangers.value_or(relay::mx::Exchangers());
-  for (const auto& one : found.usable) hosts += (hosts.empty() ? "" : ",") + json_of(one);
+  for (std::size_t i = 0; i < found.usable.size(); ++i)
+    hosts += (hosts.empty() ? "" : ",") + json_of(found.usable[i], plan.tls.hosts[i].second);
   std::cout
       << fmt::format(
-             R"({{"recipient":{},"alias_of":{},"route":{},"site":{},{},"hosts":[{}],"left_out":{},"dns":{},"outcome":{},"reason":{}}})",
+             R"({{"recipient":{},"alias_of":{},"route":{},"site":{},{},"hosts":[{}],"mta_sts":{},"left_out":{},"dns":{},"outcome":{},"reason":{}}})",
              json_string(plan.recipient.text()),
              plan.alias.empty() ? "null" : json_string(plan.alias),
              json_string(to_string(plan.route)), json_string(plan.site),
-             json_of_way(plan.way, plan.site), hosts, json_list(found.notes),
+             json_of_way(plan.way, plan.site), hosts,
+             plan.tls.sts.empty() ? "null" : json_string(plan.tls.sts), json_list(found.notes),
              json_list(found.answers), plan.problem ? json_string(verb_of(plan)) : "null",
              plan.problem ? json_string(plan.problem->reason) : "null")
       << '\n';
@@ -103,10 +107,15 @@ int exit_of_plans(const std::vector<Plan>& plans) {
 }
 
 // The plans, with the DNS queries that they need.
-Result<std::vector<Plan>> plans_for(const relay::PlanInput& input,
-                                    const dns::UnboundOptions& options, const Mailbox& address) {
+Result<std::vector<Plan>> plans_for(const relay::PlanInput& input, const Mailbox& address) {
   asio::io_context context(1);
-  const auto resolver = dns::UnboundResolver::open(context.get_executor(), options);
+  MxWay way;  // all ways to mail exchangers have the same resolver
+  for (const auto& one : input.ways)
+    if (const auto* mx = std::get_if<MxWay>(&one)) way = *mx;
+  const auto resolver =
+      relay::open_resolver(context.get_executor(), way, [](const std::string& why) {
+        complain("plan", "no DNS answer is validated, and DANE is off: " + why);
+      });
   if (!resolver) return resolver.error();
   std::optional<Result<std::vector<Plan>>> plans;
   const auto run = [&]() -> asio::awaitable<void> {
@@ -178,10 +187,9 @@ int PlanVerb::run() {
   for (const auto& sentence : found.errors) complain("plan", sentence);
   if (!found.errors.empty() || !made) return exit_config;
   const auto delivery = made->delivery();
-  const auto resolver = made->settings.resolver.options();
   const auto plans = plans_for(
       {*made->directory, delivery.table, delivery.ways, sender == "<>" ? std::string() : sender},
-      resolver ? *resolver : dns::UnboundOptions{}, *to);
+      *to);
   if (!plans) {
     complain("plan", plans.error().text());
     return exit_of(plans.error());

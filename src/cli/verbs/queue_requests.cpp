@@ -54,6 +54,12 @@ void print_matches(std::size_t count) {
   std::cerr << count_text(count) << (count == 1 ? " matches\n" : " match\n");
 }
 
+std::string words_of(const std::vector<std::string>& names) {
+  std::string words;
+  for (const auto& name : names) words += ' ' + percent_encode(name);
+  return words;
+}
+
 int exit_of_put(const Error& error) {
   return error.fault == Fault::input ? int{exit_temporary} : exit_of(error);
 }

@@ -29,6 +29,8 @@ std::string count_text(std::size_t count);
 void print_matches(std::size_t count);
 /// A line on standard output. Error: Fault::io; the program reports it at its end.
 Result<void> print_line(std::string_view line);
+/// The names as words of a request, each after a space.
+std::string words_of(const std::vector<std::string>& names);
 /// Prints the sentence; gives the code.
 int refuse_queue(int code, std::string_view sentence);
 int refuse_queue(const Error& error, std::string_view verb = "queue");

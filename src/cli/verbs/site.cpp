@@ -16,12 +16,6 @@ namespace postroad::cli {
 
 namespace {
 
-std::string words_of_sites(const std::vector<std::string>& names) {
-  std::string words;
-  for (const auto& name : names) words += ' ' + percent_encode(name);
-  return words;
-}
-
 std::string join(const std::vector<std::string>& texts) {
   std::string joined;
   for (const auto& text : texts) joined += (joined.empty() ? "" : " | ") + text;
@@ -118,7 +112,7 @@ int SiteVerbs::list(const std::string& what) {
   auto running = connect_to_server(place);
   if (!running) return refuse_queue(running.error(), "site");
   const std::string form = json ? " json" : " text";
-  const auto count = running->queue("site " + what + form + words_of_sites(names), print_line);
+  const auto count = running->queue("site " + what + form + words_of(names), print_line);
   if (!count) return refuse_queue(count.error(), "site");
   if (*count == 0 && !json) std::cerr << "no site matches\n";
   return exit_of_count(*count);
@@ -130,7 +124,7 @@ int SiteVerbs::change(const std::string& what) {
   if (!running) return refuse_queue(running.error(), "site");
   bool is_kept = true;
   const auto count = running->queue(
-      "site " + what + words_of_sites(names), [&](std::string_view line) -> Result<void> {
+      "site " + what + words_of(names), [&](std::string_view line) -> Result<void> {
         if (line.starts_with(warning)) {
           is_kept = false;
           complain("site", line.substr(warning.size()));

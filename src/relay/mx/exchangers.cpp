@@ -144,7 +144,12 @@ class Selection final {
         max_of_host_(hosts > 1 ? Exchangers::max_of_host : rules.max_addresses) {}
 
   void add(const Host& host, const HostAnswers& answers) {
+    const auto& v4 = answers.ipv4;
+    const auto& v6 = answers.ipv6;
     Exchanger exchanger{host, {}};
+    exchanger.is_secure =
+        (v4.is_validated && !v4.records.empty()) || (v6.is_validated && !v6.records.empty());
+    exchanger.alias_of = lower(v6.canonical_name.empty() ? v4.canonical_name : v6.canonical_name);
     auto all = interleave(answers);
     std::stable_partition(all.begin(), all.end(),
                           [this](const Address& address) { return rules_.preferred == address; });
@@ -268,6 +273,8 @@ Hosts judge_hosts(const std::string& domain, const dns::Answer<dns::MxRecord>& a
 Hosts hosts_of(const std::string& domain, const dns::Answer<dns::MxRecord>& answer,
                std::uint64_t seed) {
   auto made = judge_hosts(domain, answer, seed);
+  made.is_secure = answer.is_validated;
+  made.alias_of = lower(answer.canonical_name);
   made.answer = answer_text("MX", domain, answer, [](const dns::MxRecord& record) {
     return std::to_string(record.preference) + ' ' +
            (record.is_null() ? std::string(".") : lower(without_dot(record.exchange)));
@@ -302,9 +309,10 @@ Exchangers exchangers_of(const std::string& domain, const Hosts& hosts,
 std::vector<std::string> facts_of(const Exchangers& found) {
   std::vector<std::string> facts;
   for (const auto& answer : found.answers) facts.push_back("dns: " + answer);
-  for (const auto& [host, addresses] : found.usable) {
-    auto& text = facts.emplace_back("mx: " + std::to_string(host.preference) + ' ' + host.name);
-    for (const auto& address : addresses) text += ' ' + address.to_string();
+  for (const auto& one : found.usable) {
+    auto& text =
+        facts.emplace_back("mx: " + std::to_string(one.host.preference) + ' ' + one.host.name);
+    for (const auto& address : one.addresses) text += ' ' + address.to_string();
   }
   for (const auto& note : found.notes) facts.push_back("left out: " + note);
   if (found.none) facts.push_back("no host: " + found.none->reason);

@@ -39,6 +39,8 @@ struct Hosts {
   std::vector<std::string> names{};  ///< of all hosts, sorted
   bool is_implicit = false;          ///< the domain has no MX record and is its own host
   std::string answer{};              ///< as Exchangers::answers
+  bool is_secure = false;            ///< as Exchangers::is_secure
+  std::string alias_of{};            ///< as Exchangers::alias_of
   std::optional<NoHost> none;
 
   static constexpr std::size_t max_hosts = 20;
@@ -59,6 +61,9 @@ struct HostAnswers {
 struct Exchanger {
   Host host;
   std::vector<Address> addresses;  ///< the families alternate, IPv6 first; never empty
+  bool is_secure = false;  ///< DNSSEC proves the addresses of one family, with the whole alias
+  std::string
+      alias_of{};  ///< the name that has the addresses, where `host` is an alias; else empty
 };
 
 /// The second step.
@@ -75,6 +80,8 @@ struct Exchangers {
   std::vector<std::string> answers;
   /// Hosts::names, whether they are usable or not; of an address literal: none.
   std::vector<std::string> names;
+  bool is_secure = false;  ///< DNSSEC proves the MX records, or that there are none
+  std::string alias_of{};  ///< the name that has the MX records, where the domain is an alias
 
   /// Addresses of one host if there are other hosts, so that these are tried too.
   static constexpr std::size_t max_of_host = 2;

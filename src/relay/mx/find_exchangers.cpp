@@ -124,6 +124,8 @@ asio::awaitable<Result<Exchangers>> find_exchangers(dns::Resolver& resolver, std
   }
   auto made = exchangers_of(*name, hosts, answers, rules, rank_of);
   made.names = hosts.names;
+  made.is_secure = hosts.is_secure;
+  made.alias_of = hosts.alias_of;
   co_return made;
 }
 

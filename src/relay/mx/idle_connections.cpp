@@ -5,16 +5,6 @@
 
 namespace postroad::relay::mx {
 
-namespace {
-
-std::optional<Address> peer_of(client::Connection& connection) {
-  boost::system::error_code error;
-  const auto peer = connection.stream().socket().remote_endpoint(error);
-  return error ? std::nullopt : std::optional(peer.address());
-}
-
-}  // namespace
-
 std::unique_ptr<client::Connection> IdleConnections::take(const std::string& key,
                                                           const std::vector<Address>& addresses,
                                                           Time now, Time& opened) {
@@ -36,7 +26,7 @@ void IdleConnections::give_back(const std::string& key, Lease lease, std::size_t
   auto& connection = *lease.connection;
   if (!connection.is_open() || connection.messages() >= most || now - lease.opened >= limits_.age)
     return;
-  const auto peer = peer_of(connection);
+  const auto peer = connection.address();
   const auto is_same = [&](const Idle& one) { return one.peer == peer; };
   const auto same = std::count_if(idle_.begin(), idle_.end(), is_same);
   if (static_cast<std::size_t>(same) >= limits_.per_address)

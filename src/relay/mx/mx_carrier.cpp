@@ -17,9 +17,11 @@
 #include "queue/retry_hint.hpp"
 #include "queue/server_text.hpp"
 #include "relay/mx/failed_lately.hpp"
-#include "relay/mx/learnt_counts.hpp"
+#include "relay/mx/host_failures.hpp"
 #include "relay/mx/result_meaning.hpp"
+#include "relay/mx/sessions.hpp"
 #include "relay/mx/site_searches.hpp"
+#include "relay/mx/tls_plan.hpp"
 #include "relay/routes/route_table.hpp"
 
 namespace postroad::relay::mx {
@@ -44,6 +46,25 @@ std::vector<std::uint32_t> of_one_transaction(const queue::Part& part, std::size
   for (const auto at : part.recipients)
     if (found.size() < most && iequals(domain_of(part, at), domain)) found.push_back(at);
   return found;
+}
+
+// Calls back at its end, with nothing when the carrier ended before.
+template <class T>
+struct Question {
+  T answer{};
+  std::function<void(T)> done;
+  ~Question() {
+    try {
+      done(std::move(answer));
+    } catch (...) {  // no memory: the asker waits no longer than its own patience
+    }
+  }
+};
+
+using Facts = Question<std::vector<std::string>>;
+
+tls::MessageWish wish_of(const queue::Part& part) {
+  return {part.handling.asked.require_tls, part.handling.tls_optional};
 }
 
 // Each message and attempt has a seed of its own: together they use all hosts of one preference.
@@ -89,149 +110,80 @@ struct MxCarrier::State {
       : settings(std::move(of)),
         calls(spool),
         work(asio::make_work_guard(context)),
-        idle(context, settings.reuse),
         sites(settings.named_groups()) {}
 
-  // Calls back at its end, which is also that of a search that was not finished.
-  struct Answer {
-    std::vector<std::string> facts;
-    std::function<void(std::vector<std::string>)> done;
-    ~Answer() {
-      try {
-        done(std::move(facts));
-      } catch (...) {  // no memory: the asker waits no longer than its own patience
-      }
-    }
-  };
-
   void start(const std::shared_ptr<outbox::Call>& call);
-  awaitable<void> explain(std::string domain, std::shared_ptr<Answer> answer);
+  awaitable<void> explain(std::string domain, std::shared_ptr<Facts> question);
+  [[nodiscard]] std::string site_of(const queue::Part& part) const;
   [[nodiscard]] MxLimits limits_for(const queue::Part& part) const;
   [[nodiscard]] bool belongs_to_site(const queue::Part& part,
                                      const std::vector<std::string>& names);
   void run();
-  [[nodiscard]] std::unique_ptr<client::Connection> make_connection(const std::string& name,
-                                                                    bool with_tls,
-                                                                    bool must_verify) const;
   awaitable<outbox::Ended> deliver(outbox::Call& call);
   awaitable<outbox::Ended> try_hosts(outbox::Call& call, const Exchangers& found);
-  awaitable<Result<SendReport>> send_over(outbox::Call& call, client::Connection& connection,
-                                          const Exchanger& exchanger);
-  awaitable<Result<SendReport>> send_to(outbox::Call& call, const Exchanger& exchanger,
-                                        bool with_tls);
-  awaitable<Result<SendReport>> send_to(outbox::Call& call, const Exchanger& exchanger);
+  awaitable<tls::HostPolicy> policy_for(const outbox::Call& call, const Exchangers& found,
+                                        const Exchanger& exchanger, const tls::StsState& sts);
 
   MxSettings settings;
   outbox::Calls calls;
   asio::io_context context{1};
   asio::executor_work_guard<asio::io_context::executor_type> work;
   std::unique_ptr<dns::Resolver> resolver;
-  FailedLately failed_hosts{std::chrono::minutes(5)};  // this and the next: the carrier's thread
-  SlowIpv6 slow_ipv6;
+  std::optional<tls::TlsPolicies> policies;  // this and the next four: the carrier's thread
+  std::optional<Sessions> sessions;
+  FailedLately failed_hosts{std::chrono::minutes(5)};
   FailedLately changed_sites{std::chrono::minutes(1)};  // of a message and domain
-  IdleConnections idle;  // this and the next: the carrier's thread only
-  LearntCounts learnt;
   SiteNames sites;
   std::optional<SiteSearches> searches;  // always there once it is open
   std::thread thread;
 };
 
-std::unique_ptr<client::Connection> MxCarrier::State::make_connection(const std::string& name,
-                                                                      bool with_tls,
-                                                                      bool must_verify) const {
-  ClientOptions options;
-  options.helo_name = settings.helo_name;
-  options.timeouts = settings.timeouts;
-  options.drop_unsupported_options = true;
-  options.tls.policy = must_verify ? Tls::required : with_tls ? Tls::opportunistic : Tls::never;
-  options.tls.insecure_accept_any_certificate = !must_verify;
-  const auto host = name.find(':') == std::string::npos ? name : '[' + name + ']';
-  return std::make_unique<client::Connection>(
-      "smtp://" + host + ':' + std::to_string(settings.port), std::nullopt, std::move(options));
-}
-
-awaitable<Result<SendReport>> MxCarrier::State::send_over(outbox::Call& call,
-                                                          client::Connection& connection,
-                                                          const Exchanger& exchanger) {
-  connection.use_addresses(exchanger.addresses);
-  auto report = co_await connection.send(outbox::envelope_of(call.part, false), call.source);
-  if (call.can_hide_8bit(report))
-    report = co_await connection.send(outbox::envelope_of(call.part, false), call.source);
-  co_return report;
-}
-
-// The message is unread if the session ended before MAIL. A connection that its host closed while
-// it was idle costs no attempt: the client connects again.
-awaitable<Result<SendReport>> MxCarrier::State::send_to(outbox::Call& call,
-                                                        const Exchanger& exchanger, bool with_tls) {
-  // REQUIRETLS (RFC 8689 section 4.2.1) demands a verified host.
-  const bool must_verify = call.part.handling.asked.require_tls;
-  const auto& name = exchanger.host.name;
-  const auto key = name + (must_verify ? " verified" : with_tls ? " tls" : " plain");
-  Lease lease;
-  lease.opened = std::chrono::steady_clock::now();
-  lease.connection = idle.take(key, exchanger.addresses, lease.opened, lease.opened);
-  const bool is_reused = lease.connection != nullptr;
-  if (!is_reused) lease.connection = make_connection(name, with_tls, must_verify);
-  const auto carried = lease.connection->messages();
-  auto report = co_await send_over(call, *lease.connection, exchanger);
-  if (is_reused && ends_connection(report))
-    learnt.note(name, carried, std::chrono::steady_clock::now());
-  // A limit of messages per connection concerns the connection: the message has a new one.
-  if (is_reused && !call.is_stopping && ends_connection(report) && call.source.rewind()) {
-    lease = {make_connection(name, with_tls, must_verify), std::chrono::steady_clock::now()};
-    report = co_await send_over(call, *lease.connection, exchanger);
-  }
-  if (report && !is_reused) slow_ipv6.note(lower(domain_of(call.part)), exchanger, report->address);
-  if (ends_connection(report))
-    idle.close(key);
-  else if (const auto now = std::chrono::steady_clock::now(); !call.is_stopping)
-    idle.give_back(key, std::move(lease), learnt.limit(name, limits_for(call.part).messages, now),
-                   now);
-  co_return report;
-}
-
-awaitable<Result<SendReport>> MxCarrier::State::send_to(outbox::Call& call,
-                                                        const Exchanger& exchanger) {
-  auto report = co_await send_to(call, exchanger, true);
-  if (!is_failed_handshake(report) || call.part.handling.asked.require_tls || call.is_stopping)
-    co_return report;
-  co_return co_await send_to(call, exchanger, false);
+awaitable<tls::HostPolicy> MxCarrier::State::policy_for(const outbox::Call& call,
+                                                        const Exchangers& found,
+                                                        const Exchanger& exchanger,
+                                                        const tls::StsState& sts) {
+  const auto level = settings.level_of(site_of(call.part));
+  tls::PolicyTarget target{sts.domain, found.alias_of, exchanger.host.name};
+  co_return co_await policies->find(found, exchanger, std::move(target), wish_of(call.part), sts,
+                                    level, settings.port,
+                                    std::chrono::steady_clock::now() + settings.dns.name);
 }
 
 awaitable<outbox::Ended> MxCarrier::State::try_hosts(outbox::Call& call, const Exchangers& found) {
-  const auto count = call.part.recipients.size();
-  const auto domain = lower(domain_of(call.part));
-  const bool is_ipv4_first = slow_ipv6.has(domain);
-  std::string failures;
+  const auto domain = canonical_domain(domain_of(call.part));
+  const auto most = limits_for(call.part).messages;
+  const auto sts = co_await policies->find_sts(
+      domain, wish_of(call.part), std::chrono::steady_clock::now() + settings.dns.name);
+  HostFailures failures(domain, policies->observer());
   std::optional<queue::Throttle> throttle;
-  std::size_t sessions = 0;
+  std::size_t opened = 0;
   for (auto exchanger : found.usable) {
     const auto& host = exchanger.host.name;
-    if (is_ipv4_first) begin_with_ipv4(exchanger.addresses);
-    const auto report = co_await send_to(call, exchanger);
+    const auto policy = co_await policy_for(call, found, exchanger, sts);
+    if (!policy.refusal.empty()) {
+      failures.add_refusal(host, policy);
+      continue;
+    }
+    if (sessions->is_ipv6_slow(domain)) begin_with_ipv4(exchanger.addresses);
+    const auto report = co_await sessions->send(call, exchanger, policy, most);
     auto asked = throttle_of(report, host, settings.replies);
     if (asked && (!throttle || throttle->pause <= asked->pause)) throttle = std::move(asked);
     const bool is_about_message = concerns_message(report, host, settings.replies);
-    if (is_about_message || !is_failure_of_host(report)) {
+    const bool lacks_tls = failures.note_tls(host, policy, report);
+    if (!lacks_tls && (is_about_message || !is_failure_of_host(report))) {
       failed_hosts.remove(host);
-      auto ended = outbox::ended_by(report, count);
+      auto ended = outbox::ended_by(report, call.part.recipients.size());
       if (is_about_message) ended.attempt.site_failure.reset();
       ended.attempt.throttle = throttle;
       co_return ended;
     }
     failed_hosts.add(host);
-    failures += (failures.empty() ? "" : "; ") + text_of(report, host);
-    if (call.is_stopping) co_return outbox::Ended{queue::same_for_all(count, {}, failures)};
-    if (had_session(report) && ++sessions == settings.sessions) break;
+    failures.add(text_of(report, host));
+    if (call.is_stopping) break;
+    if (!lacks_tls && had_session(report) && ++opened == settings.sessions) break;
     (void)call.source.rewind();
   }
-  // RFC 3463: 4.4.1 no answer from host, 4.3.2 host not accepting messages, 4.4.4 no route.
-  const std::string code = found.has_own ? "4.4.4 " : sessions > 0 ? "4.3.2 " : "4.4.1 ";
-  outbox::Ended ended{queue::same_for_all(count, Outcome::deferred, code + failures)};
-  ended.attempt.site_failure = code + failures;
-  ended.attempt.throttle = throttle;
-  co_return ended;
+  co_return failures.end(call, found, opened > 0, std::move(throttle));
 }
 
 awaitable<outbox::Ended> MxCarrier::State::deliver(outbox::Call& call) {
@@ -263,7 +215,7 @@ awaitable<outbox::Ended> MxCarrier::State::deliver(outbox::Call& call) {
     co_return ended;
   }
   ended = co_await try_hosts(call, *found);
-  ended.attempt.is_elsewhere = is_elsewhere;
+  ended.attempt.is_elsewhere = ended.attempt.is_elsewhere || is_elsewhere;
   co_return ended;
 }
 
@@ -293,15 +245,28 @@ void MxCarrier::State::start(const std::shared_ptr<outbox::Call>& call) {
                      }));
 }
 
-awaitable<void> MxCarrier::State::explain(std::string domain, std::shared_ptr<Answer> answer) {
+awaitable<void> MxCarrier::State::explain(std::string domain, std::shared_ptr<Facts> question) {
   const auto rules = settings.rules.with_interfaces();
   const auto found = co_await find_exchangers(*resolver, domain, rules, 0, settings.dns);
-  answer->facts = found ? facts_of(*found) : std::vector<std::string>{found.error().text()};
+  if (!found) {
+    question->answer = {found.error().text()};
+    co_return;
+  }
+  const auto level = settings.level_of(
+      sites.find(canonical_domain(domain), std::chrono::steady_clock::now()).site);
+  question->answer = facts_of(*found);
+  const auto plan = co_await find_tls_plan(*policies, *found, canonical_domain(domain), level,
+                                           settings.port, settings.dns);
+  for (auto& line : lines_of(plan)) question->answer.push_back(std::move(line));
+}
+
+std::string MxCarrier::State::site_of(const queue::Part& part) const {
+  const auto now = std::chrono::steady_clock::now();
+  return sites.find(canonical_domain(domain_of(part)), now).site;
 }
 
 MxLimits MxCarrier::State::limits_for(const queue::Part& part) const {
-  const auto now = std::chrono::steady_clock::now();
-  return settings.limits_of(sites.find(canonical_domain(domain_of(part)), now).site);
+  return settings.limits_of(site_of(part));
 }
 
 // An exception of a handler, such as a lack of memory, does not end the thread.
@@ -317,11 +282,15 @@ void MxCarrier::State::run() {
 }
 
 Result<std::shared_ptr<MxCarrier>> MxCarrier::open(spool::Spool& spool, MxSettings settings,
-                                                   const MakeResolver& make_resolver) {
+                                                   const MakeResolver& make_resolver,
+                                                   tls::TlsObserver* observer) {
   auto state = std::make_unique<State>(spool, std::move(settings));
   auto resolver = make_resolver(state->context.get_executor());
   if (!resolver) return resolver.error();
   state->resolver = std::move(*resolver);
+  state->policies.emplace(state->context.get_executor(), *state->resolver, state->settings.tls,
+                          state->settings.rules, observer);
+  state->sessions.emplace(state->context, state->settings, *state->policies);
   state->searches.emplace(state->context, *state->resolver, state->sites,
                           std::min(state->settings.dns.name, state->settings.dns.whole));
   state->thread = std::thread([state = state.get()] { state->run(); });
@@ -374,15 +343,32 @@ void MxCarrier::carry_whole(const queue::Part& part, Done done) {
 }
 
 void MxCarrier::explain(std::string domain, std::function<void(std::vector<std::string>)> done) {
-  auto answer = std::make_shared<State::Answer>();
-  answer->done = std::move(done);
-  asio::co_spawn(state_->context, state_->explain(std::move(domain), std::move(answer)),
+  auto question = std::make_shared<Facts>();
+  question->done = std::move(done);
+  asio::co_spawn(state_->context, state_->explain(std::move(domain), std::move(question)),
                  [](const std::exception_ptr&) {});
+}
+
+void MxCarrier::find_policies(std::vector<std::string> names,
+                              std::function<void(std::vector<tls::PolicyFacts>)> done) {
+  auto question = std::make_shared<Question<std::vector<tls::PolicyFacts>>>();
+  question->done = std::move(done);
+  asio::post(state_->context, [state = state_.get(), names = std::move(names), question] {
+    question->answer = state->policies->facts(names);
+  });
+}
+
+void MxCarrier::purge_policy(std::string name, std::function<void(bool)> done) {
+  auto question = std::make_shared<Question<bool>>();
+  question->done = std::move(done);
+  asio::post(state_->context, [state = state_.get(), name = std::move(name), question] {
+    question->answer = state->policies->purge(name);
+  });
 }
 
 void MxCarrier::begin_stop() {
   state_->calls.begin_stop();
-  asio::post(state_->context, [state = state_.get()] { state->idle.clear(); });
+  asio::post(state_->context, [state = state_.get()] { state->sessions->close_idle(); });
   state_->searches->cancel();
 }
 

@@ -12,6 +12,7 @@
 #include "queue/carrier.hpp"
 #include "relay/mx/mx_settings.hpp"
 #include "relay/mx/site_names.hpp"
+#include "relay/tls/tls_policies.hpp"
 #include "spool/spool.hpp"
 
 namespace postroad::relay::mx {
@@ -21,9 +22,10 @@ class MxCarrier final : public queue::Carrier {
   /// Makes the resolver that runs on the carrier's thread.
   using MakeResolver =
       std::function<Result<std::unique_ptr<dns::Resolver>>(boost::asio::any_io_executor)>;
-  /// The spool outlives it. Error: that of `make_resolver`.
+  /// The spool and the observer outlive it; `observer` may be null. Error: that of `make_resolver`.
   static Result<std::shared_ptr<MxCarrier>> open(spool::Spool& spool, MxSettings settings,
-                                                 const MakeResolver& make_resolver);
+                                                 const MakeResolver& make_resolver,
+                                                 tls::TlsObserver* observer = nullptr);
   /// As stop(now).
   ~MxCarrier() override;
 
@@ -36,6 +38,10 @@ class MxCarrier final : public queue::Carrier {
   /// The facts (facts_of) of a search for the exchangers of a domain now. `done` is called once,
   /// from any thread; with nothing if the carrier ends before.
   void explain(std::string domain, std::function<void(std::vector<std::string>)> done);
+  /// As TlsPolicies::facts and purge; `done` is called once, from any thread.
+  void find_policies(std::vector<std::string> names,
+                     std::function<void(std::vector<tls::PolicyFacts>)> done);
+  void purge_policy(std::string name, std::function<void(bool was_known)> done);
   /// Recipients in another domain than the first one's are left for the next attempt: a host may
   /// refuse a transaction with several domains, and each has policies of its own.
   void carry(const queue::Part& part, Done done) override;

@@ -5,10 +5,19 @@
 
 namespace postroad::relay::mx {
 
+namespace {
+
+const MxGroup* find_group(const std::vector<MxGroup>& groups, const std::string& site) {
+  const auto is_it = [&](const MxGroup& one) { return site_of_group(one.group.name) == site; };
+  const auto found = std::find_if(groups.begin(), groups.end(), is_it);
+  return found == groups.end() ? nullptr : &*found;
+}
+
+}  // namespace
+
 MxLimits MxSettings::limits_of(const std::string& site) const {
   auto made = limits;
-  const auto is_it = [&](const MxGroup& one) { return site_of_group(one.group.name) == site; };
-  if (const auto found = std::find_if(groups.begin(), groups.end(), is_it); found != groups.end()) {
+  if (const auto* found = find_group(groups, site)) {
     const auto take = [](auto value, auto& into) {
       if (value != 0) into = value;
     };
@@ -21,6 +30,11 @@ MxLimits MxSettings::limits_of(const std::string& site) const {
   }
   made.initial = std::min(made.initial, made.connections);
   return made;
+}
+
+tls::Level MxSettings::level_of(const std::string& site) const {
+  const auto* found = find_group(groups, site);
+  return found == nullptr ? tls.level : found->tls.value_or(tls.level);
 }
 
 queue::SiteLimits MxSettings::site_limits(const std::string& site) const {

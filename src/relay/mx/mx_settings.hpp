@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <postroad/client_options.hpp>
 #include <string>
 #include <vector>
@@ -16,6 +17,7 @@
 #include "relay/mx/idle_connections.hpp"
 #include "relay/mx/reply_rules.hpp"
 #include "relay/mx/site_names.hpp"
+#include "relay/tls/tls_policies.hpp"
 
 namespace postroad::relay::mx {
 
@@ -34,11 +36,10 @@ struct MxLimits {
 struct MxGroup {
   NamedGroup group;
   MxLimits limits{0, 0, 0, {}, 0, 0};
+  std::optional<tls::Level> tls{};  ///< none: that of TlsSettings
   friend bool operator==(const MxGroup&, const MxGroup&) = default;
 };
 
-/// TLS is used where the host offers it, whatever its certificate, and a failed handshake is
-/// followed by a session without TLS (RFC 7435).
 struct MxSettings {
   std::string helo_name;
   std::uint16_t port = 25;
@@ -51,9 +52,11 @@ struct MxSettings {
   /// Hosts of one attempt to which a session was opened; further ones wait for the next attempt.
   std::size_t sessions = 2;
   ReuseLimits reuse;
+  tls::TlsSettings tls;
   friend bool operator==(const MxSettings&, const MxSettings&) = default;
 
   [[nodiscard]] MxLimits limits_of(const std::string& site) const;
+  [[nodiscard]] tls::Level level_of(const std::string& site) const;
   [[nodiscard]] queue::SiteLimits site_limits(const std::string& site) const;
   [[nodiscard]] std::vector<NamedGroup> named_groups() const;
 };

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <tuple>
 
+#include "dns/checked_resolver.hpp"
 #include "outbox/pool_carrier.hpp"
 
 namespace postroad::relay {
@@ -27,12 +28,14 @@ WayOut open_host(spool::Spool& spool, const HostWay& host) {
   return {host, {}, std::make_shared<outbox::PoolCarrier>(spool, std::move(made)), {}};
 }
 
-WayOut open_mx(spool::Spool& spool, const MxWay& way) {
-  auto carrier =
-      mx::MxCarrier::open(spool, way.settings, [&](const boost::asio::any_io_executor& executor) {
-        auto opened = dns::UnboundResolver::open(executor, way.resolver);
-        return opened ? Result<std::unique_ptr<dns::Resolver>>(std::move(*opened)) : opened.error();
-      });
+WayOut open_mx(spool::Spool& spool, const MxWay& way, tls::TlsObserver& observer) {
+  auto carrier = mx::MxCarrier::open(
+      spool, way.settings,
+      [&](const boost::asio::any_io_executor& executor) {
+        return open_resolver(executor, way,
+                             [&observer](const std::string& why) { observer.validation_off(why); });
+      },
+      &observer);
   if (!carrier) return {way, {}, nullptr, "4.4.3 no DNS resolver: " + carrier.error().text()};
   return {way, {}, *carrier, {}, *carrier};
 }
@@ -68,8 +71,19 @@ std::vector<std::string> names_of(const std::vector<Way>& ways) {
   return names;
 }
 
+Result<std::unique_ptr<dns::Resolver>> open_resolver(
+    const boost::asio::any_io_executor& executor, const MxWay& way,
+    std::function<void(const std::string& why)> tell) {
+  const auto as_resolver = [](auto opened) {
+    return opened ? Result<std::unique_ptr<dns::Resolver>>(std::move(*opened)) : opened.error();
+  };
+  if (way.validates)
+    return as_resolver(dns::CheckedResolver::open(executor, way.resolver, std::move(tell)));
+  return as_resolver(dns::UnboundResolver::open(executor, way.resolver));
+}
+
 std::vector<WayOut> open_ways(spool::Spool& spool, const std::vector<Way>& ways,
-                              const std::vector<WayOut>& before) {
+                              const std::vector<WayOut>& before, tls::TlsObserver& observer) {
   const auto names = names_of(ways);
   std::vector<WayOut> made;
   for (std::size_t i = 0; i < ways.size(); ++i) {
@@ -80,7 +94,7 @@ std::vector<WayOut> open_ways(spool::Spool& spool, const std::vector<Way>& ways,
     auto way = known != made.end()    ? *known
                : kept != before.end() ? *kept
                : host != nullptr      ? open_host(spool, *host)
-                                      : open_mx(spool, std::get<MxWay>(ways[i]));
+                                      : open_mx(spool, std::get<MxWay>(ways[i]), observer);
     way.name = names[i];
     made.push_back(std::move(way));
   }

@@ -3,8 +3,11 @@
 // (route_table.hpp).
 #pragma once
 
+#include <boost/asio/any_io_executor.hpp>
+#include <functional>
 #include <memory>
 #include <postroad/client_options.hpp>
+#include <postroad/result.hpp>
 #include <postroad/secret.hpp>
 #include <string>
 #include <variant>
@@ -33,6 +36,7 @@ struct HostWay {
 struct MxWay {
   mx::MxSettings settings;
   dns::UnboundOptions resolver;
+  bool validates = false;  ///< answers are validated, also without trust anchors in `resolver`
   friend bool operator==(const MxWay&, const MxWay&) = default;
 };
 
@@ -51,9 +55,14 @@ struct WayOut {
   std::shared_ptr<mx::MxCarrier> mx{};  ///< the carrier of an MxWay
 };
 
-/// A way that `before` has already keeps its carrier, connections and pauses. The spool outlives
-/// the result. Throws std::system_error without a thread.
+/// The resolver of the way. `tell` as CheckedResolver::Tell. Error: as UnboundResolver::open.
+Result<std::unique_ptr<dns::Resolver>> open_resolver(
+    const boost::asio::any_io_executor& executor, const MxWay& way,
+    std::function<void(const std::string& why)> tell);
+
+/// A way that `before` has already keeps its carrier, connections and pauses. The spool and the
+/// observer outlive the result. Throws std::system_error without a thread.
 std::vector<WayOut> open_ways(spool::Spool& spool, const std::vector<Way>& ways,
-                              const std::vector<WayOut>& before);
+                              const std::vector<WayOut>& before, tls::TlsObserver& observer);
 
 }  // namespace postroad::relay

@@ -1,0 +1,57 @@
+// See host_failures.hpp.
+#include "relay/mx/host_failures.hpp"
+
+#include "relay/mx/result_meaning.hpp"
+
+namespace postroad::relay::mx {
+
+void HostFailures::add_refusal(const std::string& host, const tls::HostPolicy& policy) {
+  ++tls_failures_;
+  add(host + ": " + policy.by + ": " + policy.refusal);
+  if (observer_ != nullptr) observer_->tls_failed(domain_, host, policy, policy.refusal);
+}
+
+bool HostFailures::note_tls(const std::string& host, const tls::HostPolicy& policy,
+                            const Result<SendReport>& report) {
+  const bool lacks_extension =
+      !report && report.error().fault == Fault::tls_required && report.error().stage == Stage::mail;
+  const bool has_failed =
+      lacks_extension || (is_failed_handshake(report) && !policy.allows_plaintext());
+  if (!has_failed) {
+    if (report && observer_ != nullptr) observer_->tls_succeeded(domain_, host, policy);
+    return false;
+  }
+  ++tls_failures_;
+  lacks_requiretls_ = lacks_requiretls_ || lacks_extension;
+  if (observer_ != nullptr) observer_->tls_failed(domain_, host, policy, text_of(report, host));
+  return true;
+}
+
+outbox::Ended HostFailures::end(const outbox::Call& call, const Exchangers& found, bool had_session,
+                                std::optional<queue::Throttle> throttle) const {
+  const auto count = call.part.recipients.size();
+  if (call.is_stopping) return {queue::same_for_all(count, {}, text_)};
+  const bool are_all_without_tls = tls_failures_ == found.usable.size();
+  if (call.part.handling.asked.require_tls && are_all_without_tls) {
+    // RFC 8689 section 4.2.1: 5.7.30 REQUIRETLS needed, 5.7.10 encryption needed.
+    const std::string code = lacks_requiretls_ ? "5.7.30 " : "5.7.10 ";
+    outbox::Ended refused{queue::same_for_all(count, Outcome::refused, code + text_)};
+    refused.attempt.is_elsewhere = true;
+    return refused;
+  }
+  // RFC 3463: 4.4.1 no answer from host, 4.3.2 host not accepting messages, 4.4.4 no route, 4.7.5
+  // cryptographic failure.
+  const std::string code = tls_failures_ > 0 ? "4.7.5 "
+                           : found.has_own   ? "4.4.4 "
+                           : had_session     ? "4.3.2 "
+                                             : "4.4.1 ";
+  outbox::Ended ended{queue::same_for_all(count, Outcome::deferred, code + text_)};
+  if (tls_failures_ > 0)
+    ended.attempt.is_elsewhere = true;
+  else
+    ended.attempt.site_failure = code + text_;
+  ended.attempt.throttle = std::move(throttle);
+  return ended;
+}
+
+}  // namespace postroad::relay::mx

@@ -1,0 +1,116 @@
+// See sessions.hpp.
+#include "relay/mx/sessions.hpp"
+
+#include "base/text.hpp"
+#include "relay/mx/result_meaning.hpp"
+
+namespace postroad::relay::mx {
+
+using boost::asio::awaitable;
+using Kind = tls::HostPolicy::Kind;
+
+namespace {
+
+std::string domain_of(const outbox::Call& call) {
+  const auto& part = call.part;
+  const auto& address = part.envelope.recipients[part.recipients.front()].address;
+  return lower(address.substr(address.rfind('@') + 1));
+}
+
+awaitable<Result<SendReport>> send_over(outbox::Call& call, client::Connection& connection,
+                                        const Exchanger& exchanger) {
+  connection.use_addresses(exchanger.addresses);
+  auto report = co_await connection.send(outbox::envelope_of(call.part, false), call.source);
+  if (call.can_hide_8bit(report))
+    report = co_await connection.send(outbox::envelope_of(call.part, false), call.source);
+  co_return report;
+}
+
+}  // namespace
+
+// How a session with the exchanger is held.
+struct Sessions::Way {
+  const Exchanger& exchanger;
+  const tls::HostPolicy& policy;
+  std::size_t most;
+  bool with_tls = true;
+  std::optional<Address> used{};  // out: the address of the last connection
+
+  [[nodiscard]] std::string key() const {
+    return exchanger.host.name + ' ' + (with_tls ? policy.key() : "plain");
+  }
+};
+
+std::unique_ptr<client::Connection> Sessions::connect(const Way& way) const {
+  const auto kind = way.policy.kind;
+  ClientOptions options;
+  options.helo_name = settings_.helo_name;
+  options.timeouts = settings_.timeouts;
+  options.drop_unsupported_options = true;
+  options.tls.policy = !way.with_tls                 ? Tls::never
+                       : kind == Kind::opportunistic ? Tls::opportunistic
+                                                     : Tls::required;
+  options.tls.insecure_accept_any_certificate =
+      kind == Kind::opportunistic || kind == Kind::required;
+  if (kind == Kind::verify) options.tls.ca_file = settings_.tls.ca_file;
+  options.names = {"tls_out.ca_file", "", "", "", "", "", ""};
+  const auto& name = way.exchanger.host.name;
+  const auto host = name.find(':') == std::string::npos ? name : '[' + name + ']';
+  auto made = std::make_unique<client::Connection>(
+      "smtp://" + host + ':' + std::to_string(settings_.port), std::nullopt, std::move(options));
+  if (kind == Kind::dane) made->use_dane(way.policy.peer);
+  return made;
+}
+
+// The message is unread if the session ended before MAIL.
+awaitable<Result<SendReport>> Sessions::send_by(outbox::Call& call, Way& way) {
+  const auto& name = way.exchanger.host.name;
+  const auto key = way.key();
+  Lease lease;
+  lease.opened = std::chrono::steady_clock::now();
+  lease.connection = idle_.take(key, way.exchanger.addresses, lease.opened, lease.opened);
+  const bool is_reused = lease.connection != nullptr;
+  if (!is_reused) lease.connection = connect(way);
+  const auto carried = lease.connection->messages();
+  auto report = co_await send_over(call, *lease.connection, way.exchanger);
+  if (is_reused && ends_connection(report))
+    learnt_.note(name, carried, std::chrono::steady_clock::now());
+  // A limit of messages per connection concerns the connection: the message has a new one.
+  if (is_reused && !call.is_stopping && ends_connection(report) && call.source.rewind()) {
+    lease = {connect(way), std::chrono::steady_clock::now()};
+    report = co_await send_over(call, *lease.connection, way.exchanger);
+  }
+  way.used = lease.connection->address();
+  if (report && !is_reused) slow_ipv6_.note(domain_of(call), way.exchanger, report->address);
+  if (ends_connection(report))
+    idle_.close(key);
+  else if (const auto now = std::chrono::steady_clock::now(); !call.is_stopping)
+    idle_.give_back(key, std::move(lease), learnt_.limit(name, way.most, now), now);
+  co_return report;
+}
+
+// The same address again (RFC 7435 section 1.2).
+awaitable<Result<SendReport>> Sessions::send_without_tls(outbox::Call& call, Exchanger exchanger,
+                                                         std::size_t most) {
+  const tls::HostPolicy policy;
+  Way way{exchanger, policy, most, false};
+  co_return co_await send_by(call, way);
+}
+
+awaitable<Result<SendReport>> Sessions::send(outbox::Call& call, const Exchanger& exchanger,
+                                             const tls::HostPolicy& policy, std::size_t most) {
+  const auto& host = exchanger.host.name;
+  if (policy.allows_plaintext() && policies_.failed(host))
+    co_return co_await send_without_tls(call, exchanger, most);
+  Way way{exchanger, policy, most};
+  auto report = co_await send_by(call, way);
+  if (!policy.allows_plaintext() || !is_failed_handshake(report) || call.is_stopping)
+    co_return report;
+  // A 454 reply to STARTTLS says nothing about the next session.
+  if (report.error().reply_code == 0) policies_.add_failed(host, report.error().text());
+  auto same = exchanger;
+  if (way.used) same.addresses = {*way.used};
+  co_return co_await send_without_tls(call, std::move(same), most);
+}
+
+}  // namespace postroad::relay::mx

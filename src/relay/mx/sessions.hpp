@@ -1,0 +1,57 @@
+// One message to one mail exchanger: over a connection that waits or a new one, with the TLS that
+// the policy demands. Not here: which exchanger (mx_carrier.hpp), which policy (relay/tls).
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+#include <cstddef>
+#include <memory>
+#include <postroad/report.hpp>
+#include <postroad/result.hpp>
+#include <string>
+
+#include "client/connection.hpp"
+#include "outbox/attempts.hpp"
+#include "relay/mx/exchangers.hpp"
+#include "relay/mx/failed_lately.hpp"
+#include "relay/mx/idle_connections.hpp"
+#include "relay/mx/learnt_counts.hpp"
+#include "relay/mx/mx_settings.hpp"
+#include "relay/tls/tls_policies.hpp"
+
+namespace postroad::relay::mx {
+
+/// Thread rule: the thread of the io_context.
+class Sessions final {
+ public:
+  template <class T>
+  using awaitable = boost::asio::awaitable<T>;
+  /// All references outlive it.
+  Sessions(boost::asio::io_context& context, const MxSettings& settings, tls::TlsPolicies& policies)
+      : settings_(settings), policies_(policies), idle_(context, settings.reuse) {}
+
+  /// Sends the message of the call; `most`: messages on one connection. A connection that its host
+  /// closed while it was idle costs nothing: another one is opened. `policy` has no refusal.
+  awaitable<Result<SendReport>> send(outbox::Call& call, const Exchanger& exchanger,
+                                     const tls::HostPolicy& policy, std::size_t most);
+  /// An address of the other family than IPv6 won the race for the domain lately.
+  [[nodiscard]] bool is_ipv6_slow(const std::string& domain) const {
+    return slow_ipv6_.has(domain);
+  }
+  void close_idle() { idle_.clear(); }
+
+ private:
+  struct Way;
+  [[nodiscard]] std::unique_ptr<client::Connection> connect(const Way& way) const;
+  awaitable<Result<SendReport>> send_by(outbox::Call& call, Way& way);
+  awaitable<Result<SendReport>> send_without_tls(outbox::Call& call, Exchanger exchanger,
+                                                 std::size_t most);
+
+  const MxSettings& settings_;
+  tls::TlsPolicies& policies_;
+  IdleConnections idle_;
+  LearntCounts learnt_;
+  SlowIpv6 slow_ipv6_;
+};
+
+}  // namespace postroad::relay::mx

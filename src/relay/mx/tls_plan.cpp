@@ -1,0 +1,57 @@
+// See tls_plan.hpp.
+#include "relay/mx/tls_plan.hpp"
+
+#include "observe/sinks.hpp"
+
+namespace postroad::relay::mx {
+
+namespace {
+
+std::string time_text(std::int64_t wall) {
+  return observe::format_time(
+      std::chrono::system_clock::time_point(std::chrono::milliseconds(wall)));
+}
+
+}  // namespace
+
+boost::asio::awaitable<TlsPlan> find_tls_plan(tls::TlsPolicies& policies, const Exchangers& found,
+                                              std::string domain, tls::Level level,
+                                              std::uint16_t port, FindTimes times) {
+  TlsPlan plan;
+  if (found.usable.empty()) co_return plan;
+  const auto sts =
+      co_await policies.find_sts(domain, {}, std::chrono::steady_clock::now() + times.name);
+  plan.sts = policies.settings().mta_sts ? text_of(sts) : "off";
+  for (const auto& exchanger : found.usable) {
+    const auto& host = exchanger.host.name;
+    tls::PolicyTarget target{domain, found.alias_of, host};
+    const auto policy = co_await policies.find(found, exchanger, std::move(target), {}, sts, level,
+                                               port, std::chrono::steady_clock::now() + times.name);
+    auto text = tls::text_of(policy);
+    if (const auto failed = policies.failed(host); failed && policy.allows_plaintext())
+      text += "; without TLS until " + time_text(failed->until) + ": " + failed->reason;
+    plan.hosts.emplace_back(host, std::move(text));
+  }
+  co_return plan;
+}
+
+std::vector<std::string> lines_of(const TlsPlan& plan) {
+  std::vector<std::string> lines;
+  if (!plan.sts.empty()) lines.push_back("mta-sts: " + plan.sts);
+  for (const auto& [host, policy] : plan.hosts) lines.push_back("tls: " + host + ": " + policy);
+  return lines;
+}
+
+std::string text_of(const tls::StsState& sts) {
+  std::string text = "none";
+  if (sts.kept) {
+    const auto& kept = *sts.kept;
+    text = std::string(to_string(kept.policy.mode)) + ", id " + kept.id + ", fetched " +
+           time_text(kept.fetched) + ", until " + time_text(kept.until()) + ", mx";
+    for (const auto& pattern : kept.policy.mx) text += ' ' + pattern;
+  }
+  if (!sts.failure.empty()) text += "; the last fetch failed: " + sts.failure;
+  return text;
+}
+
+}  // namespace postroad::relay::mx

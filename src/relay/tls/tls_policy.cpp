@@ -1,0 +1,100 @@
+// See tls_policy.hpp.
+#include "relay/tls/tls_policy.hpp"
+
+#include <algorithm>
+
+namespace postroad::relay::tls {
+
+namespace {
+
+using Kind = HostPolicy::Kind;
+
+HostPolicy refused(std::string by, std::string why) {
+  HostPolicy made;
+  made.kind = Kind::verify;
+  made.by = std::move(by);
+  made.refusal = std::move(why);
+  return made;
+}
+
+// RFC 7672 section 3.2.2: a DANE-TA certificate has the base domain, the domain of the recipients,
+// or one of these before an alias.
+net::TlsPeer peer_of(const PolicyTarget& target, const Dane& dane) {
+  net::TlsPeer peer{dane.base};
+  for (const auto& name : {target.host, target.domain, target.alias_of}) {
+    const bool is_known = name.empty() || name == dane.base ||
+                          std::find(peer.names.begin(), peer.names.end(), name) != peer.names.end();
+    if (!is_known) peer.names.push_back(name);
+  }
+  peer.associations = dane.associations;
+  return peer;
+}
+
+HostPolicy of_level(Level level) {
+  HostPolicy made;
+  made.kind = level == Level::verify     ? Kind::verify
+              : level == Level::required ? Kind::required
+                                         : Kind::opportunistic;
+  return made;
+}
+
+// Without the evidence.
+HostPolicy first_policy(const PolicyTarget& target, MessageWish wish, const Dane& dane,
+                        const StsState& sts, Level level) {
+  if (wish.is_relaxed && !wish.requires_tls) return {Kind::opportunistic, "TLS-Required: No"};
+  if (dane.kind == Dane::Kind::failed) return refused("DANE", dane.text);
+  if (dane.kind == Dane::Kind::usable)
+    return {Kind::dane, wish.requires_tls ? "REQUIRETLS" : "DANE", peer_of(target, dane)};
+  const bool is_enforced = sts.kept && sts.kept->policy.mode == StsPolicy::Mode::enforce;
+  if (is_enforced && !sts.kept->policy.lists(target.host))
+    return refused("MTA-STS", "the policy of " + target.domain + " does not list this host");
+  if (wish.requires_tls) return {Kind::verify, "REQUIRETLS"};
+  if (is_enforced) return {Kind::verify, "MTA-STS"};
+  auto made = of_level(level);
+  if (dane.kind == Dane::Kind::only_named && made.kind == Kind::opportunistic)
+    return {Kind::required, "DANE"};
+  return made;
+}
+
+}  // namespace
+
+HostPolicy policy_of(const PolicyTarget& target, MessageWish wish, const Dane& dane,
+                     const StsState& sts, Level level) {
+  auto made = first_policy(target, wish, dane, sts, level);
+  if (made.refusal.empty()) made.evidence = dane.text;
+  return made;
+}
+
+std::string HostPolicy::key() const {
+  std::string made;
+  switch (kind) {
+    case Kind::opportunistic:
+      return "opportunistic";
+    case Kind::required:
+      return "required";
+    case Kind::verify:
+      return "verify";
+    case Kind::dane:
+      made = "dane " + peer.host;
+      break;
+  }
+  for (const auto& name : peer.names) made += ' ' + name;
+  for (const auto& one : peer.associations) {
+    made += '\n';
+    for (const auto number : {one.usage, one.selector, one.matching})
+      made += static_cast<char>('0' + number);
+    made += std::to_string(one.data.size()) + ' ' + one.data;
+  }
+  return made;
+}
+
+std::string text_of(const HostPolicy& policy) {
+  if (!policy.refusal.empty()) return "not used (" + policy.by + "): " + policy.refusal;
+  const std::string text = policy.kind == Kind::opportunistic ? "opportunistic"
+                           : policy.kind == Kind::required    ? "required, with any certificate"
+                           : policy.kind == Kind::verify      ? "verified by CA certificates"
+                                                              : "verified by TLSA records";
+  return text + " (" + policy.by + ')' + (policy.evidence.empty() ? "" : "; " + policy.evidence);
+}
+
+}  // namespace postroad::relay::tls
