@@ -9,7 +9,6 @@
 #include "base/text.hpp"
 #include "client/settings.hpp"
 #include "crypto/digest.hpp"
-#include "net/connect.hpp"
 #include "net/drive.hpp"
 #include "proto/proxy/tunnel.hpp"
 #include "proto/smtp/client/greeting.hpp"
@@ -250,7 +249,7 @@ awaitable<Result<void>> Connection::reach() {
 }
 
 awaitable<Result<void>> Connection::connect_next(net::Time deadline) {
-  auto socket = co_await net::race(addresses_, deadline);
+  auto socket = co_await net::race(addresses_, deadline, local_);
   if (!socket) co_return unreachable(socket.error());
   stream_.emplace(std::move(*socket));
   peer_ = stream_->peer();

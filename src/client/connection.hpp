@@ -13,6 +13,7 @@
 
 #include "client/url.hpp"
 #include "net/buffer_pool.hpp"
+#include "net/connect.hpp"
 #include "net/session_trace.hpp"
 #include "net/stream.hpp"
 #include "proto/smtp/client/client_machine.hpp"
@@ -39,6 +40,8 @@ class Connection final {
   /// Connects to one of these, in place of the addresses that the system finds for the host of the
   /// URL, which stays the name that a certificate must have. Call before the connection is opened.
   void use_addresses(std::vector<boost::asio::ip::address> addresses);
+  /// Connects from one of these addresses of this machine. Call before the connection is opened.
+  void use_local(net::LocalAddresses local) { local_ = std::move(local); }
   /// Accepts only a certificate that matches one of these associations (DANE, RFC 7672), in place
   /// of the CA certificates and pins of the options. TlsPeer::host takes the place of the URL's
   /// host in the handshake. Call before the connection is opened.
@@ -99,7 +102,8 @@ class Connection final {
   std::optional<net::TlsPeer> dane_;    // see use_dane
   std::optional<net::TlsContext> tls_;  // once a handshake has begun: it reads the CA certificates
   std::optional<net::SessionTrace> trace_;
-  std::vector<boost::asio::ip::tcp::endpoint> given_;      // see use_addresses
+  std::vector<boost::asio::ip::tcp::endpoint> given_;  // see use_addresses
+  net::LocalAddresses local_;
   std::vector<boost::asio::ip::tcp::endpoint> addresses_;  // while opening: those not tried yet
   std::optional<net::Stream> stream_;
   std::string peer_;  // its address, which is not known any more once the peer has closed

@@ -74,6 +74,21 @@ void check_replies(const Settings& settings, Problems& problems) {
   }
 }
 
+void check_sources(const Settings& settings, Problems& problems) {
+  for (std::size_t i = 0; i < settings.sources.size(); ++i) {
+    const auto option = "source." + std::to_string(i) + '.';
+    check_name_once("source", settings.sources, i, problems);
+    const auto source = settings.sources[i].source();
+    if (!source) {
+      problems.error(option + source.error().where, source.error().detail);
+    } else if (const auto why = relay::mx::why_unusable(*source); !why.empty()) {
+      problems.warning(
+          option + "addresses",
+          why + "; its messages go from other sources until this machine has the address");
+    }
+  }
+}
+
 relay::mx::ReplyRules reply_rules(const Settings& settings) {
   std::vector<relay::mx::ReplyRule> rows;
   for (const auto& one : settings.replies) rows.push_back(one.rule());
@@ -125,6 +140,8 @@ relay::Way mx_way(const Settings& settings) {
   way.settings.replies = reply_rules(settings);
   for (const auto& destination : settings.destinations)
     if (auto group = destination.group()) way.settings.groups.push_back(std::move(*group));
+  for (const auto& one : settings.sources)
+    if (auto source = one.source()) way.settings.sources.push_back(std::move(*source));
   if (auto options = settings.resolver.options()) way.resolver = std::move(*options);
   return way;
 }
@@ -153,6 +170,7 @@ std::optional<relay::RouteTable> make_routes(const Settings& settings, Problems&
   check_mx(settings, problems);
   check_destinations(settings, problems);
   check_replies(settings, problems);
+  check_sources(settings, problems);
   if (!is_sound) return std::nullopt;
   if (settings.mx.enabled || !settings.delivery.smarthost.empty()) all.emplace_back();
   return relay::RouteTable::make(all).value();

@@ -36,6 +36,12 @@ config::Section<Settings> declare() {
            relay::RouteConfig::declare());
   s.table("mx", &Settings::mx, "Delivery to mail exchangers (RFC 5321 section 5.1).",
           relay::MxConfig::declare());
+  s.tables(
+      "source", &Settings::sources,
+      "One table per source: addresses of this machine that deliveries to mail exchangers come "
+      "from. A message keeps its source while that can be used; limits count per site and "
+      "source. None: the system chooses the address.",
+      relay::SourceConfig::declare());
   s.table("tls_out", &Settings::tls_out, "TLS with mail exchangers: DANE, MTA-STS, or by choice.",
           relay::TlsOutConfig::declare());
   s.tables("destination", &Settings::destinations,

@@ -46,7 +46,7 @@ std::optional<queue::SiteRequest> site_request_of(std::string_view word) {
 
 bool is_named(const queue::SiteFacts& site, const std::vector<std::string>& names) {
   return names.empty() || std::any_of(names.begin(), names.end(), [&](const std::string& name) {
-           return is_like(site.name, name);
+           return is_like(site.name, name) || is_like(relay::mx::split_site(site.name).site, name);
          });
 }
 
@@ -116,7 +116,7 @@ boost::asio::awaitable<Sites> SiteService::find(std::vector<std::string> names) 
   auto sites = co_await find();
   for (const auto& name : names) {
     const bool is_known = std::any_of(sites.begin(), sites.end(),
-                                      [&](const auto& site) { return site.name == name; });
+                                      [&](const auto& site) { return is_named(site, {name}); });
     if (is_known || !name.starts_with("mx:") || name.find('*') != std::string::npos) continue;
     if (const auto limits = delivery_.limits_of(name))
       sites.push_back(
@@ -162,9 +162,10 @@ boost::asio::awaitable<std::string> SiteService::change(queue::SiteRequest what,
     if (is_meant && is_to_do) found.push_back(site.name);
   }
   for (const auto& name : names) {
-    const bool is_known = std::find(found.begin(), found.end(), name) != found.end();
-    if (what == queue::SiteRequest::hold && !is_known && name.find('*') == std::string::npos)
-      found.push_back(name);
+    if (what != queue::SiteRequest::hold || name.find('*') != std::string::npos) continue;
+    for (auto& one : delivery_.sites_with_sources(name))
+      if (std::find(found.begin(), found.end(), one) == found.end())
+        found.push_back(std::move(one));
   }
   if (found.empty()) co_return last_line(0);
   co_await net::wait_for<bool>(

@@ -1,6 +1,9 @@
 // The race between addresses; see connect.hpp.
 #include "net/connect.hpp"
 
+#include <netinet/in.h>
+#include <sys/socket.h>
+
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -27,19 +30,39 @@ struct Race {
   std::optional<std::size_t> winner;
   std::size_t under_way = 0;
   std::string reasons;
+  LocalAddresses local;
+
+  void add_reason(const tcp::endpoint& endpoint, const std::string& why) {
+    if (!reasons.empty()) reasons += "; ";
+    reasons += text_of(endpoint) + ' ' + why;
+  }
 };
+
+boost::system::error_code bind_to(tcp::socket& socket, const asio::ip::address& address) {
+  boost::system::error_code error;
+  const tcp::endpoint endpoint(address, 0);
+  socket.open(endpoint.protocol(), error);
+  const int on = 1;
+  if (!error)  // without it each connection takes a port of its own for all peers together
+    (void)::setsockopt(socket.native_handle(), IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+  if (!error) socket.bind(endpoint, error);
+  return error;
+}
 
 void attempt(const std::shared_ptr<Race>& race, const tcp::endpoint& endpoint) {
   const auto index = race->sockets.size();
   auto& socket = race->sockets.emplace_back(race->bell.get_executor());
+  if (race->local.is_set()) {
+    const auto& from = race->local.of(endpoint.address());
+    if (!from) return race->add_reason(endpoint, "there is no local address of its family");
+    if (const auto error = bind_to(socket, *from))
+      return race->add_reason(endpoint, "from " + from->to_string() + ": " + error.message());
+  }
   ++race->under_way;
   socket.async_connect(endpoint, [race, index, endpoint](const boost::system::error_code& error) {
     --race->under_way;
     if (!error && !race->winner) race->winner = index;
-    if (error) {
-      if (!race->reasons.empty()) race->reasons += "; ";
-      race->reasons += text_of(endpoint) + " " + error.message();
-    }
+    if (error) race->add_reason(endpoint, error.message());
     race->bell.cancel();
   });
 }
@@ -66,9 +89,11 @@ void close_losers(Race& race) {
 
 }  // namespace
 
-awaitable<Result<tcp::socket>> race(std::vector<tcp::endpoint> endpoints, Time deadline) {
+awaitable<Result<tcp::socket>> race(std::vector<tcp::endpoint> endpoints, Time deadline,
+                                    LocalAddresses local) {
   co_await asio::this_coro::throw_if_cancelled(false);
   auto race = std::make_shared<Race>(co_await asio::this_coro::executor);
+  race->local = std::move(local);
   std::size_t next = 0;
   for (;;) {
     const auto now = proto::Clock::now();

@@ -4,6 +4,7 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <optional>
 #include <postroad/result.hpp>
 #include <string>
 #include <vector>
@@ -16,9 +17,25 @@ namespace postroad::net {
 std::vector<boost::asio::ip::tcp::endpoint> interleave(
     std::vector<boost::asio::ip::tcp::endpoint> endpoints);
 
-/// Connects to the first of these addresses that accepts. Errors: as `connect`.
+/// The addresses of this machine that connections come from, by family; none: the system's choice
+/// for both.
+struct LocalAddresses {
+  std::optional<boost::asio::ip::address> ipv4{};
+  std::optional<boost::asio::ip::address> ipv6{};
+  friend bool operator==(const LocalAddresses&, const LocalAddresses&) = default;
+
+  [[nodiscard]] bool is_set() const { return ipv4 || ipv6; }
+  [[nodiscard]] const std::optional<boost::asio::ip::address>& of(
+      const boost::asio::ip::address& peer) const {
+    return peer.is_v6() ? ipv6 : ipv4;
+  }
+};
+
+/// Connects to the first of these addresses that accepts, from a local address of its family.
+/// Errors: as `connect`; with local addresses Fault::connect for those of a family without one.
 boost::asio::awaitable<Result<boost::asio::ip::tcp::socket>> race(
-    std::vector<boost::asio::ip::tcp::endpoint> endpoints, proto::Time deadline);
+    std::vector<boost::asio::ip::tcp::endpoint> endpoints, proto::Time deadline,
+    LocalAddresses local = {});
 
 /// The addresses of `host` (a name or an address, with or without brackets) in the order of
 /// `interleave`; never empty. Error: Fault::resolve, Fault::timeout, Fault::cancelled.

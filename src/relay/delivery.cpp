@@ -29,7 +29,7 @@ class ServerRoutes final : public queue::Routes {
     if (!to) return {mailboxes_site, here_};
     const bool is_local = directory_->is_local(*to);
     if (const auto at = table_.find(envelope.reverse_path, *to, is_local))
-      return route_by(ways_[*at], to->domain);
+      return route_by(ways_[*at], to->domain, envelope);
     if (is_local) return {mailboxes_site, here_};
     return {"none", nullptr, "4.4.4 no route to " + to->domain};
   }
@@ -45,12 +45,13 @@ class ServerRoutes final : public queue::Routes {
   }
 
  private:
-  static queue::Route route_by(const WayOut& way, const std::string& domain) {
+  static queue::Route route_by(const WayOut& way, const std::string& domain,
+                               const spool::Envelope& envelope) {
     if (!way.mx) return {way.name, way.carrier, way.note};
     const auto name = canonical_domain(domain);
     auto known = way.mx->site_of(name);
-    return {std::move(known.site), way.carrier, way.note, known.is_current ? std::string() : name,
-            known.is_known};
+    return {mx::site_from(known.site, way.mx->source_of(envelope)), way.carrier, way.note,
+            known.is_current ? std::string() : name, known.is_known};
   }
 
   std::shared_ptr<const Directory> directory_;
@@ -258,7 +259,12 @@ std::optional<std::string> Delivery::known_site_of(const std::string& domain) co
   if (const auto carrier = std::dynamic_pointer_cast<mx::MxCarrier>(route.carrier);
       carrier && !carrier->site_of(canonical_domain(domain)).is_known)
     return std::nullopt;
-  return route.carrier ? route.site : std::string();
+  return route.carrier ? std::string(mx::split_site(route.site).site) : std::string();
+}
+
+std::vector<std::string> Delivery::sites_with_sources(const std::string& site) const {
+  const auto carrier = site.starts_with("mx:") ? state_->mx_carrier() : nullptr;
+  return carrier ? carrier->sites_with_sources(site) : std::vector{site};
 }
 
 std::optional<queue::SiteLimits> Delivery::limits_of(const std::string& site) const {

@@ -68,8 +68,11 @@ class Delivery final {
   /// The configured limits of a site of mail exchangers; nullopt: there is no way to them. Thread
   /// rule: that of prepare_change().
   [[nodiscard]] std::optional<queue::SiteLimits> limits_of(const std::string& site) const;
-  /// site_of() of a recipient in this domain, if the DNS has said it. Thread rule: that of
+  /// The names under which a site has lines and limits: one per source. Thread rule: that of
   /// prepare_change().
+  [[nodiscard]] std::vector<std::string> sites_with_sources(const std::string& site) const;
+  /// site_of() of a recipient in this domain, without a source, if the DNS has said it. Thread
+  /// rule: that of prepare_change().
   [[nodiscard]] std::optional<std::string> known_site_of(const std::string& domain) const;
   /// The way that a recipient takes, as names_of names it; empty: there is none. Thread rule: that
   /// of prepare_change().

@@ -135,6 +135,62 @@ tls::TlsSettings TlsOutConfig::settings(const std::filesystem::path& data) const
           failed_memory, data};
 }
 
+namespace {
+
+// Names of sites and sources are parts of names of sites.
+bool is_word(const std::string& name) {
+  return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
+    return (is_alnum(c) && c == to_lower(c)) || c == '-' || c == '_';
+  });
+}
+
+std::string quoted(const std::string& text) { return '\'' + printable(text, 80) + '\''; }
+
+std::string wrong_name(const std::string& name, const std::string& what,
+                       const std::string& example) {
+  return name.empty() ? "missing; name the " + what + ", as in name = \"" + example + '"'
+                      : "not a name of lower-case letters, digits, '-' and '_'";
+}
+
+}  // namespace
+
+Section<SourceConfig> SourceConfig::declare() {
+  Section<SourceConfig> s;
+  s.option("name", &SourceConfig::name,
+           "Names the source in the names of sites. Lower-case letters, digits, `-` and `_`.");
+  s.option("addresses", &SourceConfig::addresses,
+           "Addresses of this machine that its deliveries come from: one of IPv4, one of IPv6, or "
+           "both. Hosts of a family without one are not reached from here.");
+  s.option("helo_name", &SourceConfig::helo_name,
+           "Name in EHLO, which the address's PTR record should name; empty: server.hostname.");
+  s.option("weight", &SourceConfig::weight,
+           "Share of the messages: one with 2 gets twice as many as one with 1.")
+      .between(1, 1000);
+  return s;
+}
+
+Result<mx::Source> SourceConfig::source() const {
+  if (!is_word(name))
+    return fail(Fault::input, "name", quoted(name) + ": " + wrong_name(name, "source", "one"));
+  mx::Source made{name, {}, {}, helo_name, weight};
+  for (const auto& text : addresses) {
+    boost::system::error_code error;
+    const auto address = boost::asio::ip::make_address(text, error);
+    if (error || address.is_unspecified())
+      return fail(Fault::input, "addresses",
+                  quoted(text) + ": not an address; use the form 192.0.2.1");
+    auto& place = address.is_v6() ? made.ipv6 : made.ipv4;
+    if (place)
+      return fail(Fault::input, "addresses",
+                  text + " is a second address of its family; give it a source of its own");
+    place = address;
+  }
+  if (!made.ipv4 && !made.ipv6)
+    return fail(Fault::input, "addresses",
+                "missing; name an address of this machine, as in addresses = [\"192.0.2.1\"]");
+  return made;
+}
+
 Section<DestinationConfig> DestinationConfig::declare() {
   Section<DestinationConfig> s;
   s.option(
@@ -164,13 +220,8 @@ Section<DestinationConfig> DestinationConfig::declare() {
 }
 
 Result<void> DestinationConfig::check_name() const {
-  const bool is_word = !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
-    return (is_alnum(c) && c == to_lower(c)) || c == '-' || c == '_';
-  });
-  if (is_word) return {};
-  return fail(Fault::input, '\'' + printable(name, 80) + '\'',
-              name.empty() ? "missing; name the site, as in name = \"google\""
-                           : "not a name of lower-case letters, digits, '-' and '_'");
+  if (is_word(name)) return {};
+  return fail(Fault::input, quoted(name), wrong_name(name, "site", "google"));
 }
 
 Result<mx::MxGroup> DestinationConfig::group() const {

@@ -67,6 +67,18 @@ struct TlsOutConfig {
   [[nodiscard]] tls::TlsSettings settings(const std::filesystem::path& data) const;
 };
 
+/// `[[source]]`.
+struct SourceConfig {
+  std::string name;
+  std::vector<std::string> addresses;
+  std::string helo_name;
+  unsigned weight = 1;
+
+  static config::Section<SourceConfig> declare();
+  /// Error: Fault::input with the option in `where`: "name" or "addresses".
+  [[nodiscard]] Result<mx::Source> source() const;
+};
+
 /// `[[destination]]`.
 struct DestinationConfig {
   enum class DestinationTls : std::uint8_t { as_tls_out, opportunistic, required, verify };

@@ -110,17 +110,22 @@ struct MxCarrier::State {
       : settings(std::move(of)),
         calls(spool),
         work(asio::make_work_guard(context)),
-        sites(settings.named_groups()) {}
+        sites(settings.named_groups()),
+        sources(settings.sources) {}
 
   void start(const std::shared_ptr<outbox::Call>& call);
   awaitable<void> explain(std::string domain, std::shared_ptr<Facts> question);
   [[nodiscard]] std::string site_of(const queue::Part& part) const;
+  [[nodiscard]] const Source* source_of(const queue::Part& part) const;
   [[nodiscard]] MxLimits limits_for(const queue::Part& part) const;
   [[nodiscard]] bool belongs_to_site(const queue::Part& part,
                                      const std::vector<std::string>& names);
   void run();
   awaitable<outbox::Ended> deliver(outbox::Call& call);
-  awaitable<outbox::Ended> try_hosts(outbox::Call& call, const Exchangers& found);
+  awaitable<outbox::Ended> try_hosts(outbox::Call& call, const Exchangers& found,
+                                     const Source* source);
+  [[nodiscard]] std::optional<outbox::Ended> check_source(const queue::Part& part,
+                                                          const Source* source);
   awaitable<tls::HostPolicy> policy_for(const outbox::Call& call, const Exchangers& found,
                                         const Exchanger& exchanger, const tls::StsState& sts);
 
@@ -134,6 +139,7 @@ struct MxCarrier::State {
   FailedLately failed_hosts{std::chrono::minutes(5)};
   FailedLately changed_sites{std::chrono::minutes(1)};  // of a message and domain
   SiteNames sites;
+  Sources sources;
   std::optional<SiteSearches> searches;  // always there once it is open
   std::thread thread;
 };
@@ -149,7 +155,8 @@ awaitable<tls::HostPolicy> MxCarrier::State::policy_for(const outbox::Call& call
                                     std::chrono::steady_clock::now() + settings.dns.name);
 }
 
-awaitable<outbox::Ended> MxCarrier::State::try_hosts(outbox::Call& call, const Exchangers& found) {
+awaitable<outbox::Ended> MxCarrier::State::try_hosts(outbox::Call& call, const Exchangers& found,
+                                                     const Source* source) {
   const auto domain = canonical_domain(domain_of(call.part));
   const auto most = limits_for(call.part).messages;
   const auto sts = co_await policies->find_sts(
@@ -165,7 +172,7 @@ awaitable<outbox::Ended> MxCarrier::State::try_hosts(outbox::Call& call, const E
       continue;
     }
     if (sessions->is_ipv6_slow(domain)) begin_with_ipv4(exchanger.addresses);
-    const auto report = co_await sessions->send(call, exchanger, policy, most);
+    const auto report = co_await sessions->send(call, exchanger, policy, source, most);
     auto asked = throttle_of(report, host, settings.replies);
     if (asked && (!throttle || throttle->pause <= asked->pause)) throttle = std::move(asked);
     const bool is_about_message = concerns_message(report, host, settings.replies);
@@ -189,6 +196,8 @@ awaitable<outbox::Ended> MxCarrier::State::try_hosts(outbox::Call& call, const E
 awaitable<outbox::Ended> MxCarrier::State::deliver(outbox::Call& call) {
   const auto count = call.part.recipients.size();
   auto rules = settings.rules.with_interfaces();
+  const auto* source = source_of(call.part);
+  if (auto unusable = check_source(call.part, source)) co_return std::move(*unusable);
   const auto first = host_to_return_to(call.part);
   if (!first.empty())
     rules.preferred = address_in(call.part.envelope.recipients[call.part.recipients.front()].host);
@@ -214,9 +223,34 @@ awaitable<outbox::Ended> MxCarrier::State::deliver(outbox::Call& call) {
     ended.attempt.is_elsewhere = true;
     co_return ended;
   }
-  ended = co_await try_hosts(call, *found);
+  ended = co_await try_hosts(call, *found, source);
   ended.attempt.is_elsewhere = ended.attempt.is_elsewhere || is_elsewhere;
   co_return ended;
+}
+
+// That of the line which the message waited in.
+const Source* MxCarrier::State::source_of(const queue::Part& part) const {
+  const auto name = split_site(part.site).source;
+  const auto* named = name.empty() ? nullptr : sources.find(name);
+  if (named != nullptr || sources.all().empty()) return named;
+  return sources.choose(source_seed(part.envelope), std::chrono::steady_clock::now());
+}
+
+// Without its addresses the messages of a source go from the next one; of the last one they wait.
+std::optional<outbox::Ended> MxCarrier::State::check_source(const queue::Part& part,
+                                                            const Source* source) {
+  const auto why = source == nullptr ? std::string() : why_unusable(*source);
+  if (why.empty()) return std::nullopt;
+  const auto now = std::chrono::steady_clock::now();
+  sources.note_failure(source->name, now);
+  const auto count = part.recipients.size();
+  const auto text = "4.4.4 no address of the source " + source->name + " can be used: " + why;
+  outbox::Ended ended{queue::same_for_all(count, Outcome::deferred, text)};
+  ended.attempt.is_elsewhere = true;
+  if (sources.choose(source_seed(part.envelope), now) == source) return ended;
+  for (auto& one : ended.attempt.recipients) one.outcome.reset();
+  ended.has_no_place.assign(count, true);
+  return ended;
 }
 
 // The answer of the DNS may differ from the one by which the message waited for its site. The
@@ -225,7 +259,9 @@ awaitable<outbox::Ended> MxCarrier::State::deliver(outbox::Call& call) {
 bool MxCarrier::State::belongs_to_site(const queue::Part& part,
                                        const std::vector<std::string>& names) {
   const auto domain = canonical_domain(domain_of(part));
-  if (part.site.empty() || names.empty() || sites.site_of(domain, names) == part.site) return true;
+  if (part.site.empty() || names.empty() ||
+      sites.site_of(domain, names) == split_site(part.site).site)
+    return true;
   sites.learn(domain, names, {}, std::chrono::steady_clock::now());
   return false;
 }
@@ -310,6 +346,19 @@ std::size_t MxCarrier::limit() const { return state_->settings.limits.connection
 
 queue::SiteLimits MxCarrier::site_limits(const std::string& site) const {
   return state_->settings.site_limits(site);
+}
+
+std::string MxCarrier::source_of(const spool::Envelope& envelope) const {
+  const auto* source =
+      state_->sources.choose(source_seed(envelope), std::chrono::steady_clock::now());
+  return source == nullptr ? std::string() : source->name;
+}
+
+std::vector<std::string> MxCarrier::sites_with_sources(const std::string& site) const {
+  std::vector<std::string> names;
+  for (const auto& one : state_->sources.all()) names.push_back(site_from(site, one.name));
+  if (names.empty() || !split_site(site).source.empty()) return {site};
+  return names;
 }
 
 SiteNames::Known MxCarrier::site_of(const std::string& domain) const {

@@ -8,7 +8,8 @@ namespace postroad::relay::mx {
 namespace {
 
 const MxGroup* find_group(const std::vector<MxGroup>& groups, const std::string& site) {
-  const auto is_it = [&](const MxGroup& one) { return site_of_group(one.group.name) == site; };
+  const auto name = split_site(site).site;
+  const auto is_it = [&](const MxGroup& one) { return site_of_group(one.group.name) == name; };
   const auto found = std::find_if(groups.begin(), groups.end(), is_it);
   return found == groups.end() ? nullptr : &*found;
 }

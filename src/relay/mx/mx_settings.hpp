@@ -17,6 +17,7 @@
 #include "relay/mx/idle_connections.hpp"
 #include "relay/mx/reply_rules.hpp"
 #include "relay/mx/site_names.hpp"
+#include "relay/mx/sources.hpp"
 #include "relay/tls/tls_policies.hpp"
 
 namespace postroad::relay::mx {
@@ -53,6 +54,7 @@ struct MxSettings {
   std::size_t sessions = 2;
   ReuseLimits reuse;
   tls::TlsSettings tls;
+  std::vector<Source> sources;  ///< none: the system chooses the addresses
   friend bool operator==(const MxSettings&, const MxSettings&) = default;
 
   [[nodiscard]] MxLimits limits_of(const std::string& site) const;

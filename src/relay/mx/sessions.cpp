@@ -32,19 +32,23 @@ awaitable<Result<SendReport>> send_over(outbox::Call& call, client::Connection& 
 struct Sessions::Way {
   const Exchanger& exchanger;
   const tls::HostPolicy& policy;
+  const Source* source;
   std::size_t most;
   bool with_tls = true;
   std::optional<Address> used{};  // out: the address of the last connection
 
   [[nodiscard]] std::string key() const {
-    return exchanger.host.name + ' ' + (with_tls ? policy.key() : "plain");
+    return exchanger.host.name + ' ' + (source == nullptr ? "" : source->name) + ' ' +
+           (with_tls ? policy.key() : "plain");
   }
 };
 
 std::unique_ptr<client::Connection> Sessions::connect(const Way& way) const {
   const auto kind = way.policy.kind;
   ClientOptions options;
-  options.helo_name = settings_.helo_name;
+  options.helo_name = way.source == nullptr || way.source->helo_name.empty()
+                          ? settings_.helo_name
+                          : way.source->helo_name;
   options.timeouts = settings_.timeouts;
   options.drop_unsupported_options = true;
   options.tls.policy = !way.with_tls                 ? Tls::never
@@ -58,6 +62,7 @@ std::unique_ptr<client::Connection> Sessions::connect(const Way& way) const {
   const auto host = name.find(':') == std::string::npos ? name : '[' + name + ']';
   auto made = std::make_unique<client::Connection>(
       "smtp://" + host + ':' + std::to_string(settings_.port), std::nullopt, std::move(options));
+  if (way.source != nullptr) made->use_local({way.source->ipv4, way.source->ipv6});
   if (kind == Kind::dane) made->use_dane(way.policy.peer);
   return made;
 }
@@ -91,18 +96,19 @@ awaitable<Result<SendReport>> Sessions::send_by(outbox::Call& call, Way& way) {
 
 // The same address again (RFC 7435 section 1.2).
 awaitable<Result<SendReport>> Sessions::send_without_tls(outbox::Call& call, Exchanger exchanger,
-                                                         std::size_t most) {
+                                                         const Source* source, std::size_t most) {
   const tls::HostPolicy policy;
-  Way way{exchanger, policy, most, false};
+  Way way{exchanger, policy, source, most, false};
   co_return co_await send_by(call, way);
 }
 
 awaitable<Result<SendReport>> Sessions::send(outbox::Call& call, const Exchanger& exchanger,
-                                             const tls::HostPolicy& policy, std::size_t most) {
+                                             const tls::HostPolicy& policy, const Source* source,
+                                             std::size_t most) {
   const auto& host = exchanger.host.name;
   if (policy.allows_plaintext() && policies_.failed(host))
-    co_return co_await send_without_tls(call, exchanger, most);
-  Way way{exchanger, policy, most};
+    co_return co_await send_without_tls(call, exchanger, source, most);
+  Way way{exchanger, policy, source, most};
   auto report = co_await send_by(call, way);
   if (!policy.allows_plaintext() || !is_failed_handshake(report) || call.is_stopping)
     co_return report;
@@ -110,7 +116,7 @@ awaitable<Result<SendReport>> Sessions::send(outbox::Call& call, const Exchanger
   if (report.error().reply_code == 0) policies_.add_failed(host, report.error().text());
   auto same = exchanger;
   if (way.used) same.addresses = {*way.used};
-  co_return co_await send_without_tls(call, std::move(same), most);
+  co_return co_await send_without_tls(call, std::move(same), source, most);
 }
 
 }  // namespace postroad::relay::mx

@@ -32,8 +32,10 @@ class Sessions final {
 
   /// Sends the message of the call; `most`: messages on one connection. A connection that its host
   /// closed while it was idle costs nothing: another one is opened. `policy` has no refusal.
+  /// `source` null: from any address.
   awaitable<Result<SendReport>> send(outbox::Call& call, const Exchanger& exchanger,
-                                     const tls::HostPolicy& policy, std::size_t most);
+                                     const tls::HostPolicy& policy, const Source* source,
+                                     std::size_t most);
   /// An address of the other family than IPv6 won the race for the domain lately.
   [[nodiscard]] bool is_ipv6_slow(const std::string& domain) const {
     return slow_ipv6_.has(domain);
@@ -45,7 +47,7 @@ class Sessions final {
   [[nodiscard]] std::unique_ptr<client::Connection> connect(const Way& way) const;
   awaitable<Result<SendReport>> send_by(outbox::Call& call, Way& way);
   awaitable<Result<SendReport>> send_without_tls(outbox::Call& call, Exchanger exchanger,
-                                                 std::size_t most);
+                                                 const Source* source, std::size_t most);
 
   const MxSettings& settings_;
   tls::TlsPolicies& policies_;
