@@ -64,7 +64,7 @@ asio::awaitable<Result<void>> read_answer(net::Stream& stream, Parser& parser, s
     bytes.append(part, *count);
     if (*count > 0) continue;
     boost::system::error_code error;
-    parser.put_eof(error);
+    if (parser.is_header_done()) parser.put_eof(error);
     if (error || !parser.is_done())
       co_return fail(Fault::closed, {}, "the service closed the connection");
     co_return Result<void>();

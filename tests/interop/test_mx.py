@@ -188,13 +188,16 @@ class Exchangers(ExchangerCase):
         lines = done.stdout.splitlines()
         self.assertRegex(lines[2], r"  dns: MX of dest\.example: .*10 down\.dest\.example.* \(insecure\)$")
         self.assertIn("  dns: A of up.dest.example: 127.0.0.2 (insecure)", lines)
-        self.assertEqual([line for line in lines if not line.startswith("  dns: ")], f"""\
+        self.assertRegex(done.stdout, r"  dnssec: off: the keys of the zone \. came not: ")
+        self.assertEqual([line for line in lines if not line.startswith("  dns")], f"""\
 bob@dest.example
   route: mx
   mx: 10 down.dest.example 127.0.0.3
   mx: 20 up.dest.example 127.0.0.2
+  mta-sts: none
+  tls: down.dest.example: opportunistic (tls_out)
+  tls: up.dest.example: opportunistic (tls_out)
   port: {self.exchanger.port}
-  tls: opportunistic
   site: {self.dest_site}
   limit: 2 connections at first, at most 20
 """.splitlines())
@@ -209,7 +212,7 @@ bob@dest.example
         self.assertEqual(self.plan("ann@here.example").stdout, "ann@here.example\n  route: mailbox\n")
         done = json.loads(self.plan("bob@inside.dest.example", "--json").stdout)
         self.assertTrue(done.pop("dns"))
-        self.assertEqual(done, {"recipient": "bob@inside.dest.example", "alias_of": None, "route": "mx", "site": "mx:router.dest.example", "hosts": [],
+        self.assertEqual(done, {"recipient": "bob@inside.dest.example", "alias_of": None, "route": "mx", "site": "mx:router.dest.example", "hosts": [], "mta_sts": None, "dnssec_off": done["dnssec_off"],
                                 "server": None, "login": None, "port": self.exchanger.port, "connections": 20,
                                 "left_out": ["router.dest.example [192.168.0.1]: private address"], "outcome": "refused",
                                 "reason": "5.4.4 no host of inside.dest.example may be connected to: router.dest.example [192.168.0.1]: private address"})

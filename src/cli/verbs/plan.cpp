@@ -85,11 +85,12 @@ void print_json(const Plan& plan) {
     hosts += (hosts.empty() ? "" : ",") + json_of(found.usable[i], plan.tls.hosts[i].second);
   std::cout
       << fmt::format(
-             R"({{"recipient":{},"alias_of":{},"route":{},"site":{},{},"hosts":[{}],"mta_sts":{},"left_out":{},"dns":{},"outcome":{},"reason":{}}})",
+             R"({{"recipient":{},"alias_of":{},"route":{},"site":{},{},"hosts":[{}],"dnssec_off":{},"mta_sts":{},"left_out":{},"dns":{},"outcome":{},"reason":{}}})",
              json_string(plan.recipient.text()),
              plan.alias.empty() ? "null" : json_string(plan.alias),
              json_string(to_string(plan.route)), json_string(plan.site),
              json_of_way(plan.way, plan.site), hosts,
+             plan.tls.dnssec.empty() ? "null" : json_string(plan.tls.dnssec),
              plan.tls.sts.empty() ? "null" : json_string(plan.tls.sts), json_list(found.notes),
              json_list(found.answers), plan.problem ? json_string(verb_of(plan)) : "null",
              plan.problem ? json_string(plan.problem->reason) : "null")
@@ -112,10 +113,9 @@ Result<std::vector<Plan>> plans_for(const relay::PlanInput& input, const Mailbox
   MxWay way;  // all ways to mail exchangers have the same resolver
   for (const auto& one : input.ways)
     if (const auto* mx = std::get_if<MxWay>(&one)) way = *mx;
-  const auto resolver =
-      relay::open_resolver(context.get_executor(), way, [](const std::string& why) {
-        complain("plan", "no DNS answer is validated, and DANE is off: " + why);
-      });
+  std::string dnssec;
+  const auto resolver = relay::open_resolver(context.get_executor(), way,
+                                             [&](const std::string& why) { dnssec = why; });
   if (!resolver) return resolver.error();
   std::optional<Result<std::vector<Plan>>> plans;
   const auto run = [&]() -> asio::awaitable<void> {
@@ -126,6 +126,8 @@ Result<std::vector<Plan>> plans_for(const relay::PlanInput& input, const Mailbox
     if (thrown) std::rethrow_exception(thrown);  // out of context.run()
   });
   context.run();
+  if (*plans)
+    for (auto& plan : **plans) plan.tls.dnssec = dnssec;
   return std::move(plans.value());
 }
 

@@ -37,6 +37,7 @@ boost::asio::awaitable<TlsPlan> find_tls_plan(tls::TlsPolicies& policies, const 
 
 std::vector<std::string> lines_of(const TlsPlan& plan) {
   std::vector<std::string> lines;
+  if (!plan.dnssec.empty()) lines.push_back("dnssec: off: " + plan.dnssec);
   if (!plan.sts.empty()) lines.push_back("mta-sts: " + plan.sts);
   for (const auto& [host, policy] : plan.hosts) lines.push_back("tls: " + host + ": " + policy);
   return lines;

@@ -14,6 +14,7 @@
 namespace postroad::relay::mx {
 
 struct TlsPlan {
+  std::string dnssec;  ///< why no answer of the DNS is validated; empty: they are
   std::string sts;  ///< of the domain: "enforce, until 2027-…", "none", and the last failure
   /// By host, in the order of Exchangers::usable: the policy as tls::text_of gives it, and the
   /// TLSA records.
@@ -26,7 +27,7 @@ boost::asio::awaitable<TlsPlan> find_tls_plan(tls::TlsPolicies& policies, const 
                                               std::string domain, tls::Level level,
                                               std::uint16_t port, FindTimes times);
 
-/// "mta-sts: …", then "tls: HOST: …" per host.
+/// "dnssec: off: …", "mta-sts: …", then "tls: HOST: …" per host.
 std::vector<std::string> lines_of(const TlsPlan& plan);
 
 /// "enforce, id 20160831, fetched 2026-…, until 2027-…".
