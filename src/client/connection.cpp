@@ -205,7 +205,8 @@ awaitable<Result<proto::TlsFacts>> Connection::handshake(net::Time deadline) {
     co_return error;
   }
   tls_ = std::move(*context);
-  const auto peer = dane_ ? *dane_ : net::TlsPeer{url_.host};
+  auto peer = dane_ ? *dane_ : net::TlsPeer{url_.host};
+  peer.sessions = sessions_;
   auto facts = co_await stream_->handshake_client(*tls_, peer, deadline);
   const bool is_first = options_.tls.policy == Tls::implicit && !url_.lmtp;
   if (facts || !is_first || !facts.error().detail.ends_with(net::peer_sent_no_tls)) co_return facts;

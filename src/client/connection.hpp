@@ -46,6 +46,9 @@ class Connection final {
   /// of the CA certificates and pins of the options. TlsPeer::host takes the place of the URL's
   /// host in the handshake. Call before the connection is opened.
   void use_dane(net::TlsPeer peer);
+  /// Resumes a TLS session of this place, and keeps those to come. Its key names the server and all
+  /// options of TLS, and after use_dane also the peer. Call before the connection is opened.
+  void use_sessions(net::SessionPlace place) { sessions_ = std::move(place); }
   /// The address that was connected to last; nullopt: none, or a proxy was.
   [[nodiscard]] std::optional<boost::asio::ip::address> address() const { return address_; }
   [[nodiscard]] std::string server() const { return url_.server(); }
@@ -100,6 +103,7 @@ class Connection final {
   ClientOptions options_;
   net::TlsClientSettings tls_settings_;
   std::optional<net::TlsPeer> dane_;    // see use_dane
+  net::SessionPlace sessions_;          // see use_sessions
   std::optional<net::TlsContext> tls_;  // once a handshake has begun: it reads the CA certificates
   std::optional<net::SessionTrace> trace_;
   std::vector<boost::asio::ip::tcp::endpoint> given_;  // see use_addresses

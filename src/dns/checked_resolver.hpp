@@ -15,7 +15,7 @@ namespace postroad::dns {
 std::vector<std::string> root_anchors();
 
 /// Before the first query is answered, and every minute until it knows, the resolver asks for the
-/// keys of the zone of its first trust anchor. What it learns decides for all zones:
+/// keys of the zone of its first trust anchor. The answer decides for all zones:
 /// | keys                              | anchors given | root_anchors() |
 /// | secure                            | validates     | validates      |
 /// | without signatures                | does not      | does not       |

@@ -18,8 +18,8 @@ struct Answer {
   std::string body{};
 };
 
-/// Writes `request`, whole, and reads the final answer; interim answers (1yz) are skipped. Of the
-/// header 64 KiB are read and of the body `most` bytes: one byte more is Fault::protocol; 0: the
+/// Writes `request`, whole, and reads the final answer; interim answers (1yz) are skipped. A
+/// header of 64 KiB and a body of `most` bytes are read: one byte more is Fault::protocol; 0: the
 /// body is not read. Other errors: Fault::closed, Fault::timeout, Fault::protocol for an answer
 /// that is not HTTP. The arguments outlive the call.
 boost::asio::awaitable<Result<Answer>> exchange(net::Stream& stream, std::string_view request,

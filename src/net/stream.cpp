@@ -68,6 +68,7 @@ struct Stream::State final : std::enable_shared_from_this<Stream::State>, Deadli
 
   tcp::socket socket;
   ssl_st* ssl = nullptr;
+  std::unique_ptr<SessionPlace> sessions;    // of a client's TLS; ssl refers to it
   std::shared_ptr<const OptionNames> names;  // of the client's options, for errors inside TLS
   Time due{};
   bool armed = false;
@@ -240,6 +241,10 @@ awaitable<Result<proto::TlsFacts>> Stream::handshake_client(const TlsContext& co
     co_return fail(Fault::tls, {}, "the host name cannot be checked against a certificate");
   }
   const auto state = state_;  // this stream may be moved meanwhile
+  if (peer.sessions.sessions) {
+    state->sessions = std::make_unique<SessionPlace>(peer.sessions);
+    use_sessions(state->ssl, *state->sessions);
+  }
   auto facts = co_await handshake(context, deadline, peer.host);
   SSL_set_app_data(state->ssl, nullptr);
   co_return facts;

@@ -208,6 +208,7 @@ Result<TlsContext> TlsContext::make_client(const TlsClientSettings& settings) {
     if (auto shown = present(context->get(), settings.certificate, settings.key); !shown)
       return shown.error();
   }
+  hand_over_sessions(context->get());
   if (settings.dane) {
     if (SSL_CTX_dane_enable(context->get()) != 1) return setup_failed();
     SSL_CTX_set_verify(context->get(), SSL_VERIFY_PEER, nullptr);

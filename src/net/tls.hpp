@@ -14,6 +14,7 @@
 #include <tuple>
 #include <vector>
 
+#include "net/tls_sessions.hpp"
 #include "proto/action.hpp"
 
 struct ssl_ctx_st;
@@ -69,6 +70,7 @@ struct TlsPeer {
   /// With TlsClientSettings::dane: the certificate must match one of these. DANE-EE ignores the
   /// names and the dates of the certificate. All are usable.
   std::vector<CertificateAssociation> associations{};
+  SessionPlace sessions{};  ///< an earlier session with this peer is resumed
 };
 
 struct TlsServerSettings {

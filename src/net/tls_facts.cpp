@@ -80,7 +80,8 @@ std::string name_of(X509* certificate) {
 
 Result<proto::TlsFacts> TlsContext::facts_of(ssl_st* connection) const {
   proto::TlsFacts facts{
-      SSL_get_version(connection), SSL_get_cipher_name(connection), verifies_, {}, {}};
+      SSL_get_version(connection),        SSL_get_cipher_name(connection), verifies_, {}, {},
+      SSL_session_reused(connection) == 1};
   const std::unique_ptr<X509, decltype(&X509_free)> peer(SSL_get1_peer_certificate(connection),
                                                          X509_free);
   facts.binding.exporter = exporter_of(connection);

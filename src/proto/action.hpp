@@ -34,6 +34,7 @@ struct TlsFacts {
   bool verified = false;  ///< the peer's certificate was verified and names the host
   sasl::ChannelBinding binding{};
   std::string peer_name{};  ///< server: the name in the client's certificate, when verified
+  bool resumed = false;     ///< an earlier session was resumed
   friend bool operator==(const TlsFacts&, const TlsFacts&) = default;
 };
 

@@ -123,8 +123,8 @@ int SiteVerbs::change(const std::string& what) {
   auto running = connect_to_server(place);
   if (!running) return refuse_queue(running.error(), "site");
   bool is_kept = true;
-  const auto count = running->queue(
-      "site " + what + words_of(names), [&](std::string_view line) -> Result<void> {
+  const auto count =
+      running->queue("site " + what + words_of(names), [&](std::string_view line) -> Result<void> {
         if (line.starts_with(warning)) {
           is_kept = false;
           complain("site", line.substr(warning.size()));

@@ -63,6 +63,7 @@ std::unique_ptr<client::Connection> Sessions::connect(const Way& way) const {
   auto made = std::make_unique<client::Connection>(
       "smtp://" + host + ':' + std::to_string(settings_.port), std::nullopt, std::move(options));
   if (way.source != nullptr) made->use_local({way.source->ipv4, way.source->ipv6});
+  made->use_sessions({tls_sessions_, way.key()});
   if (kind == Kind::dane) made->use_dane(way.policy.peer);
   return made;
 }

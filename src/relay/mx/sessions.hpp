@@ -52,6 +52,7 @@ class Sessions final {
   const MxSettings& settings_;
   tls::TlsPolicies& policies_;
   IdleConnections idle_;
+  std::shared_ptr<net::TlsSessions> tls_sessions_ = std::make_shared<net::TlsSessions>();
   LearntCounts learnt_;
   SlowIpv6 slow_ipv6_;
 };

@@ -15,7 +15,7 @@ namespace postroad::relay::mx {
 
 struct TlsPlan {
   std::string dnssec;  ///< why no answer of the DNS is validated; empty: they are
-  std::string sts;  ///< of the domain: "enforce, until 2027-…", "none", and the last failure
+  std::string sts;     ///< of the domain: "enforce, until 2027-…", "none", and the last failure
   /// By host, in the order of Exchangers::usable: the policy as tls::text_of gives it, and the
   /// TLSA records.
   std::vector<std::pair<std::string, std::string>> hosts;

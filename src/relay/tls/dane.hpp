@@ -12,7 +12,7 @@
 
 namespace postroad::relay::tls {
 
-/// What the DNS says about the certificates of one host.
+/// The answer of the DNS about the certificates of one host.
 struct Dane {
   enum class Kind : std::uint8_t {
     none,        ///< no TLSA record, or no proof of the host's name: DANE does not apply

@@ -1,5 +1,5 @@
 // The MTA-STS policy of a domain when a message for it leaves: from memory, from the disk, or from
-// its policy host. Not here: its texts (sts_policy.hpp), the meaning for a session
+// its policy host. Not here: its format (sts_policy.hpp), the meaning for a session
 // (tls_policy.hpp).
 #pragma once
 
@@ -23,7 +23,7 @@ struct StsTimes {
   friend bool operator==(const StsTimes&, const StsTimes&) = default;
 };
 
-/// What is known of a domain.
+/// The knowledge about a domain.
 struct StsState {
   std::string domain;
   std::optional<KeptPolicy> kept;
@@ -56,7 +56,7 @@ class StsPolicies final {
   /// DNS is waited for; the refreshing of a policy that is half over is not. `deadline` is that of
   /// the DNS.
   boost::asio::awaitable<StsState> find(std::string domain, dns::Time deadline);
-  /// What is known, without a query.
+  /// The same without a query.
   [[nodiscard]] StsState known(const std::string& domain);
   /// Those that are kept.
   [[nodiscard]] std::vector<std::string> domains() const;

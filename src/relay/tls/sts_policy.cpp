@@ -86,10 +86,10 @@ Result<StsPolicy> parse_sts_policy(std::string_view text) {
     const auto line = trimmed(raw);
     if (line.empty()) continue;
     const auto colon = line.find(':');
-    if (colon == std::string_view::npos) return wrong(line, "is no field of a policy");
+    if (colon == std::string_view::npos) return wrong(line, "has no name and colon");
     const auto name = trimmed(line.substr(0, colon));
     const auto value = trimmed(line.substr(colon + 1));
-    // Of a field that is given twice the first counts, except mx.
+    // The first of two fields with one name counts, except mx.
     if (name == "version") {
       if (value != "STSv1") return wrong(line, "the version is not STSv1");
       has_version = true;

@@ -1,5 +1,5 @@
-// MTA-STS (RFC 8461): the two texts by which a domain says how its mail exchangers are to be
-// verified. Pure. Not here: fetching and keeping a policy (sts_policies.hpp).
+// MTA-STS (RFC 8461): the record and the policy by which a domain says how its mail exchangers are
+// to be verified. Pure. Not here: fetching and keeping a policy (sts_policies.hpp).
 #pragma once
 
 #include <chrono>

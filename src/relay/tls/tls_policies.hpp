@@ -53,7 +53,7 @@ class TlsObserver {
   virtual void validation_off(const std::string& why) = 0;
 };
 
-/// What is remembered about a domain or host, for people and programs.
+/// The memory about a domain or host, for people and programs.
 struct PolicyFacts {
   StsState sts;
   std::optional<FailedTls::Failure> failed_tls{};

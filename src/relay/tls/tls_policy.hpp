@@ -18,7 +18,7 @@ enum class Level : std::uint8_t {
   verify,         ///< the certificate is that of the host
 };
 
-/// What the message says about TLS.
+/// The wish of a message about TLS.
 struct MessageWish {
   bool requires_tls = false;  ///< REQUIRETLS (RFC 8689)
   bool is_relaxed = false;    ///< TLS-Required: No (RFC 8689 section 5)
@@ -27,7 +27,7 @@ struct MessageWish {
 struct HostPolicy {
   enum class Kind : std::uint8_t { opportunistic, required, verify, dane };
   Kind kind = Kind::opportunistic;
-  /// What asked for it: "REQUIRETLS", "DANE", "MTA-STS", "tls_out", "TLS-Required: No".
+  /// The origin: "REQUIRETLS", "DANE", "MTA-STS", "tls_out", "TLS-Required: No".
   std::string by = "tls_out";
   /// Of Kind::dane: what the certificate must match.
   net::TlsPeer peer{};
