@@ -326,6 +326,18 @@ class Mailq(WithAQueue):
             self.assertRegex(lines[5], rf"^{second}! +\d+")
             self.assertRegex(lines[-1], r"^-- 1 Kbytes in 2 Requests\.$")
 
+    def test_the_queue_is_flushed(self):
+        def attempts():
+            return len(self.server.events("recipient.deferred"))
+
+        self.deferred()
+        before = attempts()
+        self.assertEqual(self.mailq("sendmail", "-q15m").returncode, 0)
+        done = self.mailq("sendmail", "-q")
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
+        postroad.eventually(lambda: attempts() == before + 1, what="one more attempt")
+        self.assertEqual(self.mailq("sendmail", "-q", data=self.folder()).returncode, 0, "without a server nothing waits")
+
     def test_without_a_server(self):
         done = self.mailq("mailq", data=self.folder())
         self.assertEqual((done.returncode, done.stdout), (69, ""))

@@ -1,5 +1,5 @@
-// The list of the queue that sendmail -bp and mailq print, in the form of Postfix's: monitors read
-// it. See sendmail.hpp.
+// The queue as sendmail has it: -bp and mailq list it in the form of Postfix's, which monitors read,
+// and -q flushes it. See sendmail.hpp.
 #include <fmt/format.h>
 
 #include <iostream>
@@ -57,6 +57,24 @@ int print_mailq(const std::filesystem::path& data) {
                              *count == 1 ? "" : "s");
   }
   return exit_ok;
+}
+
+int flush_queue(const std::filesystem::path& data) {
+  auto running = connect_to_folder(data.string());
+  if (!running && running.error().fault == Fault::not_found) return exit_ok;
+  Result<std::size_t> count = std::size_t{0};
+  if (!running) {
+    count = running.error();
+  } else if (const auto all = find_messages(*running, {}); !all) {
+    count = all.error();
+  } else if (!all->ids.empty()) {
+    count = in_pieces(*all, [&](const daemon::QueueSelection& piece) {
+      return running->queue("flush" + daemon::words_of(piece), [](auto) { return Result<void>(); });
+    });
+  }
+  if (count) return exit_ok;
+  std::cerr << "sendmail: -q: " << count.error().text() << '\n';
+  return exit_of(count.error());
 }
 
 }  // namespace postroad::cli

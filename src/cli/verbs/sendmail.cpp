@@ -182,6 +182,7 @@ int run_sendmail(const std::vector<std::string>& words) {
   const auto settings = load_sendmail_settings();
   if (!settings) return fail_with(exit_config, settings.error());
   if (call->lists_queue) return print_mailq(settings->data);
+  if (call->flushes_queue) return flush_queue(settings->data);
   if (call->speaks_smtp) return speak_smtp(*settings);
   auto bytes = read_all("-");
   if (!bytes) return end_with(bytes.error());
@@ -230,6 +231,9 @@ config::Command declare_sendmail() {
        .doc = "m: send the message. s: speak SMTP on standard input and output. p: list the queue. "
               "i: accepted, does nothing.",
        .default_text = "`m`"},
+      {.letter = 'q',
+       .doc = "Try the messages that wait in the queue of this machine's server now. With a value, "
+              "as in -q15m: accepted, does nothing."},
       {.letter = 'B',
        .value = "TYPE",
        .doc = "Accepted and ignored: the message data decides.",

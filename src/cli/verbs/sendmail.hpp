@@ -26,7 +26,8 @@ struct SendmailCall {
   bool allows_binary = false;     ///< -O AllowBinary: input that is not text is sent, too
   bool speaks_smtp = false;       ///< -bs
   bool lists_queue = false;       ///< -bp, and the name mailq
-  bool does_nothing = false;      ///< -q, -bi, -I: the server needs no call for them
+  bool flushes_queue = false;     ///< -q
+  bool does_nothing = false;      ///< -q15m, -bi, -I: the server needs no call for them
 };
 /// Error: Fault::input with the flag.
 Result<SendmailCall> parse_sendmail(const std::vector<std::string>& words);
@@ -49,6 +50,8 @@ Result<Client> sendmail_client(const SendmailSettings& settings, RecipientPolicy
 
 /// -bp: the queue of the server that uses this data folder, in the form of Postfix's mailq.
 int print_mailq(const std::filesystem::path& data);
+/// -q: messages that wait there are tried now. Without a server nothing waits on this machine.
+int flush_queue(const std::filesystem::path& data);
 /// -bs: SMTP on standard input and output. A message goes to the server of the settings before its
 /// final dot is answered, to all recipients or to none.
 int speak_smtp(const SendmailSettings& settings);

@@ -84,8 +84,11 @@ Result<void> take(char letter, const std::string& value, SendmailCall& call) {
     case 'b':
       return take_mode(value, call);
     case 'q':
+      // With a value: an interval (-q15m), which the server has of its own, or a part of the queue.
+      (value.empty() ? call.flushes_queue : call.does_nothing) = true;
+      return {};
     case 'I':
-      call.does_nothing = true;  // run the queue, rebuild the aliases: the server does
+      call.does_nothing = true;  // rebuild the aliases: the server does
       return {};
     case 'o':
     case 'O':
