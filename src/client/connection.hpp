@@ -46,6 +46,13 @@ class Connection final {
   /// of the CA certificates and pins of the options. TlsPeer::host takes the place of the URL's
   /// host in the handshake. Call before the connection is opened.
   void use_dane(net::TlsPeer peer);
+  /// Accepts a certificate that is not verified, and notes why. Call before the connection is
+  /// opened.
+  void note_doubts_only() { tls_settings_.only_notes = true; }
+  /// The TLS of the open session; nullopt: there is none.
+  [[nodiscard]] std::optional<proto::TlsFacts> tls() const {
+    return machine_ ? machine_->tls() : std::nullopt;
+  }
   /// Resumes a TLS session of this place, and keeps those to come. Its key names the server and all
   /// options of TLS, and after use_dane also the peer. Call before the connection is opened.
   void use_sessions(net::SessionPlace place) { sessions_ = std::move(place); }

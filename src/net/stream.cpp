@@ -211,7 +211,14 @@ awaitable<Result<proto::TlsFacts>> Stream::handshake(const TlsContext& context, 
     if (!is_open()) co_return error_of(Waited::closed);
     ERR_clear_error();
     const int done = SSL_do_handshake(state_->ssl);
-    if (done == 1) co_return context.facts_of(state_->ssl);
+    if (done == 1) {
+      auto facts = context.facts_of(state_->ssl);
+      if (facts && context.only_notes() && SSL_get_verify_result(state_->ssl) != X509_V_OK) {
+        facts->verified = false;
+        facts->doubt = handshake_error(state_->ssl, host, context.names().get());
+      }
+      co_return facts;
+    }
     const int code = SSL_get_error(state_->ssl, done);
     if (code == SSL_ERROR_SYSCALL)
       co_return fail(Fault::closed, {}, "the peer closed the connection in the TLS handshake");

@@ -187,11 +187,13 @@ Result<TlsContext> TlsContext::client(const TlsClientSettings& settings) {
     TlsContext shared(known.context.lock(), settings.verify && settings.pins.empty());
     shared.pins_ = settings.pins;
     shared.names_ = settings.names;
+    shared.only_notes_ = settings.only_notes;
     if (shared.context_) return shared;
   }
   auto fresh = make_client(settings);
   if (!fresh) return fresh;
   fresh->names_ = settings.names;
+  fresh->only_notes_ = settings.only_notes;
   made.push_back({settings, files, fresh->context_});
   return fresh;
 }
@@ -219,7 +221,7 @@ Result<TlsContext> TlsContext::make_client(const TlsClientSettings& settings) {
     unverified.pins_ = settings.pins;
     return unverified;
   }
-  SSL_CTX_set_verify(context->get(), SSL_VERIFY_PEER, nullptr);
+  if (!settings.only_notes) SSL_CTX_set_verify(context->get(), SSL_VERIFY_PEER, nullptr);
   if (!settings.ca_file.empty()) {
     if (auto trusted = trust(context->get(), settings.ca_file); !trusted) return trusted.error();
   } else if (SSL_CTX_set_default_verify_paths(context->get()) != 1) {

@@ -27,6 +27,8 @@ inline constexpr std::string_view peer_sent_no_tls = "wrong version number";
 
 struct TlsClientSettings {
   bool verify = true;  ///< false: any certificate is accepted
+  /// With `verify`: a certificate that is not verified is accepted, and TlsFacts::doubt says why.
+  bool only_notes = false;
   /// Certificates are checked by TlsPeer::associations alone, and by no CA certificates (DANE).
   bool dane = false;
   std::string ca_file;  ///< PEM file of CA certificates; empty: the system's
@@ -41,8 +43,8 @@ struct TlsClientSettings {
   std::shared_ptr<const OptionNames> names{};
   friend bool operator==(const TlsClientSettings& one, const TlsClientSettings& other) {
     const auto parts = [](const TlsClientSettings& all) {
-      return std::tie(all.verify, all.dane, all.ca_file, all.pins, all.certificate, all.key,
-                      all.allow_legacy);
+      return std::tie(all.verify, all.only_notes, all.dane, all.ca_file, all.pins, all.certificate,
+                      all.key, all.allow_legacy);
     };
     return parts(one) == parts(other);
   }
@@ -100,6 +102,8 @@ class TlsContext final {
 
   [[nodiscard]] ssl_ctx_st* handle() const noexcept { return context_.get(); }
   [[nodiscard]] bool verifies() const noexcept { return verifies_; }
+  /// TlsClientSettings::only_notes
+  [[nodiscard]] bool only_notes() const noexcept { return only_notes_; }
   /// The facts of a finished handshake. Error: Fault::tls when the key is not pinned.
   [[nodiscard]] Result<proto::TlsFacts> facts_of(ssl_st* connection) const;
   /// TlsClientSettings::names; null: none.
@@ -113,6 +117,7 @@ class TlsContext final {
   std::vector<std::string> pins_;
   std::shared_ptr<const OptionNames> names_;
   bool verifies_ = false;
+  bool only_notes_ = false;
 };
 
 }  // namespace postroad::net

@@ -35,6 +35,7 @@ struct TlsFacts {
   sasl::ChannelBinding binding{};
   std::string peer_name{};  ///< server: the name in the client's certificate, when verified
   bool resumed = false;     ///< an earlier session was resumed
+  std::string doubt{};      ///< client: why a certificate that was accepted is not verified
   friend bool operator==(const TlsFacts&, const TlsFacts&) = default;
 };
 

@@ -100,6 +100,10 @@ class LoggingTlsObserver final : public tls::TlsObserver {
                      const tls::HostPolicy& policy) override {
     tls_verified(log_, domain, host, policy);
   }
+  void test_failed(const std::string& domain, const std::string& host,
+                   const std::string& reason) override {
+    sts_test_failed(log_, domain, host, reason);
+  }
   void tls_left_out(const std::string& host, const std::string& reason) override {
     relay::tls_left_out(log_, host, reason);
   }

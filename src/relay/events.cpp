@@ -35,6 +35,11 @@ constexpr EventInfo sts_failed{
     failed_fields,
     "A mail exchanger is not listed by the domain's MTA-STS policy, or has no valid certificate or "
     "no STARTTLS. The message goes to the next host, or waits."};
+constexpr std::array tested_fields{domain_field, host_field, FieldInfo{"reason", "the error"}};
+constexpr EventInfo sts_tested{
+    "sts.test_failed", Level::info,
+    "{host} of {domain} would not be used if the MTA-STS policy were enforced: {reason}",
+    tested_fields, "The MTA-STS policy of the domain is in testing mode, so the message was sent."};
 constexpr EventInfo other_failed{
     "tls.failed", Level::warning, "{host} of {domain} is not used, because of {policy}: {reason}",
     failed_fields,
@@ -84,6 +89,11 @@ void tls_failed(Log& log, const std::string& domain, const std::string& host,
   log.write(kind, domain, host, policy.by, reason);
 }
 
+void sts_test_failed(Log& log, const std::string& domain, const std::string& host,
+                     const std::string& reason) {
+  log.write(sts_tested, domain, host, reason);
+}
+
 void tls_left_out(Log& log, const std::string& host, const std::string& reason) {
   log.write(left_out, host, reason);
 }
@@ -100,9 +110,9 @@ void policy_purged(Log& log, const std::string& name) { log.write(purged, name);
 void validation_off(Log& log, const std::string& reason) { log.write(off, reason); }
 
 std::span<const EventInfo* const> event_kinds() {
-  static constexpr std::array kinds{&dane_verified, &dane_failed, &sts_verified, &sts_failed,
-                                    &other_failed,  &left_out,    &fetched,      &unreachable,
-                                    &purged,        &off};
+  static constexpr std::array kinds{&dane_verified, &dane_failed,  &sts_verified, &sts_failed,
+                                    &sts_tested,    &other_failed, &left_out,     &fetched,
+                                    &unreachable,   &purged,       &off};
   return kinds;
 }
 

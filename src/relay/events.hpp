@@ -16,6 +16,9 @@ void tls_verified(observe::Log& log, const std::string& domain, const std::strin
 /// A host does not have it: dane.failed, sts.failed, or tls.failed of other policies.
 void tls_failed(observe::Log& log, const std::string& domain, const std::string& host,
                 const tls::HostPolicy& policy, const std::string& reason);
+/// A host would not be used if a policy in testing mode were enforced.
+void sts_test_failed(observe::Log& log, const std::string& domain, const std::string& host,
+                     const std::string& reason);
 /// A host gets messages without TLS.
 void tls_left_out(observe::Log& log, const std::string& host, const std::string& reason);
 /// `failure` empty: the policy was fetched.

@@ -367,7 +367,7 @@ class TlsOut(unittest.TestCase):
     def test_a_certificate_that_is_not_valid(self):
         self.policy_host("sts.example", "testing.example", "none.example")
         self.sts_zone("sts.example", self.policy_text())
-        self.sts_zone("testing.example", self.policy_text("testing"))
+        self.sts_zone("testing.example", self.policy_text("testing", mx=["mx.testing.example"]))
         self.sts_zone("none.example", self.policy_text("none", mx=[]))
         self.start_sts(self.stranger, self.stranger_key)
         self.send("bob@sts.example")
@@ -375,6 +375,8 @@ class TlsOut(unittest.TestCase):
         for domain in ("testing.example", "none.example"):
             self.send(f"bob@{domain}")
             self.assertIn("not verified", self.delivered(domain)["host_tls"])
+        self.assertIn("certificate", self.event("sts.test_failed", "testing.example")["reason"])
+        self.assertEqual(len(self.relay.events("sts.test_failed")), 1)
         self.send("bob@sts.example", header="TLS-Required: No\r\n")
         self.assertIn("not verified", self.delivered("sts.example")["host_tls"])
 

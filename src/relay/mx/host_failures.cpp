@@ -12,19 +12,29 @@ void HostFailures::add_refusal(const std::string& host, const tls::HostPolicy& p
 }
 
 bool HostFailures::note_tls(const std::string& host, const tls::HostPolicy& policy,
-                            const Result<SendReport>& report) {
+                            const Sessions::Sent& sent) {
+  const auto& report = sent.report;
   const bool lacks_extension =
       !report && report.error().fault == Fault::tls_required && report.error().stage == Stage::mail;
   const bool has_failed =
       lacks_extension || (is_failed_handshake(report) && !policy.allows_plaintext());
   if (!has_failed) {
-    if (report && observer_ != nullptr) observer_->tls_succeeded(domain_, host, policy);
+    if (report && sent.is_new && observer_ != nullptr) tell(host, policy, sent.doubt);
     return false;
   }
   ++tls_failures_;
   lacks_requiretls_ = lacks_requiretls_ || lacks_extension;
   if (observer_ != nullptr) observer_->tls_failed(domain_, host, policy, text_of(report, host));
   return true;
+}
+
+void HostFailures::tell(const std::string& host, const tls::HostPolicy& policy,
+                        const std::string& doubt) const {
+  const auto& why = policy.test_failure.empty() ? doubt : policy.test_failure;
+  if (!policy.is_tested)
+    observer_->tls_succeeded(domain_, host, policy);
+  else if (!why.empty())
+    observer_->test_failed(domain_, host, why);
 }
 
 outbox::Ended HostFailures::end(const outbox::Call& call, const Exchangers& found, bool had_session,

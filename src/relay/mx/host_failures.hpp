@@ -8,6 +8,7 @@
 
 #include "outbox/attempts.hpp"
 #include "relay/mx/exchangers.hpp"
+#include "relay/mx/sessions.hpp"
 #include "relay/tls/tls_policies.hpp"
 
 namespace postroad::relay::mx {
@@ -22,14 +23,14 @@ class HostFailures final {
   /// The policy keeps the host from being used.
   void add_refusal(const std::string& host, const tls::HostPolicy& policy);
   /// Whether the session did not have the TLS that the policy or the message demands.
-  bool note_tls(const std::string& host, const tls::HostPolicy& policy,
-                const Result<SendReport>& report);
+  bool note_tls(const std::string& host, const tls::HostPolicy& policy, const Sessions::Sent& sent);
   /// The end of the attempt. A policy that no host met is about the recipients' domain: it says
   /// nothing about the site, and a message that demands TLS is refused (RFC 8689 section 4.2.1).
   [[nodiscard]] outbox::Ended end(const outbox::Call& call, const Exchangers& found,
                                   bool had_session, std::optional<queue::Throttle> throttle) const;
 
  private:
+  void tell(const std::string& host, const tls::HostPolicy& policy, const std::string& doubt) const;
   std::string domain_;
   tls::TlsObserver* observer_;
   std::string text_;

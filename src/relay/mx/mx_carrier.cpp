@@ -172,11 +172,12 @@ awaitable<outbox::Ended> MxCarrier::State::try_hosts(outbox::Call& call, const E
       continue;
     }
     if (sessions->is_ipv6_slow(domain)) begin_with_ipv4(exchanger.addresses);
-    const auto report = co_await sessions->send(call, exchanger, policy, source, most);
+    const auto sent = co_await sessions->send(call, exchanger, policy, source, most);
+    const auto& report = sent.report;
     auto asked = throttle_of(report, host, settings.replies);
     if (asked && (!throttle || throttle->pause <= asked->pause)) throttle = std::move(asked);
     const bool is_about_message = concerns_message(report, host, settings.replies);
-    const bool lacks_tls = failures.note_tls(host, policy, report);
+    const bool lacks_tls = failures.note_tls(host, policy, sent);
     if (!lacks_tls && (is_about_message || !is_failure_of_host(report))) {
       failed_hosts.remove(host);
       auto ended = outbox::ended_by(report, call.part.recipients.size());

@@ -26,6 +26,11 @@ awaitable<Result<SendReport>> send_over(outbox::Call& call, client::Connection& 
   co_return report;
 }
 
+std::string doubt_about(const client::Connection& connection) {
+  const auto tls = connection.tls();
+  return tls ? tls->doubt : std::string("the session has no TLS");
+}
+
 }  // namespace
 
 // How a session with the exchanger is held.
@@ -54,9 +59,9 @@ std::unique_ptr<client::Connection> Sessions::connect(const Way& way) const {
   options.tls.policy = !way.with_tls                 ? Tls::never
                        : kind == Kind::opportunistic ? Tls::opportunistic
                                                      : Tls::required;
-  options.tls.insecure_accept_any_certificate =
-      kind == Kind::opportunistic || kind == Kind::required;
-  if (kind == Kind::verify) options.tls.ca_file = settings_.tls.ca_file;
+  const bool is_checked = kind == Kind::verify || way.policy.is_tested;
+  options.tls.insecure_accept_any_certificate = !is_checked && kind != Kind::dane;
+  if (is_checked) options.tls.ca_file = settings_.tls.ca_file;
   options.names = {"tls_out.ca_file", "", "", "", "", "", ""};
   const auto& name = way.exchanger.host.name;
   const auto host = name.find(':') == std::string::npos ? name : '[' + name + ']';
@@ -64,60 +69,66 @@ std::unique_ptr<client::Connection> Sessions::connect(const Way& way) const {
       "smtp://" + host + ':' + std::to_string(settings_.port), std::nullopt, std::move(options));
   if (way.source != nullptr) made->use_local({way.source->ipv4, way.source->ipv6});
   made->use_sessions({tls_sessions_, way.key()});
+  if (way.policy.is_tested) made->note_doubts_only();
   if (kind == Kind::dane) made->use_dane(way.policy.peer);
   return made;
 }
 
 // The message is unread if the session ended before MAIL.
-awaitable<Result<SendReport>> Sessions::send_by(outbox::Call& call, Way& way) {
+awaitable<Sessions::Sent> Sessions::send_by(outbox::Call& call, Way& way) {
   const auto& name = way.exchanger.host.name;
   const auto key = way.key();
   Lease lease;
   lease.opened = std::chrono::steady_clock::now();
   lease.connection = idle_.take(key, way.exchanger.addresses, lease.opened, lease.opened);
-  const bool is_reused = lease.connection != nullptr;
-  if (!is_reused) lease.connection = connect(way);
+  bool is_new = lease.connection == nullptr;
+  if (is_new) lease.connection = connect(way);
   const auto carried = lease.connection->messages();
   auto report = co_await send_over(call, *lease.connection, way.exchanger);
-  if (is_reused && ends_connection(report))
+  if (!is_new && ends_connection(report)) {
     learnt_.note(name, carried, std::chrono::steady_clock::now());
-  // A limit of messages per connection concerns the connection: the message has a new one.
-  if (is_reused && !call.is_stopping && ends_connection(report) && call.source.rewind()) {
-    lease = {connect(way), std::chrono::steady_clock::now()};
-    report = co_await send_over(call, *lease.connection, way.exchanger);
+    // A limit of messages per connection concerns the connection: the message has a new one.
+    if (!call.is_stopping && call.source.rewind()) {
+      is_new = true;
+      lease = {connect(way), std::chrono::steady_clock::now()};
+      report = co_await send_over(call, *lease.connection, way.exchanger);
+    }
   }
   way.used = lease.connection->address();
-  if (report && !is_reused) slow_ipv6_.note(domain_of(call), way.exchanger, report->address);
-  if (ends_connection(report))
+  Sent sent{std::move(report), is_new, {}};
+  if (is_new && way.policy.is_tested) sent.doubt = doubt_about(*lease.connection);
+  if (sent.report && is_new) slow_ipv6_.note(domain_of(call), way.exchanger, sent.report->address);
+  if (ends_connection(sent.report))
     idle_.close(key);
   else if (const auto now = std::chrono::steady_clock::now(); !call.is_stopping)
     idle_.give_back(key, std::move(lease), learnt_.limit(name, way.most, now), now);
-  co_return report;
+  co_return sent;
 }
 
 // The same address again (RFC 7435 section 1.2).
-awaitable<Result<SendReport>> Sessions::send_without_tls(outbox::Call& call, Exchanger exchanger,
-                                                         const Source* source, std::size_t most) {
-  const tls::HostPolicy policy;
+awaitable<Sessions::Sent> Sessions::send_without_tls(outbox::Call& call, Exchanger exchanger,
+                                                     tls::HostPolicy policy, const Source* source,
+                                                     std::size_t most) {
   Way way{exchanger, policy, source, most, false};
   co_return co_await send_by(call, way);
 }
 
-awaitable<Result<SendReport>> Sessions::send(outbox::Call& call, const Exchanger& exchanger,
-                                             const tls::HostPolicy& policy, const Source* source,
-                                             std::size_t most) {
+awaitable<Sessions::Sent> Sessions::send(outbox::Call& call, const Exchanger& exchanger,
+                                         const tls::HostPolicy& policy, const Source* source,
+                                         std::size_t most) {
   const auto& host = exchanger.host.name;
   if (policy.allows_plaintext() && policies_.failed(host))
-    co_return co_await send_without_tls(call, exchanger, source, most);
+    co_return co_await send_without_tls(call, exchanger, policy, source, most);
   Way way{exchanger, policy, source, most};
-  auto report = co_await send_by(call, way);
-  if (!policy.allows_plaintext() || !is_failed_handshake(report) || call.is_stopping)
-    co_return report;
+  auto sent = co_await send_by(call, way);
+  if (!policy.allows_plaintext() || !is_failed_handshake(sent.report) || call.is_stopping)
+    co_return sent;
   // A 454 reply to STARTTLS says nothing about the next session.
-  if (report.error().reply_code == 0) policies_.add_failed(host, report.error().text());
+  const auto& error = sent.report.error();
+  if (error.reply_code == 0) policies_.add_failed(host, error.text());
   auto same = exchanger;
   if (way.used) same.addresses = {*way.used};
-  co_return co_await send_without_tls(call, std::move(same), source, most);
+  co_return co_await send_without_tls(call, std::move(same), policy, source, most);
 }
 
 }  // namespace postroad::relay::mx

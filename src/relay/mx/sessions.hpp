@@ -26,6 +26,12 @@ class Sessions final {
  public:
   template <class T>
   using awaitable = boost::asio::awaitable<T>;
+  struct Sent {
+    Result<SendReport> report;
+    bool is_new = false;  ///< a session was opened for the message
+    /// Of HostPolicy::is_tested: why the certificate is not verified, or that there is no TLS.
+    std::string doubt{};
+  };
   /// All references outlive it.
   Sessions(boost::asio::io_context& context, const MxSettings& settings, tls::TlsPolicies& policies)
       : settings_(settings), policies_(policies), idle_(context, settings.reuse) {}
@@ -33,9 +39,8 @@ class Sessions final {
   /// Sends the message of the call; `most`: messages on one connection. A connection that its host
   /// closed while it was idle costs nothing: another one is opened. `policy` has no refusal.
   /// `source` null: from any address.
-  awaitable<Result<SendReport>> send(outbox::Call& call, const Exchanger& exchanger,
-                                     const tls::HostPolicy& policy, const Source* source,
-                                     std::size_t most);
+  awaitable<Sent> send(outbox::Call& call, const Exchanger& exchanger,
+                       const tls::HostPolicy& policy, const Source* source, std::size_t most);
   /// An address of the other family than IPv6 won the race for the domain lately.
   [[nodiscard]] bool is_ipv6_slow(const std::string& domain) const {
     return slow_ipv6_.has(domain);
@@ -45,9 +50,9 @@ class Sessions final {
  private:
   struct Way;
   [[nodiscard]] std::unique_ptr<client::Connection> connect(const Way& way) const;
-  awaitable<Result<SendReport>> send_by(outbox::Call& call, Way& way);
-  awaitable<Result<SendReport>> send_without_tls(outbox::Call& call, Exchanger exchanger,
-                                                 const Source* source, std::size_t most);
+  awaitable<Sent> send_by(outbox::Call& call, Way& way);
+  awaitable<Sent> send_without_tls(outbox::Call& call, Exchanger exchanger, tls::HostPolicy policy,
+                                   const Source* source, std::size_t most);
 
   const MxSettings& settings_;
   tls::TlsPolicies& policies_;

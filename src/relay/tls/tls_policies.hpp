@@ -42,9 +42,12 @@ class TlsObserver {
   /// A session did not have the TLS that the policy demands, or the host was not used for it.
   virtual void tls_failed(const std::string& domain, const std::string& host,
                           const HostPolicy& policy, const std::string& reason) = 0;
-  /// A session with TLS, or without, was opened as the policy allows.
+  /// A session was opened as the policy demands.
   virtual void tls_succeeded(const std::string& domain, const std::string& host,
                              const HostPolicy& policy) = 0;
+  /// A session would not have been held if the domain's MTA-STS policy were not in testing mode.
+  virtual void test_failed(const std::string& domain, const std::string& host,
+                           const std::string& reason) = 0;
   /// Opportunistic TLS failed; messages go without it until the memory is over.
   virtual void tls_left_out(const std::string& host, const std::string& reason) = 0;
   /// `failure` empty: the policy of the domain was fetched.

@@ -30,6 +30,10 @@ net::TlsPeer peer_of(const PolicyTarget& target, const Dane& dane) {
   return peer;
 }
 
+std::string not_listed(const PolicyTarget& target) {
+  return "the policy of " + target.domain + " does not list this host";
+}
+
 HostPolicy of_level(Level level) {
   HostPolicy made;
   made.kind = level == Level::verify     ? Kind::verify
@@ -47,7 +51,7 @@ HostPolicy first_policy(const PolicyTarget& target, MessageWish wish, const Dane
     return {Kind::dane, wish.requires_tls ? "REQUIRETLS" : "DANE", peer_of(target, dane)};
   const bool is_enforced = sts.kept && sts.kept->policy.mode == StsPolicy::Mode::enforce;
   if (is_enforced && !sts.kept->policy.lists(target.host))
-    return refused("MTA-STS", "the policy of " + target.domain + " does not list this host");
+    return refused("MTA-STS", not_listed(target));
   if (wish.requires_tls) return {Kind::verify, "REQUIRETLS"};
   if (is_enforced) return {Kind::verify, "MTA-STS"};
   auto made = of_level(level);
@@ -62,6 +66,11 @@ HostPolicy policy_of(const PolicyTarget& target, MessageWish wish, const Dane& d
                      const StsState& sts, Level level) {
   auto made = first_policy(target, wish, dane, sts, level);
   if (made.refusal.empty()) made.evidence = dane.text;
+  const bool is_testing = sts.kept && sts.kept->policy.mode == StsPolicy::Mode::testing;
+  made.is_tested = is_testing && !wish.is_relaxed && made.refusal.empty() &&
+                   (made.kind == Kind::opportunistic || made.kind == Kind::required);
+  if (made.is_tested && !sts.kept->policy.lists(target.host))
+    made.test_failure = not_listed(target);
   return made;
 }
 
@@ -69,9 +78,9 @@ std::string HostPolicy::key() const {
   std::string made;
   switch (kind) {
     case Kind::opportunistic:
-      return "opportunistic";
+      return is_tested ? "opportunistic tested" : "opportunistic";
     case Kind::required:
-      return "required";
+      return is_tested ? "required tested" : "required";
     case Kind::verify:
       return "verify";
     case Kind::dane:

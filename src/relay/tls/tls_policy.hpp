@@ -32,6 +32,10 @@ struct HostPolicy {
   /// Of Kind::dane: what the certificate must match.
   net::TlsPeer peer{};
   std::string evidence{};  ///< as Dane::text
+  /// A policy in testing mode would have the certificate verified: failures are told to the
+  /// observer, and change nothing. Not of Kind::dane.
+  bool is_tested = false;
+  std::string test_failure{};  ///< of is_tested: why the host is not used once it is enforced
   /// The host may not be used: why, without a status code. Empty: it may.
   std::string refusal{};
 
