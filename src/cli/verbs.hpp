@@ -131,7 +131,7 @@ struct ConfigVerbs {
 };
 
 struct PlanVerb {
-  std::string config, address;
+  std::string config, address, login;
   std::string sender = "<>";
   std::vector<std::string> set;
   std::vector<std::string> sender_typed;  // as config::Flag::typed

@@ -218,21 +218,23 @@ std::string list_routes(const QueuedMessage& message, const QueueView& view) {
   for (std::uint32_t i = 0; i < message.envelope.recipients.size(); ++i) {
     const auto& one = message.envelope.recipients[i];
     if (!is_pending(one)) continue;
-    text += fmt::format("{} {} {} {}\n", message.id.text(),
+    text += fmt::format("{} {} {} {} {}\n", message.id.text(),
                         percent_encode(message.envelope.reverse_path), percent_encode(one.address),
-                        percent_encode(view.way_of(message.envelope, i)));
+                        percent_encode(view.way_of(message.envelope, i)),
+                        percent_encode(message.envelope.login));
   }
   return text;
 }
 
 std::optional<QueuedRoute> parse_route(std::string_view line) {
   const auto words = split(line, ' ');
-  if (words.size() != 4) return std::nullopt;
+  if (words.size() != 5) return std::nullopt;
   const auto sender = percent_decode(words[1]);
   const auto recipient = percent_decode(words[2]);
   const auto site = percent_decode(words[3]);
-  if (!sender || !recipient || !site) return std::nullopt;
-  return QueuedRoute{std::string(words[0]), *sender, *recipient, *site};
+  const auto login = percent_decode(words[4]);
+  if (!sender || !recipient || !site || !login) return std::nullopt;
+  return QueuedRoute{std::string(words[0]), *sender, *recipient, *site, *login};
 }
 
 std::string why_text(const QueuedMessage& message, const queue::Whereabouts& whereabouts,

@@ -43,7 +43,7 @@ std::string list_mailq(const QueuedMessage& message);
 std::string list_routes(const QueuedMessage& message, const QueueView& view);
 /// A line of list_routes.
 struct QueuedRoute {
-  std::string id, sender, recipient, way;
+  std::string id, sender, recipient, way, login;
 };
 std::optional<QueuedRoute> parse_route(std::string_view line);
 /// The facts of the DNS about the way to each recipient that waits, in their order; empty lists for

@@ -162,6 +162,7 @@ std::optional<relay::RouteTable> make_routes(const Settings& settings, Problems&
     };
     check("domains", {.domains = match.domains});
     check("senders", {.senders = match.senders});
+    check("logins", {.logins = match.logins});
     if (!route.is_mx()) check_ca(route_option(i, "ca_file"), route.ca_file, problems);
   }
   if (!settings.delivery.smarthost.empty())

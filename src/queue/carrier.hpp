@@ -57,6 +57,8 @@ struct Attempt {
   /// A host of the destination asked for less. With `site_failure` no other host took the message
   /// either.
   std::optional<Throttle> throttle{};
+  /// Time of the transaction with the host, on a connection that was open; nullopt: not measured.
+  std::optional<std::chrono::milliseconds> latency{};
   /// The attempt says nothing about the site, good or bad: it met none of its hosts.
   bool is_elsewhere = false;
 };

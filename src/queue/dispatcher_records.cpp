@@ -42,7 +42,7 @@ void Dispatcher::note_site(const Active& active, const Attempt& attempt) {
   } else if (attempt.site_failure) {
     line.site.failed(now_.steady, active.began, *attempt.site_failure);
   } else if (was_tried) {
-    line.site.worked(active.began);
+    line.site.worked(active.began, attempt.latency);
   }
   tell_state(active.site, line);
 }

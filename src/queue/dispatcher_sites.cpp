@@ -42,7 +42,7 @@ void Dispatcher::place(Active part) {
 }
 
 void Dispatcher::wait_in_line(const std::string& name, Line& line, const Part& part) {
-  line.site.line().add(part.id, {.sender = sender_of(part.envelope.reverse_path),
+  line.site.line().add(part.id, {.sender = sender_of(part.envelope),
                                  .priority = part.handling.priority(),
                                  .size = part.size});
   in_line_.emplace(part.id.value, &line);

@@ -23,6 +23,11 @@ std::uint64_t sender_of(std::string_view reverse_path) {
   return std::hash<std::string>()(lower(name) + lower(reverse_path.substr(local.size())));
 }
 
+std::uint64_t sender_of(const spool::Envelope& envelope) {
+  if (envelope.login.empty()) return sender_of(envelope.reverse_path);
+  return std::hash<std::string>()(lower(envelope.login) + " login");  // no path has a space
+}
+
 void FairLine::add(spool::QueueId id, const Share& share) {
   const auto [sender, is_new] = senders_.try_emplace(share.sender);
   if (is_new) turns_.push_back(share.sender);

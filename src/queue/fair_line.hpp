@@ -27,6 +27,8 @@ struct Share {
 /// Names the sender of a reverse-path: the addresses of one list that differ by the recipient
 /// (VERP, `list+ann=example.org@…`) or by a detail (`ann+x@…`) are one sender.
 std::uint64_t sender_of(std::string_view reverse_path);
+/// Users who log in are one sender each, whatever reverse-paths they use.
+std::uint64_t sender_of(const spool::Envelope& envelope);
 
 class FairLine final {
  public:

@@ -66,6 +66,10 @@ TEST(SenderOf, AddressesOfOneListAreOneSender) {
   EXPECT_NE(sender_of("ann-marie@x.example"), sender_of("ann@x.example"));
   EXPECT_NE(sender_of("ann@x.example"), sender_of("ann@y.example"));
   EXPECT_EQ(sender_of(""), sender_of(""));
+  spool::Envelope by_ann{.reverse_path = "one@x.example", .recipients = {}, .login = "ann"};
+  spool::Envelope also_by_ann{.reverse_path = "two@x.example", .recipients = {}, .login = "Ann"};
+  EXPECT_EQ(sender_of(by_ann), sender_of(also_by_ann));
+  EXPECT_NE(sender_of(by_ann), sender_of("one@x.example"));
 }
 
 }  // namespace

@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::chrono::hours asked_together{1};
 constexpr std::size_t enough_successes = 100;
+constexpr std::chrono::milliseconds latency_noise{50};
 
 Time::duration interval_of(const Rate& rate) { return Time::duration(rate.per) / rate.count; }
 
@@ -44,7 +45,7 @@ void Site::failed(Time now, Epoch began, std::string why) {
 bool Site::throttled(Time now, Epoch began, bool is_failure, Throttle throttle) {
   if (began != epoch_) return false;
   limit_ = std::max<std::size_t>(1, std::min(limit_, in_flight_));
-  successes_ = 0;
+  begin_round();
   if (throttle.pause.count() > 0) {
     worked_since_asked_ = 0;
     if (times_asked_ == 0 || now - first_asked_ > asked_together) {
@@ -73,14 +74,40 @@ void Site::wait_until(Time until, std::string why) {
   reason_ = std::move(why);
 }
 
-void Site::worked(Epoch began) {
+void Site::begin_round() {
+  successes_ = measured_ = 0;
+  latencies_ = {};
+}
+
+// At the end of a round of successes. The best mean rises slowly, so that a host that has become
+// slower for other reasons is measured by what it is now.
+bool Site::is_slower() {
+  if (measured_ == 0) return false;
+  const auto mean = latencies_ / static_cast<std::int64_t>(measured_);
+  if (best_latency_.count() == 0 || mean < best_latency_) {
+    best_latency_ = std::max(mean, std::chrono::milliseconds(1));
+    return false;
+  }
+  const bool is_slow = mean > 2 * best_latency_ + latency_noise;
+  best_latency_ += std::max(best_latency_ / 20, std::chrono::milliseconds(1));
+  return is_slow;
+}
+
+void Site::worked(Epoch began, std::optional<std::chrono::milliseconds> latency) {
   if (began != epoch_) return;
+  if (latency) {
+    latencies_ += *latency;
+    ++measured_;
+  }
   if (is_down()) {
     limit_ = std::min(limits_.initial, limits_.most);
-    successes_ = 0;
-  } else if (limit_ < limits_.most && ++successes_ >= 2 * limit_) {
-    ++limit_;
-    successes_ = 0;
+    begin_round();
+  } else if ((latency || limit_ < limits_.most) && ++successes_ >= 2 * limit_) {
+    if (is_slower())
+      limit_ = std::max<std::size_t>(limit_ - 1, 1);
+    else if (limit_ < limits_.most)
+      ++limit_;
+    begin_round();
   }
   // Many successes between two demands: the site serves.
   if (times_asked_ > 0 && ++worked_since_asked_ >= enough_successes) times_asked_ = 0;
@@ -101,7 +128,8 @@ void Site::remember(std::size_t limit) { limit_ = std::clamp<std::size_t>(limit,
 void Site::forget() {
   ++epoch_;
   limit_ = std::min(limits_.initial, limits_.most);
-  successes_ = 0;
+  begin_round();
+  best_latency_ = {};
   failures_ = 0;
   times_asked_ = 0;
   end_pause();

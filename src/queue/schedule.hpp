@@ -52,9 +52,11 @@ struct PausePolicy {
 ///
 /// The limit follows the site: it grows by one after twice as many successes as it allows messages,
 /// and falls below the number of messages under way when a host asks for less (additive increase,
-/// as in TCP). A site that fails several times in a row is down: one message at a time is tried,
-/// with growing pauses, until one succeeds; then the site begins again with its initial limit, so
-/// that the end of an outage brings no burst.
+/// as in TCP). It also falls while transactions take twice as long as they did at best: the hosts
+/// are at their limit before they say so (a gradient of latencies, as in TCP Vegas). A site that
+/// fails several times in a row is down: one message at a time is tried, with growing pauses, until
+/// one succeeds; then the site begins again with its initial limit, so that the end of an outage
+/// brings no burst.
 class Site final {
  public:
   Site(SiteLimits limits, PausePolicy pauses)
@@ -77,8 +79,8 @@ class Site final {
   /// that counts as failed(), too. Ignored as there. True: the site waits for a time that the host
   /// asked for, and messages wait in its line: none is deferred for it.
   bool throttled(Time now, Epoch began, bool is_failure, Throttle throttle);
-  /// The site answered for a message: accepted, refused or deferred.
-  void worked(Epoch began);
+  /// The site answered for a message: accepted, refused or deferred. `latency` as Attempt has it.
+  void worked(Epoch began, std::optional<std::chrono::milliseconds> latency = {});
   /// The limit that an earlier process had learnt.
   void remember(std::size_t limit);
   /// Forgets limit, failures, pauses and rate; attempts that are under way still count.
@@ -127,10 +129,15 @@ class Site final {
   void set_pauses(Time now, PausePolicy pauses);
 
  private:
+  [[nodiscard]] bool is_slower();
+  void begin_round();
   FairLine line_;
   SiteLimits limits_;
   std::size_t limit_;
-  std::size_t successes_ = 0;  // since the limit changed
+  std::size_t successes_ = 0;               // since the limit changed
+  std::chrono::milliseconds latencies_{0};  // of so many of these:
+  std::size_t measured_ = 0;
+  std::chrono::milliseconds best_latency_{0};  // mean of such a round; 0: not known
   std::size_t in_flight_ = 0;
   PausePolicy pauses_;
   std::uint32_t failures_ = 0;  // in a row

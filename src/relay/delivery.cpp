@@ -28,7 +28,7 @@ class ServerRoutes final : public queue::Routes {
     const auto to = Mailbox::parse(envelope.recipients[recipient].address);
     if (!to) return {mailboxes_site, here_};
     const bool is_local = directory_->is_local(*to);
-    if (const auto at = table_.find(envelope.reverse_path, *to, is_local))
+    if (const auto at = table_.find({envelope.reverse_path, envelope.login}, *to, is_local))
       return route_by(ways_[*at], to->domain, envelope);
     if (is_local) return {mailboxes_site, here_};
     return {"none", nullptr, "4.4.4 no route to " + to->domain};
@@ -40,7 +40,7 @@ class ServerRoutes final : public queue::Routes {
     const auto to = Mailbox::parse(envelope.recipients[recipient].address);
     if (handling.stays_here || !to) return mailboxes_site;
     const bool is_local = directory_->is_local(*to);
-    const auto at = table_.find(envelope.reverse_path, *to, is_local);
+    const auto at = table_.find({envelope.reverse_path, envelope.login}, *to, is_local);
     return at ? ways_[*at].name : is_local ? mailboxes_site : std::string();
   }
 

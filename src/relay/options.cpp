@@ -170,6 +170,9 @@ Section<RouteConfig> RouteConfig::declare() {
       "senders", &RouteConfig::senders,
       "Reverse-paths: `ann@example.org`, `@example.org`, `<>` for the null reverse-path. None: "
       "all.");
+  s.option("logins", &RouteConfig::logins,
+           "Users who log in: `ann`, `@example.org` for all logins that end so, `*` for all. None: "
+           "also messages without a login.");
   s.option("via", &RouteConfig::via,
            "Where the messages go: `mx` for the mail exchangers of each domain, or the URL of a "
            "server, such as smtp://relay.example:587 or lmtp://127.0.0.1:24.")

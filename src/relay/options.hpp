@@ -132,6 +132,7 @@ struct ResolverConfig {
 struct RouteConfig {
   std::vector<std::string> domains;
   std::vector<std::string> senders;
+  std::vector<std::string> logins;
   std::string via;
   std::string user;
   Secret password;
@@ -141,7 +142,7 @@ struct RouteConfig {
 
   static config::Section<RouteConfig> declare();
   [[nodiscard]] bool is_mx() const { return via == "mx"; }
-  [[nodiscard]] RouteMatch match() const { return {domains, senders}; }
+  [[nodiscard]] RouteMatch match() const { return {domains, senders, logins}; }
   /// For a route to a host. `name` is that of the table, "route.0", for errors.
   [[nodiscard]] HostWay way(const std::string& hostname, const std::string& name) const;
 };

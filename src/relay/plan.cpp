@@ -22,7 +22,7 @@ Plan begin_plan(const PlanInput& input, const Mailbox& recipient, const Mailbox&
   plan.recipient = recipient;
   if (lower(recipient.text()) != lower(address.text())) plan.alias = address.text();
   const bool is_local = input.directory.is_local(recipient);
-  const auto at = input.table.find(input.sender, recipient, is_local);
+  const auto at = input.table.find({input.sender, input.login}, recipient, is_local);
   if (!at && is_local) {
     plan.route = Route::mailbox;
   } else if (!at) {

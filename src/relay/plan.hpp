@@ -41,7 +41,8 @@ struct PlanInput {
   const Directory& directory;
   const RouteTable& table;
   const std::vector<Way>& ways;
-  std::string sender;  ///< reverse-path; empty: the null one
+  std::string sender;   ///< reverse-path; empty: the null one
+  std::string login{};  ///< of the user who sends it; empty: none
 };
 
 /// The way that a recipient takes, as Delivery::way_of names it; empty: there is no route.

@@ -94,7 +94,8 @@ int print_diff(const Configuration& configuration) {
     const auto recipient = queued ? Mailbox::parse(queued->recipient) : fail(Fault::input, {}, {});
     if (!recipient) return {};
     const auto way = relay::planned_way(
-        {*configuration.directory, delivery.table, delivery.ways, queued->sender}, *recipient);
+        {*configuration.directory, delivery.table, delivery.ways, queued->sender, queued->login},
+        *recipient);
     if (way == queued->way) return {};
     ++changed;
     const auto named = [](const std::string& one) { return one.empty() ? "no route" : one; };

@@ -1,5 +1,5 @@
-// The queue as sendmail has it: -bp and mailq list it in the form of Postfix's, which monitors read,
-// and -q flushes it. See sendmail.hpp.
+// The queue as sendmail has it: -bp and mailq list it in the form of Postfix's, which monitors
+// read, and -q flushes it. See sendmail.hpp.
 #include <fmt/format.h>
 
 #include <iostream>

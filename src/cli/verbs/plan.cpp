@@ -147,6 +147,10 @@ config::Command PlanVerb::declare() {
                  .doc = "Reverse-path, for routes that depend on it. Default: the null one.",
                  .target = &sender,
                  .typed = &sender_typed},
+                {.name = "login",
+                 .value = "USER",
+                 .doc = "The user who sends it, for routes that depend on logins. Default: none.",
+                 .target = &login},
                 {.name = "config",
                  .letter = 'c',
                  .value = "FILE",
@@ -189,9 +193,9 @@ int PlanVerb::run() {
   for (const auto& sentence : found.errors) complain("plan", sentence);
   if (!found.errors.empty() || !made) return exit_config;
   const auto delivery = made->delivery();
-  const auto plans = plans_for(
-      {*made->directory, delivery.table, delivery.ways, sender == "<>" ? std::string() : sender},
-      *to);
+  const auto plans = plans_for({*made->directory, delivery.table, delivery.ways,
+                                sender == "<>" ? std::string() : sender, login},
+                               *to);
   if (!plans) {
     complain("plan", plans.error().text());
     return exit_of(plans.error());

@@ -48,7 +48,7 @@ Reply Rules::on_rcpt(const server::SessionInfo& info, const Mailbox& sender,
   }
   if (!may_relay(info)) return {550, {5, 7, 1}, "Relaying denied"};
   const auto* routes = settings_.routes;
-  if (routes == nullptr || !routes->find(sender.text(), recipient, false))
+  if (routes == nullptr || !routes->find({sender.text(), info.login}, recipient, false))
     return {550, {5, 1, 2}, "no route to that domain from here"};
   return {};
 }

@@ -183,6 +183,7 @@ awaitable<outbox::Ended> MxCarrier::State::try_hosts(outbox::Call& call, const E
       auto ended = outbox::ended_by(report, call.part.recipients.size());
       if (is_about_message) ended.attempt.site_failure.reset();
       ended.attempt.throttle = throttle;
+      ended.attempt.latency = sent.latency;
       co_return ended;
     }
     failed_hosts.add(host);

@@ -11,6 +11,8 @@ using Kind = tls::HostPolicy::Kind;
 
 namespace {
 
+constexpr std::uint64_t largest_measured = 1 << 20;  // bytes
+
 std::string domain_of(const outbox::Call& call) {
   const auto& part = call.part;
   const auto& address = part.envelope.recipients[part.recipients.front()].address;
@@ -84,7 +86,9 @@ awaitable<Sessions::Sent> Sessions::send_by(outbox::Call& call, Way& way) {
   bool is_new = lease.connection == nullptr;
   if (is_new) lease.connection = connect(way);
   const auto carried = lease.connection->messages();
+  const auto begun = std::chrono::steady_clock::now();
   auto report = co_await send_over(call, *lease.connection, way.exchanger);
+  const auto took = std::chrono::steady_clock::now() - begun;
   if (!is_new && ends_connection(report)) {
     learnt_.note(name, carried, std::chrono::steady_clock::now());
     // A limit of messages per connection concerns the connection: the message has a new one.
@@ -95,7 +99,9 @@ awaitable<Sessions::Sent> Sessions::send_by(outbox::Call& call, Way& way) {
     }
   }
   way.used = lease.connection->address();
-  Sent sent{std::move(report), is_new, {}};
+  Sent sent{std::move(report), is_new, {}, {}};
+  if (sent.report && !is_new && call.part.size <= largest_measured)
+    sent.latency = std::chrono::duration_cast<std::chrono::milliseconds>(took);
   if (is_new && way.policy.is_tested) sent.doubt = doubt_about(*lease.connection);
   if (sent.report && is_new) slow_ipv6_.note(domain_of(call), way.exchanger, sent.report->address);
   if (ends_connection(sent.report))

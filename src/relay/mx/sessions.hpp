@@ -29,6 +29,8 @@ class Sessions final {
   struct Sent {
     Result<SendReport> report;
     bool is_new = false;  ///< a session was opened for the message
+    /// As queue::Attempt::latency: of small messages on connections that were open.
+    std::optional<std::chrono::milliseconds> latency{};
     /// Of HostPolicy::is_tested: why the certificate is not verified, or that there is no TLS.
     std::string doubt{};
   };

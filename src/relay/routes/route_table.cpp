@@ -49,6 +49,12 @@ bool matches_sender(const std::string& pattern, const std::string& sender) {
   return pattern.starts_with('@') ? sender.ends_with(pattern) : sender == pattern;
 }
 
+bool matches_login(const std::string& pattern, const std::string& login) {
+  if (login.empty()) return false;
+  if (pattern == any_domain) return true;
+  return pattern.starts_with('@') ? login.ends_with(pattern) : login == pattern;
+}
+
 std::string canonical_sender(std::string_view sender) {
   if (sender.empty()) return std::string(null_path);
   const auto at = sender.rfind('@');
@@ -79,17 +85,22 @@ Result<RouteTable> RouteTable::make(const std::vector<RouteMatch>& routes) {
       if (!sender) return sender.error();
       row.senders.push_back(std::move(*sender));
     }
+    for (const auto& entry : route.logins) {
+      if (entry.empty() || entry == "@") return invalid(entry, "ann, @example.org and *");
+      row.logins.push_back(lower(entry));
+    }
   }
   return made;
 }
 
-std::optional<std::size_t> RouteTable::find(std::string_view sender, const Mailbox& recipient,
+std::optional<std::size_t> RouteTable::find(RouteOrigin origin, const Mailbox& recipient,
                                             bool is_local) const {
   if (is_local && !names_domains_) return std::nullopt;  // the usual case costs nothing
   const auto domain = canonical_domain(recipient.domain);
-  const auto from = canonical_sender(sender);
+  const auto from = canonical_sender(origin.sender);
+  const auto login = lower(origin.login);
   for (std::size_t i = 0; i < rows_.size(); ++i) {
-    const auto& [domains, senders] = rows_[i];
+    const auto& [domains, senders, logins] = rows_[i];
     const auto is_domain = [&](const std::string& pattern) {
       return is_local ? pattern == domain : matches_domain(pattern, domain);
     };
@@ -100,7 +111,11 @@ std::optional<std::size_t> RouteTable::find(std::string_view sender, const Mailb
         domains.empty() ? !is_local : std::any_of(domains.begin(), domains.end(), is_domain);
     const bool has_sender =
         senders.empty() || std::any_of(senders.begin(), senders.end(), is_sender);
-    if (has_domain && has_sender) return i;
+    const bool has_login = logins.empty() || std::any_of(logins.begin(), logins.end(),
+                                                         [&](const std::string& pattern) {
+                                                           return matches_login(pattern, login);
+                                                         });
+    if (has_domain && has_sender && has_login) return i;
   }
   return std::nullopt;
 }

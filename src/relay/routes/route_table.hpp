@@ -20,7 +20,16 @@ struct RouteMatch {
   std::vector<std::string> domains{};
   /// Reverse-paths: `ann@example.org`, `@example.org`, `<>` (the null reverse-path).
   std::vector<std::string> senders{};
+  /// Logins of those who handed the message in: `ann`, `@example.org` (all logins with this end),
+  /// `*` (all). In any case.
+  std::vector<std::string> logins{};
   friend bool operator==(const RouteMatch&, const RouteMatch&) = default;
+};
+
+/// Where a message comes from.
+struct RouteOrigin {
+  std::string_view sender;   ///< reverse-path, empty for the null one
+  std::string_view login{};  ///< empty: without AUTH
 };
 
 class RouteTable final {
@@ -30,14 +39,14 @@ class RouteTable final {
 
   /// The index of the route; nullopt: none is for this recipient. A local recipient takes only a
   /// route that names its domain.
-  /// `sender` is the reverse-path, empty for the null one.
-  [[nodiscard]] std::optional<std::size_t> find(std::string_view sender, const Mailbox& recipient,
+  [[nodiscard]] std::optional<std::size_t> find(RouteOrigin origin, const Mailbox& recipient,
                                                 bool is_local) const;
 
  private:
   struct Row {
     std::vector<std::string> domains;  // lower case, A-labels
     std::vector<std::string> senders;  // lower case domains
+    std::vector<std::string> logins;   // lower case
   };
   std::vector<Row> rows_;
   bool names_domains_ = false;  // a row names a domain, which may be a local one

@@ -10,7 +10,7 @@ Mailbox to(const std::string& address) { return Mailbox::parse(address).value();
 
 std::optional<std::size_t> find(const std::vector<RouteMatch>& routes, const std::string& sender,
                                 const std::string& recipient, bool is_local = false) {
-  return RouteTable::make(routes).value().find(sender, to(recipient), is_local);
+  return RouteTable::make(routes).value().find({sender}, to(recipient), is_local);
 }
 
 TEST(RouteTable, TheFirstRouteThatHoldsIsTaken) {
@@ -40,6 +40,20 @@ TEST(RouteTable, AllConditionsOfARouteMustHold) {
   EXPECT_EQ(find(routes, "", "u@a.example"), 0U);
   EXPECT_EQ(find(routes, "S@x.example", "u@a.example"), std::nullopt) << "local parts have case";
   EXPECT_EQ(find(routes, "s@x.example", "u@b.example"), std::nullopt);
+}
+
+TEST(RouteTable, LoginsAreACondition) {
+  const auto table =
+      RouteTable::make({{.logins = {"ann", "@Tenant.example"}}, {.logins = {"*"}}, {}}).value();
+  const struct {
+    const char* login;
+    std::size_t route;
+  } rows[] = {{"ann", 0}, {"Ann", 0},  {"bob@tenant.example", 0},     {"bob@TENANT.example", 0},
+              {"bob", 1}, {"anna", 1}, {"bob@sub.tenant.example", 1}, {"", 2}};
+  for (const auto& row : rows)
+    EXPECT_EQ(table.find({"s@x.example", row.login}, to("u@a.example"), false), row.route)
+        << row.login;
+  EXPECT_FALSE(RouteTable::make({{.logins = {""}}}));
 }
 
 TEST(RouteTable, ULabelsAndALabelsAreOneDomain) {
