@@ -79,18 +79,16 @@ void Site::begin_round() {
   latencies_ = {};
 }
 
-// At the end of a round of successes. The best mean rises slowly, so that a host that has become
-// slower for other reasons is measured by what it is now.
+// At the end of a round of successes. A host that is slow with one message at a time has another
+// reason than the load: it is measured by its present time from then on.
 bool Site::is_slower() {
   if (measured_ == 0) return false;
-  const auto mean = latencies_ / static_cast<std::int64_t>(measured_);
-  if (best_latency_.count() == 0 || mean < best_latency_) {
-    best_latency_ = std::max(mean, std::chrono::milliseconds(1));
-    return false;
-  }
-  const bool is_slow = mean > 2 * best_latency_ + latency_noise;
-  best_latency_ += std::max(best_latency_ / 20, std::chrono::milliseconds(1));
-  return is_slow;
+  const auto mean =
+      std::max(latencies_ / static_cast<std::int64_t>(measured_), std::chrono::milliseconds(1));
+  const bool is_slow = best_latency_.count() > 0 && mean > 2 * best_latency_ + latency_noise;
+  if (is_slow && limit_ > 1) return true;
+  if (is_slow || best_latency_.count() == 0 || mean < best_latency_) best_latency_ = mean;
+  return false;
 }
 
 void Site::worked(Epoch began, std::optional<std::chrono::milliseconds> latency) {
