@@ -52,6 +52,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
   check_record(data[0], bytes);
   (void)check_name(bytes);
+  (void)has_signature(bytes);
   auto rest = bytes;
   const auto name = take_name(rest);
   require(!name || (rest.size() < bytes.size() && name->size() <= 4 * 255));

@@ -55,5 +55,44 @@ TEST(Records, DataOfTheScriptIsReadBack) {
   EXPECT_EQ(parse_a(address_data("192.0.2.7")), make_address("192.0.2.7"));
 }
 
+// A message with these sections behind its header; `questions` and `answers` are their counts.
+std::string message_with(char questions, char answers, const std::string& sections) {
+  return "\x12\x34\x81\x80\0"s + questions + "\0"s + answers + "\0\0\0\0"s + sections;
+}
+
+TEST(Signatures, AreFoundInTheAnswerSection) {
+  const auto question = "\7example\3org\0\0\1\0\1"s;
+  const auto a = "\xc0\x0c\0\1\0\1\0\0\0\5\0\4\xc0\0\2\1"s;
+  const auto rrsig = "\xc0\x0c\0\x2e\0\1\0\0\0\5\0\2xx"s;
+  const auto of_root = "\0\0\x2e\0\1\0\0\0\5\0\0"s;
+  const auto like_rrsig = "\xc0\x0c\0\1\0\x2e\0\0\0\x2e\0\2\0\x2e"s;
+  const struct {
+    std::string name;
+    std::string message;
+    bool is_found;
+  } rows[] = {
+      {"only one", message_with(1, 1, question + rrsig), true},
+      {"the last one", message_with(1, 3, question + a + a + rrsig), true},
+      {"two questions", message_with(2, 1, question + question + rrsig), true},
+      {"no question", message_with(0, 1, of_root), true},
+      {"none", message_with(1, 2, question + a + a), false},
+      {"another type", message_with(1, 1, question + like_rrsig), false},
+      {"no answer", message_with(1, 0, question), false},
+      {"behind the answer section", message_with(1, 1, question + a + rrsig), false},
+      {"no message", "", false},
+  };
+  for (const auto& row : rows) EXPECT_EQ(has_signature(row.message), row.is_found) << row.name;
+}
+
+TEST(Signatures, AreNotFoundInAPartOfAMessage) {
+  const auto whole = message_with(
+      1, 2, "\1a\0\0\1\0\1\xc0\x0c\0\1\0\1\0\0\0\5\0\4\1\2\3\4\xc0\x0c\0\x2e\0\1\0\0\0\5\0\0"s);
+  ASSERT_TRUE(has_signature(whole));
+  for (std::size_t size = 0; size < whole.size(); ++size)
+    EXPECT_FALSE(has_signature(std::string(whole, 0, size))) << size;
+  EXPECT_FALSE(has_signature(std::string(1000, '\xff')));
+  EXPECT_FALSE(has_signature(std::string(1000, '\0')));
+}
+
 }  // namespace
 }  // namespace postroad::dns

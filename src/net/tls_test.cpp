@@ -1,5 +1,9 @@
-// The peers that a handshake accepts: our own stream, and the openssl command.
+// The peers that a handshake accepts, by names and by TLSA records: our own stream, and the openssl
+// command.
 #include <gtest/gtest.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -30,7 +34,7 @@ struct Ends {
 };
 
 /// One handshake over a socket pair on loopback.
-Ends shake_hands(const TlsContext& client, const std::string& host, const TlsContext& server) {
+Ends shake_hands(const TlsContext& client, const TlsPeer& peer, const TlsContext& server) {
   asio::io_context context;
   tcp::acceptor acceptor(context, {asio::ip::address_v4::loopback(), 0});
   tcp::socket socket(context);
@@ -40,7 +44,7 @@ Ends shake_hands(const TlsContext& client, const std::string& host, const TlsCon
   const auto until = proto::Clock::now() + 20s;
   Ends ends;
   const auto as_client = [&]() -> awaitable<void> {
-    ends.client = co_await ours.handshake_client(client, {host}, until);
+    ends.client = co_await ours.handshake_client(client, peer, until);
     ours.close();  // an open stream keeps its deadline, and the context running
   };
   const auto as_server = [&]() -> awaitable<void> {
@@ -51,6 +55,10 @@ Ends shake_hands(const TlsContext& client, const std::string& host, const TlsCon
   asio::co_spawn(context, as_server(), asio::detached);
   context.run();
   return ends;
+}
+
+Ends shake_hands(const TlsContext& client, const char* host, const TlsContext& server) {
+  return shake_hands(client, TlsPeer{host}, server);
 }
 
 struct Case {
@@ -137,6 +145,138 @@ TEST(TlsPeer, ARemedyNamesTheOptionsOfTheProgram) {
     EXPECT_TRUE(text.ends_with("; if it is the right one, trust it as a CA certificate" + remedy))
         << text;
   }
+}
+
+// The bytes that a TLSA record of the first certificate in a PEM file has.
+std::string association_data(const std::string& file, int selector, int matching) {
+  const std::unique_ptr<FILE, int (*)(FILE*)> in(std::fopen(file.c_str(), "r"), std::fclose);
+  const std::unique_ptr<X509, decltype(&X509_free)> certificate(
+      in ? PEM_read_X509(in.get(), nullptr, nullptr, nullptr) : nullptr, X509_free);
+  if (!certificate) return {};
+  unsigned char* bytes = nullptr;
+  const int size = selector == 0 ? i2d_X509(certificate.get(), &bytes)
+                                 : i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate.get()), &bytes);
+  std::string data(reinterpret_cast<char*>(bytes), static_cast<std::size_t>(std::max(size, 0)));
+  OPENSSL_free(bytes);
+  if (matching == 0) return data;
+  unsigned char digest[EVP_MAX_MD_SIZE];
+  unsigned length = 0;
+  EVP_Digest(data.data(), data.size(), digest, &length, matching == 1 ? EVP_sha256() : EVP_sha512(),
+             nullptr);
+  return {reinterpret_cast<char*>(digest), length};
+}
+
+CertificateAssociation association(int usage, int selector, int matching, const std::string& file) {
+  return {static_cast<std::uint8_t>(usage), static_cast<std::uint8_t>(selector),
+          static_cast<std::uint8_t>(matching), association_data(file, selector, matching)};
+}
+
+// A server with a chain up to its CA certificate, and a client that trusts TLSA records alone.
+struct DaneCase {
+  explicit DaneCase(Certificate kind) : file(certificates.make(kind)) {
+    std::ofstream(file, std::ios::app) << std::ifstream(certificates.ca_file()).rdbuf();
+  }
+  // The error; empty: the handshake succeeded.
+  [[nodiscard]] std::string shake(const TlsPeer& peer) const {
+    const auto ends = shake_hands(
+        client, peer,
+        TlsContext::server({.certificate = file, .key = {}, .allow_expired = true}).value());
+    if (ends.client) EXPECT_TRUE(ends.client->verified);
+    return ends.client ? std::string() : ends.client.error().detail;
+  }
+
+  TestCertificates certificates;
+  std::string file;
+  TlsContext client = TlsContext::client({.dane = true, .ca_file = {}}).value();
+};
+
+const auto no_match = "the server's certificate matches none of its TLSA records";
+
+TEST(Dane, ACertificateOfTheServerNeedsNeitherTheNameNorTheDates) {
+  for (const auto kind :
+       {Certificate::expired, Certificate::other_name, Certificate::self_signed}) {
+    const DaneCase test(kind);
+    for (const int selector : {0, 1}) {
+      for (const int matching : {0, 1, 2}) {
+        const auto one = association(3, selector, matching, test.file);
+        EXPECT_TRUE(is_usable(one));
+        EXPECT_EQ(test.shake({"mx.example", {}, {one}}), "") << selector << matching;
+      }
+    }
+  }
+}
+
+TEST(Dane, ATrustAnchorNeedsOneOfTheNames) {
+  const DaneCase test(Certificate::good);
+  for (const int selector : {0, 1}) {
+    for (const int matching : {0, 1, 2}) {
+      const auto one = association(2, selector, matching, test.certificates.ca_file());
+      EXPECT_TRUE(is_usable(one));
+      EXPECT_EQ(test.shake({"localhost", {}, {one}}), "") << selector << matching;
+      EXPECT_EQ(test.shake({"mx.example", {"other.example", "localhost."}, {one}}), "");
+      EXPECT_TRUE(test.shake({"mx.example", {"other.example"}, {one}})
+                      .starts_with("the server's certificate is not for mx.example but for"));
+    }
+  }
+}
+
+TEST(Dane, ATrustAnchorNeedsTheDates) {
+  const DaneCase test(Certificate::expired);
+  const auto one = association(2, 0, 1, test.certificates.ca_file());
+  EXPECT_NE(test.shake({"localhost", {}, {one}}).find("expired"), std::string::npos);
+}
+
+TEST(Dane, OneOfTheRecordsMustMatch) {
+  const DaneCase test(Certificate::good);
+  const auto right = association(3, 1, 1, test.file);
+  const CertificateAssociation by_server{3, 1, 1, std::string(32, 'x')};
+  const CertificateAssociation by_ca{2, 0, 1, std::string(32, 'x')};
+  EXPECT_EQ(test.shake({"localhost", {}, {by_server, by_ca, right}}), "");
+  EXPECT_EQ(test.shake({"localhost", {}, {by_server}}), no_match);
+  EXPECT_EQ(test.shake({"localhost", {}, {by_ca}}), no_match);
+  EXPECT_EQ(test.shake({"localhost", {}, {by_server, by_ca}}), no_match);
+}
+
+TEST(Dane, FailsClosed) {
+  DaneCase test(Certificate::good);
+  const auto one = association(3, 1, 1, test.file);
+  EXPECT_NE(test.shake({"localhost"}), "") << "no records";
+  EXPECT_NE(test.shake({"127.0.0.1", {}, {one}}), "") << "not a name";
+  EXPECT_NE(test.shake({"localhost", {}, {one, {3, 1, 1, "x"}}}), "") << "not usable";
+  test.client = TlsContext::client({.ca_file = test.certificates.ca_file()}).value();
+  EXPECT_NE(test.shake({"localhost", {}, {one}}), "") << "the context is not for DANE";
+}
+
+TEST(Dane, IsUsableTellsTheRecordsThatCanMatch) {
+  const DaneCase test(Certificate::good);
+  const auto certificate = association_data(test.file, 0, 0);
+  const auto key = association_data(test.file, 1, 0);
+  const std::string sha256(32, 'd');
+  const std::string sha512(64, 'd');
+  const std::pair<CertificateAssociation, bool> rows[] = {
+      {{3, 1, 1, sha256}, true},
+      {{3, 0, 2, sha512}, true},
+      {{2, 0, 1, sha256}, true},
+      {{2, 1, 2, sha512}, true},
+      {{2, 0, 0, certificate}, true},
+      {{3, 1, 0, key}, true},
+      {{0, 0, 1, sha256}, false},
+      {{1, 1, 1, sha256}, false},
+      {{4, 1, 1, sha256}, false},
+      {{255, 1, 1, sha256}, false},
+      {{3, 2, 1, sha256}, false},
+      {{3, 1, 3, sha256}, false},
+      {{3, 1, 1, sha512}, false},
+      {{3, 1, 2, sha256}, false},
+      {{3, 1, 1, ""}, false},
+      {{3, 0, 0, ""}, false},
+      {{3, 0, 0, key}, false},
+      {{3, 1, 0, certificate}, false},
+      {{3, 0, 0, certificate + 'x'}, false},
+      {{3, 1, 0, key.substr(1)}, false},
+  };
+  for (const auto& [one, usable] : rows)
+    EXPECT_EQ(is_usable(one), usable) << int{one.usage} << int{one.selector} << int{one.matching};
 }
 
 // The openssl command as the peer. Its output is read until it ends or `until` appears in a

@@ -20,6 +20,7 @@ struct Case {
   std::string host;
   std::chrono::milliseconds age{1min};
   std::uint32_t attempts = 1;
+  std::string note;
   std::optional<Action> owed;
 };
 
@@ -34,6 +35,7 @@ spool::Envelope envelope_of(const Case& one) {
   recipient.parameters = one.parameters;
   recipient.host = one.host;
   recipient.attempts = one.attempts;
+  recipient.note = one.note;
   return envelope;
 }
 
@@ -92,6 +94,37 @@ TEST(OwedReports, ByStateAndByWhatTheSenderAskedFor) {
     envelope.recipients[0] = envelope_of(one).recipients[0];
     envelope.reverse_path.clear();
     EXPECT_FALSE(owed()) << one.name << ": the null reverse-path";
+  }
+}
+
+TEST(OwedReports, ADelayForWantOfTlsHasATimeOfItsOwn) {
+  const ReportPolicy later{.tls_delay_after = 6h};
+  const ReportPolicy never{.tls_delay_after = 0h};
+  const auto lacks_tls = "4.7.5 mx.example: DANE: no TLS";
+  const struct {
+    Case one;
+    ReportPolicy policy;
+  } rows[] = {
+      {{.name = "young", .login = "ann", .age = 59min, .note = lacks_tls}, {}},
+      {{.name = "late", .login = "ann", .age = 1h, .note = lacks_tls, .owed = Action::delayed}, {}},
+      {{.name = "asked for",
+        .parameters = " NOTIFY=DELAY",
+        .age = 1h,
+        .note = lacks_tls,
+        .owed = Action::delayed},
+       {}},
+      {{.name = "a stranger", .age = 5h, .note = lacks_tls}, {}},
+      {{.name = "another reason", .login = "ann", .age = 3h, .note = "4.4.1 no answer"}, {}},
+      {{.name = "another code", .login = "ann", .age = 3h, .note = "4.7.50 x"}, {}},
+      {{.name = "later than the others", .login = "ann", .age = 5h, .note = lacks_tls}, later},
+      {{.name = "6h", .login = "ann", .age = 6h, .note = lacks_tls, .owed = Action::delayed},
+       later},
+      {{.name = "never", .login = "ann", .age = 100h, .note = lacks_tls}, never},
+  };
+  for (const auto& [one, policy] : rows) {
+    auto envelope = envelope_of(one);
+    envelope.recipients[0].state = State::pending;
+    EXPECT_EQ(action_of(owed_reports(envelope, {}, policy, noon, one.age)), one.owed) << one.name;
   }
 }
 

@@ -72,9 +72,9 @@ TEST_F(StsStoreTest, NoNameLeadsOutOfTheFolder) {
   ASSERT_TRUE(store.save("a.example", kept()));
   write(folder_ / "secret", format_policy(kept()));
   fs::create_symlink(folder_ / "secret", folder_ / "policies" / "link.example");
-  for (const std::string name :
-       {"../secret", "", ".", "..", ".hidden", "a/b", "link.example", std::string(254, 'a')})
-    EXPECT_FALSE(store.load(name)) << name;
+  const std::string names[] = {
+      "../secret", "", ".", "..", ".hidden", "a/b", "link.example", std::string(254, 'a')};
+  for (const auto& name : names) EXPECT_FALSE(store.load(name)) << name;
   EXPECT_TRUE(store.save("../other", kept()));
   EXPECT_FALSE(fs::exists(folder_ / "other"));
   EXPECT_FALSE(store.remove("../secret"));
