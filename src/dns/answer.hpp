@@ -33,7 +33,7 @@ struct AnswerInfo {
                                ///< an alias
   std::chrono::seconds ttl{0};  ///< the answer may be used again this long; 0 when there is none
   std::string reason;           ///< temporary_failure, bogus: one sentence
-  bool is_signed = false;       ///< the answer came with signatures (RRSIG), whatever they prove
+  bool is_signed = false;       ///< its records came with signatures (RRSIG), whatever they prove
 
   [[nodiscard]] Security security() const noexcept {
     if (status == Status::bogus) return Security::bogus;

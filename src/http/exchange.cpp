@@ -86,6 +86,8 @@ asio::awaitable<Result<Answer>> exchange(net::Stream& stream, std::string_view r
     const auto read = co_await read_answer(stream, parser, bytes, deadline);
     if (!read) co_return read.error();
     auto& message = parser.get();
+    if (message.result_int() < 100 || message.result_int() > 599)
+      co_return fail(Fault::protocol, {}, "the answer is not HTTP/1.1");
     if (message.result_int() < 200) continue;
     Answer answer;
     answer.status = message.result_int();

@@ -18,7 +18,8 @@ struct ReportPolicy {
   /// it (NOTIFY=DELAY). 0: never, but for DELIVERBY.
   std::chrono::milliseconds delay_after{std::chrono::hours(4)};
   /// The same for a recipient whose last attempt ended because a host lacks the TLS that a policy
-  /// demands (4.7.5): the sender may have another way.
+  /// demands, or because DNSSEC proves an answer of the DNS wrong (both 4.7.5): the sender may have
+  /// another way.
   std::chrono::milliseconds tls_delay_after{std::chrono::hours(1)};
   /// Whether a delivery is confirmed to this sender if NOTIFY=SUCCESS asks for it. Unset: to
   /// senders with a login. A confirmation says that an address exists.

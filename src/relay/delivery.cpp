@@ -50,7 +50,7 @@ class ServerRoutes final : public queue::Routes {
     if (!way.mx) return {way.name, way.carrier, way.note};
     const auto name = canonical_domain(domain);
     auto known = way.mx->site_of(name);
-    return {mx::site_from(known.site, way.mx->source_of(envelope)), way.carrier, way.note,
+    return {mx::site_from(known.site, way.mx->source_of(envelope, name)), way.carrier, way.note,
             known.is_current ? std::string() : name, known.is_known};
   }
 

@@ -51,13 +51,21 @@ class SourcesCase(ExchangerCase):
     def test_without_any_address_messages_wait(self):
         self.start_relay(source=[{"name": "gone", "addresses": ["192.0.2.77"]}], retry={"initial_delay": "1h", "first_day_max_delay": "1h"})
         self.send("bob@dest.example")
-        self.assertIn("4.4.4 no address of the source gone can be used", self.note("recipient.deferred", "bob@dest.example"))
+        self.assertIn("4.4.4 source gone: no address of it can be used", self.note("recipient.deferred", "bob@dest.example"))
         self.assertEqual(self.relay.events("site.down"), [], "the site has no fault")
 
     def test_a_family_that_the_source_lacks(self):
         self.start_relay(source=[{"name": "six", "addresses": ["::1"]}], retry={"initial_delay": "1h", "first_day_max_delay": "1h"})
         self.send("bob@dest.example")
-        self.assertIn("there is no local address of its family", self.note("recipient.deferred", "bob@dest.example"))
+        self.assertIn("4.4.4 source six: it has no address of the family of any host", self.note("recipient.deferred", "bob@dest.example"))
+        self.assertEqual(self.relay.events("site.down"), [], "the hosts have no fault")
+
+    def test_messages_of_a_source_without_the_family_go_from_another(self):
+        self.start_relay(source=[{"name": "six", "addresses": ["::1"], "weight": 1000}, SOURCES[0]])
+        for number in range(5):
+            self.send("bob@dest.example", sender=f"sender{number}@here.example")
+        self.assertEqual({address for address, _ in self.came_from(5)}, {"127.0.0.21"})
+        self.assertEqual(self.relay.events("recipient.deferred"), [])
 
     def test_a_pause_of_the_site_holds_all_its_sources(self):
         self.start_relay(source=SOURCES)

@@ -301,6 +301,7 @@ Exchangers exchangers_of(const std::string& domain, const Hosts& hosts,
   }
   if (own != nullptr) selection.leave_out_own(*own);
   auto made = std::move(selection).finish(hosts.is_implicit);
+  made.is_implicit = hosts.is_implicit;
   if (hosts.none) made.none = hosts.none;
   if (!hosts.answer.empty()) made.answers.insert(made.answers.begin(), hosts.answer);
   return made;

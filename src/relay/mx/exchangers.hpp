@@ -80,8 +80,9 @@ struct Exchangers {
   std::vector<std::string> answers;
   /// Hosts::names, whether they are usable or not; of an address literal: none.
   std::vector<std::string> names;
-  bool is_secure = false;  ///< DNSSEC proves the MX records, or that there are none
-  std::string alias_of{};  ///< the name that has the MX records, where the domain is an alias
+  bool is_secure = false;    ///< DNSSEC proves the MX records, or that there are none
+  bool is_implicit = false;  ///< no MX record names the host: the domain has none, or is a literal
+  std::string alias_of{};    ///< the name that has the MX records, where the domain is an alias
 
   /// Addresses of one host if there are other hosts, so that these are tried too.
   static constexpr std::size_t max_of_host = 2;

@@ -5,8 +5,20 @@
 
 namespace postroad::relay::mx {
 
+namespace {
+
+// STARTTLS is not offered, the certificate is not accepted, or REQUIRETLS is not offered; neither a
+// lost connection nor a 4yz reply.
+bool is_lasting(const Error& error) {
+  return error.reply_code == 0 && (error.fault == Fault::tls || error.fault == Fault::tls_required);
+}
+
+}  // namespace
+
 void HostFailures::add_refusal(const std::string& host, const tls::HostPolicy& policy) {
   ++tls_failures_;
+  if (!policy.is_refusal_temporary) ++lasting_;
+  lacks_requiretls_ = lacks_requiretls_ || policy.by == "REQUIRETLS";
   add(host + ": " + policy.by + ": " + policy.refusal);
   if (observer_ != nullptr) observer_->tls_failed(domain_, host, policy, policy.refusal);
 }
@@ -23,6 +35,7 @@ bool HostFailures::note_tls(const std::string& host, const tls::HostPolicy& poli
     return false;
   }
   ++tls_failures_;
+  if (is_lasting(report.error())) ++lasting_;
   lacks_requiretls_ = lacks_requiretls_ || lacks_extension;
   if (observer_ != nullptr) observer_->tls_failed(domain_, host, policy, text_of(report, host));
   return true;
@@ -41,7 +54,7 @@ outbox::Ended HostFailures::end(const outbox::Call& call, const Exchangers& foun
                                 std::optional<queue::Throttle> throttle) const {
   const auto count = call.part.recipients.size();
   if (call.is_stopping) return {queue::same_for_all(count, {}, text_)};
-  const bool are_all_without_tls = tls_failures_ == found.usable.size();
+  const bool are_all_without_tls = lasting_ == found.usable.size();
   if (call.part.handling.asked.require_tls && are_all_without_tls) {
     // RFC 8689 section 4.2.1: 5.7.30 REQUIRETLS needed, 5.7.10 encryption needed.
     const std::string code = lacks_requiretls_ ? "5.7.30 " : "5.7.10 ";

@@ -35,6 +35,7 @@ class HostFailures final {
   tls::TlsObserver* observer_;
   std::string text_;
   std::size_t tls_failures_ = 0;
+  std::size_t lasting_ = 0;  // of these: the next attempt would end the same
   bool lacks_requiretls_ = false;
 };
 

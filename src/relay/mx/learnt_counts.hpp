@@ -1,43 +1,41 @@
-// The number of messages after which a host ends a connection (421 in place of the next one), so
-// that the client ends it first. Learnt when the host did so twice at the same number: once may be
-// a restart. Thread rule: one thread.
+// Numbers that hosts enforce and do not announce, so that the client keeps within them: messages
+// per connection (421 in place of the next one), recipients per transaction (452 to the next one).
+// A number is learnt when it was met twice: once may be a restart or a full disk. A text file in
+// the data folder keeps them (docs/formats/learnt.md). Thread rule: any thread.
 #pragma once
 
-#include <chrono>
 #include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <mutex>
 #include <string>
-#include <unordered_map>
 
 namespace postroad::relay::mx {
 
 class LearntCounts final {
  public:
-  using Time = std::chrono::steady_clock::time_point;
-  /// The host ended a connection that had carried so many messages.
-  void note(const std::string& host, std::size_t messages, Time now) {
-    if (hosts_.size() >= most && !hosts_.contains(host)) hosts_.clear();  // they are learnt again
-    auto& known = hosts_[host];
-    known.is_sure = known.messages == messages;
-    known.messages = messages;
-    known.until = now + memory;
-  }
+  /// Reads the file. Empty: nothing is kept on disk.
+  explicit LearntCounts(std::filesystem::path file = {});
+  /// The limit of `key` was met at this number. `now`: Unix milliseconds.
+  void note(const std::string& key, std::size_t count, std::int64_t now);
   /// The smaller one of the number that was learnt and `limit`.
-  [[nodiscard]] std::size_t limit(const std::string& host, std::size_t limit, Time now) const {
-    const auto found = hosts_.find(host);
-    const bool is_known =
-        found != hosts_.end() && found->second.is_sure && now < found->second.until;
-    return is_known && found->second.messages < limit ? found->second.messages : limit;
-  }
+  [[nodiscard]] std::size_t limit(const std::string& key, std::size_t limit,
+                                  std::int64_t now) const;
 
  private:
   static constexpr std::size_t most = 10'000;
-  static constexpr std::chrono::hours memory{24};
+  static constexpr std::int64_t memory = 24 * 3600 * 1000;  // milliseconds
   struct Known {
-    std::size_t messages = 0;
+    std::size_t count = 0;
     bool is_sure = false;
-    Time until{};
+    std::int64_t until = 0;  // Unix milliseconds
   };
-  std::unordered_map<std::string, Known> hosts_;
+  void save() const;
+
+  const std::filesystem::path file_;
+  mutable std::mutex mutex_;
+  std::map<std::string, Known> known_;
 };
 
 }  // namespace postroad::relay::mx

@@ -11,13 +11,12 @@
 #include <thread>
 #include <unordered_map>
 
-#include "base/text.hpp"
 #include "client/connection.hpp"
 #include "outbox/attempts.hpp"
-#include "queue/retry_hint.hpp"
-#include "queue/server_text.hpp"
+#include "queue/schedule.hpp"
 #include "relay/mx/failed_lately.hpp"
 #include "relay/mx/host_failures.hpp"
+#include "relay/mx/part_facts.hpp"
 #include "relay/mx/result_meaning.hpp"
 #include "relay/mx/sessions.hpp"
 #include "relay/mx/site_searches.hpp"
@@ -31,22 +30,6 @@ namespace asio = boost::asio;
 namespace {
 
 using asio::awaitable;
-
-std::string domain_of(const queue::Part& part, std::uint32_t recipient) {
-  const auto& address = part.envelope.recipients[recipient].address;
-  return address.substr(address.rfind('@') + 1);
-}
-
-std::string domain_of(const queue::Part& part) { return domain_of(part, part.recipients.front()); }
-
-// The recipients of one transaction, in the domain of the first one; the others are not tried.
-std::vector<std::uint32_t> of_one_transaction(const queue::Part& part, std::size_t most) {
-  const auto domain = domain_of(part);
-  std::vector<std::uint32_t> found;
-  for (const auto at : part.recipients)
-    if (found.size() < most && iequals(domain_of(part, at), domain)) found.push_back(at);
-  return found;
-}
 
 // Calls back at its end, with nothing when the carrier ended before.
 template <class T>
@@ -63,46 +46,6 @@ struct Question {
 
 using Facts = Question<std::vector<std::string>>;
 
-tls::MessageWish wish_of(const queue::Part& part) {
-  return {part.handling.asked.require_tls, part.handling.tls_optional};
-}
-
-// Each message and attempt has a seed of its own: together they use all hosts of one preference.
-std::uint64_t seed_of(const queue::Part& part) {
-  const auto& first = part.envelope.recipients[part.recipients.front()];
-  return part.id.value * 31 + first.attempts;
-}
-
-// IPv4 first; the families still alternate.
-void begin_with_ipv4(std::vector<Address>& addresses) {
-  for (std::size_t i = 0; i + 1 < addresses.size(); i += 2)
-    if (addresses[i].is_v6() && addresses[i + 1].is_v4()) std::swap(addresses[i], addresses[i + 1]);
-}
-
-// "mx.example [192.0.2.1]:25"
-std::optional<Address> address_in(std::string_view host) {
-  const auto begin = host.find('[');
-  const auto end = host.find(']');
-  if (begin == std::string_view::npos || end == std::string_view::npos || end < begin)
-    return std::nullopt;
-  auto text = host.substr(begin + 1, end - begin - 1);
-  if (text.starts_with("IPv6:")) text.remove_prefix(5);
-  boost::system::error_code error;
-  const auto address = asio::ip::make_address(std::string(text), error);
-  return error ? std::nullopt : std::optional(address);
-}
-
-// The host that greylisted the first recipient at its first attempt: it knows the client now.
-std::string host_to_return_to(const queue::Part& part) {
-  const auto& one = part.envelope.recipients[part.recipients.front()];
-  if (one.attempts != 1 || !one.note.starts_with('4')) return {};
-  const auto text = lower(one.note);
-  const bool is_greylisted = queue::retry_hint(text) ||
-                             text.find("greylist") != std::string::npos ||
-                             text.find("graylist") != std::string::npos;
-  return is_greylisted ? std::string(queue::parse_server(one.host).name) : std::string();
-}
-
 }  // namespace
 
 struct MxCarrier::State {
@@ -111,13 +54,16 @@ struct MxCarrier::State {
         calls(spool),
         work(asio::make_work_guard(context)),
         sites(settings.named_groups()),
-        sources(settings.sources) {}
+        sources(settings.sources),
+        learnt(settings.tls.data.empty() ? settings.tls.data
+                                         : settings.tls.data / "learnt_counts") {}
 
   void start(const std::shared_ptr<outbox::Call>& call);
   awaitable<void> explain(std::string domain, std::shared_ptr<Facts> question);
   [[nodiscard]] std::string site_of(const queue::Part& part) const;
   [[nodiscard]] const Source* source_of(const queue::Part& part) const;
   [[nodiscard]] MxLimits limits_for(const queue::Part& part) const;
+  void note_recipients(const queue::Part& part, const outbox::Ended& ended);
   [[nodiscard]] bool belongs_to_site(const queue::Part& part,
                                      const std::vector<std::string>& names);
   void run();
@@ -126,6 +72,11 @@ struct MxCarrier::State {
                                      const Source* source);
   [[nodiscard]] std::optional<outbox::Ended> check_source(const queue::Part& part,
                                                           const Source* source);
+  [[nodiscard]] std::optional<outbox::Ended> check_families(const queue::Part& part,
+                                                            const Source* source,
+                                                            Exchangers& found);
+  [[nodiscard]] outbox::Ended leave_source(const queue::Part& part, const Source& source,
+                                           const std::string& why) const;
   awaitable<tls::HostPolicy> policy_for(const outbox::Call& call, const Exchangers& found,
                                         const Exchanger& exchanger, const tls::StsState& sts);
 
@@ -140,6 +91,7 @@ struct MxCarrier::State {
   FailedLately changed_sites{std::chrono::minutes(1)};  // of a message and domain
   SiteNames sites;
   Sources sources;
+  LearntCounts learnt;
   std::optional<SiteSearches> searches;  // always there once it is open
   std::thread thread;
 };
@@ -149,7 +101,8 @@ awaitable<tls::HostPolicy> MxCarrier::State::policy_for(const outbox::Call& call
                                                         const Exchanger& exchanger,
                                                         const tls::StsState& sts) {
   const auto level = settings.level_of(site_of(call.part));
-  tls::PolicyTarget target{sts.domain, found.alias_of, exchanger.host.name};
+  tls::PolicyTarget target{sts.domain, found.alias_of, exchanger.host.name,
+                           found.is_secure || found.is_implicit};
   co_return co_await policies->find(found, exchanger, std::move(target), wish_of(call.part), sts,
                                     level, settings.port,
                                     std::chrono::steady_clock::now() + settings.dns.name);
@@ -184,6 +137,7 @@ awaitable<outbox::Ended> MxCarrier::State::try_hosts(outbox::Call& call, const E
       if (is_about_message) ended.attempt.site_failure.reset();
       ended.attempt.throttle = throttle;
       ended.attempt.latency = sent.latency;
+      note_recipients(call.part, ended);
       co_return ended;
     }
     failed_hosts.add(host);
@@ -201,14 +155,12 @@ awaitable<outbox::Ended> MxCarrier::State::deliver(outbox::Call& call) {
   const auto* source = source_of(call.part);
   if (auto unusable = check_source(call.part, source)) co_return std::move(*unusable);
   const auto first = host_to_return_to(call.part);
-  if (!first.empty())
-    rules.preferred = address_in(call.part.envelope.recipients[call.part.recipients.front()].host);
-  const auto found =
-      co_await find_exchangers(*resolver, domain_of(call.part), rules, seed_of(call.part),
-                               settings.dns, [this, &first](const std::string& host) {
-                                 if (host == first) return Rank::first;
-                                 return failed_hosts.has(host) ? Rank::last : Rank::usual;
-                               });
+  rules.preferred = first.address;
+  auto found = co_await find_exchangers(*resolver, domain_of(call.part), rules, seed_of(call.part),
+                                        settings.dns, [this, &first](const std::string& host) {
+                                          if (host == first.name) return Rank::first;
+                                          return failed_hosts.has(host) ? Rank::last : Rank::usual;
+                                        });
   outbox::Ended ended;
   if (!found || found->none) {
     ended.attempt = found ? queue::same_for_all(count, found->none->outcome, found->none->reason)
@@ -217,7 +169,7 @@ awaitable<outbox::Ended> MxCarrier::State::deliver(outbox::Call& call) {
     co_return ended;
   }
   const bool is_elsewhere = !belongs_to_site(call.part, found->names);
-  const auto key = call.part.id.text() + ' ' + lower(domain_of(call.part));
+  const auto key = call.part.id.text() + ' ' + canonical_domain(domain_of(call.part));
   if (is_elsewhere && !changed_sites.has(key)) {
     changed_sites.add(key);
     ended.attempt = queue::same_for_all(count, std::nullopt, "the mail exchangers have changed");
@@ -225,6 +177,7 @@ awaitable<outbox::Ended> MxCarrier::State::deliver(outbox::Call& call) {
     ended.attempt.is_elsewhere = true;
     co_return ended;
   }
+  if (auto elsewhere = check_families(call.part, source, *found)) co_return std::move(*elsewhere);
   ended = co_await try_hosts(call, *found, source);
   ended.attempt.is_elsewhere = ended.attempt.is_elsewhere || is_elsewhere;
   co_return ended;
@@ -235,7 +188,8 @@ const Source* MxCarrier::State::source_of(const queue::Part& part) const {
   const auto name = split_site(part.site).source;
   const auto* named = name.empty() ? nullptr : sources.find(name);
   if (named != nullptr || sources.all().empty()) return named;
-  return sources.choose(source_seed(part.envelope), std::chrono::steady_clock::now());
+  return sources.choose(source_seed(part.envelope), canonical_domain(domain_of(part)),
+                        std::chrono::steady_clock::now());
 }
 
 // Without its addresses the messages of a source go from the next one; of the last one they wait.
@@ -243,13 +197,32 @@ std::optional<outbox::Ended> MxCarrier::State::check_source(const queue::Part& p
                                                             const Source* source) {
   const auto why = source == nullptr ? std::string() : why_unusable(*source);
   if (why.empty()) return std::nullopt;
-  const auto now = std::chrono::steady_clock::now();
-  sources.note_failure(source->name, now);
+  sources.note_failure(source->name, {}, std::chrono::steady_clock::now());
+  return leave_source(part, *source, "no address of it can be used: " + why);
+}
+
+// A source without the family of the hosts says nothing about them.
+std::optional<outbox::Ended> MxCarrier::State::check_families(const queue::Part& part,
+                                                              const Source* source,
+                                                              Exchangers& found) {
+  if (source == nullptr) return std::nullopt;
+  for (auto& one : found.usable) keep_reachable(*source, one.addresses);
+  std::erase_if(found.usable, [](const Exchanger& one) { return one.addresses.empty(); });
+  if (!found.usable.empty()) return std::nullopt;
+  sources.note_failure(source->name, canonical_domain(domain_of(part)),
+                       std::chrono::steady_clock::now());
+  return leave_source(part, *source, "it has no address of the family of any host");
+}
+
+outbox::Ended MxCarrier::State::leave_source(const queue::Part& part, const Source& source,
+                                             const std::string& why) const {
   const auto count = part.recipients.size();
-  const auto text = "4.4.4 no address of the source " + source->name + " can be used: " + why;
-  outbox::Ended ended{queue::same_for_all(count, Outcome::deferred, text)};
+  outbox::Ended ended{
+      queue::same_for_all(count, Outcome::deferred, "4.4.4 source " + source.name + ": " + why)};
   ended.attempt.is_elsewhere = true;
-  if (sources.choose(source_seed(part.envelope), now) == source) return ended;
+  const auto* next = sources.choose(source_seed(part.envelope), canonical_domain(domain_of(part)),
+                                    std::chrono::steady_clock::now());
+  if (next == &source) return ended;
   for (auto& one : ended.attempt.recipients) one.outcome.reset();
   ended.has_no_place.assign(count, true);
   return ended;
@@ -304,7 +277,22 @@ std::string MxCarrier::State::site_of(const queue::Part& part) const {
 }
 
 MxLimits MxCarrier::State::limits_for(const queue::Part& part) const {
-  return settings.limits_of(site_of(part));
+  const auto site = site_of(part);
+  auto limits = settings.limits_of(site);
+  limits.recipients = learnt.limit("recipients " + site, limits.recipients, queue::now_ms());
+  return limits;
+}
+
+// "452 4.5.3": the host accepts no more recipients in this transaction. Without that code it may be
+// about one of them.
+void MxCarrier::State::note_recipients(const queue::Part& part, const outbox::Ended& ended) {
+  const auto& left = ended.has_no_place;
+  const auto first = std::find(left.begin(), left.end(), true) - left.begin();
+  const auto& results = ended.attempt.recipients;
+  const bool is_limit = static_cast<std::size_t>(first) < left.size() &&
+                        results[static_cast<std::size_t>(first)].note.starts_with("452 4.5.3");
+  if (is_limit)
+    learnt.note("recipients " + site_of(part), static_cast<std::size_t>(first), queue::now_ms());
 }
 
 // An exception of a handler, such as a lack of memory, does not end the thread.
@@ -328,7 +316,7 @@ Result<std::shared_ptr<MxCarrier>> MxCarrier::open(spool::Spool& spool, MxSettin
   state->resolver = std::move(*resolver);
   state->policies.emplace(state->context.get_executor(), *state->resolver, state->settings.tls,
                           state->settings.rules, observer);
-  state->sessions.emplace(state->context, state->settings, *state->policies);
+  state->sessions.emplace(state->context, state->settings, *state->policies, state->learnt);
   state->searches.emplace(state->context, *state->resolver, state->sites,
                           std::min(state->settings.dns.name, state->settings.dns.whole));
   state->thread = std::thread([state = state.get()] { state->run(); });
@@ -350,9 +338,9 @@ queue::SiteLimits MxCarrier::site_limits(const std::string& site) const {
   return state_->settings.site_limits(site);
 }
 
-std::string MxCarrier::source_of(const spool::Envelope& envelope) const {
+std::string MxCarrier::source_of(const spool::Envelope& envelope, const std::string& domain) const {
   const auto* source =
-      state_->sources.choose(source_seed(envelope), std::chrono::steady_clock::now());
+      state_->sources.choose(source_seed(envelope), domain, std::chrono::steady_clock::now());
   return source == nullptr ? std::string() : source->name;
 }
 

@@ -33,8 +33,9 @@ class MxCarrier final : public queue::Carrier {
   [[nodiscard]] queue::SiteLimits site_limits(const std::string& site) const override;
   /// As SiteNames::find.
   [[nodiscard]] SiteNames::Known site_of(const std::string& domain) const;
-  /// The name of the source of a message; empty: there are none.
-  [[nodiscard]] std::string source_of(const spool::Envelope& envelope) const;
+  /// The name of the source of a message to this domain, which is canonical; empty: there are none.
+  [[nodiscard]] std::string source_of(const spool::Envelope& envelope,
+                                      const std::string& domain) const;
   /// The names of the lines that a site has: one per source.
   [[nodiscard]] std::vector<std::string> sites_with_sources(const std::string& site) const;
   /// Asks for the MX records of the domain.

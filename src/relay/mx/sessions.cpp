@@ -2,6 +2,7 @@
 #include "relay/mx/sessions.hpp"
 
 #include "base/text.hpp"
+#include "queue/schedule.hpp"
 #include "relay/mx/result_meaning.hpp"
 
 namespace postroad::relay::mx {
@@ -90,7 +91,7 @@ awaitable<Sessions::Sent> Sessions::send_by(outbox::Call& call, Way& way) {
   auto report = co_await send_over(call, *lease.connection, way.exchanger);
   const auto took = std::chrono::steady_clock::now() - begun;
   if (!is_new && ends_connection(report)) {
-    learnt_.note(name, carried, std::chrono::steady_clock::now());
+    learnt_.note("messages " + name, carried, queue::now_ms());
     // A limit of messages per connection concerns the connection: the message has a new one.
     if (!call.is_stopping && call.source.rewind()) {
       is_new = true;
@@ -107,7 +108,8 @@ awaitable<Sessions::Sent> Sessions::send_by(outbox::Call& call, Way& way) {
   if (ends_connection(sent.report))
     idle_.close(key);
   else if (const auto now = std::chrono::steady_clock::now(); !call.is_stopping)
-    idle_.give_back(key, std::move(lease), learnt_.limit(name, way.most, now), now);
+    idle_.give_back(key, std::move(lease),
+                    learnt_.limit("messages " + name, way.most, queue::now_ms()), now);
   co_return sent;
 }
 
@@ -129,9 +131,11 @@ awaitable<Sessions::Sent> Sessions::send(outbox::Call& call, const Exchanger& ex
   auto sent = co_await send_by(call, way);
   if (!policy.allows_plaintext() || !is_failed_handshake(sent.report) || call.is_stopping)
     co_return sent;
-  // A 454 reply to STARTTLS says nothing about the next session.
+  // A 454 reply to STARTTLS, or bytes that someone injected, say nothing about the next session.
   const auto& error = sent.report.error();
-  if (error.reply_code == 0) policies_.add_failed(host, error.text());
+  const bool is_failure =
+      error.fault == Fault::tls || error.fault == Fault::closed || error.fault == Fault::timeout;
+  if (is_failure) policies_.add_failed(host, error.text());
   auto same = exchanger;
   if (way.used) same.addresses = {*way.used};
   co_return co_await send_without_tls(call, std::move(same), policy, source, most);

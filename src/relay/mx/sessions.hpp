@@ -35,8 +35,9 @@ class Sessions final {
     std::string doubt{};
   };
   /// All references outlive it.
-  Sessions(boost::asio::io_context& context, const MxSettings& settings, tls::TlsPolicies& policies)
-      : settings_(settings), policies_(policies), idle_(context, settings.reuse) {}
+  Sessions(boost::asio::io_context& context, const MxSettings& settings, tls::TlsPolicies& policies,
+           LearntCounts& learnt)
+      : settings_(settings), policies_(policies), learnt_(learnt), idle_(context, settings.reuse) {}
 
   /// Sends the message of the call; `most`: messages on one connection. A connection that its host
   /// closed while it was idle costs nothing: another one is opened. `policy` has no refusal.
@@ -58,9 +59,9 @@ class Sessions final {
 
   const MxSettings& settings_;
   tls::TlsPolicies& policies_;
+  LearntCounts& learnt_;
   IdleConnections idle_;
   std::shared_ptr<net::TlsSessions> tls_sessions_ = std::make_shared<net::TlsSessions>();
-  LearntCounts learnt_;
   SlowIpv6 slow_ipv6_;
 };
 

@@ -11,6 +11,7 @@ namespace postroad::relay::mx {
 namespace {
 
 constexpr std::string_view word = " from ";
+constexpr std::size_t most_failed = 10'000;
 
 // FNV-1a, then the finish of MurmurHash3: the same on every machine.
 std::uint64_t hash_of(std::string_view text, std::uint64_t value) {
@@ -54,17 +55,20 @@ SiteAndSource split_site(std::string_view name) {
   return {name.substr(0, at), name.substr(at + word.size())};
 }
 
-const Source* Sources::choose(std::uint64_t seed, Time now) const {
+const Source* Sources::choose(std::uint64_t seed, const std::string& domain, Time now) const {
   const Source* best = nullptr;
   const Source* best_of_failed = nullptr;
   const auto take = [seed](const Source& one, const Source*& into) {
     if (into == nullptr || preference(one, seed) > preference(*into, seed)) into = &one;
   };
   const std::lock_guard lock(mutex_);
+  const auto has_failed = [&](const std::string& key) {
+    const auto found = failed_.find(key);
+    return found != failed_.end() && now < found->second;
+  };
   for (const auto& one : all_) {
-    const auto found = failed_.find(one.name);
-    const bool has_failed = found != failed_.end() && now < found->second;
-    take(one, has_failed ? best_of_failed : best);
+    const bool is_out = has_failed(one.name + ' ') || has_failed(one.name + ' ' + domain);
+    take(one, is_out ? best_of_failed : best);
   }
   return best != nullptr ? best : best_of_failed;
 }
@@ -75,9 +79,16 @@ const Source* Sources::find(std::string_view name) const {
   return found == all_.end() ? nullptr : &*found;
 }
 
-void Sources::note_failure(const std::string& name, Time now) {
+void Sources::note_failure(const std::string& name, const std::string& domain, Time now) {
   const std::lock_guard lock(mutex_);
-  failed_[name] = now + failed_memory;
+  if (failed_.size() >= most_failed) failed_.clear();
+  failed_[name + ' ' + domain] = now + failed_memory;
+}
+
+void keep_reachable(const Source& source, std::vector<boost::asio::ip::address>& addresses) {
+  std::erase_if(addresses, [&](const auto& address) {
+    return !(address.is_v6() ? source.ipv6 : source.ipv4);
+  });
 }
 
 std::string why_unusable(const Source& source) {

@@ -45,19 +45,23 @@ class Sources final {
   static constexpr std::chrono::minutes failed_memory{5};
 
   explicit Sources(std::vector<Source> all) : all_(std::move(all)) {}
-  /// The source of a message: of those that did not fail lately the one that its seed prefers, by
-  /// weight; when one fails, only its messages move. Null: there are none.
-  [[nodiscard]] const Source* choose(std::uint64_t seed, Time now) const;
+  /// The source of a message to the domain: of those that did not fail lately the one that its seed
+  /// prefers, by weight; when one fails, only its messages move. Null: there are none.
+  [[nodiscard]] const Source* choose(std::uint64_t seed, const std::string& domain, Time now) const;
   /// Null: there is no source with this name.
   [[nodiscard]] const Source* find(std::string_view name) const;
-  void note_failure(const std::string& name, Time now);
+  /// `domain`: the source reaches none of its hosts; empty: it cannot be used at all.
+  void note_failure(const std::string& name, const std::string& domain, Time now);
   [[nodiscard]] const std::vector<Source>& all() const { return all_; }
 
  private:
   const std::vector<Source> all_;
   mutable std::mutex mutex_;
-  std::unordered_map<std::string, Time> failed_;  // until
+  std::unordered_map<std::string, Time> failed_;  // "NAME DOMAIN", until
 };
+
+/// Leaves the addresses of the families that the source has.
+void keep_reachable(const Source& source, std::vector<boost::asio::ip::address>& addresses);
 
 /// Why none of its addresses can be used on this machine now; empty: one can.
 std::string why_unusable(const Source& source);

@@ -24,7 +24,7 @@ boost::asio::awaitable<TlsPlan> find_tls_plan(tls::TlsPolicies& policies, const 
   plan.sts = policies.settings().mta_sts ? text_of(sts) : "off";
   for (const auto& exchanger : found.usable) {
     const auto& host = exchanger.host.name;
-    tls::PolicyTarget target{domain, found.alias_of, host};
+    tls::PolicyTarget target{domain, found.alias_of, host, found.is_secure || found.is_implicit};
     const auto policy = co_await policies.find(found, exchanger, std::move(target), {}, sts, level,
                                                port, std::chrono::steady_clock::now() + times.name);
     auto text = tls::text_of(policy);

@@ -11,9 +11,9 @@ namespace asio = boost::asio;
 
 namespace {
 
-constexpr std::size_t most_shown = 5;          // records
-constexpr std::size_t longest_shown = 8;       // bytes of one
-constexpr std::size_t most_associations = 50;  // RFC 7672 section 2.2: bounded work per handshake
+constexpr std::size_t most_shown = 5;      // records
+constexpr std::size_t longest_shown = 8;   // bytes of one
+constexpr std::size_t most_examined = 50;  // records: bounded work for a foreign zone
 
 std::string owner_of(const std::string& base, std::uint16_t port) {
   return '_' + std::to_string(port) + "._tcp." + base;
@@ -56,11 +56,10 @@ Dane dane_of(const std::string& base, std::uint16_t port,
       break;
   }
   if (!answer.is_validated) return made;
-  for (const auto& record : answer.records) {
-    const net::CertificateAssociation one{record.usage, record.selector, record.matching,
-                                          record.data};
-    if (made.associations.size() < most_associations && net::is_usable(one))
-      made.associations.push_back(one);
+  for (std::size_t i = 0; i < answer.records.size() && i < most_examined; ++i) {
+    const auto& record = answer.records[i];
+    net::CertificateAssociation one{record.usage, record.selector, record.matching, record.data};
+    if (net::is_usable(one)) made.associations.push_back(std::move(one));
   }
   made.kind = made.associations.empty() ? Dane::Kind::only_named : Dane::Kind::usable;
   return made;

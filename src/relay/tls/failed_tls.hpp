@@ -24,7 +24,7 @@ class FailedTls final {
   static constexpr std::size_t most = 10'000;  ///< hosts; those that end first are forgotten
 
   /// Reads the file. Empty: nothing is kept on disk.
-  explicit FailedTls(std::filesystem::path file);
+  explicit FailedTls(std::filesystem::path file, bool only_reads = false);
   /// nullopt: none, or it is over at `now`.
   [[nodiscard]] std::optional<Failure> find(const std::string& host, std::int64_t now) const;
   /// Error: Fault::io, Fault::full: it is remembered until the server ends.
@@ -34,8 +34,11 @@ class FailedTls final {
   [[nodiscard]] const std::map<std::string, Failure>& all() const { return failures_; }
 
  private:
-  [[nodiscard]] Result<void> save() const;
+  [[nodiscard]] Result<void> save();
+  [[nodiscard]] Result<void> append(const std::string& host, const Failure& failure);
   std::filesystem::path file_;
+  bool only_reads_;
+  std::size_t lines_ = 0;  // in the file; of several about one host the last one counts
   std::map<std::string, Failure> failures_;
 };
 

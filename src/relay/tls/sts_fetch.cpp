@@ -29,7 +29,7 @@ void add(const dns::Answer<mx::Address>& answer, const StsHosts& hosts, Endpoint
     const auto refusal = hosts.rules.refusal(address);
     if (!refusal.empty())
       refused = address.to_string() + ": " + refusal;
-    else if (into.size() < hosts.rules.max_addresses)
+    else
       into.emplace_back(address, hosts.port);
   }
 }
@@ -47,7 +47,9 @@ awaitable<Result<Endpoints>> find(dns::Resolver& resolver, const std::string& ho
   if (found.empty())
     co_return fail(Fault::resolve, {},
                    "no address that may be used" + (refused.empty() ? "" : ": " + refused));
-  co_return net::interleave(std::move(found));
+  found = net::interleave(std::move(found));
+  if (found.size() > hosts.rules.max_addresses) found.resize(hosts.rules.max_addresses);
+  co_return found;
 }
 
 Result<std::string> policy_in(const http::Answer& answer) {

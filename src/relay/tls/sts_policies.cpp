@@ -16,6 +16,7 @@ using asio::awaitable;
 namespace {
 
 constexpr std::size_t most_known = 10'000;  // domains in memory
+constexpr std::chrono::seconds least_age{1};
 constexpr auto as_values = asio::as_tuple(asio::use_awaitable);
 
 }  // namespace
@@ -33,7 +34,7 @@ struct StsPolicies::State {
   const std::optional<KeptPolicy>& known(const std::string& domain) {
     const auto found = policies.find(domain);
     if (found != policies.end()) return found->second;
-    if (policies.size() >= most_known) policies.clear();
+    make_room();
     return policies[domain] = parts.store.load(domain);
   }
   [[nodiscard]] std::string failure(const std::string& domain) const {
@@ -54,23 +55,62 @@ struct StsPolicies::State {
     failures[domain] = {std::chrono::steady_clock::now() + parts.times.pause, std::move(reason)};
   }
 
+  [[nodiscard]] bool needs_fetch(const std::optional<KeptPolicy>& kept,
+                                 const std::string& id) const;
+  [[nodiscard]] Bell bell_of(const std::string& domain) const {
+    const auto found = under_way.find(domain);
+    return found == under_way.end() ? nullptr : found->second;
+  }
+  void end_fetch(const std::string& domain) {
+    const auto bell = under_way.extract(domain);
+    if (bell) bell.mapped()->expires_at((dns::Time::min)());
+  }
+  // Policies that are on disk come back from there.
+  void make_room() {
+    if (policies.size() < most_known) return;
+    std::erase_if(policies, [](const auto& one) { return !one.second; });
+    if (policies.size() >= most_known) policies.clear();
+  }
+
   const asio::any_io_executor executor;
   dns::Resolver& resolver;
   const Parts parts;
   std::map<std::string, std::optional<KeptPolicy>> policies;
   std::map<std::string, Failure> failures;
-  std::map<std::string, std::shared_ptr<asio::steady_timer>> under_way;  // rings at the end
+  std::map<std::string, Bell> under_way;  // rings at the end
+};
+
+// Ends a fetch, also by an exception.
+class StsPolicies::Ring final {
+ public:
+  Ring(State& state, const std::string& domain, const Bell& bell)
+      : state_(state), domain_(domain), bell_(bell) {}
+  Ring(const Ring&) = delete;
+  Ring& operator=(const Ring&) = delete;
+  ~Ring() {
+    if (is_wanted()) state_.end_fetch(domain_);
+  }
+  [[nodiscard]] bool is_wanted() const { return state_.bell_of(domain_) == bell_; }
+
+ private:
+  State& state_;
+  const std::string& domain_;
+  const Bell& bell_;
 };
 
 StsPolicies::StsPolicies(asio::any_io_executor executor, dns::Resolver& resolver, Parts parts)
-    : state_(std::make_shared<State>(std::move(executor), resolver, std::move(parts))) {}
+    : state_(std::make_shared<State>(std::move(executor), resolver, std::move(parts))) {
+  state_->parts.store.remove_over(state_->parts.now());
+}
 
-// Goes on when the message that wanted it was cancelled.
-awaitable<void> StsPolicies::fetch(std::shared_ptr<State> state, std::string domain,
-                                   std::string id) {
+// Goes on when the message that wanted it was cancelled. Its waiters are woken whatever happens.
+awaitable<void> StsPolicies::fetch(std::shared_ptr<State> state, std::string domain, std::string id,
+                                   Bell bell) {
+  const Ring ring(*state, domain, bell);
   const auto deadline = std::chrono::steady_clock::now() + state->parts.times.fetch;
-  std::string trouble;
   const auto text = co_await state->parts.fetch(domain, deadline);
+  if (!ring.is_wanted()) co_return;  // purged meanwhile
+  std::string trouble;
   auto policy = text ? parse_sts_policy(*text) : Result<StsPolicy>(text.error());
   if (policy) {
     KeptPolicy kept{std::move(id), state->parts.now(), *text, std::move(*policy)};
@@ -84,9 +124,16 @@ awaitable<void> StsPolicies::fetch(std::shared_ptr<State> state, std::string dom
     trouble += policy.error().text();
     state->add_failure(domain, trouble);
   }
-  const auto bell = state->under_way.extract(domain);
-  if (bell) bell.mapped()->expires_at((dns::Time::min)());
   if (state->parts.tell) state->parts.tell(domain, trouble);
+}
+
+// A policy that is over within seconds is not fetched for each message.
+bool StsPolicies::State::needs_fetch(const std::optional<KeptPolicy>& kept,
+                                     const std::string& id) const {
+  if (!kept || kept->id != id) return true;
+  const auto age = parts.now() - kept->fetched;
+  const auto least = std::min<std::chrono::milliseconds>(parts.times.pause, least_age).count();
+  return age >= (kept->until() - kept->fetched) / 2 && (age < 0 || age >= least);
 }
 
 awaitable<StsState> StsPolicies::find(std::string domain, dns::Time deadline) {
@@ -94,20 +141,16 @@ awaitable<StsState> StsPolicies::find(std::string domain, dns::Time deadline) {
   const auto answer = co_await state->resolver.txt("_mta-sts." + domain, deadline);
   const auto id =
       answer && answer->status == dns::Status::records ? sts_id(answer->records) : std::nullopt;
-  const auto& kept = state->known(domain);
-  const bool rules = state->rules(kept);
-  if (!id || !state->failure(domain).empty()) co_return state->state_of(domain);
-  const bool is_current = rules && kept->id == *id;
-  const bool is_half_over =
-      is_current && state->parts.now() - kept->fetched >= (kept->until() - kept->fetched) / 2;
-  if (is_current && !is_half_over) co_return state->state_of(domain);
-  auto& bell = state->under_way[domain];
+  if (!id || !state->failure(domain).empty() || !state->needs_fetch(state->known(domain), *id))
+    co_return state->state_of(domain);
+  const bool waits = !state->rules(state->known(domain)) || state->known(domain)->id != *id;
+  auto bell = state->bell_of(domain);
   if (!bell) {
     bell = std::make_shared<asio::steady_timer>(state->executor, (dns::Time::max)());
-    asio::co_spawn(state->executor, fetch(state, domain, *id), asio::detached);
+    state->under_way[domain] = bell;
+    asio::co_spawn(state->executor, fetch(state, domain, *id, bell), asio::detached);
   }
-  const auto waits = bell;
-  if (!is_current) (void)co_await waits->async_wait(as_values);
+  if (waits) (void)co_await bell->async_wait(as_values);
   co_return state->state_of(domain);
 }
 
@@ -117,6 +160,7 @@ std::vector<std::string> StsPolicies::domains() const { return state_->parts.sto
 
 bool StsPolicies::purge(const std::string& domain) {
   const bool was_kept = state_->known(domain).has_value();
+  state_->end_fetch(domain);
   state_->policies.erase(domain);
   const bool had_failed = state_->failures.erase(domain) > 0;
   return state_->parts.store.remove(domain) || was_kept || had_failed;

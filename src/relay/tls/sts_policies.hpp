@@ -5,6 +5,7 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -52,9 +53,9 @@ class StsPolicies final {
   /// The resolver outlives the calls.
   StsPolicies(boost::asio::any_io_executor executor, dns::Resolver& resolver, Parts parts);
 
-  /// The policy that rules now; none while it is not known, and with Mode::none. A new id in the
-  /// DNS is waited for; the refreshing of a policy that is half over is not. `deadline` is that of
-  /// the DNS.
+  /// The policy that rules now, which may have Mode::none; none while it is not known. A new id in
+  /// the DNS is waited for; the refreshing of a policy that is half over is not. `deadline` is that
+  /// of the DNS.
   boost::asio::awaitable<StsState> find(std::string domain, dns::Time deadline);
   /// The same without a query.
   [[nodiscard]] StsState known(const std::string& domain);
@@ -65,8 +66,10 @@ class StsPolicies final {
 
  private:
   struct State;
+  class Ring;
+  using Bell = std::shared_ptr<boost::asio::steady_timer>;
   static boost::asio::awaitable<void> fetch(std::shared_ptr<State> state, std::string domain,
-                                            std::string id);
+                                            std::string id, Bell bell);
   std::shared_ptr<State> state_;
 };
 

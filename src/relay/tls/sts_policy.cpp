@@ -90,7 +90,7 @@ Result<StsPolicy> parse_sts_policy(std::string_view text) {
     const auto name = trimmed(line.substr(0, colon));
     const auto value = trimmed(line.substr(colon + 1));
     // The first of two fields with one name counts, except mx.
-    if (name == "version") {
+    if (name == "version" && !has_version) {
       if (value != "STSv1") return wrong(line, "the version is not STSv1");
       has_version = true;
     } else if (name == "mode" && !has_mode) {

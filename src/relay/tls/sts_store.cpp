@@ -15,7 +15,8 @@ namespace postroad::relay::tls {
 
 namespace {
 
-constexpr std::size_t largest = 128 << 10;  // bytes
+constexpr std::size_t largest = 128 << 10;            // bytes
+constexpr std::int64_t latest = 253'402'300'799'000;  // the end of the year 9999
 constexpr std::string_view id_field = "id: ";
 constexpr std::string_view fetched_field = "fetched: ";
 
@@ -44,7 +45,7 @@ std::optional<KeptPolicy> parse_policy(std::string_view text) {
   }
   made.text = text.substr(end + 2);
   auto policy = parse_sts_policy(made.text);
-  if (!policy || made.fetched <= 0) return std::nullopt;
+  if (!policy || made.fetched <= 0 || made.fetched > latest) return std::nullopt;
   made.policy = std::move(*policy);
   return made;
 }
@@ -73,12 +74,19 @@ bool StsStore::remove(const std::string& domain) const {
          std::filesystem::remove(path_of(domain), error);
 }
 
+void StsStore::remove_over(std::int64_t now) const {
+  if (only_reads_) return;
+  for (const auto& domain : domains())
+    if (const auto kept = load(domain); kept && kept->until() <= now) remove(domain);
+}
+
 std::vector<std::string> StsStore::domains() const {
   std::vector<std::string> found;
   if (folder_.empty()) return found;
   std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(folder_, error)) {
-    auto name = entry.path().filename().string();
+  std::filesystem::directory_iterator at(folder_, error);
+  for (; !error && at != std::filesystem::directory_iterator(); at.increment(error)) {
+    auto name = at->path().filename().string();
     if (!name.ends_with("~")) found.push_back(std::move(name));
   }
   std::sort(found.begin(), found.end());

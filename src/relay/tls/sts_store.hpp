@@ -46,6 +46,8 @@ class StsStore final {
   [[nodiscard]] Result<void> save(const std::string& domain, const KeptPolicy& kept) const;
   /// False: there was none.
   bool remove(const std::string& domain) const;
+  /// Removes the policies that are over at `now` (Unix milliseconds).
+  void remove_over(std::int64_t now) const;
   /// The domains that have a policy, sorted.
   [[nodiscard]] std::vector<std::string> domains() const;
 

@@ -51,7 +51,7 @@ TlsPolicies::TlsPolicies(const asio::any_io_executor& executor, dns::Resolver& r
       resolver_(resolver),
       observer_(observer),
       sts_(executor, resolver, parts_of(settings_, rules, resolver, observer)),
-      failed_(inside(settings_.data, "tls_failures")) {}
+      failed_(inside(settings_.data, "tls_failures"), settings_.only_reads) {}
 
 awaitable<StsState> TlsPolicies::find_sts(std::string domain, MessageWish wish,
                                           dns::Time deadline) {

@@ -42,13 +42,30 @@ HostPolicy of_level(Level level) {
   return made;
 }
 
+// RFC 8689 section 4.2.1: an MX record without a valid signature is not enough. A report is sent
+// although (section 4.3).
+bool is_named_safely(const PolicyTarget& target, MessageWish wish, const StsState& sts) {
+  return target.is_proven || wish.is_report ||
+         (sts.kept && sts.kept->policy.mode != StsPolicy::Mode::none &&
+          sts.kept->policy.lists(target.host));
+}
+
 // Without the evidence.
 HostPolicy first_policy(const PolicyTarget& target, MessageWish wish, const Dane& dane,
                         const StsState& sts, Level level) {
   if (wish.is_relaxed && !wish.requires_tls) return {Kind::opportunistic, "TLS-Required: No"};
-  if (dane.kind == Dane::Kind::failed) return refused("DANE", dane.text);
+  if (dane.kind == Dane::Kind::failed) {
+    auto made = refused("DANE", dane.text);
+    made.is_refusal_temporary = true;
+    return made;
+  }
   if (dane.kind == Dane::Kind::usable)
     return {Kind::dane, wish.requires_tls ? "REQUIRETLS" : "DANE", peer_of(target, dane)};
+  if (wish.requires_tls && !is_named_safely(target, wish, sts))
+    return refused("REQUIRETLS",
+                   "neither DNSSEC nor an MTA-STS policy proves that it is a mail "
+                   "exchanger of " +
+                       target.domain);
   const bool is_enforced = sts.kept && sts.kept->policy.mode == StsPolicy::Mode::enforce;
   if (is_enforced && !sts.kept->policy.lists(target.host))
     return refused("MTA-STS", not_listed(target));

@@ -22,6 +22,7 @@ enum class Level : std::uint8_t {
 struct MessageWish {
   bool requires_tls = false;  ///< REQUIRETLS (RFC 8689)
   bool is_relaxed = false;    ///< TLS-Required: No (RFC 8689 section 5)
+  bool is_report = false;     ///< it has the null reverse-path
 };
 
 struct HostPolicy {
@@ -38,6 +39,7 @@ struct HostPolicy {
   std::string test_failure{};  ///< of is_tested: why the host is not used once it is enforced
   /// The host may not be used: why, without a status code. Empty: it may.
   std::string refusal{};
+  bool is_refusal_temporary = false;  ///< the DNS may answer later
 
   /// A failed handshake is followed by a session without TLS.
   [[nodiscard]] bool allows_plaintext() const { return kind == Kind::opportunistic; }
@@ -50,12 +52,14 @@ struct PolicyTarget {
   std::string domain;
   std::string alias_of{};
   std::string host;
+  /// DNSSEC proves that it is an exchanger of the domain, or no MX record names it.
+  bool is_proven = false;
 };
 
 HostPolicy policy_of(const PolicyTarget& target, MessageWish wish, const Dane& dane,
                      const StsState& sts, Level level);
 
-/// One line for people: "dane: TLSA of …", "verify (MTA-STS)".
+/// One line for people: "verified by TLSA records (DANE); TLSA of …", "opportunistic (tls_out)".
 std::string text_of(const HostPolicy& policy);
 
 }  // namespace postroad::relay::tls

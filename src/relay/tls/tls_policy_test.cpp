@@ -11,7 +11,7 @@ namespace {
 using PolicyKind = HostPolicy::Kind;
 using StsMode = StsPolicy::Mode;
 
-const PolicyTarget policy_target{"example.org", "", "mx.example"};
+const PolicyTarget policy_target{"example.org", "", "mx.example", true};
 const std::string not_listed_text = "the policy of example.org does not list this host";
 
 Dane known_dane(Dane::Kind kind) {
@@ -232,6 +232,19 @@ TEST(TlsPolicyText, NamesTheOriginAndTheEvidence) {
   EXPECT_EQ(text_of(policy), "verified by CA certificates (REQUIRETLS)");
   policy = policy_of(policy_target, {}, {}, known_sts(StsMode::enforce, unlisted), {});
   EXPECT_EQ(text_of(policy), "not used (MTA-STS): " + not_listed_text);
+}
+
+TEST(TlsPolicy, RequiretlsNeedsAProofOfTheHostsName) {
+  const PolicyTarget unproven{"example.org", "", "mx.example", false};
+  const auto refusal = [&](MessageWish wish, const StsState& sts) {
+    return policy_of(unproven, wish, {}, sts, Level::opportunistic).refusal;
+  };
+  EXPECT_NE(refusal(strict_wish, {}), "");
+  EXPECT_EQ(refusal(strict_wish, known_sts(StsMode::enforce, {"mx.example"})), "");
+  EXPECT_EQ(refusal(strict_wish, known_sts(StsMode::testing, {"mx.example"})), "");
+  EXPECT_NE(refusal(strict_wish, known_sts(StsMode::testing, {"other.example"})), "");
+  EXPECT_EQ(refusal({.requires_tls = true, .is_report = true}, {}), "");
+  EXPECT_EQ(refusal({}, {}), "");
 }
 
 }  // namespace
