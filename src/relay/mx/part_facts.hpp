@@ -13,7 +13,7 @@
 
 namespace postroad::relay::mx {
 
-/// Of the first recipient, as the envelope has it.
+/// The domain of the first recipient, as the envelope has it.
 std::string domain_of(const queue::Part& part);
 /// At most `most` recipients in the domain of the first one: those of one transaction.
 std::vector<std::uint32_t> of_one_transaction(const queue::Part& part, std::size_t most);
