@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "base/descriptor.hpp"
+#include "base/text.hpp"
 #include "observe/log.hpp"
 
 namespace postroad::daemon {
@@ -43,6 +44,12 @@ struct ControlPeer {
   /// Bytes that the peer sends behind its request, at most so many; empty: it has gone.
   std::function<boost::asio::awaitable<std::string>(std::size_t)> read;
 };
+
+/// The last line of an answer of `queue …`: how many were found or changed, or why none was.
+inline std::string ok_line(std::size_t count) { return "ok " + std::to_string(count) + '\n'; }
+inline std::string refused_line(const std::string& why) {
+  return "refused " + printable(why) + '\n';
+}
 
 /// The end of the running server. Thread rule: the loop's thread.
 class ControlSocket final {

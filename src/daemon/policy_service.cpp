@@ -20,17 +20,11 @@ using observe::json_list;
 using observe::json_string;
 using relay::tls::PolicyFacts;
 
-std::string time_text(std::int64_t wall) {
-  return observe::format_time(
-      std::chrono::system_clock::time_point(std::chrono::milliseconds(wall)));
-}
-
-std::string last_line(std::size_t count) { return "ok " + std::to_string(count) + '\n'; }
-
 std::string json_of(const relay::tls::KeptPolicy& kept) {
   return fmt::format(R"({{"mode":"{}","id":{},"fetched":"{}","until":"{}","mx":{}}})",
-                     to_string(kept.policy.mode), json_string(kept.id), time_text(kept.fetched),
-                     time_text(kept.until()), json_list(kept.policy.mx));
+                     to_string(kept.policy.mode), json_string(kept.id),
+                     observe::format_time(kept.fetched), observe::format_time(kept.until()),
+                     json_list(kept.policy.mx));
 }
 
 }  // namespace
@@ -40,20 +34,20 @@ std::string policy_text(const PolicyFacts& facts) {
   if (facts.sts.kept || !facts.sts.failure.empty())
     text += "  mta-sts: " + printable(relay::mx::text_of(facts.sts), 2000) + '\n';
   if (facts.failed_tls)
-    text += "  without TLS until " + time_text(facts.failed_tls->until) + ": " +
+    text += "  without TLS until " + observe::format_time(facts.failed_tls->until) + ": " +
             printable(facts.failed_tls->reason, 500) + '\n';
   return text;
 }
 
 std::string policy_json(const PolicyFacts& facts) {
   const auto& failed = facts.failed_tls;
-  return fmt::format(R"({{"name":{},"mta_sts":{},"failure":{},"without_tls":{}}})",
-                     json_string(facts.sts.domain),
-                     facts.sts.kept ? json_of(*facts.sts.kept) : "null",
-                     facts.sts.failure.empty() ? "null" : json_string(facts.sts.failure),
-                     failed ? fmt::format(R"({{"until":"{}","reason":{}}})",
-                                          time_text(failed->until), json_string(failed->reason))
-                            : "null") +
+  return fmt::format(
+             R"({{"name":{},"mta_sts":{},"failure":{},"without_tls":{}}})",
+             json_string(facts.sts.domain), facts.sts.kept ? json_of(*facts.sts.kept) : "null",
+             facts.sts.failure.empty() ? "null" : json_string(facts.sts.failure),
+             failed ? fmt::format(R"({{"until":"{}","reason":{}}})",
+                                  observe::format_time(failed->until), json_string(failed->reason))
+                    : "null") +
          '\n';
 }
 
@@ -75,7 +69,7 @@ boost::asio::awaitable<std::string> PolicyService::answer(std::string request, C
         co_return std::string();
       ++count;
     }
-    co_return last_line(count);
+    co_return ok_line(count);
   }
   if (names.empty()) co_return "refused the name of a domain or host is missing\n";
   for (const auto& name : names) {
@@ -86,7 +80,7 @@ boost::asio::awaitable<std::string> PolicyService::answer(std::string request, C
     ++count;
     if (!co_await peer.write(printable(name, 300) + '\n')) co_return std::string();
   }
-  co_return last_line(count);
+  co_return ok_line(count);
 }
 
 }  // namespace postroad::daemon

@@ -25,10 +25,6 @@ constexpr std::chrono::seconds dns_patience{10};
 constexpr std::size_t most_asked = 20;  // recipients of one message
 constexpr std::size_t page_size = 100;  // messages: a few milliseconds of the loop
 
-std::string refused(const std::string& why) { return "refused " + printable(why) + '\n'; }
-
-std::string ok(std::size_t count) { return "ok " + std::to_string(count) + '\n'; }
-
 std::optional<queue::Request> request_of(std::string_view word) {
   constexpr std::array<std::pair<std::string_view, queue::Request>, 4> words{
       {{"hold", queue::Request::hold},
@@ -91,7 +87,7 @@ awaitable<std::string> QueueService::list(QueueSelection selection, Line line, W
       if (auto text = text_of(id, size ? *size : 0); !text.empty() && !co_await write(text))
         co_return std::string();
     }
-    co_return ok(count);
+    co_return ok_line(count);
   }
   for (auto page = spool_.list_after({}, page_size); !page.empty();
        page = spool_.list_after(page.back().id, page_size)) {
@@ -102,7 +98,7 @@ awaitable<std::string> QueueService::list(QueueSelection selection, Line line, W
     if (!co_await write(std::move(text))) co_return std::string();
     co_await asio::post(executor, asio::use_awaitable);
   }
-  co_return ok(count);
+  co_return ok_line(count);
 }
 
 // For the first recipients that wait: many have one domain, whose answers the resolver keeps.
@@ -148,17 +144,17 @@ awaitable<std::string> QueueService::why(QueueSelection selection, bool json, Wr
     if (!co_await write(std::move(text))) co_return std::string();
     ++count;
   }
-  co_return ok(count);
+  co_return ok_line(count);
 }
 
 // The size in a line, then the bytes.
 awaitable<std::string> QueueService::show(QueueSelection selection, Write write) {
-  if (selection.ids.size() != 1) co_return refused("show needs one queue id");
+  if (selection.ids.size() != 1) co_return refused_line("show needs one queue id");
   const auto id = selection.ids.front();
   const auto size = spool_.size(id);
-  if (!size) co_return ok(0);
+  if (!size) co_return ok_line(0);
   auto reader = spool_.read(id);
-  if (!reader) co_return refused(reader.error().text());
+  if (!reader) co_return refused_line(reader.error().text());
   if (!co_await write("bytes " + std::to_string(*size) + '\n')) co_return std::string();
   for (;;) {
     const auto chunk = (*reader)->next();
@@ -167,14 +163,14 @@ awaitable<std::string> QueueService::show(QueueSelection selection, Write write)
     if (chunk->empty()) break;
     if (!co_await write(std::string(*chunk))) co_return std::string();
   }
-  co_return ok(1);
+  co_return ok_line(1);
 }
 
 awaitable<std::string> QueueService::change(queue::Request what, QueueSelection selection) {
-  if (selection.ids.empty()) co_return refused("a queue id is missing");
+  if (selection.ids.empty()) co_return refused_line("a queue id is missing");
   const auto count = co_await net::wait_for<std::size_t>(
       [&](auto resume) { delivery_.request(what, std::move(selection.ids), resume); });
-  co_return ok(count);
+  co_return ok_line(count);
 }
 
 // Which of them a carrier has now.
@@ -187,7 +183,7 @@ awaitable<std::string> QueueService::attempted(QueueSelection selection, Write w
     if (!co_await write(id.text() + '\n')) co_return std::string();
     ++count;
   }
-  co_return ok(count);
+  co_return ok_line(count);
 }
 
 awaitable<std::string> QueueService::put(std::string words, ControlPeer peer) {
@@ -195,7 +191,7 @@ awaitable<std::string> QueueService::put(std::string words, ControlPeer peer) {
   const auto envelope_size = parse_number(take_word(rest));
   const auto size = parse_number(take_word(rest));
   if (!envelope_size || !size || *envelope_size > longest_export || *size > INT64_MAX)
-    co_return refused("two sizes are missing");
+    co_return refused_line("two sizes are missing");
   std::string json;
   while (json.size() < *envelope_size) {
     const auto bytes = co_await peer.read(*envelope_size - json.size());
@@ -203,9 +199,9 @@ awaitable<std::string> QueueService::put(std::string words, ControlPeer peer) {
     json += bytes;
   }
   auto message = parse_export(json);
-  if (!message) co_return refused(message.error().text());
+  if (!message) co_return refused_line(message.error().text());
   if (message->size != *size)
-    co_return refused("the message has another size than its envelope says");
+    co_return refused_line("the message has another size than its envelope says");
   if (rest != "keep")
     for (auto& one : message->envelope.recipients) one.is_held = rest == "hold";
   co_return co_await store(std::move(*message), std::move(peer));
@@ -216,7 +212,7 @@ awaitable<std::string> QueueService::store(ExportedMessage message, ControlPeer 
   auto begun = spool_.room(message.size)
                    ? spool_.begin()
                    : Result<std::unique_ptr<spool::Incoming>>(spool_.room(message.size).error());
-  if (!begun) co_return refused(begun.error().text());
+  if (!begun) co_return refused_line(begun.error().text());
   auto incoming = std::move(*begun);
   if (!co_await peer.write("go\n")) co_return std::string();
   for (auto left = message.size; left > 0;) {
@@ -233,8 +229,8 @@ awaitable<std::string> QueueService::store(ExportedMessage message, ControlPeer 
     incoming->commit(std::move(message.envelope),
                      [resume](Result<void> done) { resume(std::move(done)); });
   });
-  if (!kept) co_return refused(kept.error().text());
-  co_return id.text() + '\n' + ok(1);
+  if (!kept) co_return refused_line(kept.error().text());
+  co_return id.text() + '\n' + ok_line(1);
 }
 
 QueueService::Line QueueService::line_of(std::string_view form) const {
@@ -263,10 +259,10 @@ awaitable<void> QueueService::answer(std::string request, ControlPeer peer) {
   } else if (verb == "put") {
     last = co_await put(std::string(rest), peer);
   } else if (auto selection = parse_selection(rest); !selection) {
-    last = refused(selection.error().text());
+    last = refused_line(selection.error().text());
   } else if (const auto unreadable = form == "export" ? why_unreadable(*selection) : std::string();
              !unreadable.empty()) {
-    last = refused(unreadable);
+    last = refused_line(unreadable);
   } else if (verb == "list") {
     last = co_await list(std::move(*selection), line_of(form), write);
   } else if (verb == "why") {
@@ -278,7 +274,7 @@ awaitable<void> QueueService::answer(std::string request, ControlPeer peer) {
   } else if (const auto what = request_of(verb)) {
     last = co_await change(*what, std::move(*selection));
   } else {
-    last = refused("unknown request");
+    last = refused_line("unknown request");
   }
   if (!last.empty()) (void)co_await write(std::move(last));
 }

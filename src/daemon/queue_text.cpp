@@ -21,11 +21,6 @@ using Place = queue::Whereabouts::Place;
 
 constexpr std::size_t longest_fact = 1000;  // bytes: a line about 20 hosts
 
-std::string time_text(std::int64_t wall) {
-  return observe::format_time(
-      std::chrono::system_clock::time_point(std::chrono::milliseconds(wall)));
-}
-
 // "12s", "5min", "3h20min", "4d2h": for people.
 std::string span_text(std::chrono::milliseconds span) {
   using namespace std::chrono;
@@ -44,7 +39,7 @@ std::string span_text(std::chrono::milliseconds span) {
 // "2026-11-30T12:00:00.000Z (in 3min)"
 std::string time_with_distance(std::int64_t wall, std::int64_t now) {
   const auto text = span_text(std::chrono::milliseconds(wall < now ? now - wall : wall - now));
-  return time_text(wall) + (wall < now ? " (" + text + " ago)" : " (in " + text + ')');
+  return observe::format_time(wall) + (wall < now ? " (" + text + " ago)" : " (in " + text + ')');
 }
 
 std::string sender_of(const QueuedMessage& message) {
@@ -66,7 +61,7 @@ bool has_next_attempt(const spool::Recipient& one) {
 std::string recipient_json(const QueuedMessage& message, std::uint32_t at, const QueueView& view) {
   const auto& one = message.envelope.recipients[at];
   const auto time = [](std::int64_t wall) {
-    return wall == 0 ? std::string("null") : json_string(time_text(wall));
+    return wall == 0 ? std::string("null") : json_string(observe::format_time(wall));
   };
   const auto server = queue::parse_server(one.host);
   const auto text = [](std::string_view value) {
@@ -87,7 +82,7 @@ std::string message_json(const QueuedMessage& message, const QueueView& view) {
     recipients += (i == 0 ? "" : ",") + recipient_json(message, i, view);
   return fmt::format(
       R"({{"id":"{}","arrived":{},"size":{},"sender":{},"held":{},"recipients":[{}])",
-      message.id.text(), json_string(time_text(message.envelope.arrived)), message.size,
+      message.id.text(), json_string(observe::format_time(message.envelope.arrived)), message.size,
       json_string(message.envelope.reverse_path), is_held(message.envelope), recipients);
 }
 
@@ -149,7 +144,7 @@ class Facts final {
 
 std::string list_text(const QueuedMessage& message, const QueueView& view) {
   auto text = fmt::format("{}  {}  {}  {}{}\n", message.id.text(),
-                          time_text(message.envelope.arrived), message.size,
+                          observe::format_time(message.envelope.arrived), message.size,
                           printable(sender_of(message)), is_held(message.envelope) ? "  held" : "");
   for (const auto& one : message.envelope.recipients) {
     const auto state = state_of(one);
@@ -296,7 +291,7 @@ std::string why_json(const QueuedMessage& message, const queue::Whereabouts& whe
   const auto end = given_up_at(message, view);
   return message_json(message, view) +
          fmt::format(R"(,"waiting_for":[{}],"given_up":{},"evidence":[{}]}})", waits,
-                     end == 0 ? "null" : json_string(time_text(end)), evidence) +
+                     end == 0 ? "null" : json_string(observe::format_time(end)), evidence) +
          '\n';
 }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <boost/asio/io_context.hpp>
+#include <fstream>
 
 #include "dns/unbound_resolver.hpp"
 #include "net/tls.hpp"
@@ -143,6 +144,10 @@ relay::Way mx_way(const Settings& settings) {
   for (const auto& one : settings.sources)
     if (auto source = one.source()) way.settings.sources.push_back(std::move(*source));
   if (auto options = settings.resolver.options()) way.resolver = std::move(*options);
+  if (way.resolver.name_servers.empty()) {
+    std::ifstream file("/etc/resolv.conf");
+    way.system_servers.assign(std::istreambuf_iterator<char>(file), {});
+  }
   return way;
 }
 

@@ -50,8 +50,6 @@ bool is_named(const queue::SiteFacts& site, const std::vector<std::string>& name
          });
 }
 
-std::string last_line(std::size_t count) { return "ok " + std::to_string(count) + '\n'; }
-
 }  // namespace
 
 std::string site_text(const queue::SiteFacts& site) {
@@ -167,7 +165,7 @@ boost::asio::awaitable<std::string> SiteService::change(queue::SiteRequest what,
       if (std::find(found.begin(), found.end(), one) == found.end())
         found.push_back(std::move(one));
   }
-  if (found.empty()) co_return last_line(0);
+  if (found.empty()) co_return ok_line(0);
   co_await net::wait_for<bool>(
       [&](auto resume) { delivery_.request_sites(what, found, [resume] { resume(true); }); });
   for (const auto& name : found) {
@@ -177,7 +175,7 @@ boost::asio::awaitable<std::string> SiteService::change(queue::SiteRequest what,
   if (const auto saved = known_.save(co_await find()); !saved)
     (void)co_await peer.write(
         "warning " + printable("it is lost when the server ends: " + saved.error().text()) + '\n');
-  co_return last_line(found.size());
+  co_return ok_line(found.size());
 }
 
 boost::asio::awaitable<std::string> SiteService::answer(std::string_view request,
@@ -189,7 +187,7 @@ boost::asio::awaitable<std::string> SiteService::answer(std::string_view request
   for (std::size_t i = is_list ? 2 : 1; i < words.size(); ++i)
     if (const auto text = percent_decode(words[i]); text && !text->empty()) {
       auto name = co_await name_of(*text, !is_list);
-      if (!name) co_return "refused " + printable(name.error().text()) + '\n';
+      if (!name) co_return refused_line(name.error().text());
       names.push_back(std::move(*name));
     }
   if (const auto what = site_request_of(words.front())) {
@@ -205,7 +203,7 @@ boost::asio::awaitable<std::string> SiteService::answer(std::string_view request
     ++count;
   }
   if (!text.empty() && !co_await peer.write(std::move(text))) co_return std::string();
-  co_return last_line(count);
+  co_return ok_line(count);
 }
 
 std::optional<Sites> SiteService::find_within(std::chrono::milliseconds patience) {

@@ -321,4 +321,8 @@ std::string format_time(std::chrono::system_clock::time_point when) {
   return out;
 }
 
+std::string format_time(std::int64_t when) {
+  return format_time(std::chrono::system_clock::time_point(std::chrono::milliseconds(when)));
+}
+
 }  // namespace postroad::observe

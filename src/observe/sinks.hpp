@@ -109,5 +109,7 @@ std::string json_string(std::string_view text);
 std::string json_list(const std::vector<std::string>& texts);
 /// `2026-11-23T12:00:00.123Z`
 std::string format_time(std::chrono::system_clock::time_point when);
+/// The same of Unix milliseconds.
+std::string format_time(std::int64_t when);
 
 }  // namespace postroad::observe

@@ -5,15 +5,6 @@
 
 namespace postroad::relay::mx {
 
-namespace {
-
-std::string time_text(std::int64_t wall) {
-  return observe::format_time(
-      std::chrono::system_clock::time_point(std::chrono::milliseconds(wall)));
-}
-
-}  // namespace
-
 boost::asio::awaitable<TlsPlan> find_tls_plan(tls::TlsPolicies& policies, const Exchangers& found,
                                               std::string domain, tls::Level level,
                                               std::uint16_t port, FindTimes times) {
@@ -29,7 +20,7 @@ boost::asio::awaitable<TlsPlan> find_tls_plan(tls::TlsPolicies& policies, const 
                                                port, std::chrono::steady_clock::now() + times.name);
     auto text = tls::text_of(policy);
     if (const auto failed = policies.failed(host); failed && policy.allows_plaintext())
-      text += "; without TLS until " + time_text(failed->until) + ": " + failed->reason;
+      text += "; without TLS until " + observe::format_time(failed->until) + ": " + failed->reason;
     plan.hosts.emplace_back(host, std::move(text));
   }
   co_return plan;
@@ -48,7 +39,8 @@ std::string text_of(const tls::StsState& sts) {
   if (sts.kept) {
     const auto& kept = *sts.kept;
     text = std::string(to_string(kept.policy.mode)) + ", id " + kept.id + ", fetched " +
-           time_text(kept.fetched) + ", until " + time_text(kept.until()) + ", mx";
+           observe::format_time(kept.fetched) + ", until " + observe::format_time(kept.until()) +
+           ", mx";
     for (const auto& pattern : kept.policy.mx) text += ' ' + pattern;
   }
   if (!sts.failure.empty()) text += "; the last fetch failed: " + sts.failure;

@@ -36,6 +36,8 @@ struct HostWay {
 struct MxWay {
   mx::MxSettings settings;
   dns::UnboundOptions resolver;
+  std::string system_servers{};  ///< /etc/resolv.conf, where `resolver` names no servers: a reload
+                                 ///< that finds it changed opens another resolver
   bool validates = false;  ///< answers are validated, also without trust anchors in `resolver`
   friend bool operator==(const MxWay&, const MxWay&) = default;
 };

@@ -53,7 +53,11 @@ bool is_named_safely(const PolicyTarget& target, MessageWish wish, const StsStat
 // Without the evidence.
 HostPolicy first_policy(const PolicyTarget& target, MessageWish wish, const Dane& dane,
                         const StsState& sts, Level level) {
-  if (wish.is_relaxed && !wish.requires_tls) return {Kind::opportunistic, "TLS-Required: No"};
+  if (wish.is_relaxed && !wish.requires_tls) {
+    auto made = of_level(level);
+    if (made.kind == Kind::opportunistic) made.by = "TLS-Required: No";
+    return made;
+  }
   if (dane.kind == Dane::Kind::failed) {
     auto made = refused("DANE", dane.text);
     made.is_refusal_temporary = true;

@@ -130,8 +130,14 @@ TEST(TlsPolicyOrder, TheWishOfTheMessageComesFirst) {
        .wish = relaxed_wish,
        .dane = Answer::failed,
        .hosts = unlisted,
-       .level = Level::verify,
        .by = "TLS-Required: No"},
+      {.name = "relaxed, by the recipients' wish alone",
+       .wish = relaxed_wish,
+       .dane = Answer::failed,
+       .hosts = unlisted,
+       .level = Level::verify,
+       .kind = verify,
+       .by = "tls_out"},
       {.name = "both", .wish = both_wishes, .kind = verify, .by = "REQUIRETLS"},
   };
   for (const auto& row : rows) check_row(row);
