@@ -20,7 +20,10 @@ boost::asio::awaitable<TlsPlan> find_tls_plan(tls::TlsPolicies& policies, const 
                                                port, std::chrono::steady_clock::now() + times.name);
     auto text = tls::text_of(policy);
     if (const auto failed = policies.failed(host); failed && policy.allows_plaintext())
-      text += "; without TLS until " + observe::format_time(failed->until) + ": " + failed->reason;
+      text.append("; without TLS until ")
+          .append(observe::format_time(failed->until))
+          .append(": ")
+          .append(failed->reason);
     plan.hosts.emplace_back(host, std::move(text));
   }
   co_return plan;
