@@ -83,23 +83,23 @@ class FindDane : public testing::Test {
     response.status = data.empty() ? Status::no_data : Status::records;
     response.is_validated = is_validated;
     response.data = std::move(data);
-    resolver_.script().set(name, type, std::move(response));
+    resolver.script().set(name, type, std::move(response));
   }
   void tlsa(const std::string& base) {
     answer("_25._tcp." + base, RecordType::tlsa, {dns::tlsa_data(3, 1, 1, tlsa_digest)});
   }
   Dane find(ProvenHost host) {
-    return dns::await_result(context_, find_dane(resolver_, std::move(host), 25, soon()));
+    return dns::await_result(context, find_dane(resolver, std::move(host), 25, soon()));
   }
   static dns::Time soon() { return std::chrono::steady_clock::now() + 20s; }
   [[nodiscard]] std::vector<std::string> asked() const {
     std::vector<std::string> names;
-    for (const auto& [name, type] : resolver_.queries()) names.push_back(name);
+    for (const auto& [name, type] : resolver.queries()) names.push_back(name);
     return names;
   }
 
-  asio::io_context context_{1};
-  dns::ScriptedResolver resolver_;
+  asio::io_context context{1};
+  dns::ScriptedResolver resolver;
   const std::string first_ = "_25._tcp.real.example";
   const std::string second_ = "_25._tcp.mx.example";
 };
@@ -140,7 +140,7 @@ TEST_F(FindDane, TheAliasIsNextWhereTheNameBehindItHasNoRecords) {
 
 TEST_F(FindDane, AFailureBehindTheAliasIsNotPassedOver) {
   tlsa("mx.example");
-  resolver_.script().fail(first_, RecordType::tlsa);
+  resolver.script().fail(first_, RecordType::tlsa);
   EXPECT_EQ(find({"mx.example", "real.example", true}).kind, DaneKind::failed);
   EXPECT_EQ(asked(), std::vector{first_});
 }
@@ -156,27 +156,27 @@ TEST_F(FindDane, AnAliasCanBeSecureThoughItsTargetIsNot) {
   EXPECT_EQ(asked(), (std::vector<std::string>{"mx.example", second_}));
   answer("mx.example", RecordType::cname, {target}, false);
   EXPECT_EQ(find(host).kind, DaneKind::none);
-  resolver_.script().fail("mx.example", RecordType::cname);
+  resolver.script().fail("mx.example", RecordType::cname);
   found = find(host);
   EXPECT_EQ(found.kind, DaneKind::failed);
   EXPECT_EQ(found.text, "CNAME of mx.example: no answer");
-  EXPECT_EQ(resolver_.count(second_, RecordType::tlsa), 1U);
+  EXPECT_EQ(resolver.count(second_, RecordType::tlsa), 1U);
 }
 
 TEST_F(FindDane, ACancelledQueryHasFailed) {
-  resolver_.hold();
+  resolver.hold();
   asio::cancellation_signal signal;
   std::optional<Dane> found;
   asio::co_spawn(
-      context_, find_dane(resolver_, {"mx.example", "", true}, 25, soon()),
+      context, find_dane(resolver, {"mx.example", "", true}, 25, soon()),
       asio::bind_cancellation_slot(signal.slot(), [&](const std::exception_ptr& error, Dane dane) {
         EXPECT_FALSE(error);
         found = std::move(dane);
       }));
-  context_.poll();
+  context.poll();
   signal.emit(asio::cancellation_type::terminal);
-  context_.restart();
-  context_.run();
+  context.restart();
+  context.run();
   ASSERT_TRUE(found);
   EXPECT_EQ(found->kind, DaneKind::failed);
   EXPECT_NE(found->text.find("the DNS query was cancelled"), std::string::npos) << found->text;

@@ -35,41 +35,41 @@ class StsPoliciesTest : public testing::Test {
   StsPoliciesTest() {
     auto name = (fs::temp_directory_path() / "postroad-test-XXXXXX").string();
     if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("no folder for the test");
-    folder_ = name;
-    store_ = folder_ / "policies";
+    folder = name;
+    store = folder / "policies";
     start();
   }
   ~StsPoliciesTest() override {
     std::error_code ignored;
-    fs::remove_all(folder_, ignored);
+    fs::remove_all(folder, ignored);
   }
 
   // Also a restart: only the store is left.
   void start(StsTimes times = {.pause = 1h}) {
-    StsPolicies::Parts parts{StsStore(store_), times, {}, [this] { return now_; }, {}};
+    StsPolicies::Parts parts{StsStore(store), times, {}, [this] { return now; }, {}};
     parts.fetch = [this](std::string domain, dns::Time) { return fetch(std::move(domain)); };
     parts.tell = [this](const std::string& domain, const std::string& failure) {
-      told_.push_back(domain + ": " + failure);
+      told.push_back(domain + ": " + failure);
     };
-    policies_.emplace(context_.get_executor(), resolver_, std::move(parts));
+    policies.emplace(context.get_executor(), resolver, std::move(parts));
   }
   void publish(const std::string& id) {
-    resolver_.script().records("_mta-sts." + sts_domain, RecordType::txt,
-                               {dns::txt_data({"v=STSv1; id=" + id + ";"})});
+    resolver.script().records("_mta-sts." + sts_domain, RecordType::txt,
+                              {dns::txt_data({"v=STSv1; id=" + id + ";"})});
   }
   void publish_nothing() {
-    resolver_.script().records("_mta-sts." + sts_domain, RecordType::txt, {});
+    resolver.script().records("_mta-sts." + sts_domain, RecordType::txt, {});
   }
   asio::awaitable<StsState> search() {
-    return policies_->find(sts_domain, std::chrono::steady_clock::now() + 20s);
+    return policies->find(sts_domain, std::chrono::steady_clock::now() + 20s);
   }
-  StsState find() { return dns::await_result(context_, search()); }
+  StsState find() { return dns::await_result(context, search()); }
   // The host of the policy that rules; empty: none does.
   static std::string host_of(const StsState& state) {
     return state.kept ? state.kept->policy.mx.at(0) : std::string();
   }
   std::string found_host() { return host_of(find()); }
-  void pass(std::chrono::milliseconds time) { now_ += time.count(); }
+  void pass(std::chrono::milliseconds time) { now += time.count(); }
 
   void hold_fetches() {
     is_held_ = true;
@@ -81,38 +81,38 @@ class StsPoliciesTest : public testing::Test {
     run_all();
   }
   void run_all() {
-    context_.restart();
-    context_.run();
+    context.restart();
+    context.run();
   }
   void run_ready() {
-    context_.restart();
-    context_.poll();
+    context.restart();
+    context.poll();
   }
 
-  asio::io_context context_{1};
-  dns::ScriptedResolver resolver_;
-  fs::path folder_;
-  fs::path store_;
-  std::int64_t now_ = first_fetch;
-  Result<std::string> answer_ = enforced("a.example");
-  bool ends_at_once_ = false;
-  std::vector<std::string> fetched_;
-  std::vector<std::string> told_;
-  std::optional<StsPolicies> policies_;
+  asio::io_context context{1};
+  dns::ScriptedResolver resolver;
+  fs::path folder;
+  fs::path store;
+  std::int64_t now = first_fetch;
+  Result<std::string> answer = enforced("a.example");
+  bool ends_at_once = false;
+  std::vector<std::string> fetched;
+  std::vector<std::string> told;
+  std::optional<StsPolicies> policies;
 
  private:
   asio::awaitable<Result<std::string>> fetch(std::string domain) {
-    fetched_.push_back(std::move(domain));
-    if (ends_at_once_) co_return answer_;
+    fetched.push_back(std::move(domain));
+    if (ends_at_once) co_return answer;
     if (is_held_)
       (void)co_await gate_.async_wait(asio::as_tuple(asio::use_awaitable));
     else
       co_await asio::post(asio::use_awaitable);
-    co_return answer_;
+    co_return answer;
   }
 
   bool is_held_ = false;
-  asio::steady_timer gate_{context_};
+  asio::steady_timer gate_{context};
 };
 
 TEST_F(StsPoliciesTest, ThePolicyIsFetchedForTheFirstMessage) {
@@ -125,89 +125,89 @@ TEST_F(StsPoliciesTest, ThePolicyIsFetchedForTheFirstMessage) {
   EXPECT_EQ(state.kept->until(), first_fetch + 1'000'000);
   EXPECT_EQ(host_of(state), "a.example");
   EXPECT_EQ(state.failure, "");
-  EXPECT_EQ(fetched_, std::vector{sts_domain});
-  EXPECT_EQ(told_, std::vector{sts_domain + ": "});
-  EXPECT_EQ(policies_->domains(), std::vector{sts_domain});
+  EXPECT_EQ(fetched, std::vector{sts_domain});
+  EXPECT_EQ(told, std::vector{sts_domain + ": "});
+  EXPECT_EQ(policies->domains(), std::vector{sts_domain});
 }
 
 TEST_F(StsPoliciesTest, NothingIsFetchedWithoutAnId) {
   EXPECT_EQ(found_host(), "");
   publish("a-b");
   EXPECT_EQ(found_host(), "");
-  resolver_.script().fail("_mta-sts." + sts_domain, RecordType::txt);
+  resolver.script().fail("_mta-sts." + sts_domain, RecordType::txt);
   EXPECT_EQ(found_host(), "");
-  EXPECT_TRUE(fetched_.empty());
-  EXPECT_EQ(resolver_.count("_mta-sts." + sts_domain, RecordType::txt), 3U);
+  EXPECT_TRUE(fetched.empty());
+  EXPECT_EQ(resolver.count("_mta-sts." + sts_domain, RecordType::txt), 3U);
 }
 
 TEST_F(StsPoliciesTest, ThePolicyIsFetchedAgainForANewId) {
   publish("1");
   ASSERT_EQ(found_host(), "a.example");
-  answer_ = enforced("b.example");
+  answer = enforced("b.example");
   EXPECT_EQ(found_host(), "a.example");
-  EXPECT_EQ(fetched_.size(), 1U);
+  EXPECT_EQ(fetched.size(), 1U);
   publish("2");
   EXPECT_EQ(found_host(), "b.example");
-  EXPECT_EQ(fetched_.size(), 2U);
+  EXPECT_EQ(fetched.size(), 2U);
   EXPECT_EQ(find().kept->id, "2");
 }
 
 TEST_F(StsPoliciesTest, APolicyThatIsHalfOverIsRefreshedInTheBackground) {
   publish("1");
   ASSERT_EQ(found_host(), "a.example");
-  answer_ = enforced("b.example");
+  answer = enforced("b.example");
   hold_fetches();
   pass(499'999ms);
   EXPECT_EQ(found_host(), "a.example");
-  EXPECT_EQ(fetched_.size(), 1U);
+  EXPECT_EQ(fetched.size(), 1U);
   pass(1ms);
   EXPECT_EQ(found_host(), "a.example");
   EXPECT_EQ(found_host(), "a.example");
-  EXPECT_EQ(fetched_.size(), 2U);
+  EXPECT_EQ(fetched.size(), 2U);
   release_fetches();
   const auto state = find();
   EXPECT_EQ(host_of(state), "b.example");
   EXPECT_EQ(state.kept->fetched, first_fetch + 500'000);
-  EXPECT_EQ(fetched_.size(), 2U);
+  EXPECT_EQ(fetched.size(), 2U);
 }
 
 TEST_F(StsPoliciesTest, AFetchThatFailedIsNotRepeatedDuringThePause) {
   publish("1");
-  answer_ = fail(Fault::closed, "https://mta-sts.example.org", "the connection was lost");
+  answer = fail(Fault::closed, "https://mta-sts.example.org", "the connection was lost");
   const auto state = find();
   EXPECT_FALSE(state.kept);
   EXPECT_NE(state.failure.find("the connection was lost"), std::string::npos) << state.failure;
-  answer_ = enforced("a.example");
+  answer = enforced("a.example");
   publish("2");
   EXPECT_EQ(found_host(), "");
-  EXPECT_EQ(fetched_.size(), 1U);
-  EXPECT_EQ(told_, std::vector{sts_domain + ": " + state.failure});
+  EXPECT_EQ(fetched.size(), 1U);
+  EXPECT_EQ(told, std::vector{sts_domain + ": " + state.failure});
 }
 
 TEST_F(StsPoliciesTest, AFetchThatFailedIsRepeatedAfterThePause) {
   start({.pause = 0ms});
   publish("1");
-  answer_ = std::string("<html>");
+  answer = std::string("<html>");
   EXPECT_EQ(found_host(), "");
-  ASSERT_EQ(told_.size(), 1U);
-  EXPECT_NE(told_[0].find("https://mta-sts.example.org: the policy is wrong: "), std::string::npos);
-  answer_ = enforced("a.example");
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_NE(told[0].find("https://mta-sts.example.org: the policy is wrong: "), std::string::npos);
+  answer = enforced("a.example");
   const auto state = find();
   EXPECT_EQ(host_of(state), "a.example");
   EXPECT_EQ(state.failure, "");
-  EXPECT_EQ(fetched_.size(), 2U);
+  EXPECT_EQ(fetched.size(), 2U);
 }
 
 TEST_F(StsPoliciesTest, TheOldPolicyRulesWhereANewOneCannotBeFetched) {
   publish("1");
   ASSERT_EQ(found_host(), "a.example");
-  answer_ = fail(Fault::timeout, {}, "no answer in time");
+  answer = fail(Fault::timeout, {}, "no answer in time");
   publish("2");
   const auto state = find();
   EXPECT_EQ(host_of(state), "a.example");
   EXPECT_NE(state.failure, "");
   EXPECT_EQ(found_host(), "a.example");
-  EXPECT_EQ(fetched_.size(), 2U);
+  EXPECT_EQ(fetched.size(), 2U);
   pass(1000s);
   EXPECT_EQ(found_host(), "") << "it is over";
 }
@@ -216,14 +216,14 @@ TEST_F(StsPoliciesTest, ARefreshThatFailsChangesNothing) {
   publish("1");
   ASSERT_EQ(found_host(), "a.example");
   pass(600s);
-  answer_ = fail(Fault::timeout, {}, "no answer in time");
+  answer = fail(Fault::timeout, {}, "no answer in time");
   EXPECT_EQ(found_host(), "a.example");
   run_all();
   const auto state = find();
   EXPECT_EQ(host_of(state), "a.example");
   EXPECT_EQ(state.kept->fetched, first_fetch);
   EXPECT_NE(state.failure, "");
-  EXPECT_EQ(fetched_.size(), 2U);
+  EXPECT_EQ(fetched.size(), 2U);
 }
 
 TEST_F(StsPoliciesTest, APolicyRulesUntilItsEndThoughItsRecordIsGone) {
@@ -232,20 +232,20 @@ TEST_F(StsPoliciesTest, APolicyRulesUntilItsEndThoughItsRecordIsGone) {
   publish_nothing();
   pass(999'999ms);
   EXPECT_EQ(found_host(), "a.example");
-  resolver_.script().fail("_mta-sts." + sts_domain, RecordType::txt);
+  resolver.script().fail("_mta-sts." + sts_domain, RecordType::txt);
   EXPECT_EQ(found_host(), "a.example");
   pass(1ms);
   EXPECT_EQ(found_host(), "");
-  EXPECT_EQ(fetched_.size(), 1U);
+  EXPECT_EQ(fetched.size(), 1U);
 }
 
 TEST_F(StsPoliciesTest, APolicyThatIsOverIsFetchedAndWaitedFor) {
   publish("1");
   ASSERT_EQ(found_host(), "a.example");
   pass(1000s);
-  answer_ = enforced("b.example");
+  answer = enforced("b.example");
   EXPECT_EQ(found_host(), "b.example");
-  EXPECT_EQ(fetched_.size(), 2U);
+  EXPECT_EQ(fetched.size(), 2U);
 }
 
 TEST_F(StsPoliciesTest, MessagesShareOneFetch) {
@@ -253,16 +253,16 @@ TEST_F(StsPoliciesTest, MessagesShareOneFetch) {
   hold_fetches();
   std::vector<std::string> hosts;
   for (int i = 0; i < 3; ++i)
-    asio::co_spawn(context_, search(), [&](const std::exception_ptr& error, const StsState& state) {
+    asio::co_spawn(context, search(), [&](const std::exception_ptr& error, const StsState& state) {
       EXPECT_FALSE(error);
       hosts.push_back(host_of(state));
     });
   run_ready();
-  EXPECT_EQ(fetched_.size(), 1U);
+  EXPECT_EQ(fetched.size(), 1U);
   EXPECT_TRUE(hosts.empty()) << "they wait";
   release_fetches();
   EXPECT_EQ(hosts, std::vector<std::string>(3, "a.example"));
-  EXPECT_EQ(fetched_.size(), 1U);
+  EXPECT_EQ(fetched.size(), 1U);
 }
 
 TEST_F(StsPoliciesTest, AFetchGoesOnWithoutTheMessageThatWantedIt) {
@@ -271,7 +271,7 @@ TEST_F(StsPoliciesTest, AFetchGoesOnWithoutTheMessageThatWantedIt) {
   asio::cancellation_signal signal;
   bool has_ended = false;
   asio::co_spawn(
-      context_, search(),
+      context, search(),
       asio::bind_cancellation_slot(
           signal.slot(), [&](const std::exception_ptr&, const StsState&) { has_ended = true; }));
   run_ready();
@@ -279,18 +279,18 @@ TEST_F(StsPoliciesTest, AFetchGoesOnWithoutTheMessageThatWantedIt) {
   run_ready();
   EXPECT_TRUE(has_ended);
   release_fetches();
-  EXPECT_EQ(host_of(policies_->known(sts_domain)), "a.example");
+  EXPECT_EQ(host_of(policies->known(sts_domain)), "a.example");
 }
 
 // As where the DNS answers about the policy host come from the cache, and it has no address.
 TEST_F(StsPoliciesTest, AFetchMayEndBeforeItsMessageWaits) {
   publish("1");
-  ends_at_once_ = true;
+  ends_at_once = true;
   EXPECT_EQ(found_host(), "a.example");
-  answer_ = fail(Fault::resolve, {}, "no address that may be used");
+  answer = fail(Fault::resolve, {}, "no address that may be used");
   publish("2");
   EXPECT_EQ(found_host(), "a.example");
-  EXPECT_EQ(fetched_.size(), 2U);
+  EXPECT_EQ(fetched.size(), 2U);
 }
 
 TEST_F(StsPoliciesTest, PoliciesOutliveARestart) {
@@ -301,48 +301,48 @@ TEST_F(StsPoliciesTest, PoliciesOutliveARestart) {
   const auto state = find();
   EXPECT_EQ(host_of(state), "a.example");
   EXPECT_EQ(state.kept->fetched, first_fetch);
-  EXPECT_EQ(fetched_.size(), 1U);
+  EXPECT_EQ(fetched.size(), 1U);
   start();
-  resolver_.script().fail("_mta-sts." + sts_domain, RecordType::txt);
+  resolver.script().fail("_mta-sts." + sts_domain, RecordType::txt);
   EXPECT_EQ(found_host(), "a.example") << "without the DNS also";
 }
 
 TEST_F(StsPoliciesTest, APolicyThatCannotBeWrittenRulesUntilTheRestart) {
-  std::ofstream(store_) << "a file\n";
+  std::ofstream(store) << "a file\n";
   publish("1");
   const auto state = find();
   EXPECT_EQ(host_of(state), "a.example");
   EXPECT_EQ(state.failure, "");
-  ASSERT_EQ(told_.size(), 1U);
-  EXPECT_NE(told_[0].find("cannot be written"), std::string::npos) << told_[0];
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_NE(told[0].find("cannot be written"), std::string::npos) << told[0];
   EXPECT_EQ(found_host(), "a.example");
-  EXPECT_EQ(fetched_.size(), 1U);
+  EXPECT_EQ(fetched.size(), 1U);
 }
 
 TEST_F(StsPoliciesTest, KnownAsksNobody) {
-  EXPECT_FALSE(policies_->known(sts_domain).kept);
+  EXPECT_FALSE(policies->known(sts_domain).kept);
   publish("1");
   ASSERT_EQ(found_host(), "a.example");
-  const auto queries = resolver_.queries().size();
-  EXPECT_EQ(host_of(policies_->known(sts_domain)), "a.example");
+  const auto queries = resolver.queries().size();
+  EXPECT_EQ(host_of(policies->known(sts_domain)), "a.example");
   pass(1000s);
-  EXPECT_FALSE(policies_->known(sts_domain).kept);
-  EXPECT_EQ(resolver_.queries().size(), queries);
-  EXPECT_EQ(fetched_.size(), 1U);
+  EXPECT_FALSE(policies->known(sts_domain).kept);
+  EXPECT_EQ(resolver.queries().size(), queries);
+  EXPECT_EQ(fetched.size(), 1U);
 }
 
 TEST_F(StsPoliciesTest, PurgeForgetsThePolicyAndTheFailure) {
-  EXPECT_FALSE(policies_->purge(sts_domain));
+  EXPECT_FALSE(policies->purge(sts_domain));
   publish("1");
   ASSERT_EQ(found_host(), "a.example");
-  EXPECT_TRUE(policies_->purge(sts_domain));
-  EXPECT_FALSE(policies_->purge(sts_domain));
-  EXPECT_FALSE(policies_->known(sts_domain).kept);
-  EXPECT_TRUE(policies_->domains().empty());
-  answer_ = fail(Fault::timeout, {}, "no answer in time");
+  EXPECT_TRUE(policies->purge(sts_domain));
+  EXPECT_FALSE(policies->purge(sts_domain));
+  EXPECT_FALSE(policies->known(sts_domain).kept);
+  EXPECT_TRUE(policies->domains().empty());
+  answer = fail(Fault::timeout, {}, "no answer in time");
   EXPECT_NE(find().failure, "");
-  EXPECT_TRUE(policies_->purge(sts_domain));
-  answer_ = enforced("b.example");
+  EXPECT_TRUE(policies->purge(sts_domain));
+  answer = enforced("b.example");
   EXPECT_EQ(found_host(), "b.example") << "there is no pause";
 }
 
@@ -350,12 +350,12 @@ TEST_F(StsPoliciesTest, ModeNoneTakesThePlaceOfAPolicy) {
   publish("1");
   ASSERT_EQ(found_host(), "a.example");
   publish("2");
-  answer_ = std::string("version: STSv1\nmode: none\nmax_age: 1000\n");
+  answer = std::string("version: STSv1\nmode: none\nmax_age: 1000\n");
   const auto state = find();
   ASSERT_TRUE(state.kept);
   EXPECT_EQ(state.kept->policy.mode, StsPolicy::Mode::none);
   (void)find();
-  EXPECT_EQ(fetched_.size(), 2U);
+  EXPECT_EQ(fetched.size(), 2U);
 }
 
 }  // namespace

@@ -22,11 +22,11 @@ class TlsFiles : public testing::Test {
   TlsFiles() {
     auto name = (fs::temp_directory_path() / "postroad-test-XXXXXX").string();
     if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("no folder for the test");
-    folder_ = name;
+    folder = name;
   }
   ~TlsFiles() override {
     std::error_code ignored;
-    fs::remove_all(folder_, ignored);
+    fs::remove_all(folder, ignored);
   }
   static KeptPolicy kept(const std::string& id = "1") {
     return {id, store_noon, kept_text, parse_sts_policy(kept_text).value()};
@@ -39,14 +39,14 @@ class TlsFiles : public testing::Test {
     return {std::istreambuf_iterator<char>(in), {}};
   }
 
-  fs::path folder_;
+  fs::path folder;
 };
 
 using StsStoreTest = TlsFiles;
 using FailedTlsTest = TlsFiles;
 
 TEST_F(StsStoreTest, KeepsThePolicyOfEachDomain) {
-  const auto policies = folder_ / "policies";
+  const auto policies = folder / "policies";
   const StsStore store(policies);
   EXPECT_TRUE(store.domains().empty());
   EXPECT_FALSE(store.load("b.example"));
@@ -68,21 +68,21 @@ TEST_F(StsStoreTest, KeepsThePolicyOfEachDomain) {
 }
 
 TEST_F(StsStoreTest, NoNameLeadsOutOfTheFolder) {
-  const StsStore store(folder_ / "policies");
+  const StsStore store(folder / "policies");
   ASSERT_TRUE(store.save("a.example", kept()));
-  write(folder_ / "secret", format_policy(kept()));
-  fs::create_symlink(folder_ / "secret", folder_ / "policies" / "link.example");
+  write(folder / "secret", format_policy(kept()));
+  fs::create_symlink(folder / "secret", folder / "policies" / "link.example");
   const std::string names[] = {
       "../secret", "", ".", "..", ".hidden", "a/b", "link.example", std::string(254, 'a')};
   for (const auto& name : names) EXPECT_FALSE(store.load(name)) << name;
   EXPECT_TRUE(store.save("../other", kept()));
-  EXPECT_FALSE(fs::exists(folder_ / "other"));
+  EXPECT_FALSE(fs::exists(folder / "other"));
   EXPECT_FALSE(store.remove("../secret"));
-  EXPECT_TRUE(fs::exists(folder_ / "secret"));
+  EXPECT_TRUE(fs::exists(folder / "secret"));
 }
 
 TEST_F(StsStoreTest, WritesNothingWhereItOnlyReads) {
-  const auto policies = folder_ / "policies";
+  const auto policies = folder / "policies";
   ASSERT_TRUE(StsStore(policies).save("a.example", kept()));
   const StsStore reader(policies, true);
   EXPECT_TRUE(reader.save("b.example", kept()));
@@ -100,11 +100,11 @@ TEST_F(StsStoreTest, KeepsNothingWithoutAFolder) {
 }
 
 TEST_F(StsStoreTest, TellsThatAPolicyCannotBeWritten) {
-  write(folder_ / "policies", "a file");
-  const auto saved = StsStore(folder_ / "policies").save("a.example", kept());
+  write(folder / "policies", "a file");
+  const auto saved = StsStore(folder / "policies").save("a.example", kept());
   ASSERT_FALSE(saved);
   EXPECT_EQ(saved.error().fault, Fault::io);
-  EXPECT_EQ(saved.error().where, (folder_ / "policies" / "a.example").string());
+  EXPECT_EQ(saved.error().where, (folder / "policies" / "a.example").string());
 }
 
 TEST_F(StsStoreTest, AFileThatIsNoPolicyCountsAsNone) {
@@ -118,17 +118,17 @@ TEST_F(StsStoreTest, AFileThatIsNoPolicyCountsAsNone) {
                               "id: 1\nfetched: soon\n\n" + kept_text,
                               "id: 1\nfetched: 0\n\n" + kept_text,
                               "id: 1\nfetched: 18446744073709551615\n\n" + kept_text};
-  const StsStore store(folder_);
+  const StsStore store(folder);
   for (const auto& row : rows) {
-    write(folder_ / "a.example", row);
+    write(folder / "a.example", row);
     EXPECT_FALSE(store.load("a.example")) << row;
   }
-  write(folder_ / "a.example", whole + std::string(200'000, '\n'));
+  write(folder / "a.example", whole + std::string(200'000, '\n'));
   EXPECT_FALSE(store.load("a.example")) << "too long";
 }
 
 TEST_F(FailedTlsTest, AreFoundUntilTheirTimeIsOver) {
-  const auto file = folder_ / "tls_failures";
+  const auto file = folder / "tls_failures";
   const Failure failure{store_noon + 1000, "the handshake failed: 50% of it\n"};
   FailedTls failed(file);
   EXPECT_FALSE(failed.find("mx.example", store_noon));
@@ -148,7 +148,7 @@ TEST_F(FailedTlsTest, AreFoundUntilTheirTimeIsOver) {
 }
 
 TEST_F(FailedTlsTest, LinesThatAreNotUnderstoodArePassedOver) {
-  const auto file = folder_ / "tls_failures";
+  const auto file = folder / "tls_failures";
   write(file, "\na.example\nb.example soon x\nc.example 5 x y\n%zz 5 x\nd.example 5 x%20y\nno end");
   const FailedTls failed(file);
   EXPECT_EQ(failed.all(), (std::map<std::string, Failure>{{"d.example", {5, "x y"}}}));
@@ -165,7 +165,7 @@ TEST_F(FailedTlsTest, ThoseThatEndFirstAreForgotten) {
 }
 
 TEST_F(FailedTlsTest, AreRememberedThoughTheyCannotBeWritten) {
-  FailedTls failed(folder_ / "missing" / "tls_failures");
+  FailedTls failed(folder / "missing" / "tls_failures");
   const auto added = failed.add("mx.example", {store_noon + 1, "x"}, store_noon);
   ASSERT_FALSE(added);
   EXPECT_EQ(added.error().fault, Fault::io);
