@@ -33,7 +33,8 @@ std::vector<std::string> lines_of(const TlsPlan& plan) {
   std::vector<std::string> lines;
   if (!plan.dnssec.empty()) lines.push_back("dnssec: off: " + plan.dnssec);
   if (!plan.sts.empty()) lines.push_back("mta-sts: " + plan.sts);
-  for (const auto& [host, policy] : plan.hosts) lines.push_back("tls: " + host + ": " + policy);
+  for (const auto& [host, policy] : plan.hosts)
+    lines.emplace_back("tls: ").append(host).append(": ").append(policy);
   return lines;
 }
 

@@ -100,8 +100,8 @@ class FindDane : public testing::Test {
 
   asio::io_context context{1};
   dns::ScriptedResolver resolver;
-  const std::string first_ = "_25._tcp.real.example";
-  const std::string second_ = "_25._tcp.mx.example";
+  const std::string first = "_25._tcp.real.example";
+  const std::string second = "_25._tcp.mx.example";
 };
 
 TEST_F(FindDane, AsksAboutASecureHost) {
@@ -110,7 +110,7 @@ TEST_F(FindDane, AsksAboutASecureHost) {
   EXPECT_EQ(found.kind, DaneKind::usable);
   EXPECT_EQ(found.base, "mx.example");
   EXPECT_EQ(found.associations.at(0).data, tlsa_digest);
-  EXPECT_EQ(asked(), std::vector{second_});
+  EXPECT_EQ(asked(), std::vector{second});
 }
 
 TEST_F(FindDane, AsksNothingAboutAHostThatIsNotSecure) {
@@ -124,7 +124,7 @@ TEST_F(FindDane, TheNameBehindAnAliasComesFirst) {
   tlsa("real.example");
   const auto found = find({"mx.example", "real.example", true});
   EXPECT_EQ(found.base, "real.example");
-  EXPECT_EQ(asked(), std::vector{first_});
+  EXPECT_EQ(asked(), std::vector{first});
 }
 
 TEST_F(FindDane, TheAliasIsNextWhereTheNameBehindItHasNoRecords) {
@@ -132,7 +132,7 @@ TEST_F(FindDane, TheAliasIsNextWhereTheNameBehindItHasNoRecords) {
   const auto found = find({"mx.example", "real.example", true});
   EXPECT_EQ(found.kind, DaneKind::usable);
   EXPECT_EQ(found.base, "mx.example");
-  EXPECT_EQ(asked(), (std::vector{first_, second_}));
+  EXPECT_EQ(asked(), (std::vector{first, second}));
   EXPECT_EQ(found.text,
             "TLSA of _25._tcp.real.example: NXDOMAIN (insecure); TLSA of _25._tcp.mx.example: 3 1 "
             "1 d2d2d2d2d2d2d2d2… (secure)");
@@ -140,9 +140,9 @@ TEST_F(FindDane, TheAliasIsNextWhereTheNameBehindItHasNoRecords) {
 
 TEST_F(FindDane, AFailureBehindTheAliasIsNotPassedOver) {
   tlsa("mx.example");
-  resolver.script().fail(first_, RecordType::tlsa);
+  resolver.script().fail(first, RecordType::tlsa);
   EXPECT_EQ(find({"mx.example", "real.example", true}).kind, DaneKind::failed);
-  EXPECT_EQ(asked(), std::vector{first_});
+  EXPECT_EQ(asked(), std::vector{first});
 }
 
 TEST_F(FindDane, AnAliasCanBeSecureThoughItsTargetIsNot) {
@@ -153,14 +153,14 @@ TEST_F(FindDane, AnAliasCanBeSecureThoughItsTargetIsNot) {
   auto found = find(host);
   EXPECT_EQ(found.kind, DaneKind::usable);
   EXPECT_EQ(found.base, "mx.example");
-  EXPECT_EQ(asked(), (std::vector<std::string>{"mx.example", second_}));
+  EXPECT_EQ(asked(), (std::vector<std::string>{"mx.example", second}));
   answer("mx.example", RecordType::cname, {target}, false);
   EXPECT_EQ(find(host).kind, DaneKind::none);
   resolver.script().fail("mx.example", RecordType::cname);
   found = find(host);
   EXPECT_EQ(found.kind, DaneKind::failed);
   EXPECT_EQ(found.text, "CNAME of mx.example: no answer");
-  EXPECT_EQ(resolver.count(second_, RecordType::tlsa), 1U);
+  EXPECT_EQ(resolver.count(second, RecordType::tlsa), 1U);
 }
 
 TEST_F(FindDane, ACancelledQueryHasFailed) {
