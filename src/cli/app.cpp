@@ -64,6 +64,7 @@ struct App {
   QueueVerbs queue;
   SiteVerbs site;
   PolicyVerbs policy;
+  TlsrptVerbs tlsrpt;
   UserVerbs user;
   DkimVerbs dkim;
   LintVerb lint;
@@ -137,10 +138,11 @@ App::App() {
       "ends with 64 where the command line is wrong, the value of a flag included (78 for the "
       "settings of --set), and with 74 where standard output cannot be written and nothing else "
       "failed. 65 is for wrong content of a file or of standard input.";
-  root.subcommands = {send.declare(),     talk.declare(), serve.declare(),      mail.declare(),
-                      queue.declare(),    site.declare(), policy.declare(),     plan.declare(),
-                      lint.declare(),     dkim.declare(), config.declare(),     user.declare(),
-                      declare_sendmail(), help_command(), completion_command(), man_command()};
+  root.subcommands = {send.declare(),  talk.declare(),     serve.declare(),  mail.declare(),
+                      queue.declare(), site.declare(),     policy.declare(), tlsrpt.declare(),
+                      plan.declare(),  lint.declare(),     dkim.declare(),   config.declare(),
+                      user.declare(),  declare_sendmail(), help_command(),   completion_command(),
+                      man_command()};
   root.subcommands.push_back({.name = "events",
                               .summary = "print the reference of the log events, as Markdown",
                               .run = print_events});

@@ -201,6 +201,18 @@ struct PolicyVerbs {
   config::Command command(const std::string& name, std::string summary, std::string description);
 };
 
+struct TlsrptVerbs {
+  QueueVerbs place;  // where the server is
+  std::vector<std::string> names;
+  bool json = false;
+  config::Command declare();
+  int show();
+  int send();
+
+ private:
+  config::Command command(const std::string& name, std::string summary, std::string description);
+};
+
 struct UserVerbs {
   std::string file = "./postroad-users";
   std::string name;

@@ -208,6 +208,8 @@ awaitable<Result<proto::TlsFacts>> Connection::handshake(net::Time deadline) {
   auto peer = dane_ ? *dane_ : net::TlsPeer{url_.host};
   peer.sessions = sessions_;
   auto facts = co_await stream_->handshake_client(*tls_, peer, deadline);
+  certificate_fault_ =
+      tls_settings_.verify ? stream_->certificate_fault() : net::CertificateFault::none;
   const bool is_first = options_.tls.policy == Tls::implicit && !url_.lmtp;
   if (facts || !is_first || !facts.error().detail.ends_with(net::peer_sent_no_tls)) co_return facts;
   auto error = facts.error();
@@ -258,6 +260,9 @@ awaitable<Result<void>> Connection::connect_next(net::Time deadline) {
   const auto endpoint = stream_->socket().remote_endpoint(error);
   std::erase(addresses_, endpoint);
   address_ = error || proxy_ ? std::nullopt : std::optional(endpoint.address());
+  const auto local = stream_->socket().local_endpoint(error);
+  local_address_ = error || proxy_ ? std::nullopt : std::optional(local.address());
+  certificate_fault_ = net::CertificateFault::none;
   if (trace_) trace_->note("connected to " + peer_);
   early_.clear();
   if (!proxy_) co_return Result<void>();

@@ -58,6 +58,12 @@ class Connection final {
   void use_sessions(net::SessionPlace place) { sessions_ = std::move(place); }
   /// The address that was connected to last; nullopt: none, or a proxy was.
   [[nodiscard]] std::optional<boost::asio::ip::address> address() const { return address_; }
+  /// The address of this machine that it was connected from; the same.
+  [[nodiscard]] const std::optional<boost::asio::ip::address>& local_address() const {
+    return local_address_;
+  }
+  /// Of the last handshake that checked the server's certificate.
+  [[nodiscard]] net::CertificateFault certificate_fault() const { return certificate_fault_; }
   [[nodiscard]] std::string server() const { return url_.server(); }
   /// The server, with the port and TLS that follow from options and login.
   [[nodiscard]] const Url& url() const { return url_; }
@@ -119,6 +125,8 @@ class Connection final {
   std::optional<net::Stream> stream_;
   std::string peer_;  // its address, which is not known any more once the peer has closed
   std::optional<boost::asio::ip::address> address_;  // the same
+  std::optional<boost::asio::ip::address> local_address_;
+  net::CertificateFault certificate_fault_ = net::CertificateFault::none;
   std::optional<smtp::ClientMachine> machine_;
   net::BufferPool buffers_;
   net::Time until_ = net::Time::max();

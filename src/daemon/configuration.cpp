@@ -121,6 +121,19 @@ void check_postmaster(const std::string& postmaster, const relay::Directory& dir
                               "mx.enabled, or add a [[route]]");
 }
 
+// Reports go out from this address.
+void check_tlsrpt(const Settings& settings, Problems& problems) {
+  const auto& contact = settings.tlsrpt.contact;
+  if (!contact.empty() && !Mailbox::parse(contact))
+    problems.error("tlsrpt.contact", '\'' + printable(contact, 80) +
+                                         "' is not an address; use the form "
+                                         "postmaster@example.org");
+  if (settings.tlsrpt.enabled && !uses_mx(settings))
+    problems.warning("tlsrpt.enabled",
+                     "no report is sent: no message goes to mail exchangers; set mx.enabled, or "
+                     "tlsrpt.enabled = false");
+}
+
 relay::Senders make_senders(const Settings& settings, Problems& problems) {
   return relay::Senders::make(settings.submission.senders, settings.local.domains,
                               settings.local.plus,
@@ -200,9 +213,19 @@ relay::DeliverySettings Configuration::delivery() const {
   auto made = settings.delivery.settings(settings.server.hostname);
   made.reports = settings.bounces.settings(settings.server.hostname, settings.retry.lifetime);
   if (dkim) made.reports.signer = dkim->signer_for(settings.server.hostname);
+  made.data = settings.server.data;
+  made.tlsrpt = settings.tlsrpt.settings(settings.server.hostname);
+  if (const auto from = Mailbox::parse(made.tlsrpt.from.contact); from && dkim)
+    made.tlsrpt_signer = dkim->signer_for(from->domain);
   made.settlement = settings.retry.policy(settings.bounces.lifetime);
   made.table = *routes;
   made.ways = make_ways(settings);
+  for (const auto& way : made.ways) {
+    const auto* const mx = std::get_if<relay::MxWay>(&way);
+    if (mx == nullptr) continue;
+    made.tlsrpt.https = {443, mx->settings.tls.ca_file,
+                         relay::tls::https_rules(mx->settings.rules)};
+  }
   return made;
 }
 
@@ -215,6 +238,7 @@ std::shared_ptr<Configuration> Configuration::make(Settings settings, Problems& 
   made->login_backend = make_login_backend(s, problems);
   made->routes = make_routes(s, problems);
   made->directory = make_directory(s, made->routes, problems);
+  check_tlsrpt(s, problems);
   check_postmaster(s.bounces.postmaster, *made->directory, made->routes, problems);
   made->senders = make_senders(s, problems);
   made->dkim = load_dkim_keys(s, problems);

@@ -149,7 +149,11 @@ Result<void> Daemon::open(const std::optional<HandoverState>& handover_state) {
                     std::move(delivery));
   site_service_.emplace(*delivery_, *known_sites_, log_);
   policy_service_.emplace(*delivery_, log_);
-  queue_service_.emplace(*spool_, *delivery_, *site_service_, *policy_service_,
+  tlsrpt_service_.emplace(*delivery_, [this] {
+    const auto& settings = configuration_->settings;
+    return settings.tlsrpt.settings(settings.server.hostname).from;
+  });
+  queue_service_.emplace(*spool_, *delivery_, *site_service_, *policy_service_, *tlsrpt_service_,
                          [this] { return queue_view(); });
   if (!settings.metrics.listen.empty()) metrics_.count(log_);
   return open_control();
@@ -159,8 +163,7 @@ QueueView Daemon::queue_view() const {
   const auto& settings = configuration_->settings;
   return {
       .wall = queue::now_ms(),
-      .lifetime = settings.retry.lifetime,
-      .bounce_lifetime = settings.bounces.lifetime,
+      .settlement = settings.retry.policy(settings.bounces.lifetime),
       .site_of = [this](
                      const spool::Envelope& envelope,
                      std::uint32_t recipient) { return delivery_->site_of(envelope, recipient); },

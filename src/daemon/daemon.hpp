@@ -90,6 +90,7 @@ class Daemon final {
   std::optional<KnownSites> known_sites_;
   std::optional<SiteService> site_service_;
   std::optional<PolicyService> policy_service_;
+  std::optional<TlsrptService> tlsrpt_service_;
   std::optional<QueueService> queue_service_;
   int ticks_ = 0;
   std::optional<server::Server> server_;

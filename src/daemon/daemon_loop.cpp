@@ -244,6 +244,7 @@ void Daemon::end() {
   // Answers that they owe to commands of the control socket come while the loop lives.
   queue_service_.reset();
   policy_service_.reset();
+  tlsrpt_service_.reset();
   site_service_.reset();
   delivery_.reset();
   intake_.reset();

@@ -256,6 +256,8 @@ awaitable<void> QueueService::answer(std::string request, ControlPeer peer) {
     last = co_await sites_.answer(rest, peer);
   } else if (verb == "policy") {
     last = co_await policies_.answer(std::string(rest), peer);
+  } else if (verb == "tlsrpt") {
+    last = co_await tlsrpt_.answer(std::string(rest), peer);
   } else if (verb == "put") {
     last = co_await put(std::string(rest), peer);
   } else if (auto selection = parse_selection(rest); !selection) {

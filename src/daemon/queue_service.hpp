@@ -13,6 +13,7 @@
 #include "daemon/policy_service.hpp"
 #include "daemon/queue_text.hpp"
 #include "daemon/site_service.hpp"
+#include "daemon/tlsrpt_service.hpp"
 #include "relay/delivery.hpp"
 #include "spool/spool.hpp"
 
@@ -23,18 +24,20 @@ class QueueService final {
  public:
   /// All outlive it. `view` gives the times and routes of now.
   QueueService(spool::Spool& spool, relay::Delivery& delivery, SiteService& sites,
-               PolicyService& policies, std::function<QueueView()> view)
+               PolicyService& policies, TlsrptService& tlsrpt, std::function<QueueView()> view)
       : spool_(spool),
         delivery_(delivery),
         sites_(sites),
         policies_(policies),
+        tlsrpt_(tlsrpt),
         view_(std::move(view)) {}
 
   /// `list text|json|postqueue|mailq|export|ids|routes SELECTION`, `why text|json id=ID`,
   /// `show id=ID`, `attempted id=ID …` (which of them are being attempted),
   /// `hold|release|flush|remove id=ID …`, and `put BYTES BYTES keep|release|hold`: an envelope, and
   /// after the answer `go` a message; the answer is its id here; `site …` (site_service.hpp);
-  /// `policy …` (policy_service.hpp). The last line is `ok COUNT`, or `refused` and a sentence.
+  /// `policy …` (policy_service.hpp), `tlsrpt …` (tlsrpt_service.hpp). The last line is `ok COUNT`,
+  /// or `refused` and a sentence.
   boost::asio::awaitable<void> answer(std::string request, ControlPeer peer);
 
  private:
@@ -56,6 +59,7 @@ class QueueService final {
   relay::Delivery& delivery_;
   SiteService& sites_;
   PolicyService& policies_;
+  TlsrptService& tlsrpt_;
   std::function<QueueView()> view_;
 };
 

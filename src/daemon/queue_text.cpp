@@ -120,12 +120,10 @@ std::string waiting_for(const QueuedMessage& message, std::uint32_t recipient,
 
 // Age at which the message is given up.
 std::int64_t given_up_at(const QueuedMessage& message, const QueueView& view) {
-  const auto lifetime = message.envelope.reverse_path.empty() && view.bounce_lifetime.count() > 0
-                            ? std::min(view.lifetime, view.bounce_lifetime)
-                            : view.lifetime;
-  if (lifetime.count() == 0) return 0;
-  return queue::released_at(queue::handling_of(message.envelope), message.envelope) +
-         lifetime.count();
+  const auto handling = queue::handling_of(message.envelope);
+  const auto lifetime = queue::lifetime_of(message.envelope, handling, view.settlement);
+  return lifetime.count() == 0 ? 0
+                               : queue::released_at(handling, message.envelope) + lifetime.count();
 }
 
 class Facts final {

@@ -23,9 +23,8 @@ struct QueuedMessage {
 
 /// Times and routes at the moment of the listing.
 struct QueueView {
-  std::int64_t wall = 0;                         ///< Unix time in milliseconds
-  std::chrono::milliseconds lifetime{0};         ///< of messages; 0: for ever
-  std::chrono::milliseconds bounce_lifetime{0};  ///< of messages with the null reverse-path
+  std::int64_t wall = 0;  ///< Unix time in milliseconds
+  queue::SettlementPolicy settlement{};
   QueueSelection::SiteOf site_of;
   QueueSelection::SiteOf way_of{};
 };

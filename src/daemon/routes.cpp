@@ -23,11 +23,6 @@ void check_ca(const std::string& option, const std::filesystem::path& file, Prob
   if (!tls) problems.error(option, tls.error());
 }
 
-bool uses_mx(const Settings& settings) {
-  return settings.mx.enabled || std::any_of(settings.routes.begin(), settings.routes.end(),
-                                            [](const auto& route) { return route.is_mx(); });
-}
-
 void check_networks(const std::string& option, const std::vector<std::string>& texts,
                     Problems& problems) {
   for (const auto& text : texts) {
@@ -152,6 +147,11 @@ relay::Way mx_way(const Settings& settings) {
 }
 
 }  // namespace
+
+bool uses_mx(const Settings& settings) {
+  return settings.mx.enabled || std::any_of(settings.routes.begin(), settings.routes.end(),
+                                            [](const auto& route) { return route.is_mx(); });
+}
 
 std::optional<relay::RouteTable> make_routes(const Settings& settings, Problems& problems) {
   std::vector<relay::RouteMatch> all;

@@ -13,6 +13,9 @@
 
 namespace postroad::daemon {
 
+/// Messages go to mail exchangers by some way.
+bool uses_mx(const Settings& settings);
+
 /// The routes of the file, then the one for all other remote recipients, if there is one. Reports
 /// the problems of their conditions, of the CA files and of the resolver; nullopt after one of the
 /// conditions.

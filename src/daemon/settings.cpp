@@ -44,6 +44,10 @@ config::Section<Settings> declare() {
       relay::SourceConfig::declare());
   s.table("tls_out", &Settings::tls_out, "TLS with mail exchangers: DANE, MTA-STS, or by choice.",
           relay::TlsOutConfig::declare());
+  s.table(
+      "tlsrpt", &Settings::tlsrpt,
+      "Reports about the TLS of sessions with mail exchangers, to the domains that ask for them.",
+      relay::TlsrptConfig::declare());
   s.tables("destination", &Settings::destinations,
            "One table per group of domains that is one site with limits of its own.",
            relay::DestinationConfig::declare());

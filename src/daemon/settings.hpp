@@ -32,6 +32,7 @@ struct Settings {
   std::vector<relay::RouteConfig> routes;
   relay::MxConfig mx;
   relay::TlsOutConfig tls_out;
+  relay::TlsrptConfig tlsrpt;
   std::vector<relay::SourceConfig> sources;
   std::vector<relay::DestinationConfig> destinations;
   std::vector<relay::ReplyConfig> replies;

@@ -94,6 +94,12 @@ awaitable<Result<unsigned>> post(const ServiceUrl& url, std::string_view content
     const auto facts = co_await stream.handshake_client(*url.tls_context, peer, deadline);
     if (!facts) co_return facts.error();
   }
+  co_return co_await post_over(stream, url, content_type, body, deadline);
+}
+
+awaitable<Result<unsigned>> post_over(net::Stream& stream, const ServiceUrl& url,
+                                      std::string_view content_type, std::string_view body,
+                                      proto::Time deadline) {
   const auto request = request_of(url, content_type, body);
   const auto answer = co_await exchange(stream, request, 0, deadline);
   stream.close();

@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-#include "net/tls.hpp"
+#include "net/stream.hpp"
 #include "proto/action.hpp"
 
 namespace postroad::http {
@@ -34,5 +34,10 @@ Result<ServiceUrl> parse_service(std::string_view url);
 /// for an answer that is not HTTP.
 boost::asio::awaitable<Result<unsigned>> post(const ServiceUrl& url, std::string_view content_type,
                                               std::string_view body, proto::Time deadline);
+
+/// The same over a connection to the service.
+boost::asio::awaitable<Result<unsigned>> post_over(net::Stream& stream, const ServiceUrl& url,
+                                                   std::string_view content_type,
+                                                   std::string_view body, proto::Time deadline);
 
 }  // namespace postroad::http

@@ -231,6 +231,10 @@ awaitable<Result<proto::TlsFacts>> Stream::handshake(const TlsContext& context, 
   }
 }
 
+CertificateFault Stream::certificate_fault() const {
+  return state_->ssl == nullptr ? CertificateFault::none : net::certificate_fault(state_->ssl);
+}
+
 Result<void> Stream::begin_tls(const TlsContext& context) {
   SSL_free(std::exchange(state_->ssl, SSL_new(context.handle())));
   state_->names = context.names();

@@ -63,6 +63,15 @@ struct CertificateAssociation {
 /// Whether OpenSSL can compare a certificate with it. Others say that there is DANE, and no more.
 [[nodiscard]] bool is_usable(const CertificateAssociation& association);
 
+/// The reason for which a client does not accept a certificate.
+enum class CertificateFault : std::uint8_t {
+  none,       ///< it is accepted, or there was none
+  name,       ///< it is not for the host
+  expired,    ///< it has expired, or one of its chain has
+  untrusted,  ///< no CA certificate or TLSA record leads to it
+  other,
+};
+
 /// The server that a client's handshake accepts, where the context verifies at all.
 struct TlsPeer {
   /// The name or address that the certificate must have as subjectAltName (RFC 9525); a name is

@@ -96,6 +96,28 @@ Error connection_cut(unsigned long code, const OptionNames* names) {
               words_of(code, false, "the connection was lost inside TLS", names));
 }
 
+CertificateFault certificate_fault(const ssl_st* ssl) {
+  switch (SSL_get_verify_result(ssl)) {
+    case X509_V_OK:
+      return CertificateFault::none;
+    case X509_V_ERR_HOSTNAME_MISMATCH:
+    case X509_V_ERR_IP_ADDRESS_MISMATCH:
+      return CertificateFault::name;
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+      return CertificateFault::expired;
+    case X509_V_ERR_DANE_NO_MATCH:
+    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+    case X509_V_ERR_CERT_UNTRUSTED:
+      return CertificateFault::untrusted;
+    default:
+      return CertificateFault::other;
+  }
+}
+
 std::string handshake_error(ssl_st* ssl, const std::string& host, const OptionNames* names) {
   const long verdict = SSL_get_verify_result(ssl);
   const auto code = ERR_peek_last_error();

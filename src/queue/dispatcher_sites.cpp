@@ -220,11 +220,9 @@ bool Dispatcher::give_up_in_lines(spool::QueueId id) {
   if (!opened) return false;
   const auto& envelope = opened->part.envelope;
   const auto& policy = settings_.settlement;
-  const auto lifetime = envelope.reverse_path.empty()
-                            ? std::min(policy.retry.lifetime, policy.bounce_lifetime)
-                            : policy.retry.lifetime;
+  const auto lifetime = lifetime_of(envelope, opened->part.handling, policy);
   const auto age = loaded_.age(id, released_at(opened->part.handling, envelope), now_);
-  const bool is_over = (policy.retry.lifetime.count() > 0 && age >= lifetime);
+  const bool is_over = (lifetime.count() > 0 && age >= lifetime);
   if (!is_over && !is_late(opened->part)) return false;
   bool has_ended = false;
   for (auto at = waiting_lines_.begin(); at != waiting_lines_.end();) {

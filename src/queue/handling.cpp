@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/text.hpp"
 #include "proto/smtp/mail_parameters.hpp"
 
 namespace postroad::queue {
@@ -20,10 +21,13 @@ constexpr std::string_view body = "BODY";
 constexpr std::string_view smtputf8 = "SMTPUTF8";
 constexpr std::string_view tls = "TLS";
 constexpr std::string_view key = "KEY";
+constexpr std::string_view lifetime = "LIFETIME";  // seconds
 constexpr std::array own_names{
-    stays_here, undeclared_8bit, mail_parameters, binary, tls_optional, body, smtputf8, tls, key};
+    stays_here, undeclared_8bit, mail_parameters, binary, tls_optional, body, smtputf8, tls,
+    key,        lifetime};
 
 constexpr std::size_t most_parameters = 32;
+constexpr unsigned long long longest = 100ULL * 365 * 86'400;  // seconds
 
 template <class Options>
 void read_parameters(std::string_view words, Options& options) {
@@ -46,6 +50,8 @@ Handling handling_of(const spool::Envelope& envelope) {
     if (name == tls_optional) handling.tls_optional = true;
     if (name == tls) handling.tls = value;
     if (name == key) handling.key = value;
+    if (name == lifetime)
+      handling.lifetime = std::chrono::seconds(std::min(parse_number(value).value_or(0), longest));
     if (name == mail_parameters) read_parameters(value, handling.asked);
   }
   return handling;
@@ -67,6 +73,8 @@ void set_handling(spool::Envelope& envelope, const Handling& handling) {
   if (handling.body_8bit) options.emplace_back(body, "8BITMIME");
   if (handling.undeclared_8bit) options.emplace_back(undeclared_8bit, "");
   if (!handling.key.empty()) options.emplace_back(key, handling.key);
+  if (handling.lifetime.count() > 0)
+    options.emplace_back(lifetime, std::to_string((handling.lifetime.count() + 999) / 1000));
 }
 
 void add_policy_option(spool::Envelope& envelope, std::string_view name, std::string value) {

@@ -3,6 +3,7 @@
 // only.
 #pragma once
 
+#include <chrono>
 #include <postroad/mail_options.hpp>
 #include <string>
 #include <string_view>
@@ -21,8 +22,10 @@ struct Handling {
   bool smtputf8 = false;
   /// Its header says TLS-Required: No (RFC 8689 section 5): it goes on though a certificate fails.
   bool tls_optional = false;
-  std::string tls{};    ///< TLS version by which it came; empty: without TLS
-  std::string key{};    ///< idempotency key of an outbox
+  std::string tls{};  ///< TLS version by which it came; empty: without TLS
+  std::string key{};  ///< idempotency key of an outbox
+  /// At which it is given up, if that is earlier than for others; 0: as others.
+  std::chrono::milliseconds lifetime{0};
   MailOptions asked{};  ///< parameters of MAIL: RFC 3461, 2852, 4865, 6710, 8689
 
   [[nodiscard]] int priority() const { return asked.priority.value_or(0); }

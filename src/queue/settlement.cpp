@@ -71,6 +71,15 @@ Attempt attempt_of(const SendReport& report) {
   return attempt;
 }
 
+std::chrono::milliseconds lifetime_of(const spool::Envelope& envelope, const Handling& handling,
+                                      const SettlementPolicy& policy) {
+  auto lifetime = policy.retry.lifetime;
+  if (lifetime.count() == 0) return lifetime;
+  if (envelope.reverse_path.empty()) lifetime = std::min(lifetime, policy.bounce_lifetime);
+  if (handling.lifetime.count() > 0) lifetime = std::min(lifetime, handling.lifetime);
+  return lifetime;
+}
+
 bool is_open(spool::State state, OnUnknown on_unknown) {
   return state == spool::State::pending ||
          (state == spool::State::unknown && on_unknown == OnUnknown::retry);
@@ -165,8 +174,7 @@ spool::OutcomeRecord settle(const Part& part, std::uint32_t recipient,
       break;
   }
   auto retry = policy.retry;
-  if (part.envelope.reverse_path.empty() && retry.lifetime.count() > 0)
-    retry.lifetime = std::min(retry.lifetime, policy.bounce_lifetime);
+  retry.lifetime = lifetime_of(part.envelope, part.handling, policy);
   auto delay = retry.next(record.attempts, part.id.value, end.age);
   // A greylisting host names its time once: later replies would keep the message waiting.
   if (const auto hint = before.attempts == 0 ? retry_hint(result.note) : std::nullopt;

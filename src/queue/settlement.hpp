@@ -30,6 +30,10 @@ struct SettlementPolicy {
   OnUnknown on_unknown = OnUnknown::retry;
 };
 
+/// The age at which the message is given up; 0: never.
+std::chrono::milliseconds lifetime_of(const spool::Envelope& envelope, const Handling& handling,
+                                      const SettlementPolicy& policy);
+
 /// Whether another attempt is due for a recipient in this state.
 bool is_open(spool::State state, OnUnknown on_unknown);
 /// The indices of those recipients, without those that an operator holds.

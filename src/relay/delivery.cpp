@@ -2,10 +2,14 @@
 #include "relay/delivery.hpp"
 
 #include <algorithm>
+#include <atomic>
+#include <future>
 
 #include "queue/dispatcher.hpp"
 #include "queue/events.hpp"
+#include "queue/schedule.hpp"
 #include "relay/events.hpp"
+#include "relay/reports/own_message.hpp"
 #include "relay/routes/mailbox_carrier.hpp"
 
 namespace postroad::relay {
@@ -91,7 +95,8 @@ class LoggingObserver final : public queue::DispatcherObserver {
 
 class LoggingTlsObserver final : public tls::TlsObserver {
  public:
-  explicit LoggingTlsObserver(observe::Log& log) : log_(log) {}
+  LoggingTlsObserver(observe::Log& log, tlsrpt::Tally& tally) : log_(log), tally_(tally) {}
+  void count(bool on) { counts_ = on; }
   void tls_failed(const std::string& domain, const std::string& host, const tls::HostPolicy& policy,
                   const std::string& reason) override {
     relay::tls_failed(log_, domain, host, policy, reason);
@@ -104,6 +109,9 @@ class LoggingTlsObserver final : public tls::TlsObserver {
                    const std::string& reason) override {
     sts_test_failed(log_, domain, host, reason);
   }
+  void session_ended(const tls::TlsSession& session) override {
+    if (counts_) tally_.add(session);
+  }
   void tls_left_out(const std::string& host, const std::string& reason) override {
     relay::tls_left_out(log_, host, reason);
   }
@@ -114,6 +122,8 @@ class LoggingTlsObserver final : public tls::TlsObserver {
 
  private:
   observe::Log& log_;
+  tlsrpt::Tally& tally_;
+  std::atomic<bool> counts_ = false;
 };
 
 // As for a message to that address from elsewhere.
@@ -127,6 +137,33 @@ std::vector<spool::Recipient> recipients_of(const Directory& directory, const st
     if (!(end == *address)) one.original = text;
   }
   return found;
+}
+
+struct ReportHandling {
+  std::string host;
+  std::shared_ptr<const MessageSigner> signer;
+  std::chrono::milliseconds lifetime;
+};
+
+// It goes whatever TLS the host has (RFC 8460 section 3), and nobody hears when it does not arrive.
+Result<std::string> queue_report(spool::Spool& spool, Message message, const ReportHandling& how,
+                                 std::vector<spool::Recipient> recipients) {
+  if (recipients.empty()) return fail(Fault::input, {}, "there is no mailbox of this address");
+  auto incoming = spool.begin();
+  if (!incoming) return incoming.error();
+  if (how.signer) message.sign(how.signer);
+  queue::Handling handling;
+  handling.tls_optional = true;
+  handling.lifetime = how.lifetime;
+  for (auto& one : recipients) one.parameters = "NOTIFY=NEVER";
+  const auto id = (*incoming)->id().text();
+  auto envelope = write_own_message(**incoming, message, how.host, std::move(recipients), handling);
+  if (!envelope) return envelope.error();
+  std::promise<Result<void>> kept;
+  (*incoming)->commit(std::move(*envelope),
+                      [&kept](Result<void> result) { kept.set_value(std::move(result)); });
+  const auto result = kept.get_future().get();
+  return result ? Result<std::string>(id) : result.error();
 }
 
 queue::DispatcherSettings dispatcher_settings(const DeliverySettings& settings,
@@ -152,12 +189,15 @@ struct Delivery::State {
         log(to),
         maildirs(into),
         observer(to),
-        tls_observer(to),
+        tally(settings.data.empty() ? settings.data : settings.data / "tlsrpt", queue::now_ms()),
+        tls_observer(to, tally),
         here(std::make_shared<MailboxCarrier>(spool, maildirs, settings.host, settings.threads)),
         ways(open_ways(spool, settings.ways, {}, tls_observer)),
         routes(std::make_shared<ServerRoutes>(directory, here, settings.table, ways)),
         dispatcher(spool, observer, routes,
-                   dispatcher_settings(settings, make_reporter(settings.reports, directory))) {}
+                   dispatcher_settings(settings, make_reporter(settings.reports, directory))) {
+    report_tls(make_tls_reporter(settings, directory));
+  }
 
   [[nodiscard]] std::shared_ptr<queue::Reporter> make_reporter(
       ReportSettings settings, std::shared_ptr<const Directory> directory) {
@@ -169,6 +209,13 @@ struct Delivery::State {
         report_limit);
   }
 
+  [[nodiscard]] std::unique_ptr<tlsrpt::Reporter> make_tls_reporter(
+      const DeliverySettings& settings, const std::shared_ptr<const Directory>& directory);
+  void report_tls(std::unique_ptr<tlsrpt::Reporter> reporter) {
+    tls_observer.count(reporter != nullptr);
+    tls_reporter = std::move(reporter);
+  }
+
   // That of the mail exchangers; null: there is no way to them.
   [[nodiscard]] std::shared_ptr<mx::MxCarrier> mx_carrier() const;
 
@@ -176,13 +223,33 @@ struct Delivery::State {
   observe::Log& log;
   const Maildirs& maildirs;
   LoggingObserver observer;
+  tlsrpt::Tally tally;
   LoggingTlsObserver tls_observer;
   std::shared_ptr<ReportLimit> report_limit = std::make_shared<ReportLimit>();
   std::shared_ptr<MailboxCarrier> here;
   std::vector<WayOut> ways;
   std::shared_ptr<const ServerRoutes> routes;
   queue::Dispatcher dispatcher;
+  std::unique_ptr<tlsrpt::Reporter> tls_reporter;  // null: sessions are not counted
 };
+
+// Each reporter has a copy of the settings that it needs: a reload makes another one.
+std::unique_ptr<tlsrpt::Reporter> Delivery::State::make_tls_reporter(
+    const DeliverySettings& settings, const std::shared_ptr<const Directory>& directory) {
+  const auto is_mx = [](const Way& way) { return std::holds_alternative<MxWay>(way); };
+  const auto way = std::find_if(settings.ways.begin(), settings.ways.end(), is_mx);
+  if (!settings.tlsrpt.enabled || way == settings.ways.end()) return nullptr;
+  tlsrpt::Reporter::Parts parts;
+  parts.make_resolver = [way = std::get<MxWay>(*way)](const auto& executor) {
+    return open_resolver(executor, way, [](const std::string&) {});
+  };
+  parts.queue = [this, directory, host = settings.host, signer = settings.tlsrpt_signer](
+                    const Message& message, const std::string& to, auto lifetime) {
+    return queue_report(spool, message, {host, signer, lifetime}, recipients_of(*directory, to));
+  };
+  parts.tell = [this](const tlsrpt::ReportResult& result) { tls_report(log, result); };
+  return std::make_unique<tlsrpt::Reporter>(tally, settings.tlsrpt, std::move(parts));
+}
 
 Delivery::Delivery(spool::Spool& spool, const std::shared_ptr<const Directory>& directory,
                    const Maildirs& maildirs, observe::Log& log, DeliverySettings settings)
@@ -210,14 +277,17 @@ std::function<void()> Delivery::prepare_change(const std::shared_ptr<const Direc
   };
   const bool flushes = std::any_of(ways.begin(), ways.end(), is_new);
   auto routes = std::make_shared<ServerRoutes>(directory, state.here, settings.table, ways);
+  auto tls_reporter = std::make_shared<std::unique_ptr<tlsrpt::Reporter>>(
+      state.make_tls_reporter(settings, directory));
   return
-      [&state,
+      [&state, tls_reporter,
        settings = dispatcher_settings(settings, state.make_reporter(settings.reports, directory)),
        flushes, ways = std::move(ways), routes = std::move(routes)] {
         state.ways = ways;
         state.routes = routes;
         state.dispatcher.change(routes, settings);
         if (flushes) state.dispatcher.flush();
+        state.report_tls(std::move(*tls_reporter));
       };
 }
 
@@ -303,6 +373,15 @@ void Delivery::find_site(const std::string& domain, std::function<void()> found)
   const auto route = state_->routes->route(envelope, {}, 0);
   // The callback holds no route: the last reference to a carrier must not go on its own thread.
   route.destination.empty() ? found() : route.carrier->find_site(route.destination, found);
+}
+
+const tlsrpt::Tally& Delivery::tls_counts() const { return state_->tally; }
+
+bool Delivery::send_tls_reports(std::function<void(const tlsrpt::ReportResult&)> each,
+                                std::function<void(std::size_t)> done) const {
+  if (!state_->tls_reporter) return false;
+  state_->tls_reporter->send_now(std::move(each), std::move(done));
+  return true;
 }
 
 queue::QueueCounts Delivery::counts() const { return state_->dispatcher.counts(); }

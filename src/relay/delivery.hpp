@@ -5,6 +5,7 @@
 #pragma once
 
 #include <chrono>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -19,6 +20,7 @@
 #include "relay/reports/spool_reporter.hpp"
 #include "relay/routes/route_table.hpp"
 #include "relay/routes/ways.hpp"
+#include "relay/tlsrpt/reporter.hpp"
 #include "spool/spool.hpp"
 
 namespace postroad::relay {
@@ -32,6 +34,9 @@ struct DeliverySettings {
   ReportSettings reports;
   unsigned threads = 2;                 ///< for mailboxes here; fixed at the start
   std::vector<queue::SiteFacts> sites;  ///< what an earlier process knew; read at the start
+  std::filesystem::path data{};         ///< the data folder; read at the start
+  tlsrpt::ReporterSettings tlsrpt{};
+  std::shared_ptr<const MessageSigner> tlsrpt_signer{};  ///< null: reports are not signed
 };
 
 class Delivery final {
@@ -86,6 +91,12 @@ class Delivery final {
   void find_policies(std::vector<std::string> names,
                      std::function<void(std::vector<tls::PolicyFacts>)> done) const;
   void purge_policy(std::string name, std::function<void(bool was_known)> done) const;
+  /// The counts for reports about TLS. Thread rule: any thread.
+  [[nodiscard]] const tlsrpt::Tally& tls_counts() const;
+  /// As tlsrpt::Reporter::send_now. False: reports are not sent, and nothing is called. Thread
+  /// rule: that of prepare_change().
+  bool send_tls_reports(std::function<void(const tlsrpt::ReportResult&)> each,
+                        std::function<void(std::size_t)> done) const;
   /// As queue::Dispatcher::counts. Thread rule: any thread.
   [[nodiscard]] queue::QueueCounts counts() const;
   /// Messages that another process left in the spool.

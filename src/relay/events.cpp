@@ -73,6 +73,26 @@ constexpr EventInfo off{
     "hosts with TLSA records are not verified. Use name servers that pass on signatures "
     "(resolver.servers), or set tls_out.dane = false."};
 
+constexpr std::array report_fields{domain_field,
+                                   FieldInfo{"uri", "where it goes; empty: that is not known"},
+                                   FieldInfo{"result", "the queue id, the status or the error"}};
+constexpr EventInfo report_sent{"tlsrpt.sent", Level::info,
+                                "the TLS report to {domain} went to {uri}: {result}", report_fields,
+                                "A report about TLS (RFC 8460) is in the queue, or was posted."};
+constexpr EventInfo report_put_off{
+    "tlsrpt.put_off", Level::warning, "the TLS report to {domain} could not be sent: {result}",
+    report_fields, "It is tried again after tlsrpt.pause, until tlsrpt.lifetime is over."};
+constexpr EventInfo report_given_up{
+    "tlsrpt.given_up", Level::warning, "the TLS report to {domain} is given up: {result}",
+    report_fields,
+    "The address is none, or tlsrpt.lifetime is over. The domain does not get this report."};
+constexpr std::array counts_fields{FieldInfo{"reason", "the error"}};
+constexpr EventInfo counts_unwritten{
+    "tlsrpt.disk_failed", Level::error, "what TLS reports count is not written: {reason}",
+    counts_fields,
+    "The sessions stay counted in memory. A restart would lose those of a day that were not "
+    "written, or send a report again."};
+
 }  // namespace
 
 void tls_verified(Log& log, const std::string& domain, const std::string& host,
@@ -109,10 +129,20 @@ void policy_purged(Log& log, const std::string& name) { log.write(purged, name);
 
 void validation_off(Log& log, const std::string& reason) { log.write(off, reason); }
 
+void tls_report(Log& log, const tlsrpt::ReportResult& result) {
+  using Kind = tlsrpt::ReportResult::Kind;
+  if (result.domain.empty()) return log.write(counts_unwritten, result.text);
+  const auto& kind = result.kind == Kind::sent       ? report_sent
+                     : result.kind == Kind::given_up ? report_given_up
+                                                     : report_put_off;
+  log.write(kind, result.domain, result.uri, result.text);
+}
+
 std::span<const EventInfo* const> event_kinds() {
-  static constexpr std::array kinds{&dane_verified, &dane_failed,  &sts_verified, &sts_failed,
-                                    &sts_tested,    &other_failed, &left_out,     &fetched,
-                                    &unreachable,   &purged,       &off};
+  static constexpr std::array kinds{
+      &dane_verified, &dane_failed, &sts_verified,   &sts_failed,      &sts_tested,
+      &other_failed,  &left_out,    &fetched,        &unreachable,     &purged,
+      &off,           &report_sent, &report_put_off, &report_given_up, &counts_unwritten};
   return kinds;
 }
 

@@ -7,6 +7,7 @@
 
 #include "observe/log.hpp"
 #include "relay/tls/tls_policy.hpp"
+#include "relay/tlsrpt/reporter.hpp"
 
 namespace postroad::relay {
 
@@ -24,6 +25,8 @@ void tls_left_out(observe::Log& log, const std::string& host, const std::string&
 /// `failure` empty: the policy was fetched.
 void policy_fetched(observe::Log& log, const std::string& domain, const std::string& failure);
 void policy_purged(observe::Log& log, const std::string& name);
+/// A report about TLS went out, was put off or was given up; or the counts cannot be written.
+void tls_report(observe::Log& log, const tlsrpt::ReportResult& result);
 void validation_off(observe::Log& log, const std::string& reason);
 std::span<const observe::EventInfo* const> event_kinds();
 

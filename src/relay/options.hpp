@@ -17,6 +17,7 @@
 #include "relay/reports/spool_reporter.hpp"
 #include "relay/routes/route_table.hpp"
 #include "relay/routes/ways.hpp"
+#include "relay/tlsrpt/reporter.hpp"
 
 namespace postroad::relay {
 
@@ -184,6 +185,21 @@ struct BouncesConfig {
   /// Networks that cannot be parsed are left out: they have been reported.
   [[nodiscard]] ReportSettings settings(const std::string& hostname,
                                         std::chrono::milliseconds message_lifetime) const;
+};
+
+/// `[tlsrpt]`.
+struct TlsrptConfig {
+  bool enabled = false;
+  std::string organization;
+  std::string contact;
+  config::Duration delay{std::chrono::hours(4)};
+  config::Duration pause{std::chrono::minutes(15)};
+  config::Duration lifetime{std::chrono::hours(24)};
+  config::Duration timeout{std::chrono::minutes(1)};
+
+  static config::Section<TlsrptConfig> declare();
+  /// Without `https`. `hostname` is this server's own name.
+  [[nodiscard]] tlsrpt::ReporterSettings settings(const std::string& hostname) const;
 };
 
 /// `[submission]`.

@@ -7,7 +7,7 @@ clang_packages=() # set by choose_compiler
 
 # Packages that the command and the libraries need, besides the compiler.
 library_packages=(cmake ninja-build ccache pkg-config libssl-dev libfmt-dev libidn2-dev libidn-dev)
-command_packages=(libtomlplusplus-dev libedit-dev libsystemd-dev libunbound-dev)
+command_packages=(libtomlplusplus-dev libedit-dev libsystemd-dev libunbound-dev zlib1g-dev)
 unit_test_packages=(libgtest-dev libgmock-dev python3)
 demo_packages=(openssl netcat-openbsd)
 bench_packages=(libcurl4-openssl-dev libgmime-3.0-dev libvmime-dev msmtp curl postfix python3 python3-aiosmtpd)

@@ -20,12 +20,29 @@ void HostFailures::add_refusal(const std::string& host, const tls::HostPolicy& p
   if (!policy.is_refusal_temporary) ++lasting_;
   lacks_requiretls_ = lacks_requiretls_ || policy.by == "REQUIRETLS";
   add(host + ": " + policy.by + ": " + policy.refusal);
-  if (observer_ != nullptr) observer_->tls_failed(domain_, host, policy, policy.refusal);
+  if (observer_ == nullptr) return;
+  observer_->tls_failed(sts_.domain, host, policy, policy.refusal);
+  count(host, policy, verdict_on_refusal(policy), nullptr);
+}
+
+void HostFailures::count(const std::string& host, const tls::HostPolicy& policy,
+                         std::optional<TlsVerdict> verdict, const Sessions::Sent* sent) const {
+  if (!verdict || sets_aside_) return;
+  tls::TlsSession session{sts_.domain, host, policy, sts_};
+  session.failure = verdict->failure;
+  session.reason = std::move(verdict->reason);
+  if (sent != nullptr) {
+    session.from = sent->from;
+    session.to = sent->to;
+  }
+  observer_->session_ended(session);
 }
 
 bool HostFailures::note_tls(const std::string& host, const tls::HostPolicy& policy,
                             const Sessions::Sent& sent) {
   const auto& report = sent.report;
+  if (sent.is_new && observer_ != nullptr)
+    count(host, policy, verdict_on(sent, policy, sts_), &sent);
   const bool lacks_extension =
       !report && report.error().fault == Fault::tls_required && report.error().stage == Stage::mail;
   const bool has_failed =
@@ -37,7 +54,7 @@ bool HostFailures::note_tls(const std::string& host, const tls::HostPolicy& poli
   ++tls_failures_;
   if (is_lasting(report.error())) ++lasting_;
   lacks_requiretls_ = lacks_requiretls_ || lacks_extension;
-  if (observer_ != nullptr) observer_->tls_failed(domain_, host, policy, text_of(report, host));
+  if (observer_ != nullptr) observer_->tls_failed(sts_.domain, host, policy, text_of(report, host));
   return true;
 }
 
@@ -45,9 +62,9 @@ void HostFailures::tell(const std::string& host, const tls::HostPolicy& policy,
                         const std::string& doubt) const {
   const auto& why = policy.test_failure.empty() ? doubt : policy.test_failure;
   if (!policy.is_tested)
-    observer_->tls_succeeded(domain_, host, policy);
+    observer_->tls_succeeded(sts_.domain, host, policy);
   else if (!why.empty())
-    observer_->test_failed(domain_, host, why);
+    observer_->test_failed(sts_.domain, host, why);
 }
 
 outbox::Ended HostFailures::end(const outbox::Call& call, const Exchangers& found, bool had_session,

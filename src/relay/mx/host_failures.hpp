@@ -9,15 +9,17 @@
 #include "outbox/attempts.hpp"
 #include "relay/mx/exchangers.hpp"
 #include "relay/mx/sessions.hpp"
+#include "relay/mx/tls_verdict.hpp"
 #include "relay/tls/tls_policies.hpp"
 
 namespace postroad::relay::mx {
 
 class HostFailures final {
  public:
-  /// `observer` may be null.
-  HostFailures(std::string domain, tls::TlsObserver* observer)
-      : domain_(std::move(domain)), observer_(observer) {}
+  /// For the domain of `sts`, which outlives it. `observer` may be null. `sets_aside`: the message
+  /// says that the TLS policies of the domain do not count (TLS-Required: No).
+  HostFailures(const tls::StsState& sts, bool sets_aside, tls::TlsObserver* observer)
+      : sts_(sts), sets_aside_(sets_aside), observer_(observer) {}
 
   void add(const std::string& text) { text_ += (text_.empty() ? "" : "; ") + text; }
   /// The policy keeps the host from being used.
@@ -31,7 +33,10 @@ class HostFailures final {
 
  private:
   void tell(const std::string& host, const tls::HostPolicy& policy, const std::string& doubt) const;
-  std::string domain_;
+  void count(const std::string& host, const tls::HostPolicy& policy,
+             std::optional<TlsVerdict> verdict, const Sessions::Sent* sent) const;
+  const tls::StsState& sts_;
+  bool sets_aside_;
   tls::TlsObserver* observer_;
   std::string text_;
   std::size_t tls_failures_ = 0;

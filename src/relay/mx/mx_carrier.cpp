@@ -114,7 +114,8 @@ awaitable<outbox::Ended> MxCarrier::State::try_hosts(outbox::Call& call, const E
   const auto most = limits_for(call.part).messages;
   const auto sts = co_await policies->find_sts(
       domain, wish_of(call.part), std::chrono::steady_clock::now() + settings.dns.name);
-  HostFailures failures(domain, policies->observer());
+  const auto wish = wish_of(call.part);
+  HostFailures failures(sts, wish.is_relaxed && !wish.requires_tls, policies->observer());
   std::optional<queue::Throttle> throttle;
   std::size_t opened = 0;
   for (auto exchanger : found.usable) {

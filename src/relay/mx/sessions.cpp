@@ -29,6 +29,13 @@ awaitable<Result<SendReport>> send_over(outbox::Call& call, client::Connection& 
   co_return report;
 }
 
+void note_connection(const client::Connection& connection, Sessions::Sent& sent) {
+  sent.has_tls = connection.tls().has_value();
+  sent.certificate = connection.certificate_fault();
+  sent.from = connection.local_address();
+  sent.to = connection.address();
+}
+
 std::string doubt_about(const client::Connection& connection) {
   const auto tls = connection.tls();
   return tls ? tls->doubt : std::string("the session has no TLS");
@@ -43,7 +50,6 @@ struct Sessions::Way {
   const Source* source;
   std::size_t most;
   bool with_tls = true;
-  std::optional<Address> used{};  // out: the address of the last connection
 
   [[nodiscard]] std::string key() const {
     return exchanger.host.name + ' ' + (source == nullptr ? "" : source->name) + ' ' +
@@ -99,8 +105,8 @@ awaitable<Sessions::Sent> Sessions::send_by(outbox::Call& call, Way& way) {
       report = co_await send_over(call, *lease.connection, way.exchanger);
     }
   }
-  way.used = lease.connection->address();
-  Sent sent{std::move(report), is_new, {}, {}};
+  Sent sent{std::move(report), is_new};
+  if (is_new) note_connection(*lease.connection, sent);
   if (sent.report && !is_new && call.part.size <= largest_measured)
     sent.latency = std::chrono::duration_cast<std::chrono::milliseconds>(took);
   if (is_new && way.policy.is_tested) sent.doubt = doubt_about(*lease.connection);
@@ -137,8 +143,12 @@ awaitable<Sessions::Sent> Sessions::send(outbox::Call& call, const Exchanger& ex
       error.fault == Fault::tls || error.fault == Fault::closed || error.fault == Fault::timeout;
   if (is_failure) policies_.add_failed(host, error.text());
   auto same = exchanger;
-  if (way.used) same.addresses = {*way.used};
-  co_return co_await send_without_tls(call, std::move(same), policy, source, most);
+  if (sent.to) same.addresses = {*sent.to};
+  auto plain = co_await send_without_tls(call, std::move(same), policy, source, most);
+  plain.is_new = true;
+  plain.failed_tls = error;
+  plain.certificate = sent.certificate;
+  co_return plain;
 }
 
 }  // namespace postroad::relay::mx

@@ -33,6 +33,11 @@ class Sessions final {
     std::optional<std::chrono::milliseconds> latency{};
     /// Of HostPolicy::is_tested: why the certificate is not verified, or that there is no TLS.
     std::string doubt{};
+    bool has_tls = false;
+    std::optional<Error> failed_tls{};  ///< of opportunistic TLS; the message went without it
+    net::CertificateFault certificate = net::CertificateFault::none;  ///< of a failure or doubt
+    std::optional<Address> from{};  ///< the addresses of the connection
+    std::optional<Address> to{};
   };
   /// All references outlive it.
   Sessions(boost::asio::io_context& context, const MxSettings& settings, tls::TlsPolicies& policies,

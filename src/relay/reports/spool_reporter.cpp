@@ -2,11 +2,9 @@
 #include "relay/reports/spool_reporter.hpp"
 
 #include <algorithm>
-#include <future>
 
-#include "mail/header/received.hpp"
 #include "queue/events.hpp"
-#include "queue/schedule.hpp"
+#include "relay/reports/own_message.hpp"
 #include "relay/reports/status_report.hpp"
 
 namespace postroad::relay {
@@ -16,30 +14,6 @@ namespace {
 constexpr std::size_t most_header = 64 << 10;             // bytes of the original's header
 constexpr std::size_t most_returned = 50'000;             // bytes of a whole message, to any sender
 constexpr std::size_t most_returned_to_login = 10 << 20;  // bytes, to a sender with a login
-
-Result<void> append(spool::Incoming& incoming, MessageSource& source) {
-  for (;;) {
-    const auto chunk = source.next();
-    if (!chunk) return chunk.error();
-    if (chunk->empty()) return {};
-    if (const auto kept = incoming.append(*chunk); !kept) return kept;
-    if (incoming.ready()) continue;
-    std::promise<void> ready;
-    incoming.when_ready([&] { ready.set_value(); });
-    ready.get_future().wait();
-  }
-}
-
-spool::Envelope envelope_of(std::vector<spool::Recipient> recipients, const MessageSource& source) {
-  spool::Envelope envelope;
-  envelope.recipients = std::move(recipients);
-  envelope.arrived = queue::now_ms();
-  queue::Handling handling;
-  handling.smtputf8 = source.needs_utf8();
-  handling.body_8bit = source.is_8bit();
-  queue::set_handling(envelope, handling);
-  return envelope;
-}
 
 }  // namespace
 
@@ -166,18 +140,9 @@ void SpoolReporter::make(const Job& job) {
   };
   auto message = status_report(part, job.owed, context);
   if (settings_.signer) message.sign(settings_.signer);
-  auto source = message.source({.host = settings_.host});
-  if (!source) return end(source.error());
-  (*source)->offered({});
-  mail::ReceivedInfo trace;
-  trace.by = settings_.host;
-  trace.id = (*incoming)->id().text();
-  trace.time = std::chrono::system_clock::now();
-  auto kept = (*incoming)->append(mail::format_received(trace));
-  if (kept) kept = append(**incoming, **source);
-  if (!kept) return end(std::move(kept));
-  auto envelope = envelope_of(std::move(recipients), **source);
-  spool_.commit_with(std::move(*incoming), std::move(envelope), part.id,
+  auto envelope = write_own_message(**incoming, message, settings_.host, std::move(recipients));
+  if (!envelope) return end(envelope.error());
+  spool_.commit_with(std::move(*incoming), std::move(*envelope), part.id,
                      queue::reported(part.envelope, job.owed), end);
 }
 

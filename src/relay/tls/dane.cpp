@@ -19,18 +19,18 @@ std::string owner_of(const std::string& base, std::uint16_t port) {
   return '_' + std::to_string(port) + "._tcp." + base;
 }
 
-std::string text_of(const dns::TlsaRecord& record) {
+std::string text_of(const dns::TlsaRecord& record, std::size_t most = std::string::npos) {
   std::string digits;
-  for (const char c : record.data.substr(0, longest_shown))
+  for (const char c : record.data.substr(0, most))
     digits += fmt::format("{:02x}", static_cast<unsigned char>(c));
   return fmt::format("{} {} {} {}{}", record.usage, record.selector, record.matching, digits,
-                     record.data.size() > longest_shown ? "…" : "");
+                     record.data.size() > most ? "…" : "");
 }
 
 std::string text_of(const std::string& owner, const dns::Answer<dns::TlsaRecord>& answer) {
   std::string text = "TLSA of " + owner + ':';
   for (std::size_t i = 0; i < answer.records.size() && i < most_shown; ++i)
-    text += (i == 0 ? " " : ", ") + text_of(answer.records[i]);
+    text += (i == 0 ? " " : ", ") + text_of(answer.records[i], longest_shown);
   if (answer.records.size() > most_shown) text += " …";
   if (answer.records.empty()) text += ' ' + std::string(to_string(answer.status));
   if (!answer.reason.empty()) text += ", " + answer.reason;
@@ -58,6 +58,7 @@ Dane dane_of(const std::string& base, std::uint16_t port,
   if (!answer.is_validated) return made;
   for (std::size_t i = 0; i < answer.records.size() && i < most_examined; ++i) {
     const auto& record = answer.records[i];
+    if (i < most_shown) made.records.push_back(text_of(record));
     net::CertificateAssociation one{record.usage, record.selector, record.matching, record.data};
     if (net::is_usable(one)) made.associations.push_back(std::move(one));
   }
@@ -78,14 +79,14 @@ asio::awaitable<Dane> find_dane(dns::Resolver& resolver, ProvenHost host, std::u
     const bool has_failed = !alias || alias->status == dns::Status::temporary_failure ||
                             alias->status == dns::Status::bogus;
     if (has_failed)
-      co_return Dane{Dane::Kind::failed, host.name, {}, "CNAME of " + host.name + ": no answer"};
+      co_return Dane{Dane::Kind::failed, host.name, {}, {}, "CNAME of " + host.name + ": no answer"};
   }
   Dane last;
   for (const auto& base : bases) {
     const auto answer = co_await resolver.tlsa(owner_of(base, port), deadline);
     if (!answer)
       co_return Dane{
-          Dane::Kind::failed, base, {}, "TLSA of " + base + ": " + answer.error().text()};
+          Dane::Kind::failed, base, {}, {}, "TLSA of " + base + ": " + answer.error().text()};
     auto found = dane_of(base, port, *answer);
     if (!last.text.empty()) found.text = last.text + "; " + found.text;
     if (found.kind != Dane::Kind::none) co_return found;

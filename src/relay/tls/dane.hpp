@@ -23,6 +23,8 @@ struct Dane {
   Kind kind = Kind::none;
   std::string base{};  ///< the TLSA base domain: the name of SNI, and one that DANE-TA accepts
   std::vector<net::CertificateAssociation> associations{};
+  /// The records of the answer as in a zone: "3 1 1 D2AB…".
+  std::vector<std::string> records{};
   std::string
       text{};  ///< the answers, for people: "TLSA of _25._tcp.mx.example: 3 1 1 d2ab… (secure)"
 };

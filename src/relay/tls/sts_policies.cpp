@@ -28,6 +28,7 @@ struct StsPolicies::State {
   struct Failure {
     dns::Time until;
     std::string reason;
+    StsFault fault;
   };
 
   // The policy of the domain, also one that is over.
@@ -37,22 +38,29 @@ struct StsPolicies::State {
     make_room();
     return policies[domain] = parts.store.load(domain);
   }
-  [[nodiscard]] std::string failure(const std::string& domain) const {
+  // Null: none failed lately.
+  [[nodiscard]] const Failure* failure(const std::string& domain) const {
     const auto found = failures.find(domain);
     const bool is_recent =
         found != failures.end() && std::chrono::steady_clock::now() < found->second.until;
-    return is_recent ? found->second.reason : std::string();
+    return is_recent ? &found->second : nullptr;
   }
   [[nodiscard]] bool rules(const std::optional<KeptPolicy>& kept) const {
     return kept && parts.now() < kept->until();
   }
   StsState state_of(const std::string& domain) {
     const auto& kept = known(domain);
-    return {domain, rules(kept) ? kept : std::nullopt, failure(domain)};
+    StsState made{domain, rules(kept) ? kept : std::nullopt};
+    if (const auto* failed = failure(domain)) {
+      made.failure = failed->reason;
+      made.fault = failed->fault;
+    }
+    return made;
   }
-  void add_failure(const std::string& domain, std::string reason) {
+  void add_failure(const std::string& domain, std::string reason, StsFault fault) {
     if (failures.size() >= most_known) failures.clear();
-    failures[domain] = {std::chrono::steady_clock::now() + parts.times.pause, std::move(reason)};
+    failures[domain] = {std::chrono::steady_clock::now() + parts.times.pause, std::move(reason),
+                        fault};
   }
 
   [[nodiscard]] bool needs_fetch(const std::optional<KeptPolicy>& kept,
@@ -122,7 +130,10 @@ awaitable<void> StsPolicies::fetch(std::shared_ptr<State> state, std::string dom
   } else {
     trouble = text ? "https://mta-sts." + domain + ": the policy is wrong: " : std::string();
     trouble += policy.error().text();
-    state->add_failure(domain, trouble);
+    const auto fault = text                               ? StsFault::policy
+                       : text.error().fault == Fault::tls ? StsFault::certificate
+                                                          : StsFault::connection;
+    state->add_failure(domain, trouble, fault);
   }
   if (state->parts.tell) state->parts.tell(domain, trouble);
 }
@@ -141,7 +152,7 @@ awaitable<StsState> StsPolicies::find(std::string domain, dns::Time deadline) {
   const auto answer = co_await state->resolver.txt("_mta-sts." + domain, deadline);
   const auto id =
       answer && answer->status == dns::Status::records ? sts_id(answer->records) : std::nullopt;
-  if (!id || !state->failure(domain).empty() || !state->needs_fetch(state->known(domain), *id))
+  if (!id || state->failure(domain) != nullptr || !state->needs_fetch(state->known(domain), *id))
     co_return state->state_of(domain);
   const bool waits = !state->rules(state->known(domain)) || state->known(domain)->id != *id;
   auto bell = state->bell_of(domain);

@@ -24,11 +24,15 @@ struct StsTimes {
   friend bool operator==(const StsTimes&, const StsTimes&) = default;
 };
 
+/// The place where the fetch of a policy failed.
+enum class StsFault : std::uint8_t { connection, certificate, policy };
+
 /// The knowledge about a domain.
 struct StsState {
   std::string domain;
   std::optional<KeptPolicy> kept;
-  std::string failure{};  ///< of the last fetch; empty: none failed lately
+  std::string failure{};                  ///< of the last fetch; empty: none failed lately
+  StsFault fault = StsFault::connection;  ///< of that failure
 };
 
 /// The policies of all domains. A policy that was fetched rules until its max_age is over, whatever

@@ -17,12 +17,8 @@ std::filesystem::path inside(const std::filesystem::path& data, const char* name
   return data.empty() ? data : data / name;
 }
 
-StsHosts hosts_of(const TlsSettings& settings, mx::AddressRules rules) {
-  // A policy host may well be this server, and has another port.
-  rules.own.clear();
-  rules.owns_interfaces = false;
-  rules.preferred.reset();
-  return {settings.sts_port, settings.ca_file, std::move(rules)};
+HttpsHosts hosts_of(const TlsSettings& settings, const mx::AddressRules& rules) {
+  return {settings.sts_port, settings.ca_file, https_rules(rules)};
 }
 
 StsPolicies::Parts parts_of(const TlsSettings& settings, const mx::AddressRules& rules,

@@ -17,6 +17,7 @@
 #include "relay/tls/sts_fetch.hpp"
 #include "relay/tls/sts_policies.hpp"
 #include "relay/tls/tls_policy.hpp"
+#include "relay/tls/tls_session.hpp"
 
 namespace postroad::relay::tls {
 
@@ -48,6 +49,8 @@ class TlsObserver {
   /// A session would not have been held if the domain's MTA-STS policy were not in testing mode.
   virtual void test_failed(const std::string& domain, const std::string& host,
                            const std::string& reason) = 0;
+  /// For reports to the domain (RFC 8460). Not told of messages that set TLS policies aside.
+  virtual void session_ended(const TlsSession& session) = 0;
   /// Opportunistic TLS failed; messages go without it until the memory is over.
   virtual void tls_left_out(const std::string& host, const std::string& reason) = 0;
   /// `failure` empty: the policy of the domain was fetched.

@@ -87,6 +87,10 @@ HostPolicy policy_of(const PolicyTarget& target, MessageWish wish, const Dane& d
                      const StsState& sts, Level level) {
   auto made = first_policy(target, wish, dane, sts, level);
   if (made.refusal.empty()) made.evidence = dane.text;
+  if (dane.kind != Dane::Kind::none) {
+    made.tlsa_base = dane.base;
+    made.tlsa = dane.records;
+  }
   const bool is_testing = sts.kept && sts.kept->policy.mode == StsPolicy::Mode::testing;
   made.is_tested = is_testing && !wish.is_relaxed && made.refusal.empty() &&
                    (made.kind == Kind::opportunistic || made.kind == Kind::required);

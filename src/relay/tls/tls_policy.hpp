@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "relay/tls/dane.hpp"
 #include "relay/tls/sts_policies.hpp"
@@ -32,7 +33,9 @@ struct HostPolicy {
   std::string by = "tls_out";
   /// Of Kind::dane: what the certificate must match.
   net::TlsPeer peer{};
-  std::string evidence{};  ///< as Dane::text
+  std::string evidence{};   ///< as Dane::text
+  std::string tlsa_base{};  ///< as Dane::base, where DANE rules or could not be asked; else empty
+  std::vector<std::string> tlsa{};  ///< as Dane::records
   /// A policy in testing mode would have the certificate verified: failures are told to the
   /// observer, and change nothing. Not of Kind::dane.
   bool is_tested = false;

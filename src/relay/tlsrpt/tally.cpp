@@ -1,0 +1,211 @@
+// See tally.hpp.
+#include "relay/tlsrpt/tally.hpp"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <system_error>
+
+#include "base/descriptor.hpp"
+#include "base/text.hpp"
+
+namespace postroad::relay::tlsrpt {
+
+namespace {
+
+constexpr std::int64_t day = 86'400'000;
+constexpr std::string_view settled_suffix = ".sent";
+// A file with many lines for the same counts is written anew.
+constexpr std::uint64_t small_file = 1 << 20;  // bytes
+
+Error cannot_write(const std::filesystem::path& file, int code) {
+  return fail(code == ENOSPC ? Fault::full : Fault::io, file.string(),
+              "cannot be written: " + std::generic_category().message(code));
+}
+
+Result<void> append(const std::filesystem::path& file, std::string_view bytes) {
+  const Descriptor out(
+      ::open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!out || !write_all(out.get(), bytes)) return cannot_write(file, errno);
+  return {};
+}
+
+std::string read(const std::filesystem::path& file) {
+  const Descriptor in(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  std::string text;
+  if (!in || !read_to_end(in.get(), text)) return {};
+  return text;
+}
+
+// A crash may have left a part of the last line.
+Counts counts_in(const std::string& text) {
+  Counts counts;
+  const auto whole = text.rfind('\n') + 1;
+  for (const auto line : split(std::string_view(text).substr(0, whole), '\n')) counts.take(line);
+  return counts;
+}
+
+}  // namespace
+
+std::int64_t begin_of_day(std::int64_t when) { return when - when % day; }
+std::int64_t end_of_day(std::int64_t when) { return begin_of_day(when) + day; }
+
+Tally::Tally(std::filesystem::path folder, std::int64_t now)
+    : folder_(std::move(folder)), begin_(begin_of_day(now)) {
+  load(now);
+}
+
+std::filesystem::path Tally::path_of(std::int64_t begin) const {
+  return folder_ / std::to_string(begin);
+}
+
+std::filesystem::path Tally::path_of(const Ended& period) const {
+  return folder_ / (std::to_string(period.begin) + '-' + std::to_string(period.end));
+}
+
+// "BEGIN-END" and "BEGIN-END.sent" of a period that has ended, "BEGIN" of one that had not.
+void Tally::load(std::int64_t now) {
+  if (folder_.empty()) return;
+  std::error_code error;
+  std::vector<std::int64_t> open;
+  std::filesystem::directory_iterator at(folder_, error);
+  for (; !error && at != std::filesystem::directory_iterator(); at.increment(error)) {
+    const auto name = at->path().filename().string();
+    if (const auto begin = parse_number(name))
+      open.push_back(static_cast<std::int64_t>(*begin));
+    else
+      load_ended(name);
+  }
+  std::sort(open.begin(), open.end());
+  for (const auto begin : open) {
+    begin_ = begin;
+    const auto text = read(path_of(begin));
+    counts_ = counts_in(text);
+    bytes_ = text.size();
+    if (begin != open.back() || end_of_day(begin) <= now) (void)end_period(end_of_day(begin));
+  }
+  if (end_of_day(begin_) <= now) begin_ = begin_of_day(now);
+  std::sort(ended_.begin(), ended_.end(),
+            [](const Ended& one, const Ended& other) { return one.begin < other.begin; });
+}
+
+void Tally::load_ended(const std::string& name) {
+  const auto words = split(name, '-');
+  if (words.size() != 2) return;
+  const auto begin = parse_number(words[0]);
+  const auto end = parse_number(words[1]);
+  if (!begin || !end) return;
+  Ended period{static_cast<std::int64_t>(*begin), static_cast<std::int64_t>(*end),
+               counts_in(read(folder_ / name)).domains()};
+  for (const auto domain : split(read(folder_ / (name + std::string(settled_suffix))), '\n'))
+    period.domains.erase(std::string(domain));
+  ended_.push_back(std::move(period));
+}
+
+void Tally::add(const tls::TlsSession& session) {
+  const std::lock_guard lock(mutex_);
+  if (!counts_.add(session)) {
+    ++left_out_;
+    return;
+  }
+  (void)unwritten_.add(session);
+}
+
+Result<void> Tally::make_folder() const {
+  std::error_code error;
+  std::filesystem::create_directory(folder_, error);
+  if (error) return cannot_write(folder_, error.value());
+  return {};
+}
+
+Result<void> Tally::write() {
+  if (folder_.empty() || unwritten_.is_empty()) return {};
+  if (auto made = make_folder(); !made) return made;
+  const auto file = path_of(begin_);
+  auto lines = unwritten_.lines();
+  if (bytes_ + lines.size() > 4 * counts_.size() + small_file) {
+    lines = counts_.lines();
+    if (!replace_file(file.string(), lines)) return cannot_write(file, errno);
+    bytes_ = 0;
+  } else if (auto kept = append(file, lines); !kept) {
+    return kept;
+  }
+  bytes_ += lines.size();
+  unwritten_ = {};
+  return {};
+}
+
+// Counts that could not be written stay in memory, and their report goes out from there.
+Result<void> Tally::end_period(std::int64_t at) {
+  auto kept = write();
+  if (!counts_.is_empty()) {
+    Ended period{begin_, at, counts_.domains()};
+    if (kept && !folder_.empty() &&
+        std::rename(path_of(begin_).c_str(), path_of(period).c_str()) != 0)
+      kept = cannot_write(path_of(period), errno);
+    ended_.push_back(std::move(period));
+  }
+  counts_ = {};
+  unwritten_ = {};
+  bytes_ = 0;
+  begin_ = at;
+  return kept;
+}
+
+Result<void> Tally::turn(std::int64_t now, bool at_once) {
+  const std::lock_guard lock(mutex_);
+  const bool is_over = now >= end_of_day(begin_);
+  if (!is_over && !(at_once && !counts_.is_empty())) return write();
+  auto kept = end_period(is_over ? end_of_day(begin_) : now);
+  if (is_over) begin_ = begin_of_day(now);
+  // After a restart the next period begins here, too.
+  if (!is_over && kept && !folder_.empty()) kept = append(path_of(begin_), {});
+  return kept;
+}
+
+std::vector<Tally::Key> Tally::keys() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<Key> found;
+  for (const auto& period : ended_)
+    for (const auto& [domain, counts] : period.domains)
+      found.push_back({period.begin, period.end, domain, true});
+  for (const auto& [domain, counts] : counts_.domains())
+    found.push_back({begin_, end_of_day(begin_), domain, false});
+  return found;
+}
+
+std::optional<Report> Tally::report(const Key& key) const {
+  const std::lock_guard lock(mutex_);
+  const auto* domains = key.has_ended ? nullptr : &counts_.domains();
+  for (const auto& period : ended_)
+    if (key.has_ended && period.begin == key.begin) domains = &period.domains;
+  const auto found = domains == nullptr ? counts_.domains().end() : domains->find(key.domain);
+  if (domains == nullptr || found == domains->end()) return std::nullopt;
+  return Report{key.domain, key.begin, key.end, found->second};
+}
+
+Result<void> Tally::settle(const Key& key) {
+  const std::lock_guard lock(mutex_);
+  const auto period = std::find_if(ended_.begin(), ended_.end(),
+                                   [&key](const Ended& one) { return one.begin == key.begin; });
+  if (period == ended_.end() || period->domains.erase(key.domain) == 0) return {};
+  const auto file = path_of(*period);
+  const auto sent = file.string() + std::string(settled_suffix);
+  const bool is_last = period->domains.empty();
+  if (is_last) ended_.erase(period);
+  if (folder_.empty()) return {};
+  if (!is_last) return append(sent, key.domain + '\n');
+  std::error_code error;
+  for (const auto& name : {file, path_of(key.begin), std::filesystem::path(sent)})
+    if (!error) std::filesystem::remove(name, error);
+  if (error) return cannot_write(file, error.value());
+  return {};
+}
+
+std::uint64_t Tally::left_out() const {
+  const std::lock_guard lock(mutex_);
+  return left_out_;
+}
+
+}  // namespace postroad::relay::tlsrpt
