@@ -66,13 +66,13 @@ class ConfigExamples(unittest.TestCase):
     def test_the_ways_out_of_the_guide(self):
         blocks = dict(BLOCK.findall((GUIDE / "serve.md").read_text() + (GUIDE / "outbound-tls.md").read_text()))
         blocks["sources"] = blocks["sources"].replace("192.0.2.", "127.0.0.").replace("2001:db8::10", "::1")
-        for name in "mx", "routes", "destination", "reply", "sources", "own_resolver", "tls_levels":
+        for name in "mx", "routes", "destination", "reply", "sources", "own_resolver", "tls_levels", "tlsrpt":
             self.check(name, 1, blocks[name])
 
     def test_every_configuration_of_the_guide_is_tested(self):
         pages = {path: path.read_text() for path in GUIDE.glob("*.md")}
         self.assertEqual({name for text in pages.values() for name, _ in BLOCK.findall(text)}, {"certificate", "login", "smarthost", "mx", "routes", "destination", "reply", "sources",
-                                                                                                    "own_resolver", "tls_levels"})
+                                                                                                    "own_resolver", "tls_levels", "tlsrpt"})
         for path, text in pages.items():
             self.assertEqual(text.count("```toml\n"), text.count("<!-- configuration: "), path)
 

@@ -15,7 +15,7 @@ const PolicyTarget policy_target{"example.org", "", "mx.example", true};
 const std::string not_listed_text = "the policy of example.org does not list this host";
 
 Dane known_dane(Dane::Kind kind) {
-  Dane dane{kind, "mx.example", {}, kind == Dane::Kind::none ? "" : "TLSA of mx.example: …"};
+  Dane dane{kind, "mx.example", {}, {}, kind == Dane::Kind::none ? "" : "TLSA of mx.example: …"};
   if (kind == Dane::Kind::usable) dane.associations = {{3, 1, 1, std::string(32, 'd')}};
   return dane;
 }

@@ -18,6 +18,7 @@ constexpr std::int64_t day = 86'400'000;
 constexpr std::string_view settled_suffix = ".sent";
 // A file with many lines for the same counts is written anew.
 constexpr std::uint64_t small_file = 1 << 20;  // bytes
+constexpr std::uint64_t rewrite = std::uint64_t{1} << 62;
 
 Error cannot_write(const std::filesystem::path& file, int code) {
   return fail(code == ENOSPC ? Fault::full : Fault::io, file.string(),
@@ -82,7 +83,8 @@ void Tally::load(std::int64_t now) {
     begin_ = begin;
     const auto text = read(path_of(begin));
     counts_ = counts_in(text);
-    bytes_ = text.size();
+    // A part of a line is at its end after a crash: the next write does not append to it.
+    bytes_ = text.empty() || text.ends_with('\n') ? text.size() : rewrite;
     if (begin != open.back() || end_of_day(begin) <= now) (void)end_period(end_of_day(begin));
   }
   if (end_of_day(begin_) <= now) begin_ = begin_of_day(now);
@@ -98,8 +100,14 @@ void Tally::load_ended(const std::string& name) {
   if (!begin || !end) return;
   Ended period{static_cast<std::int64_t>(*begin), static_cast<std::int64_t>(*end),
                counts_in(read(folder_ / name)).domains()};
-  for (const auto domain : split(read(folder_ / (name + std::string(settled_suffix))), '\n'))
-    period.domains.erase(std::string(domain));
+  const auto settled = read(folder_ / (name + std::string(settled_suffix)));
+  for (const auto domain : split(settled, '\n')) period.domains.erase(std::string(domain));
+  if (period.domains.empty()) {  // a crash left its files
+    std::error_code error;
+    for (const auto suffix : {std::string_view(), settled_suffix})
+      std::filesystem::remove(folder_ / (name + std::string(suffix)), error);
+    return;
+  }
   ended_.push_back(std::move(period));
 }
 
