@@ -6,7 +6,8 @@ import unittest
 
 import by_hand
 import postroad
-from tls_relay import TlsRelay, digest_of
+from nsd import SOA, Nsd, sign
+from tls_relay import ZONE, TlsRelay, digest_of
 
 
 class TlsOut(TlsRelay):
