@@ -199,6 +199,7 @@ std::string Connection::own_literal() {
 
 awaitable<Result<proto::TlsFacts>> Connection::handshake(net::Time deadline) {
   auto context = net::TlsContext::client(tls_settings_);
+  has_fault_here_ = !context;
   if (!context) {  // the machine puts the server in the place of the file
     auto error = context.error();
     if (!error.where.empty()) error.detail = error.where + ": " + error.detail;

@@ -62,6 +62,8 @@ class Connection final {
   [[nodiscard]] const std::optional<boost::asio::ip::address>& local_address() const {
     return local_address_;
   }
+  /// The last error is one of this machine: a file of the TLS options cannot be read.
+  [[nodiscard]] bool has_fault_here() const { return has_fault_here_ || invalid_reason_; }
   /// Of the last handshake that checked the server's certificate.
   [[nodiscard]] net::CertificateFault certificate_fault() const { return certificate_fault_; }
   [[nodiscard]] std::string server() const { return url_.server(); }
@@ -127,6 +129,7 @@ class Connection final {
   std::optional<boost::asio::ip::address> address_;  // the same
   std::optional<boost::asio::ip::address> local_address_;
   net::CertificateFault certificate_fault_ = net::CertificateFault::none;
+  bool has_fault_here_ = false;
   std::optional<smtp::ClientMachine> machine_;
   net::BufferPool buffers_;
   net::Time until_ = net::Time::max();

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <mutex>
 
+#include "base/descriptor.hpp"
 #include "base/text.hpp"
 
 namespace postroad::dns {
@@ -52,6 +53,7 @@ struct CheckedResolver::State {
   asio::any_io_executor executor;
   std::string zone;
   bool is_given = false;  // the anchors; else those of the root
+  std::filesystem::path memory;
   Tell tell;
   std::unique_ptr<UnboundResolver> validating;
   std::unique_ptr<UnboundResolver> plain;
@@ -61,17 +63,22 @@ struct CheckedResolver::State {
   bool is_checking = false;
   bool is_settled = false;  // no further check
   bool was_told = false;
+  bool has_validated = false;  // the last definite answer; also before a restart
   Time next_check = (Time::min)();
   std::vector<std::shared_ptr<Query>> waiting{};
 };
 
 Result<std::unique_ptr<CheckedResolver>> CheckedResolver::open(
-    const asio::any_io_executor& executor, UnboundOptions options, Tell tell) {
+    const asio::any_io_executor& executor, UnboundOptions options, Tell tell,
+    std::filesystem::path memory) {
   auto state = std::make_shared<State>();
   state->executor = executor;
   state->tell = std::move(tell);
   state->is_given = !options.trust_anchors.empty() || !options.trust_anchor_file.empty();
   if (!state->is_given) options.trust_anchors = root_anchors();
+  std::error_code ignored;
+  state->has_validated = !memory.empty() && std::filesystem::exists(memory, ignored);
+  state->memory = std::move(memory);
   auto validating = UnboundResolver::open(executor, options);
   if (!validating) return validating.error();
   state->zone = first_zone(options);
@@ -127,10 +134,22 @@ asio::awaitable<void> CheckedResolver::check(std::weak_ptr<State> weak) {
   if (state) decide(*state, keys);
 }
 
+// A file that cannot be written costs the protection at the next start alone.
+void CheckedResolver::remember(State& state, bool has_validated) {
+  if (std::exchange(state.has_validated, has_validated) == has_validated || state.memory.empty())
+    return;
+  std::error_code ignored;
+  if (has_validated)
+    (void)replace_file(state.memory.string(), "validated\n");
+  else
+    std::filesystem::remove(state.memory, ignored);
+}
+
 void CheckedResolver::decide(State& state, const Result<Answer<std::string>>& keys) {
   const bool is_secure = keys && keys->is_validated;
   const bool is_stripped = keys && !keys->is_signed && keys->status != Status::temporary_failure;
-  const bool validates = is_secure || (state.is_given && !is_stripped);
+  const bool validates = is_secure || ((state.is_given || state.has_validated) && !is_stripped);
+  if (is_secure || is_stripped) remember(state, is_secure);
   std::vector<std::shared_ptr<Query>> waiting;
   bool tells = false;
   {

@@ -2,6 +2,7 @@
 // not would make every answer bogus, and each message would wait for a zone that is right.
 #pragma once
 
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
@@ -19,16 +20,22 @@ std::vector<std::string> root_anchors();
 /// | keys                              | anchors given | root_anchors() |
 /// | secure                            | validates     | validates      |
 /// | without signatures                | does not      | does not       |
-/// | bogus, but signed (wrong or old)  | validates     | does not       |
-/// | no answer                         | validates     | does not       |
+/// | bogus, but signed (wrong or old)  | validates     | does not (*)   |
+/// | no answer                         | validates     | does not (*)   |
+///
+/// (*) It does if the answer before, also before a restart, was secure.
 class CheckedResolver final : public Resolver {
  public:
   /// Told once, on the executor, why answers are not validated.
   using Tell = std::function<void(const std::string& why)>;
 
-  /// Without trust anchors in `options`: root_anchors(). Error: as UnboundResolver::open.
+  /// Without trust anchors in `options`: root_anchors(). `memory` is a file that is there while the
+  /// last definite answer was validated: then anchors of the root count like given ones, so that an
+  /// attacker who loses or damages one answer does not switch validation off. Empty: none. Error:
+  /// as UnboundResolver::open.
   static Result<std::unique_ptr<CheckedResolver>> open(const boost::asio::any_io_executor& executor,
-                                                       UnboundOptions options, Tell tell);
+                                                       UnboundOptions options, Tell tell,
+                                                       std::filesystem::path memory = {});
   /// As UnboundResolver's.
   ~CheckedResolver() override;
 
@@ -39,6 +46,7 @@ class CheckedResolver final : public Resolver {
                                              RecordType type) const override;
   void start(std::shared_ptr<Query> query) override;
   static boost::asio::awaitable<void> check(std::weak_ptr<State> weak);
+  static void remember(State& state, bool has_validated);
   static void decide(State& state, const Result<Answer<std::string>>& keys);
   std::shared_ptr<State> state_;
 };

@@ -4,6 +4,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <fstream>
+
 #include "dns/testing/await.hpp"
 #include "dns/testing/test_name_server.hpp"
 
@@ -19,9 +22,10 @@ class CheckedResolverTest : public testing::Test {
     UnboundOptions options;
     options.name_servers = {server.address()};
     options.trust_anchors = std::move(anchors);
-    resolver = CheckedResolver::open(context.get_executor(), options, [this](const auto& why) {
-                 told.push_back(why);
-               }).value();
+    resolver = CheckedResolver::open(
+                   context.get_executor(), options,
+                   [this](const auto& why) { told.push_back(why); }, memory)
+                   .value();
     server.script().records("example.org", RecordType::a, {address_data("192.0.2.1")});
     server.script().records("example.net", RecordType::a, {address_data("192.0.2.2")});
   }
@@ -32,6 +36,7 @@ class CheckedResolverTest : public testing::Test {
   asio::io_context context{1};
   TestNameServer server{context};
   std::vector<std::string> told;
+  std::filesystem::path memory;
   std::unique_ptr<CheckedResolver> resolver;
 };
 
@@ -62,6 +67,25 @@ TEST_F(CheckedResolverTest, ValidatesWithoutAnAnswerOnlyByAnchorsThatWereGiven) 
   EXPECT_TRUE(answer.status == Status::bogus || answer.status == Status::temporary_failure)
       << to_string(answer.status);
   EXPECT_TRUE(told.empty());
+}
+
+// An attacker may lose one answer.
+TEST_F(CheckedResolverTest, ValidatesWithoutAnAnswerIfItDidBefore) {
+  auto name = (std::filesystem::temp_directory_path() / "postroad-test-XXXXXX").string();
+  ASSERT_NE(::mkdtemp(name.data()), nullptr);
+  memory = std::filesystem::path(name) / "dnssec";
+  std::ofstream(memory) << "validated\n";
+  server.script().fail(".", RecordType::dnskey);
+  open({});
+  EXPECT_NE(ask("example.org").status, Status::records);
+  EXPECT_TRUE(told.empty());
+  EXPECT_TRUE(std::filesystem::exists(memory));
+  server.script().records(".", RecordType::dnskey, {std::string("\1\1\3\x08key", 7)});
+  open({});
+  EXPECT_EQ(ask("example.org").status, Status::records);
+  EXPECT_EQ(told.size(), 1U);
+  EXPECT_FALSE(std::filesystem::exists(memory));
+  std::filesystem::remove_all(name);
 }
 
 TEST_F(CheckedResolverTest, NamesTheZoneOfTheFirstAnchor) {

@@ -59,6 +59,12 @@ asio::awaitable<Result<void>> read_answer(net::Stream& stream, Parser& parser, s
   for (;;) {
     if (const auto error = feed(parser, bytes)) co_return not_http(error);
     if (parser.is_done()) co_return Result<void>();
+    // A line of a chunk or trailer without an end, which the parser has no limit for.
+    if (bytes.size() > most_header)
+      co_return fail(Fault::protocol, {}, "a line of the answer has no end");
+    // A peer that is fast enough is never waited for.
+    if (proto::Clock::now() >= deadline)
+      co_return fail(Fault::timeout, {}, "no whole answer in time");
     const auto count = co_await stream.read(part, deadline);
     if (!count) co_return count.error();
     bytes.append(part, *count);

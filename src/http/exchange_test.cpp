@@ -170,6 +170,16 @@ TEST(Exchange, WaitsForNoBodyThatIsNotWanted) {
   }
 }
 
+TEST(Exchange, HasALimitForLinesOfChunksAndTrailers) {
+  const std::string header = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+  const std::string endless(200'000, 'a');
+  for (const auto& body : {"1;" + endless, "0\r\n" + endless, "0\r\nX: " + endless}) {
+    const auto made = exchange_with({{header + body}}, 1000);
+    ASSERT_FALSE(made.answer);
+    EXPECT_EQ(made.answer.error().fault, Fault::protocol) << made.answer.error().text();
+  }
+}
+
 TEST(Exchange, HoldsItsDeadline) {
   for (const auto& pieces : {std::vector<std::string>{}, {interim}, {with_length(2), "0"}}) {
     const auto made = exchange_with({pieces, false}, 10, 50ms);

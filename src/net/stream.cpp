@@ -220,7 +220,8 @@ awaitable<Result<proto::TlsFacts>> Stream::handshake(const TlsContext& context, 
       co_return facts;
     }
     const int code = SSL_get_error(state_->ssl, done);
-    if (code == SSL_ERROR_SYSCALL)
+    const bool is_cut = ERR_GET_REASON(ERR_peek_last_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING;
+    if (code == SSL_ERROR_SYSCALL || (code == SSL_ERROR_SSL && is_cut))
       co_return fail(Fault::closed, {}, "the peer closed the connection in the TLS handshake");
     if (code != SSL_ERROR_WANT_READ && code != SSL_ERROR_WANT_WRITE) {
       co_return fail(Fault::tls, {}, handshake_error(state_->ssl, host, context.names().get()));

@@ -6,6 +6,7 @@ import unittest
 
 import by_hand
 import postroad
+from certificates import server_context
 from nsd import SOA, Nsd, sign
 from tls_relay import ZONE, TlsRelay, digest_of
 
@@ -386,7 +387,7 @@ class TlsOut(TlsRelay):
                 peer.say("250-fake.example\r\n250 STARTTLS\r\n")
             if line.startswith("STARTTLS"):
                 sessions.append("handshake")
-                peer.say("220 go ahead\r\n")
+                self.answer_without_tls(peer)
             else:
                 sessions.append("mail")
                 peer.say("250 2.1.0 Ok\r\n")
@@ -405,6 +406,75 @@ class TlsOut(TlsRelay):
             self.assertNotIn("handshake", sessions[2:], "TLS was tried again")
             self.assertIn("purged: mx.plain.example", self.policy("purge", "mx.plain.example"))
             self.assertIn("nothing", self.policy("show", code=1))
+
+    def fake_exchanger(self, handshake, mail):
+        """An exchanger whose handshakes and sessions without TLS are scripts; returns what it saw."""
+        self.zone("plain.example", signed=False)
+        self.start()
+        self.exchanger.stop()
+        sessions = []
+
+        def script(peer):
+            peer.say("220 fake.example ESMTP\r\n")
+            while (line := peer.line().upper()).startswith("EHLO"):
+                peer.say("250-fake.example\r\n250 STARTTLS\r\n")
+            sessions.append("handshake" if line.startswith("STARTTLS") else "mail")
+            handshake(peer) if line.startswith("STARTTLS") else mail(peer)
+
+        self.enterContext(by_hand.FakeServer(script, address="127.0.0.2", port=self.port, together=True))
+        return sessions
+
+    @staticmethod
+    def answer_without_tls(peer):
+        """Text in the place of the handshake, once it has begun."""
+        peer.say("220 go ahead\r\n")
+        peer.socket.recv(1)
+        peer.say("this is no TLS\r\n")
+
+    @staticmethod
+    def accept(peer):
+        peer.say("250 2.1.0 Ok\r\n")
+        by_hand.converse(peer)
+
+    def test_a_connection_that_is_lost_in_the_handshake_is_remembered_the_second_time(self):
+        sessions = self.fake_exchanger(lambda peer: peer.say("220 go ahead\r\n"), self.accept)
+        for count in 1, 2:
+            self.send("bob@plain.example")
+            postroad.eventually(lambda: len(self.relay.events("recipient.delivered")) == count, what=f"{sessions}")
+            self.assertEqual(self.relay.events("tls.left_out") != [], count == 2)
+        self.assertEqual(sessions, ["handshake", "mail", "handshake"])  # the one without TLS was kept
+
+    def test_a_host_that_demands_tls_gets_no_second_try_without(self):
+        sessions = self.fake_exchanger(self.answer_without_tls, lambda peer: peer.say("530 5.7.0 Must issue a STARTTLS command first\r\n"))
+        self.send("bob@plain.example")
+        self.assertIn("STARTTLS", self.deferred("plain.example"))
+        self.assertEqual(sessions, ["handshake", "mail"])
+        self.assertIn("nothing", self.policy("show", code=1))
+
+    def test_a_host_that_demands_tls_again_gets_it(self):
+        broken = [True]
+        context = server_context(self.certificate, self.key)
+
+        def handshake(peer):
+            if broken[0]:
+                return self.answer_without_tls(peer)
+            peer.say("220 go ahead\r\n")
+            peer.starttls(context)
+            peer.line()
+            peer.say("250 fake.example\r\n")
+            peer.line()
+            self.accept(peer)
+
+        sessions = self.fake_exchanger(handshake, lambda peer: self.accept(peer) if broken[0] else peer.say("530 5.7.0 Must issue a STARTTLS command first\r\n"))
+        self.send("bob@plain.example")
+        self.delivered("plain.example")
+        self.assertIn("without TLS until", self.policy("show"))
+        broken[0] = False
+        self.relay.restart()
+        self.send("bob@plain.example")
+        postroad.eventually(lambda: len(self.relay.events("recipient.delivered")) == 2, what=f"{sessions}")
+        self.assertEqual(sessions, ["handshake", "mail", "mail", "handshake"])
+        self.assertIn("nothing", self.policy("show", code=1))
 
     def policy(self, *words, code=0):
         done = postroad.run("policy", words[0], "--config", self.relay.config, *words[1:])

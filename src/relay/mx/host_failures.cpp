@@ -8,9 +8,11 @@ namespace postroad::relay::mx {
 namespace {
 
 // STARTTLS is not offered, the certificate is not accepted, or REQUIRETLS is not offered; neither a
-// lost connection nor a 4yz reply.
-bool is_lasting(const Error& error) {
-  return error.reply_code == 0 && (error.fault == Fault::tls || error.fault == Fault::tls_required);
+// lost connection, a handshake that failed for another reason, nor a 4yz reply.
+bool is_lasting(const Error& error, net::CertificateFault certificate) {
+  if (error.reply_code != 0) return false;
+  return error.fault == Fault::tls_required ||
+         (error.fault == Fault::tls && certificate != net::CertificateFault::none);
 }
 
 }  // namespace
@@ -52,7 +54,7 @@ bool HostFailures::note_tls(const std::string& host, const tls::HostPolicy& poli
     return false;
   }
   ++tls_failures_;
-  if (is_lasting(report.error())) ++lasting_;
+  if (is_lasting(report.error(), sent.certificate)) ++lasting_;
   lacks_requiretls_ = lacks_requiretls_ || lacks_extension;
   if (observer_ != nullptr) observer_->tls_failed(sts_.domain, host, policy, text_of(report, host));
   return true;
@@ -71,7 +73,8 @@ outbox::Ended HostFailures::end(const outbox::Call& call, const Exchangers& foun
                                 std::optional<queue::Throttle> throttle) const {
   const auto count = call.part.recipients.size();
   if (call.is_stopping) return {queue::same_for_all(count, {}, text_)};
-  const bool are_all_without_tls = lasting_ == found.usable.size();
+  // Hosts that were left out may have it.
+  const bool are_all_without_tls = lasting_ == found.usable.size() && found.notes.empty();
   if (call.part.handling.asked.require_tls && are_all_without_tls) {
     // RFC 8689 section 4.2.1: 5.7.30 REQUIRETLS needed, 5.7.10 encryption needed.
     const std::string code = lacks_requiretls_ ? "5.7.30 " : "5.7.10 ";

@@ -46,6 +46,13 @@ struct Question {
 
 using Facts = Question<std::vector<std::string>>;
 
+// RFC 3463: 4.3.5 system incorrectly configured. No host was met.
+outbox::Ended fault_here(const Error& error, std::size_t count) {
+  outbox::Ended ended{queue::same_for_all(count, Outcome::deferred, "4.3.5 " + error.text())};
+  ended.attempt.is_elsewhere = true;
+  return ended;
+}
+
 }  // namespace
 
 struct MxCarrier::State {
@@ -100,7 +107,7 @@ awaitable<tls::HostPolicy> MxCarrier::State::policy_for(const outbox::Call& call
                                                         const Exchangers& found,
                                                         const Exchanger& exchanger,
                                                         const tls::StsState& sts) {
-  const auto level = settings.level_of(site_of(call.part));
+  const auto level = settings.level_of(sites.site_of(sts.domain, found.names));
   tls::PolicyTarget target{sts.domain, found.alias_of, exchanger.host.name,
                            found.is_secure || found.is_implicit};
   co_return co_await policies->find(found, exchanger, std::move(target), wish_of(call.part), sts,
@@ -128,6 +135,7 @@ awaitable<outbox::Ended> MxCarrier::State::try_hosts(outbox::Call& call, const E
     if (sessions->is_ipv6_slow(domain)) begin_with_ipv4(exchanger.addresses);
     const auto sent = co_await sessions->send(call, exchanger, policy, source, most);
     const auto& report = sent.report;
+    if (sent.is_fault_here) co_return fault_here(report.error(), call.part.recipients.size());
     auto asked = throttle_of(report, host, settings.replies);
     if (asked && (!throttle || throttle->pause <= asked->pause)) throttle = std::move(asked);
     const bool is_about_message = concerns_message(report, host, settings.replies);
@@ -141,7 +149,8 @@ awaitable<outbox::Ended> MxCarrier::State::try_hosts(outbox::Call& call, const E
       note_recipients(call.part, ended);
       co_return ended;
     }
-    failed_hosts.add(host);
+    // The domain's own policy says nothing about the host for other domains.
+    if (!lacks_tls) failed_hosts.add(host);
     failures.add(text_of(report, host));
     if (call.is_stopping) break;
     if (!lacks_tls && had_session(report) && ++opened == settings.sessions) break;
@@ -208,6 +217,10 @@ std::optional<outbox::Ended> MxCarrier::State::check_families(const queue::Part&
                                                               Exchangers& found) {
   if (source == nullptr) return std::nullopt;
   for (auto& one : found.usable) keep_reachable(*source, one.addresses);
+  for (const auto& one : found.usable)
+    if (one.addresses.empty())
+      found.notes.push_back(one.host.name + ": source " + source->name +
+                            " has no address of its family");
   std::erase_if(found.usable, [](const Exchanger& one) { return one.addresses.empty(); });
   if (!found.usable.empty()) return std::nullopt;
   sources.note_failure(source->name, canonical_domain(domain_of(part)),

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "base/text.hpp"
+
 namespace postroad::relay::mx {
 
 namespace {
@@ -76,6 +78,23 @@ bool ends_connection(const Result<SendReport>& result) {
 
 bool had_session(const Result<SendReport>& result) {
   return result || result.error().stage > Stage::connect || result.error().reply_code != 0;
+}
+
+bool wants_tls(const Result<SendReport>& result) {
+  const auto says_so = [](int code, const std::string& text) {
+    const auto reply = lower(text);
+    const auto has = [&reply](const char* word) { return reply.find(word) != std::string::npos; };
+    return code == 530 || has(" 5.7.10 ") || has("tls") || has("encrypt");
+  };
+  if (!result)
+    return result.error().reply_code != 0 &&
+           says_so(result.error().reply_code, result.error().detail);
+  const auto is_about_tls = [&says_so](const RecipientOutcome& one) {
+    return (one.outcome == Outcome::refused || one.outcome == Outcome::deferred) &&
+           says_so(one.reply.code, one.reply.one_line());
+  };
+  const auto& all = result->recipients;
+  return !all.empty() && std::all_of(all.begin(), all.end(), is_about_tls);
 }
 
 bool is_failed_handshake(const Result<SendReport>& result) {

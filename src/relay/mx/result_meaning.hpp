@@ -15,6 +15,9 @@ namespace postroad::relay::mx {
 /// The host does not serve now, so that another one may: the session ended before a reply to MAIL,
 /// or the reply was 421.
 bool is_failure_of_host(const Result<SendReport>& result);
+/// A session without TLS: the host refuses all recipients since it demands TLS, as far as its reply
+/// says so ("530", "5.7.10", "must use TLS").
+bool wants_tls(const Result<SendReport>& result);
 /// The TLS handshake failed.
 bool is_failed_handshake(const Result<SendReport>& result);
 /// An SMTP session was opened, which a host that cannot be reached does not cost.

@@ -31,6 +31,7 @@ awaitable<Result<SendReport>> send_over(outbox::Call& call, client::Connection& 
 
 void note_connection(const client::Connection& connection, Sessions::Sent& sent) {
   sent.has_tls = connection.tls().has_value();
+  sent.is_fault_here = !sent.report && connection.has_fault_here();
   sent.certificate = connection.certificate_fault();
   sent.from = connection.local_address();
   sent.to = connection.address();
@@ -68,6 +69,8 @@ std::unique_ptr<client::Connection> Sessions::connect(const Way& way) const {
   options.tls.policy = !way.with_tls                 ? Tls::never
                        : kind == Kind::opportunistic ? Tls::opportunistic
                                                      : Tls::required;
+  // Old ciphers are better than none (RFC 7435).
+  options.tls.insecure_allow_legacy_tls = kind == Kind::opportunistic;
   const bool is_checked = kind == Kind::verify || way.policy.is_tested;
   options.tls.insecure_accept_any_certificate = !is_checked && kind != Kind::dane;
   if (is_checked) options.tls.ca_file = settings_.tls.ca_file;
@@ -127,24 +130,35 @@ awaitable<Sessions::Sent> Sessions::send_without_tls(outbox::Call& call, Exchang
   co_return co_await send_by(call, way);
 }
 
+// A 454 reply to STARTTLS, or bytes that someone injected, say nothing about the next session. A
+// lost connection says something when it is lost there again.
+void Sessions::note_failed_tls(const std::string& host, const Error& error) {
+  const bool was_lost = error.fault == Fault::closed || error.fault == Fault::timeout;
+  const bool is_failure = error.fault == Fault::tls || (was_lost && lost_in_tls_.has(host));
+  if (is_failure) policies_.add_failed(host, error.text());
+  if (was_lost && !is_failure) lost_in_tls_.add(host);
+}
+
 awaitable<Sessions::Sent> Sessions::send(outbox::Call& call, const Exchanger& exchanger,
                                          const tls::HostPolicy& policy, const Source* source,
                                          std::size_t most) {
   const auto& host = exchanger.host.name;
-  if (policy.allows_plaintext() && policies_.failed(host))
-    co_return co_await send_without_tls(call, exchanger, policy, source, most);
+  if (policy.allows_plaintext() && policies_.failed(host)) {
+    auto plain = co_await send_without_tls(call, exchanger, policy, source, most);
+    if (!wants_tls(plain.report) || call.is_stopping || !call.source.rewind()) co_return plain;
+    policies_.remove_failed(host);
+  }
   Way way{exchanger, policy, source, most};
   auto sent = co_await send_by(call, way);
-  if (!policy.allows_plaintext() || !is_failed_handshake(sent.report) || call.is_stopping)
-    co_return sent;
-  // A 454 reply to STARTTLS, or bytes that someone injected, say nothing about the next session.
-  const auto& error = sent.report.error();
-  const bool is_failure =
-      error.fault == Fault::tls || error.fault == Fault::closed || error.fault == Fault::timeout;
-  if (is_failure) policies_.add_failed(host, error.text());
+  const bool has_failed = is_failed_handshake(sent.report) && !sent.is_fault_here;
+  if (!policy.allows_plaintext() || !has_failed || call.is_stopping) co_return sent;
+  const auto error = sent.report.error();
   auto same = exchanger;
   if (sent.to) same.addresses = {*sent.to};
   auto plain = co_await send_without_tls(call, std::move(same), policy, source, most);
+  // The failed handshake is the reason, not the message.
+  if (wants_tls(plain.report)) co_return sent;
+  if (plain.report) note_failed_tls(host, error);
   plain.is_new = true;
   plain.failed_tls = error;
   plain.certificate = sent.certificate;

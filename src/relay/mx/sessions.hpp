@@ -34,6 +34,7 @@ class Sessions final {
     /// Of HostPolicy::is_tested: why the certificate is not verified, or that there is no TLS.
     std::string doubt{};
     bool has_tls = false;
+    bool is_fault_here = false;         ///< as client::Connection::has_fault_here, with an error
     std::optional<Error> failed_tls{};  ///< of opportunistic TLS; the message went without it
     net::CertificateFault certificate = net::CertificateFault::none;  ///< of a failure or doubt
     std::optional<Address> from{};  ///< the addresses of the connection
@@ -58,6 +59,7 @@ class Sessions final {
  private:
   struct Way;
   [[nodiscard]] std::unique_ptr<client::Connection> connect(const Way& way) const;
+  void note_failed_tls(const std::string& host, const Error& error);
   awaitable<Sent> send_by(outbox::Call& call, Way& way);
   awaitable<Sent> send_without_tls(outbox::Call& call, Exchanger exchanger, tls::HostPolicy policy,
                                    const Source* source, std::size_t most);
@@ -68,6 +70,7 @@ class Sessions final {
   IdleConnections idle_;
   std::shared_ptr<net::TlsSessions> tls_sessions_ = std::make_shared<net::TlsSessions>();
   SlowIpv6 slow_ipv6_;
+  FailedLately lost_in_tls_{std::chrono::minutes(60)};  // hosts
 };
 
 }  // namespace postroad::relay::mx

@@ -78,7 +78,10 @@ Result<std::unique_ptr<dns::Resolver>> open_resolver(
     return opened ? Result<std::unique_ptr<dns::Resolver>>(std::move(*opened)) : opened.error();
   };
   if (way.validates)
-    return as_resolver(dns::CheckedResolver::open(executor, way.resolver, std::move(tell)));
+    return as_resolver(dns::CheckedResolver::open(executor, way.resolver, std::move(tell),
+                                                  way.settings.tls.data.empty()
+                                                      ? std::filesystem::path()
+                                                      : way.settings.tls.data / "dnssec"));
   return as_resolver(dns::UnboundResolver::open(executor, way.resolver));
 }
 

@@ -4,6 +4,7 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <map>
@@ -12,11 +13,14 @@ namespace postroad::relay::tls {
 
 namespace asio = boost::asio;
 using asio::awaitable;
+using namespace asio::experimental::awaitable_operators;  // NOLINT(google-build-using-namespace)
 
 namespace {
 
 constexpr std::size_t most_known = 10'000;  // domains in memory
 constexpr std::chrono::seconds least_age{1};
+// An attempt holds a place at its site, which others need. Without a policy by then there is none.
+constexpr std::chrono::seconds longest_wait{10};
 constexpr auto as_values = asio::as_tuple(asio::use_awaitable);
 
 }  // namespace
@@ -33,10 +37,13 @@ struct StsPolicies::State {
 
   // The policy of the domain, also one that is over.
   const std::optional<KeptPolicy>& known(const std::string& domain) {
+    unreadable.clear();
     const auto found = policies.find(domain);
     if (found != policies.end()) return found->second;
     make_room();
-    return policies[domain] = parts.store.load(domain);
+    auto loaded = parts.store.load(domain, &unreadable);
+    static const std::optional<KeptPolicy> none;
+    return unreadable.empty() ? policies[domain] = std::move(loaded) : none;
   }
   // Null: none failed lately.
   [[nodiscard]] const Failure* failure(const std::string& domain) const {
@@ -51,10 +58,16 @@ struct StsPolicies::State {
   StsState state_of(const std::string& domain) {
     const auto& kept = known(domain);
     StsState made{domain, rules(kept) ? kept : std::nullopt};
+    if (!unreadable.empty()) {
+      made.failure = unreadable;
+      made.is_open = made.is_unreadable = true;
+      return made;
+    }
     if (const auto* failed = failure(domain)) {
       made.failure = failed->reason;
       made.fault = failed->fault;
     }
+    made.is_open = !made.kept && (!made.failure.empty() || bell_of(domain));
     return made;
   }
   void add_failure(const std::string& domain, std::string reason, StsFault fault) {
@@ -65,6 +78,15 @@ struct StsPolicies::State {
 
   [[nodiscard]] bool needs_fetch(const std::optional<KeptPolicy>& kept,
                                  const std::string& id) const;
+  // The id of the policy to fetch now; nullopt: none is. `id` is that of the DNS: an attacker who
+  // hides it does not keep a policy from being refreshed.
+  [[nodiscard]] std::optional<std::string> wanted_id(const std::string& domain,
+                                                     const std::optional<std::string>& id) {
+    const auto& kept = known(domain);
+    const auto wanted = id ? id : rules(kept) ? std::optional(kept->id) : std::nullopt;
+    const bool is_wanted = wanted && failure(domain) == nullptr && needs_fetch(kept, *wanted);
+    return is_wanted ? wanted : std::nullopt;
+  }
   [[nodiscard]] Bell bell_of(const std::string& domain) const {
     const auto found = under_way.find(domain);
     return found == under_way.end() ? nullptr : found->second;
@@ -84,6 +106,7 @@ struct StsPolicies::State {
   dns::Resolver& resolver;
   const Parts parts;
   std::map<std::string, std::optional<KeptPolicy>> policies;
+  std::string unreadable;  // of the last known(): why the file cannot be read
   std::map<std::string, Failure> failures;
   std::map<std::string, Bell> under_way;  // rings at the end
 };
@@ -152,17 +175,24 @@ awaitable<StsState> StsPolicies::find(std::string domain, dns::Time deadline) {
   const auto answer = co_await state->resolver.txt("_mta-sts." + domain, deadline);
   const auto id =
       answer && answer->status == dns::Status::records ? sts_id(answer->records) : std::nullopt;
-  if (!id || state->failure(domain) != nullptr || !state->needs_fetch(state->known(domain), *id))
-    co_return state->state_of(domain);
-  const bool waits = !state->rules(state->known(domain)) || state->known(domain)->id != *id;
-  auto bell = state->bell_of(domain);
-  if (!bell) {
-    bell = std::make_shared<asio::steady_timer>(state->executor, (dns::Time::max)());
-    state->under_way[domain] = bell;
-    asio::co_spawn(state->executor, fetch(state, domain, *id, bell), asio::detached);
+  const bool is_unanswered = !answer || answer->status == dns::Status::temporary_failure ||
+                             answer->status == dns::Status::bogus;
+  if (const auto wanted = state->wanted_id(domain, id)) {
+    const bool waits = !state->rules(state->known(domain)) || state->known(domain)->id != *wanted;
+    auto bell = state->bell_of(domain);
+    if (!bell) {
+      bell = std::make_shared<asio::steady_timer>(state->executor, (dns::Time::max)());
+      state->under_way[domain] = bell;
+      asio::co_spawn(state->executor, fetch(state, domain, *wanted, bell), asio::detached);
+    }
+    if (waits) {
+      asio::steady_timer limit(state->executor, longest_wait);
+      (void)co_await (bell->async_wait(as_values) || limit.async_wait(as_values));
+    }
   }
-  if (waits) (void)co_await bell->async_wait(as_values);
-  co_return state->state_of(domain);
+  auto found = state->state_of(domain);
+  found.is_open = found.is_open || (is_unanswered && !found.kept);
+  co_return found;
 }
 
 StsState StsPolicies::known(const std::string& domain) { return state_->state_of(domain); }

@@ -33,6 +33,10 @@ struct StsState {
   std::optional<KeptPolicy> kept;
   std::string failure{};                  ///< of the last fetch; empty: none failed lately
   StsFault fault = StsFault::connection;  ///< of that failure
+  /// Whether the domain has a policy is not known: the DNS did not answer, the fetch failed or goes
+  /// on. Not with a policy in `kept`.
+  bool is_open = false;
+  bool is_unreadable = false;  ///< `failure` says why the policy on disk cannot be read
 };
 
 /// The policies of all domains. A policy that was fetched rules until its max_age is over, whatever

@@ -230,13 +230,49 @@ TEST_F(StsPoliciesTest, APolicyRulesUntilItsEndThoughItsRecordIsGone) {
   publish("1");
   ASSERT_EQ(found_host(), "a.example");
   publish_nothing();
+  answer = fail(Fault::connect, "the policy host", "no answer");
   pass(999'999ms);
   EXPECT_EQ(found_host(), "a.example");
   resolver.script().fail("_mta-sts." + sts_domain, RecordType::txt);
   EXPECT_EQ(found_host(), "a.example");
   pass(1ms);
   EXPECT_EQ(found_host(), "");
+}
+
+// An attacker may hide it.
+TEST_F(StsPoliciesTest, APolicyIsRefreshedThoughItsRecordIsGone) {
+  publish("1");
+  ASSERT_EQ(found_host(), "a.example");
+  publish_nothing();
+  pass(499s);
+  EXPECT_EQ(found_host(), "a.example");
   EXPECT_EQ(fetched.size(), 1U);
+  pass(1s);
+  EXPECT_EQ(found_host(), "a.example");
+  run_all();
+  EXPECT_EQ(fetched.size(), 2U);
+  pass(999s);
+  EXPECT_EQ(found_host(), "a.example");
+}
+
+TEST_F(StsPoliciesTest, IsOpenUntilItIsKnownWhetherThereIsAPolicy) {
+  publish_nothing();
+  EXPECT_FALSE(find().is_open);
+  resolver.script().fail("_mta-sts." + sts_domain, RecordType::txt);
+  EXPECT_TRUE(find().is_open);
+  publish("1");
+  answer = fail(Fault::connect, "the policy host", "no answer");
+  EXPECT_TRUE(find().is_open);
+}
+
+TEST_F(StsPoliciesTest, AFileThatCannotBeReadIsNotNoPolicy) {
+  publish_nothing();
+  fs::create_directories(store / sts_domain);
+  const auto state = find();
+  EXPECT_TRUE(state.is_unreadable);
+  EXPECT_NE(state.failure.find("cannot be read"), std::string::npos) << state.failure;
+  fs::remove(store / sts_domain);
+  EXPECT_FALSE(find().is_unreadable);
 }
 
 TEST_F(StsPoliciesTest, APolicyThatIsOverIsFetchedAndWaitedFor) {

@@ -50,11 +50,17 @@ std::optional<KeptPolicy> parse_policy(std::string_view text) {
   return made;
 }
 
-std::optional<KeptPolicy> StsStore::load(const std::string& domain) const {
+std::optional<KeptPolicy> StsStore::load(const std::string& domain, std::string* failure) const {
   if (folder_.empty() || !is_name(domain)) return std::nullopt;
   const Descriptor file(::open(path_of(domain).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   std::string text;
-  if (!file || !read_to_end(file.get(), text) || text.size() > largest) return std::nullopt;
+  if (!file || !read_to_end(file.get(), text)) {
+    if (errno != ENOENT && failure != nullptr)
+      *failure =
+          path_of(domain).string() + " cannot be read: " + std::generic_category().message(errno);
+    return std::nullopt;
+  }
+  if (text.size() > largest) return std::nullopt;
   return parse_policy(text);
 }
 

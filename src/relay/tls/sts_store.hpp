@@ -40,8 +40,10 @@ class StsStore final {
   explicit StsStore(std::filesystem::path folder, bool only_reads = false)
       : folder_(std::move(folder)), only_reads_(only_reads) {}
 
-  /// nullopt: there is none, or it cannot be read.
-  [[nodiscard]] std::optional<KeptPolicy> load(const std::string& domain) const;
+  /// nullopt: there is none, or it is damaged; or the system does not let it be read, and
+  /// `failure`, which may be null, says why.
+  [[nodiscard]] std::optional<KeptPolicy> load(const std::string& domain,
+                                               std::string* failure = nullptr) const;
   /// On disk when it returns. Error: Fault::io, Fault::full.
   [[nodiscard]] Result<void> save(const std::string& domain, const KeptPolicy& kept) const;
   /// False: there was none.

@@ -82,6 +82,8 @@ class TlsPolicies final {
                                           std::uint16_t port, dns::Time deadline);
   /// Opportunistic TLS with the host failed.
   void add_failed(const std::string& host, const std::string& reason);
+  /// The host refuses messages without it.
+  void remove_failed(const std::string& host) { (void)failed_.remove(host); }
   /// Why the host gets messages without TLS now; nullopt: TLS is tried.
   [[nodiscard]] std::optional<FailedTls::Failure> failed(const std::string& host) const;
 

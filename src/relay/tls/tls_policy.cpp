@@ -65,11 +65,19 @@ HostPolicy first_policy(const PolicyTarget& target, MessageWish wish, const Dane
   }
   if (dane.kind == Dane::Kind::usable)
     return {Kind::dane, wish.requires_tls ? "REQUIRETLS" : "DANE", peer_of(target, dane)};
-  if (wish.requires_tls && !is_named_safely(target, wish, sts))
-    return refused("REQUIRETLS",
-                   "neither DNSSEC nor an MTA-STS policy proves that it is a mail "
-                   "exchanger of " +
-                       target.domain);
+  if (sts.is_unreadable) {
+    auto made = refused("MTA-STS", sts.failure);
+    made.is_refusal_temporary = true;
+    return made;
+  }
+  if (wish.requires_tls && !is_named_safely(target, wish, sts)) {
+    auto made = refused("REQUIRETLS",
+                        "neither DNSSEC nor an MTA-STS policy proves that it is a mail "
+                        "exchanger of " +
+                            target.domain);
+    made.is_refusal_temporary = sts.is_open;
+    return made;
+  }
   const bool is_enforced = sts.kept && sts.kept->policy.mode == StsPolicy::Mode::enforce;
   if (is_enforced && !sts.kept->policy.lists(target.host))
     return refused("MTA-STS", not_listed(target));

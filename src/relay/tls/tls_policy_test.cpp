@@ -251,6 +251,18 @@ TEST(TlsPolicy, RequiretlsNeedsAProofOfTheHostsName) {
   EXPECT_NE(refusal(strict_wish, known_sts(StsMode::testing, {"other.example"})), "");
   EXPECT_EQ(refusal({.requires_tls = true, .is_report = true}, {}), "");
   EXPECT_EQ(refusal({}, {}), "");
+  StsState open{"example.org", {}};
+  EXPECT_FALSE(policy_of(unproven, strict_wish, {}, open, {}).is_refusal_temporary);
+  open.is_open = true;
+  EXPECT_TRUE(policy_of(unproven, strict_wish, {}, open, {}).is_refusal_temporary);
+}
+
+TEST(TlsPolicy, APolicyThatCannotBeReadKeepsTheHostFromBeingUsed) {
+  StsState sts{"example.org", {}, "the file cannot be read"};
+  sts.is_unreadable = true;
+  const auto policy = policy_of(policy_target, {}, {}, sts, Level::opportunistic);
+  EXPECT_EQ(policy.refusal, "the file cannot be read");
+  EXPECT_TRUE(policy.is_refusal_temporary);
 }
 
 }  // namespace
