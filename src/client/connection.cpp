@@ -264,6 +264,7 @@ awaitable<Result<void>> Connection::connect_next(net::Time deadline) {
   const auto local = stream_->socket().local_endpoint(error);
   local_address_ = error || proxy_ ? std::nullopt : std::optional(local.address());
   certificate_fault_ = net::CertificateFault::none;
+  ++sessions_opened_;
   if (trace_) trace_->note("connected to " + peer_);
   early_.clear();
   if (!proxy_) co_return Result<void>();

@@ -76,6 +76,8 @@ class Connection final {
   /// Whether the server has sent something that answers no command, or closed: an idle connection
   /// cannot be used again then.
   [[nodiscard]] bool has_pending_input() const { return stream_ && stream_->has_input(); }
+  /// Sessions that were opened so far: a lost or worn connection is replaced by another.
+  [[nodiscard]] std::size_t sessions_opened() const { return sessions_opened_; }
   /// Messages that the open connection has carried.
   [[nodiscard]] std::size_t messages() const { return machine_ ? machine_->messages() : 0; }
 
@@ -130,6 +132,7 @@ class Connection final {
   std::optional<boost::asio::ip::address> local_address_;
   net::CertificateFault certificate_fault_ = net::CertificateFault::none;
   bool has_fault_here_ = false;
+  std::size_t sessions_opened_ = 0;
   std::optional<smtp::ClientMachine> machine_;
   net::BufferPool buffers_;
   net::Time until_ = net::Time::max();

@@ -124,9 +124,10 @@ void check_postmaster(const std::string& postmaster, const relay::Directory& dir
 // Reports go out from this address.
 void check_tlsrpt(const Settings& settings, Problems& problems) {
   const auto& contact = settings.tlsrpt.contact;
-  if (!contact.empty() && !Mailbox::parse(contact))
+  const auto address = contact.empty() ? std::nullopt : std::optional(Mailbox::parse(contact));
+  if (address && (!*address || (*address)->needs_utf8()))
     problems.error("tlsrpt.contact", '\'' + printable(contact, 80) +
-                                         "' is not an address; use the form "
+                                         "' is not an address in ASCII; use the form "
                                          "postmaster@example.org");
   if (settings.tlsrpt.enabled && !uses_mx(settings))
     problems.warning("tlsrpt.enabled",
@@ -229,6 +230,20 @@ relay::DeliverySettings Configuration::delivery() const {
   return made;
 }
 
+namespace {
+
+void check_signature(const Settings& settings, const relay::DkimKeys* keys, Problems& problems) {
+  const auto reports = settings.tlsrpt.settings(settings.server.hostname);
+  const auto& domain = reports.from.host;
+  if (!reports.enabled || (keys != nullptr && keys->signer_for(domain))) return;
+  problems.warning("tlsrpt.contact",
+                   "there is no [[dkim]] key for " + domain +
+                       ": reports by mail go without a signature, and receivers ignore them "
+                       "(RFC 8460 section 3)");
+}
+
+}  // namespace
+
 std::shared_ptr<Configuration> Configuration::make(Settings settings, Problems& problems) {
   auto made = std::make_shared<Configuration>();
   made->settings = std::move(settings);
@@ -242,6 +257,7 @@ std::shared_ptr<Configuration> Configuration::make(Settings settings, Problems& 
   check_postmaster(s.bounces.postmaster, *made->directory, made->routes, problems);
   made->senders = make_senders(s, problems);
   made->dkim = load_dkim_keys(s, problems);
+  check_signature(s, made->dkim.get(), problems);
   made->guard = server::guard_settings(s.clients, s.logins);
   made->guard.exempt = parse_networks("clients.exempt", s.clients.exempt, problems);
   (void)parse_networks("bounces.confirm_networks", s.bounces.confirm_networks, problems);

@@ -4,11 +4,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <memory>
+#include <optional>
 #include <vector>
 
 #include "base/percent.hpp"
 #include "base/text.hpp"
-#include "net/callback.hpp"
+#include "net/as_values.hpp"
 #include "observe/sinks.hpp"
 
 namespace postroad::daemon {
@@ -93,21 +98,45 @@ awaitable<std::string> TlsrptService::show(std::vector<std::string> names, bool 
   co_return ok_line(count);
 }
 
-// The results come from the reporter's thread, all before the end.
+namespace {
+
+// Results on their way from the reporter's thread. The timer rings for each; a line without text
+// tells the command every few seconds that the server goes on.
+struct Results {
+  explicit Results(const boost::asio::any_io_executor& executor) : bell(executor) {}
+  boost::asio::steady_timer bell;
+  std::string lines{};
+  std::optional<std::size_t> count{};
+};
+
+}  // namespace
+
 awaitable<std::string> TlsrptService::send(bool as_json, ControlPeer peer) {
-  std::string lines;
-  bool is_off = false;
-  const auto count = co_await net::wait_for<std::size_t>([&](auto resume) {
-    is_off = !delivery_.send_tls_reports(
-        [&lines, as_json](const ReportResult& result) { lines += line_of(result, as_json); },
-        [resume](std::size_t number) { resume(number); });
-    if (is_off) resume(0);
-  });
-  if (is_off)
+  const auto loop = co_await boost::asio::this_coro::executor;
+  const auto results = std::make_shared<Results>(loop);
+  const auto tell = [loop, results](std::string line, std::optional<std::size_t> count) {
+    boost::asio::post(loop, [results, line = std::move(line), count] {
+      results->lines += line;
+      results->count = count;
+      results->bell.cancel();
+    });
+  };
+  const bool begun = delivery_.send_tls_reports(
+      [tell, as_json](const ReportResult& result) { tell(line_of(result, as_json), {}); },
+      [tell](std::size_t count) { tell({}, count); });
+  if (!begun)
     co_return "refused no reports are sent: set tlsrpt.enabled, and a way to mail exchangers "
               "(mx.enabled)\n";
-  if (!co_await peer.write(lines)) co_return std::string();
-  co_return ok_line(count);
+  while (!results->count || !results->lines.empty()) {
+    if (results->lines.empty()) {
+      results->bell.expires_after(std::chrono::seconds(5));
+      (void)co_await results->bell.async_wait(net::as_values);
+    }
+    auto lines = std::exchange(results->lines, {});
+    if (lines.empty()) lines = "\n";
+    if (!co_await peer.write(lines)) co_return std::string();
+  }
+  co_return ok_line(*results->count);
 }
 
 }  // namespace postroad::daemon

@@ -74,10 +74,10 @@ Attempt attempt_of(const SendReport& report) {
 std::chrono::milliseconds lifetime_of(const spool::Envelope& envelope, const Handling& handling,
                                       const SettlementPolicy& policy) {
   auto lifetime = policy.retry.lifetime;
-  if (lifetime.count() == 0) return lifetime;
+  const auto own = handling.lifetime;
+  if (lifetime.count() == 0) return own;
   if (envelope.reverse_path.empty()) lifetime = std::min(lifetime, policy.bounce_lifetime);
-  if (handling.lifetime.count() > 0) lifetime = std::min(lifetime, handling.lifetime);
-  return lifetime;
+  return own.count() > 0 ? std::min(lifetime, own) : lifetime;
 }
 
 bool is_open(spool::State state, OnUnknown on_unknown) {

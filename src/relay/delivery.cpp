@@ -9,6 +9,7 @@
 #include "queue/events.hpp"
 #include "queue/schedule.hpp"
 #include "relay/events.hpp"
+#include "relay/mx/part_facts.hpp"
 #include "relay/reports/own_message.hpp"
 #include "relay/routes/mailbox_carrier.hpp"
 
@@ -115,6 +116,9 @@ class LoggingTlsObserver final : public tls::TlsObserver {
   void tls_left_out(const std::string& host, const std::string& reason) override {
     relay::tls_left_out(log_, host, reason);
   }
+  void tls_fell_back(const std::string& host, const std::string& reason) override {
+    relay::tls_fell_back(log_, host, reason);
+  }
   void policy_fetched(const std::string& domain, const std::string& failure) override {
     relay::policy_fetched(log_, domain, failure);
   }
@@ -145,7 +149,8 @@ struct ReportHandling {
   std::chrono::milliseconds lifetime;
 };
 
-// It goes whatever TLS the host has (RFC 8460 section 3), and nobody hears when it does not arrive.
+// It goes though no TLS policy of the domain is met (RFC 8460 section 3), and nobody hears when it
+// does not arrive.
 Result<std::string> queue_report(spool::Spool& spool, Message message, const ReportHandling& how,
                                  std::vector<spool::Recipient> recipients) {
   if (recipients.empty()) return fail(Fault::input, {}, "there is no mailbox of this address");
@@ -155,7 +160,7 @@ Result<std::string> queue_report(spool::Spool& spool, Message message, const Rep
   queue::Handling handling;
   handling.tls_optional = true;
   handling.lifetime = how.lifetime;
-  for (auto& one : recipients) one.parameters = "NOTIFY=NEVER";
+  for (auto& one : recipients) one.parameters = " NOTIFY=NEVER";
   const auto id = (*incoming)->id().text();
   auto envelope = write_own_message(**incoming, message, how.host, std::move(recipients), handling);
   if (!envelope) return envelope.error();
@@ -196,7 +201,7 @@ struct Delivery::State {
         routes(std::make_shared<ServerRoutes>(directory, here, settings.table, ways)),
         dispatcher(spool, observer, routes,
                    dispatcher_settings(settings, make_reporter(settings.reports, directory))) {
-    report_tls(make_tls_reporter(settings, directory));
+    report_tls(settings, directory);
   }
 
   [[nodiscard]] std::shared_ptr<queue::Reporter> make_reporter(
@@ -209,12 +214,8 @@ struct Delivery::State {
         report_limit);
   }
 
-  [[nodiscard]] std::unique_ptr<tlsrpt::Reporter> make_tls_reporter(
-      const DeliverySettings& settings, const std::shared_ptr<const Directory>& directory);
-  void report_tls(std::unique_ptr<tlsrpt::Reporter> reporter) {
-    tls_observer.count(reporter != nullptr);
-    tls_reporter = std::move(reporter);
-  }
+  void report_tls(const DeliverySettings& settings,
+                  const std::shared_ptr<const Directory>& directory);
 
   // That of the mail exchangers; null: there is no way to them.
   [[nodiscard]] std::shared_ptr<mx::MxCarrier> mx_carrier() const;
@@ -230,25 +231,30 @@ struct Delivery::State {
   std::vector<WayOut> ways;
   std::shared_ptr<const ServerRoutes> routes;
   queue::Dispatcher dispatcher;
-  std::unique_ptr<tlsrpt::Reporter> tls_reporter;  // null: sessions are not counted
+  bool reports_tls = false;
+  std::optional<tlsrpt::Reporter> tls_reporter{tally};  // until the stop begins
 };
 
-// Each reporter has a copy of the settings that it needs: a reload makes another one.
-std::unique_ptr<tlsrpt::Reporter> Delivery::State::make_tls_reporter(
-    const DeliverySettings& settings, const std::shared_ptr<const Directory>& directory) {
+void Delivery::State::report_tls(const DeliverySettings& settings,
+                                 const std::shared_ptr<const Directory>& directory) {
   const auto is_mx = [](const Way& way) { return std::holds_alternative<MxWay>(way); };
   const auto way = std::find_if(settings.ways.begin(), settings.ways.end(), is_mx);
-  if (!settings.tlsrpt.enabled || way == settings.ways.end()) return nullptr;
+  auto reports = settings.tlsrpt;
+  reports.enabled = reports.enabled && way != settings.ways.end();
+  reports_tls = reports.enabled;
+  tls_observer.count(reports.enabled);
   tlsrpt::Reporter::Parts parts;
-  parts.make_resolver = [way = std::get<MxWay>(*way)](const auto& executor) {
-    return open_resolver(executor, way, [](const std::string&) {});
-  };
+  if (reports.enabled)
+    parts.make_resolver = [way = std::get<MxWay>(*way)](const auto& executor) {
+      return open_resolver(executor, way, [](const std::string&) {});
+    };
   parts.queue = [this, directory, host = settings.host, signer = settings.tlsrpt_signer](
                     const Message& message, const std::string& to, auto lifetime) {
     return queue_report(spool, message, {host, signer, lifetime}, recipients_of(*directory, to));
   };
   parts.tell = [this](const tlsrpt::ReportResult& result) { tls_report(log, result); };
-  return std::make_unique<tlsrpt::Reporter>(tally, settings.tlsrpt, std::move(parts));
+  parts.tell_left_out = [this](std::uint64_t sessions) { tls_counts_full(log, sessions); };
+  tls_reporter->change(std::move(reports), std::move(parts));
 }
 
 Delivery::Delivery(spool::Spool& spool, const std::shared_ptr<const Directory>& directory,
@@ -277,17 +283,15 @@ std::function<void()> Delivery::prepare_change(const std::shared_ptr<const Direc
   };
   const bool flushes = std::any_of(ways.begin(), ways.end(), is_new);
   auto routes = std::make_shared<ServerRoutes>(directory, state.here, settings.table, ways);
-  auto tls_reporter = std::make_shared<std::unique_ptr<tlsrpt::Reporter>>(
-      state.make_tls_reporter(settings, directory));
   return
-      [&state, tls_reporter,
+      [&state, directory, whole = settings,
        settings = dispatcher_settings(settings, state.make_reporter(settings.reports, directory)),
        flushes, ways = std::move(ways), routes = std::move(routes)] {
         state.ways = ways;
         state.routes = routes;
         state.dispatcher.change(routes, settings);
         if (flushes) state.dispatcher.flush();
-        state.report_tls(std::move(*tls_reporter));
+        state.report_tls(whole, directory);
       };
 }
 
@@ -311,11 +315,12 @@ void Delivery::request_sites(queue::SiteRequest what, std::vector<std::string> n
 
 void Delivery::explain(const spool::Envelope& envelope, std::uint32_t recipient,
                        std::function<void(std::vector<std::string>)> done) const {
-  const auto route = state_->routes->route(envelope, queue::handling_of(envelope), recipient);
+  const auto handling = queue::handling_of(envelope);
+  const auto route = state_->routes->route(envelope, handling, recipient);
   const auto carrier = std::dynamic_pointer_cast<mx::MxCarrier>(route.carrier);
   const auto address = Mailbox::parse(envelope.recipients[recipient].address);
   if (carrier && address)
-    carrier->explain(address->domain, std::move(done));
+    carrier->explain(address->domain, mx::wish_of(envelope, handling), std::move(done));
   else
     done({});
 }
@@ -379,7 +384,7 @@ const tlsrpt::Tally& Delivery::tls_counts() const { return state_->tally; }
 
 bool Delivery::send_tls_reports(std::function<void(const tlsrpt::ReportResult&)> each,
                                 std::function<void(std::size_t)> done) const {
-  if (!state_->tls_reporter) return false;
+  if (!state_->tls_reporter || !state_->reports_tls) return false;
   state_->tls_reporter->send_now(std::move(each), std::move(done));
   return true;
 }
@@ -390,10 +395,15 @@ void Delivery::take_up(const std::vector<spool::Summary>& messages) {
   for (const auto& message : messages) state_->dispatcher.add(message.id);
 }
 
-void Delivery::begin_stop() { state_->dispatcher.begin_stop(); }
+void Delivery::begin_stop() {
+  state_->dispatcher.begin_stop();
+  state_->tls_reporter.reset();
+}
 
 void Delivery::stop(std::chrono::milliseconds drain) {
   state_->dispatcher.stop(std::chrono::steady_clock::now() + drain);
+  state_->tls_reporter.reset();
+  state_->tally.leave();
 }
 
 Result<void> Delivery::health() const {

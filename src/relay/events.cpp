@@ -41,8 +41,8 @@ constexpr EventInfo sts_tested{
     "{host} of {domain} would not be used if the MTA-STS policy were enforced: {reason}",
     tested_fields, "The MTA-STS policy of the domain is in testing mode, so the message was sent."};
 constexpr EventInfo other_failed{
-    "tls.failed", Level::warning, "{host} of {domain} is not used, because of {policy}: {reason}",
-    failed_fields,
+    "tls_out.failed", Level::warning,
+    "{host} of {domain} is not used, because of {policy}: {reason}", failed_fields,
     "A mail exchanger lacks the TLS that the configuration or the message (REQUIRETLS) demands."};
 constexpr std::array left_out_fields{host_field, FieldInfo{"reason", "the error"}};
 constexpr EventInfo left_out{
@@ -50,6 +50,12 @@ constexpr EventInfo left_out{
     left_out_fields,
     "An opportunistic TLS handshake failed, and the message went without TLS. So do others to this "
     "host, until tls_out.failed_memory is over; `postroad policy show` lists these hosts."};
+constexpr EventInfo once{
+    "tls.fallback", Level::warning, "a message went to {host} without TLS: {reason}",
+    left_out_fields,
+    "STARTTLS is offered, and opportunistic TLS failed. The next message tries it again. Bytes "
+    "that "
+    "come between the reply to STARTTLS and the handshake can be those of an attacker."};
 constexpr std::array fetched_fields{domain_field};
 constexpr EventInfo fetched{"sts.fetched", Level::info,
                             "the MTA-STS policy of {domain} was fetched", fetched_fields,
@@ -93,6 +99,13 @@ constexpr EventInfo counts_unwritten{
     "The sessions stay counted in memory. A restart would lose those of a day that were not "
     "written, or send a report again."};
 
+constexpr std::array full_fields{FieldInfo{"sessions", "how many, so far"}};
+constexpr EventInfo counts_full{
+    "tlsrpt.full", Level::warning, "{sessions} sessions were not counted for TLS reports",
+    full_fields,
+    "There are more policies and kinds of failure than memory is kept for: 64 MiB in all, 256 KiB "
+    "for one domain. Told once until there is room again."};
+
 }  // namespace
 
 void tls_verified(Log& log, const std::string& domain, const std::string& host,
@@ -118,6 +131,10 @@ void tls_left_out(Log& log, const std::string& host, const std::string& reason) 
   log.write(left_out, host, reason);
 }
 
+void tls_fell_back(Log& log, const std::string& host, const std::string& reason) {
+  log.write(once, host, reason);
+}
+
 void policy_fetched(Log& log, const std::string& domain, const std::string& failure) {
   if (failure.empty())
     log.write(fetched, domain);
@@ -138,11 +155,14 @@ void tls_report(Log& log, const tlsrpt::ReportResult& result) {
   log.write(kind, result.domain, result.uri, result.text);
 }
 
+void tls_counts_full(Log& log, std::uint64_t sessions) { log.write(counts_full, sessions); }
+
 std::span<const EventInfo* const> event_kinds() {
   static constexpr std::array kinds{
-      &dane_verified, &dane_failed, &sts_verified,   &sts_failed,      &sts_tested,
-      &other_failed,  &left_out,    &fetched,        &unreachable,     &purged,
-      &off,           &report_sent, &report_put_off, &report_given_up, &counts_unwritten};
+      &dane_verified,    &dane_failed, &sts_verified, &sts_failed,     &sts_tested,
+      &other_failed,     &left_out,    &once,         &fetched,        &unreachable,
+      &purged,           &off,         &report_sent,  &report_put_off, &report_given_up,
+      &counts_unwritten, &counts_full};
   return kinds;
 }
 

@@ -76,8 +76,10 @@ asio::awaitable<Result<void>> add_exchangers(Plan& plan, dns::Resolver& resolver
   tls.only_reads = true;
   const auto executor = co_await asio::this_coro::executor;
   tls::TlsPolicies policies(executor, resolver, std::move(tls), settings.rules, nullptr);
-  plan.tls = co_await mx::find_tls_plan(policies, *plan.exchangers, domain,
+  plan.tls = co_await mx::find_tls_plan(policies, *plan.exchangers, domain, {},
                                         settings.level_of(plan.site), settings.port, settings.dns);
+  if (!plan.problem && !plan.tls.refusal.empty())
+    plan.problem = {Outcome::deferred, plan.tls.refusal};
   co_return Result<void>();
 }
 

@@ -1,4 +1,6 @@
 // The options of reports about TLS; see options.hpp.
+#include <postroad/mailbox.hpp>
+
 #include "relay/options.hpp"
 
 namespace postroad::relay {
@@ -13,9 +15,11 @@ Section<TlsrptConfig> TlsrptConfig::declare() {
            "`_smtp._tls.DOMAIN` asks for it gets a report per day (RFC 8460).");
   s.option("organization", &TlsrptConfig::organization,
            "Name of the organization that sends the reports; empty: server.hostname.");
-  s.option("contact", &TlsrptConfig::contact,
-           "Address in the reports and in From of those that go by mail; empty: postmaster at "
-           "server.hostname. The key of [[dkim]] for its domain signs them.");
+  s.option(
+      "contact", &TlsrptConfig::contact,
+      "Address in the reports and in From of those that go by mail; empty: postmaster at "
+      "server.hostname. ASCII. The key of [[dkim]] for its domain signs them: receivers ignore "
+      "reports by mail without that signature.");
   const auto time = [&s](std::string_view name, Duration TlsrptConfig::*member, Duration least,
                          Duration most, std::string_view doc) {
     s.option(name, member, doc).between(least, most);
@@ -35,9 +39,11 @@ Section<TlsrptConfig> TlsrptConfig::declare() {
 tlsrpt::ReporterSettings TlsrptConfig::settings(const std::string& hostname) const {
   tlsrpt::ReporterSettings made;
   made.enabled = enabled;
-  made.from.host = hostname;
   made.from.organization = organization.empty() ? hostname : organization;
   made.from.contact = contact.empty() ? "postmaster@" + hostname : contact;
+  // RFC 8460 section 5.3: the submitter is the domain of the contact.
+  const auto address = Mailbox::parse(made.from.contact);
+  made.from.host = address ? canonical_domain(address->domain) : hostname;
   made.delay = delay;
   made.pause = pause;
   made.lifetime = lifetime;

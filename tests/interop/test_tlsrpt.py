@@ -3,6 +3,8 @@ import email
 import email.policy
 import gzip
 import json
+import os
+import signal
 import subprocess
 import unittest
 
@@ -82,7 +84,7 @@ class Tlsrpt(TlsRelay):
         self.delivered("a.example")
         self.assertIn("sent to mailto:tls@rpt.example: queued as ", self.tlsrpt("send"))
         report, message, part = self.report_in(self.message_to("tls@rpt.example"))
-        host = "mail.test.example"
+        host = "here.example"  # of the contact
         self.assertEqual(report["organization-name"], "Example Inc.")
         self.assertEqual(report["contact-info"], "ann@here.example")
         self.assertRegex(report["date-range"]["start-datetime"], r"^\d{4}-\d\d-\d\dT00:00:00Z$")
@@ -101,7 +103,7 @@ class Tlsrpt(TlsRelay):
         # The report itself was sent by TLS, and is not counted.
         self.event("recipient.delivered", "tls@rpt.example")
         self.tlsrpt("show", code=1)
-        self.assertIn("no session was counted", self.tlsrpt("send", code=1))
+        self.assertIn("no report is to be sent", self.tlsrpt("send", code=1))
 
     def test_a_report_by_https(self):
         certificate, key = self.certificates.make(f"reports.{self.port}", san="DNS:reports.example")
@@ -112,7 +114,7 @@ class Tlsrpt(TlsRelay):
         self.send("bob@a.example")
         self.delivered("a.example")
         host.answers["reports.example"] = (503,)
-        lines = [json.loads(line) for line in self.tlsrpt("send", "--json").splitlines()]
+        lines = [json.loads(line) for line in self.tlsrpt("send", "--json", code=75).splitlines()]
         self.assertEqual([one["result"] for one in lines], ["put off", "sent"])
         self.assertIn("the status is 503", lines[0]["text"])
         self.assertIn("503", self.event("tlsrpt.put_off")["result"])
@@ -137,6 +139,9 @@ class Tlsrpt(TlsRelay):
         self.tlsrpt("send")
         message = email.message_from_bytes(self.message_to("tls@rpt.example"))
         self.assertIn("d=here.example", message["DKIM-Signature"])
+        signed = message["DKIM-Signature"].lower()
+        self.assertIn("tls-report-domain", signed)
+        self.assertIn("tls-report-submitter", signed)
 
     def test_a_domain_that_does_not_ask(self):
         self.report_zone(rua=None)
@@ -162,6 +167,59 @@ class Tlsrpt(TlsRelay):
         self.relay.restart()
         self.tlsrpt("show", code=1)
         self.assertEqual([one.name for one in (self.relay.data / "tlsrpt").iterdir() if one.stat().st_size], [])
+
+    def test_a_reload_sends_nothing_again(self):
+        certificate, key = self.certificates.make(f"reports.{self.port}", san="DNS:reports.example")
+        host = self.enterContext(HttpsHost(certificate, key))
+        host.answers["reports.example"] = (503,)
+        self.zone("reports.example", "@ IN A 127.0.0.9\n", signed=False)
+        self.report_zone(rua=f"mailto:tls@rpt.example,https://reports.example:{host.port}/")
+        self.start_reports(self.certificate, self.key)
+        self.send("bob@a.example")
+        self.delivered("a.example")
+        self.tlsrpt("send", code=75)
+        for restart in self.relay.restart, lambda: os.kill(self.relay.pid, signal.SIGHUP):
+            restart()
+            self.assertNotIn("mailto:", self.tlsrpt("send", code=75))
+        self.assertEqual(len(self.relay.events("tlsrpt.sent")), 1)
+
+    def test_reports_that_bounce_are_told_to_nobody(self):
+        self.zone("gone.example", signed=False)
+        self.zones["gone.example"] = self.zones["gone.example"].replace("IN MX 10 mx", "IN MX 0 .")
+        self.report_zone(rua="mailto:tls@gone.example")
+        self.zone("boss.example", signed=False)
+        self.start_reports(self.certificate, self.key, bounces={"postmaster": "boss@boss.example"})
+        self.send("bob@a.example")
+        self.delivered("a.example")
+        self.tlsrpt("send")
+        self.event("recipient.failed", "tls@gone.example")
+        self.assertEqual(self.relay.events("report.queued"), [])
+
+    def test_a_host_whose_tls_is_left_out_is_not_one_without_starttls(self):
+        self.report_zone()
+        self.start_reports()
+        self.exchanger.stop()
+
+        def broken(peer):
+            peer.say("220 fake.example ESMTP\r\n")
+            while (line := peer.line().upper()).startswith("EHLO"):
+                peer.say("250-fake.example\r\n250 STARTTLS\r\n")
+            if not line.startswith("STARTTLS"):
+                peer.say("250 2.1.0 Ok\r\n")
+                return by_hand.converse(peer)
+            peer.say("220 go ahead\r\n")
+            peer.socket.recv(1)
+            peer.say("this is no TLS\r\n")
+
+        with by_hand.FakeServer(broken, address="127.0.0.2", port=self.port, together=True):
+            self.send("bob@a.example")
+            self.delivered("a.example")
+            self.relay.stop()
+            self.relay.start()
+            self.send("bob@a.example")
+            postroad.eventually(lambda: len(self.relay.events("recipient.delivered")) == 2, what="the second one")
+            details = self.counted()["failure-details"]
+            self.assertEqual({one["result-type"] for one in details}, {"validation-failure"}, details)
 
     def test_a_kept_connection_is_counted_once(self):
         self.report_zone()

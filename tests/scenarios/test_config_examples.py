@@ -64,6 +64,7 @@ class ConfigExamples(unittest.TestCase):
         self.check("receiving", 1)
 
     def test_the_ways_out_of_the_guide(self):
+        self.assertEqual(postroad.run("dkim", "keygen", "-o", self.folder.path / "dkim.pem", "-d", "example.org", "-s", "mail").returncode, 0)
         blocks = dict(BLOCK.findall((GUIDE / "serve.md").read_text() + (GUIDE / "outbound-tls.md").read_text()))
         blocks["sources"] = blocks["sources"].replace("192.0.2.", "127.0.0.").replace("2001:db8::10", "::1")
         for name in "mx", "routes", "destination", "reply", "sources", "own_resolver", "tls_levels", "tlsrpt":

@@ -1,5 +1,6 @@
 # docs/reference is generated from the command's declarations and from the tests, and is up to date.
 import pathlib
+import re
 import subprocess
 import sys
 import unittest
@@ -22,6 +23,8 @@ class Reference(unittest.TestCase):
         page = postroad.run("events").stdout
         self.same(page, "events.md")
         self.assertEqual([line for line in page.splitlines() if line.startswith("# ")], ["# Events"], "one title")
+        names = re.findall(r"^## `(.*)`$", page, re.MULTILINE)
+        self.assertEqual(sorted(names), sorted(set(names)), "each name is that of one event")
 
     def test_metrics(self):
         self.same(postroad.run("metrics").stdout, "metrics.md")

@@ -14,14 +14,24 @@ config::Command TlsrptVerbs::command(const std::string& name, std::string summar
                                      std::string description) {
   auto flags = place.place_flags();
   flags.push_back({.name = "json", .doc = "Print JSON, one object per line.", .target = &json});
-  config::Command made{.name = name,
-                       .summary = std::move(summary),
-                       .description = std::move(description),
-                       .flags = std::move(flags),
-                       .exit_codes = QueueVerbs::exit_codes()};
+  config::Command made{
+      .name = name,
+      .summary = std::move(summary),
+      .description = std::move(description),
+      .flags = std::move(flags),
+      .exit_codes = {{exit_ok, "done"},
+                     {exit_none, "no session was counted, or nothing is to be sent"},
+                     {exit_usage, "the command line is wrong, or no reports are sent"},
+                     {exit_no_input, "no server uses that data folder"},
+                     {exit_io, "the running server cannot be reached"},
+                     {exit_temporary,
+                      "a report could not be sent and is tried again, or the running server "
+                      "does not answer"},
+                     {exit_config, "the configuration cannot be read"}}};
   const bool is_show = name == "show";
   if (is_show)
-    made.arguments = {{.name = "DOMAIN", .doc = "Domains of recipients.", .target = &names, .required = false}};
+    made.arguments = {
+        {.name = "DOMAIN", .doc = "Domains of recipients.", .target = &names, .required = false}};
   made.run = [this, is_show] { return is_show ? show() : send(); };
   return made;
 }
@@ -58,10 +68,17 @@ int TlsrptVerbs::show() {
 int TlsrptVerbs::send() {
   auto running = connect_to_server(place);
   if (!running) return refuse_queue(running.error(), "tlsrpt");
-  const auto count = running->queue(json ? "tlsrpt send json" : "tlsrpt send text", print_line);
+  const std::string_view put_off = json ? R"("result":"put off")" : ": put off";
+  bool is_put_off = false;
+  const auto count =
+      running->queue(json ? "tlsrpt send json" : "tlsrpt send text", [&](std::string_view line) {
+        is_put_off = is_put_off || line.find(put_off) != std::string_view::npos;
+        return print_line(line);
+      });
   if (!count) return refuse_queue(count.error(), "tlsrpt");
-  if (*count == 0 && !json) std::cerr << "no session was counted\n";
-  return exit_of_count(*count);
+  if (*count == 0 && !json)
+    std::cerr << "no report is to be sent: no session was counted, or it is being sent already\n";
+  return is_put_off ? exit_temporary : exit_of_count(*count);
 }
 
 }  // namespace postroad::cli

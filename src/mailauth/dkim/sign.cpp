@@ -41,10 +41,15 @@ constexpr std::array<std::string_view, 13> displayed{"From",
                                                      "Content-Type",
                                                      "Content-Transfer-Encoding"};
 // Fields that are signed if they exist, and not oversigned, because a mailing list may add them.
-constexpr std::array<std::string_view, 14> others{
-    "Resent-From",       "Resent-To",  "Resent-Cc",    "Resent-Date",          "Resent-Sender",
-    "Resent-Message-ID", "List-Id",    "List-Help",    "List-Unsubscribe",     "List-Post",
-    "List-Subscribe",    "List-Owner", "List-Archive", "List-Unsubscribe-Post"};
+// Those of reports about TLS: RFC 8460 section 5.3.
+constexpr std::array<std::string_view, 16> others{"Resent-From",       "Resent-To",
+                                                  "Resent-Cc",         "Resent-Date",
+                                                  "Resent-Sender",     "Resent-Message-ID",
+                                                  "List-Id",           "List-Help",
+                                                  "List-Unsubscribe",  "List-Post",
+                                                  "List-Subscribe",    "List-Owner",
+                                                  "List-Archive",      "List-Unsubscribe-Post",
+                                                  "TLS-Report-Domain", "TLS-Report-Submitter"};
 
 bool is_displayed(std::string_view name) noexcept {
   return std::any_of(displayed.begin(), displayed.end(),

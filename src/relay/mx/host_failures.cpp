@@ -29,7 +29,8 @@ void HostFailures::add_refusal(const std::string& host, const tls::HostPolicy& p
 
 void HostFailures::count(const std::string& host, const tls::HostPolicy& policy,
                          std::optional<TlsVerdict> verdict, const Sessions::Sent* sent) const {
-  if (!verdict || sets_aside_) return;
+  const bool is_literal = sts_.domain.starts_with('[');
+  if (!verdict || sets_aside_ || is_literal) return;
   tls::TlsSession session{sts_.domain, host, policy, sts_};
   session.failure = verdict->failure;
   session.reason = std::move(verdict->reason);

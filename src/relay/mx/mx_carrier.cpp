@@ -66,7 +66,8 @@ struct MxCarrier::State {
                                          : settings.tls.data / "learnt_counts") {}
 
   void start(const std::shared_ptr<outbox::Call>& call);
-  awaitable<void> explain(std::string domain, std::shared_ptr<Facts> question);
+  awaitable<void> explain(std::string domain, tls::MessageWish wish,
+                          std::shared_ptr<Facts> question);
   [[nodiscard]] std::string site_of(const queue::Part& part) const;
   [[nodiscard]] const Source* source_of(const queue::Part& part) const;
   [[nodiscard]] MxLimits limits_for(const queue::Part& part) const;
@@ -270,7 +271,8 @@ void MxCarrier::State::start(const std::shared_ptr<outbox::Call>& call) {
                      }));
 }
 
-awaitable<void> MxCarrier::State::explain(std::string domain, std::shared_ptr<Facts> question) {
+awaitable<void> MxCarrier::State::explain(std::string domain, tls::MessageWish wish,
+                                          std::shared_ptr<Facts> question) {
   const auto rules = settings.rules.with_interfaces();
   const auto found = co_await find_exchangers(*resolver, domain, rules, 0, settings.dns);
   if (!found) {
@@ -280,7 +282,7 @@ awaitable<void> MxCarrier::State::explain(std::string domain, std::shared_ptr<Fa
   const auto level = settings.level_of(
       sites.find(canonical_domain(domain), std::chrono::steady_clock::now()).site);
   question->answer = facts_of(*found);
-  const auto plan = co_await find_tls_plan(*policies, *found, canonical_domain(domain), level,
+  const auto plan = co_await find_tls_plan(*policies, *found, canonical_domain(domain), wish, level,
                                            settings.port, settings.dns);
   for (auto& line : lines_of(plan)) question->answer.push_back(std::move(line));
 }
@@ -395,10 +397,11 @@ void MxCarrier::carry_whole(const queue::Part& part, Done done) {
   state_->calls.begin(part, std::move(done), [this](const auto& call) { state_->start(call); });
 }
 
-void MxCarrier::explain(std::string domain, std::function<void(std::vector<std::string>)> done) {
+void MxCarrier::explain(std::string domain, tls::MessageWish wish,
+                        std::function<void(std::vector<std::string>)> done) {
   auto question = std::make_shared<Facts>();
   question->done = std::move(done);
-  asio::co_spawn(state_->context, state_->explain(std::move(domain), std::move(question)),
+  asio::co_spawn(state_->context, state_->explain(std::move(domain), wish, std::move(question)),
                  [](const std::exception_ptr&) {});
 }
 

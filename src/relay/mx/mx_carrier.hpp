@@ -40,9 +40,10 @@ class MxCarrier final : public queue::Carrier {
   [[nodiscard]] std::vector<std::string> sites_with_sources(const std::string& site) const;
   /// Asks for the MX records of the domain.
   void find_site(const std::string& domain, std::function<void()> found) override;
-  /// The facts (facts_of) of a search for the exchangers of a domain now. `done` is called once,
-  /// from any thread; with nothing if the carrier ends before.
-  void explain(std::string domain, std::function<void(std::vector<std::string>)> done);
+  /// The facts (facts_of) of a search for the exchangers of a domain now, for a message with this
+  /// wish. `done` is called once, from any thread; with nothing if the carrier ends before.
+  void explain(std::string domain, tls::MessageWish wish,
+               std::function<void(std::vector<std::string>)> done);
   /// As TlsPolicies::facts and purge; `done` is called once, from any thread.
   void find_policies(std::vector<std::string> names,
                      std::function<void(std::vector<tls::PolicyFacts>)> done);

@@ -42,10 +42,11 @@ std::vector<std::uint32_t> of_one_transaction(const queue::Part& part, std::size
   return found;
 }
 
-tls::MessageWish wish_of(const queue::Part& part) {
-  return {part.handling.asked.require_tls, part.handling.tls_optional,
-          part.envelope.reverse_path.empty()};
+tls::MessageWish wish_of(const spool::Envelope& envelope, const queue::Handling& handling) {
+  return {handling.asked.require_tls, handling.tls_optional, envelope.reverse_path.empty()};
 }
+
+tls::MessageWish wish_of(const queue::Part& part) { return wish_of(part.envelope, part.handling); }
 
 std::uint64_t seed_of(const queue::Part& part) {
   const auto& first = part.envelope.recipients[part.recipients.front()];

@@ -18,6 +18,7 @@ std::string domain_of(const queue::Part& part);
 /// At most `most` recipients in the domain of the first one: those of one transaction.
 std::vector<std::uint32_t> of_one_transaction(const queue::Part& part, std::size_t most);
 tls::MessageWish wish_of(const queue::Part& part);
+tls::MessageWish wish_of(const spool::Envelope& envelope, const queue::Handling& handling);
 /// Each message and attempt has its own: together they use all hosts of one preference.
 std::uint64_t seed_of(const queue::Part& part);
 

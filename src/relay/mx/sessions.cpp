@@ -96,6 +96,7 @@ awaitable<Sessions::Sent> Sessions::send_by(outbox::Call& call, Way& way) {
   bool is_new = lease.connection == nullptr;
   if (is_new) lease.connection = connect(way);
   const auto carried = lease.connection->messages();
+  const auto opened = lease.connection->sessions_opened();
   const auto begun = std::chrono::steady_clock::now();
   auto report = co_await send_over(call, *lease.connection, way.exchanger);
   const auto took = std::chrono::steady_clock::now() - begun;
@@ -109,7 +110,8 @@ awaitable<Sessions::Sent> Sessions::send_by(outbox::Call& call, Way& way) {
     }
   }
   Sent sent{std::move(report), is_new};
-  if (is_new) note_connection(*lease.connection, sent);
+  sent.is_new = is_new || lease.connection->sessions_opened() != opened;
+  if (sent.is_new) note_connection(*lease.connection, sent);
   if (sent.report && !is_new && call.part.size <= largest_measured)
     sent.latency = std::chrono::duration_cast<std::chrono::milliseconds>(took);
   if (is_new && way.policy.is_tested) sent.doubt = doubt_about(*lease.connection);
@@ -137,6 +139,8 @@ void Sessions::note_failed_tls(const std::string& host, const Error& error) {
   const bool is_failure = error.fault == Fault::tls || (was_lost && lost_in_tls_.has(host));
   if (is_failure) policies_.add_failed(host, error.text());
   if (was_lost && !is_failure) lost_in_tls_.add(host);
+  if (!is_failure && policies_.observer() != nullptr)
+    policies_.observer()->tls_fell_back(host, error.text());
 }
 
 awaitable<Sessions::Sent> Sessions::send(outbox::Call& call, const Exchanger& exchanger,
@@ -145,7 +149,11 @@ awaitable<Sessions::Sent> Sessions::send(outbox::Call& call, const Exchanger& ex
   const auto& host = exchanger.host.name;
   if (policy.allows_plaintext() && policies_.failed(host)) {
     auto plain = co_await send_without_tls(call, exchanger, policy, source, most);
-    if (!wants_tls(plain.report) || call.is_stopping || !call.source.rewind()) co_return plain;
+    if (!wants_tls(plain.report) || call.is_stopping || !call.source.rewind()) {
+      plain.failed_tls = fail(Fault::tls, host, policies_.failed(host)->reason);
+      plain.failed_tls->stage = Stage::starttls;
+      co_return plain;
+    }
     policies_.remove_failed(host);
   }
   Way way{exchanger, policy, source, most};

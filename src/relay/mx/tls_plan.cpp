@@ -6,18 +6,26 @@
 namespace postroad::relay::mx {
 
 boost::asio::awaitable<TlsPlan> find_tls_plan(tls::TlsPolicies& policies, const Exchangers& found,
-                                              std::string domain, tls::Level level,
-                                              std::uint16_t port, FindTimes times) {
+                                              std::string domain, tls::MessageWish wish,
+                                              tls::Level level, std::uint16_t port,
+                                              FindTimes times) {
   TlsPlan plan;
   if (found.usable.empty()) co_return plan;
   const auto sts =
-      co_await policies.find_sts(domain, {}, std::chrono::steady_clock::now() + times.name);
+      co_await policies.find_sts(domain, wish, std::chrono::steady_clock::now() + times.name);
   plan.sts = policies.settings().mta_sts ? text_of(sts) : "off";
+  bool is_any_used = false;
   for (const auto& exchanger : found.usable) {
     const auto& host = exchanger.host.name;
     tls::PolicyTarget target{domain, found.alias_of, host, found.is_secure || found.is_implicit};
-    const auto policy = co_await policies.find(found, exchanger, std::move(target), {}, sts, level,
-                                               port, std::chrono::steady_clock::now() + times.name);
+    const auto policy =
+        co_await policies.find(found, exchanger, std::move(target), wish, sts, level, port,
+                               std::chrono::steady_clock::now() + times.name);
+    if (policy.refusal.empty())
+      is_any_used = true;
+    else
+      plan.refusal += (plan.refusal.empty() ? "4.7.5 " : "; ") + host + ": " + policy.by + ": " +
+                      policy.refusal;
     auto text = tls::text_of(policy);
     if (const auto failed = policies.failed(host); failed && policy.allows_plaintext())
       text.append("; without TLS until ")
@@ -26,6 +34,7 @@ boost::asio::awaitable<TlsPlan> find_tls_plan(tls::TlsPolicies& policies, const 
           .append(failed->reason);
     plan.hosts.emplace_back(host, std::move(text));
   }
+  if (is_any_used) plan.refusal.clear();
   co_return plan;
 }
 

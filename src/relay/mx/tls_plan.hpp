@@ -19,13 +19,15 @@ struct TlsPlan {
   /// By host, in the order of Exchangers::usable: the policy as tls::text_of gives it, and the
   /// TLSA records.
   std::vector<std::pair<std::string, std::string>> hosts;
+  std::string refusal{};  ///< no host may be used: why; else empty
 };
 
-/// For a message without a wish of its own. `domain`: A-labels, lower case. The references outlive
+/// For a message with this wish. `domain`: A-labels, lower case. The references outlive
 /// the call.
 boost::asio::awaitable<TlsPlan> find_tls_plan(tls::TlsPolicies& policies, const Exchangers& found,
-                                              std::string domain, tls::Level level,
-                                              std::uint16_t port, FindTimes times);
+                                              std::string domain, tls::MessageWish wish,
+                                              tls::Level level, std::uint16_t port,
+                                              FindTimes times);
 
 /// "dnssec: off: …", "mta-sts: …", then "tls: HOST: …" per host.
 std::vector<std::string> lines_of(const TlsPlan& plan);

@@ -45,7 +45,15 @@ TlsFailure failure_of(tls::StsFault fault) {
 std::optional<TlsVerdict> verdict_on(const Sessions::Sent& sent, const tls::HostPolicy& policy,
                                      const tls::StsState& sts) {
   const auto& report = sent.report;
-  if (is_failed_handshake(report)) return of_handshake(report.error(), sent.certificate);
+  const bool has_dane = !policy.tlsa_base.empty();
+  if (is_failed_handshake(report)) {
+    // The domain did not promise a valid certificate: it is our configuration that demands one.
+    const bool is_own_demand =
+        policy.kind == tls::HostPolicy::Kind::verify && !has_dane && !sts.kept;
+    if (sent.is_fault_here || (is_own_demand && sent.certificate != net::CertificateFault::none))
+      return std::nullopt;
+    return of_handshake(report.error(), sent.certificate);
+  }
   if (sent.failed_tls) return of_handshake(*sent.failed_tls, sent.certificate);
   if (!sent.has_tls) {
     const bool had_session_without =
@@ -57,8 +65,7 @@ std::optional<TlsVerdict> verdict_on(const Sessions::Sent& sent, const tls::Host
     return TlsVerdict{TlsFailure::validation_failure, policy.test_failure};
   if (policy.is_tested && !sent.doubt.empty())
     return TlsVerdict{failure_of(sent.certificate), sent.doubt};
-  const bool has_dane = !policy.tlsa_base.empty();
-  if (has_dane && policy.peer.associations.empty())
+  if (has_dane && !policy.is_tested && policy.peer.associations.empty())
     return TlsVerdict{TlsFailure::tlsa_invalid, "no TLSA record is usable"};
   if (!has_dane && !sts.kept && !sts.failure.empty())
     return TlsVerdict{failure_of(sts.fault), sts.failure};

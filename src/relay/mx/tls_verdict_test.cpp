@@ -99,6 +99,18 @@ TEST(TlsVerdict, OfPoliciesThatCannotBeHad) {
   EXPECT_EQ(failure_of(sent_by_tls(), {}, sts), TlsFailure::none);
 }
 
+// `tls_out.level = verify`, or REQUIRETLS: the domain published nothing.
+TEST(TlsVerdict, OfACertificateThatOnlyWeDemand) {
+  Sessions::Sent sent{error_at(Stage::starttls, Fault::tls), true};
+  sent.certificate = CertificateFault::expired;
+  tls::HostPolicy policy;
+  policy.kind = tls::HostPolicy::Kind::verify;
+  EXPECT_EQ(failure_of(sent, policy), std::nullopt);
+  tls::StsState sts;
+  sts.kept.emplace();
+  EXPECT_EQ(failure_of(sent, policy, sts), TlsFailure::certificate_expired);
+}
+
 TEST(TlsVerdict, OfAHostThatIsNotUsed) {
   tls::HostPolicy policy;
   policy.refusal = "why";

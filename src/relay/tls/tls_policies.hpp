@@ -53,6 +53,8 @@ class TlsObserver {
   virtual void session_ended(const TlsSession& session) = 0;
   /// Opportunistic TLS failed; messages go without it until the memory is over.
   virtual void tls_left_out(const std::string& host, const std::string& reason) = 0;
+  /// Opportunistic TLS failed, and one message went without it.
+  virtual void tls_fell_back(const std::string& host, const std::string& reason) = 0;
   /// `failure` empty: the policy of the domain was fetched.
   virtual void policy_fetched(const std::string& domain, const std::string& failure) = 0;
   /// The resolver validates no answer.

@@ -76,6 +76,9 @@ HostPolicy first_policy(const PolicyTarget& target, MessageWish wish, const Dane
                         "exchanger of " +
                             target.domain);
     made.is_refusal_temporary = sts.is_open;
+    if (sts.is_open)
+      made.refusal +=
+          "; its MTA-STS policy is not known: " + (sts.failure.empty() ? "no answer" : sts.failure);
     return made;
   }
   const bool is_enforced = sts.kept && sts.kept->policy.mode == StsPolicy::Mode::enforce;
@@ -95,7 +98,8 @@ HostPolicy policy_of(const PolicyTarget& target, MessageWish wish, const Dane& d
                      const StsState& sts, Level level) {
   auto made = first_policy(target, wish, dane, sts, level);
   if (made.refusal.empty()) made.evidence = dane.text;
-  if (dane.kind != Dane::Kind::none) {
+  const bool is_dane = made.by == "DANE" || made.kind == Kind::dane;
+  if (is_dane && dane.kind != Dane::Kind::none) {
     made.tlsa_base = dane.base;
     made.tlsa = dane.records;
   }
@@ -134,8 +138,8 @@ std::string text_of(const HostPolicy& policy) {
   if (!policy.refusal.empty()) return "not used (" + policy.by + "): " + policy.refusal;
   const std::string text = policy.kind == Kind::opportunistic ? "opportunistic"
                            : policy.kind == Kind::required    ? "required, with any certificate"
-                           : policy.kind == Kind::verify      ? "verified by CA certificates"
-                                                              : "verified by TLSA records";
+                           : policy.kind == Kind::verify ? "must be verified by CA certificates"
+                                                         : "must be verified by TLSA records";
   return text + " (" + policy.by + ')' + (policy.evidence.empty() ? "" : "; " + policy.evidence);
 }
 

@@ -62,7 +62,8 @@ struct PolicyTarget {
 HostPolicy policy_of(const PolicyTarget& target, MessageWish wish, const Dane& dane,
                      const StsState& sts, Level level);
 
-/// One line for people: "verified by TLSA records (DANE); TLSA of …", "opportunistic (tls_out)".
+/// One line for people: "must be verified by TLSA records (DANE); TLSA of …", "opportunistic
+/// (tls_out)".
 std::string text_of(const HostPolicy& policy);
 
 }  // namespace postroad::relay::tls

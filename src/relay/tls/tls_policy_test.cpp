@@ -229,13 +229,13 @@ TEST(TlsPolicyKey, DiffersWhenAnythingDiffers) {
 
 TEST(TlsPolicyText, NamesTheOriginAndTheEvidence) {
   auto policy = policy_of(policy_target, {}, known_dane(Dane::Kind::usable), {}, Level::required);
-  EXPECT_EQ(text_of(policy), "verified by TLSA records (DANE); TLSA of mx.example: …");
+  EXPECT_EQ(text_of(policy), "must be verified by TLSA records (DANE); TLSA of mx.example: …");
   policy = policy_of(policy_target, {}, {}, {}, Level::opportunistic);
   EXPECT_EQ(text_of(policy), "opportunistic (tls_out)");
   policy = policy_of(policy_target, {}, {}, {}, Level::required);
   EXPECT_EQ(text_of(policy), "required, with any certificate (tls_out)");
   policy = policy_of(policy_target, strict_wish, {}, {}, Level::required);
-  EXPECT_EQ(text_of(policy), "verified by CA certificates (REQUIRETLS)");
+  EXPECT_EQ(text_of(policy), "must be verified by CA certificates (REQUIRETLS)");
   policy = policy_of(policy_target, {}, {}, known_sts(StsMode::enforce, unlisted), {});
   EXPECT_EQ(text_of(policy), "not used (MTA-STS): " + not_listed_text);
 }

@@ -1,6 +1,7 @@
 // See counts.hpp.
 #include "relay/tlsrpt/counts.hpp"
 
+#include <algorithm>
 #include <optional>
 
 #include "base/percent.hpp"
@@ -10,9 +11,11 @@ namespace postroad::relay::tlsrpt {
 
 namespace {
 
-constexpr std::size_t longest_reason = 200;  // bytes
-constexpr std::size_t most_strings = 100;    // of one policy
-constexpr std::size_t of_entry = 400;        // bytes in memory, about, without its texts
+constexpr std::size_t longest_reason = 200;   // bytes
+constexpr std::size_t most_strings = 100;     // of one policy
+constexpr std::size_t longest_string = 1000;  // bytes
+constexpr std::size_t most_text = 8 << 10;    // bytes of the strings of a policy
+constexpr std::size_t of_entry = 400;         // bytes in memory, about, without its texts
 constexpr std::size_t of_string = 32;
 constexpr char separator = '\n';        // of the strings of a policy: none has a line end
 constexpr std::string_view none = "-";  // an empty word
@@ -40,16 +43,16 @@ std::optional<std::vector<std::string>> texts_of(std::string_view word) {
   return texts;
 }
 
-std::string line_of(const std::string& domain, const Policy& policy, const Failure* failure,
-                    std::uint64_t count) {
-  std::string line = word_of(domain) + ' ' + policy.type + ' ' + word_of(policy.domain) + ' ' +
-                     word_of(policy.strings) + ' ' + word_of(policy.mx) + ' ' +
-                     std::to_string(count);
-  if (failure != nullptr) {
-    for (const auto* part :
-         {&failure->type, &failure->from, &failure->host, &failure->to, &failure->reason})
-      line += ' ' + word_of(*part);
-  }
+std::string line_of(const std::string& domain, const Policy& policy) {
+  return "policy " + word_of(domain) + ' ' + policy.type + ' ' + word_of(policy.domain) + ' ' +
+         word_of(policy.strings) + ' ' + word_of(policy.mx) + '\n';
+}
+
+std::string line_of(const Failure& failure, std::uint64_t count) {
+  auto line = "failed " + std::to_string(count);
+  for (const auto* part :
+       {&failure.type, &failure.from, &failure.host, &failure.to, &failure.reason})
+    line += ' ' + word_of(*part);
   return line + '\n';
 }
 
@@ -63,13 +66,28 @@ std::optional<Failure> failure_of(const std::vector<std::string_view>& words, st
   return failure;
 }
 
+// A foreign zone or policy host chose them.
+std::vector<std::string> bounded(std::vector<std::string> texts) {
+  std::size_t sum = 0;
+  for (auto& text : texts) {
+    if (text.size() > longest_string) text = printable(text, longest_string);
+    sum += text.size();
+  }
+  if (texts.size() > most_strings) texts.resize(most_strings);
+  while (sum > most_text && !texts.empty()) {
+    sum -= std::min(sum, texts.back().size());
+    texts.pop_back();
+  }
+  return texts;
+}
+
 std::vector<std::string> lines_of(const std::string& text) {
   std::vector<std::string> lines;
   for (auto line : split(text, '\n')) {
     if (line.ends_with('\r')) line.remove_suffix(1);
     if (!line.empty() && lines.size() < most_strings) lines.emplace_back(line);
   }
-  return lines;
+  return bounded(std::move(lines));
 }
 
 std::size_t size_of(const std::string& domain, const Policy& policy) {
@@ -83,84 +101,120 @@ std::size_t size_of(const std::string& domain, const Policy& policy) {
 
 Policy policy_of(const tls::TlsSession& session) {
   const auto& policy = session.policy;
-  if (!policy.tlsa_base.empty()) return {"tlsa", policy.tlsa_base, policy.tlsa, {session.host}};
-  const auto& kept = session.sts.kept;
-  if (kept && kept->policy.mode != tls::StsPolicy::Mode::none) {
-    auto mx = kept->policy.mx;
-    if (mx.size() > most_strings) mx.resize(most_strings);
-    return {"sts", session.domain, lines_of(kept->text), std::move(mx)};
+  if (!policy.tlsa_base.empty() && !policy.is_tested) {
+    auto records = policy.tlsa;
+    std::sort(records.begin(), records.end());  // the DNS gives them in any order
+    return {"tlsa", policy.tlsa_base, bounded(std::move(records)), {session.host}};
   }
+  const auto& kept = session.sts.kept;
+  if (kept && kept->policy.mode != tls::StsPolicy::Mode::none)
+    return {"sts", session.domain, lines_of(kept->text), bounded(kept->policy.mx)};
   if (!kept && !session.sts.failure.empty()) return {"sts", session.domain};
   return {"no-policy-found", session.domain};
 }
 
 bool Counts::add(const tls::TlsSession& session) {
-  const auto policy = policy_of(session);
-  if (session.failure == tls::TlsFailure::none) return add(session.domain, policy, nullptr, 1);
+  auto* const sessions = find(session.domain, policy_of(session));
+  if (sessions == nullptr) return false;
+  if (session.failure == tls::TlsFailure::none) {
+    ++sessions->successful;
+    return true;
+  }
   Failure failure{std::string(to_string(session.failure))};
   if (session.from) failure.from = session.from->to_string();
   failure.host = session.host;
   if (session.to) failure.to = session.to->to_string();
   failure.reason = printable(session.reason, longest_reason);
-  return add(session.domain, policy, &failure, 1);
-}
-
-bool Counts::add(const std::string& domain, const Policy& policy, const Failure* failure,
-                 std::uint64_t count) {
-  const bool has_room = size_ < most_bytes;
-  auto policies = domains_.find(domain);
-  const bool is_known = policies != domains_.end() && policies->second.contains(policy);
-  if (!is_known && !has_room) return false;
-  if (!is_known) {
-    policies = domains_.try_emplace(domain).first;
-    size_ += size_of(domain, policy);
-  }
-  auto& sessions = policies->second[policy];
-  if (failure == nullptr) {
-    sessions.successful += count;
-    return true;
-  }
-  sessions.failed += count;
-  const auto kind = sessions.failures.find(*failure);
-  if (kind != sessions.failures.end()) {
-    kind->second += count;
-  } else if (has_room && sessions.failures.size() < most_failures) {
-    sessions.failures[*failure] = count;
-    size_ += of_entry + failure->host.size() + failure->reason.size();
-  }
+  add_failed(session.domain, *sessions, &failure, 1);
   return true;
 }
 
-void Counts::take(std::string_view line) {
-  const auto words = split(line, ' ');
+bool Counts::has_room(const std::string& domain) const {
+  const auto size = sizes_.find(domain);
+  return size_ < most_bytes && (size == sizes_.end() || size->second < most_of_domain);
+}
+
+Sessions* Counts::find(const std::string& domain, const Policy& policy) {
+  const auto policies = domains_.find(domain);
+  if (policies != domains_.end()) {
+    if (const auto known = policies->second.find(policy); known != policies->second.end())
+      return &known->second;
+  }
+  if (!has_room(domain)) return nullptr;
+  const auto size = size_of(domain, policy);
+  size_ += size;
+  sizes_[domain] += size;
+  return &domains_[domain][policy];
+}
+
+void Counts::add_failed(const std::string& domain, Sessions& sessions, const Failure* failure,
+                        std::uint64_t count) {
+  sessions.failed += count;
+  if (failure == nullptr) return;
+  if (const auto kind = sessions.failures.find(*failure); kind != sessions.failures.end()) {
+    kind->second += count;
+  } else if (has_room(domain) && sessions.failures.size() < most_failures) {
+    sessions.failures[*failure] = count;
+    const auto size = of_entry + failure->host.size() + failure->reason.size();
+    size_ += size;
+    sizes_[domain] += size;
+  }
+}
+
+// "policy DOMAIN TYPE ITS-DOMAIN STRINGS MX", and below it the counts.
+void Counts::take(std::string_view lines) {
   constexpr std::size_t of_policy = 6;
-  constexpr std::size_t of_failure = 11;
-  if (words.size() != of_policy && words.size() != of_failure) return;
-  const auto domain = text_of(words[0]);
-  auto policy_domain = text_of(words[2]);
-  auto strings = texts_of(words[3]);
-  auto mx = texts_of(words[4]);
-  const auto count = parse_number(words[5]);
-  if (!domain || domain->empty() || !policy_domain || !strings || !mx || !count) return;
-  const Policy policy{std::string(words[1]), std::move(*policy_domain), std::move(*strings),
-                      std::move(*mx)};
-  const auto failure = words.size() == of_policy ? std::nullopt : failure_of(words, of_policy);
-  if (failure || words.size() == of_policy)
-    add(*domain, policy, failure ? &*failure : nullptr, *count);
+  std::optional<Place> place;
+  for (const auto line : split(lines, '\n')) {
+    const auto words = split(line, ' ');
+    if (words.front() != "policy") {
+      if (place) take_counts(words, *place);
+      continue;
+    }
+    place.reset();
+    if (words.size() != of_policy) continue;
+    const auto domain = text_of(words[1]);
+    auto own_domain = text_of(words[3]);
+    auto strings = texts_of(words[4]);
+    auto mx = texts_of(words[5]);
+    if (!domain || domain->empty() || !own_domain || !strings || !mx) continue;
+    place = Place{*domain,
+                  {std::string(words[2]), std::move(*own_domain), bounded(std::move(*strings)),
+                   bounded(std::move(*mx))}};
+  }
+}
+
+// "ok COUNT", "failed COUNT" and "failed COUNT TYPE FROM HOST TO REASON".
+void Counts::take_counts(const std::vector<std::string_view>& words, const Place& place) {
+  constexpr std::size_t plain = 2;
+  constexpr std::size_t detailed = 7;
+  const auto count = words.size() < plain ? std::nullopt : parse_number(words[1]);
+  const bool is_ok = words.front() == "ok" && words.size() == plain;
+  const bool is_failed =
+      words.front() == "failed" && (words.size() == plain || words.size() == detailed);
+  const auto failure =
+      is_failed && words.size() == detailed ? failure_of(words, plain) : std::nullopt;
+  if (!count || (!is_ok && !is_failed) || (words.size() == detailed && !failure)) return;
+  auto* const sessions = find(place.domain, place.policy);
+  if (sessions == nullptr) return;
+  if (is_ok)
+    sessions->successful += *count;
+  else
+    add_failed(place.domain, *sessions, failure ? &*failure : nullptr, *count);
 }
 
 std::string Counts::lines() const {
   std::string text;
   for (const auto& [domain, policies] : domains_) {
     for (const auto& [policy, sessions] : policies) {
-      if (sessions.successful > 0) text += line_of(domain, policy, nullptr, sessions.successful);
+      text += line_of(domain, policy);
+      if (sessions.successful > 0) text += "ok " + std::to_string(sessions.successful) + '\n';
       auto rest = sessions.failed;
       for (const auto& [failure, count] : sessions.failures) {
-        text += line_of(domain, policy, &failure, count);
+        text += line_of(failure, count);
         rest -= count;
       }
-      const Failure other{std::string(to_string(tls::TlsFailure::validation_failure))};
-      if (rest > 0) text += line_of(domain, policy, &other, rest);
+      if (rest > 0) text += "failed " + std::to_string(rest) + '\n';
     }
   }
   return text;

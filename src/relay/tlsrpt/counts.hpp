@@ -46,12 +46,13 @@ using DomainCounts = std::map<Policy, Sessions>;
 class Counts final {
  public:
   static constexpr std::size_t most_bytes = 64 << 20;
+  static constexpr std::size_t most_of_domain = 256 << 10;  ///< bytes
   static constexpr std::size_t most_failures = 100;  ///< kinds, of one policy; others are summed up
 
   /// Counts the session. False: there is no room for its policy.
   bool add(const tls::TlsSession& session);
-  /// Takes a line in; lines that are damaged are passed over.
-  void take(std::string_view line);
+  /// Takes lines in, in their order; those that are damaged are passed over.
+  void take(std::string_view lines);
   /// All of it as lines.
   [[nodiscard]] std::string lines() const;
   [[nodiscard]] const std::map<std::string, DomainCounts>& domains() const { return domains_; }
@@ -60,10 +61,19 @@ class Counts final {
   [[nodiscard]] std::size_t size() const { return size_; }
 
  private:
-  bool add(const std::string& domain, const Policy& policy, const Failure* failure,
-           std::uint64_t count);
+  struct Place {
+    std::string domain;
+    Policy policy;
+  };
+  // The sessions of a policy; null: there is no room for it.
+  Sessions* find(const std::string& domain, const Policy& policy);
+  void add_failed(const std::string& domain, Sessions& sessions, const Failure* failure,
+                  std::uint64_t count);
+  void take_counts(const std::vector<std::string_view>& words, const Place& place);
+  [[nodiscard]] bool has_room(const std::string& domain) const;
 
   std::map<std::string, DomainCounts> domains_;
+  std::map<std::string, std::size_t> sizes_;  // of the domains
   std::size_t size_ = 0;
 };
 

@@ -15,7 +15,7 @@ constexpr std::string_view version = "v=TLSRPTv1";
 constexpr std::string_view rua = "rua=";
 constexpr std::string_view mailto = "mailto:";
 constexpr std::string_view https = "https://";
-constexpr std::size_t most_uris = 10;
+constexpr std::size_t most_uris = 5;       // whoever writes the record chooses who gets the mails
 constexpr std::size_t longest_uri = 1000;  // bytes
 
 // The version, and nothing or a field behind it.
@@ -29,6 +29,9 @@ bool has_scheme(std::string_view uri, std::string_view scheme) {
   return uri.size() > scheme.size() && lower(uri.substr(0, scheme.size())) == scheme;
 }
 
+// Where the report goes: of a mailbox whatever fields the URI has.
+std::string place_of(const std::string& uri) { return lower(address_of(uri).value_or(uri)); }
+
 void add_uris(std::string_view list, std::vector<std::string>& uris) {
   for (auto uri : split(list, ',')) {
     uri = trim(uri);
@@ -37,26 +40,35 @@ void add_uris(std::string_view list, std::vector<std::string>& uris) {
                           std::none_of(uri.begin(), uri.end(), [](char c) { return c < 0; });
     if (!is_known || !is_ascii || uris.size() == most_uris) continue;
     const auto colon = uri.find(':');
-    uris.push_back(lower(uri.substr(0, colon)) + std::string(uri.substr(colon)));
+    auto made = lower(uri.substr(0, colon)) + std::string(uri.substr(colon));
+    const auto place = place_of(made);
+    const bool is_there = std::any_of(uris.begin(), uris.end(),
+                                      [&](const auto& one) { return place_of(one) == place; });
+    if (!is_there) uris.push_back(std::move(made));
   }
 }
 
 }  // namespace
 
-std::vector<std::string> report_uris(const std::vector<std::string>& records) {
+ReportUris report_uris(const std::vector<std::string>& records) {
   const std::string* found = nullptr;
   for (const auto& record : records) {
     if (!has_version(record)) continue;
-    if (found != nullptr) return {};
+    if (found != nullptr) return {{}, "is there more than once"};
     found = &record;
   }
-  std::vector<std::string> uris;
-  if (found == nullptr) return uris;
+  ReportUris made;
+  if (found == nullptr) return made;
+  bool has_rua = false;
   for (auto field : split(*found, ';')) {
     field = trim(field);
-    if (field.starts_with(rua)) add_uris(field.substr(rua.size()), uris);
+    if (!field.starts_with(rua)) continue;
+    has_rua = true;
+    add_uris(field.substr(rua.size()), made.uris);
   }
-  return uris;
+  if (made.uris.empty())
+    made.fault = has_rua ? "names neither a mailto: nor an https: URI" : "has no rua";
+  return made;
 }
 
 std::optional<std::string> address_of(const std::string& uri) {

@@ -10,9 +10,15 @@ namespace postroad::relay::tlsrpt {
 /// The name of the record.
 inline std::string record_name(const std::string& domain) { return "_smtp._tls." + domain; }
 
-/// The URIs of `rua`, at most 10, each "mailto:…" or "https://…"; others are left out. Empty:
-/// reports are not wanted: not exactly one of the records begins with "v=TLSRPTv1", or it is wrong.
-std::vector<std::string> report_uris(const std::vector<std::string>& records);
+struct ReportUris {
+  /// At most five, each "mailto:…" or "https://…"; others are left out, and those to an address
+  /// that is there already. Empty: reports are not wanted.
+  std::vector<std::string> uris{};
+  std::string fault{};  ///< of a record that asks for none although it is there: "has no rua"
+};
+
+/// Of the one record that begins with "v=TLSRPTv1".
+ReportUris report_uris(const std::vector<std::string>& records);
 
 /// The address of a "mailto:" URI (RFC 6068): percent-decoded, without header fields. nullopt: it
 /// is not one address.

@@ -16,7 +16,7 @@ struct RecordCase {
 
 class Records : public testing::TestWithParam<RecordCase> {};
 
-TEST_P(Records, NameTheUris) { EXPECT_EQ(report_uris(GetParam().records), GetParam().uris); }
+TEST_P(Records, NameTheUris) { EXPECT_EQ(report_uris(GetParam().records).uris, GetParam().uris); }
 
 INSTANTIATE_TEST_SUITE_P(
     PolicyRecord, Records,
@@ -53,7 +53,24 @@ INSTANTIATE_TEST_SUITE_P(
 TEST(PolicyRecord, HasALimitOfUris) {
   std::string record = "v=TLSRPTv1; rua=mailto:a0@b.example";
   for (int i = 1; i < 50; ++i) record += ",mailto:a" + std::to_string(i) + "@b.example";
-  EXPECT_EQ(report_uris({record}).size(), 10U);
+  EXPECT_EQ(report_uris({record}).uris.size(), 5U);
+}
+
+TEST(PolicyRecord, AnAddressGetsOneReport) {
+  EXPECT_EQ(
+      report_uris({"v=TLSRPTv1; rua=mailto:a@b.example,mailto:a@B.example,mailto:a@b.example?x=1,"
+                   "mailto:%61@b.example"})
+          .uris.size(),
+      1U);
+}
+
+TEST(PolicyRecord, SaysWhyARecordAsksForNothing) {
+  EXPECT_EQ(report_uris({}).fault, "");
+  EXPECT_EQ(report_uris({"v=TLSRPTv1; x=1"}).fault, "has no rua");
+  EXPECT_EQ(report_uris({"v=TLSRPTv1; rua=ftp://x"}).fault,
+            "names neither a mailto: nor an https: URI");
+  EXPECT_EQ(report_uris({"v=TLSRPTv1; rua=mailto:a@b.example", "v=TLSRPTv1;"}).fault,
+            "is there more than once");
 }
 
 TEST(AddressOf, ReadsMailtoUris) {

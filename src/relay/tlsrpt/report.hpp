@@ -14,7 +14,7 @@ inline constexpr std::string_view report_type = "application/tlsrpt+gzip";
 
 /// The reporter: this server.
 struct Submitter {
-  std::string host;          ///< its name
+  std::string host;          ///< the domain of `contact`
   std::string organization;  ///< that runs it
   std::string contact;       ///< an address: contact-info, and From of the message
 };

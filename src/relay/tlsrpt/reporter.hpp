@@ -57,22 +57,29 @@ class Reporter final {
                                                   std::chrono::milliseconds lifetime)>;
   /// Told of each result but `not_wanted`, and of a disk that cannot be written (an empty domain).
   using Tell = std::function<void(const ReportResult&)>;
+  /// Told of sessions that were not counted.
+  using TellLeftOut = std::function<void(std::uint64_t)>;
   struct Parts {
     MakeResolver make_resolver;
     Queue queue;
     Tell tell;
+    TellLeftOut tell_left_out{};
   };
 
-  /// The tally outlives it; the functions may be called until it ends, on its thread. Throws
-  /// std::system_error without a thread.
-  Reporter(Tally& tally, ReporterSettings settings, Parts parts);
+  /// The tally outlives it; the functions are called on its thread, until it ends. Nothing is sent
+  /// before change(). Throws std::system_error without a thread.
+  explicit Reporter(Tally& tally);
   Reporter(const Reporter&) = delete;
   Reporter& operator=(const Reporter&) = delete;
   /// Ends what is under way; writes what was counted.
   ~Reporter();
 
+  /// From now on; what is under way ends as it began.
+  void change(ReporterSettings settings, Parts parts);
+
   /// Ends the period under way and sends all reports that have not gone out. `each` is called for
   /// each result and `done` at the end with their number, on the thread of this; also if this ends.
+  /// Reports that are being sent already are not among them.
   void send_now(std::function<void(const ReportResult&)> each,
                 std::function<void(std::size_t)> done);
 

@@ -67,7 +67,8 @@ class ReporterTest : public testing::Test {
       told.push_back(result);
       bell.notify_all();
     };
-    reporter.emplace(tally, settings, std::move(parts));
+    reporter.emplace(tally);
+    reporter->change(settings, std::move(parts));
   }
   // The results of sending now.
   std::vector<ReportResult> send() {
@@ -186,6 +187,31 @@ TEST_F(ReporterTest, WaitsForTheDelay) {
   count("b.example");
   publish("b.example", "mailto:x@b.example");
   EXPECT_EQ(send().size(), 2U);  // what was told to go now goes now
+}
+
+TEST_F(ReporterTest, AReportThatWentOutIsNotSentAgainByTheNextReporter) {
+  count("a.example");
+  publish("a.example", "mailto:x@a.example,mailto:y@a.example");
+  refusals = 1;
+  settings.pause = 1h;
+  start();
+  EXPECT_EQ(send().size(), 2U);
+  start();
+  EXPECT_EQ(send().size(), 1U);
+  EXPECT_EQ(queued, (std::vector<std::string>{"y@a.example", "x@a.example"}));
+}
+
+TEST_F(ReporterTest, SaysWhatIsWrongWithARecord) {
+  count("a.example");
+  count(std::string(245, 'b'));
+  publish("a.example", "ftp://x");
+  start();
+  auto results = send();
+  ASSERT_EQ(results.size(), 2U);
+  std::sort(results.begin(), results.end(),
+            [](const auto& one, const auto& other) { return one.domain < other.domain; });
+  for (const auto& one : results) EXPECT_EQ(one.kind, Kind::not_wanted) << one.text;
+  EXPECT_NE(results[0].text.find("neither a mailto:"), std::string::npos) << results[0].text;
 }
 
 TEST_F(ReporterTest, EndsWhileADnsServerIsSilent) {

@@ -2,10 +2,12 @@
 #include "relay/tlsrpt/tally.hpp"
 
 #include <fcntl.h>
+#include <sys/file.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <system_error>
+#include <utility>
 
 #include "base/descriptor.hpp"
 #include "base/text.hpp"
@@ -42,8 +44,7 @@ std::string read(const std::filesystem::path& file) {
 // A crash may have left a part of the last line.
 Counts counts_in(const std::string& text) {
   Counts counts;
-  const auto whole = text.rfind('\n') + 1;
-  for (const auto line : split(std::string_view(text).substr(0, whole), '\n')) counts.take(line);
+  counts.take(std::string_view(text).substr(0, text.rfind('\n') + 1));
   return counts;
 }
 
@@ -54,7 +55,7 @@ std::int64_t end_of_day(std::int64_t when) { return begin_of_day(when) + day; }
 
 Tally::Tally(std::filesystem::path folder, std::int64_t now)
     : folder_(std::move(folder)), begin_(begin_of_day(now)) {
-  load(now);
+  (void)hold(now);
 }
 
 std::filesystem::path Tally::path_of(std::int64_t begin) const {
@@ -65,9 +66,25 @@ std::filesystem::path Tally::path_of(const Ended& period) const {
   return folder_ / (std::to_string(period.begin) + '-' + std::to_string(period.end));
 }
 
+// True: this process has the folder, or there is none. The first time it takes in what is there.
+bool Tally::hold(std::int64_t now) {
+  if (folder_.empty() || lock_) return true;
+  const bool is_there = std::filesystem::exists(folder_);
+  {
+    const std::lock_guard lock(mutex_);
+    if (!is_there && counts_.is_empty()) return true;  // it is made with the first counts
+  }
+  if (!is_there && !make_folder()) return true;  // the write says why
+  Descriptor file(::open((folder_ / "lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (!file) return true;
+  if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) return false;
+  lock_ = std::move(file);
+  load(now);
+  return true;
+}
+
 // "BEGIN-END" and "BEGIN-END.sent" of a period that has ended, "BEGIN" of one that had not.
 void Tally::load(std::int64_t now) {
-  if (folder_.empty()) return;
   std::error_code error;
   std::vector<std::int64_t> open;
   std::filesystem::directory_iterator at(folder_, error);
@@ -79,6 +96,10 @@ void Tally::load(std::int64_t now) {
       load_ended(name);
   }
   std::sort(open.begin(), open.end());
+  const auto own_begin = begin_;
+  const auto before = unwritten_.lines();  // counted while another process had the folder
+  counts_ = {};
+  unwritten_ = {};
   for (const auto begin : open) {
     begin_ = begin;
     const auto text = read(path_of(begin));
@@ -87,7 +108,12 @@ void Tally::load(std::int64_t now) {
     bytes_ = text.empty() || text.ends_with('\n') ? text.size() : rewrite;
     if (begin != open.back() || end_of_day(begin) <= now) (void)end_period(end_of_day(begin));
   }
-  if (end_of_day(begin_) <= now) begin_ = begin_of_day(now);
+  if (counts_.is_empty() && !before.empty())
+    begin_ = std::max(begin_, own_begin);
+  else if (end_of_day(begin_) <= now)
+    begin_ = begin_of_day(now);
+  counts_.take(before);
+  unwritten_.take(before);
   std::sort(ended_.begin(), ended_.end(),
             [](const Ended& one, const Ended& other) { return one.begin < other.begin; });
 }
@@ -101,7 +127,14 @@ void Tally::load_ended(const std::string& name) {
   Ended period{static_cast<std::int64_t>(*begin), static_cast<std::int64_t>(*end),
                counts_in(read(folder_ / name)).domains()};
   const auto settled = read(folder_ / (name + std::string(settled_suffix)));
-  for (const auto domain : split(settled, '\n')) period.domains.erase(std::string(domain));
+  for (const auto line : split(settled, '\n')) {
+    const auto space = std::min(line.find(' '), line.size());
+    const std::string domain(line.substr(0, space));
+    if (space == line.size())
+      period.domains.erase(domain);
+    else
+      period.sent[domain].emplace(line.substr(space + 1));
+  }
   if (period.domains.empty()) {  // a crash left its files
     std::error_code error;
     for (const auto suffix : {std::string_view(), settled_suffix})
@@ -127,26 +160,46 @@ Result<void> Tally::make_folder() const {
   return {};
 }
 
+// What cannot be written waits for the next time.
 Result<void> Tally::write() {
-  if (folder_.empty() || unwritten_.is_empty()) return {};
-  if (auto made = make_folder(); !made) return made;
-  const auto file = path_of(begin_);
-  auto lines = unwritten_.lines();
-  if (bytes_ + lines.size() > 4 * counts_.size() + small_file) {
-    lines = counts_.lines();
-    if (!replace_file(file.string(), lines)) return cannot_write(file, errno);
-    bytes_ = 0;
-  } else if (auto kept = append(file, lines); !kept) {
-    return kept;
+  std::string lines;
+  {
+    const std::lock_guard lock(mutex_);
+    if (folder_.empty() || unwritten_.is_empty()) return {};
+    lines = unwritten_.lines();
+    unwritten_ = {};
   }
-  bytes_ += lines.size();
-  unwritten_ = {};
+  auto kept = write_lines(lines);
+  if (kept) return kept;
+  const std::lock_guard lock(mutex_);
+  unwritten_.take(lines);
+  return kept;
+}
+
+Result<void> Tally::write_lines(std::string lines) {
+  if (auto made = make_folder(); !made) return made;
+  std::filesystem::path file;
+  bool is_whole = false;
+  {
+    const std::lock_guard lock(mutex_);
+    file = path_of(begin_);
+    is_whole = bytes_ + lines.size() > 4 * counts_.size() + small_file;
+    if (is_whole) lines = counts_.lines();
+  }
+  if (!is_whole) {
+    if (auto kept = append(file, lines); !kept) return kept;
+    bytes_ += lines.size();
+    return {};
+  }
+  if (!replace_file(file.string(), lines)) return cannot_write(file, errno);
+  bytes_ = lines.size();
   return {};
 }
 
 // Counts that could not be written stay in memory, and their report goes out from there.
 Result<void> Tally::end_period(std::int64_t at) {
   auto kept = write();
+  const std::lock_guard lock(mutex_);
   if (!counts_.is_empty()) {
     Ended period{begin_, at, counts_.domains()};
     if (kept && !folder_.empty() &&
@@ -162,14 +215,30 @@ Result<void> Tally::end_period(std::int64_t at) {
 }
 
 Result<void> Tally::turn(std::int64_t now, bool at_once) {
-  const std::lock_guard lock(mutex_);
-  const bool is_over = now >= end_of_day(begin_);
-  if (!is_over && !(at_once && !counts_.is_empty())) return write();
+  const std::lock_guard disk(disk_);
+  if (!hold(now)) return {};
+  bool is_over = false;
+  bool ends = false;
+  {
+    const std::lock_guard lock(mutex_);
+    is_over = now >= end_of_day(begin_);
+    ends = is_over || (at_once && !counts_.is_empty());
+  }
+  if (!ends) return write();
   auto kept = end_period(is_over ? end_of_day(begin_) : now);
-  if (is_over) begin_ = begin_of_day(now);
+  if (is_over) {
+    const std::lock_guard lock(mutex_);
+    begin_ = begin_of_day(now);
+  }
   // After a restart the next period begins here, too.
   if (!is_over && kept && !folder_.empty()) kept = append(path_of(begin_), {});
   return kept;
+}
+
+void Tally::leave() {
+  const std::lock_guard disk(disk_);
+  if (lock_) (void)write();
+  lock_ = Descriptor();
 }
 
 std::vector<Tally::Key> Tally::keys() const {
@@ -183,37 +252,66 @@ std::vector<Tally::Key> Tally::keys() const {
   return found;
 }
 
+Tally::Ended* Tally::find(const Key& key) {
+  const auto period = std::find_if(ended_.begin(), ended_.end(),
+                                   [&key](const Ended& one) { return one.begin == key.begin; });
+  return period == ended_.end() ? nullptr : &*period;
+}
+
 std::optional<Report> Tally::report(const Key& key) const {
   const std::lock_guard lock(mutex_);
   const auto* domains = key.has_ended ? nullptr : &counts_.domains();
   for (const auto& period : ended_)
     if (key.has_ended && period.begin == key.begin) domains = &period.domains;
-  const auto found = domains == nullptr ? counts_.domains().end() : domains->find(key.domain);
-  if (domains == nullptr || found == domains->end()) return std::nullopt;
+  if (domains == nullptr) return std::nullopt;
+  const auto found = domains->find(key.domain);
+  if (found == domains->end()) return std::nullopt;
   return Report{key.domain, key.begin, key.end, found->second};
 }
 
-Result<void> Tally::settle(const Key& key) {
-  const std::lock_guard lock(mutex_);
-  const auto period = std::find_if(ended_.begin(), ended_.end(),
-                                   [&key](const Ended& one) { return one.begin == key.begin; });
-  if (period == ended_.end() || period->domains.erase(key.domain) == 0) return {};
-  const auto file = path_of(*period);
-  const auto sent = file.string() + std::string(settled_suffix);
-  const bool is_last = period->domains.empty();
-  if (is_last) ended_.erase(period);
+Result<void> Tally::note(const Ended& period, const std::string& line) const {
   if (folder_.empty()) return {};
-  if (!is_last) return append(sent, key.domain + '\n');
+  return append(path_of(period).string() + std::string(settled_suffix), line + '\n');
+}
+
+Result<void> Tally::note_sent(const Key& key, const std::string& uri) {
+  const std::lock_guard disk(disk_);
+  const std::lock_guard lock(mutex_);
+  auto* const period = find(key);
+  if (period == nullptr || !period->sent[key.domain].insert(uri).second) return {};
+  return note(*period, key.domain + ' ' + uri);
+}
+
+bool Tally::was_sent(const Key& key, const std::string& uri) const {
+  const std::lock_guard lock(mutex_);
+  for (const auto& period : ended_) {
+    const auto sent = period.sent.find(key.domain);
+    if (period.begin == key.begin && sent != period.sent.end() && sent->second.contains(uri))
+      return true;
+  }
+  return false;
+}
+
+Result<void> Tally::settle(const Key& key) {
+  const std::lock_guard disk(disk_);
+  const std::lock_guard lock(mutex_);
+  auto* const period = find(key);
+  if (period == nullptr || period->domains.erase(key.domain) == 0) return {};
+  if (!period->domains.empty()) return note(*period, key.domain);
+  const auto file = path_of(*period);
+  ended_.erase(ended_.begin() + (period - ended_.data()));
+  if (folder_.empty()) return {};
   std::error_code error;
-  for (const auto& name : {file, path_of(key.begin), std::filesystem::path(sent)})
+  for (const auto& name : {file, path_of(key.begin),
+                           std::filesystem::path(file.string() + std::string(settled_suffix))})
     if (!error) std::filesystem::remove(name, error);
   if (error) return cannot_write(file, error.value());
   return {};
 }
 
-std::uint64_t Tally::left_out() const {
+std::uint64_t Tally::take_left_out() {
   const std::lock_guard lock(mutex_);
-  return left_out_;
+  return std::exchange(left_out_, 0);
 }
 
 }  // namespace postroad::relay::tlsrpt

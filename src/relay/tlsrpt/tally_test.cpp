@@ -32,7 +32,10 @@ class TallyTest : public testing::Test {
   }
 
   // Also a restart: only the folder is left.
-  void start(std::int64_t now) { tally.emplace(folder, now); }
+  void start(std::int64_t now) {
+    tally.reset();
+    tally.emplace(folder, now);
+  }
   void count(const std::string& domain) {
     TestSession one;
     one.domain = domain;
@@ -135,9 +138,51 @@ TEST_F(TallyTest, SettledReportsStaySettled) {
   start(midnight + day + hour);
   EXPECT_EQ(ended(), Strings{"b.example 0-24"});
   settle_all();
-  EXPECT_EQ(files(), 0U);
+  EXPECT_EQ(files(), 1U);  // the lock
   start(midnight + day + hour);
   EXPECT_EQ(ended(), Strings());
+}
+
+TEST_F(TallyTest, TheUrisThatHaveAReportAreKept) {
+  count("a.example");
+  count("b.example");
+  EXPECT_TRUE(tally->turn(midnight + day));
+  const auto key = tally->keys().front();
+  EXPECT_TRUE(tally->note_sent(key, "mailto:x@a.example"));
+  start(midnight + day + hour);
+  EXPECT_TRUE(tally->was_sent(key, "mailto:x@a.example"));
+  EXPECT_FALSE(tally->was_sent(key, "mailto:y@a.example"));
+  EXPECT_FALSE(tally->was_sent(tally->keys().back(), "mailto:x@a.example"));
+}
+
+// A hand-over: the process before writes last, and the one after takes it in.
+TEST_F(TallyTest, AFolderBelongsToOneProcess) {
+  count("a.example");
+  EXPECT_TRUE(tally->turn(midnight + 6 * hour));
+  Tally next(folder, midnight + 7 * hour);
+  EXPECT_TRUE(next.keys().empty());
+  TestSession one;
+  one.domain = "b.example";
+  next.add(one.session());
+  EXPECT_TRUE(next.turn(midnight + 7 * hour));
+  count("a.example");
+  tally->leave();
+  EXPECT_TRUE(next.turn(midnight + 8 * hour));
+  tally.reset();
+  EXPECT_EQ(next.keys().size(), 2U);
+  const auto report = next.report(next.keys().front());
+  EXPECT_EQ(report->counts.begin()->second.successful, 2U);
+}
+
+TEST_F(TallyTest, CountsWhatFindsNoRoom) {
+  TestSession one;
+  one.use_sts("version: STSv1\nmode: enforce\nmx: *.a.example\nmax_age: 1\n");
+  for (int i = 0; i < 3000; ++i) {
+    one.policy.tlsa_base = std::to_string(i);
+    tally->add(one.session());
+  }
+  EXPECT_GT(tally->take_left_out(), 0U);
+  EXPECT_EQ(tally->take_left_out(), 0U);
 }
 
 TEST_F(TallyTest, AnUnfinishedLineIsPassedOver) {
