@@ -64,7 +64,7 @@ class Connection final {
   }
   /// The last error is one of this machine: a file of the TLS options cannot be read.
   [[nodiscard]] bool has_fault_here() const { return has_fault_here_ || invalid_reason_; }
-  /// Of the last handshake that checked the server's certificate.
+  /// The fault in the last handshake that checked the server's certificate.
   [[nodiscard]] net::CertificateFault certificate_fault() const { return certificate_fault_; }
   [[nodiscard]] std::string server() const { return url_.server(); }
   /// The server, with the port and TLS that follow from options and login.

@@ -56,7 +56,7 @@ class Stream final {
   awaitable<Result<proto::TlsFacts>> handshake_client(const TlsContext& context,
                                                       const TlsPeer& peer, Time deadline);
   awaitable<Result<proto::TlsFacts>> handshake_server(const TlsContext& context, Time deadline);
-  /// Of the peer's certificate in the last handshake, where the context verifies.
+  /// The fault of the peer's certificate in the last handshake, where the context verifies.
   [[nodiscard]] CertificateFault certificate_fault() const;
   /// Makes a waiting read or write return Fault::cancelled.
   void interrupt();

@@ -149,8 +149,8 @@ struct ReportHandling {
   std::chrono::milliseconds lifetime;
 };
 
-// It goes though no TLS policy of the domain is met (RFC 8460 section 3), and nobody hears when it
-// does not arrive.
+// It goes though no TLS policy of the domain is met (RFC 8460 section 3), and no sender is told
+// when it does not arrive.
 Result<std::string> queue_report(spool::Spool& spool, Message message, const ReportHandling& how,
                                  std::vector<spool::Recipient> recipients) {
   if (recipients.empty()) return fail(Fault::input, {}, "there is no mailbox of this address");

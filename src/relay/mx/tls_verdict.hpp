@@ -14,11 +14,11 @@ struct TlsVerdict {
   std::string reason{};
 };
 
-/// Of a session that was opened; nullopt: it ended before TLS was begun or left out.
+/// The verdict on a session that was opened; nullopt: it ended before TLS was begun or left out.
 std::optional<TlsVerdict> verdict_on(const Sessions::Sent& sent, const tls::HostPolicy& policy,
                                      const tls::StsState& sts);
-/// Of a host that its policy rules out; nullopt: the message demanded that, and no policy of the
-/// domain.
+/// The verdict on a host that its policy rules out; nullopt: the message demanded that, and no
+/// policy of the domain.
 std::optional<TlsVerdict> verdict_on_refusal(const tls::HostPolicy& policy);
 
 }  // namespace postroad::relay::mx

@@ -79,7 +79,8 @@ asio::awaitable<Dane> find_dane(dns::Resolver& resolver, ProvenHost host, std::u
     const bool has_failed = !alias || alias->status == dns::Status::temporary_failure ||
                             alias->status == dns::Status::bogus;
     if (has_failed)
-      co_return Dane{Dane::Kind::failed, host.name, {}, {}, "CNAME of " + host.name + ": no answer"};
+      co_return Dane{
+          Dane::Kind::failed, host.name, {}, {}, "CNAME of " + host.name + ": no answer"};
   }
   Dane last;
   for (const auto& base : bases) {

@@ -15,7 +15,7 @@ constexpr std::string_view version = "v=TLSRPTv1";
 constexpr std::string_view rua = "rua=";
 constexpr std::string_view mailto = "mailto:";
 constexpr std::string_view https = "https://";
-constexpr std::size_t most_uris = 5;       // whoever writes the record chooses who gets the mails
+constexpr std::size_t most_uris = 5;       // the writer of the record chooses who gets the mails
 constexpr std::size_t longest_uri = 1000;  // bytes
 
 // The version, and nothing or a field behind it.

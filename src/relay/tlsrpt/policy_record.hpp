@@ -17,7 +17,7 @@ struct ReportUris {
   std::string fault{};  ///< of a record that asks for none although it is there: "has no rua"
 };
 
-/// Of the one record that begins with "v=TLSRPTv1".
+/// The URIs in the one record that begins with "v=TLSRPTv1".
 ReportUris report_uris(const std::vector<std::string>& records);
 
 /// The address of a "mailto:" URI (RFC 6068): percent-decoded, without header fields. nullopt: it

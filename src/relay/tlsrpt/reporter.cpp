@@ -41,7 +41,7 @@ std::uint64_t hash_of(const std::string& text) {
   return hash;
 }
 
-// What one attempt needs: a change does not disturb it.
+// The parts that one attempt needs: a change does not disturb it.
 struct Setup {
   ReporterSettings settings;
   Reporter::Parts parts;
@@ -110,7 +110,7 @@ awaitable<ReportResult> send_to(SetupPtr setup, const Report& report, std::strin
 struct Reporter::State {
   explicit State(Tally& counted) : tally(counted) {}
 
-  // What became of a report so far.
+  // The attempts to send one report so far.
   struct Progress {
     bool is_under_way = false;
     unsigned failures = 0;

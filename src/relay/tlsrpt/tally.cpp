@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::int64_t day = 86'400'000;
 constexpr std::string_view settled_suffix = ".sent";
-// A file with many lines for the same counts is written anew.
+// A file with many lines for the same counts is written again.
 constexpr std::uint64_t small_file = 1 << 20;  // bytes
 constexpr std::uint64_t rewrite = std::uint64_t{1} << 62;
 
@@ -160,7 +160,7 @@ Result<void> Tally::make_folder() const {
   return {};
 }
 
-// What cannot be written waits for the next time.
+// Counts that cannot be written wait for the next time.
 Result<void> Tally::write() {
   std::string lines;
   {
