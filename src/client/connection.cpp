@@ -54,6 +54,7 @@ struct Consultant {
     if (progress && !progress(sent, source->size())) {
       machine.body_failed(fail(Fault::cancelled, {}, "cancelled by the progress callback"));
     } else if (rest.empty()) {
+      connection.announce_next();
       machine.body_end();
     } else {
       // The machine keeps a dot-stuffed copy: of a slice, however large the chunk is.

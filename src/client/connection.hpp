@@ -33,7 +33,22 @@ class Connection final {
   ~Connection();
 
   awaitable<Result<void>> open();
-  awaitable<Result<SendReport>> send(Envelope envelope, MessageSource& source);
+  /// The message that is sent next; the source outlives its sending.
+  struct Upcoming {
+    Envelope envelope;
+    MessageSource* source = nullptr;
+  };
+  /// Called once before the end of a message is written: the message that the next call of `send`
+  /// is for; nullopt: none. Its commands may then go out behind this message (RFC 2920
+  /// section 3.1). A next call for another message opens another connection.
+  using Following = std::function<std::optional<Upcoming>()>;
+  awaitable<Result<SendReport>> send(Envelope envelope, MessageSource& source,
+                                     Following following = {});
+  /// For the driver: right before the end of a message.
+  void announce_next();
+  /// The commands of the next message went out, and it was not sent: the connection is of no other
+  /// use.
+  [[nodiscard]] bool has_announced() const { return machine_ && machine_->has_announced(); }
   awaitable<Result<Reply>> command(std::string verb, std::string argument);
   /// QUIT, waits for the reply for ClientTimeouts::quit, then closes.
   awaitable<Result<Reply>> quit();
@@ -138,6 +153,8 @@ class Connection final {
   net::Time until_ = net::Time::max();
   bool is_driving_ = false;  // an operation is under way, or was left by an exception
   bool used_ = false;        // a message or command has gone over this connection
+  Following following_;      // of the message that is being sent
+  const MessageSource* announced_ = nullptr;  // of the message whose commands went out already
 };
 
 [[nodiscard]] inline Error cancelled() { return fail(Fault::cancelled, {}, "cancelled"); }

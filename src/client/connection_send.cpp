@@ -53,8 +53,15 @@ std::optional<Error> Connection::find_split_error(std::size_t all, std::size_t d
 }
 
 // A server that announces a limit of recipients gets several transactions (RFC 9422 section 4.1).
-awaitable<Result<SendReport>> Connection::send(Envelope envelope, MessageSource& source) {
+awaitable<Result<SendReport>> Connection::send(Envelope envelope, MessageSource& source,
+                                               Following following) {
   until_ = limit();
+  following_ = nullptr;
+  const bool is_announced = machine_ && machine_->has_announced();
+  if (is_announced && announced_ != &source) {
+    close();
+    machine_->closed();
+  }
   const auto opened = co_await ensure_open();
   if (!opened) co_return opened.error();
   SendReport whole;
@@ -67,6 +74,7 @@ awaitable<Result<SendReport>> Connection::send(Envelope envelope, MessageSource&
       break;
     }
     const auto most = machine_->capabilities().most_recipients;
+    if (most == 0 || all - done <= most) following_ = std::move(following);
     auto report = co_await send_part(part_of(envelope, done, most == 0 ? all : most), source);
     if (!report && done == 0) co_return report.error();
     if (!report) {
@@ -113,7 +121,8 @@ awaitable<Result<SendReport>> Connection::send_part(Envelope part, MessageSource
                              .needs_utf8 = source.needs_utf8()};
   };
   const bool reused = std::exchange(used_, true);
-  machine_->send(request());
+  const bool was_announced = machine_->has_announced();
+  machine_->send(was_announced ? smtp::MailRequest() : request());
   co_await drive(&source);
   // The server had closed the idle connection, or replies 421 before any message data: it took
   // nothing of this message, and a new connection carries it.
@@ -125,6 +134,25 @@ awaitable<Result<SendReport>> Connection::send_part(Envelope part, MessageSource
     co_await drive(&source);
   }
   co_return judge(machine_->error(), machine_->report());
+}
+
+void Connection::announce_next() {
+  const auto following = std::exchange(following_, nullptr);
+  const auto& caps = machine_->capabilities();
+  const bool has_room = caps.most_messages == 0 || machine_->messages() < caps.most_messages;
+  auto next = following && has_room ? following() : std::nullopt;
+  if (!next) return;
+  const bool is_split =
+      caps.most_recipients != 0 && next->envelope.recipients.size() > caps.most_recipients;
+  if (is_split) return;
+  auto& source = *next->source;
+  source.offered(offer());
+  const bool is_announced = machine_->announce({.envelope = std::move(next->envelope),
+                                                .size = source.size(),
+                                                .is_8bit = source.is_8bit(),
+                                                .is_binary = source.is_binary(),
+                                                .needs_utf8 = source.needs_utf8()});
+  if (is_announced) announced_ = &source;
 }
 
 // Binary MIME only when chunks are preferred: a server that accepts it must convert the message, or

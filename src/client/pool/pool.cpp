@@ -57,21 +57,24 @@ void Pool::State::pump() {
   const auto places =
       options.connections * (options.relay_order == RelayOrder::round_robin ? relays.size() : 1);
   while (!queue.empty() && under_way.size() < places) {
-    auto call = take_next();
-    under_way.emplace(call->ticket, call);
-    {
-      const std::lock_guard lock(mutex);
-      --counts.waiting;
-      ++counts.under_way;
-    }
-    asio::co_spawn(context, client::without_throwing(run(call.get())),
-                   asio::bind_cancellation_slot(
-                       call->signal.slot(),
-                       [this, call](const std::exception_ptr& thrown, Result<SendReport> result) {
-                         ended(call, thrown ? Result<SendReport>(client::error_of(thrown))
-                                            : std::move(result));
-                       }));
+    start(take_next());
   }
+}
+
+void Pool::State::start(const std::shared_ptr<Call>& call) {
+  under_way.emplace(call->ticket, call);
+  {
+    const std::lock_guard lock(mutex);
+    --counts.waiting;
+    ++counts.under_way;
+  }
+  asio::co_spawn(
+      context, client::without_throwing(run(call.get())),
+      asio::bind_cancellation_slot(
+          call->signal.slot(),
+          [this, call](const std::exception_ptr& thrown, Result<SendReport> result) {
+            ended(call, thrown ? Result<SendReport>(client::error_of(thrown)) : std::move(result));
+          }));
 }
 
 void Pool::State::ended(const std::shared_ptr<Call>& call, Result<SendReport> result) {
@@ -79,6 +82,10 @@ void Pool::State::ended(const std::shared_ptr<Call>& call, Result<SendReport> re
   const bool was_cut = call->timed_out || !client_options.stop_after;
   if (!result && result.error().fault == Fault::cancelled && was_cut) result = cut_off(*call);
   under_way.erase(call->ticket);
+  if (call->reserved.connection) {  // cancelled before its first step
+    call->reserved.connection.reset();
+    give_back(relays[call->reserved_relay], std::exchange(call->reserved, {}));
+  }
   {
     const std::lock_guard lock(mutex);
     --counts.under_way;
@@ -92,6 +99,13 @@ void Pool::State::ended(const std::shared_ptr<Call>& call, Result<SendReport> re
 void Pool::State::cancel(Ticket ticket) {
   if (const auto found = under_way.find(ticket); found != under_way.end())
     return found->second->signal.emit(asio::cancellation_type::all);
+  if (const auto found = announced.extract(ticket); found) {
+    {
+      const std::lock_guard lock(mutex);
+      --counts.waiting;
+    }
+    return found.mapped()->done(cut_off(*found.mapped()));
+  }
   for (auto at = queue.begin(); at != queue.end(); ++at) {
     auto& calls = at->second;
     const auto found = std::find_if(calls.begin(), calls.end(),
@@ -114,6 +128,7 @@ void Pool::State::abandon() {
   for (auto& [caller, calls] : std::exchange(queue, {})) {
     for (const auto& call : calls) call->done(client::cancelled());
   }
+  for (const auto& [ticket, call] : std::exchange(announced, {})) call->done(client::cancelled());
   for (const auto& [ticket, call] : std::map(under_way))
     call->signal.emit(asio::cancellation_type::all);
   goodbye.emit(asio::cancellation_type::all);

@@ -57,6 +57,35 @@ void Pool::State::give_back(Relay& relay, PooledConnection pooled) {
   ring(relay);
 }
 
+// The call that goes behind the message on this connection; null: none.
+std::shared_ptr<client::Call> Pool::State::announce(const Relay& relay,
+                                                    const PooledConnection& pooled) {
+  const bool is_worn = options.messages_per_connection != 0 &&
+                       pooled.connection->messages() >= options.messages_per_connection;
+  const bool is_old = std::chrono::steady_clock::now() - pooled.opened >= options.connection_age;
+  const bool is_asked = options.pipelines_messages && options.rate == 0 &&
+                        !client_options.stop_after && relay.waiting.empty();
+  if (!is_asked || is_worn || is_old || queue.empty() || gone) return nullptr;
+  auto call = take_next();
+  announced.emplace(call->ticket, call);
+  return call;
+}
+
+// The connection after a message: the call that was announced on it goes on, unless it was
+// cancelled meanwhile or the connection was lost.
+void Pool::State::follow(std::size_t index, PooledConnection pooled, std::shared_ptr<Call> next) {
+  if (next && announced.erase(next->ticket) == 0) next.reset();
+  const bool is_open = pooled.connection && pooled.connection->is_open();
+  if (!next || !is_open || gone) {
+    if (is_open && pooled.connection->has_announced()) pooled.connection.reset();
+    if (next) queue[next->caller].push_front(std::move(next));
+    return give_back(relays[index], std::move(pooled));
+  }
+  next->reserved = std::move(pooled);
+  next->reserved_relay = index;
+  start(next);
+}
+
 void Pool::State::count_connections() {
   std::size_t open = 0;
   for (const auto& relay : relays) open += relay.in_use + relay.idle.size();
@@ -106,10 +135,11 @@ awaitable<bool> Pool::State::wait_for_chance(const std::vector<bool>* tried, Tim
 // An exception (from the caller's source, or for lack of system resources) leaves the connection in
 // the middle of an operation: it is dropped, and its place is still released.
 awaitable<Result<SendReport>> Pool::State::carry(PooledConnection* pooled, Envelope part,
-                                                 MessageSource* source) {
+                                                 MessageSource* source,
+                                                 client::Connection::Following following) {
   std::exception_ptr thrown;
   try {
-    co_return co_await pooled->connection->send(std::move(part), *source);
+    co_return co_await pooled->connection->send(std::move(part), *source, std::move(following));
   } catch (...) {
     thrown = std::current_exception();
   }
@@ -181,14 +211,21 @@ void Pool::State::blame(std::size_t relay) {
 awaitable<std::optional<Error>> Pool::State::attempt(Call* call, std::size_t index,
                                                      Progress* progress) {
   auto& relay = relays[index];
-  auto pooled = co_await acquire(&relay);
+  auto pooled =
+      call->reserved.connection ? std::exchange(call->reserved, {}) : co_await acquire(&relay);
   if (!pooled.connection) co_return client::cancelled();
   const auto server = pooled.connection->server();  // not the URL, which may hold a password
   for (const auto at : progress->left) progress->report.recipients[at].server = server;
   co_await keep_pace(&relay);
-  auto report =
-      co_await carry(&pooled, undecided_part(call->envelope, progress->left), &call->source);
-  give_back(relay, std::move(pooled));
+  std::shared_ptr<Call> next;
+  const auto following = [&]() -> std::optional<client::Connection::Upcoming> {
+    next = announce(relay, pooled);
+    if (!next) return std::nullopt;
+    return client::Connection::Upcoming{next->envelope, &next->source};
+  };
+  auto report = co_await carry(&pooled, undecided_part(call->envelope, progress->left),
+                               &call->source, following);
+  follow(index, std::move(pooled), std::move(next));
   if (!report) {
     if (client::is_relay_failure(report.error())) blame(index);
     co_return report.error();
@@ -220,7 +257,9 @@ awaitable<Result<SendReport>> Pool::State::run(Call* call) {
   std::optional<Error> failure;  // the last failure of a relay
   bool any_report = false;
   for (;;) {
-    const auto chosen = chooser.choose(tried, std::chrono::steady_clock::now());
+    const auto chosen = call->reserved.connection
+                            ? std::optional(call->reserved_relay)
+                            : chooser.choose(tried, std::chrono::steady_clock::now());
     if (!chosen) {
       if (co_await wait_for_chance(&tried, patient_until)) continue;
       if ((co_await asio::this_coro::cancellation_state).cancelled() !=

@@ -79,6 +79,9 @@ struct Call {
   Time until = Time::max();
   std::optional<asio::steady_timer> deadline;  // over the wait for a turn and all relays
   bool timed_out = false;
+  // Its commands went out on this connection behind the message before: it is sent there first.
+  PooledConnection reserved{};
+  std::size_t reserved_relay = 0;
   asio::cancellation_signal signal;
 };
 
@@ -133,6 +136,9 @@ struct Pool::State {
   void ended(const std::shared_ptr<Call>& call, Result<SendReport> result);
   void stop_if_done();
   std::shared_ptr<Call> take_next();
+  void start(const std::shared_ptr<Call>& call);
+  std::shared_ptr<Call> announce(const Relay& relay, const PooledConnection& pooled);
+  void follow(std::size_t relay, PooledConnection pooled, std::shared_ptr<Call> next);
 
   awaitable<Result<SendReport>> run(Call* call);
   awaitable<std::optional<Error>> attempt(Call* call, std::size_t relay, Progress* progress);
@@ -141,7 +147,8 @@ struct Pool::State {
   awaitable<bool> wait_for_chance(const std::vector<bool>* tried, Time until);
   awaitable<PooledConnection> acquire(Relay* relay);
   static awaitable<Result<SendReport>> carry(PooledConnection* pooled, Envelope part,
-                                             MessageSource* source);
+                                             MessageSource* source,
+                                             client::Connection::Following following);
   void give_back(Relay& relay, PooledConnection pooled);
   void count_connections();
   void ring(Relay& relay) const;
@@ -162,6 +169,7 @@ struct Pool::State {
   std::deque<Relay> relays;
   std::map<std::uint64_t, std::deque<std::shared_ptr<Call>>> queue;  // by caller
   std::uint64_t last_caller = 0;
+  std::map<Ticket, std::shared_ptr<Call>> announced;  // behind a message that is under way
   std::map<Ticket, std::shared_ptr<Call>> under_way;
   asio::steady_timer sweeper{context};
   bool sweeping = false;

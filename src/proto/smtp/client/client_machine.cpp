@@ -81,6 +81,11 @@ void ClientMachine::take_replies() {
     on_reply(**reply);
   }
   if (input_.empty()) return;
+  if (state_ == State::idle && following_) {
+    early_ = input_;
+    input_ = {};
+    return;
+  }
   // A reply to no command would be taken for the reply to the next one (CVE-2021-22947).
   input_ = {};
   if (state_ == State::idle) {
@@ -139,6 +144,7 @@ void ClientMachine::on_reply(const Reply& reply) {
 }
 
 void ClientMachine::begin() {
+  announced_.reset();
   error_.reset();
   last_reply_ = {};
   mail_.reset();
@@ -165,8 +171,40 @@ void ClientMachine::stop_at(Stage stage) {
   }
 }
 
+// The server has its commands: nothing else can be said to it.
+void ClientMachine::drop_announced() {
+  if (!following_) return;
+  following_.reset();
+  queue_.clear();
+  usable_ = false;
+}
+
+bool ClientMachine::announce(MailRequest next) {
+  if (state_ != State::body || !mail_ || !mail_->may_be_followed()) return false;
+  if (options_.drops_options) drop_unsupported(capabilities_, next.envelope);
+  if (preflight(next, capabilities_, options_, tls_ ? &*tls_ : nullptr)) return false;
+  announced_ = std::move(next);
+  return true;
+}
+
+// Begins the announced transaction behind the message that has just ended.
+void ClientMachine::follow_up() {
+  if (state_ != State::talking || !announced_) return;
+  following_.emplace(options_, capabilities_, queue_, std::move(*announced_));
+  announced_.reset();
+  following_->begin();
+}
+
 void ClientMachine::send(MailRequest request) {
   begin();
+  if (following_ && usable_) {
+    ++messages_;
+    mail_.emplace(std::move(*following_));
+    following_.reset();
+    input_ = early_;
+    return;
+  }
+  drop_announced();
   const auto refuse = [&](Error error) {
     error.usable = usable_;
     end(std::move(error));
@@ -213,6 +251,7 @@ void ClientMachine::body(std::string_view bytes) {
 void ClientMachine::body_end() {
   waiting_ = false;
   follow(mail_->body_end());
+  follow_up();
 }
 
 // No dot may follow message data that was not read whole: the server would take the part for the
@@ -228,6 +267,7 @@ const SendReport& ClientMachine::report() const {
 
 void ClientMachine::command(std::string_view verb, std::string_view argument) {
   begin();
+  drop_announced();
   if (!usable_) return end(make_error(Fault::closed, stage_of(verb), "the connection is not open"));
   std::string line(verb);
   if (!argument.empty()) line += ' ' + std::string(argument);
@@ -242,6 +282,7 @@ void ClientMachine::command(std::string_view verb, std::string_view argument) {
 
 void ClientMachine::quit() {
   begin();
+  drop_announced();
   if (!usable_) return end();
   queue_.put("QUIT", {Exchange::quit, 0, Stage::quit});
 }
@@ -292,6 +333,9 @@ void ClientMachine::refused(const Reply& reply, Stage stage) {
 void ClientMachine::end(std::optional<Error> error) {
   error_ = std::move(error);
   state_ = State::idle;
+  early_.clear();
+  if (following_ && usable_ && !error_) return;
+  following_.reset();
   queue_.clear();
 }
 

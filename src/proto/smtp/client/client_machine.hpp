@@ -33,6 +33,14 @@ class ClientMachine final {
 
   void open();
   void send(MailRequest request);
+  /// At a consult for message data: the message that is sent next. Its MAIL, RCPTs and DATA go out
+  /// behind the end of this one (RFC 2920 section 3.1): one round trip per message. If this one
+  /// ends and the connection is usable, `send` follows, whose request is then not looked at; any
+  /// other operation ends the connection. False: it cannot go out there, and `send` begins it as
+  /// usual.
+  bool announce(MailRequest next);
+  /// A message was announced, and `send` has not taken it up.
+  [[nodiscard]] bool has_announced() const { return following_.has_value(); }
   /// VRFY, EXPN, NOOP, RSET, HELP. An argument with CR, LF or NUL ends in Fault::input and nothing
   /// is sent.
   void command(std::string_view verb, std::string_view argument);
@@ -79,6 +87,8 @@ class ClientMachine final {
   };
 
   void begin();
+  void drop_announced();
+  void follow_up();
   void on_reply(const Reply& reply);
   void take_replies();
   [[nodiscard]] bool is_chunked() const { return mail_ && mail_->is_chunked(); }
@@ -128,7 +138,10 @@ class ClientMachine final {
   std::optional<proto::TlsFacts> tls_;
   Login login_;
   bool xclient_said_ = false;
-  std::optional<MailTransaction> mail_;  // of the last operation, if it was a message
+  std::optional<MailTransaction> mail_;       // of the last operation, if it was a message
+  std::optional<MailRequest> announced_;      // until the end of the message before it is written
+  std::optional<MailTransaction> following_;  // from then on
+  std::string early_;                         // replies to it that came before it was taken up
   std::size_t messages_ = 0;
   std::optional<Error> stopped_;  // the caller asked to stop here: reported when QUIT is answered
   Error send_failure_;            // why writing failed; reported when draining ends

@@ -290,5 +290,87 @@ TEST(ClientMachine, AServerThatBeganItsGreetingGetsNoHintOfTls) {
   EXPECT_EQ(detail("", Fault::timeout, true), "why") << "LMTP has no such port";
 }
 
+MailRequest next_mail() {
+  return {{*Mailbox::parse("c@x.example"), {*Mailbox::parse("d@y.example")}},
+          std::nullopt,
+          false,
+          false};
+}
+
+// One write: the message, its dot, and the commands of the next one.
+TEST(Announce, TheNextMessageGoesBehindTheDot) {
+  Conversation conversation(plain());
+  conversation.begin("PIPELINING");
+  conversation.mail();
+  conversation.settle();
+  conversation.open.clear();
+  conversation.held = "250 ok\r\n250 ok\r\n354 go\r\n";
+  conversation.machine.received(conversation.held);
+  ASSERT_EQ(conversation.machine.next(conversation.now).wish, Wish::consult);
+  conversation.machine.body("text\r\n");
+  EXPECT_TRUE(conversation.machine.announce(next_mail()));
+  conversation.machine.body_end();
+  const auto action = conversation.machine.next(conversation.now);
+  ASSERT_EQ(action.wish, Wish::send);
+  EXPECT_EQ(action.bytes,
+            "text\r\n.\r\nMAIL FROM:<c@x.example>\r\nRCPT TO:<d@y.example>\r\nDATA\r\n");
+  conversation.machine.sent(action.bytes.size());
+  // Its replies may come together with that to the message.
+  EXPECT_EQ(conversation.feed("250 kept\r\n250 ok\r\n250 ok\r\n").wish, Wish::done);
+  EXPECT_FALSE(conversation.machine.error());
+  EXPECT_TRUE(conversation.machine.has_announced());
+  EXPECT_TRUE(conversation.machine.report().all_accepted());
+  conversation.machine.send({});
+  conversation.body_given = false;
+  EXPECT_EQ(conversation.settle().wish, Wish::receive);
+  conversation.feed("354 go\r\n");
+  EXPECT_EQ(conversation.feed("250 kept\r\n").wish, Wish::done);
+  EXPECT_TRUE(conversation.machine.report().all_accepted());
+  EXPECT_EQ(conversation.machine.report().recipients.at(0).address.text(), "d@y.example");
+  EXPECT_EQ(conversation.machine.messages(), 2U);
+}
+
+TEST(Announce, NeedsPipelining) {
+  Conversation conversation(plain());
+  conversation.begin_text();
+  ASSERT_EQ(conversation.machine.next(conversation.now).wish, Wish::consult);
+  EXPECT_FALSE(conversation.machine.announce(next_mail()));
+}
+
+TEST(Announce, AnotherOperationEndsTheConnection) {
+  for (const bool quits : {false, true}) {
+    Conversation conversation(plain());
+    conversation.begin("PIPELINING");
+    conversation.mail();
+    conversation.settle();
+    conversation.held = "250 ok\r\n250 ok\r\n354 go\r\n";
+    conversation.machine.received(conversation.held);
+    ASSERT_EQ(conversation.machine.next(conversation.now).wish, Wish::consult);
+    ASSERT_TRUE(conversation.machine.announce(next_mail()));
+    conversation.settle();
+    ASSERT_EQ(conversation.feed("250 kept\r\n").wish, Wish::done);
+    quits ? conversation.machine.quit() : conversation.machine.command("NOOP", "");
+    EXPECT_EQ(conversation.settle().wish, Wish::done);
+    EXPECT_FALSE(conversation.machine.is_usable());
+  }
+}
+
+TEST(Announce, ARefusedSessionDropsIt) {
+  Conversation conversation(plain());
+  conversation.begin("PIPELINING");
+  conversation.mail();
+  conversation.settle();
+  conversation.held = "250 ok\r\n250 ok\r\n354 go\r\n";
+  conversation.machine.received(conversation.held);
+  ASSERT_EQ(conversation.machine.next(conversation.now).wish, Wish::consult);
+  ASSERT_TRUE(conversation.machine.announce(next_mail()));
+  conversation.settle();
+  EXPECT_EQ(conversation.feed("421 going\r\n").wish, Wish::done);
+  EXPECT_FALSE(conversation.machine.has_announced());
+  EXPECT_FALSE(conversation.machine.is_usable());
+  conversation.machine.send(next_mail());
+  EXPECT_EQ(conversation.machine.error()->fault, Fault::closed);
+}
+
 }  // namespace
 }  // namespace postroad::smtp

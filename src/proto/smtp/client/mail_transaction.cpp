@@ -49,6 +49,11 @@ bool MailTransaction::pipelines() const {
   return capabilities_.pipelining && options_.pipelining && !options_.stop_after;
 }
 
+bool MailTransaction::may_be_followed() const {
+  return pipelines() && !is_chunked_ && !asks_prdr_ && !options_.lmtp &&
+         options_.recipient_policy == RecipientPolicy::best_effort;
+}
+
 bool MailTransaction::has_undecided() const {
   return std::any_of(report_.recipients.begin(), report_.recipients.end(), is_undecided);
 }

@@ -68,6 +68,9 @@ class MailTransaction final {
   /// The undecided recipients get this error: unknown behind the end of the message, else deferred.
   void fail(const Error& error);
 
+  /// The next transaction may begin behind the end of this one (RFC 2920 section 3.1): each reply
+  /// is known to belong to one of them.
+  [[nodiscard]] bool may_be_followed() const;
   [[nodiscard]] const SendReport& report() const { return report_; }
   [[nodiscard]] bool is_chunked() const { return is_chunked_; }
   /// The final dot or the last BDAT is queued or sent: the message may be delivered.
