@@ -56,6 +56,7 @@ def commands(port, connections, mails, size):
     numbers = [str(connections), str(mails), str(size)]
     url = f"smtp://127.0.0.1:{port}"
     found = [("postroad", [PROGRAMS / "smtp_send", url, *numbers], None),
+             *([("its pool", [PROGRAMS / "smtp_send", url, *numbers, "pool"], None)] if connections == 1 else []),
              ("smtp-source", ["/usr/sbin/smtp-source", "-d", "-s", str(connections), "-m", str(mails), "-l", str(size),
                               "-f", "a@bench.example", "-t", "b@bench.example", f"inet:127.0.0.1:{port}"], None)]
     if (PROGRAMS / "curl_send").exists():

@@ -1,5 +1,6 @@
 // Sends a number of messages of one size over a number of connections, with the blocking client for
-// one connection and the pool for more: `smtp_send URL CONNECTIONS MESSAGES BYTES`. Prints nothing;
+// one connection and the pool for more: `smtp_send URL CONNECTIONS MESSAGES BYTES [pool]`; `pool`:
+// with the pool for one, too. Prints nothing;
 // exit code 1 when a message was not accepted.
 #include <atomic>
 #include <condition_variable>
@@ -100,8 +101,8 @@ class Many final {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 5) {
-    std::cerr << "smtp_send URL CONNECTIONS MESSAGES BYTES\n";
+  if (argc != 5 && argc != 6) {
+    std::cerr << "smtp_send URL CONNECTIONS MESSAGES BYTES [pool]\n";
     return 64;
   }
   const std::size_t connections = std::stoul(argv[2]);
@@ -109,7 +110,8 @@ int main(int argc, char** argv) {
   const auto text = make_text(std::stoul(argv[4]));
   const postroad::Envelope envelope{*postroad::Mailbox::parse("a@bench.example"),
                                     {*postroad::Mailbox::parse("b@bench.example")}};
-  const bool good = connections == 1 ? send_by_one(argv[1], envelope, text, messages)
-                                     : Many(argv[1], envelope, text, connections, messages).run();
+  const bool good = connections == 1 && argc == 5
+                        ? send_by_one(argv[1], envelope, text, messages)
+                        : Many(argv[1], envelope, text, connections, messages).run();
   return good ? 0 : 1;
 }

@@ -64,7 +64,8 @@ std::shared_ptr<client::Call> Pool::State::announce(const Relay& relay,
                        pooled.connection->messages() >= options.messages_per_connection;
   const bool is_old = std::chrono::steady_clock::now() - pooled.opened >= options.connection_age;
   const bool is_asked = options.pipelines_messages && options.rate == 0 &&
-                        !client_options.stop_after && relay.waiting.empty();
+                        !client_options.stop_after && relay.waiting.empty() &&
+                        (relays.size() == 1 || options.relay_order == RelayOrder::failover);
   if (!is_asked || is_worn || is_old || queue.empty() || gone) return nullptr;
   auto call = take_next();
   announced.emplace(call->ticket, call);
