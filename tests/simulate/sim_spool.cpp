@@ -27,10 +27,15 @@ void SimSpool::crash() {
 }
 
 void SimSpool::sync(std::function<void(Messages&)> change, spool::Done done) {
-  later_([this, process = process_, change = std::move(change), done = std::move(done)] {
+  const auto write = ++writes_;
+  if (seen_) seen_(write, false);
+  later_([this, write, process = process_, change = std::move(change), done = std::move(done),
+          there = std::exchange(there_, {})] {
     if (process != process_) return;
     change(disk_);
-    if (done) done({});
+    if (there) there();
+    if (seen_) seen_(write, true);
+    if (done && process == process_) done({});
   });
 }
 

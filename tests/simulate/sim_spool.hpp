@@ -19,6 +19,14 @@ class SimSpool final : public spool::Spool {
   using Later = std::function<void(std::function<void()>)>;
   explicit SimSpool(Later later) : later_(std::move(later)) {}
 
+  /// Called with the number of each write, from 1: when it is asked for, and once more when it is
+  /// on disk and no caller knows. The process may end in the second call.
+  void watch(std::function<void(std::uint64_t write, bool is_on_disk)> seen) {
+    seen_ = std::move(seen);
+  }
+  /// Called when the next write is on disk, whether the process lives on or not.
+  void when_on_disk(std::function<void()> there) { there_ = std::move(there); }
+  [[nodiscard]] std::uint64_t writes() const { return writes_; }
   /// The process ends: only what is on disk remains. No callback is called after it.
   void crash();
   /// A new message, on disk when `done` is called.
@@ -59,6 +67,9 @@ class SimSpool final : public spool::Spool {
   Messages disk_;
   std::uint64_t last_id_ = 0;
   std::uint64_t process_ = 0;  // counts crashes
+  std::uint64_t writes_ = 0;
+  std::function<void(std::uint64_t, bool)> seen_;
+  std::function<void()> there_;
   std::function<void(spool::QueueId)> listener_;
 };
 

@@ -44,23 +44,22 @@ void SimReporter::report(const Part& part, std::vector<queue::OwedReport> owed, 
   auto& simulation = simulation_;
   const auto records = queue::reported(part.envelope, owed);
   const auto to = queue::report_address(part.envelope, {});
-  auto tell = [&simulation, id = part.id, owed, done = std::move(done)](const Result<void>& kept) {
+  simulation.spool.when_on_disk([&simulation, id = part.id, owed] {
     for (const auto& one : owed)
       if (one.action == ReportedRecipient::Action::failed)
         ++simulation.fates[{id.value, one.recipient}].failures_reported;
-    done(kept);
-  };
-  if (to.empty()) return simulation.spool.record(part.id, records, std::move(tell));
+  });
+  if (to.empty()) return simulation.spool.record(part.id, records, std::move(done));
   spool::Envelope bounce;
   bounce.arrived = begin_of_time + simulation.timeline.now().count();
   bounce.recipients.emplace_back().address = to;
-  simulation.spool.report(std::move(bounce), part.id, records, std::move(tell));
+  simulation.spool.report(std::move(bounce), part.id, records, std::move(done));
 }
 
 void Simulation::finding(const std::string& text) {
   ++totals_.findings;
-  std::printf("seed %llu, at %.3f s: %s\n", static_cast<unsigned long long>(seed_),
-              static_cast<double>(timeline.now().count()) / 1000, text.c_str());
+  std::printf("seed %llu%s, at %.3f s: %s\n", static_cast<unsigned long long>(seed_),
+              at_write_.c_str(), static_cast<double>(timeline.now().count()) / 1000, text.c_str());
 }
 
 queue::DispatcherSettings Simulation::settings() {
@@ -250,6 +249,7 @@ void Simulation::check_end() {
     finding("message " + one.id.text() + " to " + first.address + " is still there: " + first.note);
   }
   for (const auto& [key, fate] : fates) {
+    if (fate.address.empty()) continue;  // on disk, and its client was never told so
     const auto name = "message " + QueueId{key.first}.text() + " to " + fate.address;
     const auto& site = world.sites[world.domains.at(domain_of(fate.address))];
     if (fate.failures_reported > 1) finding(name + ": the failure is reported twice");
@@ -263,6 +263,16 @@ void Simulation::check_end() {
       finding(name + " at a site in good health took " +
               std::to_string((*fate.first_delivery - fate.arrived).count() / 1000) + " s");
   }
+}
+
+void Simulation::crash_at(std::uint64_t write, bool is_on_disk) {
+  at_write_ = " with a crash " + std::string(is_on_disk ? "behind" : "before") + " write " +
+              std::to_string(write);
+  spool.watch([this, write, is_on_disk](std::uint64_t number, bool is_there) {
+    if (number != write || is_there != is_on_disk) return;
+    // In the first call the queue is in the middle of a turn.
+    is_there ? crash() : timeline.after(0ms, [this] { crash(); });
+  });
 }
 
 void Simulation::run() {

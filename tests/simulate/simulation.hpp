@@ -109,6 +109,9 @@ class Simulation final : public queue::DispatcherObserver {
   Simulation(std::uint64_t seed, Totals& totals)
       : seed_(seed), totals_(totals), chance(seed), world(World::make(chance)) {}
   void run();
+  /// The process ends at this write of the spool, counted from 1: when it was asked for, or when it
+  /// is on disk and no caller knows.
+  void crash_at(std::uint64_t write, bool is_on_disk);
   void finding(const std::string& text);
 
   struct Known {
@@ -136,6 +139,7 @@ class Simulation final : public queue::DispatcherObserver {
 
   const std::uint64_t seed_;
   Totals& totals_;
+  std::string at_write_;  // for findings
 
  public:
   Chance chance;
