@@ -39,7 +39,7 @@ struct POSTROAD_EXPORT PoolOptions {
   std::chrono::milliseconds patience{30'000};
   /// The commands of the next call that waits go out behind the final dot of a message, in one
   /// group (RFC 2920 section 3.1): one round trip per message, where the relay offers PIPELINING.
-  /// Not with a `rate`, and not with several relays in turn.
+  /// Not with a `rate`, and not with several relays.
   bool pipelines_messages = true;
   /// Called with the error of each relay that failed, or lacks an extension that the message needs:
   /// the result of a call has the last one alone. On the pool's thread; short, must not throw.

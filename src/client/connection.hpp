@@ -40,7 +40,8 @@ class Connection final {
   };
   /// Called once before the end of a message is written: the message that the next call of `send`
   /// is for; nullopt: none. Its commands may then go out behind this message (RFC 2920
-  /// section 3.1). A next call for another message opens another connection.
+  /// section 3.1). Not called where nothing can go out there. A next call for another message
+  /// opens another connection.
   using Following = std::function<std::optional<Upcoming>()>;
   awaitable<Result<SendReport>> send(Envelope envelope, MessageSource& source,
                                      Following following = {});
@@ -123,7 +124,7 @@ class Connection final {
   [[nodiscard]] std::optional<Error> find_split_error(std::size_t all, std::size_t done,
                                                       MessageSource& source) const;
   [[nodiscard]] net::Time limit() const;
-  [[nodiscard]] bool is_stale() const;
+  [[nodiscard]] bool is_stale(bool was_announced) const;
   [[nodiscard]] ServerOffer offer() const;
   void close();
 
@@ -151,9 +152,10 @@ class Connection final {
   std::optional<smtp::ClientMachine> machine_;
   net::BufferPool buffers_;
   net::Time until_ = net::Time::max();
-  bool is_driving_ = false;  // an operation is under way, or was left by an exception
-  bool used_ = false;        // a message or command has gone over this connection
-  Following following_;      // of the message that is being sent
+  bool is_driving_ = false;      // an operation is under way, or was left by an exception
+  bool used_ = false;            // a message or command has gone over this connection
+  Following following_;          // of the message that is being sent
+  bool is_out_of_step_ = false;  // the server sent a reply too many: nothing is announced to it
   const MessageSource* announced_ = nullptr;  // of the message whose commands went out already
 };
 

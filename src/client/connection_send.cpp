@@ -126,7 +126,9 @@ awaitable<Result<SendReport>> Connection::send_part(Envelope part, MessageSource
   co_await drive(&source);
   // The server had closed the idle connection, or replies 421 before any message data: it took
   // nothing of this message, and a new connection carries it.
-  if (reused && is_stale()) {
+  if (reused && is_stale(was_announced)) {
+    is_out_of_step_ =
+        was_announced && machine_->error() && machine_->error()->fault == Fault::protocol;
     const auto again = co_await dial();
     if (!again) co_return again.error();
     used_ = true;
@@ -136,23 +138,27 @@ awaitable<Result<SendReport>> Connection::send_part(Envelope part, MessageSource
   co_return judge(machine_->error(), machine_->report());
 }
 
+// An exception of the next source meets that message when it is sent.
 void Connection::announce_next() {
   const auto following = std::exchange(following_, nullptr);
   const auto& caps = machine_->capabilities();
   const bool has_room = caps.most_messages == 0 || machine_->messages() < caps.most_messages;
-  auto next = following && has_room ? following() : std::nullopt;
-  if (!next) return;
+  if (!following || !has_room || is_out_of_step_ || !machine_->may_announce()) return;
+  const auto next = following();
   const bool is_split =
-      caps.most_recipients != 0 && next->envelope.recipients.size() > caps.most_recipients;
-  if (is_split) return;
-  auto& source = *next->source;
-  source.offered(offer());
-  const bool is_announced = machine_->announce({.envelope = std::move(next->envelope),
-                                                .size = source.size(),
-                                                .is_8bit = source.is_8bit(),
-                                                .is_binary = source.is_binary(),
-                                                .needs_utf8 = source.needs_utf8()});
-  if (is_announced) announced_ = &source;
+      next && caps.most_recipients != 0 && next->envelope.recipients.size() > caps.most_recipients;
+  if (!next || is_split) return;
+  try {
+    auto& source = *next->source;
+    source.offered(offer());
+    const bool is_announced = machine_->announce({.envelope = next->envelope,
+                                                  .size = source.size(),
+                                                  .is_8bit = source.is_8bit(),
+                                                  .is_binary = source.is_binary(),
+                                                  .needs_utf8 = source.needs_utf8()});
+    if (is_announced) announced_ = &source;
+  } catch (...) {
+  }
 }
 
 // Binary MIME only when chunks are preferred: a server that accepts it must convert the message, or
@@ -163,8 +169,11 @@ ServerOffer Connection::offer() const {
           .binary = caps.chunking && caps.binary_mime && options_.chunking == Chunking::preferred};
 }
 
-bool Connection::is_stale() const {
+// A message whose commands went out behind another one: a server that sends a reply too many is out
+// of step with them, and none of its data was sent.
+bool Connection::is_stale(bool was_announced) const {
   const auto& error = machine_->error();
+  if (error && was_announced && error->fault == Fault::protocol) return error->stage < Stage::bdat;
   if (error) return error->fault == Fault::closed && error->stage == Stage::mail;
   const auto& recipients = machine_->report().recipients;
   return !recipients.empty() &&

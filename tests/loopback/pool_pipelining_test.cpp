@@ -3,9 +3,11 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <future>
 #include <mutex>
 #include <postroad/pool.hpp>
 #include <postroad/testing.hpp>
+#include <stdexcept>
 #include <vector>
 
 #include "pool_support.hpp"
@@ -191,6 +193,61 @@ TEST(PoolPipelining, AMessageThatIsCancelledBehindAnotherIsNotSent) {
   EXPECT_EQ(results[1], "error: cancelled");
   EXPECT_EQ(results[2], "accepted");
   EXPECT_EQ(server.received().size(), 2U);
+}
+
+// The server looks at the first message without an end.
+TEST(PoolPipelining, ASlowMessageHoldsUpNoOther) {
+  testing::Server server;
+  std::atomic<std::uint64_t> slow = 0;  // its session
+  server.decide_by([&](Stage stage, std::string_view argument, std::uint64_t session) -> Act {
+    if (stage == Stage::rcpt && argument == "slow@y.example") slow = session;
+    if (stage == Stage::end_of_data && session == slow) return {Act::Kind::stall, {}};
+    return {};
+  });
+  auto options = quick();
+  options.connections = 2;
+  Pool pool({server.url()}, {}, options);
+  std::atomic<bool> is_ended = false;
+  pool.start_send(mail("slow@y.example"), [&](const Result<SendReport>&) { is_ended = true; });
+  Batch batch(pool);
+  for (int i = 0; i < 10; ++i) batch.start("b@y.example");
+  EXPECT_EQ(batch.wait().size(), 10U);
+  EXPECT_FALSE(is_ended);
+}
+
+// Throws when it is asked for what the next server needs.
+class ThrowingSource final : public MessageSource {
+ public:
+  Result<std::string_view> next() override { return std::string_view(); }
+  void offered(const ServerOffer&) override { throw std::runtime_error("no"); }
+  bool rewind() override { return true; }
+};
+
+TEST(PoolPipelining, ASourceThatThrowsFailsItsOwnMessage) {
+  testing::Server server;
+  Pool pool({server.url()}, {}, one_connection());
+  Batch batch(pool);
+  ThrowingSource source;
+  batch.start("a@y.example");
+  std::promise<Result<SendReport>> thrown;
+  pool.start_send({*Mailbox::parse("a@x.example"), {*Mailbox::parse("c@y.example")}}, source,
+                  [&](Result<SendReport> result) { thrown.set_value(std::move(result)); });
+  batch.start("b@y.example");
+  EXPECT_EQ(batch.wait(), all(2));
+  EXPECT_FALSE(thrown.get_future().get());
+}
+
+TEST(PoolPipelining, SeveralRelaysAreChosenForEachMessage) {
+  testing::Server first;
+  testing::Server second;
+  auto options = one_connection();
+  options.relay_order = RelayOrder::round_robin;
+  Pool pool({first.url(), second.url()}, {}, options);
+  Batch batch(pool);
+  for (int i = 0; i < 20; ++i) batch.start("b@y.example");
+  EXPECT_EQ(batch.wait(), all(20));
+  EXPECT_GT(first.received().size(), 5U);
+  EXPECT_GT(second.received().size(), 5U);
 }
 
 TEST(PoolPipelining, ThePoolMayEndInTheMiddle) {

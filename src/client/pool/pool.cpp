@@ -84,7 +84,7 @@ void Pool::State::ended(const std::shared_ptr<Call>& call, Result<SendReport> re
   under_way.erase(call->ticket);
   if (call->reserved.connection) {  // cancelled before its first step
     call->reserved.connection.reset();
-    give_back(relays[call->reserved_relay], std::exchange(call->reserved, {}));
+    give_back(relays.front(), std::exchange(call->reserved, {}));
   }
   {
     const std::lock_guard lock(mutex);

@@ -5,6 +5,12 @@ namespace postroad {
 
 using client::as_values;
 
+namespace {
+
+constexpr std::chrono::seconds longest_behind{1};  // the message before
+
+}  // namespace
+
 // A connection to the relay, an open one if there is any; waits while all are in use.
 awaitable<client::PooledConnection> Pool::State::acquire(Relay* relay) {
   for (bool is_first = true; relay->in_use >= options.connections; is_first = false) {
@@ -57,33 +63,51 @@ void Pool::State::give_back(Relay& relay, PooledConnection pooled) {
   ring(relay);
 }
 
-// The call that goes behind the message on this connection; null: none.
-std::shared_ptr<client::Call> Pool::State::announce(const Relay& relay,
-                                                    const PooledConnection& pooled) {
+// The call that goes behind the message on this connection; null: none. With several relays each
+// call chooses its own.
+std::shared_ptr<client::Call> Pool::State::announce(const PooledConnection& pooled) {
+  const auto now = std::chrono::steady_clock::now();
   const bool is_worn = options.messages_per_connection != 0 &&
                        pooled.connection->messages() >= options.messages_per_connection;
-  const bool is_old = std::chrono::steady_clock::now() - pooled.opened >= options.connection_age;
+  const bool is_old = now - pooled.opened >= options.connection_age;
   const bool is_asked = options.pipelines_messages && options.rate == 0 &&
-                        !client_options.stop_after && relay.waiting.empty() &&
-                        (relays.size() == 1 || options.relay_order == RelayOrder::failover);
+                        !client_options.stop_after && relays.size() == 1 &&
+                        relays.front().waiting.empty();
   if (!is_asked || is_worn || is_old || queue.empty() || gone) return nullptr;
+  const auto chance = chooser.next_chance({false});
+  if (!chance || *chance > now) return nullptr;  // the relay is paused
   auto call = take_next();
   announced.emplace(call->ticket, call);
+  // A relay may look at the message before for minutes, and other connections become free.
+  call->patience.emplace(context, now + longest_behind);
+  call->patience->async_wait(
+      [this, weak = std::weak_ptr(call)](const boost::system::error_code& error) {
+        const auto there = weak.lock();
+        if (error || !there || announced.erase(there->ticket) == 0) return;
+        take_back(there);
+      });
   return call;
 }
 
-// The connection after a message: the call that was announced on it goes on, unless it was
-// cancelled meanwhile or the connection was lost.
-void Pool::State::follow(std::size_t index, PooledConnection pooled, std::shared_ptr<Call> next) {
+// Its turn comes next. The connection where its commands are is of no use to another one.
+void Pool::State::take_back(const std::shared_ptr<Call>& call) {
+  call->patience.reset();
+  queue[call->caller].push_front(call);
+  asio::post(context, [this] { pump(); });
+}
+
+// The connection after a message: the call that was announced on it goes on, unless it was taken
+// back or cancelled meanwhile, or the connection was lost.
+void Pool::State::follow(Relay& relay, PooledConnection pooled, std::shared_ptr<Call> next) {
   if (next && announced.erase(next->ticket) == 0) next.reset();
   const bool is_open = pooled.connection && pooled.connection->is_open();
   if (!next || !is_open || gone) {
     if (is_open && pooled.connection->has_announced()) pooled.connection.reset();
-    if (next) queue[next->caller].push_front(std::move(next));
-    return give_back(relays[index], std::move(pooled));
+    if (next) take_back(next);
+    return give_back(relay, std::move(pooled));
   }
+  next->patience.reset();
   next->reserved = std::move(pooled);
-  next->reserved_relay = index;
   start(next);
 }
 
@@ -220,33 +244,42 @@ awaitable<std::optional<Error>> Pool::State::attempt(Call* call, std::size_t ind
   co_await keep_pace(&relay);
   std::shared_ptr<Call> next;
   const auto following = [&]() -> std::optional<client::Connection::Upcoming> {
-    next = announce(relay, pooled);
+    next = announce(pooled);
     if (!next) return std::nullopt;
     return client::Connection::Upcoming{next->envelope, &next->source};
   };
   auto report = co_await carry(&pooled, undecided_part(call->envelope, progress->left),
                                &call->source, following);
-  follow(index, std::move(pooled), std::move(next));
-  if (!report) {
-    if (client::is_relay_failure(report.error())) blame(index);
-    co_return report.error();
-  }
-  const auto tried = progress->left.size();
-  auto why = merge(std::move(*report), server, *progress);
-  // Once one recipient was refused, no other relay may send to the others without that one.
-  if (client_options.recipient_policy == RecipientPolicy::all_or_none &&
-      progress->left.size() < tried)
-    progress->left.clear();
-  if (why) {
-    blame(index);
-  } else if (!progress->report.broken) {
-    chooser.worked(index);
-  }
-  if (progress->left.empty()) why.reset();
+  auto why = settle(index, std::move(report), server, *progress);
+  follow(relay, std::move(pooled), std::move(next));
   co_return why;
 }
 
+// Takes the result of an attempt in. Returns why the next relay should be tried, if it should.
+std::optional<Error> Pool::State::settle(std::size_t index, Result<SendReport> report,
+                                         const std::string& server, Progress& progress) {
+  if (!report) {
+    if (client::is_relay_failure(report.error())) blame(index);
+    return report.error();
+  }
+  const auto tried = progress.left.size();
+  auto why = merge(std::move(*report), server, progress);
+  // Once one recipient was refused, no other relay may send to the others without that one.
+  if (client_options.recipient_policy == RecipientPolicy::all_or_none &&
+      progress.left.size() < tried)
+    progress.left.clear();
+  if (why) {
+    blame(index);
+  } else if (!progress.report.broken) {
+    chooser.worked(index);
+  }
+  if (progress.left.empty()) why.reset();
+  return why;
+}
+
 awaitable<Result<SendReport>> Pool::State::run(Call* call) {
+  // The call before ends first, and its caller hears of it.
+  if (call->reserved.connection) co_await asio::post(context, asio::use_awaitable);
   Progress progress;
   for (std::size_t i = 0; i < call->envelope.recipients.size(); ++i) {
     progress.report.recipients.push_back({call->envelope.recipients[i], Outcome::deferred, {}, {}});
@@ -259,7 +292,7 @@ awaitable<Result<SendReport>> Pool::State::run(Call* call) {
   bool any_report = false;
   for (;;) {
     const auto chosen = call->reserved.connection
-                            ? std::optional(call->reserved_relay)
+                            ? std::optional<std::size_t>(0)
                             : chooser.choose(tried, std::chrono::steady_clock::now());
     if (!chosen) {
       if (co_await wait_for_chance(&tried, patient_until)) continue;

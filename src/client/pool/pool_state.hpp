@@ -81,7 +81,7 @@ struct Call {
   bool timed_out = false;
   // Its commands went out on this connection behind the message before: it is sent there first.
   PooledConnection reserved{};
-  std::size_t reserved_relay = 0;
+  std::optional<asio::steady_timer> patience;  // for the message before
   asio::cancellation_signal signal;
 };
 
@@ -137,13 +137,16 @@ struct Pool::State {
   void stop_if_done();
   std::shared_ptr<Call> take_next();
   void start(const std::shared_ptr<Call>& call);
-  std::shared_ptr<Call> announce(const Relay& relay, const PooledConnection& pooled);
-  void follow(std::size_t relay, PooledConnection pooled, std::shared_ptr<Call> next);
+  std::shared_ptr<Call> announce(const PooledConnection& pooled);
+  void take_back(const std::shared_ptr<Call>& call);
+  void follow(Relay& relay, PooledConnection pooled, std::shared_ptr<Call> next);
 
   awaitable<Result<SendReport>> run(Call* call);
   awaitable<std::optional<Error>> attempt(Call* call, std::size_t relay, Progress* progress);
   awaitable<void> keep_pace(Relay* relay);
   void blame(std::size_t relay);
+  std::optional<Error> settle(std::size_t relay, Result<SendReport> report,
+                              const std::string& server, Progress& progress);
   awaitable<bool> wait_for_chance(const std::vector<bool>* tried, Time until);
   awaitable<PooledConnection> acquire(Relay* relay);
   static awaitable<Result<SendReport>> carry(PooledConnection* pooled, Envelope part,

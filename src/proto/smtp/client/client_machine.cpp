@@ -180,7 +180,8 @@ void ClientMachine::drop_announced() {
 }
 
 bool ClientMachine::announce(MailRequest next) {
-  if (state_ != State::body || !mail_ || !mail_->may_be_followed()) return false;
+  // Nothing but BDAT's own size would tell its reply from a surplus one.
+  if (!may_announce() || next.is_binary) return false;
   if (options_.drops_options) drop_unsupported(capabilities_, next.envelope);
   if (preflight(next, capabilities_, options_, tls_ ? &*tls_ : nullptr)) return false;
   announced_ = std::move(next);

@@ -39,6 +39,10 @@ class ClientMachine final {
   /// other operation ends the connection. False: it cannot go out there, and `send` begins it as
   /// usual.
   bool announce(MailRequest next);
+  /// Whether `announce` can succeed at all now.
+  [[nodiscard]] bool may_announce() const {
+    return state_ == State::body && mail_ && mail_->may_be_followed();
+  }
   /// A message was announced, and `send` has not taken it up.
   [[nodiscard]] bool has_announced() const { return following_.has_value(); }
   /// VRFY, EXPN, NOOP, RSET, HELP. An argument with CR, LF or NUL ends in Fault::input and nothing
