@@ -1,5 +1,6 @@
 // Sending a message over a Connection; see connection.hpp.
 #include <algorithm>
+#include <utility>
 
 #include "client/connection.hpp"
 #include "client/settings.hpp"
@@ -74,7 +75,7 @@ awaitable<Result<SendReport>> Connection::send(Envelope envelope, MessageSource&
       break;
     }
     const auto most = machine_->capabilities().most_recipients;
-    if (most == 0 || all - done <= most) following_ = std::move(following);
+    if (most == 0 || all - done <= most) following_ = std::exchange(following, nullptr);
     auto report = co_await send_part(part_of(envelope, done, most == 0 ? all : most), source);
     if (!report && done == 0) co_return report.error();
     if (!report) {
