@@ -104,8 +104,8 @@ TEST(PoolPipelining, RefusalsConcernTheirMessageAlone) {
 }
 
 TEST(PoolPipelining, ARefusedMessageCostsTheNextNothing) {
-  testing::Server server;
   std::atomic<int> ends = 0;
+  testing::Server server;
   server.decide_by([&](Stage stage, std::string_view, std::uint64_t) -> Act {
     if (stage == Stage::end_of_data && ++ends % 2 == 1)
       return {Act::Kind::answer, {554, {5, 6, 0}, "not this one"}};
@@ -156,13 +156,14 @@ TEST(PoolPipelining, TheLimitOfMessagesPerConnectionHolds) {
 }
 
 TEST(PoolPipelining, AMessageThatIsCancelledBehindAnotherIsNotSent) {
-  testing::Server server;
-  Pool pool({server.url()}, {}, one_connection());
-  Batch batch(pool);
   std::mutex mutex;
   std::condition_variable bell;
   bool is_at_the_end = false;
   bool may_go_on = false;
+  std::atomic<bool> served = false;
+  testing::Server server;
+  Pool pool({server.url()}, {}, one_connection());
+  Batch batch(pool);
   server.decide_by([&](Stage stage, std::string_view, std::uint64_t session) -> Act {
     if (stage != Stage::end_of_data || session > 1) return {};
     std::unique_lock lock(mutex);
@@ -180,7 +181,6 @@ TEST(PoolPipelining, AMessageThatIsCancelledBehindAnotherIsNotSent) {
   }
   batch.cancel(1);
   // Once the cancellation has been served, the server may answer.
-  std::atomic<bool> served = false;
   pool.start_send(Message{}, [&](const Result<SendReport>&) { served = true; });
   while (!served) std::this_thread::yield();
   {
@@ -197,8 +197,9 @@ TEST(PoolPipelining, AMessageThatIsCancelledBehindAnotherIsNotSent) {
 
 // The server looks at the first message without an end.
 TEST(PoolPipelining, ASlowMessageHoldsUpNoOther) {
-  testing::Server server;
+  std::atomic<bool> is_ended = false;
   std::atomic<std::uint64_t> slow = 0;  // its session
+  testing::Server server;
   server.decide_by([&](Stage stage, std::string_view argument, std::uint64_t session) -> Act {
     if (stage == Stage::rcpt && argument == "slow@y.example") slow = session;
     if (stage == Stage::end_of_data && session == slow) return {Act::Kind::stall, {}};
@@ -207,7 +208,6 @@ TEST(PoolPipelining, ASlowMessageHoldsUpNoOther) {
   auto options = quick();
   options.connections = 2;
   Pool pool({server.url()}, {}, options);
-  std::atomic<bool> is_ended = false;
   pool.start_send(mail("slow@y.example"), [&](const Result<SendReport>&) { is_ended = true; });
   Batch batch(pool);
   for (int i = 0; i < 10; ++i) batch.start("b@y.example");

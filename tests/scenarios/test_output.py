@@ -67,7 +67,7 @@ class OutputThatCannotBeWritten(unittest.TestCase):
         listed = {line.split()[0] for line in shown.split("Commands\n")[1].split("\n\n")[0].splitlines() if line.startswith("  ") and line[2] != " "}
         # talk and serve have tests of their own below; queue, site and policy need a running server (test_queue_commands.py). man prints nothing: it
         # writes files.
-        self.assertEqual(listed - {words[0] for words in self.verbs()}, {"talk", "serve", "man", "queue", "site", "policy"})
+        self.assertEqual(listed - {words[0] for words in self.verbs()}, {"talk", "serve", "man", "queue", "site", "policy", "tlsrpt"})
 
     # Its messages are worth more than its words: it continues, and tells at once and at the end that they were lost.
     def test_serve(self):
