@@ -11,7 +11,8 @@ namespace postroad::relay::tlsrpt {
 
 namespace {
 
-constexpr std::size_t longest_reason = 200;   // bytes
+constexpr std::size_t longest_reason = 200;  // bytes
+constexpr std::uint64_t most_sessions = 1'000'000'000'000;
 constexpr std::size_t most_strings = 100;     // of one policy
 constexpr std::size_t longest_string = 1000;  // bytes
 constexpr std::size_t most_text = 8 << 10;    // bytes of the strings of a policy
@@ -70,7 +71,7 @@ std::optional<Failure> failure_of(const std::vector<std::string_view>& words, st
 std::vector<std::string> bounded(std::vector<std::string> texts) {
   std::size_t sum = 0;
   for (auto& text : texts) {
-    if (text.size() > longest_string) text = printable(text, longest_string);
+    if (text.size() > longest_string) text.resize(longest_string);
     sum += text.size();
   }
   if (texts.size() > most_strings) texts.resize(most_strings);
@@ -194,7 +195,10 @@ void Counts::take_counts(const std::vector<std::string_view>& words, const Place
       words.front() == "failed" && (words.size() == plain || words.size() == detailed);
   const auto failure =
       is_failed && words.size() == detailed ? failure_of(words, plain) : std::nullopt;
-  if (!count || (!is_ok && !is_failed) || (words.size() == detailed && !failure)) return;
+  // More sessions than a day has room for are damage.
+  if (!count || *count == 0 || *count > most_sessions || (!is_ok && !is_failed) ||
+      (words.size() == detailed && !failure))
+    return;
   auto* const sessions = find(place.domain, place.policy);
   if (sessions == nullptr) return;
   if (is_ok)
