@@ -235,6 +235,7 @@ namespace {
 void check_signature(const Settings& settings, const relay::DkimKeys* keys, Problems& problems) {
   const auto reports = settings.tlsrpt.settings(settings.server.hostname);
   const auto& domain = reports.from.host;
+  if (!Mailbox::parse(reports.from.contact)) return;  // that was reported
   if (!reports.enabled || (keys != nullptr && keys->signer_for(domain))) return;
   problems.warning("tlsrpt.contact",
                    "there is no [[dkim]] key for " + domain +

@@ -254,7 +254,7 @@ void Delivery::State::report_tls(const DeliverySettings& settings,
   };
   parts.tell = [this](const tlsrpt::ReportResult& result) { tls_report(log, result); };
   parts.tell_left_out = [this](std::uint64_t sessions) { tls_counts_full(log, sessions); };
-  tls_reporter->change(std::move(reports), std::move(parts));
+  if (tls_reporter) tls_reporter->change(std::move(reports), std::move(parts));
 }
 
 Delivery::Delivery(spool::Spool& spool, const std::shared_ptr<const Directory>& directory,

@@ -50,12 +50,11 @@ constexpr EventInfo left_out{
     left_out_fields,
     "An opportunistic TLS handshake failed, and the message went without TLS. So do others to this "
     "host, until tls_out.failed_memory is over; `postroad policy show` lists these hosts."};
-constexpr EventInfo once{
+constexpr EventInfo fallback{
     "tls.fallback", Level::warning, "a message went to {host} without TLS: {reason}",
     left_out_fields,
     "STARTTLS is offered, and opportunistic TLS failed. The next message tries it again. Bytes "
-    "that "
-    "come between the reply to STARTTLS and the handshake can be those of an attacker."};
+    "between the reply to STARTTLS and the handshake can be those of an attacker."};
 constexpr std::array fetched_fields{domain_field};
 constexpr EventInfo fetched{"sts.fetched", Level::info,
                             "the MTA-STS policy of {domain} was fetched", fetched_fields,
@@ -94,7 +93,7 @@ constexpr EventInfo report_given_up{
     "The address is none, or tlsrpt.lifetime is over. The domain does not get this report."};
 constexpr std::array counts_fields{FieldInfo{"reason", "the error"}};
 constexpr EventInfo counts_unwritten{
-    "tlsrpt.disk_failed", Level::error, "what TLS reports count is not written: {reason}",
+    "tlsrpt.disk_failed", Level::error, "the counts for TLS reports are not written: {reason}",
     counts_fields,
     "The sessions stay counted in memory. A restart would lose those of a day that were not "
     "written, or send a report again."};
@@ -132,7 +131,7 @@ void tls_left_out(Log& log, const std::string& host, const std::string& reason) 
 }
 
 void tls_fell_back(Log& log, const std::string& host, const std::string& reason) {
-  log.write(once, host, reason);
+  log.write(fallback, host, reason);
 }
 
 void policy_fetched(Log& log, const std::string& domain, const std::string& failure) {
@@ -160,7 +159,7 @@ void tls_counts_full(Log& log, std::uint64_t sessions) { log.write(counts_full, 
 std::span<const EventInfo* const> event_kinds() {
   static constexpr std::array kinds{
       &dane_verified,    &dane_failed, &sts_verified, &sts_failed,     &sts_tested,
-      &other_failed,     &left_out,    &once,         &fetched,        &unreachable,
+      &other_failed,     &left_out,    &fallback,     &fetched,        &unreachable,
       &purged,           &off,         &report_sent,  &report_put_off, &report_given_up,
       &counts_unwritten, &counts_full};
   return kinds;

@@ -12,6 +12,7 @@
 #include <unordered_map>
 
 #include "client/connection.hpp"
+#include "net/run_context.hpp"
 #include "outbox/attempts.hpp"
 #include "queue/schedule.hpp"
 #include "relay/mx/failed_lately.hpp"
@@ -74,7 +75,6 @@ struct MxCarrier::State {
   void note_recipients(const queue::Part& part, const outbox::Ended& ended);
   [[nodiscard]] bool belongs_to_site(const queue::Part& part,
                                      const std::vector<std::string>& names);
-  void run();
   awaitable<outbox::Ended> deliver(outbox::Call& call);
   awaitable<outbox::Ended> try_hosts(outbox::Call& call, const Exchangers& found,
                                      const Source* source);
@@ -120,9 +120,9 @@ awaitable<outbox::Ended> MxCarrier::State::try_hosts(outbox::Call& call, const E
                                                      const Source* source) {
   const auto domain = canonical_domain(domain_of(call.part));
   const auto most = limits_for(call.part).messages;
-  const auto sts = co_await policies->find_sts(
-      domain, wish_of(call.part), std::chrono::steady_clock::now() + settings.dns.name);
   const auto wish = wish_of(call.part);
+  const auto sts = co_await policies->find_sts(
+      domain, wish, std::chrono::steady_clock::now() + settings.dns.name);
   HostFailures failures(sts, wish.is_relaxed && !wish.requires_tls, policies->observer());
   std::optional<queue::Throttle> throttle;
   std::size_t opened = 0;
@@ -311,18 +311,6 @@ void MxCarrier::State::note_recipients(const queue::Part& part, const outbox::En
     learnt.note("recipients " + site_of(part), static_cast<std::size_t>(first), queue::now_ms());
 }
 
-// An exception of a handler, such as a lack of memory, does not end the thread.
-void MxCarrier::State::run() {
-  for (;;) {
-    try {
-      context.run();
-      return;
-    } catch (...) {
-      continue;
-    }
-  }
-}
-
 Result<std::shared_ptr<MxCarrier>> MxCarrier::open(spool::Spool& spool, MxSettings settings,
                                                    const MakeResolver& make_resolver,
                                                    tls::TlsObserver* observer) {
@@ -335,7 +323,7 @@ Result<std::shared_ptr<MxCarrier>> MxCarrier::open(spool::Spool& spool, MxSettin
   state->sessions.emplace(state->context, state->settings, *state->policies, state->learnt);
   state->searches.emplace(state->context, *state->resolver, state->sites,
                           std::min(state->settings.dns.name, state->settings.dns.whole));
-  state->thread = std::thread([state = state.get()] { state->run(); });
+  state->thread = std::thread([state = state.get()] { net::run_context(state->context); });
   return std::shared_ptr<MxCarrier>(new MxCarrier(std::move(state)));
 }
 

@@ -1,19 +1,19 @@
 // See sts_policies.hpp.
 #include "relay/tls/sts_policies.hpp"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <map>
+
+#include "net/as_values.hpp"
 
 namespace postroad::relay::tls {
 
 namespace asio = boost::asio;
 using asio::awaitable;
-using namespace asio::experimental::awaitable_operators;  // NOLINT(google-build-using-namespace)
+using asio::experimental::awaitable_operators::operator||;
 
 namespace {
 
@@ -21,7 +21,7 @@ constexpr std::size_t most_known = 10'000;  // domains in memory
 constexpr std::chrono::seconds least_age{1};
 // An attempt holds a place at its site, which others need. Without a policy by then there is none.
 constexpr std::chrono::seconds longest_wait{10};
-constexpr auto as_values = asio::as_tuple(asio::use_awaitable);
+using net::as_values;
 
 }  // namespace
 

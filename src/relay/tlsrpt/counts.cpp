@@ -69,12 +69,12 @@ std::optional<Failure> failure_of(const std::vector<std::string_view>& words, st
 
 // A foreign zone or policy host chose them.
 std::vector<std::string> bounded(std::vector<std::string> texts) {
+  if (texts.size() > most_strings) texts.resize(most_strings);
   std::size_t sum = 0;
   for (auto& text : texts) {
     if (text.size() > longest_string) text.resize(longest_string);
     sum += text.size();
   }
-  if (texts.size() > most_strings) texts.resize(most_strings);
   while (sum > most_text && !texts.empty()) {
     sum -= std::min(sum, texts.back().size());
     texts.pop_back();

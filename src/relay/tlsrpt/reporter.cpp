@@ -2,17 +2,17 @@
 #include "relay/tlsrpt/reporter.hpp"
 
 #include <algorithm>
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <functional>
 #include <map>
 #include <thread>
 
 #include "http/post.hpp"
+#include "net/as_values.hpp"
+#include "net/run_context.hpp"
 #include "queue/schedule.hpp"
 #include "relay/tlsrpt/policy_record.hpp"
 
@@ -27,7 +27,7 @@ constexpr std::size_t most_under_way = 10;  // reports
 constexpr std::chrono::hours longest_pause{4};
 constexpr std::uint16_t https_port = 443;
 constexpr std::chrono::milliseconds first_turn{1000};
-constexpr auto as_values = asio::as_tuple(asio::use_awaitable);
+using net::as_values;
 
 using Key = Tally::Key;
 using Kind = ReportResult::Kind;
@@ -129,7 +129,6 @@ struct Reporter::State {
     }
   };
 
-  void run();
   awaitable<void> keep();
   awaitable<void> send_due();
   void turn(bool at_once);
@@ -157,7 +156,7 @@ Reporter::Reporter(Tally& tally) : state_(std::make_shared<State>(tally)) {
   auto* state = state_.get();
   asio::co_spawn(state->context, state->keep(), asio::detached);
   asio::co_spawn(state->context, state->send_due(), asio::detached);
-  state->thread = std::thread([state] { state->run(); });
+  state->thread = std::thread([state] { net::run_context(state->context); });
 }
 
 Reporter::~Reporter() {
@@ -170,18 +169,6 @@ void Reporter::change(ReporterSettings settings, Parts parts) {
   auto made = std::make_shared<Setup>(Setup{std::move(settings), std::move(parts)});
   asio::post(state_->context,
              [state = state_.get(), made = std::move(made)] { state->setup = made; });
-}
-
-// An exception, such as a lack of memory, does not end the thread.
-void Reporter::State::run() {
-  for (;;) {
-    try {
-      context.run();
-      return;
-    } catch (...) {
-      continue;
-    }
-  }
 }
 
 void Reporter::State::turn(bool at_once) {

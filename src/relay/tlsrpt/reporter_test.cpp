@@ -178,7 +178,7 @@ TEST_F(ReporterTest, SendsByItselfAfterTheDelay) {
   EXPECT_TRUE(bell.wait_for(lock, 20s, [this] { return told.size() == 2; }));
 }
 
-TEST_F(ReporterTest, WaitsForTheDelay) {
+TEST_F(ReporterTest, SendingNowDoesNotWaitForTheDelay) {
   count("a.example");
   publish("a.example", "mailto:x@a.example");
   ASSERT_TRUE(tally.turn(queue::now_ms(), true));
@@ -186,7 +186,7 @@ TEST_F(ReporterTest, WaitsForTheDelay) {
   start();
   count("b.example");
   publish("b.example", "mailto:x@b.example");
-  EXPECT_EQ(send().size(), 2U);  // what was told to go now goes now
+  EXPECT_EQ(send().size(), 2U);
 }
 
 TEST_F(ReporterTest, AReportThatWentOutIsNotSentAgainByTheNextReporter) {

@@ -69,7 +69,8 @@ std::filesystem::path Tally::path_of(const Ended& period) const {
 // True: this process has the folder, or there is none. The first time it takes in what is there.
 bool Tally::hold(std::int64_t now) {
   if (folder_.empty() || lock_) return true;
-  const bool is_there = std::filesystem::exists(folder_);
+  std::error_code error;
+  const bool is_there = std::filesystem::exists(folder_, error);
   {
     const std::lock_guard lock(mutex_);
     if (!is_there && counts_.is_empty()) return true;  // it is made with the first counts
@@ -87,38 +88,63 @@ bool Tally::hold(std::int64_t now) {
 void Tally::load(std::int64_t now) {
   std::error_code error;
   std::vector<std::int64_t> open;
+  std::vector<Ended> ended;
   std::filesystem::directory_iterator at(folder_, error);
   for (; !error && at != std::filesystem::directory_iterator(); at.increment(error)) {
     const auto name = at->path().filename().string();
     if (const auto begin = parse_number(name))
       open.push_back(static_cast<std::int64_t>(*begin));
     else
-      load_ended(name);
+      load_ended(name, ended);
   }
   std::sort(open.begin(), open.end());
-  const auto own_begin = begin_;
-  const auto before = unwritten_.lines();  // counted while another process had the folder
-  counts_ = {};
-  unwritten_ = {};
-  for (const auto begin : open) {
-    begin_ = begin;
-    const auto text = read(path_of(begin));
-    counts_ = counts_in(text);
-    // A part of a line is at its end after a crash: the next write does not append to it.
-    bytes_ = text.empty() || text.ends_with('\n') ? text.size() : rewrite;
-    if (begin != open.back() || end_of_day(begin) <= now) (void)end_period(end_of_day(begin));
+  std::optional<std::int64_t> last;  // that is still under way
+  Counts counts;
+  for (std::size_t i = 0; i < open.size(); ++i) {
+    const auto text = read(path_of(open[i]));
+    auto found = counts_in(text);
+    const bool is_last = i + 1 == open.size();
+    const auto end = end_of_day(open[i]);
+    if (is_last && end > now) {
+      last = open[i];
+      counts = std::move(found);
+      // A part of a line is at its end after a crash: the next write does not append to it.
+      bytes_ = text.empty() || text.ends_with('\n') ? text.size() : rewrite;
+    } else {
+      (void)close(Ended{open[i], is_last ? end : std::min(end, open[i + 1]), found.domains()},
+                  ended, true);
+    }
   }
-  if (counts_.is_empty() && !before.empty())
-    begin_ = std::max(begin_, own_begin);
-  else if (end_of_day(begin_) <= now)
-    begin_ = begin_of_day(now);
-  counts_.take(before);
-  unwritten_.take(before);
-  std::sort(ended_.begin(), ended_.end(),
+  std::sort(ended.begin(), ended.end(),
             [](const Ended& one, const Ended& other) { return one.begin < other.begin; });
+  const std::lock_guard lock(mutex_);
+  ended_ = std::move(ended);
+  if (last)
+    begin_ = *last;
+  else if (unwritten_.is_empty() && end_of_day(begin_) <= now)
+    begin_ = begin_of_day(now);
+  // The sessions that were counted while another process had the folder.
+  counts.take(unwritten_.lines());
+  counts_ = std::move(counts);
 }
 
-void Tally::load_ended(const std::string& name) {
+// The file of a period that has ended gets its final name; one without counts goes. Counts that are
+// not on disk are reported from memory.
+Result<void> Tally::close(Ended period, std::vector<Ended>& ended, bool is_written) const {
+  const auto file = path_of(period.begin);
+  Result<void> kept;
+  std::error_code error;
+  if (period.domains.empty()) {
+    if (!folder_.empty()) std::filesystem::remove(file, error);
+    return kept;
+  }
+  if (is_written && !folder_.empty() && std::rename(file.c_str(), path_of(period).c_str()) != 0)
+    kept = cannot_write(path_of(period), errno);
+  ended.push_back(std::move(period));
+  return kept;
+}
+
+void Tally::load_ended(const std::string& name, std::vector<Ended>& ended) const {
   const auto words = split(name, '-');
   if (words.size() != 2) return;
   const auto begin = parse_number(words[0]);
@@ -141,7 +167,7 @@ void Tally::load_ended(const std::string& name) {
       std::filesystem::remove(folder_ / (name + std::string(suffix)), error);
     return;
   }
-  ended_.push_back(std::move(period));
+  ended.push_back(std::move(period));
 }
 
 void Tally::add(const tls::TlsSession& session) {
@@ -196,22 +222,15 @@ Result<void> Tally::write_lines(std::string lines) {
   return {};
 }
 
-// Counts that could not be written stay in memory, and their report goes out from there.
 Result<void> Tally::end_period(std::int64_t at) {
-  auto kept = write();
+  const auto written = write();
   const std::lock_guard lock(mutex_);
-  if (!counts_.is_empty()) {
-    Ended period{begin_, at, counts_.domains()};
-    if (kept && !folder_.empty() &&
-        std::rename(path_of(begin_).c_str(), path_of(period).c_str()) != 0)
-      kept = cannot_write(path_of(period), errno);
-    ended_.push_back(std::move(period));
-  }
+  auto kept = close({begin_, at, counts_.domains()}, ended_, written.has_value());
   counts_ = {};
   unwritten_ = {};
   bytes_ = 0;
   begin_ = at;
-  return kept;
+  return written ? kept : written;
 }
 
 Result<void> Tally::turn(std::int64_t now, bool at_once) {
@@ -269,17 +288,21 @@ std::optional<Report> Tally::report(const Key& key) const {
   return Report{key.domain, key.begin, key.end, found->second};
 }
 
-Result<void> Tally::note(const Ended& period, const std::string& line) const {
+Result<void> Tally::note(const std::filesystem::path& period, const std::string& line) const {
   if (folder_.empty()) return {};
-  return append(path_of(period).string() + std::string(settled_suffix), line + '\n');
+  return append(period.string() + std::string(settled_suffix), line + '\n');
 }
 
 Result<void> Tally::note_sent(const Key& key, const std::string& uri) {
   const std::lock_guard disk(disk_);
-  const std::lock_guard lock(mutex_);
-  auto* const period = find(key);
-  if (period == nullptr || !period->sent[key.domain].insert(uri).second) return {};
-  return note(*period, key.domain + ' ' + uri);
+  std::filesystem::path file;
+  {
+    const std::lock_guard lock(mutex_);
+    auto* const period = find(key);
+    if (period == nullptr || !period->sent[key.domain].insert(uri).second) return {};
+    file = path_of(*period);
+  }
+  return note(file, key.domain + ' ' + uri);
 }
 
 bool Tally::was_sent(const Key& key, const std::string& uri) const {
@@ -294,12 +317,17 @@ bool Tally::was_sent(const Key& key, const std::string& uri) const {
 
 Result<void> Tally::settle(const Key& key) {
   const std::lock_guard disk(disk_);
-  const std::lock_guard lock(mutex_);
-  auto* const period = find(key);
-  if (period == nullptr || period->domains.erase(key.domain) == 0) return {};
-  if (!period->domains.empty()) return note(*period, key.domain);
-  const auto file = path_of(*period);
-  ended_.erase(ended_.begin() + (period - ended_.data()));
+  std::filesystem::path file;
+  bool is_last = false;
+  {
+    const std::lock_guard lock(mutex_);
+    auto* const period = find(key);
+    if (period == nullptr || period->domains.erase(key.domain) == 0) return {};
+    file = path_of(*period);
+    is_last = period->domains.empty();
+    if (is_last) ended_.erase(ended_.begin() + (period - ended_.data()));
+  }
+  if (!is_last) return note(file, key.domain);
   if (folder_.empty()) return {};
   std::error_code error;
   for (const auto& name : {file, path_of(key.begin),

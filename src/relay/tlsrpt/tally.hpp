@@ -46,7 +46,8 @@ class Tally final {
   [[nodiscard]] std::vector<Key> keys() const;
   /// nullopt: there are none, or they were settled.
   [[nodiscard]] std::optional<Report> report(const Key& key) const;
-  /// The report went to this URI. Error: the disk; after a restart it may go there again.
+  /// The report went to this URI, or never will. Error: the disk; after a restart it may go there
+  /// again.
   Result<void> note_sent(const Key& key, const std::string& uri);
   [[nodiscard]] bool was_sent(const Key& key, const std::string& uri) const;
   /// The report went out, or there is none to send. The files of a period go with its last one.
@@ -64,11 +65,12 @@ class Tally final {
   };
   bool hold(std::int64_t now);
   void load(std::int64_t now);
-  void load_ended(const std::string& name);
+  void load_ended(const std::string& name, std::vector<Ended>& ended) const;
+  Result<void> close(Ended period, std::vector<Ended>& ended, bool is_written) const;
   Result<void> end_period(std::int64_t at);
   Result<void> write();
   Result<void> write_lines(std::string lines);
-  Result<void> note(const Ended& period, const std::string& line) const;
+  Result<void> note(const std::filesystem::path& period, const std::string& line) const;
   Result<void> make_folder() const;
   [[nodiscard]] Ended* find(const Key& key);
   [[nodiscard]] std::filesystem::path path_of(std::int64_t begin) const;

@@ -129,6 +129,26 @@ TEST_F(TallyTest, ThePeriodAfterOneThatWasAskedForBeginsThereAfterARestart) {
   EXPECT_EQ(ended(), Strings{"a.example 7-24"});
 }
 
+TEST_F(TallyTest, APeriodWithoutCountsLeavesNoFile) {
+  count("a.example");
+  EXPECT_TRUE(tally->turn(midnight + 7 * hour, true));
+  settle_all();
+  EXPECT_TRUE(tally->turn(midnight + day));
+  EXPECT_EQ(files(), 1U);  // the lock
+}
+
+// Two processes wrote: the end of one is the begin of the other, not in the future.
+TEST_F(TallyTest, APeriodEndsWhereTheNextBegins) {
+  tally.reset();
+  fs::create_directory(folder);
+  for (const auto begin : {midnight, midnight + 2 * hour})
+    std::ofstream(folder / std::to_string(begin))
+        << "policy a.example no-policy-found a.example - -\nok 1\n";
+  start(midnight + 3 * hour);
+  EXPECT_EQ(ended(), Strings{"a.example 0-2"});
+  EXPECT_EQ(sessions("a.example"), 2U);
+}
+
 TEST_F(TallyTest, SettledReportsStaySettled) {
   count("a.example");
   count("b.example");

@@ -297,6 +297,18 @@ MailRequest next_mail() {
           false};
 }
 
+// A message up to its dot, and the commands of the next one behind it.
+void announce_behind_a_message(Conversation& conversation) {
+  conversation.begin("PIPELINING");
+  conversation.mail();
+  conversation.settle();
+  conversation.held = "250 ok\r\n250 ok\r\n354 go\r\n";
+  conversation.machine.received(conversation.held);
+  ASSERT_EQ(conversation.machine.next(conversation.now).wish, Wish::consult);
+  ASSERT_TRUE(conversation.machine.announce(next_mail()));
+  conversation.settle();
+}
+
 // One write: the message, its dot, and the commands of the next one.
 TEST(Announce, TheNextMessageGoesBehindTheDot) {
   Conversation conversation(plain());
@@ -340,14 +352,7 @@ TEST(Announce, NeedsPipelining) {
 TEST(Announce, AnotherOperationEndsTheConnection) {
   for (const bool quits : {false, true}) {
     Conversation conversation(plain());
-    conversation.begin("PIPELINING");
-    conversation.mail();
-    conversation.settle();
-    conversation.held = "250 ok\r\n250 ok\r\n354 go\r\n";
-    conversation.machine.received(conversation.held);
-    ASSERT_EQ(conversation.machine.next(conversation.now).wish, Wish::consult);
-    ASSERT_TRUE(conversation.machine.announce(next_mail()));
-    conversation.settle();
+    announce_behind_a_message(conversation);
     ASSERT_EQ(conversation.feed("250 kept\r\n").wish, Wish::done);
     quits ? conversation.machine.quit() : conversation.machine.command("NOOP", "");
     EXPECT_EQ(conversation.settle().wish, Wish::done);
@@ -357,14 +362,7 @@ TEST(Announce, AnotherOperationEndsTheConnection) {
 
 TEST(Announce, ARefusedSessionDropsIt) {
   Conversation conversation(plain());
-  conversation.begin("PIPELINING");
-  conversation.mail();
-  conversation.settle();
-  conversation.held = "250 ok\r\n250 ok\r\n354 go\r\n";
-  conversation.machine.received(conversation.held);
-  ASSERT_EQ(conversation.machine.next(conversation.now).wish, Wish::consult);
-  ASSERT_TRUE(conversation.machine.announce(next_mail()));
-  conversation.settle();
+  announce_behind_a_message(conversation);
   EXPECT_EQ(conversation.feed("421 going\r\n").wish, Wish::done);
   EXPECT_FALSE(conversation.machine.has_announced());
   EXPECT_FALSE(conversation.machine.is_usable());
