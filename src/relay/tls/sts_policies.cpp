@@ -13,7 +13,7 @@ namespace postroad::relay::tls {
 
 namespace asio = boost::asio;
 using asio::awaitable;
-using asio::experimental::awaitable_operators::operator||;
+namespace either = asio::experimental::awaitable_operators;
 
 namespace {
 
@@ -187,7 +187,7 @@ awaitable<StsState> StsPolicies::find(std::string domain, dns::Time deadline) {
     }
     if (waits) {
       asio::steady_timer limit(state->executor, longest_wait);
-      (void)co_await (bell->async_wait(as_values) || limit.async_wait(as_values));
+      (void)co_await either::operator||(bell->async_wait(as_values), limit.async_wait(as_values));
     }
   }
   auto found = state->state_of(domain);
