@@ -201,6 +201,7 @@ struct Delivery::State {
         routes(std::make_shared<ServerRoutes>(directory, here, settings.table, ways)),
         dispatcher(spool, observer, routes,
                    dispatcher_settings(settings, make_reporter(settings.reports, directory))) {
+    tls_reporter = new_tls_reporter(settings);
     report_tls(settings, directory);
   }
 
@@ -214,6 +215,9 @@ struct Delivery::State {
         report_limit);
   }
 
+  // Null: none is needed, or it is there.
+  [[nodiscard]] std::unique_ptr<tlsrpt::Reporter> new_tls_reporter(
+      const DeliverySettings& settings);
   void report_tls(const DeliverySettings& settings,
                   const std::shared_ptr<const Directory>& directory);
 
@@ -232,15 +236,21 @@ struct Delivery::State {
   std::shared_ptr<const ServerRoutes> routes;
   queue::Dispatcher dispatcher;
   bool reports_tls = false;
-  std::optional<tlsrpt::Reporter> tls_reporter{tally};  // until the stop begins
+  std::unique_ptr<tlsrpt::Reporter> tls_reporter;  // once reports are sent, until the stop begins
 };
+
+std::unique_ptr<tlsrpt::Reporter> Delivery::State::new_tls_reporter(
+    const DeliverySettings& settings) {
+  const bool is_needed = settings.tlsrpt.enabled && !tls_reporter;
+  return is_needed ? std::make_unique<tlsrpt::Reporter>(tally) : nullptr;
+}
 
 void Delivery::State::report_tls(const DeliverySettings& settings,
                                  const std::shared_ptr<const Directory>& directory) {
   const auto is_mx = [](const Way& way) { return std::holds_alternative<MxWay>(way); };
   const auto way = std::find_if(settings.ways.begin(), settings.ways.end(), is_mx);
   auto reports = settings.tlsrpt;
-  reports.enabled = reports.enabled && way != settings.ways.end();
+  reports.enabled = reports.enabled && way != settings.ways.end() && tls_reporter;
   reports_tls = reports.enabled;
   tls_observer.count(reports.enabled);
   tlsrpt::Reporter::Parts parts;
@@ -283,14 +293,18 @@ std::function<void()> Delivery::prepare_change(const std::shared_ptr<const Direc
   };
   const bool flushes = std::any_of(ways.begin(), ways.end(), is_new);
   auto routes = std::make_shared<ServerRoutes>(directory, state.here, settings.table, ways);
+  // A function must be copied, and the reporter cannot be.
+  const auto tls_reporter =
+      std::make_shared<std::unique_ptr<tlsrpt::Reporter>>(state.new_tls_reporter(settings));
   return
-      [&state, directory, whole = settings,
+      [&state, directory, whole = settings, tls_reporter,
        settings = dispatcher_settings(settings, state.make_reporter(settings.reports, directory)),
        flushes, ways = std::move(ways), routes = std::move(routes)] {
         state.ways = ways;
         state.routes = routes;
         state.dispatcher.change(routes, settings);
         if (flushes) state.dispatcher.flush();
+        if (*tls_reporter) state.tls_reporter = std::move(*tls_reporter);
         state.report_tls(whole, directory);
       };
 }

@@ -239,6 +239,21 @@ class Tlsrpt(TlsRelay):
         self.tlsrpt("show", code=1)
         self.assertIn("set tlsrpt.enabled", self.tlsrpt("send", code=64))
 
+    def test_a_reload_switches_it_on(self):
+        self.report_zone()
+        self.start_reports(self.certificate, self.key, more={"enabled": False})
+        before = self.relay.config.read_text()
+        after = before.replace("enabled = false", "enabled = true")
+        self.assertNotEqual(before, after)
+        for text in after, before, after:
+            self.relay.config.write_text(text)
+            self.assertEqual(postroad.run("serve", "--reload", "--config", self.relay.config).returncode, 0)
+            self.send("bob@a.example")
+            postroad.eventually(lambda: self.relay.events("recipient.delivered"), what="the message")
+        self.assertEqual(self.counted()["summary"]["total-failure-session-count"], 0)
+        self.tlsrpt("send")
+        self.event("tlsrpt.sent")
+
     # Policies and kinds of failure
 
     def test_a_host_without_starttls(self):

@@ -143,6 +143,9 @@ struct Reporter::State {
 
   asio::io_context context{1};
   asio::executor_work_guard<asio::io_context::executor_type> guard = asio::make_work_guard(context);
+  // Here, so that a lack of descriptors is met by the constructor.
+  asio::steady_timer next_turn{context};
+  asio::steady_timer next_round{context};
   Tally& tally;
   SetupPtr setup;  // null: nothing is sent
   std::map<Place, Progress> progress;
@@ -184,13 +187,12 @@ void Reporter::State::turn(bool at_once) {
 }
 
 awaitable<void> Reporter::State::keep() {
-  asio::steady_timer timer(context);
   for (;;) {
     const auto now = queue::now_ms();
     const std::chrono::milliseconds until_midnight(end_of_day(now) - now);
     const auto flush = setup ? setup->settings.flush : first_turn;
-    timer.expires_after(std::min<std::chrono::milliseconds>(flush, until_midnight));
-    (void)co_await timer.async_wait(as_values);
+    next_turn.expires_after(std::min<std::chrono::milliseconds>(flush, until_midnight));
+    (void)co_await next_turn.async_wait(as_values);
     try {
       turn(false);
     } catch (const std::exception&) {  // no memory: the next turn may have it
@@ -199,7 +201,6 @@ awaitable<void> Reporter::State::keep() {
 }
 
 awaitable<void> Reporter::State::send_due() {
-  asio::steady_timer timer(context);
   for (;;) {
     try {
       if (setup && setup->settings.enabled && workers == 0) {
@@ -209,9 +210,9 @@ awaitable<void> Reporter::State::send_due() {
       }
     } catch (const std::exception&) {  // no memory: the next turn may have it
     }
-    timer.expires_after(setup ? std::min(setup->settings.flush, setup->settings.pause)
-                              : first_turn);
-    (void)co_await timer.async_wait(as_values);
+    next_round.expires_after(setup ? std::min(setup->settings.flush, setup->settings.pause)
+                                   : first_turn);
+    (void)co_await next_round.async_wait(as_values);
   }
 }
 

@@ -67,7 +67,8 @@ class Reporter final {
   };
 
   /// The tally outlives it; the functions are called on its thread, until it ends. Nothing is sent
-  /// before change(). Throws std::system_error without a thread.
+  /// before change(). Throws std::system_error without a thread or
+  /// descriptors.
   explicit Reporter(Tally& tally);
   Reporter(const Reporter&) = delete;
   Reporter& operator=(const Reporter&) = delete;
